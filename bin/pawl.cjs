@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// CommonJS and old syntax on purpose: an old Node must be able to read this far and say what is wrong.
+var major = Number(process.versions.node.split(".")[0]);
+if (major < 24) {
+  process.stderr.write(
+    "pawl needs Node 24 or newer, and this is Node " + process.versions.node + ": install a newer Node and run the command again.\n",
+  );
+  process.exitCode = 2;
+} else {
+  import("../dist/cli/main.js");
+}

@@ -1,0 +1,212 @@
+/**
+ * The ends of a batch: where items come from and where they go. The engine in this folder knows nothing else
+ * about them. Sources and sinks live in `connect/`, or in the user's own code.
+ */
+import type { ItemError } from "../errors.ts";
+import type { Json, QuarantineRecord } from "../store/contract.ts";
+
+/** A position in a shard that only its source understands. */
+export type Cursor = Json;
+
+/** What became of the items so far. `read + added = written + unchanged + skipped + quarantined`, always. */
+export interface Counts {
+  /** Items taken from the source. */
+  readonly read: number;
+  /** Items a step returned beyond one for one. */
+  readonly added: number;
+  /** Inserted or changed in the target. */
+  readonly written: number;
+  /** Already in the target as they should be. */
+  readonly unchanged: number;
+  /** Dropped on purpose: by the step, by `ignore`, or by a later item of the same chunk with the same key. */
+  readonly skipped: number;
+  readonly quarantined: number;
+  /** Of the items above, those whose key came again, as far as the sink saw; informative, not part of the sum. */
+  readonly duplicates: number;
+  /** Source bytes behind the cursor. */
+  readonly bytes: number;
+}
+
+/** How far a shard is. Committed together with the effect where the sink can. */
+export interface Checkpoint {
+  /** After the last committed chunk; null before the first. */
+  readonly cursor: Cursor | null;
+  readonly counts: Counts;
+  /** The shard has no further chunks. */
+  readonly done: boolean;
+}
+
+/** Consecutive items of one shard that are processed and committed together. */
+export interface Chunk<T> {
+  /** How many items. */
+  readonly items: number;
+  /** How many source bytes; what it may cost in memory when its items are decoded. */
+  readonly bytes: number;
+  /** The cursor after this chunk. */
+  readonly end: Cursor;
+  /**
+   * The items in order, decoded a slice at a time; an item that cannot be decoded stands there as its error.
+   * May be called again: each call starts from the first item.
+   */
+  slices(): AsyncIterable<readonly (T | ItemError)[]>;
+  /** What item `index` was in the source, and where it stands there, for people. */
+  origin(index: number): Promise<Origin>;
+}
+
+export interface Origin {
+  readonly raw: Uint8Array;
+  /** Such as `people.csv line 15310`. */
+  readonly at: string;
+}
+
+/**
+ * In what order a sink must see items so that the last of several with one key wins.
+ * - `any`: order does not matter
+ * - `byKey`: items with equal keys in source order. A source that can prove that keys never repeat may cut many
+ *   shards; any other returns one shard.
+ * - `total`: source order, so one shard
+ */
+export type Ordering =
+  | { readonly kind: "any" }
+  | { readonly kind: "byKey"; readonly key: readonly KeyColumn[] }
+  | { readonly kind: "total" };
+
+export interface KeyColumn {
+  /** As in the source's header. */
+  readonly name: string;
+  /**
+   * How two source texts compare as keys in the target: as whole numbers (`07` is `7`), as UUIDs (case, braces and
+   * hyphens do not count), or byte by byte.
+   */
+  readonly equality: "integer" | "uuid" | "bytes";
+}
+
+export interface Description {
+  /** For people, such as `people.csv`. */
+  readonly name: string;
+  /** What an item is called in the plural: `rows`, `objects`. */
+  readonly unit: string;
+  /** Column names, where items are rows. */
+  readonly columns: readonly string[] | null;
+  /** Changes when the content changes; compared on resume. */
+  readonly identity: Json;
+  /** Size in bytes as stored, when known. */
+  readonly bytes: number | null;
+  /** Sentences the user should see before the work begins. */
+  readonly notes: readonly string[];
+}
+
+/** A range of the source that can be worked on alone. `data` is stored, and may be read on another machine. */
+export interface Shard {
+  readonly data: Json;
+  /** How many items, when known before reading. */
+  readonly items: number | null;
+  /** How many source bytes (compressed ones, for a compressed source), when known. */
+  readonly bytes: number | null;
+}
+
+export interface ShardPlan {
+  readonly shards: readonly Shard[];
+  /** Items whose key comes again later, when the source counted them. */
+  readonly duplicates: number | null;
+  readonly notes: readonly string[];
+}
+
+/** How large the next chunk should be; the engine changes the numbers as it learns. Read before each chunk. */
+export interface Pace {
+  readonly items: number;
+  readonly bytes: number;
+}
+
+export interface PlanOptions {
+  readonly signal: AbortSignal;
+  /** Source bytes looked at so far, of the total. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** A folder for large intermediate files; removed by the caller. */
+  readonly scratch: string;
+  /** Bytes the planning may hold at once. */
+  readonly memory: number;
+}
+
+export interface Source<T> {
+  describe(): Promise<Description>;
+  /** Cuts the source into at most about `n` shards that satisfy the ordering. */
+  shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan>;
+  /** Chunks from the cursor on; null means from the beginning of the shard. */
+  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<Chunk<T>>;
+  /** A source over items that were quarantined. Without it, `raw` is taken as the JSON of the item. */
+  replay?(items: () => AsyncIterable<QuarantineRecord>): Source<T>;
+}
+
+/** An item of the chunk that the target refused. */
+export interface Failure {
+  /** Which item of the chunk, from 0. */
+  readonly index: number;
+  readonly reason: string;
+  readonly code?: string;
+}
+
+/** `written + unchanged + skipped + failures.length` is the number of items in the chunk. */
+export interface WriteOutcome {
+  readonly written: number;
+  readonly unchanged: number;
+  readonly skipped: number;
+  readonly duplicates: number;
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * Called by a writer once the effect is ready but before it commits: the engine puts the failures away safely and
+ * returns the checkpoint that belongs in the same commit.
+ */
+export type Seal = (outcome: WriteOutcome) => Promise<Checkpoint>;
+
+export interface Writer<T> {
+  /** The checkpoint the target holds, which is the truth; null when it holds none. */
+  readonly checkpoint: Checkpoint | null;
+  /**
+   * Writes a chunk and commits it with its checkpoint, or changes nothing and throws: a TransientError when trying
+   * again may help, `LostError` when the fence has moved on, anything else when only a person can help.
+   */
+  write(chunk: Chunk<T>, seal: Seal): Promise<void>;
+  /** Commits a checkpoint that has no effect beside it: the end of a shard. Durable when it resolves. */
+  finish(checkpoint: Checkpoint): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SinkContext {
+  readonly run: string;
+  readonly source: Description;
+  /** Whether a step stands between source and sink, so that items may have other columns and keys. */
+  readonly stepped: boolean;
+  /** Bytes the sink may hold at once, over all its writers. */
+  readonly memory: number;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenSink<T> {
+  /**
+   * - `transactional`: effect and checkpoint in one commit of the target
+   * - `idempotent`: writing a chunk twice is the same as once; the checkpoint follows in the store
+   * - `none`: refused unless the job says `atLeastOnce`
+   */
+  readonly guarantee: "transactional" | "idempotent" | "none";
+  readonly ordering: Ordering;
+  /** Sentences the user should see before the work begins. */
+  readonly notes: readonly string[];
+  /** A writer for one shard under one fence; a writer with a lower fence can no longer commit. */
+  writer(shard: number, fence: number): Promise<Writer<T>>;
+  /** After the last shard: removes what only the run needed. Safe to repeat. */
+  conclude(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Sink<T> {
+  /** Checks the target and makes it ready; throws one sentence when it cannot serve. */
+  open(context: SinkContext): Promise<OpenSink<T>>;
+}
+
+/** The lease or fence of a shard is no longer ours: another worker goes on, and this one must stop quietly. */
+export class LostError extends Error {
+  override readonly name = "LostError";
+}

@@ -1,0 +1,28 @@
+/**
+ * An error that a person can act on. The message is one sentence: what was wrong, where, what to do. It never
+ * contains a secret, and a face of Pawl prints it without a stack.
+ */
+export class PawlError extends Error {
+  override readonly name: string = "PawlError";
+  /** Stable, for programs: such as `csv.unclosed-quote`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Something outside failed that may work when tried again: a dropped connection, a full disk, a deadlock. */
+export class TransientError extends PawlError {
+  override readonly name = "TransientError";
+}
+
+/** One item is bad: it goes to quarantine with this message as the reason, and the work goes on. */
+export class ItemError extends PawlError {
+  override readonly name = "ItemError";
+
+  constructor(reason: string, options?: ErrorOptions & { code?: string }) {
+    super(options?.code ?? "item", reason, options);
+  }
+}
