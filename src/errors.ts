@@ -26,3 +26,8 @@ export class ItemError extends PawlError {
     super(options?.code ?? "item", reason, options);
   }
 }
+
+/** The lease or the fence is no longer ours: another worker goes on, and this one must stop quietly. */
+export class LostError extends Error {
+  override readonly name = "LostError";
+}

@@ -132,6 +132,8 @@ export interface Source<T> {
   describe(): Promise<Description>;
   /** Cuts the source into at most about `n` shards that satisfy the ordering. */
   shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan>;
+  /** The first items, at most `n` of them, for type inference and dry runs. Later reads start from the beginning. */
+  sample(n: number): Promise<readonly T[]>;
   /** Chunks from the cursor on; null means from the beginning of the shard. */
   read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<Chunk<T>>;
   /** A source over items that were quarantined. Without it, `raw` is taken as the JSON of the item. */
@@ -179,6 +181,10 @@ export interface SinkContext {
   readonly source: Description;
   /** Whether a step stands between source and sink, so that items may have other columns and keys. */
   readonly stepped: boolean;
+  /** Look, but change nothing in the target. */
+  readonly dryRun: boolean;
+  /** The first items as they will reach the sink: after the step, where there is one. */
+  readonly sample: () => Promise<readonly unknown[]>;
   /** Bytes the sink may hold at once, over all its writers. */
   readonly memory: number;
   readonly signal: AbortSignal;
@@ -204,9 +210,4 @@ export interface OpenSink<T> {
 export interface Sink<T> {
   /** Checks the target and makes it ready; throws one sentence when it cannot serve. */
   open(context: SinkContext): Promise<OpenSink<T>>;
-}
-
-/** The lease or fence of a shard is no longer ours: another worker goes on, and this one must stop quietly. */
-export class LostError extends Error {
-  override readonly name = "LostError";
 }
