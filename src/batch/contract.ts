@@ -94,6 +94,12 @@ export interface Description {
   readonly bytes: number | null;
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
+  /** How to put raw items back into a file, where they are lines of one. */
+  readonly dialect?: {
+    readonly delimiter: string;
+    readonly quote: string;
+    readonly columns: readonly string[];
+  };
 }
 
 /** A range of the source that can be worked on alone. `data` is stored, and may be read on another machine. */

@@ -1,0 +1,74 @@
+import { PawlError } from "../errors.ts";
+import type { RunRecord, Store, TaskRecord } from "../store/contract.ts";
+import type { OpenSink } from "./contract.ts";
+import { assertAccounted, sumCounts } from "./counts.ts";
+import { checkpointOf, detailsOf, SHARD } from "./progress.ts";
+
+/**
+ * Moves a run into the state it was asked for once no shard is at work: `succeeded` when all shards are done and
+ * everything is accounted for, `failed`, `paused` or `cancelled` otherwise. Any process may call this at any time;
+ * it does nothing while shards are at work. `sink` is needed for the step to `succeeded`.
+ */
+export async function conclude(
+  store: Store,
+  id: string,
+  sink: OpenSink<unknown> | null,
+): Promise<RunRecord | undefined> {
+  const run = await store.run(id);
+  if (run === undefined) return undefined;
+  const tasks = await store.query({ group: id });
+  const shards = tasks.filter((task) => task.name === SHARD);
+  if (shards.some((task) => task.state === "leased")) return run;
+
+  switch (run.state) {
+    case "running": {
+      const dead = tasks.find((task) => task.state === "dead");
+      if (dead) {
+        await store.updateRun(id, ["running"], { state: "failed", note: dead.error });
+        break;
+      }
+      const planned = detailsOf(run).plan?.shards ?? Number.POSITIVE_INFINITY;
+      if (sink === null || shards.length < planned || shards.some((task) => task.state !== "succeeded"))
+        break;
+      await succeed(store, id, shards, sink);
+      break;
+    }
+    case "pausing":
+      await store.updateRun(id, ["pausing"], { state: "paused" });
+      break;
+    case "cancelling":
+      await store.requestCancel({ group: id, states: ["waiting"] });
+      if (sink !== null) await sink.conclude();
+      await store.updateRun(id, ["cancelling"], { state: "cancelled" });
+      break;
+    default:
+  }
+  return await store.run(id);
+}
+
+async function succeed(
+  store: Store,
+  id: string,
+  shards: readonly TaskRecord[],
+  sink: OpenSink<unknown>,
+): Promise<void> {
+  const counts = sumCounts(
+    shards.map((task) => checkpointOf(task)?.counts).filter((one) => one !== undefined),
+  );
+  try {
+    assertAccounted(counts, `Run ${id}`);
+    const kept = await store.quarantineCount(id);
+    if (kept !== counts.quarantined) {
+      throw new PawlError(
+        "run.unaccounted",
+        `Run ${id} counted ${counts.quarantined} quarantined items but keeps ${kept}; this is a defect of Pawl, please report it.`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof PawlError)) throw error;
+    await store.updateRun(id, ["running"], { state: "failed", note: error.message });
+    return;
+  }
+  await sink.conclude();
+  await store.updateRun(id, ["running"], { state: "succeeded", note: null });
+}

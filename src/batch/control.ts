@@ -1,0 +1,69 @@
+import { PawlError } from "../errors.ts";
+import type { RunRecord, RunState, Store } from "../store/contract.ts";
+import { liveWorkers, takeOver } from "../tasks/index.ts";
+import { conclude } from "./conclude.ts";
+
+/** A task that has killed its worker this often without progress is dead. */
+export const POISON_AFTER = 5;
+
+export const UNFINISHED: readonly RunState[] = [
+  "pending",
+  "running",
+  "pausing",
+  "paused",
+  "cancelling",
+  "failed",
+];
+
+/** The queue of a run: only processes that have its job claim from it. */
+export function queueOf(run: string): string {
+  return `run/${run}`;
+}
+
+/** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
+export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
+  await takeOver(store, [queueOf(run)], POISON_AFTER);
+  return await liveWorkers(store, { group: run });
+}
+
+async function ask(
+  store: Store,
+  run: RunRecord,
+  from: readonly RunState[],
+  to: RunState,
+  note: string,
+): Promise<RunRecord> {
+  if (!(await store.updateRun(run.id, from, { state: to, note }))) {
+    const now = (await store.run(run.id))?.state ?? "gone";
+    throw new PawlError("run.state", `Run ${run.id} is ${now}, so it cannot become ${to}.`);
+  }
+  // Nobody may be at work to notice: then the run comes to rest here.
+  if ((await workersOf(store, run.id)).length === 0) await conclude(store, run.id, null);
+  return (await store.run(run.id)) ?? run;
+}
+
+/** Asks a run to stop at its next checkpoints. It can be resumed. Takes effect whichever process is at work. */
+export async function pause(store: Store, run: RunRecord, note = "paused by the user"): Promise<RunRecord> {
+  return await ask(store, run, ["pending", "running"], "pausing", note);
+}
+
+/** Asks a run to stop at its next checkpoints for good. What it wrote stays. */
+export async function cancel(
+  store: Store,
+  run: RunRecord,
+  note = "cancelled by the user",
+): Promise<RunRecord> {
+  return await ask(store, run, ["pending", "running", "pausing", "paused", "failed"], "cancelling", note);
+}
+
+/** Makes an interrupted run ready to be worked on: its shards may be claimed again. */
+export async function reopen(store: Store, run: RunRecord): Promise<void> {
+  if (run.state === "cancelled" || run.state === "succeeded") {
+    throw new PawlError(
+      "run.state",
+      `Run ${run.id} has ${run.state === "cancelled" ? "been cancelled" : run.state} and cannot be resumed.`,
+    );
+  }
+  if (run.state !== "pending") await store.updateRun(run.id, UNFINISHED, { state: "running", note: null });
+  await store.release({ group: run.id });
+}

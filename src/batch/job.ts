@@ -1,0 +1,66 @@
+import { PawlError } from "../errors.ts";
+import type { Json } from "../store/contract.ts";
+import type { Sink, Source } from "./contract.ts";
+import type { Throttle } from "./throttle.ts";
+
+export interface StepContext {
+  /** Aborted when the run is to stop at once. */
+  readonly signal: AbortSignal;
+}
+
+/** What a step may return: an item, several, or none (the item is counted as skipped). */
+export type StepResult<U> = U | readonly U[] | null | undefined;
+
+/** A definition of a batch: where items come from, what is done to each, where the results go. */
+export interface Job<T, U = T> {
+  readonly name: string;
+  readonly source: Source<T>;
+  /**
+   * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; any other error
+   * that is no TransientError quarantines it too, with the error's message. A TransientError retries the chunk.
+   */
+  step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
+  readonly sink: Sink<U>;
+  /** Two runs with one key are the same work, of which one at a time may be unfinished. Default: the name. */
+  readonly key?: string;
+  /** Stop the run when more items than this are quarantined: a number, or a share such as `1%`. Default 1000. */
+  readonly maxBad?: number | `${number}%`;
+  /** Shards at work at once in one process. Default: the number of cores, at most 4. */
+  readonly concurrency?: number;
+  /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
+  readonly memory?: number;
+  /** How long one chunk's commit should take, in milliseconds; chunks grow and shrink towards it. Default 250. */
+  readonly commitMs?: number;
+  /** Bounds of the chunk size in source bytes. */
+  readonly chunkBytes?: { readonly min?: number; readonly max?: number };
+  /** Asked before each chunk; while any gives a reason, the run waits and shows it. */
+  readonly throttle?: readonly Throttle[];
+  /** Accept that items may be written again after a crash, for a sink that can neither commit nor repeat. */
+  readonly atLeastOnce?: boolean;
+}
+
+/** A job of any item types, as the engine handles it. */
+export type AnyJob = Job<unknown, unknown>;
+
+/**
+ * Defines a batch. The result can be run from code with `run(job)`, or, as the default export of a module, with
+ * `pawl run module.ts`; a module may also export a function from parameters to a job.
+ */
+export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
+  if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
+  if (job.concurrency !== undefined && !(Number.isInteger(job.concurrency) && job.concurrency >= 1)) {
+    throw new PawlError(
+      "job.concurrency",
+      `Job ${job.name}: concurrency must be a whole number of at least 1.`,
+    );
+  }
+  return job;
+}
+
+/** What a module given to `pawl run` may export by default. */
+export type JobModule = AnyJob | ((params: Readonly<Record<string, string>>) => AnyJob | Promise<AnyJob>);
+
+/** The work a job is, apart from its tunables: equal keys mean that an unfinished run is to be resumed. */
+export function jobKey(job: AnyJob, params: Json): string {
+  return job.key ?? `${job.name} ${JSON.stringify(params)}`;
+}

@@ -1,0 +1,18 @@
+import { dirname, join, resolve } from "node:path";
+
+/** Where the state of runs lives. */
+export interface Place {
+  /** For `openStore`. */
+  readonly store: string;
+  /** A folder for logs and large intermediate files of runs. */
+  readonly runs: string;
+  /** A folder for the embedded PostgreSQL server. */
+  readonly postgres: string;
+}
+
+/** `PAWL_STORE` (the store's file), or `.pawl/` in the working directory. */
+export function statePlace(env: NodeJS.ProcessEnv = process.env): Place {
+  const store = resolve(env.PAWL_STORE || join(".pawl", "store.db"));
+  const folder = dirname(store);
+  return { store, runs: join(folder, "runs"), postgres: join(folder, "postgres") };
+}

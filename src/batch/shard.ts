@@ -1,0 +1,214 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LostError, PawlError } from "../errors.ts";
+import type { Json, Store, TaskRecord } from "../store/contract.ts";
+import { type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
+import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "./contract.ts";
+import { assertAccounted, START } from "./counts.ts";
+import { isTransient } from "./infrastructure.ts";
+import type { AnyJob } from "./job.ts";
+import { exceeds, type MaxBad } from "./max-bad.ts";
+import { AdaptivePace, type PaceBounds } from "./pace.ts";
+import { prefetch } from "./prefetch.ts";
+import { sealChunk } from "./seal.ts";
+import { type PreparedChunk, stepped, unstepped } from "./stepping.ts";
+import { waitForThrottles } from "./throttle.ts";
+
+/** The payload of a shard's task. */
+export interface ShardPayload {
+  readonly number: number;
+  readonly shard: Shard;
+}
+
+/** What a process needs to work on the shards of one run. */
+export interface ShardWork {
+  readonly store: Store;
+  readonly run: string;
+  readonly job: AnyJob;
+  readonly sink: OpenSink<unknown>;
+  readonly unit: string;
+  readonly pace: PaceBounds;
+  readonly prefetchBytes: number;
+  readonly maxBad: MaxBad;
+  /** The run's total, once planned. */
+  total(): number | null;
+  /** How long a shard keeps trying while nothing succeeds, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** How often a shard tells the store how far it is, where the target holds the truth. */
+const REPORT_MS = 250;
+
+/** The handler of a shard's task: works through its chunks, and through passing trouble, until it is done. */
+export function shardHandler(work: ShardWork): Handler {
+  return async (task, context) => {
+    const attempt = new ShardAttempt(work, task, context);
+    let troubleSince: number | null = null;
+    for (let tries = 0; ; tries++) {
+      const committedBefore = attempt.committed;
+      try {
+        return { checkpoint: await attempt.work() } as unknown as Json;
+      } catch (error) {
+        if (error instanceof LostError || error instanceof Snooze || context.signal.aborted) throw error;
+        if (!isTransient(error)) throw permanent(error);
+        if (attempt.committed > committedBefore || troubleSince === null) {
+          troubleSince = performance.now();
+          tries = 0;
+        }
+        if (performance.now() - troubleSince > work.patienceMs) throw permanent(error);
+        const waitMs = Math.min(5000, 100 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random() / 2);
+        await work.store
+          .updateRun(work.run, ["running"], { note: `trying again: ${messageOf(error)}` })
+          .catch(() => false);
+        await sleep(waitMs, undefined, { signal: context.signal });
+      }
+    }
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function permanent(error: unknown): Error {
+  return new PermanentError(messageOf(error), { cause: error });
+}
+
+class ShardAttempt {
+  /** Chunks committed by this process, to tell whether anything moves. */
+  committed = 0;
+  readonly #work: ShardWork;
+
+  readonly #context: TaskContext;
+  readonly #number: number;
+  readonly #shard: Shard;
+  readonly #pace: AdaptivePace;
+  #latest: Checkpoint;
+  #reportedAt = 0;
+  #noted = false;
+
+  constructor(work: ShardWork, task: TaskRecord, context: TaskContext) {
+    const payload = task.payload as unknown as ShardPayload;
+    this.#work = work;
+
+    this.#context = context;
+    this.#number = payload.number;
+    this.#shard = payload.shard;
+    this.#pace = new AdaptivePace(work.pace);
+    this.#latest = (task.progress as unknown as { checkpoint: Checkpoint } | null)?.checkpoint ?? START;
+  }
+
+  async work(): Promise<Checkpoint> {
+    const { sink } = this.#work;
+    await this.#goOn();
+    const writer = await sink.writer(this.#number, this.#context.lease.fence);
+    try {
+      this.#latest = writer.checkpoint ?? (sink.guarantee === "transactional" ? START : this.#latest);
+      // What an attempt left behind whose commit never came would be counted by no checkpoint.
+      await this.#work.store.quarantine(this.#work.run, this.#number, this.#latest.counts.read, []);
+      if (!this.#latest.done) await this.#chunks(writer);
+      await this.#report();
+      return this.#latest;
+    } finally {
+      await writer.close();
+    }
+  }
+
+  async #chunks(writer: Writer<unknown>): Promise<void> {
+    const { job, prefetchBytes } = this.#work;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
+    const chunks = job.source.read(this.#shard, this.#latest.cursor, this.#pace, signal);
+    for await (const prepared of prefetch(this.#prepare(chunks), prefetchBytes, () => stop.abort())) {
+      await this.#goOn();
+      await this.#write(writer, prepared);
+      await this.#stopIfTooManyBad();
+    }
+    const done = { ...this.#latest, done: true };
+    this.#assertComplete(done);
+    await writer.finish(done);
+    this.#latest = done;
+  }
+
+  async *#prepare(chunks: AsyncIterable<Chunk<unknown>>): AsyncGenerator<PreparedChunk, void, undefined> {
+    const { job } = this.#work;
+    const step = job.step?.bind(job);
+    for await (const chunk of chunks) {
+      yield step ? await stepped(chunk, step, { signal: this.#context.signal }) : unstepped(chunk);
+    }
+  }
+
+  async #write(writer: Writer<unknown>, prepared: PreparedChunk): Promise<void> {
+    const { store, run } = this.#work;
+    const before = this.#latest;
+    let sealed: Checkpoint | undefined;
+    const began = performance.now();
+    try {
+      await writer.write(prepared.output, async (outcome) => {
+        sealed = await sealChunk(store, run, this.#number, before, prepared, outcome);
+        return sealed;
+      });
+    } catch (error) {
+      this.#pace.halve();
+      throw error;
+    }
+    if (sealed === undefined)
+      throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
+    this.#pace.observe(prepared.source.bytes, performance.now() - began);
+    this.#latest = sealed;
+    this.committed++;
+    const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";
+    if (storeHoldsTheTruth || performance.now() - this.#reportedAt > REPORT_MS) await this.#report();
+  }
+
+  async #report(): Promise<void> {
+    await this.#context.progress({ checkpoint: this.#latest } as unknown as Json);
+    this.#reportedAt = performance.now();
+    if (this.#noted) return;
+    // The first success after trouble takes the trouble's note away.
+    this.#noted = true;
+    const run = await this.#work.store.run(this.#work.run);
+    if (run?.note?.startsWith("trying again"))
+      await this.#work.store.updateRun(run.id, ["running"], { note: null });
+  }
+
+  /** Returns when the next chunk may start; hands the shard back when the run is to stop. */
+  async #goOn(): Promise<void> {
+    const { store, run, job } = this.#work;
+    const running = async () => (await store.run(run))?.state === "running";
+    this.#context.signal.throwIfAborted();
+    if (job.throttle !== undefined && job.throttle.length > 0) {
+      await waitForThrottles(
+        job.throttle,
+        this.#context.signal,
+        async (reason) => {
+          await store.updateRun(run, ["running"], { note: reason === null ? null : `waiting: ${reason}` });
+        },
+        running,
+      );
+    }
+    if (!(await running())) throw new Snooze(null);
+  }
+
+  async #stopIfTooManyBad(): Promise<void> {
+    const { store, run, maxBad, unit } = this.#work;
+    const { counts } = this.#latest;
+    if (counts.quarantined === 0) return;
+    const quarantined = await store.quarantineCount(run);
+    const reason = exceeds(maxBad, quarantined, counts.read, this.#work.total(), unit);
+    if (reason === null) return;
+    await this.#report();
+    await store.updateRun(run, ["running"], { state: "failed", note: reason });
+    throw new Snooze(null);
+  }
+
+  #assertComplete(done: Checkpoint): void {
+    const what = `Shard ${this.#number} of run ${this.#work.run}`;
+    assertAccounted(done.counts, what);
+    if (this.#shard.items !== null && this.#shard.items !== done.counts.read) {
+      throw new PawlError(
+        "run.incomplete",
+        `${what} read ${done.counts.read} ${this.#work.unit} where the plan counted ${this.#shard.items}: did the source change while it was read? Run it again with --restart.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { openItems } from "../batch/index.ts";
+import { PawlError } from "../errors.ts";
+import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
+
+/** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
+export async function failures(
+  run: RunRecord,
+  flags: { json?: boolean; format?: string },
+  store: Store,
+): Promise<void> {
+  const format = flags.json ? "jsonl" : (flags.format ?? "table");
+  const writers: Record<string, (run: RunRecord, store: Store) => Promise<void>> = { table, csv, jsonl };
+  const writer = writers[format];
+  if (writer === undefined) {
+    throw new PawlError("usage.format", `--format is table, csv or jsonl, not "${format}".`);
+  }
+  await writer(run, store);
+}
+
+async function write(bytes: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+}
+
+async function jsonl(run: RunRecord, store: Store): Promise<void> {
+  for await (const item of openItems(store, run.id)) {
+    const { number, at, reason, code } = item;
+    await write(
+      `${JSON.stringify({ row: number, at, reason, code, raw: Buffer.from(item.raw).toString("utf8") })}\n`,
+    );
+  }
+}
+
+const RAW_WIDTH = 60;
+
+async function table(run: RunRecord, store: Store): Promise<void> {
+  let count = 0;
+  for await (const item of openItems(store, run.id)) {
+    if (count++ === 0) await write("where                          reason\n");
+    await write(`${item.at.padEnd(30)} ${item.reason}\n${" ".repeat(31)}${shortened(item)}\n`);
+  }
+  if (count === 0) await write(`run ${run.id} has no quarantined items that wait to be mended\n`);
+}
+
+function shortened(item: QuarantineRecord): string {
+  const text = Buffer.from(item.raw.subarray(0, RAW_WIDTH * 4)).toString("utf8");
+  const line = text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\0", "\\0");
+  return line.length > RAW_WIDTH ? `${line.slice(0, RAW_WIDTH)}…` : line;
+}
+
+/** The rows as they were, byte for byte, behind two columns that say which row it is and what was wrong. */
+async function csv(run: RunRecord, store: Store): Promise<void> {
+  const dialect = (
+    run.details as { dialect?: { delimiter: string; quote: string; columns: string[] } | null }
+  ).dialect;
+  if (!dialect) {
+    throw new PawlError(
+      "failures.not-csv",
+      `The items of run ${run.id} are not rows of a CSV: use --format jsonl.`,
+    );
+  }
+  const { delimiter, quote } = dialect;
+  const field = (text: string) =>
+    text.includes(delimiter) || text.includes(quote) || /[\r\n]/.test(text)
+      ? quote + text.replaceAll(quote, quote + quote) + quote
+      : text;
+  await write(`${["pawl_row", "pawl_reason", ...dialect.columns].map(field).join(delimiter)}\n`);
+  for await (const item of openItems(store, run.id)) {
+    await write(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
+    await write(item.raw);
+    await write("\n");
+  }
+}

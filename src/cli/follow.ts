@@ -1,0 +1,46 @@
+import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../batch/index.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { progressView } from "./progress.ts";
+import { printSummary } from "./summary.ts";
+
+/**
+ * Works on a prepared run in this process, shows it, and prints what it came to. The first Ctrl-C stops at the next
+ * checkpoints, the second at once. Returns the summary and sets the exit code.
+ */
+export async function executeAndShow(
+  prepared: PreparedRun,
+  place: Place,
+  json: boolean,
+): Promise<RunSummary> {
+  const view = progressView(json);
+  const interrupt = new AbortController();
+  const onSignal = () => {
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort();
+    view.note("stopping at the next checkpoint; once more to stop at once");
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    if (prepared.resumed) view.note(`resuming run ${prepared.run.id} where it stopped`);
+    else view.note(`run ${prepared.run.id}`);
+    for (const note of prepared.notes) view.note(note);
+    const lease = Number(process.env.PAWL_LEASE_MS);
+    const progress = await execute(prepared, {
+      scratch: place.runs,
+      signal: interrupt.signal,
+      onProgress: (now) => view.update(now),
+      onNote: (note) => view.note(note),
+      ...(lease > 0 ? { leaseMs: lease } : {}),
+    });
+    view.update(progress);
+    view.stop();
+    const summary = summaryOf(progress);
+    printSummary(summary, progress.unit, json);
+    process.exitCode = exitCodeOf(summary);
+    return summary;
+  } finally {
+    view.stop();
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
+import { type AnyJob, defineJob, type StepContext, type StepResult } from "../batch/index.ts";
+import { type CsvOptions, type CsvRow, csv } from "../connect/csv/index.ts";
+import { postgres } from "../connect/postgres/index.ts";
+import { PawlError } from "../errors.ts";
+import type { JobReference, Json } from "../store/contract.ts";
+
+/** The name under which runs of `pawl load` are stored in place of a module. */
+export const LOAD_MODULE = "pawl:load";
+
+/** What a load is, as it is stored with its run: everything but the password. */
+export interface LoadParams {
+  readonly files: readonly string[];
+  /** The target without a password, `env:NAME`, or `embedded`. */
+  readonly into: string;
+  readonly table: string;
+  readonly key: readonly string[] | null;
+  readonly map: Readonly<Record<string, string>>;
+  readonly set: Readonly<Record<string, string>>;
+  readonly onConflict: "update" | "ignore" | "fail";
+  readonly create: boolean;
+  readonly unique: boolean;
+  readonly step: string | null;
+  readonly csv: {
+    readonly delimiter?: string;
+    readonly quote?: string;
+    readonly nullText?: string;
+    readonly encoding?: string;
+    readonly header?: boolean;
+    readonly columns?: readonly string[];
+    readonly maxRecordBytes?: number;
+    readonly ignoreColumns?: readonly string[];
+  };
+}
+
+/** What may differ from one attempt to the next. */
+export interface LoadTuning {
+  readonly maxBad?: number | `${number}%`;
+  readonly memory?: number;
+  readonly concurrency?: number;
+  readonly atLeastOnce?: boolean;
+}
+
+export function loadReference(params: LoadParams, tuning: LoadTuning): JobReference {
+  return {
+    name: `load ${params.table}`,
+    module: LOAD_MODULE,
+    params: { ...params, tuning } as unknown as Json,
+  };
+}
+
+/** Two loads with one key are the same work: an interrupted one is resumed by the other. */
+function loadKey(params: LoadParams): string {
+  return `load ${createHash("sha256").update(JSON.stringify(params)).digest("hex")}`;
+}
+
+/** The job of a load. `url` is the target with its password, if it has one. */
+export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
+  const step = params.step === null ? undefined : await importStep(params.step);
+  return defineJob<CsvRow, Record<string, unknown>>({
+    name: `load ${params.table}`,
+    key: loadKey(params),
+    source: csv(params.files, params.csv as CsvOptions),
+    ...(step ? { step } : {}),
+    sink: postgres({
+      url,
+      table: params.table,
+      map: params.map,
+      set: params.set,
+      onConflict: params.onConflict,
+      create: params.create,
+      unique: params.unique,
+      ...(params.key ? { key: params.key } : {}),
+    }),
+    ...tuning,
+  }) as unknown as AnyJob;
+}
+
+type RowStep = (row: CsvRow, context: StepContext) => StepResult<Record<string, unknown>>;
+
+async function importStep(path: string): Promise<RowStep> {
+  let module: { default?: unknown; step?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PawlError("load.step", `The step ${path} could not be imported: ${why}`);
+  }
+  const step = module.default ?? module.step;
+  if (typeof step !== "function") {
+    throw new PawlError(
+      "load.step",
+      `The step ${path} must export a function by default: export default (row) => ({ ...row }).`,
+    );
+  }
+  return step as RowStep;
+}

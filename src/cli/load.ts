@@ -1,0 +1,123 @@
+import { access, glob } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { PawlError } from "../errors.ts";
+import type { Store } from "../store/index.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./follow.ts";
+import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
+import { parseCount, parseNames, parsePairs, parseSize } from "./sizes.ts";
+import { resolveTarget } from "./target.ts";
+
+/** The flags of `pawl load`, as the command line gives them. */
+export interface LoadFlags {
+  into?: string;
+  table: string;
+  key?: string;
+  map: string[];
+  set: string[];
+  onConflict: string;
+  create?: boolean;
+  step?: string;
+  delimiter?: string;
+  quote?: string;
+  null?: string;
+  encoding?: string;
+  header: boolean;
+  columns?: string;
+  maxRecord?: string;
+  maxBad?: string;
+  memory?: string;
+  concurrency?: string;
+  unique?: boolean;
+  atLeastOnce?: boolean;
+  dryRun?: boolean;
+  restart?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `pawl load FILE… --table T`: begins a load, or resumes the one that was interrupted. */
+export async function load(
+  files: readonly string[],
+  flags: LoadFlags,
+  store: Store,
+  place: Place,
+): Promise<void> {
+  const tuning = tuningOf(flags);
+  const shape = await shapeOf(files, flags);
+  const target = await resolveTarget(flags.into, place);
+  const params: LoadParams = { ...shape, into: target.stored };
+  const job = await loadJob(params, tuning, target.url);
+  const options = { store, reference: loadReference(params, tuning), restart: flags.restart ?? false };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), flags.json ?? false);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (params.into === "embedded" && !flags.json) process.stderr.write(`embedded PostgreSQL: ${target.url}\n`);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, target, place, flags.json ?? false);
+    return;
+  }
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+function tuningOf(flags: LoadFlags): LoadTuning {
+  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  return {
+    ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
+    ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+    ...(flags.concurrency === undefined
+      ? {}
+      : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
+    ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+  };
+}
+
+async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit<LoadParams, "into">> {
+  const onConflict = flags.onConflict;
+  if (onConflict !== "update" && onConflict !== "ignore" && onConflict !== "fail") {
+    throw new PawlError("usage.on-conflict", `--on-conflict is update, ignore or fail, not "${onConflict}".`);
+  }
+  return {
+    files: await Promise.all(files.map(absolute)),
+    table: flags.table,
+    key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
+    map: parsePairs(flags.map, "--map"),
+    set: parsePairs(flags.set, "--set"),
+    onConflict,
+    create: flags.create ?? false,
+    unique: flags.unique ?? false,
+    step: flags.step === undefined ? null : resolve(flags.step),
+    csv: {
+      ...(flags.delimiter === undefined
+        ? {}
+        : { delimiter: flags.delimiter === "\\t" ? "\t" : flags.delimiter }),
+      ...(flags.quote === undefined ? {} : { quote: flags.quote }),
+      ...(flags.null === undefined ? {} : { nullText: flags.null }),
+      ...(flags.encoding === undefined ? {} : { encoding: flags.encoding }),
+      ...(flags.header ? {} : { header: false }),
+      ...(flags.columns === undefined ? {} : { columns: parseNames(flags.columns, "--columns") }),
+      ...(flags.maxRecord === undefined
+        ? {}
+        : { maxRecordBytes: parseSize(flags.maxRecord, "--max-record") }),
+    },
+  };
+}
+
+/** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
+async function absolute(path: string): Promise<string> {
+  if (path === "-") return path;
+  const full = resolve(path);
+  const exists = await access(full).then(
+    () => true,
+    () => false,
+  );
+  if (exists || !/[*?[\]{}]/.test(path)) return full;
+  // Resolving a pattern would be wrong only for its magic characters, and those are not separators.
+  for await (const _ of glob(full)) return full;
+  throw new PawlError("csv.no-match", `No file matches ${path}: quote the pattern, or check the folder.`);
+}

@@ -1,0 +1,165 @@
+import { Command, CommanderError } from "commander";
+import { findRun, type Place } from "../batch/index.ts";
+import { PawlError, TransientError } from "../errors.ts";
+import type { RunRecord, Store } from "../store/contract.ts";
+import { attach } from "./attach.ts";
+import { control } from "./control.ts";
+import { EXIT } from "./exit.ts";
+import { failures } from "./failures.ts";
+import { type LoadFlags, load } from "./load.ts";
+import { postgresServer, sql } from "./postgres.ts";
+import { replay } from "./replay.ts";
+import { type RunFlags, resume, runJob } from "./run-job.ts";
+import { withStore } from "./session.ts";
+import { listRuns, showRun } from "./status.ts";
+import { version } from "./version.ts";
+
+const collect = (value: string, all: string[]) => [...all, value];
+
+function program(): Command {
+  const pawl = new Command("pawl")
+    .description("Work that is too big for a loop: every item exactly once, in bounded memory.")
+    .version(version())
+    .showHelpAfterError("(pawl --help lists the commands)")
+    .exitOverride();
+
+  pawl
+    .command("load")
+    .description("load CSV files into a PostgreSQL table, every row exactly once; given again, it resumes")
+    .argument("<file...>", "files, patterns such as 'in/*.csv', .gz or .zst, or - for standard input")
+    .requiredOption("--table <table>", "the table to load into, with its schema if need be")
+    .option("--into <url>", "postgres://… or env:NAME; default: an embedded PostgreSQL in .pawl/postgres")
+    .option("--key <a,b>", "columns that identify a row; default: the primary key")
+    .option(
+      "--map <csv=col>",
+      "a column of the file that has another name in the table; csv=- leaves it out",
+      collect,
+      [],
+    )
+    .option("--set <col=expr>", "a column computed by PostgreSQL, such as processed_at=now()", collect, [])
+    .option("--on-conflict <what>", "update, ignore or fail a row whose key is in the table", "update")
+    .option("--create", "create the table, with types inferred from a sample")
+    .option("--step <module>", "a module whose default export is called with each row")
+    .option("--delimiter <c>", "default: found out among , ; tab |")
+    .option("--quote <c>", 'default: "')
+    .option("--null <text>", "what stands for NULL when unquoted; default: nothing")
+    .option("--encoding <name>", "default: utf8, or what a byte order mark says")
+    .option("--no-header", "the first line is a row; name the columns with --columns")
+    .option("--columns <a,b>", "names of the file's columns, in place of its header")
+    .option("--max-record <size>", "the longest row to accept; default: 16MB")
+    .option("--max-bad <n|n%>", "stop when more rows than this are quarantined; default: 1000")
+    .option("--memory <size>", "memory the process may use; default: 256MB")
+    .option("--concurrency <n>", "connections that load at once; default: one for each core, at most 4")
+    .option("--unique", "promise that no key comes twice, which saves proving it")
+    .option(
+      "--at-least-once",
+      "accept that rows may be written again after a crash, where nothing better can be had",
+    )
+    .option("--dry-run", "show what would be done, and change nothing")
+    .option("--restart", "give up an interrupted load of the same files and begin anew")
+    .option("--detach", "go on in the background when this terminal closes")
+    .option("--json", "print one JSON object at the end and nothing else")
+    .action((files: string[], flags: LoadFlags) =>
+      withStore((store, place) => load(files, flags, store, place)),
+    );
+
+  pawl
+    .command("run")
+    .description("run the job that a module exports by default; given again, it resumes")
+    .argument("<module>", "such as job.ts")
+    .option("--param <k=v>", "a parameter for the job", collect, [])
+    .option("--dry-run", "show what would be done, and change nothing")
+    .option("--restart", "give up an interrupted run of the same job and begin anew")
+    .option("--detach", "go on in the background when this terminal closes")
+    .option("--json", "print one JSON object at the end and nothing else")
+    .action((file: string, flags: RunFlags) =>
+      withStore((store, place) => runJob(file, flags, store, place)),
+    );
+
+  pawl
+    .command("status")
+    .description("the newest runs, or all about one of them")
+    .argument("[run]", "a run's id, the beginning of it, or last")
+    .option("--watch", "show it again every second until it ends")
+    .option("--json", "print JSON")
+    .action((reference: string | undefined, flags: { watch?: boolean; json?: boolean }) =>
+      withStore(async (store) => {
+        if (reference === undefined) await listRuns(flags.json ?? false, store);
+        else await showRun(await findRun(store, reference), flags, store);
+      }),
+    );
+
+  const aboutRun = <F extends { json?: boolean }>(
+    name: string,
+    description: string,
+    body: (run: RunRecord, flags: F, store: Store, place: Place) => Promise<void>,
+  ) =>
+    pawl
+      .command(name)
+      .description(description)
+      .argument("<run>", "a run's id, the beginning of it, or last")
+      .option("--json", "print JSON")
+      .action((reference: string, flags: F) =>
+        withStore(async (store, place) => body(await findRun(store, reference), flags, store, place)),
+      );
+
+  aboutRun("attach", "follow a run that another process works on", (run, flags, store) =>
+    attach(run, flags.json ?? false, store),
+  );
+  aboutRun("pause", "stop a run at its next checkpoints", (run, flags, store) =>
+    control("pause", run, flags.json ?? false, store),
+  );
+  aboutRun<{ json?: boolean; detach?: boolean }>("resume", "go on with an interrupted run", resume).option(
+    "--detach",
+    "go on in the background when this terminal closes",
+  );
+  aboutRun("cancel", "stop a run for good; what it wrote stays", (run, flags, store) =>
+    control("cancel", run, flags.json ?? false, store),
+  );
+  aboutRun<{ json?: boolean; format?: string }>(
+    "failures",
+    "the quarantined items of a run, with the reasons",
+    failures,
+  ).option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table");
+  aboutRun<{ json?: boolean; from?: string }>(
+    "replay",
+    "run the quarantined items again, as they were or mended",
+    replay,
+  ).option("--from <file>", "a mended file in the form of failures --format csv");
+
+  pawl
+    .command("sql")
+    .description("run one statement, in the embedded PostgreSQL unless --into says where")
+    .argument("<statement>")
+    .option("--into <url>", "postgres://… or env:NAME")
+    .option("--json", "print rows as JSON")
+    .action((statement: string, flags: { into?: string; json?: boolean }) => sql(statement, flags));
+
+  pawl
+    .command("postgres")
+    .description("start or stop the embedded PostgreSQL of this folder, or print its URL")
+    .argument("<what>", "start, stop or url")
+    .action((what: string) => postgresServer(what));
+
+  for (const command of pawl.commands) command.exitOverride();
+  return pawl;
+}
+
+function exitCodeFor(error: unknown): number {
+  if (error instanceof TransientError) return EXIT.failed;
+  return error instanceof PawlError ? EXIT.usage : EXIT.failed;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  } else {
+    // A defect of Pawl keeps its stack; what a user caused is one sentence.
+    const text =
+      error instanceof PawlError ? error.message : error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`pawl: ${text}\n`);
+    process.exitCode = exitCodeFor(error);
+  }
+}

@@ -1,0 +1,153 @@
+import cliProgress from "cli-progress";
+import type { RunProgress } from "../batch/index.ts";
+import { duration, RateMeter } from "./rate.ts";
+
+/** Shows a run's progress while it is followed. */
+export interface ProgressView {
+  update(progress: RunProgress): void;
+  /** A sentence that stays on the screen. */
+  note(sentence: string): void;
+  stop(): void;
+}
+
+const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const LINE_EVERY_MS = 5000;
+
+/** A bar on a terminal, a line every few seconds elsewhere. Everything goes to standard error. */
+export function progressView(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): ProgressView {
+  if (quiet) return { update: () => {}, note: () => {}, stop: () => {} };
+  return stream.isTTY ? new BarView(stream) : new LineView(stream);
+}
+
+/** What is known of how far a run is: items where they are counted, bytes where they are not. */
+class Measure {
+  readonly #items = new RateMeter();
+  readonly #bytes = new RateMeter();
+  readonly #planning = new RateMeter();
+
+  observe(progress: RunProgress, now: number): { share: number; text: string } {
+    if (progress.planning !== null && progress.shards.length === 0) {
+      const { done, total } = progress.planning;
+      this.#planning.observe(done, now);
+      const share = total > 0 ? done / total : 1;
+      return { share, text: `scanning ${percent(share)}${left(this.#planning.secondsLeft(total))}` };
+    }
+    const { counts, items, bytes, unit } = progress;
+    this.#items.observe(counts.read, now);
+    this.#bytes.observe(counts.bytes, now);
+    const share =
+      items !== null ? ratio(counts.read, items) : bytes !== null ? ratio(counts.bytes, bytes) : 0;
+    const secondsLeft =
+      items !== null
+        ? this.#items.secondsLeft(items)
+        : bytes !== null
+          ? this.#bytes.secondsLeft(bytes)
+          : null;
+    const of =
+      items === null
+        ? `${number.format(counts.read)} ${unit}`
+        : `${number.format(counts.read)} of ${number.format(items)}`;
+    const done = items === null && bytes === null ? of : `completed ${percent(share)} (${of})`;
+    const rate = this.#items.perSecond();
+    const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
+    const waiting = progress.note === null ? "" : ` · ${progress.note}`;
+    const text = `${done}${speed}${left(secondsLeft)} · ${number.format(counts.quarantined)} failed${waiting}`;
+    return { share, text };
+  }
+}
+
+function ratio(done: number, total: number): number {
+  return total > 0 ? Math.min(1, done / total) : 1;
+}
+
+function percent(share: number): string {
+  // Rounded down: 100 % is shown when it is true.
+  return `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+}
+
+function left(seconds: number | null): string {
+  return seconds === null ? "" : ` · ${duration(seconds)} left`;
+}
+
+class BarView implements ProgressView {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #measure = new Measure();
+  #bar: cliProgress.SingleBar | null = null;
+  #share = 0;
+  #text = "";
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  update(progress: RunProgress): void {
+    const { share, text } = this.#measure.observe(progress, performance.now());
+    this.#share = share;
+    this.#text = text;
+    this.#draw();
+  }
+
+  note(sentence: string): void {
+    this.stop();
+    this.#stream.write(`${sentence}\n`);
+    if (this.#text !== "") this.#draw();
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = null;
+  }
+
+  #draw(): void {
+    if (this.#bar === null) {
+      this.#bar = new cliProgress.SingleBar(
+        {
+          format: "{bar} {text}",
+          barsize: 24,
+          stream: this.#stream,
+          hideCursor: true,
+          clearOnComplete: false,
+          linewrap: false,
+          autopadding: false,
+          // Pawl has its own way to stop on Ctrl-C.
+          gracefulExit: false,
+        },
+        cliProgress.Presets.shades_classic,
+      );
+      this.#bar.start(10_000, Math.floor(this.#share * 10_000), { text: this.#text });
+    }
+    this.#bar.update(Math.floor(this.#share * 10_000), { text: this.#text });
+  }
+}
+
+class LineView implements ProgressView {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #measure = new Measure();
+  #writtenAt = performance.now();
+  #last = "";
+  #pending = "";
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  update(progress: RunProgress): void {
+    this.#pending = this.#measure.observe(progress, performance.now()).text;
+    if (performance.now() - this.#writtenAt < LINE_EVERY_MS) return;
+    this.#write();
+  }
+
+  note(sentence: string): void {
+    this.#stream.write(`${sentence}\n`);
+  }
+
+  stop(): void {
+    if (this.#pending !== this.#last) this.#write();
+  }
+
+  #write(): void {
+    this.#writtenAt = performance.now();
+    this.#last = this.#pending;
+    this.#stream.write(`${this.#pending}\n`);
+  }
+}

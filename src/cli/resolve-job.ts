@@ -1,0 +1,78 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
+import { type CsvOptions, csv } from "../connect/csv/index.ts";
+import { PawlError } from "../errors.ts";
+import type { RunRecord, Store } from "../store/contract.ts";
+import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
+import { storedTarget } from "./target.ts";
+
+/** The name under which replays are stored in place of a module. */
+export const REPLAY_MODULE = "pawl:replay";
+
+export interface ReplayParams {
+  /** The run whose quarantine is replayed. */
+  readonly of: string;
+  /** A mended file; null replays the items as they were. */
+  readonly from: string | null;
+}
+
+/** Finds the job of a stored run again: a load or a replay by its parameters, any other by its module. */
+export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
+  const { module, params, name } = run.job;
+  if (module === LOAD_MODULE) {
+    const { tuning, ...load } = params as unknown as LoadParams & { tuning: LoadTuning };
+    return await loadJob(load, tuning, await storedTarget(load.into, place));
+  }
+  if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, place);
+  if (module === null) {
+    throw new PawlError(
+      "run.no-module",
+      `Run ${run.id} of job "${name}" was begun by a program, which has to be started again to resume it; give run() a module to make it known to pawl.`,
+    );
+  }
+  return await importJob(fileURLToPath(module), params as Record<string, string>);
+}
+
+async function replayOf({ of, from }: ReplayParams, store: Store, place: Place): Promise<AnyJob> {
+  const original = await store.run(of);
+  if (original === undefined) throw new PawlError("run.unknown", `Run ${of} is no longer in the store.`);
+  const job = await jobOf(original, store, place);
+  if (from === null) return replayJob(store, original, job);
+  if (original.job.module !== LOAD_MODULE) {
+    throw new PawlError(
+      "replay.from",
+      `--from replays rows of a load, and run ${of} is "${original.job.name}".`,
+    );
+  }
+  const { csv: dialect } = original.job.params as unknown as LoadParams;
+  const { columns: _columns, header: _header, encoding: _encoding, ...rest } = dialect;
+  const source = csv(from, { ...rest, ignoreColumns: ["pawl_row", "pawl_reason"] } as CsvOptions);
+  return { ...replayJob(store, original, job, source), key: `replay of ${of} from ${from}` };
+}
+
+/** Imports a module whose default export is a job, or a function from parameters to a job. */
+export async function importJob(path: string, params: Readonly<Record<string, string>>): Promise<AnyJob> {
+  let module: { default?: JobModule };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PawlError("job.import", `The job module ${path} could not be imported: ${why}`);
+  }
+  const exported = module.default;
+  const job = typeof exported === "function" ? await exported(params) : exported;
+  if (
+    job === undefined ||
+    job === null ||
+    typeof job !== "object" ||
+    !("source" in job) ||
+    !("sink" in job)
+  ) {
+    throw new PawlError(
+      "job.export",
+      `${path} must export a job by default: export default defineJob({ … }).`,
+    );
+  }
+  return job;
+}

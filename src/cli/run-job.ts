@@ -1,0 +1,56 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Place, prepare } from "../batch/index.ts";
+import type { RunRecord } from "../store/contract.ts";
+import type { Store } from "../store/index.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./follow.ts";
+import { closeMended } from "./replay.ts";
+import { importJob, jobOf } from "./resolve-job.ts";
+import { parsePairs } from "./sizes.ts";
+
+export interface RunFlags {
+  param: string[];
+  restart?: boolean;
+  dryRun?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `pawl run JOB.ts`: begins the job's run, or resumes the one that was interrupted. */
+export async function runJob(file: string, flags: RunFlags, store: Store, place: Place): Promise<void> {
+  const path = resolve(file);
+  const params = parsePairs(flags.param, "--param");
+  const job = await importJob(path, params);
+  const reference = { name: job.name, module: pathToFileURL(path).href, params };
+  const options = { store, reference, restart: flags.restart ?? false };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), flags.json ?? false);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, null, place, flags.json ?? false);
+    return;
+  }
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+/** `pawl resume RUN`: goes on with an interrupted run, or begins the one that was stored to run detached. */
+export async function resume(
+  run: RunRecord,
+  flags: { detach?: boolean; json?: boolean },
+  store: Store,
+  place: Place,
+): Promise<void> {
+  if (flags.detach) {
+    await detach(run.id, null, place, flags.json ?? false);
+    return;
+  }
+  const job = await jobOf(run, store, place);
+  const prepared = await prepare(job, { store, run, reference: run.job });
+  await executeAndShow(prepared, place, flags.json ?? false);
+  await closeMended(run.id, store);
+}

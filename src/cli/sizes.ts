@@ -1,0 +1,56 @@
+import { PawlError } from "../errors.ts";
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  K: 1024,
+  KB: 1024,
+  M: 1024 ** 2,
+  MB: 1024 ** 2,
+  G: 1024 ** 3,
+  GB: 1024 ** 3,
+};
+
+/** Parses `256MB`, `1.5GB` or a plain number of bytes. */
+export function parseSize(text: string, flag: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
+  const unit = match ? UNITS[(match[2] ?? "").toUpperCase()] : undefined;
+  if (!match || unit === undefined) {
+    throw new PawlError("usage.size", `${flag} takes a size such as 256MB or 1GB, not "${text}".`);
+  }
+  return Math.round(Number(match[1]) * unit);
+}
+
+/** Parses a whole number of at least `least`. */
+export function parseCount(text: string, flag: string, least: number): number {
+  if (!/^\d+$/.test(text.trim()) || Number(text) < least) {
+    throw new PawlError("usage.count", `${flag} takes a whole number of at least ${least}, not "${text}".`);
+  }
+  return Number(text);
+}
+
+/** Parses `a=b` pairs; the value may hold further equals signs. */
+export function parsePairs(pairs: readonly string[], flag: string): Record<string, string> {
+  const parsed: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new PawlError("usage.pair", `${flag} takes name=value, not "${pair}".`);
+    const name = pair.slice(0, at).trim();
+    if (name in parsed) throw new PawlError("usage.pair", `${flag} names "${name}" twice.`);
+    parsed[name] = pair.slice(at + 1);
+  }
+  return parsed;
+}
+
+/** Parses a comma-separated list of names. */
+export function parseNames(text: string, flag: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.some((name) => name === "")) {
+    throw new PawlError("usage.names", `${flag} takes names separated by commas, not "${text}".`);
+  }
+  return names;
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toLocaleString("en-US", { maximumFractionDigits: bytes < 1024 ** 2 ? 2 : 0 })} MB`;
+}

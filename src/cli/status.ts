@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../batch/index.ts";
+import type { RunRecord, Sample, Store } from "../store/contract.ts";
+import { duration } from "./rate.ts";
+import { megabytes } from "./sizes.ts";
+
+const number = new Intl.NumberFormat("en-US");
+
+/** `pawl status`: the newest runs, one a line. */
+export async function listRuns(json: boolean, store: Store): Promise<void> {
+  const runs = await store.runs({ limit: 20 });
+  const rows = await Promise.all(
+    runs.map(async (run) => ({ run, progress: await readProgress(store, run) })),
+  );
+  if (json) {
+    process.stdout.write(`${JSON.stringify(rows.map(({ progress }) => summaryOf(progress)))}\n`);
+    return;
+  }
+  if (rows.length === 0) {
+    process.stdout.write(`no runs yet in ${store.location}\n`);
+    return;
+  }
+  for (const { run, progress } of rows) {
+    const when = new Date(run.createdAt).toISOString().slice(0, 16).replace("T", " ");
+    const read = `${number.format(progress.counts.read)} ${progress.unit}`;
+    process.stdout.write(
+      `${run.id}  ${when}  ${run.state.padEnd(10)} ${read.padStart(18)}  ${run.job.name}\n`,
+    );
+  }
+}
+
+/** `pawl status RUN`: everything that is known of a run, once or again every second. */
+export async function showRun(
+  run: RunRecord,
+  flags: { json?: boolean; watch?: boolean },
+  store: Store,
+): Promise<void> {
+  for (;;) {
+    const record = (await store.run(run.id)) ?? run;
+    const progress = await readProgress(store, record);
+    const samples = await store.samples(run.id);
+    const workers = AT_REST.has(record.state) ? [] : await workersOf(store, run.id);
+    const text = flags.json
+      ? JSON.stringify({
+          ...summaryOf(progress),
+          job: record.job,
+          workers,
+          shards: progress.shards,
+          history: samples,
+        })
+      : describeRun(record, progress, samples, workers);
+    if (flags.watch && process.stdout.isTTY) process.stdout.write("\x1b[2J\x1b[H");
+    process.stdout.write(`${text}\n`);
+    if (!flags.watch || AT_REST.has(record.state)) return;
+    await sleep(1000);
+  }
+}
+
+function describeRun(
+  run: RunRecord,
+  progress: RunProgress,
+  samples: readonly Sample[],
+  workers: readonly string[],
+): string {
+  const { counts, unit } = progress;
+  const total = progress.items === null ? "" : ` of ${number.format(progress.items)}`;
+  const time = (at: number) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
+  const done = progress.shards.filter((shard) => shard.state === "succeeded").length;
+  const lines = [
+    `run ${run.id}  ${run.state}${run.note === null ? "" : `: ${run.note}`}`,
+    `  job          ${run.job.name}${run.replayOf === null ? "" : `, replay of ${run.replayOf}`}`,
+    `  source       ${progress.source}`,
+    `  begun        ${time(run.createdAt)} UTC`,
+    ...(run.finishedAt === null ? [] : [`  ended        ${time(run.finishedAt)} UTC`]),
+    `  read         ${number.format(counts.read)}${total} ${unit}`,
+    `  written      ${number.format(counts.written)}`,
+    `  unchanged    ${number.format(counts.unchanged)}`,
+    `  skipped      ${number.format(counts.skipped)}`,
+    `  quarantined  ${number.format(counts.quarantined)}`,
+    `  duplicates   ${number.format(counts.duplicates)}`,
+    `  worked       ${duration(progress.activeMs / 1000)}, peak memory ${megabytes(progress.peakMemoryBytes)}`,
+    `  shards       ${done} of ${progress.shards.length} done`,
+  ];
+  const rates = ratesOf(samples);
+  if (rates.length > 1)
+    lines.push(
+      `  rate         ${sparkline(rates)}  up to ${number.format(Math.round(Math.max(...rates)))} ${unit}/s`,
+    );
+  if (!AT_REST.has(run.state)) {
+    lines.push(
+      `  workers      ${workers.length === 0 ? `none: the process is gone, go on with pawl resume ${run.id}` : workers.join(", ")}`,
+    );
+  }
+  for (const shard of progress.shards) {
+    if (shard.error !== null) lines.push(`  shard ${shard.number}      ${shard.state}: ${shard.error}`);
+  }
+  return lines.join("\n");
+}
+
+/** Items a second between the points of the history. */
+function ratesOf(samples: readonly Sample[]): number[] {
+  const points = samples.map((sample) => sample.value as unknown as { read: number; activeMs: number });
+  const rates: number[] = [];
+  for (let at = 1; at < points.length; at++) {
+    const [before, after] = [points[at - 1], points[at]];
+    if (!before || !after || after.activeMs <= before.activeMs) continue;
+    rates.push(Math.max(0, ((after.read - before.read) * 1000) / (after.activeMs - before.activeMs)));
+  }
+  return rates;
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+const WIDTH = 40;
+
+function sparkline(rates: readonly number[]): string {
+  const most = Math.max(...rates, 1);
+  const perBar = Math.max(1, rates.length / WIDTH);
+  let line = "";
+  for (let at = 0; at < rates.length; at += perBar) {
+    const part = rates.slice(Math.floor(at), Math.max(Math.floor(at) + 1, Math.floor(at + perBar)));
+    const mean = part.reduce((sum, rate) => sum + rate, 0) / part.length;
+    line += BARS[Math.min(BARS.length - 1, Math.floor((mean / most) * BARS.length))] ?? "";
+  }
+  return line;
+}

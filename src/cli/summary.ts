@@ -1,0 +1,54 @@
+import type { RunSummary } from "../batch/index.ts";
+import { duration } from "./rate.ts";
+import { megabytes } from "./sizes.ts";
+
+const number = new Intl.NumberFormat("en-US");
+
+/** Prints what a run came to: one JSON object, or a few lines and what to do next. */
+export function printSummary(summary: RunSummary, unit: string, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const { run, state, note } = summary;
+  const speed =
+    summary.seconds > 0 ? `, ${number.format(Math.round(summary.read / summary.seconds))} ${unit}/s` : "";
+  const lines = [
+    `run ${run} ${state}${note === undefined ? "" : `: ${note}`}`,
+    ...counted(summary, unit),
+    `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
+    ...next(summary),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function counted(summary: RunSummary, unit: string): string[] {
+  const rows: [string, number, string][] = [
+    ["read", summary.read, unit],
+    ["added", summary.added ?? 0, "by the step"],
+    ["written", summary.written, ""],
+    ["unchanged", summary.unchanged, ""],
+    ["skipped", summary.skipped, ""],
+    ["quarantined", summary.quarantined, ""],
+    ["duplicates", summary.duplicates, "whose key came again"],
+  ];
+  return rows
+    .filter(([label, count]) => count > 0 || label === "read" || label === "written")
+    .map(([label, count, what]) =>
+      `  ${label.padEnd(12)}${number.format(count).padStart(14)} ${what}`.trimEnd(),
+    );
+}
+
+function next(summary: RunSummary): string[] {
+  const { run } = summary;
+  const steps: string[] = [];
+  if (summary.quarantined > 0) {
+    steps.push(`  see them:     pawl failures ${run}`);
+    steps.push(
+      `  mend, again:  pawl failures ${run} --format csv > mended.csv; pawl replay ${run} --from mended.csv`,
+    );
+  }
+  if (summary.state === "paused" || summary.state === "failed")
+    steps.push(`  go on:        pawl resume ${run}`);
+  return steps;
+}

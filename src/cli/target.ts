@@ -1,0 +1,42 @@
+import type { Place } from "../batch/index.ts";
+import { publicUrl, startEmbedded } from "../connect/postgres/index.ts";
+import { PawlError } from "../errors.ts";
+
+/** Where a load goes: the URL to connect with, and the form of it that may be stored and shown. */
+export interface Target {
+  readonly url: string;
+  readonly stored: string;
+}
+
+/** Carries the URL with its password to a detached process: the store and the command line never hold it. */
+export const INTO_VARIABLE = "PAWL_INTO";
+
+/** Resolves `--into`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
+export async function resolveTarget(into: string | undefined, place: Place): Promise<Target> {
+  if (into === undefined || into === "embedded") {
+    const { url } = await startEmbedded(place.postgres);
+    return { url, stored: "embedded" };
+  }
+  if (into.startsWith("env:")) {
+    const url = process.env[into.slice(4)];
+    if (!url)
+      throw new PawlError("usage.into", `--into ${into} names an environment variable that is not set.`);
+    return { url: checked(url), stored: into };
+  }
+  return { url: checked(into), stored: publicUrl(checked(into)) };
+}
+
+/** The target of a stored run: its password comes from the environment or the usual PostgreSQL files. */
+export async function storedTarget(stored: string, place: Place): Promise<string> {
+  const given = process.env[INTO_VARIABLE];
+  if (given && publicUrl(given) === stored) return given;
+  return (await resolveTarget(stored, place)).url;
+}
+
+function checked(url: string): string {
+  if (/^postgres(ql)?:\/\//.test(url)) return url;
+  throw new PawlError(
+    "usage.into",
+    `--into takes a URL such as postgres://user@host:5432/database, or env:NAME.`,
+  );
+}

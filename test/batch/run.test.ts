@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import fc from "fast-check";
+import {
+  defineJob,
+  findRun,
+  ItemError,
+  type Job,
+  openItems,
+  pause,
+  readProgress,
+  run,
+  TransientError,
+} from "../../src/batch/index.ts";
+import { openStore, type Store } from "../../src/store/index.ts";
+import { MemoryTarget, NumberSource, randomFaults } from "./memory-ends.ts";
+
+const sorted = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
+const upTo = (n: number) => Array.from({ length: n }, (_, at) => at);
+
+describe("a run", () => {
+  let folder: string;
+  let store: Store;
+  let target: MemoryTarget;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pawl-batch-"));
+  });
+  beforeEach(async () => {
+    store = await openStore(join(folder, `${crypto.randomUUID()}.db`));
+    target = new MemoryTarget();
+  });
+  afterEach(async () => {
+    await store.close();
+  });
+  after(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const job = (source: NumberSource, more: Partial<Job<number, number>> = {}) =>
+    defineJob<number, number>({ name: "numbers", source, sink: target, concurrency: 2, ...more });
+
+  it("writes every item once and accounts for all of them", async () => {
+    const summary = await run(job(new NumberSource(1000)), { store });
+    assert.equal(summary.state, "succeeded");
+    assert.deepEqual(sorted(target.effects), upTo(1000));
+    assert.deepEqual([summary.read, summary.written, summary.quarantined], [1000, 1000, 0]);
+    assert.equal(target.concluded, 1);
+  });
+
+  it("of an empty source succeeds with nothing", async () => {
+    const summary = await run(job(new NumberSource(0)), { store });
+    assert.deepEqual([summary.state, summary.read], ["succeeded", 0]);
+  });
+
+  it("counts what a step returns, adds, drops and refuses", async () => {
+    const summary = await run(
+      job(new NumberSource(100), {
+        step: (item) => {
+          if (item % 10 === 0) throw new ItemError(`${item} is round`);
+          if (item % 10 === 1) return null;
+          if (item % 10 === 2) return [item, item + 1000, item + 2000];
+          if (item % 10 === 3) return [];
+          return Promise.resolve(item);
+        },
+      }),
+      { store },
+    );
+    assert.deepEqual(
+      [summary.read, summary.added, summary.written, summary.skipped, summary.quarantined],
+      [100, 20, 90, 20, 10],
+    );
+    const reasons: string[] = [];
+    for await (const item of openItems(store, summary.run))
+      reasons.push(`${item.at}: ${item.reason} ${Buffer.from(item.raw)}`);
+    assert.equal(reasons[1], "number 10: 10 is round 10");
+    assert.equal(reasons.length, 10);
+  });
+
+  it("quarantines once an item whose several results the target refused", async () => {
+    target.refuse = (item) => (item >= 1000 ? "too large" : null);
+    const summary = await run(
+      job(new NumberSource(10), { step: (item) => (item === 4 ? [item, 1004, 2004] : item) }),
+      { store },
+    );
+    assert.deepEqual(
+      [summary.state, summary.read, summary.written, summary.quarantined],
+      ["succeeded", 10, 10, 1],
+    );
+  });
+
+  it("takes an error of the step for the item's and a TransientError for the world's", async () => {
+    let troubles = 0;
+    const summary = await run(
+      job(new NumberSource(50), {
+        step: (item) => {
+          if (item === 7) throw new TypeError("no seven");
+          if (item === 20 && troubles++ < 2) throw new TransientError("api", "the API is down");
+          return item;
+        },
+      }),
+      { store },
+    );
+    assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 49, 1]);
+    assert.deepEqual(
+      sorted(target.effects),
+      upTo(50).filter((item) => item !== 7),
+    );
+  });
+
+  it("commits each effect once whenever the connection drops", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1 }), fc.integer({ min: 1, max: 300 }), async (seed, count) => {
+        target = new MemoryTarget();
+        target.fault = randomFaults(seed, 0.1);
+        target.refuse = (item) => (item % 13 === 0 ? "unlucky" : null);
+        const summary = await run(job(new NumberSource(count), { key: `faults ${seed} ${count}` }), {
+          store,
+        });
+        const lucky = upTo(count).filter((item) => item % 13 !== 0);
+        assert.equal(summary.state, "succeeded");
+        assert.deepEqual(sorted(target.effects), lucky);
+        assert.equal(summary.quarantined, count - lucky.length);
+        assert.equal(await store.quarantineCount(summary.run), summary.quarantined);
+      }),
+      { numRuns: 6, ...(process.env.PAWL_SEED ? { seed: Number(process.env.PAWL_SEED) } : {}) },
+    );
+  });
+
+  it("stops when more items are quarantined than allowed, and goes on with a larger bound", async () => {
+    target.refuse = (item) => (item % 2 === 0 ? "even" : null);
+    const stopped = await run(job(new NumberSource(400), { maxBad: 20 }), { store });
+    assert.equal(stopped.state, "failed");
+    assert.match(stopped.note ?? "", /more than the 20 that max-bad allows/);
+    assert.ok(stopped.read < 400);
+    const done = await run(job(new NumberSource(400), { maxBad: "60%" }), { store });
+    assert.deepEqual(
+      [done.run, done.state, done.read, done.quarantined],
+      [stopped.run, "succeeded", 400, 200],
+    );
+    assert.deepEqual(
+      sorted(target.effects),
+      upTo(400).filter((item) => item % 2 === 1),
+    );
+  });
+
+  it("pauses at the next chunk on the word of anybody, and goes on where it stopped", async () => {
+    target.delayMs = 5;
+    const handle = run(job(new NumberSource(2000)), { store });
+    const id = await handle.id();
+    while (target.effects.length < 100) await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(store, await findRun(store, id.slice(0, 6)));
+    const paused = await handle;
+    assert.equal(paused.state, "paused");
+    assert.ok(paused.read < 2000);
+    target.delayMs = 0;
+    const done = await run(job(new NumberSource(2000)), { store });
+    assert.deepEqual([done.run, done.state, done.read], [id, "succeeded", 2000]);
+    assert.deepEqual(sorted(target.effects), upTo(2000));
+  });
+
+  it("ends for good when cancelled, and the next run begins anew", async () => {
+    target.delayMs = 5;
+    const handle = run(job(new NumberSource(2000)), { store });
+    while (target.effects.length < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+    await handle.cancel();
+    const cancelled = await handle;
+    assert.equal(cancelled.state, "cancelled");
+    target.delayMs = 0;
+    const next = await run(job(new NumberSource(100)), { store });
+    assert.notEqual(next.run, cancelled.run);
+    assert.equal(next.state, "succeeded");
+  });
+
+  it("refuses to resume when the source has changed, and begins anew with restart", async () => {
+    target.refuse = () => "all bad";
+    await run(job(new NumberSource(100), { maxBad: 5 }), { store });
+    target.refuse = () => null;
+    const changed = new NumberSource(100, 10, "other numbers");
+    await assert.rejects(
+      async () => await run(job(changed), { store }),
+      /has changed since run .* --restart/,
+    );
+    assert.equal((await run(job(changed), { store, restart: true })).state, "succeeded");
+  });
+
+  it("refuses work that is being done already", async () => {
+    target.delayMs = 10;
+    const first = run(job(new NumberSource(500)), { store });
+    while (target.effects.length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+    await assert.rejects(
+      async () => await run(job(new NumberSource(500)), { store }),
+      /already running as run/,
+    );
+    target.delayMs = 0;
+    assert.equal((await first).state, "succeeded");
+  });
+
+  it("keeps its checkpoint in the store for a sink that is only idempotent", async () => {
+    target.guarantee = "idempotent";
+    target.fault = randomFaults(42, 0.05);
+    const summary = await run(job(new NumberSource(500)), { store });
+    assert.deepEqual([summary.state, summary.written], ["succeeded", 500]);
+    assert.deepEqual(sorted([...new Set(target.effects)]), upTo(500));
+  });
+
+  it("refuses a sink without any guarantee unless the job accepts repetition", async () => {
+    target.guarantee = "none";
+    await assert.rejects(async () => await run(job(new NumberSource(10)), { store }), /at-least-once/);
+    const summary = await run(job(new NumberSource(10), { atLeastOnce: true }), { store });
+    assert.equal(summary.state, "succeeded");
+  });
+
+  it("waits while a throttle gives a reason and shows it", async () => {
+    let asked = 0;
+    const seen = new Set<string | null>();
+    const handle = run(
+      job(new NumberSource(30), { throttle: [() => (asked++ < 2 ? "replica lags" : null), () => null] }),
+      { store },
+    );
+    handle.on("progress", (progress) => seen.add(progress.note));
+    assert.equal((await handle).state, "succeeded");
+    assert.ok(seen.has("waiting: replica lags"));
+  });
+
+  it("can be looked at after it ended: counts, history, shards", async () => {
+    const summary = await run(job(new NumberSource(100)), { store });
+    const record = await findRun(store, "last");
+    const progress = await readProgress(store, record);
+    assert.equal(record.id, summary.run);
+    assert.ok(progress.shards.every((shard) => shard.state === "succeeded"));
+    assert.equal(progress.counts.read, 100);
+    assert.ok((await store.samples(summary.run)).length >= 1);
+  });
+});
