@@ -2,10 +2,11 @@ import { EventEmitter } from "node:events";
 import type { JobReference, Json, Store } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import { cancel, pause } from "./control.ts";
+import { execute } from "./execute.ts";
 import type { Job } from "./job.ts";
 import { statePlace } from "./place.ts";
+import { type PreparedRun, prepare } from "./prepare.ts";
 import type { RunProgress } from "./progress.ts";
-import { execute, type PreparedRun, prepare } from "./run.ts";
 import { type RunSummary, summaryOf } from "./summary.ts";
 
 export interface RunOptions {
@@ -48,27 +49,29 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
       params: options.params ?? null,
     };
     const { restart = false, signal } = options;
-    this.#prepared = opened.then(async (store) => ({
+    const prepared = opened.then(async (store) => ({
       store,
       prepared: await prepare(job, { store, reference, restart, ...(signal ? { signal } : {}) }),
     }));
-    this.#summary = (async () => {
-      try {
-        const { prepared } = await this.#prepared;
-        for (const note of prepared.notes) this.emit("note", note);
-        const progress = await execute(prepared, {
-          scratch: place.runs,
-          onProgress: (now) => this.emit("progress", now),
-          onNote: (note) => this.emit("note", note),
-          ...(signal ? { signal } : {}),
-        });
-        return summaryOf(progress);
-      } finally {
-        if (typeof given === "string") await opened.then((store) => store.close()).catch(() => {});
-      }
-    })();
+    this.#prepared = prepared;
+    this.#summary = prepared
+      .then(({ prepared: ready }) => this.#execute(ready, place.runs, signal))
+      .finally(async () => {
+        if (typeof given === "string") await opened.then((store) => store.close());
+      });
     // Whoever awaits the handle gets the error; nobody else must be hurt by it.
     this.#summary.catch(() => {});
+  }
+
+  async #execute(prepared: PreparedRun, scratch: string, signal: AbortSignal | undefined): Promise<RunSummary> {
+    for (const note of prepared.notes) this.emit("note", note);
+    const progress = await execute(prepared, {
+      scratch,
+      onProgress: (now) => this.emit("progress", now),
+      onNote: (note) => this.emit("note", note),
+      ...(signal ? { signal } : {}),
+    });
+    return summaryOf(progress);
   }
 
   /** The run's id, once it is stored. */

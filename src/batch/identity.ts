@@ -10,10 +10,14 @@ export function newRunId(): string {
   return Array.from(randomBytes(10), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
 
+/** Whether the source is what it was when the run began. */
+export function sameSource(run: RunRecord, identity: Json): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(run.identity)), JSON.parse(JSON.stringify(identity)));
+}
+
 /** Refuses to resume on a source that is not what it was when the run began. */
 export function assertSameSource(run: RunRecord, identity: Json, source: string): void {
-  if (isDeepStrictEqual(JSON.parse(JSON.stringify(run.identity)), JSON.parse(JSON.stringify(identity))))
-    return;
+  if (sameSource(run, identity)) return;
   throw new PawlError(
     "run.source-changed",
     `${source} has changed since run ${run.id} began, so its checkpoints no longer fit: put the file back as it was, or begin anew with --restart.`,

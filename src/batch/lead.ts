@@ -90,15 +90,25 @@ class Lead {
     const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
     const scratch = join(this.#work.scratch, "plan");
     await mkdir(scratch, { recursive: true });
+    // Cutting may take long: a pause or a cancel must not wait for it.
+    const stop = new AbortController();
+    const looking = setInterval(async () => {
+      const state = (await store.run(run).catch(() => undefined))?.state;
+      if (state !== undefined && state !== "running") stop.abort();
+    }, LOOK_MS);
     let cut: ShardPlan;
     try {
       cut = await job.source.shards(this.#work.shards, ordering, {
-        signal: this.#context.signal,
+        signal: AbortSignal.any([this.#context.signal, stop.signal]),
         scratch,
         memory: Math.floor(this.#work.memory / 4),
-        onProgress: (done, total) => void this.#report({ done, total }),
+        onProgress: (done, total) => void this.#report({ done, total }).catch(() => {}),
       });
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      throw error;
     } finally {
+      clearInterval(looking);
       await rm(scratch, { recursive: true, force: true });
     }
     if ((await store.run(run))?.state !== "running") return;

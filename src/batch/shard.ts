@@ -193,7 +193,8 @@ class ShardAttempt {
     const { store, run, maxBad, unit } = this.#work;
     const { counts } = this.#latest;
     if (counts.quarantined === 0) return;
-    const quarantined = await store.quarantineCount(run);
+    // What a replay has mended no longer counts.
+    const quarantined = await store.quarantineCount(run, { openOnly: true });
     const reason = exceeds(maxBad, quarantined, counts.read, this.#work.total(), unit);
     if (reason === null) return;
     await this.#report();

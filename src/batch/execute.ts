@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PawlError } from "../errors.ts";
+import type { Store } from "../store/contract.ts";
+import { Worker } from "../tasks/index.ts";
+import { POISON_AFTER, pause, queueOf } from "./control.ts";
+import { leadHandler, leadTask } from "./lead.ts";
+import { parseMaxBad } from "./max-bad.ts";
+import { concurrencyOf, memoryOf } from "./memory.ts";
+import type { PreparedRun } from "./prepare.ts";
+import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
+import { shardHandler } from "./shard.ts";
+
+/** Shards a process aims for, for each it works on at once, so that the last ones end together. */
+const SHARDS_PER_SLOT = 4;
+
+export interface ExecuteOptions {
+  /** A folder for large intermediate files. */
+  readonly scratch: string;
+  /** How long a claim is good for, in milliseconds; default 15,000. */
+  readonly leaseMs?: number;
+  /** How long a shard keeps trying while nothing succeeds, in milliseconds; default 90,000. */
+  readonly patienceMs?: number;
+  readonly onProgress?: (progress: RunProgress) => void;
+  readonly onNote?: (note: string) => void;
+  /** Aborting pauses the run at its next checkpoints. */
+  readonly signal?: AbortSignal;
+}
+
+/** Works on a prepared run until it comes to rest, and tells how it stands then. Closes the sink. */
+export async function execute(prepared: PreparedRun, options: ExecuteOptions): Promise<RunProgress> {
+  const { run, job, sink, store, source } = prepared;
+  const queue = queueOf(run.id);
+  const concurrency = concurrencyOf(job);
+  const memory = memoryOf(job);
+  let latest: RunProgress | undefined;
+  const worker = new Worker({
+    store,
+    queues: [queue],
+    concurrency: concurrency + 1,
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+    poisonAfter: POISON_AFTER,
+    handlers: {
+      [LEAD]: leadHandler({
+        store,
+        run: run.id,
+        queue,
+        job,
+        sink,
+        // A replay's items are told apart by their place in its one shard.
+        shards: run.replayOf === null ? concurrency * SHARDS_PER_SLOT : 1,
+        memory: memory.inFlight,
+        scratch: join(options.scratch, run.id),
+        onProgress: (progress) => {
+          latest = progress;
+          options.onProgress?.(progress);
+        },
+        onNote: (note) => options.onNote?.(note),
+      }),
+      [SHARD]: shardHandler({
+        store,
+        run: run.id,
+        job,
+        sink,
+        unit: source.unit,
+        pace: {
+          minBytes: job.chunkBytes?.min ?? 64 * 1024,
+          maxBytes: Math.min(memory.chunk, job.chunkBytes?.max ?? memory.chunk),
+          targetMs: job.commitMs ?? 250,
+        },
+        prefetchBytes: memory.chunk,
+        maxBad: parseMaxBad(job.maxBad ?? 1000),
+        total: () => latest?.items ?? null,
+        patienceMs: options.patienceMs ?? 90_000,
+      }),
+    },
+    onError: (error) =>
+      options.onNote?.(`trouble: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  const stop = () => void pause(store, run, "interrupted").catch(() => {});
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    await store.enqueue([leadTask(run.id, queue, LEAD)]);
+    worker.start();
+    if (options.signal?.aborted) stop();
+    return await atRest(store, run.id, worker.id);
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+    await worker.stop();
+    await sink.close();
+  }
+}
+
+const LOOK_MS = 50;
+
+/** Waits until the run rests and this worker holds nothing of it; another process may have done the last of it. */
+async function atRest(store: Store, id: string, worker: string): Promise<RunProgress> {
+  for (;;) {
+    const run = await store.run(id);
+    if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
+    if (AT_REST.has(run.state)) {
+      const held = await store.query({ group: id, states: ["leased"] });
+      if (!held.some((task) => task.worker === worker)) return await readProgress(store, run);
+    }
+    await sleep(LOOK_MS);
+  }
+}
