@@ -3,7 +3,9 @@
 var major = Number(process.versions.node.split(".")[0]);
 if (major < 24) {
   process.stderr.write(
-    "pawl needs Node 24 or newer, and this is Node " + process.versions.node + ": install a newer Node and run the command again.\n",
+    "pawl needs Node 24 or newer, and this is Node " +
+      process.versions.node +
+      ": install a newer Node and run the command again.\n",
   );
   process.exitCode = 2;
 } else {

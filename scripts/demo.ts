@@ -26,7 +26,7 @@ async function writeCsv(): Promise<number> {
   out.write("id,name,note,amount,joined\n");
   let bad = 0;
   for (let id = 1; id <= ROWS; id++) {
-    let amount = ((id * 7919) % 100_000) / 100 + "";
+    let amount = `${((id * 7919) % 100_000) / 100}`;
     if (id % 10_000 === 77) {
       amount = bad++ % 2 === 0 ? "n/a" : "12,50 EUR";
     }
@@ -46,7 +46,11 @@ function pawl(args: readonly string[]) {
   say(`$ npx pawl ${args.join(" ")}`);
   const env = { ...process.env };
   delete env.PAWL_STORE;
-  return spawn(process.execPath, ["bin/pawl.cjs", ...args], { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  return spawn(process.execPath, ["bin/pawl.cjs", ...args], {
+    cwd: root,
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
 }
 
 /** Rows the target has committed, by its own checkpoints. */
@@ -76,15 +80,22 @@ async function main(): Promise<void> {
   while (victim.exitCode === null && (await committed(url)) < ROWS * 0.4) await sleep(10);
   victim.kill("SIGKILL");
   await gone;
-  process.stdout.write(`\nkilled; PostgreSQL holds ${(await committed(url)).toLocaleString("en-US")} committed rows\n`);
+  process.stdout.write(
+    `\nkilled; PostgreSQL holds ${(await committed(url)).toLocaleString("en-US")} committed rows\n`,
+  );
 
   say("The same command again goes on where it stopped:");
   const [code] = await once(pawl(command), "exit");
   await once(pawl(["failures", "last"]), "exit");
-  const { rows } = await runSql(url, "SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM demo_people");
+  const { rows } = await runSql(
+    url,
+    "SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM demo_people",
+  );
   const found = rows[0] as { rows: number; ids: number };
   if (code !== 3 || found.rows !== ROWS - bad || found.ids !== found.rows) {
-    throw new Error(`the table holds ${found.rows} rows where ${ROWS - bad} were expected (exit code ${code})`);
+    throw new Error(
+      `the table holds ${found.rows} rows where ${ROWS - bad} were expected (exit code ${code})`,
+    );
   }
   say(`${found.rows.toLocaleString("en-US")} rows, each once; ${bad} quarantined. See the data with`);
   process.stdout.write('npx pawl sql "SELECT * FROM demo_people ORDER BY id LIMIT 5"\n');

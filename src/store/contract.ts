@@ -218,7 +218,11 @@ export interface RunStore {
   createRun(run: NewRun): Promise<{ run: RunRecord; created: boolean }>;
   run(id: string): Promise<RunRecord | undefined>;
   /** Newest first; `idPrefix` narrows to ids that begin so. */
-  runs(filter: { readonly idPrefix?: string; readonly key?: string; readonly limit?: number }): Promise<RunRecord[]>;
+  runs(filter: {
+    readonly idPrefix?: string;
+    readonly key?: string;
+    readonly limit?: number;
+  }): Promise<RunRecord[]>;
   /** Changes a run if its state is one of `from`; false when it was not. A final state stamps `finishedAt`. */
   updateRun(id: string, from: readonly RunState[], patch: RunPatch): Promise<boolean>;
   /** Adds a point to the history; old points are thinned so that a run keeps at most a few hundred. */
@@ -228,7 +232,12 @@ export interface RunStore {
    * Replaces what is quarantined of one shard from `fromOrdinal` on: an attempt that is repeated overwrites what
    * the attempt before it left behind.
    */
-  quarantine(run: string, shard: number, fromOrdinal: number, items: readonly QuarantinedItem[]): Promise<void>;
+  quarantine(
+    run: string,
+    shard: number,
+    fromOrdinal: number,
+    items: readonly QuarantinedItem[],
+  ): Promise<void>;
   /** A page in order of shard and ordinal. */
   quarantined(
     run: string,

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installConsumer } from "./package/consumer.ts";
+import { contentProblems } from "./package/contents.ts";
+import { modulesOf, readDescription } from "./package/description.ts";
+import { importProblems } from "./package/imports.ts";
+import { launchProblems } from "./package/launch.ts";
+import { pack } from "./package/pack.ts";
+import { typeProblems } from "./package/types.ts";
+
+const checkout = join(import.meta.dirname, "..");
+const scratch = mkdtempSync(join(tmpdir(), "pawl-package-"));
+try {
+  const description = readDescription(checkout);
+  const modules = modulesOf(description);
+  const tarball = pack(checkout, scratch);
+  const kilobytes = (bytes: number) => `${Math.ceil(bytes / 1000)} kB`;
+  console.log(
+    `${tarball.files.length} files, ${kilobytes(tarball.bytes)}, unpacked ${kilobytes(tarball.unpackedBytes)}`,
+  );
+  const consumer = installConsumer(tarball.path, description, scratch);
+  const tsc = join(checkout, "node_modules", "typescript", "bin", "tsc");
+  const problems = [
+    ...contentProblems(tarball.files, description),
+    ...importProblems(consumer, modules),
+    ...typeProblems(consumer, modules, tsc),
+    ...launchProblems(consumer),
+  ];
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exitCode = 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

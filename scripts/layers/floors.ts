@@ -1,0 +1,31 @@
+/**
+ * The house of `src/`, lowest floor first: what stands on what. An entry is a floor, or one file of a floor where
+ * only its contract is meant to be seen. `errors.ts` lies below all and need not be named.
+ */
+export const floors: Readonly<Record<string, readonly string[]>> = {
+  store: [],
+  pool: [],
+  doctor: [],
+  tasks: ["store", "pool"],
+  batch: ["store", "pool", "tasks"],
+  data: ["pool"],
+  // The ends of batch and data: they know the contracts of the work, not how it is run.
+  connect: ["store/contract.ts", "batch/contract.ts", "pool", "data"],
+  advise: ["store", "pool", "doctor", "tasks", "batch", "data", "connect"],
+  web: ["store", "pool", "doctor", "tasks", "batch", "data", "connect", "advise"],
+  cli: ["store", "pool", "doctor", "tasks", "batch", "data", "connect", "advise", "web"],
+};
+
+/** Files that lie in `src/` itself, below every floor. */
+export const foundation: readonly string[] = ["errors.ts"];
+
+/** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */
+export function floorOf(path: string): string | undefined {
+  const slash = path.indexOf("/");
+  return slash < 0 ? undefined : path.slice(0, slash);
+}
+
+/** Whether a path relative to `src/` is a door of its floor: a file at the top of it, or a subfolder's face. */
+export function isDoor(path: string): boolean {
+  return path.split("/").length <= 2 || /\/(index|contract)\.ts$/.test(path);
+}

@@ -1,0 +1,112 @@
+import { open } from "node:fs/promises";
+import { changed, fileTrouble } from "./file-trouble.ts";
+
+/** The bytes of consecutive records, wherever they are. */
+export interface Body {
+  readonly length: number;
+  /** From the first byte on, in pieces of any size. Each call starts anew. */
+  pieces(): AsyncIterable<Buffer>;
+  range(start: number, end: number): Promise<Buffer>;
+}
+
+/** A file as it was when the source was planned. */
+export interface FileVersion {
+  /** Absolute. */
+  readonly path: string;
+  /** As people call it. */
+  readonly name: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const PIECE = 256 * 1024;
+
+/** Opens a file and makes sure that it still is the one that was planned. Errors: `csv.changed` and those of opening. */
+export async function openVersion(file: FileVersion) {
+  const handle = await open(file.path).catch((error) => fileTrouble(error, file.name));
+  const stat = await handle.stat();
+  if (stat.size === file.size && stat.mtimeMs === file.mtimeMs) return handle;
+  await handle.close();
+  return changed(file.name);
+}
+
+/** A range of a plain file; read when asked for, so that it takes no memory until then. */
+export class FileBody implements Body {
+  readonly #file: FileVersion;
+  readonly #start: number;
+  readonly length: number;
+
+  constructor(file: FileVersion, start: number, end: number) {
+    this.#file = file;
+    this.#start = start;
+    this.length = end - start;
+  }
+
+  async *pieces(): AsyncGenerator<Buffer> {
+    await using handle = await openVersion(this.#file);
+    let at = 0;
+    const next = () => {
+      const want = Math.min(PIECE, this.length - at);
+      const read = handle.read(Buffer.allocUnsafe(want), 0, want, this.#start + at);
+      // Looked at when its turn comes; a consumer that stops before must not leave a rejection behind.
+      read.catch(() => {});
+      return read;
+    };
+    let coming = this.length > 0 ? next() : null;
+    while (coming) {
+      const { bytesRead, buffer } = await coming;
+      if (bytesRead === 0) changed(this.#file.name);
+      at += bytesRead;
+      coming = at < this.length ? next() : null;
+      try {
+        yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
+      } finally {
+        // The handle must not close under a read.
+        await coming?.catch(() => {});
+      }
+    }
+  }
+
+  async range(start: number, end: number): Promise<Buffer> {
+    await using handle = await openVersion(this.#file);
+    const buffer = Buffer.allocUnsafe(end - start);
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await handle.read(
+        buffer,
+        filled,
+        buffer.length - filled,
+        this.#start + start + filled,
+      );
+      if (bytesRead === 0) changed(this.#file.name);
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+}
+
+/** Bytes that had to be decoded or unpacked, and so are held. */
+export class HeldBody implements Body {
+  readonly #parts: readonly Buffer[];
+  readonly length: number;
+
+  constructor(parts: readonly Buffer[]) {
+    this.#parts = parts;
+    this.length = parts.reduce((sum, part) => sum + part.length, 0);
+  }
+
+  async *pieces(): AsyncGenerator<Buffer> {
+    yield* this.#parts;
+  }
+
+  async range(start: number, end: number): Promise<Buffer> {
+    const cut: Buffer[] = [];
+    let offset = 0;
+    for (const part of this.#parts) {
+      if (offset < end && offset + part.length > start)
+        cut.push(part.subarray(Math.max(0, start - offset), end - offset));
+      offset += part.length;
+    }
+    return cut.length === 1 && cut[0] ? cut[0] : Buffer.concat(cut);
+  }
+}

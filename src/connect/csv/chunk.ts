@@ -1,0 +1,34 @@
+import type { Chunk } from "../../batch/contract.ts";
+
+/** How the bytes of a CSV are to be read. The encoding is settled already: bytes that reach a sink are UTF-8. */
+export interface CsvDialect {
+  /** One ASCII character. */
+  readonly delimiter: string;
+  /** One ASCII character; inside quotes it is doubled. */
+  readonly quote: string;
+  /** An unquoted value equal to this is null. */
+  readonly nullText: string;
+}
+
+/** A row as a step sees it: by column name, every value a string or null. */
+export type CsvRow = Record<string, string | null>;
+
+/**
+ * A chunk of a CSV whose rows still are bytes, so that a sink that takes CSV can pass them on untouched. Blank
+ * lines are not rows, except in a file of one column; they never stand in these bytes.
+ */
+export interface CsvChunk extends Chunk<CsvRow> {
+  readonly csv: {
+    readonly dialect: CsvDialect;
+    readonly columns: readonly string[];
+    /** All records with their line ends, without a header, in pieces of any size. Each call starts anew. */
+    bytes(): AsyncIterable<Buffer>;
+    /** The same records one by one, without line ends, some at a time. Each call starts anew. */
+    records(): AsyncIterable<readonly Buffer[]>;
+  };
+}
+
+/** Whether a chunk still holds the bytes of a CSV. */
+export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
+  return "csv" in chunk;
+}

@@ -1,0 +1,122 @@
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { PawlError } from "../../errors.ts";
+import { type FileVersion, openVersion } from "./body.ts";
+import { fileTrouble } from "./file-trouble.ts";
+import { STDIN } from "./paths.ts";
+import { StandardInput } from "./standard-input.ts";
+import { toUtf8 } from "./to-utf8.ts";
+
+const PIECE = 256 * 1024;
+
+/** Whether the bytes are only looked at for now, or read for good, which standard input allows once. */
+export type Purpose = "look" | "read";
+
+/**
+ * The text of a file or of standard input as UTF-8 bytes from the first one on, unpacked and decoded as needed,
+ * without a BOM. Can be iterated once; leaving early closes everything beneath.
+ */
+export class DecodedStream implements AsyncIterable<Buffer> {
+  readonly #file: FileVersion;
+  readonly #encoding: string;
+  readonly #stdin: Readable | null;
+  readonly #purpose: Purpose;
+  #raw = 0;
+  #unpacker: (Transform & { readonly bytesWritten: number }) | null = null;
+  /** Known once the first bytes came. */
+  compression: "gzip" | "zstd" | null = null;
+  encoding = "utf-8";
+  bom = 0;
+
+  constructor(file: FileVersion, encoding: string, purpose: Purpose, stdin: Readable | null) {
+    this.#file = file;
+    this.#encoding = encoding;
+    this.#purpose = purpose;
+    this.#stdin = stdin;
+  }
+
+  /** How many bytes of the source, as stored, were needed so far. */
+  get consumed(): number {
+    return this.#unpacker ? this.#unpacker.bytesWritten : this.#raw;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    const raw = this.#unpacked(this.#stored());
+    for await (const { bytes, encoding, bom } of toUtf8(raw, this.#encoding, this.#file.name)) {
+      this.encoding = encoding;
+      this.bom = bom;
+      if (bytes.length > 0) yield bytes;
+    }
+  }
+
+  async *#stored(): AsyncGenerator<Buffer> {
+    const { path, name } = this.#file;
+    if (path === STDIN) {
+      const input = StandardInput.of(this.#stdin ?? process.stdin);
+      for await (const bytes of this.#purpose === "look" ? input.look() : input.take()) {
+        this.#raw += bytes.length;
+        yield bytes;
+      }
+      return;
+    }
+    // A file that is looked at may be any version; one that is read must be the planned one.
+    if (this.#purpose === "read") await (await openVersion(this.#file)).close();
+    const handle = await open(path).catch((error) => fileTrouble(error, name));
+    for await (const bytes of createReadStream(path, { fd: handle, highWaterMark: PIECE })) {
+      this.#raw += bytes.length;
+      yield bytes;
+    }
+  }
+
+  /** The first bytes tell whether anything is packed, whatever the name says. */
+  async *#unpacked(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    const { head, ended } = await atLeast(stored, 4);
+    const rest = async function* () {
+      try {
+        if (head.length > 0) yield head;
+        if (!ended) yield* stored;
+      } finally {
+        await stored.return(undefined);
+      }
+    };
+    if (head[0] === 0x1f && head[1] === 0x8b) this.compression = "gzip";
+    else if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) this.compression = "zstd";
+    else return yield* rest();
+    const unpacker =
+      this.compression === "gzip"
+        ? createGunzip({ chunkSize: PIECE })
+        : createZstdDecompress({ chunkSize: PIECE });
+    this.#unpacker = unpacker;
+    pipeline(Readable.from(rest(), { objectMode: false, highWaterMark: PIECE }), unpacker, () => {});
+    try {
+      for await (const bytes of unpacker) yield bytes;
+    } catch (error) {
+      throw error instanceof PawlError ? error : this.#corrupt(error);
+    } finally {
+      unpacker.destroy();
+    }
+  }
+
+  #corrupt(error: unknown): PawlError {
+    const reason = error instanceof Error ? error.message : String(error);
+    return new PawlError(
+      "csv.corrupt-archive",
+      `${this.#file.name} is cut off or damaged: ${this.compression} says '${reason}' after ${this.consumed} bytes; fetch the file again.`,
+      { cause: error },
+    );
+  }
+}
+
+async function atLeast(source: AsyncGenerator<Buffer>, want: number) {
+  const parts: Buffer[] = [];
+  let length = 0;
+  while (length < want) {
+    const { done, value } = await source.next();
+    if (done) return { head: Buffer.concat(parts), ended: true };
+    parts.push(value);
+    length += value.length;
+  }
+  return { head: Buffer.concat(parts), ended: false };
+}

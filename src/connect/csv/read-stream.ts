@@ -1,0 +1,88 @@
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
+import type { Cursor, Pace } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
+import { HeldBody } from "./body.ts";
+import { DecodedStream, type Purpose } from "./decoded-stream.ts";
+import { type Layout, rulesOf } from "./layout.ts";
+import { STDIN } from "./paths.ts";
+import { RecordChunk } from "./record-chunk.ts";
+import { RecordScanner } from "./record-scanner.ts";
+import type { Place, StreamPart } from "./shard-data.ts";
+
+/**
+ * Chunks of a stream from a place on. What comes before is decoded again and skipped; on standard input it must be
+ * the same as last time. A chunk holds its text, about `pace.bytes` of it, and counts as many bytes as the stored
+ * form of it took, so that progress is honest for packed files. Errors: `csv.other-input` and those of reading.
+ */
+export async function* readStream(
+  part: StreamPart,
+  layout: Layout,
+  from: Place,
+  pace: Pace,
+  signal: AbortSignal,
+  stdin: Readable | null,
+  purpose: Purpose = "read",
+): AsyncGenerator<RecordChunk> {
+  const stream = new DecodedStream(part, part.encoding, purpose, stdin);
+  const scanner = new RecordScanner(rulesOf(layout, part.newline, part.name), from.at, from.line);
+  let parts: Buffer[] = [];
+  let start = from.at;
+  let line = from.line;
+  let stored = from.stored ?? 0;
+  let crc = 0;
+  let base = 0;
+  const chunk = (all: boolean) => {
+    const consumed = all && part.path !== STDIN ? part.size : Math.max(stored, stream.consumed);
+    const end = { part: from.part, at: scanner.recordStart, line: scanner.line, stored: consumed };
+    const made = new RecordChunk({
+      body: new HeldBody(parts),
+      layout,
+      newline: part.newline,
+      features: scanner.features,
+      items: scanner.records,
+      bytes: consumed - stored,
+      end: (part.path === STDIN ? { ...end, crc } : end) satisfies Cursor,
+      name: basename(part.name),
+      line,
+    });
+    parts = [];
+    start = scanner.recordStart;
+    line = scanner.line;
+    stored = consumed;
+    scanner.reset();
+    return made;
+  };
+  for await (const piece of stream) {
+    signal.throwIfAborted();
+    const skip = Math.min(piece.length, Math.max(0, from.at - base));
+    if (skip > 0 && part.path === STDIN) crc = crc32(piece.subarray(0, skip), crc);
+    if (base < from.at && base + skip === from.at) checkSame(from, crc);
+    let at = skip;
+    while (at < piece.length) {
+      const begin = at;
+      at = scanner.scan(piece, at, piece.length, base, start + pace.bytes, Math.max(1, pace.items));
+      const bytes = piece.subarray(begin, at);
+      parts.push(bytes);
+      if (part.path === STDIN) crc = crc32(bytes, crc);
+      const full = scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes;
+      if (full && scanner.records > 0 && scanner.recordStart === base + at) yield chunk(false);
+    }
+    base += piece.length;
+  }
+  if (base < from.at) refuseOther();
+  scanner.finish(base);
+  if (scanner.records > 0) yield chunk(true);
+}
+
+function checkSame(from: Place, crc: number): void {
+  if (from.crc !== undefined && from.crc !== crc) refuseOther();
+}
+
+function refuseOther(): never {
+  throw new PawlError(
+    "csv.other-input",
+    "Standard input is not what it was when this load began: give the same input again, or start over with --restart.",
+  );
+}

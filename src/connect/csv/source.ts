@@ -1,0 +1,145 @@
+import type {
+  Cursor,
+  Description,
+  Ordering,
+  Pace,
+  PlanOptions,
+  Shard,
+  ShardPlan,
+  Source,
+} from "../../batch/contract.ts";
+import { ItemError } from "../../errors.ts";
+import type { QuarantineRecord } from "../../store/contract.ts";
+import type { CsvChunk, CsvRow } from "./chunk.ts";
+import { identityOf } from "./identity.ts";
+import { type Inspection, inspect } from "./inspect.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { type CsvOptions, type Settings, settle } from "./options.ts";
+import { STDIN } from "./paths.ts";
+import { plan } from "./plan.ts";
+import { readRange } from "./read-range.ts";
+import { readStream } from "./read-stream.ts";
+import { ReplaySource } from "./replay.ts";
+import { type Part, type Place, type StreamPart, unpackShard } from "./shard-data.ts";
+
+/** Bytes of text that a sample may look at in one step. */
+const SAMPLE_BYTES = 256 * 1024;
+
+/** A source whose chunks still are CSV bytes. */
+export interface CsvSource extends Source<CsvRow> {
+  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<CsvChunk>;
+  replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
+}
+
+/**
+ * Rows of one or several CSV files, of a glob, or of `-` (standard input); `.gz` and `.zst` are unpacked. Plain
+ * UTF-8 files are cut into shards at true record boundaries; anything that must be unpacked or decoded is read as a
+ * stream. Several files are one source and must have the same header.
+ *
+ * Errors, each one sentence with file and line: `csv.option` at once; `csv.missing`, `csv.no-match`,
+ * `csv.directory`, `csv.not-a-file`, `csv.permission`, `csv.empty`, `csv.binary`, `csv.encoding`, `csv.header`,
+ * `csv.header-differs`, `csv.unclosed-quote`, `csv.record-too-large`, `csv.mixed-line-ends`,
+ * `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`, `csv.other-input`
+ * when the source is used. A record that is no row (`csv.ragged`, `csv.bytes`) is an `ItemError` in its place.
+ */
+export function csv(paths: string | readonly string[], options: CsvOptions = {}): CsvSource {
+  return new FileSource(typeof paths === "string" ? [paths] : paths, settle(options));
+}
+
+class FileSource implements CsvSource {
+  readonly #paths: readonly string[];
+  readonly #settings: Settings;
+  #inspection: Promise<Inspection> | null = null;
+
+  constructor(paths: readonly string[], settings: Settings) {
+    this.#paths = paths;
+    this.#settings = settings;
+  }
+
+  async describe(): Promise<Description> {
+    const { layout, parts, name, notes } = await this.#inspect();
+    const bytes = parts.some(({ path }) => path === STDIN)
+      ? null
+      : parts.reduce((sum, { size }) => sum + size, 0);
+    return { name, unit: "rows", columns: layout.columns, identity: await identityOf(parts), bytes, notes };
+  }
+
+  async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
+    return plan(await this.#inspect(), n, ordering, options, this.#settings.granuleBytes);
+  }
+
+  async sample(n: number): Promise<readonly CsvRow[]> {
+    const { layout, parts } = await this.#inspect();
+    const rows: CsvRow[] = [];
+    const { signal } = new AbortController();
+    const pace = { items: n, bytes: SAMPLE_BYTES };
+    for (const part of parts) {
+      const chunks = readStream(
+        asStream(part),
+        layout,
+        beginning(asStream(part), 0),
+        pace,
+        signal,
+        this.#stdin,
+        "look",
+      );
+      for await (const chunk of chunks) {
+        for await (const slice of chunk.slices())
+          for (const row of slice) if (!(row instanceof ItemError) && rows.length < n) rows.push(row);
+        if (rows.length >= n) return rows;
+      }
+    }
+    return rows;
+  }
+
+  async *read(
+    shard: Shard,
+    cursor: Cursor | null,
+    pace: Pace,
+    signal: AbortSignal,
+  ): AsyncGenerator<CsvChunk> {
+    const { layout, parts } = unpackShard(shard.data);
+    const from = cursor as unknown as Place | null;
+    for (let index = from?.part ?? 0; index < parts.length; index++) {
+      const part = parts[index] as Part;
+      const place = from?.part === index ? from : beginning(part, index);
+      if (part.kind === "range") yield* readRange(part, layout, place, pace, signal);
+      else yield* readStream(part, layout, place, pace, signal, this.#stdin);
+    }
+  }
+
+  /** The rows again that failed: records as they were in the file, so that only columns and dialect are asked of it. */
+  replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource {
+    return new ReplaySource(items, () => this.#layout());
+  }
+
+  get #stdin() {
+    return this.#settings.stdin;
+  }
+
+  /** From the options where they say all, so that a replay works after the file is gone. */
+  async #layout(): Promise<Layout> {
+    const { columns, delimiter, quote, nullText, ignoreColumns, maxRecordBytes } = this.#settings;
+    if (!columns || !delimiter) return (await this.#inspect()).layout;
+    return layoutOf({ delimiter, quote, nullText }, columns, ignoreColumns, maxRecordBytes);
+  }
+
+  #inspect(): Promise<Inspection> {
+    this.#inspection ??= inspect(this.#paths, this.#settings).catch((error) => {
+      // What was wrong may be put right before the next call.
+      this.#inspection = null;
+      throw error;
+    });
+    return this.#inspection;
+  }
+}
+
+function beginning(part: Part, index: number): Place {
+  return { part: index, at: part.offset, line: part.line };
+}
+
+/** A part as it looks from its first byte of text. */
+function asStream(part: Part): StreamPart {
+  if (part.kind === "stream") return part;
+  return { ...part, kind: "stream", encoding: "utf-8", offset: part.offset - part.bom };
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { TransientError } from "../../errors.ts";
+import { CopyIn } from "./copy.ts";
+import { explain, sqlState } from "./errors.ts";
+import { checkUrl, publicUrl } from "./url.ts";
+
+const connectMs = 15_000;
+const closeMs = 1_000;
+/** How long a server that is just starting, or recovering from a crash, is waited for. */
+const startingMs = 30_000;
+
+/**
+ * What every session needs: texts that mean the same wherever the server stands, a lock that is not waited for
+ * endlessly, and no transaction that a stopped client holds open for ever.
+ */
+const session = [
+  "SET client_encoding = 'UTF8'",
+  "SET datestyle = 'ISO'",
+  "SET intervalstyle = 'postgres'",
+  "SET standard_conforming_strings = on",
+  "SET client_min_messages = 'warning'",
+  "SET statement_timeout = 0",
+  "SET lock_timeout = '60s'",
+  "SET idle_in_transaction_session_timeout = '5min'",
+].join("; ");
+
+/** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
+export class Session {
+  readonly url: string;
+  readonly #client: pg.Client;
+  /** Why the connection is gone. */
+  #lost: Error | null = null;
+
+  private constructor(client: pg.Client, url: string) {
+    this.#client = client;
+    this.url = url;
+    client.on("error", (error) => {
+      this.#lost ??= error;
+    });
+    client.on("end", () => {
+      this.#lost ??= new Error("Connection terminated");
+    });
+  }
+
+  /** Connects; throws one sentence when the server cannot be reached or refuses. */
+  static async open(url: string, application: string): Promise<Session> {
+    checkUrl(url);
+    const deadline = Date.now() + startingMs;
+    for (;;) {
+      const client = new pg.Client({
+        connectionString: url,
+        application_name: application.slice(0, 63),
+        connectionTimeoutMillis: connectMs,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
+      });
+      const opened = new Session(client, url);
+      try {
+        await client.connect();
+        await client.query(session);
+        return opened;
+      } catch (error) {
+        await opened.close();
+        if (sqlState(error) !== "57P03" || Date.now() > deadline) throw explain(error, url);
+        await sleep(100);
+      }
+    }
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /** Runs statements without parameters; several, separated by semicolons, give several results. */
+  async run(sql: string): Promise<pg.QueryResult[]> {
+    this.#check();
+    const result = (await this.#client.query(sql)) as unknown as pg.QueryResult | pg.QueryResult[];
+    return Array.isArray(result) ? result : [result];
+  }
+
+  /** The one row of a query that always gives one. */
+  async one<Row>(sql: string): Promise<Row> {
+    const [result] = await this.run(sql);
+    const row = result?.rows[0] as Row | undefined;
+    if (row === undefined) throw new Error(`No row came from: ${sql}`);
+    return row;
+  }
+
+  /** Runs one statement with parameters. */
+  async query<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<pg.QueryResult<Row>> {
+    this.#check();
+    // The extended protocol takes one statement only, so that a text of the user's cannot bring another along.
+    return this.#client.query<Row>({
+      text: sql,
+      values: [...values],
+      queryMode: "extended",
+    } as pg.QueryConfig);
+  }
+
+  /** The same, with a plan that the server keeps under this name. */
+  async prepared<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    name: string,
+    sql: string,
+    values: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    this.#check();
+    return this.#client.query<Row>({ name, text: sql, values: [...values] });
+  }
+
+  /** Sends the bytes to a `COPY … FROM STDIN` and returns how many rows the server counted. */
+  async copy(sql: string, bytes: AsyncIterable<Buffer>): Promise<number> {
+    this.#check();
+    return this.#client.query(new CopyIn(sql, bytes)).done;
+  }
+
+  /** Closes; never waits for a server that does not answer. */
+  async close(): Promise<void> {
+    const timer = AbortSignal.timeout(closeMs);
+    const end = this.#client.end().catch(() => {});
+    await Promise.race([
+      end,
+      new Promise<void>((resolve) => timer.addEventListener("abort", () => resolve(), { once: true })),
+    ]);
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
+  #check(): void {
+    if (this.#lost === null) return;
+    throw new TransientError("postgres.lost", `The connection to ${publicUrl(this.url)} was lost.`, {
+      cause: this.#lost,
+    });
+  }
+}

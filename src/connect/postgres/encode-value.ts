@@ -1,0 +1,54 @@
+import type { Column } from "./table.ts";
+
+/** PostgreSQL's text for a JavaScript value, before any escaping; null for null. */
+export function toText(value: unknown, column: Column | null): string | null {
+  switch (typeof value) {
+    case "string":
+      return value;
+    case "number":
+    case "bigint":
+    case "boolean":
+      return String(value);
+    case "object":
+      return value === null ? null : objectText(value, column);
+    default:
+      throw new TypeError(`a ${typeof value} cannot be stored`);
+  }
+}
+
+function objectText(value: object, column: Column | null): string | null {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new RangeError("an invalid Date cannot be stored");
+    return column?.isJson ? JSON.stringify(value) : dateText(value);
+  }
+  if (value instanceof Uint8Array) {
+    return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`;
+  }
+  if (Array.isArray(value) && column?.isArray) return arrayText(value, column);
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "bigint" ? json.rawJSON(`${inner}`) : inner,
+  );
+}
+
+/** Node 24 has it, TypeScript's library not yet. */
+const json = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** In UTC. PostgreSQL knows no years with a sign. */
+function dateText(date: Date): string {
+  const iso = date.toISOString();
+  if (iso.startsWith("+")) return iso.slice(1).replace(/^0/, "");
+  if (!iso.startsWith("-")) return iso;
+  const year = 1 - Number(iso.slice(0, 7));
+  return `${String(year).padStart(4, "0")}${iso.slice(7)} BC`;
+}
+
+/** An array literal: `{1,NULL,"with \"quotes\""}`. */
+function arrayText(values: readonly unknown[], column: Column): string {
+  const parts = values.map((value) => {
+    if (value === null || value === undefined) return "NULL";
+    if (Array.isArray(value)) return arrayText(value, column);
+    const text = toText(value, null) ?? "NULL";
+    return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  });
+  return `{${parts.join(",")}}`;
+}

@@ -1,0 +1,130 @@
+import type { Chunk, Failure } from "../../batch/contract.ts";
+import { ItemError, PawlError } from "../../errors.ts";
+import { toText } from "./encode-value.ts";
+import { type Feed, textFeed } from "./feed.ts";
+import type { Layout, Layouts } from "./layout.ts";
+
+type Item = Readonly<Record<string, unknown>>;
+
+/** Rows are gathered in a string of about this length before they become bytes. */
+const pieceLength = 64 * 1024;
+const special = /[\\\t\n\r]/;
+
+export interface Encoded {
+  readonly feeds: readonly Feed[];
+  /** Items with a value that no column could hold. */
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * Encodes the items of a chunk for COPY. Consecutive items with the same names form one feed; a name without a
+ * value (`undefined`) counts as absent, and the column of an absent name stays as it is.
+ */
+export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
+  const feeds: Feed[] = [];
+  const failures: Failure[] = [];
+  let group: Group | null = null;
+  let index = 0;
+  const close = () => {
+    if (group !== null && group.items > 0) feeds.push(group.feed());
+    group = null;
+  };
+  for await (const slice of chunk.slices()) {
+    for (const value of slice) {
+      const item = asItem(value);
+      try {
+        if (!group?.add(item)) {
+          close();
+          const names = namesOf(item);
+          group = new Group(names, layouts.of(names), index);
+          group.add(item);
+        }
+      } catch (error) {
+        if (error instanceof PawlError) throw error;
+        // An item that cannot be encoded ends the feed, so that the items of a feed stay consecutive.
+        close();
+        failures.push({
+          index,
+          reason: `The value cannot be stored: ${(error as Error).message}.`,
+          code: "encode",
+        });
+      }
+      index++;
+    }
+  }
+  close();
+  return { feeds, failures };
+}
+
+/** Items with the same names, as they become bytes. */
+class Group {
+  items = 0;
+  readonly #names: readonly string[];
+  readonly #layout: Layout;
+  readonly #first: number;
+  readonly #pieces: Buffer[] = [];
+  #text = "";
+
+  constructor(names: readonly string[], layout: Layout, first: number) {
+    this.#names = names;
+    this.#layout = layout;
+    this.#first = first;
+  }
+
+  /** False when the item has other names. */
+  add(item: Item): boolean {
+    const names = this.#names;
+    let row = "";
+    for (let i = 0; i < names.length; i++) {
+      const value = item[names[i] as string];
+      if (value === undefined) return false;
+      if (i > 0) row += "\t";
+      if (typeof value === "string") row += special.test(value) ? escapeText(value) : value;
+      else if (typeof value === "number") row += value;
+      else if (value === null) row += "\\N";
+      else row += this.#other(value, i);
+    }
+    let count = 0;
+    for (const name in item) if (item[name] !== undefined) count++;
+    if (count !== names.length) return false;
+    this.#text += `${row}\n`;
+    this.items++;
+    if (this.#text.length >= pieceLength) this.#flush();
+    return true;
+  }
+
+  feed(): Feed {
+    this.#flush();
+    return textFeed(this.#layout, this.#first, this.items, this.#pieces);
+  }
+
+  #other(value: unknown, index: number): string {
+    const text = toText(value, this.#layout.fields[index]?.column ?? null);
+    return text === null ? "\\N" : escapeText(text);
+  }
+
+  #flush(): void {
+    if (this.#text !== "") this.#pieces.push(Buffer.from(this.#text));
+    this.#text = "";
+  }
+}
+
+function asItem(value: unknown): Item {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ItemError)) {
+    return value as Item;
+  }
+  throw new PawlError(
+    "postgres.item",
+    `An item for PostgreSQL must be an object with the values by column name, not ${Array.isArray(value) ? "an array" : typeof value}: let the step return one.`,
+  );
+}
+
+function namesOf(item: Item): string[] {
+  return Object.keys(item).filter((name) => item[name] !== undefined);
+}
+
+const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
+
+function escapeText(text: string): string {
+  return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] as string);
+}

@@ -1,0 +1,131 @@
+import type { QueryResult } from "pg";
+import type { WriteOutcome } from "../../batch/contract.ts";
+import { isDuplicateInStatement, sqlState } from "./errors.ts";
+import type { Feed } from "./feed.ts";
+import type { Selection, Statements } from "./statements.ts";
+import { Miscount, type Work } from "./work.ts";
+
+/** What a merge taught about the rows to come. */
+export interface Experience {
+  /** The share of rows that were in the table as they should be. */
+  readonly unchangedShare: number;
+  /** Whether every row was new; null where the server does not tell. */
+  readonly allNew: boolean | null;
+  readonly duplicates: boolean;
+}
+
+export interface MergeChoice {
+  /** Look rows up before writing: pays where most are unchanged. */
+  readonly lookFirst: boolean;
+  /** Several rows with one key are likely: look for the last ones at once. */
+  readonly lastOnly: boolean;
+}
+
+/** A range of keys this much wider than the number of rows is still read rather than looked up one by one. */
+const density = 4n;
+
+/** COPY into a staging table, then one statement that inserts and updates. */
+export async function writeMerged(
+  work: Work,
+  feed: Feed,
+  choice: MergeChoice,
+): Promise<{ outcome: WriteOutcome; experience: Experience }> {
+  const sql = work.statements(feed);
+  await work.clear(sql.stage);
+  const staged = await work.session.copy(sql.copyStage(feed.options), feed.bytes());
+  if (staged !== feed.items) throw new Miscount();
+  const before = await insertions(work);
+  const written = await writeStaged(work, sql, { from: "stage" }, feed.items, choice);
+  const inserted = (await insertions(work)) - before;
+  const outcome = settle(work, feed.items, written);
+  return {
+    outcome,
+    experience: {
+      unchangedShare: outcome.unchanged / feed.items,
+      allNew: work.target.table.partitioned ? null : inserted >= feed.items,
+      duplicates: outcome.duplicates > 0,
+    },
+  };
+}
+
+interface Written {
+  readonly written: number;
+  /** Rows that gave way to a later one with the same key. */
+  readonly superseded: number;
+}
+
+/**
+ * Runs the statement that suits; of rows with one key the last wins, whichever way that is found out. When it
+ * throws the server's error, the transaction is as it was before.
+ */
+export async function writeStaged(
+  work: Work,
+  sql: Statements,
+  selection: Selection,
+  rows: number,
+  choice: MergeChoice,
+): Promise<Written> {
+  const { target } = work;
+  const canRepeat = target.key !== null && target.mode === "update";
+  if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
+  const lookFirst = choice.lookFirst && target.key !== null && !target.key.nullable && target.mode !== "fail";
+  const bounds = lookFirst && selection.from === "stage" ? await denseBounds(work, sql, rows) : null;
+  const statement = lookFirst ? sql.writeDiffering(selection, bounds) : sql.write(selection);
+  try {
+    return { written: (await attempt(work, statement)).rowCount ?? 0, superseded: 0 };
+  } catch (error) {
+    if (canRepeat && isDuplicateInStatement(error)) return writeLast(work, sql, selection, rows);
+    throw error;
+  }
+}
+
+/** Counts what became of rows that did not fail. */
+export function settle(work: Work, rows: number, { written, superseded }: Written): WriteOutcome {
+  const rest = rows - written - superseded;
+  const { mode, key } = work.target;
+  // Not written although nothing stood against it: an update that changes nothing, or else a row that a rule of
+  // the target (`ignore`, or a trigger that returns nothing) drops on purpose.
+  const unchanged = mode === "update" && key !== null ? rest : 0;
+  return { written, unchanged, skipped: superseded + rest - unchanged, duplicates: superseded, failures: [] };
+}
+
+async function writeLast(work: Work, sql: Statements, selection: Selection, rows: number): Promise<Written> {
+  const result = await attempt(work, sql.writeLast(selection));
+  const { kept, written } = result.rows[0] as { kept: number; written: number };
+  return { written, superseded: rows - kept };
+}
+
+/** Runs a statement in a savepoint, in one message to the server when it succeeds. */
+async function attempt(work: Work, statement: string): Promise<QueryResult> {
+  const { session } = work;
+  try {
+    const [, result] = await session.run(`SAVEPOINT pawl_write; ${statement}; RELEASE SAVEPOINT pawl_write`);
+    return result as QueryResult;
+  } catch (error) {
+    if (sqlState(error) !== null && !session.isLost) {
+      await session.run("ROLLBACK TO SAVEPOINT pawl_write; RELEASE SAVEPOINT pawl_write");
+    }
+    throw error;
+  }
+}
+
+/** The bounds of the staged keys, if they lie close together. */
+async function denseBounds(
+  work: Work,
+  sql: Statements,
+  rows: number,
+): Promise<readonly [string, string] | null> {
+  const query = sql.keyRange();
+  if (query === null) return null;
+  const { low, high } = await work.session.one<{ low: string | null; high: string | null }>(query);
+  if (low === null || high === null) return null;
+  return BigInt(high) - BigInt(low) < density * BigInt(rows) ? [low, high] : null;
+}
+
+/** Rows that this session inserted so far, by the server's running statistics: a hint, and a cheap one. */
+async function insertions(work: Work): Promise<number> {
+  const { n } = await work.session.one<{ n: number }>(
+    `SELECT coalesce(pg_stat_get_xact_tuples_inserted(${work.target.table.oid}), 0)::float8 AS n`,
+  );
+  return n;
+}

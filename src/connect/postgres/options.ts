@@ -1,0 +1,28 @@
+/** What to do with a row whose key is in the table already. */
+export type OnConflict = "update" | "ignore" | "fail";
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
+  readonly url: string;
+  /** `table` or `schema.table`. */
+  readonly table: string;
+  /** The columns that identify a row; default the primary key. They need a unique index. */
+  readonly key?: readonly string[];
+  /** Column of the table by name in the source; `-` or nothing leaves a value out. Others go by their own name. */
+  readonly map?: Readonly<Record<string, string>>;
+  /**
+   * SQL expression by column of the table, such as `now()` or `lower(email)`. It may use the names of the source,
+   * also of values that are left out, which are texts. An expression that uses none of them does not by itself
+   * make a row differ from the one in the table.
+   */
+  readonly set?: Readonly<Record<string, string>>;
+  /**
+   * Default `update`. `ignore` keeps what is there; with `fail` such a row is refused. Without a key, `fail`
+   * appends every row.
+   */
+  readonly onConflict?: OnConflict;
+  /** Creates the table when it is missing, with types inferred from the first items. */
+  readonly create?: boolean;
+  /** The user's word that no key comes twice, so that order does not matter. */
+  readonly unique?: boolean;
+}

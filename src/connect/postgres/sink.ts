@@ -1,0 +1,198 @@
+import type { OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
+import { checkAssignments } from "./assignments.ts";
+import { Session } from "./connection.ts";
+import { type Created, createTable } from "./create.ts";
+import { explain } from "./errors.ts";
+import { chooseKey, matchColumn } from "./key.ts";
+import { checkRequired, checkSomeMatch, Layouts, type Target } from "./layout.ts";
+import { bury, prepareLedger, takeOver } from "./ledger.ts";
+import type { PostgresOptions } from "./options.ts";
+import { orderingOf } from "./ordering.ts";
+import { checkPermissions, checkServer } from "./permission.ts";
+import { findTable, type Table, unknownTable } from "./table.ts";
+import { publicUrl } from "./url.ts";
+import { PostgresWriter } from "./writer.ts";
+
+type Item = Record<string, unknown>;
+
+/** A table of PostgreSQL as the end of a batch: rows are inserted, or updated by key, each exactly once. */
+export function postgres(options: PostgresOptions): Sink<Item> {
+  return { open: (context) => open(options, context) };
+}
+
+interface Prepared {
+  readonly layouts: Layouts;
+  readonly ordering: Ordering;
+  readonly guarantee: OpenSink<Item>["guarantee"];
+  readonly notes: readonly string[];
+}
+
+async function open(options: PostgresOptions, context: SinkContext): Promise<OpenSink<Item>> {
+  const session = await Session.open(options.url, `pawl ${context.run}`);
+  try {
+    const prepared = await prepare(session, options, context);
+    return new OpenPostgres(options.url, context.run, prepared);
+  } catch (error) {
+    throw explain(error, options.url);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Looks at everything in one transaction, which a dry run rolls back, with a table it may have created. */
+async function prepare(session: Session, options: PostgresOptions, context: SinkContext): Promise<Prepared> {
+  await session.run("BEGIN");
+  await checkServer(session, options.url);
+  const names = await namesOf(context);
+  const found = await findOrCreate(session, options, context, names);
+  const { table, created } = found;
+  const target = await targetOf(session, options, context, table, created, names);
+  const layouts = new Layouts(target);
+  const notes: string[] = [];
+  if (created !== null)
+    notes.push(`${context.dryRun ? "Would create" : "Creates"} the table:\n${created.ddl}`);
+  const layout = names === null ? null : layouts.of(names);
+  if (layout !== null) {
+    checkRequired(target, layout);
+    await checkPermissions(session, target, layout);
+  }
+  await session.run(context.dryRun ? "ROLLBACK" : "COMMIT");
+  const transactional = await prepareLedger(session, context.dryRun);
+  const guarantee = transactional ? "transactional" : repeatable(target) ? "idempotent" : "none";
+  if (guarantee !== "transactional") {
+    notes.push(
+      `The user may not keep checkpoints in ${publicUrl(options.url)} (CREATE SCHEMA pawl): ` +
+        (guarantee === "idempotent"
+          ? "after an interruption some rows are written once more, with the same result."
+          : "after an interruption some rows could be written twice."),
+    );
+  }
+  const { ordering, note } = orderingOf(target, options.unique ?? false, context.stepped, layout);
+  if (note !== null) notes.push(note);
+  return { layouts, ordering, guarantee, notes };
+}
+
+/** Writing the same rows again gives the same table. */
+function repeatable(target: Target): boolean {
+  return target.key !== null && !target.key.nullable && target.mode !== "fail";
+}
+
+/** What the items are expected to bring; null when nothing tells before they come. */
+async function namesOf(context: SinkContext): Promise<readonly string[] | null> {
+  if (!context.stepped && context.source.columns !== null) return context.source.columns;
+  const rows = await context.sample();
+  const names = new Set<string>();
+  for (const row of rows) {
+    if (typeof row === "object" && row !== null) for (const name of Object.keys(row)) names.add(name);
+  }
+  return names.size === 0 ? null : [...names];
+}
+
+async function findOrCreate(
+  session: Session,
+  options: PostgresOptions,
+  context: SinkContext,
+  names: readonly string[] | null,
+): Promise<{ table: Table; created: Created | null }> {
+  const there = await findTable(session, options.table);
+  if (there !== null) return { table: there, created: null };
+  if (!options.create) throw await unknownTable(session, options.table);
+  const created = await createTable(session, options, names, await context.sample());
+  const table = await findTable(session, options.table);
+  if (table === null) {
+    throw new PawlError(
+      "postgres.create",
+      `${options.table} was created but is not found: write it with its schema, such as public.${options.table}.`,
+    );
+  }
+  return { table, created };
+}
+
+async function targetOf(
+  session: Session,
+  options: PostgresOptions,
+  context: SinkContext,
+  table: Table,
+  created: Created | null,
+  names: readonly string[] | null,
+): Promise<Target> {
+  const source = context.stepped ? `the items made from ${context.source.name}` : context.source.name;
+  const map = new Map(Object.entries(options.map ?? {}));
+  for (const name of map.keys()) {
+    if (names === null || context.stepped || names.includes(name)) continue;
+    throw new PawlError(
+      "postgres.map",
+      `${source} has no column "${name}" (--map ${name}=${map.get(name)}): its columns are ${names.join(", ")}.`,
+    );
+  }
+  const assignments = await checkAssignments(session, table, options.set ?? {}, names ?? [], map);
+  const given = names === null ? null : new Set(assignments.map((each) => each.column.name));
+  for (const name of names ?? []) {
+    const column = matchColumn(table, map.get(name) ?? name);
+    if (column !== null) given?.add(column.name);
+  }
+  // A table made for this load without a key takes every row; another one must say what identifies a row.
+  const mode = options.onConflict ?? (created !== null && created.key.length === 0 ? "fail" : "update");
+  const draft: Target = { table, mode, key: null, map, assignments, source };
+  if (names !== null) checkSomeMatch(draft, names);
+  return { ...draft, key: chooseKey(table, options.key, mode, given, source) };
+}
+
+class OpenPostgres implements OpenSink<Item> {
+  readonly guarantee: OpenSink<Item>["guarantee"];
+  readonly ordering: Ordering;
+  readonly notes: readonly string[];
+  readonly #url: string;
+  readonly #run: string;
+  readonly #layouts: Layouts;
+
+  constructor(url: string, run: string, prepared: Prepared) {
+    this.guarantee = prepared.guarantee;
+    this.ordering = prepared.ordering;
+    this.notes = prepared.notes;
+    this.#url = url;
+    this.#run = run;
+    this.#layouts = prepared.layouts;
+  }
+
+  async writer(shard: number, fence: number): Promise<Writer<Item>> {
+    const session = await Session.open(this.#url, `pawl ${this.#run}`);
+    try {
+      const transactional = this.guarantee === "transactional";
+      const claim = transactional ? { run: this.#run, shard, fence } : null;
+      const checkpoint =
+        claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
+      // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
+      if (transactional) await session.run("SET synchronous_commit = off");
+      const fresh = await isEmpty(session, this.#layouts.target.table);
+      return new PostgresWriter({ session, layouts: this.#layouts, checkpoint, claim, fresh });
+    } catch (error) {
+      await session.close();
+      throw explain(error, this.#url);
+    }
+  }
+
+  async conclude(): Promise<void> {
+    if (this.guarantee !== "transactional") return;
+    const session = await Session.open(this.#url, `pawl ${this.#run}`);
+    try {
+      await bury(session, this.#run);
+    } catch (error) {
+      throw explain(error, this.#url);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Nothing stays open between the calls: each writer has a connection of its own. */
+  async close(): Promise<void> {}
+}
+
+async function isEmpty(session: Session, table: Table): Promise<boolean> {
+  if (!table.maySelect) return false;
+  const { rows } = await session.query<{ empty: boolean }>(
+    `SELECT NOT EXISTS (SELECT FROM ${table.sql}) AS empty`,
+  );
+  return rows[0]?.empty ?? false;
+}

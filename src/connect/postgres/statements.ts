@@ -1,0 +1,244 @@
+import { namesInSql } from "./assignments.ts";
+import { quoteName } from "./identifier.ts";
+import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
+import type { Column } from "./table.ts";
+
+/** Types whose `=` holds only for values that look the same; others are compared by their bytes. */
+const sameWhenEqual = new Set(
+  "int2 int4 int8 oid bool date time timestamp timestamptz uuid bytea text varchar".split(" "),
+);
+
+/** Which rows a statement takes, and from where. */
+export interface Selection {
+  readonly from: "stage" | "numbered";
+  /** Of the numbered staging table: the first and the last number, and numbers between them to leave out. */
+  readonly range?: readonly [number, number];
+  readonly without?: readonly number[];
+}
+
+/** The SQL for one layout of one target. */
+export class Statements {
+  readonly stage: string;
+  /** The staging table that numbers its rows, for when single rows must be told apart. */
+  readonly numbered: string;
+  /** The columns that tell whether a row differs. */
+  readonly compared: readonly Column[];
+  readonly #target: Target;
+  readonly #layout: Layout;
+  readonly #columns: readonly Column[];
+
+  constructor(target: Target, layout: Layout) {
+    this.#target = target;
+    this.#layout = layout;
+    this.stage = `pawl_stage_${layout.number}`;
+    this.numbered = `pawl_numbered_${layout.number}`;
+    this.#columns = givenColumns(layout);
+    const ignored = new Set(
+      layout.assignments.flatMap((each) => (each.ofRow ? [] : each.column.name)).concat(this.#keyNames()),
+    );
+    this.compared = this.#columns.filter(
+      (column) => !ignored.has(column.name) && column.identity !== "always",
+    );
+  }
+
+  get table(): string {
+    return this.#target.table.sql;
+  }
+
+  /** Whether the bytes can go into the table as they are. */
+  get canCopy(): boolean {
+    const { fields, assignments } = this.#layout;
+    return (
+      assignments.length === 0 &&
+      fields.every((field) => field.column !== null) &&
+      !this.#target.table.rowSecurity
+    );
+  }
+
+  copyDirect(options: string): string {
+    return `COPY ${this.table} (${list(this.#columns)}) FROM STDIN (${options})`;
+  }
+
+  copyStage(options: string): string {
+    return `COPY pg_temp.${this.stage} FROM STDIN (${options})`;
+  }
+
+  copyNumbered(options: string): string {
+    return `COPY pg_temp.${this.numbered} FROM STDIN (${options})`;
+  }
+
+  createStage(): string {
+    return this.#create(this.stage, [], false);
+  }
+
+  createNumbered(): string {
+    return this.#create(this.numbered, ["n integer PRIMARY KEY"], !this.#target.table.triggersBefore);
+  }
+
+  /** Inserts, or as the mode says. Its row count is what was written. */
+  write(selection: Selection): string {
+    return `${this.#insert()} SELECT ${list(this.#columns)} FROM (${this.#incoming(selection)}) i ${this.#onConflict()}`;
+  }
+
+  /** The same, of several rows with one key only the last; returns how many rows that left and how many it wrote. */
+  writeLast(selection: Selection): string {
+    const incoming = this.#incoming(selection);
+    const keys = this.#keyNames().map(quoteName);
+    const last = (where: string) =>
+      `SELECT DISTINCT ON (${keys.join(", ")}) * FROM (${incoming}) i ${where} ORDER BY ${keys.join(", ")}, pawl_n DESC`;
+    const nulls = keys.map((key) => `${key} IS NULL`).join(" OR ");
+    const kept = this.#target.key?.nullable
+      ? `(${last(`WHERE NOT (${nulls})`)}) UNION ALL (SELECT * FROM (${incoming}) i WHERE ${nulls})`
+      : last("");
+    return (
+      `WITH kept AS MATERIALIZED (${kept}), ` +
+      `done AS (${this.#insert()} SELECT ${list(this.#columns)} FROM kept ${this.#onConflict()} RETURNING 1) ` +
+      "SELECT (SELECT count(*) FROM kept)::int AS kept, (SELECT count(*) FROM done)::int AS written"
+    );
+  }
+
+  /**
+   * The same as `write`, but looks the rows up first, so that unchanged rows are neither locked nor proposed to
+   * triggers. `bounds` says that the keys lie so densely between two numbers that reading that range is cheaper
+   * than looking up one by one. Rows that share a key with a differing row are proposed too: if they are several,
+   * the server notices, and `writeLast` decides.
+   */
+  writeDiffering(selection: Selection, bounds: readonly [string, string] | null): string {
+    const incoming = this.#incoming(selection);
+    const names = this.#keyNames().map(quoteName);
+    const wanted = [...new Set([...names, ...this.compared.map((column) => quoteName(column.name))])].join(
+      ", ",
+    );
+    const equal = names.map((name) => `b.${name} = i.${name}`).join(" AND ");
+    const there =
+      bounds === null
+        ? // OFFSET 0 keeps the planner from turning this into a join that reads the whole table.
+          `LEFT JOIN LATERAL (SELECT ${wanted} FROM ${this.table} b WHERE ${equal} OFFSET 0) t ON true`
+        : `LEFT JOIN (SELECT ${wanted} FROM ${this.table} WHERE ${names[0]} BETWEEN ${bounds[0]} AND ${bounds[1]}) t ` +
+          `ON t.${names[0]} = i.${names[0]}`;
+    const differs =
+      this.#target.mode === "update" && this.compared.length > 0 ? ` OR ${this.#differs("t", "i")}` : "";
+    const keys = names.map((name) => `i.${name}`).join(", ");
+    return (
+      `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
+      `${this.#insert()} SELECT ${list(this.#columns)} FROM (${incoming}) i ` +
+      `WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ${this.#onConflict()}`
+    );
+  }
+
+  /** The least and the greatest key and how many there are, for a key of one whole number; otherwise null. */
+  keyRange(): string | null {
+    const [key, more] = this.#target.key?.columns ?? [];
+    if (key === undefined || more !== undefined || !/^int[248]$/.test(key.base ?? "")) return null;
+    const field = this.#layout.fields.find((each) => each.column?.name === key.name);
+    if (field === undefined) return null;
+    return `SELECT min(${field.staged})::text AS low, max(${field.staged})::text AS high FROM pg_temp.${this.stage}`;
+  }
+
+  /** Rows whose key is in the table, or came before in the same selection: with `fail`, these are refused. */
+  taken(selection: Selection): string {
+    const keys = this.#keyNames().map(quoteName);
+    const equal = keys.map((key) => `t.${key} = i.${key}`).join(" AND ");
+    const known = keys.map((key) => `${key} IS NOT NULL`).join(" AND ");
+    return (
+      `SELECT pawl_n AS n, concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
+      `(SELECT *, row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY pawl_n) AS nth FROM (${this.#incoming(selection)}) s) i ` +
+      `WHERE ${known} AND (nth > 1 OR EXISTS (SELECT FROM ${this.table} t WHERE ${equal}))`
+    );
+  }
+
+  /** Whether a later numbered row has the same key as this one. */
+  comesAgain(number: number): string {
+    const keys = this.#keyNames().map(quoteName);
+    if (keys.length === 0) return "SELECT false AS again";
+    const equal = keys.map((key) => `l.${key} = i.${key}`).join(" AND ");
+    return (
+      `SELECT EXISTS (SELECT FROM (${this.#incoming({ from: "numbered", range: [number, number] })}) i ` +
+      `JOIN (${this.#incoming({ from: "numbered" })}) l ON ${equal} WHERE l.pawl_n > i.pawl_n) AS again`
+    );
+  }
+
+  /** The source's name for a column of a staging table. */
+  nameOf(staged: string): string | null {
+    return this.#layout.fields.find((field) => field.staged === staged)?.name ?? null;
+  }
+
+  #create(name: string, first: string[], strict: boolean): string {
+    const columns = this.#layout.fields.map(({ staged, column }) => {
+      if (column === null) return `${staged} text`;
+      return `${staged} ${column.type}${column.collate}${strict && column.notNull ? " NOT NULL" : ""}`;
+    });
+    return `CREATE TEMP TABLE IF NOT EXISTS ${name} (${[...first, ...columns].join(", ")}) ON COMMIT DELETE ROWS`;
+  }
+
+  /** The staged rows under the names of the table's columns, numbered in their order by `pawl_n`. */
+  #incoming({ from, range, without }: Selection): string {
+    const { fields, assignments } = this.#layout;
+    const number = from === "stage" ? "ctid" : "n";
+    const conditions = range === undefined ? [] : [`n BETWEEN ${range[0]} AND ${range[1]}`];
+    if (without !== undefined && without.length > 0)
+      conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
+    const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+    const source = `FROM pg_temp.${from === "stage" ? this.stage : this.numbered}${where}`;
+    const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
+    if (assignments.length === 0) {
+      const columns = mapped.map(({ staged, column }) => `${staged} AS ${quoteName(column.name)}`);
+      return `SELECT ${[`${number} AS pawl_n`, ...columns].join(", ")} ${source}`;
+    }
+    const names = fields.map((field) => field.name);
+    const inner = fields.flatMap(({ staged, name }) =>
+      namesInSql(name, names).map((as) => `${staged} AS ${as}`),
+    );
+    const outer = [
+      ...mapped.map(({ name, column }) => `s.${quoteName(name)} AS ${quoteName(column.name)}`),
+      ...assignments.map(
+        ({ column, expression }) =>
+          `CAST((${expression}) AS ${column.looseType}) AS ${quoteName(column.name)}`,
+      ),
+    ];
+    return `SELECT ${["pawl_n", ...outer].join(", ")} FROM (SELECT ${[`${number} AS pawl_n`, ...inner].join(", ")} ${source}) s`;
+  }
+
+  #insert(): string {
+    const overriding = this.#columns.some((column) => column.identity !== null)
+      ? " OVERRIDING SYSTEM VALUE"
+      : "";
+    return `INSERT INTO ${this.table} AS t (${list(this.#columns)})${overriding}`;
+  }
+
+  #onConflict(): string {
+    const { key, mode } = this.#target;
+    if (key === null || mode === "fail") return "";
+    const names = new Set(this.#keyNames());
+    const arbiter = `ON CONFLICT (${list(key.columns)})`;
+    if (mode === "ignore" || this.compared.length === 0) return `${arbiter} DO NOTHING`;
+    const changes = this.#columns
+      .filter((column) => !names.has(column.name) && column.identity !== "always")
+      .map(({ name }) => `${quoteName(name)} = excluded.${quoteName(name)}`);
+    return `${arbiter} DO UPDATE SET ${changes.join(", ")} WHERE ${this.#differs("t", "excluded")}`;
+  }
+
+  #differs(left: string, right: string): string {
+    const plain = this.compared.filter(isPlain);
+    const rest = this.compared.filter((column) => !isPlain(column));
+    const row = (alias: string, columns: readonly Column[]) =>
+      `ROW(${columns.map((column) => `${alias}.${quoteName(column.name)}`).join(", ")})`;
+    const parts: string[] = [];
+    if (plain.length > 0) parts.push(`${row(left, plain)} IS DISTINCT FROM ${row(right, plain)}`);
+    if (rest.length > 0) parts.push(`${row(left, rest)}::record *<> ${row(right, rest)}::record`);
+    return `(${parts.join(" OR ")})`;
+  }
+
+  #keyNames(): string[] {
+    return this.#target.key?.columns.map((column) => column.name) ?? [];
+  }
+}
+
+function isPlain(column: Column): boolean {
+  if (column.isEnum || (column.base === "numeric" && column.limited)) return true;
+  return column.deterministic && sameWhenEqual.has(column.base ?? "");
+}
+
+function list(columns: readonly Column[]): string {
+  return columns.map((column) => quoteName(column.name)).join(", ");
+}

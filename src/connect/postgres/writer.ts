@@ -1,0 +1,152 @@
+import type { Checkpoint, Chunk, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
+import { PawlError, TransientError } from "../../errors.ts";
+import { isCsvChunk } from "../csv/chunk.ts";
+import { writeCareful } from "./careful.ts";
+import type { Session } from "./connection.ts";
+import { writeDirect } from "./direct.ts";
+import { encode } from "./encode.ts";
+import { blame, explain, isUniqueViolation } from "./errors.ts";
+import { csvFeed, type Feed } from "./feed.ts";
+import type { Layouts } from "./layout.ts";
+import { record } from "./ledger.ts";
+import { writeMerged } from "./merge.ts";
+import { Strategy, type Way } from "./strategy.ts";
+import { Miscount, total, Work } from "./work.ts";
+
+export interface WriterParts {
+  readonly session: Session;
+  readonly layouts: Layouts;
+  readonly checkpoint: Checkpoint | null;
+  /** Where the checkpoint goes; null where the target cannot hold it. */
+  readonly claim: { readonly run: string; readonly shard: number; readonly fence: number } | null;
+  /** The table was empty. */
+  readonly fresh: boolean;
+}
+
+/** Writes the chunks of one shard over a connection of its own. */
+export class PostgresWriter implements Writer<Record<string, unknown>> {
+  readonly checkpoint: Checkpoint | null;
+  readonly #session: Session;
+  readonly #layouts: Layouts;
+  readonly #claim: WriterParts["claim"];
+  readonly #work: Work;
+  readonly #strategy: Strategy;
+
+  constructor({ session, layouts, checkpoint, claim, fresh }: WriterParts) {
+    this.checkpoint = checkpoint;
+    this.#session = session;
+    this.#layouts = layouts;
+    this.#claim = claim;
+    const { target } = layouts;
+    this.#work = new Work(session, target);
+    // Where keys are not expected to be there, the table's size says nothing.
+    this.#strategy = new Strategy({
+      fresh: fresh || target.mode === "fail",
+      triggersBefore: target.table.triggersBefore,
+    });
+  }
+
+  async write(chunk: Chunk<Record<string, unknown>>, seal: Seal): Promise<void> {
+    try {
+      const { feeds, failures } = isCsvChunk(chunk)
+        ? { feeds: [csvFeed(chunk, this.#layouts.of(chunk.csv.columns))], failures: [] }
+        : await encode(chunk, this.#layouts);
+      const outcome = await this.#apply(feeds);
+      const whole =
+        failures.length === 0 ? outcome : { ...outcome, failures: [...outcome.failures, ...failures] };
+      await this.#commit(await seal(whole));
+      this.#work.committed();
+    } catch (error) {
+      throw await this.#giveUp(error);
+    }
+  }
+
+  async finish(checkpoint: Checkpoint): Promise<void> {
+    try {
+      // The commits before this one may still be on their way to the disk; they reach it before this one does.
+      await this.#session.run("BEGIN; SET LOCAL synchronous_commit = on");
+      await this.#commit(checkpoint);
+    } catch (error) {
+      throw await this.#giveUp(error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  /** Leaves the effect of the feeds in an open transaction, by the fastest way that works. */
+  async #apply(feeds: readonly Feed[]): Promise<WriteOutcome> {
+    const canCopy = feeds.every((feed) => this.#work.statements(feed).canCopy);
+    for (let way: Way | null = this.#strategy.first(canCopy); way !== null; ) {
+      if (way !== "direct") await this.#work.prepare(feeds, way === "merge" ? "stage" : "numbered");
+      await this.#session.run("BEGIN");
+      try {
+        const outcome = await this.#applyBy(way, feeds);
+        await this.#session.run("SET CONSTRAINTS ALL IMMEDIATE");
+        return outcome;
+      } catch (error) {
+        const next: Way | null = this.#after(way, error);
+        if (next === null) throw error;
+        await this.#session.run("ROLLBACK");
+        way = next;
+      }
+    }
+    throw new PawlError("postgres.strategy", "No way to write the chunk was left.");
+  }
+
+  async #applyBy(way: Way, feeds: readonly Feed[]): Promise<WriteOutcome> {
+    const outcomes: WriteOutcome[] = [];
+    for (const feed of feeds) {
+      if (way === "direct") {
+        outcomes.push(await writeDirect(this.#work, feed));
+        this.#strategy.directWorked();
+      } else if (way === "merge") {
+        const { outcome, experience } = await writeMerged(this.#work, feed, this.#strategy.merge());
+        outcomes.push(outcome);
+        this.#strategy.merged(experience);
+      } else {
+        outcomes.push(await writeCareful(this.#work, feed));
+      }
+    }
+    const outcome = total(outcomes);
+    if (way === "careful") this.#strategy.careful(outcome.failures.length);
+    return outcome;
+  }
+
+  /** What to try when a way failed; null when the error is not about the rows. */
+  #after(way: Way, error: unknown): Way | null {
+    const miscounted = error instanceof Miscount;
+    if (way === "careful" || (!miscounted && blame(error) !== "row")) return null;
+    if (way === "merge") return "careful";
+    const { key, mode } = this.#layouts.target;
+    const conflict = isUniqueViolation(error);
+    if (conflict || miscounted) this.#strategy.directFailed();
+    if (miscounted) return "merge";
+    return conflict && key !== null && mode !== "fail" ? "merge" : "careful";
+  }
+
+  async #commit(checkpoint: Checkpoint): Promise<void> {
+    if (this.#claim !== null) {
+      const { run, shard, fence } = this.#claim;
+      await record(this.#session, run, shard, fence, checkpoint);
+    }
+    await this.#session.run("COMMIT");
+  }
+
+  /** Leaves no transaction open, and makes an error of it that says who can help. */
+  async #giveUp(error: unknown): Promise<Error> {
+    if (!this.#session.isLost) {
+      try {
+        await this.#session.run("ROLLBACK");
+      } catch {
+        // Then the connection is gone, and the transaction with it.
+      }
+    }
+    const explained = explain(error, this.#session.url);
+    if (this.#session.isLost && explained instanceof PawlError && !(explained instanceof TransientError)) {
+      return new TransientError(explained.code, explained.message, { cause: error });
+    }
+    return explained;
+  }
+}

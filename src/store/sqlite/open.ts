@@ -1,0 +1,48 @@
+import { mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { PawlError } from "../../errors.ts";
+import { type Clock, machineClock } from "../clock.ts";
+import type { Store } from "../contract.ts";
+import { Connection } from "./connection.ts";
+import { assertStore, migrate } from "./migrate.ts";
+import { BLOCKING_MS, patiently } from "./patience.ts";
+import { SqliteStore } from "./store.ts";
+
+/** The log shrinks back to this after a large transaction. */
+const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
+
+function open(location: string): DatabaseSync {
+  mkdirSync(dirname(location), { recursive: true });
+  const database = new DatabaseSync(location, { timeout: BLOCKING_MS });
+  try {
+    assertStore(database, location);
+    const mode = database.prepare("PRAGMA journal_mode = WAL").get();
+    if (mode?.journal_mode !== "wal") {
+      throw new PawlError(
+        "store.no-shared-memory",
+        `The file system of ${location} cannot share a store between processes: choose a path on a local disk.`,
+      );
+    }
+    // FULL flushes the log at each commit: what is settled stays settled when the power goes.
+    database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`);
+    migrate(database, location);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Opens or creates the file at `path`. Errors as for `openStore`. */
+export async function openSqliteStore(path: string, clock: Clock = machineClock): Promise<Store> {
+  if (path === "" || path.startsWith(":")) {
+    throw new PawlError(
+      "store.cannot-open",
+      "The store needs the path of a file, so that processes can share it.",
+    );
+  }
+  const location = resolve(path);
+  const database = await patiently(() => open(location), location);
+  return new SqliteStore(new Connection(database, location, clock));
+}

@@ -1,0 +1,24 @@
+/** How long to wait before trying again: a random time up to `baseMs · 2^(failures − 1)`, at most `capMs`. */
+export interface Backoff {
+  /** Default 1,000 ms. */
+  readonly baseMs?: number;
+  /** Default 300,000 ms. */
+  readonly capMs?: number;
+}
+
+/**
+ * Milliseconds to wait after the `failures`-th failure in a row. Exponential with full jitter, which spreads those
+ * who failed together best: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ *
+ * @param random a number in [0, 1)
+ */
+export function backoffDelay(
+  failures: number,
+  backoff: Backoff = {},
+  random: () => number = Math.random,
+): number {
+  const { baseMs = 1_000, capMs = 300_000 } = backoff;
+  // 2^30 passes any cap that makes sense and is still far from infinity.
+  const exponent = Math.min(Math.max(failures, 1) - 1, 30);
+  return Math.floor(random() * Math.min(capMs, baseMs * 2 ** exponent));
+}

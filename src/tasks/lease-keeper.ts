@@ -1,0 +1,101 @@
+import { extname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker as Thread } from "node:worker_threads";
+import type { Lease } from "../store/contract.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
+
+/** The sources are .ts, the built package .js. */
+const THREAD = new URL(`./lease-keeper-thread${extname(import.meta.url)}`, import.meta.url);
+
+/** How long a thread gets to close its store before it is ended. */
+const FAREWELL_MS = 2_000;
+
+export interface LeaseKeeperEvents {
+  readonly lost: (lease: Lease) => void;
+  readonly cancelRequested: (lease: Lease) => void;
+  readonly error: (error: unknown) => void;
+}
+
+/** Keeps leases from running out, from a thread of its own; starts the thread anew should it die. */
+export class LeaseKeeper {
+  readonly #setup: LeaseKeeperSetup;
+  readonly #events: LeaseKeeperEvents;
+  readonly #held = new Map<string, Lease>();
+  #thread: Thread | undefined;
+  readonly #ready = Promise.withResolvers<void>();
+  #failures = 0;
+  #stopped = false;
+
+  constructor(setup: LeaseKeeperSetup, events: LeaseKeeperEvents) {
+    this.#setup = setup;
+    this.#events = events;
+  }
+
+  start(): void {
+    const thread = new Thread(THREAD, {
+      workerData: this.#setup,
+      name: "pawl-leases",
+      // Flags meant for the program, such as --input-type, can keep a thread from starting.
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, codeRangeSizeMb: 8 },
+    });
+    this.#thread = thread;
+    thread.on("message", (report: LeaseReport) => this.#hear(report));
+    thread.on("error", (error) => this.#events.error(error));
+    thread.on("exit", () => void this.#restart());
+    for (const lease of this.#held.values()) this.#tell({ kind: "hold", lease });
+  }
+
+  /** Resolves when the first thread renews leases: before that nothing should be claimed. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  hold({ id, fence }: Lease): void {
+    const lease = { id, fence };
+    this.#held.set(`${fence}:${id}`, lease);
+    this.#tell({ kind: "hold", lease });
+  }
+
+  drop({ id, fence }: Lease): void {
+    this.#held.delete(`${fence}:${id}`);
+    this.#tell({ kind: "drop", lease: { id, fence } });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    const gone = new Promise((resolve) => thread.once("exit", resolve));
+    thread.ref();
+    this.#tell({ kind: "stop" });
+    await Promise.race([gone, sleep(FAREWELL_MS, undefined, { ref: false })]);
+    await thread.terminate();
+  }
+
+  #tell(request: LeaseRequest): void {
+    this.#thread?.postMessage(request);
+  }
+
+  #hear(report: LeaseReport): void {
+    if (report.kind === "ready") {
+      this.#failures = 0;
+      // From here on the worker's loop keeps the process alive, not this.
+      this.#thread?.unref();
+      this.#ready.resolve();
+    } else if (report.kind === "trouble") {
+      this.#events.error(report.error);
+    } else {
+      for (const lease of report.leases) this.#events[report.kind](lease);
+    }
+  }
+
+  async #restart(): Promise<void> {
+    this.#thread = undefined;
+    if (this.#stopped) return;
+    this.#failures++;
+    await sleep(backoffDelay(this.#failures, { baseMs: 200, capMs: 5_000 }));
+    if (!this.#stopped) this.start();
+  }
+}

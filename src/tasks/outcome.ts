@@ -1,0 +1,45 @@
+import { LostError } from "../errors.ts";
+import type { Json, Outcome, TaskRecord } from "../store/contract.ts";
+import { type Backoff, backoffDelay } from "./backoff.ts";
+import { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
+
+export interface RetryPolicy {
+  /** With this many failures a task becomes a dead letter. */
+  readonly maxFailures: number;
+  readonly backoff: Backoff;
+}
+
+/** What a handler's return value means. */
+export function outcomeOfResult(result: Json | undefined): Outcome {
+  try {
+    JSON.stringify(result);
+  } catch (error) {
+    // Found here, where it concerns one task, and not in the store, where it would hold up a whole batch.
+    return { state: "dead", error: `The handler returned what JSON cannot express: ${messageOf(error)}` };
+  }
+  return result === undefined ? { state: "succeeded" } : { state: "succeeded", result };
+}
+
+/**
+ * What a handler's error means; undefined when there is nothing to settle, because another worker has the task.
+ * A signal that was aborted explains the error: whatever a handler throws on its way out is a consequence.
+ */
+export function outcomeOfError(
+  error: unknown,
+  task: TaskRecord,
+  signal: AbortSignal,
+  policy: RetryPolicy,
+): Outcome | undefined {
+  if (error instanceof LostError || signal.reason instanceof LostError) return undefined;
+  if (signal.reason instanceof CancelledError) return { state: "cancelled" };
+  if (error instanceof PermanentError) return { state: "dead", error: messageOf(error) };
+  if (error instanceof Snooze) return { state: "snoozed", delayMs: error.delayMs };
+  if (signal.reason instanceof StoppedError) return { state: "snoozed", delayMs: 0 };
+  const failures = task.failures + 1;
+  if (failures >= policy.maxFailures) return { state: "dead", error: messageOf(error) };
+  return { state: "retry", delayMs: backoffDelay(failures, policy.backoff), error: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

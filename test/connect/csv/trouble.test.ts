@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdir, truncate, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
+import { PawlError } from "../../../src/errors.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
+
+const CASES: [string, string | Buffer, CsvOptions, string, RegExp][] = [
+  ["an empty file", "", {}, "csv.empty", /t\.csv is empty/],
+  ["a file of blank lines", "\ufeff\n\r\n", {}, "csv.empty", /t\.csv is empty/],
+  ["a header twice", "id,a,id\n1,2,3\n", {}, "csv.header", /names "id" twice, as columns 1 and 3/],
+  ["a header without a name", "id,,b\n1,2,3\n", {}, "csv.header", /column 2 of the header has no name/],
+  [
+    "too few names",
+    "id,a\n1,2\n",
+    { columns: ["x"] },
+    "csv.header",
+    /--columns gives 1 names, but .* has 2 fields/,
+  ],
+  [
+    "an unclosed quote",
+    'id,a\n1,b\n2,"c\n3,d\n',
+    {},
+    "csv.unclosed-quote",
+    /t\.csv line 3: the quote that opens here/,
+  ],
+  ["an unclosed quote after text", 'id,a\n1,"b\n2,"c"\n', {}, "csv.unclosed-quote", /first time on line 2/],
+  ["an unclosed quote at once", '"id,a\n1,b\n', {}, "csv.unclosed-quote", /line 1/],
+  [
+    "a large record",
+    `id,a\n1,b\n\n2,${"x".repeat(99)}\n`,
+    { maxRecordBytes: 50 },
+    "csv.record-too-large",
+    /line 4: .* 50 bytes; raise --max-record/,
+  ],
+  ["UTF-16 without a mark", Buffer.from("id,a\n1,b\n", "utf16le"), {}, "csv.binary", /--encoding utf-16le/],
+  [
+    "latin1 header",
+    Buffer.from("id,é\n1,b\n", "latin1"),
+    {},
+    "csv.encoding",
+    /line 1: the header is not valid UTF-8/,
+  ],
+  [
+    "bytes that are not the encoding",
+    Buffer.from([0x61, 0x0a, 0xff, 0xff, 0x0a]),
+    { encoding: "shift_jis" },
+    "csv.encoding",
+    /not shift_jis/,
+  ],
+];
+
+for (const [what, content, options, code, message] of CASES)
+  test(`${what} is one sentence`, async () => {
+    await using folder = await Folder.make();
+    const path = await folder.file(content, "t.csv");
+    await assert.rejects(rowsOf(csv(path, options), folder), (error: unknown) => {
+      assert.ok(error instanceof PawlError, String(error));
+      assert.equal(error.code, code);
+      assert.match(error.message, message);
+      assert.match(error.message, /^[^\n]*\.$/);
+      return true;
+    });
+  });
+
+test("a line feed in a file of bare carriage returns is one sentence", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file(`id,a\r${"1,b\r".repeat(100_000)}2,c\n`, "t.csv");
+  await assert.rejects(rowsOf(csv(path), folder), { code: "csv.mixed-line-ends", message: /line 100002:/ });
+});
+
+test("paths that lead nowhere are one sentence, with a near name if there is one", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file("id\n1\n", "people.csv");
+  await mkdir(join(folder.path, "sub"));
+  const refused = (given: string, code: string, message: RegExp) =>
+    assert.rejects(csv(given).describe(), { code, message });
+  await refused(path.replace("people", "poeple"), "csv.missing", /is it .*people\.csv\?/);
+  await refused(join(folder.path, "x", "y.csv"), "csv.missing", /does not exist: check the path/);
+  await refused(
+    join(folder.path, "sub"),
+    "csv.directory",
+    /is a directory: name its files, such as '.*\*\.csv'/,
+  );
+  await refused(join(folder.path, "*.tsv"), "csv.no-match", /No file matches/);
+  await assert.rejects(csv([]).describe(), { code: "csv.no-match" });
+});
+
+test("a glob is all its files in order of name, with one header", async () => {
+  await using folder = await Folder.make();
+  await folder.file("id\n2\n", "b.csv");
+  await folder.file("id\n1\n", "a.csv");
+  const source = csv(join(folder.path, "*.csv"));
+  assert.deepEqual(await rowsOf(source, folder), [{ id: "1" }, { id: "2" }]);
+  assert.equal((await source.describe()).name, "2 files from a.csv to b.csv");
+  await folder.file("nr\n2\n", "c.csv");
+  await assert.rejects(csv(join(folder.path, "*.csv")).describe(), {
+    code: "csv.header-differs",
+    message: /c\.csv has "nr" as column 1, but .*a\.csv has "id" there/,
+  });
+});
+
+test("options that cannot be are refused at once", () => {
+  for (const options of [
+    { delimiter: ";;" },
+    { quote: "\n" },
+    { delimiter: "'", quote: "'" },
+    { nullText: "a,b", delimiter: "," },
+    { encoding: "klingon" },
+    { maxRecordBytes: 0 },
+  ] satisfies CsvOptions[])
+    assert.throws(() => csv("x.csv", options), { code: "csv.option" });
+});
+
+test("a header alone is no rows and a note", async () => {
+  await using folder = await Folder.make();
+  for (const text of ["id,a", "id,a\n", "id,a\r\n\r\n"]) {
+    const source = csv(await folder.file(text));
+    assert.deepEqual((await source.describe()).notes.length, 1);
+    assert.deepEqual(await rowsOf(source, folder), []);
+    assert.deepEqual(await source.sample(5), []);
+  }
+});
+
+test("rows that are none stand in their place with the reason", async () => {
+  await using folder = await Folder.make();
+  const content = Buffer.from("id,a\n1,b\n2\n3,\0\n4,\xff\n5,c,d\n6,é\n", "latin1");
+  const source = csv(await folder.file(content.subarray(0, content.length - 2 - 4)));
+  assert.deepEqual(await rowsOf(source, folder), [
+    { id: "1", a: "b" },
+    "row has 1 field, the header has 2",
+    "row contains a NUL byte, which text cannot hold",
+    "row is not valid UTF-8: give the encoding of the file",
+    "row has 3 fields, the header has 2",
+  ]);
+  assert.deepEqual(await source.sample(9), [{ id: "1", a: "b" }]);
+});
+
+test("a file that shrinks, grows or vanishes after planning is refused", async () => {
+  await using folder = await Folder.make();
+  for (const change of [
+    (path: string) => truncate(path, 8),
+    (path: string) => appendFile(path, "3\n"),
+    unlink,
+  ]) {
+    const path = await folder.file("id\n1\n2\n4\n5\n");
+    const source = csv(path);
+    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    await change(path);
+    await assert.rejects(readAll(source, shards, { items: 9, bytes: 999 }), (error: unknown) => {
+      assert.ok(error instanceof PawlError);
+      assert.match(error.code, change === unlink ? /csv\.missing/ : /csv\.changed/);
+      return true;
+    });
+  }
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Current } from "../conformance.ts";
+import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+
+/** Taking back what nobody works on any more. */
+export function sweeping(current: Current): void {
+  test("a lease that ran out goes back in line and counts a crash, not a failure", async () => {
+    const { store, clock } = current();
+    await claimed(store);
+    clock.advance(999);
+    assert.deepEqual(await store.sweep({ poisonAfter: 5 }), { expired: [], poisoned: [] });
+    clock.advance(1);
+    assert.deepEqual(await store.sweep({ poisonAfter: 5 }), { expired: ["t"], poisoned: [] });
+    const [again] = await claimOf(store, 1, "w2");
+    assert.deepEqual([again?.fence, again?.task.crashes, again?.task.failures], [2, 1, 0]);
+  });
+
+  test("the leases of dead workers are taken back at once, those of others are not", async () => {
+    const { store } = current();
+    await claimed(store, "a", "dead");
+    await claimed(store, "b", "alive");
+    assert.deepEqual((await store.sweep({ deadWorkers: ["dead", "gone"], poisonAfter: 5 })).expired, ["a"]);
+    assert.deepEqual((await store.sweep({ deadWorkers: ["dead"], poisonAfter: 5 })).expired, []);
+    assert.equal((await taskOf(store, "b")).state, "leased");
+  });
+
+  test("a machine that was started anew voids the leases of before", async () => {
+    const { store, clock } = current();
+    await claimed(store);
+    clock.reboot();
+    assert.equal(await store.due(["q"]), 0);
+    assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
+  });
+
+  test("a lease is void when the monotonic clock has begun again, even if the boot has no name", async () => {
+    const { store, clock } = current();
+    await claimed(store);
+    clock.reboot(clock.boot);
+    assert.equal(await store.due(["q"]), 0);
+    assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
+  });
+
+  test("a task that keeps taking its worker down is poison and dies", async () => {
+    const { store, clock } = current();
+    await store.enqueue([newTask("t")]);
+    for (const crash of [1, 2, 3]) {
+      assert.deepEqual(ids(await claimOf(store)), ["t"]);
+      clock.advance(1_000);
+      const { expired, poisoned } = await store.sweep({ poisonAfter: 3 });
+      assert.deepEqual([expired, poisoned], [["t"], crash === 3 ? ["t"] : []]);
+    }
+    const task = await taskOf(store);
+    assert.deepEqual([task.state, task.crashes, task.failures, task.due], ["dead", 3, 0, null]);
+    assert.match(task.error ?? "", /3 times/);
+    assert.equal(task.settledAt, clock.wall());
+  });
+
+  test("progress forgives earlier crashes", async () => {
+    const { store, clock } = current();
+    await store.enqueue([newTask("t")]);
+    for (let crash = 1; crash <= 4; crash++) {
+      const [claim] = await claimOf(store);
+      assert.ok(claim);
+      assert.equal(claim.task.progress, crash === 1 ? null : crash - 1);
+      assert.deepEqual(await store.progress([{ id: "t", fence: claim.fence, value: crash }]), { lost: [] });
+      clock.advance(1_000);
+      assert.deepEqual((await store.sweep({ poisonAfter: 2 })).poisoned, []);
+    }
+    assert.equal((await taskOf(store)).crashes, 1);
+  });
+
+  test("the next moment worth looking is when a task is due or a lease runs out", async () => {
+    const { store, clock } = current();
+    assert.equal(await store.due(["q"]), null);
+    await store.enqueue([
+      newTask("later", { delayMs: 5_000 }),
+      newTask("sooner", { delayMs: 3_000, priority: -1 }),
+    ]);
+    await store.enqueue([newTask("other", { queue: "r" })]);
+    assert.equal(await store.due(["q"]), 3_000);
+    assert.equal(await store.due(["q", "r"]), 0);
+    assert.equal(await store.due([]), null);
+    clock.advance(3_500);
+    assert.equal(await store.due(["q"]), 0);
+    const [claim] = await claimOf(store);
+    assert.equal(claim?.id, "sooner");
+    assert.equal(await store.due(["q"]), 1_000);
+    await store.settle([settlement(claim, { state: "succeeded" })]);
+    assert.equal(await store.due(["q"]), 1_500);
+  });
+}

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import type {
+  Claim,
+  Lease,
+  NewTask,
+  Outcome,
+  Settlement,
+  Store,
+  TaskRecord,
+} from "../../../src/store/index.ts";
+
+export function newTask(id: string, more: Partial<NewTask> = {}): NewTask {
+  return { id, queue: "q", name: "work", payload: { id }, ...more };
+}
+
+export async function claimOf(store: Store, n = 1, worker = "w1", leaseMs = 1_000): Promise<Claim[]> {
+  return await store.claim({ queues: ["q"], n, leaseMs, worker });
+}
+
+/** Enqueues one task and claims it. */
+export async function claimed(store: Store, id = "t", worker = "w1"): Promise<Lease> {
+  await store.enqueue([newTask(id)]);
+  const [claim] = await claimOf(store, 1, worker);
+  assert.equal(claim?.id, id);
+  return { id, fence: claim.fence };
+}
+
+export function settlement(lease: Lease, outcome: Outcome): Settlement {
+  return { id: lease.id, fence: lease.fence, outcome };
+}
+
+export async function taskOf(store: Store, id = "t"): Promise<TaskRecord> {
+  const [task] = await store.query({ ids: [id] });
+  assert.ok(task);
+  return task;
+}
+
+export function ids(items: readonly { readonly id: string }[]): string[] {
+  return items.map(({ id }) => id);
+}

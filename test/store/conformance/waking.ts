@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Store } from "../../../src/store/index.ts";
+import type { Current } from "../conformance.ts";
+import { newTask, settlement } from "./tasks.ts";
+
+/** Resolves when the store calls; the test's own time limit is the only one. */
+function call(store: Store): Promise<void> {
+  return new Promise((resolve) => {
+    // A pending promise alone does not keep a process alive.
+    const alive = setInterval(() => {}, 1_000);
+    const stop = store.wake(() => {
+      stop();
+      clearInterval(alive);
+      resolve();
+    });
+  });
+}
+
+export function waking(current: Current): void {
+  test("a listener is called when a task is enqueued, handed back, released or taken back", async () => {
+    const { store } = current();
+    const after = async (change: () => Promise<unknown>) => {
+      const called = call(store);
+      await change();
+      await called;
+    };
+    await after(() => store.enqueue([newTask("t")]));
+    const claim = async () => {
+      const [found] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+      assert.ok(found);
+      return found;
+    };
+    const first = await claim();
+    await after(() => store.settle([settlement(first, { state: "snoozed", delayMs: 0 })]));
+    const second = await claim();
+    await store.settle([settlement(second, { state: "snoozed", delayMs: null })]);
+    await after(() => store.release({ ids: ["t"] }));
+    await claim();
+    await after(() => store.sweep({ deadWorkers: ["w"], poisonAfter: 5 }));
+  });
+
+  test("a listener hears of what another opening of the store did", async () => {
+    const { store, reopen } = current();
+    const other = await reopen();
+    const enqueued = call(store);
+    await other.enqueue([newTask("t")]);
+    await enqueued;
+    const [claim] = await other.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+    assert.ok(claim);
+    const handedBack = call(store);
+    await other.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
+    await handedBack;
+    const released = call(store);
+    await other.release({ ids: ["t"] });
+    await released;
+    await other.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "dead" });
+    const takenBack = call(store);
+    await other.sweep({ deadWorkers: ["dead"], poisonAfter: 5 });
+    await takenBack;
+  });
+
+  test("a listener that has stopped is not called again", async () => {
+    const { store } = current();
+    let calls = 0;
+    const stop = store.wake(() => calls++);
+    stop();
+    const called = call(store);
+    await store.enqueue([newTask("t")]);
+    await called;
+    assert.equal(calls, 0);
+  });
+}

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { machineClock } from "../../src/store/clock.ts";
+import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
+import { Connection } from "../../src/store/sqlite/connection.ts";
+import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { newTask } from "./conformance/tasks.ts";
+import { type StoreUnderTest, storeConformance } from "./conformance.ts";
+import { TestClock } from "./test-clock.ts";
+
+async function openTemporary(): Promise<StoreUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), "pawl-store-"));
+  const clock = new TestClock();
+  const opened: Store[] = [];
+  const reopen = async () => {
+    const store = await openStore(join(folder, "state.db"), { clock });
+    opened.push(store);
+    return store;
+  };
+  const cleanup = async () => {
+    for (const store of opened) await store.close();
+    await rm(folder, { recursive: true });
+  };
+  return { store: await reopen(), reopen, clock, cleanup };
+}
+
+storeConformance("SQLite", openTemporary);
+
+describe("a store file", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pawl-store-"));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  /** Asserts one sentence that names the file. */
+  async function refuses(location: string, code: string): Promise<void> {
+    await assert.rejects(openStore(location), (error) => {
+      assert.ok(error instanceof PawlError, String(error));
+      assert.equal(error.code, code);
+      assert.match(error.message, /^[^\n]+\.$/);
+      assert.ok(error.message.includes(location));
+      return true;
+    });
+  }
+
+  test("is created once when several processes open it at the same moment", async () => {
+    const location = join(folder, "deep", "state.db");
+    const script = new URL("./conformance/drain-process.ts", import.meta.url).pathname;
+    const run = promisify(execFile);
+    const outputs = await Promise.all(
+      [0, 1, 2, 3, 4].map((n) => run(process.execPath, [script, location, `w${n}`])),
+    );
+    assert.deepEqual(
+      outputs.map(({ stdout }) => stdout),
+      Array(5).fill("[]"),
+    );
+    await using store = await openStore(location);
+    assert.deepEqual(await store.enqueue([newTask("t")]), ["t"]);
+  });
+
+  test("of a newer version is refused and left as it is", async () => {
+    const location = join(folder, "state.db");
+    await (await openStore(location)).close();
+    const database = new DatabaseSync(location);
+    database.exec("PRAGMA user_version = 999");
+    await refuses(location, "store.newer");
+    assert.equal(database.prepare("PRAGMA user_version").get()?.user_version, 999);
+    database.close();
+  });
+
+  test("that belongs to another program is refused and left as it is", async () => {
+    const foreign = join(folder, "foreign.db");
+    const database = new DatabaseSync(foreign);
+    database.exec("CREATE TABLE mine (x)");
+    await refuses(foreign, "store.not-a-store");
+    assert.equal(database.prepare("PRAGMA journal_mode").get()?.journal_mode, "delete");
+    database.close();
+    const text = join(folder, "notes.txt");
+    await writeFile(text, "not a database, but longer than the header of one ".repeat(10));
+    await refuses(text, "store.not-a-store");
+  });
+
+  test("that cannot be there is refused", async () => {
+    await writeFile(join(folder, "file"), "");
+    await refuses(join(folder, "file", "state.db"), "store.cannot-open");
+    await mkdir(join(folder, "folder.db"));
+    await refuses(join(folder, "folder.db"), "store.cannot-open");
+    await assert.rejects(openStore(""), PawlError);
+    await assert.rejects(openStore("postgres://me:secret@host/db"), (error) => {
+      assert.ok(error instanceof PawlError);
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+  });
+
+  test("that another process keeps busy for a moment is waited for", async () => {
+    const location = join(folder, "state.db");
+    await using store = await openStore(location);
+    const other = new DatabaseSync(location);
+    other.exec("BEGIN IMMEDIATE");
+    const enqueued = store.enqueue([newTask("t")]);
+    assert.deepEqual(await store.query({ queue: "q" }), [], "reading does not wait");
+    other.exec("COMMIT");
+    other.close();
+    assert.deepEqual(await enqueued, ["t"]);
+  });
+
+  test("that is closed says so", async () => {
+    const store = await openStore(join(folder, "state.db"));
+    const last = store.enqueue([newTask("t")]);
+    await store.close();
+    await store.close();
+    assert.deepEqual(await last, ["t"]);
+    await assert.rejects(store.query({ queue: "q" }), { code: "store.closed" });
+    await assert.rejects(store.enqueue([newTask("u")]), { code: "store.closed" });
+  });
+
+  test("on a full disk fails for the moment only, and keeps nothing of the batch", async () => {
+    const location = join(folder, "state.db");
+    await (await openStore(location)).close();
+    const database = new DatabaseSync(location);
+    // To SQLite a file that may not grow is a full disk.
+    database.exec("PRAGMA max_page_count = 1");
+    await using store = new SqliteStore(new Connection(database, location, machineClock));
+    const batch = Array.from({ length: 1_000 }, (_, n) => newTask(`t${n}`, { payload: "x".repeat(1_000) }));
+    await assert.rejects(store.enqueue(batch), (error) => {
+      assert.ok(error instanceof TransientError);
+      assert.match(error.message, /full/);
+      return true;
+    });
+    assert.deepEqual(await store.query({ queue: "q" }), []);
+    database.exec("PRAGMA max_page_count = 1000000");
+    assert.equal((await store.enqueue(batch)).length, 1_000);
+  });
+});

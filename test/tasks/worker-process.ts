@@ -1,0 +1,62 @@
+/**
+ * A worker process for tests. Started with its options as JSON; prints a line for each thing that happens, and stops
+ * when its input ends.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { openStore } from "../../src/store/index.ts";
+import { type Handler, LostError, Worker } from "../../src/tasks/index.ts";
+
+export interface WorkerProcessOptions {
+  readonly location: string;
+  readonly leaseMs: number;
+}
+
+function say(...words: unknown[]): void {
+  process.stdout.write(`${words.join(" ")}\n`);
+}
+
+const handlers: Record<string, Handler> = {
+  /** Never yields to the event loop. */
+  async busy(task) {
+    say("started", task.id);
+    const end = performance.now() + Number(task.payload);
+    while (performance.now() < end);
+    return "busy";
+  },
+  /** Works until somebody else has the task. */
+  async steady(task, { progress }) {
+    say("started", task.id);
+    try {
+      for (let n = 0; ; n++) {
+        await progress(n);
+        await sleep(20);
+      }
+    } catch (error) {
+      say(error instanceof LostError ? "bounced" : `failed ${error}`);
+      throw error;
+    }
+  },
+  /** Returns as soon as it learns that it should not. */
+  async late(task, { signal }) {
+    say("started", task.id);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    say("aborted", signal.reason.name);
+    return "late";
+  },
+  async crash() {
+    process.kill(process.pid, "SIGKILL");
+    await sleep(60_000);
+  },
+  async quick() {
+    return process.pid;
+  },
+};
+
+const { location, leaseMs } = JSON.parse(process.argv[2] ?? "") as WorkerProcessOptions;
+const store = await openStore(location);
+const worker = new Worker({ store, queues: ["q"], handlers, concurrency: 1, leaseMs });
+say("worker", worker.id);
+worker.start();
+for await (const _ of process.stdin);
+await worker.stop({ drainMs: 0 });
+await store.close();
