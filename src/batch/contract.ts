@@ -40,7 +40,7 @@ export interface Checkpoint {
 export interface Chunk<T> {
   /** How many items. */
   readonly items: number;
-  /** How many source bytes; what it may cost in memory when its items are decoded. */
+  /** How many source bytes, as `Description.bytes` counts them: compressed ones, for a compressed source. */
   readonly bytes: number;
   /** The cursor after this chunk. */
   readonly end: Cursor;
@@ -121,6 +121,7 @@ export interface ShardPlan {
 /** How large the next chunk should be; the engine changes the numbers as it learns. Read before each chunk. */
 export interface Pace {
   readonly items: number;
+  /** Bytes the chunk may take in memory: decoded ones, for a compressed source. */
   readonly bytes: number;
 }
 
@@ -136,6 +137,8 @@ export interface PlanOptions {
 
 export interface Source<T> {
   describe(): Promise<Description>;
+  /** What differs between two identities, in one sentence; null when nothing that matters does. */
+  difference?(before: Json, now: Json): string | null;
   /** Cuts the source into at most about `n` shards that satisfy the ordering. */
   shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan>;
   /** The first items, at most `n` of them, for type inference and dry runs. Later reads start from the beginning. */
@@ -206,6 +209,12 @@ export interface OpenSink<T> {
   readonly ordering: Ordering;
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
+  /**
+   * Turns items into the form this sink writes, while the chunk before is being written: the results of a step need
+   * not be held as objects then. Reads the chunk's slices once, and returns a chunk that `write` knows. Its `items`
+   * counts what was read.
+   */
+  pack?(chunk: Chunk<T>): Promise<Chunk<T>>;
   /** A writer for one shard under one fence; a writer with a lower fence can no longer commit. */
   writer(shard: number, fence: number): Promise<Writer<T>>;
   /** After the last shard: removes what only the run needed. Safe to repeat. */

@@ -35,7 +35,8 @@ async function ask(
 ): Promise<RunRecord> {
   if (!(await store.updateRun(run.id, from, { state: to, note }))) {
     const now = (await store.run(run.id))?.state ?? "gone";
-    throw new PawlError("run.state", `Run ${run.id} is ${now}, so it cannot become ${to}.`);
+    const verb = to === "pausing" ? "pause" : "cancel";
+    throw new PawlError("run.state", `Run ${run.id} is ${now} already: there is nothing to ${verb}.`);
   }
   // Nobody may be at work to notice: then the run comes to rest here.
   if ((await workersOf(store, run.id)).length === 0) await conclude(store, run.id, null);
@@ -56,14 +57,16 @@ export async function cancel(
   return await ask(store, run, ["pending", "running", "pausing", "paused", "failed"], "cancelling", note);
 }
 
+/** Refuses to go on with a run that has come to its end. */
+export function assertResumable(run: RunRecord): void {
+  if (run.state !== "cancelled" && run.state !== "succeeded") return;
+  const ended = run.state === "cancelled" ? "been cancelled" : run.state;
+  throw new PawlError("run.state", `Run ${run.id} has ${ended} and cannot be resumed.`);
+}
+
 /** Makes an interrupted run ready to be worked on: its shards may be claimed again. */
 export async function reopen(store: Store, run: RunRecord): Promise<void> {
-  if (run.state === "cancelled" || run.state === "succeeded") {
-    throw new PawlError(
-      "run.state",
-      `Run ${run.id} has ${run.state === "cancelled" ? "been cancelled" : run.state} and cannot be resumed.`,
-    );
-  }
+  assertResumable(run);
   if (run.state !== "pending") await store.updateRun(run.id, UNFINISHED, { state: "running", note: null });
   await store.release({ group: run.id });
 }

@@ -15,7 +15,7 @@ export const NO_COUNTS: Counts = {
 /** Where a shard stands before its first chunk. */
 export const START: Checkpoint = { cursor: null, counts: NO_COUNTS, done: false };
 
-export function addCounts(a: Counts, b: Counts): Counts {
+function addCounts(a: Counts, b: Counts): Counts {
   return {
     read: a.read + b.read,
     added: a.added + b.added,

@@ -63,7 +63,11 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     this.#summary.catch(() => {});
   }
 
-  async #execute(prepared: PreparedRun, scratch: string, signal: AbortSignal | undefined): Promise<RunSummary> {
+  async #execute(
+    prepared: PreparedRun,
+    scratch: string,
+    signal: AbortSignal | undefined,
+  ): Promise<RunSummary> {
     for (const note of prepared.notes) this.emit("note", note);
     const progress = await execute(prepared, {
       scratch,

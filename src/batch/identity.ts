@@ -16,11 +16,17 @@ export function sameSource(run: RunRecord, identity: Json): boolean {
 }
 
 /** Refuses to resume on a source that is not what it was when the run began. */
-export function assertSameSource(run: RunRecord, identity: Json, source: string): void {
+export function assertSameSource(
+  run: RunRecord,
+  identity: Json,
+  name: string,
+  difference: string | null,
+): void {
   if (sameSource(run, identity)) return;
+  const what = difference?.replace(/\.$/, "") ?? `${name} has changed since run ${run.id} began`;
   throw new PawlError(
     "run.source-changed",
-    `${source} has changed since run ${run.id} began, so its checkpoints no longer fit: put the file back as it was, or begin anew with --restart.`,
+    `${what}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or begin anew with --restart.`,
   );
 }
 

@@ -16,8 +16,9 @@ export interface Job<T, U = T> {
   readonly name: string;
   readonly source: Source<T>;
   /**
-   * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; any other error
-   * that is no TransientError quarantines it too, with the error's message. A TransientError retries the chunk.
+   * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
+   * quarantine it too, with their message. A TransientError, or a system error such as a reset connection, retries
+   * the chunk.
    */
   step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
   readonly sink: Sink<U>;

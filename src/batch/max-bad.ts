@@ -10,7 +10,7 @@ const JUDGE_SHARE_FROM = 1000;
 export function parseMaxBad(value: number | string): MaxBad {
   const text = String(value).trim();
   const share = /^(\d+(?:\.\d+)?)%$/.exec(text);
-  if (share) return { share: Number(share[1]) / 100, text };
+  if (share && Number(share[1]) <= 100) return { share: Number(share[1]) / 100, text };
   if (/^\d+$/.test(text)) return { count: Number(text) };
   throw new PawlError(
     "job.max-bad",

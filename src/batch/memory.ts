@@ -27,7 +27,7 @@ export function memoryOf(job: AnyJob): MemoryPlan {
   if (budget < LEAST_MEMORY) {
     throw new PawlError(
       "job.memory",
-      `A memory budget of ${Math.floor(budget / MB)} MB is too small: at least ${LEAST_MEMORY / MB} MB are needed.`,
+      `A memory budget of ${budget < MB ? `${budget} bytes` : `${Math.floor(budget / MB)} MB`} is too small: at least ${LEAST_MEMORY / MB} MB are needed.`,
     );
   }
   const inFlight = budget - BASE_MEMORY;

@@ -29,7 +29,7 @@ export class AdaptivePace implements Pace {
     this.bytes = this.#clamp(1024 * 1024);
   }
 
-  /** Learns from a chunk that was written. */
+  /** Learns from a chunk that was asked for with `bytes` and took `ms` to write. */
   observe(bytes: number, ms: number): void {
     if (bytes === 0 || ms <= 0) return;
     const rate = bytes / ms;

@@ -1,7 +1,7 @@
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
 import type { Description, OpenSink } from "./contract.ts";
-import { reopen, UNFINISHED, workersOf } from "./control.ts";
+import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { assertSameSource, newRunId, sameSource } from "./identity.ts";
 import { type AnyJob, jobKey } from "./job.ts";
 import { parseMaxBad } from "./max-bad.ts";
@@ -45,6 +45,7 @@ export interface PreparedRun {
  */
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
   const { store, dryRun = false } = options;
+  if (options.run) assertResumable(options.run);
   const memory = memoryOf(job);
   parseMaxBad(job.maxBad ?? 1000);
   const reference = options.reference ?? { name: job.name, module: null, params: null };
@@ -62,7 +63,8 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       await abandon(store, unfinished, "nothing was written before it stopped");
       unfinished = undefined;
     } else {
-      assertSameSource(unfinished, source.identity, source.name);
+      const difference = job.source.difference?.(unfinished.identity, source.identity) ?? null;
+      assertSameSource(unfinished, source.identity, source.name, difference);
     }
   }
   const id = unfinished?.id ?? newRunId();
@@ -167,7 +169,7 @@ async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
     },
     origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
   };
-  const { output } = await stepped(chunk, job.step.bind(job), { signal: new AbortController().signal });
+  const { output } = await stepped(chunk, 0, job.step.bind(job), { signal: new AbortController().signal });
   const results: unknown[] = [];
   for await (const slice of output.slices()) results.push(...slice);
   return results;

@@ -115,14 +115,17 @@ class ShardAttempt {
 
   async #chunks(writer: Writer<unknown>): Promise<void> {
     const { job, prefetchBytes } = this.#work;
+    // A run that stopped for too many goes on only when they were mended or more are allowed.
+    await this.#stopIfTooManyBad(this.#work.total());
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#context.signal, stop.signal]);
     const chunks = job.source.read(this.#shard, this.#latest.cursor, this.#pace, signal);
     for await (const prepared of prefetch(this.#prepare(chunks), prefetchBytes, () => stop.abort())) {
       await this.#goOn();
       await this.#write(writer, prepared);
-      await this.#stopIfTooManyBad();
+      await this.#stopIfTooManyBad(this.#work.total());
     }
+    await this.#stopIfTooManyBad(this.#work.total() ?? this.#latest.counts.read);
     const done = { ...this.#latest, done: true };
     this.#assertComplete(done);
     await writer.finish(done);
@@ -130,10 +133,14 @@ class ShardAttempt {
   }
 
   async *#prepare(chunks: AsyncIterable<Chunk<unknown>>): AsyncGenerator<PreparedChunk, void, undefined> {
-    const { job } = this.#work;
+    const { job, sink } = this.#work;
     const step = job.step?.bind(job);
+    const pack = sink.pack?.bind(sink);
+    const context = { signal: this.#context.signal };
+    let asked = this.#pace.bytes;
     for await (const chunk of chunks) {
-      yield step ? await stepped(chunk, step, { signal: this.#context.signal }) : unstepped(chunk);
+      yield step ? await stepped(chunk, asked, step, context, pack) : unstepped(chunk, asked);
+      asked = this.#pace.bytes;
     }
   }
 
@@ -153,7 +160,7 @@ class ShardAttempt {
     }
     if (sealed === undefined)
       throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
-    this.#pace.observe(prepared.source.bytes, performance.now() - began);
+    if (prepared.source.items > 0) this.#pace.observe(prepared.bytes, performance.now() - began);
     this.#latest = sealed;
     this.committed++;
     const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";
@@ -189,13 +196,14 @@ class ShardAttempt {
     if (!(await running())) throw new Snooze(null);
   }
 
-  async #stopIfTooManyBad(): Promise<void> {
+  /** `total` is what a share of is allowed; null while it is not known. */
+  async #stopIfTooManyBad(total: number | null): Promise<void> {
     const { store, run, maxBad, unit } = this.#work;
     const { counts } = this.#latest;
     if (counts.quarantined === 0) return;
     // What a replay has mended no longer counts.
     const quarantined = await store.quarantineCount(run, { openOnly: true });
-    const reason = exceeds(maxBad, quarantined, counts.read, this.#work.total(), unit);
+    const reason = exceeds(maxBad, quarantined, counts.read, total, unit);
     if (reason === null) return;
     await this.#report();
     await store.updateRun(run, ["running"], { state: "failed", note: reason });

@@ -1,6 +1,7 @@
 import { openItems } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
+import { write } from "./output.ts";
 
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(
@@ -17,16 +18,11 @@ export async function failures(
   await writer(run, store);
 }
 
-async function write(bytes: string | Uint8Array): Promise<void> {
-  if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once("drain", resolve));
-}
-
 async function jsonl(run: RunRecord, store: Store): Promise<void> {
   for await (const item of openItems(store, run.id)) {
     const { number, at, reason, code } = item;
-    await write(
-      `${JSON.stringify({ row: number, at, reason, code, raw: Buffer.from(item.raw).toString("utf8") })}\n`,
-    );
+    const raw = Buffer.from(item.raw).toString("utf8");
+    if (!(await write(`${JSON.stringify({ row: number, at, reason, code, raw })}\n`))) return;
   }
 }
 
@@ -36,7 +32,8 @@ async function table(run: RunRecord, store: Store): Promise<void> {
   let count = 0;
   for await (const item of openItems(store, run.id)) {
     if (count++ === 0) await write("where                          reason\n");
-    await write(`${item.at.padEnd(30)} ${item.reason}\n${" ".repeat(31)}${shortened(item)}\n`);
+    const text = `${item.at.padEnd(30)} ${item.reason}\n${" ".repeat(31)}${shortened(item)}\n`;
+    if (!(await write(text))) return;
   }
   if (count === 0) await write(`run ${run.id} has no quarantined items that wait to be mended\n`);
 }
@@ -67,6 +64,6 @@ async function csv(run: RunRecord, store: Store): Promise<void> {
   for await (const item of openItems(store, run.id)) {
     await write(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
     await write(item.raw);
-    await write("\n");
+    if (!(await write("\n"))) return;
   }
 }

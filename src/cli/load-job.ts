@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { pathToFileURL } from "node:url";
 import { type AnyJob, defineJob, type StepContext, type StepResult } from "../batch/index.ts";
 import { type CsvOptions, type CsvRow, csv } from "../connect/csv/index.ts";
 import { postgres } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json } from "../store/contract.ts";
+import { importModule } from "./import-module.ts";
 
 /** The name under which runs of `pawl load` are stored in place of a module. */
 export const LOAD_MODULE = "pawl:load";
@@ -80,13 +80,7 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
 type RowStep = (row: CsvRow, context: StepContext) => StepResult<Record<string, unknown>>;
 
 async function importStep(path: string): Promise<RowStep> {
-  let module: { default?: unknown; step?: unknown };
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PawlError("load.step", `The step ${path} could not be imported: ${why}`);
-  }
+  const module = (await importModule(path, "The step")) as { default?: unknown; step?: unknown };
   const step = module.default ?? module.step;
   if (typeof step !== "function") {
     throw new PawlError(

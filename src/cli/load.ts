@@ -45,6 +45,12 @@ export async function load(
   store: Store,
   place: Place,
 ): Promise<void> {
+  if (flags.detach && files.includes("-")) {
+    throw new PawlError(
+      "usage.detach",
+      "--detach cannot take standard input along into the background: put it into a file first.",
+    );
+  }
   const tuning = tuningOf(flags);
   const shape = await shapeOf(files, flags);
   const target = await resolveTarget(flags.into, place);

@@ -7,6 +7,7 @@ import { control } from "./control.ts";
 import { EXIT } from "./exit.ts";
 import { failures } from "./failures.ts";
 import { type LoadFlags, load } from "./load.ts";
+import { tolerateClosedOutput } from "./output.ts";
 import { postgresServer, sql } from "./postgres.ts";
 import { replay } from "./replay.ts";
 import { type RunFlags, resume, runJob } from "./run-job.ts";
@@ -14,13 +15,26 @@ import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
 import { version } from "./version.ts";
 
+/** The store holds no passwords. */
+const INTO_AGAIN = "the URL of the load again, where it brought a password";
+
 const collect = (value: string, all: string[]) => [...all, value];
+
+/** What commander says about a wrong command line, as one sentence of ours. */
+function usageSentence(text: string): string {
+  const said = text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\.?\s*\n\(Did you mean (.*)\?\)$/, ", did you mean $1?")
+    .replace(/\.$/, "");
+  return `pawl: ${said}${said.endsWith("?") ? " " : "; "}pawl --help lists what there is.\n`;
+}
 
 function program(): Command {
   const pawl = new Command("pawl")
     .description("Work that is too big for a loop: every item exactly once, in bounded memory.")
     .version(version())
-    .showHelpAfterError("(pawl --help lists the commands)")
+    .configureOutput({ outputError: (text, print) => print(usageSentence(text)) })
     .exitOverride();
 
   pawl
@@ -109,10 +123,13 @@ function program(): Command {
   aboutRun("pause", "stop a run at its next checkpoints", (run, flags, store) =>
     control("pause", run, flags.json ?? false, store),
   );
-  aboutRun<{ json?: boolean; detach?: boolean }>("resume", "go on with an interrupted run", resume).option(
-    "--detach",
-    "go on in the background when this terminal closes",
-  );
+  aboutRun<{ json?: boolean; detach?: boolean; into?: string }>(
+    "resume",
+    "go on with an interrupted run",
+    resume,
+  )
+    .option("--detach", "go on in the background when this terminal closes")
+    .option("--into <url>", INTO_AGAIN);
   aboutRun("cancel", "stop a run for good; what it wrote stays", (run, flags, store) =>
     control("cancel", run, flags.json ?? false, store),
   );
@@ -121,11 +138,14 @@ function program(): Command {
     "the quarantined items of a run, with the reasons",
     failures,
   ).option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table");
-  aboutRun<{ json?: boolean; from?: string }>(
+  aboutRun<{ json?: boolean; from?: string; into?: string; restart?: boolean }>(
     "replay",
     "run the quarantined items again, as they were or mended",
     replay,
-  ).option("--from <file>", "a mended file in the form of failures --format csv");
+  )
+    .option("--from <file>", "a mended file in the form of failures --format csv")
+    .option("--restart", "give up an interrupted replay of the same items and begin anew")
+    .option("--into <url>", INTO_AGAIN);
 
   pawl
     .command("sql")
@@ -150,6 +170,7 @@ function exitCodeFor(error: unknown): number {
   return error instanceof PawlError ? EXIT.usage : EXIT.failed;
 }
 
+tolerateClosedOutput();
 try {
   await program().parseAsync();
 } catch (error) {

@@ -1,5 +1,5 @@
 import cliProgress from "cli-progress";
-import type { RunProgress } from "../batch/index.ts";
+import { AT_REST, type RunProgress } from "../batch/index.ts";
 import { duration, RateMeter } from "./rate.ts";
 
 /** Shows a run's progress while it is followed. */
@@ -50,8 +50,11 @@ class Measure {
     const done = items === null && bytes === null ? of : `completed ${percent(share)} (${of})`;
     const rate = this.#items.perSecond();
     const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
-    const waiting = progress.note === null ? "" : ` · ${progress.note}`;
-    const text = `${done}${speed}${left(secondsLeft)} · ${number.format(counts.quarantined)} failed${waiting}`;
+    const resting = AT_REST.has(progress.state);
+    // Why it rests is said when the run is summed up.
+    const waiting = progress.note === null || resting ? "" : ` · ${progress.note}`;
+    const remaining = resting || share === 1 ? "" : left(secondsLeft);
+    const text = `${done}${speed}${remaining} · ${number.format(counts.quarantined)} quarantined${waiting}`;
     return { share, text };
   }
 }

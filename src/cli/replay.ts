@@ -1,16 +1,18 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { markMended, openItems, type Place, prepare } from "../batch/index.ts";
-import { csv } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { JobReference, RunRecord, Store } from "../store/contract.ts";
 import { executeAndShow } from "./follow.ts";
+import type { LoadParams } from "./load-job.ts";
+import { checkMended, mendedNumbers } from "./mended.ts";
 import { jobOf, REPLAY_MODULE, type ReplayParams } from "./resolve-job.ts";
+import { giveTarget } from "./target.ts";
 
 /** `pawl replay RUN [--from mended.csv]`: a run of its own over what another run quarantined. */
 export async function replay(
   run: RunRecord,
-  flags: { json?: boolean; from?: string },
+  flags: { json?: boolean; from?: string; into?: string; restart?: boolean },
   store: Store,
   place: Place,
 ): Promise<void> {
@@ -23,6 +25,7 @@ export async function replay(
   if ((await store.quarantineCount(run.id, { openOnly: true })) === 0) {
     throw new PawlError("replay.nothing", `Run ${run.id} has no quarantined items that wait to be mended.`);
   }
+  if (flags.into !== undefined) giveTarget(run, flags.into);
   const params: ReplayParams = { of: run.id, from };
   const reference: JobReference = {
     name: `replay of ${run.job.name}`,
@@ -30,12 +33,14 @@ export async function replay(
     params: { ...params },
   };
   const job = await jobOf({ ...run, job: reference }, store, place);
-  const prepared = await prepare(job, { store, reference, replayOf: run.id });
+  if (from !== null) await checkMended(run, from, store);
+  const restart = flags.restart ?? false;
+  const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
   await executeAndShow(prepared, place, flags.json ?? false);
   await closeMended(prepared.run.id, store);
 }
 
-/** After a replay: what it wrote no longer waits in the run it came from. Safe to repeat. */
+/** After a replay: what it wrote no longer waits in the run it came from. */
 export async function closeMended(replayId: string, store: Store): Promise<void> {
   const replayRun = await store.run(replayId);
   if (replayRun?.state !== "succeeded" || replayRun.job.module !== REPLAY_MODULE) return;
@@ -44,21 +49,9 @@ export async function closeMended(replayId: string, store: Store): Promise<void>
   if (from === null) {
     for await (const item of openItems(store, of)) numbers.push(item.number);
   } else {
-    for await (const number of mendedRows(from)) numbers.push(number);
+    const original = await store.run(of);
+    const load = original?.job.params as unknown as LoadParams;
+    for await (const number of mendedNumbers(from, load)) numbers.push(number);
   }
   await markMended(store, replayId, numbers);
-}
-
-/** The `pawl_row` of each row of a mended file, in order. */
-async function* mendedRows(from: string): AsyncGenerator<number, void, undefined> {
-  const source = csv(from);
-  const options = { signal: new AbortController().signal, scratch: "", memory: 0 };
-  const { shards } = await source.shards(1, { kind: "total" }, options);
-  for (const shard of shards) {
-    for await (const chunk of source.read(shard, null, { items: 10_000, bytes: 1 << 20 }, options.signal)) {
-      for await (const slice of chunk.slices()) {
-        for (const row of slice) yield row instanceof Error ? -1 : Number(row.pawl_row ?? -1);
-      }
-    }
-  }
 }

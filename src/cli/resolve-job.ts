@@ -1,9 +1,10 @@
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
-import { type CsvOptions, csv } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
+import { importModule } from "./import-module.ts";
 import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
+import { mendedSource } from "./mended.ts";
 import { storedTarget } from "./target.ts";
 
 /** The name under which replays are stored in place of a module. */
@@ -36,7 +37,7 @@ export async function jobOf(run: RunRecord, store: Store, place: Place): Promise
 async function replayOf({ of, from }: ReplayParams, store: Store, place: Place): Promise<AnyJob> {
   const original = await store.run(of);
   if (original === undefined) throw new PawlError("run.unknown", `Run ${of} is no longer in the store.`);
-  const job = await jobOf(original, store, place);
+  const job = await jobOf(withDialect(original), store, place);
   if (from === null) return replayJob(store, original, job);
   if (original.job.module !== LOAD_MODULE) {
     throw new PawlError(
@@ -44,22 +45,23 @@ async function replayOf({ of, from }: ReplayParams, store: Store, place: Place):
       `--from replays rows of a load, and run ${of} is "${original.job.name}".`,
     );
   }
-  const { csv: dialect } = original.job.params as unknown as LoadParams;
-  const { columns: _columns, header: _header, encoding: _encoding, ...rest } = dialect;
-  const source = csv(from, { ...rest, ignoreColumns: ["pawl_row", "pawl_reason"] } as CsvOptions);
+  const source = mendedSource(from, original.job.params as unknown as LoadParams);
   return { ...replayJob(store, original, job, source), key: `replay of ${of} from ${from}` };
+}
+
+/** A load whose input is described by what was found when it ran: the input itself may be gone, or be a pipe. */
+function withDialect(run: RunRecord): RunRecord {
+  const { dialect } = run.details as unknown as { dialect: { delimiter: string; columns: string[] } | null };
+  if (run.job.module !== LOAD_MODULE || dialect === null) return run;
+  const params = run.job.params as unknown as LoadParams;
+  const { delimiter, columns } = dialect;
+  const described = { ...params, csv: { ...params.csv, delimiter, columns } };
+  return { ...run, job: { ...run.job, params: described as unknown as RunRecord["job"]["params"] } };
 }
 
 /** Imports a module whose default export is a job, or a function from parameters to a job. */
 export async function importJob(path: string, params: Readonly<Record<string, string>>): Promise<AnyJob> {
-  let module: { default?: JobModule };
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (error) {
-    if (error instanceof PawlError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PawlError("job.import", `The job module ${path} could not be imported: ${why}`);
-  }
+  const module = (await importModule(path, "The job module")) as { default?: JobModule };
   const exported = module.default;
   const job = typeof exported === "function" ? await exported(params) : exported;
   if (

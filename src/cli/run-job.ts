@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Place, prepare } from "../batch/index.ts";
+import { assertResumable, type Place, prepare } from "../batch/index.ts";
 import type { RunRecord } from "../store/contract.ts";
 import type { Store } from "../store/index.ts";
 import { detach } from "./detach.ts";
@@ -9,6 +9,7 @@ import { executeAndShow } from "./follow.ts";
 import { closeMended } from "./replay.ts";
 import { importJob, jobOf } from "./resolve-job.ts";
 import { parsePairs } from "./sizes.ts";
+import { giveTarget } from "./target.ts";
 
 export interface RunFlags {
   param: string[];
@@ -41,10 +42,12 @@ export async function runJob(file: string, flags: RunFlags, store: Store, place:
 /** `pawl resume RUN`: goes on with an interrupted run, or begins the one that was stored to run detached. */
 export async function resume(
   run: RunRecord,
-  flags: { detach?: boolean; json?: boolean },
+  flags: { detach?: boolean; json?: boolean; into?: string },
   store: Store,
   place: Place,
 ): Promise<void> {
+  assertResumable(run);
+  if (flags.into !== undefined) giveTarget(run, flags.into);
   if (flags.detach) {
     await detach(run.id, null, place, flags.json ?? false);
     return;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../batch/index.ts";
 import type { RunRecord, Sample, Store } from "../store/contract.ts";
+import { write } from "./output.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
 
@@ -50,8 +51,8 @@ export async function showRun(
         })
       : describeRun(record, progress, samples, workers);
     if (flags.watch && process.stdout.isTTY) process.stdout.write("\x1b[2J\x1b[H");
-    process.stdout.write(`${text}\n`);
-    if (!flags.watch || AT_REST.has(record.state)) return;
+    const read = await write(`${text}\n`);
+    if (!flags.watch || !read || AT_REST.has(record.state)) return;
     await sleep(1000);
   }
 }

@@ -4,17 +4,22 @@ import { megabytes } from "./sizes.ts";
 
 const number = new Intl.NumberFormat("en-US");
 
-/** Prints what a run came to: one JSON object, or a few lines and what to do next. */
+/**
+ * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
+ * error, like every reason for an exit code.
+ */
 export function printSummary(summary: RunSummary, unit: string, json: boolean): void {
+  const { run, state, note } = summary;
+  const failed = state === "failed" && note !== undefined;
+  if (failed) process.stderr.write(`pawl: ${note.replace(/\.?$/, ".")}\n`);
   if (json) {
     process.stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
-  const { run, state, note } = summary;
   const speed =
     summary.seconds > 0 ? `, ${number.format(Math.round(summary.read / summary.seconds))} ${unit}/s` : "";
   const lines = [
-    `run ${run} ${state}${note === undefined ? "" : `: ${note}`}`,
+    `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
     `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
     ...next(summary),
@@ -49,6 +54,6 @@ function next(summary: RunSummary): string[] {
     );
   }
   if (summary.state === "paused" || summary.state === "failed")
-    steps.push(`  go on:        pawl resume ${run}`);
+    steps.push(`  go on:        the same command again, or pawl resume ${run}`);
   return steps;
 }

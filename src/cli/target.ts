@@ -1,6 +1,7 @@
 import type { Place } from "../batch/index.ts";
 import { publicUrl, startEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
+import type { RunRecord } from "../store/contract.ts";
 
 /** Where a load goes: the URL to connect with, and the form of it that may be stored and shown. */
 export interface Target {
@@ -31,6 +32,19 @@ export async function storedTarget(stored: string, place: Place): Promise<string
   const given = process.env[INTO_VARIABLE];
   if (given && publicUrl(given) === stored) return given;
   return (await resolveTarget(stored, place)).url;
+}
+
+/** Gives `--into` to a stored run: to this process and to those it starts. It brings the password, nothing else. */
+export function giveTarget(run: RunRecord, into: string): void {
+  const { into: stored } = run.job.params as unknown as { into?: string };
+  const url = into.startsWith("env:") ? process.env[into.slice(4)] : into;
+  if (url === undefined || (into !== stored && publicUrl(checked(url)) !== stored)) {
+    throw new PawlError(
+      "usage.into",
+      `Run ${run.id} loads into ${stored ?? "what its job says"}: --into may only name that again, with the password.`,
+    );
+  }
+  process.env[INTO_VARIABLE] = url;
 }
 
 function checked(url: string): string {

@@ -1,4 +1,5 @@
-import type { Chunk } from "../../batch/contract.ts";
+import type { Chunk, Cursor, Pace, Shard, Source } from "../../batch/contract.ts";
+import type { QuarantineRecord } from "../../store/contract.ts";
 
 /** How the bytes of a CSV are to be read. The encoding is settled already: bytes that reach a sink are UTF-8. */
 export interface CsvDialect {
@@ -31,4 +32,10 @@ export interface CsvChunk extends Chunk<CsvRow> {
 /** Whether a chunk still holds the bytes of a CSV. */
 export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
   return "csv" in chunk;
+}
+
+/** A source whose chunks still are CSV bytes. */
+export interface CsvSource extends Source<CsvRow> {
+  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<CsvChunk>;
+  replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
 }

@@ -1,6 +1,5 @@
 /** CSV files of any size as a source of rows. */
-export { type CsvChunk, type CsvDialect, type CsvRow, isCsvChunk } from "./chunk.ts";
-export { identityDifference } from "./identity.ts";
+export { type CsvChunk, type CsvDialect, type CsvRow, type CsvSource, isCsvChunk } from "./chunk.ts";
 export type { CsvOptions } from "./options.ts";
 export { parseRecord } from "./record-parser.ts";
-export { type CsvSource, csv } from "./source.ts";
+export { csv } from "./source.ts";

@@ -5,7 +5,7 @@ import type { Layout } from "./layout.ts";
 /** What a record's key turned out to be. */
 export const NO_KEY = 0;
 export const INTEGER_KEY = 1;
-export const HASHED_KEY = 2;
+const HASHED_KEY = 2;
 
 /** Odd, so that multiplying by them is a bijection; two primes of xxHash32. */
 const LANE_1 = 0x9e3779b1 | 0;
@@ -90,27 +90,32 @@ export class KeyReader {
   #locate(record: Buffer, start: number, end: number): boolean {
     const delimiter = this.#delimiter;
     const quote = this.#quote;
+    // Letters and digits are above a comma and a quote, so that one comparison passes over most bytes.
+    const highest = Math.max(delimiter, quote);
     const last = this.#last;
-    let from = start;
+    const froms = this.#from;
+    const tos = this.#to;
+    const quoteds = this.#quoted;
     let field = 0;
     let inside = false;
-    let quoted = 0;
-    for (let at = start; ; at++) {
-      const byte = at < end ? record[at] : delimiter;
+    froms[0] = start;
+    quoteds[0] = 0;
+    for (let at = start; at < end; at++) {
+      const byte = record[at] as number;
+      if (byte > highest) continue;
       if (byte === quote) {
         inside = !inside;
-        quoted = 1;
-      } else if (byte === delimiter && (!inside || at >= end)) {
-        this.#from[field] = from;
-        this.#to[field] = at;
-        this.#quoted[field] = quoted;
+        quoteds[field] = 1;
+      } else if (byte === delimiter && !inside) {
+        tos[field] = at;
         if (field === last) return true;
-        if (at >= end) return false;
         field++;
-        from = at + 1;
-        quoted = 0;
+        froms[field] = at + 1;
+        quoteds[field] = 0;
       }
     }
+    tos[field] = end;
+    return field === last;
   }
 
   #isNull(record: Buffer, from: number, to: number): boolean {

@@ -86,14 +86,16 @@ async function cut(
   const start = stretch.end;
   const scanner = new RecordScanner(rulesOf(layout, part.newline, part.name), start, stretch.line);
   await using handle = await openVersion(part);
-  const full = () => scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes;
+  // Blank lines alone fill no chunk: it would have no items, and reading would end here.
+  const full = () =>
+    scanner.records > 0 && (scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes);
   let seen = start;
   const block = Math.min(BLOCK, Math.max(4096, pace.bytes));
   for await (const { buffer, from, to, base } of blocksOf(handle, { start, end }, block, () => 0)) {
-    for (let at = from; at < to && !(scanner.records > 0 && full()); )
+    for (let at = from; at < to && !full(); )
       at = scanner.scan(buffer, at, to, base, start + pace.bytes, Math.max(1, pace.items));
     seen = base + to;
-    if (scanner.records > 0 && full()) break;
+    if (full()) break;
   }
   if (seen === end && end === part.size && !full()) scanner.finish(end);
   stretch.end = scanner.recordStart;

@@ -9,6 +9,7 @@ import { type DecodedRow, RowDecoder } from "./row-decoder.ts";
 import { recordsOf, tidied, tidiedRecords, wholeRecords } from "./whole-records.ts";
 
 const SLICE = 1000;
+const WINDOW = 64 * 1024;
 const LINE_FEED = Buffer.from("\n");
 
 export interface ChunkOf {
@@ -35,6 +36,7 @@ export class RecordChunk implements CsvChunk {
   readonly csv: CsvChunk["csv"];
   readonly #of: ChunkOf;
   #index: RecordIndex | null = null;
+  #window: { readonly start: number; readonly bytes: Buffer } | null = null;
 
   constructor(of: ChunkOf) {
     this.#of = of;
@@ -111,7 +113,18 @@ export class RecordChunk implements CsvChunk {
     const { starts, ends, lines } = this.#index;
     const start = starts[index];
     if (start === undefined) throw new RangeError(`The chunk has ${this.items} items: there is no ${index}.`);
-    const raw = await body.range(start, ends[index] as number);
+    const raw = await this.#read(body, start, ends[index] as number);
     return { raw: tidied(raw, layout, false), at: `${name} line ${lines[index]}` };
+  }
+
+  /** Origins are asked for one after the other, so a window of the bytes is kept. */
+  async #read(body: Body, start: number, end: number): Promise<Buffer> {
+    if (!this.#window || start < this.#window.start || end > this.#window.start + this.#window.bytes.length) {
+      const to = Math.min(body.length, Math.max(end, start + WINDOW));
+      this.#window = { start, bytes: await body.range(start, to) };
+    }
+    const { bytes, start: first } = this.#window;
+    // A copy, because the quarantine may keep it long.
+    return Buffer.from(bytes.subarray(start - first, end - first));
   }
 }

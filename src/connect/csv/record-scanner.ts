@@ -13,13 +13,13 @@ export interface RecordRules {
 }
 
 /** What the bytes of a range hold, as bits. A range with one kind of line end and nothing else may pass as it is. */
-export const BLANK_LINES = 1;
+const BLANK_LINES = 1;
 export const CRLF_ENDS = 2;
 export const BARE_ENDS = 4;
 /** A carriage return outside quotes that ends no line. */
 export const ODD_RETURNS = 8;
 /** The last record has no line end. */
-export const UNENDED = 16;
+const UNENDED = 16;
 
 const SPANS = 4096;
 
@@ -97,7 +97,7 @@ export class RecordScanner {
     let at = from;
     let start = this.recordStart - base;
     let nextQuote = -1;
-    let nextReturn = -1;
+    let nextOther = -1;
     if (this.#returned && at < to && bytes[at] !== newline) {
       this.features |= ODD_RETURNS;
       this.#returned = false;
@@ -107,13 +107,13 @@ export class RecordScanner {
       if (!this.#quoted) {
         if (nextQuote < at) nextQuote = indexOr(bytes, quote, at, to);
         end = indexOr(bytes, newline, at, to);
-        if (nextReturn < at) nextReturn = newline === 10 ? indexOr(bytes, 13, at, to) : to;
+        if (nextOther < at) nextOther = indexOr(bytes, newline === 10 ? 13 : 10, at, to);
       }
       if (end < 0 || nextQuote < end) {
         end = this.#byBytes(bytes, at, to, base);
-      } else if (nextReturn < end - 1 || (nextReturn < end && end === to)) {
-        this.#noteReturns(bytes, nextReturn, end);
-        nextReturn = -1;
+      } else if (nextOther < end && (nextOther < end - 1 || end === to || newline === 13)) {
+        this.#noteOthers(bytes, nextOther, end);
+        nextOther = -1;
       }
       if (end >= to) {
         at = to;
@@ -208,7 +208,8 @@ export class RecordScanner {
     return at;
   }
 
-  #noteReturns(bytes: Buffer, first: number, end: number): void {
+  #noteOthers(bytes: Buffer, first: number, end: number): void {
+    if (this.#rules.newline === 13) this.#mixed(this.lines);
     for (let at = first; at !== -1 && at < end; at = bytes.indexOf(13, at + 1)) {
       if (at + 1 === bytes.length) this.#returned = true;
       else if (bytes[at + 1] !== 10) this.features |= ODD_RETURNS;

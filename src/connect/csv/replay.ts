@@ -2,11 +2,10 @@ import type { Cursor, Description, Origin, Pace, Shard, ShardPlan } from "../../
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import { HeldBody } from "./body.ts";
-import type { CsvChunk, CsvRow } from "./chunk.ts";
+import type { CsvChunk, CsvRow, CsvSource } from "./chunk.ts";
 import { type Layout, rulesOf } from "./layout.ts";
 import { RecordChunk } from "./record-chunk.ts";
 import { RecordScanner } from "./record-scanner.ts";
-import type { CsvSource } from "./source.ts";
 
 const LINE_FEED = Buffer.from("\n");
 
@@ -21,8 +20,16 @@ export class ReplaySource implements CsvSource {
   }
 
   async describe(): Promise<Description> {
-    const { columns } = await this.#layout();
-    return { name: "quarantined rows", unit: "rows", columns, identity: null, bytes: null, notes: [] };
+    const { columns, dialect } = await this.#layout();
+    return {
+      name: "quarantined rows",
+      unit: "rows",
+      columns,
+      identity: null,
+      bytes: null,
+      notes: [],
+      dialect: { ...dialect, columns },
+    };
   }
 
   async shards(): Promise<ShardPlan> {

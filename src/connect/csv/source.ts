@@ -6,12 +6,11 @@ import type {
   PlanOptions,
   Shard,
   ShardPlan,
-  Source,
 } from "../../batch/contract.ts";
 import { ItemError } from "../../errors.ts";
-import type { QuarantineRecord } from "../../store/contract.ts";
-import type { CsvChunk, CsvRow } from "./chunk.ts";
-import { identityOf } from "./identity.ts";
+import type { Json, QuarantineRecord } from "../../store/contract.ts";
+import type { CsvChunk, CsvRow, CsvSource } from "./chunk.ts";
+import { identityDifference, identityOf } from "./identity.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
@@ -24,12 +23,6 @@ import { type Part, type Place, type StreamPart, unpackShard } from "./shard-dat
 
 /** Bytes of text that a sample may look at in one step. */
 const SAMPLE_BYTES = 256 * 1024;
-
-/** A source whose chunks still are CSV bytes. */
-export interface CsvSource extends Source<CsvRow> {
-  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<CsvChunk>;
-  replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
-}
 
 /**
  * Rows of one or several CSV files, of a glob, or of `-` (standard input); `.gz` and `.zst` are unpacked. Plain
@@ -61,7 +54,13 @@ class FileSource implements CsvSource {
     const bytes = parts.some(({ path }) => path === STDIN)
       ? null
       : parts.reduce((sum, { size }) => sum + size, 0);
-    return { name, unit: "rows", columns: layout.columns, identity: await identityOf(parts), bytes, notes };
+    const { columns, dialect } = layout;
+    const identity = await identityOf(parts);
+    return { name, unit: "rows", columns, identity, bytes, notes, dialect: { ...dialect, columns } };
+  }
+
+  difference(before: Json, now: Json): string | null {
+    return identityDifference(before, now);
   }
 
   async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {

@@ -4,13 +4,9 @@ const secret = "***";
 
 /** The URL without its password, fit to be stored, logged and shown. */
 export function publicUrl(url: string): string {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    // Whatever it is, a password would stand before the last @ or in the query.
-    return url.replace(/\/\/.*@/, "//").replace(/\?.*$/, "");
-  }
+  const parsed = parse(url);
+  // Whatever it is, a password would stand before the last @ or in the query.
+  if (parsed === null) return url.replace(/\/\/.*@/s, "//").replace(/\?.*$/s, "");
   parsed.password = "";
   for (const name of [...parsed.searchParams.keys()]) {
     if (/pass|secret|key/i.test(name)) parsed.searchParams.set(name, secret);
@@ -20,11 +16,16 @@ export function publicUrl(url: string): string {
 
 /** Throws one sentence when the driver could not understand the URL; the driver's own error would repeat it. */
 export function checkUrl(url: string): void {
-  const scheme = /^(postgres|postgresql):\/\//;
-  if (scheme.test(url) && URL.canParse(url)) return;
+  if (/^(postgres|postgresql):\/\//.test(url) && parse(url) !== null) return;
   throw new PawlError(
     "postgres.url",
     `${publicUrl(url)} is not a PostgreSQL URL: write postgres://user@host:5432/database, with special characters ` +
       "in names and passwords percent-encoded.",
   );
+}
+
+/** Null also where an unencoded password has cut the URL in the wrong place, and stands in its path or query. */
+function parse(url: string): URL | null {
+  const parsed = URL.parse(url);
+  return parsed === null || /@/.test(parsed.pathname + parsed.search + parsed.hash) ? null : parsed;
 }

@@ -22,7 +22,6 @@ const settings = [
   "checkpoint_timeout = '15min'",
   "wal_level = 'minimal'",
   "max_wal_senders = 0",
-  "wal_compression = 'on'",
   "work_mem = '16MB'",
   "maintenance_work_mem = '128MB'",
   // A refused row is an everyday event that the loader reports itself; the log is for the server's own troubles.

@@ -1,0 +1,82 @@
+import { openItems } from "../batch/index.ts";
+import { type CsvOptions, type CsvSource, csv } from "../connect/csv/index.ts";
+import { PawlError } from "../errors.ts";
+import type { RunRecord, Store } from "../store/contract.ts";
+import type { LoadParams } from "./load-job.ts";
+
+/** Which quarantined item a row is, and why it was refused: the columns that `failures --format csv` adds. */
+export const NUMBER_COLUMN = "pawl_row";
+export const REASON_COLUMN = "pawl_reason";
+
+/** The rows of a mended file as the load they come from would have read them. */
+export function mendedSource(from: string, load: LoadParams): CsvSource {
+  return csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] });
+}
+
+/** The file has the header of the failures, whatever the original had, and is UTF-8. */
+function dialectOf(load: LoadParams): CsvOptions {
+  const { columns: _columns, header: _header, encoding: _encoding, ...rest } = load.csv;
+  return rest as CsvOptions;
+}
+
+/** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */
+export async function* mendedNumbers(
+  from: string,
+  load: LoadParams,
+): AsyncGenerator<number, void, undefined> {
+  const source = csv(from, dialectOf(load));
+  const { columns, name } = await source.describe();
+  if (!columns?.includes(NUMBER_COLUMN)) {
+    throw new PawlError(
+      "replay.from",
+      `${name} has no column ${NUMBER_COLUMN}: --from takes a mended file in the form of pawl failures --format csv.`,
+    );
+  }
+  const options = { signal: new AbortController().signal, scratch: "", memory: 0 };
+  const { shards } = await source.shards(1, { kind: "total" }, options);
+  for (const shard of shards) {
+    for await (const chunk of source.read(shard, null, { items: 10_000, bytes: 1 << 20 }, options.signal)) {
+      for await (const slice of chunk.slices()) {
+        for (const row of slice) yield row instanceof Error ? Number.NaN : numberOf(row[NUMBER_COLUMN]);
+      }
+    }
+  }
+}
+
+function numberOf(text: unknown): number {
+  return /^\d+$/.test(String(text ?? "")) ? Number(text) : Number.NaN;
+}
+
+/**
+ * Refuses a file whose rows are not of this run. Rows that are mended already may come again, except where the load
+ * appends: there they would be written twice.
+ */
+export async function checkMended(run: RunRecord, from: string, store: Store): Promise<void> {
+  const load = run.job.params as unknown as LoadParams;
+  const open = new Set<number>();
+  for await (const item of openItems(store, run.id)) open.add(item.number);
+  const all = load.onConflict === "fail" ? open : await allNumbers(run, store);
+  let row = 0;
+  for await (const number of mendedNumbers(from, load)) {
+    row++;
+    // A row that cannot be read is quarantined again by the replay, with the reason.
+    if (Number.isNaN(number) || open.has(number) || all.has(number)) continue;
+    throw new PawlError(
+      "replay.from",
+      `Row ${row} of ${from} (${NUMBER_COLUMN} ${number}) does not wait to be mended in run ${run.id}: begin with the file that pawl failures ${run.id} --format csv gives now.`,
+    );
+  }
+}
+
+const PAGE = 1000;
+
+async function allNumbers(run: RunRecord, store: Store): Promise<Set<number>> {
+  const numbers = new Set<number>();
+  let after: { shard: number; ordinal: number } | undefined;
+  for (;;) {
+    const page = await store.quarantined(run.id, { limit: PAGE, ...(after ? { after } : {}) });
+    for (const item of page) numbers.add(item.number);
+    after = page.at(-1);
+    if (page.length < PAGE) return numbers;
+  }
+}

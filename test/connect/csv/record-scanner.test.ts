@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { RecordScanner } from "../../../src/connect/csv/record-scanner.ts";
+
+const text = fc
+  .array(fc.constantFrom("a", "b,c", '"', '""', "\n", "\r\n", "\r", '"x\ny"'), { maxLength: 40 })
+  .map((parts) => parts.join(""))
+  .map((body) => (body.split('"').length % 2 === 0 ? `${body}"` : body));
+
+interface Found {
+  readonly spans: readonly (readonly [start: number, end: number, line: number])[];
+  readonly features: number;
+  readonly lines: number;
+}
+
+function scanned(body: Buffer, cuts: readonly number[], blankIsRow: boolean, stopRecords?: number): Found {
+  const rules = { quote: 34, newline: 10, blankIsRow, maxRecordBytes: 1000, name: "t.csv" };
+  const scanner = new RecordScanner(rules, 0, 1, true);
+  const spans: [number, number, number][] = [];
+  let features = 0;
+  let lines = 0;
+  const note = (base: number) => {
+    for (let span = 0; span < scanner.spanCount; span++) {
+      const [start, end] = scanner.spans.subarray(span * 2, span * 2 + 2) as unknown as [number, number];
+      spans.push([base + start, base + end, scanner.spanLines[span] as number]);
+    }
+  };
+  const edges = [0, ...cuts.map((cut) => cut % (body.length + 1)).sort((a, b) => a - b), body.length];
+  for (let edge = 1; edge < edges.length; edge++) {
+    const [base, next] = [edges[edge - 1] as number, edges[edge] as number];
+    const block = body.subarray(base, next);
+    for (let at = 0; at < block.length; ) {
+      at = scanner.scan(block, at, block.length, base, undefined, stopRecords);
+      note(base);
+      if (scanner.recordStart !== base + at) continue;
+      features |= scanner.features;
+      lines += scanner.lines;
+      scanner.reset();
+    }
+  }
+  scanner.finish(body.length, body.length);
+  note(body.length);
+  return { spans, features: features | scanner.features, lines: lines + scanner.lines };
+}
+
+test("how the bytes are cut into blocks, and where a scan stops, changes nothing", () => {
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(200), { maxLength: 12 }), fc.boolean(), (body, cuts, blankIsRow) => {
+      const bytes = Buffer.from(body);
+      const whole = scanned(bytes, [], blankIsRow);
+      assert.deepEqual(scanned(bytes, cuts, blankIsRow), whole);
+      assert.deepEqual(scanned(bytes, cuts, blankIsRow, 1), whole);
+      assert.equal(whole.lines, body.split("\n").length - 1);
+    }),
+    { numRuns: 3000 },
+  );
+});
