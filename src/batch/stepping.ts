@@ -3,6 +3,7 @@ import { ItemError } from "../errors.ts";
 import type { Chunk, Failure, Origin } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob, StepContext, StepResult } from "./job.ts";
+import { boundNursery } from "./nursery.ts";
 
 /** A chunk ready to be written, and what happened to its items on the way. */
 export interface PreparedChunk {
@@ -100,6 +101,7 @@ class Stepping implements Chunk<unknown> {
         const taken = this.#take(index++, item, results);
         if (taken !== undefined) await taken;
       }
+      boundNursery();
       yield results;
       if (performance.now() - lastYield > YIELD_AFTER_MS) {
         await yieldToLoop();

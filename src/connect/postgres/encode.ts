@@ -1,4 +1,4 @@
-import type { Chunk, Failure } from "../../batch/contract.ts";
+import type { Chunk, Failure, Origin } from "../../batch/contract.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import { toText } from "./encode-value.ts";
 import { type Feed, textFeed } from "./feed.ts";
@@ -54,6 +54,32 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
   }
   close();
   return { feeds, failures };
+}
+
+/** A chunk whose items have become bytes for COPY ahead of its write, so that they are not held as objects. */
+export class EncodedChunk implements Chunk<Item> {
+  readonly items: number;
+  readonly bytes: number;
+  readonly end: Chunk<Item>["end"];
+  readonly encoded: Encoded;
+  readonly #chunk: Chunk<unknown>;
+
+  constructor(chunk: Chunk<unknown>, encoded: Encoded) {
+    this.items = chunk.items;
+    this.bytes = chunk.bytes;
+    this.end = chunk.end;
+    this.encoded = encoded;
+    this.#chunk = chunk;
+  }
+
+  // biome-ignore lint/correctness/useYield: there is nothing left to give
+  async *slices(): AsyncGenerator<readonly Item[]> {
+    throw new Error("The items of an encoded chunk are gone.");
+  }
+
+  origin(index: number): Promise<Origin> {
+    return this.#chunk.origin(index);
+  }
 }
 
 /** Items with the same names, as they become bytes. */

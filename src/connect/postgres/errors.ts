@@ -94,14 +94,15 @@ function unreachable(error: unknown, where: string, text: string): PawlError {
   });
 }
 
+const networkCodes =
+  /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_[A-Z]+)$/;
+
 /** The driver reports lost connections as plain errors without a code. */
 function isNetwork(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const { code } = error as NodeJS.ErrnoException;
-  if (typeof code === "string" && /^(E[A-Z_]+)$/.test(code) && !code.startsWith("ERR_")) return true;
-  return /Connection terminated|timeout e|not queryable|connection error|client password|SSL/.test(
-    error.message,
-  );
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return networkCodes.test(code) || syscall === "connect";
+  return /^Connection terminated|^timeout expired|not queryable|client password|SSL conn/.test(error.message);
 }
 
 function oneLine(text: string): string {

@@ -1,8 +1,9 @@
-import type { OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
+import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { checkAssignments } from "./assignments.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
+import { EncodedChunk, encode } from "./encode.ts";
 import { explain } from "./errors.ts";
 import { chooseKey, matchColumn } from "./key.ts";
 import { checkRequired, checkSomeMatch, Layouts, type Target } from "./layout.ts";
@@ -154,6 +155,10 @@ class OpenPostgres implements OpenSink<Item> {
     this.#url = url;
     this.#run = run;
     this.#layouts = prepared.layouts;
+  }
+
+  async pack(chunk: Chunk<Item>): Promise<Chunk<Item>> {
+    return new EncodedChunk(chunk, await encode(chunk, this.#layouts));
   }
 
   async writer(shard: number, fence: number): Promise<Writer<Item>> {

@@ -4,7 +4,7 @@ import { isCsvChunk } from "../csv/chunk.ts";
 import { writeCareful } from "./careful.ts";
 import type { Session } from "./connection.ts";
 import { writeDirect } from "./direct.ts";
-import { encode } from "./encode.ts";
+import { type Encoded, EncodedChunk, encode } from "./encode.ts";
 import { blame, explain, isUniqueViolation } from "./errors.ts";
 import { csvFeed, type Feed } from "./feed.ts";
 import type { Layouts } from "./layout.ts";
@@ -48,9 +48,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
 
   async write(chunk: Chunk<Record<string, unknown>>, seal: Seal): Promise<void> {
     try {
-      const { feeds, failures } = isCsvChunk(chunk)
-        ? { feeds: [csvFeed(chunk, this.#layouts.of(chunk.csv.columns))], failures: [] }
-        : await encode(chunk, this.#layouts);
+      const { feeds, failures } = await this.#encoded(chunk);
       const outcome = await this.#apply(feeds);
       const whole =
         failures.length === 0 ? outcome : { ...outcome, failures: [...outcome.failures, ...failures] };
@@ -73,6 +71,12 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
 
   close(): Promise<void> {
     return this.#session.close();
+  }
+
+  async #encoded(chunk: Chunk<unknown>): Promise<Encoded> {
+    if (chunk instanceof EncodedChunk) return chunk.encoded;
+    if (!isCsvChunk(chunk)) return await encode(chunk, this.#layouts);
+    return { feeds: [csvFeed(chunk, this.#layouts.of(chunk.csv.columns))], failures: [] };
   }
 
   /** Leaves the effect of the feeds in an open transaction, by the fastest way that works. */

@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault, FaultKind, Moment } from "./faults.ts";
+import type { Ended, Loader } from "./loader.ts";
+import { expect, Mismatch } from "./mismatch.ts";
+import type { Stage } from "./stage.ts";
+import { takeOver } from "./takeover.ts";
+import { type Summary, verdictOf } from "./verdict.ts";
+
+/** How long a dead loader may be taken for a living one: its lease, and time for a slow machine. */
+const BUSY_MS = 15_000;
+const ATTEMPTS = 60;
+
+/** Gives one command again and again while faults strike it, until it ends by itself. */
+export class Drive {
+  /** The faults that struck, in order; one whose moment never came is not among them. */
+  readonly struck: FaultKind[] = [];
+  launches = 0;
+  /** Loads that gave up because the server had failed, or because a task had been killed too often. */
+  readonly gaveUp: string[] = [];
+  summary: Summary | null = null;
+  readonly #stage: Stage;
+  readonly #launch: () => Loader;
+  readonly #finished: () => Promise<Summary | null>;
+  #loader: Loader | null = null;
+  /** Loaders that were stopped, went on, and may still be alive. */
+  readonly #strays: Loader[] = [];
+  #serverFailed = false;
+  #busySince: number | null = null;
+
+  /**
+   * `launch` gives the command; it loads the same every time. `finished` finds the summary of a run that came to its
+   * end when the process that should have told so was killed.
+   */
+  constructor(stage: Stage, launch: () => Loader, finished: () => Promise<Summary | null>) {
+    this.#stage = stage;
+    this.#launch = launch;
+    this.#finished = finished;
+  }
+
+  /** Lets the faults strike one after the other, then lets the command come to its end. */
+  async run(faults: readonly Fault[]): Promise<Summary> {
+    for (const fault of faults) {
+      for (let attempt = 0; this.summary === null; attempt++) {
+        expect(attempt < ATTEMPTS, () => "the command neither works nor ends");
+        const loader = await this.#current();
+        if (loader && (await this.#strike(fault, loader))) break;
+      }
+    }
+    for (let attempt = 0; this.summary === null; attempt++) {
+      expect(attempt < ATTEMPTS, () => "the command does not come to its end");
+      const loader = await this.#current();
+      if (loader) await this.#settle(loader, await loader.end());
+    }
+    for (const other of this.#loader ? [...this.#strays, this.#loader] : this.#strays) await other.end();
+    return this.summary;
+  }
+
+  /** The loader at work, or a new one; null when one that had been stopped came to an end instead. */
+  async #current(): Promise<Loader | null> {
+    if (this.#loader) return this.#loader;
+    const stray = this.#strays.find(({ alive }) => alive);
+    if (stray) {
+      await this.#settle(stray, await stray.end());
+      return null;
+    }
+    this.#loader = this.#start();
+    return this.#loader;
+  }
+
+  #start(): Loader {
+    this.launches++;
+    return this.#launch();
+  }
+
+  /** False when the loader ended before the moment came. */
+  async #strike(fault: Fault, loader: Loader): Promise<boolean> {
+    // Close to its end the first of two would be done before the second looks, which then rightly begins anew.
+    if (fault.kind === "twin" && (await this.#stage.progress()) > 0.7) return true;
+    if (fault.kind !== "twin" && !(await this.#reached(fault.when, loader))) {
+      await this.#settle(loader, await loader.end());
+      return false;
+    }
+    if (fault.kind === "stop") {
+      // Stopped before it holds anything it may, later, rightly begin the work anew.
+      loader.signal("SIGSTOP");
+      if (!this.#stage.holdsLease(loader)) {
+        loader.signal("SIGCONT");
+        return true;
+      }
+    }
+    this.struck.push(fault.kind);
+    switch (fault.kind) {
+      case "kill":
+        loader.signal("SIGKILL");
+        await this.#settle(loader, await loader.end());
+        break;
+      case "interrupt":
+        loader.signal("SIGINT");
+        await this.#settle(loader, await loader.end(30_000));
+        break;
+      case "backends":
+        this.#serverFailed = true;
+        await this.#stage.endBackends();
+        break;
+      case "restart":
+        this.#serverFailed = true;
+        await this.#stage.server.stop("immediate");
+        await sleep(fault.pauseMs);
+        await this.#stage.server.start();
+        break;
+      case "twin": {
+        await sleep(fault.pauseMs);
+        const twin = this.#start();
+        await this.#settle(twin, await twin.end());
+        if (loader.alive) break;
+        await this.#settle(loader, await loader.end());
+        break;
+      }
+      case "stop": {
+        const { next, summary } = await takeOver(this.#stage, loader, fault, () => this.#start());
+        this.#strays.push(loader);
+        this.#loader = next;
+        this.summary ??= summary;
+        break;
+      }
+    }
+    return true;
+  }
+
+  /** Waits for the moment; false when the loader ended first. */
+  async #reached({ progress, afterMs }: Moment, loader: Loader): Promise<boolean> {
+    let since = progress === null ? loader.startedAt : null;
+    while (loader.alive) {
+      if (since === null && (await this.#stage.progress()) >= (progress ?? 0)) since = Date.now();
+      if (since !== null && Date.now() >= since + afterMs) return loader.alive;
+      await sleep(since === null ? 4 : Math.max(0, Math.min(5, since + afterMs - Date.now())));
+    }
+    return false;
+  }
+
+  /** Takes note of how a loader ended, and fails where it should not have ended so. */
+  async #settle(loader: Loader, ended: Ended): Promise<void> {
+    if (loader === this.#loader) this.#loader = null;
+    await loader.expectNoDescendants();
+    const verdict = verdictOf(ended);
+    if (verdict.kind !== "busy") this.#busySince = null;
+    switch (verdict.kind) {
+      case "done":
+        expect(ended.signal !== null || ended.code === (verdict.summary.quarantined > 0 ? 3 : 0), () =>
+          exit(ended),
+        );
+        this.summary ??= verdict.summary;
+        return;
+      case "busy":
+        return await this.#waitForOthers(ended);
+      case "interrupted":
+        // Killed between the end of the run and its last line: only the store can tell that it is done.
+        this.summary ??= await this.#finished();
+        return;
+      case "worn":
+      case "failed":
+        expect(this.#serverFailed || verdict.kind === "worn", () => exit(ended));
+        this.gaveUp.push(reason(ended));
+    }
+  }
+
+  /** The command says that the work is under way: true only while somebody is at it, or was a moment ago. */
+  async #waitForOthers(ended: Ended): Promise<void> {
+    const other = this.#loader ?? this.#strays.find(({ alive }) => alive);
+    if (other) {
+      await this.#settle(other, await other.end());
+      return;
+    }
+    this.#busySince ??= Date.now();
+    if (Date.now() - this.#busySince > BUSY_MS) {
+      throw new Mismatch(`nobody is at work, yet the command says otherwise: ${ended.stderr}`);
+    }
+    await sleep(200);
+  }
+}
+
+/** Why it gave up, without what differs from run to run. */
+function reason({ stdout, stderr }: Ended): string {
+  const text = stderr.trim() || (/"note":("(?:[^"\\]|\\.)*")/.exec(stdout.toString())?.[1] ?? "");
+  return text
+    .replace(/\b[a-z2-9]{10}\b/g, "RUN")
+    .replace(/:\d{4,5}\//g, ":PORT/")
+    .replace(/chaos_\d+/g, "DATABASE")
+    .replace(/\d+/g, "N");
+}
+
+function exit({ code, signal, stdout, stderr }: Ended): string {
+  return `the command ended with ${signal ?? `exit code ${code}`}: ${stderr.trim()} ${stdout.toString().trim()}`;
+}

@@ -1,0 +1,37 @@
+import { randomInt } from "node:crypto";
+import { parseArgs } from "node:util";
+import { Season } from "./season.ts";
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    kills: { type: "string" },
+    only: { type: "string" },
+    rows: { type: "string", default: "60000" },
+  },
+});
+const seed = values.seed ?? String(randomInt(1_000_000_000));
+const only = values.only === undefined ? null : Number(values.only);
+const seconds =
+  values.seconds === undefined ? (values.kills ? Number.POSITIVE_INFINITY : 60) : Number(values.seconds);
+const kills = values.kills === undefined ? Number.POSITIVE_INFINITY : Number(values.kills);
+const options = { largest: Number(values.rows), killsOnly: false };
+
+console.log(`seed ${seed}`);
+const season = await Season.open(seed, options, console.log);
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void season.close().then(() => process.exit(130)));
+}
+const until = performance.now() + seconds * 1000;
+try {
+  if (only !== null) await season.play(only);
+  else {
+    for (let number = 1; performance.now() < until && season.kills < kills; number++)
+      await season.play(number);
+  }
+} finally {
+  await season.close();
+}
+for (const line of season.report()) console.log(line);
+process.exitCode = season.failed > 0 ? 1 : 0;

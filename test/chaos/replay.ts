@@ -1,0 +1,59 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkTarget } from "./check.ts";
+import { Drive } from "./drive.ts";
+import { encodeRecord } from "./encode.ts";
+import { checkFailures, listFailures } from "./failures.ts";
+import type { Fault } from "./faults.ts";
+import { expect } from "./mismatch.ts";
+import { oracle } from "./oracle.ts";
+import { Random } from "./random.ts";
+import type { Occurrence, Rows } from "./rows.ts";
+import type { Stage } from "./stage.ts";
+
+/** Mends most of the bad rows, replays them, perhaps under fire, and checks what is in the table and what is left. */
+export async function replay(stage: Stage, rows: Rows, run: string, drives: Drive[]): Promise<void> {
+  const random = new Random(stage.plan.seed).fork("replay");
+  const { header, rows: listed } = await listFailures(stage, run);
+  const byRaw = Map.groupBy(
+    rows.occurrences.filter(({ bad }) => bad !== null),
+    ({ raw }) => raw.toString("latin1"),
+  );
+  const { delimiter } = stage.plan.dialect;
+  const lines = [header];
+  const mended: Occurrence[] = [];
+  const left: Occurrence[] = [];
+  for (const { number, raw } of listed) {
+    const occurrence = byRaw.get(raw)?.pop();
+    if (!occurrence) throw new Error("the listing was checked before");
+    const mend = random.chance(0.8);
+    (mend ? mended : left).push(occurrence);
+    const fields = rows.order.map((column) => occurrence.values[column] ?? null);
+    const row = mend ? encodeRecord(random, fields, stage.plan.dialect).toString("latin1") : raw;
+    lines.push([number, "", row].join(delimiter));
+  }
+  const path = join(stage.folder, "mended.csv");
+  writeFileSync(path, `${lines.join("\n")}\n`, "latin1");
+
+  const launch = () => stage.pawl(["replay", run, "--from", path, "--json"]);
+  // A replay that was killed after its end is simply given again: nothing waits to be mended then.
+  const drive = new Drive(stage, launch, async () => null);
+  drives.push(drive);
+  const { read, quarantined } = await drive.run(stage.plan.replay === "killed" ? planKills(random) : []);
+  expect(
+    read === listed.length && quarantined === left.length,
+    () =>
+      `of ${listed.length} rows replayed ${read} were read and ${quarantined} of ${left.length} refused again`,
+  );
+  await checkTarget(stage, oracle(stage.plan.mode, rows, mended));
+  await checkFailures(stage, run, left, new Set());
+}
+
+function planKills(random: Random): Fault[] {
+  return Array.from({ length: random.int(1, 3) }, () => ({
+    kind: "kill",
+    when: { progress: null, afterMs: random.int(0, 1200) },
+    pauseMs: 0,
+    until: "end",
+  }));
+}

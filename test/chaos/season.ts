@@ -1,0 +1,76 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FaultKind } from "./faults.ts";
+import type { PlanOptions } from "./plan.ts";
+import { playScenario, type Result } from "./scenario.ts";
+import { Server } from "./server.ts";
+
+/** Scenarios of one seed on one server, one after the other, and what they came to. */
+export class Season {
+  passed = 0;
+  failed = 0;
+  readonly #gaveUp = new Map<string, number>();
+  readonly #struck = new Map<FaultKind, number>();
+  readonly #seed: string;
+  readonly #options: PlanOptions;
+  readonly #print: (line: string) => void;
+  readonly #root: string;
+  readonly #server: Server;
+
+  private constructor(
+    seed: string,
+    options: PlanOptions,
+    print: (line: string) => void,
+    root: string,
+    server: Server,
+  ) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#print = print;
+    this.#root = root;
+    this.#server = server;
+  }
+
+  static async open(seed: string, options: PlanOptions, print: (line: string) => void): Promise<Season> {
+    const root = mkdtempSync(join(tmpdir(), "pawl-chaos-"));
+    // PostgreSQL may run as another user, who must be able to reach its folder.
+    chmodSync(root, 0o711);
+    return new Season(seed, options, print, root, await Server.create(join(root, "postgres")));
+  }
+
+  get kills(): number {
+    return this.#struck.get("kill") ?? 0;
+  }
+
+  async play(number: number): Promise<Result> {
+    const result = await playScenario(this.#server, this.#root, this.#seed, number, this.#options);
+    for (const kind of result.struck) this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
+    for (const text of result.gaveUp) this.#gaveUp.set(text, (this.#gaveUp.get(text) ?? 0) + 1);
+    if (result.failure === null) {
+      this.passed++;
+      this.#print(`${result.line} | ok`);
+    } else {
+      this.failed++;
+      const again = `npm run test:chaos -- --seed ${this.#seed} --only ${number} --rows ${this.#options.largest}`;
+      this.#print(`${result.line} | FAILED\n  ${result.failure}\n  see ${result.folder}\n  again: ${again}`);
+    }
+    return result;
+  }
+
+  /** The totals; the last line counts the scenarios. */
+  report(): string[] {
+    const faults = [...this.#struck].sort().map(([kind, count]) => `${count} ${kind}`);
+    return [
+      `faults: ${faults.join(", ") || "none"}`,
+      ...[...this.#gaveUp].map(([text, count]) => `gave up and was given again, ${count} times: ${text}`),
+      `${this.passed} passed, ${this.failed} failed`,
+    ];
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop("fast");
+    rmSync(join(this.#root, "postgres"), { recursive: true, force: true });
+    if (this.failed === 0) rmSync(this.#root, { recursive: true, force: true });
+  }
+}

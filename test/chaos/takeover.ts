@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault } from "./faults.ts";
+import type { Loader } from "./loader.ts";
+import { expect } from "./mismatch.ts";
+import { LEASE_MS, type Stage } from "./stage.ts";
+import { type Summary, verdictOf } from "./verdict.ts";
+
+const PATIENCE_MS = 45_000;
+
+/**
+ * Leaves a loader stopped past its lease while the command is given again, until the second loader has taken the
+ * work over; then lets the first one go on. What it had under way must not be committed: the audit shows it as a second effect.
+ */
+export async function takeOver(
+  stage: Stage,
+  first: Loader,
+  fault: Fault,
+  start: () => Loader,
+): Promise<{ next: Loader | null; summary: Summary | null }> {
+  const stoppedAt = Date.now();
+  let second = start();
+  let summary: Summary | null = null;
+  for (;;) {
+    const waited = Date.now() - stoppedAt;
+    if (!second.alive) {
+      const ended = await second.ended;
+      const verdict = verdictOf(ended);
+      if (verdict.kind === "done") summary = verdict.summary;
+      if (summary) break;
+      expect(verdict.kind === "busy", () => `the second loader ended: ${ended.stderr}`);
+      await sleep(200);
+      second = start();
+    }
+    if (waited > LEASE_MS) {
+      if (fault.until === "pause" && waited > LEASE_MS + fault.pauseMs) break;
+      if (fault.until === "takeover" && (await stage.committedBy(second)) > 0) break;
+    }
+    expect(waited < PATIENCE_MS, () => `nobody took over from a loader that was stopped ${waited} ms ago`);
+    await sleep(20);
+  }
+  first.signal("SIGCONT");
+  return { next: second.alive ? second : null, summary };
+}

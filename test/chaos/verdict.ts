@@ -1,0 +1,47 @@
+import type { Ended } from "./loader.ts";
+
+/** The last object that `--json` prints. */
+export interface Summary {
+  readonly run: string;
+  readonly state: string;
+  readonly read: number;
+  readonly written: number;
+  readonly unchanged: number;
+  readonly skipped: number;
+  readonly quarantined: number;
+  readonly duplicates: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly added?: number;
+  readonly note?: string;
+}
+
+/**
+ * - `done`: the work is finished, and the summary says so
+ * - `busy`: another process is at this work
+ * - `interrupted`: by a signal, by us
+ * - `worn`: the run gave up on a task that was killed too often; giving the command again goes on
+ * - `failed`: with an error, which is right only where the server failed first
+ */
+export type Verdict =
+  | { readonly kind: "done"; readonly summary: Summary }
+  | { readonly kind: "busy" | "interrupted" | "worn" | "failed" };
+
+export function verdictOf({ code, signal, stdout, stderr }: Ended): Verdict {
+  const summary = summaryIn(stdout.toString());
+  if (summary?.state === "succeeded") return { kind: "done", summary };
+  if (signal !== null || code === 130) return { kind: "interrupted" };
+  if (/already running|begun just now/.test(stderr)) return { kind: "busy" };
+  if (/poison|crashed|killed/.test(summary?.note ?? stderr)) return { kind: "worn" };
+  return { kind: "failed" };
+}
+
+function summaryIn(stdout: string): Summary | null {
+  const line = stdout.trimEnd().split("\n").at(-1) ?? "";
+  try {
+    const value = JSON.parse(line);
+    return typeof value === "object" && value !== null && "run" in value ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { Scene } from "../scene.ts";
+import { type Stories, statusOf } from "./story.ts";
+
+const TABLE = "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, boss int REFERENCES people);";
+const BAD = [
+  "id,name,boss",
+  "1,Ada,",
+  'two,"Grace ""Amazing""',
+  'Hopper",1',
+  "3,Edsger,77",
+  '4,,"1"',
+  "5,Alan,1",
+  "",
+].join("\n");
+
+async function loaded(server: Parameters<Stories[string]>[0], ...flags: string[]): Promise<Scene> {
+  const scene = await Scene.begin(server, TABLE);
+  await scene.write("people.csv", BAD);
+  const { code, err } = await scene.load(["people.csv", "--table", "people", ...flags]);
+  assert.equal(code, flags.length === 0 ? 3 : 4, err);
+  return scene;
+}
+
+async function failuresCsv(scene: Scene, run: string): Promise<string> {
+  const { out, code, err } = await scene.pawl(["failures", run, "--format", "csv"]);
+  assert.equal(code, 0, err);
+  return out;
+}
+
+export const repairs: Stories = {
+  "failures are listed as a table, as JSON lines, and byte for byte as CSV": async (server) => {
+    await using scene = await loaded(server);
+    const table = await scene.pawl(["failures", "last"]);
+    assert.match(
+      table.out,
+      /^where +reason\npeople\.csv line 3 +Column "id": invalid input.*\n +two,"Grace ""Amazing""\\nHopper",1\n/,
+    );
+    const lines = (await scene.pawl(["failures", "last", "--json"])).out.trim().split("\n");
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).raw),
+      ['two,"Grace ""Amazing""\nHopper",1', "3,Edsger,77", '4,,"1"'],
+    );
+    const csv = await failuresCsv(scene, "last");
+    const plain = csv.replaceAll(/^(\d+),("(?:[^"]|"")*"|[^,]*),/gm, "#,");
+    assert.equal(
+      plain,
+      'pawl_row,pawl_reason,id,name,boss\n#,two,"Grace ""Amazing""\nHopper",1\n#,3,Edsger,77\n#,4,,"1"\n',
+    );
+  },
+
+  "a replay of the rows as they were, once the table takes them": async (server) => {
+    await using scene = await loaded(server);
+    const { run } = await statusOf(scene);
+    await scene.query("INSERT INTO people VALUES (77, 'Boss'); ALTER TABLE people ALTER name DROP NOT NULL");
+    const first = await scene.pawl(["replay", run, "--into", scene.url]);
+    assert.equal(first.code, 3, first.err);
+    assert.deepEqual(await ids(scene), [1, 3, 4, 5, 77]);
+    assert.equal((await failuresCsv(scene, run)).match(/Hopper/g)?.length, 1);
+    assert.doesNotMatch(await failuresCsv(scene, run), /Edsger/);
+    await scene.query(
+      "ALTER TABLE people DROP CONSTRAINT people_boss_fkey; ALTER TABLE people ALTER id TYPE text",
+    );
+    const second = await scene.pawl(["replay", run, "--into", scene.url]);
+    assert.equal(second.code, 0, second.err);
+    const [grace] = await scene.query<{ name: string }>("SELECT name FROM people WHERE id = 'two'");
+    assert.equal(grace?.name, 'Grace "Amazing"\nHopper');
+    const third = await scene.pawl(["replay", run, "--into", scene.url]);
+    assert.equal(third.code, 2);
+    assert.match(third.err, /^pawl: Run \w+ has no quarantined items that wait to be mended\.\n$/);
+  },
+
+  "a mended file may be mended again": async (server) => {
+    await using scene = await loaded(server);
+    const { run } = await statusOf(scene);
+    const csv = await failuresCsv(scene, run);
+    const replay = ["replay", run, "--from", "mended.csv", "--into", scene.url];
+    await scene.write("mended.csv", csv.replace("two,", "2,").replace(",77", ",88"));
+    const first = await scene.pawl(replay);
+    assert.equal(first.code, 3, first.err);
+    assert.deepEqual(await ids(scene), [1, 2, 5]);
+    const left = await failuresCsv(scene, run);
+    assert.doesNotMatch(left, /Hopper/);
+    assert.match(left, /Edsger/);
+    // The same file with the rest mended: its first row comes again, and is unchanged.
+    await scene.write(
+      "mended.csv",
+      csv.replace("two,", "2,").replace(",77", ",1").replace("4,,", "4,Barbara,"),
+    );
+    const second = await scene.pawl(replay);
+    assert.equal(second.code, 0, second.err);
+    assert.deepEqual(await ids(scene), [1, 2, 3, 4, 5]);
+    assert.match((await scene.pawl(["failures", run])).out, /has no quarantined items that wait/);
+  },
+
+  "a file that holds no failures of the run is refused": async (server) => {
+    await using scene = await loaded(server);
+    const replay = (from: string) => scene.pawl(["replay", "last", "--from", from, "--into", scene.url]);
+    const missing = await replay("mended.csv");
+    assert.equal(missing.code, 2);
+    assert.match(missing.err, /^pawl: There is no file mended\.csv to replay from\.\n$/);
+    const plain = await replay("people.csv");
+    assert.equal(plain.code, 2);
+    assert.match(plain.err, /^pawl: people\.csv has no column pawl_row: --from takes a mended file.*\n$/);
+    await scene.write("other.csv", "pawl_row,pawl_reason,id,name,boss\n4711,why,9,Else,\n");
+    const other = await replay("other.csv");
+    assert.equal(other.code, 2);
+    assert.match(
+      other.err,
+      /^pawl: Row 1 of .*other\.csv \(pawl_row 4711\) does not wait to be mended in run/,
+    );
+    assert.deepEqual(await ids(scene), [1, 5]);
+  },
+
+  "a load that stopped at --max-bad goes on when its rows are mended": async (server) => {
+    await using scene = await loaded(server, "--max-bad", "1");
+    const load = ["people.csv", "--table", "people", "--max-bad", "1"];
+    const { run } = await statusOf(scene);
+    assert.equal((await scene.load(load)).code, 4, "nothing was mended");
+    const csv = await failuresCsv(scene, run);
+    await scene.write(
+      "mended.csv",
+      csv.replace("two,", "2,").replace(",77", ",1").replace("4,,", "4,Barbara,"),
+    );
+    const replayed = await scene.pawl(["replay", run, "--from", "mended.csv", "--into", scene.url]);
+    assert.equal(replayed.code, 0, replayed.err);
+    const again = await scene.load(load);
+    assert.match(again.err, new RegExp(`resuming run ${run}`));
+    assert.deepEqual(await ids(scene), [1, 2, 3, 4, 5]);
+    assert.equal((await statusOf(scene, run)).state, "succeeded");
+  },
+
+  "a list of failures may be cut short by its reader": async (server) => {
+    await using scene = await Scene.begin(server, TABLE);
+    const bad = Array.from({ length: 900 }, (_, row) => `x${row},${"long ".repeat(200)}\n`);
+    await scene.write("people.csv", `id,name\n${bad.join("")}`);
+    await scene.load(["people.csv", "--table", "people"]);
+    const running = scene.start(["failures", "last", "--format", "csv"]);
+    running.child.stdout?.once("data", () => running.child.stdout?.destroy());
+    const { code, err } = await running.ended;
+    assert.equal(err, "");
+    assert.equal(code, 0);
+  },
+};
+
+async function ids(scene: Scene): Promise<number[]> {
+  const rows = await scene.query<{ id: number }>("SELECT id FROM people ORDER BY id");
+  return rows.map(({ id }) => id);
+}

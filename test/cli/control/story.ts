@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import type { TestServer } from "../../connect/postgres/server.ts";
+import { type Running, Scene, until } from "../scene.ts";
+import { manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
+
+export type Stories = Readonly<Record<string, (server: TestServer) => Promise<void>>>;
+
+export const ROWS = 20_000;
+export const LOAD = ["people.csv.gz", "--table", "people", ...SMALL_CHUNKS];
+
+/** A load of 20,000 rows that would take many seconds, with its first rows in the table. */
+export async function underWay(
+  server: TestServer,
+  ...flags: string[]
+): Promise<{ scene: Scene; loader: Running }> {
+  const scene = await Scene.begin(server, slowTable(0.3));
+  await scene.write("people.csv.gz", manyPeople(ROWS));
+  const loader = scene.startLoad([...LOAD, ...flags]);
+  await until("rows arrive", () => scene.count("people"));
+  return { scene, loader };
+}
+
+/** Every row is there, and was counted once. */
+export async function assertWhole(scene: Scene): Promise<void> {
+  assert.equal(await scene.count("people"), ROWS);
+  const { read, written, unchanged, state } = await statusOf(scene);
+  assert.deepEqual(
+    { read, written, unchanged, state },
+    { read: ROWS, written: ROWS, unchanged: 0, state: "succeeded" },
+  );
+}
+
+export async function quicken(scene: Scene): Promise<void> {
+  await scene.query(QUICK);
+}
+
+export interface Status {
+  readonly run: string;
+  readonly state: string;
+  readonly read: number;
+  readonly written: number;
+  readonly unchanged: number;
+  readonly quarantined: number;
+  readonly note?: string;
+}
+
+export async function statusOf(scene: Scene, run = "last"): Promise<Status> {
+  const { out, err } = await scene.pawl(["status", run, "--json"]);
+  assert.notEqual(out, "", err);
+  return JSON.parse(out) as Status;
+}

@@ -1,0 +1,54 @@
+import type { Case } from "./case.ts";
+
+const wrong = (flags: readonly string[], says: RegExp): Case => ({
+  name: flags.join(" "),
+  load: ["people.csv", "--table", "people", ...flags],
+  code: 2,
+  says,
+});
+
+const refused = (pawl: readonly string[], says: RegExp): Case => ({
+  name: ["pawl", ...pawl].join(" "),
+  pawl,
+  code: 2,
+  says,
+});
+
+/** Command lines that are wrong in themselves. */
+export const commands: readonly Case[] = [
+  wrong(["--max-bad", "many"], /--max-bad takes a number of rows or a share, such as 1000 or 1%, not "many"/),
+  wrong(["--max-bad", "150%"], /--max-bad takes .* not "150%"/),
+  wrong(["--memory", "lots"], /--memory takes a size such as 256MB or 1GB, not "lots"/),
+  wrong(["--memory", "5MB"], /5 MB is too small: at least 128 MB/),
+  wrong(["--concurrency", "0"], /--concurrency takes a whole number of at least 1, not "0"/),
+  wrong(["--map", "name"], /--map takes name=value, not "name"/),
+  wrong(
+    ["--map", "nmae=name"],
+    /people\.csv has no column "nmae" \(--map nmae=name\): its columns are id, name/,
+  ),
+  wrong(["--set", "agee=1"], /public\.people has no column "agee" \(--set/),
+  wrong(["--set", "age=one("], /The expression of --set age=one\( does not work/),
+  wrong(["--on-conflict", "maybe"], /--on-conflict is update, ignore or fail, not "maybe"/),
+  wrong(["--key", "nam"], /public\.people has no column "nam" \(--key\): did you mean name\?/),
+  wrong(["--key", "name"], /no unique index on \(name\): run CREATE UNIQUE INDEX/),
+  wrong(["--delimiter", ",,"], /--delimiter is ",,": give one ASCII character/),
+  wrong(["--encoding", "klingon"], /--encoding "klingon" is unknown/),
+  wrong(["--max-record", "0"], /--max-record is 0/),
+  wrong(["--step", "clean.ts"], /The step .*clean\.ts does not exist/),
+  wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
+  wrong(["--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable that is not set/),
+  wrong(["--frobnicate"], /unknown option '--frobnicate'/),
+  {
+    name: "--detach with standard input",
+    load: ["-", "--table", "people", "--detach"],
+    code: 2,
+    says: /--detach cannot take standard input/,
+  },
+  refused(["lod"], /unknown command 'lod', did you mean load\?/),
+  refused(["load", "people.csv"], /required option '--table <table>' not specified/),
+  refused(["status", "zzz"], /No run begins with "zzz" in .*store\.db; pawl status lists them/),
+  refused(["resume", "last"], /There is no run yet/),
+  refused(["run", "job.ts"], /The job module .*job\.ts does not exist/),
+  refused(["run", "people.csv"], /The job module .*people\.csv could not be imported/),
+  refused(["postgres", "restart"], /start, stop or url, not "restart"/),
+];

@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { TestClient, type TestServer } from "../connect/postgres/server.ts";
+
+/** Shared by all commands of the tests, so that each need not strip the types of the same sources again. */
+const compileCache = join(tmpdir(), "pawl-test-compile-cache");
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Invocation {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Buffer;
+}
+
+/** A command of pawl under way. */
+export class Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Outcome>;
+  err = "";
+  out = "";
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.out += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.err += text;
+    });
+    this.ended = new Promise((resolve) => {
+      child.once("close", (code, signal) => resolve({ code, signal, out: this.out, err: this.err }));
+    });
+  }
+}
+
+/** A folder and a database of its own, in which pawl is used as a person would. */
+export class Scene implements AsyncDisposable {
+  readonly folder: string;
+  readonly url: string;
+  readonly #running = new Set<Running>();
+
+  private constructor(folder: string, url: string) {
+    this.folder = folder;
+    this.url = url;
+  }
+
+  /** `sql` makes the tables. */
+  static async begin(server: TestServer, sql = ""): Promise<Scene> {
+    const url = await server.createDatabase();
+    const scene = new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), url);
+    if (sql !== "") await scene.query(sql);
+    return scene;
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async write(name: string, content: string | Buffer): Promise<string> {
+    await mkdir(dirname(this.path(name)), { recursive: true });
+    await writeFile(this.path(name), content);
+    return name;
+  }
+
+  read(name: string): Promise<string> {
+    return readFile(this.path(name), "utf8");
+  }
+
+  start(args: readonly string[], { env = {}, input }: Invocation = {}): Running {
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: compileCache,
+        PAWL_STORE: this.path(".pawl/store.db"),
+        PAWL_LEASE_MS: "3000",
+        ...env,
+      },
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    child.stdin?.on("error", () => {}).end(input);
+    const running = new Running(child);
+    this.#running.add(running);
+    void running.ended.then(() => this.#running.delete(running));
+    return running;
+  }
+
+  pawl(args: readonly string[], invocation?: Invocation): Promise<Outcome> {
+    return this.start(args, invocation).ended;
+  }
+
+  /** `pawl load … --into` this scene's database. */
+  load(args: readonly string[], invocation?: Invocation): Promise<Outcome> {
+    return this.pawl(["load", ...args, "--into", this.url], invocation);
+  }
+
+  startLoad(args: readonly string[], invocation?: Invocation): Running {
+    return this.start(["load", ...args, "--into", this.url], invocation);
+  }
+
+  async query<Row = Record<string, unknown>>(sql: string): Promise<Row[]> {
+    await using client = await TestClient.connect(this.url);
+    return await client.query<Row>(sql);
+  }
+
+  async count(table: string): Promise<number> {
+    const [row] = await this.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
+    return row?.n ?? -1;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { child } of this.#running) child.kill("SIGKILL");
+    await Promise.all([...this.#running].map(({ ended }) => ended));
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Asks again until `look` gives something true; fails after half a minute. */
+export async function until<T>(what: string, look: () => Promise<T> | T): Promise<NonNullable<T>> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(50)) {
+    const seen = await look();
+    if (seen) return seen;
+  }
+  throw new Error(`Waited in vain until ${what}.`);
+}
+
+/** Writes a file piece by piece, so that a large one needs no memory. */
+export async function writeLarge(path: string, pieces: Iterable<string | Buffer>): Promise<void> {
+  const out = createWriteStream(path);
+  for (const piece of pieces) {
+    if (!out.write(piece)) await new Promise<void>((resolve) => out.once("drain", () => resolve()));
+  }
+  await new Promise<void>((resolve) => out.end(resolve));
+}
