@@ -60,7 +60,8 @@ export class Statements {
   }
 
   copyStage(options: string): string {
-    return `COPY pg_temp.${this.stage} FROM STDIN (${options})`;
+    const columns = this.#layout.fields.map((field) => field.staged).join(", ");
+    return `COPY pg_temp.${this.stage} (${columns}) FROM STDIN (${options})`;
   }
 
   copyNumbered(options: string): string {
@@ -68,7 +69,8 @@ export class Statements {
   }
 
   createStage(): string {
-    return this.#create(this.stage, [], false);
+    // Rows do not lie in the order in which they came: a short one may fill a gap on an earlier page.
+    return this.#create(this.stage, ["n bigint GENERATED ALWAYS AS IDENTITY (CACHE 8192)"], false);
   }
 
   createNumbered(): string {
@@ -77,7 +79,7 @@ export class Statements {
 
   /** Inserts, or as the mode says. Its row count is what was written. */
   write(selection: Selection): string {
-    return `${this.#insert()} SELECT ${list(this.#columns)} FROM (${this.#incoming(selection)}) i ${this.#onConflict()}`;
+    return `${this.#insert()} SELECT ${list(this.#columns)} FROM (${this.#incoming(selection)}) i ${this.#inOrder()}${this.#onConflict()}`;
   }
 
   /** The same, of several rows with one key only the last; returns how many rows that left and how many it wrote. */
@@ -122,7 +124,7 @@ export class Statements {
     return (
       `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (${incoming}) i ` +
-      `WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ${this.#onConflict()}`
+      `WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ${this.#inOrder()}${this.#onConflict()}`
     );
   }
 
@@ -174,7 +176,6 @@ export class Statements {
   /** The staged rows under the names of the table's columns, numbered in their order by `pawl_n`. */
   #incoming({ from, range, without }: Selection): string {
     const { fields, assignments } = this.#layout;
-    const number = from === "stage" ? "ctid" : "n";
     const conditions = range === undefined ? [] : [`n BETWEEN ${range[0]} AND ${range[1]}`];
     if (without !== undefined && without.length > 0)
       conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
@@ -183,7 +184,7 @@ export class Statements {
     const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
     if (assignments.length === 0) {
       const columns = mapped.map(({ staged, column }) => `${staged} AS ${quoteName(column.name)}`);
-      return `SELECT ${[`${number} AS pawl_n`, ...columns].join(", ")} ${source}`;
+      return `SELECT ${["n AS pawl_n", ...columns].join(", ")} ${source}`;
     }
     const names = fields.map((field) => field.name);
     const inner = fields.flatMap(({ staged, name }) =>
@@ -196,7 +197,7 @@ export class Statements {
           `CAST((${expression}) AS ${column.looseType}) AS ${quoteName(column.name)}`,
       ),
     ];
-    return `SELECT ${["pawl_n", ...outer].join(", ")} FROM (SELECT ${[`${number} AS pawl_n`, ...inner].join(", ")} ${source}) s`;
+    return `SELECT ${["pawl_n", ...outer].join(", ")} FROM (SELECT ${["n AS pawl_n", ...inner].join(", ")} ${source}) s`;
   }
 
   #insert(): string {
@@ -204,6 +205,11 @@ export class Statements {
       ? " OVERRIDING SYSTEM VALUE"
       : "";
     return `INSERT INTO ${this.table} AS t (${list(this.#columns)})${overriding}`;
+  }
+
+  /** With `ignore` the first of several rows with one key must come first, whatever way the rows are read. */
+  #inOrder(): string {
+    return this.#target.mode === "ignore" ? "ORDER BY i.pawl_n " : "";
   }
 
   #onConflict(): string {

@@ -132,7 +132,7 @@ export const fullDisks: Readonly<Record<string, Story>> = {
         return status.note ? status : null;
       });
       assert.match(
-        note,
+        note ?? "",
         /trying again: .*No space left on device.*: free some space, the work goes on by itself/,
       );
       disk.grow("64m");
