@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { runSql, startEmbedded, stopEmbedded } from "pawl/connect/postgres";
 
-const pawl = fileURLToPath(new URL("../../bin/pawl.cjs", import.meta.url));
+const pawl = join(dirname(fileURLToPath(import.meta.resolve("pawl/package.json"))), "bin", "pawl.cjs");
 const recipe = fileURLToPath(new URL("load.ts", import.meta.url));
 const ROWS = 60_000;
 

@@ -15,7 +15,10 @@ export async function executeAndShow(
   const view = progressView(json);
   const interrupt = new AbortController();
   const onSignal = () => {
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    if (interrupt.signal.aborted) {
+      view.stop();
+      process.exit(EXIT.interrupted);
+    }
     interrupt.abort();
     view.note("stopping at the next checkpoint; once more to stop at once");
   };

@@ -11,7 +11,12 @@ export async function importModule(path: string, what: string): Promise<unknown>
     return await import(pathToFileURL(path).href);
   } catch (error) {
     if (error instanceof PawlError) throw error;
-    const why = (error instanceof Error ? error.message : String(error)).split("\n", 1)[0];
+    const why = oneLine(error instanceof Error ? error.message : String(error));
     throw new PawlError("usage.module", `${what} ${path} could not be imported: ${why}.`, { cause: error });
   }
+}
+
+/** The first line of what somebody else's code says, without a full stop. */
+export function oneLine(text: string): string {
+  return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
 }

@@ -15,8 +15,8 @@ export interface LoadFlags {
   into?: string;
   table: string;
   key?: string;
-  map: string[];
-  set: string[];
+  map?: string[];
+  set?: string[];
   onConflict: string;
   create?: boolean;
   step?: string;
@@ -92,8 +92,8 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
     files: await Promise.all(files.map(absolute)),
     table: flags.table,
     key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
-    map: parsePairs(flags.map, "--map"),
-    set: parsePairs(flags.set, "--set"),
+    map: parsePairs(flags.map ?? [], "--map"),
+    set: parsePairs(flags.set ?? [], "--set"),
     onConflict,
     create: flags.create ?? false,
     unique: flags.unique ?? false,

@@ -18,7 +18,7 @@ import { version } from "./version.ts";
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
 
-const collect = (value: string, all: string[]) => [...all, value];
+const collect = (value: string, all: readonly string[] = []) => [...all, value];
 
 /** What commander says about a wrong command line, as one sentence of ours. */
 function usageSentence(text: string): string {
@@ -48,9 +48,8 @@ function program(): Command {
       "--map <csv=col>",
       "a column of the file that has another name in the table; csv=- leaves it out",
       collect,
-      [],
     )
-    .option("--set <col=expr>", "a column computed by PostgreSQL, such as processed_at=now()", collect, [])
+    .option("--set <col=expr>", "a column computed by PostgreSQL, such as processed_at=now()", collect)
     .option("--on-conflict <what>", "update, ignore or fail a row whose key is in the table", "update")
     .option("--create", "create the table, with types inferred from a sample")
     .option("--step <module>", "a module whose default export is called with each row")
@@ -81,7 +80,7 @@ function program(): Command {
     .command("run")
     .description("run the job that a module exports by default; given again, it resumes")
     .argument("<module>", "such as job.ts")
-    .option("--param <k=v>", "a parameter for the job", collect, [])
+    .option("--param <k=v>", "a parameter for the job", collect)
     .option("--dry-run", "show what would be done, and change nothing")
     .option("--restart", "give up an interrupted run of the same job and begin anew")
     .option("--detach", "go on in the background when this terminal closes")

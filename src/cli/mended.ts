@@ -5,8 +5,8 @@ import type { RunRecord, Store } from "../store/contract.ts";
 import type { LoadParams } from "./load-job.ts";
 
 /** Which quarantined item a row is, and why it was refused: the columns that `failures --format csv` adds. */
-export const NUMBER_COLUMN = "pawl_row";
-export const REASON_COLUMN = "pawl_reason";
+const NUMBER_COLUMN = "pawl_row";
+const REASON_COLUMN = "pawl_reason";
 
 /** The rows of a mended file as the load they come from would have read them. */
 export function mendedSource(from: string, load: LoadParams): CsvSource {

@@ -12,6 +12,8 @@ export interface ProgressView {
 
 const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const LINE_EVERY_MS = 5000;
+const MIN_BAR = 8;
+const MAX_BAR = 24;
 
 /** A bar on a terminal, a line every few seconds elsewhere. Everything goes to standard error. */
 export function progressView(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): ProgressView {
@@ -47,7 +49,7 @@ class Measure {
       items === null
         ? `${number.format(counts.read)} ${unit}`
         : `${number.format(counts.read)} of ${number.format(items)}`;
-    const done = items === null && bytes === null ? of : `completed ${percent(share)} (${of})`;
+    const done = items === null && bytes === null ? of : `${percent(share)} · ${of}`;
     const rate = this.#items.perSecond();
     const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
     const resting = AT_REST.has(progress.state);
@@ -101,22 +103,26 @@ class BarView implements ProgressView {
     this.#bar = null;
   }
 
+  /** The text comes first: the bar takes what a narrow terminal leaves. */
+  #blocks(share: number, text: string): string {
+    const room = this.#stream.columns - text.length - 2;
+    const size = Math.max(MIN_BAR, Math.min(MAX_BAR, room));
+    const full = Math.floor(share * size);
+    return "█".repeat(full) + "░".repeat(size - full);
+  }
+
   #draw(): void {
     if (this.#bar === null) {
-      this.#bar = new cliProgress.SingleBar(
-        {
-          format: "{bar} {text}",
-          barsize: 24,
-          stream: this.#stream,
-          hideCursor: true,
-          clearOnComplete: false,
-          linewrap: false,
-          autopadding: false,
-          // Pawl has its own way to stop on Ctrl-C.
-          gracefulExit: false,
-        },
-        cliProgress.Presets.shades_classic,
-      );
+      this.#bar = new cliProgress.SingleBar({
+        format: (_options, { progress }, { text }) => `${this.#blocks(progress, text)} ${text}`,
+        stream: this.#stream,
+        hideCursor: true,
+        clearOnComplete: false,
+        linewrap: false,
+        autopadding: false,
+        // Pawl has its own way to stop on Ctrl-C.
+        gracefulExit: false,
+      });
       this.#bar.start(10_000, Math.floor(this.#share * 10_000), { text: this.#text });
     }
     this.#bar.update(Math.floor(this.#share * 10_000), { text: this.#text });

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import { importModule } from "./import-module.ts";
+import { importModule, oneLine } from "./import-module.ts";
 import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
 import { mendedSource } from "./mended.ts";
 import { storedTarget } from "./target.ts";
@@ -63,7 +63,7 @@ function withDialect(run: RunRecord): RunRecord {
 export async function importJob(path: string, params: Readonly<Record<string, string>>): Promise<AnyJob> {
   const module = (await importModule(path, "The job module")) as { default?: JobModule };
   const exported = module.default;
-  const job = typeof exported === "function" ? await exported(params) : exported;
+  const job = typeof exported === "function" ? await made(exported, params, path) : exported;
   if (
     job === undefined ||
     job === null ||
@@ -77,4 +77,20 @@ export async function importJob(path: string, params: Readonly<Record<string, st
     );
   }
   return job;
+}
+
+async function made(
+  make: Extract<JobModule, (...args: never) => unknown>,
+  params: Readonly<Record<string, string>>,
+  path: string,
+): Promise<AnyJob> {
+  try {
+    return await make(params);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PawlError("job.export", `The job module ${path} could not make its job: ${oneLine(why)}.`, {
+      cause: error,
+    });
+  }
 }

@@ -12,7 +12,7 @@ import { parsePairs } from "./sizes.ts";
 import { giveTarget } from "./target.ts";
 
 export interface RunFlags {
-  param: string[];
+  param?: string[];
   restart?: boolean;
   dryRun?: boolean;
   detach?: boolean;
@@ -22,7 +22,7 @@ export interface RunFlags {
 /** `pawl run JOB.ts`: begins the job's run, or resumes the one that was interrupted. */
 export async function runJob(file: string, flags: RunFlags, store: Store, place: Place): Promise<void> {
   const path = resolve(file);
-  const params = parsePairs(flags.param, "--param");
+  const params = parsePairs(flags.param ?? [], "--param");
   const job = await importJob(path, params);
   const reference = { name: job.name, module: pathToFileURL(path).href, params };
   const options = { store, reference, restart: flags.restart ?? false };

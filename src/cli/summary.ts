@@ -49,9 +49,8 @@ function next(summary: RunSummary): string[] {
   const steps: string[] = [];
   if (summary.quarantined > 0) {
     steps.push(`  see them:     pawl failures ${run}`);
-    steps.push(
-      `  mend, again:  pawl failures ${run} --format csv > mended.csv; pawl replay ${run} --from mended.csv`,
-    );
+    steps.push(`  mend them:    pawl failures ${run} --format csv > mended.csv`);
+    steps.push(`  once mended:  pawl replay ${run} --from mended.csv`);
   }
   if (summary.state === "paused" || summary.state === "failed")
     steps.push(`  go on:        the same command again, or pawl resume ${run}`);

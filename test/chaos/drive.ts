@@ -75,7 +75,7 @@ export class Drive {
   /** False when the loader ended before the moment came. */
   async #strike(fault: Fault, loader: Loader): Promise<boolean> {
     // Close to its end the first of two would be done before the second looks, which then rightly begins anew.
-    if (fault.kind === "twin" && (await this.#stage.progress()) > 0.7) return true;
+    if (fault.kind === "twin" && (await this.#stage.progress()) > 0.3) return true;
     if (fault.kind !== "twin" && !(await this.#reached(fault.when, loader))) {
       await this.#settle(loader, await loader.end());
       return false;
@@ -111,9 +111,10 @@ export class Drive {
       case "twin": {
         await sleep(fault.pauseMs);
         const twin = this.#start();
-        await this.#settle(twin, await twin.end());
-        if (loader.alive) break;
-        await this.#settle(loader, await loader.end());
+        const ended = await twin.end();
+        // What the first one came to counts, should the second have begun after it was done.
+        if (!loader.alive) await this.#settle(loader, await loader.end());
+        await this.#settle(twin, ended);
         break;
       }
       case "stop": {

@@ -27,6 +27,11 @@ export async function takeOver(
       const verdict = verdictOf(ended);
       if (verdict.kind === "done") summary = verdict.summary;
       if (summary) break;
+      // Stopped in the middle of a write to the store, it holds the file's lock for as long as it is stopped.
+      if (/another process has been writing to it/.test(ended.stderr)) {
+        first.signal("SIGCONT");
+        return { next: null, summary: null };
+      }
       expect(verdict.kind === "busy", () => `the second loader ended: ${ended.stderr}`);
       await sleep(200);
       second = start();
