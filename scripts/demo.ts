@@ -66,10 +66,10 @@ async function committed(url: string): Promise<number> {
 async function main(): Promise<void> {
   say("Starting the embedded PostgreSQL and writing a CSV…");
   const { url } = await startEmbedded(postgres);
+  await runSql(url, "DROP TABLE IF EXISTS demo_people");
   await runSql(
     url,
-    `DROP TABLE IF EXISTS demo_people;
-     CREATE TABLE demo_people (id bigint PRIMARY KEY, name text NOT NULL, note text, amount numeric(10,2), joined date)`,
+    "CREATE TABLE demo_people (id bigint PRIMARY KEY, name text NOT NULL, note text, amount numeric(10,2), joined date)",
   );
   const bad = await writeCsv();
   process.stdout.write(`${ROWS.toLocaleString("en-US")} rows in ${file}, ${bad} of them bad\n`);

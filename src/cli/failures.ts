@@ -2,6 +2,7 @@ import { openItems } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
 import { write } from "./output.ts";
+import { originOf } from "./replay.ts";
 
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(
@@ -44,8 +45,12 @@ function shortened(item: QuarantineRecord): string {
   return line.length > RAW_WIDTH ? `${line.slice(0, RAW_WIDTH)}…` : line;
 }
 
-/** The rows as they were, byte for byte, behind two columns that say which row it is and what was wrong. */
-async function csv(run: RunRecord, store: Store): Promise<void> {
+/**
+ * The rows as they were, byte for byte, behind two columns that say which row it is and what was wrong. Made to be
+ * mended, so of a replay it gives the rows of the run that was replayed.
+ */
+async function csv(named: RunRecord, store: Store): Promise<void> {
+  const run = await originOf(named, store);
   const dialect = (
     run.details as { dialect?: { delimiter: string; quote: string; columns: string[] } | null }
   ).dialect;

@@ -121,10 +121,13 @@ export class Statements {
     const differs =
       this.#target.mode === "update" && this.compared.length > 0 ? ` OR ${this.#differs("t", "i")}` : "";
     const keys = names.map((name) => `i.${name}`).join(", ");
+    // A null key is equal to nothing, and yet the target must get to see it, to refuse it.
+    const nulls = names.map((name) => `i.${name} IS NULL`).join(" OR ");
     return (
       `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
-      `${this.#insert()} SELECT ${list(this.#columns)} FROM (${incoming}) i ` +
-      `WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ${this.#inOrder()}${this.#onConflict()}`
+      `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
+      `SELECT * FROM (${incoming}) i WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ` +
+      `UNION ALL SELECT * FROM (${incoming}) i WHERE ${nulls}) i ${this.#inOrder()}${this.#onConflict()}`
     );
   }
 

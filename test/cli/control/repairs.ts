@@ -93,6 +93,28 @@ export const repairs: Stories = {
     assert.match((await scene.pawl(["failures", run])).out, /has no quarantined items that wait/);
   },
 
+  "a replay may be named in place of the run it replays, and nothing is appended twice": async (server) => {
+    await using scene = await Scene.begin(server, "CREATE TABLE people (id int, name text NOT NULL)");
+    await scene.write("people.csv", "id,name\n1,Ada\n2,\n3,\n");
+    await scene.load(["people.csv", "--table", "people", "--on-conflict", "fail"]);
+    const { run } = await statusOf(scene);
+    const replay = (which: string) =>
+      scene.pawl(["replay", which, "--from", "mended.csv", "--into", scene.url]);
+    await scene.write("mended.csv", (await failuresCsv(scene, run)).replace("2,\n", "2,Grace\n"));
+    assert.equal((await replay(run)).code, 3);
+    const again = await replay("last");
+    assert.equal(again.code, 2);
+    assert.match(
+      again.err,
+      /^pawl: Row 1 of .*mended\.csv \(pawl_row \d+\) does not wait to be mended in run/,
+    );
+    const left = await failuresCsv(scene, "last");
+    await scene.write("mended.csv", left.replace("3,\n", "3,Edsger\n"));
+    assert.equal((await replay("last")).code, 0);
+    assert.deepEqual(await ids(scene), [1, 2, 3]);
+    assert.match((await scene.pawl(["failures", run])).out, /has no quarantined items that wait/);
+  },
+
   "a file that holds no failures of the run is refused": async (server) => {
     await using scene = await loaded(server);
     const replay = (from: string) => scene.pawl(["replay", "last", "--from", from, "--into", scene.url]);
