@@ -22,8 +22,8 @@ export interface Fault {
   readonly when: Moment;
   /** `restart`: how long the server is away. `twin`: how much later the second command is given. */
   readonly pauseMs: number;
-  /** `stop`: the stopped loader goes on once the second one has committed something, has ended, or after `pauseMs`. */
-  readonly until: "takeover" | "end" | "pause";
+  /** `stop`: the stopped loader goes on once the second one has committed something, or has ended. */
+  readonly until: "takeover" | "end";
 }
 
 export function planFaults(
@@ -37,7 +37,7 @@ export function planFaults(
       kind: once.has(kind) ? "kill" : kind,
       when: pickMoment(random),
       pauseMs: kind === "twin" ? random.pick([0, 0, 50]) : random.int(0, 2500),
-      until: random.pick(["takeover", "takeover", "end", "pause"]),
+      until: random.pick(["takeover", "takeover", "end"]),
     };
     // Each of these takes seconds, or says little when repeated.
     if (kind === "stop" || kind === "interrupt" || kind === "restart" || kind === "twin") once.add(kind);
