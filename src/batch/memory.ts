@@ -10,7 +10,7 @@ const BASE_MEMORY = 112 * MB;
 const LEAST_CHUNK = 64 * 1024;
 const LARGEST_CHUNK = 8 * MB;
 /** A row that became an object weighs several times its bytes; bytes that pass through are held about twice. */
-const OBJECT_WEIGHT = 24;
+const OBJECT_WEIGHT = 16;
 const BYTES_WEIGHT = 2;
 
 /** How a job's memory budget is divided. */

@@ -1,7 +1,7 @@
 import v8 from "node:v8";
 
 /** Beyond this a larger nursery saves next to no time; rows that pass through live for milliseconds. */
-const ENOUGH_BYTES = 8 * 1024 * 1024;
+const ENOUGH_BYTES = 16 * 1024 * 1024;
 
 let bounded = false;
 
