@@ -7,6 +7,7 @@ import { assertAccounted, START } from "./counts.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob } from "./job.ts";
 import { exceeds, type MaxBad } from "./max-bad.ts";
+import { boundNursery } from "./nursery.ts";
 import { AdaptivePace, type PaceBounds } from "./pace.ts";
 import { prefetch } from "./prefetch.ts";
 import { sealChunk } from "./seal.ts";
@@ -140,6 +141,7 @@ class ShardAttempt {
     let asked = this.#pace.bytes;
     for await (const chunk of chunks) {
       yield step ? await stepped(chunk, asked, step, context, pack) : unstepped(chunk, asked);
+      boundNursery();
       asked = this.#pace.bytes;
     }
   }

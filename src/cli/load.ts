@@ -71,7 +71,24 @@ export async function load(
   await executeAndShow(prepared, place, flags.json ?? false);
 }
 
+const MB = 1024 * 1024;
+/** Bytes that the longest row costs for each of its own while it is read, checked and sent: 3.5 measured. */
+const RECORD_WEIGHT = 4;
+const WITHOUT_DATA = 112 * MB;
+
+/** A row is held whole, so the longest one that is accepted must fit into the memory that is granted. */
+function checkRecordFits(flags: LoadFlags): void {
+  if (flags.maxRecord === undefined) return;
+  const needed = WITHOUT_DATA + RECORD_WEIGHT * parseSize(flags.maxRecord, "--max-record");
+  if (needed <= parseSize(flags.memory ?? "256MB", "--memory")) return;
+  throw new PawlError(
+    "usage.max-record",
+    `--max-record ${flags.maxRecord} may take ${Math.ceil(needed / MB)} MB of memory: add --memory ${Math.ceil(needed / MB)}MB, or accept shorter rows only.`,
+  );
+}
+
 function tuningOf(flags: LoadFlags): LoadTuning {
+  checkRecordFits(flags);
   if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
   return {
     ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),

@@ -33,6 +33,7 @@ export const commands: readonly Case[] = [
   wrong(["--key", "name"], /no unique index on \(name\): run CREATE UNIQUE INDEX/),
   wrong(["--delimiter", ",,"], /--delimiter is ",,": give one ASCII character/),
   wrong(["--encoding", "klingon"], /--encoding "klingon" is unknown/),
+  wrong(["--max-record", "128MB"], /--max-record 128MB may take 624 MB of memory: add --memory 624MB/),
   wrong(["--max-record", "0"], /--max-record is 0/),
   wrong(["--step", "clean.ts"], /The step .*clean\.ts does not exist/),
   wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
