@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, FaultKind, Moment } from "./faults.ts";
-import type { Ended, Loader } from "./loader.ts";
+import type { Ended, Loader, LoaderAim } from "./loader.ts";
 import { expect, Mismatch } from "./mismatch.ts";
 import type { Stage } from "./stage.ts";
 import { takeOver } from "./takeover.ts";
@@ -19,7 +19,7 @@ export class Drive {
   readonly gaveUp: string[] = [];
   summary: Summary | null = null;
   readonly #stage: Stage;
-  readonly #launch: () => Loader;
+  readonly #launch: (aim: LoaderAim | null) => Loader;
   readonly #finished: () => Promise<Summary | null>;
   #loader: Loader | null = null;
   /** Loaders that were stopped, went on, and may still be alive. */
@@ -28,10 +28,14 @@ export class Drive {
   #busySince: number | null = null;
 
   /**
-   * `launch` gives the command; it loads the same every time. `finished` finds the summary of a run that came to its
+   * `launch` gives the command; it does the same work every time. `finished` finds the summary of a run that came to its
    * end when the process that should have told so was killed.
    */
-  constructor(stage: Stage, launch: () => Loader, finished: () => Promise<Summary | null>) {
+  constructor(
+    stage: Stage,
+    launch: (aim: LoaderAim | null) => Loader,
+    finished: () => Promise<Summary | null>,
+  ) {
     this.#stage = stage;
     this.#launch = launch;
     this.#finished = finished;
@@ -42,13 +46,13 @@ export class Drive {
     for (const fault of faults) {
       for (let attempt = 0; this.summary === null; attempt++) {
         expect(attempt < ATTEMPTS, () => "the command neither works nor ends");
-        const loader = await this.#current();
+        const loader = await this.#current(aimOf(fault));
         if (loader && (await this.#strike(fault, loader))) break;
       }
     }
     for (let attempt = 0; this.summary === null; attempt++) {
       expect(attempt < ATTEMPTS, () => "the command does not come to its end");
-      const loader = await this.#current();
+      const loader = await this.#current(null);
       if (loader) await this.#settle(loader, await loader.end());
     }
     for (const other of this.#loader ? [...this.#strays, this.#loader] : this.#strays) await other.end();
@@ -56,31 +60,34 @@ export class Drive {
   }
 
   /** The loader at work, or a new one; null when one that had been stopped came to an end instead. */
-  async #current(): Promise<Loader | null> {
+  async #current(aim: LoaderAim | null): Promise<Loader | null> {
     if (this.#loader) return this.#loader;
     const stray = this.#strays.find(({ alive }) => alive);
     if (stray) {
       await this.#settle(stray, await stray.end());
       return null;
     }
-    this.#loader = this.#start();
+    this.#loader = this.#start(aim);
     return this.#loader;
   }
 
-  #start(): Loader {
+  #start(aim: LoaderAim | null): Loader {
     this.launches++;
-    return this.#launch();
+    return this.#launch(aim);
   }
 
   /** False when the loader ended before the moment came. */
   async #strike(fault: Fault, loader: Loader): Promise<boolean> {
     // Close to its end the first of two would be done before the second looks, which then rightly begins anew.
     if (fault.kind === "twin" && (await this.#stage.progress()) > 0.3) return true;
-    if (fault.kind !== "twin" && !(await this.#reached(fault.when, loader))) {
+    const reached = loader.aimed
+      ? loader.atPoint()
+      : fault.kind === "twin" || this.#reached(fault.when, loader);
+    if (!(await reached)) {
       await this.#settle(loader, await loader.end());
       return false;
     }
-    if (fault.kind === "stop") {
+    if (fault.kind === "stop" || fault.kind === "freeze") {
       // Stopped before it holds anything it may, later, rightly begin the work anew.
       loader.signal("SIGSTOP");
       if (!this.#stage.holdsLease(loader)) {
@@ -91,6 +98,7 @@ export class Drive {
     this.struck.push(fault.kind);
     switch (fault.kind) {
       case "kill":
+      case "point":
         loader.signal("SIGKILL");
         await this.#settle(loader, await loader.end());
         break;
@@ -110,15 +118,16 @@ export class Drive {
         break;
       case "twin": {
         await sleep(fault.pauseMs);
-        const twin = this.#start();
+        const twin = this.#start(null);
         const ended = await twin.end();
         // What the first one came to counts, should the second have begun after it was done.
         if (!loader.alive) await this.#settle(loader, await loader.end());
         await this.#settle(twin, ended);
         break;
       }
-      case "stop": {
-        const { next, summary } = await takeOver(this.#stage, loader, fault, () => this.#start());
+      case "stop":
+      case "freeze": {
+        const { next, summary } = await takeOver(this.#stage, loader, fault, () => this.#start(null));
         this.#strays.push(loader);
         this.#loader = next;
         this.summary ??= summary;
@@ -178,6 +187,12 @@ export class Drive {
     }
     await sleep(200);
   }
+}
+
+/** The point at which a loader that begins with this fault is to end or to stop by itself. */
+function aimOf({ kind, point }: Fault): LoaderAim | null {
+  if (kind === "point") return { point, signal: "SIGKILL" };
+  return kind === "freeze" ? { point, signal: "SIGSTOP" } : null;
 }
 
 /** Why it gave up, without what differs from run to run. */

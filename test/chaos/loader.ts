@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { type Aim, CRASH_POINT } from "./crash-point.ts";
 import { Mismatch } from "./mismatch.ts";
 
 const CLI = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const PRELOAD = new URL("./crash-point.ts", import.meta.url).href;
 const PATIENCE_MS = 120_000;
+
+export type LoaderAim = Omit<Aim, "marker">;
 
 /** How a process of Pawl ended, and what it said. */
 export interface Ended {
@@ -23,17 +27,32 @@ export class Loader {
   readonly pid: number;
   readonly startedAt = Date.now();
   readonly ended: Promise<Ended>;
+  /** Whether it ends or stops by itself, at the point aimed at. */
+  readonly aimed: boolean;
+  readonly #marker: string;
   readonly #child: ChildProcess;
   #over = false;
 
-  constructor(name: string, folder: string, argv: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(
+    name: string,
+    folder: string,
+    argv: readonly string[],
+    env: Readonly<Record<string, string>>,
+    aim: LoaderAim | null,
+  ) {
     this.name = name;
+    this.aimed = aim !== null;
+    this.#marker = join(folder, `${name}.point`);
+    const aiming = aim && {
+      NODE_OPTIONS: `--import=${PRELOAD}`,
+      [CRASH_POINT]: JSON.stringify({ ...aim, marker: this.#marker }),
+    };
     const outPath = join(folder, `${name}.out`);
     const errPath = join(folder, `${name}.err`);
     const [out, err] = [openSync(outPath, "w"), openSync(errPath, "w")];
     this.#child = spawn(process.execPath, [CLI, ...argv], {
       cwd: folder,
-      env: { ...process.env, ...env, PGOPTIONS: `-c chaos.loader=${name}` },
+      env: { ...process.env, ...env, ...aiming, PGOPTIONS: `-c chaos.loader=${name}` },
       stdio: ["ignore", out, err],
       detached: true,
     });
@@ -51,6 +70,16 @@ export class Loader {
 
   get alive(): boolean {
     return !this.#over;
+  }
+
+  /** Waits for the point aimed at; false when the process ended before it. */
+  async atPoint(): Promise<boolean> {
+    while (this.alive && !this.wasAtPoint) await sleep(5);
+    return this.wasAtPoint;
+  }
+
+  get wasAtPoint(): boolean {
+    return existsSync(this.#marker);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -8,6 +8,9 @@ const { values } = parseArgs({
     seed: { type: "string" },
     kills: { type: "string" },
     only: { type: "string" },
+    // load-point, load-freeze, replay-point or replay-freeze: one scenario, struck at each of its points in turn.
+    sweep: { type: "string" },
+    point: { type: "string" },
     rows: { type: "string", default: "60000" },
   },
 });
@@ -16,7 +19,7 @@ const only = values.only === undefined ? null : Number(values.only);
 const seconds =
   values.seconds === undefined ? (values.kills ? Number.POSITIVE_INFINITY : 60) : Number(values.seconds);
 const kills = values.kills === undefined ? Number.POSITIVE_INFINITY : Number(values.kills);
-const options = { largest: Number(values.rows), killsOnly: false };
+const options = { largest: Number(values.rows), killsOnly: false, aim: null };
 
 console.log(`seed ${seed}`);
 const season = await Season.open(seed, options, console.log);
@@ -25,7 +28,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 const until = performance.now() + seconds * 1000;
 try {
-  if (only !== null) await season.play(only);
+  if (values.sweep !== undefined) {
+    const [during, kind] = values.sweep.split("-") as ["load" | "replay", "point" | "freeze"];
+    if (values.point === undefined) await season.sweep(only ?? 1, during, kind);
+    else await season.play(only ?? 1, { during, kind, point: Number(values.point) });
+  } else if (only !== null) await season.play(only);
   else {
     for (let number = 1; performance.now() < until && season.kills < kills; number++)
       await season.play(number);

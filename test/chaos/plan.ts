@@ -1,6 +1,6 @@
 import { type KeyKind, type Shape, shapeOf } from "./columns.ts";
 import type { Dialect } from "./encode.ts";
-import { type Fault, planFaults } from "./faults.ts";
+import { type Fault, planFaults, planReplayFaults } from "./faults.ts";
 import { Random } from "./random.ts";
 
 /** `append` inserts every row: with a key there is no second one, without a key the table would keep both. */
@@ -36,14 +36,23 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Whether the other listing of bad rows is checked too. */
   readonly jsonl: boolean;
-  /** Whether the bad rows are mended and replayed at the end, and whether that is killed too. */
-  readonly replay: "no" | "yes" | "killed";
+  /** What strikes while the mended rows are replayed at the end; null leaves the replay out. */
+  readonly replayFaults: readonly Fault[] | null;
 }
 
-/** `kills`: only SIGKILL of the loader; for a short run that must count. */
 export interface PlanOptions {
+  /** The most rows of a scenario. */
   readonly largest: number;
+  /** Only SIGKILL, for a short run that must count. */
   readonly killsOnly: boolean;
+  /** In place of the faults drawn: just this one. */
+  readonly aim: PlannedAim | null;
+}
+
+export interface PlannedAim {
+  readonly during: "load" | "replay";
+  readonly kind: "point" | "freeze";
+  readonly point: number;
 }
 
 export function planScenario(seed: string, options: PlanOptions): Plan {
@@ -53,6 +62,7 @@ export function planScenario(seed: string, options: PlanOptions): Plan {
   const duplicateRate = mode === "append" ? 0 : random.pick([0, 0, 0.01, 0.1, 0.5]);
   const rows = Math.round(2000 * (options.largest / 2000) ** random.next());
   const withoutSchema = mode === "update" && random.chance(0.08);
+  const { aim } = options;
   const lasts = random.int(300, 3000) * 1000;
   return {
     seed,
@@ -65,7 +75,7 @@ export function planScenario(seed: string, options: PlanOptions): Plan {
       delimiter: random.pick([",", ",", ";", "\t", "|"]),
       nullText: random.pick(["", "", "NULL", "\\N"]),
     },
-    badRate: random.pick([0, 0.001, 0.01, 0.05]),
+    badRate: Math.max(random.pick([0, 0.001, 0.01, 0.05]), aim?.during === "replay" ? 0.01 : 0),
     duplicateRate,
     blankRate: random.pick([0, 0.01]),
     keySpellings: random.pick([0, 0, 0.2]),
@@ -77,8 +87,17 @@ export function planScenario(seed: string, options: PlanOptions): Plan {
     nameKey: random.chance(0.5),
     promiseUnique: duplicateRate === 0 && random.chance(0.3),
     withoutSchema,
-    faults: planFaults(random.fork("faults"), { ...options, withoutSchema }),
+    faults: aim ? aimedFaults(aim, "load") : planFaults(random.fork("faults"), { ...options, withoutSchema }),
     jsonl: random.chance(0.5),
-    replay: random.weighted({ no: 5, yes: 2, killed: 2 }),
+    replayFaults: aim
+      ? aimedFaults(aim, "replay")
+      : random.chance(0.45)
+        ? planReplayFaults(random.fork("replay"))
+        : null,
   };
+}
+
+function aimedFaults({ during, kind, point }: PlannedAim, phase: PlannedAim["during"]): Fault[] {
+  const when = { progress: null, afterMs: 0 };
+  return during === phase ? [{ kind, point, when, pauseMs: 0, until: "end" }] : [];
 }

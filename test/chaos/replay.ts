@@ -5,6 +5,7 @@ import { Drive } from "./drive.ts";
 import { encodeRecord } from "./encode.ts";
 import { checkFailures, listFailures } from "./failures.ts";
 import type { Fault } from "./faults.ts";
+import type { LoaderAim } from "./loader.ts";
 import { expect } from "./mismatch.ts";
 import { oracle } from "./oracle.ts";
 import { Random } from "./random.ts";
@@ -12,7 +13,13 @@ import type { Occurrence, Rows } from "./rows.ts";
 import type { Stage } from "./stage.ts";
 
 /** Mends most of the bad rows, replays them, perhaps under fire, and checks what is in the table and what is left. */
-export async function replay(stage: Stage, rows: Rows, run: string, drives: Drive[]): Promise<void> {
+export async function replay(
+  stage: Stage,
+  rows: Rows,
+  run: string,
+  faults: readonly Fault[],
+  drives: Drive[],
+): Promise<void> {
   const random = new Random(stage.plan.seed).fork("replay");
   const { header, rows: listed } = await listFailures(stage, run);
   const byRaw = Map.groupBy(
@@ -35,11 +42,11 @@ export async function replay(stage: Stage, rows: Rows, run: string, drives: Driv
   const path = join(stage.folder, "mended.csv");
   writeFileSync(path, `${lines.join("\n")}\n`, "latin1");
 
-  const launch = () => stage.pawl(["replay", run, "--from", path, "--json"]);
+  const launch = (aim: LoaderAim | null) => stage.pawl(["replay", run, "--from", path, "--json"], aim);
   // A replay that was killed after its end is simply given again: nothing waits to be mended then.
   const drive = new Drive(stage, launch, async () => null);
   drives.push(drive);
-  const { read, quarantined } = await drive.run(stage.plan.replay === "killed" ? planKills(random) : []);
+  const { read, quarantined } = await drive.run(faults);
   expect(
     read === listed.length && quarantined === left.length,
     () =>
@@ -47,13 +54,4 @@ export async function replay(stage: Stage, rows: Rows, run: string, drives: Driv
   );
   await checkTarget(stage, oracle(stage.plan.mode, rows, mended));
   await checkFailures(stage, run, left, new Set());
-}
-
-function planKills(random: Random): Fault[] {
-  return Array.from({ length: random.int(1, 3) }, () => ({
-    kind: "kill",
-    when: { progress: null, afterMs: random.int(0, 1200) },
-    pauseMs: 0,
-    until: "end",
-  }));
 }

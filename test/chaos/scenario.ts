@@ -16,6 +16,8 @@ import { createTarget, readEffects, readTable } from "./target.ts";
 export interface Result {
   readonly line: string;
   readonly struck: readonly FaultKind[];
+  /** Whether a loader came to the point that was aimed at. */
+  readonly wasAtPoint: boolean;
   /** What loads said that gave up and were given again. */
   readonly gaveUp: readonly string[];
   /** Why it failed; null when it passed. */
@@ -35,7 +37,7 @@ export async function playScenario(
   const plan = planScenario(`${seed}/${number}`, options);
   const rows = makeRows(plan);
   const expected = oracle(plan.mode, rows);
-  const folder = join(root, `scenario-${number}`);
+  const folder = join(root, `scenario-${number}${options.aim ? `-${options.aim.point}` : ""}`);
   mkdirSync(folder);
   const files = writeFiles(plan, rows, folder);
   const database = `chaos_${number}`;
@@ -44,7 +46,7 @@ export async function playScenario(
   const drives = [
     new Drive(
       stage,
-      () => stage.load(),
+      (aim) => stage.load(aim),
       () => stage.finishedRun(),
     ),
   ];
@@ -56,12 +58,14 @@ export async function playScenario(
     checkSummary(stage, rows, expected, effects.length, summary);
     await checkRuns(stage, summary);
     await checkFailures(stage, summary.run, expected.bad, expected.overtaken);
-    if (plan.replay !== "no" && expected.bad.length > 0) await replay(stage, rows, summary.run, drives);
+    const { replayFaults } = plan;
+    if (replayFaults && expected.bad.length > 0) await replay(stage, rows, summary.run, replayFaults, drives);
     checkStore(stage);
   } catch (error) {
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
   await stage.close();
+  const wasAtPoint = stage.loaders.some((loader) => loader.wasAtPoint);
   const struck = drives.flatMap((drive) => drive.struck);
   const launches = drives.reduce((sum, drive) => sum + drive.launches, 0);
   const gaveUp = drives.flatMap((drive) => drive.gaveUp);
@@ -70,7 +74,7 @@ export async function playScenario(
   if (failure === null) rmSync(folder, { recursive: true });
   else await keepTarget(stage, plan);
   await server.with("postgres", (client) => client.query(`drop database ${database} with (force)`));
-  return { line, struck, gaveUp, failure, folder };
+  return { line, struck, wasAtPoint, gaveUp, failure, folder };
 }
 
 function describe(plan: Plan, rows: Rows, number: number): string {

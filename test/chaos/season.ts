@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FaultKind } from "./faults.ts";
-import type { PlanOptions } from "./plan.ts";
+import type { PlannedAim, PlanOptions } from "./plan.ts";
 import { playScenario, type Result } from "./scenario.ts";
 import { Server } from "./server.ts";
 
@@ -40,19 +40,26 @@ export class Season {
   }
 
   get kills(): number {
-    return this.#struck.get("kill") ?? 0;
+    return (this.#struck.get("kill") ?? 0) + (this.#struck.get("point") ?? 0);
   }
 
-  async play(number: number): Promise<Result> {
-    const result = await playScenario(this.#server, this.#root, this.#seed, number, this.#options);
+  /** Plays one scenario again and again, struck at its first point, its second, and so on to its last. */
+  async sweep(number: number, during: PlannedAim["during"], kind: PlannedAim["kind"]): Promise<void> {
+    for (let point = 1; (await this.play(number, { during, kind, point })).wasAtPoint; point++);
+  }
+
+  async play(number: number, aim: PlannedAim | null = this.#options.aim): Promise<Result> {
+    const options = { ...this.#options, aim };
+    const result = await playScenario(this.#server, this.#root, this.#seed, number, options);
     for (const kind of result.struck) this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
     for (const text of result.gaveUp) this.#gaveUp.set(text, (this.#gaveUp.get(text) ?? 0) + 1);
     if (result.failure === null) {
       this.passed++;
-      this.#print(`${result.line} | ok`);
+      this.#print(`${result.line} | ok${aim ? `, point ${aim.point}` : ""}`);
     } else {
       this.failed++;
-      const again = `npm run test:chaos -- --seed ${this.#seed} --only ${number} --rows ${this.#options.largest}`;
+      const at = aim ? ` --sweep ${aim.during}-${aim.kind} --point ${aim.point}` : "";
+      const again = `npm run test:chaos -- --seed ${this.#seed} --only ${number} --rows ${options.largest}${at}`;
       this.#print(`${result.line} | FAILED\n  ${result.failure}\n  see ${result.folder}\n  again: ${again}`);
     }
     return result;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type pg from "pg";
-import { Loader } from "./loader.ts";
+import { Loader, type LoaderAim } from "./loader.ts";
 import { expect } from "./mismatch.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
@@ -50,19 +50,20 @@ export class Stage {
   }
 
   /** Gives the command; what it loads is the same every time, how it does so may differ. */
-  load(): Loader {
-    return this.pawl(this.#argv());
+  load(aim: LoaderAim | null): Loader {
+    return this.pawl(this.#argv(), aim);
   }
 
   /** Starts any command of Pawl on this stage. */
-  pawl(argv: readonly string[]): Loader {
+  pawl(argv: readonly string[], aim: LoaderAim | null = null): Loader {
     const name = `${argv[0]}-${this.#loaders.length + 1}`;
-    const loader = new Loader(name, this.folder, argv, {
+    const env = {
       PAWL_STORE: this.store,
       PAWL_LEASE_MS: String(LEASE_MS),
       // A replay takes the URL from the store, which has no password.
       PGPASSWORD: PASSWORD,
-    });
+    };
+    const loader = new Loader(name, this.folder, argv, env, aim);
     this.#loaders.push(loader);
     return loader;
   }

@@ -28,7 +28,10 @@ interface Real {
 type Operation = (target: ModelStore | Store, model: Model) => unknown;
 
 function comparable(tasks: readonly TaskRecord[]): TaskRecord[] {
-  return tasks.map((task) => ({ ...task, error: task.error?.startsWith("Poisoned") ? null : task.error }));
+  return tasks.map((task) => ({
+    ...task,
+    error: task.error?.startsWith("Poisoned") ? "Poisoned" : task.error,
+  }));
 }
 
 /** Does the same to the store and to the model, and compares what they return and what they hold. */

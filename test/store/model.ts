@@ -123,8 +123,10 @@ export class ModelStore {
     for (const task of taken) {
       task.crashes++;
       if (task.cancelRequested) this.#finish(task, "cancelled");
-      else if (task.crashes >= options.poisonAfter) this.#finish(task, "dead");
-      else Object.assign(task, { state: "waiting", due: this.#clock.wall() });
+      else if (task.crashes >= options.poisonAfter) {
+        this.#finish(task, "dead");
+        task.error = "Poisoned";
+      } else Object.assign(task, { state: "waiting", due: this.#clock.wall() });
     }
     const ids = (tasks: ModelTask[]) => tasks.map(({ id }) => id);
     return { expired: ids(taken), poisoned: ids(taken.filter(({ state }) => state === "dead")) };
@@ -142,7 +144,7 @@ export class ModelStore {
     return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
   }
 
-  /** Every task, without what only the model knows. The text of a poisoned task's error is left to the store. */
+  /** Every task, without what only the model knows. The rest of a poisoned task's error is left to the store. */
   all(): TaskRecord[] {
     return this.#tasks.map(({ leaseEnd: _end, leaseBoot: _boot, ...task }) => task);
   }
