@@ -4,7 +4,7 @@ import type { Ended, Loader, LoaderAim } from "./loader.ts";
 import { expect, Mismatch } from "./mismatch.ts";
 import type { Stage } from "./stage.ts";
 import { takeOver } from "./takeover.ts";
-import { type Summary, verdictOf } from "./verdict.ts";
+import { endOf, reasonOf, type Summary, verdictOf } from "./verdict.ts";
 
 /** How long a dead loader may be taken for a living one: its lease, and time for a slow machine. */
 const BUSY_MS = 15_000;
@@ -78,8 +78,9 @@ export class Drive {
 
   /** False when the loader ended before the moment came. */
   async #strike(fault: Fault, loader: Loader): Promise<boolean> {
-    // Close to its end the first of two would be done before the second looks, which then rightly begins anew.
-    if (fault.kind === "twin" && (await this.#stage.progress()) > 0.3) return true;
+    // Were the first of two done before the second looks, that one would rightly begin anew.
+    const old = Date.now() - loader.startedAt > 200;
+    if (fault.kind === "twin" && (old || (await this.#stage.progress()) > 0.3)) return true;
     const reached = loader.aimed
       ? loader.atPoint()
       : fault.kind === "twin" || this.#reached(fault.when, loader);
@@ -157,7 +158,7 @@ export class Drive {
     switch (verdict.kind) {
       case "done":
         expect(ended.signal !== null || ended.code === (verdict.summary.quarantined > 0 ? 3 : 0), () =>
-          exit(ended),
+          endOf(ended),
         );
         this.summary ??= verdict.summary;
         return;
@@ -169,8 +170,8 @@ export class Drive {
         return;
       case "worn":
       case "failed":
-        expect(this.#serverFailed || verdict.kind === "worn", () => exit(ended));
-        this.gaveUp.push(reason(ended));
+        expect(this.#serverFailed || verdict.kind === "worn", () => endOf(ended));
+        this.gaveUp.push(reasonOf(ended));
     }
   }
 
@@ -193,18 +194,4 @@ export class Drive {
 function aimOf({ kind, point }: Fault): LoaderAim | null {
   if (kind === "point") return { point, signal: "SIGKILL" };
   return kind === "freeze" ? { point, signal: "SIGSTOP" } : null;
-}
-
-/** Why it gave up, without what differs from run to run. */
-function reason({ stdout, stderr }: Ended): string {
-  const text = stderr.trim() || (/"note":("(?:[^"\\]|\\.)*")/.exec(stdout.toString())?.[1] ?? "");
-  return text
-    .replace(/\b[a-z2-9]{10}\b/g, "RUN")
-    .replace(/:\d{4,5}\//g, ":PORT/")
-    .replace(/chaos_\d+/g, "DATABASE")
-    .replace(/\d+/g, "N");
-}
-
-function exit({ code, signal, stdout, stderr }: Ended): string {
-  return `the command ended with ${signal ?? `exit code ${code}`}: ${stderr.trim()} ${stdout.toString().trim()}`;
 }

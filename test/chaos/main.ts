@@ -23,8 +23,15 @@ const options = { largest: Number(values.rows), killsOnly: false, aim: null };
 
 console.log(`seed ${seed}`);
 const season = await Season.open(seed, options, console.log);
+const print = (): void => console.log(season.report().join("\n"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void season.close().then(() => process.exit(130)));
+  process.once(signal, () => {
+    print();
+    // What was under way fails for want of a server; that says nothing.
+    process.on("unhandledRejection", () => {});
+    process.on("uncaughtException", () => {});
+    void season.close().finally(() => process.exit(130));
+  });
 }
 const until = performance.now() + seconds * 1000;
 try {
@@ -40,5 +47,5 @@ try {
 } finally {
   await season.close();
 }
-for (const line of season.report()) console.log(line);
+print();
 process.exitCode = season.failed > 0 ? 1 : 0;

@@ -63,7 +63,7 @@ export function planScenario(seed: string, options: PlanOptions): Plan {
   const rows = Math.round(2000 * (options.largest / 2000) ** random.next());
   const withoutSchema = mode === "update" && random.chance(0.08);
   const { aim } = options;
-  const lasts = random.int(300, 3000) * 1000;
+  const lasts = aim ? 300_000 : random.int(300, 3000) * 1000;
   return {
     seed,
     mode,

@@ -45,3 +45,18 @@ function summaryIn(stdout: string): Summary | null {
     return null;
   }
 }
+
+/** Why it gave up, without what differs from run to run. */
+export function reasonOf({ stdout, stderr }: Ended): string {
+  const text = stderr.trim() || (/"note":("(?:[^"\\]|\\.)*")/.exec(stdout.toString())?.[1] ?? "");
+  return text
+    .replace(/\b[a-z2-9]{10}\b/g, "RUN")
+    .replace(/:\d{4,5}\//g, ":PORT/")
+    .replace(/chaos_\d+/g, "DATABASE")
+    .replace(/\d+/g, "N");
+}
+
+/** How it ended, whole. */
+export function endOf({ code, signal, stdout, stderr }: Ended): string {
+  return `the command ended with ${signal ?? `exit code ${code}`}: ${stderr.trim()} ${stdout.toString().trim()}`;
+}
