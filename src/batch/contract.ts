@@ -215,8 +215,11 @@ export interface OpenSink<T> {
    * counts what was read.
    */
   pack?(chunk: Chunk<T>): Promise<Chunk<T>>;
-  /** A writer for one shard under one fence; a writer with a lower fence can no longer commit. */
-  writer(shard: number, fence: number): Promise<Writer<T>>;
+  /**
+   * A writer for one shard under one fence; a writer with a lower fence can no longer commit. `distinct` says that no
+   * two items of the run have the same key, by the `ordering` this sink asked for.
+   */
+  writer(shard: number, fence: number, distinct?: boolean): Promise<Writer<T>>;
   /** After the last shard: removes what only the run needed. Safe to repeat. */
   conclude(): Promise<void>;
   close(): Promise<void>;

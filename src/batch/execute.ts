@@ -7,6 +7,7 @@ import { POISON_AFTER, pause, queueOf } from "./control.ts";
 import { leadHandler, leadTask } from "./lead.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
+import { AdaptivePace } from "./pace.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
 import { shardHandler } from "./shard.ts";
@@ -63,12 +64,11 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         job,
         sink,
         unit: source.unit,
-        pace: {
+        pace: new AdaptivePace({
           minBytes: job.chunkBytes?.min ?? 64 * 1024,
           maxBytes: Math.min(memory.chunk, job.chunkBytes?.max ?? memory.chunk),
           targetMs: job.commitMs ?? 250,
-        },
-        prefetchBytes: memory.chunk,
+        }),
         maxBad: parseMaxBad(job.maxBad ?? 1000),
         total: () => latest?.items ?? null,
         patienceMs: options.patienceMs ?? 90_000,

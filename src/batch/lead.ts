@@ -127,7 +127,7 @@ class Lead {
         queue: this.#work.queue,
         name: SHARD,
         group: run,
-        payload: { number, shard } as unknown as Json,
+        payload: { number, shard, distinct: cut.duplicates === 0 } as unknown as Json,
       })),
     );
     for (const note of notes) this.#work.onNote(note);

@@ -1,12 +1,12 @@
 /**
- * Reads ahead of the consumer, in order, while what is waiting holds less than `maxBytes` (one value always may),
+ * Reads ahead of the consumer, in order, while what is waiting holds less than `wanted` bytes (one value always may),
  * so that reading and stepping overlap with writing in bounded memory. An error of the input is thrown where it
  * stands in the order. When the consumer stops early, `onStop` is called to wake an input that waits for data, and
  * the input is closed.
  */
 export async function* prefetch<T extends { readonly bytes: number }>(
   input: AsyncIterable<T>,
-  maxBytes: number,
+  wanted: () => number,
   onStop: () => void = () => {},
 ): AsyncGenerator<T, void, undefined> {
   const waiting: T[] = [];
@@ -23,7 +23,7 @@ export async function* prefetch<T extends { readonly bytes: number }>(
         waiting.push(value);
         heldBytes += value.bytes;
         wakeConsumer();
-        while (!stopped && waiting.length > 0 && heldBytes >= maxBytes) {
+        while (!stopped && waiting.length > 0 && heldBytes >= wanted()) {
           await new Promise<void>((resolve) => {
             wakeProducer = resolve;
           });

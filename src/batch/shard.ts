@@ -8,7 +8,7 @@ import { isTransient } from "./infrastructure.ts";
 import type { AnyJob } from "./job.ts";
 import { exceeds, type MaxBad } from "./max-bad.ts";
 import { boundNursery } from "./nursery.ts";
-import { AdaptivePace, type PaceBounds } from "./pace.ts";
+import type { AdaptivePace } from "./pace.ts";
 import { prefetch } from "./prefetch.ts";
 import { sealChunk } from "./seal.ts";
 import { type PreparedChunk, stepped, unstepped } from "./stepping.ts";
@@ -18,6 +18,8 @@ import { waitForThrottles } from "./throttle.ts";
 export interface ShardPayload {
   readonly number: number;
   readonly shard: Shard;
+  /** The plan has shown that no two items of the run have the same key. */
+  readonly distinct?: boolean;
 }
 
 /** What a process needs to work on the shards of one run. */
@@ -27,8 +29,8 @@ export interface ShardWork {
   readonly job: AnyJob;
   readonly sink: OpenSink<unknown>;
   readonly unit: string;
-  readonly pace: PaceBounds;
-  readonly prefetchBytes: number;
+  /** Shared by the shards: what one has learnt about the target holds for the next. */
+  readonly pace: AdaptivePace;
   readonly maxBad: MaxBad;
   /** The run's total, once planned. */
   total(): number | null;
@@ -78,11 +80,10 @@ class ShardAttempt {
   /** Chunks committed by this process, to tell whether anything moves. */
   committed = 0;
   readonly #work: ShardWork;
-
   readonly #context: TaskContext;
   readonly #number: number;
   readonly #shard: Shard;
-  readonly #pace: AdaptivePace;
+  readonly #distinct: boolean;
   #latest: Checkpoint;
   #reportedAt = 0;
   #noted = false;
@@ -90,18 +91,17 @@ class ShardAttempt {
   constructor(work: ShardWork, task: TaskRecord, context: TaskContext) {
     const payload = task.payload as unknown as ShardPayload;
     this.#work = work;
-
     this.#context = context;
     this.#number = payload.number;
     this.#shard = payload.shard;
-    this.#pace = new AdaptivePace(work.pace);
+    this.#distinct = payload.distinct ?? false;
     this.#latest = (task.progress as unknown as { checkpoint: Checkpoint } | null)?.checkpoint ?? START;
   }
 
   async work(): Promise<Checkpoint> {
     const { sink } = this.#work;
     await this.#goOn();
-    const writer = await sink.writer(this.#number, this.#context.lease.fence);
+    const writer = await sink.writer(this.#number, this.#context.lease.fence, this.#distinct);
     try {
       this.#latest = writer.checkpoint ?? (sink.guarantee === "transactional" ? START : this.#latest);
       // What an attempt left behind whose commit never came would be counted by no checkpoint.
@@ -115,13 +115,19 @@ class ShardAttempt {
   }
 
   async #chunks(writer: Writer<unknown>): Promise<void> {
-    const { job, prefetchBytes } = this.#work;
+    const { job, pace } = this.#work;
     // A run that stopped for too many goes on only when they were mended or more are allowed.
     await this.#stopIfTooManyBad(this.#work.total());
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#context.signal, stop.signal]);
-    const chunks = job.source.read(this.#shard, this.#latest.cursor, this.#pace, signal);
-    for await (const prepared of prefetch(this.#prepare(chunks), prefetchBytes, () => stop.abort())) {
+    const chunks = job.source.read(this.#shard, this.#latest.cursor, pace, signal);
+    // One chunk of the size that suits now: more would only be of a size that suited once.
+    const ahead = prefetch(
+      this.#prepare(chunks),
+      () => pace.bytes,
+      () => stop.abort(),
+    );
+    for await (const prepared of ahead) {
       await this.#goOn();
       await this.#write(writer, prepared);
       await this.#stopIfTooManyBad(this.#work.total());
@@ -138,11 +144,11 @@ class ShardAttempt {
     const step = job.step?.bind(job);
     const pack = sink.pack?.bind(sink);
     const context = { signal: this.#context.signal };
-    let asked = this.#pace.bytes;
+    let asked = this.#work.pace.bytes;
     for await (const chunk of chunks) {
       yield step ? await stepped(chunk, asked, step, context, pack) : unstepped(chunk, asked);
       boundNursery();
-      asked = this.#pace.bytes;
+      asked = this.#work.pace.bytes;
     }
   }
 
@@ -157,12 +163,12 @@ class ShardAttempt {
         return sealed;
       });
     } catch (error) {
-      this.#pace.halve();
+      this.#work.pace.halve();
       throw error;
     }
     if (sealed === undefined)
       throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
-    if (prepared.source.items > 0) this.#pace.observe(prepared.bytes, performance.now() - began);
+    if (prepared.source.items > 0) this.#work.pace.observe(prepared.bytes, performance.now() - began);
     this.#latest = sealed;
     this.committed++;
     const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";

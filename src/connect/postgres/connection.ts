@@ -23,6 +23,9 @@ const session = [
   "SET statement_timeout = 0",
   "SET lock_timeout = '60s'",
   "SET idle_in_transaction_session_timeout = '5min'",
+  // Room for the largest chunk: staged in memory, not in files, and joined in one go. Taken only as it is used.
+  "SET temp_buffers = '32MB'",
+  "SET work_mem = '32MB'",
 ].join("; ");
 
 /** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */

@@ -2,7 +2,7 @@ import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../batch/contract.ts";
 import { isDuplicateInStatement, sqlState } from "./errors.ts";
 import type { Feed } from "./feed.ts";
-import type { Selection, Statements } from "./statements.ts";
+import type { KeyRange, Selection, StagedKeys, Statements } from "./statements.ts";
 import { Miscount, type Work } from "./work.ts";
 
 /** What a merge taught about the rows to come. */
@@ -66,11 +66,13 @@ export async function writeStaged(
   choice: MergeChoice,
 ): Promise<Written> {
   const { target } = work;
-  const canRepeat = target.key !== null && target.mode === "update";
+  const numbered = selection.from === "numbered" || !work.distinct;
+  const canRepeat = target.key !== null && target.mode === "update" && numbered;
   if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
   const lookFirst = choice.lookFirst && target.key !== null && !target.key.nullable && target.mode !== "fail";
-  const bounds = lookFirst && selection.from === "stage" ? await denseBounds(work, sql, rows) : null;
-  const statement = lookFirst ? sql.writeDiffering(selection, bounds) : sql.write(selection);
+  const statement = lookFirst
+    ? sql.writeDiffering(selection, selection.from === "stage" ? await keysOf(work, sql, rows) : anyKeys)
+    : sql.write(selection);
   try {
     return { written: (await attempt(work, statement)).rowCount ?? 0, superseded: 0 };
   } catch (error) {
@@ -109,17 +111,17 @@ async function attempt(work: Work, statement: string): Promise<QueryResult> {
   }
 }
 
-/** The bounds of the staged keys, if they lie close together. */
-async function denseBounds(
-  work: Work,
-  sql: Statements,
-  rows: number,
-): Promise<readonly [string, string] | null> {
+const anyKeys: StagedKeys = { bounds: null, nulls: true };
+
+/** What can be told of the staged keys at little cost. */
+async function keysOf(work: Work, sql: Statements, rows: number): Promise<StagedKeys> {
   const query = sql.keyRange();
-  if (query === null) return null;
-  const { low, high } = await work.session.one<{ low: string | null; high: string | null }>(query);
-  if (low === null || high === null) return null;
-  return BigInt(high) - BigInt(low) < density * BigInt(rows) ? [low, high] : null;
+  if (query === null) return anyKeys;
+  const { low, high, known } = await work.session.one<KeyRange>(query);
+  const nulls = known < rows;
+  if (low === null || high === null) return { bounds: null, nulls };
+  const dense = BigInt(high) - BigInt(low) < density * BigInt(rows);
+  return { bounds: dense ? [low, high] : null, nulls };
 }
 
 /** Rows that this session inserted so far, by the server's running statistics: a hint, and a cheap one. */

@@ -11,6 +11,7 @@ import { bury, prepareLedger, takeOver } from "./ledger.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
+import { Strategy } from "./strategy.ts";
 import { findTable, type Table, unknownTable } from "./table.ts";
 import { publicUrl } from "./url.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -147,6 +148,7 @@ class OpenPostgres implements OpenSink<Item> {
   readonly #url: string;
   readonly #run: string;
   readonly #layouts: Layouts;
+  #strategy: Promise<Strategy> | null = null;
 
   constructor(url: string, run: string, prepared: Prepared) {
     this.guarantee = prepared.guarantee;
@@ -161,7 +163,7 @@ class OpenPostgres implements OpenSink<Item> {
     return new EncodedChunk(chunk, await encode(chunk, this.#layouts));
   }
 
-  async writer(shard: number, fence: number): Promise<Writer<Item>> {
+  async writer(shard: number, fence: number, distinct = false): Promise<Writer<Item>> {
     const session = await Session.open(this.#url, `pawl ${this.#run}`);
     try {
       const transactional = this.guarantee === "transactional";
@@ -170,11 +172,22 @@ class OpenPostgres implements OpenSink<Item> {
         claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
       // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
       if (transactional) await session.run("SET synchronous_commit = off");
-      const fresh = await isEmpty(session, this.#layouts.target.table);
-      return new PostgresWriter({ session, layouts: this.#layouts, checkpoint, claim, fresh });
+      const strategy = await this.#begun(session);
+      return new PostgresWriter({ session, layouts: this.#layouts, checkpoint, claim, strategy, distinct });
     } catch (error) {
       await session.close();
       throw explain(error, this.#url);
+    }
+  }
+
+  async #begun(session: Session): Promise<Strategy> {
+    this.#strategy ??= beginStrategy(session, this.#layouts.target);
+    try {
+      return await this.#strategy;
+    } catch (error) {
+      // The next writer asks anew.
+      this.#strategy = null;
+      throw error;
     }
   }
 
@@ -192,6 +205,13 @@ class OpenPostgres implements OpenSink<Item> {
 
   /** Nothing stays open between the calls: each writer has a connection of its own. */
   async close(): Promise<void> {}
+}
+
+async function beginStrategy(session: Session, target: Target): Promise<Strategy> {
+  const { table, mode } = target;
+  // Where keys are not expected to be there, the table's size says nothing.
+  const fresh = mode === "fail" || (await isEmpty(session, table));
+  return new Strategy({ fresh, triggersBefore: table.triggersBefore });
 }
 
 async function isEmpty(session: Session, table: Table): Promise<boolean> {

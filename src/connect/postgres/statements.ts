@@ -16,6 +16,20 @@ export interface Selection {
   readonly without?: readonly number[];
 }
 
+/** What is known of the keys in a staging table. */
+export interface StagedKeys {
+  /** Between these they lie so densely that reading that range is cheaper than looking them up one by one. */
+  readonly bounds: readonly [string, string] | null;
+  readonly nulls: boolean;
+}
+
+/** The answer to `keyRange`: the least and the greatest key, and how many are not null. */
+export interface KeyRange {
+  readonly low: string | null;
+  readonly high: string | null;
+  readonly known: number;
+}
+
 /** The SQL for one layout of one target. */
 export class Statements {
   readonly stage: string;
@@ -26,10 +40,13 @@ export class Statements {
   readonly #target: Target;
   readonly #layout: Layout;
   readonly #columns: readonly Column[];
+  readonly #distinct: boolean;
 
-  constructor(target: Target, layout: Layout) {
+  /** `distinct`: no two rows have the same key, so that their order does not matter. */
+  constructor(target: Target, layout: Layout, distinct: boolean) {
     this.#target = target;
     this.#layout = layout;
+    this.#distinct = distinct;
     this.stage = `pawl_stage_${layout.number}`;
     this.numbered = `pawl_numbered_${layout.number}`;
     this.#columns = givenColumns(layout);
@@ -70,7 +87,8 @@ export class Statements {
 
   createStage(): string {
     // Rows do not lie in the order in which they came: a short one may fill a gap on an earlier page.
-    return this.#create(this.stage, ["n bigint GENERATED ALWAYS AS IDENTITY (CACHE 8192)"], false);
+    const number = this.#distinct ? [] : ["n bigint GENERATED ALWAYS AS IDENTITY (CACHE 8192)"];
+    return this.#create(this.stage, number, false);
   }
 
   createNumbered(): string {
@@ -101,11 +119,10 @@ export class Statements {
 
   /**
    * The same as `write`, but looks the rows up first, so that unchanged rows are neither locked nor proposed to
-   * triggers. `bounds` says that the keys lie so densely between two numbers that reading that range is cheaper
-   * than looking up one by one. Rows that share a key with a differing row are proposed too: if they are several,
+   * triggers. Rows that share a key with a differing row are proposed too: if they are several,
    * the server notices, and `writeLast` decides.
    */
-  writeDiffering(selection: Selection, bounds: readonly [string, string] | null): string {
+  writeDiffering(selection: Selection, { bounds, nulls }: StagedKeys): string {
     const incoming = this.#incoming(selection);
     const names = this.#keyNames().map(quoteName);
     const wanted = [...new Set([...names, ...this.compared.map((column) => quoteName(column.name))])].join(
@@ -122,22 +139,22 @@ export class Statements {
       this.#target.mode === "update" && this.compared.length > 0 ? ` OR ${this.#differs("t", "i")}` : "";
     const keys = names.map((name) => `i.${name}`).join(", ");
     // A null key is equal to nothing, and yet the target must get to see it, to refuse it.
-    const nulls = names.map((name) => `i.${name} IS NULL`).join(" OR ");
+    const unknown = names.map((name) => `i.${name} IS NULL`).join(" OR ");
+    const also = nulls ? ` UNION ALL SELECT * FROM (${incoming}) i WHERE ${unknown}` : "";
     return (
       `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
-      `SELECT * FROM (${incoming}) i WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing) ` +
-      `UNION ALL SELECT * FROM (${incoming}) i WHERE ${nulls}) i ${this.#inOrder()}${this.#onConflict()}`
+      `SELECT * FROM (${incoming}) i WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
     );
   }
 
-  /** The least and the greatest key and how many there are, for a key of one whole number; otherwise null. */
+  /** Asks for a `KeyRange`, where the key is one whole number; otherwise null. */
   keyRange(): string | null {
     const [key, more] = this.#target.key?.columns ?? [];
     if (key === undefined || more !== undefined || !/^int[248]$/.test(key.base ?? "")) return null;
     const field = this.#layout.fields.find((each) => each.column?.name === key.name);
     if (field === undefined) return null;
-    return `SELECT min(${field.staged})::text AS low, max(${field.staged})::text AS high FROM pg_temp.${this.stage}`;
+    return `SELECT min(${field.staged})::text AS low, max(${field.staged})::text AS high, count(${field.staged})::int AS known FROM pg_temp.${this.stage}`;
   }
 
   /** Rows whose key is in the table, or came before in the same selection: with `fail`, these are refused. */
@@ -176,7 +193,7 @@ export class Statements {
     return `CREATE TEMP TABLE IF NOT EXISTS ${name} (${[...first, ...columns].join(", ")}) ON COMMIT DELETE ROWS`;
   }
 
-  /** The staged rows under the names of the table's columns, numbered in their order by `pawl_n`. */
+  /** The staged rows under the names of the table's columns, numbered in their order by `pawl_n` where that matters. */
   #incoming({ from, range, without }: Selection): string {
     const { fields, assignments } = this.#layout;
     const conditions = range === undefined ? [] : [`n BETWEEN ${range[0]} AND ${range[1]}`];
@@ -184,23 +201,25 @@ export class Statements {
       conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
     const source = `FROM pg_temp.${from === "stage" ? this.stage : this.numbered}${where}`;
+    const number = from === "numbered" || !this.#distinct ? ["n AS pawl_n"] : [];
     const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
     if (assignments.length === 0) {
       const columns = mapped.map(({ staged, column }) => `${staged} AS ${quoteName(column.name)}`);
-      return `SELECT ${["n AS pawl_n", ...columns].join(", ")} ${source}`;
+      return `SELECT ${[...number, ...columns].join(", ")} ${source}`;
     }
     const names = fields.map((field) => field.name);
     const inner = fields.flatMap(({ staged, name }) =>
       namesInSql(name, names).map((as) => `${staged} AS ${as}`),
     );
     const outer = [
+      ...number.map(() => "pawl_n"),
       ...mapped.map(({ name, column }) => `s.${quoteName(name)} AS ${quoteName(column.name)}`),
       ...assignments.map(
         ({ column, expression }) =>
           `CAST((${expression}) AS ${column.looseType}) AS ${quoteName(column.name)}`,
       ),
     ];
-    return `SELECT ${["pawl_n", ...outer].join(", ")} FROM (SELECT ${["n AS pawl_n", ...inner].join(", ")} ${source}) s`;
+    return `SELECT ${outer.join(", ")} FROM (SELECT ${[...number, ...inner].join(", ")} ${source}) s`;
   }
 
   #insert(): string {
@@ -210,9 +229,13 @@ export class Statements {
     return `INSERT INTO ${this.table} AS t (${list(this.#columns)})${overriding}`;
   }
 
-  /** With `ignore` the first of several rows with one key must come first, whatever way the rows are read. */
+  /**
+   * Of several rows with one key, `ignore` takes the first. With `update` the server refuses a second change of a
+   * row, but it can tell only if the row that changes nothing does not come before the one that does.
+   */
   #inOrder(): string {
-    return this.#target.mode === "ignore" ? "ORDER BY i.pawl_n " : "";
+    const { key, mode } = this.#target;
+    return this.#distinct || key === null || mode === "fail" ? "" : "ORDER BY i.pawl_n ";
   }
 
   #onConflict(): string {

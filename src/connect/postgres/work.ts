@@ -13,21 +13,24 @@ export class Miscount extends Error {
 export class Work {
   readonly session: Session;
   readonly target: Target;
+  /** No two rows of the run have the same key. */
+  readonly distinct: boolean;
   readonly #statements = new Map<number, Statements>();
   readonly #created = new Set<string>();
   /** Staging tables that hold rows, or remains of rows that were rolled back. */
   readonly #used = new Set<string>();
 
-  constructor(session: Session, target: Target) {
+  constructor(session: Session, target: Target, distinct: boolean) {
     this.session = session;
     this.target = target;
+    this.distinct = distinct;
   }
 
   statements(feed: Feed): Statements {
     const { layout } = feed;
     let found = this.#statements.get(layout.number);
     if (found === undefined) {
-      found = new Statements(this.target, layout);
+      found = new Statements(this.target, layout, this.distinct);
       this.#statements.set(layout.number, found);
     }
     return found;

@@ -10,7 +10,7 @@ import { csvFeed, type Feed } from "./feed.ts";
 import type { Layouts } from "./layout.ts";
 import { record } from "./ledger.ts";
 import { writeMerged } from "./merge.ts";
-import { Strategy, type Way } from "./strategy.ts";
+import type { Strategy, Way } from "./strategy.ts";
 import { Miscount, total, Work } from "./work.ts";
 
 export interface WriterParts {
@@ -19,8 +19,10 @@ export interface WriterParts {
   readonly checkpoint: Checkpoint | null;
   /** Where the checkpoint goes; null where the target cannot hold it. */
   readonly claim: { readonly run: string; readonly shard: number; readonly fence: number } | null;
-  /** The table was empty. */
-  readonly fresh: boolean;
+  /** Shared by the writers of a run: what one has learnt about the table holds for the next. */
+  readonly strategy: Strategy;
+  /** No two rows of the run have the same key. */
+  readonly distinct: boolean;
 }
 
 /** Writes the chunks of one shard over a connection of its own. */
@@ -32,18 +34,13 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
   readonly #work: Work;
   readonly #strategy: Strategy;
 
-  constructor({ session, layouts, checkpoint, claim, fresh }: WriterParts) {
+  constructor({ session, layouts, checkpoint, claim, strategy, distinct }: WriterParts) {
     this.checkpoint = checkpoint;
     this.#session = session;
     this.#layouts = layouts;
     this.#claim = claim;
-    const { target } = layouts;
-    this.#work = new Work(session, target);
-    // Where keys are not expected to be there, the table's size says nothing.
-    this.#strategy = new Strategy({
-      fresh: fresh || target.mode === "fail",
-      triggersBefore: target.table.triggersBefore,
-    });
+    this.#work = new Work(session, layouts.target, distinct);
+    this.#strategy = strategy;
   }
 
   async write(chunk: Chunk<Record<string, unknown>>, seal: Seal): Promise<void> {

@@ -63,6 +63,20 @@ test("of rows with one key the last wins, however they lie on their pages", asyn
   assert.equal(outcome.duplicates, records.length - KEYS);
 });
 
+test("a last row that changes nothing still wins over one before it that does", async () => {
+  // With these lengths PostgreSQL 18 puts rows 76 to 78 into gaps on pages before that of row 41.
+  const texts = Array.from({ length: 600 }, (_, n) => "x".repeat((n * 104_729) % 1900));
+  for (const later of [76, 77, 78]) {
+    await client.query("CREATE TABLE ordered_same (id bigint PRIMARY KEY, text text)");
+    await client.query(`INSERT INTO ordered_same VALUES (41, '${texts[later]}')`);
+    const records = texts.map((text, n) => `${n === later ? 41 : n},${text}`);
+    const outcome = await load("ordered_same", records, "update");
+    assert.equal((await held("ordered_same")).get(41), texts[later]);
+    assert.deepEqual([outcome.written, outcome.duplicates], [598, 1]);
+    await client.query("DROP TABLE ordered_same");
+  }
+});
+
 test("with ignore the first wins, however they lie on their pages", async () => {
   await client.query("CREATE TABLE ordered_first (id bigint PRIMARY KEY, text text)");
   await client.query("INSERT INTO ordered_first VALUES (-1, 'there')");
@@ -71,6 +85,22 @@ test("with ignore the first wins, however they lie on their pages", async () => 
   const now = await held("ordered_first");
   now.delete(-1);
   assert.deepEqual(now, first);
+});
+
+test("rows said to have different keys are set right where the server sees that they have not", async () => {
+  await client.query("CREATE TABLE ordered_distinct (id bigint PRIMARY KEY, text text)");
+  await client.query("INSERT INTO ordered_distinct VALUES (0, 'there')");
+  const { records, last } = repeated();
+  const columns = ["id", "text"];
+  const sink = await postgres({ url, table: "ordered_distinct" }).open(context(columns, { run: "distinct" }));
+  const writer = await sink.writer(0, 1, true);
+  try {
+    const outcome = await write(writer, csvChunk(columns, records));
+    assert.equal(outcome.duplicates, records.length - KEYS);
+  } finally {
+    await writer.close();
+  }
+  assert.deepEqual(await held("ordered_distinct"), last);
 });
 
 test("a row without a key among unchanged ones is refused, not passed over", async () => {
