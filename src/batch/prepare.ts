@@ -98,10 +98,16 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       return { run: draft(id, key, reference, details), resumed: false, job, source, sink, store, notes };
     if (unfinished === undefined) {
       const replayOf = options.replayOf === undefined ? {} : { replayOf: options.replayOf };
-      const made = await store.createRun({ id, job: reference, key, identity: source.identity, ...replayOf });
+      const made = await store.createRun({
+        id,
+        job: reference,
+        key,
+        identity: source.identity,
+        details: details as unknown as Json,
+        ...replayOf,
+      });
       if (!made.created)
         throw new PawlError("run.busy", `The same work was begun just now as run ${made.run.id} elsewhere.`);
-      await store.updateRun(id, ["pending"], { details: details as unknown as Json });
     } else {
       await reopen(store, unfinished);
     }

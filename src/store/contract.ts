@@ -163,6 +163,8 @@ export interface NewRun {
   readonly identity: Json;
   /** The run whose quarantine this one replays. */
   readonly replayOf?: string;
+  /** What the layer above keeps with the run; stored in the same step, so that no crash can leave a run without. */
+  readonly details?: Json;
 }
 
 export interface RunRecord {

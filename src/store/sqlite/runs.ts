@@ -52,8 +52,8 @@ export function createRun(db: Connection, run: NewRun): { run: RunRecord; create
   if (unfinished !== undefined) return { run: toRun(unfinished), created: false };
   const now = db.clock.wall();
   const row = db.get<RunRow>(
-    `INSERT INTO run (id, job_name, job_module, job_params, key, identity, replay_of, state, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
+    `INSERT INTO run (id, job_name, job_module, job_params, key, identity, replay_of, details, state, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
     run.id,
     run.job.name,
     run.job.module,
@@ -61,6 +61,7 @@ export function createRun(db: Connection, run: NewRun): { run: RunRecord; create
     run.key,
     toText(run.identity),
     run.replayOf ?? null,
+    toText(run.details ?? null),
     now,
     now,
   );

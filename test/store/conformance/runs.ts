@@ -17,20 +17,22 @@ export function newRun(id: string, more: Partial<NewRun> = {}): NewRun {
 export function runs(current: Current): void {
   test("a run is stored whole and begins as pending", async () => {
     const { store, clock } = current();
-    const { run, created } = await store.createRun(newRun("r1", { replayOf: "r0" }));
+    const { run, created } = await store.createRun(newRun("r1", { replayOf: "r0", details: { plan: null } }));
     assert.equal(created, true);
     assert.deepEqual(run, {
       ...newRun("r1"),
       replayOf: "r0",
       state: "pending",
       note: null,
-      details: null,
+      details: { plan: null },
       createdAt: clock.wall(),
       updatedAt: clock.wall(),
       finishedAt: null,
     });
     assert.deepEqual(await store.run("r1"), run);
     assert.equal(await store.run("r2"), undefined);
+    const { run: bare } = await store.createRun(newRun("r3"));
+    assert.equal(bare.details, null);
   });
 
   test("only one run of a key is unfinished at a time", async () => {
