@@ -2,17 +2,18 @@ import { PawlError } from "../errors.ts";
 import type { RunRecord, Store, TaskRecord } from "../store/contract.ts";
 import type { OpenSink } from "./contract.ts";
 import { assertAccounted, sumCounts } from "./counts.ts";
+import type { AnyJob } from "./job.ts";
 import { checkpointOf, detailsOf, SHARD } from "./progress.ts";
 
 /**
  * Moves a run into the state it was asked for once no shard is at work: `succeeded` when all shards are done and
  * everything is accounted for, `failed`, `paused` or `cancelled` otherwise. Any process may call this at any time;
- * it does nothing while shards are at work. `sink` is needed for the step to `succeeded`.
+ * it does nothing while shards are at work. The step to `succeeded` needs what the run works with.
  */
 export async function conclude(
   store: Store,
   id: string,
-  sink: OpenSink<unknown> | null,
+  work: { readonly sink: OpenSink<unknown>; readonly job: AnyJob } | null,
 ): Promise<RunRecord | undefined> {
   const run = await store.run(id);
   if (run === undefined) return undefined;
@@ -28,9 +29,9 @@ export async function conclude(
         break;
       }
       const planned = detailsOf(run).plan?.shards ?? Number.POSITIVE_INFINITY;
-      if (sink === null || shards.length < planned || shards.some((task) => task.state !== "succeeded"))
+      if (work === null || shards.length < planned || shards.some((task) => task.state !== "succeeded"))
         break;
-      await succeed(store, id, shards, sink);
+      await succeed(store, id, shards, work);
       break;
     }
     case "pausing":
@@ -38,7 +39,7 @@ export async function conclude(
       break;
     case "cancelling":
       await store.requestCancel({ group: id, states: ["waiting"] });
-      if (sink !== null) await sink.conclude();
+      await work?.sink.conclude();
       await store.updateRun(id, ["cancelling"], { state: "cancelled" });
       break;
     default:
@@ -50,7 +51,7 @@ async function succeed(
   store: Store,
   id: string,
   shards: readonly TaskRecord[],
-  sink: OpenSink<unknown>,
+  { sink, job }: { readonly sink: OpenSink<unknown>; readonly job: AnyJob },
 ): Promise<void> {
   const counts = sumCounts(
     shards.map((task) => checkpointOf(task)?.counts).filter((one) => one !== undefined),
@@ -70,5 +71,7 @@ async function succeed(
     return;
   }
   await sink.conclude();
-  await store.updateRun(id, ["running"], { state: "succeeded", note: null });
+  // In one step: were a replay done before its items are, they would wait to be replayed again.
+  const mended = await job.mended?.(id);
+  await store.updateRun(id, ["running"], { state: "succeeded", note: null, ...(mended ? { mended } : {}) });
 }

@@ -1,6 +1,6 @@
 export { ItemError, LostError, PawlError, TransientError } from "../errors.ts";
 export type * from "./contract.ts";
-export { assertResumable, cancel, POISON_AFTER, pause, queueOf, workersOf } from "./control.ts";
+export { assertResumable, cancel, POISON_AFTER, pause, queueOf, UNFINISHED, workersOf } from "./control.ts";
 export { type ExecuteOptions, execute } from "./execute.ts";
 export { RunHandle, type RunOptions, run } from "./handle.ts";
 export { findRun } from "./identity.ts";
@@ -16,6 +16,6 @@ export { parseMaxBad } from "./max-bad.ts";
 export { type Place, statePlace } from "./place.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./prepare.ts";
 export { AT_REST, type RunProgress, readProgress, type ShardProgress } from "./progress.ts";
-export { markMended, openItems, replayJob } from "./replay.ts";
+export { type MendedItems, openItems, replayJob } from "./replay.ts";
 export { type RunSummary, summaryOf } from "./summary.ts";
 export type { Throttle } from "./throttle.ts";

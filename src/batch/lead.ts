@@ -139,7 +139,7 @@ class Lead {
     let sampledAt = 0;
     for (;;) {
       this.#context.signal.throwIfAborted();
-      const record = await conclude(store, run, this.#work.sink);
+      const record = await conclude(store, run, this.#work);
       if (record === undefined) throw new PawlError("run.unknown", `Run ${run} is no longer in the store.`);
       const progress = await readProgress(store, record);
       this.#work.onProgress(progress);

@@ -19,22 +19,34 @@ export async function* openItems(
   }
 }
 
-/** The job that runs a run's open quarantined items again, or the mended ones that `source` holds. */
-export function replayJob(store: Store, run: RunRecord, job: AnyJob, source?: Source<unknown>): AnyJob {
+/** Mended items in the place of those a run quarantined. */
+export interface MendedItems {
+  readonly source: Source<unknown>;
+  /** The quarantine number that each item stands for, in order; NaN where it has none. */
+  numbers(): AsyncIterable<number>;
+}
+
+/**
+ * The job that runs a run's open quarantined items again, or mended ones in their place. Its run marks what it did
+ * not quarantine again as mended, in the step that ends it.
+ */
+export function replayJob(store: Store, run: RunRecord, job: AnyJob, mended?: MendedItems): AnyJob {
   const items = () => openItems(store, run.id);
   return {
     ...job,
     ...(job.step ? { step: job.step.bind(job) } : {}),
-    source: source ?? job.source.replay?.(items) ?? jsonItems(items),
+    source: mended?.source ?? job.source.replay?.(items) ?? jsonItems(items),
     key: `replay of ${run.id}`,
+    mended: (replay) => mendedBy(store, replay, mended?.numbers() ?? numbersOf(items())),
   };
 }
 
-/**
- * After a replay succeeded: marks as mended what it did not quarantine again. `numbers` are the quarantine numbers
- * of the items replayed, in the order in which the replay read them from its one shard.
- */
-export async function markMended(store: Store, replay: string, numbers: readonly number[]): Promise<number> {
+async function* numbersOf(items: AsyncIterable<QuarantineRecord>): AsyncGenerator<number> {
+  for await (const item of items) yield item.number;
+}
+
+/** `numbers` are those of the items replayed, in the order in which the replay read them from its one shard. */
+async function mendedBy(store: Store, replay: string, numbers: AsyncIterable<number>): Promise<number[]> {
   const again = new Set<number>();
   let after: { shard: number; ordinal: number } | undefined;
   for (;;) {
@@ -43,10 +55,12 @@ export async function markMended(store: Store, replay: string, numbers: readonly
     after = page.at(-1);
     if (page.length < PAGE) break;
   }
-  const mended = numbers.filter((_, ordinal) => !again.has(ordinal));
-  for (let at = 0; at < mended.length; at += PAGE)
-    await store.markReplayed(mended.slice(at, at + PAGE), replay);
-  return mended.length;
+  const mended: number[] = [];
+  let ordinal = 0;
+  for await (const number of numbers) {
+    if (!again.has(ordinal++) && !Number.isNaN(number)) mended.push(number);
+  }
+  return mended;
 }
 
 /** Quarantined items of a source that keeps them as JSON. */

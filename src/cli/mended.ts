@@ -1,5 +1,5 @@
-import { openItems } from "../batch/index.ts";
-import { type CsvOptions, type CsvSource, csv } from "../connect/csv/index.ts";
+import { type MendedItems, openItems } from "../batch/index.ts";
+import { type CsvOptions, csv } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import type { LoadParams } from "./load-job.ts";
@@ -9,8 +9,11 @@ const NUMBER_COLUMN = "pawl_row";
 const REASON_COLUMN = "pawl_reason";
 
 /** The rows of a mended file as the load they come from would have read them. */
-export function mendedSource(from: string, load: LoadParams): CsvSource {
-  return csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] });
+export function mendedItems(from: string, load: LoadParams): MendedItems {
+  return {
+    source: csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] }),
+    numbers: () => mendedNumbers(from, load),
+  };
 }
 
 /** The file has the header of the failures, whatever the original had, and is UTF-8. */
@@ -20,10 +23,7 @@ function dialectOf(load: LoadParams): CsvOptions {
 }
 
 /** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */
-export async function* mendedNumbers(
-  from: string,
-  load: LoadParams,
-): AsyncGenerator<number, void, undefined> {
+async function* mendedNumbers(from: string, load: LoadParams): AsyncGenerator<number, void, undefined> {
   const source = csv(from, dialectOf(load));
   const { columns, name } = await source.describe();
   if (!columns?.includes(NUMBER_COLUMN)) {

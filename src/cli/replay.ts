@@ -1,11 +1,10 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
-import { markMended, openItems, type Place, prepare } from "../batch/index.ts";
+import { type Place, prepare, UNFINISHED } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { JobReference, RunRecord, Store } from "../store/contract.ts";
 import { executeAndShow } from "./follow.ts";
-import type { LoadParams } from "./load-job.ts";
-import { checkMended, mendedNumbers } from "./mended.ts";
+import { checkMended } from "./mended.ts";
 import { jobOf, REPLAY_MODULE, type ReplayParams } from "./resolve-job.ts";
 import { giveTarget } from "./target.ts";
 
@@ -40,6 +39,7 @@ export async function replay(
   if ((await store.quarantineCount(run.id, { openOnly: true })) === 0) {
     throw new PawlError("replay.nothing", `Run ${run.id} has no quarantined items that wait to be mended.`);
   }
+  await assertNoOther(run, from, store);
   if (flags.into !== undefined) giveTarget(run, flags.into);
   const params: ReplayParams = { of: run.id, from };
   const reference: JobReference = {
@@ -52,21 +52,18 @@ export async function replay(
   const restart = flags.restart ?? false;
   const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
   await executeAndShow(prepared, place, flags.json ?? false);
-  await closeMended(prepared.run.id, store);
 }
 
-/** After a replay: what it wrote no longer waits in the run it came from. */
-export async function closeMended(replayId: string, store: Store): Promise<void> {
-  const replayRun = await store.run(replayId);
-  if (replayRun?.state !== "succeeded" || replayRun.job.module !== REPLAY_MODULE) return;
-  const { of, from } = replayRun.job.params as unknown as ReplayParams;
-  const numbers: number[] = [];
-  if (from === null) {
-    for await (const item of openItems(store, of)) numbers.push(item.number);
-  } else {
-    const original = await store.run(of);
-    const load = original?.job.params as unknown as LoadParams;
-    for await (const number of mendedNumbers(from, load)) numbers.push(number);
+/** What another replay has written already would be written once more: that one has to come to its end first. */
+async function assertNoOther(run: RunRecord, from: string | null, store: Store): Promise<void> {
+  for (const other of await store.runs({})) {
+    if (other.replayOf !== run.id || !UNFINISHED.includes(other.state)) continue;
+    const params = other.job.params as unknown as ReplayParams;
+    if (other.job.module !== REPLAY_MODULE || params.from === from) continue;
+    const given = params.from === null ? "" : ` --from ${params.from}`;
+    throw new PawlError(
+      "replay.unfinished",
+      `Run ${run.id} has an unfinished replay, ${other.id}${given}: resume it with pawl resume ${other.id}, or give it up with pawl cancel ${other.id}.`,
+    );
   }
-  await markMended(store, replayId, numbers);
 }

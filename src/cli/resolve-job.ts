@@ -4,7 +4,7 @@ import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { importModule, oneLine } from "./import-module.ts";
 import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
-import { mendedSource } from "./mended.ts";
+import { mendedItems } from "./mended.ts";
 import { storedTarget } from "./target.ts";
 
 /** The name under which replays are stored in place of a module. */
@@ -45,8 +45,8 @@ async function replayOf({ of, from }: ReplayParams, store: Store, place: Place):
       `--from replays rows of a load, and run ${of} is "${original.job.name}".`,
     );
   }
-  const source = mendedSource(from, original.job.params as unknown as LoadParams);
-  return { ...replayJob(store, original, job, source), key: `replay of ${of} from ${from}` };
+  const mended = mendedItems(from, original.job.params as unknown as LoadParams);
+  return { ...replayJob(store, original, job, mended), key: `replay of ${of} from ${from}` };
 }
 
 /** A load whose input is described by what was found when it ran: the input itself may be gone, or be a pipe. */

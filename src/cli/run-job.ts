@@ -6,7 +6,6 @@ import type { Store } from "../store/index.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
-import { closeMended } from "./replay.ts";
 import { importJob, jobOf } from "./resolve-job.ts";
 import { parsePairs } from "./sizes.ts";
 import { giveTarget } from "./target.ts";
@@ -55,5 +54,4 @@ export async function resume(
   const job = await jobOf(run, store, place);
   const prepared = await prepare(job, { store, run, reference: run.job });
   await executeAndShow(prepared, place, flags.json ?? false);
-  await closeMended(run.id, store);
 }

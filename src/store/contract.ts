@@ -188,6 +188,8 @@ export interface RunPatch {
   readonly note?: string | null;
   readonly details?: Json;
   readonly identity?: Json;
+  /** Numbers of quarantined items that this run has mended: marked in the same step. */
+  readonly mended?: readonly number[];
 }
 
 /** A point of a run's history; `value` holds the counts at that time. */
@@ -251,8 +253,6 @@ export interface RunStore {
     },
   ): Promise<QuarantineRecord[]>;
   quarantineCount(run: string, options?: { readonly openOnly?: boolean }): Promise<number>;
-  /** Marks quarantined items as mended by a replay. */
-  markReplayed(numbers: readonly number[], by: string): Promise<void>;
 }
 
 export interface Store extends TaskStore, RunStore, AsyncDisposable {

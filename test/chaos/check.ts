@@ -27,7 +27,7 @@ export async function checkTarget(stage: Stage, oracle: Oracle): Promise<readonl
       [...missing.slice(0, 2).map((row) => `  missing ${JSON.stringify(row)}`)].join("\n") +
       [...extra.slice(0, 2).map((row) => `\n  wrong   ${JSON.stringify(row)}`)].join(""),
   );
-  checkAudit(stage.plan.mode, oracle, effects);
+  checkAudit(stage.plan.mode, oracle, effects, stage.plan.withoutSchema);
   return effects;
 }
 

@@ -35,19 +35,26 @@ export function oracle(mode: Mode, rows: Rows, mended: readonly Occurrence[] = [
   return {
     table: final.map(({ row, stamp }) => withStamp(row, stamp)).sort(),
     bad,
-    overtaken: mode === "update" ? overtaken(rows.occurrences) : new Set(),
+    overtaken: overtaken(mode, rows.occurrences, ({ bad }) => bad === null),
     arrivals,
     initial,
     leastEffects: final.filter(({ changed }) => changed).length,
   };
 }
 
-function overtaken(occurrences: readonly Occurrence[]): Set<Occurrence> {
+/** Of rows in this order those that a later good one with the same key may be stored in the place of. */
+export function overtaken(
+  mode: Mode,
+  occurrences: readonly Occurrence[],
+  isGood: (occurrence: Occurrence) => boolean,
+): Set<Occurrence> {
   const later = new Set<string>();
+  if (mode !== "update") return new Set();
   return new Set(
     occurrences.toReversed().filter((occurrence) => {
-      if (occurrence.bad === null) later.add(occurrence.key);
-      return (occurrence.bad === "check" || occurrence.bad === "null") && later.has(occurrence.key);
+      const good = isGood(occurrence);
+      if (good) later.add(occurrence.key);
+      return !good && (occurrence.bad === "check" || occurrence.bad === "null") && later.has(occurrence.key);
     }),
   );
 }

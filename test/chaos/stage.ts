@@ -80,10 +80,15 @@ export class Stage {
     return JSON.parse((await this.printed(["status", "--json"])).toString());
   }
 
-  /** The run, if it has come to its end; only worth asking once all effects were begun. */
+  /** The load, if it has come to its end; only worth asking once all effects were begun. */
   async finishedRun(): Promise<Summary | null> {
     if ((await this.progress()) < 1) return null;
     return (await this.runs()).find(({ state }) => state === "succeeded") ?? null;
+  }
+
+  /** The replay of the load, if it has come to its end. */
+  async finishedReplay(load: string): Promise<Summary | null> {
+    return (await this.runs()).find(({ state, run }) => state === "succeeded" && run !== load) ?? null;
   }
 
   #argv(): string[] {

@@ -97,6 +97,8 @@ export async function takeOver(
       const holder = await peek(session, run, shard);
       if (holder !== null && Number(holder.fence) > fence) throw lost(run, shard);
       if (holder !== null) await disconnect(session, holder.backend, holder.started);
+      // A claim takes milliseconds: one that was stopped in the middle of it has not told who it is.
+      if (tries > 0) await disconnectHolders(session, `${run}/${shard}`);
     }
   }
 }
@@ -104,6 +106,9 @@ export async function takeOver(
 async function claim(session: Session, run: string, shard: number, fence: number): Promise<Row> {
   await session.run("BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = on");
   await session.query("SELECT pg_advisory_xact_lock_shared(hashtextextended('pawl ' || $1, 0))", [run]);
+  await session.query("SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || $1, 0))", [
+    `${run}/${shard}`,
+  ]);
   await session.query(
     `INSERT INTO ${table} (run, shard, fence) SELECT $1, $2, $3
      WHERE NOT EXISTS (SELECT FROM ${table} WHERE run = $1 AND shard = ${tombstone})
@@ -151,6 +156,21 @@ async function disconnect(session: Session, backend: number | null, started: str
   }
 }
 
+/** Ends the sessions that hold the lock of this name, of a run or of one of its shards, as `claim` and `bury` take it. */
+async function disconnectHolders(session: Session, name: string): Promise<void> {
+  try {
+    await session.query(
+      `SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+       WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND ((classid::bigint << 32) | objid::bigint) = hashtextextended('pawl ' || $1, 0)`,
+      [name],
+    );
+  } catch (error) {
+    if (sqlState(error) !== "42501") throw error;
+  }
+}
+
 const commitSql = `
   UPDATE ${table} SET cursor = $4, counts = $5, done = $6, updated_at = now()
   WHERE run = $1 AND shard = $2 AND fence = $3`;
@@ -176,7 +196,19 @@ export async function record(
 
 /** Removes the checkpoints of a run that is over, and keeps one row by which late workers learn that it is. */
 export async function bury(session: Session, run: string): Promise<void> {
-  await session.run("BEGIN");
+  for (let tries = 0; ; tries++) {
+    try {
+      return await tryBury(session, run);
+    } catch (error) {
+      if (!session.isLost) await session.run("ROLLBACK");
+      if (sqlState(error) !== "55P03" || tries >= 10) throw error;
+      await disconnectHolders(session, run);
+    }
+  }
+}
+
+async function tryBury(session: Session, run: string): Promise<void> {
+  await session.run("BEGIN; SET LOCAL lock_timeout = '2s'");
   await session.query("SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || $1, 0))", [run]);
   await session.query(
     `DELETE FROM ${table} WHERE (run = $1 AND shard <> ${tombstone})

@@ -2,6 +2,7 @@ import { PawlError } from "../../errors.ts";
 import type { NewRun, RunPatch, RunRecord, RunState } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 import { isDuplicate } from "./failure.ts";
+import { markReplayed } from "./quarantine.ts";
 import { fromText, toText } from "./values.ts";
 
 interface RunRow {
@@ -108,7 +109,9 @@ export function updateRun(db: Connection, id: string, from: readonly RunState[],
   }
   const sql = `UPDATE run SET ${set.join(", ")} WHERE id = ? AND state IN (SELECT value FROM json_each(?))`;
   try {
-    return db.run(sql, ...values, id, JSON.stringify(from)) === 1;
+    if (db.run(sql, ...values, id, JSON.stringify(from)) !== 1) return false;
+    markReplayed(db, patch.mended ?? [], id);
+    return true;
   } catch (error) {
     if (!isDuplicate(error)) throw error;
     throw new PawlError(

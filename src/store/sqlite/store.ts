@@ -2,13 +2,7 @@ import type * as contract from "../contract.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { firstInLine } from "./line.ts";
-import {
-  countQuarantined,
-  listQuarantined,
-  markReplayed,
-  type QuarantinePage,
-  replaceQuarantine,
-} from "./quarantine.ts";
+import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
 import { createRun, findRun, listRuns, updateRun } from "./runs.ts";
 import { addSample, listSamples } from "./samples.ts";
 import { mayWake, settle } from "./settle.ts";
@@ -125,10 +119,6 @@ export class SqliteStore implements contract.Store {
 
   async quarantineCount(run: string, options: { readonly openOnly?: boolean } = {}): Promise<number> {
     return await this.#db.read(() => countQuarantined(this.#db, run, options.openOnly ?? false));
-  }
-
-  async markReplayed(numbers: readonly number[], by: string): Promise<void> {
-    await this.#db.write(() => markReplayed(this.#db, numbers, by));
   }
 
   async now(): Promise<contract.Instant> {

@@ -92,6 +92,28 @@ test("a writer that stopped in the middle of a commit is disconnected and blocks
   await Promise.all([old.close(), next.close()]);
 });
 
+test("one that stopped while it took the shard over, or ended the run, blocks nobody", async () => {
+  const sink = await open("stopped");
+  await (await sink.writer(0, 1)).close();
+  const stop = async (name: string): Promise<TestClient> => {
+    const client = await TestClient.connect(url);
+    await client.query("BEGIN");
+    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || '${name}', 0))`);
+    await client.query("SELECT FROM pawl.checkpoint WHERE run = 'stopped' FOR UPDATE");
+    return client;
+  };
+  await using claiming = await stop("stopped/0");
+  const next = await sink.writer(0, 2);
+  await next.close();
+  await assert.rejects(claiming.query("COMMIT"));
+  await using ending = await stop("stopped");
+  await sink.conclude();
+  await assert.rejects(ending.query("COMMIT"));
+  assert.deepEqual(await client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'stopped'"), [
+    { shard: -1 },
+  ]);
+});
+
 test("a stopped writer that holds the checkpoint row itself is disconnected too", async () => {
   const sink = await open("e");
   await using holder = await TestClient.connect(url);

@@ -66,8 +66,12 @@ export function quarantine(current: Current): void {
     await store.createRun(newRun("r"));
     await store.quarantine("r", 0, 0, [item(0, 1), item(0, 2), item(0, 3)]);
     const numbers = (await store.quarantined("r", { limit: 9 })).map(({ number }) => number);
-    await store.markReplayed(numbers.slice(0, 2), "replay 1");
-    await store.markReplayed(numbers.slice(1, 2), "replay 2");
+    const patch = { state: "succeeded" } as const;
+    for (const id of ["replay 1", "replay 2", "replay 3"]) await store.createRun(newRun(id));
+    assert.ok(await store.updateRun("replay 1", ["pending"], { ...patch, mended: numbers.slice(0, 2) }));
+    assert.ok(await store.updateRun("replay 2", ["pending"], { ...patch, mended: numbers.slice(1, 2) }));
+    // A change that is not made marks nothing either.
+    assert.equal(await store.updateRun("replay 3", ["running"], { ...patch, mended: numbers }), false);
     const open = await store.quarantined("r", { limit: 9, openOnly: true });
     assert.deepEqual(
       open.map(({ ordinal }) => ordinal),
