@@ -1,4 +1,4 @@
-import type { QuarantinedItem, RunStore } from "../store/contract.ts";
+import type { Lease, QuarantinedItem, RunStore } from "../store/contract.ts";
 import type { Checkpoint, Failure, WriteOutcome } from "./contract.ts";
 import type { PreparedChunk } from "./stepping.ts";
 
@@ -22,14 +22,20 @@ function failuresBySource(
   return { items: [...byIndex.values()].sort((a, b) => a.index - b.index), merged };
 }
 
+/** Where failed items are put away, and under which claim. */
+export interface Place {
+  readonly store: RunStore;
+  readonly run: string;
+  readonly shard: number;
+  readonly lease: Lease;
+}
+
 /**
  * What belongs in the same commit as a chunk's effect: its failed items are put away first (durably, so that no
  * crash can lose them; a redo overwrites them), then the checkpoint that counts them is returned.
  */
 export async function sealChunk(
-  store: RunStore,
-  run: string,
-  shard: number,
+  { store, run, shard, lease }: Place,
   before: Checkpoint,
   prepared: PreparedChunk,
   outcome: WriteOutcome,
@@ -49,7 +55,7 @@ export async function sealChunk(
         code: failure.code ?? null,
       });
     }
-    await store.quarantine(run, shard, counts.read, items);
+    await store.quarantine(run, shard, counts.read, items, lease);
   }
   return {
     cursor: prepared.source.end,

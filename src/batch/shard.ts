@@ -105,7 +105,8 @@ class ShardAttempt {
     try {
       this.#latest = writer.checkpoint ?? (sink.guarantee === "transactional" ? START : this.#latest);
       // What an attempt left behind whose commit never came would be counted by no checkpoint.
-      await this.#work.store.quarantine(this.#work.run, this.#number, this.#latest.counts.read, []);
+      const { store, run } = this.#work;
+      await store.quarantine(run, this.#number, this.#latest.counts.read, [], this.#context.lease);
       if (!this.#latest.done) await this.#chunks(writer);
       await this.#report();
       return this.#latest;
@@ -159,7 +160,8 @@ class ShardAttempt {
     const began = performance.now();
     try {
       await writer.write(prepared.output, async (outcome) => {
-        sealed = await sealChunk(store, run, this.#number, before, prepared, outcome);
+        const place = { store, run, shard: this.#number, lease: this.#context.lease };
+        sealed = await sealChunk(place, before, prepared, outcome);
         return sealed;
       });
     } catch (error) {

@@ -234,13 +234,15 @@ export interface RunStore {
   samples(run: string): Promise<Sample[]>;
   /**
    * Replaces what is quarantined of one shard from `fromOrdinal` on: an attempt that is repeated overwrites what
-   * the attempt before it left behind.
+   * the attempt before it left behind. `lease` is the claim under which the shard is worked on: once it is lost, this
+   * changes nothing and throws LostError.
    */
   quarantine(
     run: string,
     shard: number,
     fromOrdinal: number,
     items: readonly QuarantinedItem[],
+    lease?: Lease,
   ): Promise<void>;
   /** A page in order of shard and ordinal. */
   quarantined(

@@ -62,7 +62,8 @@ export class Drive {
   /** The loader at work, or a new one; null when one that had been stopped came to an end instead. */
   async #current(aim: LoaderAim | null): Promise<Loader | null> {
     if (this.#loader) return this.#loader;
-    const stray = this.#strays.find(({ alive }) => alive);
+    // One that came to its end unseen may have done it all: given once more, the command would begin anew.
+    const stray = this.#strays.shift();
     if (stray) {
       await this.#settle(stray, await stray.end());
       return null;

@@ -9,7 +9,7 @@ export interface Oracle {
   readonly bad: readonly Occurrence[];
   /**
    * Of the bad rows those that may be passed over: only a constraint stands against them, which is checked when a
-   * row is stored, and a later row with the same key may be stored in their place.
+   * row is stored, and another row with the same key may be stored in their place.
    */
   readonly overtaken: ReadonlySet<Occurrence>;
   /** By key: the good rows that came for it, in file order, as texts. */
@@ -35,26 +35,31 @@ export function oracle(mode: Mode, rows: Rows, mended: readonly Occurrence[] = [
   return {
     table: final.map(({ row, stamp }) => withStamp(row, stamp)).sort(),
     bad,
-    overtaken: overtaken(mode, rows.occurrences, ({ bad }) => bad === null),
+    overtaken: overtaken(mode, rows.occurrences, rows.initial, ({ bad }) => bad === null),
     arrivals,
     initial,
     leastEffects: final.filter(({ changed }) => changed).length,
   };
 }
 
-/** Of rows in this order those that a later good one with the same key may be stored in the place of. */
+/**
+ * Of rows in this order the bad ones that may be passed over, because another row has their key: with `update` a later
+ * good one, with `ignore` one that is there before.
+ */
 export function overtaken(
   mode: Mode,
   occurrences: readonly Occurrence[],
+  there: ReadonlyMap<string, unknown>,
   isGood: (occurrence: Occurrence) => boolean,
 ): Set<Occurrence> {
-  const later = new Set<string>();
-  if (mode !== "update") return new Set();
+  if (mode === "append") return new Set();
+  const others = new Set(mode === "ignore" ? there.keys() : []);
+  const inOrder = mode === "update" ? occurrences.toReversed() : occurrences;
   return new Set(
-    occurrences.toReversed().filter((occurrence) => {
+    inOrder.filter((occurrence) => {
       const good = isGood(occurrence);
-      if (good) later.add(occurrence.key);
-      return !good && (occurrence.bad === "check" || occurrence.bad === "null") && later.has(occurrence.key);
+      if (good) others.add(occurrence.key);
+      return !good && (occurrence.bad === "check" || occurrence.bad === "null") && others.has(occurrence.key);
     }),
   );
 }

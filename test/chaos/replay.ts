@@ -49,7 +49,9 @@ export async function replay(
   drives.push(drive);
   const { read, quarantined } = await drive.run(faults);
   const good = new Set(mended);
-  const passed = overtaken(stage.plan.mode, all, (occurrence) => good.has(occurrence));
+  const { arrivals, initial } = stage.oracle;
+  const there = new Map<string, unknown>([...initial, ...arrivals]);
+  const passed = overtaken(stage.plan.mode, all, there, (occurrence) => good.has(occurrence));
   expect(
     read === listed.length && quarantined <= left.length && quarantined >= left.length - passed.size,
     () =>

@@ -4,8 +4,11 @@ import { changed, fileTrouble } from "./file-trouble.ts";
 /** The bytes of consecutive records, wherever they are. */
 export interface Body {
   readonly length: number;
-  /** From the first byte on, in pieces of any size. Each call starts anew. */
-  pieces(): AsyncIterable<Buffer>;
+  /**
+   * From the first byte on, in pieces of any size. Each call starts anew. With `reuse`, a piece is good only until the
+   * next is asked for: in two buffers used in turn a file of any size takes as much memory as a small one.
+   */
+  pieces(reuse?: boolean): AsyncIterable<Buffer>;
   range(start: number, end: number): Promise<Buffer>;
 }
 
@@ -42,12 +45,16 @@ export class FileBody implements Body {
     this.length = end - start;
   }
 
-  async *pieces(): AsyncGenerator<Buffer> {
+  async *pieces(reuse = false): AsyncGenerator<Buffer> {
     await using handle = await openVersion(this.#file);
     let at = 0;
+    const room = Math.min(PIECE, this.length);
+    const rooms = reuse ? [Buffer.allocUnsafeSlow(room), Buffer.allocUnsafeSlow(room)] : [];
+    let turn = 0;
     const next = () => {
       const want = Math.min(PIECE, this.length - at);
-      const read = handle.read(Buffer.allocUnsafe(want), 0, want, this.#start + at);
+      const into = rooms[turn++ & 1] ?? Buffer.allocUnsafe(want);
+      const read = handle.read(into, 0, want, this.#start + at);
       // Looked at when its turn comes; a consumer that stops before must not leave a rejection behind.
       read.catch(() => {});
       return read;

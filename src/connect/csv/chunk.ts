@@ -22,7 +22,10 @@ export interface CsvChunk extends Chunk<CsvRow> {
   readonly csv: {
     readonly dialect: CsvDialect;
     readonly columns: readonly string[];
-    /** All records with their line ends, without a header, in pieces of any size. Each call starts anew. */
+    /**
+     * All records with their line ends, without a header, in pieces of any size, each good only until the next is
+     * asked for. Each call starts anew.
+     */
     bytes(): AsyncIterable<Buffer>;
     /** The same records one by one, without line ends, some at a time. Each call starts anew. */
     records(): AsyncIterable<readonly Buffer[]>;

@@ -46,7 +46,7 @@ export class RecordChunk implements CsvChunk {
     this.csv = {
       dialect: of.layout.dialect,
       columns: of.layout.columns,
-      bytes: () => (this.#untouched ? of.body.pieces() : this.#wholes()),
+      bytes: () => (this.#untouched ? of.body.pieces(true) : this.#wholes()),
       records: () => this.#records(),
     };
   }

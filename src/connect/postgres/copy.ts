@@ -4,8 +4,9 @@ import type { Connection, Submittable } from "pg";
 const messageBytes = 256 * 1024;
 
 /**
- * A `COPY … FROM STDIN`: passes the bytes on as they come and no faster than the server takes them. `done` resolves
- * with the number of rows the server counted, once it is ready for the next query.
+ * A `COPY … FROM STDIN`: passes the bytes on as they come and no faster than the server takes them; the next piece is
+ * asked for once the last one has left this process, whose buffer may be used again then. `done` resolves with the
+ * number of rows the server counted, once it is ready for the next query.
  */
 export class CopyIn implements Submittable {
   readonly done: Promise<number>;
@@ -55,21 +56,21 @@ export class CopyIn implements Submittable {
     for await (const piece of this.#bytes) {
       for (let start = 0; start < piece.length; start += messageBytes) {
         if (this.#over) return;
-        if (!send(stream, piece.subarray(start, start + messageBytes))) await this.#drained(stream);
+        await this.#sent(stream, piece.subarray(start, start + messageBytes));
       }
     }
     if (!this.#over) connection.endCopyFrom();
   }
 
-  #drained(stream: NodeJS.WritableStream): Promise<void> {
+  /** Sends a message; resolves when the system has taken it, or nothing more is to be sent. */
+  #sent(stream: CopyConnection["stream"], data: Buffer): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = () => {
       this.#wake = null;
-      stream.off("drain", wake);
       resolve();
     };
     this.#wake = wake;
-    stream.on("drain", wake);
+    send(stream, data, wake);
     return promise;
   }
 
@@ -86,13 +87,13 @@ export interface CopyConnection {
   sendCopyFail(message: string): void;
 }
 
-function send(stream: CopyConnection["stream"], data: Buffer): boolean {
+function send(stream: CopyConnection["stream"], data: Buffer, taken: () => void): void {
   const head = Buffer.allocUnsafe(5);
   head[0] = 0x64; // 'd', CopyData
   head.writeUInt32BE(data.length + 4, 1);
   stream.cork();
   stream.write(head);
-  const more = stream.write(data);
+  // An error is told to the connection, which tells the driver, which ends the COPY.
+  stream.write(data, taken);
   stream.uncork();
-  return more;
 }

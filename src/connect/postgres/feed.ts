@@ -10,6 +10,7 @@ export interface Feed {
   readonly items: number;
   /** COPY's options for this form. */
   readonly options: string;
+  /** In pieces, each good only until the next is asked for. */
   bytes(): AsyncIterable<Buffer>;
   records(): AsyncIterable<readonly Buffer[]>;
   /** A number as the first value of a record, with what separates it from the rest. */

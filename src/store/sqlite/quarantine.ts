@@ -1,4 +1,6 @@
-import type { QuarantinedItem, QuarantineRecord } from "../contract.ts";
+import { LostError } from "../../errors.ts";
+import type { Lease, QuarantinedItem, QuarantineRecord } from "../contract.ts";
+import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 
 interface QuarantineRow {
@@ -20,7 +22,7 @@ export interface QuarantinePage {
 
 /**
  * Replaces what is quarantined of a shard from an ordinal on, in a transaction. Throws a RangeError for an item that
- * lies outside: it would outlive the attempt that is repeated.
+ * lies outside: it would outlive the attempt that is repeated; a LostError when the lease is no longer held.
  */
 export function replaceQuarantine(
   db: Connection,
@@ -28,7 +30,11 @@ export function replaceQuarantine(
   shard: number,
   fromOrdinal: number,
   items: readonly QuarantinedItem[],
+  lease?: Lease,
 ): void {
+  if (lease && !db.get(`SELECT 1 FROM task WHERE ${HELD}`, lease.id, lease.fence)) {
+    throw new LostError(`The lease of ${lease.id} is held by another worker.`);
+  }
   db.run("DELETE FROM quarantine WHERE run_id = ? AND shard = ? AND ordinal >= ?", run, shard, fromOrdinal);
   for (const item of items) {
     if (item.shard !== shard || item.ordinal < fromOrdinal) {

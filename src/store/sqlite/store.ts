@@ -109,8 +109,9 @@ export class SqliteStore implements contract.Store {
     shard: number,
     fromOrdinal: number,
     items: readonly contract.QuarantinedItem[],
+    lease?: contract.Lease,
   ): Promise<void> {
-    await this.#db.write(() => replaceQuarantine(this.#db, run, shard, fromOrdinal, items));
+    await this.#db.write(() => replaceQuarantine(this.#db, run, shard, fromOrdinal, items, lease));
   }
 
   async quarantined(run: string, page: QuarantinePage): Promise<contract.QuarantineRecord[]> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PawlError, type QuarantinedItem } from "../../../src/store/index.ts";
+import { LostError, PawlError, type QuarantinedItem } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { newRun } from "./runs.ts";
 
@@ -49,6 +49,28 @@ export function quarantine(current: Current): void {
     assert.equal(Math.max(...numbers), numbers[1], "numbers grow and are not used again");
     await store.quarantine("r", 0, 0, []);
     assert.equal(await store.quarantineCount("r"), 1);
+  });
+
+  test("one whose lease was lost puts nothing away and takes nothing back", async () => {
+    const { store, clock } = current();
+    await store.createRun(newRun("r"));
+    await store.enqueue([{ id: "r/0", queue: "q", name: "shard", group: "r", payload: null }]);
+    const claim = async () => (await store.claim({ queues: ["q"], n: 1, worker: "w", leaseMs: 1000 }))[0];
+    const old = await claim();
+    assert.ok(old);
+    await store.quarantine("r", 0, 0, [item(0, 1)], old);
+    clock.advance(2000);
+    await store.sweep({ poisonAfter: 9 });
+    const now = await claim();
+    assert.ok(now && now.fence > old.fence);
+    await assert.rejects(store.quarantine("r", 0, 0, [], old), LostError);
+    await store.quarantine("r", 0, 2, [item(0, 3)], now);
+    await assert.rejects(store.quarantine("r", 0, 2, [item(0, 2)], old), LostError);
+    const left = await store.quarantined("r", { limit: 9 });
+    assert.deepEqual(
+      left.map(({ ordinal }) => ordinal),
+      [1, 3],
+    );
   });
 
   test("an item outside the replaced range is refused, and nothing changes", async () => {
