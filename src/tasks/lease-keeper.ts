@@ -81,8 +81,8 @@ export class LeaseKeeper {
   #hear(report: LeaseReport): void {
     if (report.kind === "ready") {
       this.#failures = 0;
-      // From here on the worker's loop keeps the process alive, not this.
-      this.#thread?.unref();
+      // From here on the worker's loop keeps the process alive, not this; unless its end is waited for already.
+      if (!this.#stopped) this.#thread?.unref();
       this.#ready.resolve();
     } else if (report.kind === "trouble") {
       this.#events.error(report.error);

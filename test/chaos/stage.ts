@@ -80,9 +80,9 @@ export class Stage {
     return JSON.parse((await this.printed(["status", "--json"])).toString());
   }
 
-  /** The load, if it has come to its end; only worth asking once all effects were begun. */
+  /** The load, if it has come to its end; only worth asking once nearly all effects were begun. */
   async finishedRun(): Promise<Summary | null> {
-    if ((await this.progress()) < 1) return null;
+    if ((await this.progress()) < 0.9) return null;
     return (await this.runs()).find(({ state }) => state === "succeeded") ?? null;
   }
 
