@@ -5,6 +5,7 @@ import { join } from "node:path";
 const benchmarks: Readonly<Record<string, string>> = {
   load: "load/run.ts",
   "load-memory": "load/memory.ts",
+  pool: "pool/run.ts",
 };
 
 const [name = "", ...options] = process.argv.slice(2);

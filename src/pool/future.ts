@@ -1,0 +1,124 @@
+import { PawlError } from "../errors.ts";
+
+/** What a pool does for a future. */
+export interface FutureOwner {
+  /** True when the call was still to be stopped. */
+  cancel(index: number, reason: string, kill: boolean): boolean;
+}
+
+/** The result of a submitted call, now or later. */
+export class Future<T> {
+  readonly #owner: FutureOwner;
+  readonly #index: number;
+  readonly #outcome = Promise.withResolvers<T>();
+  #done = false;
+
+  constructor(owner: FutureOwner, index: number) {
+    this.#owner = owner;
+    this.#index = index;
+    // Who never asks need not hear.
+    this.#outcome.promise.catch(() => {});
+  }
+
+  /** The call has ended, well or not. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /**
+   * The result. With `timeout`, in milliseconds, it throws a PawlError `pool.waited` when there is none by then; the
+   * call goes on.
+   */
+  async result(options: { readonly timeout?: number } = {}): Promise<T> {
+    const { timeout } = options;
+    if (timeout === undefined || this.#done) return await this.#outcome.promise;
+    const waited = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      waited.reject(
+        new PawlError("pool.waited", `There was no result within ${timeout} ms; the call goes on.`),
+      );
+    }, timeout);
+    try {
+      return await Promise.race([this.#outcome.promise, waited.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Stops the call: one that waits is never begun, one that runs is told by its signal; with `kill` its worker is
+   * ended. Returns false when it had ended before.
+   */
+  cancel(options: { readonly reason?: string; readonly kill?: boolean } = {}): boolean {
+    if (this.#done) return false;
+    return this.#owner.cancel(this.#index, options.reason ?? "it was cancelled", options.kill ?? false);
+  }
+
+  /** Calls back once the call has ended, well or not. */
+  whenDone(listener: (failed: boolean) => void): void {
+    this.#outcome.promise.then(
+      () => listener(false),
+      () => listener(true),
+    );
+  }
+
+  /** For the pool. */
+  settle(outcome: { readonly value: T } | { readonly error: unknown }): void {
+    this.#done = true;
+    if ("error" in outcome) this.#outcome.reject(outcome.error);
+    else this.#outcome.resolve(outcome.value);
+  }
+}
+
+/** Yields futures as they end, in that order, well or not. */
+export async function* asCompleted<T>(
+  futures: Iterable<Future<T>>,
+): AsyncGenerator<Future<T>, void, undefined> {
+  const ended: Future<T>[] = [];
+  let wake = () => {};
+  let left = 0;
+  for (const future of futures) {
+    left++;
+    future.whenDone(() => {
+      ended.push(future);
+      wake();
+    });
+  }
+  for (; left > 0; left--) {
+    if (ended.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    yield ended.shift() as Future<T>;
+  }
+}
+
+export interface WaitOptions {
+  /** Milliseconds; without it waits as long as it takes. */
+  readonly timeout?: number;
+  /** Until all have ended (the default), the first has, or the first has failed. */
+  readonly until?: "all" | "first" | "firstError";
+}
+
+/** Waits for futures, and tells which have ended and which have not. Never throws for a failed one. */
+export async function wait<T>(
+  futures: Iterable<Future<T>>,
+  { timeout, until = "all" }: WaitOptions = {},
+): Promise<{ readonly done: Future<T>[]; readonly pending: Future<T>[] }> {
+  const all = [...futures];
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    let left = all.length;
+    if (left === 0) resolve();
+    if (timeout !== undefined) timer = setTimeout(resolve, timeout);
+    for (const future of all) {
+      future.whenDone((failed) => {
+        left--;
+        if (left === 0 || until === "first" || (until === "firstError" && failed)) resolve();
+      });
+    }
+  });
+  clearTimeout(timer);
+  return { done: all.filter((future) => future.done), pending: all.filter((future) => !future.done) };
+}

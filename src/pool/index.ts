@@ -1,0 +1,29 @@
+export { PawlError } from "../errors.ts";
+export type { TimeLimit } from "./call.ts";
+export { callable } from "./callable.ts";
+export type { ItemContext } from "./context.ts";
+export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
+export type { Settled } from "./mapped.ts";
+export { type CallOptions, type Explanation, type MapOptions, Pool, type PoolOptions } from "./pool.ts";
+export type { Isolation } from "./portable.ts";
+export {
+  Counter,
+  configureObjects,
+  type Dtype,
+  type ElementOf,
+  get,
+  Lock,
+  type LockGuard,
+  type LockOptions,
+  type NestedArray,
+  type ObjectOptions,
+  type ObjectStats,
+  objectStats,
+  put,
+  type Ref,
+  type ShapeLike,
+  type Shared,
+  SharedArray,
+} from "./shared/index.ts";
+export { WorkerDiedError } from "./worker/host.ts";
+export { TimeLimitError } from "./worker/slot.ts";

@@ -1,0 +1,150 @@
+import { setImmediate as yieldToLoop } from "node:timers/promises";
+import type { ItemContext } from "./context.ts";
+import type { Cost } from "./cost.ts";
+import type { Settled } from "./mapped.ts";
+import { atIndex } from "./worker/remote-error.ts";
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** How long items run here before the loop gets its turn and the decision is made anew, in milliseconds. */
+const SLICE_MS = 5;
+/** What one look at the clock must be worth. */
+const LOOK_MS = 0.5;
+
+/** A first item that takes longer says enough about the others. */
+const SLOW_MS = 50;
+
+export interface InlineRun {
+  readonly fn: AnyFunction;
+  readonly spread: boolean;
+  readonly items: readonly unknown[];
+  readonly results: unknown[];
+  readonly collect: boolean;
+  readonly cost: Cost;
+  readonly signal: AbortSignal;
+  /** Whether the items from `at` on should go to workers. Asked after each slice. */
+  leave(at: number): boolean;
+}
+
+/**
+ * Runs items in this thread, measuring them, until all are done or they had better go to workers. Returns the index of the first
+ * that has not run.
+ */
+export async function runInline(run: InlineRun): Promise<number> {
+  const { items, cost } = run;
+  const call = callOf(run);
+  const plain = !run.spread && !run.collect && run.fn.length <= 1;
+  let at = 0;
+  let batch = 1;
+  let sliceBegan = performance.now();
+  while (at < items.length) {
+    run.signal.throwIfAborted();
+    const end = Math.min(items.length, at + batch);
+    const began = performance.now();
+    const first = at;
+    while (at < end) {
+      if (plain) {
+        at = runPlain(run, at, end);
+        if (at === end) break;
+        run.results[at] = await resolved(run.results, at);
+        at++;
+        continue;
+      }
+      const pending = call(at);
+      if (pending !== undefined) await pending;
+      at++;
+    }
+    const now = performance.now();
+    const ms = now - began;
+    // The first item may pay for what happens once, such as compiling; one that is this slow will do as a measure.
+    if (first === 0 && ms < SLOW_MS && items.length > 1) {
+      await yieldIfLong(ms);
+      continue;
+    }
+    cost.observe(at - first, ms);
+    if (ms < LOOK_MS) batch *= 2;
+    else if (ms > SLICE_MS) batch = Math.max(1, Math.floor(batch / 2));
+    if (now - sliceBegan < SLICE_MS) continue;
+    if (at < items.length && run.leave(at)) return at;
+    await yieldToLoop();
+    sliceBegan = performance.now();
+  }
+  return at;
+}
+
+/** The loop that a pool must not be slower than: stops at the first item whose result has to be waited for. */
+function runPlain({ fn, items, results }: InlineRun, from: number, end: number): number {
+  const call = fn as unknown as (item: unknown) => unknown;
+  let at = from;
+  try {
+    for (; at < end; at++) {
+      const value = call(items[at]);
+      if (typeof value === "object" && value !== null && "then" in value) {
+        results[at] = value;
+        return at;
+      }
+      results[at] = value;
+    }
+  } catch (error) {
+    throw atIndex(error, at);
+  }
+  return at;
+}
+
+async function resolved(results: readonly unknown[], at: number): Promise<unknown> {
+  try {
+    return await results[at];
+  } catch (error) {
+    throw atIndex(error, at);
+  }
+}
+
+async function yieldIfLong(ms: number): Promise<void> {
+  if (ms > SLICE_MS) await yieldToLoop();
+}
+
+/** Runs one item and keeps its result; a promise only where the function gave one. */
+function callOf({
+  fn,
+  spread,
+  items,
+  results,
+  collect,
+  signal,
+}: InlineRun): (at: number) => Promise<void> | undefined {
+  const plain = fn as (...args: unknown[]) => unknown;
+  const keep = (at: number, value: unknown): void => {
+    results[at] = collect ? ({ status: "fulfilled", value } satisfies Settled<unknown>) : value;
+  };
+  const fail = (at: number, error: unknown): void => {
+    const reason = atIndex(error, at);
+    if (!collect) throw reason;
+    results[at] = { status: "rejected", reason } satisfies Settled<unknown>;
+  };
+  return (at) => {
+    try {
+      const args = spread ? (items[at] as readonly unknown[]) : null;
+      const given = args?.length ?? 1;
+      const context: ItemContext | null =
+        plain.length > given ? { index: at, signal, init: undefined } : null;
+      const value =
+        args === null
+          ? context === null
+            ? plain(items[at])
+            : plain(items[at], context)
+          : context === null
+            ? plain(...args)
+            : plain(...args, context);
+      if (typeof value === "object" && value !== null && "then" in value) {
+        return Promise.resolve(value as PromiseLike<unknown>).then(
+          (kept) => keep(at, kept),
+          (error) => fail(at, error),
+        );
+      }
+      keep(at, value);
+    } catch (error) {
+      fail(at, error);
+    }
+    return undefined;
+  };
+}

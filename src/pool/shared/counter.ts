@@ -1,0 +1,74 @@
+import { PawlError } from "../../errors.ts";
+import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
+import { assertStaysInProcess } from "./stays-here.ts";
+
+const KIND = "counter";
+
+/**
+ * A whole number that all threads of this process see and change, each change in one piece. It holds 64 bits and
+ * speaks numbers, so it counts to 2^53 - 1 either way; a value past that throws PawlError("pool.counter-range") where
+ * it is read, as does one that is given.
+ */
+export class Counter implements Portable {
+  readonly #cell: BigInt64Array<SharedArrayBuffer>;
+
+  /** From `start` on, or over the memory of a counter that is there already. */
+  constructor(start: number | SharedArrayBuffer = 0) {
+    if (typeof start === "number") {
+      this.#cell = new BigInt64Array(new SharedArrayBuffer(8));
+      this.#cell[0] = exact(start);
+    } else this.#cell = new BigInt64Array(start);
+  }
+
+  get value(): number {
+    return safe(Atomics.load(this.#cell, 0));
+  }
+
+  /** Returns the value after it. */
+  add(amount = 1): number {
+    const added = exact(amount);
+    return safe(Atomics.add(this.#cell, 0, added) + added);
+  }
+
+  /** Returns the value after it. */
+  sub(amount = 1): number {
+    const taken = exact(amount);
+    return safe(Atomics.sub(this.#cell, 0, taken) - taken);
+  }
+
+  /** Puts a value in place, and returns the one before. */
+  exchange(value: number): number {
+    return safe(Atomics.exchange(this.#cell, 0, exact(value)));
+  }
+
+  /** Puts a value in place of the expected one. Returns the one before: it was replaced if it is the expected. */
+  compareExchange(expected: number, value: number): number {
+    return safe(Atomics.compareExchange(this.#cell, 0, exact(expected), exact(value)));
+  }
+
+  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  [toHandle](to: Isolation): HandleState {
+    assertStaysInProcess(to, "A Counter", 'isolate the pool by "thread", or add up what the workers return');
+    return { kind: KIND, state: this.#cell.buffer };
+  }
+}
+
+portableKind(KIND, (memory: SharedArrayBuffer) => new Counter(memory));
+
+function exact(value: number): bigint {
+  if (!Number.isSafeInteger(value)) throw range(value);
+  return BigInt(value);
+}
+
+function safe(value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw range(value);
+  return number;
+}
+
+function range(value: number | bigint): PawlError {
+  return new PawlError(
+    "pool.counter-range",
+    `A Counter cannot tell ${value}: it counts in whole numbers up to ${Number.MAX_SAFE_INTEGER} either way.`,
+  );
+}

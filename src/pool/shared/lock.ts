@@ -1,0 +1,180 @@
+import { threadId } from "node:worker_threads";
+import { PawlError } from "../../errors.ts";
+import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
+import { assertStaysInProcess } from "./stays-here.ts";
+
+const KIND = "lock";
+
+const FREE = 0;
+/** Set beside the holder once somebody waits, so that the holder knows to wake one. */
+const WAITED_FOR = 1;
+/** This thread as a holder: thread ids start at 0, and the lowest bit is taken. */
+const HERE = (threadId + 1) * 2;
+
+/**
+ * Who sleeps looks again this often, in milliseconds. Unlocking wakes one sleeper, and that very thread may be ended
+ * before it wakes: then the next one has to notice by itself.
+ */
+const LOOK_AGAIN_MS = 200;
+
+const FOREVER_MS = 2 ** 31 - 1;
+
+export interface LockOptions {
+  /** Milliseconds to wait at most. Default: for ever. */
+  readonly timeout?: number;
+}
+
+/** Stands for a lock being held: `using guard = lock.lock()` unlocks at the end of the block. */
+export interface LockGuard extends Disposable {
+  /** Unlocks. Does nothing the second time, or after `unlock`. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * One thread at a time. It belongs to the thread that took it: no other may unlock it, and that thread cannot take it
+ * twice. Whoever comes first when it is free gets it; there is no queue.
+ *
+ * A worker that is ended while it holds the lock holds it for good, because nobody can know how far it came: what the
+ * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To go on,
+ * make what is guarded anew, and a new lock with it.
+ */
+export class Lock implements Portable {
+  readonly #word: Int32Array<SharedArrayBuffer>;
+  #guard: LockGuard | null = null;
+
+  /** A free lock, or over the memory of a lock that is there already. */
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(4)) {
+    this.#word = new Int32Array(memory);
+  }
+
+  /** The id of the thread that holds it; null when it is free. */
+  get holder(): number | null {
+    const word = Atomics.load(this.#word, 0);
+    return word === FREE ? null : holderOf(word);
+  }
+
+  /**
+   * Takes the lock, and blocks the thread until it can. In the main thread that stops everything, output of workers
+   * included; use `lockAsync` there. Throws PawlError("pool.lock-timeout"), and PawlError("pool.lock-again") when this
+   * thread holds it, which would wait for ever.
+   */
+  lock(options: LockOptions = {}): LockGuard {
+    const deadline = deadlineOf(options);
+    for (let mine = HERE; ; mine = HERE | WAITED_FOR) {
+      const word = this.#takeOrWaitFor(mine);
+      if (word === null) return this.#guarded();
+      if (holderOf(word) === threadId) {
+        throw new PawlError(
+          "pool.lock-again",
+          "This thread holds the lock already, and would wait for itself for ever: unlock it first, or use lockAsync where another async function of this thread holds it.",
+        );
+      }
+      Atomics.wait(this.#word, 0, word, waitMs(deadline, word));
+    }
+  }
+
+  /** The same, and other things can happen in this thread meanwhile. Throws PawlError("pool.lock-timeout"). */
+  async lockAsync(options: LockOptions = {}): Promise<LockGuard> {
+    const deadline = deadlineOf(options);
+    // Waiting for memory alone does not keep a program from ending.
+    const alive = setInterval(() => {}, FOREVER_MS);
+    try {
+      for (let mine = HERE; ; mine = HERE | WAITED_FOR) {
+        const word = this.#takeOrWaitFor(mine);
+        if (word === null) return this.#guarded();
+        await Atomics.waitAsync(this.#word, 0, word, waitMs(deadline, word)).value;
+      }
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  /** Takes the lock if it is free; null if it is not. */
+  tryLock(): LockGuard | null {
+    return Atomics.compareExchange(this.#word, 0, FREE, HERE) === FREE ? this.#guarded() : null;
+  }
+
+  /** Throws PawlError("pool.lock-not-held") when this thread does not hold it. */
+  unlock(): void {
+    const word = Atomics.load(this.#word, 0);
+    if (word === FREE || holderOf(word) !== threadId) {
+      const holder = word === FREE ? "nobody does" : `thread ${holderOf(word)} does`;
+      throw new PawlError(
+        "pool.lock-not-held",
+        `Thread ${threadId} cannot unlock a lock that it does not hold; ${holder}: unlock once for each time it was taken, in the thread that took it.`,
+      );
+    }
+    this.#guard = null;
+    const before = Atomics.exchange(this.#word, 0, FREE);
+    if ((before & WAITED_FOR) !== 0) Atomics.notify(this.#word, 0, 1);
+  }
+
+  /** Calls the function while holding the lock. Throws as `lock`, and PawlError("pool.lock-async") for an async function. */
+  run<T>(fn: () => T, options?: LockOptions): T {
+    using _guard = this.lock(options);
+    const result = fn();
+    if (typeof result === "object" && result !== null && "then" in result) {
+      throw new PawlError(
+        "pool.lock-async",
+        "lock.run was given an async function, which goes on after the lock is free again: use lock.runAsync.",
+      );
+    }
+    return result;
+  }
+
+  /** Holds the lock until the promise of the function settles. Throws as `lockAsync`. */
+  async runAsync<T>(fn: () => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    using _guard = await this.lockAsync(options);
+    return await fn();
+  }
+
+  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  [toHandle](to: Isolation): HandleState {
+    assertStaysInProcess(to, "A Lock", 'isolate the pool by "thread"');
+    return { kind: KIND, state: this.#word.buffer };
+  }
+
+  /**
+   * Null when it was taken as `mine`; otherwise what is to be waited for to change, in which it says that somebody
+   * waits. Who has slept takes the lock as one that is waited for: others may sleep still, and only one was woken.
+   */
+  #takeOrWaitFor(mine: number): number | null {
+    for (;;) {
+      const word = Atomics.compareExchange(this.#word, 0, FREE, mine);
+      if (word === FREE) return null;
+      const waited = word | WAITED_FOR;
+      if (word === waited || Atomics.compareExchange(this.#word, 0, word, waited) === word) return waited;
+    }
+  }
+
+  #guarded(): LockGuard {
+    const guard: LockGuard = {
+      [Symbol.dispose]: () => {
+        if (this.#guard === guard) this.unlock();
+      },
+    };
+    this.#guard = guard;
+    return guard;
+  }
+}
+
+portableKind(KIND, (memory: SharedArrayBuffer) => new Lock(memory));
+
+function holderOf(word: number): number {
+  return (word >> 1) - 1;
+}
+
+function deadlineOf({ timeout = Number.POSITIVE_INFINITY }: LockOptions): number {
+  if (timeout >= 0) return performance.now() + timeout;
+  throw new PawlError("pool.lock-options", `A lock cannot be waited for ${timeout} ms: give 0 or more.`);
+}
+
+/** For how long to sleep; throws when the time is over. */
+function waitMs(deadline: number, word: number): number {
+  const left = deadline - performance.now();
+  if (left > 0) return Math.min(left, LOOK_AGAIN_MS);
+  throw new PawlError(
+    "pool.lock-timeout",
+    `Thread ${holderOf(word)} has not let go of the lock in time: it is still at work, or was ended while it held it, and then what the lock guards may be half written.`,
+  );
+}

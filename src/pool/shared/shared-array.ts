@@ -1,0 +1,264 @@
+import { PawlError } from "../../errors.ts";
+import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
+import { type ArrayOf, arrayOf, type Dtype, type ElementOf, type Elements } from "./dtype.ts";
+import { noteMetMemory, sharedMemory } from "./memory.ts";
+import { describeShape, type ShapeLike, shapeFrom, sizeOf, stridesOf } from "./shape.ts";
+import { assertStaysInProcess } from "./stays-here.ts";
+
+const KIND = "shared-array";
+
+/** What crosses to a thread. */
+interface State {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+}
+
+/** As many levels of arrays as the SharedArray has axes. */
+export type NestedArray<E> = (E | NestedArray<E>)[];
+
+/**
+ * Numbers in memory that all threads of this process see: what one writes, the others read. A worker thread gets the
+ * array itself and not a copy of it, and so it can write results in place.
+ *
+ * Elements lie in row-major order without gaps, in views too, so that `data` is always there to loop over. Nothing
+ * here waits for other threads: give each its own part (`split`), or use a Lock, or Atomics on `data`.
+ */
+export class SharedArray<D extends Dtype = Dtype> implements Portable {
+  readonly dtype: D;
+  /** Lengths along the axes, the first being the outermost. */
+  readonly shape: readonly number[];
+  /** How many elements apart neighbours are along each axis. */
+  readonly strides: readonly number[];
+  /** The elements as a typed array over the shared memory: the fast way, for loops. */
+  readonly data: ArrayOf[D];
+  readonly #elements: Elements<ElementOf<D>>;
+
+  /**
+   * Over memory that is there already. `byteOffset` is a multiple of the element's size. Throws
+   * PawlError("pool.shared-dtype"), PawlError("pool.shared-shape").
+   */
+  constructor(dtype: D, shape: ShapeLike, buffer: SharedArrayBuffer, byteOffset = 0) {
+    const array = arrayClass(dtype);
+    this.dtype = dtype;
+    this.shape = shapeFrom(shape);
+    this.strides = stridesOf(this.shape);
+    const bytes = sizeOf(this.shape) * array.BYTES_PER_ELEMENT;
+    if (
+      byteOffset % array.BYTES_PER_ELEMENT !== 0 ||
+      byteOffset < 0 ||
+      byteOffset + bytes > buffer.byteLength
+    ) {
+      throw new PawlError(
+        "pool.shared-shape",
+        `A SharedArray of ${dtype} with the shape ${describeShape(this.shape)} takes ${bytes} bytes from a multiple of ${array.BYTES_PER_ELEMENT} on, and the memory given has ${buffer.byteLength} bytes, of which it should start at ${byteOffset}.`,
+      );
+    }
+    this.#elements = new array(buffer, byteOffset, sizeOf(this.shape));
+    this.data = this.#elements as unknown as ArrayOf[D];
+  }
+
+  /** In memory of its own, all zeros. Throws as the constructor, and PawlError("pool.shared-memory"). */
+  static zeros<D extends Dtype>(dtype: D, shape: ShapeLike): SharedArray<D> {
+    const axes = shapeFrom(shape);
+    const bytes = sizeOf(axes) * arrayClass(dtype).BYTES_PER_ELEMENT;
+    return new SharedArray(
+      dtype,
+      axes,
+      sharedMemory(bytes, `A SharedArray of the shape ${describeShape(axes)}`),
+    );
+  }
+
+  /**
+   * A copy of the values, in row-major order, in memory of its own; without a shape, along one axis. Throws
+   * PawlError("pool.shared-shape") when there are more or fewer values than the shape has room for.
+   */
+  static from<D extends Dtype>(
+    dtype: D,
+    values: Iterable<ElementOf<D>> | ArrayLike<ElementOf<D>>,
+    shape?: ShapeLike,
+  ): SharedArray<D> {
+    const source = "length" in values ? values : Array.from(values);
+    const array = SharedArray.zeros(dtype, shape ?? source.length);
+    if (array.size !== source.length) {
+      throw new PawlError(
+        "pool.shared-shape",
+        `${source.length} values do not fill the shape ${describeShape(array.shape)}, which has ${array.size}.`,
+      );
+    }
+    array.#elements.set(source);
+    return array;
+  }
+
+  /** How many elements. */
+  get size(): number {
+    return this.#elements.length;
+  }
+
+  get byteLength(): number {
+    return this.data.byteLength;
+  }
+
+  /** One index for each axis, each from 0. Throws PawlError("pool.shared-index"). */
+  get(...indices: number[]): ElementOf<D> {
+    return this.#elements[this.#offset(indices)] as ElementOf<D>;
+  }
+
+  /** Throws PawlError("pool.shared-index"). The value becomes what the element type can hold, as in a typed array. */
+  set(value: ElementOf<D>, ...indices: number[]): void {
+    this.#elements[this.#offset(indices)] = value;
+  }
+
+  /** By its place in row-major order; a negative one counts from the end. Throws PawlError("pool.shared-index"). */
+  at(index: number): ElementOf<D> {
+    const place = index < 0 ? this.size + index : index;
+    if (!Number.isInteger(place) || place < 0 || place >= this.size) {
+      throw new PawlError(
+        "pool.shared-index",
+        `There is no element ${index} in a SharedArray of ${this.size} elements.`,
+      );
+    }
+    return this.#elements[place] as ElementOf<D>;
+  }
+
+  /** The elements in row-major order. */
+  [Symbol.iterator](): Iterator<ElementOf<D>> {
+    return this.#elements[Symbol.iterator]();
+  }
+
+  /**
+   * The entries from `start` up to `end` along the first axis, in the same memory. Counts as `Array.slice` does:
+   * negative from the end, and what is too far is the end.
+   */
+  subarray(start = 0, end = this.#length): SharedArray<D> {
+    const first = this.#place(start);
+    const after = Math.max(first, this.#place(end));
+    return this.#view([after - first, ...this.shape.slice(1)], first * this.#stride);
+  }
+
+  /** The same as `subarray`, copied into memory of its own. */
+  slice(start?: number, end?: number): SharedArray<D> {
+    const part = this.subarray(start, end);
+    return SharedArray.from(this.dtype, part.#elements, part.shape);
+  }
+
+  /**
+   * `n` views of near-equal length along the first axis, which together are the whole and do not overlap: one for
+   * each worker to write to. Where the axis is shorter than `n`, the last ones are empty. Throws
+   * PawlError("pool.shared-split").
+   */
+  split(n: number): SharedArray<D>[] {
+    if (!Number.isSafeInteger(n) || n < 1) {
+      throw new PawlError(
+        "pool.shared-split",
+        `A SharedArray cannot be split into ${n} parts: give a whole number from 1.`,
+      );
+    }
+    const least = Math.floor(this.#length / n);
+    const longer = this.#length % n;
+    return Array.from({ length: n }, (_, part) => {
+      const start = part * least + Math.min(part, longer);
+      return this.subarray(start, start + least + (part < longer ? 1 : 0));
+    });
+  }
+
+  /** The same elements in the same memory, under other axes. Throws PawlError("pool.shared-shape"). */
+  reshape(shape: ShapeLike): SharedArray<D> {
+    const axes = shapeFrom(shape);
+    if (sizeOf(axes) !== this.size) {
+      throw new PawlError(
+        "pool.shared-shape",
+        `A SharedArray of ${this.size} elements cannot take the shape ${describeShape(axes)}, which has ${sizeOf(axes)}.`,
+      );
+    }
+    return this.#view(axes, 0);
+  }
+
+  fill(value: ElementOf<D>): this {
+    this.#elements.fill(value);
+    return this;
+  }
+
+  /** A copy as ordinary arrays, nested as the axes are. */
+  toArray(): NestedArray<ElementOf<D>> {
+    const nest = (axis: number, start: number): NestedArray<ElementOf<D>> => {
+      const length = this.shape[axis] as number;
+      const stride = this.strides[axis] as number;
+      return Array.from({ length }, (_, index) => {
+        const at = start + index * stride;
+        return axis === this.shape.length - 1 ? (this.#elements[at] as ElementOf<D>) : nest(axis + 1, at);
+      });
+    };
+    return nest(0, 0);
+  }
+
+  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  [toHandle](to: Isolation): HandleState {
+    assertStaysInProcess(
+      to,
+      "A SharedArray",
+      'isolate the pool by "thread", or pass put(array.data), a copy',
+    );
+    const { dtype, shape, data } = this;
+    const state: State = { dtype, shape, buffer: data.buffer, byteOffset: data.byteOffset };
+    return { kind: KIND, state };
+  }
+
+  /** Along the first axis. */
+  get #length(): number {
+    return this.shape[0] as number;
+  }
+
+  get #stride(): number {
+    return this.strides[0] as number;
+  }
+
+  #view(shape: readonly number[], from: number): SharedArray<D> {
+    const { buffer, byteOffset, BYTES_PER_ELEMENT } = this.data;
+    return new SharedArray(this.dtype, shape, buffer, byteOffset + from * BYTES_PER_ELEMENT);
+  }
+
+  #place(index: number): number {
+    if (!Number.isInteger(index)) {
+      throw new PawlError("pool.shared-index", `${index} is not a place along an axis: give a whole number.`);
+    }
+    return index < 0 ? Math.max(0, this.#length + index) : Math.min(index, this.#length);
+  }
+
+  #offset(indices: readonly number[]): number {
+    const { shape } = this;
+    if (indices.length !== shape.length) {
+      throw new PawlError(
+        "pool.shared-index",
+        `A SharedArray of the shape ${describeShape(shape)} takes ${shape.length} ${shape.length === 1 ? "index" : "indices"}, not ${indices.length}.`,
+      );
+    }
+    let offset = 0;
+    for (let axis = 0; axis < shape.length; axis++) {
+      const index = indices[axis] as number;
+      const length = shape[axis] as number;
+      if (!(Number.isInteger(index) && index >= 0 && index < length)) {
+        throw new PawlError(
+          "pool.shared-index",
+          `Index ${index} is outside axis ${axis} of a SharedArray of the shape ${describeShape(shape)}: that axis goes from 0 to ${length - 1}.`,
+        );
+      }
+      offset = offset * length + index;
+    }
+    return offset;
+  }
+}
+
+portableKind(KIND, ({ dtype, shape, buffer, byteOffset }: State) => {
+  noteMetMemory(buffer);
+  return new SharedArray(dtype, shape, buffer, byteOffset);
+});
+
+function arrayClass<D extends Dtype>(dtype: D) {
+  if (Object.hasOwn(arrayOf, dtype)) return arrayOf[dtype];
+  throw new PawlError(
+    "pool.shared-dtype",
+    `A SharedArray cannot hold ${String(dtype)}: its elements are ${Object.keys(arrayOf).join(", ")}.`,
+  );
+}

@@ -1,0 +1,98 @@
+import type { Call } from "./call.ts";
+import { Future, type FutureOwner } from "./future.ts";
+import { type Portion, Returned, type Work } from "./work.ts";
+
+/** What the pool does with calls that are under way. */
+export interface Reach {
+  abort(work: Work, index: number, reason: string): boolean;
+  kill(work: Work, index: number, error: Error): boolean;
+}
+
+/** Calls of one function that were submitted one by one, in line. */
+export class Submitted implements Work, FutureOwner {
+  readonly call: Call;
+  readonly #reach: Reach;
+  readonly #returned = new Returned();
+  readonly #futures = new Map<number, Future<unknown>>();
+  #waiting: unknown[] = [];
+  /** The index of the first that waits. */
+  #base = 0;
+  #cancelled = new Set<number>();
+
+  constructor(call: Call, reach: Reach) {
+    this.call = call;
+    this.#reach = reach;
+  }
+
+  add(args: readonly unknown[]): Future<unknown> {
+    const index = this.#base + this.#waiting.length;
+    this.#waiting.push(args);
+    const future = new Future<unknown>(this, index);
+    this.#futures.set(index, future);
+    return future;
+  }
+
+  get ready(): number {
+    return this.#returned.items + this.#waiting.length;
+  }
+
+  get left(): number {
+    return this.ready;
+  }
+
+  take(limit: number): Portion {
+    const again = this.#returned.take(limit);
+    if (again !== null) return again;
+    // Calls that were cancelled while they waited are not given out; portions are of consecutive ones.
+    while (this.#cancelled.size > 0 && this.#cancelled.delete(this.#base)) this.#skip();
+    let length = Math.min(limit, this.#waiting.length);
+    for (let at = 1; at < length && this.#cancelled.size > 0; at++) {
+      if (this.#cancelled.has(this.#base + at)) length = at;
+    }
+    const base = this.#base;
+    const items = this.#waiting.splice(0, length);
+    this.#base += items.length;
+    return { base, items };
+  }
+
+  #skip(): void {
+    this.#waiting.shift();
+    this.#base++;
+  }
+
+  giveBack(portion: Portion): void {
+    this.#returned.add(portion);
+  }
+
+  value(index: number, value: unknown): void {
+    this.#settle(index, { value });
+  }
+
+  error(index: number, error: unknown): void {
+    this.#settle(index, { error });
+  }
+
+  cancel(index: number, reason: string, kill: boolean): boolean {
+    const future = this.#futures.get(index);
+    if (future === undefined) return false;
+    const error = new DOMException(reason, "AbortError");
+    if (kill && this.#reach.kill(this, index, error)) return true;
+    if (this.#reach.abort(this, index, reason)) return true;
+    // It has not begun: whoever takes it finds nobody waiting for it.
+    this.#cancelled.add(index);
+    this.#settle(index, { error });
+    return true;
+  }
+
+  failAll(error: unknown): void {
+    this.#waiting = [];
+    this.#returned.clear();
+    for (const index of [...this.#futures.keys()]) this.#settle(index, { error });
+  }
+
+  #settle(index: number, outcome: { readonly value: unknown } | { readonly error: unknown }): void {
+    const future = this.#futures.get(index);
+    this.#futures.delete(index);
+    future?.settle(outcome);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Call } from "./call.ts";
+
+/** Consecutive items of a call. */
+export interface Portion {
+  /** The index of the first in its call. */
+  readonly base: number;
+  readonly items: readonly unknown[];
+}
+
+/** Items for one function, given out in portions, and where their results go. */
+export interface Work {
+  readonly call: Call;
+  /** Items that could be taken now. */
+  readonly ready: number;
+  /** Items still to be taken, Infinity when that is not known. */
+  readonly left: number;
+  /** Takes up to `limit` consecutive items; only called while some are ready. */
+  take(limit: number): Portion;
+  /** Items that were taken but not run. */
+  giveBack(portion: Portion): void;
+  value(index: number, value: unknown): void;
+  error(index: number, error: unknown): void;
+}
+
+/** Portions that came back, in front of what was never taken. */
+export class Returned {
+  readonly #portions: Portion[] = [];
+
+  get items(): number {
+    let sum = 0;
+    for (const portion of this.#portions) sum += portion.items.length;
+    return sum;
+  }
+
+  add(portion: Portion): void {
+    if (portion.items.length === 0) return;
+    this.#portions.push(portion);
+    this.#portions.sort((a, b) => a.base - b.base);
+  }
+
+  take(limit: number): Portion | null {
+    const first = this.#portions.shift();
+    if (first === undefined) return null;
+    if (first.items.length <= limit) return first;
+    this.#portions.unshift({ base: first.base + limit, items: first.items.slice(limit) });
+    return { base: first.base, items: first.items.slice(0, limit) };
+  }
+
+  clear(): void {
+    this.#portions.length = 0;
+  }
+}

@@ -1,0 +1,58 @@
+import type { FunctionReference } from "../reference.ts";
+import type { RemoteError } from "./remote-error.ts";
+
+/** Work for one worker: consecutive items for one function. */
+export interface BatchMessage {
+  readonly type: "batch";
+  readonly id: number;
+  /** The function by the number under which this worker keeps it. */
+  readonly call: number;
+  /** The function itself, the first time. */
+  readonly reference?: FunctionReference;
+  /** Arguments are given to the function one by one, rather than each item as one argument. */
+  readonly spread: boolean;
+  /** The index of the first item in its call. */
+  readonly base: number;
+  readonly items: readonly unknown[];
+  /** Some items hold handles in place of shared things. */
+  readonly packed: boolean;
+}
+
+export type ToWorker =
+  | BatchMessage
+  /** Leave the rest of a batch undone, and tell the item that runs by its signal. */
+  | { readonly type: "cancel"; readonly id: number; readonly reason: string }
+  /** The same for one item. */
+  | { readonly type: "abort"; readonly id: number; readonly index: number; readonly reason: string }
+  | { readonly type: "close" };
+
+/** What came out of consecutive items of a batch: a value, or an error in its place. */
+export interface ResultsMessage {
+  readonly type: "results";
+  readonly id: number;
+  /** The index of the first one in its call. */
+  readonly from: number;
+  readonly values: readonly unknown[];
+  readonly packed: boolean;
+  /** By index in `values`. */
+  readonly errors: readonly (readonly [at: number, error: RemoteError])[];
+  /** Time spent in the function, in milliseconds. */
+  readonly spentMs: number;
+  readonly last: boolean;
+  /** Bytes in use by the worker, when asked for. */
+  readonly memory: number;
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "unready"; readonly error: RemoteError }
+  | ResultsMessage;
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly init: FunctionReference | null;
+  readonly initArgument: unknown;
+  readonly packed: boolean;
+  /** Report memory with every last result. */
+  readonly watchMemory: boolean;
+}
