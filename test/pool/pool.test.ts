@@ -12,6 +12,7 @@ import {
   WorkerDiedError,
   wait,
 } from "../../src/pool/index.ts";
+import { patientLater } from "./fixtures/late.ts";
 import {
   add,
   begin,
@@ -178,6 +179,15 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
         settled.map((one) => (one.status === "fulfilled" ? one.value : (one.reason as Error).name)),
         [1, "AbortError", 2],
       );
+    });
+
+    test("a soft limit is kept though the first item begins later than it", async () => {
+      await using pool = new Pool({ workers: 1, isolate });
+      const settled = await pool.map(patientLater, [60_000], {
+        timeout: { soft: 50, hard: 50_000 },
+        errors: "collect",
+      });
+      assert.equal((settled[0] as PromiseRejectedResult).reason.name, "AbortError");
     });
 
     test("a worker that dies fails only what it ran", async () => {

@@ -268,7 +268,9 @@ export class Slot {
         if (this.#running !== running) return;
         const { limit } = running.work.call;
         const mark = this.#host.marker.read();
-        if (limit === null || mark === null) return this.#watch(running, limit?.hard ?? ms);
+        if (limit === null) return;
+        // It may begin in the next moment: what is the soonest that its time could be over?
+        if (mark === null) return this.#watch(running, Math.min(limit.soft ?? limit.hard, limit.hard));
         const spent = monotonicMs() - mark.since;
         const soft = limit.soft !== undefined && !running.aborted.has(mark.index) ? limit.soft : limit.hard;
         if (spent < soft) return this.#watch(running, soft - spent);
