@@ -8,6 +8,7 @@ import { batchSize, Cost } from "./cost.ts";
 import { measureTransport, paysOff, speedUp } from "./decide.ts";
 import type { Future } from "./future.ts";
 import { runInline } from "./inline-run.ts";
+import { runInlineStream } from "./inline-stream.ts";
 import { Mapped, type Settled } from "./mapped.ts";
 import { type Isolation, pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
@@ -80,6 +81,8 @@ interface Account {
 }
 
 const IDLE_MS = 10_000;
+/** Items looked at to learn what sending them costs. */
+const SAMPLE = 8;
 /** Workers that die before they have done anything, one after the other, until the pool gives up. */
 const STILLBORN = 3;
 
@@ -102,6 +105,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   readonly #crashes = new Map<Work, Map<number, number>>();
   #scheduled = false;
   #closed = false;
+  #terminated: PawlError | null = null;
   #stillborn = 0;
   #idleTimer: NodeJS.Timeout | null = null;
 
@@ -223,6 +227,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   async terminate(): Promise<void> {
     this.#closed = true;
     const error = new PawlError("pool.terminated", "The pool was ended before this call had its result.");
+    this.#terminated = error;
     this.#failAll(error);
     await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
     await this.#endWorkers();
@@ -254,7 +259,13 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const signal = options.signal ?? never;
     signal.throwIfAborted();
     if (this.#mayInline(call)) {
-      const leave = (at: number) => this.#shouldLeave(call, items, results, at, account);
+      const leave = (at: number) => {
+        const sample = {
+          items: items.slice(at, at + SAMPLE),
+          results: results.slice(Math.max(0, at - SAMPLE), at),
+        };
+        return this.#shouldLeave(call, items.length - at, sample, account);
+      };
       if (!(call.cost.items > 0 && leave(0))) {
         from = await runInline({
           fn,
@@ -286,13 +297,29 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const { call } = this.#knownAs(fn, inOrder ? "imap" : "imapUnordered", options);
     const account = this.#account(fn);
     const signal = options.signal ?? never;
-    const work = new Streamed(call, 0);
     const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     let ended = false;
-    const abort = () => work.end();
+    let work: Streamed | null = null;
+    const abort = () => work?.end();
     signal.addEventListener("abort", abort, { once: true });
-    this.#works.add(work);
     try {
+      let from = 0;
+      if (this.#mayInline(call)) {
+        const length = Array.isArray(items) ? items.length : Number.POSITIVE_INFINITY;
+        const leave = (at: number, item: unknown, result: unknown) => {
+          if (this.#terminated !== null) throw this.#terminated;
+          const sample = { items: [item], results: [result] };
+          return this.#shouldLeave(call, length - at, sample, account) && this.#standsReady(length - at);
+        };
+        const left = yield* runInlineStream({ fn, source, cost: call.cost, signal, account, leave });
+        if (left === null) {
+          ended = true;
+          return;
+        }
+        from = left;
+      } else account.why = "only a worker can give what was asked for";
+      work = new Streamed(call, from);
+      this.#works.add(work);
       for (;;) {
         signal.throwIfAborted();
         const room =
@@ -316,9 +343,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       }
     } finally {
       signal.removeEventListener("abort", abort);
-      this.#works.delete(work);
-      work.end();
-      for (const slot of this.#slots) slot.cancel(work, "nobody waits for it any more");
+      if (work !== null) {
+        this.#works.delete(work);
+        work.end();
+        for (const slot of this.#slots) slot.cancel(work, "nobody waits for it any more");
+      }
       if (!ended) await source.return?.();
     }
   }
@@ -345,21 +374,24 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   #shouldLeave(
     call: Call,
-    items: readonly unknown[],
-    results: readonly unknown[],
-    at: number,
+    left: number,
+    sample: { readonly items: readonly unknown[]; readonly results: readonly unknown[] },
     account: Account,
   ): boolean {
-    if (call.cost.transportMs === null) {
-      measureTransport(call.cost, items.slice(at, at + 8), results.slice(Math.max(0, at - 8), at));
-    }
+    if (call.cost.transportMs === null) measureTransport(call.cost, sample.items, sample.results);
     const warm = this.#slots.size > 0;
-    const left = items.length - at;
     const leave = paysOff({ cost: call.cost, left, workers: this.#workers, warm });
     account.why = leave
       ? "the items cost enough to pay for sending them"
       : "sending the items would cost more than it saves";
     return leave;
+  }
+
+  /** Whether a worker could take a batch; if not, some are started for as many items, and this thread goes on meanwhile. */
+  #standsReady(left: number): boolean {
+    for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
+    this.#grow(left);
+    return false;
   }
 
   /** What only a worker can do is not tried here; neither is what was cut into chunks on purpose. */
@@ -391,7 +423,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       if (work === null) break;
       const slot = this.#idleSlot();
       if (slot === null) {
-        this.#grow(work);
+        this.#grow(work.ready);
         break;
       }
       const { cost, chunkSize, limit } = work.call;
@@ -417,11 +449,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return null;
   }
 
-  #grow(work: Work): void {
+  #grow(items: number): void {
     let starting = 0;
     for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (let wanted = work.ready; starting < wanted && this.#slots.size < this.#workers; starting++)
-      this.#start();
+    for (; starting < items && this.#slots.size < this.#workers; starting++) this.#start();
   }
 
   #start(): void {

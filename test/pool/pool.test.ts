@@ -21,6 +21,7 @@ import {
   faulty,
   patient,
   scaled,
+  slower,
   spin,
   stuck,
   totalOf,
@@ -300,4 +301,64 @@ test("a pool that is closed waits for what it has and takes no more; one that is
   await sleep(200);
   await other.terminate();
   await assert.rejects(cut.result(), { code: "pool.terminated" });
+});
+
+suite("a stream of cheap items", () => {
+  test("stays in the caller's thread, whatever its length is known to be", async () => {
+    await using pool = new Pool({ workers: 2 });
+    const endless = function* () {
+      for (let n = 0; ; n++) yield n;
+    };
+    let sum = 0;
+    for await (const value of pool.imap(double, endless())) {
+      sum += value;
+      if (value === 2 * 19_999) break;
+    }
+    assert.equal(sum, 19_999 * 20_000);
+    for await (const value of pool.imapUnordered(double, numbers(1_000))) sum += value;
+    const [explained] = pool.explain();
+    assert.equal(explained?.parallel, 0);
+    assert.equal(explained?.inline, 21_000);
+  });
+
+  test("takes an item when it is asked for, and closes its source", async () => {
+    await using pool = new Pool({ workers: 2 });
+    const taken: number[] = [];
+    let closed = false;
+    const source = async function* () {
+      try {
+        for (let n = 0; ; n++) {
+          taken.push(n);
+          yield n;
+        }
+      } finally {
+        closed = true;
+      }
+    };
+    for await (const value of pool.imap(double, source())) if (value === 6) break;
+    assert.deepEqual(taken, [0, 1, 2, 3]);
+    assert.equal(closed, true);
+  });
+
+  test("fails with the item's own error and index", async () => {
+    await using pool = new Pool({ workers: 2 });
+    const results: number[] = [];
+    const failure = await failureOf(
+      (async () => {
+        for await (const value of pool.imap(faulty, numbers(100))) results.push(value);
+      })(),
+    );
+    assert.equal(failure.index, results.length);
+    assert.equal(pool.explain()[0]?.parallel, 0);
+  });
+
+  test("goes to workers once its items cost enough, without losing any or changing their order", async () => {
+    await using pool = new Pool({ workers: 2 });
+    const results: number[] = [];
+    for await (const value of pool.imap(slower, numbers(1_500))) results.push(value);
+    assert.deepEqual(results, numbers(1_500));
+    const [explained] = pool.explain();
+    assert.equal((explained?.inline ?? 0) + (explained?.parallel ?? 0), 1_500);
+    assert.ok((explained?.parallel ?? 0) > 0);
+  });
 });
