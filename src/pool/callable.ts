@@ -5,6 +5,9 @@ import { PawlError } from "../errors.ts";
 /** Any function whatever. */
 export type AnyFunction = (...args: never[]) => unknown;
 
+/** Any class of which objects can be made. */
+export type AnyClass = new (...args: never[]) => object;
+
 /** Where a worker finds a function again: in a module, by the order in which the module made its callables. */
 export interface CallableReference {
   readonly kind: "module";
@@ -41,11 +44,13 @@ function shared(): Registry {
  *
  *     export const analyse = callable(import.meta, async (doc: Doc) => ...);
  *
+ * A class is made known in the same way, for `actor`, below its definition: `callable(import.meta, Model);`
+ *
  * Call it at the top level of the module, so that every process meets its callables in the same order. Code that
  * only the main program should run belongs under `if (import.meta.main)`. Throws a PawlError when the module has no
  * URL, or when it is given anything but a function.
  */
-export function callable<F extends AnyFunction>(meta: ImportMeta, fn: F): F {
+export function callable<F extends AnyFunction | AnyClass>(meta: ImportMeta, fn: F): F {
   const module: unknown = meta?.url;
   if (typeof module !== "string") {
     throw new PawlError(
@@ -53,8 +58,8 @@ export function callable<F extends AnyFunction>(meta: ImportMeta, fn: F): F {
       "callable() was given no import.meta with a URL, without which a worker cannot find the module: write callable(import.meta, …), and have a bundler write ES modules.",
     );
   }
-  if (typeof fn !== "function" || isClass(fn)) {
-    const given = typeof fn === "function" ? "a class" : fn === null ? "null" : typeof fn;
+  if (typeof fn !== "function") {
+    const given = fn === null ? "null" : typeof fn;
     throw new PawlError(
       "pool.callable-function",
       `callable() in ${module} takes a function as its second argument, but was given ${given}: write callable(import.meta, (item) => …).`,
@@ -62,9 +67,10 @@ export function callable<F extends AnyFunction>(meta: ImportMeta, fn: F): F {
   }
   const functions = registry.modules.get(module) ?? [];
   registry.modules.set(module, functions);
-  const index = functions.push(fn) - 1;
+  const known = fn as AnyFunction;
+  const index = functions.push(known) - 1;
   // Known twice is found the first way.
-  if (!registry.places.has(fn)) registry.places.set(fn, { module, index });
+  if (!registry.places.has(known)) registry.places.set(known, { module, index });
   return fn;
 }
 
@@ -167,7 +173,7 @@ function digestOf(fn: AnyFunction): string {
 }
 
 /** A method may be called `class`. */
-function isClass(fn: AnyFunction): boolean {
+export function isClass(fn: AnyFunction): boolean {
   return /^class\b(?!\s*\()/.test(Function.prototype.toString.call(fn));
 }
 

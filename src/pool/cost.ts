@@ -24,6 +24,8 @@ class Mean {
 export class Cost {
   /** Items measured. */
   items = 0;
+  /** Milliseconds of execution measured. */
+  spentMs = 0;
   readonly #execution = new Mean();
   readonly #transport = new Mean();
 
@@ -40,6 +42,7 @@ export class Cost {
   observe(items: number, ms: number): void {
     if (items === 0) return;
     this.items += items;
+    this.spentMs += ms;
     this.#execution.add(items, ms);
   }
 

@@ -23,9 +23,11 @@ export interface Prospect {
 export function paysOff({ cost, left, workers, warm }: Prospect): boolean {
   const { itemMs, transportMs } = cost;
   if (itemMs === null || transportMs === null || workers < 2) return false;
-  const start = warm ? 0 : START_MS;
-  if (!Number.isFinite(left)) return spread(itemMs, transportMs, workers) < WORTH * itemMs;
-  return start + left * spread(itemMs, transportMs, workers) < WORTH * left * itemMs;
+  const each = spread(itemMs, transportMs, workers);
+  if (warm) return each < WORTH * itemMs;
+  // Who has spent here what starting costs, will probably spend it again.
+  if (cost.spentMs >= START_MS) return each < WORTH * itemMs;
+  return Number.isFinite(left) && START_MS + left * each < WORTH * left * itemMs;
 }
 
 /** Milliseconds an item with workers: this thread packs and unpacks, they do that too and run it, side by side. */

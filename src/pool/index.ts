@@ -1,7 +1,25 @@
 export { PawlError } from "../errors.ts";
+export {
+  type Actor,
+  type ActorCallOptions,
+  type ActorControl,
+  ActorDiedError,
+  type ActorOptions,
+  type ActorStats,
+  actor,
+  callSignal,
+  control,
+  type ReplicaOptions,
+  replicas,
+} from "./actor/index.ts";
 export type { TimeLimit } from "./call.ts";
-export { callable } from "./callable.ts";
+export { callable, isLoading } from "./callable.ts";
 export type { ItemContext } from "./context.ts";
+export type { EachContext } from "./each/attempt.ts";
+export type { EachOptions } from "./each/options.ts";
+export type { Rate } from "./each/pace.ts";
+export type { RetryOptions } from "./each/retry.ts";
+export { type Each, each } from "./each.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
 export type { Settled } from "./mapped.ts";
 export { type CallOptions, type Explanation, type MapOptions, Pool, type PoolOptions } from "./pool.ts";
@@ -26,4 +44,4 @@ export {
   SharedArray,
 } from "./shared/index.ts";
 export { WorkerDiedError } from "./worker/host.ts";
-export { TimeLimitError } from "./worker/slot.ts";
+export { TimeLimitError } from "./worker/time-limit.ts";

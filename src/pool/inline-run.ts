@@ -33,7 +33,7 @@ export interface InlineRun {
 export async function runInline(run: InlineRun): Promise<number> {
   const { items, cost } = run;
   const call = callOf(run);
-  const plain = !run.spread && !run.collect && run.fn.length <= 1;
+  const loop = !run.spread && !run.collect && run.fn.length <= 1 ? runPlain : null;
   let at = 0;
   let batch = 1;
   let sliceBegan = performance.now();
@@ -43,8 +43,13 @@ export async function runInline(run: InlineRun): Promise<number> {
     const began = performance.now();
     const first = at;
     while (at < end) {
-      if (plain) {
-        at = runPlain(run, at, end);
+      if (loop !== null) {
+        try {
+          // With `call`, V8 does not know which function it is, and so leaves it on its own.
+          at = loop.call(undefined, run, at, end);
+        } catch (error) {
+          throw atIndex(error, firstWithout(run.results, at));
+        }
         if (at === end) break;
         run.results[at] = await resolved(run.results, at);
         at++;
@@ -72,22 +77,31 @@ export async function runInline(run: InlineRun): Promise<number> {
   return at;
 }
 
-/** The loop that a pool must not be slower than: stops at the first item whose result has to be waited for. */
+/**
+ * The loop that a pool must not be slower than: stops at the first item whose result has to be waited for.
+ *
+ * V8 makes the function part of this loop, and would keep its variables in memory and not in registers if there were
+ * an exception handler around: the sum of 1,000 bytes then takes 1.8 times as long. So nothing is caught in here, and
+ * who calls does it in a way that does not make this loop a part of the caller. `for … of` has a handler, too.
+ */
 function runPlain({ fn, items, results }: InlineRun, from: number, end: number): number {
   const call = fn as unknown as (item: unknown) => unknown;
-  let at = from;
-  try {
-    for (; at < end; at++) {
-      const value = call(items[at]);
-      if (typeof value === "object" && value !== null && "then" in value) {
-        results[at] = value;
-        return at;
-      }
-      results[at] = value;
-    }
-  } catch (error) {
-    throw atIndex(error, at);
+  for (let at = from; at < end; at++) {
+    const value = call(items[at]);
+    results[at] = value;
+    if (typeof value === "object" && isThenable(value)) return at;
   }
+  return end;
+}
+
+function isThenable(value: object | null): value is PromiseLike<unknown> {
+  return value !== null && "then" in value;
+}
+
+/** The first item from `from` on that has no result: results are written in order, into an array of holes. */
+function firstWithout(results: readonly unknown[], from: number): number {
+  let at = from;
+  while (at in results) at++;
   return at;
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { ItemContext } from "./context.ts";
 import type { Cost } from "./cost.ts";
+import type { Stop } from "./stop.ts";
 import { atIndex } from "./worker/remote-error.ts";
 
 type AnyFunction = (...args: never[]) => unknown;
@@ -17,6 +18,8 @@ export interface InlineStream {
   readonly source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly cost: Cost;
   readonly signal: AbortSignal;
+  /** Stops waiting for the source or for the function. */
+  readonly stop: Stop;
   /** Counts what ran. */
   readonly account: { inline: number };
   /** Whether the items from `at` on should go to workers, judged by the last item and its result. */
@@ -37,7 +40,7 @@ export async function* runInlineStream(run: InlineStream): AsyncGenerator<unknow
   for (let at = 0; ; at++) {
     signal.throwIfAborted();
     const pulled = source.next();
-    const next = pulled instanceof Promise ? await pulled : pulled;
+    const next = pulled instanceof Promise ? await run.stop.or(pulled) : pulled;
     if (next.done) {
       cost.observe(measured, spent);
       return null;
@@ -49,7 +52,7 @@ export async function* runInlineStream(run: InlineStream): AsyncGenerator<unknow
       const context: ItemContext = { index: at, signal, init: undefined };
       const returned = wantsContext ? fn(item, context) : fn(item);
       const isPromise = typeof returned === "object" && returned !== null && "then" in returned;
-      result = isPromise ? await returned : returned;
+      result = isPromise ? await run.stop.or(returned as PromiseLike<unknown>) : returned;
     } catch (error) {
       throw atIndex(error, at);
     }

@@ -9,6 +9,7 @@ export type Settled<T> =
 /** All items of a map that go to workers, and the results in their order. */
 export class Mapped implements Work {
   readonly call: Call;
+  barren = 0;
   readonly #items: readonly unknown[];
   readonly #results: unknown[];
   readonly #collect: boolean;

@@ -1,22 +1,25 @@
 import { availableParallelism } from "node:os";
-import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { PawlError } from "../errors.ts";
 import type { Call, TimeLimit } from "./call.ts";
 import { isLoading, unguarded } from "./callable.ts";
+import { checkMapOptions, checkPoolOptions } from "./checked.ts";
 import type { ItemContext } from "./context.ts";
 import { batchSize, Cost } from "./cost.ts";
 import { measureTransport, paysOff, speedUp } from "./decide.ts";
 import type { Future } from "./future.ts";
 import { runInline } from "./inline-run.ts";
 import { runInlineStream } from "./inline-stream.ts";
+import { Intake } from "./intake.ts";
 import { Mapped, type Settled } from "./mapped.ts";
 import { type Isolation, pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
+import { Stop } from "./stop.ts";
 import { Streamed } from "./streamed.ts";
 import { Submitted } from "./submitted.ts";
 import type { Work } from "./work.ts";
+import { entryOf } from "./worker/bundled.ts";
 import type { WorkerSetup } from "./worker/protocol.ts";
-import { Slot } from "./worker/slot.ts";
+import { Slot, type SlotEvents, type SlotOptions } from "./worker/slot.ts";
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -34,10 +37,17 @@ export interface PoolOptions<Init = unknown> {
   readonly initArgument?: unknown;
   /** A worker is replaced after so many items. */
   readonly maxTasksPerWorker?: number;
-  /** A worker that uses more bytes is replaced between two batches. A process: all its memory; a thread: its heap. */
+  /** A worker that uses more bytes is replaced between two items. A process: all its memory; a thread: its heap. */
   readonly maxMemoryPerWorker?: number;
+  /** Bytes of JavaScript heap at which a worker dies, whatever it does. Default: what Node gives it, gigabytes. */
+  readonly maxHeapPerWorker?: number;
   /** A worker with nothing to do ends after so many milliseconds. Default 10,000. */
   readonly idle?: number;
+  /**
+   * Milliseconds for a worker to start and run `init`, and for it to load a function. Calls then fail with the error
+   * `pool.start-timeout`. Default: no limit, since a model may take its time.
+   */
+  readonly startTimeout?: number;
 }
 
 export interface CallOptions {
@@ -69,12 +79,16 @@ export interface Explanation {
   readonly why: string;
 }
 
+type FunctionKey = AnyFunction | string;
+
 interface Known {
   readonly call: Call;
   readonly submitted: Submitted;
 }
 
 interface Account {
+  /** Of the function. */
+  readonly name: string;
   inline: number;
   parallel: number;
   why: string;
@@ -85,6 +99,9 @@ const IDLE_MS = 10_000;
 const SAMPLE = 8;
 /** Workers that die before they have done anything, one after the other, until the pool gives up. */
 const STILLBORN = 3;
+
+/** The longest time a timer can take. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 let calls = 0;
 
@@ -99,10 +116,14 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   readonly #setup: WorkerSetup;
   readonly #slots = new Set<Slot>();
   readonly #works = new Set<Work>();
-  readonly #known = new Map<AnyFunction, Map<string, Known>>();
-  readonly #costs = new Map<AnyFunction, Cost>();
-  readonly #accounts = new Map<AnyFunction, Account>();
-  readonly #crashes = new Map<Work, Map<number, number>>();
+  readonly #known = new Map<FunctionKey, Map<string, Known>>();
+  readonly #costs = new Map<FunctionKey, Cost>();
+  readonly #accounts = new Map<FunctionKey, Account>();
+  readonly #crashes = new WeakMap<Work, Map<number, number>>();
+  /** What ends each of the maps under way. */
+  readonly #underWay = new Set<(error: unknown) => void>();
+  /** Who waits for the pool to have nothing to do. */
+  readonly #waiting = new Set<() => void>();
   #scheduled = false;
   #closed = false;
   #terminated: PawlError | null = null;
@@ -110,10 +131,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(options: PoolOptions<Init> = {}) {
+    checkPoolOptions(options);
     const { workers = availableParallelism(), isolate = "thread", init, initArgument } = options;
-    if (!Number.isInteger(workers) || workers < 1) {
-      throw new PawlError("pool.workers", "A pool needs a whole number of workers, at least 1.");
-    }
+    // Better now than when the first worker is wanted.
+    entryOf(isolate);
     this.#options = options;
     this.#workers = workers;
     this.#isolation = isolate;
@@ -122,7 +143,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       init: init === undefined ? null : referenceTo(init, "the pool's init"),
       initArgument: value,
       packed,
-      watchMemory: options.maxMemoryPerWorker !== undefined,
+      maxMemory: options.maxMemoryPerWorker ?? null,
     };
   }
 
@@ -200,10 +221,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   /** What was decided for each function so far, and why. */
   explain(): Explanation[] {
-    return [...this.#accounts].map(([fn, { inline, parallel, why }]) => {
-      const cost = this.#costOf(fn);
+    return [...this.#accounts].map(([key, { name, inline, parallel, why }]) => {
+      const cost = this.#costs.get(key) ?? new Cost();
       return {
-        function: fn.name === "" ? "(anonymous)" : fn.name,
+        function: name === "" ? "(anonymous)" : name,
         inline,
         parallel,
         itemMs: cost.itemMs,
@@ -216,10 +237,13 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     });
   }
 
-  /** Takes no more calls, waits for those there are, and ends the workers. */
+  /**
+   * Takes no more calls, waits for those there are, and ends the workers. An `imap` that was begun is waited for until
+   * it is at its end or left.
+   */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#busy) await yieldToLoop();
+    while (this.#busy) await new Promise<void>((resolve) => this.#waiting.add(resolve));
     await this.#endWorkers();
   }
 
@@ -228,6 +252,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     this.#closed = true;
     const error = new PawlError("pool.terminated", "The pool was ended before this call had its result.");
     this.#terminated = error;
+    for (const end of this.#underWay) end(error);
     this.#failAll(error);
     await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
     await this.#endWorkers();
@@ -238,9 +263,16 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   }
 
   get #busy(): boolean {
+    if (this.#underWay.size > 0) return true;
     for (const work of this.#works) if (work.ready > 0) return true;
     for (const slot of this.#slots) if (slot.state === "busy") return true;
     return false;
+  }
+
+  /** Something has ended: whoever waits for all of it looks again. */
+  #tell(): void {
+    for (const look of this.#waiting) look();
+    this.#waiting.clear();
   }
 
   async #map(
@@ -251,40 +283,61 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   ): Promise<unknown[]> {
     this.#assertOpen();
     const { call } = this.#knownAs(fn, face, options);
-    const items = Array.isArray(given) ? given : await gather(given);
-    const collect = options.errors === "collect";
-    const results: unknown[] = new Array(items.length);
-    const account = this.#account(fn);
-    let from = 0;
     const signal = options.signal ?? never;
     signal.throwIfAborted();
-    if (this.#mayInline(call)) {
-      const leave = (at: number) => {
-        const sample = {
-          items: items.slice(at, at + SAMPLE),
-          results: results.slice(Math.max(0, at - SAMPLE), at),
-        };
-        return this.#shouldLeave(call, items.length - at, sample, account);
+    const stopped = Promise.withResolvers<never>();
+    stopped.promise.catch(() => {});
+    const abort = () => stopped.reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#underWay.add(stopped.reject);
+    try {
+      const items = Array.isArray(given) ? given : await Promise.race([gather(given), stopped.promise]);
+      const collect = options.errors === "collect";
+      const results: unknown[] = new Array(items.length);
+      const account = this.#account(fn);
+      const from = await Promise.race([
+        this.#mapHere(fn, call, items, results, collect, signal, account),
+        stopped.promise,
+      ]);
+      if (from === items.length) return results;
+      account.parallel += items.length - from;
+      const work = new Mapped(call, items, results, from, collect);
+      await this.#runToEnd(work, Promise.race([work.finished, stopped.promise]));
+      return results;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      this.#underWay.delete(stopped.reject);
+      this.#tell();
+    }
+  }
+
+  /** Runs items in this thread as long as they had better stay. Returns the index of the first that has not run. */
+  async #mapHere(
+    fn: AnyFunction,
+    call: Call,
+    items: readonly unknown[],
+    results: unknown[],
+    collect: boolean,
+    signal: AbortSignal,
+    account: Account,
+  ): Promise<number> {
+    if (!this.#mayInline(call)) {
+      account.why = "only a worker can give what was asked for";
+      return 0;
+    }
+    const leave = (at: number) => {
+      if (this.#terminated !== null) throw this.#terminated;
+      const sample = {
+        items: items.slice(at, at + SAMPLE),
+        results: results.slice(Math.max(0, at - SAMPLE), at),
       };
-      if (!(call.cost.items > 0 && leave(0))) {
-        from = await runInline({
-          fn,
-          spread: call.spread,
-          items,
-          results,
-          collect,
-          cost: call.cost,
-          signal,
-          leave,
-        });
-      }
-      account.inline += from;
-    } else account.why = "only a worker can give what was asked for";
-    if (from === items.length) return results;
-    account.parallel += items.length - from;
-    const work = new Mapped(call, items, results, from, collect);
-    await this.#runToEnd(work, work.finished, signal, (reason) => work.stop(reason));
-    return results;
+      return this.#shouldLeave(call, items.length - at, sample, account);
+    };
+    if (call.cost.items > 0 && leave(0)) return 0;
+    const { spread, cost } = call;
+    const from = await runInline({ fn, spread, items, results, collect, cost, signal, leave });
+    account.inline += from;
+    return from;
   }
 
   async *#imap(
@@ -300,8 +353,18 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     let ended = false;
     let work: Streamed | null = null;
-    const abort = () => work?.end();
+    let intake: Intake | null = null;
+    const stop = new Stop();
+    const abort = () => {
+      stop.now(signal.reason);
+      work?.end();
+    };
     signal.addEventListener("abort", abort, { once: true });
+    const end = (error: unknown) => {
+      stop.now(error);
+      work?.wake();
+    };
+    this.#underWay.add(end);
     try {
       let from = 0;
       if (this.#mayInline(call)) {
@@ -309,37 +372,42 @@ export class Pool<Init = unknown> implements AsyncDisposable {
         const leave = (at: number, item: unknown, result: unknown) => {
           if (this.#terminated !== null) throw this.#terminated;
           const sample = { items: [item], results: [result] };
-          return this.#shouldLeave(call, length - at, sample, account) && this.#standsReady(length - at);
+          return this.#shouldLeave(call, length - at, sample, account);
         };
-        const left = yield* runInlineStream({ fn, source, cost: call.cost, signal, account, leave });
+        const left = yield* runInlineStream({ fn, source, cost: call.cost, signal, stop, account, leave });
         if (left === null) {
           ended = true;
           return;
         }
         from = left;
       } else account.why = "only a worker can give what was asked for";
-      work = new Streamed(call, from);
-      this.#works.add(work);
+      const streamed = new Streamed(call, from);
+      work = streamed;
+      this.#works.add(streamed);
+      const hasRoom = () =>
+        streamed.under <
+        this.#workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, this.#workers);
+      const add = (item: unknown) => {
+        streamed.add(item);
+        account.parallel++;
+      };
+      const came = () => {
+        this.#schedule();
+        streamed.wake();
+      };
+      intake = new Intake(source, hasRoom, add, came);
       for (;;) {
         signal.throwIfAborted();
-        const room =
-          this.#workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, this.#workers);
-        while (!ended && work.under < room) {
-          const pulled = source.next();
-          const next = pulled instanceof Promise ? await pulled : pulled;
-          if (next.done) ended = true;
-          else {
-            work.add(next.value);
-            account.parallel++;
-          }
-        }
+        if (this.#terminated !== null) throw this.#terminated;
+        intake.fill();
         this.#schedule();
-        const outcome = work.next(inOrder);
+        const outcome = streamed.next(inOrder);
         if (outcome !== null) {
           if ("error" in outcome) throw outcome.error;
           yield outcome.value;
-        } else if (work.under > 0) await work.came();
-        else if (ended) return;
+        } else if (streamed.under > 0 || intake.pending) await streamed.came();
+        else if (intake.failure !== null) throw intake.failure.error;
+        else if (intake.ended) return;
       }
     } finally {
       signal.removeEventListener("abort", abort);
@@ -348,26 +416,26 @@ export class Pool<Init = unknown> implements AsyncDisposable {
         work.end();
         for (const slot of this.#slots) slot.cancel(work, "nobody waits for it any more");
       }
-      if (!ended) await source.return?.();
+      this.#underWay.delete(end);
+      this.#tell();
+      if (intake !== null) await intake.end();
+      else if (!ended) {
+        const returned = source.return?.();
+        if (returned !== undefined && "then" in returned) await stop.or(returned);
+      }
     }
   }
 
-  async #runToEnd(
-    work: Work,
-    finished: Promise<void>,
-    signal: AbortSignal,
-    stop: (reason: unknown) => void,
-  ): Promise<void> {
-    const abort = () => stop(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+  async #runToEnd(work: Mapped, finished: Promise<void>): Promise<void> {
     this.#works.add(work);
     this.#schedule();
     try {
       await finished;
+    } catch (error) {
+      work.stop(error);
+      throw error;
     } finally {
-      signal.removeEventListener("abort", abort);
       this.#works.delete(work);
-      this.#crashes.delete(work);
       for (const slot of this.#slots) slot.cancel(work, "the call it belongs to has ended");
     }
   }
@@ -378,32 +446,42 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     sample: { readonly items: readonly unknown[]; readonly results: readonly unknown[] },
     account: Account,
   ): boolean {
-    if (call.cost.transportMs === null) measureTransport(call.cost, sample.items, sample.results);
-    const warm = this.#slots.size > 0;
-    const leave = paysOff({ cost: call.cost, left, workers: this.#workers, warm });
+    try {
+      if (call.cost.transportMs === null) measureTransport(call.cost, sample.items, sample.results);
+    } catch (error) {
+      // Here they have their results; there they would be errors.
+      const why = error instanceof Error ? error.message : String(error);
+      account.why = `the items or their results cannot be sent to a worker (${why})`;
+      return false;
+    }
+    const prospect = { cost: call.cost, left, workers: this.#workers };
+    const ready = this.#isReady;
+    const leave = paysOff({ ...prospect, warm: ready });
     account.why = leave
       ? "the items cost enough to pay for sending them"
       : "sending the items would cost more than it saves";
-    return leave;
+    // This thread goes on while they start.
+    if (leave && !ready) this.#grow(left);
+    return leave && ready;
   }
 
-  /** Whether a worker could take a batch; if not, some are started for as many items, and this thread goes on meanwhile. */
-  #standsReady(left: number): boolean {
+  /** A worker could take a batch, now or when it has done what it has. */
+  get #isReady(): boolean {
     for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
-    this.#grow(left);
     return false;
   }
 
   /** What only a worker can do is not tried here; neither is what was cut into chunks on purpose. */
   #mayInline({ limit, chunkSize }: Call): boolean {
-    const { init, maxTasksPerWorker, maxMemoryPerWorker } = this.#options;
+    const { init, maxTasksPerWorker, maxMemoryPerWorker, maxHeapPerWorker } = this.#options;
     return (
       this.#isolation === "thread" &&
       limit === null &&
       chunkSize === null &&
       init === undefined &&
       maxTasksPerWorker === undefined &&
-      maxMemoryPerWorker === undefined
+      maxMemoryPerWorker === undefined &&
+      maxHeapPerWorker === undefined
     );
   }
 
@@ -428,7 +506,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       }
       const { cost, chunkSize, limit } = work.call;
       const size = batchSize(cost, chunkSize, work.left, this.#workers);
-      slot.run(work, work.take(Math.min(size, work.ready, limit === null ? size : 64)));
+      slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
   }
@@ -452,38 +530,53 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   #grow(items: number): void {
     let starting = 0;
     for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (; starting < items && this.#slots.size < this.#workers; starting++) this.#start();
+    for (; starting < items && this.#slots.size < this.#workers; starting++) if (!this.#start()) return;
   }
 
-  #start(): void {
-    const { maxTasksPerWorker = Number.POSITIVE_INFINITY, maxMemoryPerWorker = Number.POSITIVE_INFINITY } =
-      this.#options;
-    const slot = new Slot(
-      {
-        isolation: this.#isolation,
-        setup: this.#setup,
-        maxTasks: maxTasksPerWorker,
-        maxMemory: maxMemoryPerWorker,
-      },
-      {
-        idle: () => {
-          this.#stillborn = 0;
-          this.#schedule();
-        },
-        gone: (gone) => {
-          this.#slots.delete(gone);
-          if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
-            const sentence = `The pool's workers end before they begin: ${gone.why}.`;
-            this.#failAll(new PawlError("pool.no-worker", sentence));
-          }
-          this.#schedule();
-        },
-        unready: (_slot, error) => this.#failAll(error),
-        mayRetry: (work, index) => this.#mayRetry(work, index),
-      },
-    );
-    this.#slots.add(slot);
+  /** False when none could be started. */
+  #start(): boolean {
+    const { maxTasksPerWorker, maxHeapPerWorker, startTimeout } = this.#options;
+    const options: SlotOptions = {
+      isolation: this.#isolation,
+      setup: this.#setup,
+      maxTasks: maxTasksPerWorker ?? Number.POSITIVE_INFINITY,
+      maxHeap: maxHeapPerWorker ?? null,
+      startTimeout: startTimeout ?? Number.POSITIVE_INFINITY,
+    };
+    try {
+      this.#slots.add(new Slot(options, this.#slotEvents));
+      return true;
+    } catch (error) {
+      // Those there are do what there is to do.
+      if (this.#slots.size > 0) return false;
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `The pool cannot start a worker: ${why.replace(/\.$/, "")}.`;
+      this.#failAll(
+        error instanceof PawlError ? error : new PawlError("pool.no-worker", sentence, { cause: error }),
+      );
+      return false;
+    }
   }
+
+  readonly #slotEvents: SlotEvents = {
+    idle: () => {
+      this.#stillborn = 0;
+      this.#schedule();
+      this.#tell();
+    },
+    gone: (gone) => {
+      this.#slots.delete(gone);
+      if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
+        const sentence = `The pool's workers end before they begin: ${gone.why}.`;
+        this.#failAll(new PawlError("pool.no-worker", sentence));
+      }
+      this.#schedule();
+      this.#tell();
+    },
+    unready: (_slot, error) => this.#failAll(error),
+    hopeless: (work, error) => this.#fail(work, error),
+    mayRetry: (work, index) => this.#mayRetry(work, index),
+  };
 
   #mayRetry(work: Work, index: number): boolean {
     const { crashRetries } = work.call;
@@ -496,11 +589,13 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   }
 
   #failAll(error: unknown): void {
-    for (const work of this.#works) {
-      if (work instanceof Submitted) work.failAll(error);
-      else if (work instanceof Mapped) work.stop(error);
-      else if (work instanceof Streamed) work.fail(error);
-    }
+    for (const work of this.#works) this.#fail(work, error);
+  }
+
+  #fail(work: Work, error: unknown): void {
+    if (work instanceof Submitted) work.failAll(error);
+    else if (work instanceof Mapped) work.stop(error);
+    else if (work instanceof Streamed) work.fail(error);
   }
 
   async #endWorkers(): Promise<void> {
@@ -522,7 +617,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
         }
         if (this.#slots.size > 0) this.#watchIdle();
       },
-      Math.max(10, idle),
+      Math.min(Math.max(10, idle), LONGEST_MS),
     );
     this.#idleTimer.unref();
   }
@@ -532,19 +627,20 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     if (this.#closed) throw new PawlError("pool.closed", "The pool is closed and takes no more calls.");
   }
 
-  #costOf(fn: AnyFunction): Cost {
-    const known = this.#costs.get(fn);
+  #costOf(key: FunctionKey): Cost {
+    const known = this.#costs.get(key);
     if (known !== undefined) return known;
     const cost = new Cost();
-    this.#costs.set(fn, cost);
+    this.#costs.set(key, cost);
     return cost;
   }
 
   #account(fn: AnyFunction): Account {
-    const known = this.#accounts.get(fn);
+    const key = keyOf(fn);
+    const known = this.#accounts.get(key);
     if (known !== undefined) return known;
-    const account = { inline: 0, parallel: 0, why: "it was submitted" };
-    this.#accounts.set(fn, account);
+    const account = { name: fn.name, inline: 0, parallel: 0, why: "it was submitted" };
+    this.#accounts.set(key, account);
     return account;
   }
 
@@ -553,19 +649,22 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const { timeout, crashRetries = 0, chunkSize = null } = options;
     const limit = timeout === undefined ? null : typeof timeout === "number" ? { hard: timeout } : timeout;
     const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
-    const ofFunction = this.#known.get(fn) ?? new Map<string, Known>();
-    this.#known.set(fn, ofFunction);
+    const reference = referenceTo(fn, `pool.${face}`);
+    const functionKey = keyOf(fn);
+    const ofFunction = this.#known.get(functionKey) ?? new Map<string, Known>();
+    this.#known.set(functionKey, ofFunction);
     const known = ofFunction.get(key);
     if (known !== undefined) return known;
+    checkMapOptions(options, limit);
     const call: Call = {
       number: ++calls,
-      reference: referenceTo(fn, `pool.${face}`),
+      reference,
       name: fn.name,
       spread,
       limit,
       crashRetries,
       chunkSize,
-      cost: this.#costOf(fn),
+      cost: this.#costOf(functionKey),
     };
     const reach = {
       abort: (work: Work, index: number, reason: string) => {
@@ -575,7 +674,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       },
       kill: (work: Work, index: number, error: Error) => {
         const slot = [...this.#slots].find((each) => each.has(work, index));
-        void slot?.kill(error, index);
+        slot?.killItem(index, error);
         return slot !== undefined;
       },
     };
@@ -583,6 +682,12 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     ofFunction.set(key, made);
     return made;
   }
+}
+
+/** Functions made anew for each call, of one text, are one function to a pool. */
+function keyOf(fn: AnyFunction): FunctionKey {
+  const reference = referenceTo(fn, "a pool");
+  return reference.kind === "inline" ? reference.source : fn;
 }
 
 async function gather(items: Iterable<unknown> | AsyncIterable<unknown>): Promise<unknown[]> {

@@ -1,4 +1,10 @@
-import { type AnyFunction, type CallableReference, callableReference, resolveCallable } from "./callable.ts";
+import {
+  type AnyFunction,
+  type CallableReference,
+  callableReference,
+  isClass,
+  resolveCallable,
+} from "./callable.ts";
 import { compileInline } from "./inline/compile.ts";
 import { inlineSource } from "./inline.ts";
 
@@ -18,7 +24,7 @@ const references = new WeakMap<AnyFunction, FunctionReference>();
 export function referenceTo(fn: AnyFunction, face: string): FunctionReference {
   const known = references.get(fn);
   if (known) return known;
-  const callable = typeof fn === "function" ? callableReference(fn) : null;
+  const callable = typeof fn === "function" && !isClass(fn) ? callableReference(fn) : null;
   const reference = callable ?? ({ kind: "inline", source: inlineSource(fn, face) } as const);
   references.set(fn, reference);
   return reference;

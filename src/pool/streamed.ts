@@ -9,13 +9,15 @@ export type Outcome =
 /** Items that come one by one and results that leave one by one, with a bounded number between. */
 export class Streamed implements Work {
   readonly call: Call;
+  barren = 0;
   readonly #returned = new Returned();
   readonly #outcomes = new Map<number, Outcome>();
   #waiting: unknown[] = [];
   #base: number;
   #given: number;
   #ended = false;
-  #wake = (): void => {};
+  /** Has whoever waits for a result look again. */
+  wake = (): void => {};
 
   /** `from` is the index of the first item that will come. */
   constructor(call: Call, from: number) {
@@ -56,12 +58,12 @@ export class Streamed implements Work {
 
   value(index: number, value: unknown): void {
     this.#outcomes.set(index, { index, value });
-    this.#wake();
+    this.wake();
   }
 
   error(index: number, error: unknown): void {
     this.#outcomes.set(index, { index, error });
-    this.#wake();
+    this.wake();
   }
 
   /** The next result, in order or whichever there is; null when there is none yet. */
@@ -77,20 +79,20 @@ export class Streamed implements Work {
   /** Resolves when a result has come. */
   async came(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#wake = resolve;
+      this.wake = resolve;
     });
   }
 
   /** Whoever asks next gets this error. */
   fail(error: unknown): void {
     this.#outcomes.set(this.#given, { index: this.#given, error });
-    this.#wake();
+    this.wake();
   }
 
   end(): void {
     this.#ended = true;
     this.#waiting = [];
     this.#returned.clear();
-    this.#wake();
+    this.wake();
   }
 }

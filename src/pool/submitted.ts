@@ -11,6 +11,7 @@ export interface Reach {
 /** Calls of one function that were submitted one by one, in line. */
 export class Submitted implements Work, FutureOwner {
   readonly call: Call;
+  barren = 0;
   readonly #reach: Reach;
   readonly #returned = new Returned();
   readonly #futures = new Map<number, Future<unknown>>();

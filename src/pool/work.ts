@@ -14,6 +14,8 @@ export interface Work {
   readonly ready: number;
   /** Items still to be taken, Infinity when that is not known. */
   readonly left: number;
+  /** Workers that died over it, one after the other, before they began any item. */
+  barren: number;
   /** Takes up to `limit` consecutive items; only called while some are ready. */
   take(limit: number): Portion;
   /** Items that were taken but not run. */

@@ -1,39 +1,67 @@
 import type { ChildProcess } from "node:child_process";
+import { startReaper } from "./reaper.ts";
 
-const children = new Set<ChildProcess>();
+/** The children of this thread. */
+interface Family {
+  add(child: ChildProcess): () => void;
+}
+
+const SYMBOL = Symbol.for("pawl.family");
+
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-function killAll(): void {
-  for (const child of children) child.kill("SIGKILL");
+function makeFamily(): Family {
+  const children = new Set<ChildProcess>();
+  let reaper: ReturnType<typeof startReaper> | null = null;
+
+  const killAll = (): void => {
+    for (const child of children) child.kill("SIGKILL");
+  };
+  /** The program would have ended by this signal, had nobody listened: its children first, then itself. */
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (process.listenerCount(signal) > 1) return;
+    killAll();
+    stop();
+    process.kill(process.pid, signal);
+  };
+  // Who listens to a signal changes what it does to the program, so we do it only where nothing else can be done.
+  const listens = process.platform === "win32";
+  const start = (): void => {
+    process.on("exit", killAll);
+    if (listens) for (const signal of signals) process.on(signal, onSignal);
+    reaper = startReaper();
+  };
+  const stop = (): void => {
+    process.off("exit", killAll);
+    if (listens) for (const signal of signals) process.off(signal, onSignal);
+    reaper?.end();
+    reaper = null;
+  };
+  return {
+    add(child) {
+      if (children.size === 0) start();
+      children.add(child);
+      if (child.pid !== undefined) reaper?.watch(child.pid);
+      return () => {
+        if (!children.delete(child)) return;
+        if (child.pid !== undefined) reaper?.forget(child.pid);
+        if (children.size === 0) stop();
+      };
+    },
+  };
 }
 
-/** The program would have ended by this signal, had nobody listened: its children first, then itself. */
-function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
-  killAll();
-  stopListening();
-  process.kill(process.pid, signal);
-}
-
-function listen(): void {
-  process.on("exit", killAll);
-  for (const signal of signals) process.on(signal, onSignal);
-}
-
-function stopListening(): void {
-  process.off("exit", killAll);
-  for (const signal of signals) process.off(signal, onSignal);
+/** One for the thread, though a bundle may bring a second copy of this file. */
+function family(): Family {
+  const holder = globalThis as { [SYMBOL]?: Family };
+  holder[SYMBOL] ??= makeFamily();
+  return holder[SYMBOL];
 }
 
 /**
- * Sees to it that a child does not outlive this process, busy as it may be. Who listens to a signal decides what it
- * does to the program; only where nobody does, children end with it. Returns what to call when the child is gone.
+ * Sees to it that a child does not outlive this thread, however it ends and however busy the child is. Returns what to
+ * call when the child is gone.
  */
 export function endWithParent(child: ChildProcess): () => void {
-  if (children.size === 0) listen();
-  children.add(child);
-  return () => {
-    children.delete(child);
-    if (children.size === 0) stopListening();
-  };
+  return family().add(child);
 }

@@ -1,15 +1,19 @@
-import { fork } from "node:child_process";
-import { Worker } from "node:worker_threads";
+import { type ChildProcess, spawn } from "node:child_process";
+import { Worker, type WorkerOptions } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
+import type { ActorSetup } from "../actor/protocol.ts";
+import { entryOf } from "./bundled.ts";
 import { endWithParent } from "./end-with-parent.ts";
+import { execArgumentsOf } from "./exec-arguments.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { describeError, reviveError } from "./remote-error.ts";
 
 /** The parent's end of the line to one worker. */
-export interface Host {
+export interface Host<To = ToWorker> {
   readonly marker: Marker;
   /** Throws DataCloneError when the message cannot be cloned; then nothing was sent. */
-  post(message: ToWorker): void;
+  post(message: To): void;
   /** Whether this worker keeps the program from ending. */
   hold(held: boolean): void;
   /** Ends the worker now, whatever it does; resolves when it is gone. */
@@ -18,25 +22,39 @@ export interface Host {
   readonly gone: Promise<string>;
 }
 
+/** What a worker is started with: one of a pool, or one that is an actor. */
+type Setup = WorkerSetup | ActorSetup;
+
 /** Where a worker's messages go. */
-export type Listener = (message: FromWorker) => void;
+export type Listener<From = FromWorker> = (message: From) => void;
 
-// Sources and the built package have the same names but for their ends.
-const end = import.meta.url.slice(-3);
-const threadFile = new URL(`./pool-thread${end}`, import.meta.url);
-const processFile = new URL(`./pool-process${end}`, import.meta.url);
+const MB = 1024 * 1024;
 
-/** Starts a thread. It is gone within milliseconds of `kill` unless it is in native code. */
-export function startThread(setup: WorkerSetup, listener: Listener): Host {
+/** Starts a thread. It is gone within milliseconds of `kill` unless it is in native code. `maxHeap` is in bytes. */
+export function startThread<To = ToWorker, From = FromWorker>(
+  setup: Setup,
+  maxHeap: number | null,
+  listener: Listener<From>,
+): Host<To> {
   const marker = new SharedMarker();
-  const worker = new Worker(threadFile, { workerData: { setup, mark: marker.memory } });
-  let fault: Error | null = null;
-  worker.on("message", listener);
+  const entry = entryOf("thread");
+  const options: WorkerOptions = {
+    workerData: { setup, mark: marker.memory },
+    ...(maxHeap === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(maxHeap / MB) } }),
+  };
+  const worker =
+    "file" in entry ? new Worker(entry.file, options) : new Worker(entry.code, { ...options, eval: true });
+  let fault: string | null = null;
+  worker.on("message", (message) => hear(message, listener));
   worker.on("error", (error) => {
-    fault = error as Error;
+    fault = wordsFor(error);
+  });
+  worker.on("messageerror", (error) => {
+    fault = wordsFor(error);
+    void worker.terminate();
   });
   const gone = new Promise<string>((resolve) => {
-    worker.once("exit", (code) => resolve(fault === null ? `it ended with code ${code}` : wordsFor(fault)));
+    worker.once("exit", (code) => resolve(fault ?? `it ended with code ${code}`));
   });
   return {
     marker,
@@ -47,29 +65,36 @@ export function startThread(setup: WorkerSetup, listener: Listener): Host {
   };
 }
 
-/** Starts a process, which can be killed in native code too, and whose crash is its own. */
-export function startProcess(setup: WorkerSetup, listener: Listener): Host {
+/** Starts a process, which can be killed in native code too, and whose crash is its own. `maxHeap` is in bytes. */
+export function startProcess<To = ToWorker, From = FromWorker>(
+  setup: Setup,
+  maxHeap: number | null,
+  listener: Listener<From>,
+): Host<To> {
   const marker = new FileMarker();
-  const child = fork(processFile, {
-    serialization: "advanced",
-    stdio: ["ignore", "inherit", "inherit", "ipc", marker.fd],
-  });
+  const child = spawnNode(setup, maxHeap, marker);
   const release = endWithParent(child);
-  child.on("message", (message) => listener(message as FromWorker));
+  let fault: string | null = null;
+  child.on("message", (message) => {
+    hear(message, (heard: FromWorker) => {
+      if (heard.type === "fault") fault ??= wordsFor(reviveError(heard.error));
+      else listener(heard as From);
+    });
+  });
   const gone = new Promise<string>((resolve) => {
     const over = (why: string) => {
       release();
       resolve(why);
     };
-    child.once("exit", (code, signal) =>
-      over(signal ? `it was ended by ${signal}` : `it ended with code ${code}`),
+    // Not at its exit: what it said before may still be on the way.
+    child.once("close", (code, signal) =>
+      over(fault ?? (signal ? `it was ended by ${signal}` : `it ended with code ${code}`)),
     );
-    // One that never started never exits.
+    // One that never started never ends.
     child.on("error", (error) => {
       if (child.pid === undefined) over(error.message);
     });
   });
-  child.send(setup as object);
   return {
     marker,
     gone,
@@ -94,9 +119,36 @@ export function startProcess(setup: WorkerSetup, listener: Listener): Host {
   };
 }
 
-function wordsFor(error: Error): string {
-  if ((error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY") return "its heap was full";
-  return `${error.name}: ${error.message}`;
+function spawnNode(setup: Setup, maxHeap: number | null, marker: FileMarker): ChildProcess {
+  let child: ChildProcess | null = null;
+  try {
+    const entry = entryOf("process");
+    const limit = maxHeap === null ? [] : [`--max-old-space-size=${Math.ceil(maxHeap / MB)}`];
+    const run = "file" in entry ? [entry.file] : ["--eval", entry.code];
+    child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc", marker.fd],
+    });
+    // Throws what cannot be sent.
+    if (child.pid !== undefined) child.send(setup as object, () => {});
+    return child;
+  } catch (error) {
+    child?.kill("SIGKILL");
+    marker.close();
+    throw error;
+  }
+}
+
+/** The functions of users may speak to their parent too. */
+function hear<From>(message: unknown, listener: Listener<From>): void {
+  if (typeof message === "object" && message !== null) listener(message as From);
+}
+
+/** Anything may have been thrown. */
+function wordsFor(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return describeError(thrown).message;
+  if ((thrown as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY") return "its heap was full";
+  return `${thrown.name}: ${thrown.message}`;
 }
 
 /** The worker died while it ran an item. */

@@ -1,3 +1,4 @@
+import type { AnswersMessage, FromCaller } from "../actor/protocol.ts";
 import type { FunctionReference } from "../reference.ts";
 import type { RemoteError } from "./remote-error.ts";
 
@@ -24,6 +25,8 @@ export type ToWorker =
   | { readonly type: "cancel"; readonly id: number; readonly reason: string }
   /** The same for one item. */
   | { readonly type: "abort"; readonly id: number; readonly index: number; readonly reason: string }
+  /** To calls of actors by their handles. */
+  | AnswersMessage
   | { readonly type: "close" };
 
 /** What came out of consecutive items of a batch: a value, or an error in its place. */
@@ -39,20 +42,24 @@ export interface ResultsMessage {
   /** Time spent in the function, in milliseconds. */
   readonly spentMs: number;
   readonly last: boolean;
-  /** Bytes in use by the worker, when asked for. */
-  readonly memory: number;
+  /** The worker uses more memory than it may. */
+  readonly full: boolean;
 }
 
 export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "unready"; readonly error: RemoteError }
-  | ResultsMessage;
+  /** This worker dies of an exception that nobody caught; processes say so, of threads it is known. */
+  | { readonly type: "fault"; readonly error: RemoteError }
+  | ResultsMessage
+  /** Calls of actors that somebody above this worker owns. */
+  | FromCaller;
 
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly init: FunctionReference | null;
   readonly initArgument: unknown;
   readonly packed: boolean;
-  /** Report memory with every last result. */
-  readonly watchMemory: boolean;
+  /** Bytes above which it leaves the rest of a batch to others; null for no limit. */
+  readonly maxMemory: number | null;
 }

@@ -1,16 +1,20 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { PawlError } from "../../errors.ts";
+import { answered, connectUp } from "../actor/up.ts";
 import type { ItemContext } from "../context.ts";
 import { type Isolation, pack, unpack } from "../portable.ts";
-import { resolveReference } from "../reference.ts";
+import { type FunctionReference, resolveReference } from "../reference.ts";
 import { monotonicMs, type Note } from "./marker.ts";
 import type { BatchMessage, FromWorker, ResultsMessage, ToWorker, WorkerSetup } from "./protocol.ts";
-import { describeError, type RemoteError } from "./remote-error.ts";
+import { describeError, type RemoteError, sendableError } from "./remote-error.ts";
+import { whyUnsendable } from "./sendable.ts";
 
 /** The worker's end of the line to its parent. */
-export interface Line {
+export interface Line<From = FromWorker> {
   readonly isolation: Isolation;
-  post(message: FromWorker): void;
+  post(message: From): void;
+  /** Whether anything can still be sent. */
+  isOpen(): boolean;
   /** Bytes this worker uses. */
   memory(): number;
   /** Ends the worker. */
@@ -26,11 +30,12 @@ const YIELD_MS = 20;
 
 /** Handles are of kinds that this module makes known; most workers never meet one. */
 async function knowShared(): Promise<void> {
-  await import("../shared/index.ts");
+  await import("../kinds.ts");
 }
 
 /** Runs batches one after the other, as they come. Returns what to call with each message. */
 export function serve(line: Line, setup: WorkerSetup, note: Note): (message: ToWorker) => void {
+  connectUp(line);
   const server = new Server(line, setup, note);
   void server.begin();
   return (message) => server.take(message);
@@ -41,6 +46,8 @@ class Server {
   readonly #setup: WorkerSetup;
   readonly #note: Note;
   readonly #functions = new Map<number, AnyFunction>();
+  /** Of functions that could not be loaded: the next batch tries again, and has the same error if it cannot be. */
+  readonly #references = new Map<number, FunctionReference>();
   readonly #waiting: BatchMessage[] = [];
   #init: unknown;
   #busy = true;
@@ -81,6 +88,9 @@ class Server {
       case "abort":
         if (this.#running?.id === message.id) this.#running.abort(message.index, message.reason);
         return;
+      case "answers":
+        answered(message);
+        return;
       case "close":
         this.#line.end();
     }
@@ -106,7 +116,7 @@ class Server {
   }
 
   async #run(batch: BatchMessage): Promise<void> {
-    const running = new Running(batch, this.#line, this.#setup.watchMemory);
+    const running = new Running(batch, this.#line, this.#setup.maxMemory);
     this.#running = running;
     let fn: AnyFunction;
     try {
@@ -120,10 +130,13 @@ class Server {
   }
 
   async #resolve(batch: BatchMessage): Promise<AnyFunction> {
-    if (batch.reference === undefined) {
+    const reference = batch.reference ?? this.#references.get(batch.call);
+    if (reference === undefined) {
       throw new PawlError("pool.unknown-function", "A worker was asked for a function it was never told of.");
     }
-    const fn = (await resolveReference(batch.reference)) as AnyFunction;
+    this.#references.set(batch.call, reference);
+    const fn = (await resolveReference(reference)) as AnyFunction;
+    this.#references.delete(batch.call);
     this.#functions.set(batch.call, fn);
     return fn;
   }
@@ -134,31 +147,32 @@ class Running {
   readonly id: number;
   readonly #batch: BatchMessage;
   readonly #line: Line;
-  readonly #watchMemory: boolean;
+  readonly #maxMemory: number;
   #values: unknown[] = [];
   #errors: [number, RemoteError][] = [];
   #from: number;
   #spentMs = 0;
   #packed = false;
   #cancelled: string | null = null;
+  #full = false;
   readonly #skipped = new Set<number>();
   #current: Context | null = null;
 
-  constructor(batch: BatchMessage, line: Line, watchMemory: boolean) {
+  constructor(batch: BatchMessage, line: Line, maxMemory: number | null) {
     this.id = batch.id;
     this.#batch = batch;
     this.#line = line;
-    this.#watchMemory = watchMemory;
+    this.#maxMemory = maxMemory ?? Number.POSITIVE_INFINITY;
     this.#from = batch.base;
   }
 
   async run(fn: AnyFunction, init: unknown, note: Note): Promise<void> {
     const { base, spread, packed } = this.#batch;
-    const items = packed ? this.#batch.items.map(unpack) : this.#batch.items;
+    const { items } = this.#batch;
     let now = monotonicMs();
     let flushed = now;
     let yielded = now;
-    for (let at = 0; at < items.length && this.#cancelled === null; at++) {
+    for (let at = 0; at < items.length && this.#cancelled === null && !this.#full; at++) {
       const index = base + at;
       if (this.#skipped.size > 0 && this.#skipped.has(index)) {
         this.#values.push(undefined);
@@ -168,7 +182,8 @@ class Running {
       const context = new Context(index, init);
       this.#current = context;
       try {
-        const args = spread ? (items[at] as readonly unknown[]) : [items[at]];
+        const item = packed ? unpack(items[at]) : items[at];
+        const args = spread ? (item as readonly unknown[]) : [item];
         const returned = fn.length > args.length ? fn(...args, context) : fn(...args);
         const isPromise = typeof returned === "object" && returned !== null && "then" in returned;
         this.#keep(isPromise ? await returned : returned);
@@ -176,6 +191,8 @@ class Running {
         this.#errors.push([this.#values.length, describeError(error)]);
         this.#values.push(undefined);
       }
+      // The function has cut the line: the mark stays where it is, and says which item did.
+      if (!this.#line.isOpen()) return;
       const after = monotonicMs();
       this.#spentMs += after - now;
       now = after;
@@ -184,6 +201,9 @@ class Running {
         flushed = now;
       }
       if (now - yielded > YIELD_MS) {
+        // What dies while this worker looks after its loop takes no item along, and shall take no result along.
+        this.#flush(false);
+        flushed = now;
         note(-1, now);
         await yieldToLoop();
         now = monotonicMs();
@@ -191,8 +211,9 @@ class Running {
       }
     }
     this.#current = null;
-    note(-1, now);
+    // To send a result may be too much for the heap.
     this.#flush(true);
+    note(-1, now);
   }
 
   failAll(error: RemoteError): void {
@@ -222,6 +243,7 @@ class Running {
   }
 
   #flush(last: boolean): void {
+    if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#line.memory() > this.#maxMemory;
     const message: ResultsMessage = {
       type: "results",
       id: this.id,
@@ -231,12 +253,12 @@ class Running {
       errors: this.#errors,
       spentMs: this.#spentMs,
       last,
-      memory: last && this.#watchMemory ? this.#line.memory() : 0,
+      full: this.#full,
     };
     try {
       this.#line.post(message);
     } catch {
-      this.#line.post(withoutUncloneable(message));
+      this.#line.post(sendable(message, this.#line.isolation));
     }
     this.#from += this.#values.length;
     this.#values = [];
@@ -269,18 +291,18 @@ class Context implements ItemContext {
 }
 
 /** Puts an error in the place of each value that cannot be sent, so that it does not take the others along. */
-function withoutUncloneable(message: ResultsMessage): ResultsMessage {
-  const errors = [...message.errors];
+function sendable(message: ResultsMessage, to: Isolation): ResultsMessage {
+  const canSend = (value: unknown) => whyUnsendable(value, to) === null;
+  const errors: [number, RemoteError][] = message.errors.map(([at, error]) => [
+    at,
+    canSend(error) ? error : sendableError(error, canSend),
+  ]);
   const values = message.values.map((value, at) => {
-    try {
-      structuredClone(value);
-      return value;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const sentence = `The result cannot be sent back from a worker (${why}): return plain data.`;
-      errors.push([at, describeError(new PawlError("pool.unsendable-result", sentence))]);
-      return undefined;
-    }
+    const why = whyUnsendable(value, to);
+    if (why === null) return value;
+    const sentence = `The result cannot be sent back from a worker (${why}): return plain data.`;
+    errors.push([at, describeError(new PawlError("pool.unsendable-result", sentence))]);
+    return undefined;
   });
   return { ...message, values, errors };
 }

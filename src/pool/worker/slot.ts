@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { Relay } from "../actor/relay.ts";
 import type { Call } from "../call.ts";
 import { type Isolation, pack, unpack } from "../portable.ts";
 import type { Portion, Work } from "../work.ts";
@@ -6,14 +7,18 @@ import { type Host, startProcess, startThread, WorkerDiedError } from "./host.ts
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { atIndex, reviveError } from "./remote-error.ts";
+import { whyUnsendable } from "./sendable.ts";
+import { TimeLimitError } from "./time-limit.ts";
 
 export interface SlotOptions {
   readonly isolation: Isolation;
   readonly setup: WorkerSetup;
   /** Items after which the worker is replaced. */
   readonly maxTasks: number;
-  /** Bytes above which the worker is replaced between two batches. */
-  readonly maxMemory: number;
+  /** Bytes of JavaScript heap at which the worker dies; null for what Node gives it. */
+  readonly maxHeap: number | null;
+  /** Milliseconds for the worker to begin, and for it to load a function. */
+  readonly startTimeout: number;
 }
 
 /** What a slot tells its pool. */
@@ -22,8 +27,10 @@ export interface SlotEvents {
   idle(slot: Slot): void;
   /** The worker is gone for good; what it held was given back. */
   gone(slot: Slot): void;
-  /** A worker cannot begin: `init` threw. */
+  /** A worker cannot begin: `init` threw, or does not end. */
   unready(slot: Slot, error: unknown): void;
+  /** A worker cannot do this work at all: it does not get as far as the first item. */
+  hopeless(work: Work, error: Error): void;
   /** An item killed its worker; true when it shall be tried once more. */
   mayRetry(work: Work, index: number): boolean;
 }
@@ -39,6 +46,10 @@ interface Running {
   /** Items the worker may have passed over, since they were aborted before they began. */
   readonly aborted: Map<number, string>;
   timer: NodeJS.Timeout | null;
+  /** The worker had to load the function first. */
+  readonly loads: boolean;
+  /** Until the function is loaded. */
+  loading: NodeJS.Timeout | null;
   /** Why the worker was ended on purpose, and which item is to blame. */
   verdict: { readonly index: number | null; readonly error: Error } | null;
   cancelled: boolean;
@@ -48,6 +59,12 @@ let batches = 0;
 
 /** How long a worker that was asked to close may take. */
 const CLOSE_MS = 1000;
+/** How often is looked whether an item that shall be ended has begun. */
+const LOOK_MS = 10;
+/** Workers that die over the same work before they begin an item of it, until nobody tries any more. */
+const BARREN = 5;
+/** The longest time a timer can take. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** One worker and the batch it runs. */
 export class Slot {
@@ -55,6 +72,8 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #events: SlotEvents;
   readonly #host: Host;
+  /** Makes the calls of actors that functions in the worker ask for. */
+  readonly #relay: Relay;
   readonly #known = new Set<number>();
   readonly closed: Promise<void>;
   /** It ended before it could take a batch. */
@@ -63,6 +82,7 @@ export class Slot {
   why = "";
   #running: Running | null = null;
   #tasks = 0;
+  readonly #starting: NodeJS.Timeout | null = null;
   /** When it last became idle, in milliseconds of `performance.now`. */
   idleSince = 0;
 
@@ -70,8 +90,17 @@ export class Slot {
     this.#options = options;
     this.#events = events;
     const start = options.isolation === "thread" ? startThread : startProcess;
-    this.#host = start(options.setup, (message) => this.#hear(message));
+    this.#host = start(options.setup, options.maxHeap, (message) => this.#hear(message));
+    const { startTimeout } = options;
+    if (startTimeout <= LONGEST_MS)
+      this.#starting = setTimeout(() => this.#tooLate(startTimeout), startTimeout);
+    this.#relay = new Relay(options.isolation, (message) => this.#host.post(message));
     this.closed = this.#host.gone.then((why) => this.#over(why));
+  }
+
+  /** Items it may still be given. */
+  get room(): number {
+    return this.#options.maxTasks - this.#tasks;
   }
 
   /** Gives a batch to an idle worker. */
@@ -85,15 +114,20 @@ export class Slot {
       next: portion.base,
       aborted: new Map(),
       timer: null,
+      loads: !this.#known.has(call.number),
+      loading: null,
       verdict: null,
       cancelled: false,
     };
     this.state = "busy";
     this.#running = running;
     this.#host.hold(true);
+    const { startTimeout } = this.#options;
     const began = performance.now();
     if (!this.#send(call, running)) return;
     call.cost.observeTransport(portion.items.length, performance.now() - began);
+    if (running.loads && startTimeout <= LONGEST_MS)
+      running.loading = setTimeout(() => this.#stillLoading(running, startTimeout), startTimeout);
     if (call.limit !== null)
       this.#watch(running, Math.min(call.limit.soft ?? call.limit.hard, call.limit.hard));
   }
@@ -111,6 +145,21 @@ export class Slot {
     if (running === null) return;
     running.aborted.set(index, reason);
     this.#host.post({ type: "abort", id: running.id, index, reason });
+  }
+
+  /** Ends the worker as soon as it runs this item; one that has not begun is passed over. */
+  killItem(index: number, error: Error): void {
+    const running = this.#running;
+    if (running === null || running.next > index) return;
+    if (this.#host.marker.read()?.index === index) {
+      void this.kill(error, index);
+      return;
+    }
+    if (!running.aborted.has(index)) this.abort(index, error.message);
+    // It may begin before the worker hears of that.
+    setTimeout(() => {
+      if (this.#running === running) this.killItem(index, error);
+    }, LOOK_MS);
   }
 
   /** Leaves the rest of the batch undone, when it is of this work. */
@@ -173,33 +222,31 @@ export class Slot {
   }
 
   /** Finds the item that cannot be sent; the others are given back. */
-  #unsendable({ work, portion }: Running, error: unknown): void {
-    const at = portion.items.length === 1 ? 0 : portion.items.findIndex((item) => !this.#canSend(item));
-    if (at === -1) {
-      for (let i = 0; i < portion.items.length; i++) work.error(portion.base + i, error);
+  #unsendable({ work, portion }: Running, thrown: unknown): void {
+    for (const [at, item] of portion.items.entries()) {
+      const error = this.#refusal(item, portion.base + at);
+      if (error === null) continue;
+      work.giveBack({ base: portion.base, items: portion.items.slice(0, at) });
+      work.giveBack({ base: portion.base + at + 1, items: portion.items.slice(at + 1) });
+      work.error(portion.base + at, atIndex(error, portion.base + at));
       return;
     }
-    const why = error instanceof Error ? error.message : String(error);
-    const known = error instanceof PawlError;
-    const sentence = `Item ${portion.base + at} cannot be sent to a worker (${why}): pass plain data.`;
-    work.error(
-      portion.base + at,
-      atIndex(
-        known ? error : new PawlError("pool.unsendable", sentence, { cause: error }),
-        portion.base + at,
-      ),
-    );
-    work.giveBack({ base: portion.base, items: portion.items.slice(0, at) });
-    work.giveBack({ base: portion.base + at + 1, items: portion.items.slice(at + 1) });
+    // Each alone can be sent, so it is the function that cannot, or all of them are too much.
+    for (let at = 0; at < portion.items.length; at++) work.error(portion.base + at, thrown);
   }
 
-  #canSend(item: unknown): boolean {
+  /** Why an item cannot be sent; null when it can. */
+  #refusal(item: unknown, index: number): Error | null {
+    const { isolation } = this.#options;
+    let value: unknown;
     try {
-      structuredClone(pack(item, this.#options.isolation).value);
-      return true;
-    } catch {
-      return false;
+      value = pack(item, isolation).value;
+    } catch (error) {
+      if (error instanceof PawlError) return error;
+      return refused(index, String(error));
     }
+    const why = whyUnsendable(value, isolation);
+    return why === null ? null : refused(index, why);
   }
 
   #hear(message: FromWorker): void {
@@ -208,17 +255,41 @@ export class Slot {
         if (this.state === "starting") this.#becomeIdle();
         return;
       case "unready":
-        this.state = "closing";
-        this.neverReady = false;
-        this.#events.unready(this, reviveError(message.error));
-        void this.#host.kill();
+        if (this.state === "starting") this.#giveUp(reviveError(message.error));
         return;
       case "results":
         this.#deliver(message);
+        return;
+      case "ask":
+      case "ask-abort":
+        this.#relay.take(message);
     }
   }
 
-  #deliver({ id, from, values, packed, errors, spentMs, last, memory }: ResultsMessage): void {
+  #giveUp(error: unknown): void {
+    this.state = "closing";
+    this.neverReady = false;
+    this.#events.unready(this, error);
+    void this.#host.kill();
+  }
+
+  #tooLate(ms: number): void {
+    if (this.state !== "starting") return;
+    const sentence = `A worker of the pool was not ready after ${ms} ms: let init end sooner, or give a longer startTimeout.`;
+    this.#giveUp(new PawlError("pool.start-timeout", sentence));
+  }
+
+  #stillLoading(running: Running, ms: number): void {
+    const { work, portion } = running;
+    // Each message and each mark shows that it has begun.
+    if (this.#running !== running || running.next > portion.base || this.#host.marker.read() !== null) return;
+    const sentence = `A worker had not loaded ${nameOf(work)} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
+    const error = new PawlError("pool.start-timeout", sentence);
+    this.#events.hopeless(work, error);
+    void this.kill(error);
+  }
+
+  #deliver({ id, from, values, packed, errors, spentMs, last, full }: ResultsMessage): void {
     const running = this.#running;
     if (running === null || running.id !== id) return;
     const { work, aborted } = running;
@@ -226,24 +297,38 @@ export class Slot {
     work.call.cost.observe(values.length, spentMs);
     this.#tasks += values.length;
     running.next = from + values.length;
+    if (values.length > 0) work.barren = 0;
     for (let at = 0; at < values.length; at++) {
       const index = from + at;
       const error = failed.get(at);
       if (error !== undefined) work.error(index, atIndex(reviveError(error), index));
       else if (aborted.size > 0 && aborted.has(index) && values[at] === undefined) {
         work.error(index, atIndex(new DOMException(aborted.get(index), "AbortError"), index));
-      } else work.value(index, packed ? unpack(values[at]) : values[at]);
+      } else if (packed) this.#deliverPacked(work, index, values[at]);
+      else work.value(index, values[at]);
     }
     if (!last) return;
     this.#end(running);
     this.#giveBackRest(running, running.next);
     if (this.state === "closing") return;
-    const { maxTasks, maxMemory } = this.#options;
-    if (this.#tasks >= maxTasks || memory > maxMemory) void this.close();
+    if (this.room <= 0 || full) void this.close();
     else this.#becomeIdle();
   }
 
+  /** A handle may be to something that is no more. */
+  #deliverPacked(work: Work, index: number, value: unknown): void {
+    let revived: unknown;
+    try {
+      revived = unpack(value);
+    } catch (error) {
+      work.error(index, atIndex(error, index));
+      return;
+    }
+    work.value(index, revived);
+  }
+
   #becomeIdle(): void {
+    if (this.#starting !== null) clearTimeout(this.#starting);
     this.state = "idle";
     this.neverReady = false;
     this.idleSince = performance.now();
@@ -253,6 +338,7 @@ export class Slot {
 
   #end(running: Running): void {
     if (running.timer !== null) clearTimeout(running.timer);
+    if (running.loading !== null) clearTimeout(running.loading);
     this.#running = null;
   }
 
@@ -278,12 +364,13 @@ export class Slot {
           const reason = `its time of ${limit.soft} ms is over`;
           running.aborted.set(mark.index, reason);
           this.#host.post({ type: "abort", id: running.id, index: mark.index, reason });
-          return this.#watch(running, Math.max(1, limit.hard - spent));
+          // The next item may begin before, and has a soft limit too.
+          return this.#watch(running, Math.min(soft, limit.hard - spent));
         }
         const sentence = `Item ${mark.index} ran longer than ${limit.hard} ms; its worker was ended.`;
         void this.kill(new TimeLimitError("pool.timeout", sentence), mark.index);
       },
-      Math.max(1, ms),
+      Math.min(Math.max(1, ms), LONGEST_MS),
     );
   }
 
@@ -291,6 +378,7 @@ export class Slot {
   #over(why: string): void {
     this.state = "gone";
     this.why = why;
+    if (this.#starting !== null) clearTimeout(this.#starting);
     const running = this.#running;
     if (running !== null) this.#bury(running, why);
     this.#host.marker.close();
@@ -301,9 +389,18 @@ export class Slot {
     this.#end(running);
     const { work, portion, verdict } = running;
     const end = portion.base + portion.items.length;
-    const mark = this.#host.marker.read();
-    const at = Math.max(verdict?.index ?? mark?.index ?? running.next, running.next);
-    if (at >= end) return;
+    const guilty = verdict?.index ?? this.#host.marker.read()?.index ?? -1;
+    if (guilty < running.next || guilty >= end) {
+      // No item ran, or it was to end and had its result in time.
+      this.#giveBackRest(running, running.next);
+      const barren = verdict === null && running.loads && running.next === portion.base;
+      if (barren && ++work.barren >= BARREN) {
+        const sentence = `The workers died, one after the other, before they began item ${portion.base} of ${nameOf(work)}: ${why}.`;
+        this.#events.hopeless(work, new WorkerDiedError("pool.worker-died", sentence));
+      }
+      return;
+    }
+    const at = guilty;
     // Done, but their results died with the worker.
     work.giveBack({
       base: running.next,
@@ -319,7 +416,13 @@ export class Slot {
   }
 }
 
-/** An item ran longer than its hard limit. */
-export class TimeLimitError extends PawlError {
-  override readonly name = "TimeLimitError";
+function nameOf({ call }: Work): string {
+  return call.name === "" ? "the function" : call.name;
+}
+
+function refused(index: number, why: string): PawlError {
+  return new PawlError(
+    "pool.unsendable",
+    `Item ${index} cannot be sent to a worker (${why}): pass plain data.`,
+  );
 }

@@ -1,0 +1,92 @@
+import { PawlError } from "../../errors.ts";
+import {
+  type AnyClass,
+  type AnyFunction,
+  callableReference,
+  isClass,
+  isLoading,
+  unguarded,
+} from "../callable.ts";
+import { type Actor, handleOf } from "./handle.ts";
+import { type ActorOptions, planOf, type ReplicaOptions } from "./options.ts";
+import { OwnedActor } from "./owned.ts";
+
+/**
+ * Makes an object of the class in a worker of its own, and resolves with a handle to it once it is made. Each public
+ * method of the class is one of the handle that returns a promise. The class is made known to workers in its module:
+ *
+ *     export class Model { ... }
+ *     callable(import.meta, Model);
+ *
+ * Calls run one after the other, in the order in which each caller made them. What is passed and returned is copied,
+ * when the call is sent; shared arrays, refs, locks, counters and handles stay what they are. An idle actor lets the
+ * program end. `await using` ends the actor with its block; `control(handle)` has the rest.
+ *
+ * When the worker dies, calls that ran fail with ActorDiedError, and those that had not begun wait for the next worker,
+ * where `maxRestarts` allows one. It has the state of a new object, unless the class has both methods `save()` and
+ * `restore(state)`: then the state is saved together with the result of every call (`saveEvery`), and so holds the
+ * effect of exactly the calls that have ended.
+ *
+ * Throws what the constructor throws, PawlError("pool.actor-class"), PawlError("pool.actor-options"), ActorDiedError.
+ */
+export function actor<C extends AnyClass>(
+  Class: C,
+  args: ConstructorParameters<C>,
+  options: ActorOptions = {},
+): Promise<Actor<InstanceType<C>>> {
+  return open("actor", 1, Class, args, options);
+}
+
+/**
+ * Makes so many actors that are alike, and one handle to all of them: each call goes to one, and while one is dead to
+ * the others. Throws as `actor`.
+ */
+export function replicas<C extends AnyClass>(
+  count: number,
+  Class: C,
+  args: ConstructorParameters<C>,
+  options: ReplicaOptions = {},
+): Promise<Actor<InstanceType<C>>> {
+  return open("replicas", count, Class, args, options);
+}
+
+async function open<C extends AnyClass>(
+  face: string,
+  count: number,
+  Class: C,
+  args: ConstructorParameters<C>,
+  options: ReplicaOptions,
+): Promise<Actor<InstanceType<C>>> {
+  if (isLoading()) throw unguarded();
+  const plan = planOf(options);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new PawlError(
+      "pool.actor-options",
+      `replicas makes a whole number of actors, 1 or more, and not ${count}.`,
+    );
+  }
+  const made = new OwnedActor({ ...known(Class, face), args }, count, plan);
+  try {
+    await made.started;
+  } catch (error) {
+    await made.terminate();
+    throw error;
+  }
+  return handleOf(made) as Actor<InstanceType<C>>;
+}
+
+function known(Class: unknown, face: string) {
+  if (typeof Class !== "function" || !isClass(Class as AnyFunction)) {
+    const given = typeof Class === "function" ? `the function ${Class.name}` : typeof Class;
+    throw new PawlError("pool.actor-class", `${face} makes an object of a class, but was given ${given}.`);
+  }
+  const name = Class.name || "(anonymous)";
+  const reference = callableReference(Class as AnyFunction);
+  if (reference === null) {
+    throw new PawlError(
+      "pool.actor-class",
+      `${face} was given the class ${name}, which workers cannot find: write callable(import.meta, ${name}) below it, at the top level of its module.`,
+    );
+  }
+  return { name, reference };
+}

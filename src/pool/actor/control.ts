@@ -1,0 +1,50 @@
+import { PawlError } from "../../errors.ts";
+import type { ActorCallOptions } from "./callee.ts";
+import { type Actor, calleeOf, handleOf } from "./handle.ts";
+import type { ActorStats } from "./keeper.ts";
+import { OwnedActor } from "./owned.ts";
+
+/** What can be done with an actor beside calling it. All but `with` is for the thread that made it. */
+export interface ActorControl<T> {
+  /** A handle to the same actor, whose calls have these options: `control(model).with({ timeout: 500 }).predict(x)`. */
+  with(options: ActorCallOptions): Actor<T>;
+  /** The actor in numbers; of replicas, each of them. */
+  stats(): ActorStats[];
+  /** Waits until a call would not fail with `pool.actor-busy`. */
+  room(): Promise<void>;
+  /**
+   * Takes no more calls, waits for those there are, calls the object's own `[Symbol.asyncDispose]` or
+   * `[Symbol.dispose]`, and ends the worker. Throws what that threw.
+   */
+  close(): Promise<void>;
+  /** Ends the worker now. Calls without a result fail with `pool.actor-terminated`. */
+  terminate(): Promise<void>;
+}
+
+/**
+ * The actor behind a handle; its controls are not methods of the handle, since the class may have methods of those
+ * names. Throws PawlError("pool.actor-handle"), and PawlError("pool.actor-owner") in a worker that was passed the handle.
+ */
+export function control<T>(handle: Actor<T>): ActorControl<T> {
+  const callee = calleeOf(handle);
+  if (callee === undefined) {
+    throw new PawlError(
+      "pool.actor-handle",
+      "control takes a handle, which actor and replicas return; one that was sent by postMessage is none any more.",
+    );
+  }
+  const owned = () => {
+    if (callee instanceof OwnedActor) return callee;
+    throw new PawlError(
+      "pool.actor-owner",
+      `The actor ${callee.name} was made in another thread, and only there can it be controlled; here it can be called.`,
+    );
+  };
+  return {
+    with: (options) => handleOf(callee, options) as Actor<T>,
+    stats: () => owned().stats(),
+    room: async () => await owned().room(),
+    close: async () => await owned().close(),
+    terminate: async () => await owned().terminate(),
+  };
+}

@@ -1,0 +1,83 @@
+import { PawlError } from "../../errors.ts";
+import type { TimeLimit } from "../call.ts";
+import type { Isolation } from "../portable.ts";
+
+export interface ActorOptions {
+  /**
+   * `thread` (the default): starts fast and can share memory. `process`: a crash is its own, and native code can be
+   * ended too.
+   */
+  readonly isolate?: Isolation;
+  /** How often the actor is started again after its worker has died. Default 0; `Infinity` for ever. */
+  readonly maxRestarts?: number;
+  /** How many calls may run at once; only async methods can. Default 1: a call begins when the one before has ended. */
+  readonly maxConcurrency?: number;
+  /** How many calls may be without a result; the next ones fail with `pool.actor-busy`. Default 100,000. */
+  readonly maxPending?: number;
+  /** How long a call may run, unless it says otherwise itself. */
+  readonly timeout?: number | TimeLimit;
+  /** Of a class with `save` and `restore`: after how many calls its state is saved. Default 1. */
+  readonly saveEvery?: number;
+  /** Bytes of heap at most for JavaScript in the worker, which dies when they do not suffice. */
+  readonly maxHeap?: number;
+  /** Milliseconds for the worker to start and make the object, after which it is ended. Default: no limit. */
+  readonly startTimeout?: number;
+}
+
+export interface ReplicaOptions extends ActorOptions {
+  /**
+   * Which replica gets the next call: the one whose turn it is (`roundRobin`, the default), or the one with the fewest
+   * calls under way (`leastBusy`).
+   */
+  readonly route?: "roundRobin" | "leastBusy";
+}
+
+/** Options with their defaults. */
+export interface ActorPlan {
+  readonly isolate: Isolation;
+  readonly maxRestarts: number;
+  readonly maxConcurrency: number;
+  readonly maxPending: number;
+  readonly timeout: number | TimeLimit | undefined;
+  readonly saveEvery: number;
+  readonly maxHeap: number | null;
+  readonly startTimeout: number;
+  readonly route: "roundRobin" | "leastBusy";
+}
+
+/** Throws PawlError("pool.actor-options"). */
+export function planOf(options: ReplicaOptions): ActorPlan {
+  const { isolate = "thread", maxRestarts = 0, timeout, maxHeap = null, route = "roundRobin" } = options;
+  const { maxConcurrency = 1, maxPending = 100_000, saveEvery = 1 } = options;
+  const { startTimeout = Number.POSITIVE_INFINITY } = options;
+  if (isolate !== "thread" && isolate !== "process") refuse("isolate", isolate, '"thread" or "process"');
+  if (route !== "roundRobin" && route !== "leastBusy") refuse("route", route, '"roundRobin" or "leastBusy"');
+  if (!isCount(maxRestarts, 0)) refuse("maxRestarts", maxRestarts, "a whole number, 0 or more, or Infinity");
+  for (const [name, value] of Object.entries({ maxConcurrency, maxPending, saveEvery })) {
+    if (!isCount(value, 1)) refuse(name, value, "a whole number, 1 or more, or Infinity");
+  }
+  if (maxHeap !== null && !(maxHeap > 0)) refuse("maxHeap", maxHeap, "a number of bytes");
+  if (!(startTimeout > 0)) refuse("startTimeout", startTimeout, "a number of milliseconds");
+  return {
+    isolate,
+    maxRestarts,
+    maxConcurrency,
+    maxPending,
+    timeout,
+    saveEvery,
+    maxHeap,
+    route,
+    startTimeout,
+  };
+}
+
+function isCount(value: number, least: number): boolean {
+  return (Number.isInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least;
+}
+
+function refuse(name: string, value: unknown, what: string): never {
+  throw new PawlError(
+    "pool.actor-options",
+    `The option ${name} of an actor is ${what}, and not ${String(value)}.`,
+  );
+}

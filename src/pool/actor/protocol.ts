@@ -1,0 +1,95 @@
+import type { TimeLimit } from "../call.ts";
+import type { CallableReference } from "../callable.ts";
+import type { RemoteError } from "../worker/remote-error.ts";
+
+/** A value on its way, and whether it holds handles in place of shared things. */
+export interface Packed {
+  readonly value: unknown;
+  readonly packed: boolean;
+}
+
+/** What an actor's worker is started with. */
+export interface ActorSetup {
+  readonly actor: {
+    readonly name: string;
+    readonly reference: CallableReference;
+    readonly args: Packed;
+    /** What `save` returned last, before the worker that is replaced died. */
+    readonly saved: Packed | null;
+    readonly maxConcurrency: number;
+    /** After how many calls to save; 0 where nobody would ever restore. */
+    readonly saveEvery: number;
+  };
+}
+
+/** Consecutive calls, numbered from `first` on. */
+export interface CallsMessage {
+  readonly type: "calls";
+  readonly first: number;
+  readonly methods: readonly string[];
+  readonly args: readonly (readonly unknown[])[];
+  readonly packed: boolean;
+  /** The numbers of those with a time limit or a signal. */
+  readonly watched: readonly number[];
+}
+
+export type ToActor =
+  | CallsMessage
+  | { readonly type: "abort"; readonly seq: number; readonly reason: string }
+  /** No calls will follow: end what the object holds. */
+  | { readonly type: "close" }
+  | AnswersMessage;
+
+/** What came out of calls, in the order in which they ended. */
+export interface ActorResults {
+  readonly type: "results";
+  readonly seqs: readonly number[];
+  readonly values: readonly unknown[];
+  readonly packed: boolean;
+  /** By index in `values`. */
+  readonly errors: readonly (readonly [at: number, error: RemoteError])[];
+  /** Milliseconds, since the last message, in which at least one call ran. */
+  readonly busyMs: number;
+  /** The state that holds the effect of exactly the calls told so far. */
+  readonly saved: Packed | null;
+}
+
+export type FromActor =
+  | { readonly type: "ready"; readonly methods: readonly string[] }
+  | { readonly type: "unready"; readonly error: RemoteError }
+  /** A watched call begins. */
+  | { readonly type: "began"; readonly seq: number }
+  | ActorResults
+  | { readonly type: "closed"; readonly error: RemoteError | null }
+  | FromCaller;
+
+/** A call of an actor that somebody above this worker owns. */
+export interface Ask {
+  readonly id: number;
+  readonly actor: string;
+  /** The name of its class, for people. */
+  readonly name: string;
+  readonly method: string;
+  readonly args: readonly unknown[];
+  readonly packed: boolean;
+  readonly limit: TimeLimit | null;
+  /** An `ask-abort` may follow. */
+  readonly abortable: boolean;
+}
+
+/** From a worker that holds a handle to its parent. */
+export type FromCaller =
+  | { readonly type: "ask"; readonly asks: readonly Ask[] }
+  | { readonly type: "ask-abort"; readonly id: number; readonly reason: string };
+
+export interface Answer {
+  readonly id: number;
+  readonly value: unknown;
+  readonly packed: boolean;
+  readonly error: RemoteError | null;
+}
+
+export interface AnswersMessage {
+  readonly type: "answers";
+  readonly answers: readonly Answer[];
+}

@@ -1,0 +1,87 @@
+import "../kinds.ts";
+import { PawlError } from "../../errors.ts";
+import { type Isolation, pack, unpack } from "../portable.ts";
+import { describeError } from "../worker/remote-error.ts";
+import { type Callee, ownedActor } from "./callee.ts";
+import type { Answer, AnswersMessage, Ask, FromCaller } from "./protocol.ts";
+import { RemoteActor } from "./remote.ts";
+
+/**
+ * The parent's end: makes the calls that one worker asks for, of actors that this thread owns or, if it is a worker
+ * itself, that its parent reaches. In the order in which they come; what the answers find at a dead worker is lost
+ * with it.
+ */
+export class Relay {
+  readonly #isolation: Isolation;
+  readonly #post: (message: AnswersMessage) => void;
+  readonly #controllers = new Map<number, AbortController>();
+  #answers: Answer[] = [];
+
+  constructor(isolation: Isolation, post: (message: AnswersMessage) => void) {
+    this.#isolation = isolation;
+    this.#post = post;
+  }
+
+  take(message: FromCaller): void {
+    if (message.type === "ask-abort") {
+      this.#controllers.get(message.id)?.abort(new DOMException(message.reason, "AbortError"));
+      return;
+    }
+    for (const ask of message.asks) void this.#call(ask);
+  }
+
+  async #call(ask: Ask): Promise<void> {
+    const { id, method, limit } = ask;
+    const controller = ask.abortable ? new AbortController() : null;
+    if (controller !== null) this.#controllers.set(id, controller);
+    try {
+      const args = ask.packed ? ask.args.map(unpack) : ask.args;
+      const value = await calleeFor(ask).call(method, args, {
+        ...(limit === null ? {} : { timeout: limit }),
+        ...(controller === null ? {} : { signal: controller.signal }),
+      });
+      this.#answer({ id, error: null, ...pack(value, this.#isolation) });
+    } catch (error) {
+      this.#answer({ id, value: undefined, packed: false, error: describeError(error) });
+    } finally {
+      this.#controllers.delete(id);
+    }
+  }
+
+  #answer(answer: Answer): void {
+    // Those of one turn in one message.
+    if (this.#answers.length === 0) process.nextTick(() => this.#send());
+    this.#answers.push(answer);
+  }
+
+  #send(): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    try {
+      this.#post({ type: "answers", answers });
+    } catch {
+      for (const answer of answers) this.#sendAlone(answer);
+    }
+  }
+
+  #sendAlone(answer: Answer): void {
+    try {
+      this.#post({ type: "answers", answers: [answer] });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `The result cannot be passed on to a worker (${why}): return plain data.`;
+      const described = describeError(new PawlError("pool.unsendable-result", sentence));
+      this.#post({
+        type: "answers",
+        answers: [{ id: answer.id, value: undefined, packed: false, error: described }],
+      });
+    }
+  }
+}
+
+function calleeFor({ actor, name }: Ask): Callee {
+  return (
+    ownedActor(actor) ??
+    new RemoteActor({ id: actor, name, methods: [], maxPending: Number.POSITIVE_INFINITY })
+  );
+}

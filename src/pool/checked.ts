@@ -1,0 +1,67 @@
+import { PawlError } from "../errors.ts";
+import type { TimeLimit } from "./call.ts";
+
+/** Those options of a pool that can be wrong though they have their type. */
+interface PoolLimits {
+  readonly workers?: number;
+  readonly isolate?: string;
+  readonly maxTasksPerWorker?: number;
+  readonly maxMemoryPerWorker?: number;
+  readonly maxHeapPerWorker?: number;
+  readonly idle?: number;
+  readonly startTimeout?: number;
+}
+
+interface CallLimits {
+  readonly chunkSize?: number;
+  readonly crashRetries?: number;
+}
+
+type Kind = "count" | "number" | "milliseconds" | "bytes";
+
+const accepted: Readonly<Record<Kind, { readonly words: string; is(value: number): boolean }>> = {
+  count: {
+    words: "a whole number, at least 1",
+    is: (value) => (Number.isInteger(value) || value === Number.POSITIVE_INFINITY) && value >= 1,
+  },
+  number: { words: "a whole number, at least 0", is: (value) => Number.isInteger(value) && value >= 0 },
+  milliseconds: { words: "milliseconds, at least 0", is: (value) => value >= 0 },
+  bytes: { words: "bytes, more than 0", is: (value) => value > 0 },
+};
+
+function check(name: string, value: unknown, kind: Kind): void {
+  if (value === undefined) return;
+  if (typeof value === "number" && accepted[kind].is(value)) return;
+  throw new PawlError(
+    "pool.option",
+    `The option ${name} must be ${accepted[kind].words}, not ${String(value)}.`,
+  );
+}
+
+/** Throws a PawlError `pool.option` that names the option which cannot be. */
+export function checkPoolOptions(options: PoolLimits): void {
+  const { workers, isolate } = options;
+  if (workers !== undefined && (!Number.isInteger(workers) || workers < 1)) {
+    throw new PawlError("pool.workers", "A pool needs a whole number of workers, at least 1.");
+  }
+  if (isolate !== undefined && isolate !== "thread" && isolate !== "process") {
+    throw new PawlError(
+      "pool.option",
+      `The option isolate must be "thread" or "process", not ${String(isolate)}.`,
+    );
+  }
+  check("maxTasksPerWorker", options.maxTasksPerWorker, "count");
+  check("maxMemoryPerWorker", options.maxMemoryPerWorker, "bytes");
+  check("maxHeapPerWorker", options.maxHeapPerWorker, "bytes");
+  check("idle", options.idle, "milliseconds");
+  check("startTimeout", options.startTimeout, "milliseconds");
+}
+
+/** The same for the options of a call. */
+export function checkMapOptions({ chunkSize, crashRetries }: CallLimits, limit: TimeLimit | null): void {
+  check("chunkSize", chunkSize ?? undefined, "count");
+  check("crashRetries", crashRetries, "number");
+  if (limit === null) return;
+  check("timeout.soft", limit.soft, "milliseconds");
+  check(limit.soft === undefined ? "timeout" : "timeout.hard", limit.hard, "milliseconds");
+}

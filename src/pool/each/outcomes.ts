@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { pMapIterable, pMapSkip } from "p-map";
+import { atIndex } from "../worker/remote-error.ts";
+import { attemptOnce, type ItemFunction } from "./attempt.ts";
+import type { Settings } from "./options.ts";
+import { Pace } from "./pace.ts";
+import { retryDelay } from "./retry.ts";
+import { Source } from "./source.ts";
+
+/** What became of one item. */
+export type Outcome<R> =
+  | { readonly index: number; readonly value: R }
+  | { readonly index: number; readonly error: unknown };
+
+/** One call of `each` while it runs: what is under way, and how it is stopped. */
+class Run<T, R> {
+  readonly source: Source<T>;
+  readonly #fn: ItemFunction<T, R>;
+  readonly #settings: Settings;
+  readonly #collect: boolean;
+  readonly #pace: Pace | null;
+  /** Aborts the waits between attempts. */
+  readonly #stop = new AbortController();
+  readonly #running = new Set<AbortController>();
+  #under = 0;
+  #idle = (): void => {};
+  stopped: { readonly reason: unknown } | null = null;
+
+  constructor(
+    items: Iterable<T> | AsyncIterable<T>,
+    fn: ItemFunction<T, R>,
+    settings: Settings,
+    collect: boolean,
+  ) {
+    this.source = new Source(items);
+    this.#fn = fn;
+    this.#settings = settings;
+    this.#collect = collect;
+    this.#pace = settings.rate === null ? null : new Pace(settings.rate);
+  }
+
+  /** Never rejects: an error is an outcome, or it stops the call. */
+  async item(item: T, index: number): Promise<Outcome<R> | typeof pMapSkip> {
+    if (this.stopped !== null) return pMapSkip;
+    this.#under++;
+    try {
+      return { index, value: await this.#attempts(item, index) };
+    } catch (thrown) {
+      // What fails after the stop most often fails because of it.
+      if (this.stopped !== null) return pMapSkip;
+      const error = atIndex(thrown, index);
+      if (this.#collect) return { index, error };
+      this.stop(error);
+      return pMapSkip;
+    } finally {
+      if (--this.#under === 0) this.#idle();
+    }
+  }
+
+  stop(reason: unknown): void {
+    if (this.stopped !== null) return;
+    this.stopped = { reason };
+    this.source.end();
+    this.#pace?.end(reason);
+    this.#stop.abort(reason);
+    for (const controller of this.#running) controller.abort(reason);
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    if (this.#under === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  async #attempts(item: T, index: number): Promise<R> {
+    const { retries, timeout } = this.#settings;
+    for (let attempt = 1; ; attempt++) {
+      if (this.#pace !== null) await this.#pace.turn();
+      const controller = new AbortController();
+      this.#running.add(controller);
+      try {
+        return await attemptOnce(this.#fn, item, { index, attempt }, controller, timeout);
+      } catch (error) {
+        if (this.stopped !== null) throw error;
+        const delay = retryDelay(error, attempt, retries);
+        if (delay === null) throw error;
+        await sleep(delay, undefined, { signal: this.#stop.signal });
+      } finally {
+        this.#running.delete(controller);
+      }
+    }
+  }
+}
+
+/**
+ * Runs the items, at most so many at once, and yields what became of each as it is asked for; no item is taken before
+ * there is room for it. After an error that is not to be collected, or when nobody asks any more, nothing new begins
+ * and what runs is waited for.
+ */
+export async function* outcomesOf<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  fn: ItemFunction<T, R>,
+  settings: Settings,
+  collect: boolean,
+): AsyncGenerator<Outcome<R>, void, undefined> {
+  const { concurrency, signal, ordered } = settings;
+  signal?.throwIfAborted();
+  const run = new Run(items, fn, settings, collect);
+  const abort = () => run.stop(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  const outcomes = pMapIterable(run.source, (item, index) => run.item(item, index), {
+    concurrency,
+    backpressure: concurrency,
+    preserveOrder: ordered,
+  });
+  try {
+    for await (const outcome of outcomes) {
+      if (run.stopped !== null) break;
+      yield outcome;
+    }
+    if (run.stopped !== null) throw run.stopped.reason;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    run.stop(new DOMException("nobody waits for its result any more", "AbortError"));
+    await run.idle();
+    await run.source.close();
+  }
+}

@@ -1,0 +1,24 @@
+/** Stops who waits, one wait at a time. Unlike a race with one long-lived promise, past waits leave nothing behind. */
+export class Stop {
+  #stopped: { readonly error: unknown } | null = null;
+  #reject = (_error: unknown): void => {};
+
+  /** Whoever waits, now or later, gets this error. */
+  now(error: unknown): void {
+    this.#stopped ??= { error };
+    this.#reject(this.#stopped.error);
+  }
+
+  /** The outcome of the promise, unless it is stopped before. */
+  async or<T>(promise: PromiseLike<T>): Promise<T> {
+    if (this.#stopped !== null) {
+      // Nobody hears of what becomes of it.
+      promise.then(undefined, () => {});
+      throw this.#stopped.error;
+    }
+    return await new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      promise.then(resolve, reject);
+    });
+  }
+}

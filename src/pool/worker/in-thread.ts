@@ -1,0 +1,30 @@
+import { getHeapStatistics } from "node:v8";
+import { parentPort, workerData } from "node:worker_threads";
+import { noteInMemory } from "./marker.ts";
+import { type Setup, serveAny } from "./serve-any.ts";
+
+/** Serves as a thread of a pool. */
+export function serveInThread(): void {
+  const { setup, mark } = workerData as { setup: Setup; mark: SharedArrayBuffer };
+  const port = parentPort;
+  if (port === null) throw new Error("This is started as a thread by a pool.");
+  const take = serveAny(
+    {
+      isolation: "thread",
+      post: (message) => port.postMessage(message),
+      isOpen: () => true,
+      memory: () => {
+        const { used_heap_size, external_memory } = getHeapStatistics();
+        return used_heap_size + external_memory;
+      },
+      end: () => port.close(),
+    },
+    setup,
+    noteInMemory(mark),
+  );
+  port.on("message", take);
+  // What cannot be read is lost, and its call would wait for ever.
+  port.on("messageerror", (error) => {
+    throw error;
+  });
+}

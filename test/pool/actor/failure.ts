@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+
+/** The error that the work fails with. */
+export async function failureOf(work: PromiseLike<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await work;
+  } catch (error) {
+    assert.ok(error instanceof Error);
+    return error;
+  }
+  throw new assert.AssertionError({ message: "it did not fail" });
+}

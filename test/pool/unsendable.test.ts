@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { type Isolation, Pool } from "../../src/pool/index.ts";
+import { results } from "./fixtures/results.ts";
+import { spin } from "./fixtures/tasks.ts";
+
+test("items that cannot be sent stay in the caller's thread, and have their results however long they take", async () => {
+  await using pool = new Pool({ workers: 2 });
+  const asked = Array.from({ length: 60 }, (_, n) => ({ ms: 5, answer: () => n }));
+  const slow = ({ ms, answer }: { ms: number; answer: () => number }) => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+    return answer();
+  };
+  assert.deepEqual(
+    await pool.map(slow, asked),
+    asked.map((_, n) => n),
+  );
+  const streamed: number[] = [];
+  for await (const value of pool.imap(slow, asked)) streamed.push(value);
+  assert.equal(streamed.length, 60);
+  const [told] = pool.explain();
+  assert.deepEqual([told?.inline, told?.parallel], [120, 0]);
+  assert.match(told?.why ?? "", /cannot be sent to a worker \(.*could not be cloned/);
+  // What can be sent goes to the workers all the same.
+  await pool.map(spin, new Array(200).fill(3));
+  assert.ok((pool.explain()[1]?.parallel ?? 0) > 0);
+});
+
+function nameOf(reason: unknown): string {
+  const { code, index } = reason as { code: string; index: number };
+  return `${code} ${index}`;
+}
+
+for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
+  suite(`what cannot be sent is the error of its item alone (${isolate})`, () => {
+    const memory = new SharedArrayBuffer(8);
+    const unsendable = [() => 1, Symbol("s"), new Proxy({}, {}), new WeakMap(), Promise.resolve(1)];
+
+    test("as an item", async () => {
+      await using pool = new Pool({ workers: 1, isolate });
+      const items = [1, ...unsendable, memory, 2];
+      const settled = await pool.map((x: unknown) => typeof x, items, { chunkSize: 10, errors: "collect" });
+      const expected = [
+        "number",
+        ...unsendable.map((_, n) => `pool.unsendable ${n + 1}`),
+        // Memory can be shared with a thread, and not with a process.
+        isolate === "thread" ? "object" : "pool.unsendable 6",
+        "number",
+      ];
+      assert.deepEqual(
+        settled.map((one) => (one.status === "fulfilled" ? one.value : nameOf(one.reason))),
+        expected,
+      );
+    });
+
+    test("as a result", async () => {
+      await using pool = new Pool({ workers: 1, isolate });
+      const kinds = ["plain", "function", "symbol", "memory", "plain"] as const;
+      const settled = await pool.map(results, kinds, { chunkSize: 10, errors: "collect" });
+      assert.deepEqual(
+        settled.map((one) => (one.status === "fulfilled" ? typeof one.value : nameOf(one.reason))),
+        [
+          "object",
+          "pool.unsendable-result 1",
+          "pool.unsendable-result 2",
+          isolate === "thread" ? "object" : "pool.unsendable-result 3",
+          "object",
+        ],
+      );
+      await assert.rejects(pool.apply(results, "function"), { code: "pool.unsendable-result" });
+    });
+  });
+}
