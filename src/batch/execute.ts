@@ -11,6 +11,7 @@ import { AdaptivePace } from "./pace.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
 import { shardHandler } from "./shard.ts";
+import { StepWorkers } from "./step-workers.ts";
 
 /** Shards a process aims for, for each it works on at once, so that the last ones end together. */
 const SHARDS_PER_SLOT = 4;
@@ -35,6 +36,9 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   const concurrency = concurrencyOf(job);
   const memory = memoryOf(job);
   let latest: RunProgress | undefined;
+  const stepWorkers = job.step
+    ? new StepWorkers(job.step, memory.stepThreads, (note) => options.onNote?.(note))
+    : null;
   const worker = new Worker({
     store,
     queues: [queue],
@@ -69,6 +73,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
           maxBytes: Math.min(memory.chunk, job.chunkBytes?.max ?? memory.chunk),
           targetMs: job.commitMs ?? 250,
         }),
+        stepWorkers,
         maxBad: parseMaxBad(job.maxBad ?? 1000),
         total: () => latest?.items ?? null,
         patienceMs: options.patienceMs ?? 90_000,
@@ -87,6 +92,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   } finally {
     options.signal?.removeEventListener("abort", stop);
     await worker.stop();
+    await stepWorkers?.close();
     await sink.close();
   }
 }

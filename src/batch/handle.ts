@@ -1,4 +1,6 @@
 import { EventEmitter } from "node:events";
+import { PawlError } from "../errors.ts";
+import { isLoading } from "../pool/index.ts";
 import type { JobReference, Json, Store } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import { cancel, pause } from "./control.ts";
@@ -40,6 +42,12 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
 
   constructor(job: Job<unknown, unknown>, options: RunOptions) {
     super();
+    if (isLoading()) {
+      throw new PawlError(
+        "run.unguarded-main",
+        `Job ${job.name} is run while a worker loads its module to find a function: put run() under if (import.meta.main).`,
+      );
+    }
     const place = statePlace();
     const given = options.store ?? place.store;
     const opened = typeof given === "string" ? openStore(given) : Promise.resolve(given);

@@ -18,7 +18,8 @@ export interface Job<T, U = T> {
   /**
    * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
    * quarantine it too, with their message. A TransientError, or a system error such as a reset connection, retries
-   * the chunk.
+   * the chunk. A step that takes long runs in several threads, as many as there are cores and `memory` allows, where the function can reach them: one made with `callable`
+   * of `pawl/pool`, or an inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
    */
   step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
   readonly sink: Sink<U>;

@@ -13,12 +13,19 @@ const LARGEST_CHUNK = 8 * MB;
 const OBJECT_WEIGHT = 16;
 const BYTES_WEIGHT = 2;
 
+/** What a thread that runs the step takes, with a module in TypeScript and what Node needs to read it. */
+const STEP_THREAD_MEMORY = 40 * MB;
+/** What the rest of the process takes beside such threads. */
+const BESIDE_THREADS = 176 * MB;
+
 /** How a job's memory budget is divided. */
 export interface MemoryPlan {
   /** Bytes for data under way, over all shards. */
   readonly inFlight: number;
   /** The largest chunk that fits: each shard has one being written and one being read or stepped. */
   readonly chunk: number;
+  /** Threads in which the step may run; fewer than two are none. */
+  readonly stepThreads: number;
 }
 
 /** Divides a job's budget. Throws one sentence when it is too small to work in. */
@@ -33,7 +40,12 @@ export function memoryOf(job: AnyJob): MemoryPlan {
   const inFlight = budget - BASE_MEMORY;
   const weight = job.step ? OBJECT_WEIGHT : BYTES_WEIGHT;
   const share = Math.floor(inFlight / (concurrencyOf(job) * 2 * weight));
-  return { inFlight, chunk: Math.max(LEAST_CHUNK, Math.min(LARGEST_CHUNK, share)) };
+  const threads = Math.floor((budget - BESIDE_THREADS) / STEP_THREAD_MEMORY);
+  return {
+    inFlight,
+    chunk: Math.max(LEAST_CHUNK, Math.min(LARGEST_CHUNK, share)),
+    stepThreads: Math.min(availableParallelism(), Math.max(0, threads)),
+  };
 }
 
 /** Shards that one process works on at once. */

@@ -32,13 +32,13 @@ export interface MendedItems {
  */
 export function replayJob(store: Store, run: RunRecord, job: AnyJob, mended?: MendedItems): AnyJob {
   const items = () => openItems(store, run.id);
-  return {
-    ...job,
-    ...(job.step ? { step: job.step.bind(job) } : {}),
+  const changed: Partial<AnyJob> = {
     source: mended?.source ?? job.source.replay?.(items) ?? jsonItems(items),
     key: `replay of ${run.id}`,
     mended: (replay) => mendedBy(store, replay, mended?.numbers() ?? numbersOf(items())),
   };
+  // With all that its own methods may ask of it.
+  return Object.assign(Object.create(Object.getPrototypeOf(job)), job, changed);
 }
 
 async function* numbersOf(items: AsyncIterable<QuarantineRecord>): AsyncGenerator<number> {

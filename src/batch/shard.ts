@@ -11,6 +11,7 @@ import { boundNursery } from "./nursery.ts";
 import type { AdaptivePace } from "./pace.ts";
 import { prefetch } from "./prefetch.ts";
 import { sealChunk } from "./seal.ts";
+import type { StepWorkers } from "./step-workers.ts";
 import { type PreparedChunk, stepped, unstepped } from "./stepping.ts";
 import { waitForThrottles } from "./throttle.ts";
 
@@ -31,6 +32,8 @@ export interface ShardWork {
   readonly unit: string;
   /** Shared by the shards: what one has learnt about the target holds for the next. */
   readonly pace: AdaptivePace;
+  /** Where the step may run beside this thread; null without a step. */
+  readonly stepWorkers: StepWorkers | null;
   readonly maxBad: MaxBad;
   /** The run's total, once planned. */
   total(): number | null;
@@ -147,7 +150,9 @@ class ShardAttempt {
     const context = { signal: this.#context.signal };
     let asked = this.#work.pace.bytes;
     for await (const chunk of chunks) {
-      yield step ? await stepped(chunk, asked, step, context, pack) : unstepped(chunk, asked);
+      yield step
+        ? await stepped(chunk, asked, step, context, pack, this.#work.stepWorkers)
+        : unstepped(chunk, asked);
       boundNursery();
       asked = this.#work.pace.bytes;
     }

@@ -1,9 +1,11 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { ItemError } from "../errors.ts";
+import { type Settled, WorkerDiedError } from "../pool/index.ts";
 import type { Chunk, Failure, Origin } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob, StepContext, StepResult } from "./job.ts";
 import { boundNursery } from "./nursery.ts";
+import type { StepWorkers } from "./step-workers.ts";
 
 /** A chunk ready to be written, and what happened to its items on the way. */
 export interface PreparedChunk {
@@ -39,6 +41,17 @@ export function unstepped(chunk: Chunk<unknown>, asked: number): PreparedChunk {
 /** How long the step may run before other shards and sockets get their turn. */
 const YIELD_AFTER_MS = 8;
 
+/** Slices that are under way in workers while the one before them is taken. */
+const AHEAD = 2;
+
+/** What becomes of each item of a slice that workers have, but for those that were bad before the step. */
+interface Spread {
+  readonly index: number;
+  readonly slice: readonly unknown[];
+  /** Null when no worker could. */
+  readonly settled: Promise<readonly Settled<StepResult<unknown>>[] | null>;
+}
+
 /** How a sink turns results into its own form while they are made; see `OpenSink.pack`. */
 export type Pack = (results: Chunk<unknown>) => Promise<Chunk<unknown>>;
 
@@ -52,8 +65,9 @@ export async function stepped(
   step: NonNullable<AnyJob["step"]>,
   context: StepContext,
   pack: Pack = keep,
+  workers: StepWorkers | null = null,
 ): Promise<PreparedChunk> {
-  const stepping = new Stepping(chunk, step, context);
+  const stepping = new Stepping(chunk, step, context, workers);
   const output = await pack(stepping);
   const { failures, skipped, from } = stepping;
   return {
@@ -78,13 +92,20 @@ class Stepping implements Chunk<unknown> {
   readonly #source: Chunk<unknown>;
   readonly #step: NonNullable<AnyJob["step"]>;
   readonly #context: StepContext;
+  readonly #workers: StepWorkers | null;
 
-  constructor(source: Chunk<unknown>, step: NonNullable<AnyJob["step"]>, context: StepContext) {
+  constructor(
+    source: Chunk<unknown>,
+    step: NonNullable<AnyJob["step"]>,
+    context: StepContext,
+    workers: StepWorkers | null,
+  ) {
     this.bytes = source.bytes;
     this.end = source.end;
     this.#source = source;
     this.#step = step;
     this.#context = context;
+    this.#workers = workers;
   }
 
   /** Results so far. */
@@ -93,14 +114,22 @@ class Stepping implements Chunk<unknown> {
   }
 
   async *slices(): AsyncGenerator<readonly unknown[], void, undefined> {
+    const workers = this.#workers;
     let index = 0;
     let lastYield = performance.now();
+    const ahead: Spread[] = [];
     for await (const slice of this.#source.slices()) {
-      const results: unknown[] = [];
-      for (const item of slice) {
-        const taken = this.#take(index++, item, results);
-        if (taken !== undefined) await taken;
+      const first = index;
+      index += slice.length;
+      if (workers?.worthwhile && (await workers.accept())) {
+        ahead.push(this.#spread(workers, first, slice));
+        if (ahead.length > AHEAD) yield await this.#gather(ahead.shift() as Spread);
+        continue;
       }
+      for (const spread of ahead.splice(0)) yield await this.#gather(spread);
+      const began = performance.now();
+      const results = await this.#here(first, slice);
+      workers?.observe(slice.length, performance.now() - began);
       boundNursery();
       yield results;
       if (performance.now() - lastYield > YIELD_AFTER_MS) {
@@ -109,6 +138,46 @@ class Stepping implements Chunk<unknown> {
         lastYield = performance.now();
       }
     }
+    for (const spread of ahead) yield await this.#gather(spread);
+  }
+
+  /** Steps a slice in this thread. */
+  async #here(first: number, slice: readonly unknown[]): Promise<unknown[]> {
+    const results: unknown[] = [];
+    for (let at = 0; at < slice.length; at++) {
+      const taken = this.#take(first + at, slice[at], results);
+      if (taken !== undefined) await taken;
+    }
+    return results;
+  }
+
+  #spread(workers: StepWorkers, index: number, slice: readonly unknown[]): Spread {
+    const good = slice.some((item) => item instanceof ItemError)
+      ? slice.filter((item) => !(item instanceof ItemError))
+      : slice;
+    const settled = workers.map(good, this.#context.signal);
+    // Should nobody come for it, its failure is nobody's.
+    settled.catch(() => {});
+    return { index, slice, settled };
+  }
+
+  async #gather({ index, slice, settled }: Spread): Promise<unknown[]> {
+    const all = await settled;
+    if (all === null) return await this.#here(index, slice);
+    const outcomes = all[Symbol.iterator]();
+    const results: unknown[] = [];
+    for (let at = 0; at < slice.length; at++) {
+      const item = slice[at];
+      if (item instanceof ItemError) {
+        this.failures.push(failureOf(index + at, item));
+        continue;
+      }
+      const outcome = outcomes.next().value as Settled<StepResult<unknown>>;
+      if (outcome.status === "fulfilled") this.#give(index + at, outcome.value, results);
+      else this.#refuse(index + at, outcome.reason);
+    }
+    boundNursery();
+    return results;
   }
 
   origin(index: number): Promise<Origin> {
@@ -162,6 +231,7 @@ class Stepping implements Chunk<unknown> {
 
 function failureOf(index: number, error: unknown): Failure {
   if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
+  if (error instanceof WorkerDiedError) return { index, reason: "the step ended its worker", code: "step" };
   const reason = error instanceof Error ? error.message : String(error);
   return { index, reason: `the step threw: ${reason}`, code: "step" };
 }
