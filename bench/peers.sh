@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 python3 -m venv .peers
-.peers/bin/pip install --quiet --disable-pip-version-check pandas sqlalchemy psycopg2-binary
-npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers piscina tinypool
+.peers/bin/pip install --quiet --disable-pip-version-check numpy pandas sqlalchemy psycopg2-binary
+npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers piscina tinypool workerpool
 if ! command -v psql >/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get install --yes --quiet postgresql-client
