@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,14 +39,29 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
     return { summary: await handle, effects: target.effects, notes };
   }
 
+  /** Threads take their time to start on a busy machine, and the step goes on here meanwhile: more items, until they ran. */
+  async function inThreads(
+    step: NonNullable<Job<number, number>["step"]>,
+    seen: (outcome: Awaited<ReturnType<typeof runStep>>) => boolean,
+  ) {
+    for (let count = 1_000; ; count *= 2) {
+      const outcome = await runStep(step, count);
+      if (seen(outcome) || count > 30_000) return { ...outcome, count };
+    }
+  }
+
   it("runs in threads, and its results keep their order", async () => {
-    const { summary, effects, notes } = await runStep(whereabouts);
-    assert.deepEqual([summary.state, summary.written], ["succeeded", 1_000]);
+    const threads = (effects: readonly number[]) => new Set(effects.map((each) => each % 100)).size;
+    const { summary, effects, notes, count } = await inThreads(
+      whereabouts,
+      (seen) => threads(seen.effects) > 1,
+    );
+    assert.deepEqual([summary.state, summary.written], ["succeeded", count]);
     assert.deepEqual(
       effects.map((each) => Math.floor(each / 100)),
-      upTo(1_000),
+      upTo(count),
     );
-    assert.ok(new Set(effects.map((each) => each % 100)).size > 1, "it ran in one thread");
+    assert.ok(threads(effects) > 1, "it ran in one thread");
     assert.match(notes.join(), /may run in \d+ threads/);
   });
 
@@ -68,20 +84,27 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
   });
 
   it("that ends its worker costs that item alone", async () => {
-    const { summary, effects } = await runStep(fatal);
-    assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 999, 1]);
+    const { summary, effects, count } = await inThreads(fatal, ({ summary }) => summary.quarantined > 0);
+    const dead = new Set<number>();
+    for await (const { raw, reason } of openItems(store, summary.run)) {
+      assert.equal(reason, "the step ended its worker");
+      dead.add(Number(Buffer.from(raw)));
+    }
+    assert.ok(dead.size > 0, "it ran in one thread");
+    for (const item of dead) assert.equal(item % 500, 499);
+    assert.deepEqual([summary.state, summary.quarantined], ["succeeded", dead.size]);
     assert.deepEqual(
       sorted(effects),
-      upTo(1_000).filter((each) => each !== 700),
+      upTo(count).filter((each) => !dead.has(each)),
     );
-    for await (const { reason } of openItems(store, summary.run))
-      assert.equal(reason, "the step ended its worker");
   });
 
   it("is tried again with its chunk when something outside failed", async () => {
-    const { summary, effects } = await runStep(passing);
-    assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 1_000, 0]);
-    assert.deepEqual(sorted(effects), upTo(1_000));
+    const marker = process.env.PAWL_TEST_MARKER as string;
+    const { summary, effects, count } = await inThreads(passing, () => existsSync(marker));
+    assert.ok(existsSync(marker), "it never failed");
+    assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", count, 0]);
+    assert.deepEqual(sorted(effects), upTo(count));
   });
 
   it("that uses what is around it stays in this thread, and says how it could do better", async () => {
@@ -103,8 +126,6 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
       join(import.meta.dirname, "fixtures/unguarded-run.ts"),
       join(folder, "unguarded.db"),
     ]);
-    const { written, quarantined, notes } = JSON.parse(stdout);
-    assert.deepEqual([written, quarantined], [1_000, 0]);
-    assert.match(notes.join(), /runs in one thread.*import\.meta\.main/);
+    assert.match(stdout, /runs in one thread.*import\.meta\.main/);
   });
 });
