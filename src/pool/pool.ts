@@ -1,109 +1,30 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
-import type { Call, TimeLimit } from "./call.ts";
+import type { Call } from "./call.ts";
 import { isLoading, unguarded } from "./callable.ts";
-import { checkMapOptions, checkPoolOptions } from "./checked.ts";
+import { checkPoolOptions } from "./checked.ts";
 import type { ItemContext } from "./context.ts";
-import { batchSize, Cost } from "./cost.ts";
-import { measureTransport, paysOff, speedUp } from "./decide.ts";
+import { batchSize } from "./cost.ts";
+import { Crew } from "./crew.ts";
+import { measureTransport, paysOff } from "./decide.ts";
 import type { Future } from "./future.ts";
 import { runInline } from "./inline-run.ts";
 import { runInlineStream } from "./inline-stream.ts";
 import { Intake } from "./intake.ts";
+import { type Account, type Explanation, Ledger } from "./ledger.ts";
 import { Mapped, type Settled } from "./mapped.ts";
-import { type Isolation, pack } from "./portable.ts";
+import type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
+import { pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
 import { Stop } from "./stop.ts";
 import { Streamed } from "./streamed.ts";
-import { Submitted } from "./submitted.ts";
-import type { Work } from "./work.ts";
 import { entryOf } from "./worker/bundled.ts";
-import type { WorkerSetup } from "./worker/protocol.ts";
-import { Slot, type SlotEvents, type SlotOptions } from "./worker/slot.ts";
 
 type AnyFunction = (...args: never[]) => unknown;
-
-export interface PoolOptions<Init = unknown> {
-  /** Workers at most. Default: one a core. They start when they are needed. */
-  readonly workers?: number;
-  /**
-   * `thread` (the default): starts fast and can share memory. `process`: a crash or a leak is its own, and native code
-   * can be ended too.
-   */
-  readonly isolate?: Isolation;
-  /** Runs once in each worker; what it returns reaches every call as `context.init`. */
-  readonly init?: (argument: never) => Init | Promise<Init>;
-  /** What `init` is given. */
-  readonly initArgument?: unknown;
-  /** A worker is replaced after so many items. */
-  readonly maxTasksPerWorker?: number;
-  /** A worker that uses more bytes is replaced between two items. A process: all its memory; a thread: its heap. */
-  readonly maxMemoryPerWorker?: number;
-  /** Bytes of JavaScript heap at which a worker dies, whatever it does. Default: what Node gives it, gigabytes. */
-  readonly maxHeapPerWorker?: number;
-  /** A worker with nothing to do ends after so many milliseconds. Default 10,000. */
-  readonly idle?: number;
-  /**
-   * Milliseconds for a worker to start and run `init`, and for it to load a function. Calls then fail with the error
-   * `pool.start-timeout`. Default: no limit, since a model may take its time.
-   */
-  readonly startTimeout?: number;
-}
-
-export interface CallOptions {
-  /** How long one item may run, counted from its own start, in milliseconds or as soft and hard limit. */
-  readonly timeout?: number | TimeLimit;
-  /** How often an item that killed its worker is given to another. Default 0. */
-  readonly crashRetries?: number;
-}
-
-export interface MapOptions extends CallOptions {
-  /** Items a batch. Default: measured as it runs, about 10 ms of work, fewer towards the end. */
-  readonly chunkSize?: number;
-  /** Stops the call: items that wait are not begun, those that run are told by their signal. */
-  readonly signal?: AbortSignal;
-}
-
-/** What a call decided, and by which figures. */
-export interface Explanation {
-  readonly function: string;
-  /** Items that ran in the caller's thread, and in workers. */
-  readonly inline: number;
-  readonly parallel: number;
-  readonly itemMs: number | null;
-  readonly transportMs: number | null;
-  readonly chunk: number;
-  readonly workers: number;
-  /** Expected of workers over one thread. */
-  readonly speedUp: number | null;
-  readonly why: string;
-}
-
-type FunctionKey = AnyFunction | string;
-
-interface Known {
-  readonly call: Call;
-  readonly submitted: Submitted;
-}
-
-interface Account {
-  /** Of the function. */
-  readonly name: string;
-  inline: number;
-  parallel: number;
-  why: string;
-}
 
 const IDLE_MS = 10_000;
 /** Items looked at to learn what sending them costs. */
 const SAMPLE = 8;
-/** Workers that die before they have done anything, one after the other, until the pool gives up. */
-const STILLBORN = 3;
-
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-let calls = 0;
 
 /**
  * Workers for functions: threads, or processes. A function is a `callable`, or an inline one that uses nothing from
@@ -112,23 +33,14 @@ let calls = 0;
 export class Pool<Init = unknown> implements AsyncDisposable {
   readonly #options: PoolOptions<Init>;
   readonly #workers: number;
-  readonly #isolation: Isolation;
-  readonly #setup: WorkerSetup;
-  readonly #slots = new Set<Slot>();
-  readonly #works = new Set<Work>();
-  readonly #known = new Map<FunctionKey, Map<string, Known>>();
-  readonly #costs = new Map<FunctionKey, Cost>();
-  readonly #accounts = new Map<FunctionKey, Account>();
-  readonly #crashes = new WeakMap<Work, Map<number, number>>();
+  readonly #crew: Crew;
+  readonly #ledger: Ledger;
   /** What ends each of the maps under way. */
   readonly #underWay = new Set<(error: unknown) => void>();
   /** Who waits for the pool to have nothing to do. */
   readonly #waiting = new Set<() => void>();
-  #scheduled = false;
   #closed = false;
   #terminated: PawlError | null = null;
-  #stillborn = 0;
-  #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(options: PoolOptions<Init> = {}) {
     checkPoolOptions(options);
@@ -137,14 +49,26 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     entryOf(isolate);
     this.#options = options;
     this.#workers = workers;
-    this.#isolation = isolate;
     const { value, packed } = pack(initArgument, isolate);
-    this.#setup = {
+    const setup = {
       init: init === undefined ? null : referenceTo(init, "the pool's init"),
       initArgument: value,
       packed,
       maxMemory: options.maxMemoryPerWorker ?? null,
     };
+    this.#crew = new Crew(
+      {
+        workers,
+        isolation: isolate,
+        setup,
+        maxTasks: options.maxTasksPerWorker ?? Number.POSITIVE_INFINITY,
+        maxHeap: options.maxHeapPerWorker ?? null,
+        startTimeout: options.startTimeout ?? Number.POSITIVE_INFINITY,
+        idle: options.idle ?? IDLE_MS,
+      },
+      () => this.#tell(),
+    );
+    this.#ledger = new Ledger(this.#crew.reach);
   }
 
   /** Calls `fn` with each item and resolves with the results in order. The first error stops it. */
@@ -206,11 +130,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     ...args: A
   ): Future<R> {
     this.#assertOpen();
-    const { submitted } = this.#knownAs(fn as AnyFunction, "submit", options);
+    const { submitted } = this.#ledger.knownAs(fn as AnyFunction, "submit", options);
     const future = submitted.add(args) as Future<R>;
-    this.#account(fn as AnyFunction).parallel++;
-    this.#works.add(submitted);
-    this.#scheduleSoon();
+    this.#ledger.account(fn as AnyFunction).parallel++;
+    this.#crew.add(submitted);
+    this.#crew.scheduleSoon();
     return future;
   }
 
@@ -221,20 +145,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   /** What was decided for each function so far, and why. */
   explain(): Explanation[] {
-    return [...this.#accounts].map(([key, { name, inline, parallel, why }]) => {
-      const cost = this.#costs.get(key) ?? new Cost();
-      return {
-        function: name === "" ? "(anonymous)" : name,
-        inline,
-        parallel,
-        itemMs: cost.itemMs,
-        transportMs: cost.transportMs,
-        chunk: batchSize(cost, null, Number.POSITIVE_INFINITY, this.#workers),
-        workers: this.#workers,
-        speedUp: speedUp(cost, this.#workers),
-        why,
-      };
-    });
+    return this.#ledger.explain(this.#workers);
   }
 
   /**
@@ -243,8 +154,9 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#busy) await new Promise<void>((resolve) => this.#waiting.add(resolve));
-    await this.#endWorkers();
+    while (this.#underWay.size > 0 || this.#crew.busy)
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    await this.#crew.close();
   }
 
   /** Ends the workers now. What has no result yet gets the error `pool.terminated`. */
@@ -253,20 +165,13 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const error = new PawlError("pool.terminated", "The pool was ended before this call had its result.");
     this.#terminated = error;
     for (const end of this.#underWay) end(error);
-    this.#failAll(error);
-    await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
-    await this.#endWorkers();
+    this.#crew.failAll(error);
+    await this.#crew.kill(error);
+    await this.#crew.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
-  }
-
-  get #busy(): boolean {
-    if (this.#underWay.size > 0) return true;
-    for (const work of this.#works) if (work.ready > 0) return true;
-    for (const slot of this.#slots) if (slot.state === "busy") return true;
-    return false;
   }
 
   /** Something has ended: whoever waits for all of it looks again. */
@@ -282,7 +187,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     face: "map" | "starmap",
   ): Promise<unknown[]> {
     this.#assertOpen();
-    const { call } = this.#knownAs(fn, face, options);
+    const { call } = this.#ledger.knownAs(fn, face, options);
     const signal = options.signal ?? never;
     signal.throwIfAborted();
     const stopped = Promise.withResolvers<never>();
@@ -294,7 +199,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       const items = Array.isArray(given) ? given : await Promise.race([gather(given), stopped.promise]);
       const collect = options.errors === "collect";
       const results: unknown[] = new Array(items.length);
-      const account = this.#account(fn);
+      const account = this.#ledger.account(fn);
       const from = await Promise.race([
         this.#mapHere(fn, call, items, results, collect, signal, account),
         stopped.promise,
@@ -347,8 +252,8 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     inOrder: boolean,
   ): AsyncGenerator<unknown, void, undefined> {
     this.#assertOpen();
-    const { call } = this.#knownAs(fn, inOrder ? "imap" : "imapUnordered", options);
-    const account = this.#account(fn);
+    const { call } = this.#ledger.knownAs(fn, inOrder ? "imap" : "imapUnordered", options);
+    const account = this.#ledger.account(fn);
     const signal = options.signal ?? never;
     const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     let ended = false;
@@ -383,7 +288,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       } else account.why = "only a worker can give what was asked for";
       const streamed = new Streamed(call, from);
       work = streamed;
-      this.#works.add(streamed);
+      this.#crew.add(streamed);
       const hasRoom = () =>
         streamed.under <
         this.#workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, this.#workers);
@@ -392,7 +297,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
         account.parallel++;
       };
       const came = () => {
-        this.#schedule();
+        this.#crew.schedule();
         streamed.wake();
       };
       intake = new Intake(source, hasRoom, add, came);
@@ -400,7 +305,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
         signal.throwIfAborted();
         if (this.#terminated !== null) throw this.#terminated;
         intake.fill();
-        this.#schedule();
+        this.#crew.schedule();
         const outcome = streamed.next(inOrder);
         if (outcome !== null) {
           if ("error" in outcome) throw outcome.error;
@@ -412,9 +317,8 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     } finally {
       signal.removeEventListener("abort", abort);
       if (work !== null) {
-        this.#works.delete(work);
         work.end();
-        for (const slot of this.#slots) slot.cancel(work, "nobody waits for it any more");
+        this.#crew.drop(work, "nobody waits for it any more");
       }
       this.#underWay.delete(end);
       this.#tell();
@@ -427,16 +331,15 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   }
 
   async #runToEnd(work: Mapped, finished: Promise<void>): Promise<void> {
-    this.#works.add(work);
-    this.#schedule();
+    this.#crew.add(work);
+    this.#crew.schedule();
     try {
       await finished;
     } catch (error) {
       work.stop(error);
       throw error;
     } finally {
-      this.#works.delete(work);
-      for (const slot of this.#slots) slot.cancel(work, "the call it belongs to has ended");
+      this.#crew.drop(work, "the call it belongs to has ended");
     }
   }
 
@@ -455,27 +358,21 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       return false;
     }
     const prospect = { cost: call.cost, left, workers: this.#workers };
-    const ready = this.#isReady;
+    const ready = this.#crew.isReady;
     const leave = paysOff({ ...prospect, warm: ready });
     account.why = leave
       ? "the items cost enough to pay for sending them"
       : "sending the items would cost more than it saves";
     // This thread goes on while they start.
-    if (leave && !ready) this.#grow(left);
+    if (leave && !ready) this.#crew.grow(left);
     return leave && ready;
-  }
-
-  /** A worker could take a batch, now or when it has done what it has. */
-  get #isReady(): boolean {
-    for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
-    return false;
   }
 
   /** What only a worker can do is not tried here; neither is what was cut into chunks on purpose. */
   #mayInline({ limit, chunkSize }: Call): boolean {
-    const { init, maxTasksPerWorker, maxMemoryPerWorker, maxHeapPerWorker } = this.#options;
+    const { isolate, init, maxTasksPerWorker, maxMemoryPerWorker, maxHeapPerWorker } = this.#options;
     return (
-      this.#isolation === "thread" &&
+      isolate !== "process" &&
       limit === null &&
       chunkSize === null &&
       init === undefined &&
@@ -485,209 +382,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     );
   }
 
-  #scheduleSoon(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#schedule();
-    });
-  }
-
-  /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
-  #schedule(): void {
-    for (;;) {
-      const work = this.#nextWork();
-      if (work === null) break;
-      const slot = this.#idleSlot();
-      if (slot === null) {
-        this.#grow(work.ready);
-        break;
-      }
-      const { cost, chunkSize, limit } = work.call;
-      const size = batchSize(cost, chunkSize, work.left, this.#workers);
-      slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
-    }
-    this.#watchIdle();
-  }
-
-  #nextWork(): Work | null {
-    for (const work of this.#works) {
-      if (work.ready === 0) continue;
-      // To the end of the line.
-      this.#works.delete(work);
-      this.#works.add(work);
-      return work;
-    }
-    return null;
-  }
-
-  #idleSlot(): Slot | null {
-    for (const slot of this.#slots) if (slot.state === "idle") return slot;
-    return null;
-  }
-
-  #grow(items: number): void {
-    let starting = 0;
-    for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (; starting < items && this.#slots.size < this.#workers; starting++) if (!this.#start()) return;
-  }
-
-  /** False when none could be started. */
-  #start(): boolean {
-    const { maxTasksPerWorker, maxHeapPerWorker, startTimeout } = this.#options;
-    const options: SlotOptions = {
-      isolation: this.#isolation,
-      setup: this.#setup,
-      maxTasks: maxTasksPerWorker ?? Number.POSITIVE_INFINITY,
-      maxHeap: maxHeapPerWorker ?? null,
-      startTimeout: startTimeout ?? Number.POSITIVE_INFINITY,
-    };
-    try {
-      this.#slots.add(new Slot(options, this.#slotEvents));
-      return true;
-    } catch (error) {
-      // Those there are do what there is to do.
-      if (this.#slots.size > 0) return false;
-      const why = error instanceof Error ? error.message : String(error);
-      const sentence = `The pool cannot start a worker: ${why.replace(/\.$/, "")}.`;
-      this.#failAll(
-        error instanceof PawlError ? error : new PawlError("pool.no-worker", sentence, { cause: error }),
-      );
-      return false;
-    }
-  }
-
-  readonly #slotEvents: SlotEvents = {
-    idle: () => {
-      this.#stillborn = 0;
-      this.#schedule();
-      this.#tell();
-    },
-    gone: (gone) => {
-      this.#slots.delete(gone);
-      if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
-        const sentence = `The pool's workers end before they begin: ${gone.why}.`;
-        this.#failAll(new PawlError("pool.no-worker", sentence));
-      }
-      this.#schedule();
-      this.#tell();
-    },
-    unready: (_slot, error) => this.#failAll(error),
-    hopeless: (work, error) => this.#fail(work, error),
-    mayRetry: (work, index) => this.#mayRetry(work, index),
-  };
-
-  #mayRetry(work: Work, index: number): boolean {
-    const { crashRetries } = work.call;
-    if (crashRetries === 0) return false;
-    const counts = this.#crashes.get(work) ?? new Map<number, number>();
-    this.#crashes.set(work, counts);
-    const crashes = (counts.get(index) ?? 0) + 1;
-    counts.set(index, crashes);
-    return crashes <= crashRetries;
-  }
-
-  #failAll(error: unknown): void {
-    for (const work of this.#works) this.#fail(work, error);
-  }
-
-  #fail(work: Work, error: unknown): void {
-    if (work instanceof Submitted) work.failAll(error);
-    else if (work instanceof Mapped) work.stop(error);
-    else if (work instanceof Streamed) work.fail(error);
-  }
-
-  async #endWorkers(): Promise<void> {
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-    this.#idleTimer = null;
-    await Promise.all([...this.#slots].map((slot) => slot.close()));
-  }
-
-  /** Ends workers that had nothing to do for long. The timer keeps no program alive. */
-  #watchIdle(): void {
-    if (this.#idleTimer !== null || this.#closed) return;
-    const { idle = IDLE_MS } = this.#options;
-    this.#idleTimer = setTimeout(
-      () => {
-        this.#idleTimer = null;
-        const now = performance.now();
-        for (const slot of this.#slots) {
-          if (slot.state === "idle" && now - slot.idleSince >= idle) void slot.close();
-        }
-        if (this.#slots.size > 0) this.#watchIdle();
-      },
-      Math.min(Math.max(10, idle), LONGEST_MS),
-    );
-    this.#idleTimer.unref();
-  }
-
   #assertOpen(): void {
     if (isLoading()) throw unguarded();
     if (this.#closed) throw new PawlError("pool.closed", "The pool is closed and takes no more calls.");
   }
-
-  #costOf(key: FunctionKey): Cost {
-    const known = this.#costs.get(key);
-    if (known !== undefined) return known;
-    const cost = new Cost();
-    this.#costs.set(key, cost);
-    return cost;
-  }
-
-  #account(fn: AnyFunction): Account {
-    const key = keyOf(fn);
-    const known = this.#accounts.get(key);
-    if (known !== undefined) return known;
-    const account = { name: fn.name, inline: 0, parallel: 0, why: "it was submitted" };
-    this.#accounts.set(key, account);
-    return account;
-  }
-
-  #knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
-    const spread = face === "submit" || face === "starmap";
-    const { timeout, crashRetries = 0, chunkSize = null } = options;
-    const limit = timeout === undefined ? null : typeof timeout === "number" ? { hard: timeout } : timeout;
-    const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
-    const reference = referenceTo(fn, `pool.${face}`);
-    const functionKey = keyOf(fn);
-    const ofFunction = this.#known.get(functionKey) ?? new Map<string, Known>();
-    this.#known.set(functionKey, ofFunction);
-    const known = ofFunction.get(key);
-    if (known !== undefined) return known;
-    checkMapOptions(options, limit);
-    const call: Call = {
-      number: ++calls,
-      reference,
-      name: fn.name,
-      spread,
-      limit,
-      crashRetries,
-      chunkSize,
-      cost: this.#costOf(functionKey),
-    };
-    const reach = {
-      abort: (work: Work, index: number, reason: string) => {
-        const slot = [...this.#slots].find((each) => each.has(work, index));
-        slot?.abort(index, reason);
-        return slot !== undefined;
-      },
-      kill: (work: Work, index: number, error: Error) => {
-        const slot = [...this.#slots].find((each) => each.has(work, index));
-        slot?.killItem(index, error);
-        return slot !== undefined;
-      },
-    };
-    const made = { call, submitted: new Submitted(call, reach) };
-    ofFunction.set(key, made);
-    return made;
-  }
-}
-
-/** Functions made anew for each call, of one text, are one function to a pool. */
-function keyOf(fn: AnyFunction): FunctionKey {
-  const reference = referenceTo(fn, "a pool");
-  return reference.kind === "inline" ? reference.source : fn;
 }
 
 async function gather(items: Iterable<unknown> | AsyncIterable<unknown>): Promise<unknown[]> {

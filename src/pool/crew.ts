@@ -1,0 +1,232 @@
+import { PawlError } from "../errors.ts";
+import { batchSize } from "./cost.ts";
+import { Mapped } from "./mapped.ts";
+import type { Isolation } from "./portable.ts";
+import { Streamed } from "./streamed.ts";
+import { type Reach, Submitted } from "./submitted.ts";
+import type { Work } from "./work.ts";
+import type { WorkerSetup } from "./worker/protocol.ts";
+import { Slot, type SlotEvents, type SlotOptions } from "./worker/slot.ts";
+
+export interface CrewOptions {
+  /** Workers at most. */
+  readonly workers: number;
+  readonly isolation: Isolation;
+  readonly setup: WorkerSetup;
+  readonly maxTasks: number;
+  /** Bytes; null for what Node gives. */
+  readonly maxHeap: number | null;
+  /** Milliseconds. */
+  readonly startTimeout: number;
+  readonly idle: number;
+}
+
+/** Workers that die before they have done anything, one after the other, until the crew gives up. */
+const STILLBORN = 3;
+
+/** The longest time a timer can take. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #changed: () => void;
+  readonly #slots = new Set<Slot>();
+  readonly #works = new Set<Work>();
+  readonly #crashes = new WeakMap<Work, Map<number, number>>();
+  #scheduled = false;
+  #closed = false;
+  #stillborn = 0;
+  #idleTimer: NodeJS.Timeout | null = null;
+
+  /** `changed` is called when a worker has done what it had, or is gone. */
+  constructor(options: CrewOptions, changed: () => void) {
+    this.#options = options;
+    this.#changed = changed;
+  }
+
+  /** Something is to be done, or is being done. */
+  get busy(): boolean {
+    for (const work of this.#works) if (work.ready > 0) return true;
+    for (const slot of this.#slots) if (slot.state === "busy") return true;
+    return false;
+  }
+
+  /** A worker could take a batch, now or when it has done what it has. */
+  get isReady(): boolean {
+    for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
+    return false;
+  }
+
+  /** Takes items of this work from now on. */
+  add(work: Work): void {
+    this.#works.add(work);
+  }
+
+  /** Takes no more of it, and leaves undone what was taken. */
+  drop(work: Work, reason: string): void {
+    this.#works.delete(work);
+    for (const slot of this.#slots) slot.cancel(work, reason);
+  }
+
+  /** Gives out what there is once this turn of the program is over. */
+  scheduleSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.schedule();
+    });
+  }
+
+  /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
+  schedule(): void {
+    for (;;) {
+      const work = this.#nextWork();
+      if (work === null) break;
+      const slot = this.#idleSlot();
+      if (slot === null) {
+        this.grow(work.ready);
+        break;
+      }
+      const { cost, chunkSize, limit } = work.call;
+      const size = batchSize(cost, chunkSize, work.left, this.#options.workers);
+      slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
+    }
+    this.#watchIdle();
+  }
+
+  /** Starts workers for so many items, as far as there may be more. */
+  grow(items: number): void {
+    let starting = 0;
+    for (const slot of this.#slots) if (slot.state === "starting") starting++;
+    for (; starting < items && this.#slots.size < this.#options.workers; starting++)
+      if (!this.#start()) return;
+  }
+
+  /** Every call that is under way gets this error. */
+  failAll(error: unknown): void {
+    for (const work of this.#works) this.#fail(work, error);
+  }
+
+  /** Lets the workers end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+    await Promise.all([...this.#slots].map((slot) => slot.close()));
+  }
+
+  /** Ends the workers now. */
+  async kill(error: Error): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
+  }
+
+  /** How one call is reached that is under way. */
+  readonly reach: Reach = {
+    abort: (work, index, reason) => {
+      const slot = this.#slotOf(work, index);
+      slot?.abort(index, reason);
+      return slot !== undefined;
+    },
+    kill: (work, index, error) => {
+      const slot = this.#slotOf(work, index);
+      slot?.killItem(index, error);
+      return slot !== undefined;
+    },
+  };
+
+  #slotOf(work: Work, index: number): Slot | undefined {
+    return [...this.#slots].find((each) => each.has(work, index));
+  }
+
+  #nextWork(): Work | null {
+    for (const work of this.#works) {
+      if (work.ready === 0) continue;
+      // To the end of the line.
+      this.#works.delete(work);
+      this.#works.add(work);
+      return work;
+    }
+    return null;
+  }
+
+  #idleSlot(): Slot | null {
+    for (const slot of this.#slots) if (slot.state === "idle") return slot;
+    return null;
+  }
+
+  /** False when none could be started. */
+  #start(): boolean {
+    const { isolation, setup, maxTasks, maxHeap, startTimeout } = this.#options;
+    const options: SlotOptions = { isolation, setup, maxTasks, maxHeap, startTimeout };
+    try {
+      this.#slots.add(new Slot(options, this.#slotEvents));
+      return true;
+    } catch (error) {
+      // Those there are do what there is to do.
+      if (this.#slots.size > 0) return false;
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `The pool cannot start a worker: ${why.replace(/\.$/, "")}.`;
+      this.failAll(
+        error instanceof PawlError ? error : new PawlError("pool.no-worker", sentence, { cause: error }),
+      );
+      return false;
+    }
+  }
+
+  readonly #slotEvents: SlotEvents = {
+    idle: () => {
+      this.#stillborn = 0;
+      this.schedule();
+      this.#changed();
+    },
+    gone: (gone) => {
+      this.#slots.delete(gone);
+      if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
+        const sentence = `The pool's workers end before they begin: ${gone.why}.`;
+        this.failAll(new PawlError("pool.no-worker", sentence));
+      }
+      this.schedule();
+      this.#changed();
+    },
+    unready: (_slot, error) => this.failAll(error),
+    hopeless: (work, error) => this.#fail(work, error),
+    mayRetry: (work, index) => this.#mayRetry(work, index),
+  };
+
+  #mayRetry(work: Work, index: number): boolean {
+    const { crashRetries } = work.call;
+    if (crashRetries === 0) return false;
+    const counts = this.#crashes.get(work) ?? new Map<number, number>();
+    this.#crashes.set(work, counts);
+    const crashes = (counts.get(index) ?? 0) + 1;
+    counts.set(index, crashes);
+    return crashes <= crashRetries;
+  }
+
+  #fail(work: Work, error: unknown): void {
+    if (work instanceof Submitted) work.failAll(error);
+    else if (work instanceof Mapped) work.stop(error);
+    else if (work instanceof Streamed) work.fail(error);
+  }
+
+  /** Ends workers that had nothing to do for long. The timer keeps no program alive. */
+  #watchIdle(): void {
+    if (this.#idleTimer !== null || this.#closed) return;
+    const { idle } = this.#options;
+    this.#idleTimer = setTimeout(
+      () => {
+        this.#idleTimer = null;
+        const now = performance.now();
+        for (const slot of this.#slots) {
+          if (slot.state === "idle" && now - slot.idleSince >= idle) void slot.close();
+        }
+        if (this.#slots.size > 0) this.#watchIdle();
+      },
+      Math.min(Math.max(10, idle), LONGEST_MS),
+    );
+    this.#idleTimer.unref();
+  }
+}

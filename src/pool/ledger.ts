@@ -1,0 +1,123 @@
+import type { Call } from "./call.ts";
+import type { AnyFunction } from "./callable.ts";
+import { checkMapOptions } from "./checked.ts";
+import { batchSize, Cost } from "./cost.ts";
+import { speedUp } from "./decide.ts";
+import type { MapOptions } from "./options.ts";
+import { referenceTo } from "./reference.ts";
+import { type Reach, Submitted } from "./submitted.ts";
+
+/** What a call decided, and by which figures. */
+export interface Explanation {
+  readonly function: string;
+  /** Items that ran in the caller's thread, and in workers. */
+  readonly inline: number;
+  readonly parallel: number;
+  readonly itemMs: number | null;
+  readonly transportMs: number | null;
+  readonly chunk: number;
+  readonly workers: number;
+  /** Expected of workers over one thread. */
+  readonly speedUp: number | null;
+  readonly why: string;
+}
+
+type FunctionKey = AnyFunction | string;
+
+/** A function with options, and its calls that were submitted. */
+interface Known {
+  readonly call: Call;
+  readonly submitted: Submitted;
+}
+
+/** Where the items of a function ran. */
+export interface Account {
+  /** Of the function. */
+  readonly name: string;
+  inline: number;
+  parallel: number;
+  why: string;
+}
+
+let calls = 0;
+
+/** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
+export class Ledger {
+  readonly #reach: Reach;
+  readonly #known = new Map<FunctionKey, Map<string, Known>>();
+  readonly #costs = new Map<FunctionKey, Cost>();
+  readonly #accounts = new Map<FunctionKey, Account>();
+
+  constructor(reach: Reach) {
+    this.#reach = reach;
+  }
+
+  /** The function as it is called by `face` with these options. Throws a PawlError when it cannot reach a worker. */
+  knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
+    const spread = face === "submit" || face === "starmap";
+    const { timeout, crashRetries = 0, chunkSize = null } = options;
+    const limit = timeout === undefined ? null : typeof timeout === "number" ? { hard: timeout } : timeout;
+    const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
+    const reference = referenceTo(fn, `pool.${face}`);
+    const functionKey = keyOf(fn);
+    const ofFunction = this.#known.get(functionKey) ?? new Map<string, Known>();
+    this.#known.set(functionKey, ofFunction);
+    const known = ofFunction.get(key);
+    if (known !== undefined) return known;
+    checkMapOptions(options, limit);
+    const call: Call = {
+      number: ++calls,
+      reference,
+      name: fn.name,
+      spread,
+      limit,
+      crashRetries,
+      chunkSize,
+      cost: this.#costOf(functionKey),
+    };
+    const made = { call, submitted: new Submitted(call, this.#reach) };
+    ofFunction.set(key, made);
+    return made;
+  }
+
+  account(fn: AnyFunction): Account {
+    const key = keyOf(fn);
+    const known = this.#accounts.get(key);
+    if (known !== undefined) return known;
+    const account = { name: fn.name, inline: 0, parallel: 0, why: "it was submitted" };
+    this.#accounts.set(key, account);
+    return account;
+  }
+
+  /** What was decided for each function so far, and why. */
+  explain(workers: number): Explanation[] {
+    return [...this.#accounts].map(([key, { name, inline, parallel, why }]) => {
+      const cost = this.#costs.get(key) ?? new Cost();
+      return {
+        function: name === "" ? "(anonymous)" : name,
+        inline,
+        parallel,
+        itemMs: cost.itemMs,
+        transportMs: cost.transportMs,
+        chunk: batchSize(cost, null, Number.POSITIVE_INFINITY, workers),
+        workers,
+        speedUp: speedUp(cost, workers),
+        why,
+      };
+    });
+  }
+
+  #costOf(key: FunctionKey): Cost {
+    const known = this.#costs.get(key);
+    if (known !== undefined) return known;
+    const cost = new Cost();
+    this.#costs.set(key, cost);
+    return cost;
+  }
+}
+
+/** Functions made anew for each call, of one text, are one function to a pool. */
+function keyOf(fn: AnyFunction): FunctionKey {
+  const reference = referenceTo(fn, "a pool");
+  return reference.kind === "inline" ? reference.source : fn;
+}
