@@ -38,7 +38,7 @@ export interface Checkpoint {
 
 /** Consecutive items of one shard that are processed and committed together. */
 export interface Chunk<T> {
-  /** How many items. */
+  /** How many items. Where that shows only as they are read or changed, it stands once the chunk is written. */
   readonly items: number;
   /** How many source bytes, as `Description.bytes` counts them: compressed ones, for a compressed source. */
   readonly bytes: number;
@@ -51,6 +51,17 @@ export interface Chunk<T> {
   slices(): AsyncIterable<readonly (T | ItemError)[]>;
   /** What item `index` was in the source, and where it stands there, for people. */
   origin(index: number): Promise<Origin>;
+  /** Of items that a step has made: from what, and how to make them again. */
+  readonly made?: Made;
+}
+
+/** How the items of a chunk came out of a step: for a sink that finds that an item of the source has changed since. */
+export interface Made {
+  readonly from: Chunk<unknown>;
+  /** Which item of `from` item `index` was made from. */
+  sourceIndex(index: number): number;
+  /** Runs the step over a newer version of an item; one that it refuses is given as its error. */
+  again(item: unknown): Promise<readonly unknown[] | ItemError>;
 }
 
 export interface Origin {
@@ -105,8 +116,10 @@ export interface Description {
 /** A range of the source that can be worked on alone. `data` is stored, and may be read on another machine. */
 export interface Shard {
   readonly data: Json;
-  /** How many items, when known before reading. */
+  /** How many items, when known before reading; so many it must be in the end. */
   readonly items: number | null;
+  /** About how many, where items come and go while they are read. */
+  readonly estimate?: number;
   /** How many source bytes (compressed ones, for a compressed source), when known. */
   readonly bytes: number | null;
 }
@@ -209,6 +222,8 @@ export interface OpenSink<T> {
   readonly ordering: Ordering;
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
+  /** The chunk sizes that suit this sink, where the job does not say otherwise. */
+  readonly pace?: SinkPace;
   /**
    * Turns items into the form this sink writes, while the chunk before is being written: the results of a step need
    * not be held as objects then. Reads the chunk's slices once, and returns a chunk that `write` knows. Its `items`
@@ -222,7 +237,17 @@ export interface OpenSink<T> {
   writer(shard: number, fence: number, distinct?: boolean): Promise<Writer<T>>;
   /** After the last shard: removes what only the run needed. Safe to repeat. */
   conclude(): Promise<void>;
+  /** Writes a chunk and takes it back at once, to show what would become of it. */
+  rehearse?(chunk: Chunk<T>): Promise<WriteOutcome>;
   close(): Promise<void>;
+}
+
+export interface SinkPace {
+  /** How long one chunk's commit should take, in milliseconds. */
+  readonly commitMs?: number;
+  /** The size of the first chunk and of the smallest, in source bytes. */
+  readonly firstBytes?: number;
+  readonly minBytes?: number;
 }
 
 export interface Sink<T> {

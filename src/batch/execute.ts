@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
 import { Worker } from "../tasks/index.ts";
+import type { OpenSink } from "./contract.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
+import type { AnyJob } from "./job.ts";
 import { leadHandler, leadTask } from "./lead.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
@@ -21,7 +23,7 @@ export interface ExecuteOptions {
   readonly scratch: string;
   /** How long a claim is good for, in milliseconds; default 15,000. */
   readonly leaseMs?: number;
-  /** How long a shard keeps trying while nothing succeeds, in milliseconds; default 90,000. */
+  /** In place of the job's. */
   readonly patienceMs?: number;
   readonly onProgress?: (progress: RunProgress) => void;
   readonly onNote?: (note: string) => void;
@@ -68,15 +70,11 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         job,
         sink,
         unit: source.unit,
-        pace: new AdaptivePace({
-          minBytes: job.chunkBytes?.min ?? 64 * 1024,
-          maxBytes: Math.min(memory.chunk, job.chunkBytes?.max ?? memory.chunk),
-          targetMs: job.commitMs ?? 250,
-        }),
+        pace: paceOf(job, sink, memory.chunk),
         stepWorkers,
         maxBad: parseMaxBad(job.maxBad ?? 1000),
         total: () => latest?.items ?? null,
-        patienceMs: options.patienceMs ?? 90_000,
+        patienceMs: options.patienceMs ?? job.patienceMs ?? 90_000,
       }),
     },
     onError: (error) =>
@@ -95,6 +93,16 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     await stepWorkers?.close();
     await sink.close();
   }
+}
+
+/** The job's word on chunk sizes, then the sink's, then what suits most. */
+function paceOf(job: AnyJob, { pace }: OpenSink<unknown>, largest: number): AdaptivePace {
+  return new AdaptivePace({
+    minBytes: job.chunkBytes?.min ?? pace?.minBytes ?? 64 * 1024,
+    maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
+    targetMs: job.commitMs ?? pace?.commitMs ?? 250,
+    ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }),
+  });
 }
 
 const LOOK_MS = 50;

@@ -31,10 +31,15 @@ export interface Job<T, U = T> {
   readonly concurrency?: number;
   /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
   readonly memory?: number;
-  /** How long one chunk's commit should take, in milliseconds; chunks grow and shrink towards it. Default 250. */
+  /**
+   * How long one chunk's commit should take, in milliseconds; chunks grow and shrink towards it. Default 250, and 200
+   * where rows of a live table are changed.
+   */
   readonly commitMs?: number;
   /** Bounds of the chunk size in source bytes. */
   readonly chunkBytes?: { readonly min?: number; readonly max?: number };
+  /** How long a shard keeps trying while nothing succeeds, in milliseconds. Default 90,000. */
+  readonly patienceMs?: number;
   /** Asked before each chunk; while any gives a reason, the run waits and shows it. */
   readonly throttle?: readonly Throttle[];
   /** Accept that items may be written again after a crash, for a sink that can neither commit nor repeat. */

@@ -3,6 +3,8 @@ import type { Pace } from "./contract.ts";
 export interface PaceBounds {
   readonly minBytes: number;
   readonly maxBytes: number;
+  /** The size of the first chunk; default 1 MB. */
+  readonly firstBytes?: number;
   /** What one commit should take, in milliseconds. */
   readonly targetMs: number;
 }
@@ -26,7 +28,7 @@ export class AdaptivePace implements Pace {
 
   constructor(bounds: PaceBounds) {
     this.#bounds = bounds;
-    this.bytes = this.#clamp(1024 * 1024);
+    this.bytes = this.#clamp(bounds.firstBytes ?? 1024 * 1024);
   }
 
   /** Learns from a chunk that was asked for with `bytes` and took `ms` to write. */

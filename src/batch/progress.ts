@@ -1,5 +1,5 @@
 import type { RunRecord, RunState, Store, TaskRecord } from "../store/contract.ts";
-import type { Checkpoint, Counts, Description } from "./contract.ts";
+import type { Checkpoint, Counts, Description, Shard } from "./contract.ts";
 import { NO_COUNTS, sumCounts } from "./counts.ts";
 import type { ShardPayload } from "./shard.ts";
 
@@ -30,6 +30,7 @@ export interface RunPlan {
 export interface ShardProgress {
   readonly number: number;
   readonly state: TaskRecord["state"];
+  /** Items in all, when known; where they come and go, as well as it is known now. */
   readonly items: number | null;
   readonly counts: Counts;
   readonly worker: string | null;
@@ -46,7 +47,7 @@ export interface RunProgress {
   readonly source: string;
   readonly unit: string;
   readonly counts: Counts;
-  /** Items in all; null when only reading to the end will tell. */
+  /** Items in all, or about as many where they come and go; null when only reading to the end will tell. */
   readonly items: number | null;
   /** Source bytes in all, when known. */
   readonly bytes: number | null;
@@ -76,6 +77,21 @@ export function checkpointOf(task: TaskRecord): Checkpoint | null {
   return value?.checkpoint ?? null;
 }
 
+/** How many items a shard has: the estimate gives way to what turns out. */
+function expected(shard: Shard, read: number, done: boolean): number | null {
+  if (shard.items !== null || shard.estimate === undefined) return shard.items;
+  return done ? read : Math.max(read, shard.estimate);
+}
+
+function expectedInAll(shards: readonly { readonly items: number | null }[]): number | null {
+  let sum = 0;
+  for (const { items } of shards) {
+    if (items === null) return null;
+    sum += items;
+  }
+  return shards.length === 0 ? null : sum;
+}
+
 /** Reads where a run stands. */
 export async function readProgress(store: Store, run: RunRecord): Promise<RunProgress> {
   const tasks = await store.query({ group: run.id });
@@ -84,11 +100,12 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
     .filter((task) => task.name === SHARD)
     .map((task) => {
       const payload = task.payload as unknown as ShardPayload;
+      const counts = checkpointOf(task)?.counts ?? NO_COUNTS;
       return {
         number: payload.number,
         state: task.state,
-        items: payload.shard.items,
-        counts: checkpointOf(task)?.counts ?? NO_COUNTS,
+        items: expected(payload.shard, counts.read, task.state === "succeeded"),
+        counts,
         worker: task.state === "leased" ? task.worker : null,
         error: task.error,
       };
@@ -106,7 +123,7 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
     source: details.source,
     unit: details.unit,
     counts: { ...counts, duplicates: details.plan?.duplicates ?? counts.duplicates },
-    items: details.plan?.items ?? null,
+    items: details.plan === null ? null : (details.plan.items ?? expectedInAll(shards)),
     bytes: details.plan?.bytes ?? null,
     planning,
     shards,

@@ -1,7 +1,7 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { ItemError } from "../errors.ts";
 import { type Settled, WorkerDiedError } from "../pool/index.ts";
-import type { Chunk, Failure, Origin } from "./contract.ts";
+import type { Chunk, Failure, Made, Origin } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob, StepContext, StepResult } from "./job.ts";
 import { boundNursery } from "./nursery.ts";
@@ -69,26 +69,26 @@ export async function stepped(
 ): Promise<PreparedChunk> {
   const stepping = new Stepping(chunk, step, context, workers);
   const output = await pack(stepping);
-  const { failures, skipped, from } = stepping;
+  const { failures, skipped, sources } = stepping;
   return {
     source: chunk,
     output,
     failures,
     skipped,
-    added: from.length + skipped + failures.length - chunk.items,
-    sourceIndex: (result) => from[result] ?? 0,
+    added: sources.length + skipped + failures.length - chunk.items,
+    sourceIndex: (result) => stepping.sourceIndex(result),
     bytes: asked,
   };
 }
 
 /** The results of a step over a chunk as they are made; they can be read once. */
-class Stepping implements Chunk<unknown> {
+class Stepping implements Chunk<unknown>, Made {
   readonly bytes: number;
   readonly end: Chunk<unknown>["end"];
   readonly failures: Failure[] = [];
   skipped = 0;
   /** The item of the source's chunk that each result came from. */
-  readonly from: number[] = [];
+  readonly sources: number[] = [];
   readonly #source: Chunk<unknown>;
   readonly #step: NonNullable<AnyJob["step"]>;
   readonly #context: StepContext;
@@ -110,7 +110,7 @@ class Stepping implements Chunk<unknown> {
 
   /** Results so far. */
   get items(): number {
-    return this.from.length;
+    return this.sources.length;
   }
 
   async *slices(): AsyncGenerator<readonly unknown[], void, undefined> {
@@ -181,7 +181,32 @@ class Stepping implements Chunk<unknown> {
   }
 
   origin(index: number): Promise<Origin> {
-    return this.#source.origin(this.from[index] ?? 0);
+    return this.#source.origin(this.sourceIndex(index));
+  }
+
+  get made(): Made {
+    return this;
+  }
+
+  get from(): Chunk<unknown> {
+    return this.#source;
+  }
+
+  sourceIndex(index: number): number {
+    return this.sources[index] ?? 0;
+  }
+
+  async again(item: unknown): Promise<readonly unknown[] | ItemError> {
+    try {
+      const result = await this.#step(item, this.#context);
+      if (result === null || result === undefined) return [];
+      return Array.isArray(result) ? result : [result];
+    } catch (error) {
+      if (isTransient(error) || this.#context.signal.aborted) throw error;
+      if (error instanceof ItemError) return error;
+      const { reason, code } = failureOf(0, error);
+      return new ItemError(reason, { cause: error, ...(code === undefined ? {} : { code }) });
+    }
   }
 
   /** Steps one item; a promise only where the step is asynchronous, since most are not and there may be millions. */
@@ -213,13 +238,13 @@ class Stepping implements Chunk<unknown> {
     }
     if (!Array.isArray(result)) {
       results.push(result);
-      this.from.push(index);
+      this.sources.push(index);
       return;
     }
     if (result.length === 0) this.skipped++;
     for (const one of result) {
       results.push(one);
-      this.from.push(index);
+      this.sources.push(index);
     }
   }
 
@@ -248,5 +273,6 @@ async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
       yield* kept;
     },
     origin: (index) => results.origin(index),
+    ...(results.made ? { made: results.made } : {}),
   };
 }

@@ -71,6 +71,12 @@ export class Session {
     }
   }
 
+  /** Which database of which server this is, for as long as the address means the same one. */
+  get place(): string {
+    const { host, port, database } = this.#client;
+    return `${host}:${port}/${database}`;
+  }
+
   get isLost(): boolean {
     return this.#lost !== null;
   }
@@ -112,6 +118,13 @@ export class Session {
   ): Promise<pg.QueryResult<Row>> {
     this.#check();
     return this.#client.query<Row>({ name, text: sql, values: [...values] });
+  }
+
+  /** One statement whose rows come as arrays, with values made by `types`. */
+  async arrays(sql: string, values: readonly unknown[], types: pg.CustomTypesConfig): Promise<unknown[][]> {
+    this.#check();
+    const query = { text: sql, values: [...values], rowMode: "array" as const, types, queryMode: "extended" };
+    return (await this.#client.query<unknown[]>(query)).rows;
   }
 
   /** Sends the bytes to a `COPY … FROM STDIN` and returns how many rows the server counted. */

@@ -6,6 +6,9 @@ export {
   startEmbedded,
   stopEmbedded,
 } from "./embedded.ts";
+export type { DelOptions, TableOptions, UpdateOptions } from "./live/options.ts";
+export { del, insert, update } from "./live/sink.ts";
+export { table } from "./live/source.ts";
 export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, type SqlResult } from "./run-sql.ts";
 export { postgres } from "./sink.ts";

@@ -6,7 +6,7 @@ import { publicUrl } from "./url.ts";
 /** Older servers lack `pg_terminate_backend` with a time limit; 13 has had no support since 2025. */
 const oldest = 140_000;
 
-export async function checkServer(session: Session, url: string): Promise<void> {
+export async function checkServer(session: Session, url: string, staging = true): Promise<void> {
   const { rows } = await session.query<{ number: number; version: string; readonly: boolean; temp: boolean }>(
     `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
             current_setting('transaction_read_only')::boolean AS readonly,
@@ -24,7 +24,7 @@ export async function checkServer(session: Session, url: string): Promise<void> 
   if (server.readonly) {
     throw new PawlError("postgres.read-only", `${where} is read-only: use the primary server.`);
   }
-  if (!server.temp) {
+  if (staging && !server.temp) {
     throw new PawlError(
       "postgres.permission",
       `The user may not create temporary tables at ${where}, which rows pass through: GRANT TEMPORARY ON DATABASE to it.`,

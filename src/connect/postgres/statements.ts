@@ -1,12 +1,8 @@
 import { namesInSql } from "./assignments.ts";
+import { differsSql } from "./differs.ts";
 import { quoteName } from "./identifier.ts";
 import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
 import type { Column } from "./table.ts";
-
-/** Types whose `=` holds only for values that look the same; others are compared by their bytes. */
-const sameWhenEqual = new Set(
-  "int2 int4 int8 oid bool date time timestamp timestamptz uuid bytea text varchar".split(" "),
-);
 
 /** Which rows a statement takes, and from where. */
 export interface Selection {
@@ -251,24 +247,12 @@ export class Statements {
   }
 
   #differs(left: string, right: string): string {
-    const plain = this.compared.filter(isPlain);
-    const rest = this.compared.filter((column) => !isPlain(column));
-    const row = (alias: string, columns: readonly Column[]) =>
-      `ROW(${columns.map((column) => `${alias}.${quoteName(column.name)}`).join(", ")})`;
-    const parts: string[] = [];
-    if (plain.length > 0) parts.push(`${row(left, plain)} IS DISTINCT FROM ${row(right, plain)}`);
-    if (rest.length > 0) parts.push(`${row(left, rest)}::record *<> ${row(right, rest)}::record`);
-    return `(${parts.join(" OR ")})`;
+    return differsSql(left, this.compared, (column) => `${right}.${quoteName(column.name)}`);
   }
 
   #keyNames(): string[] {
     return this.#target.key?.columns.map((column) => column.name) ?? [];
   }
-}
-
-function isPlain(column: Column): boolean {
-  if (column.isEnum || (column.base === "numeric" && column.limited)) return true;
-  return column.deterministic && sameWhenEqual.has(column.base ?? "");
 }
 
 function list(columns: readonly Column[]): string {

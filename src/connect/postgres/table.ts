@@ -94,7 +94,11 @@ export function splitName(name: string): NamePart[] {
 }
 
 /** The sentence for a table that is not there. */
-export async function unknownTable(session: Session, name: string): Promise<PawlError> {
+export async function unknownTable(
+  session: Session,
+  name: string,
+  otherwise = "create it first, or add --create.",
+): Promise<PawlError> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -104,7 +108,7 @@ export async function unknownTable(session: Session, name: string): Promise<Pawl
   const advice = suggest(
     name,
     rows.map((row) => row.name),
-    "create it first, or add --create.",
+    otherwise,
   );
   return new PawlError("postgres.unknown-table", `There is no table ${name} in the database: ${advice}`);
 }

@@ -1,0 +1,136 @@
+import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import { Session } from "../connection.ts";
+import { explain } from "../errors.ts";
+import { bury, prepareLedger, takeOver } from "../ledger.ts";
+import type { PostgresOptions } from "../options.ts";
+import { postgres } from "../sink.ts";
+import { publicUrl } from "../url.ts";
+import type { DelOptions, UpdateOptions } from "./options.ts";
+import { pack } from "./pack.ts";
+import { type LiveTarget, liveTarget } from "./target.ts";
+import { change, LiveWriter } from "./writer.ts";
+
+/**
+ * Changes rows of a table in use, each exactly once: the columns that a step returns, found by the key, and those that
+ * `set` computes. A row that is no longer there is skipped; one that already is as it should be is left alone; one that has
+ * changed since the step saw it is stepped again as it is now.
+ */
+export function update(options: UpdateOptions): Sink<unknown> {
+  return { open: (context) => open("update", options, context) };
+}
+
+/** Deletes rows of a table in use: those that a step returns, found by the key, or all that the source reads. */
+export function del(options: DelOptions): Sink<unknown> {
+  return { open: (context) => open("delete", options, context) };
+}
+
+/** Adds rows to a table, each exactly once; one whose key is there already is refused, unless `onConflict` says otherwise. */
+export function insert(options: PostgresOptions): Sink<Record<string, unknown>> {
+  return postgres({ onConflict: "fail", ...options });
+}
+
+async function open(
+  kind: LiveTarget["change"],
+  options: UpdateOptions,
+  context: SinkContext,
+): Promise<OpenSink<unknown>> {
+  const session = await Session.open(options.url, `pawl ${context.run}`);
+  try {
+    await session.run("BEGIN");
+    const target = await liveTarget(session, kind, options, context);
+    await session.run("COMMIT");
+    const transactional = await prepareLedger(session, context.dryRun);
+    return new OpenLive(options, context.run, target, transactional);
+  } catch (error) {
+    throw explain(error, options.url);
+  } finally {
+    await session.close();
+  }
+}
+
+const lockMs = 1000;
+const statementMs = 10_000;
+
+class OpenLive implements OpenSink<unknown> {
+  readonly guarantee: OpenSink<unknown>["guarantee"];
+  readonly ordering = { kind: "any" } as const;
+  readonly notes: readonly string[];
+  /** Others want their turn at the rows: short transactions from the first one on. */
+  readonly pace = { commitMs: 200, firstBytes: 64 * 1024, minBytes: 1024 };
+  readonly #options: UpdateOptions;
+  readonly #run: string;
+  readonly #target: LiveTarget;
+
+  constructor(options: UpdateOptions, run: string, target: LiveTarget, transactional: boolean) {
+    this.#options = options;
+    this.#run = run;
+    this.#target = target;
+    // A row that is gone cannot be deleted again; a change could be made again, perhaps to another value.
+    this.guarantee = transactional ? "transactional" : target.change === "delete" ? "idempotent" : "none";
+    this.notes = transactional
+      ? []
+      : [
+          `The user may not keep checkpoints in ${publicUrl(options.url)} (CREATE SCHEMA pawl)` +
+            (target.change === "delete"
+              ? "."
+              : ": after an interruption some rows could be changed once more."),
+        ];
+  }
+
+  async pack(chunk: Chunk<unknown>): Promise<Chunk<unknown>> {
+    return await pack(chunk, this.#target);
+  }
+
+  async writer(shard: number, fence: number): Promise<Writer<unknown>> {
+    const session = await this.#session();
+    try {
+      const claim = this.guarantee === "transactional" ? { run: this.#run, shard, fence } : null;
+      const checkpoint =
+        claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
+      // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
+      if (claim !== null) await session.run("SET synchronous_commit = off");
+      return new LiveWriter(session, this.#target, claim, checkpoint);
+    } catch (error) {
+      await session.close();
+      throw explain(error, this.#options.url);
+    }
+  }
+
+  async rehearse(chunk: Chunk<unknown>): Promise<WriteOutcome> {
+    const session = await this.#session();
+    try {
+      await session.run("BEGIN");
+      const outcome = await change(session, this.#target, chunk);
+      await session.run("ROLLBACK");
+      return outcome;
+    } catch (error) {
+      throw explain(error, this.#options.url);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async conclude(): Promise<void> {
+    if (this.guarantee !== "transactional") return;
+    const session = await Session.open(this.#options.url, `pawl ${this.#run}`);
+    try {
+      await bury(session, this.#run);
+    } catch (error) {
+      throw explain(error, this.#options.url);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Nothing stays open between the calls: each writer has a connection of its own. */
+  async close(): Promise<void> {}
+
+  async #session(): Promise<Session> {
+    const session = await Session.open(this.#options.url, `pawl ${this.#run}`);
+    const { lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = this.#options;
+    await session.run(
+      `SET lock_timeout = ${Math.ceil(lockTimeoutMs)}; SET statement_timeout = ${Math.ceil(statementTimeoutMs)}`,
+    );
+    return session;
+  }
+}

@@ -1,0 +1,112 @@
+import type { SinkContext } from "../../../batch/contract.ts";
+import { PawlError } from "../../../errors.ts";
+import type { Session } from "../connection.ts";
+import { sqlState } from "../errors.ts";
+import { quoteName } from "../identifier.ts";
+import { findColumn } from "../key.ts";
+import { checkServer } from "../permission.ts";
+import { type Column, findTable, type Table, unknownTable } from "../table.ts";
+import { chooseKeyset, type Keyset } from "./keyset.ts";
+import type { UpdateOptions } from "./options.ts";
+
+/** What is done to rows, and which. */
+export interface LiveTarget {
+  readonly change: "update" | "delete";
+  readonly table: Table;
+  readonly keyset: Keyset;
+  readonly set: readonly { readonly column: Column; readonly expression: string }[];
+  /** Which server and database it is in; see `Session.place`. */
+  readonly place: string;
+}
+
+/** Looks at the table and at what is to be done; throws one sentence where that cannot work. Needs a transaction. */
+export async function liveTarget(
+  session: Session,
+  change: LiveTarget["change"],
+  options: UpdateOptions,
+  context: SinkContext,
+): Promise<LiveTarget> {
+  await checkServer(session, options.url, false);
+  const table = await findTable(session, options.table);
+  if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
+  const keyset = await chooseKeyset(session, table, options.key);
+  if (context.stepped && !keyset.unique) {
+    const names = keyset.columns.map((column) => column.name).join(", ");
+    throw new PawlError(
+      "postgres.key-not-unique",
+      `The key (${names}) of ${table.label} has no unique index without nulls, so a row that comes from a step cannot be told from others: name such a key with --key.`,
+    );
+  }
+  const set = columnsOf(table, keyset, options.set ?? {});
+  await checkRights(session, change, table, set);
+  await checkExpressions(session, table, set);
+  if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
+    throw new PawlError(
+      "postgres.nothing-to-change",
+      `Nothing says what to change in ${table.label}: give --set column=expression, or a step that returns the columns to change.`,
+    );
+  }
+  return { change, table, keyset, set, place: session.place };
+}
+
+function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): LiveTarget["set"] {
+  return Object.entries(given).map(([name, expression]) => {
+    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
+    if (column.generated || column.identity === "always") {
+      throw new PawlError(
+        "postgres.generated",
+        `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
+      );
+    }
+    if (keyset.columns.some((key) => key.name === column.name)) {
+      throw new PawlError(
+        "postgres.set-key",
+        `--set cannot change ${column.name}, by which ${table.label} is gone through: a row that moves could be met twice; name another unique key with --key.`,
+      );
+    }
+    return { column, expression };
+  });
+}
+
+async function checkExpressions(session: Session, table: Table, set: LiveTarget["set"]): Promise<void> {
+  for (const { column, expression } of set) {
+    await session.run("SAVEPOINT pawl_try");
+    try {
+      await session.query(`EXPLAIN UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`);
+      await session.run("RELEASE SAVEPOINT pawl_try");
+    } catch (cause) {
+      const code = sqlState(cause);
+      if (code === null || code === "42501") throw cause;
+      throw new PawlError(
+        "postgres.set",
+        `The expression of --set ${column.name}=${expression} does not work (${(cause as Error).message}): correct it; it may use the columns of ${table.label}.`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** Says which right is missing before the first row would. */
+async function checkRights(
+  session: Session,
+  change: LiveTarget["change"],
+  table: Table,
+  set: LiveTarget["set"],
+): Promise<void> {
+  const missing: string[] = [];
+  if (!table.maySelect) missing.push("SELECT");
+  if (change === "update" && !set.every(({ column }) => column.mayUpdate)) missing.push("UPDATE");
+  if (change === "update" && set.length === 0 && !table.columns.some((column) => column.mayUpdate))
+    missing.push("UPDATE");
+  const { rows } = await session.query<{ name: string; may: boolean }>(
+    "SELECT current_user::text AS name, has_table_privilege($1::oid, 'DELETE') AS may",
+    [table.oid],
+  );
+  const user = rows[0]?.name ?? "the user";
+  if (change === "delete" && rows[0]?.may === false) missing.push("DELETE");
+  if (missing.length === 0) return;
+  throw new PawlError(
+    "postgres.permission",
+    `The user ${user} may not ${change} rows of ${table.label}: GRANT ${missing.join(", ")} ON ${table.label} TO ${user}.`,
+  );
+}

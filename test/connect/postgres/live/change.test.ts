@@ -1,0 +1,422 @@
+import assert from "node:assert/strict";
+import { randomInt, randomUUID } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
+import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
+import type { QuarantineRecord } from "../../../../src/store/contract.ts";
+import { TestClient } from "../server.ts";
+import { audit, changes, LiveScene } from "./scene.ts";
+
+const ROWS = 6000;
+const tickets = `CREATE TABLE tickets (id bigint PRIMARY KEY, token uuid UNIQUE, n int NOT NULL DEFAULT 0, stamp timestamptz);
+  INSERT INTO tickets SELECT g, gen_random_uuid() FROM generate_series(1, ${ROWS}) g; ${audit} ANALYZE tickets;`;
+
+type Ticket = { readonly id: string; readonly token: string; readonly n: number };
+
+describe("rows of a table in use", () => {
+  let scene: LiveScene;
+
+  before(async () => {
+    scene = await LiveScene.begin();
+  });
+  after(() => scene[Symbol.asyncDispose]());
+
+  it("are changed by a step, each once", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const tokens = new Map<string, string>();
+    const summary = await scene.run({
+      source: table({ url, table: "tickets", columns: ["id"] }),
+      step: ({ id }) => {
+        const token = randomUUID();
+        tokens.set(String(id), token);
+        return { id, token };
+      },
+      sink: update({ url, table: "tickets", set: { stamp: "now()", n: "n + 1" } }),
+    });
+    const { state, read, written, skipped, unchanged } = summary;
+    assert.deepEqual([state, read, written, skipped, unchanged], ["succeeded", ROWS, ROWS, 0, 0]);
+    assert.deepEqual(await changes(client), { once: ROWS });
+    const rows = await client.query<Ticket & { stamp: Date | null }>("SELECT * FROM tickets");
+    for (const { id, token, n, stamp } of rows) {
+      assert.deepEqual([token, n, stamp === null], [tokens.get(id), 1, false]);
+    }
+    assert.deepEqual(await client.query("SELECT run, shard FROM pawl.checkpoint"), [
+      { run: summary.run, shard: -1 },
+    ]);
+  });
+
+  it("are changed by an expression where they are, each once", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const before = await client.query<Ticket>("SELECT id, token FROM tickets");
+    const summary = await scene.run({
+      source: table({ url, table: "tickets", where: "id > 100" }),
+      sink: update({
+        url,
+        table: "tickets",
+        set: { token: "gen_random_uuid()", n: "tickets.n + id -- a comment" },
+      }),
+    });
+    assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", ROWS - 100, ROWS - 100]);
+    assert.deepEqual(await changes(client), { once: ROWS - 100 });
+    const old = new Map(before.map(({ id, token }) => [id, token]));
+    const rows = await client.query<Ticket>("SELECT * FROM tickets");
+    for (const { id, token, n } of rows) {
+      assert.deepEqual([token !== old.get(id), n], Number(id) > 100 ? [true, Number(id)] : [false, 0]);
+    }
+  });
+
+  it("are deleted, each once: those a step picks, and those that meet the condition", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const stepped = await scene.run({
+      source: table({ url, table: "tickets" }),
+      step: (row) => (Number(row.id) % 3 === 0 ? row : null),
+      sink: del({ url, table: "tickets" }),
+    });
+    assert.deepEqual([stepped.written, stepped.skipped], [ROWS / 3, (ROWS * 2) / 3]);
+    const direct = await scene.run({
+      source: table({ url, table: "tickets", where: "id % 3 = 1" }),
+      sink: del({ url, table: "tickets" }),
+    });
+    assert.deepEqual([direct.read, direct.written], [ROWS / 3, ROWS / 3]);
+    assert.deepEqual(await changes(client), { once: (ROWS * 2) / 3 });
+    const [left] = await client.query(
+      "SELECT count(*)::int AS n, bool_and(id % 3 = 2) AS right FROM tickets",
+    );
+    assert.deepEqual(left, { n: ROWS / 3, right: true });
+  });
+
+  it("are copied into another table, each once", async () => {
+    const { url, client } = await scene.database(
+      `${tickets} CREATE TABLE copies (id bigint PRIMARY KEY, token uuid)`,
+    );
+    await using _ = client;
+    const copied = await scene.run({
+      source: table({ url, table: "tickets", columns: ["id", "token"] }),
+      sink: insert({ url, table: "copies" }),
+    });
+    assert.deepEqual([copied.state, copied.written], ["succeeded", ROWS]);
+    const [same] = await client.query("SELECT count(*)::int AS n FROM tickets JOIN copies USING (id, token)");
+    assert.deepEqual(same, { n: ROWS });
+    const again = await scene.run({
+      source: table({ url, table: "tickets" }),
+      step: ({ id, token }) => ({ id, token }),
+      sink: insert({ url, table: "copies", onConflict: "ignore" }),
+    });
+    assert.deepEqual([again.state, again.written, again.skipped], ["succeeded", 0, ROWS]);
+  });
+
+  it("that already are as they should be are left alone, and those that are gone are skipped", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const summary = await scene.run({
+      source: table({ url, table: "tickets" }),
+      step: async (row) => {
+        if (Number(row.id) % 1000 === 0) await client.query("DELETE FROM tickets WHERE id = $1", [row.id]);
+        return row;
+      },
+      sink: update({ url, table: "tickets" }),
+    });
+    const gone = ROWS / 1000;
+    assert.deepEqual([summary.written, summary.unchanged, summary.skipped], [0, ROWS - gone, gone]);
+    assert.deepEqual(await client.query("SELECT op, count(*)::int AS n FROM audit GROUP BY 1"), [
+      { op: "DELETE", n: gone },
+    ]);
+  });
+
+  it("that change between step and write are stepped again as they are then", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const meddled = new Set<string>();
+    const summary = await scene.run({
+      source: table({ url, table: "tickets", where: "n >= 0" }),
+      step: async (row) => {
+        const id = Number(row.id);
+        if (id % 500 === 0 && !meddled.has(String(id))) {
+          meddled.add(String(id));
+          const n = id % 1500 === 0 ? -1 : 1000;
+          await client.query("UPDATE tickets SET n = $2 WHERE id = $1", [id, n]);
+        }
+        if (row.n === 1000 && id % 2000 === 0) throw new ItemError("a thousand is too much");
+        return { id: row.id, n: Number(row.n) + 1 };
+      },
+      sink: update({ url, table: "tickets" }),
+    });
+    // 12 rows were changed meanwhile: 4 of them no longer meet the condition, 2 of the rest are refused.
+    assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [ROWS - 6, 4, 2]);
+    assert.deepEqual(
+      await client.query("SELECT n, count(*)::int AS rows FROM tickets GROUP BY n ORDER BY n"),
+      [
+        { n: -1, rows: 4 },
+        { n: 1, rows: ROWS - 12 },
+        { n: 1000, rows: 2 },
+        { n: 1001, rows: 6 },
+      ],
+    );
+  });
+
+  it("of which one result each takes the last of several for one row", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    const summary = await scene.run({
+      source: table({ url, table: "tickets", where: "id <= 100" }),
+      step: ({ id }) => [
+        { id, n: 1 },
+        { id: ` ${id}`, n: 2 },
+        { id, n: 3 },
+      ],
+      sink: update({ url, table: "tickets" }),
+    });
+    assert.equal(summary.written + summary.skipped, 300);
+    const [rows] = await client.query("SELECT count(*)::int AS n FROM tickets WHERE id <= 100 AND n = 3");
+    assert.deepEqual(rows, { n: 100 });
+  });
+
+  it("that the table refuses are kept with the reason, and are changed by a replay once that is mended", async () => {
+    for (const way of ["step", "expression"]) {
+      const { url, client } = await scene.database(
+        `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 3003, 5999))`,
+      );
+      await using _ = client;
+      const job = {
+        name: `refused by ${way}`,
+        source: table({ url, table: "tickets" }),
+        ...(way === "step"
+          ? {
+              step: ({ id }: Readonly<Record<string, unknown>>) => ({
+                id,
+                n: 5000 - 2000 * (id === "7" ? 1 : 0),
+              }),
+              sink: update({ url, table: "tickets" }),
+            }
+          : { sink: update({ url, table: "tickets", set: { n: "5000 - 2000 * (id = 7)::int" } }) }),
+        concurrency: 2,
+      };
+      const summary = await run(job, { store: scene.store });
+      assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", ROWS - 3, 3]);
+      const record = await scene.store.run(summary.run);
+      assert.ok(record);
+      const items: QuarantineRecord[] = [];
+      for await (const item of openItems(scene.store, summary.run)) items.push(item);
+      assert.deepEqual(items.map(({ at }) => at).sort(), [
+        "public.tickets id=3003",
+        "public.tickets id=5999",
+        "public.tickets id=7",
+      ]);
+      for (const { reason, code, raw } of items) {
+        assert.match(reason, /Check constraint small is violated/);
+        assert.equal(code, "23514");
+        assert.equal(JSON.parse(Buffer.from(raw).toString()).n, 0);
+      }
+      assert.deepEqual(await changes(client), { once: ROWS - 3 });
+      await client.query("ALTER TABLE tickets DROP CONSTRAINT small; DELETE FROM tickets WHERE id = 5999");
+      const replay = await run(replayJob(scene.store, record, job), { store: scene.store });
+      assert.deepEqual([replay.state, replay.read, replay.written], ["succeeded", 3, 2]);
+      const [row] = await client.query("SELECT min(n) AS n, count(*)::int AS rows FROM tickets WHERE n > 0");
+      assert.deepEqual(row, { n: 3000, rows: ROWS - 1 });
+      const left = await scene.store.quarantineCount(summary.run, { openOnly: true });
+      assert.equal(left, way === "step" ? 1 : 0);
+    }
+  });
+
+  it("are changed once though connections end at random moments and rows are locked by others", async () => {
+    const seed = randomInt(1e9);
+    for (const way of ["step", "expression"]) {
+      const { url, client } = await scene.database(tickets);
+      await using _ = client;
+      await using other = await TestClient.connect(url);
+      let running = true;
+      let ended = 0;
+      const meddle = (async () => {
+        while (running && (await client.query("SELECT FROM audit LIMIT 1")).length === 0) await sleep(5);
+        while (running) {
+          await sleep(randomInt(20, 400));
+          const [row] = await client.query<{ n: number }>(
+            `SELECT count(pg_terminate_backend(pid))::int AS n FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name LIKE 'pawl%' AND random() < 0.4`,
+          );
+          ended += row?.n ?? 0;
+        }
+      })();
+      const lock = (async () => {
+        while (running) {
+          await other.query("BEGIN; SELECT FROM tickets WHERE id % 997 = 0 FOR UPDATE");
+          await sleep(30);
+          await other.query("COMMIT");
+        }
+      })();
+      const summary = await scene
+        .run({
+          source: table({ url, table: "tickets" }),
+          ...(way === "step"
+            ? { step: ({ id, n }: Readonly<Record<string, unknown>>) => ({ id, n: Number(n) + 1 }) }
+            : {}),
+          sink: update({
+            url,
+            table: "tickets",
+            lockTimeoutMs: 10,
+            ...(way === "step" ? {} : { set: { n: "n + 1" } }),
+          }),
+          chunkBytes: { max: 4096 },
+        })
+        .finally(() => {
+          running = false;
+        });
+      await Promise.all([meddle, lock]);
+      assert.deepEqual(
+        [summary.state, summary.written],
+        ["succeeded", ROWS],
+        `${way}, seed ${seed}: ${summary.note}`,
+      );
+      assert.deepEqual(await changes(client), { once: ROWS });
+      assert.deepEqual(await client.query("SELECT min(n), max(n) FROM tickets"), [{ min: 1, max: 1 }]);
+      assert.ok(ended > 0);
+    }
+  });
+
+  it("that come or go while it runs are dealt with as documented", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    let done = false;
+    const summary = await scene.run({
+      source: table({ url, table: "tickets" }),
+      concurrency: 1,
+      chunkBytes: { max: 2048 },
+      step: async ({ id, n }) => {
+        if (id === "500" && !done) {
+          done = true;
+          // Behind the reading, ahead of it, and beyond the greatest key there was.
+          await client.query(`INSERT INTO tickets (id, n) VALUES (0, 10), (-5, 10), (${ROWS + 1}, 10); DELETE FROM tickets WHERE id > 5000 AND id < 5500;
+            UPDATE tickets SET id = 5100 WHERE id = 5000; INSERT INTO tickets (id, n) VALUES (5200, 10)`);
+        }
+        return { id, n: Number(n) + 1 };
+      },
+      sink: update({ url, table: "tickets" }),
+    });
+    assert.equal(summary.state, "succeeded");
+    assert.deepEqual(await client.query("SELECT id::int, n FROM tickets WHERE n <> 1 ORDER BY id"), [
+      { id: -5, n: 10 },
+      { id: 0, n: 10 },
+      { id: 5200, n: 11 },
+      { id: ROWS + 1, n: 10 },
+    ]);
+    const [moved] = await client.query("SELECT n FROM tickets WHERE id = 5100");
+    assert.deepEqual(moved, { n: 1 });
+  });
+
+  it("survive deadlocks with others that go the other way round", async () => {
+    const { url, client } = await scene.database(tickets);
+    await using _ = client;
+    await using other = await TestClient.connect(url);
+    await client.query("ALTER SYSTEM SET deadlock_timeout = '20ms'");
+    await client.query("SELECT pg_reload_conf()");
+    let running = true;
+    let deadlocks = 0;
+    const backwards = (async () => {
+      while (running) {
+        await other
+          .query(`BEGIN; UPDATE tickets SET stamp = now() WHERE id = 4000; SELECT pg_sleep(0.02);
+            UPDATE tickets SET stamp = now() WHERE id = 3990; COMMIT`)
+          .catch(async () => {
+            deadlocks++;
+            await other.query("ROLLBACK");
+          });
+      }
+    })();
+    const summary = await scene
+      .run({
+        source: table({ url, table: "tickets" }),
+        sink: update({ url, table: "tickets", set: { n: "n + 1" } }),
+      })
+      .finally(() => {
+        running = false;
+      });
+    await backwards;
+    assert.deepEqual(
+      [summary.state, summary.written, summary.note],
+      ["succeeded", ROWS, undefined],
+      `${deadlocks} deadlocks`,
+    );
+    assert.deepEqual(await client.query("SELECT min(n), max(n) FROM tickets"), [{ min: 1, max: 1 }]);
+  });
+
+  it("of a key of several columns, and of a partitioned table, are changed once", async () => {
+    const { url, client } = await scene.database(`
+      CREATE TABLE tickets (tenant text COLLATE "de-x-icu", no int, id text GENERATED ALWAYS AS (tenant || no) STORED, n int DEFAULT 0, doc json,
+        PRIMARY KEY (tenant, no)) PARTITION BY LIST (tenant);
+      CREATE TABLE tickets_a PARTITION OF tickets FOR VALUES IN ('ä', 'b"', '{c,\\');
+      CREATE TABLE tickets_b PARTITION OF tickets DEFAULT;
+      INSERT INTO tickets (tenant, no, doc) SELECT (array['ä','b"','{c,\\','', 'NULL'])[g % 5 + 1], g, '{"a":1}' FROM generate_series(1, ${ROWS}) g; ${audit}`);
+    await using _ = client;
+    const stepped = await scene.run({
+      source: table({ url, table: "tickets" }),
+      step: (row) => ({ ...row, n: 1, doc: [row.no, "x"] }),
+      sink: update({ url, table: "tickets" }),
+    });
+    assert.deepEqual([stepped.state, stepped.written], ["succeeded", ROWS]);
+    assert.deepEqual(await changes(client), { once: ROWS });
+    await client.query("TRUNCATE audit");
+    const set = await scene.run({
+      source: table({ url, table: "tickets" }),
+      sink: update({ url, table: "tickets", set: { n: "n + 1" } }),
+    });
+    assert.deepEqual([set.state, set.written], ["succeeded", ROWS]);
+    assert.deepEqual(await changes(client), { once: ROWS });
+    const [row] = await client.query(
+      "SELECT min(n), max(n), count(*) FILTER (WHERE doc->>1 = 'x')::int AS docs FROM tickets",
+    );
+    assert.deepEqual(row, { min: 2, max: 2, docs: ROWS });
+  });
+
+  it("are not touched when the definition is wrong, which is said in one sentence", async () => {
+    const { url, client } = await scene.database(
+      `${tickets} CREATE TABLE plain (id int, g int GENERATED ALWAYS AS (1) STORED); CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT SELECT ON tickets TO reader`,
+    );
+    await using _ = client;
+    const source = table({ url, table: "tickets" });
+    const rejects = async (sink: ReturnType<typeof update>, code: string, message = /./) => {
+      await assert.rejects(async () => await scene.run({ source, sink }), { code, message });
+    };
+    await rejects(
+      update({ url, table: "tickets", set: { tokn: "1" } }),
+      "postgres.set",
+      /did you mean token/,
+    );
+    await rejects(
+      update({ url, table: "tickets", set: { n: "nn + 1" } }),
+      "postgres.set",
+      /column "nn" does not exist/,
+    );
+    await rejects(update({ url, table: "tickets", set: { id: "id + 1" } }), "postgres.set-key", /met twice/);
+    await rejects(update({ url, table: "tickets" }), "postgres.nothing-to-change", /--set/);
+    await rejects(update({ url, table: "plain", set: { g: "2" }, key: ["id"] }), "postgres.generated");
+    await rejects(update({ url, table: "plain", set: { id: "2" } }), "postgres.no-key");
+    const reader = new URL(url);
+    reader.username = "reader";
+    reader.password = "x";
+    await rejects(
+      update({ url: reader.href, table: "tickets", set: { n: "1" } }),
+      "postgres.permission",
+      /GRANT UPDATE/,
+    );
+    await rejects(del({ url: reader.href, table: "tickets" }), "postgres.permission", /GRANT DELETE/);
+    for (const [step, code] of [
+      [() => ({ id: 1, tokn: 2 }), /no column for "tokn".*did you mean token/],
+      [() => ({ n: 2 }), /no "id", by which/],
+      [({ id }: { id?: unknown }) => ({ id }), /no column .* to change/],
+      [() => 7, /must be an object/],
+    ] as const) {
+      const summary = await scene.run({
+        source,
+        step: step as () => object,
+        sink: update({ url, table: "tickets" }),
+      });
+      assert.equal(summary.state, "failed");
+      assert.match(summary.note ?? "", code);
+    }
+    assert.deepEqual(await changes(client), { once: 0 });
+  });
+});
