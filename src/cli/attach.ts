@@ -24,7 +24,7 @@ export async function attach(run: RunRecord, json: boolean, store: Store): Promi
       if (AT_REST.has(record.state)) {
         view.stop();
         const summary = summaryOf(progress);
-        printSummary(summary, progress.unit, json);
+        printSummary(summary, progress, json);
         process.exitCode = exitCodeOf(summary);
         return;
       }

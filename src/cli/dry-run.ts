@@ -1,17 +1,25 @@
-import type { PreparedRun } from "../batch/index.ts";
+import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../batch/index.ts";
 import { megabytes } from "./sizes.ts";
 
-/** Shows what a run would do. Nothing was changed to find out. */
-export async function dryRun(prepared: PreparedRun, json: boolean): Promise<void> {
+const number = new Intl.NumberFormat("en-US");
+/** Reasons shown; the rest are like them. */
+const REASONS = 3;
+
+/** Shows what a run would do. Nothing was changed to find out, or it was taken back at once. */
+export async function dryRun(prepared: PreparedRun, place: Place, json: boolean): Promise<void> {
   const { source, sink, notes } = prepared;
   try {
+    const rehearsal = await rehearse(prepared, place.runs);
     const plan = {
       source: source.name,
       bytes: source.bytes,
       columns: source.columns,
       guarantee: sink.guarantee,
       ordering: sink.ordering.kind,
-      notes,
+      notes: [...notes, ...(rehearsal?.notes ?? [])],
+      ...(rehearsal === null
+        ? {}
+        : { items: rehearsal.items, shards: rehearsal.shards, sample: rehearsal.chunk }),
     };
     if (json) {
       process.stdout.write(`${JSON.stringify(plan)}\n`);
@@ -19,14 +27,33 @@ export async function dryRun(prepared: PreparedRun, json: boolean): Promise<void
     }
     const size = source.bytes === null ? "" : `, ${megabytes(source.bytes)}`;
     const lines = [
-      `would load ${source.name}${size}`,
+      rehearsal === null ? `would load ${source.name}${size}` : `would work through ${source.name}${size}`,
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
+      ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
       `  guarantee  ${sink.guarantee}`,
-      ...notes.map((note) => `  ${note}`),
+      ...plan.notes.map((note) => `  ${note}`),
       "nothing was written: leave out --dry-run to begin",
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   } finally {
     await sink.close();
   }
+}
+
+function rehearsed({ items, shards, chunk }: Rehearsal, unit: string): string[] {
+  const about = items === null ? "" : `about ${number.format(items)} ${unit} in `;
+  const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
+  if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];
+  const { written, unchanged, skipped, failures, ms } = chunk;
+  const counts = [
+    `${number.format(written)} written`,
+    `${number.format(unchanged)} unchanged`,
+    `${number.format(skipped)} skipped`,
+    `${number.format(failures.length)} failed`,
+  ];
+  return [
+    plan,
+    `  one chunk  ${number.format(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
+    ...failures.slice(0, REASONS).map((reason) => `    failed   ${reason}`),
+  ];
 }

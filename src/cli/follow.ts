@@ -39,7 +39,7 @@ export async function executeAndShow(
     view.update(progress);
     view.stop();
     const summary = summaryOf(progress);
-    printSummary(summary, progress.unit, json);
+    printSummary(summary, progress, json);
     process.exitCode = exitCodeOf(summary);
     return summary;
   } finally {

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { type AnyJob, defineJob, type StepContext, type StepResult } from "../batch/index.ts";
+import { type AnyJob, defineJob } from "../batch/index.ts";
 import { type CsvOptions, type CsvRow, csv } from "../connect/csv/index.ts";
 import { postgres } from "../connect/postgres/index.ts";
-import { PawlError } from "../errors.ts";
 import type { JobReference, Json } from "../store/contract.ts";
-import { importModule } from "./import-module.ts";
+import { importStep } from "./import-step.ts";
 
 /** The name under which runs of `pawl load` are stored in place of a module. */
 export const LOAD_MODULE = "pawl:load";
@@ -57,7 +56,7 @@ function loadKey(params: LoadParams): string {
 
 /** The job of a load. `url` is the target with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
-  const step = params.step === null ? undefined : await importStep(params.step);
+  const step = params.step === null ? undefined : await importStep<CsvRow>(params.step);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
     key: loadKey(params),
@@ -75,18 +74,4 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
     }),
     ...tuning,
   }) as unknown as AnyJob;
-}
-
-type RowStep = (row: CsvRow, context: StepContext) => StepResult<Record<string, unknown>>;
-
-async function importStep(path: string): Promise<RowStep> {
-  const module = (await importModule(path, "The step")) as { default?: unknown; step?: unknown };
-  const step = module.default ?? module.step;
-  if (typeof step !== "function") {
-    throw new PawlError(
-      "load.step",
-      `The step ${path} must export a function by default: export default (row) => ({ ...row }).`,
-    );
-  }
-  return step as RowStep;
 }

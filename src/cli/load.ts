@@ -58,7 +58,7 @@ export async function load(
   const job = await loadJob(params, tuning, target.url);
   const options = { store, reference: loadReference(params, tuning), restart: flags.restart ?? false };
   if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), flags.json ?? false);
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
     return;
   }
   const prepared = await prepare(job, options);

@@ -3,6 +3,7 @@ import { findRun, type Place } from "../batch/index.ts";
 import { PawlError, TransientError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { attach } from "./attach.ts";
+import { type BackfillFlags, backfill } from "./backfill.ts";
 import { control } from "./control.ts";
 import { EXIT } from "./exit.ts";
 import { failures } from "./failures.ts";
@@ -75,6 +76,44 @@ function program(): Command {
     .action((files: string[], flags: LoadFlags) =>
       withStore((store, place) => load(files, flags, store, place)),
     );
+
+  pawl
+    .command("backfill")
+    .description("change the rows of a PostgreSQL table in use, each exactly once; given again, it resumes")
+    .requiredOption("--table <table>", "the table to change, with its schema if need be")
+    .option("--url <url>", "postgres://… or env:NAME; default: the embedded PostgreSQL in .pawl/postgres")
+    .option("--set <col=expr>", "a column and its new value as SQL, such as token=gen_random_uuid()", collect)
+    .option("--where <condition>", "only rows that meet it, such as 'token IS NULL'")
+    .option("--key <a,b>", "columns by whose order the table is gone through; default: the primary key")
+    .option(
+      "--step <module>",
+      "a module whose default export is called with each row, and returns what to change",
+    )
+    .option("--columns <a,b>", "the columns that the step gets; default: all")
+    .option("--commit-time <time>", "how long a transaction should take; default: 200ms")
+    .option("--lock-timeout <time>", "how long to wait for a row that is locked; default: 1s")
+    .option("--statement-timeout <time>", "how long one statement may take; default: 10s")
+    .option("--window <from-to>", "work only between these times of day, such as 22:00-06:00", collect)
+    .option("--max-lag <time|size>", "wait while a replica is farther behind, such as 5s or 100MB")
+    .option("--max-active <n>", "wait while more connections than this are at work")
+    .option("--max-load <n>", "wait while the load of this machine is above this")
+    .option("--pause-query <sql>", "wait while this query gives true, a number, or a text (the reason)")
+    .option("--pause-file <file>", "wait while this file is there")
+    .option("--max-bad <n|n%>", "stop when more rows than this have failed; default: 1000")
+    .option("--memory <size>", "memory the process may use; default: 256MB")
+    .option(
+      "--concurrency <n>",
+      "connections that change rows at once; default: one for each core, at most 4",
+    )
+    .option(
+      "--at-least-once",
+      "accept that rows may be changed again after a crash, where nothing better can be had",
+    )
+    .option("--dry-run", "show the plan and what one chunk would do, and change nothing")
+    .option("--restart", "give up an interrupted backfill of the same kind and begin anew")
+    .option("--detach", "go on in the background when this terminal closes")
+    .option("--json", "print one JSON object at the end and nothing else")
+    .action((flags: BackfillFlags) => withStore((store, place) => backfill(flags, store, place)));
 
   pawl
     .command("run")

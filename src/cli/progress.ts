@@ -45,18 +45,18 @@ class Measure {
         : bytes !== null
           ? this.#bytes.secondsLeft(bytes)
           : null;
-    const of =
+    const read =
       items === null
         ? `${number.format(counts.read)} ${unit}`
         : `${number.format(counts.read)} of ${number.format(items)}`;
-    const done = items === null && bytes === null ? of : `${percent(share)} · ${of}`;
+    const done = items === null && bytes === null ? read : `completed ${percent(share)} (${read})`;
     const rate = this.#items.perSecond();
     const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
     const resting = AT_REST.has(progress.state);
     // Why it rests is said when the run is summed up.
     const waiting = progress.note === null || resting ? "" : ` · ${progress.note}`;
     const remaining = resting || share === 1 ? "" : left(secondsLeft);
-    const text = `${done}${speed}${remaining} · ${number.format(counts.quarantined)} quarantined${waiting}`;
+    const text = `${done}${speed}${remaining} · ${number.format(counts.quarantined)} failed${waiting}`;
     return { share, text };
   }
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
+import { BACKFILL_MODULE, type BackfillParams, type BackfillTuning, backfillJob } from "./backfill-job.ts";
 import { importModule, oneLine } from "./import-module.ts";
 import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
 import { mendedItems } from "./mended.ts";
@@ -17,12 +18,16 @@ export interface ReplayParams {
   readonly from: string | null;
 }
 
-/** Finds the job of a stored run again: a load or a replay by its parameters, any other by its module. */
+/** Finds the job of a stored run again: a load, a backfill or a replay by its parameters, any other by its module. */
 export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
     const { tuning, ...load } = params as unknown as LoadParams & { tuning: LoadTuning };
     return await loadJob(load, tuning, await storedTarget(load.into, place));
+  }
+  if (module === BACKFILL_MODULE) {
+    const { tuning, ...backfill } = params as unknown as BackfillParams & { tuning: BackfillTuning };
+    return await backfillJob(backfill, tuning, await storedTarget(backfill.into, place));
   }
   if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, place);
   if (module === null) {

@@ -26,7 +26,7 @@ export async function runJob(file: string, flags: RunFlags, store: Store, place:
   const reference = { name: job.name, module: pathToFileURL(path).href, params };
   const options = { store, reference, restart: flags.restart ?? false };
   if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), flags.json ?? false);
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
     return;
   }
   const prepared = await prepare(job, options);

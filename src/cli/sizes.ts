@@ -54,3 +54,21 @@ export function parseNames(text: string, flag: string): string[] {
 export function megabytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toLocaleString("en-US", { maximumFractionDigits: bytes < 1024 ** 2 ? 2 : 0 })} MB`;
 }
+
+const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
+
+/** Parses `200ms`, `5s`, `1.5min` or a plain number of milliseconds; returns milliseconds. */
+export function parseDuration(text: string, flag: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim());
+  const unit = match ? DURATIONS[match[2] || "ms"] : undefined;
+  if (!match || unit === undefined || Number(match[1]) === 0) {
+    throw new PawlError("usage.duration", `${flag} takes a time such as 200ms, 5s or 2min, not "${text}".`);
+  }
+  return Number(match[1]) * unit;
+}
+
+/** Parses a number of at least 0. */
+export function parseNumber(text: string, flag: string): number {
+  if (/^\d+(\.\d+)?$/.test(text.trim())) return Number(text);
+  throw new PawlError("usage.number", `${flag} takes a number such as 4 or 1.5, not "${text}".`);
+}

@@ -1,4 +1,4 @@
-import type { RunSummary } from "../batch/index.ts";
+import type { RunProgress, RunSummary } from "../batch/index.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
 
@@ -8,7 +8,11 @@ const number = new Intl.NumberFormat("en-US");
  * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
  * error, like every reason for an exit code.
  */
-export function printSummary(summary: RunSummary, unit: string, json: boolean): void {
+export function printSummary(
+  summary: RunSummary,
+  { unit, mendable }: Pick<RunProgress, "unit" | "mendable">,
+  json: boolean,
+): void {
   const { run, state, note } = summary;
   const failed = state === "failed" && note !== undefined;
   if (failed) process.stderr.write(`pawl: ${note.replace(/\.?$/, ".")}\n`);
@@ -22,7 +26,7 @@ export function printSummary(summary: RunSummary, unit: string, json: boolean): 
     `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
     `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
-    ...next(summary),
+    ...next(summary, mendable),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }
@@ -44,13 +48,13 @@ function counted(summary: RunSummary, unit: string): string[] {
     );
 }
 
-function next(summary: RunSummary): string[] {
+function next(summary: RunSummary, mendable: boolean): string[] {
   const { run } = summary;
   const steps: string[] = [];
   if (summary.quarantined > 0) {
     steps.push(`  see them:     pawl failures ${run}`);
-    steps.push(`  mend them:    pawl failures ${run} --format csv > mended.csv`);
-    steps.push(`  once mended:  pawl replay ${run} --from mended.csv`);
+    if (mendable) steps.push(`  mend them:    pawl failures ${run} --format csv > mended.csv`);
+    steps.push(`  once mended:  pawl replay ${run}${mendable ? " --from mended.csv" : ""}`);
   }
   if (summary.state === "paused" || summary.state === "failed")
     steps.push(`  go on:        the same command again, or pawl resume ${run}`);

@@ -3,7 +3,7 @@ import { publicUrl, startEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord } from "../store/contract.ts";
 
-/** Where a load goes: the URL to connect with, and the form of it that may be stored and shown. */
+/** Where the rows are, or go: the URL to connect with, and the form of it that may be stored and shown. */
 export interface Target {
   readonly url: string;
   readonly stored: string;
@@ -12,8 +12,12 @@ export interface Target {
 /** Carries the URL with its password to a detached process: the store and the command line never hold it. */
 export const INTO_VARIABLE = "PAWL_INTO";
 
-/** Resolves `--into`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
-export async function resolveTarget(into: string | undefined, place: Place): Promise<Target> {
+/** Resolves `--into` or `--url`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
+export async function resolveTarget(
+  into: string | undefined,
+  place: Place,
+  flag = "--into",
+): Promise<Target> {
   if (into === undefined || into === "embedded") {
     const { url } = await startEmbedded(place.postgres);
     return { url, stored: "embedded" };
@@ -21,10 +25,10 @@ export async function resolveTarget(into: string | undefined, place: Place): Pro
   if (into.startsWith("env:")) {
     const url = process.env[into.slice(4)];
     if (!url)
-      throw new PawlError("usage.into", `--into ${into} names an environment variable that is not set.`);
-    return { url: checked(url), stored: into };
+      throw new PawlError("usage.into", `${flag} ${into} names an environment variable that is not set.`);
+    return { url: checked(url, flag), stored: into };
   }
-  return { url: checked(into), stored: publicUrl(checked(into)) };
+  return { url: checked(into, flag), stored: publicUrl(into) };
 }
 
 /** The target of a stored run: its password comes from the environment or the usual PostgreSQL files. */
@@ -41,16 +45,16 @@ export function giveTarget(run: RunRecord, into: string): void {
   if (url === undefined || (into !== stored && publicUrl(checked(url)) !== stored)) {
     throw new PawlError(
       "usage.into",
-      `Run ${run.id} loads into ${stored ?? "what its job says"}: --into may only name that again, with the password.`,
+      `Run ${run.id} works on ${stored ?? "what its job says"}: --into may only name that again, with the password.`,
     );
   }
   process.env[INTO_VARIABLE] = url;
 }
 
-function checked(url: string): string {
+function checked(url: string, flag = "--into"): string {
   if (/^postgres(ql)?:\/\//.test(url)) return url;
   throw new PawlError(
     "usage.into",
-    `--into takes a URL such as postgres://user@host:5432/database, or env:NAME.`,
+    `${flag} takes a URL such as postgres://user@host:5432/database, or env:NAME.`,
   );
 }

@@ -12,4 +12,5 @@ export { table } from "./live/source.ts";
 export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, type SqlResult } from "./run-sql.ts";
 export { postgres } from "./sink.ts";
+export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";
 export { publicUrl } from "./url.ts";

@@ -116,7 +116,7 @@ export const interruptions: Stories = {
     const { code, out } = await follower.ended;
     assert.equal(code, 0);
     assert.equal(JSON.parse(out).read, 20_000);
-    assert.match((await human.ended).err, /100\.00 % · 20,000 rows/);
+    assert.match((await human.ended).err, /completed 100\.00 % \(20,000 rows\)/);
     const watched = await watcher.ended;
     assert.equal(watched.code, 0);
     assert.match(watched.out, /run \w+ {2}succeeded/);

@@ -1,0 +1,80 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Chunk, Ordering, Shard, WriteOutcome } from "./contract.ts";
+import { concurrencyOf, memoryOf } from "./memory.ts";
+import type { PreparedRun } from "./prepare.ts";
+import { stepped, unstepped } from "./stepping.ts";
+
+/** What a run would do, as far as a plan and one chunk that was written and taken back tell. */
+export interface Rehearsal {
+  readonly shards: number;
+  /** Items in all, or about as many; null when only reading to the end will tell. */
+  readonly items: number | null;
+  /** Sentences that planning brought up. */
+  readonly notes: readonly string[];
+  /** The first chunk; null where there is none. */
+  readonly chunk: RehearsedChunk | null;
+}
+
+export interface RehearsedChunk {
+  readonly items: number;
+  readonly written: number;
+  readonly unchanged: number;
+  readonly skipped: number;
+  /** Reasons of items that failed. */
+  readonly failures: readonly string[];
+  readonly ms: number;
+}
+
+/** Small enough to be taken back in a moment, on a table in use too. */
+const pace = { items: 1000, bytes: 64 * 1024 };
+
+/** Plans a prepared dry run, and writes one chunk and takes it back; null where the sink cannot do that. */
+export async function rehearse(prepared: PreparedRun, scratch: string): Promise<Rehearsal | null> {
+  const { job, sink } = prepared;
+  if (sink.rehearse === undefined) return null;
+  const { signal } = new AbortController();
+  const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
+  const folder = join(scratch, prepared.run.id, "plan");
+  await mkdir(folder, { recursive: true });
+  try {
+    const memory = Math.floor(memoryOf(job).inFlight / 4);
+    const plan = await job.source.shards(concurrencyOf(job) * 4, ordering, {
+      signal,
+      scratch: folder,
+      memory,
+    });
+    const sizes = plan.shards.map(({ items, estimate }) => items ?? estimate ?? null);
+    return {
+      shards: plan.shards.length,
+      items: sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0),
+      notes: plan.notes,
+      chunk: await rehearseChunk(prepared, plan.shards, signal),
+    };
+  } finally {
+    await rm(join(scratch, prepared.run.id), { recursive: true, force: true });
+  }
+}
+
+async function rehearseChunk(
+  { job, sink }: PreparedRun,
+  shards: readonly Shard[],
+  signal: AbortSignal,
+): Promise<RehearsedChunk | null> {
+  for (const shard of shards) {
+    for await (const chunk of job.source.read(shard, null, pace, signal)) {
+      if (chunk.items === 0) continue;
+      const began = performance.now();
+      const prepared = job.step
+        ? await stepped(chunk, chunk.bytes, job.step.bind(job), { signal }, sink.pack?.bind(sink))
+        : unstepped(chunk, chunk.bytes);
+      const write = sink.rehearse?.bind(sink) as (chunk: Chunk<unknown>) => Promise<WriteOutcome>;
+      const outcome = await write(prepared.output);
+      const failures = [...prepared.failures, ...outcome.failures].map(({ reason }) => reason);
+      const { written, unchanged } = outcome;
+      const skipped = prepared.skipped + outcome.skipped;
+      return { items: chunk.items, written, unchanged, skipped, failures, ms: performance.now() - began };
+    }
+  }
+  return null;
+}

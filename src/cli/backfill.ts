@@ -1,0 +1,116 @@
+import { resolve } from "node:path";
+import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { PawlError } from "../errors.ts";
+import type { Store } from "../store/index.ts";
+import { type BackfillParams, type BackfillTuning, backfillJob, backfillReference } from "./backfill-job.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./follow.ts";
+import { parseCount, parseDuration, parseNames, parseNumber, parsePairs, parseSize } from "./sizes.ts";
+import { resolveTarget } from "./target.ts";
+
+/** The flags of `pawl backfill`, as the command line gives them. */
+export interface BackfillFlags {
+  url?: string;
+  table: string;
+  key?: string;
+  columns?: string;
+  where?: string;
+  set?: string[];
+  step?: string;
+  commitTime?: string;
+  lockTimeout?: string;
+  statementTimeout?: string;
+  window?: string[];
+  pauseFile?: string;
+  pauseQuery?: string;
+  maxLoad?: string;
+  maxActive?: string;
+  maxLag?: string;
+  maxBad?: string;
+  memory?: string;
+  concurrency?: string;
+  atLeastOnce?: boolean;
+  dryRun?: boolean;
+  restart?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `pawl backfill --table T --set …`: begins to change the rows of a table, or goes on where it was interrupted. */
+export async function backfill(flags: BackfillFlags, store: Store, place: Place): Promise<void> {
+  if (flags.set === undefined && flags.step === undefined) {
+    throw new PawlError(
+      "usage.backfill",
+      "pawl backfill needs to know what to change: give --set column=expression, or --step module.ts.",
+    );
+  }
+  const tuning = tuningOf(flags);
+  const shape = shapeOf(flags);
+  const target = await resolveTarget(flags.url, place, "--url");
+  const params: BackfillParams = { ...shape, into: target.stored };
+  const job = await backfillJob(params, tuning, target.url);
+  const options = { store, reference: backfillReference(params, tuning), restart: flags.restart ?? false };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, target, place, flags.json ?? false);
+    return;
+  }
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+function shapeOf(flags: BackfillFlags): Omit<BackfillParams, "into"> {
+  return {
+    table: flags.table,
+    key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
+    columns: flags.columns === undefined ? null : parseNames(flags.columns, "--columns"),
+    where: flags.where ?? null,
+    set: parsePairs(flags.set ?? [], "--set"),
+    step: flags.step === undefined ? null : resolve(flags.step),
+  };
+}
+
+function tuningOf(flags: BackfillFlags): BackfillTuning {
+  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.window !== undefined) outsideOf(flags.window);
+  const { pauseQuery: query, window: windows } = flags;
+  return {
+    job: {
+      ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
+      ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+      ...(flags.concurrency === undefined
+        ? {}
+        : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
+      ...(flags.commitTime === undefined
+        ? {}
+        : { commitMs: parseDuration(flags.commitTime, "--commit-time") }),
+      ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+    },
+    ...(flags.lockTimeout === undefined
+      ? {}
+      : { lockTimeoutMs: parseDuration(flags.lockTimeout, "--lock-timeout") }),
+    ...(flags.statementTimeout === undefined
+      ? {}
+      : { statementTimeoutMs: parseDuration(flags.statementTimeout, "--statement-timeout") }),
+    wait: {
+      ...(windows === undefined ? {} : { windows }),
+      ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),
+      ...(query === undefined ? {} : { query }),
+      ...(flags.maxLoad === undefined ? {} : { load: parseNumber(flags.maxLoad, "--max-load") }),
+      ...(flags.maxActive === undefined ? {} : { busy: parseCount(flags.maxActive, "--max-active", 0) }),
+      ...(flags.maxLag === undefined ? {} : { lag: lagOf(flags.maxLag) }),
+    },
+  };
+}
+
+/** `5s`, or `100MB` of the log. */
+function lagOf(text: string): { seconds: number } | { bytes: number } {
+  return /b$/i.test(text.trim())
+    ? { bytes: parseSize(text, "--max-lag") }
+    : { seconds: parseDuration(text, "--max-lag") / 1000 };
+}

@@ -1,0 +1,18 @@
+import type { StepContext, StepResult } from "../batch/index.ts";
+import { PawlError } from "../errors.ts";
+import { importModule } from "./import-module.ts";
+
+type RowStep<Row> = (row: Row, context: StepContext) => StepResult<Record<string, unknown>>;
+
+/** Imports the function that `--step` names. */
+export async function importStep<Row>(path: string): Promise<RowStep<Row>> {
+  const module = (await importModule(path, "The step")) as { default?: unknown; step?: unknown };
+  const step = module.default ?? module.step;
+  if (typeof step !== "function") {
+    throw new PawlError(
+      "load.step",
+      `The step ${path} must export a function by default: export default (row) => ({ ...row }).`,
+    );
+  }
+  return step as RowStep<Row>;
+}
