@@ -5,6 +5,7 @@ import { join } from "node:path";
 const benchmarks: Readonly<Record<string, string>> = {
   load: "load/run.ts",
   "load-memory": "load/memory.ts",
+  backfill: "backfill/run.ts",
   pool: "pool/run.ts",
 };
 

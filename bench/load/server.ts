@@ -23,6 +23,7 @@ export class Server {
   readonly #directory: string;
   readonly #url: string;
   #hasLoaded = false;
+  readonly #prepared = new Set<string>();
 
   private constructor(directory: string, url: string) {
     this.#directory = directory;
@@ -59,6 +60,22 @@ export class Server {
       this.#hasLoaded = true;
     }
     await this.#renew(work, loaded);
+  }
+
+  /** A new database that these statements make; later calls copy what the first one made. */
+  async prepared(name: string, statements: readonly string[]): Promise<void> {
+    if (!this.#prepared.has(name)) {
+      await this.#renew(name, "template0");
+      for (const statement of statements) await this.query(statement, name);
+      this.#prepared.add(name);
+    }
+    await this.#renew(work, name);
+  }
+
+  /** Gives the disk space of a prepared database back. */
+  async forget(name: string): Promise<void> {
+    await this.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, "postgres");
+    this.#prepared.delete(name);
   }
 
   /** A table beside the keyed one that holds the rows of the file. Returns how long that took, in seconds. */

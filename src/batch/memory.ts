@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
 import type { AnyJob } from "./job.ts";
+import { budgetNursery } from "./nursery.ts";
 
 const MB = 1024 * 1024;
 const DEFAULT_MEMORY = 256 * MB;
@@ -37,6 +38,7 @@ export function memoryOf(job: AnyJob): MemoryPlan {
       `A memory budget of ${budget < MB ? `${budget} bytes` : `${Math.floor(budget / MB)} MB`} is too small: at least ${LEAST_MEMORY / MB} MB are needed.`,
     );
   }
+  budgetNursery(budget);
   const inFlight = budget - BASE_MEMORY;
   const weight = job.step ? OBJECT_WEIGHT : BYTES_WEIGHT;
   const share = Math.floor(inFlight / (concurrencyOf(job) * 2 * weight));

@@ -2,8 +2,23 @@ import v8 from "node:v8";
 
 /** Beyond this a larger nursery saves next to no time; rows that pass through live for milliseconds. */
 const ENOUGH_BYTES = 16 * 1024 * 1024;
+const LITTLE_BYTES = 2 * 1024 * 1024;
+/** Where this is all the memory there is, collecting more often is the smaller evil. */
+const SHORT_BUDGET = 160 * 1024 * 1024;
 
+let enough = ENOUGH_BYTES;
 let bounded = false;
+
+/**
+ * Tells how many bytes the process may use. Where that is little, rows that died after they left the nursery are not
+ * left to pile up either: the collector goes on once a fifth has come on top of what lives, not when it has doubled.
+ */
+export function budgetNursery(bytes: number): void {
+  if (bytes > SHORT_BUDGET || enough === LITTLE_BYTES) return;
+  enough = LITTLE_BYTES;
+  v8.setFlagsFromString("--heap-growing-percent=20");
+  boundNursery();
+}
 
 /**
  * Keeps V8's nursery, the space for young objects, from growing with the memory of the machine: left alone it takes
@@ -14,7 +29,7 @@ let bounded = false;
 export function boundNursery(): void {
   if (bounded) return;
   const nursery = v8.getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
-  if (nursery !== undefined && nursery.space_size < ENOUGH_BYTES) return;
+  if (nursery !== undefined && nursery.space_size < enough) return;
   v8.setFlagsFromString("--semi-space-growth-factor=1");
   bounded = true;
 }

@@ -30,7 +30,7 @@ export interface BackfillParams {
 export interface BackfillTuning {
   readonly job: {
     readonly maxBad?: number | `${number}%`;
-    readonly memory?: number;
+    readonly memory: number;
     readonly concurrency?: number;
     readonly commitMs?: number;
     readonly atLeastOnce?: boolean;

@@ -82,7 +82,7 @@ function tuningOf(flags: BackfillFlags): BackfillTuning {
   return {
     job: {
       ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
-      ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+      memory: parseSize(flags.memory ?? "128MB", "--memory"),
       ...(flags.concurrency === undefined
         ? {}
         : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),

@@ -100,7 +100,7 @@ function program(): Command {
     .option("--pause-query <sql>", "wait while this query gives true, a number, or a text (the reason)")
     .option("--pause-file <file>", "wait while this file is there")
     .option("--max-bad <n|n%>", "stop when more rows than this have failed; default: 1000")
-    .option("--memory <size>", "memory the process may use; default: 256MB")
+    .option("--memory <size>", "memory the process may use; default: 128MB")
     .option(
       "--concurrency <n>",
       "connections that change rows at once; default: one for each core, at most 4",

@@ -7,7 +7,6 @@ import { reasonOf } from "../reason.ts";
 import { bisect } from "./bisect.ts";
 import type { RangeChunk } from "./chunk.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
-import type { Version } from "./reader.ts";
 import type { LiveTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
@@ -19,11 +18,11 @@ export async function changeRange(
   checkSame(target, chunk);
   let written = 0;
   const failures: { index: number; reason: string; code?: string }[] = [];
-  const refused: Version[] = [];
+  const refused: KeyTexts[] = [];
   const refuse = (key: KeyTexts, error: unknown) => {
     const code = sqlState(error);
     failures.push({ index: refused.length, reason: reasonOf(error, () => null), ...(code ? { code } : {}) });
-    refused.push({ key, xmin: "0" });
+    refused.push(key);
   };
   const all = async () => {
     const values: unknown[] = [];

@@ -93,12 +93,12 @@ class RowsWork {
       sql.values,
     );
     const seen = new Map(examined.rows.map((row) => [row.n, row]));
-    for (let n = 1; n <= high - low; n++) {
+    for (let n = low + 1; n <= high; n++) {
       if (done.has(n)) continue;
       const found = seen.get(n);
       // Gone, or kept as it is by a trigger.
       if (found === undefined || (!found.stale && found.differs)) part.skipped++;
-      else if (found.stale) await this.#again(batch, low + n - 1, part);
+      else if (found.stale) await this.#again(batch, n - 1, part);
       else part.unchanged++;
     }
     return part;
@@ -139,7 +139,7 @@ class RowsWork {
   /** The row as it is now, locked; null when it is gone or no longer meets the condition. */
   async #lock({ view }: RangeChunk, batch: Batch, at: number): Promise<unknown> {
     const { table, keyset, where } = view;
-    const values = keyset.columns.map((_, place) => batch.values[place]?.[at]);
+    const values = keyset.columns.map((_, place) => batch.values[place]?.at(at));
     const equal = keyset.columns.map(
       (column, place) => `${ofTable(table, column)} = $${place + 1}::${column.looseType}`,
     );
@@ -163,20 +163,22 @@ class Statements {
   readonly #batch: Batch;
   readonly #items: string;
   readonly #match: string;
+  readonly #count: number;
 
   constructor(target: LiveTarget, batch: Batch, low: number, high: number, range: RangeChunk["range"]) {
     this.#target = target;
     this.#batch = batch;
+    this.#count = high - low;
     const { table, keyset } = target;
-    for (const values of batch.values) this.values.push(arrayOf(values, low, high));
-    this.values.push(arrayOf(batch.versions, low, high));
+    for (const values of [...batch.values, batch.versions]) this.values.push(values.parameter());
     const count = batch.columns.length;
     const arrays = this.values.map((_, at) => `$${at + 1}::text[]`).join(", ");
     const names = batch.columns.map((_, at) => `t${at}`).join(", ");
     const typed = batch.columns.map((column, at) => `t${at}::${column.looseType} AS pawl_${at}`).join(", ");
+    const part = this.#count === batch.indices.length ? "" : ` WHERE pawl_n > ${low} AND pawl_n <= ${high}`;
     this.#items =
       `(SELECT pawl_n::int, ${typed}, t${count}::xid AS pawl_version ` +
-      `FROM unnest(${arrays}) WITH ORDINALITY AS pawl_texts(${names}, t${count}, pawl_n)) pawl_item`;
+      `FROM unnest(${arrays}) WITH ORDINALITY AS pawl_texts(${names}, t${count}, pawl_n)${part}) pawl_item`;
     const equal = keyset.columns.map((column, at) => `${ofTable(table, column)} = pawl_${at}`);
     // Within their range the rows are read in one go rather than looked up one by one.
     if (range !== null) equal.push(between(table, keyset, range.from, range.to, this.values));
@@ -199,7 +201,7 @@ class Statements {
           )} FROM ${this.#items} WHERE ${this.#match} AND ${asRead}${given.length > 0 ? ` AND ${this.#differs()}` : ""}`;
     return (
       `WITH pawl_done AS (${statement} RETURNING pawl_n) SELECT count(*)::int AS n, ` +
-      `CASE WHEN count(*) < cardinality($1::text[]) THEN array_agg(pawl_n) END AS done FROM pawl_done`
+      `CASE WHEN count(*) < ${this.#count} THEN array_agg(pawl_n) END AS done FROM pawl_done`
     );
   }
 
@@ -225,19 +227,3 @@ class Statements {
     return differsSql(this.#target.table.sql, this.#given(), (column) => this.#valueOf(column));
   }
 }
-
-/** An array literal of some of the texts. */
-function arrayOf(texts: readonly (string | null)[], low: number, high: number): string {
-  let literal = "{";
-  for (let at = low; at < high; at++) {
-    const text = texts[at] ?? null;
-    if (at > low) literal += ",";
-    if (text === null) literal += "NULL";
-    else if (plain.test(text)) literal += text;
-    else literal += `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
-  }
-  return `${literal}}`;
-}
-
-/** What needs no quotes in an array: not empty, not NULL, and without what means something there. */
-const plain = /^(?!null$)[\w.:+-]+$/i;

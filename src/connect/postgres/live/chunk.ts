@@ -5,7 +5,7 @@ import type { Row, TableReader, Version, View } from "./reader.ts";
 import { rowJson } from "./values.ts";
 
 /** Rows asked for at once. */
-const sliceRows = 1000;
+const sliceRows = 500;
 
 /**
  * The rows of a table after one key and up to another. They are read when somebody asks for them: a sink of the same
@@ -17,8 +17,10 @@ export class RangeChunk implements Chunk<Row> {
   readonly end: Cursor;
   readonly from: KeyTexts | null;
   readonly reader: TableReader;
-  /** Which rows the items are, as far as they have been read. */
-  versions: readonly Version[] = [];
+  /** Which rows the items of the latest slice are, and where it begins. */
+  #slice: { readonly first: number; readonly rows: readonly Version[] } = { first: 0, rows: [] };
+  /** The keys of all slices so far, as JSON outside of the heap: a chunk may wait for a while to be written. */
+  #slices: { readonly first: number; readonly keys: Buffer }[] = [];
 
   constructor(
     reader: TableReader,
@@ -49,17 +51,34 @@ export class RangeChunk implements Chunk<Row> {
   }
 
   async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
-    const versions: Version[] = [];
-    this.versions = versions;
+    this.#slices = [];
+    let first = 0;
     for (let from = this.from; ; ) {
       const page = await this.reader.page(from, this.end as KeyTexts, sliceRows);
-      for (const { key, xmin } of page) versions.push({ key, xmin });
+      this.holds(
+        first,
+        page.map(({ key, xmin }) => ({ key, xmin })),
+      );
       if (page.length > 0) yield page.map(({ row }) => row);
+      first += page.length;
       const last = page.at(-1);
       if (last === undefined || page.length < sliceRows) break;
       from = last.key;
     }
-    this.items = versions.length;
+    this.items = first;
+    // Whoever has asked for more has done with these.
+    this.#slice = { first, rows: [] };
+  }
+
+  /** The state of item `index` that was read; null when it is not of the latest slice. */
+  version(index: number): Version | null {
+    return this.#slice.rows[index - this.#slice.first] ?? null;
+  }
+
+  /** Notes which rows the items from `first` on are. */
+  protected holds(first: number, rows: readonly Version[]): void {
+    this.#slice = { first, rows };
+    this.#slices.push({ first, keys: Buffer.from(JSON.stringify(rows.map(({ key }) => key))) });
   }
 
   /** The keys of the rows in order, each once, to tell those apart that cannot be changed. */
@@ -75,13 +94,19 @@ export class RangeChunk implements Chunk<Row> {
   }
 
   /** For a sink that changed the rows where they are: how many there were, and which it could not change. */
-  settle(items: number, refused: readonly Version[]): void {
+  settle(items: number, refused: readonly KeyTexts[]): void {
     this.items = items;
-    this.versions = refused;
+    this.#slices = [];
+    this.holds(
+      0,
+      refused.map((key) => ({ key, xmin: "0" })),
+    );
   }
 
   async origin(index: number): Promise<Origin> {
-    const key = this.versions[index]?.key ?? [];
+    const slice = this.#slices.findLast(({ first }) => first <= index);
+    const key: KeyTexts =
+      slice === undefined ? [] : (JSON.parse(slice.keys.toString())[index - slice.first] ?? []);
     const row = key.length === 0 ? null : await this.reader.row(key);
     return { raw: Buffer.from(rowJson(row?.row ?? keyRow(this.view, key))), at: nameRow(this.view, key) };
   }

@@ -6,6 +6,7 @@ import { suggest } from "../near.ts";
 import type { Column } from "../table.ts";
 import { RangeChunk } from "./chunk.ts";
 import type { LiveTarget } from "./target.ts";
+import { TextColumn } from "./text-column.ts";
 
 type Item = Readonly<Record<string, unknown>>;
 
@@ -13,12 +14,19 @@ type Item = Readonly<Record<string, unknown>>;
 export interface Batch {
   /** The key's columns first. */
   readonly columns: readonly Column[];
-  readonly values: readonly (string | null)[][];
+  readonly values: readonly TextColumn[];
   /** Which item of the chunk each row is. */
-  readonly indices: number[];
+  readonly indices: readonly number[];
   readonly versioned: boolean;
   /** The transaction that wrote the row as the step saw it; null where that is not to be compared. */
-  readonly versions: (string | null)[];
+  readonly versions: TextColumn;
+}
+
+/** A batch that grows. */
+interface OpenBatch extends Batch {
+  readonly indices: number[];
+  /** Rows that gave way to a later one with the same key. */
+  readonly dropped: Set<number>;
 }
 
 /** The items of a chunk as texts by column, so that they need not be held as objects until they are written. */
@@ -59,7 +67,6 @@ export class PackedRows implements Chunk<Item> {
 export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<PackedRows> {
   const packing = new Packing(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
-  packing.end();
   return new PackedRows(chunk, packing);
 }
 
@@ -67,7 +74,6 @@ export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<P
 export function packOne(item: unknown, index: number, target: LiveTarget): Batch | Failure {
   const packing = new Packing(target, null);
   packing.add(item);
-  packing.end();
   const [batch] = packing.batches;
   if (batch === undefined) return { ...(packing.failures[0] as Failure), index };
   return { ...batch, indices: [index] };
@@ -83,7 +89,7 @@ interface Layout {
 }
 
 class Packing {
-  readonly batches: Batch[] = [];
+  readonly #open: OpenBatch[] = [];
   readonly failures: Failure[] = [];
   duplicates = 0;
   readonly #target: LiveTarget;
@@ -91,9 +97,9 @@ class Packing {
   readonly rows: RangeChunk | null;
   #index = 0;
   #layout: Layout | null = null;
-  #batch: Batch | null = null;
+  #batch: OpenBatch | null = null;
   /** Of rows without a version to compare: the last one of each key. */
-  readonly #loose = new Map<string, { batch: Batch; at: number }>();
+  readonly #loose = new Map<string, { batch: OpenBatch; at: number }>();
   #lastSource = -1;
 
   constructor(target: LiveTarget, chunk: Chunk<unknown> | null) {
@@ -133,15 +139,14 @@ class Packing {
   }
 
   /** Of several rows for one key the last one wins: the others are taken out. */
-  end(): void {
-    if (this.duplicates === 0) return;
-    for (const batch of this.batches) {
-      const kept = batch.indices.flatMap((index, at) => (index < 0 ? [] : [at]));
-      const keep = <T>(list: T[]) => list.splice(0, list.length, ...kept.map((at) => list[at] as T));
-      for (const values of batch.values) keep(values);
-      keep(batch.versions);
-      keep(batch.indices);
-    }
+  get batches(): Batch[] {
+    return this.#open.map((batch) => {
+      const { dropped } = batch;
+      if (dropped.size === 0) return batch;
+      const without = (column: TextColumn) => column.without(dropped);
+      const indices = batch.indices.filter((_, at) => !dropped.has(at));
+      return { ...batch, values: batch.values.map(without), versions: without(batch.versions), indices };
+    });
   }
 
   /** The version of the row that the item was made from, where it is that row's first result and keeps its key. */
@@ -149,29 +154,36 @@ class Packing {
     const source = this.#made?.sourceIndex(index) ?? index;
     const isFirst = source !== this.#lastSource;
     this.#lastSource = source;
-    const read = this.rows?.versions[source];
-    if (!isFirst || read === undefined) return null;
+    const read = this.rows?.version(source);
+    if (!isFirst || read === undefined || read === null) return null;
     return read.key.every((text, at) => text === texts[at]) ? read.xmin : null;
   }
 
-  #remember(texts: readonly (string | null)[], place: { batch: Batch; at: number }): void {
+  #remember(texts: readonly (string | null)[], place: { batch: OpenBatch; at: number }): void {
     const { columns } = this.#target.keyset;
     const id = columns.map((column, at) => canonical(texts[at] ?? null, column)).join("\0");
     const before = this.#loose.get(id);
     this.#loose.set(id, place);
     if (before === undefined) return;
-    before.batch.indices[before.at] = -1;
+    before.batch.dropped.add(before.at);
     this.duplicates++;
   }
 
   /** Consecutive items with the same names share a batch; those with a version, and those without. */
-  #batchFor(layout: Layout, versioned: boolean): Batch {
+  #batchFor(layout: Layout, versioned: boolean): OpenBatch {
     const now = this.#batch;
     if (now !== null && now.columns === layout.columns && now.versioned === versioned) return now;
     const { columns } = layout;
-    const made = { columns, versioned, values: columns.map(() => []), indices: [], versions: [] };
+    const made = {
+      columns,
+      versioned,
+      values: columns.map(() => new TextColumn()),
+      indices: [],
+      versions: new TextColumn(),
+      dropped: new Set<number>(),
+    };
     this.#batch = made;
-    this.batches.push(made);
+    this.#open.push(made);
     return made;
   }
 

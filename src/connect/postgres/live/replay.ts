@@ -43,7 +43,7 @@ class OneRow extends RangeChunk {
   constructor(reader: TableReader, key: KeyTexts, end: Cursor) {
     super(reader, null, { end, items: 1 }, 0);
     this.#key = key;
-    this.versions = [{ key, xmin: "0" }];
+    this.holds(0, [{ key, xmin: "0" }]);
   }
 
   override condition(values: unknown[]): string {
@@ -60,7 +60,7 @@ class OneRow extends RangeChunk {
 
   override async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
     const found = await this.reader.row(this.#key);
-    if (found !== null) this.versions = [found];
+    if (found !== null) this.holds(0, [found]);
     yield [found?.row ?? new ItemError("the row is no longer in the table", { code: "gone" })];
   }
 
