@@ -1,4 +1,5 @@
 import v8 from "node:v8";
+import { runInNewContext } from "node:vm";
 
 /** Beyond this a larger nursery saves next to no time; rows that pass through live for milliseconds. */
 const ENOUGH_BYTES = 16 * 1024 * 1024;
@@ -17,6 +18,9 @@ export function budgetNursery(bytes: number): void {
   if (bytes > SHORT_BUDGET || enough === LITTLE_BYTES) return;
   enough = LITTLE_BYTES;
   v8.setFlagsFromString("--heap-growing-percent=20");
+  // The bound for the first collection was set when the process began; each collection sets it anew.
+  v8.setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
   boundNursery();
 }
 

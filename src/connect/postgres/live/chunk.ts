@@ -5,7 +5,7 @@ import type { Row, TableReader, Version, View } from "./reader.ts";
 import { rowJson } from "./values.ts";
 
 /** Rows asked for at once. */
-const sliceRows = 500;
+const sliceRows = 250;
 
 /**
  * The rows of a table after one key and up to another. They are read when somebody asks for them: a sink of the same
