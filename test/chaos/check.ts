@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { checkAudit } from "./audit.ts";
 import { joined } from "./columns.ts";
+import type { Ground } from "./ground.ts";
 import { expect } from "./mismatch.ts";
 import { type Oracle, withStamp } from "./oracle.ts";
 import type { Rows } from "./rows.ts";
@@ -83,7 +84,7 @@ export function checkSummary(
 }
 
 /** Whatever happened, the store knows of one run, and tells of it what the summary told. */
-export async function checkRuns(stage: Stage, summary: Summary): Promise<void> {
+export async function checkRuns(stage: Ground, summary: Summary): Promise<void> {
   const runs = await stage.runs();
   const told = (run: Summary | undefined) =>
     run && [run.run, run.state, run.read, run.written, run.unchanged, run.skipped, run.quarantined].join();
@@ -94,7 +95,7 @@ export async function checkRuns(stage: Stage, summary: Summary): Promise<void> {
 }
 
 /** The store is whole, and holds no secret; nor does anything that was printed. */
-export function checkStore(stage: Stage): void {
+export function checkStore(stage: Ground): void {
   const store = new DatabaseSync(stage.store, { readOnly: true });
   const verdict = store.prepare("PRAGMA integrity_check").all();
   store.close();

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, FaultKind, Moment } from "./faults.ts";
+import type { Ground } from "./ground.ts";
 import type { Ended, Loader, LoaderAim } from "./loader.ts";
 import { expect, Mismatch } from "./mismatch.ts";
-import type { Stage } from "./stage.ts";
 import { takeOver } from "./takeover.ts";
 import { endOf, reasonOf, type Summary, verdictOf } from "./verdict.ts";
 
@@ -18,7 +18,7 @@ export class Drive {
   /** Loads that gave up because the server had failed, or because a task had been killed too often. */
   readonly gaveUp: string[] = [];
   summary: Summary | null = null;
-  readonly #stage: Stage;
+  readonly #stage: Ground;
   readonly #launch: (aim: LoaderAim | null) => Loader;
   readonly #finished: () => Promise<Summary | null>;
   #loader: Loader | null = null;
@@ -32,7 +32,7 @@ export class Drive {
    * end when the process that should have told so was killed.
    */
   constructor(
-    stage: Stage,
+    stage: Ground,
     launch: (aim: LoaderAim | null) => Loader,
     finished: () => Promise<Summary | null>,
   ) {

@@ -12,6 +12,8 @@ const { values } = parseArgs({
     sweep: { type: "string" },
     point: { type: "string" },
     rows: { type: "string", default: "60000" },
+    // load, backfill, or both.
+    work: { type: "string", default: "both" },
   },
 });
 const seed = values.seed ?? String(randomInt(1_000_000_000));
@@ -19,7 +21,8 @@ const only = values.only === undefined ? null : Number(values.only);
 const seconds =
   values.seconds === undefined ? (values.kills ? Number.POSITIVE_INFINITY : 60) : Number(values.seconds);
 const kills = values.kills === undefined ? Number.POSITIVE_INFINITY : Number(values.kills);
-const options = { largest: Number(values.rows), killsOnly: false, aim: null };
+const work = values.work === "load" || values.work === "backfill" ? values.work : "both";
+const options = { largest: Number(values.rows), killsOnly: false, aim: null, work } as const;
 
 console.log(`seed ${seed}`);
 const season = await Season.open(seed, options, console.log);

@@ -1,10 +1,16 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { playBackfill } from "./backfill/scenario.ts";
 import type { FaultKind } from "./faults.ts";
 import type { PlannedAim, PlanOptions } from "./plan.ts";
 import { playScenario, type Result } from "./scenario.ts";
 import { Server } from "./server.ts";
+
+export interface SeasonOptions extends PlanOptions {
+  /** `both`: every third scenario is a backfill. */
+  readonly work: "load" | "backfill" | "both";
+}
 
 /** Scenarios of one seed on one server, one after the other, and what they came to. */
 export class Season {
@@ -13,14 +19,14 @@ export class Season {
   readonly #gaveUp = new Map<string, number>();
   readonly #struck = new Map<FaultKind, number>();
   readonly #seed: string;
-  readonly #options: PlanOptions;
+  readonly #options: SeasonOptions;
   readonly #print: (line: string) => void;
   readonly #root: string;
   readonly #server: Server;
 
   private constructor(
     seed: string,
-    options: PlanOptions,
+    options: SeasonOptions,
     print: (line: string) => void,
     root: string,
     server: Server,
@@ -32,7 +38,7 @@ export class Season {
     this.#server = server;
   }
 
-  static async open(seed: string, options: PlanOptions, print: (line: string) => void): Promise<Season> {
+  static async open(seed: string, options: SeasonOptions, print: (line: string) => void): Promise<Season> {
     const root = mkdtempSync(join(tmpdir(), "pawl-chaos-"));
     // PostgreSQL may run as another user, who must be able to reach its folder.
     chmodSync(root, 0o711);
@@ -50,7 +56,8 @@ export class Season {
 
   async play(number: number, aim: PlannedAim | null = this.#options.aim): Promise<Result> {
     const options = { ...this.#options, aim };
-    const result = await playScenario(this.#server, this.#root, this.#seed, number, options);
+    const play = this.#isBackfill(number, aim) ? playBackfill : playScenario;
+    const result = await play(this.#server, this.#root, this.#seed, number, options);
     for (const kind of result.struck) this.#struck.set(kind, (this.#struck.get(kind) ?? 0) + 1);
     for (const text of result.gaveUp) this.#gaveUp.set(text, (this.#gaveUp.get(text) ?? 0) + 1);
     if (result.failure === null) {
@@ -59,10 +66,16 @@ export class Season {
     } else {
       this.failed++;
       const at = aim ? ` --sweep ${aim.during}-${aim.kind} --point ${aim.point}` : "";
-      const again = `npm run test:chaos -- --seed ${this.#seed} --only ${number} --rows ${options.largest}${at}`;
+      const work = options.work === "both" ? "" : ` --work ${options.work}`;
+      const again = `npm run test:chaos -- --seed ${this.#seed} --only ${number} --rows ${options.largest}${work}${at}`;
       this.#print(`${result.line} | FAILED\n  ${result.failure}\n  see ${result.folder}\n  again: ${again}`);
     }
     return result;
+  }
+
+  #isBackfill(number: number, aim: PlannedAim | null): boolean {
+    const { work } = this.#options;
+    return aim === null && (work === "backfill" || (work === "both" && number % 3 === 0));
   }
 
   /** The totals; the last line counts the scenarios. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "./faults.ts";
+import { type Ground, LEASE_MS } from "./ground.ts";
 import type { Loader } from "./loader.ts";
 import { expect } from "./mismatch.ts";
-import { LEASE_MS, type Stage } from "./stage.ts";
 import { type Summary, verdictOf } from "./verdict.ts";
 
 const PATIENCE_MS = 45_000;
@@ -12,7 +12,7 @@ const PATIENCE_MS = 45_000;
  * work over; then lets the first one go on. What it had under way must not be committed: the audit shows it as a second effect.
  */
 export async function takeOver(
-  stage: Stage,
+  stage: Ground,
   first: Loader,
   fault: Fault,
   start: () => Loader,
