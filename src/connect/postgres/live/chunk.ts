@@ -1,7 +1,8 @@
 import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import type { ItemError } from "../../../errors.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
-import type { Row, TableReader, Version, View } from "./reader.ts";
+import type { TableReader, Version, View } from "./reader.ts";
+import type { Row } from "./row.ts";
 import { rowJson } from "./values.ts";
 
 /** Rows asked for at once. */

@@ -4,9 +4,8 @@ import { explain } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
 import type { Column, Table } from "../table.ts";
 import { between, equal, filterSql, type Keyset, type KeyTexts, ofTable } from "./keyset.ts";
+import type { Row } from "./row.ts";
 import { exactTypes } from "./values.ts";
-
-export type Row = Readonly<Record<string, unknown>>;
 
 /** Which state of a row was read: its key, and the transaction that wrote it. */
 export interface Version {

@@ -4,7 +4,8 @@ import type { QuarantineRecord } from "../../../store/contract.ts";
 import { toText } from "../encode-value.ts";
 import { RangeChunk } from "./chunk.ts";
 import { equal, type KeyTexts } from "./keyset.ts";
-import type { Row, TableReader } from "./reader.ts";
+import type { TableReader } from "./reader.ts";
+import type { Row } from "./row.ts";
 
 interface Rereadable extends Source<Row> {
   reader(): Promise<TableReader>;

@@ -17,8 +17,9 @@ import { RangeChunk } from "./chunk.ts";
 import { cut, type RangeData } from "./cut.ts";
 import { chooseKeyset, indexHint, type KeyTexts } from "./keyset.ts";
 import type { TableOptions } from "./options.ts";
-import { explainFilter, type Row, TableReader, type View } from "./reader.ts";
+import { explainFilter, TableReader, type View } from "./reader.ts";
 import { replaySource } from "./replay.ts";
+import type { Row } from "./row.ts";
 
 /**
  * The rows of a table, each once, in the order of its key: page by page from the last key on, never by counting rows
