@@ -18,10 +18,10 @@ export class RangeChunk implements Chunk<Row> {
   readonly end: Cursor;
   readonly from: KeyTexts | null;
   readonly reader: TableReader;
-  /** Which rows the items of the latest slice are, and where it begins. */
-  #slice: { readonly first: number; readonly rows: readonly Version[] } = { first: 0, rows: [] };
-  /** The keys of all slices so far, as JSON outside of the heap: a chunk may wait for a while to be written. */
-  #slices: { readonly first: number; readonly keys: Buffer }[] = [];
+  /** Which rows the items are, slice by slice, as JSON outside of the heap: a chunk may wait for a while to be written. */
+  #slices: { readonly first: number; readonly rows: Buffer }[] = [];
+  /** The slice that was read or asked for last. */
+  #latest: { readonly first: number; readonly rows: readonly Version[] } | null = null;
 
   constructor(
     reader: TableReader,
@@ -53,6 +53,7 @@ export class RangeChunk implements Chunk<Row> {
 
   async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
     this.#slices = [];
+    this.forget();
     let first = 0;
     for (let from = this.from; ; ) {
       const page = await this.reader.page(from, this.end as KeyTexts, sliceRows);
@@ -67,19 +68,28 @@ export class RangeChunk implements Chunk<Row> {
       from = last.key;
     }
     this.items = first;
-    // Whoever has asked for more has done with these.
-    this.#slice = { first, rows: [] };
   }
 
-  /** The state of item `index` that was read; null when it is not of the latest slice. */
+  /** Which state of which row item `index` is; null when it has not been read. Fast for one item after the other. */
   version(index: number): Version | null {
-    return this.#slice.rows[index - this.#slice.first] ?? null;
+    const latest = this.#latest;
+    if (latest !== null && index >= latest.first && index < latest.first + latest.rows.length)
+      return latest.rows[index - latest.first] ?? null;
+    const slice = this.#slices.findLast(({ first }) => first <= index);
+    if (slice === undefined) return null;
+    this.#latest = { first: slice.first, rows: JSON.parse(slice.rows.toString()) };
+    return this.#latest.rows[index - slice.first] ?? null;
+  }
+
+  /** Lets go of what is only there to be fast. */
+  forget(): void {
+    this.#latest = null;
   }
 
   /** Notes which rows the items from `first` on are. */
   protected holds(first: number, rows: readonly Version[]): void {
-    this.#slice = { first, rows };
-    this.#slices.push({ first, keys: Buffer.from(JSON.stringify(rows.map(({ key }) => key))) });
+    this.#slices.push({ first, rows: Buffer.from(JSON.stringify(rows)) });
+    this.#latest = { first, rows };
   }
 
   /** The keys of the rows in order, each once, to tell those apart that cannot be changed. */
@@ -105,9 +115,7 @@ export class RangeChunk implements Chunk<Row> {
   }
 
   async origin(index: number): Promise<Origin> {
-    const slice = this.#slices.findLast(({ first }) => first <= index);
-    const key: KeyTexts =
-      slice === undefined ? [] : (JSON.parse(slice.keys.toString())[index - slice.first] ?? []);
+    const key = this.version(index)?.key ?? [];
     const row = key.length === 0 ? null : await this.reader.row(key);
     return { raw: Buffer.from(rowJson(row?.row ?? keyRow(this.view, key))), at: nameRow(this.view, key) };
   }

@@ -67,6 +67,7 @@ export class PackedRows implements Chunk<Item> {
 export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<PackedRows> {
   const packing = new Packing(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
+  packing.rows?.forget();
   return new PackedRows(chunk, packing);
 }
 

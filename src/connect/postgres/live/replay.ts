@@ -61,7 +61,9 @@ class OneRow extends RangeChunk {
 
   override async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
     const found = await this.reader.row(this.#key);
-    if (found !== null) this.holds(0, [found]);
+    if (found !== null) {
+      this.holds(0, [{ key: found.key, xmin: found.xmin }]);
+    }
     yield [found?.row ?? new ItemError("the row is no longer in the table", { code: "gone" })];
   }
 

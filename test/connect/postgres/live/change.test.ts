@@ -158,6 +158,43 @@ describe("rows of a table in use", () => {
     );
   });
 
+  it("lose nothing that others change while a slow step has them in other threads", async () => {
+    const { url, client } = await scene.database(
+      `${tickets} DELETE FROM tickets WHERE id > 1500; TRUNCATE audit`,
+    );
+    await using _ = client;
+    await using other = await TestClient.connect(url);
+    let running = true;
+    let raised = 0;
+    const meddle = (async () => {
+      while (running) {
+        const changed = await other.query(
+          "UPDATE tickets SET n = n + 1000 WHERE id % 100 = $1 RETURNING id",
+          [randomInt(100)],
+        );
+        raised += changed.length;
+        await sleep(1);
+      }
+    })();
+    const summary = await scene
+      .run({
+        source: table({ url, table: "tickets" }),
+        step: (row) => {
+          for (const until = performance.now() + 1; performance.now() < until; );
+          return { ...row, n: Number(row.n) + 1 };
+        },
+        sink: update({ url, table: "tickets" }),
+      })
+      .finally(() => {
+        running = false;
+      });
+    await meddle;
+    assert.deepEqual([summary.state, summary.written], ["succeeded", 1500]);
+    const [sum] = await client.query("SELECT sum(n)::int AS n FROM tickets");
+    assert.deepEqual(sum, { n: 1500 + 1000 * raised });
+    assert.ok(raised > 0);
+  });
+
   it("of which one result each takes the last of several for one row", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;
