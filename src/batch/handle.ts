@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { PawlError } from "../errors.ts";
-import { isLoading } from "../pool/index.ts";
+import { isLoading } from "../pool/callable.ts";
 import type { JobReference, Json, Store } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import { cancel, pause } from "./control.ts";

@@ -1,5 +1,5 @@
 import { PawlError } from "../errors.ts";
-import { Pool, type Settled } from "../pool/index.ts";
+import type { Pool, Settled } from "../pool/index.ts";
 import type { AnyJob, StepResult } from "./job.ts";
 
 type Step = NonNullable<AnyJob["step"]>;
@@ -70,6 +70,8 @@ export class StepWorkers {
   }
 
   async #ask(): Promise<boolean> {
+    // Most steps never come here, and what the pool is made of takes memory.
+    const { Pool } = await import("../pool/index.ts");
     const pool = new Pool({ workers: this.#threads });
     try {
       // Refuses a function that cannot be sent before anything runs.

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
-import { ItemError } from "../errors.ts";
-import { type Settled, WorkerDiedError } from "../pool/index.ts";
+import { ItemError, PawlError } from "../errors.ts";
+import type { Settled } from "../pool/index.ts";
 import type { Chunk, Failure, Made, Origin } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob, StepContext, StepResult } from "./job.ts";
@@ -256,7 +256,8 @@ class Stepping implements Chunk<unknown>, Made {
 
 function failureOf(index: number, error: unknown): Failure {
   if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
-  if (error instanceof WorkerDiedError) return { index, reason: "the step ended its worker", code: "step" };
+  if (error instanceof PawlError && error.code === "pool.worker-died")
+    return { index, reason: "the step ended its worker", code: "step" };
   const reason = error instanceof Error ? error.message : String(error);
   return { index, reason: `the step threw: ${reason}`, code: "step" };
 }

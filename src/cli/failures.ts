@@ -1,8 +1,8 @@
 import { openItems } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
+import { originOf } from "./origin.ts";
 import { write } from "./output.ts";
-import { originOf } from "./replay.ts";
 
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(

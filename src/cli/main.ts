@@ -7,17 +7,18 @@ import { type BackfillFlags, backfill } from "./backfill.ts";
 import { control } from "./control.ts";
 import { EXIT } from "./exit.ts";
 import { failures } from "./failures.ts";
-import { type LoadFlags, load } from "./load.ts";
+import type { LoadFlags } from "./load.ts";
 import { tolerateClosedOutput } from "./output.ts";
 import { postgresServer, sql } from "./postgres.ts";
-import { replay } from "./replay.ts";
-import { type RunFlags, resume, runJob } from "./run-job.ts";
+import type { RunFlags } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
 import { version } from "./version.ts";
 
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
+
+// Commands that bring much code along are imported when they are given: a backfill should not hold what a load needs.
 
 const collect = (value: string, all: readonly string[] = []) => [...all, value];
 
@@ -74,7 +75,10 @@ function program(): Command {
     .option("--detach", "go on in the background when this terminal closes")
     .option("--json", "print one JSON object at the end and nothing else")
     .action((files: string[], flags: LoadFlags) =>
-      withStore((store, place) => load(files, flags, store, place)),
+      withStore(async (store, place) => {
+        const { load } = await import("./load.ts");
+        await load(files, flags, store, place);
+      }),
     );
 
   pawl
@@ -125,7 +129,10 @@ function program(): Command {
     .option("--detach", "go on in the background when this terminal closes")
     .option("--json", "print one JSON object at the end and nothing else")
     .action((file: string, flags: RunFlags) =>
-      withStore((store, place) => runJob(file, flags, store, place)),
+      withStore(async (store, place) => {
+        const { runJob } = await import("./run-job.ts");
+        await runJob(file, flags, store, place);
+      }),
     );
 
   pawl
@@ -164,7 +171,10 @@ function program(): Command {
   aboutRun<{ json?: boolean; detach?: boolean; into?: string }>(
     "resume",
     "go on with an interrupted run",
-    resume,
+    async (run, flags, store, place) => {
+      const { resume } = await import("./run-job.ts");
+      await resume(run, flags, store, place);
+    },
   )
     .option("--detach", "go on in the background when this terminal closes")
     .option("--into <url>", INTO_AGAIN);
@@ -179,7 +189,10 @@ function program(): Command {
   aboutRun<{ json?: boolean; from?: string; into?: string; restart?: boolean }>(
     "replay",
     "run the quarantined items again, as they were or mended",
-    replay,
+    async (run, flags, store, place) => {
+      const { replay } = await import("./replay.ts");
+      await replay(run, flags, store, place);
+    },
   )
     .option("--from <file>", "a mended file in the form of failures --format csv")
     .option("--restart", "give up an interrupted replay of the same items and begin anew")

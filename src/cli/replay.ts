@@ -5,22 +5,9 @@ import { PawlError } from "../errors.ts";
 import type { JobReference, RunRecord, Store } from "../store/contract.ts";
 import { executeAndShow } from "./follow.ts";
 import { checkMended } from "./mended.ts";
+import { originOf } from "./origin.ts";
 import { jobOf, REPLAY_MODULE, type ReplayParams } from "./resolve-job.ts";
 import { giveTarget } from "./target.ts";
-
-/**
- * The run that a replay, or a replay of a replay, goes back to. Items wait to be mended there only: else one that is
- * mended by way of the replay could be replayed once more.
- */
-export async function originOf(run: RunRecord, store: Store): Promise<RunRecord> {
-  let origin = run;
-  while (origin.replayOf !== null) {
-    const before = await store.run(origin.replayOf);
-    if (before === undefined) break;
-    origin = before;
-  }
-  return origin;
-}
 
 /** `pawl replay RUN [--from mended.csv]`: a run of its own over what another run quarantined. */
 export async function replay(
