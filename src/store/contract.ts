@@ -59,7 +59,8 @@ export interface Membership {
  * Waits for members and then lets one task go. Every member counts once: as succeeded, or as failed when it is dead
  * or cancelled. Once so many have failed that `need` cannot be met, the join fails: what is open of its members is
  * cancelled, and its body is dead with an error that names the first member that failed. Once all have ended, the
- * body is released. A body may itself be a member of another join.
+ * body is released. A body may itself be a member of another join. A body that was cancelled meanwhile stays so. A
+ * member that comes when its join has failed is stored as cancelled.
  */
 export interface NewJoin {
   readonly id: string;
@@ -130,7 +131,7 @@ export interface AttemptRecord {
   readonly startedAt: Instant;
   readonly endedAt: Instant;
   /** How it ended; `crashed` where a lease ran out or the worker died. */
-  readonly outcome: Outcome["state"] | "crashed";
+  readonly outcome: Outcome["state"];
   readonly error: string | null;
   readonly log: string | null;
 }
@@ -158,7 +159,8 @@ export interface ClaimRequest {
 
 /**
  * How often tasks of a lane may be claimed: one in `intervalMs`, and up to `burst` at once after a rest. Over any
- * time `t` these are at most `burst + t / intervalMs`. The latest claim's word holds for all.
+ * time `t` these are at most `burst + t / intervalMs`. The latest claim's word holds for all. `intervalMs` may have a
+ * fraction, which counts.
  */
 export interface LaneRate {
   readonly lane: string;
@@ -167,11 +169,16 @@ export interface LaneRate {
 }
 
 export type Outcome =
-  /** `next` is enqueued in the same step. A member of a join that has a successor passes its membership on to it. */
+  /**
+   * `next` and its `joins` are enqueued in the same step. A member of a join that has a successor passes its membership
+   * on to it. With a `next`, a task that was asked to cancel is cancelled instead, and nothing is enqueued: what follows
+   * a task is cancelled with it.
+   */
   | {
       readonly state: "succeeded";
       readonly result?: Json;
       readonly next?: readonly NewTask[];
+      readonly joins?: readonly NewJoin[];
       /** Which of `next` takes the place in the join; null when the join counts this one. */
       readonly successor?: string | null;
     }
@@ -179,6 +186,17 @@ export type Outcome =
   | { readonly state: "retry"; readonly delayMs: number; readonly error: string }
   | { readonly state: "dead"; readonly error: string }
   | { readonly state: "cancelled" }
+  /**
+   * What the worker ran it in has died of it. Counted as a crash, as `sweep` does: dead with the same error at
+   * `poisonAfter` crashes, cancelled if that was asked for, otherwise claimable again after `delayMs`. `error` is kept
+   * with the attempt.
+   */
+  | {
+      readonly state: "crashed";
+      readonly delayMs: number;
+      readonly error: string;
+      readonly poisonAfter: number;
+    }
   /** Handed back without blame; `delayMs: null` holds it until it is released. */
   | { readonly state: "snoozed"; readonly delayMs: number | null };
 
@@ -202,6 +220,8 @@ export interface TaskSelector {
   readonly youngerMs?: number;
   /** Text in the payload as JSON, whatever its case. */
   readonly text?: string;
+  /** The task that holds this unique key now: it is waiting or leased. */
+  readonly unique?: string;
 }
 
 /** In order of enqueueing, or newest first. */
@@ -298,7 +318,9 @@ export interface TaskStore {
   /**
    * Makes tasks claimable now: held, delayed, dead and cancelled ones (a leased or succeeded task is left alone).
    * Failures, crashes and cancel requests are forgotten; progress and fence stay. A member that had failed is open
-   * again, and so is a join that it made fail, with its body held as before. Returns how many.
+   * again, and so is a join that it made fail, with its body held as before. The body of a join that is open or has
+   * failed is left alone, since its members let it go; but one that was cancelled while its join was open is held again.
+   * Returns how many.
    */
   release(selector: TaskSelector): Promise<number>;
   /**
@@ -322,7 +344,7 @@ export interface TaskStore {
   queues(): Promise<QueueRecord[]>;
   /** Nothing is claimed from a paused queue; what runs goes on. */
   pauseQueue(queue: string, paused: boolean): Promise<void>;
-  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a member of an open join. Returns how many. */
+  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a member of a join whose body has not been settled. Returns how many. */
   prune(limit: number): Promise<number>;
   beat(worker: WorkerBeat): Promise<void>;
   /** Forgets a worker that has ended. */
@@ -351,6 +373,11 @@ export interface TaskStore {
   changes(after: number | null, limit: number): Promise<{ changes: ChangeRecord[]; last: number }>;
   /** Calls back soon after any process may have made a task claimable. Returns the way to stop. */
   wake(listener: () => void): () => void;
+  /**
+   * Calls back soon after any process may have settled tasks or stored their progress. A hint: it may come late, many
+   * may be one, and settling does not wait for it. Returns the way to stop.
+   */
+  onSettled(listener: () => void): () => void;
 }
 
 export type RunState =
