@@ -3,7 +3,7 @@ import pg from "pg";
 import { TransientError } from "../../errors.ts";
 import { CopyIn } from "./copy.ts";
 import { explain, sqlState } from "./errors.ts";
-import { checkUrl, publicUrl } from "./url.ts";
+import { checkUrl, publicUrl } from "../../postgres-url.ts";
 
 const connectMs = 15_000;
 const closeMs = 1_000;

@@ -9,4 +9,4 @@ export {
 export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, type SqlResult } from "./run-sql.ts";
 export { postgres } from "./sink.ts";
-export { publicUrl } from "./url.ts";
+export { publicUrl } from "../../postgres-url.ts";

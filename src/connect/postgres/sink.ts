@@ -13,7 +13,7 @@ import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
 import { Strategy } from "./strategy.ts";
 import { findTable, type Table, unknownTable } from "./table.ts";
-import { publicUrl } from "./url.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import { PostgresWriter } from "./writer.ts";
 
 type Item = Record<string, unknown>;
