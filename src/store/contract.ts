@@ -40,7 +40,9 @@ export interface NewTask {
   readonly unique?: string;
   /** Still waiting after so many milliseconds, and not because it failed, it is cancelled with the error `expired`. */
   readonly expiresMs?: number;
-  /** A part of its queue that is claimed at a rate of its own; claimed only by requests that name it. */
+  /**
+   * Claimed only by requests that name the lane, at a rate of its own: one for all queues and workers together.
+   */
   readonly lane?: string;
   /** How long it is kept once it is settled, in milliseconds; default for ever. */
   readonly retentionMs?: number;
@@ -59,8 +61,10 @@ export interface Membership {
  * Waits for members and then lets one task go. Every member counts once: as succeeded, or as failed when it is dead
  * or cancelled. Once so many have failed that `need` cannot be met, the join fails: what is open of its members is
  * cancelled, and its body is dead with an error that names the first member that failed. Once all have ended, the
- * body is released. A body may itself be a member of another join. A body that was cancelled meanwhile stays so. A
- * member that comes when its join has failed is stored as cancelled.
+ * body is released. A body may itself be a member of another join. A body that ends before it was let go (cancelled,
+ * expired) takes its join along: the join fails, and what is open of its members is cancelled. A member that comes
+ * when its join has failed is stored as cancelled; one that was not stored, because its id, its unique key or its place
+ * is taken, does not count.
  */
 export interface NewJoin {
   readonly id: string;
@@ -289,7 +293,8 @@ export interface ChangeRecord {
 
 export interface TaskStore {
   /**
-   * Stores tasks and joins; ids that exist already are left as they are, and so is a task whose `unique` key is taken.
+   * Stores tasks and joins; ids that exist already are left as they are, and a task whose `unique` key or place in its
+   * join is taken is not stored. A member of an unknown join, and a join whose body is not in the store, are errors.
    * Returns the ids that are new. `tx` makes it part of a transaction of the caller, where the driver can: then
    * nothing is claimable before that commits.
    */
@@ -318,15 +323,16 @@ export interface TaskStore {
   /**
    * Makes tasks claimable now: held, delayed, dead and cancelled ones (a leased or succeeded task is left alone).
    * Failures, crashes and cancel requests are forgotten; progress and fence stay. A member that had failed is open
-   * again, and so is a join that it made fail, with its body held as before. The body of a join that is open or has
-   * failed is left alone, since its members let it go; but one that was cancelled while its join was open is held again.
-   * Returns how many.
+   * again, and so is its failed join as soon as `need` can be met again, with its body held as before. The body of a
+   * join that is open or has failed is left to its join, whose turn it is to be open again if it can. One whose unique
+   * key was taken meanwhile is left alone, and an expiry that is over is forgotten. Returns how many.
    */
   release(selector: TaskSelector): Promise<number>;
   /**
    * Takes back leases that have run out, and those of `deadWorkers` at once. Each counts as a crash; a task with
    * `poisonAfter` crashes since its last progress becomes dead, with an error that says so. Cancels as well what was
-   * not begun before it expired, with the error `expired`: that is no crash and not part of what is returned.
+   * not begun before it expired, with the error `expired`: that is no crash and not part of what is returned. Of very
+   * many that have expired it may leave some to the next sweep; `claim` gives out none of them.
    */
   sweep(options: {
     readonly deadWorkers?: readonly string[];

@@ -31,6 +31,11 @@ export class Connection {
     return this.#prepared(sql).get(...values) as R | undefined;
   }
 
+  /** Whether a statement has a row. */
+  has(sql: string, ...values: SQLInputValue[]): boolean {
+    return this.#prepared(sql).get(...values) !== undefined;
+  }
+
   /** Runs a statement; returns how many rows it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepared(sql).run(...values).changes);

@@ -27,6 +27,8 @@ function open(location: string): DatabaseSync {
     // FULL flushes the log at each commit: what is settled stays settled when the power goes.
     database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`);
     migrate(database, location);
+    // SQLite's own lower() knows only ASCII.
+    database.function("pawl_lower", { deterministic: true }, (text) => String(text).toLowerCase());
     return database;
   } catch (error) {
     database.close();

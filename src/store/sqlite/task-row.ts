@@ -17,11 +17,18 @@ export interface TaskRow {
   readonly crashes: number;
   readonly cancel_requested: number;
   readonly created_at: number;
+  readonly started_at: number | null;
   readonly settled_at: number | null;
+  readonly expires_at: number | null;
+  readonly unique_key: string | null;
+  readonly lane: string | null;
+  readonly join_id: string | null;
+  readonly member_index: number | null;
   readonly error: string | null;
   readonly progress: string;
   readonly result: string;
   readonly payload: string;
+  readonly meta: string;
 }
 
 export function toTask(row: TaskRow): TaskRecord {
@@ -43,6 +50,19 @@ export function toTask(row: TaskRow): TaskRecord {
     result: fromText(row.result),
     error: row.error,
     createdAt: row.created_at,
+    startedAt: row.started_at,
     settledAt: row.settled_at,
+    expiresAt: row.expires_at,
+    unique: row.unique_key,
+    lane: row.lane,
+    member:
+      row.join_id === null || row.member_index === null
+        ? null
+        : { join: row.join_id, index: row.member_index },
+    meta: fromText(row.meta),
   };
 }
+
+/** What a task that is released has behind it; ?1 is the time. It does not expire for having waited before. */
+export const FORGOTTEN = `failures = 0, crashes = 0, cancel_requested = 0, error = NULL, settled_at = NULL,
+  prune_at = NULL, expires_at = iif(expires_at <= ?1, NULL, expires_at)`;

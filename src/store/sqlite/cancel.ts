@@ -1,0 +1,74 @@
+import type { SQLInputValue } from "node:sqlite";
+import type { TaskSelector } from "../contract.ts";
+import type { Connection } from "./connection.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { where } from "./selector.ts";
+
+/** How many tasks are looked at together, so that a million of them do not stand in memory. */
+const PAGE = 5_000;
+
+/** Cancels waiting tasks and asks the holders of leased ones, in a transaction. */
+export function requestCancel(db: Connection, selector: TaskSelector, moves: Moves): number {
+  const { sql, values } = where(db, selector);
+  const asked = db.run(`UPDATE task SET cancel_requested = 1 WHERE ${sql} AND state = 'leased'`, ...values);
+  return asked + cancelWaiting(db, sql, values, moves);
+}
+
+/** Cancels the waiting tasks that a condition names, in a transaction; returns how many. */
+export function cancelWaiting(
+  db: Connection,
+  condition: string,
+  values: readonly SQLInputValue[],
+  moves: Moves,
+): number {
+  let total = 0;
+  for (;;) {
+    const cancelled = cancelSome(db, "cancel_requested = 1", condition, values, PAGE, moves);
+    total += cancelled;
+    if (cancelled < PAGE) return total;
+  }
+}
+
+const EXPIRED = "fence = 0 AND expires_at IS NOT NULL AND expires_at <= ?";
+
+/** Whether a task has expired: waits for longer than it may and was never begun. */
+export function hasExpired(db: Connection): boolean {
+  return db.has(`SELECT 1 FROM task WHERE state = 'waiting' AND ${EXPIRED} LIMIT 1`, db.clock.wall());
+}
+
+/** Cancels what has expired, in a transaction; as much as fits into a short one, the rest is for the next. */
+export function cancelExpired(db: Connection, moves: Moves): void {
+  cancelSome(db, "error = 'expired'", EXPIRED, [db.clock.wall()], PAGE, moves);
+}
+
+function cancelSome(
+  db: Connection,
+  set: string,
+  condition: string,
+  values: readonly SQLInputValue[],
+  limit: number,
+  moves: Moves,
+): number {
+  const now = db.clock.wall();
+  const tasks = db.all<Moved>(
+    `UPDATE task SET state = 'cancelled', due = NULL, ${set}, settled_at = ?, prune_at = ? + retention_ms
+     WHERE seq IN (SELECT seq FROM task WHERE ${condition} AND state = 'waiting' LIMIT ?) RETURNING ${MOVED}`,
+    now,
+    now,
+    ...values,
+    limit,
+  );
+  for (const task of tasks) moves.add(task, "waiting", "cancelled");
+  endBodies(db, tasks, moves);
+  return tasks.length;
+}
+
+/** A body that ends before it was let go takes its join along. */
+function endBodies(db: Connection, tasks: readonly Moved[], moves: Moves): void {
+  if (tasks.length === 0) return;
+  const joins = db.all<{ id: string }>(
+    "SELECT id FROM task_join WHERE body IN (SELECT value FROM json_each(?)) AND state = 'open'",
+    JSON.stringify(tasks.map(({ id }) => id)),
+  );
+  for (const { id } of joins) moves.join(id).doomed = true;
+}

@@ -1,0 +1,37 @@
+import type { QueueRecord } from "../contract.ts";
+import type { Connection } from "./connection.ts";
+
+/** Pauses or resumes a queue, in a transaction. */
+export function pauseQueue(db: Connection, queue: string, paused: boolean): void {
+  db.run(
+    "INSERT INTO queue (name, paused) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET paused = ?2",
+    queue,
+    Number(paused),
+  );
+}
+
+interface QueueRow {
+  readonly name: string;
+  readonly paused: number;
+  readonly waiting: number;
+  readonly leased: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly cancelled: number;
+}
+
+export function listQueues(db: Connection): QueueRecord[] {
+  const rows = db.all<QueueRow>("SELECT * FROM queue ORDER BY name");
+  return rows.map(({ name, paused, ...counts }) => {
+    return { name, paused: paused === 1, counts, oldestDue: oldestDue(db, name) };
+  });
+}
+
+/** The least due time in the lines of a queue, if it has come. One look at the index a lane and priority. */
+function oldestDue(db: Connection, queue: string): number | null {
+  const row = db.get<{ due: number | null }>(
+    `SELECT min(due) AS due FROM task WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?`,
+    queue,
+  );
+  return row?.due == null || row.due > db.clock.wall() ? null : row.due;
+}
