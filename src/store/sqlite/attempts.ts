@@ -4,47 +4,42 @@ import type { Connection } from "./connection.ts";
 /** How many attempts of a task are kept. */
 const KEPT = 100;
 
-/** What an attempt can be told from, on the row of its task. */
-export interface AttemptRow {
-  readonly seq: number;
-  readonly fence: number;
-  readonly worker: string | null;
-  readonly started_at: number | null;
-}
-
-/** Keeps an attempt that is over, in a transaction. */
+/** Keeps an attempt of a task that is over, in a transaction. */
 export function addAttempt(
   db: Connection,
-  task: AttemptRow,
+  seq: number,
   outcome: AttemptRecord["outcome"],
   error: string | null,
   log: string | null,
 ): void {
   const now = db.clock.wall();
+  // A task that was claimed by the version before this one does not know since when.
   db.run(
     `INSERT INTO attempt (task, fence, worker, started_at, ended_at, outcome, error, log)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    task.seq,
-    task.fence,
-    task.worker ?? "",
-    // Claimed by a version that did not write it down.
-    task.started_at ?? now,
+     SELECT seq, fence, worker, coalesce(started_at, ?1), ?1, ?2, ?3, ?4 FROM task WHERE seq = ?5`,
     now,
     outcome,
     error,
     log,
+    seq,
   );
-  if (task.fence > KEPT) {
-    db.run("DELETE FROM attempt WHERE task = ? AND fence <= ?", task.seq, task.fence - KEPT);
-  }
+  db.run(
+    "DELETE FROM attempt WHERE task = ?1 AND fence <= (SELECT fence FROM task WHERE seq = ?1) - ?2",
+    seq,
+    KEPT,
+  );
 }
 
 /** Whether the task's own row tells the whole attempt. Most tasks succeed at once, and cost one row only. */
-export function isPlain(fence: number, outcome: Outcome, log: string | null): boolean {
-  return fence === 1 && outcome.state === "succeeded" && log === null;
+export function isPlain(fence: number, outcome: Outcome, log: string | undefined): boolean {
+  return fence === 1 && outcome.state === "succeeded" && log === undefined;
 }
 
-interface PlainRow extends AttemptRow {
+interface PlainRow {
+  readonly seq: number;
+  readonly fence: number;
+  readonly worker: string | null;
+  readonly started_at: number | null;
   readonly state: TaskState;
   readonly settled_at: number | null;
 }

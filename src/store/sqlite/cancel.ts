@@ -50,9 +50,9 @@ function cancelSome(
   moves: Moves,
 ): number {
   const now = db.clock.wall();
-  const tasks = db.all<Moved>(
+  const tasks = db.all<Moved & { id: string }>(
     `UPDATE task SET state = 'cancelled', due = NULL, ${set}, settled_at = ?, prune_at = ? + retention_ms
-     WHERE seq IN (SELECT seq FROM task WHERE ${condition} AND state = 'waiting' LIMIT ?) RETURNING ${MOVED}`,
+     WHERE seq IN (SELECT seq FROM task WHERE ${condition} AND state = 'waiting' LIMIT ?) RETURNING ${MOVED}, id`,
     now,
     now,
     ...values,
@@ -64,7 +64,7 @@ function cancelSome(
 }
 
 /** A body that ends before it was let go takes its join along. */
-function endBodies(db: Connection, tasks: readonly Moved[], moves: Moves): void {
+function endBodies(db: Connection, tasks: readonly { readonly id: string }[], moves: Moves): void {
   if (tasks.length === 0) return;
   const joins = db.all<{ id: string }>(
     "SELECT id FROM task_join WHERE body IN (SELECT value FROM json_each(?)) AND state = 'open'",

@@ -1,55 +1,69 @@
-import type { Claim, ClaimRequest, LaneRate, Lease, ProgressReport } from "../contract.ts";
+import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 import { charge } from "./lanes.ts";
-import { firstInLine, NOT_EXPIRED } from "./line.ts";
+import { firstInLine, NOT_EXPIRED, type Place } from "./line.ts";
 import type { Moves } from "./moves.ts";
-import { type TaskRow, toTask } from "./task-row.ts";
+import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
 import { duration, toText } from "./values.ts";
 
 /** Leases tasks to a worker, in a transaction. */
 export function claim(db: Connection, request: ClaimRequest, moves: Moves): Claim[] {
   const { queues, lanes = [], n } = request;
   // Almost never does a task expire, so it is not looked for until one was met.
-  let chosen = firstInLine(db, { queues, lanes, n, alive: false });
-  let rows = lease(db, request, chosen, moves);
-  if (rows.length < chosen.length) {
-    const more = firstInLine(db, { queues, lanes, n: n - rows.length, alive: true });
-    rows = [...rows, ...lease(db, request, more, moves)];
-    chosen = [...chosen, ...more];
-  }
-  // The rows come back in any order.
-  const place = new Map(chosen.map(({ seq }, index) => [seq, index]));
-  rows.sort((a, b) => (place.get(a.seq) ?? 0) - (place.get(b.seq) ?? 0));
-  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row) }));
+  const chosen = firstInLine(db, { queues, lanes, n, alive: false });
+  const claims = lease(db, request, chosen, moves);
+  if (claims.length === chosen.length) return claims;
+  const others = firstInLine(db, { queues, lanes, n: n - claims.length, alive: true });
+  return [...claims, ...lease(db, request, others, moves)];
 }
 
 /** Leases the chosen tasks, but for those that have expired. */
-function lease(
-  db: Connection,
-  { leaseMs, worker }: ClaimRequest,
-  chosen: readonly { readonly seq: number; readonly rate: LaneRate | null }[],
-  moves: Moves,
-): TaskRow[] {
-  const length = duration(leaseMs);
+function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], moves: Moves): Claim[] {
+  const { worker } = request;
+  const length = duration(request.leaseMs);
   const now = db.clock.wall();
-  const rows = db.all<TaskRow>(
+  const seqs = JSON.stringify(chosen.map(({ seq }) => seq));
+  // Read and then written, in the order of the line: a RETURNING costs more than both, and loses that order.
+  const rows = db.tuples<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM (SELECT value AS place FROM json_each(?)) CROSS JOIN task ON seq = place WHERE ${NOT_EXPIRED}`,
+    seqs,
+    now,
+  );
+  db.run(
     `UPDATE task SET state = 'leased', due = NULL, fence = fence + 1, worker = ?, started_at = ?,
        lease_boot = ?, lease_until = ?, lease_ms = ?
-     WHERE seq IN (SELECT value FROM json_each(?)) AND ${NOT_EXPIRED} RETURNING *`,
+     WHERE seq IN (SELECT value FROM json_each(?)) AND ${NOT_EXPIRED}`,
     worker,
     now,
     db.clock.boot,
     Math.floor(db.clock.monotonic()) + length,
     length,
-    JSON.stringify(chosen.map(({ seq }) => seq)),
+    seqs,
     now,
   );
-  for (const row of rows) moves.add(row, "waiting", "leased");
-  const rates = new Map(chosen.flatMap(({ rate }) => (rate === null ? [] : [[rate.lane, rate]])));
-  for (const [lane, rate] of rates) {
-    charge(db, rate, rows.filter((row) => row.lane === lane).length);
-  }
-  return rows;
+  chargeLanes(db, chosen, rows);
+  return rows.map((row) => {
+    const before = toTask(row);
+    moves.add(
+      { seq: row[0], queue: before.queue, join_id: before.member?.join ?? null },
+      "waiting",
+      "leased",
+    );
+    const fence = before.fence + 1;
+    return {
+      id: before.id,
+      fence,
+      task: { ...before, state: "leased", due: null, fence, worker, startedAt: now },
+    };
+  });
+}
+
+/** Notes in each lane how many of the chosen tasks were claimed. */
+function chargeLanes(db: Connection, chosen: readonly Place[], rows: readonly TaskRow[]): void {
+  const rates = new Map(chosen.flatMap(({ seq, rate }) => (rate === null ? [] : [[seq, rate] as const])));
+  if (rates.size === 0) return;
+  const claimed = Map.groupBy(rows, ([seq]) => rates.get(seq));
+  for (const [rate, tasks] of claimed) if (rate !== undefined) charge(db, rate, tasks.length);
 }
 
 /** The part of a WHERE that lets only the holder of a claim write. */

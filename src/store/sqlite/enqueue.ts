@@ -28,7 +28,7 @@ export function addTask(
 ): boolean {
   const now = db.clock.wall();
   const due = now + duration(task.delayMs ?? 0);
-  const added = db.run(
+  const seq = db.insert(
     `INSERT INTO task (id, queue, name, group_id, payload, priority, state, due, created_at, expires_at, unique_key,
        lane, retention_ms, join_id, member_index, meta)
      VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -48,9 +48,8 @@ export function addTask(
     member?.index ?? null,
     toText(task.meta),
   );
-  if (added === 0) return false;
-  const { id, queue, name, group = null } = task;
-  moves.add({ id, queue, name, group_id: group, fence: 0, join_id: member?.join ?? null }, null, "waiting");
+  if (seq === null) return false;
+  moves.add({ seq, queue: task.queue, join_id: member?.join ?? null }, null, "waiting");
   return true;
 }
 

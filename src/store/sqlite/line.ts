@@ -15,10 +15,9 @@ interface Line {
   readonly rate: LaneRate | null;
 }
 
-const PLAIN =
-  "task INDEXED BY task_line WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NULL AND queue = ?";
-const LANE =
-  "task INDEXED BY task_lane WHERE state = 'waiting' AND due IS NOT NULL AND queue = ? AND lane = ?";
+const WAITING = "task INDEXED BY task_line WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
+const PLAIN = `${WAITING} AND lane IS NULL`;
+const LANE = `${WAITING} AND lane = ?`;
 
 /** The lines of some queues that are not paused. */
 function linesOf(db: Connection, queues: readonly string[], lanes: readonly LaneRate[]): Line[] {
@@ -42,7 +41,7 @@ function* priorities(db: Connection, { from, values }: Line): Generator<number> 
   for (let found = next(""); found !== null; found = next(" AND priority < ?", found)) yield found;
 }
 
-interface Place {
+export interface Place {
   readonly seq: number;
   readonly due: number;
   readonly rate: LaneRate | null;

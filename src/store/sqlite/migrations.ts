@@ -130,12 +130,10 @@ export const migrations: readonly string[] = [
     FROM task ORDER BY seq;
   DROP TABLE task;
   ALTER TABLE task_2 RENAME TO task;
-  CREATE INDEX task_line ON task (queue, priority, due, seq)
-    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NULL;
-  CREATE INDEX task_lane ON task (queue, lane, priority, due, seq)
-    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NOT NULL;
+  -- an index ends with the seq of the row by itself
+  CREATE INDEX task_line ON task (queue, lane, priority, due) WHERE state = 'waiting' AND due IS NOT NULL;
   CREATE INDEX task_leased ON task (queue) WHERE state = 'leased';
-  CREATE INDEX task_dead ON task (queue, seq) WHERE state = 'dead';
+  CREATE INDEX task_dead ON task (queue) WHERE state = 'dead';
   CREATE INDEX task_group ON task (group_id) WHERE group_id IS NOT NULL;
   CREATE UNIQUE INDEX task_unique ON task (unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('waiting', 'leased');

@@ -4,16 +4,13 @@ import { isRecording } from "./recording.ts";
 
 /** What must be known of a task that comes to another state. */
 export interface Moved {
-  readonly id: string;
+  readonly seq: number;
   readonly queue: string;
-  readonly name: string;
-  readonly group_id: string | null;
-  readonly fence: number;
   readonly join_id: string | null;
 }
 
 /** The columns of a Moved, for a SELECT or a RETURNING. */
-export const MOVED = "id, queue, name, group_id, fence, join_id";
+export const MOVED = "seq, queue, join_id";
 
 /** What happened to a join in this transaction. */
 export interface JoinChange {
@@ -109,16 +106,13 @@ export class Moves {
     change.failed += Number(isFailed) - Number(wasFailed);
   }
 
-  #record(task: Moved, state: TaskState): void {
+  #record({ seq }: Moved, state: TaskState): void {
     this.#db.run(
-      "INSERT INTO change (at, task, name, queue, group_id, state, fence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      `INSERT INTO change (at, task, name, queue, group_id, state, fence)
+       SELECT ?, id, name, queue, group_id, ?, fence FROM task WHERE seq = ?`,
       this.#db.clock.wall(),
-      task.id,
-      task.name,
-      task.queue,
-      task.group_id,
       state,
-      task.fence,
+      seq,
     );
   }
 }

@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import type { Page, TaskRecord, TaskSelector } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 import { where } from "./selector.ts";
-import { type TaskRow, toTask } from "./task-row.ts";
+import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
 
 /** A page of the selected tasks. */
 export function query(db: Connection, selector: TaskSelector, page: Page): TaskRecord[] {
@@ -11,7 +11,11 @@ export function query(db: Connection, selector: TaskSelector, page: Page): TaskR
   const [beyond, order] = page.newestFirst ? ["<", "DESC"] : [">", "ASC"];
   if (page.after === undefined) {
     return db
-      .all<TaskRow>(`SELECT * FROM task WHERE ${sql} ORDER BY seq ${order} LIMIT ?`, ...values, limit)
+      .tuples<TaskRow>(
+        `SELECT ${TASK_COLUMNS} FROM task WHERE ${sql} ORDER BY seq ${order} LIMIT ?`,
+        ...values,
+        limit,
+      )
       .map(toTask);
   }
   const after = db.get<{ seq: number }>("SELECT seq FROM task WHERE id = ?", page.after);
@@ -22,8 +26,8 @@ export function query(db: Connection, selector: TaskSelector, page: Page): TaskR
     );
   }
   return db
-    .all<TaskRow>(
-      `SELECT * FROM task WHERE ${sql} AND seq ${beyond} ? ORDER BY seq ${order} LIMIT ?`,
+    .tuples<TaskRow>(
+      `SELECT ${TASK_COLUMNS} FROM task WHERE ${sql} AND seq ${beyond} ? ORDER BY seq ${order} LIMIT ?`,
       ...values,
       after.seq,
       limit,

@@ -9,7 +9,7 @@ import { FORGOTTEN } from "./task-row.ts";
 const PAGE = 5_000;
 
 interface Candidate extends Moved {
-  readonly seq: number;
+  readonly id: string;
   readonly state: TaskState;
   /** The join whose body it is, as long as that has not let it go. */
   readonly body_of: string | null;
@@ -26,7 +26,7 @@ export function release(db: Connection, selector: TaskSelector, moves: Moves): n
   moves.wakes = true;
   for (let after = 0; ; ) {
     const page = db.all<Candidate>(
-      `SELECT seq, state, ${MOVED},
+      `SELECT id, state, ${MOVED},
          (SELECT j.id FROM task_join AS j WHERE j.body = task.id AND j.state <> 'released') AS body_of
        FROM task WHERE ${sql} AND state IN ('waiting', 'dead', 'cancelled') AND seq > ? ORDER BY seq LIMIT ?`,
       ...values,

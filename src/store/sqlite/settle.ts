@@ -1,64 +1,64 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { NewTask, Outcome, Settlement, TaskState } from "../contract.ts";
-import { type AttemptRow, addAttempt, isPlain } from "./attempts.ts";
+import { addAttempt, isPlain } from "./attempts.ts";
 import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
 import { addTask, enqueue } from "./enqueue.ts";
-import { MOVED, type Moved, type Moves } from "./moves.ts";
+import type { Moves } from "./moves.ts";
 import { duration, toText } from "./values.ts";
 
-const ENDED = "settled_at = ?, prune_at = ? + retention_ms";
+/** What must be known of a task that is settled. */
+type Held = readonly [
+  seq: number,
+  queue: string,
+  join: string | null,
+  index: number | null,
+  cancelRequested: number,
+  crashes: number,
+];
 
-/** A task that was asked to stop does not go back in line: who hands it back has stopped. */
-const BACK_IN_LINE = `
-  state = iif(cancel_requested, 'cancelled', 'waiting'),
-  due = iif(cancel_requested, NULL, ?),
-  settled_at = iif(cancel_requested, ?, NULL),
-  prune_at = iif(cancel_requested, ? + retention_ms, NULL)`;
-
+/** What becomes of a task: its state, and the SET of an UPDATE. */
 interface Change {
+  readonly state: TaskState;
   readonly set: string;
   readonly values: readonly SQLInputValue[];
 }
 
-/** What an outcome makes of the task. */
-function change(outcome: Outcome, now: number): Change {
+function ended(state: TaskState, now: number, set = "", ...values: SQLInputValue[]): Change {
+  const sql = `state = '${state}', settled_at = ?, prune_at = ? + retention_ms${set}`;
+  return { state, set: sql, values: [now, now, ...values] };
+}
+
+function change(task: Held, outcome: Outcome, now: number): Change {
+  const cancelled = task[4] === 1;
+  /** A task that was asked to stop does not go back in line: who hands it back has stopped. */
+  const backInLine = (delayMs: number | null, set = "", ...values: SQLInputValue[]): Change => {
+    const due = delayMs === null ? null : now + duration(delayMs);
+    if (cancelled) return ended("cancelled", now, set, ...values);
+    return { state: "waiting", set: `state = 'waiting', due = ?${set}`, values: [due, ...values] };
+  };
   switch (outcome.state) {
     case "succeeded":
       // What follows a task is cancelled with it.
-      if (hasNext(outcome)) {
-        return {
-          set: `state = iif(cancel_requested, 'cancelled', 'succeeded'),
-            result = iif(cancel_requested, result, ?), error = iif(cancel_requested, error, NULL), ${ENDED}`,
-          values: [toText(outcome.result), now, now],
-        };
-      }
-      return {
-        set: `state = 'succeeded', result = ?, error = NULL, ${ENDED}`,
-        values: [toText(outcome.result), now, now],
-      };
+      if (cancelled && hasNext(outcome)) return ended("cancelled", now);
+      return ended("succeeded", now, ", error = NULL, result = ?", toText(outcome.result));
     case "retry":
-      return {
-        set: `${BACK_IN_LINE}, failures = failures + 1, error = ?`,
-        values: [now + duration(outcome.delayMs), now, now, outcome.error],
-      };
+      return backInLine(outcome.delayMs, ", failures = failures + 1, error = ?", outcome.error);
     case "dead":
-      return {
-        set: `state = 'dead', failures = failures + 1, error = ?, ${ENDED}`,
-        values: [outcome.error, now, now],
-      };
+      return ended("dead", now, ", failures = failures + 1, error = ?", outcome.error);
     case "cancelled":
-      return { set: `state = 'cancelled', ${ENDED}`, values: [now, now] };
-    case "crashed":
+      return ended("cancelled", now);
+    case "crashed": {
+      const poisoned = task[5] + 1 >= outcome.poisonAfter;
       return {
+        state: cancelled ? "cancelled" : poisoned ? "dead" : "waiting",
         set: CRASHED,
         values: [now, now + duration(outcome.delayMs), outcome.poisonAfter],
       };
-    case "snoozed": {
-      const due = outcome.delayMs === null ? null : now + duration(outcome.delayMs);
-      return { set: BACK_IN_LINE, values: [due, now, now] };
     }
+    case "snoozed":
+      return backInLine(outcome.delayMs);
   }
 }
 
@@ -68,57 +68,51 @@ function hasNext({ next = [], joins = [] }: Success): boolean {
   return next.length > 0 || joins.length > 0;
 }
 
-interface Settled extends Moved, AttemptRow {
-  readonly fence: number;
-  readonly state: TaskState;
-  readonly member_index: number | null;
-}
-
 /** Ends claims, in a transaction. */
 export function settle(db: Connection, settlements: readonly Settlement[], moves: Moves): { lost: string[] } {
-  const now = db.clock.wall();
-  const lost: string[] = [];
-  for (const { id, fence, outcome, log = null } of settlements) {
-    const { set, values } = change(outcome, now);
-    const task = db.get<Settled>(
-      `UPDATE task SET ${set} WHERE ${HELD}
-       RETURNING ${MOVED}, seq, worker, started_at, state, member_index`,
-      ...values,
-      id,
-      fence,
-    );
-    if (task === undefined) {
-      lost.push(id);
-      continue;
-    }
-    if (!isPlain(fence, outcome, log)) {
-      addAttempt(db, task, outcome.state, "error" in outcome ? outcome.error : null, log);
-    }
-    const passedOn = task.state === "succeeded" && follow(db, task, outcome as Success, moves);
-    moves.add(passedOn ? { ...task, join_id: null } : task, "leased", task.state);
-    if (task.state === "waiting") moves.wakes ||= outcome.state !== "snoozed" || outcome.delayMs !== null;
+  const lost = settlements.filter((settlement) => !settleOne(db, settlement, moves));
+  return { lost: lost.map(({ id }) => id) };
+}
+
+/** Ends a claim; false when it is no longer held. */
+function settleOne(db: Connection, { id, fence, outcome, log }: Settlement, moves: Moves): boolean {
+  // Read and then written: a RETURNING costs more than both.
+  const task = db.tuple<Held>(
+    `SELECT seq, queue, join_id, member_index, cancel_requested, crashes FROM task WHERE ${HELD}`,
+    id,
+    fence,
+  );
+  if (task === undefined) return false;
+  const [seq, queue, join] = task;
+  const { state, set, values } = change(task, outcome, db.clock.wall());
+  db.run(`UPDATE task SET ${set} WHERE seq = ?`, ...values, seq);
+  if (!isPlain(fence, outcome, log)) {
+    addAttempt(db, seq, outcome.state, "error" in outcome ? outcome.error : null, log ?? null);
   }
-  return { lost };
+  const passedOn = state === "succeeded" && outcome.state === "succeeded" && follow(db, task, outcome, moves);
+  moves.add({ seq, queue, join_id: passedOn ? null : join }, "leased", state);
+  // One that is held wakes nobody.
+  if (state === "waiting" && !(outcome.state === "snoozed" && outcome.delayMs === null)) moves.wakes = true;
+  return true;
 }
 
 /** Enqueues what follows a task; true when one of these took its place in a join. */
-function follow(db: Connection, task: Settled, outcome: Success, moves: Moves): boolean {
+function follow(db: Connection, task: Held, outcome: Success, moves: Moves): boolean {
   const { next = [], joins = [], successor = null } = outcome;
   if (!hasNext(outcome)) return false;
-  const heir = next.find(({ id }) => id === successor);
-  const passedOn = heir !== undefined && task.join_id !== null && passOn(db, task, heir, moves);
+  const heir = successor === null ? undefined : next.find(({ id }) => id === successor);
+  const passedOn = heir !== undefined && passOn(db, task, heir, moves);
   enqueue(db, passedOn ? next.filter((other) => other !== heir) : next, joins, moves);
   return passedOn;
 }
 
 /** Stores the successor in the task's place in its join; false when it cannot be stored, and the task stays there. */
-function passOn(db: Connection, task: Settled, heir: NewTask, moves: Moves): boolean {
-  const { seq, join_id, member_index } = task;
-  const member = { join: join_id ?? "", index: member_index ?? 0 };
-  const put = (join: string | null, index: number | null) =>
-    db.run("UPDATE task SET join_id = ?, member_index = ? WHERE seq = ?", join, index, seq);
+function passOn(db: Connection, [seq, , join, index]: Held, heir: NewTask, moves: Moves): boolean {
+  if (join === null || index === null) return false;
+  const put = (to: string | null, at: number | null) =>
+    db.run("UPDATE task SET join_id = ?, member_index = ? WHERE seq = ?", to, at, seq);
   put(null, null);
-  if (addTask(db, heir, member, moves)) return true;
-  put(join_id, member_index);
+  if (addTask(db, heir, { join, index }, moves)) return true;
+  put(join, index);
   return false;
 }

@@ -1,5 +1,5 @@
 import type { LaneRate, TaskState } from "../contract.ts";
-import { type AttemptRow, addAttempt } from "./attempts.ts";
+import { addAttempt } from "./attempts.ts";
 import { cancelExpired, hasExpired } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
@@ -29,8 +29,8 @@ export function canSweep(db: Connection, deadWorkers: readonly string[]): boolea
   return hasExpired(db) || db.has(sql, boot, monotonic(db), JSON.stringify(deadWorkers));
 }
 
-interface Taken extends Moved, AttemptRow {
-  readonly fence: number;
+interface Taken extends Moved {
+  readonly id: string;
   readonly state: TaskState;
 }
 
@@ -45,7 +45,7 @@ export function sweep(
   cancelExpired(db, moves);
   const rows = db.all<Taken>(
     `UPDATE task INDEXED BY task_leased SET ${CRASHED} WHERE ${takeable("?4", "?5", "?6")}
-     RETURNING seq, worker, started_at, state, ${MOVED}`,
+     RETURNING id, state, ${MOVED}`,
     now,
     now,
     poisonAfter,
@@ -55,7 +55,7 @@ export function sweep(
   );
   rows.sort((a, b) => a.seq - b.seq);
   for (const task of rows) {
-    addAttempt(db, task, "crashed", null, null);
+    addAttempt(db, task.seq, "crashed", null, null);
     moves.add(task, "leased", task.state);
   }
   moves.wakes = true;
