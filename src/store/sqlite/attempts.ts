@@ -51,11 +51,13 @@ export function listAttempts(db: Connection, id: string): AttemptRecord[] {
     id,
   );
   if (task === undefined) return [];
-  const kept = db.all<AttemptRecord>(
-    `SELECT fence, worker, started_at AS startedAt, ended_at AS endedAt, outcome, error, log
-     FROM attempt WHERE task = ? ORDER BY fence`,
-    task.seq,
-  );
+  const kept = db
+    .all<AttemptRecord>(
+      `SELECT fence, worker, started_at AS startedAt, ended_at AS endedAt, outcome, error, log
+       FROM attempt WHERE task = ? ORDER BY fence`,
+      task.seq,
+    )
+    .map((row) => ({ ...row }));
   const { fence, worker, started_at, settled_at, state } = task;
   if (kept.length > 0 || fence !== 1 || state !== "succeeded" || settled_at === null) return kept;
   const startedAt = started_at ?? settled_at;

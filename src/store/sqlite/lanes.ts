@@ -2,13 +2,14 @@ import type { LaneRate } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * Rates by the generic cell rate algorithm (ITU-T I.371): a lane keeps one number, the moment up to which its rate is
- * used. A claim moves it on by one interval; it may lie ahead of the present by `burst` intervals and no more.
+ * Rates by the generic cell rate algorithm (ITU-T I.371): each claim uses one interval of the rate, and up to `burst`
+ * intervals may be used ahead of the present. What was used ahead passes with time.
  */
 interface LaneRow {
   readonly boot: string;
-  readonly used_until: number;
-  readonly used_until_wall: number;
+  readonly claimed_at: number;
+  readonly claimed_at_wall: number;
+  readonly ahead: number;
 }
 
 /** How many milliseconds of the rate are used ahead of the present. */
@@ -18,14 +19,16 @@ function ahead(db: Connection, { lane, intervalMs, burst }: LaneRate): number {
       `The rate of the lane ${lane} makes no sense: ${burst} at once, each ${intervalMs} ms.`,
     );
   }
-  const row = db.get<LaneRow>("SELECT boot, used_until, used_until_wall FROM lane WHERE name = ?", lane);
+  const row = db.get<LaneRow>("SELECT * FROM lane WHERE name = ?", lane);
   if (row === undefined) return 0;
-  // The monotonic clock of another boot says nothing; the wall clock may lie, but not by more than a full burst.
-  const used =
-    row.boot === db.clock.boot
-      ? row.used_until - db.clock.monotonic()
-      : row.used_until_wall - db.clock.wall();
-  return Math.min(Math.max(0, used), burst * intervalMs);
+  const { clock } = db;
+  // The monotonic clock of another boot says nothing about this one; the wall clock may lie, but is all there is.
+  const sameClock = row.boot === clock.boot && row.claimed_at <= clock.monotonic();
+  const passed = sameClock
+    ? clock.monotonic() - row.claimed_at
+    : Math.max(0, clock.wall() - row.claimed_at_wall);
+  // No more than by this rate: a lower one may have been asked for before.
+  return Math.max(0, Math.min(row.ahead, burst * intervalMs) - passed);
 }
 
 /** How many tasks of a lane may be claimed now. */
@@ -41,13 +44,13 @@ export function laneWait(db: Connection, rate: LaneRate): number {
 
 /** Notes that so many were claimed, in a transaction. */
 export function charge(db: Connection, rate: LaneRate, claimed: number): void {
-  const used = ahead(db, rate) + claimed * rate.intervalMs;
   db.run(
-    `INSERT INTO lane (name, boot, used_until, used_until_wall) VALUES (?, ?, ?, ?) ON CONFLICT (name)
-     DO UPDATE SET boot = excluded.boot, used_until = excluded.used_until, used_until_wall = excluded.used_until_wall`,
+    `INSERT INTO lane (name, boot, claimed_at, claimed_at_wall, ahead) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (name) DO UPDATE SET boot = ?2, claimed_at = ?3, claimed_at_wall = ?4, ahead = ?5`,
     rate.lane,
     db.clock.boot,
-    db.clock.monotonic() + used,
-    db.clock.wall() + used,
+    Math.floor(db.clock.monotonic()),
+    db.clock.wall(),
+    ahead(db, rate) + claimed * rate.intervalMs,
   );
 }

@@ -183,13 +183,13 @@ export const migrations: readonly string[] = [
       sum(state = 'cancelled')
     FROM task GROUP BY queue;
 
-  -- how far a lane has used up its rate: the moment at which the last claim would have been made had all been made
-  -- in even steps, by both clocks
+  -- when a lane was last claimed from, by both clocks, and how many milliseconds of its rate were used ahead then
   CREATE TABLE lane (
     name TEXT PRIMARY KEY,
     boot TEXT NOT NULL,
-    used_until REAL NOT NULL,
-    used_until_wall REAL NOT NULL
+    claimed_at INTEGER NOT NULL,
+    claimed_at_wall INTEGER NOT NULL,
+    ahead REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE worker (
