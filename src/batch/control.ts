@@ -22,7 +22,7 @@ export function queueOf(run: string): string {
 
 /** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
 export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
-  await takeOver(store, [queueOf(run)], POISON_AFTER);
+  await takeOver(store, POISON_AFTER);
   return await liveWorkers(store, { group: run });
 }
 
