@@ -24,7 +24,7 @@ export function addAttempts(session: Session, ended: readonly Ended[]): void {
   if (kept.length === 0) return;
   session.later(
     `INSERT INTO pawl.attempt (task, fence, worker, started_at, ended_at, outcome, error, log)
-     SELECT t.id, e.fence, coalesce(t.worker, ''), coalesce(t.started_at, pawl.now_ms()), pawl.now_ms(), e.outcome,
+     SELECT t.id, e.fence, coalesce(t.worker, ''), coalesce(t.started_at, (SELECT pawl.now_ms())), (SELECT pawl.now_ms()), e.outcome,
        e.error, e.log
      FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[]) AS e (id, fence, outcome, error, log)
        JOIN pawl.task AS t ON t.id = e.id`,

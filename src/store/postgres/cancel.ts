@@ -30,8 +30,8 @@ export async function cancelOpen(moves: Moves, condition: string, values: readon
          ORDER BY t.seq LIMIT ${PAGE} FOR UPDATE)
        UPDATE pawl.task AS t SET cancel_requested = true, due = NULL,
          state = CASE open.state WHEN 'waiting' THEN 'cancelled' ELSE t.state END,
-         settled_at = CASE open.state WHEN 'waiting' THEN pawl.now_ms() END,
-         prune_at = CASE open.state WHEN 'waiting' THEN pawl.now_ms() + t.retention_ms END
+         settled_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) END,
+         prune_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) + t.retention_ms END
        FROM open WHERE t.seq = open.seq RETURNING ${MOVED}, t.seq, open.state AS was`,
       [...values, last],
     );
@@ -59,7 +59,7 @@ export async function cancelWaiting(
   }
 }
 
-const EXPIRED = "t.fence = 0 AND t.expires_at IS NOT NULL AND t.expires_at <= pawl.now_ms()";
+const EXPIRED = "t.fence = 0 AND t.expires_at IS NOT NULL AND t.expires_at <= (SELECT pawl.now_ms())";
 
 /** Cancels what has expired, in a transaction; as much as fits into a short one, the rest is for the next. */
 export async function cancelExpired(moves: Moves): Promise<void> {
@@ -75,8 +75,8 @@ async function cancelSome(
   const tasks = await moves.session.all<Moved>(
     `WITH open AS MATERIALIZED (
        SELECT t.id FROM pawl.task AS t WHERE ${condition} AND t.state = 'waiting' LIMIT ${PAGE} FOR UPDATE)
-     UPDATE pawl.task AS t SET state = 'cancelled', due = NULL, ${set}, settled_at = pawl.now_ms(),
-       prune_at = pawl.now_ms() + t.retention_ms
+     UPDATE pawl.task AS t SET state = 'cancelled', due = NULL, ${set}, settled_at = (SELECT pawl.now_ms()),
+       prune_at = (SELECT pawl.now_ms()) + t.retention_ms
      FROM open WHERE t.id = open.id RETURNING ${MOVED}`,
     values,
   );

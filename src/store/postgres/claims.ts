@@ -8,8 +8,8 @@ import { duration, scalars, texts, toText } from "./values.ts";
 
 /** What a claim makes of a task. */
 function leased(worker: string, lease: string): string {
-  return `state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker}, started_at = pawl.now_ms(),
-    lease_until = pawl.now_ms() + ${lease}`;
+  return `state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker}, started_at = (SELECT pawl.now_ms()),
+    lease_until = (SELECT pawl.now_ms()) + ${lease}`;
 }
 
 /** Most claims are for one queue, and are one statement. The tasks are locked, so they stay where they were found. */
@@ -118,9 +118,8 @@ export async function renew(
   leaseMs: number,
 ): Promise<{ lost: string[]; cancelRequested: string[] }> {
   const rows = await session.all<{ id: string; fence: number; cancel_requested: boolean }>(
-    `UPDATE pawl.task AS t SET lease_until = pawl.now_ms() + $3::bigint
-     FROM unnest($1::text[], $2::integer[]) AS h (id, fence)
-     WHERE t.id = h.id AND t.fence = h.fence AND t.state = 'leased' RETURNING t.id, t.fence, t.cancel_requested`,
+    `UPDATE pawl.task AS t SET lease_until = (SELECT pawl.now_ms()) + $3::bigint
+     FROM ${claims("unnest($1::text[], $2::integer[]) AS u (id, fence)")} RETURNING t.id, t.fence, t.cancel_requested`,
     [...inOrder(leases), duration(leaseMs)],
   );
   const held = new Map(rows.map((row) => [keyOf(row), row]));
@@ -137,13 +136,21 @@ export async function progress(
 ): Promise<{ lost: string[] }> {
   const latest = [...new Map(reports.map((report) => [keyOf(report), report])).values()].sort(byId);
   const rows = await session.all<Lease>(
-    `UPDATE pawl.task AS t SET progress = h.value, crashes = 0
-     FROM unnest($1::text[], $2::integer[], $3::text[]) AS h (id, fence, value)
-     WHERE t.id = h.id AND t.fence = h.fence AND t.state = 'leased' RETURNING t.id, t.fence`,
+    `UPDATE pawl.task AS t SET progress = s.value, crashes = 0
+     FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, value)")} RETURNING t.id, t.fence`,
     [...inOrder(latest), texts(latest.map(({ value }) => toText(value)))],
   );
   const held = new Set(rows.map(keyOf));
   return { lost: reports.filter((report) => !held.has(keyOf(report))).map(({ id }) => id) };
+}
+
+/**
+ * The rest of a FROM that finds the claims of `list` that are still held: their rows `t`, and as `s` what is said of
+ * them. The state is compared with a column, because with a constant the planner may walk all that is leased.
+ */
+export function claims(list: string): string {
+  return `(SELECT *, 'leased'::text AS held FROM ${list} OFFSET 0) AS s
+    WHERE t.id = s.id AND t.fence = s.fence AND t.state = s.held`;
 }
 
 export function keyOf({ id, fence }: Lease): string {

@@ -8,8 +8,8 @@ export function crashed(due: string, poison: string): string {
   return `crashes = t.crashes + 1,
     state = CASE WHEN t.cancel_requested THEN 'cancelled' WHEN ${dies} THEN 'dead' ELSE 'waiting' END,
     due = CASE WHEN ${stays} THEN ${due} END,
-    settled_at = CASE WHEN NOT (${stays}) THEN pawl.now_ms() END,
-    prune_at = CASE WHEN NOT (${stays}) THEN pawl.now_ms() + t.retention_ms END,
+    settled_at = CASE WHEN NOT (${stays}) THEN (SELECT pawl.now_ms()) END,
+    prune_at = CASE WHEN NOT (${stays}) THEN (SELECT pawl.now_ms()) + t.retention_ms END,
     error = CASE WHEN NOT t.cancel_requested AND ${dies}
       THEN 'Poisoned: its worker died or lost it ' || (t.crashes + 1) || ' times without progress.'
       ELSE t.error END`;

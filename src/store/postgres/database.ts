@@ -35,7 +35,7 @@ const SETTINGS = `set_config('enable_seqscan', 'off', true), set_config('enable_
   set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('lock_timeout', '20s', true),
   set_config('idle_in_transaction_session_timeout', '60s', true)`;
 
-const RECORDING = "(SELECT value > pawl.now_ms() FROM pawl.counter WHERE name = 'recording_until')";
+const RECORDING = "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
 
 /**
  * BEGIN and the number of the transaction, in one message. With the number one can ask, should the reply to the COMMIT
@@ -105,8 +105,14 @@ export class Database {
   /** Waits for what was asked for, then closes the connections. Safe to call again. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      while (this.#running.size > 0) await Promise.allSettled(this.#running);
-      await this.#pool.end();
+      // Idle connections keep no process alive, but whoever closes them wants to see them closed.
+      const alive = setInterval(() => {}, 1_000);
+      try {
+        while (this.#running.size > 0) await Promise.allSettled(this.#running);
+        await this.#pool.end();
+      } finally {
+        clearInterval(alive);
+      }
     })();
     return this.#closing;
   }

@@ -13,9 +13,10 @@ export function isDisconnect(error: unknown): boolean {
   return code === null ? isNetwork(error) : /^(08|57P0|25P03)/.test(code);
 }
 
-/** Whether the same may succeed a moment later. */
+/** Whether the same may succeed a moment later. A wrong host or a missing password stays wrong. */
 export function mayRetry(error: unknown): boolean {
   if (error instanceof PawlError) return false;
+  if (error instanceof Error && /ENOTFOUND|client password/.test(error.message)) return false;
   const code = sqlState(error);
   return isDisconnect(error) || (code !== null && (UNLUCKY.test(code) || /^(53300|25006)/.test(code)));
 }

@@ -18,7 +18,8 @@ export interface LaneUse {
   readonly ahead: number;
 }
 
-const AHEAD = "SELECT name, used_until - pawl.now_ms() AS ahead FROM pawl.lane WHERE name = ANY($1::text[])";
+const AHEAD =
+  "SELECT name, used_until - (SELECT pawl.now_ms()) AS ahead FROM pawl.lane WHERE name = ANY($1::text[])";
 
 /** How far the rates are used. Of two rates for one lane the last one counts. */
 export async function readLanes(session: Session, lanes: readonly LaneRate[]): Promise<LaneUse[]> {
@@ -68,7 +69,7 @@ export function charge(session: Session, claimed: readonly (LaneUse & { readonly
   const charged = claimed.filter((lane) => lane.claimed > 0);
   if (charged.length === 0) return;
   session.later(
-    `UPDATE pawl.lane AS l SET used_until = pawl.now_ms() + c.used
+    `UPDATE pawl.lane AS l SET used_until = (SELECT pawl.now_ms()) + c.used
      FROM unnest($1::text[], $2::double precision[]) AS c (name, used) WHERE l.name = c.name`,
     [
       texts(charged.map(({ rate }) => rate.lane)),

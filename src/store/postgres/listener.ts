@@ -38,8 +38,11 @@ export class Listener {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    // The connection alone keeps no process alive, but whoever closes it wants to see it closed.
+    const alive = setInterval(() => {}, 1_000);
     await this.#client?.end().catch(() => {});
     await this.done;
+    clearInterval(alive);
   }
 
   async #run(): Promise<void> {

@@ -100,7 +100,7 @@ export class Moves {
     const changes = this.#changes;
     this.session.later(
       `INSERT INTO pawl.change (at, task, name, queue, group_id, state, fence)
-       SELECT pawl.now_ms(), t.id, t.name, t.queue, t.group_id, c.state, c.fence
+       SELECT (SELECT pawl.now_ms()), t.id, t.name, t.queue, t.group_id, c.state, c.fence
        FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS c (id, state, fence, place)
          JOIN pawl.task AS t ON t.id = c.id
        ORDER BY c.place`,

@@ -7,7 +7,7 @@ import { texts } from "./values.ts";
  * results; the body until its join is over.
  */
 const OVER = `
-  FROM pawl.task AS t WHERE t.prune_at IS NOT NULL AND t.prune_at <= pawl.now_ms()
+  FROM pawl.task AS t WHERE t.prune_at IS NOT NULL AND t.prune_at <= (SELECT pawl.now_ms())
     AND NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON b.id = j.body
       WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
     AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE j.body = t.id AND j.state = 'open')`;

@@ -28,7 +28,7 @@ export async function listQueues(session: Session): Promise<QueueRecord[]> {
   const rows = await session.all<QueueRow>(
     `SELECT name, coalesce(bool_or(paused), false) AS paused, sum(waiting)::bigint AS waiting,
        sum(leased)::bigint AS leased, sum(succeeded)::bigint AS succeeded, sum(dead)::bigint AS dead,
-       sum(cancelled)::bigint AS cancelled, pawl.now_ms() AS now
+       sum(cancelled)::bigint AS cancelled, (SELECT pawl.now_ms()) AS now
      FROM (SELECT queue AS name, NULL::boolean AS paused, waiting, leased, succeeded, dead, cancelled
          FROM pawl.queue_count
        UNION ALL SELECT name, paused, 0, 0, 0, 0, 0 FROM pawl.queue) AS counted

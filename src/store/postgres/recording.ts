@@ -9,7 +9,7 @@ const KEPT_MS = 600_000;
 export async function record(session: Session, forMs: number): Promise<void> {
   forgetChanges(session);
   await session.run(
-    "UPDATE pawl.counter SET value = greatest(value, pawl.now_ms() + $1::bigint) WHERE name = 'recording_until'",
+    "UPDATE pawl.counter SET value = greatest(value, (SELECT pawl.now_ms()) + $1::bigint) WHERE name = 'recording_until'",
     [duration(forMs)],
   );
 }
@@ -17,7 +17,7 @@ export async function record(session: Session, forMs: number): Promise<void> {
 /** Removes changes that are too old to be waited for, in a transaction. */
 export function forgetChanges(session: Session): void {
   session.later(
-    `DELETE FROM pawl.change WHERE entry <= (SELECT max(entry) FROM pawl.change WHERE at < pawl.now_ms() - ${KEPT_MS})`,
+    `DELETE FROM pawl.change WHERE entry <= (SELECT max(entry) FROM pawl.change WHERE at < (SELECT pawl.now_ms()) - ${KEPT_MS})`,
   );
 }
 

@@ -60,7 +60,7 @@ async function releaseAll(moves: Moves, tasks: readonly Candidate[]): Promise<nu
   const chosen = firstOfEachKey(tasks);
   if (chosen.length === 0) return 0;
   const rows = await moves.session.all<{ seq: number }>(
-    `UPDATE pawl.task AS t SET state = 'waiting', due = least(t.due, pawl.now_ms()), ${FORGOTTEN}
+    `UPDATE pawl.task AS t SET state = 'waiting', due = least(t.due, (SELECT pawl.now_ms())), ${FORGOTTEN}
      WHERE t.seq = ANY($1::bigint[]) AND ${KEY_IS_FREE} RETURNING t.seq`,
     [scalars(chosen.map(({ seq }) => seq))],
   );

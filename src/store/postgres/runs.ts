@@ -56,7 +56,7 @@ export async function createRun(
   const row = await session.get<RunRow>(
     `INSERT INTO pawl.run (id, job_name, job_module, job_params, key, identity, replay_of, details, state, created_at,
        updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', pawl.now_ms(), pawl.now_ms())
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', (SELECT pawl.now_ms()), (SELECT pawl.now_ms()))
      ON CONFLICT DO NOTHING RETURNING ${RUN_ROW}`,
     [
       run.id,
@@ -103,11 +103,11 @@ export async function updateRun(
   patch: RunPatch,
 ): Promise<boolean> {
   const values: Value[] = [id, texts(from)];
-  const set = ["updated_at = pawl.now_ms()"];
+  const set = ["updated_at = (SELECT pawl.now_ms())"];
   const put = (column: string, value: Value) => set.push(`${column} = $${values.push(value)}`);
   if (patch.state !== undefined) {
     put("state", patch.state);
-    set.push(`finished_at = ${FINAL.includes(patch.state) ? "pawl.now_ms()" : "NULL"}`);
+    set.push(`finished_at = ${FINAL.includes(patch.state) ? "(SELECT pawl.now_ms())" : "NULL"}`);
   }
   if (patch.note !== undefined) put("note", patch.note);
   if (patch.details !== undefined) put("details", toText(patch.details) ?? "null");

@@ -22,11 +22,10 @@ export async function addSample(session: Session, run: string, value: Json, loca
   if ((number - 1) % stride !== 0) {
     session.later("DELETE FROM pawl.sample WHERE run_id = $1 AND number = $2", [run, number - 1]);
   }
-  session.later("INSERT INTO pawl.sample (run_id, number, at, value) VALUES ($1, $2, pawl.now_ms(), $3)", [
-    run,
-    number,
-    toText(value) ?? "null",
-  ]);
+  session.later(
+    "INSERT INTO pawl.sample (run_id, number, at, value) VALUES ($1, $2, (SELECT pawl.now_ms()), $3)",
+    [run, number, toText(value) ?? "null"],
+  );
   if (number >= KEPT * stride) {
     session.later("UPDATE pawl.run SET sample_stride = $2 WHERE id = $1", [run, stride * 2]);
     session.later("DELETE FROM pawl.sample WHERE run_id = $1 AND number % $2::bigint <> 0 AND number < $3", [

@@ -100,7 +100,7 @@ export async function listSchedules(session: Session): Promise<ScheduleRecord[]>
 /** Whether a tick would fire: asked first, since of many workers all but one ask in vain. */
 export async function isDue(session: Session, id: string, version: number): Promise<boolean> {
   const found = await session.get(
-    "SELECT FROM pawl.schedule WHERE id = $1 AND version = $2 AND NOT paused AND next <= pawl.now_ms()",
+    "SELECT FROM pawl.schedule WHERE id = $1 AND version = $2 AND NOT paused AND next <= (SELECT pawl.now_ms())",
     [id, version],
   );
   return found !== undefined;
@@ -118,8 +118,8 @@ export async function tick(
   const { session } = moves;
   const newVersion = await nextVersion(session);
   const fired = await session.run(
-    `UPDATE pawl.schedule SET next = $3, last_fired = pawl.now_ms(), version = $4
-     WHERE id = $1 AND version = $2 AND NOT paused AND next <= pawl.now_ms()`,
+    `UPDATE pawl.schedule SET next = $3, last_fired = (SELECT pawl.now_ms()), version = $4
+     WHERE id = $1 AND version = $2 AND NOT paused AND next <= (SELECT pawl.now_ms())`,
     [id, version, next, newVersion],
   );
   if (fired === 0) return false;

@@ -36,8 +36,9 @@ export function where(selector: TaskSelector): Condition {
   if (queue !== undefined) term("queue =", queue);
   if (states !== undefined) terms.push(stateTerm(states));
   if (name !== undefined) term("name =", name);
-  if (olderMs !== undefined) term("created_at <= pawl.now_ms() -", olderMs, "::double precision");
-  if (youngerMs !== undefined) term("created_at >= pawl.now_ms() -", youngerMs, "::double precision");
+  if (olderMs !== undefined) term("created_at <= (SELECT pawl.now_ms()) -", olderMs, "::double precision");
+  if (youngerMs !== undefined)
+    term("created_at >= (SELECT pawl.now_ms()) -", youngerMs, "::double precision");
   if (text !== undefined) term("strpos(lower(coalesce(payload, 'null')), lower(", text, "::text)) > 0");
   if (unique !== undefined) {
     term("unique_key =", unique);

@@ -52,7 +52,7 @@ function letGo(moves: Moves, joins: readonly JoinRow[]): void {
     texts(joins.map(({ id }) => id)),
   ]);
   moves.session.later(
-    "UPDATE pawl.task SET due = pawl.now_ms() WHERE id = ANY($1::text[]) AND state = 'waiting' AND due IS NULL",
+    "UPDATE pawl.task SET due = (SELECT pawl.now_ms()) WHERE id = ANY($1::text[]) AND state = 'waiting' AND due IS NULL",
     [texts(joins.map(({ body }) => body))],
   );
   moves.wakes = true;
@@ -68,8 +68,8 @@ async function fail(moves: Moves, join: JoinRow): Promise<void> {
     [join.id],
   );
   const body = await session.get<Moved>(
-    `UPDATE pawl.task AS t SET state = 'dead', due = NULL, error = $2, settled_at = pawl.now_ms(),
-       prune_at = pawl.now_ms() + t.retention_ms
+    `UPDATE pawl.task AS t SET state = 'dead', due = NULL, error = $2, settled_at = (SELECT pawl.now_ms()),
+       prune_at = (SELECT pawl.now_ms()) + t.retention_ms
      WHERE t.id = $1 AND t.state = 'waiting' RETURNING ${MOVED}`,
     [join.body, joinFailure(join, first)],
   );

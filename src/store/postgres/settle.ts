@@ -1,9 +1,8 @@
 import type { NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
 import { addAttempts } from "./attempts.ts";
-import { keyOf } from "./claims.ts";
+import { claims, keyOf } from "./claims.ts";
 import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
-import { lockJoinsOf } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { duration, scalars, storable, texts, toText } from "./values.ts";
 
@@ -14,15 +13,13 @@ interface Settled extends Moved {
   readonly member_index: number | null;
 }
 
-/** The part of a statement that finds the claims that are still held, in the table `t`. */
-const HELD = "WHERE t.id = s.id AND t.fence = s.fence AND t.state = 'leased'";
 const RETURNING = `RETURNING ${MOVED}, t.state, t.member_index`;
 
 /** Most settlements are successes that nothing follows. */
 const SUCCEEDED = `
-  UPDATE pawl.task AS t SET state = 'succeeded', result = s.result, error = NULL, settled_at = pawl.now_ms(),
-    prune_at = pawl.now_ms() + t.retention_ms
-  FROM unnest($1::text[], $2::integer[], $3::text[]) AS s (id, fence, result) ${HELD} ${RETURNING}`;
+  UPDATE pawl.task AS t SET state = 'succeeded', result = s.result, error = NULL, settled_at = (SELECT pawl.now_ms()),
+    prune_at = (SELECT pawl.now_ms()) + t.retention_ms
+  FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, result)")} ${RETURNING}`;
 
 /**
  * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
@@ -34,23 +31,23 @@ const ENDED = `
       WHEN s.kind IN ('dead', 'cancelled') THEN s.kind
       WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN s.kind
       WHEN t.cancel_requested THEN 'cancelled' ELSE 'waiting' END,
-    due = CASE WHEN s.kind IN ('retry', 'snoozed') AND NOT t.cancel_requested THEN pawl.now_ms() + s.delay_ms END,
-    settled_at = CASE WHEN s.kind NOT IN ('retry', 'snoozed') OR t.cancel_requested THEN pawl.now_ms() END,
+    due = CASE WHEN s.kind IN ('retry', 'snoozed') AND NOT t.cancel_requested THEN (SELECT pawl.now_ms()) + s.delay_ms END,
+    settled_at = CASE WHEN s.kind NOT IN ('retry', 'snoozed') OR t.cancel_requested THEN (SELECT pawl.now_ms()) END,
     prune_at = CASE WHEN s.kind NOT IN ('retry', 'snoozed') OR t.cancel_requested
-      THEN pawl.now_ms() + t.retention_ms END,
+      THEN (SELECT pawl.now_ms()) + t.retention_ms END,
     failures = t.failures + CASE WHEN s.kind IN ('retry', 'dead') THEN 1 ELSE 0 END,
     error = CASE
       WHEN s.kind IN ('retry', 'dead') THEN s.error
       WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN NULL
       ELSE t.error END,
     result = CASE WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN s.result ELSE t.result END
-  FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::text[])
-    AS s (id, fence, kind, result, follows, delay_ms, error) ${HELD} ${RETURNING}`;
+  FROM ${claims(`unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::text[])
+    AS u (id, fence, kind, result, follows, delay_ms, error)`)} ${RETURNING}`;
 
 const CRASHED = `
-  UPDATE pawl.task AS t SET ${crashed("pawl.now_ms() + s.delay_ms", "s.poison")}
-  FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[]) AS s (id, fence, delay_ms, poison)
-  ${HELD} ${RETURNING}`;
+  UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms()) + s.delay_ms", "s.poison")}
+  FROM ${claims("unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[]) AS u (id, fence, delay_ms, poison)")}
+  ${RETURNING}`;
 
 /** Ends claims, in a transaction. */
 export async function settle(
@@ -66,7 +63,12 @@ export async function settle(
     if (!first.has(key)) first.set(key, settlement);
   }
   const batch = [...first.values()].sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
-  lockJoinsOf(moves.session, "t.id = ANY($1::text[])", [texts(batch.map(({ id }) => id))]);
+  moves.session.later(
+    `SELECT FROM pawl.task_join AS j
+     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON t.id = s.id))
+     ORDER BY j.id FOR UPDATE`,
+    [texts(batch.map(({ id }) => id))],
+  );
   const settled = new Map((await write(moves, batch)).map((task) => [keyOf(task), task]));
   const held = settlements.filter((settlement) => {
     return settled.has(keyOf(settlement)) && first.get(keyOf(settlement)) === settlement;

@@ -65,7 +65,7 @@ export class PostgresStore implements contract.Store {
     const session = callersSession(tx, this.#db.schema);
     const recording = session
       .get<{ on: boolean }>(
-        `SELECT value > pawl.now_ms() AS "on" FROM pawl.counter WHERE name = 'recording_until'`,
+        `SELECT value > (SELECT pawl.now_ms()) AS "on" FROM pawl.counter WHERE name = 'recording_until'`,
       )
       .then((row) => row?.on ?? false);
     recording.catch(() => {});

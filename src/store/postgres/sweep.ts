@@ -10,10 +10,11 @@ import type { Session } from "./session.ts";
 import { texts } from "./values.ts";
 
 /** A lease that has run out, or whose worker is one of $1. */
-const TAKEABLE = "t.state = 'leased' AND (t.lease_until <= pawl.now_ms() OR t.worker = ANY($1::text[]))";
+const TAKEABLE =
+  "t.state = 'leased' AND (t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
 
 const EXPIRED = `EXISTS (SELECT FROM pawl.task WHERE state = 'waiting' AND fence = 0 AND expires_at IS NOT NULL
-  AND expires_at <= pawl.now_ms())`;
+  AND expires_at <= (SELECT pawl.now_ms()))`;
 
 /** Whether a sweep would find anything: asked first, so that an idle sweep writes nothing. */
 export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
@@ -41,7 +42,7 @@ export async function sweep(
   // A task that is just being settled is passed over: its worker lives.
   const rows = await session.all<Taken>(
     `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE ${TAKEABLE} FOR UPDATE SKIP LOCKED)
-     UPDATE pawl.task AS t SET ${crashed("pawl.now_ms()", "$2::integer")} FROM taken WHERE t.seq = taken.seq
+     UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE t.seq = taken.seq
      RETURNING ${MOVED}, t.seq, t.state`,
     [texts(deadWorkers), poisonAfter],
   );

@@ -70,4 +70,4 @@ export function toTask(row: TaskRow): TaskRecord {
 
 /** What a task that is released has behind it. It does not expire for having waited before. */
 export const FORGOTTEN = `failures = 0, crashes = 0, cancel_requested = false, error = NULL, settled_at = NULL,
-  prune_at = NULL, expires_at = CASE WHEN expires_at > pawl.now_ms() THEN expires_at END`;
+  prune_at = NULL, expires_at = CASE WHEN expires_at > (SELECT pawl.now_ms()) THEN expires_at END`;

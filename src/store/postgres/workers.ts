@@ -6,10 +6,12 @@ const FORGOTTEN_MS = 7 * 86_400_000;
 
 /** Notes that a worker lives. */
 export async function beat(session: Session, worker: WorkerBeat): Promise<void> {
-  const forgotten = session.run(`DELETE FROM pawl.worker WHERE seen_at < pawl.now_ms() - ${FORGOTTEN_MS}`);
+  const forgotten = session.run(
+    `DELETE FROM pawl.worker WHERE seen_at < (SELECT pawl.now_ms()) - ${FORGOTTEN_MS}`,
+  );
   await session.run(
     `INSERT INTO pawl.worker AS w (id, host, pid, queues, slots, memory, running, rates, state, started_at, seen_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pawl.now_ms(), pawl.now_ms())
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT pawl.now_ms()), (SELECT pawl.now_ms()))
      ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid, queues = excluded.queues,
        slots = excluded.slots, memory = excluded.memory, running = excluded.running, rates = excluded.rates,
        state = excluded.state, seen_at = excluded.seen_at`,
@@ -51,7 +53,7 @@ export async function listWorkers(session: Session, withinMs: number): Promise<W
   const rows = await session.all<WorkerRow>(
     `SELECT id, host, pid, queues, slots, memory, running, rates, state, started_at AS "startedAt",
        seen_at AS "seenAt"
-     FROM pawl.worker WHERE seen_at >= pawl.now_ms() - $1::double precision ORDER BY id`,
+     FROM pawl.worker WHERE seen_at >= (SELECT pawl.now_ms()) - $1::double precision ORDER BY id`,
     [withinMs],
   );
   return rows.map((row) => ({
