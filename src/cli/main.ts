@@ -14,6 +14,7 @@ import { type RunFlags, resume, runJob } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
 import { version } from "./version.ts";
+import { type WorkerFlags, worker } from "./worker.ts";
 
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
@@ -145,6 +146,21 @@ function program(): Command {
     .option("--from <file>", "a mended file in the form of failures --format csv")
     .option("--restart", "give up an interrupted replay of the same items and begin anew")
     .option("--into <url>", INTO_AGAIN);
+
+  pawl
+    .command("worker")
+    .description("run the tasks that modules define, until SIGTERM or Ctrl-C")
+    .argument("<module...>", "modules that call task(), such as reports.ts")
+    .option(
+      "--queues <a:n,b:m>",
+      "queues and how many tasks of each run at once; default: those of the tasks",
+    )
+    .option("--prefetch <n>", "tasks claimed ahead for each queue, for many small ones; default: 0")
+    .option("--max-memory <size>", "replace a child that uses more, between two tasks")
+    .option("--max-tasks <n>", "replace a child after so many tasks")
+    .option("--drain <time>", "how long running tasks may go on when it is stopped", "30s")
+    .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
+    .action((modules: string[], flags: WorkerFlags) => worker(modules, flags));
 
   pawl
     .command("sql")

@@ -26,6 +26,13 @@ export function optionalMilliseconds(duration: Duration | undefined, what: strin
   return duration === undefined ? undefined : milliseconds(duration, what);
 }
 
+/** A duration that a person typed; `what` says where. A bare number would be milliseconds, which nobody means. */
+export function parseDuration(text: string, what: string): Duration {
+  const ms = parse(text);
+  if (Number.isFinite(ms)) return ms;
+  throw new PawlError("task.duration", `${what} takes a duration such as 30s or 10m, not "${text}".`);
+}
+
 function parse(text: unknown): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(text).trim());
   return match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN);

@@ -14,7 +14,7 @@ export type {
   TaskOptions,
 } from "./contract.ts";
 export { disconnect, handleOf, useStore } from "./default-client.ts";
-export type { Duration } from "./duration.ts";
+export { type Duration, parseDuration } from "./duration.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";

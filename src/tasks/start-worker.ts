@@ -59,6 +59,11 @@ export class RunningWorker implements AsyncDisposable {
     this.#end = end;
   }
 
+  /** Its queues and their slots, for people. */
+  describe(): string {
+    return this.#worker.describe();
+  }
+
   /** Ids of the tasks that run. */
   running(): string[] {
     return this.#worker.running();

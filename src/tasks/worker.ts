@@ -130,6 +130,12 @@ export class Worker implements AsyncDisposable, Pulse {
     return this.#stopping !== undefined;
   }
 
+  /** Its queues and their slots, for people. */
+  describe(): string {
+    const lines = this.#lines.map(({ queues, slots }) => `${queues.join(" + ")} (${slots} at once)`);
+    return lines.join(", ");
+  }
+
   /** Ids of the tasks that run. */
   running(): string[] {
     return [...this.#running.values()].map(({ claim }) => claim.id);
