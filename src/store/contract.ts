@@ -350,7 +350,7 @@ export interface TaskStore {
   queues(): Promise<QueueRecord[]>;
   /** Nothing is claimed from a paused queue; what runs goes on. */
   pauseQueue(queue: string, paused: boolean): Promise<void>;
-  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a member of a join whose body has not been settled. Returns how many. */
+  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a member of a join whose body has not been settled, nor the body while a member has not. Returns how many. */
   prune(limit: number): Promise<number>;
   beat(worker: WorkerBeat): Promise<void>;
   /** Forgets a worker that has ended. */

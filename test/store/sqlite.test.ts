@@ -7,28 +7,12 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { machineClock } from "../../src/store/clock.ts";
-import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
+import { openStore, PawlError, TransientError } from "../../src/store/index.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { newTask } from "./conformance/tasks.ts";
-import { type StoreUnderTest, storeConformance } from "./conformance.ts";
-import { TestClock } from "./test-clock.ts";
-
-async function openTemporary(): Promise<StoreUnderTest> {
-  const folder = await mkdtemp(join(tmpdir(), "pawl-store-"));
-  const clock = new TestClock();
-  const opened: Store[] = [];
-  const reopen = async () => {
-    const store = await openStore(join(folder, "state.db"), { clock });
-    opened.push(store);
-    return store;
-  };
-  const cleanup = async () => {
-    for (const store of opened) await store.close();
-    await rm(folder, { recursive: true });
-  };
-  return { store: await reopen(), reopen, clock, cleanup };
-}
+import { storeConformance } from "./conformance.ts";
+import { openTemporary } from "./temporary.ts";
 
 storeConformance("SQLite", openTemporary);
 

@@ -1,4 +1,4 @@
-import type { Membership, NewJoin, NewTask } from "../contract.ts";
+import type { NewJoin, NewTask } from "../contract.ts";
 import { cancelWaiting } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { addJoins, joinStates } from "./joins.ts";
@@ -12,7 +12,7 @@ export function enqueue(
   joins: readonly NewJoin[],
   moves: Moves,
 ): string[] {
-  const added = tasks.filter((task) => addTask(db, task, task.member, moves)).map(({ id }) => id);
+  const added = tasks.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
   addJoins(db, joins, moves);
   cancelLate(db, tasks, moves);
   moves.wakes = true;
@@ -20,12 +20,8 @@ export function enqueue(
 }
 
 /** Stores one task, in a transaction; false when its id, its unique key or its place in a join is taken. */
-export function addTask(
-  db: Connection,
-  task: NewTask,
-  member: Membership | undefined,
-  moves: Moves,
-): boolean {
+function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
+  const { member } = task;
   const now = db.clock.wall();
   const due = now + duration(task.delayMs ?? 0);
   const seq = db.insert(

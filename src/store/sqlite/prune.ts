@@ -3,13 +3,14 @@ import { forgetChanges, hasOldChanges } from "./recording.ts";
 
 /**
  * Settled tasks whose retention is over. The members of a join are kept until its body has ended, which reads their
- * results; the body until its join is over.
+ * results; the body until its join is over and all of them have ended, who may still have a successor.
  */
 const OVER = `
   FROM task AS t WHERE prune_at IS NOT NULL AND prune_at <= ?
     AND NOT EXISTS (SELECT 1 FROM task_join AS j LEFT JOIN task AS b ON b.id = j.body
       WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT 1 FROM task_join AS j WHERE j.body = t.id AND j.state = 'open')`;
+    AND NOT EXISTS (SELECT 1 FROM task_join AS j WHERE j.body = t.id
+      AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
 /** Whether there is anything to remove: asked first, so that an idle look takes no lock. */
 export function canPrune(db: Connection): boolean {

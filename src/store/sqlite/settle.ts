@@ -1,10 +1,11 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { NewTask, Outcome, Settlement, TaskState } from "../contract.ts";
+import type { Outcome, Settlement, TaskState } from "../contract.ts";
 import { addAttempt, isPlain } from "./attempts.ts";
 import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
-import { addTask, enqueue } from "./enqueue.ts";
+import { enqueue } from "./enqueue.ts";
+import { findJoin } from "./joins.ts";
 import type { Moves } from "./moves.ts";
 import { duration, toText } from "./values.ts";
 
@@ -100,19 +101,24 @@ function settleOne(db: Connection, { id, fence, outcome, log }: Settlement, move
 function follow(db: Connection, task: Held, outcome: Success, moves: Moves): boolean {
   const { next = [], joins = [], successor = null } = outcome;
   if (!hasNext(outcome)) return false;
-  const heir = successor === null ? undefined : next.find(({ id }) => id === successor);
-  const passedOn = heir !== undefined && passOn(db, task, heir, moves);
-  enqueue(db, passedOn ? next.filter((other) => other !== heir) : next, joins, moves);
-  return passedOn;
-}
-
-/** Stores the successor in the task's place in its join; false when it cannot be stored, and the task stays there. */
-function passOn(db: Connection, [seq, , join, index]: Held, heir: NewTask, moves: Moves): boolean {
-  if (join === null || index === null) return false;
+  const [seq, , join, index] = task;
+  const heir = join !== null && findJoin(db, join) !== undefined && next.some(({ id }) => id === successor);
+  if (!heir || successor === null || index === null) {
+    enqueue(db, next, joins, moves);
+    return false;
+  }
   const put = (to: string | null, at: number | null) =>
     db.run("UPDATE task SET join_id = ?, member_index = ? WHERE seq = ?", to, at, seq);
+  // A place is taken by one task only, so it is left before it is given.
   put(null, null);
-  if (addTask(db, heir, { join, index }, moves)) return true;
+  const member = { join, index };
+  const added = enqueue(
+    db,
+    next.map((other) => (other.id === successor ? { ...other, member } : other)),
+    joins,
+    moves,
+  );
+  if (added.includes(successor)) return true;
   put(join, index);
   return false;
 }
