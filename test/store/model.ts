@@ -491,14 +491,17 @@ export class ModelStore {
     }
     Object.assign(task, { result: outcome.result ?? null, error: null });
     const { member } = task;
-    const heir = member && next.find(({ id }) => id === successor);
+    const join = member && this.#join(member.join);
+    const heir = join && next.find(({ id }) => id === successor);
     if (heir) task.member = null;
+    this.#finish(task, "succeeded");
     const added = this.#add(
       next.map((one) => (one === heir ? { ...one, ...(member && { member }) } : one)),
       joins,
     );
-    if (heir && !added.includes(heir.id)) task.member = member;
-    this.#finish(task, "succeeded");
+    if (!heir || added.includes(heir.id)) return;
+    task.member = member;
+    Object.assign(join, { succeeded: join.succeeded + 1, touched: true });
   }
 
   #crash(task: ModelTask, poisonAfter: number, delayMs: number): void {
