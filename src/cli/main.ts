@@ -13,6 +13,7 @@ import { replay } from "./replay.ts";
 import { type RunFlags, resume, runJob } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
+import { taskCommands } from "./tasks/commands.ts";
 import { version } from "./version.ts";
 import { type WorkerFlags, worker } from "./worker.ts";
 
@@ -130,9 +131,6 @@ function program(): Command {
   )
     .option("--detach", "go on in the background when this terminal closes")
     .option("--into <url>", INTO_AGAIN);
-  aboutRun("cancel", "stop a run for good; what it wrote stays", (run, flags, store) =>
-    control("cancel", run, flags.json ?? false, store),
-  );
   aboutRun<{ json?: boolean; format?: string }>(
     "failures",
     "the quarantined items of a run, with the reasons",
@@ -160,7 +158,10 @@ function program(): Command {
     .option("--max-tasks <n>", "replace a child after so many tasks")
     .option("--drain <time>", "how long running tasks may go on when it is stopped", "30s")
     .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
+    .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
     .action((modules: string[], flags: WorkerFlags) => worker(modules, flags));
+
+  taskCommands(pawl);
 
   pawl
     .command("sql")

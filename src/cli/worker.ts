@@ -2,10 +2,11 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PawlError } from "../errors.ts";
-import { type Duration, disconnect, parseDuration, startWorker } from "../tasks/index.ts";
+import { type Duration, disconnect, parseDuration, startWorker, useStore } from "../tasks/index.ts";
 import { EXIT } from "./exit.ts";
 import { importModule, oneLine } from "./import-module.ts";
 import { parseCount, parseSize } from "./sizes.ts";
+import { storeLocation } from "./tasks/open.ts";
 
 export interface WorkerFlags {
   readonly queues?: string;
@@ -14,6 +15,7 @@ export interface WorkerFlags {
   readonly maxTasks?: string;
   readonly drain: string;
   readonly lease?: string;
+  readonly store?: string;
 }
 
 /** How long tasks that were asked to stop may take, until they are handed back and the process ends. */
@@ -29,6 +31,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
   };
   const drain = parseDuration(flags.drain, "--drain");
+  if (flags.store !== undefined) useStore(storeLocation(flags.store));
   for (const module of modules) await importModule(module, "The module");
   const running = await startWorker({
     ...options,

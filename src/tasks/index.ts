@@ -13,14 +13,16 @@ export type {
   TaskIsolation,
   TaskOptions,
 } from "./contract.ts";
-export { disconnect, handleOf, useStore } from "./default-client.ts";
-export { type Duration, parseDuration } from "./duration.ts";
+export { defaultLocation, disconnect, handleOf, useStore } from "./default-client.ts";
+export { type Duration, milliseconds, parseDuration } from "./duration.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";
+export { linksAfter } from "./flow/spec.ts";
 export { TaskFailedError, type TaskHandle, type TaskStatus } from "./handle.ts";
 export type { Queues } from "./lines.ts";
-export type { Progress } from "./progress.ts";
+export { type Progress, progressOf } from "./progress.ts";
+export { queueRates } from "./queue-rates.ts";
 export type { RateLimit } from "./rate.ts";
 export type { Ending, Handler, Runner, TaskContext } from "./runner.ts";
 export {
@@ -30,7 +32,7 @@ export {
   type ScheduleOptions,
   schedule,
 } from "./schedule/schedule.ts";
-export type { CatchUp, ScheduleTimes } from "./schedule/times.ts";
+export { type CatchUp, type ScheduleTimes, type TimesSpec, timesOf } from "./schedule/times.ts";
 export type { Schema } from "./standard-schema.ts";
 export { type DrainOptions, type RunningWorker, type StartOptions, startWorker } from "./start-worker.ts";
 export type { Stored } from "./stored.ts";

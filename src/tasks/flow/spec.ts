@@ -49,3 +49,8 @@ export interface TaskMeta {
 export function metaOf(meta: Json): TaskMeta {
   return (typeof meta === "object" && meta !== null ? meta : {}) as TaskMeta;
 }
+
+/** How many links of a chain follow a task, by its meta. */
+export function linksAfter(meta: Json): number {
+  return metaOf(meta).flow?.after.length ?? 0;
+}
