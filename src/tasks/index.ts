@@ -36,6 +36,7 @@ export { type CatchUp, type ScheduleTimes, type TimesSpec, timesOf } from "./sch
 export type { Schema } from "./standard-schema.ts";
 export { type DrainOptions, type RunningWorker, type StartOptions, startWorker } from "./start-worker.ts";
 export type { Stored } from "./stored.ts";
+export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./subscribe.ts";
 export { liveWorkers, takeOver } from "./take-over.ts";
 export { task } from "./task.ts";
 export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
