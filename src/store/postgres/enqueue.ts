@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import type { JoinState, Membership, NewJoin, NewTask } from "../contract.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { addJoins, lockJoins } from "./joins.ts";
-import type { Moves } from "./moves.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { duration, scalars, texts, toText } from "./values.ts";
 
 /** How many rows go into one statement, so that none takes long. */
@@ -46,8 +46,8 @@ export async function enqueue(
 async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string[]> {
   const tasks = placed.map(({ task }) => task);
   const ms = (value: number | undefined) => (value === undefined ? null : duration(value));
-  const rows = await moves.session.all<{ id: string }>(
-    `INSERT INTO pawl.task (id, queue, name, group_id, payload, priority, state, due, created_at, expires_at,
+  const rows = await moves.session.all<Moved>(
+    `INSERT INTO pawl.task AS t (id, queue, name, group_id, payload, priority, state, due, created_at, expires_at,
        unique_key, lane, retention_ms, join_id, member_index, meta)
      SELECT n.id, n.queue, n.name, n.group_id, n.payload, coalesce(n.priority, 0), 'waiting',
        CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now, clock.now + n.expires_ms,
@@ -57,7 +57,7 @@ async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string
          $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bigint[], $15::text[])
        WITH ORDINALITY AS n (id, queue, name, group_id, payload, priority, held, delay_ms, expires_ms, unique_key, lane,
          retention_ms, join_id, member_index, meta, place)
-     ORDER BY n.place ON CONFLICT DO NOTHING RETURNING id`,
+     ORDER BY n.place ON CONFLICT DO NOTHING RETURNING ${MOVED}`,
     [
       texts(tasks.map(({ id }) => id)),
       texts(tasks.map(({ queue }) => queue)),
@@ -76,13 +76,6 @@ async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string
       texts(tasks.map(({ meta }) => toText(meta))),
     ],
   );
-  const fresh = new Set(rows.map(({ id }) => id));
-  const added: string[] = [];
-  for (const { task, member } of placed) {
-    // Of two with the same id in one batch the first was stored.
-    if (!fresh.delete(task.id)) continue;
-    added.push(task.id);
-    moves.add({ id: task.id, queue: task.queue, fence: 0, join_id: member?.join ?? null }, null, "waiting");
-  }
-  return added;
+  for (const row of rows) moves.add(row, null, "waiting");
+  return rows.map(({ id }) => id);
 }

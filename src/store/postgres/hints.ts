@@ -35,7 +35,7 @@ export class Hints {
   #looking = false;
   #hears = false;
   #seen: Partial<Record<Topic, number>> = {};
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(database: Database, address: Address) {
     this.#database = database;
@@ -56,7 +56,7 @@ export class Hints {
   /** There is news that this store has made. */
   tell(topic: Topic): void {
     this.#ring(topic);
-    if (this.#closed) return;
+    if (this.#closed.signal.aborted) return;
     this.#outgoing.add(topic);
     this.#sending ??= this.#send();
   }
@@ -68,7 +68,7 @@ export class Hints {
 
   /** What was told is on its way when this resolves. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closed.abort();
     clearInterval(this.#poll);
     const listener = this.#listener;
     this.#listener = undefined;
@@ -87,7 +87,9 @@ export class Hints {
 
   async #send(): Promise<void> {
     while (this.#outgoing.size > 0) {
-      if (!this.#outgoing.has("work") && !this.#closed) await sleep(GATHER_MS, undefined, { ref: false });
+      if (!this.#outgoing.has("work")) {
+        await sleep(GATHER_MS, undefined, { ref: false, signal: this.#closed.signal }).catch(() => {});
+      }
       const topics = [...this.#outgoing];
       this.#outgoing.clear();
       await this.#notify(topics.map((topic) => [channelOf(this.#database.schema, topic), this.#self]));
@@ -115,7 +117,8 @@ export class Hints {
 
   /** Listens while there is somebody to tell, and looks while there is nothing to be heard. */
   #attend(): void {
-    const wanted = this.#listeners.work.size + this.#listeners.results.size > 0 && !this.#closed;
+    const wanted =
+      this.#listeners.work.size + this.#listeners.results.size > 0 && !this.#closed.signal.aborted;
     if (wanted && this.#address.listen && this.#listener === undefined) {
       const topics: Topic[] = ["work", "results"];
       this.#listener = new Listener(

@@ -25,7 +25,6 @@ export class Listener {
   readonly #channels: readonly string[];
   readonly #events: ListenerEvents;
   readonly #stop = new AbortController();
-  #client: pg.Client | undefined;
   #answered: ((payload: string) => void) | undefined;
   readonly done: Promise<void>;
 
@@ -38,11 +37,7 @@ export class Listener {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    // The connection alone keeps no process alive, but whoever closes it wants to see it closed.
-    const alive = setInterval(() => {}, 1_000);
-    await this.#client?.end().catch(() => {});
     await this.done;
-    clearInterval(alive);
   }
 
   async #run(): Promise<void> {
@@ -67,35 +62,40 @@ export class Listener {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
     });
-    const broken = Promise.withResolvers<void>();
-    client.on("error", () => broken.resolve());
-    client.on("end", () => broken.resolve());
+    const { promise: broken, resolve: end } = Promise.withResolvers<"end">();
+    for (const event of ["error", "end"] as const) client.on(event, () => end("end"));
+    this.#stop.signal.addEventListener("abort", () => end("end"), { once: true });
     client.on("notification", ({ channel, payload = "" }) => {
       this.#answered?.(payload);
       this.#events.heard(channel, payload);
     });
-    this.#client = client;
     try {
-      await client.connect();
-      // It must not keep a process alive that has nothing else to do.
-      (client as unknown as { unref(): void }).unref();
-      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-      for (const channel of this.#channels) await client.query(`LISTEN ${channel}`);
-      // Behind a pooler the process that answers is not the one we were told of as we connected.
-      const direct = rows[0]?.pid === (client as unknown as { processID: number }).processID;
-      if (!direct && !(await this.#comesRound(broken.promise))) return "deaf";
+      const reached = await Promise.race([broken, this.#prepare(client, broken)]);
+      if (reached === "end") return "failed";
+      if (reached === "deaf") return "deaf";
       this.#events.hears(true);
-      await broken.promise;
+      await broken;
       return "lost";
     } catch {
       return "failed";
     } finally {
-      await client.end().catch(() => {});
+      destroy(client);
     }
   }
 
+  async #prepare(client: pg.Client, broken: Promise<"end">): Promise<"ready" | "deaf"> {
+    await client.connect();
+    // It must not keep a process alive that has nothing else to do.
+    (client as unknown as { unref(): void }).unref();
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    for (const channel of this.#channels) await client.query(`LISTEN ${channel}`);
+    // Behind a pooler the process that answers is not the one we were told of as we connected.
+    const direct = rows[0]?.pid === (client as unknown as { processID: number }).processID;
+    return direct || (await this.#comesRound(broken)) ? "ready" : "deaf";
+  }
+
   /** Whether a notification that another connection sends arrives here. */
-  async #comesRound(broken: Promise<void>): Promise<boolean> {
+  async #comesRound(broken: Promise<"end">): Promise<boolean> {
     const payload = `probe ${Math.random()}`;
     const arrived = Promise.withResolvers<boolean>();
     this.#answered = (heard) => heard === payload && arrived.resolve(true);
@@ -108,4 +108,10 @@ export class Listener {
       this.#answered = undefined;
     }
   }
+}
+
+/** Ends a connection in whatever state it is, without waiting for the server. */
+function destroy(client: pg.Client): void {
+  client.end().catch(() => {});
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

@@ -117,11 +117,11 @@ export const migrations: readonly Migration[] = [
     queue text COLLATE "C" NOT NULL
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
-  -- How far a lane has used up its rate: the moment at which the last claim would have been made had all been made in
-  -- even steps.
+  -- how many ms of its rate a lane had used ahead when the last claim was made
   CREATE TABLE pawl.lane (
     name text COLLATE "C" PRIMARY KEY,
-    used_until double precision NOT NULL
+    claimed_at bigint NOT NULL,
+    ahead double precision NOT NULL
   ) WITH (fillfactor = 50);
 
   CREATE TABLE pawl.worker (

@@ -4,13 +4,14 @@ import { texts } from "./values.ts";
 
 /**
  * Settled tasks whose retention is over. The members of a join are kept until its body has ended, which reads their
- * results; the body until its join is over.
+ * results; the body until its join is over and all of them have ended, who may still have a successor.
  */
 const OVER = `
   FROM pawl.task AS t WHERE t.prune_at IS NOT NULL AND t.prune_at <= (SELECT pawl.now_ms())
     AND NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON b.id = j.body
       WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE j.body = t.id AND j.state = 'open')`;
+    AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE j.body = t.id
+      AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
 export async function canPrune(session: Session): Promise<boolean> {

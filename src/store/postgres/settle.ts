@@ -3,6 +3,7 @@ import { addAttempts } from "./attempts.ts";
 import { claims, keyOf } from "./claims.ts";
 import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
+import { lockJoins } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { duration, scalars, storable, texts, toText } from "./values.ts";
 
@@ -145,20 +146,26 @@ async function follow(
   settled: ReadonlyMap<string, Settled>,
   location: string,
 ): Promise<Set<string>> {
+  const going = held.flatMap(({ outcome, ...lease }) => {
+    const from = settled.get(keyOf(lease)) as Settled;
+    return outcome.state === "succeeded" && from.state === "succeeded" && hasNext(outcome)
+      ? [{ from, outcome }]
+      : [];
+  });
+  // A join may have been cleaned up with its body.
+  const left = going.flatMap(({ from, outcome }) => (outcome.successor == null ? [] : (from.join_id ?? [])));
+  const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
   const next: Placed[] = [];
   const joins: NewJoin[] = [];
   const passing: Passing[] = [];
-  for (const { outcome, ...lease } of held) {
-    const from = settled.get(keyOf(lease)) as Settled;
-    if (outcome.state !== "succeeded" || from.state !== "succeeded" || !hasNext(outcome)) continue;
-    const heir = from.join_id === null ? undefined : outcome.next?.find(({ id }) => id === outcome.successor);
-    if (heir !== undefined) {
-      const member = { join: from.join_id ?? "", index: from.member_index ?? 0 };
-      passing.push({ from, heir: heir.id });
-      next.push({ task: heir, member });
-    }
+  for (const { from, outcome } of going) {
     for (const task of outcome.next ?? []) {
-      if (task !== heir) next.push({ task, member: task.member });
+      const inherits = task.id === outcome.successor && from.join_id !== null && there.has(from.join_id);
+      if (inherits) passing.push({ from, heir: task.id });
+      next.push({
+        task,
+        member: inherits ? { join: from.join_id ?? "", index: from.member_index ?? 0 } : task.member,
+      });
     }
     joins.push(...(outcome.joins ?? []));
   }

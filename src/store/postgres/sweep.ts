@@ -3,7 +3,7 @@ import { addAttempts } from "./attempts.ts";
 import { cancelExpired } from "./cancel.ts";
 import { crashed } from "./crash.ts";
 import { lockJoinsOf } from "./joins.ts";
-import { laneWait, readLanes } from "./lanes.ts";
+import { assertRates, laneWait, readLanes } from "./lanes.ts";
 import { nextDue } from "./line.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import type { Session } from "./session.ts";
@@ -67,6 +67,7 @@ export async function due(
 ): Promise<number | null> {
   const names = [...new Set(queues)];
   if (names.length === 0) return null;
+  assertRates(lanes);
   const nowSoon = session.get<{ now: number }>("SELECT pawl.now_ms() AS now");
   const leasesSoon = session.get<{ until: number | null }>(
     "SELECT min(lease_until) AS until FROM pawl.task WHERE state = 'leased' AND queue = ANY($1::text[])",
