@@ -42,5 +42,6 @@ export function unknownTask(
 ): Ending {
   report(new Error(`No handler is named ${name}: task ${id} is left for another worker.`));
   // Longer each time, so that a task nobody knows does not keep everybody busy.
-  return { outcome: { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) } };
+  const delayMs = backoffDelay(fence, { baseMs: 500, capMs: 60_000 });
+  return { outcome: { state: "snoozed", delayMs }, unknown: true };
 }

@@ -21,7 +21,10 @@ export interface TaskContext {
 export type Handler = (task: TaskRecord, context: TaskContext) => Promise<Json | void>;
 
 /** What becomes of a claim once an attempt is over. */
-export type Ending = Omit<Settlement, keyof Lease>;
+export interface Ending extends Omit<Settlement, keyof Lease> {
+  /** Nobody here knows this task. */
+  readonly unknown?: true;
+}
 
 /**
  * Makes one attempt at a claimed task. Never rejects. Undefined when there is nothing to settle, because another worker

@@ -42,5 +42,6 @@ export async function parseInput<Output>(
 function sentence({ message, path }: Issue): string {
   const place = path?.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
   const words = message.replace(/\.$/, "");
-  return place ? `${place}: ${words}` : words;
+  // Some say the place themselves.
+  return place && !words.startsWith(place.split(".", 1)[0] ?? "") ? `${place}: ${words}` : words;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { LostError } from "../errors.ts";
 import type { Claim, LaneRate, Lease, Store } from "../store/contract.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
@@ -66,6 +67,10 @@ const DRAIN_MS = 10_000;
 /** With so many settlements under way nothing more is claimed: the store is slower than the work. */
 const MOST_UNSETTLED = 2_000;
 
+/** How long a worker with nothing else to do is shy after it met a task that it does not know, and how shy. */
+const SHY_MS = 60_000;
+const COURTESY_MS = 200;
+
 interface Running {
   readonly claim: Claim;
   readonly abort: AbortController;
@@ -99,6 +104,7 @@ export class Worker implements AsyncDisposable, Pulse {
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
+  #metUnknown = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorkerOptions) {
     const { leaseMs = 15_000, poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
@@ -200,6 +206,7 @@ export class Worker implements AsyncDisposable, Pulse {
         const pause = await this.#turn();
         failures = 0;
         await this.#bell.wait(pause);
+        await this.#letOthersFirst();
         // What else ends in this turn of the event loop makes room for the same claim.
         await new Promise(setImmediate);
       } catch (error) {
@@ -209,6 +216,15 @@ export class Worker implements AsyncDisposable, Pulse {
       }
     }
     stopListening();
+  }
+
+  /** Who has met a task that it does not know may meet it again: one that knows it should be quicker. */
+  async #letOthersFirst(): Promise<void> {
+    if (performance.now() - this.#metUnknown > SHY_MS || this.#running.size > 0) return;
+    await Promise.race([
+      sleep(Math.random() * COURTESY_MS, undefined, { ref: false }),
+      this.#stopAsked.promise,
+    ]);
   }
 
   /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
@@ -268,7 +284,11 @@ export class Worker implements AsyncDisposable, Pulse {
   async #attempt(claim: Claim, abort: AbortController): Promise<void> {
     const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
     if (ending === undefined) this.#keeper.drop(claim);
-    else this.#settle(claim, ending);
+    else {
+      const { unknown, ...settlement } = ending;
+      if (unknown) this.#metUnknown = performance.now();
+      this.#settle(claim, settlement);
+    }
   }
 
   /** Durable soon. The slot is free meanwhile; the lease is not. */

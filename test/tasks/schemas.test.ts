@@ -17,10 +17,9 @@ for (const [name, schema] of Object.entries(schemas)) {
     const good = { user: { age: 7 }, tags: ["a"] };
     assert.deepEqual(await parseInput(schema, good, "t"), good);
     await assert.rejects(parseInput(schema, { user: { age: "7" }, tags: ["a", 1] }, "t"), (error: Error) => {
-      assert.match(
-        error.message,
-        /^The input of task "t" is not what it takes: [^\n]*user\.age[^\n]*tags\.1[^\n]*\.$/,
-      );
+      assert.match(error.message, /^The input of task "t" is not what it takes: [^\n]*\.$/);
+      assert.match(error.message, /user\.age/);
+      assert.match(error.message, /tags(\.1|\[1\])/);
       return true;
     });
     await assert.rejects(parseInput(schema, undefined, "t"), { code: "task.input" });

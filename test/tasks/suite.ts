@@ -3,6 +3,7 @@ import { attempts } from "./suite/attempts.ts";
 import { calls } from "./suite/calls.ts";
 import { children } from "./suite/children.ts";
 import { flows } from "./suite/flows.ts";
+import { killing } from "./suite/killing.ts";
 import { queues } from "./suite/queues.ts";
 import { schedules } from "./suite/schedules.ts";
 import type { OpenPlace } from "./suite/stage.ts";
@@ -15,4 +16,5 @@ export function tasksSuite(name: string, open: OpenPlace): void {
   describe(`queues on ${name}`, () => queues(open));
   describe(`flows on ${name}`, () => flows(open));
   describe(`schedules on ${name}`, () => schedules(open));
+  describe(`killed workers on ${name}`, () => killing(open));
 }
