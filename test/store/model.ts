@@ -416,29 +416,29 @@ export class ModelStore {
     return true;
   }
 
-  /** Draws the consequences for joins, until there are none. */
+  /** Draws the consequences for joins, until there are none: in rounds, and by id within one. */
   #settleJoins(): void {
-    for (let join = this.#touched(); join !== undefined; join = this.#touched()) {
-      const { doomed, reopen } = join;
-      Object.assign(join, { touched: false, doomed: false, reopen: false });
-      const needed = join.need === "all" ? join.members : join.need;
-      const canFail = join.need === "all" || join.members !== null;
-      const hopeless =
-        canFail &&
-        (join.need === "all" ? join.failed > 0 : (join.members ?? 0) - join.failed < (needed ?? 0));
-      if (join.state === "failed" && reopen && !hopeless && this.#holdBody(join)) join.state = "open";
-      if (join.state !== "open") continue;
-      if (doomed || hopeless) this.#fail(join);
-      else if (join.members !== null && join.succeeded + join.failed >= join.members) {
-        join.state = "released";
-        const body = this.#find(join.body);
-        if (body?.state === "waiting" && body.due === null) body.due = this.#clock.wall();
-      }
+    for (;;) {
+      const round = this.#joins
+        .filter(({ touched }) => touched)
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .map((join) => ({ join, before: { ...join } }));
+      if (round.length === 0) return;
+      for (const { join } of round) Object.assign(join, { touched: false, doomed: false, reopen: false });
+      for (const { join, before } of round) this.#settleJoin(join, before);
     }
   }
 
-  #touched(): ModelJoin | undefined {
-    return this.#joins.find(({ touched }) => touched);
+  #settleJoin(join: ModelJoin, { members, need, succeeded, failed, reopen, doomed }: ModelJoin): void {
+    const hopeless = need === "all" ? failed > 0 : members !== null && members - failed < need;
+    if (join.state === "failed" && reopen && !hopeless && this.#holdBody(join)) join.state = "open";
+    if (join.state !== "open") return;
+    if (doomed || hopeless) this.#fail(join);
+    else if (members !== null && succeeded + failed >= members) {
+      join.state = "released";
+      const body = this.#find(join.body);
+      if (body?.state === "waiting" && body.due === null) body.due = this.#clock.wall();
+    }
   }
 
   #holdBody({ body }: ModelJoin): boolean {

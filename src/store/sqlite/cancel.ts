@@ -21,12 +21,17 @@ export function cancelWaiting(
   values: readonly SQLInputValue[],
   moves: Moves,
 ): number {
-  let total = 0;
-  for (;;) {
-    const cancelled = cancelSome(db, "cancel_requested = 1", condition, values, PAGE, moves);
-    total += cancelled;
-    if (cancelled < PAGE) return total;
+  const seqs = select(db, `${condition} AND state = 'waiting' ORDER BY seq`, values);
+  for (let from = 0; from < seqs.length; from += PAGE) {
+    cancel(db, "cancel_requested = 1", seqs.slice(from, from + PAGE), moves);
   }
+  return seqs.length;
+}
+
+/** The numbers of tasks: little to keep, even of a million. */
+function select(db: Connection, condition: string, values: readonly SQLInputValue[]): number[] {
+  const sql = `SELECT json_group_array(seq) AS seqs FROM (SELECT seq FROM task WHERE ${condition})`;
+  return JSON.parse(db.get<{ seqs: string }>(sql, ...values)?.seqs ?? "[]");
 }
 
 const EXPIRED = "fence = 0 AND expires_at IS NOT NULL AND expires_at <= ?";
@@ -38,29 +43,21 @@ export function hasExpired(db: Connection): boolean {
 
 /** Cancels what has expired, in a transaction; as much as fits into a short one, the rest is for the next. */
 export function cancelExpired(db: Connection, moves: Moves): void {
-  cancelSome(db, "error = 'expired'", EXPIRED, [db.clock.wall()], PAGE, moves);
+  const first = `state = 'waiting' AND ${EXPIRED} ORDER BY expires_at LIMIT ${PAGE}`;
+  cancel(db, "error = 'expired'", select(db, first, [db.clock.wall()]), moves);
 }
 
-function cancelSome(
-  db: Connection,
-  set: string,
-  condition: string,
-  values: readonly SQLInputValue[],
-  limit: number,
-  moves: Moves,
-): number {
+function cancel(db: Connection, set: string, seqs: readonly number[], moves: Moves): void {
   const now = db.clock.wall();
   const tasks = db.all<Moved & { id: string }>(
     `UPDATE task SET state = 'cancelled', due = NULL, ${set}, settled_at = ?, prune_at = ? + retention_ms
-     WHERE seq IN (SELECT seq FROM task WHERE ${condition} AND state = 'waiting' LIMIT ?) RETURNING ${MOVED}, id`,
+     WHERE seq IN (SELECT value FROM json_each(?)) RETURNING ${MOVED}, id`,
     now,
     now,
-    ...values,
-    limit,
+    JSON.stringify(seqs),
   );
   for (const task of tasks) moves.add(task, "waiting", "cancelled");
   endBodies(db, tasks, moves);
-  return tasks.length;
 }
 
 /** A body that ends before it was let go takes its join along. */

@@ -102,6 +102,20 @@ export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineReq
 /** Was begun already, or may still wait. */
 export const NOT_EXPIRED = "(fence > 0 OR expires_at IS NULL OR expires_at > ?)";
 
+/** When the first of a line is due; null when none waits. */
+function firstDue(db: Connection, line: Line): number | null {
+  let first: number | null = null;
+  for (const priority of priorities(db, line)) {
+    const row = db.get<{ due: number }>(
+      `SELECT min(due) AS due FROM ${line.from} AND priority = ?`,
+      ...line.values,
+      priority,
+    );
+    if (row !== undefined && (first === null || row.due < first)) first = row.due;
+  }
+  return first;
+}
+
 /** Milliseconds until the next waiting task of some queues and lanes may be claimed; null when none waits. */
 export function nextInLine(
   db: Connection,
@@ -111,18 +125,26 @@ export function nextInLine(
   const now = db.clock.wall();
   let least: number | null = null;
   for (const line of linesOf(db, queues, lanes)) {
-    let due: number | null = null;
-    for (const priority of priorities(db, line)) {
-      const row = db.get<{ due: number }>(
-        `SELECT min(due) AS due FROM ${line.from} AND priority = ?`,
-        ...line.values,
-        priority,
-      );
-      if (row !== undefined && (due === null || row.due < due)) due = row.due;
-    }
+    const due = firstDue(db, line);
     if (due === null) continue;
     const wait = Math.max(0, due - now, line.rate === null ? 0 : laneWait(db, line.rate));
     if (least === null || wait < least) least = wait;
   }
   return least;
+}
+
+/** Since when the first task of a queue, in whichever lane, could have been claimed; null when none could. */
+export function oldestDue(db: Connection, queue: string): number | null {
+  const lines: Line[] = [{ from: PLAIN, values: [queue], rate: null }];
+  const nextLane = `SELECT min(lane) AS lane FROM ${WAITING} AND lane > ?`;
+  for (let lane: string | null = ""; lane !== null; ) {
+    lane = db.get<{ lane: string | null }>(nextLane, queue, lane)?.lane ?? null;
+    if (lane !== null) lines.push({ from: LANE, values: [queue, lane], rate: null });
+  }
+  let oldest: number | null = null;
+  for (const line of lines) {
+    const due = firstDue(db, line);
+    if (due !== null && due <= db.clock.wall() && (oldest === null || due < oldest)) oldest = due;
+  }
+  return oldest;
 }

@@ -63,9 +63,9 @@ export class Moves {
     return change;
   }
 
-  /** The joins with something new, each once; settling them may bring others. */
-  takeJoins(): Map<string, JoinChange> {
-    const taken = this.#joins;
+  /** The joins with something new, each once, in order of their ids; settling them may bring others. */
+  takeJoins(): [id: string, change: JoinChange][] {
+    const taken = [...this.#joins].sort(([a], [b]) => (a < b ? -1 : 1));
     this.#joins = new Map();
     return taken;
   }

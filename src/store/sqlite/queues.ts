@@ -1,5 +1,6 @@
 import type { QueueRecord } from "../contract.ts";
 import type { Connection } from "./connection.ts";
+import { oldestDue } from "./line.ts";
 
 /** Pauses or resumes a queue, in a transaction. */
 export function pauseQueue(db: Connection, queue: string, paused: boolean): void {
@@ -25,13 +26,4 @@ export function listQueues(db: Connection): QueueRecord[] {
   return rows.map(({ name, paused, ...counts }) => {
     return { name, paused: paused === 1, counts, oldestDue: oldestDue(db, name) };
   });
-}
-
-/** The least due time in the lines of a queue, if it has come. One look at the index a lane and priority. */
-function oldestDue(db: Connection, queue: string): number | null {
-  const row = db.get<{ due: number | null }>(
-    `SELECT min(due) AS due FROM task WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?`,
-    queue,
-  );
-  return row?.due == null || row.due > db.clock.wall() ? null : row.due;
 }

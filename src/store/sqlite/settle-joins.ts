@@ -10,9 +10,10 @@ import { FORGOTTEN } from "./task-row.ts";
  * Counts what became of members and draws the consequences, in the transaction in which it happened: a join that is
  * complete lets its body go, one that cannot be met any more fails. Both may settle the body, which may be a member
  * itself, so this goes on outwards (and inwards, where a member that is cancelled is a body) until nothing changes.
+ * It goes in rounds, and by id within one, so that every store comes to the same end when much happens at a time.
  */
 export function settleJoins(db: Connection, moves: Moves): void {
-  for (let changes = moves.takeJoins(); changes.size > 0; changes = moves.takeJoins()) {
+  for (let changes = moves.takeJoins(); changes.length > 0; changes = moves.takeJoins()) {
     for (const [id, change] of changes) settleJoin(db, id, change, moves);
   }
 }

@@ -20,9 +20,11 @@ function outcomeOf({ id, fence, task }: Claim): Outcome {
 }
 
 async function fire(store: Store, worker: string): Promise<void> {
-  for (const { id, version, next } of await store.schedules()) {
+  for (const { id, version, next, spec } of await store.schedules()) {
     if (next === null || next > (await store.now())) continue;
-    await store.tick(id, version, next + 20, [newTask(`tick/${version}/${worker}`)]);
+    // Its spec says when it ends.
+    const then = next + 20 < Number(spec) ? next + 20 : null;
+    await store.tick(id, version, then, [newTask(`tick/${version}/${worker}`)]);
   }
 }
 
