@@ -72,7 +72,7 @@ export class Client implements HandleSource, AsyncDisposable {
         ? await this.#enqueuer.add(stored)
         : (await (await this.store()).enqueue([stored], { tx: options.tx })).length > 0;
     if (created || stored.unique === undefined) return new TaskHandle(id, this, created, true);
-    return await this.#uniqueOne(stored);
+    return await this.#uniqueOne(stored, options.tx !== undefined);
   }
 
   /** Stores a call for each input as it is read. */
@@ -192,13 +192,19 @@ export class Client implements HandleSource, AsyncDisposable {
   }
 
   /** The handle of the task that holds a unique key, or of this one after all, if that has ended meanwhile. */
-  async #uniqueOne<R>(task: NewTask): Promise<TaskHandle<R>> {
+  async #uniqueOne<R>(task: NewTask, inTransaction: boolean): Promise<TaskHandle<R>> {
     const store = await this.store();
     for (let tries = 0; tries < UNIQUE_TRIES; tries++) {
       if ((await store.query({ ids: [task.id] })).length > 0)
         return new TaskHandle(task.id, this, false, true);
       const [holder] = await store.query({ unique: task.unique as string });
       if (holder !== undefined) return new TaskHandle(holder.id, this, false, true);
+      if (inTransaction) {
+        throw new PawlError(
+          "task.unique",
+          `Task "${task.name}" is unique, and this transaction has enqueued one with its key: keep the handle of that one.`,
+        );
+      }
       if (await this.#enqueuer.add(task)) return new TaskHandle(task.id, this, true, true);
     }
     throw new PawlError(

@@ -1,4 +1,5 @@
 /** What runs in a child: a thread or a process of a pool. Its store is its own, its writes carry the fence. */
+import { isMainThread } from "node:worker_threads";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
 import { attempt } from "../attempt.ts";
@@ -18,6 +19,8 @@ interface Child {
 
 /** Runs once in each child. */
 export const beginChild = callable(import.meta, async ({ modules, address }: ChildSetup): Promise<Child> => {
+  // A service manager may ask all processes of a service to stop: when this one does is for the worker to say.
+  if (isMainThread) process.on("SIGTERM", () => {});
   await loading(async () => {
     for (const module of modules) await import(module);
   });

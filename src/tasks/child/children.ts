@@ -35,6 +35,8 @@ export type ChildEnd =
 /** How long an attempt may take to stop by itself once its signal aborts, until its child is killed. */
 const GRACE_MS = 2_000;
 
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** Children are kept so long with nothing to do: a start costs a third of a second. */
 const IDLE_MS = 60_000;
 
@@ -101,8 +103,8 @@ function limits({ softMs, hardMs }: Definition): CallOptions {
   // One at a time: what is long must not hold up what stands behind it in the same child.
   const options: MapOptions = { chunkSize: 1 };
   if (softMs === null && hardMs === null) return options;
-  // A soft limit alone: then it may go on for as long as it likes.
-  const hard = hardMs ?? Number.POSITIVE_INFINITY;
+  // A soft limit alone: then it may go on for as long as a timer can be set for, which is 24 days.
+  const hard = hardMs ?? LONGEST_MS;
   return { ...options, timeout: softMs === null ? { hard } : { soft: softMs, hard } } as MapOptions;
 }
 

@@ -8,6 +8,7 @@ import {
   inThread,
   pidOf,
   softChild,
+  softThread,
   stubborn,
 } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
@@ -58,6 +59,8 @@ export function children(open: OpenPlace): void {
     await using stage = await Stage.open(open);
     await stage.work();
     await assert.rejects((await stage.client.enqueue(softChild, null)).result(), /soft limit of 50 ms/);
+    await assert.rejects((await stage.client.enqueue(softThread, true)).result(), /soft limit of 50 ms/);
+    assert.equal(await (await stage.client.enqueue(softThread, false)).result(), "finished");
   });
 
   test("a child that dies is a crash and no failure, and too many are poison", async () => {

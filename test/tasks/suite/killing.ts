@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chain, chord } from "../../../src/tasks/index.ts";
-import { counts, deaf, double, notes, slowly } from "../fixtures/tasks.ts";
+import { counts, deaf, double, notes, sleepsInChild, slowly } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 import { WorkerCommand } from "./worker-command.ts";
 
@@ -70,6 +70,17 @@ export function killing(open: OpenPlace): void {
     );
     assert.equal((await stage.task(handle.id)).state, "succeeded");
     assert.deepEqual(await stage.store.workers(3_600_000), []);
+  });
+
+  test("SIGTERM to a whole process group does not cost the children their tasks", async () => {
+    await using stage = await Stage.open(open);
+    await using worker = new WorkerCommand(stage.address, "--queues", "default:2", "--drain", "10m");
+    const handle = await stage.client.enqueue(sleepsInChild, 1_500);
+    await stage.until(handle.id, ({ progress }) => progress !== null);
+    worker.signalGroup("SIGTERM");
+    assert.deepEqual(await worker.exited, { code: 0, signal: null });
+    const task = await stage.task(handle.id);
+    assert.deepEqual([task.state, task.fence, task.crashes], ["succeeded", 1, 0]);
   });
 
   test("SIGTERM hands back at once what does not end in time, though it does not listen", async () => {

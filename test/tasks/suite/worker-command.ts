@@ -22,6 +22,7 @@ export class WorkerCommand implements AsyncDisposable {
     const child = spawn(process.execPath, [MAIN, "worker", TASKS, ...flags], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
     });
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -44,6 +45,11 @@ export class WorkerCommand implements AsyncDisposable {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** To its children as well. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-(this.#child.pid as number), signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
