@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { PawlError, TransientError } from "../../errors.ts";
+import { sqlState } from "../../postgres-errors.ts";
 import type { Address } from "./address.ts";
 import { explain, isDisconnect, mayRetry } from "./failure.ts";
 import { Session } from "./session.ts";
@@ -33,7 +34,7 @@ export interface Transaction {
  */
 const SETTINGS = `set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('lock_timeout', '20s', true),
-  set_config('idle_in_transaction_session_timeout', '60s', true)`;
+  set_config('idle_in_transaction_session_timeout', '15s', true)`;
 
 const RECORDING = "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
 
@@ -46,6 +47,10 @@ const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 /** The same for work that often finds nothing to do: numbering it would be a write. */
 const BEGIN_UNNUMBERED = BEGIN.replace("pg_current_xact_id()::text", "NULL");
+
+/** Ends the session in which a transaction runs. */
+const TERMINATE =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::text::xid8)::xid";
 
 class ClientWithTimeout extends pg.Client {
   constructor(config: pg.ClientConfig) {
@@ -80,8 +85,10 @@ export class Database {
       pipeline: true,
       Client: ClientWithTimeout as unknown as new () => pg.ClientBase,
     });
-    // A connection that breaks while nobody uses it is replaced when one is needed.
+    // A connection that breaks while nobody uses it is replaced when one is needed; one that breaks in use tells the
+    // statement that waits for it, and would end the process if nobody listened to it as well.
     this.#pool.on("error", () => {});
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
   /** Runs statements that may be run twice without harm, such as reads. */
@@ -135,11 +142,12 @@ export class Database {
     const client = await this.#pool.connect();
     const session = new Session(client, this.schema, this.#replyMs);
     let ended: { readonly result: T; readonly xid: string | null } | undefined;
+    let xid: Promise<string | null> | undefined;
     try {
       const begun = session
         .script(mostlyIdle ? BEGIN_UNNUMBERED : BEGIN)
         .then((results) => results[1]?.rows[0] as { xid: string | null; recording: boolean });
-      let xid = awaitedLater(begun.then((row) => row.xid));
+      xid = awaitedLater(begun.then((row) => row.xid));
       const recording = awaitedLater(begun.then((row) => row.recording));
       const note = () => {
         xid = awaitedLater(assignedXid(session));
@@ -150,13 +158,28 @@ export class Database {
       if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
       client.release();
       return result;
-    } catch (error) {
+    } catch (thrown) {
+      // What went wrong first; the rest of a transaction only says that something did.
+      const error = sqlState(thrown) === "25P02" ? session.failure : thrown;
       await giveBack(client, session, error);
-      if (ended === undefined || !isDisconnect(error)) throw error;
+      if (!isDisconnect(error)) throw error;
+      if (ended === undefined) {
+        void this.#abandon(await xid?.catch(() => null));
+        throw error;
+      }
       // Without a number nothing was written.
       if (ended.xid !== null && !(await this.#isCommitted(ended.xid))) throw error;
       return ended.result;
     }
+  }
+
+  /**
+   * Ends a transaction whose connection we have lost: should the server not have noticed, it would hold on to what
+   * the next attempt needs. If this fails as well, the server ends it when it has been idle for long enough.
+   */
+  async #abandon(xid: string | null | undefined): Promise<void> {
+    if (xid == null) return;
+    await this.#once((session) => session.run(TERMINATE, [xid])).catch(() => {});
   }
 
   /** What became of a transaction whose COMMIT was not answered. */
@@ -173,10 +196,7 @@ export class Database {
         sound = true;
         if (row?.status !== "in progress") return row?.status === "committed";
         // The server has not noticed that nobody listens any more, or it is about to commit: ending it decides that.
-        await session.run(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::text::xid8)::xid",
-          [xid],
-        );
+        await session.run(TERMINATE, [xid]);
         throw new TransientError(
           "store.in-doubt",
           `It is not known yet whether the store ${this.location} has kept the last change.`,

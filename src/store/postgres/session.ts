@@ -16,6 +16,8 @@ export class Session {
   readonly #replyMs: number | undefined;
   #pending: Promise<unknown>[] = [];
   #last: Promise<unknown> = Promise.resolve();
+  /** The first error: those that follow in a transaction only say that there was one. */
+  failure: unknown;
 
   /** After `replyMs` without an answer the connection is given up. */
   constructor(client: pg.ClientBase, schema: string, replyMs?: number) {
@@ -59,7 +61,16 @@ export class Session {
     return Array.isArray(results) ? results : [results];
   }
 
-  #query(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
+  async #query(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
+    try {
+      return await this.#send(sql, values);
+    } catch (error) {
+      this.failure ??= error;
+      throw error;
+    }
+  }
+
+  #send(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
     const config: pg.QueryConfig & { query_timeout?: number } = { text: inSchema(sql, this.#schema), types };
     if (values.length > 0) config.values = [...values];
     if (this.#replyMs !== undefined) config.query_timeout = this.#replyMs;
