@@ -199,13 +199,14 @@ export class Worker implements AsyncDisposable, Pulse {
     const stopListening = store.wake(() => this.#bell.ring());
     await Promise.race([this.#keeper.ready, this.#stopAsked.promise]);
     let failures = 0;
+    let rung = true;
     while (this.#stopping === undefined) {
       try {
         // Before the first claim: a process that the store does not know cannot be told to be dead.
         this.#heart ??= await Heart.join(store, this, (error) => this.#report(error));
-        const pause = await this.#turn();
+        const pause = await this.#turn(rung);
         failures = 0;
-        await this.#bell.wait(pause);
+        rung = await this.#bell.wait(pause);
         await this.#letOthersFirst();
         // What else ends in this turn of the event loop makes room for the same claim.
         await new Promise(setImmediate);
@@ -228,13 +229,18 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
-  async #turn(): Promise<number> {
+  async #turn(rung: boolean): Promise<number> {
     const { store, lanes } = this.#options;
     if (performance.now() >= this.#nextSweep) {
       await takeOver(store, this.#poisonAfter);
       this.#nextSweep = performance.now() + LOOK_MS;
     }
     if (this.#settler.backlog > MOST_UNSETTLED) return LOOK_MS;
+    // Nobody said that there is something: one question is less than a claim for each line.
+    if (!rung && this.#running.size === 0 && this.#settling.size === 0) {
+      const due = await store.due(this.queues, lanes);
+      if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+    }
     const hungry: string[] = [];
     for (const line of this.#lines) {
       const n = roomOf(line, this.#prefetch);

@@ -6,7 +6,7 @@ import { firing, timesOf } from "./times.ts";
 type Clocked = TaskStore & { now(): Promise<number> };
 
 /** How often schedules are looked at: one that was edited elsewhere is noticed by then. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 const SHORTEST_MS = 5;
 
 /** Fires schedules as they come due, until the signal aborts. Any number of workers may do so at once. */
