@@ -48,8 +48,8 @@ const PAGE = 500;
  *
  *     for await (const { task, state } of subscribe(store, { queue: "heavy" })) …
  *
- * A change is given once it is durable: within a few milliseconds when this process or PostgreSQL says so, and else
- * within a quarter of a second. None is left out: the store keeps changes while somebody is subscribed, ten minutes
+ * A change is given once it is durable: as soon as this process, a look at the file or PostgreSQL says so, and else at
+ * the next look after 250 ms. None is left out: the store keeps changes while somebody is subscribed, ten minutes
  * of them. A reader that falls further behind, or a process that was suspended for minutes, gets a PawlError
  * `subscribe.missed` instead of a gap. It costs the store a row for each change of any task while it lasts.
  */
@@ -116,7 +116,7 @@ class Recording {
     if (this.#signal.aborted) return 0;
     await this.#renew();
     const { last } = await this.#store.changes(null, 1);
-    void this.#keep();
+    this.#keep();
     return last;
   }
 
@@ -130,13 +130,11 @@ class Recording {
     this.#until = now + KEEP_MS;
   }
 
-  async #keep(): Promise<void> {
-    while (this.trouble === undefined) {
-      await sleep(RENEW_MS, undefined, { signal: this.#signal, ref: false }).catch(() => {});
-      if (this.#signal.aborted) return;
-      // A store that is away is asked again; if that takes too long, its own clock tells.
-      await this.#renew().catch(() => {});
-    }
+  #keep(): void {
+    if (this.#signal.aborted) return;
+    // A store that is away is asked again; if that takes too long, its own clock tells.
+    const timer = setInterval(() => void this.#renew().catch(() => {}), RENEW_MS).unref();
+    this.#signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 }
 

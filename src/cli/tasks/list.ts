@@ -6,7 +6,7 @@ import { type FilterFlags, STATES, selectorOf } from "./filter.ts";
 import { taskJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
 import { Table } from "./table.ts";
-import { longSpan, onOneLine } from "./words.ts";
+import { onOneLine, shortSpan } from "./words.ts";
 
 export interface ListFlags extends CommonFlags, FilterFlags {
   readonly limit: string;
@@ -24,11 +24,11 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
   const selector = selectorOf(filter) ?? { states: STATES };
   const now = await store.now();
   const table = new Table<TaskRecord>([
-    { head: "id", of: ({ id }) => onOneLine(id) },
+    { head: "id", of: ({ id }) => onOneLine(id), whole: true },
     { head: "state", of: ({ state }) => state },
     { head: "name", of: ({ name }) => onOneLine(name) },
     { head: "queue", of: ({ queue }) => onOneLine(queue) },
-    { head: "age", of: ({ createdAt }) => longSpan(now - createdAt), right: true },
+    { head: "age", of: ({ createdAt }) => shortSpan(now - createdAt), right: true },
     { head: "tries", of: ({ fence }) => String(fence), right: true },
     { head: "how it stands", of: (task) => standing(task, now) },
   ]);
@@ -61,7 +61,7 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
 function standing(task: TaskRecord, now: number): string {
   const { state, due, error, worker, cancelRequested } = task;
   if (state === "waiting") {
-    const when = due === null ? "held" : due > now ? `in ${longSpan(due - now)}` : "";
+    const when = due === null ? "held" : due > now ? `in ${shortSpan(due - now)}` : "";
     return [when, error === null ? "" : onOneLine(error)].filter((part) => part !== "").join(", after: ");
   }
   if (state === "leased") {

@@ -6,7 +6,7 @@ import { write } from "../output.ts";
 import { queueJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
 import { Table } from "./table.ts";
-import { longSpan, onOneLine, plural } from "./words.ts";
+import { onOneLine, plural, shortSpan } from "./words.ts";
 
 /** `pawl queues`: depth, rate and age of each. Those of runs are part of their run. */
 export async function listQueues(flags: CommonFlags, store: Store): Promise<void> {
@@ -25,7 +25,7 @@ export async function listQueues(flags: CommonFlags, store: Store): Promise<void
   const count = (of: (queue: QueueRecord) => number) => (queue: QueueRecord) =>
     of(queue).toLocaleString("en-US");
   const table = new Table<QueueRecord>([
-    { head: "queue", of: ({ name }) => onOneLine(name) },
+    { head: "queue", of: ({ name }) => onOneLine(name), whole: true },
     { head: "waiting", of: count(({ counts }) => counts.waiting), right: true },
     { head: "leased", of: count(({ counts }) => counts.leased), right: true },
     { head: "dead", of: count(({ counts }) => counts.dead), right: true },
@@ -33,7 +33,7 @@ export async function listQueues(flags: CommonFlags, store: Store): Promise<void
     { head: "last minute", of: count(({ name }) => rates.get(name) ?? 0), right: true },
     {
       head: "oldest",
-      of: ({ oldestDue }) => (oldestDue === null ? "-" : longSpan(now - oldestDue)),
+      of: ({ oldestDue }) => (oldestDue === null ? "-" : shortSpan(now - oldestDue)),
       right: true,
     },
     { head: "", of: ({ paused }) => (paused ? "paused" : "") },

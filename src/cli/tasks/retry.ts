@@ -75,7 +75,7 @@ async function retryNamed(
   }
   const released = done.reduce((sum, each) => sum + each.released, 0);
   const [only] = all;
-  if (released === 0 && ids.length === 1 && only !== undefined) throw nothingToRetry(only);
+  if (released === 0 && ids.length === 1 && only !== undefined) throw nothingToRetry(only, states);
   if (json) await write(`${JSON.stringify({ released, tasks: done })}\n`);
 }
 
@@ -92,8 +92,11 @@ function sentence(
   return `task ${id} will be tried again${rest}`;
 }
 
-function nothingToRetry({ id, task }: Named): PawlError {
+function nothingToRetry({ id, task }: Named, states: readonly TaskState[]): PawlError {
   const state = task?.state;
+  if (state === "cancelled" && !states.includes(state)) {
+    return new PawlError("task.state", `Task ${id} is cancelled and no dead letter: say pawl retry ${id}.`);
+  }
   if (state === "dead" || state === "cancelled") {
     const why =
       task?.unique !== null

@@ -27,13 +27,18 @@ export async function listSchedules(flags: CommonFlags, store: Store): Promise<v
   }
   const now = await store.now();
   const table = new Table<ScheduleRecord>([
-    { head: "schedule", of: ({ id }) => onOneLine(id) },
+    { head: "schedule", of: ({ id }) => onOneLine(id), whole: true },
     { head: "when", of: ({ spec }) => timesWords(timesOf(spec)) },
     {
       head: "next",
+      whole: true,
       of: ({ paused, next }) => (paused ? "paused" : next === null ? "never" : utcAndSpan(next, now)),
     },
-    { head: "last", of: ({ lastFired }) => (lastFired === null ? "-" : utcAndSpan(lastFired, now)) },
+    {
+      head: "last",
+      whole: true,
+      of: ({ lastFired }) => (lastFired === null ? "-" : utcAndSpan(lastFired, now)),
+    },
     { head: "task", of: taskWords },
   ]);
   await table.print(schedules);

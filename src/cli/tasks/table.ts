@@ -6,14 +6,16 @@ export interface Column<Row> {
   readonly of: (row: Row) => string;
   /** Figures stand on the right. */
   readonly right?: boolean;
+  /** What somebody copies is never cut. */
+  readonly whole?: boolean;
 }
 
-/** A column is not made wider than this for the sake of one long text, which then shifts its own line only. */
-const WIDEST = 40;
+/** A column is not made wider than this for the sake of one long text: that is cut on a terminal, and elsewhere shifts its own line. */
+const WIDEST = 32;
 
 const segmenter = new Intl.Segmenter();
 
-/** Prints rows under each other, page by page. The last column is cut where the terminal ends, and only there. */
+/** Prints rows under each other, page by page. Only on a terminal are they cut to its width. */
 export class Table<Row> {
   readonly #columns: readonly Column<Row>[];
   #widths: number[];
@@ -26,7 +28,12 @@ export class Table<Row> {
 
   /** False once nobody reads any more. */
   async print(rows: readonly Row[]): Promise<boolean> {
-    const lines = rows.map((row) => this.#columns.map(({ of }) => of(row)));
+    const terminal = process.stdout.isTTY === true;
+    const lines = rows.map((row) =>
+      this.#columns.map(({ of, whole }, at) =>
+        terminal && !whole && at < this.#columns.length - 1 ? clipped(of(row), WIDEST) : of(row),
+      ),
+    );
     for (const cells of lines) {
       this.#widths = this.#widths.map((width, at) =>
         Math.max(width, Math.min(WIDEST, stringWidth(cells[at] ?? ""))),

@@ -18,6 +18,14 @@ export function longSpan(ms: number): string {
   return `${Math.floor(seconds / DAY_S)} d ${Math.floor((seconds % DAY_S) / 3_600)} h`;
 }
 
+/** One figure and its unit, for columns: `97 s`, `14 min`, `5 h`, `3 d`. */
+export function shortSpan(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 100 * 60) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 2 * DAY_S ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / DAY_S)} d`;
+}
+
 /** `2026-01-31 02:30:00 UTC`, the same whatever zone the terminal is in. */
 export function utc(instant: Instant): string {
   return `${new Date(instant).toISOString().slice(0, 19).replace("T", " ")} UTC`;

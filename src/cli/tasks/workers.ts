@@ -6,7 +6,7 @@ import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
 import type { CommonFlags } from "./open.ts";
 import { Table } from "./table.ts";
-import { longSpan, onOneLine } from "./words.ts";
+import { onOneLine, shortSpan } from "./words.ts";
 
 /** Workers that were heard of within this are shown. One that ends by itself is forgotten at once. */
 const SHOWN_MS = 3_600_000;
@@ -36,8 +36,8 @@ export async function listWorkers(flags: CommonFlags, store: Store): Promise<voi
       right: true,
     },
     { head: "memory", of: ({ memory }) => megabytes(memory), right: true },
-    { head: "up", of: ({ startedAt, seenAt }) => longSpan(seenAt - startedAt), right: true },
-    { head: "heard of", of: ({ seenAt }) => `${longSpan(now - seenAt)} ago`, right: true },
+    { head: "up", of: ({ startedAt, seenAt }) => shortSpan(seenAt - startedAt), right: true },
+    { head: "heard of", of: ({ seenAt }) => `${shortSpan(now - seenAt)} ago`, right: true },
     { head: "queues", of: ({ queues }) => queues.map(onOneLine).join(", ") },
   ]);
   await table.print(workers);
