@@ -493,15 +493,23 @@ export class ModelStore {
     const { member } = task;
     const join = member && this.#join(member.join);
     const heir = join && next.find(({ id }) => id === successor);
-    if (heir) task.member = null;
+    // Ended, it gives its unique key free; but it stays in its place until that is passed on.
+    task.member = null;
     this.#finish(task, "succeeded");
+    task.member = member;
     const added = this.#add(
-      next.map((one) => (one === heir ? { ...one, ...(member && { member }) } : one)),
+      next.map((one) => {
+        const { member: _, ...alone } = one;
+        return one === heir ? alone : one;
+      }),
       joins,
     );
-    if (!heir || added.includes(heir.id)) return;
-    task.member = member;
-    Object.assign(join, { succeeded: join.succeeded + 1, touched: true });
+    const stored = heir && added.includes(heir.id) ? this.#find(heir.id) : undefined;
+    if (stored) {
+      task.member = null;
+      stored.member = member;
+      if (join?.state === "failed") this.#cancel(stored);
+    } else if (join) Object.assign(join, { succeeded: join.succeeded + 1, touched: true });
   }
 
   #crash(task: ModelTask, poisonAfter: number, delayMs: number): void {

@@ -14,7 +14,11 @@ export function enqueue(
 ): string[] {
   const added = tasks.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
   addJoins(db, joins, moves);
-  cancelLate(db, tasks, moves);
+  cancelLate(
+    db,
+    tasks.flatMap(({ member }) => member?.join ?? []),
+    moves,
+  );
   moves.wakes = true;
   return added;
 }
@@ -50,9 +54,8 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
 }
 
 /** Members that come when their join has failed already are cancelled like those that were there. */
-function cancelLate(db: Connection, tasks: readonly NewTask[], moves: Moves): void {
-  const joins = new Set(tasks.flatMap(({ member }) => member?.join ?? []));
-  for (const [id, state] of joinStates(db, joins)) {
+export function cancelLate(db: Connection, joins: readonly string[], moves: Moves): void {
+  for (const [id, state] of joinStates(db, new Set(joins))) {
     if (state === "failed") cancelWaiting(db, "join_id = ?", [id], moves);
   }
 }

@@ -4,7 +4,7 @@ import { addAttempt, isPlain } from "./attempts.ts";
 import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
-import { enqueue } from "./enqueue.ts";
+import { cancelLate, enqueue } from "./enqueue.ts";
 import { findJoin } from "./joins.ts";
 import type { Moves } from "./moves.ts";
 import { duration, toText } from "./values.ts";
@@ -98,27 +98,21 @@ function settleOne(db: Connection, { id, fence, outcome, log }: Settlement, move
 }
 
 /** Enqueues what follows a task; true when one of these took its place in a join. */
-function follow(db: Connection, task: Held, outcome: Success, moves: Moves): boolean {
+function follow(db: Connection, [seq, , join, index]: Held, outcome: Success, moves: Moves): boolean {
   const { next = [], joins = [], successor = null } = outcome;
   if (!hasNext(outcome)) return false;
-  const [seq, , join, index] = task;
-  const heir = join !== null && findJoin(db, join) !== undefined && next.some(({ id }) => id === successor);
-  if (!heir || successor === null || index === null) {
+  const hasPlace = join !== null && index !== null && findJoin(db, join) !== undefined;
+  if (!hasPlace || successor === null || !next.some(({ id }) => id === successor)) {
     enqueue(db, next, joins, moves);
     return false;
   }
-  const put = (to: string | null, at: number | null) =>
-    db.run("UPDATE task SET join_id = ?, member_index = ? WHERE seq = ?", to, at, seq);
-  // A place is taken by one task only, so it is left before it is given.
-  put(null, null);
-  const member = { join, index };
-  const added = enqueue(
-    db,
-    next.map((other) => (other.id === successor ? { ...other, member } : other)),
-    joins,
-    moves,
+  // A place is one task's only, so the successor is stored without and then given it.
+  const tasks = next.map(({ member, ...task }) =>
+    member && task.id !== successor ? { ...task, member } : task,
   );
-  if (added.includes(successor)) return true;
-  put(join, index);
-  return false;
+  if (!enqueue(db, tasks, joins, moves).includes(successor)) return false;
+  db.run("UPDATE task SET join_id = NULL, member_index = NULL WHERE seq = ?", seq);
+  db.run("UPDATE task SET join_id = ?, member_index = ? WHERE id = ?", join, index, successor);
+  cancelLate(db, [join], moves);
+  return true;
 }

@@ -117,6 +117,19 @@ export function following(current: Current): void {
     }
   });
 
+  test("the place of a member is given to its successor only", async () => {
+    const { store } = current();
+    await store.enqueue([newTask("taken", { held: true })]);
+    const first = await memberOfJoin(store);
+    const greedy = newTask("greedy", { member: { join: "j", index: 4 } });
+    const next = [greedy, newTask("taken")];
+    await store.settle([settlement(first, { state: "succeeded", next, successor: "taken" })]);
+    assert.deepEqual(await store.query({ ids: ["greedy"] }), []);
+    const [member, ...others] = await store.members("j", { limit: 9 });
+    assert.deepEqual([member?.task, others.length], ["a", 0]);
+    assert.equal((await store.join("j"))?.state, "released");
+  });
+
   test("the successor of a member of a failed join is cancelled", async () => {
     const { store } = current();
     await store.enqueue(
