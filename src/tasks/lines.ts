@@ -8,8 +8,12 @@ export interface Line {
   readonly slots: number;
   /** Attempts that run. */
   running: number;
+  /** Slots that are kept free for a claim under way. */
+  reserved: number;
   /** Claimed ahead, in order. */
   readonly ahead: Claim[];
+  /** When a free slot is next offered to the lanes. */
+  nextLanes: number;
 }
 
 /** Queues that share the worker's slots, or each with slots of its own: then a full one never holds up another. */
@@ -32,7 +36,7 @@ export function linesOf(queues: Queues, concurrency: number = availableParalleli
   }
   if (lines.length === 0)
     throw new PawlError("worker.queues", "A worker needs at least one queue to claim from.");
-  return lines.map((line) => ({ ...line, running: 0, ahead: [] }));
+  return lines.map((line) => ({ ...line, running: 0, reserved: 0, ahead: [], nextLanes: 0 }));
 }
 
 /** How many more tasks to claim for a line. Those claimed ahead are refilled when half of them are gone. */

@@ -71,6 +71,9 @@ const MOST_UNSETTLED = 2_000;
 const SHY_MS = 60_000;
 const COURTESY_MS = 200;
 
+/** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
+const LANES_MS = 20;
+
 interface Running {
   readonly claim: Claim;
   readonly abort: AbortController;
@@ -243,16 +246,7 @@ export class Worker implements AsyncDisposable, Pulse {
     }
     const hungry: string[] = [];
     for (const line of this.#lines) {
-      const n = roomOf(line, this.#prefetch);
-      if (n === 0 || this.#stopping !== undefined) continue;
-      const { queues } = line;
-      const request = { queues, n, leaseMs: this.#leaseMs, worker: this.id };
-      const claims = await store.claim(lanes === undefined ? request : { ...request, lanes });
-      // All of them first: a handler that does not yield must not keep the others from being renewed.
-      if (claims.length > 0) this.#keeper.hold(claims);
-      line.ahead.push(...claims);
-      this.#fill(line);
-      if (claims.length < n) hungry.push(...queues);
+      if (this.#stopping === undefined && (await this.#claimFor(line))) hungry.push(...line.queues);
     }
     if (hungry.length === 0) return LOOK_MS;
     const due = await store.due(hungry, lanes);
@@ -261,9 +255,55 @@ export class Worker implements AsyncDisposable, Pulse {
     return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
   }
 
+  /** Claims what a line has room for. True when there was not as much as that. */
+  async #claimFor(line: Line): Promise<boolean> {
+    const { lanes } = this.#options;
+    if (lanes === undefined) return await this.#claim(line, roomOf(line, this.#prefetch));
+    if (this.#prefetch === 0) return await this.#claim(line, roomOf(line, 0), lanes);
+    let hungry = false;
+    const free = line.slots - line.running;
+    // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
+    if (free > 0 && this.#lanesAreDue(line)) {
+      line.nextLanes = performance.now() + LANES_MS;
+      line.reserved = free;
+      try {
+        hungry = await this.#claim(line, free, lanes);
+      } finally {
+        line.reserved = 0;
+      }
+    }
+    this.#fill(line);
+    return (await this.#claim(line, roomOf(line, this.#prefetch))) || hungry;
+  }
+
+  async #claim(line: Line, n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
+    if (n === 0) return false;
+    const { store } = this.#options;
+    const { queues } = line;
+    const request = { queues, n, leaseMs: this.#leaseMs, worker: this.id };
+    const claims = await store.claim(lanes === undefined ? request : { ...request, lanes });
+    // All of them first: a handler that does not yield must not keep the others from being renewed.
+    if (claims.length > 0) this.#keeper.hold(claims);
+    if (line.reserved > 0) {
+      line.reserved = 0;
+      line.ahead.unshift(...claims);
+    } else line.ahead.push(...claims);
+    this.#fill(line);
+    return claims.length < n;
+  }
+
+  /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
+  #lanesAreDue(line: Line): boolean {
+    const { lanes } = this.#options;
+    return lanes !== undefined && this.#prefetch > 0 && performance.now() >= line.nextLanes;
+  }
+
   /** Begins what was claimed ahead while there are free slots. */
   #fill(line: Line): void {
-    while (line.ahead.length > 0 && (line.running < line.slots || this.#stopping !== undefined)) {
+    while (
+      line.ahead.length > 0 &&
+      (line.running + line.reserved < line.slots || this.#stopping !== undefined)
+    ) {
       const claim = line.ahead.shift() as Claim;
       // Claimed while the worker was asked to stop.
       if (this.#stopping !== undefined) this.#handBack(claim);
@@ -280,8 +320,9 @@ export class Worker implements AsyncDisposable, Pulse {
       this.#running.delete(key);
       const { queue } = claim.task;
       this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
-      this.#fill(line);
-      if (roomOf(line, this.#prefetch) > 0) this.#bell.ring();
+      const lanesAreDue = this.#lanesAreDue(line);
+      if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
+      if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
     });
     this.#running.set(key, { claim, abort, done });
     if (claim.task.cancelRequested) abort.abort(new CancelledError());

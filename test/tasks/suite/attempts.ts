@@ -8,6 +8,8 @@ import {
   flaky,
   inexpressible,
   large,
+  orders,
+  ordersInChild,
   parent,
   patient,
   permanent,
@@ -103,6 +105,15 @@ export function attempts(open: OpenPlace): void {
     const stored = await stage.store.query({ name: "double" });
     assert.deepEqual(stored.map(({ id }) => id).sort(), [...ids].sort());
     assert.equal((await stage.task(handle.id)).fence, 2);
+  });
+
+  test("inside a handler the store is that of its worker, in a child too", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const here = await (await stage.client.enqueue(orders, 2)).result();
+    assert.equal(await stage.client.handle(here).result(), 4);
+    const child = await (await stage.client.enqueue(ordersInChild, 2)).result();
+    assert.equal(await stage.client.handle(child).result(), 8);
   });
 
   test("a soft limit aborts the signal; who listens has failed, who finishes has not", async () => {

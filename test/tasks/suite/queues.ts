@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { double, notes, rated, slowly, waits } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
@@ -57,6 +58,23 @@ export function queues(open: OpenPlace): void {
       const window = (starts[at] as number) - (starts[at - 20] as number);
       assert.ok(window >= 1_000, `21 starts within ${window} ms`);
     }
+  });
+
+  test("a rate holds and is used though a worker claims others ahead of it", async () => {
+    await using stage = await Stage.open(open);
+    const flood = Array.from({ length: 3_000 }, (_, n) => n);
+    await stage.client.enqueueMany(double, flood, { queue: "rated", priority: 5 });
+    const handles = await Promise.all(Array.from({ length: 30 }, () => stage.client.enqueue(rated)));
+    await stage.work({ queues: { rated: 4 }, prefetch: 50 });
+    for (const handle of handles) await handle.result();
+    const starts: number[] = [];
+    for (const { id } of handles) starts.push((await stage.task(id)).startedAt as number);
+    starts.sort((a, b) => a - b);
+    for (let at = 20; at < starts.length; at++) {
+      assert.ok((starts[at] as number) - (starts[at - 20] as number) >= 1_000);
+    }
+    const counts = async () => (await stage.store.queues())[0]?.counts;
+    while ((await counts())?.succeeded !== 3_030) await sleep(20);
   });
 
   test("a paused queue is left alone until it goes on", async () => {
