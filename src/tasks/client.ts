@@ -21,7 +21,7 @@ import { derivedId, newTaskId } from "./task-id.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Tasks that `enqueueMany` stores in one transaction. */
-const BATCH = 500;
+const BATCH = 2_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** How often a unique task may end between being found there and being looked up. */

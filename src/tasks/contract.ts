@@ -148,7 +148,7 @@ export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored
   readonly definition: Definition;
   /** Stores one call. It is durable when this resolves. */
   enqueue(...args: InputArguments<In, EnqueueOptions>): Promise<TaskHandle<Stored<Out>>>;
-  /** Stores a call for each input as it is read, some hundred at a time. Returns how many there were, and were new. */
+  /** Stores a call for each input as it is read, up to 2,000 at a time. Returns how many there were, and were new. */
   enqueueMany(
     inputs: Iterable<In> | AsyncIterable<In>,
     options?: EnqueueManyOptions<In>,

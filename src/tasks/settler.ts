@@ -9,7 +9,7 @@ interface Entry {
 }
 
 /** Settlements in one transaction. */
-const BATCH = 500;
+const BATCH = 1_000;
 
 /**
  * Settles claims in batches: what ends while one transaction is flushed to disk goes into the next. A store that
