@@ -7,6 +7,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   "load-memory": "load/memory.ts",
   backfill: "backfill/run.ts",
   pool: "pool/run.ts",
+  tasks: "tasks/run.ts",
 };
 
 const [name = "", ...options] = process.argv.slice(2);

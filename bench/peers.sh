@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the benchmarks measure against, apart from the package: a Python environment and psql.
+# Installs what the benchmarks measure against, apart from the package: Python and npm packages of their own, psql and Redis.
 set -euo pipefail
 cd "$(dirname "$0")"
 python3 -m venv .peers
-.peers/bin/pip install --quiet --disable-pip-version-check numpy pandas sqlalchemy psycopg2-binary django
+.peers/bin/pip install --quiet --disable-pip-version-check numpy pandas sqlalchemy psycopg2-binary django 'celery[redis]' packaging
 npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers piscina tinypool workerpool
+# Named, so that every machine measures the same; an npm on an older Node would choose older ones by itself.
+npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers \
+  bullmq@6.7.0 ioredis@6.0.0 pg-boss@12.35.0 graphile-worker@0.18.0 sharp@0.35.5
 if ! command -v psql >/dev/null || ! command -v pgbench >/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get install --yes --quiet postgresql-client
@@ -13,5 +16,14 @@ if ! command -v psql >/dev/null || ! command -v pgbench >/dev/null; then
     exit 1
   fi
 fi
+if ! command -v redis-server >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get install --yes --quiet --no-install-recommends redis-server
+  else
+    echo "redis-server is missing: install it with the package manager of this system." >&2
+    exit 1
+  fi
+fi
 psql --version
+redis-server --version
 .peers/bin/python -c 'import django, pandas, sqlalchemy; print("pandas", pandas.__version__, "sqlalchemy", sqlalchemy.__version__, "django", django.__version__)'

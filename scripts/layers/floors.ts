@@ -1,6 +1,6 @@
 /**
  * The house of `src/`, lowest floor first: what stands on what. An entry is a floor, or one file of a floor where
- * only its contract is meant to be seen. `errors.ts` lies below all and need not be named.
+ * only its contract is meant to be seen. The files of `foundation` lie below all and need not be named.
  */
 export const floors: Readonly<Record<string, readonly string[]>> = {
   store: [],
@@ -17,7 +17,7 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that lie in `src/` itself, below every floor. */
-export const foundation: readonly string[] = ["errors.ts"];
+export const foundation: readonly string[] = ["errors.ts", "postgres-errors.ts", "postgres-url.ts"];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */
 export function floorOf(path: string): string | undefined {

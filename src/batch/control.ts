@@ -15,14 +15,21 @@ export const UNFINISHED: readonly RunState[] = [
   "failed",
 ];
 
+const RUN = "run/";
+
 /** The queue of a run: only processes that have its job claim from it. */
 export function queueOf(run: string): string {
-  return `run/${run}`;
+  return `${RUN}${run}`;
+}
+
+/** The run whose queue this is; null where it is no run's. */
+export function runOfQueue(queue: string): string | null {
+  return queue.startsWith(RUN) ? queue.slice(RUN.length) : null;
 }
 
 /** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
 export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
-  await takeOver(store, [queueOf(run)], POISON_AFTER);
+  await takeOver(store, POISON_AFTER);
   return await liveWorkers(store, { group: run });
 }
 

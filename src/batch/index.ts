@@ -1,6 +1,15 @@
 export { ItemError, LostError, PawlError, TransientError } from "../errors.ts";
 export type * from "./contract.ts";
-export { assertResumable, cancel, POISON_AFTER, pause, queueOf, UNFINISHED, workersOf } from "./control.ts";
+export {
+  assertResumable,
+  cancel,
+  POISON_AFTER,
+  pause,
+  queueOf,
+  runOfQueue,
+  UNFINISHED,
+  workersOf,
+} from "./control.ts";
 export { type ExecuteOptions, execute } from "./execute.ts";
 export { RunHandle, type RunOptions, run } from "./handle.ts";
 export { findRun } from "./identity.ts";

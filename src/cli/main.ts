@@ -13,7 +13,9 @@ import { postgresServer, sql } from "./postgres.ts";
 import type { RunFlags } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
+import { taskCommands } from "./tasks/commands.ts";
 import { version } from "./version.ts";
+import { type WorkerFlags, worker } from "./worker.ts";
 
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
@@ -178,9 +180,6 @@ function program(): Command {
   )
     .option("--detach", "go on in the background when this terminal closes")
     .option("--into <url>", INTO_AGAIN);
-  aboutRun("cancel", "stop a run for good; what it wrote stays", (run, flags, store) =>
-    control("cancel", run, flags.json ?? false, store),
-  );
   aboutRun<{ json?: boolean; format?: string }>(
     "failures",
     "the quarantined items of a run, with the reasons",
@@ -197,6 +196,24 @@ function program(): Command {
     .option("--from <file>", "a mended file in the form of failures --format csv")
     .option("--restart", "give up an interrupted replay of the same items and begin anew")
     .option("--into <url>", INTO_AGAIN);
+
+  pawl
+    .command("worker")
+    .description("run the tasks that modules define, until SIGTERM or Ctrl-C")
+    .argument("<module...>", "modules that call task(), such as reports.ts")
+    .option(
+      "--queues <a:n,b:m>",
+      "queues and how many tasks of each run at once; default: those of the tasks",
+    )
+    .option("--prefetch <n>", "tasks claimed ahead for each queue, for many small ones; default: 0")
+    .option("--max-memory <size>", "replace a child that uses more, between two tasks")
+    .option("--max-tasks <n>", "replace a child after so many tasks")
+    .option("--drain <time>", "how long running tasks may go on when it is stopped", "30s")
+    .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
+    .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
+    .action((modules: string[], flags: WorkerFlags) => worker(modules, flags));
+
+  taskCommands(pawl);
 
   pawl
     .command("sql")

@@ -8,22 +8,27 @@ export type { Clock } from "./clock.ts";
 export type * from "./contract.ts";
 
 export interface StoreOptions {
-  /** Where the time comes from; the machine's clocks unless a test wants to move them. */
+  /** Where the time of a file comes from; the machine's clocks unless a test wants to move them. */
   readonly clock?: Clock;
 }
 
 /**
- * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there.
- * Any number of processes may have the same file open. Throws a PawlError when the file cannot serve as a store,
- * and a TransientError when it may serve later.
+ * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there, or
+ * the URL of a PostgreSQL database, `postgres://user@host/database`, in which it has a schema of its own (`pawl`, or
+ * another with `?schema=name`). Any number of processes may have the same store open, on any number of machines where
+ * it is in PostgreSQL. Throws a PawlError when the place cannot serve as a store, and a TransientError when it may
+ * serve later.
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(location)) {
-    const scheme = location.slice(0, location.indexOf(":"));
-    throw new PawlError(
-      "store.unsupported",
-      `A ${scheme}:// address cannot hold the store yet: give the path of a file instead.`,
-    );
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
+  if (scheme === undefined) return await openSqliteStore(location, options.clock);
+  if (/^postgres(ql)?$/i.test(scheme)) {
+    // Loaded only here: most stores are files.
+    const { openPostgresStore } = await import("./postgres/open.ts");
+    return await openPostgresStore(location);
   }
-  return await openSqliteStore(location, options.clock);
+  throw new PawlError(
+    "store.unsupported",
+    `A ${scheme}:// address cannot hold the store: give the path of a file, or a postgres:// URL.`,
+  );
 }

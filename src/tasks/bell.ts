@@ -8,8 +8,8 @@ export class Bell {
     this.#answer?.();
   }
 
-  /** Resolves at the next ring, or after `ms` milliseconds. */
-  async wait(ms: number): Promise<void> {
+  /** Resolves at the next ring, with true, or after `ms` milliseconds. */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
@@ -20,6 +20,8 @@ export class Bell {
       });
       this.#answer = undefined;
     }
+    const rung = this.#rung;
     this.#rung = false;
+    return rung;
   }
 }

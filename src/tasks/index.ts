@@ -1,6 +1,44 @@
 export { LostError, PawlError, TransientError } from "../errors.ts";
 export { type Backoff, backoffDelay } from "./backoff.ts";
+export { type Client, connect } from "./client.ts";
+export type {
+  AnyTask,
+  AttemptContext,
+  EnqueueManyOptions,
+  EnqueueOptions,
+  Flow,
+  FlowOptions,
+  LinkOptions,
+  Task,
+  TaskIsolation,
+  TaskOptions,
+} from "./contract.ts";
+export { defaultLocation, disconnect, handleOf, useStore } from "./default-client.ts";
+export { type Duration, milliseconds, parseDuration } from "./duration.ts";
+export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
+export type { Link } from "./flow/link.ts";
+export type { Member, Members } from "./flow/members.ts";
+export { linksAfter } from "./flow/spec.ts";
+export { TaskFailedError, type TaskHandle, type TaskStatus } from "./handle.ts";
+export type { Queues } from "./lines.ts";
+export { type Progress, progressOf } from "./progress.ts";
+export { queueRates } from "./queue-rates.ts";
+export type { RateLimit } from "./rate.ts";
+export type { Ending, Handler, Runner, TaskContext } from "./runner.ts";
+export {
+  pauseSchedule,
+  removeSchedule,
+  resumeSchedule,
+  type ScheduleOptions,
+  schedule,
+} from "./schedule/schedule.ts";
+export { type CatchUp, type ScheduleTimes, type TimesSpec, timesOf } from "./schedule/times.ts";
+export type { Schema } from "./standard-schema.ts";
+export { type DrainOptions, type RunningWorker, type StartOptions, startWorker } from "./start-worker.ts";
+export type { Stored } from "./stored.ts";
+export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./subscribe.ts";
 export { liveWorkers, takeOver } from "./take-over.ts";
-export { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
-export { type Handler, type TaskContext, Worker, type WorkerOptions } from "./worker.ts";
+export { task } from "./task.ts";
+export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
+export { type StopOptions, Worker, type WorkerOptions } from "./worker.ts";
 export { isDead, parseWorkerId } from "./worker-id.ts";

@@ -11,7 +11,7 @@ import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messag
 /** A request to cancel is noticed with a renewal, so these do not lie further apart than a person likes to wait. */
 const LONGEST_PAUSE_MS = 2_000;
 
-const { location, leaseMs } = workerData as LeaseKeeperSetup;
+const { address, leaseMs } = workerData as LeaseKeeperSetup;
 const pauseMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS);
 const port = parentPort;
 if (port === null) throw new Error("The lease keeper runs as a worker thread only.");
@@ -53,15 +53,17 @@ async function keep(store: Store): Promise<void> {
   if (!stopped) timer = setTimeout(() => void keep(store), next);
 }
 
-const store = await openStore(location);
+const store = await openStore(address);
 
 port.on("message", (request: LeaseRequest) => {
   if (request.kind === "hold") {
-    const older = held.get(request.lease.id);
-    if (older !== undefined) report({ kind: "lost", leases: [older] });
-    held.set(request.lease.id, request.lease);
+    for (const lease of request.leases) {
+      const older = held.get(lease.id);
+      if (older !== undefined && older.fence !== lease.fence) report({ kind: "lost", leases: [older] });
+      held.set(lease.id, lease);
+    }
   } else if (request.kind === "drop") {
-    if (held.get(request.lease.id)?.fence === request.lease.fence) held.delete(request.lease.id);
+    for (const { id, fence } of request.leases) if (held.get(id)?.fence === fence) held.delete(id);
   } else {
     stopped = true;
     clearTimeout(timer);

@@ -22,6 +22,7 @@ export class LeaseKeeper {
   readonly #setup: LeaseKeeperSetup;
   readonly #events: LeaseKeeperEvents;
   readonly #held = new Map<string, Lease>();
+  readonly #dropped: Lease[] = [];
   #thread: Thread | undefined;
   readonly #ready = Promise.withResolvers<void>();
   #failures = 0;
@@ -44,7 +45,7 @@ export class LeaseKeeper {
     thread.on("message", (report: LeaseReport) => this.#hear(report));
     thread.on("error", (error) => this.#events.error(error));
     thread.on("exit", () => void this.#restart());
-    for (const lease of this.#held.values()) this.#tell({ kind: "hold", lease });
+    if (this.#held.size > 0) this.#tell({ kind: "hold", leases: [...this.#held.values()] });
   }
 
   /** Resolves when the first thread renews leases: before that nothing should be claimed. */
@@ -52,15 +53,18 @@ export class LeaseKeeper {
     return this.#ready.promise;
   }
 
-  hold({ id, fence }: Lease): void {
-    const lease = { id, fence };
-    this.#held.set(`${fence}:${id}`, lease);
-    this.#tell({ kind: "hold", lease });
+  hold(claims: readonly Lease[]): void {
+    const leases = claims.map(({ id, fence }) => ({ id, fence }));
+    for (const lease of leases) this.#held.set(`${lease.fence}:${lease.id}`, lease);
+    this.#tell({ kind: "hold", leases });
   }
 
   drop({ id, fence }: Lease): void {
     this.#held.delete(`${fence}:${id}`);
-    this.#tell({ kind: "drop", lease: { id, fence } });
+    this.#dropped.push({ id, fence });
+    // What else ends in this turn of the event loop goes with it.
+    if (this.#dropped.length === 1)
+      setImmediate(() => this.#tell({ kind: "drop", leases: this.#dropped.splice(0) }));
   }
 
   async stop(): Promise<void> {

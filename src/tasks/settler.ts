@@ -8,6 +8,9 @@ interface Entry {
   readonly done: () => void;
 }
 
+/** Settlements in one transaction. */
+const BATCH = 1_000;
+
 /**
  * Settles claims in batches: what ends while one transaction is flushed to disk goes into the next. A store that
  * fails is asked again until it works, because the work is done and must not be done a second time.
@@ -16,7 +19,7 @@ export class Settler {
   readonly #store: TaskStore;
   readonly #onError: (error: unknown) => void;
   readonly #abandoned = new AbortController();
-  #waiting: Entry[] = [];
+  readonly #waiting: Entry[] = [];
   #flushing = false;
 
   constructor(store: TaskStore, onError: (error: unknown) => void) {
@@ -32,6 +35,11 @@ export class Settler {
     });
   }
 
+  /** Settlements that are not durable yet. */
+  get backlog(): number {
+    return this.#waiting.length;
+  }
+
   /** Gives up on a store that does not work: what is unsettled is taken over when its lease runs out. */
   abandon(): void {
     this.#abandoned.abort();
@@ -43,8 +51,7 @@ export class Settler {
     // What else ends in this turn of the event loop joins the batch.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
+      const batch = this.#waiting.splice(0, BATCH);
       await this.#persist(batch.map(({ settlement }) => settlement));
       for (const { done } of batch) done();
     }

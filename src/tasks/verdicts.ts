@@ -38,3 +38,29 @@ export class StoppedError extends Error {
     super("The worker is stopping.");
   }
 }
+
+/** The reason of a task's signal when it has run for as long as its soft limit. */
+export class SoftLimitError extends Error {
+  override readonly name = "SoftLimitError";
+
+  constructor(softMs: number) {
+    super(`It ran longer than its soft limit of ${spoken(softMs)}.`);
+  }
+}
+
+/** Thrown by `context.retry`. */
+export class Retry extends Error {
+  override readonly name = "Retry";
+  /** Milliseconds until it may be claimed again; null lets the backoff decide. */
+  readonly delayMs: number | null;
+
+  constructor(reason: string, delayMs: number | null) {
+    super(reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** A time limit, for people. */
+export function spoken(ms: number): string {
+  return ms % 1_000 === 0 ? `${ms / 1_000} s` : `${ms} ms`;
+}

@@ -1,46 +1,39 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { LostError } from "../errors.ts";
-import type { Claim, Json, Lease, Outcome, Store, TaskRecord } from "../store/contract.ts";
+import type { Claim, LaneRate, Lease, Store } from "../store/contract.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
 import { Bell } from "./bell.ts";
+import { handlerRunner } from "./handler-runner.ts";
+import { Heart, type Pulse } from "./heart.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { outcomeOfError, outcomeOfResult, type RetryPolicy } from "./outcome.ts";
+import { type Line, linesOf, type Queues, roomOf } from "./lines.ts";
+import type { Ending, Handler, Runner } from "./runner.ts";
 import { Settler } from "./settler.ts";
 import { takeOver } from "./take-over.ts";
 import { CancelledError, StoppedError } from "./verdicts.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
-export interface TaskContext {
-  /**
-   * Aborted when the task should end: its reason is a CancelledError, a StoppedError (the worker stops; throw, and
-   * the task goes back in line) or a LostError (another worker has the task).
-   */
-  readonly signal: AbortSignal;
-  /** The claim; its fence guards writes elsewhere. */
-  readonly lease: Lease;
-  /**
-   * Stores how far the task is, durably, and forgives earlier crashes. Throws a LostError when another worker has
-   * the task, and a TransientError when the store cannot be written just now.
-   */
-  progress(value: Json): Promise<void>;
-}
-
-/** The work of a task. What it returns is the result; what it throws decides what becomes of the task. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result is the usual one
-export type Handler = (task: TaskRecord, context: TaskContext) => Promise<Json | void>;
-
 export interface WorkerOptions {
   readonly store: Store;
-  readonly queues: readonly string[];
+  /** Queues that share `concurrency` slots, or each with slots of its own. */
+  readonly queues: Queues;
   /** By the name of the task. */
-  readonly handlers: Readonly<Record<string, Handler>>;
-  /** How many tasks run at once. */
-  readonly concurrency: number;
+  readonly handlers?: Readonly<Record<string, Handler>>;
+  /** Makes the attempts, in place of `handlers`. */
+  readonly runner?: Runner;
+  /** How many tasks run at once; default one a core. */
+  readonly concurrency?: number;
+  /** Tasks that are claimed ahead of a free slot, for each line; default 0. */
+  readonly prefetch?: number;
+  /** Lanes that are claimed from as well. */
+  readonly lanes?: readonly LaneRate[];
   /** How long a claim is good for without renewal; default 15,000 ms. */
   readonly leaseMs?: number;
   /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
   readonly poisonAfter?: number;
-  /** A task that fails so many times becomes a dead letter; default 10. */
+  /** Of `handlers`: a task that fails so many times becomes a dead letter; default 10. */
   readonly maxFailures?: number;
+  /** Of `handlers`. */
   readonly backoff?: Backoff;
   /**
    * Told of what goes wrong outside the handlers: a store that cannot be reached, a task nobody has a handler for.
@@ -48,6 +41,19 @@ export interface WorkerOptions {
    */
   readonly onError?: (error: unknown) => void;
 }
+
+export interface StopOptions {
+  /** How long running tasks may go on before their signals abort; default 10,000 ms. */
+  readonly drainMs?: number;
+  /**
+   * How long they may take after that, in ms, until they are handed back while they still run: for a process that ends
+   * right then. Without it they have one lease, and are left to whoever takes them over.
+   */
+  readonly handBackMs?: number;
+}
+
+/** A task that takes so many workers down without progress becomes a dead letter. */
+export const POISON_AFTER = 5;
 
 /** How often a worker looks for leases to take over, and at the queues should a wake-up have been missed. */
 const LOOK_MS = 1_000;
@@ -58,7 +64,18 @@ const SHORTEST_PAUSE_MS = 20;
 /** How long a stopping worker waits for its tasks before it asks them to stop. */
 const DRAIN_MS = 10_000;
 
+/** With so many settlements under way nothing more is claimed: the store is slower than the work. */
+const MOST_UNSETTLED = 2_000;
+
+/** How long a worker with nothing else to do is shy after it met a task that it does not know, and how shy. */
+const SHY_MS = 60_000;
+const COURTESY_MS = 200;
+
+/** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
+const LANES_MS = 20;
+
 interface Running {
+  readonly claim: Claim;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
@@ -67,37 +84,70 @@ interface Running {
  * Claims tasks from queues and runs their handlers, until it is stopped. It holds no task in memory that the store
  * does not know of, so it may be killed at any moment: another worker takes over.
  */
-export class Worker implements AsyncDisposable {
+export class Worker implements AsyncDisposable, Pulse {
   /** The same for all workers of one process. */
   readonly id: string = ownWorkerId;
+  readonly queues: readonly string[];
+  readonly slots: number;
+  /** Attempts that ended since it began, by queue. */
+  readonly ended = new Map<string, number>();
   readonly #options: WorkerOptions;
   readonly #leaseMs: number;
   readonly #poisonAfter: number;
-  readonly #policy: RetryPolicy;
+  readonly #prefetch: number;
+  readonly #lines: readonly Line[];
+  readonly #runner: Runner;
   readonly #keeper: LeaseKeeper;
   readonly #settler: Settler;
   readonly #bell = new Bell();
   readonly #running = new Map<string, Running>();
+  readonly #settling = new Set<Promise<void>>();
   readonly #stopAsked = Promise.withResolvers<void>();
+  #heart: Heart | undefined;
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
+  #metUnknown = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorkerOptions) {
-    const { leaseMs = 15_000, poisonAfter = 5, maxFailures = 10, backoff = {} } = options;
+    const { leaseMs = 15_000, poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
     this.#options = options;
     this.#leaseMs = leaseMs;
     this.#poisonAfter = poisonAfter;
-    this.#policy = { maxFailures, backoff };
-    this.#settler = new Settler(options.store, (error) => this.#report(error));
+    this.#prefetch = options.prefetch ?? 0;
+    this.#lines = linesOf(options.queues, options.concurrency);
+    this.queues = this.#lines.flatMap(({ queues }) => queues);
+    this.slots = this.#lines.reduce((sum, { slots }) => sum + slots, 0);
+    const report = (error: unknown) => this.#report(error);
+    const policy = { maxFailures, backoff };
+    this.#runner =
+      options.runner ??
+      handlerRunner({ store: options.store, handlers: options.handlers ?? {}, policy, report });
+    this.#settler = new Settler(options.store, report);
     this.#keeper = new LeaseKeeper(
-      { location: options.store.location, leaseMs },
+      { address: options.store.address, leaseMs },
       {
         lost: (lease) => this.#abort(lease, new LostError("Another worker has taken the task over.")),
         cancelRequested: (lease) => this.#abort(lease, new CancelledError()),
-        error: (error) => this.#report(error),
+        error: report,
       },
     );
+  }
+
+  /** It has been asked to stop. */
+  get draining(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Its queues and their slots, for people. */
+  describe(): string {
+    const lines = this.#lines.map(({ queues, slots }) => `${queues.join(" + ")} (${slots} at once)`);
+    return lines.join(", ");
+  }
+
+  /** Ids of the tasks that run. */
+  running(): string[] {
+    return [...this.#running.values()].map(({ claim }) => claim.id);
   }
 
   /** Begins to claim. The process stays alive until the worker is stopped. */
@@ -109,12 +159,12 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Claims nothing more and waits for the running tasks: up to `drainMs` (default 10,000), then aborts their signals
-   * and waits one lease longer. What still runs then is left to whoever takes it over when its lease runs out; its
-   * late writes bounce.
+   * Claims nothing more, hands back what was claimed ahead, and waits for the running tasks: up to `drainMs` (default
+   * 10,000), then aborts their signals and waits one lease longer, or `handBackMs`. What still runs then is left to
+   * whoever takes it over; its late writes bounce.
    */
-  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#drain(options.drainMs ?? DRAIN_MS);
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#drain(options);
     return this.#stopping;
   }
 
@@ -122,19 +172,29 @@ export class Worker implements AsyncDisposable {
     await this.stop();
   }
 
-  async #drain(drainMs: number): Promise<void> {
+  async #drain({ drainMs = DRAIN_MS, handBackMs }: StopOptions): Promise<void> {
     this.#stopAsked.resolve();
     this.#bell.ring();
+    for (const line of this.#lines) for (const claim of line.ahead.splice(0)) this.#handBack(claim);
     const idle = (async () => {
       await this.#loop;
       await Promise.all([...this.#running.values()].map(({ done }) => done));
+      await this.#settled();
     })();
     if (!(await endsWithin(idle, drainMs))) {
       for (const { abort } of this.#running.values()) abort.abort(new StoppedError());
-      await endsWithin(idle, this.#leaseMs);
+      if (!(await endsWithin(idle, handBackMs ?? this.#leaseMs)) && handBackMs !== undefined) {
+        for (const { claim } of this.#running.values()) this.#handBack(claim);
+        await endsWithin(this.#settled(), this.#leaseMs);
+      }
     }
     this.#settler.abandon();
+    await this.#heart?.leave(this);
     await this.#keeper.stop();
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
   }
 
   async #work(): Promise<void> {
@@ -142,11 +202,17 @@ export class Worker implements AsyncDisposable {
     const stopListening = store.wake(() => this.#bell.ring());
     await Promise.race([this.#keeper.ready, this.#stopAsked.promise]);
     let failures = 0;
+    let rung = true;
     while (this.#stopping === undefined) {
       try {
-        const pause = await this.#turn();
+        // Before the first claim: a process that the store does not know cannot be told to be dead.
+        this.#heart ??= await Heart.join(store, this, (error) => this.#report(error));
+        const pause = await this.#turn(rung);
         failures = 0;
-        await this.#bell.wait(pause);
+        rung = await this.#bell.wait(pause);
+        await this.#letOthersFirst();
+        // What else ends in this turn of the event loop makes room for the same claim.
+        await new Promise(setImmediate);
       } catch (error) {
         this.#report(error);
         failures++;
@@ -156,71 +222,151 @@ export class Worker implements AsyncDisposable {
     stopListening();
   }
 
+  /** Who has met a task that it does not know may meet it again: one that knows it should be quicker. */
+  async #letOthersFirst(): Promise<void> {
+    if (performance.now() - this.#metUnknown > SHY_MS || this.#running.size > 0) return;
+    await Promise.race([
+      sleep(Math.random() * COURTESY_MS, undefined, { ref: false }),
+      this.#stopAsked.promise,
+    ]);
+  }
+
   /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
-  async #turn(): Promise<number> {
-    const { store, queues, concurrency } = this.#options;
+  async #turn(rung: boolean): Promise<number> {
+    const { store, lanes } = this.#options;
     if (performance.now() >= this.#nextSweep) {
-      await takeOver(store, queues, this.#poisonAfter);
+      await takeOver(store, this.#poisonAfter);
       this.#nextSweep = performance.now() + LOOK_MS;
     }
-    const room = concurrency - this.#running.size;
-    if (room <= 0) return LOOK_MS;
-    const claims = await store.claim({ queues, n: room, leaseMs: this.#leaseMs, worker: this.id });
-    // All of them first: a handler that does not yield must not keep the others from being renewed.
-    for (const claim of claims) this.#keeper.hold(claim);
-    for (const claim of claims) this.#begin(claim);
-    if (claims.length === room) return LOOK_MS;
-    const due = await store.due(queues);
+    if (this.#settler.backlog > MOST_UNSETTLED) return LOOK_MS;
+    // Nobody said that there is something: one question is less than a claim for each line.
+    if (!rung && this.#running.size === 0 && this.#settling.size === 0) {
+      const due = await store.due(this.queues, lanes);
+      if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+    }
+    const hungry: string[] = [];
+    for (const line of this.#lines) {
+      if (this.#stopping === undefined && (await this.#claimFor(line))) hungry.push(...line.queues);
+    }
+    if (hungry.length === 0) return LOOK_MS;
+    const due = await store.due(hungry, lanes);
     // A lease that has run out is due as well, and is there for the next sweep.
     if (due === 0) this.#nextSweep = 0;
     return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
   }
 
-  #begin(claim: Claim): void {
+  /** Claims what a line has room for. True when there was not as much as that. */
+  async #claimFor(line: Line): Promise<boolean> {
+    const { lanes } = this.#options;
+    if (lanes === undefined) return await this.#claim(line, roomOf(line, this.#prefetch));
+    if (this.#prefetch === 0) return await this.#claim(line, roomOf(line, 0), lanes);
+    let hungry = false;
+    const free = line.slots - line.running;
+    // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
+    if (free > 0 && this.#lanesAreDue(line)) {
+      line.nextLanes = performance.now() + LANES_MS;
+      line.reserved = free;
+      try {
+        hungry = await this.#claim(line, free, lanes);
+      } finally {
+        line.reserved = 0;
+      }
+    }
+    this.#fill(line);
+    return (await this.#claim(line, roomOf(line, this.#prefetch))) || hungry;
+  }
+
+  async #claim(line: Line, n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
+    if (n === 0) return false;
+    const { store } = this.#options;
+    const { queues } = line;
+    const request = { queues, n, leaseMs: this.#leaseMs, worker: this.id };
+    const claims = await store.claim(lanes === undefined ? request : { ...request, lanes });
+    // All of them first: a handler that does not yield must not keep the others from being renewed.
+    if (claims.length > 0) this.#keeper.hold(claims);
+    if (line.reserved > 0) {
+      line.reserved = 0;
+      line.ahead.unshift(...claims);
+    } else line.ahead.push(...claims);
+    this.#fill(line);
+    return claims.length < n;
+  }
+
+  /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
+  #lanesAreDue(line: Line): boolean {
+    const { lanes } = this.#options;
+    return lanes !== undefined && this.#prefetch > 0 && performance.now() >= line.nextLanes;
+  }
+
+  /** Begins what was claimed ahead while there are free slots. */
+  #fill(line: Line): void {
+    while (
+      line.ahead.length > 0 &&
+      (line.running + line.reserved < line.slots || this.#stopping !== undefined)
+    ) {
+      const claim = line.ahead.shift() as Claim;
+      // Claimed while the worker was asked to stop.
+      if (this.#stopping !== undefined) this.#handBack(claim);
+      else this.#begin(claim, line);
+    }
+  }
+
+  #begin(claim: Claim, line: Line): void {
     const key = keyOf(claim);
     const abort = new AbortController();
-    const done = this.#handle(claim, abort).finally(() => {
-      this.#keeper.drop(claim);
+    line.running++;
+    const done = this.#attempt(claim, abort).finally(() => {
+      line.running--;
       this.#running.delete(key);
-      this.#bell.ring();
+      const { queue } = claim.task;
+      this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
+      const lanesAreDue = this.#lanesAreDue(line);
+      if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
+      if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
     });
-    this.#running.set(key, { abort, done });
+    this.#running.set(key, { claim, abort, done });
     if (claim.task.cancelRequested) abort.abort(new CancelledError());
   }
 
-  async #handle(claim: Claim, abort: AbortController): Promise<void> {
-    const outcome = await this.#outcome(claim, abort);
-    if (outcome !== undefined) await this.#settler.settle({ id: claim.id, fence: claim.fence, outcome });
+  async #attempt(claim: Claim, abort: AbortController): Promise<void> {
+    const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
+    if (ending === undefined) this.#keeper.drop(claim);
+    else {
+      const { unknown, ...settlement } = ending;
+      if (unknown) this.#metUnknown = performance.now();
+      this.#settle(claim, settlement);
+    }
   }
 
-  async #outcome(claim: Claim, abort: AbortController): Promise<Outcome | undefined> {
-    const { task, id, fence } = claim;
-    // Claimed while the worker was asked to stop.
-    if (this.#stopping !== undefined) return { state: "snoozed", delayMs: 0 };
-    const { handlers } = this.#options;
-    const handler = Object.hasOwn(handlers, task.name) ? handlers[task.name] : undefined;
-    if (handler === undefined) {
-      this.#report(new Error(`No handler is named ${task.name}: task ${id} is left for another worker.`));
-      // Longer each time, so that a task nobody knows does not keep everybody busy.
-      return { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) };
-    }
-    const progress = async (value: Json) => {
-      const { lost } = await this.#options.store.progress([{ id, fence, value }]);
-      if (lost.length === 0) return;
-      const error = new LostError(`Task ${id} has been taken over by another worker.`);
-      abort.abort(error);
-      throw error;
-    };
-    try {
-      const result = await handler(task, { signal: abort.signal, lease: { id, fence }, progress });
-      return outcomeOfResult(result ?? undefined);
-    } catch (error) {
-      return outcomeOfError(error, task, abort.signal, this.#policy);
-    }
+  /** Durable soon. The slot is free meanwhile; the lease is not. */
+  #settle(claim: Claim, ending: Ending): void {
+    const { id, fence } = claim;
+    const settled = this.#settler.settle({ id, fence, ...ending }).then(() => {
+      this.#keeper.drop(claim);
+      this.#settling.delete(settled);
+      if (this.#settling.size === MOST_UNSETTLED >> 1) this.#bell.ring();
+    });
+    this.#settling.add(settled);
+  }
+
+  #handBack(claim: Claim): void {
+    this.#settle(claim, { outcome: { state: "snoozed", delayMs: 0 } });
   }
 
   #abort(lease: Lease, reason: Error): void {
-    this.#running.get(keyOf(lease))?.abort.abort(reason);
+    const key = keyOf(lease);
+    const running = this.#running.get(key);
+    if (running !== undefined) {
+      running.abort.abort(reason);
+      return;
+    }
+    for (const { ahead } of this.#lines) {
+      const at = ahead.findIndex((claim) => keyOf(claim) === key);
+      const [claim] = at < 0 ? [] : ahead.splice(at, 1);
+      if (claim !== undefined && reason instanceof CancelledError) {
+        this.#settle(claim, { outcome: { state: "cancelled" } });
+      }
+    }
   }
 
   #report(error: unknown): void {

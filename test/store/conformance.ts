@@ -1,12 +1,23 @@
 import { afterEach, beforeEach, describe } from "node:test";
 import type { Store } from "../../src/store/index.ts";
+import { attempts } from "./conformance/attempts.ts";
+import { expiring } from "./conformance/expiring.ts";
+import { following } from "./conformance/following.ts";
+import { joins } from "./conformance/joins.ts";
 import { leases } from "./conformance/leases.ts";
+import { limiting } from "./conformance/limiting.ts";
 import { line } from "./conformance/line.ts";
+import { overseeing } from "./conformance/overseeing.ts";
 import { processes } from "./conformance/processes.ts";
+import { pruning } from "./conformance/pruning.ts";
 import { quarantine } from "./conformance/quarantine.ts";
+import { queues } from "./conformance/queues.ts";
 import { runs } from "./conformance/runs.ts";
+import { scheduling } from "./conformance/scheduling.ts";
+import { selecting } from "./conformance/selecting.ts";
 import { settling } from "./conformance/settling.ts";
 import { sweeping } from "./conformance/sweeping.ts";
+import { uniqueness } from "./conformance/uniqueness.ts";
 import { waking } from "./conformance/waking.ts";
 import type { TestClock } from "./test-clock.ts";
 
@@ -33,7 +44,19 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
     afterEach(async () => {
       await under.cleanup();
     });
-    for (const part of [line, leases, settling, sweeping, waking, runs, quarantine, processes])
-      part(() => under);
+    const parts = [
+      line,
+      leases,
+      settling,
+      sweeping,
+      waking,
+      following,
+      joins,
+      uniqueness,
+      expiring,
+      limiting,
+    ];
+    parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);
+    for (const part of parts) part(() => under);
   });
 }

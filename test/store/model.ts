@@ -1,11 +1,21 @@
-import type {
-  ClaimRequest,
-  Lease,
-  NewTask,
-  ProgressReport,
-  Settlement,
-  TaskRecord,
-  TaskSelector,
+import {
+  type ClaimRequest,
+  type JoinRecord,
+  type Json,
+  type LaneRate,
+  type Lease,
+  type MemberRecord,
+  type NewJoin,
+  type NewTask,
+  type Outcome,
+  PawlError,
+  type ProgressReport,
+  type QueueRecord,
+  type ScheduleRecord,
+  type Settlement,
+  type TaskRecord,
+  type TaskSelector,
+  type TaskState,
 } from "../../src/store/index.ts";
 import type { TestClock } from "./test-clock.ts";
 
@@ -14,58 +24,94 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface ModelTask extends Mutable<TaskRecord> {
   leaseEnd: number;
   leaseBoot: string;
+  retentionMs: number | null;
+  outcomes: string[];
 }
 
-/** The tasks of a store as simply as they can be told: a list in memory. */
+interface ModelJoin extends Mutable<JoinRecord> {
+  /** To be looked at when the operation ends; the flags as told by what happened. */
+  touched: boolean;
+  reopen: boolean;
+  doomed: boolean;
+}
+
+interface ModelQueue extends Mutable<QueueRecord> {
+  counts: Record<TaskState, number>;
+}
+
+interface ModelLane {
+  ahead: number;
+  boot: string;
+  monotonic: number;
+  wall: number;
+}
+
+/** The tasks of a store as simply as they can be told: lists in memory. */
 export class ModelStore {
   readonly #clock: TestClock;
   #tasks: ModelTask[] = [];
+  #joins: ModelJoin[] = [];
+  #queues: ModelQueue[] = [];
+  #schedules: Mutable<ScheduleRecord>[] = [];
+  readonly #lanes = new Map<string, ModelLane>();
 
   constructor(clock: TestClock) {
     this.#clock = clock;
   }
 
-  enqueue(tasks: readonly NewTask[]): string[] {
-    const added: string[] = [];
-    for (const task of tasks) {
-      if (this.#tasks.some(({ id }) => id === task.id)) continue;
-      added.push(task.id);
-      this.#tasks.push({
-        id: task.id,
-        queue: task.queue,
-        name: task.name,
-        group: task.group ?? null,
-        payload: task.payload,
-        priority: task.priority ?? 0,
-        state: "waiting",
-        due: this.#clock.wall() + (task.delayMs ?? 0),
-        fence: 0,
-        worker: null,
-        failures: 0,
-        crashes: 0,
-        cancelRequested: false,
-        progress: null,
-        result: null,
-        error: null,
-        createdAt: this.#clock.wall(),
-        settledAt: null,
-        leaseEnd: 0,
-        leaseBoot: "",
-      });
-    }
-    return added;
+  enqueue(tasks: readonly NewTask[], { joins = [] }: { joins?: readonly NewJoin[] } = {}): string[] {
+    return this.#atomic(() => this.#add(tasks, joins));
   }
 
-  claim({ queues, n, leaseMs, worker }: ClaimRequest): { id: string; fence: number }[] {
-    const due = this.#tasks
-      .filter((task) => task.state === "waiting" && queues.includes(task.queue) && this.#isDue(task))
-      .sort((a, b) => b.priority - a.priority || (a.due ?? 0) - (b.due ?? 0))
-      .slice(0, n);
-    for (const task of due) {
-      Object.assign(task, { state: "leased", due: null, worker, fence: task.fence + 1 });
+  sealJoin(id: string, members: number): void {
+    const join = this.#join(id);
+    if (join === undefined) throw new PawlError("store.no-such-join", "");
+    if (join.members !== null && join.members !== members) throw new PawlError("store.sealed", "");
+    if (join.members === members) return;
+    Object.assign(join, { members, touched: true });
+    this.#settleJoins();
+  }
+
+  join(id: string): JoinRecord | undefined {
+    const join = this.#join(id);
+    if (join === undefined) return undefined;
+    const { touched: _touched, reopen: _reopen, doomed: _doomed, ...record } = join;
+    return record;
+  }
+
+  members(id: string): MemberRecord[] {
+    return this.#membersOf(id)
+      .sort((a, b) => (a.member?.index ?? 0) - (b.member?.index ?? 0))
+      .map(({ member, id, state, result, error }) => ({
+        index: member?.index ?? 0,
+        task: id,
+        state,
+        result,
+        error,
+      }));
+  }
+
+  claim({ queues, n, leaseMs, worker, lanes = [] }: ClaimRequest): { id: string; fence: number }[] {
+    const left = new Map<string | null, number>([[null, n]]);
+    for (const rate of lanes)
+      left.set(rate.lane, Math.floor(rate.burst - this.#ahead(rate) / rate.intervalMs + 1e-9));
+    const first: ModelTask[] = [];
+    for (const task of this.#line(queues)) {
+      const room = left.get(task.lane) ?? 0;
+      if (first.length === n || room <= 0 || !this.#isDue(task) || this.#hasExpired(task)) continue;
+      if (task.lane !== null) left.set(task.lane, room - 1);
+      first.push(task);
+    }
+    for (const rate of lanes) {
+      const count = first.filter(({ lane }) => lane === rate.lane).length;
+      if (count > 0) this.#charge(rate, count);
+    }
+    for (const task of first) {
+      Object.assign(task, { due: null, worker, fence: task.fence + 1, startedAt: this.#clock.wall() });
+      this.#move(task, "leased");
       this.#lease(task, leaseMs);
     }
-    return due.map(({ id, fence }) => ({ id, fence }));
+    return first.map(({ id, fence }) => ({ id, fence }));
   }
 
   renew(leases: readonly Lease[], leaseMs: number): { lost: string[]; cancelRequested: string[] } {
@@ -84,73 +130,439 @@ export class ModelStore {
   }
 
   settle(settlements: readonly Settlement[]): { lost: string[] } {
-    const lost: string[] = [];
-    for (const settlement of settlements) {
-      const { held } = this.#held([settlement]);
-      if (held[0] === undefined) lost.push(settlement.id);
-      else this.#end(held[0].task, settlement);
-    }
-    return { lost };
+    return this.#atomic(() => {
+      const lost: string[] = [];
+      for (const settlement of settlements) {
+        const { held } = this.#held([settlement]);
+        if (held[0] === undefined) lost.push(settlement.id);
+        else this.#end(held[0].task, settlement.outcome);
+      }
+      return { lost };
+    });
   }
 
   requestCancel(selector: TaskSelector): number {
     const reached = this.#select(selector).filter(({ state }) => state === "waiting" || state === "leased");
-    for (const task of reached) {
-      task.cancelRequested = true;
-      if (task.state === "waiting") this.#finish(task, "cancelled");
-    }
+    for (const task of reached) this.#cancel(task);
+    this.#settleJoins();
     return reached.length;
   }
 
   release(selector: TaskSelector): number {
     const reached = this.#select(selector).filter(({ state }) => state !== "leased" && state !== "succeeded");
+    const bodies: ModelTask[] = [];
+    let released = 0;
     for (const task of reached) {
-      const due = Math.min(task.due ?? Number.POSITIVE_INFINITY, this.#clock.wall());
-      const forgotten = { failures: 0, crashes: 0, cancelRequested: false, error: null, settledAt: null };
-      Object.assign(task, { state: "waiting", due, ...forgotten });
+      const join = this.#joins.find(({ body, state }) => body === task.id && state !== "released");
+      if (join !== undefined) {
+        Object.assign(join, { touched: true, reopen: true });
+        if (task.state !== "waiting") bodies.push(task);
+      } else if (this.#reopen(task)) {
+        task.due = Math.min(task.due ?? Number.POSITIVE_INFINITY, this.#clock.wall());
+        released++;
+      }
     }
-    return reached.length;
+    this.#settleJoins();
+    return released + bodies.filter(({ state }) => state === "waiting").length;
   }
 
   sweep(options: { deadWorkers: readonly string[]; poisonAfter: number }): {
     expired: string[];
     poisoned: string[];
   } {
+    for (const task of this.#tasks.filter((task) => this.#hasExpired(task))) {
+      task.error = "expired";
+      this.#endBody(task);
+      this.#finish(task, "cancelled");
+    }
     const taken = this.#tasks.filter(
       (task) =>
         task.state === "leased" && (this.#ranOut(task) || options.deadWorkers.includes(task.worker ?? "")),
     );
-    for (const task of taken) {
-      task.crashes++;
-      if (task.cancelRequested) this.#finish(task, "cancelled");
-      else if (task.crashes >= options.poisonAfter) {
-        this.#finish(task, "dead");
-        task.error = "Poisoned";
-      } else Object.assign(task, { state: "waiting", due: this.#clock.wall() });
-    }
+    for (const task of taken) this.#crash(task, options.poisonAfter, 0);
+    this.#settleJoins();
     const ids = (tasks: ModelTask[]) => tasks.map(({ id }) => id);
     return { expired: ids(taken), poisoned: ids(taken.filter(({ state }) => state === "dead")) };
   }
 
-  due(queues: readonly string[]): number | null {
-    const waits = this.#tasks
-      .filter(({ queue }) => queues.includes(queue))
-      .flatMap((task) => {
-        if (task.state === "waiting" && task.due !== null) return [task.due - this.#clock.wall()];
-        if (task.state === "leased")
-          return [this.#ranOut(task) ? 0 : task.leaseEnd - this.#clock.monotonic()];
-        return [];
-      });
+  due(queues: readonly string[], lanes: readonly LaneRate[] = []): number | null {
+    const rates = new Map<string | null, number>([[null, 0]]);
+    for (const rate of lanes) {
+      rates.set(rate.lane, Math.ceil(this.#ahead(rate) - (rate.burst - 1) * rate.intervalMs - 1e-6));
+    }
+    const waits = this.#line(queues).flatMap((task) => {
+      const rate = rates.get(task.lane);
+      return rate === undefined || task.due === null
+        ? []
+        : [Math.max(0, rate, task.due - this.#clock.wall())];
+    });
+    for (const task of this.#tasks) {
+      if (task.state !== "leased" || !queues.includes(task.queue)) continue;
+      waits.push(this.#ranOut(task) ? 0 : task.leaseEnd - this.#clock.monotonic());
+    }
     return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
+  }
+
+  queues(): QueueRecord[] {
+    return this.#queues
+      .map((queue) => {
+        const dues = this.#tasks.flatMap((task) => (task.queue === queue.name ? (task.due ?? []) : []));
+        const oldest = Math.min(...dues);
+        return { ...queue, oldestDue: oldest <= this.#clock.wall() ? oldest : null };
+      })
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  pauseQueue(name: string, paused: boolean): void {
+    this.#queue(name).paused = paused;
+  }
+
+  /** All of them at a time: which ones come first is left to the store. */
+  prune(): number {
+    const gone = this.#tasks.filter(({ id, state, settledAt, retentionMs, member }) => {
+      if (settledAt === null || retentionMs === null || settledAt + retentionMs > this.#clock.wall())
+        return false;
+      if (state === "waiting" || state === "leased") return false;
+      const join = member && this.#join(member.join);
+      const body = this.#tasks.find((task) => task.id === join?.body);
+      if (join?.state === "open" || body?.state === "waiting" || body?.state === "leased") return false;
+      const own = this.#joins.find((join) => join.body === id);
+      if (own === undefined) return true;
+      return own.state !== "open" && own.members !== null && own.succeeded + own.failed >= own.members;
+    });
+    this.#tasks = this.#tasks.filter((task) => !gone.includes(task));
+    this.#joins = this.#joins.filter(({ body }) => !gone.some(({ id }) => id === body));
+    return gone.length;
+  }
+
+  /** How the attempts of a task ended, oldest first. */
+  attempts(id: string): string[] {
+    return this.#find(id)?.outcomes ?? [];
+  }
+
+  putSchedule(schedule: {
+    id: string;
+    spec: Json;
+    task: Json;
+    next: number | null;
+  }): Mutable<ScheduleRecord> {
+    const { id, spec, task, next } = schedule;
+    const before = this.#schedules.find((one) => one.id === id);
+    if (before === undefined) {
+      const added = { id, spec, task, paused: false, next, lastFired: null, version: 1 };
+      this.#schedules.push(added);
+      return { ...added };
+    }
+    if (before.spec !== spec) before.next = next;
+    Object.assign(before, { spec, task });
+    return { ...before };
+  }
+
+  pauseSchedule(id: string, paused: boolean, next?: number | null): boolean {
+    const schedule = this.#schedules.find((one) => one.id === id);
+    if (schedule === undefined) return false;
+    Object.assign(schedule, { paused, ...(next === undefined ? {} : { next }) });
+    return true;
+  }
+
+  removeSchedule(id: string): boolean {
+    const before = this.#schedules.length;
+    this.#schedules = this.#schedules.filter((one) => one.id !== id);
+    return this.#schedules.length < before;
+  }
+
+  schedules(): ScheduleRecord[] {
+    return this.#schedules.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** The version is the store's affair: whether it was the current one is told instead. */
+  tick(id: string, isCurrent: boolean, next: number | null, tasks: readonly NewTask[]): boolean {
+    const schedule = this.#schedules.find((one) => one.id === id);
+    const now = this.#clock.wall();
+    if (schedule === undefined || !isCurrent || schedule.paused) return false;
+    if (schedule.next === null || schedule.next > now) return false;
+    this.enqueue(tasks);
+    Object.assign(schedule, { next, lastFired: now });
+    return true;
   }
 
   /** Every task, without what only the model knows. The rest of a poisoned task's error is left to the store. */
   all(): TaskRecord[] {
-    return this.#tasks.map(({ leaseEnd: _end, leaseBoot: _boot, ...task }) => task);
+    return this.#tasks.map(
+      ({ leaseEnd: _end, leaseBoot: _boot, retentionMs: _retention, outcomes: _outcomes, ...task }) => task,
+    );
+  }
+
+  joins(): string[] {
+    return this.#joins.map(({ id }) => id);
+  }
+
+  /** All of it or nothing. */
+  #atomic<T>(work: () => T): T {
+    const before = structuredClone([this.#tasks, this.#joins, this.#queues] as const);
+    try {
+      const result = work();
+      this.#settleJoins();
+      return result;
+    } catch (error) {
+      [this.#tasks, this.#joins, this.#queues] = before;
+      throw error;
+    }
+  }
+
+  #add(tasks: readonly NewTask[], joins: readonly NewJoin[]): string[] {
+    const added = tasks.filter((task) => this.#push(task)).map(({ id }) => id);
+    for (const join of joins) {
+      if (this.#find(join.body) === undefined) throw new PawlError("store.no-body", "");
+      if (this.#join(join.id) !== undefined) continue;
+      const news = {
+        state: "open",
+        succeeded: 0,
+        failed: 0,
+        touched: true,
+        reopen: false,
+        doomed: false,
+      } as const;
+      this.#joins.push({ ...join, ...news });
+    }
+    for (const { member } of tasks) {
+      if (member === undefined) continue;
+      const join = this.#join(member.join);
+      if (join === undefined) throw new PawlError("store.no-such-join", "");
+      if (join.state !== "failed") continue;
+      for (const task of this.#membersOf(join.id)) if (task.state === "waiting") this.#cancel(task);
+    }
+    return added;
+  }
+
+  #push(task: NewTask): boolean {
+    const { id, queue, name, payload, group = null, priority = 0, unique = null, lane = null } = task;
+    const { member = null, meta = null, retentionMs = null, expiresMs } = task;
+    const taken = this.#tasks.some(
+      (other) =>
+        other.id === id ||
+        (member !== null && other.member?.join === member.join && other.member.index === member.index),
+    );
+    if (taken || (unique !== null && this.#holder(unique) !== undefined)) return false;
+    const now = this.#clock.wall();
+    this.#tasks.push({
+      ...{ id, queue, name, group, payload, priority, unique, lane, member, meta, retentionMs },
+      state: "waiting",
+      due: task.held ? null : now + (task.delayMs ?? 0),
+      fence: 0,
+      worker: null,
+      failures: 0,
+      crashes: 0,
+      cancelRequested: false,
+      progress: null,
+      result: null,
+      error: null,
+      createdAt: now,
+      startedAt: null,
+      settledAt: null,
+      expiresAt: expiresMs === undefined ? null : now + expiresMs,
+      leaseEnd: 0,
+      leaseBoot: "",
+      outcomes: [],
+    });
+    this.#queue(queue).counts.waiting++;
+    return true;
+  }
+
+  /** A task comes to another state: its queue and its join count that. */
+  #move(task: ModelTask, state: TaskState): void {
+    const { counts } = this.#queue(task.queue);
+    counts[task.state]--;
+    counts[state]++;
+    const join = task.member && this.#join(task.member.join);
+    if (join) {
+      const hasFailed = (of: TaskState) => Number(of === "dead" || of === "cancelled");
+      join.failed += hasFailed(state) - hasFailed(task.state);
+      join.succeeded += Number(state === "succeeded");
+      join.touched = true;
+    }
+    task.state = state;
+  }
+
+  #finish(task: ModelTask, state: TaskState): void {
+    this.#move(task, state);
+    Object.assign(task, { due: null, settledAt: this.#clock.wall() });
+  }
+
+  /** Cancels a waiting task, asks the holder of a leased one. */
+  #cancel(task: ModelTask): void {
+    task.cancelRequested = true;
+    if (task.state !== "waiting") return;
+    this.#endBody(task);
+    this.#finish(task, "cancelled");
+  }
+
+  /** A body that ends before its join let it go takes that along. */
+  #endBody(task: ModelTask): void {
+    const join = this.#joins.find(({ body, state }) => body === task.id && state === "open");
+    if (join !== undefined) Object.assign(join, { touched: true, doomed: true });
+  }
+
+  /** A task waits as if nothing had happened; false when its unique key is taken. */
+  #reopen(task: ModelTask): boolean {
+    if (task.state !== "waiting") {
+      if (task.unique !== null && this.#holder(task.unique) !== undefined) return false;
+      const join = task.member && this.#join(task.member.join);
+      if (join) join.reopen = true;
+      this.#move(task, "waiting");
+    }
+    if (task.expiresAt !== null && task.expiresAt <= this.#clock.wall()) task.expiresAt = null;
+    Object.assign(task, { failures: 0, crashes: 0, cancelRequested: false, error: null, settledAt: null });
+    return true;
+  }
+
+  /** Draws the consequences for joins, until there are none: in rounds, and by id within one. */
+  #settleJoins(): void {
+    for (;;) {
+      const round = this.#joins
+        .filter(({ touched }) => touched)
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .map((join) => ({ join, before: { ...join } }));
+      if (round.length === 0) return;
+      for (const { join } of round) Object.assign(join, { touched: false, doomed: false, reopen: false });
+      for (const { join, before } of round) this.#settleJoin(join, before);
+    }
+  }
+
+  #settleJoin(join: ModelJoin, { members, need, succeeded, failed, reopen, doomed }: ModelJoin): void {
+    const hopeless = need === "all" ? failed > 0 : members !== null && members - failed < need;
+    if (join.state === "failed" && reopen && !hopeless && this.#holdBody(join)) join.state = "open";
+    if (join.state !== "open") return;
+    if (doomed || hopeless) this.#fail(join);
+    else if (members !== null && succeeded + failed >= members) {
+      join.state = "released";
+      const body = this.#find(join.body);
+      if (body?.state === "waiting" && body.due === null) body.due = this.#clock.wall();
+    }
+  }
+
+  #holdBody({ body }: ModelJoin): boolean {
+    const task = this.#find(body);
+    return (
+      task !== undefined && (task.state === "succeeded" || task.state === "leased" || this.#reopen(task))
+    );
+  }
+
+  #fail(join: ModelJoin): void {
+    join.state = "failed";
+    const members = this.#membersOf(join.id);
+    const first = members
+      .filter(({ state }) => state === "dead" || state === "cancelled")
+      .sort(
+        (a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || (a.member?.index ?? 0) - (b.member?.index ?? 0),
+      )[0];
+    const body = this.#find(join.body);
+    if (body?.state === "waiting") {
+      const what =
+        first &&
+        `Member ${first.member?.index} (${first.id}) ${first.state === "dead" ? "failed" : "was cancelled"}`;
+      const why = first?.error == null ? "." : `: ${first.error}`;
+      body.error =
+        what === undefined ? `Of its ${join.members} members ${join.need} should succeed.` : what + why;
+      this.#finish(body, "dead");
+    }
+    for (const task of members) if (task.state === "waiting" || task.state === "leased") this.#cancel(task);
+  }
+
+  #end(task: ModelTask, outcome: Outcome): void {
+    if (outcome.state === "crashed") {
+      this.#crash(task, outcome.poisonAfter, outcome.delayMs);
+      return;
+    }
+    task.outcomes = [...task.outcomes, outcome.state].slice(-100);
+    if (outcome.state === "retry" || outcome.state === "dead") {
+      Object.assign(task, { failures: task.failures + 1, error: outcome.error });
+    }
+    if (outcome.state === "succeeded") this.#succeed(task, outcome);
+    else if (outcome.state === "retry" || outcome.state === "snoozed") this.#handBack(task, outcome.delayMs);
+    else this.#finish(task, outcome.state);
+  }
+
+  #succeed(task: ModelTask, outcome: Extract<Outcome, { state: "succeeded" }>): void {
+    const { next = [], joins = [], successor } = outcome;
+    if (task.cancelRequested && next.length + joins.length > 0) {
+      this.#finish(task, "cancelled");
+      return;
+    }
+    Object.assign(task, { result: outcome.result ?? null, error: null });
+    const { member } = task;
+    const join = member && this.#join(member.join);
+    const heir = join && next.find(({ id }) => id === successor);
+    // Ended, it gives its unique key free; but it stays in its place until that is passed on.
+    task.member = null;
+    this.#finish(task, "succeeded");
+    task.member = member;
+    const added = this.#add(
+      next.map((one) => {
+        const { member: _, ...alone } = one;
+        return one === heir ? alone : one;
+      }),
+      joins,
+    );
+    const stored = heir && added.includes(heir.id) ? this.#find(heir.id) : undefined;
+    if (stored) {
+      task.member = null;
+      stored.member = member;
+      if (join?.state === "failed") this.#cancel(stored);
+    } else if (join) Object.assign(join, { succeeded: join.succeeded + 1, touched: true });
+  }
+
+  #crash(task: ModelTask, poisonAfter: number, delayMs: number): void {
+    task.crashes++;
+    task.outcomes = [...task.outcomes, "crashed"].slice(-100);
+    if (task.cancelRequested || task.crashes < poisonAfter) this.#handBack(task, delayMs);
+    else {
+      task.error = "Poisoned";
+      this.#finish(task, "dead");
+    }
+  }
+
+  #handBack(task: ModelTask, delayMs: number | null): void {
+    if (task.cancelRequested) this.#finish(task, "cancelled");
+    else {
+      this.#move(task, "waiting");
+      task.due = delayMs === null ? null : this.#clock.wall() + delayMs;
+    }
+  }
+
+  /** Those that wait in queues that are not paused, in the order in which they are claimed. */
+  #line(queues: readonly string[]): ModelTask[] {
+    const open = queues.filter((name) => !this.#queues.some((queue) => queue.name === name && queue.paused));
+    return this.#tasks
+      .filter((task) => task.state === "waiting" && task.due !== null && open.includes(task.queue))
+      .sort((a, b) => b.priority - a.priority || (a.due ?? 0) - (b.due ?? 0));
+  }
+
+  /** How many milliseconds of a lane's rate are used ahead. */
+  #ahead({ lane, intervalMs, burst }: LaneRate): number {
+    const last = this.#lanes.get(lane);
+    if (last === undefined) return 0;
+    const clock = this.#clock;
+    const sameClock = last.boot === clock.boot && last.monotonic <= clock.monotonic();
+    const passed = sameClock ? clock.monotonic() - last.monotonic : Math.max(0, clock.wall() - last.wall);
+    return Math.max(0, Math.min(last.ahead, burst * intervalMs) - passed);
+  }
+
+  #charge(rate: LaneRate, count: number): void {
+    this.#lanes.set(rate.lane, {
+      ahead: this.#ahead(rate) + count * rate.intervalMs,
+      boot: this.#clock.boot,
+      monotonic: this.#clock.monotonic(),
+      wall: this.#clock.wall(),
+    });
   }
 
   #isDue(task: ModelTask): boolean {
     return task.due !== null && task.due <= this.#clock.wall();
+  }
+
+  #hasExpired({ state, fence, expiresAt }: ModelTask): boolean {
+    return state === "waiting" && fence === 0 && expiresAt !== null && expiresAt <= this.#clock.wall();
   }
 
   #lease(task: ModelTask, leaseMs: number): void {
@@ -166,38 +578,51 @@ export class ModelStore {
     const held: { task: ModelTask; item: T }[] = [];
     const lost: string[] = [];
     for (const item of items) {
-      const task = this.#tasks.find(({ id }) => id === item.id);
+      const task = this.#find(item.id);
       if (task?.state === "leased" && task.fence === item.fence) held.push({ task, item });
       else lost.push(item.id);
     }
     return { held, lost };
   }
 
-  #end(task: ModelTask, { outcome }: Settlement): void {
-    if (outcome.state === "retry" || outcome.state === "dead") {
-      task.failures++;
-      task.error = outcome.error;
-    }
-    if (outcome.state === "succeeded") Object.assign(task, { result: outcome.result ?? null, error: null });
-    if (outcome.state !== "retry" && outcome.state !== "snoozed") this.#finish(task, outcome.state);
-    else if (task.cancelRequested) this.#finish(task, "cancelled");
-    else {
-      task.state = "waiting";
-      task.due = outcome.delayMs === null ? null : this.#clock.wall() + outcome.delayMs;
-    }
+  #find(id: string): ModelTask | undefined {
+    return this.#tasks.find((task) => task.id === id);
   }
 
-  #finish(task: ModelTask, state: TaskRecord["state"]): void {
-    Object.assign(task, { state, due: null, settledAt: this.#clock.wall() });
+  #holder(unique: string): ModelTask | undefined {
+    return this.#tasks.find(
+      (task) => task.unique === unique && (task.state === "waiting" || task.state === "leased"),
+    );
   }
 
-  #select({ ids, group, queue, states }: TaskSelector): ModelTask[] {
+  #join(id: string): ModelJoin | undefined {
+    return this.#joins.find((join) => join.id === id);
+  }
+
+  #membersOf(join: string): ModelTask[] {
+    return this.#tasks.filter(({ member }) => member?.join === join);
+  }
+
+  #queue(name: string): ModelQueue {
+    let queue = this.#queues.find((one) => one.name === name);
+    if (queue === undefined) {
+      const counts = { waiting: 0, leased: 0, succeeded: 0, dead: 0, cancelled: 0 };
+      queue = { name, paused: false, counts, oldestDue: null };
+      this.#queues.push(queue);
+    }
+    return queue;
+  }
+
+  #select({ ids, group, queue, states, name, text, unique }: TaskSelector): ModelTask[] {
     return this.#tasks.filter(
       (task) =>
         (ids === undefined || ids.includes(task.id)) &&
         (group === undefined || task.group === group) &&
         (queue === undefined || task.queue === queue) &&
-        (states === undefined || states.includes(task.state)),
+        (states === undefined || states.includes(task.state)) &&
+        (name === undefined || task.name === name) &&
+        (text === undefined || JSON.stringify(task.payload).toLowerCase().includes(text.toLowerCase())) &&
+        (unique === undefined || this.#holder(unique) === task),
     );
   }
 }

@@ -7,28 +7,13 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { machineClock } from "../../src/store/clock.ts";
-import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
+import { openStore, PawlError, TransientError } from "../../src/store/index.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
+import { migrations } from "../../src/store/sqlite/migrations.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { newTask } from "./conformance/tasks.ts";
-import { type StoreUnderTest, storeConformance } from "./conformance.ts";
-import { TestClock } from "./test-clock.ts";
-
-async function openTemporary(): Promise<StoreUnderTest> {
-  const folder = await mkdtemp(join(tmpdir(), "pawl-store-"));
-  const clock = new TestClock();
-  const opened: Store[] = [];
-  const reopen = async () => {
-    const store = await openStore(join(folder, "state.db"), { clock });
-    opened.push(store);
-    return store;
-  };
-  const cleanup = async () => {
-    for (const store of opened) await store.close();
-    await rm(folder, { recursive: true });
-  };
-  return { store: await reopen(), reopen, clock, cleanup };
-}
+import { storeConformance } from "./conformance.ts";
+import { openTemporary } from "./temporary.ts";
 
 storeConformance("SQLite", openTemporary);
 
@@ -75,6 +60,71 @@ describe("a store file", () => {
     await refuses(location, "store.newer");
     assert.equal(database.prepare("PRAGMA user_version").get()?.user_version, 999);
     database.close();
+  });
+
+  test("of the first version is brought up to date with all it holds", async () => {
+    const location = join(folder, "state.db");
+    const [first = ""] = migrations;
+    const database = new DatabaseSync(location);
+    database.exec(
+      `PRAGMA journal_mode = WAL; ${first} PRAGMA application_id = ${0x5061776c}; PRAGMA user_version = 1`,
+    );
+    const add = database.prepare(
+      `INSERT INTO task (seq, id, queue, name, payload, priority, state, due, fence, worker, lease_boot, lease_until,
+         lease_ms, created_at, settled_at, error, progress, result)
+       VALUES (?, ?, 'q', 'work', '{"a":[1]}', 2, ?, ?, ?, 'w', 'boot', 9, 9, 1000, ?, ?, '5', '"done"')`,
+    );
+    const ends = { waiting: null, leased: null, succeeded: 2_000, dead: 3_000, cancelled: 4_000 };
+    for (const [n, [state, settledAt]] of Object.entries(ends).entries()) {
+      const due = state === "waiting" ? 1_000 : null;
+      add.run(10 + n, state, state, due, n, settledAt, state === "dead" ? "broken" : null);
+    }
+    database.close();
+    await using store = await openStore(location);
+    const common = {
+      queue: "q",
+      name: "work",
+      payload: { a: [1] },
+      priority: 2,
+      createdAt: 1_000,
+      progress: 5,
+    };
+    const tasks = await store.query({ queue: "q" });
+    assert.deepEqual(
+      tasks.map(({ id }) => id),
+      ["waiting", "leased", "succeeded", "dead", "cancelled"],
+    );
+    for (const task of tasks) {
+      assert.deepEqual({ ...task, ...common, result: "done", startedAt: null, meta: null }, task);
+    }
+    assert.deepEqual(
+      tasks.map(({ fence, due, settledAt, error }) => [fence, due, settledAt, error]),
+      [
+        [0, 1_000, null, null],
+        [1, null, null, null],
+        [2, null, 2_000, null],
+        [3, null, 3_000, "broken"],
+        [4, null, 4_000, null],
+      ],
+    );
+    const counts = { waiting: 1, leased: 1, succeeded: 1, dead: 1, cancelled: 1 };
+    assert.deepEqual(await store.queues(), [{ name: "q", paused: false, counts, oldestDue: 1_000 }]);
+    // A claim of the version before is taken back, and can be settled, though nobody wrote down when it began.
+    assert.deepEqual(await store.settle([{ id: "leased", fence: 1, outcome: { state: "cancelled" } }]), {
+      lost: [],
+    });
+    assert.equal((await store.attempts("leased"))[0]?.outcome, "cancelled");
+    assert.equal((await store.attempts("succeeded")).length, 0);
+    await store.enqueue([newTask("new", { priority: 2 })]);
+    const claims = await store.claim({ queues: ["q"], n: 9, leaseMs: 1_000, worker: "w" });
+    assert.deepEqual(
+      claims.map(({ id }) => id),
+      ["waiting", "new"],
+    );
+    const numbers = new DatabaseSync(location);
+    const { seq } = numbers.prepare("SELECT seq FROM task WHERE id = 'new'").get() ?? {};
+    numbers.close();
+    assert.equal(seq, 15, "the order goes on");
   });
 
   test("that belongs to another program is refused and left as it is", async () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { TransientError } from "../../errors.ts";
+import { checkUrl, publicUrl } from "../../postgres-url.ts";
 import { CopyIn } from "./copy.ts";
 import { explain, sqlState } from "./errors.ts";
-import { checkUrl, publicUrl } from "./url.ts";
 
 const connectMs = 15_000;
 const closeMs = 1_000;

@@ -1,6 +1,8 @@
-import pg from "pg";
 import { LostError, PawlError, TransientError } from "../../errors.ts";
-import { publicUrl } from "./url.ts";
+import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
+
+export { sqlState };
 
 /**
  * - `row`: some row of the statement is to blame
@@ -24,11 +26,6 @@ export function blame(error: unknown): Blame {
   return permanentCodes.test(code) ? "permanent" : "row";
 }
 
-/** The five characters of the standard, when the server (and not the network) reported the error. */
-export function sqlState(error: unknown): string | null {
-  return error instanceof pg.DatabaseError && error.code !== undefined ? error.code : null;
-}
-
 /** One row's key meets a row that is there already. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === "23505";
@@ -45,7 +42,9 @@ export function explain(error: unknown, url: string): Error {
   const where = publicUrl(url);
   const code = sqlState(error);
   const text = error instanceof Error ? oneLine(error.message) : String(error);
-  if (code === null) return isNetwork(error) ? unreachable(error, where, text) : (error as Error);
+  const access = explainAccess(error, where);
+  if (access !== null) return access;
+  if (code === null) return error as Error;
   const known = permanent(code, where, text);
   if (known !== null) return new PawlError(`postgres.${code}`, known, { cause: error });
   if (blame(error) === "transient") {
@@ -58,14 +57,6 @@ export function explain(error: unknown, url: string): Error {
 
 function permanent(code: string, where: string, text: string): string | null {
   switch (code) {
-    case "28P01":
-      return `${where} refused the password: correct it in the URL or in PGPASSWORD.`;
-    case "28000":
-      return `${where} refused the login (${text}): check the user, or pg_hba.conf on the server.`;
-    case "3D000":
-      return `The database does not exist at ${where}: create it (createdb) or correct the name in the URL.`;
-    case "42501":
-      return `The user has no permission at ${where} (${text}): GRANT it, or use another user.`;
     case "42P01":
       return `A table is gone at ${where} (${text}): it was there when the load began, so look who dropped it.`;
     case "25006":
@@ -73,38 +64,4 @@ function permanent(code: string, where: string, text: string): string | null {
     default:
       return null;
   }
-}
-
-function unreachable(error: unknown, where: string, text: string): PawlError {
-  if (/client password must be a string|password/i.test(text)) {
-    return new PawlError(
-      "postgres.password",
-      `${where} asks for a password: put it in the URL or in PGPASSWORD.`,
-    );
-  }
-  const { code } = error as NodeJS.ErrnoException;
-  const advice =
-    code === "ENOTFOUND"
-      ? "there is no such host: correct the URL"
-      : code === "ECONNREFUSED"
-        ? "nothing listens there: start the server or correct the URL"
-        : `${text}: check the server and the network`;
-  return new TransientError("postgres.unreachable", `${where} cannot be reached, ${advice}.`, {
-    cause: error,
-  });
-}
-
-const networkCodes =
-  /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_[A-Z]+)$/;
-
-/** The driver reports lost connections as plain errors without a code. */
-function isNetwork(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code !== undefined) return networkCodes.test(code) || syscall === "connect";
-  return /^Connection terminated|^timeout expired|not queryable|client password|SSL conn/.test(error.message);
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
 }

@@ -1,4 +1,6 @@
 /** PostgreSQL as the end of a batch, and the embedded server that needs no installation. */
+
+export { publicUrl } from "../../postgres-url.ts";
 export {
   type EmbeddedOptions,
   type EmbeddedServer,
@@ -13,4 +15,3 @@ export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, type SqlResult } from "./run-sql.ts";
 export { postgres } from "./sink.ts";
 export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";
-export { publicUrl } from "./url.ts";

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import type { Session } from "./connection.ts";
 import { givenColumns, type Layout, type Target } from "./layout.ts";
-import { publicUrl } from "./url.ts";
 
 /** Older servers lack `pg_terminate_backend` with a time limit; 13 has had no support since 2025. */
 const oldest = 140_000;

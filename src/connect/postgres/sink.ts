@@ -1,5 +1,6 @@
 import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import { checkAssignments } from "./assignments.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
@@ -13,7 +14,6 @@ import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
 import { Strategy } from "./strategy.ts";
 import { findTable, type Table, unknownTable } from "./table.ts";
-import { publicUrl } from "./url.ts";
 import { PostgresWriter } from "./writer.ts";
 
 type Item = Record<string, unknown>;

@@ -1,27 +1,69 @@
 import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import type { Connection } from "./connection.ts";
-import { firstInLine } from "./line.ts";
-import { type TaskRow, toTask } from "./task-row.ts";
+import { charge } from "./lanes.ts";
+import { firstInLine, NOT_EXPIRED, type Place } from "./line.ts";
+import type { Moves } from "./moves.ts";
+import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
 import { duration, toText } from "./values.ts";
 
 /** Leases tasks to a worker, in a transaction. */
-export function claim(db: Connection, request: ClaimRequest): Claim[] {
-  const lease = duration(request.leaseMs);
-  const chosen = firstInLine(db, request.queues, request.n, db.clock.wall());
-  const rows = db.all<TaskRow>(
-    `UPDATE task SET state = 'leased', due = NULL, fence = fence + 1, worker = ?,
-       lease_boot = ?, lease_until = ?, lease_ms = ?
-     WHERE seq IN (SELECT value FROM json_each(?)) RETURNING *`,
-    request.worker,
-    db.clock.boot,
-    Math.floor(db.clock.monotonic()) + lease,
-    lease,
-    JSON.stringify(chosen),
+export function claim(db: Connection, request: ClaimRequest, moves: Moves): Claim[] {
+  const { queues, lanes = [], n } = request;
+  // Almost never does a task expire, so it is not looked for until one was met.
+  const chosen = firstInLine(db, { queues, lanes, n, alive: false });
+  const claims = lease(db, request, chosen, moves);
+  if (claims.length === chosen.length) return claims;
+  const others = firstInLine(db, { queues, lanes, n: n - claims.length, alive: true });
+  return [...claims, ...lease(db, request, others, moves)];
+}
+
+/** Leases the chosen tasks, but for those that have expired. */
+function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], moves: Moves): Claim[] {
+  const { worker } = request;
+  const length = duration(request.leaseMs);
+  const now = db.clock.wall();
+  const seqs = JSON.stringify(chosen.map(({ seq }) => seq));
+  // Read and then written, in the order of the line: a RETURNING costs more than both, and loses that order.
+  const rows = db.tuples<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM (SELECT value AS place FROM json_each(?)) CROSS JOIN task ON seq = place WHERE ${NOT_EXPIRED}`,
+    seqs,
+    now,
   );
-  // The rows come back in any order.
-  const place = new Map(chosen.map((seq, index) => [seq, index]));
-  rows.sort((a, b) => (place.get(a.seq) ?? 0) - (place.get(b.seq) ?? 0));
-  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row) }));
+  db.run(
+    `UPDATE task SET state = 'leased', due = NULL, fence = fence + 1, worker = ?, started_at = ?,
+       lease_boot = ?, lease_until = ?, lease_ms = ?
+     WHERE seq IN (SELECT value FROM json_each(?)) AND ${NOT_EXPIRED}`,
+    worker,
+    now,
+    db.clock.boot,
+    Math.floor(db.clock.monotonic()) + length,
+    length,
+    seqs,
+    now,
+  );
+  chargeLanes(db, chosen, rows);
+  return rows.map((row) => {
+    const before = toTask(row);
+    moves.add(
+      { seq: row[0], queue: before.queue, join_id: before.member?.join ?? null },
+      "waiting",
+      "leased",
+    );
+    const fence = before.fence + 1;
+    return {
+      id: before.id,
+      fence,
+      task: { ...before, state: "leased", due: null, fence, worker, startedAt: now },
+    };
+  });
+}
+
+/** Notes in each lane how many of the chosen tasks were claimed. */
+function chargeLanes(db: Connection, chosen: readonly Place[], rows: readonly TaskRow[]): void {
+  const rates = new Map(chosen.flatMap(({ seq, rate }) => (rate === null ? [] : [[seq, rate] as const])));
+  if (rates.size === 0) return;
+  const claimed = Map.groupBy(rows, ([seq]) => rates.get(seq));
+  for (const [rate, tasks] of claimed) if (rate !== undefined) charge(db, rate, tasks.length);
 }
 
 /** The part of a WHERE that lets only the holder of a claim write. */
@@ -33,8 +75,8 @@ export function renew(
   leases: readonly Lease[],
   leaseMs: number,
 ): { lost: string[]; cancelRequested: string[] } {
-  const lease = duration(leaseMs);
-  const until = Math.floor(db.clock.monotonic()) + lease;
+  const length = duration(leaseMs);
+  const until = Math.floor(db.clock.monotonic()) + length;
   const lost: string[] = [];
   const cancelRequested: string[] = [];
   for (const { id, fence } of leases) {
@@ -42,7 +84,7 @@ export function renew(
       `UPDATE task SET lease_boot = ?, lease_until = ?, lease_ms = ? WHERE ${HELD} RETURNING cancel_requested`,
       db.clock.boot,
       until,
-      lease,
+      length,
       id,
       fence,
     );

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
 import type { Clock } from "../clock.ts";
 import { patiently } from "./patience.ts";
@@ -11,6 +11,8 @@ export class Connection {
   readonly clock: Clock;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Those whose rows are arrays. */
+  readonly #tupleStatements = new Map<string, StatementSync>();
   /** Transactions of one process run in the order in which they were asked for. */
   #last: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -29,6 +31,27 @@ export class Connection {
   /** The first row of a statement. */
   get<R = Row>(sql: string, ...values: SQLInputValue[]): R | undefined {
     return this.#prepared(sql).get(...values) as R | undefined;
+  }
+
+  /** All rows of a statement as arrays, in the order of the columns: cheaper than objects where there are many. */
+  tuples<R extends readonly SQLOutputValue[]>(sql: string, ...values: SQLInputValue[]): R[] {
+    return this.#prepared(sql, true).all(...values) as unknown as R[];
+  }
+
+  /** The first row of a statement as an array. */
+  tuple<R extends readonly SQLOutputValue[]>(sql: string, ...values: SQLInputValue[]): R | undefined {
+    return this.#prepared(sql, true).get(...values) as unknown as R | undefined;
+  }
+
+  /** Runs an INSERT; returns the number of the new row, or null if a conflict prevented it. */
+  insert(sql: string, ...values: SQLInputValue[]): number | null {
+    const { changes, lastInsertRowid } = this.#prepared(sql).run(...values);
+    return changes === 0 ? null : Number(lastInsertRowid);
+  }
+
+  /** Whether a statement has a row. */
+  has(sql: string, ...values: SQLInputValue[]): boolean {
+    return this.#prepared(sql).get(...values) !== undefined;
   }
 
   /** Runs a statement; returns how many rows it changed. */
@@ -54,6 +77,7 @@ export class Connection {
   close(): Promise<void> {
     this.#closing ??= this.#last.then(() => {
       this.#statements.clear();
+      this.#tupleStatements.clear();
       this.#database.close();
     });
     return this.#closing;
@@ -73,11 +97,13 @@ export class Connection {
     }
   }
 
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
+  #prepared(sql: string, asArrays = false): StatementSync {
+    const statements = asArrays ? this.#tupleStatements : this.#statements;
+    let statement = statements.get(sql);
     if (statement === undefined) {
       statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
+      statement.setReturnArrays(asArrays);
+      statements.set(sql, statement);
     }
     return statement;
   }

@@ -1,64 +1,150 @@
+import type { LaneRate } from "../contract.ts";
 import type { Connection } from "./connection.ts";
+import { allowance, laneWait } from "./lanes.ts";
 
 /**
- * The line of waiting tasks, read through its index (queue, priority, due). The due time stands behind the priority
- * there, so one range over a queue would walk past every delayed task; instead each priority in use is looked up and
- * read on its own, and only as far as needed.
+ * The lines of waiting tasks, read through their indexes (queue, lane, priority, due). The due time stands behind the
+ * priority there, so one range over a line would walk past every delayed task; instead each priority in use is looked
+ * up and read on its own, and only as far as needed. A lane is a line of its own, so that a million tasks that wait
+ * for their rate stand in nobody's way.
  */
-const WAITING = "task INDEXED BY task_line WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
-
-/** The priorities in use in a queue, highest first. */
-function* priorities(db: Connection, queue: string): Generator<number> {
-  let found = db.get<{ p: number | null }>(`SELECT max(priority) AS p FROM ${WAITING}`, queue)?.p ?? null;
-  while (found !== null) {
-    yield found;
-    found =
-      db.get<{ p: number | null }>(`SELECT max(priority) AS p FROM ${WAITING} AND priority < ?`, queue, found)
-        ?.p ?? null;
-  }
+interface Line {
+  /** The rest of a FROM that names the line, with its values. */
+  readonly from: string;
+  readonly values: readonly string[];
+  readonly rate: LaneRate | null;
 }
 
-/** The first `n` due tasks of some queues, by priority, due time and order of enqueueing. */
-export function firstInLine(db: Connection, queues: readonly string[], n: number, now: number): number[] {
-  const lines = [...new Set(queues)].map((queue) => {
-    const walk = priorities(db, queue);
-    return { queue, walk, priority: walk.next().value };
-  });
-  const chosen: number[] = [];
+const WAITING = "task INDEXED BY task_line WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
+const PLAIN = `${WAITING} AND lane IS NULL`;
+const LANE = `${WAITING} AND lane = ?`;
+
+/** The lines of some queues that are not paused. */
+function linesOf(db: Connection, queues: readonly string[], lanes: readonly LaneRate[]): Line[] {
+  const paused = new Set(
+    db.all<{ name: string }>("SELECT name FROM queue WHERE paused = 1").map((row) => row.name),
+  );
+  const rates = new Map(lanes.map((rate) => [rate.lane, rate])).values().toArray();
+  return [...new Set(queues)]
+    .filter((queue) => !paused.has(queue))
+    .flatMap((queue) => [
+      { from: PLAIN, values: [queue], rate: null },
+      ...rates.map((rate) => ({ from: LANE, values: [queue, rate.lane], rate })),
+    ]);
+}
+
+/** The priorities in use in a line, highest first. */
+function* priorities(db: Connection, { from, values }: Line): Generator<number> {
+  const next = (beyond: string, ...more: number[]) =>
+    db.get<{ p: number | null }>(`SELECT max(priority) AS p FROM ${from}${beyond}`, ...values, ...more)?.p ??
+    null;
+  for (let found = next(""); found !== null; found = next(" AND priority < ?", found)) yield found;
+}
+
+export interface Place {
+  readonly seq: number;
+  readonly due: number;
+  readonly rate: LaneRate | null;
+}
+
+export interface LineRequest {
+  readonly queues: readonly string[];
+  readonly lanes: readonly LaneRate[];
+  readonly n: number;
+  /** Leave out what has expired; it costs a look at each task, not only at the index. */
+  readonly alive: boolean;
+}
+
+/** The first due tasks of some queues and lanes, by priority, due time and order of enqueueing. */
+export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineRequest): Place[] {
+  const now = db.clock.wall();
+  const left = new Map<LaneRate | null, number>([[null, n]]);
+  for (const rate of lanes) left.set(rate, allowance(db, rate));
+  const walks = linesOf(db, queues, lanes)
+    .filter(({ rate }) => (left.get(rate) ?? 0) > 0)
+    .map((line) => {
+      const walk = priorities(db, line);
+      return { line, walk, priority: walk.next().value };
+    });
+  const chosen: Place[] = [];
   while (chosen.length < n) {
-    const highest = Math.max(...lines.map((line) => line.priority ?? Number.NEGATIVE_INFINITY));
+    const highest = Math.max(...walks.map(({ priority }) => priority ?? Number.NEGATIVE_INFINITY));
     if (highest === Number.NEGATIVE_INFINITY) break;
-    const tier: { seq: number; due: number }[] = [];
-    for (const line of lines) {
-      if (line.priority !== highest) continue;
+    const tier: Place[] = [];
+    for (const at of walks) {
+      if (at.priority !== highest) continue;
+      const { from, values, rate } = at.line;
       const rows = db.all<{ seq: number; due: number }>(
-        `SELECT seq, due FROM ${WAITING} AND priority = ? AND due <= ? ORDER BY due, seq LIMIT ?`,
-        line.queue,
+        `SELECT seq, due FROM ${from} AND priority = ? AND due <= ?${alive ? ` AND ${NOT_EXPIRED}` : ""}
+         ORDER BY due, seq LIMIT ?`,
+        ...values,
         highest,
         now,
-        n - chosen.length,
+        ...(alive ? [now] : []),
+        Math.min(n - chosen.length, left.get(rate) ?? 0),
       );
-      for (const row of rows) tier.push(row);
-      line.priority = line.walk.next().value;
+      for (const { seq, due } of rows) tier.push({ seq, due, rate });
+      at.priority = at.walk.next().value;
     }
     tier.sort((a, b) => a.due - b.due || a.seq - b.seq);
-    for (const row of tier.slice(0, n - chosen.length)) chosen.push(row.seq);
+    for (const place of tier) {
+      if (chosen.length === n) break;
+      const room = left.get(place.rate) ?? 0;
+      // A lane that runs through several queues has one rate for all.
+      if (place.rate !== null && room <= 0) continue;
+      left.set(place.rate, room - 1);
+      chosen.push(place);
+    }
   }
   return chosen;
 }
 
-/** When the next waiting task of some queues is due; null when none waits. */
-export function nextDue(db: Connection, queues: readonly string[]): number | null {
-  let next: number | null = null;
-  for (const queue of new Set(queues)) {
-    for (const priority of priorities(db, queue)) {
-      const row = db.get<{ due: number }>(
-        `SELECT min(due) AS due FROM ${WAITING} AND priority = ?`,
-        queue,
-        priority,
-      );
-      if (row !== undefined && (next === null || row.due < next)) next = row.due;
-    }
+/** Was begun already, or may still wait. */
+export const NOT_EXPIRED = "(fence > 0 OR expires_at IS NULL OR expires_at > ?)";
+
+/** When the first of a line is due; null when none waits. */
+function firstDue(db: Connection, line: Line): number | null {
+  let first: number | null = null;
+  for (const priority of priorities(db, line)) {
+    const row = db.get<{ due: number }>(
+      `SELECT min(due) AS due FROM ${line.from} AND priority = ?`,
+      ...line.values,
+      priority,
+    );
+    if (row !== undefined && (first === null || row.due < first)) first = row.due;
   }
-  return next;
+  return first;
+}
+
+/** Milliseconds until the next waiting task of some queues and lanes may be claimed; null when none waits. */
+export function nextInLine(
+  db: Connection,
+  queues: readonly string[],
+  lanes: readonly LaneRate[],
+): number | null {
+  const now = db.clock.wall();
+  let least: number | null = null;
+  for (const line of linesOf(db, queues, lanes)) {
+    const due = firstDue(db, line);
+    if (due === null) continue;
+    const wait = Math.max(0, due - now, line.rate === null ? 0 : laneWait(db, line.rate));
+    if (least === null || wait < least) least = wait;
+  }
+  return least;
+}
+
+/** Since when the first task of a queue, in whichever lane, could have been claimed; null when none could. */
+export function oldestDue(db: Connection, queue: string): number | null {
+  const lines: Line[] = [{ from: PLAIN, values: [queue], rate: null }];
+  const nextLane = `SELECT min(lane) AS lane FROM ${WAITING} AND lane > ?`;
+  for (let lane: string | null = ""; lane !== null; ) {
+    lane = db.get<{ lane: string | null }>(nextLane, queue, lane)?.lane ?? null;
+    if (lane !== null) lines.push({ from: LANE, values: [queue, lane], rate: null });
+  }
+  let oldest: number | null = null;
+  for (const line of lines) {
+    const due = firstDue(db, line);
+    if (due !== null && due <= db.clock.wall() && (oldest === null || due < oldest)) oldest = due;
+  }
+  return oldest;
 }

@@ -12,6 +12,12 @@ import { SqliteStore } from "./store.ts";
 /** The log shrinks back to this after a large transaction. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 
+/** Pages kept in memory, at most. SQLite's 2 MB are too few for the index of the ids of 100,000 tasks. */
+const CACHE_KIB = 16 * 1024;
+
+/** The log is copied into the file when it has so many pages: the longer, the more often is one page copied for many. */
+const CHECKPOINT_PAGES = 4_000;
+
 function open(location: string): DatabaseSync {
   mkdirSync(dirname(location), { recursive: true });
   const database = new DatabaseSync(location, { timeout: BLOCKING_MS });
@@ -25,8 +31,11 @@ function open(location: string): DatabaseSync {
       );
     }
     // FULL flushes the log at each commit: what is settled stays settled when the power goes.
-    database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}`);
+    database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES};
+      PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     migrate(database, location);
+    // SQLite's own lower() knows only ASCII.
+    database.function("pawl_lower", { deterministic: true }, (text) => String(text).toLowerCase());
     return database;
   } catch (error) {
     database.close();

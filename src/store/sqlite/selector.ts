@@ -1,5 +1,6 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { TaskSelector, TaskState } from "../contract.ts";
+import type { Connection } from "./connection.ts";
 
 interface Condition {
   readonly sql: string;
@@ -14,27 +15,30 @@ const STATES: ReadonlySet<string> = new Set<TaskState>([
   "cancelled",
 ]);
 
+/** A condition on the state. Written out, not bound: only then does SQLite see which index serves. */
+export function stateTerm(states: readonly TaskState[]): string {
+  const known = states.filter((state) => STATES.has(state)).map((state) => `'${state}'`);
+  return known.length === 1 ? `state = ${known[0]}` : `state IN (${known.join(", ")})`;
+}
+
 /** The WHERE of a selector. Throws a TypeError when it selects nothing in particular. */
-export function where(selector: TaskSelector): Condition {
+export function where(db: Connection, selector: TaskSelector): Condition {
   const terms: string[] = [];
   const values: SQLInputValue[] = [];
-  if (selector.ids !== undefined) {
-    terms.push("id IN (SELECT value FROM json_each(?))");
-    values.push(JSON.stringify(selector.ids));
-  }
-  if (selector.group !== undefined) {
-    terms.push("group_id = ?");
-    values.push(selector.group);
-  }
-  if (selector.queue !== undefined) {
-    terms.push("queue = ?");
-    values.push(selector.queue);
-  }
-  if (selector.states !== undefined) {
-    // Written out, not bound: only then does SQLite see that the index of leased tasks serves.
-    const states = selector.states.filter((state) => STATES.has(state)).map((state) => `'${state}'`);
-    terms.push(states.length === 1 ? `state = ${states[0]}` : `state IN (${states.join(", ")})`);
-  }
+  const term = (sql: string, ...bound: SQLInputValue[]) => {
+    terms.push(sql);
+    values.push(...bound);
+  };
+  const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
+  if (ids !== undefined) term("id IN (SELECT value FROM json_each(?))", JSON.stringify(ids));
+  if (group !== undefined) term("group_id = ?", group);
+  if (queue !== undefined) term("queue = ?", queue);
+  if (states !== undefined) term(stateTerm(states));
+  if (name !== undefined) term("name = ?", name);
+  if (olderMs !== undefined) term("created_at <= ?", db.clock.wall() - olderMs);
+  if (youngerMs !== undefined) term("created_at >= ?", db.clock.wall() - youngerMs);
+  if (unique !== undefined) term("unique_key = ? AND state IN ('waiting', 'leased')", unique);
+  if (text !== undefined) term("instr(pawl_lower(payload), ?) > 0", text.toLowerCase());
   if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
   return { sql: terms.join(" AND "), values };
 }

@@ -1,37 +1,82 @@
+import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
+import { listAttempts } from "./attempts.ts";
+import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Connection } from "./connection.ts";
+import { enqueue } from "./enqueue.ts";
+import { findJoin, listMembers, type MemberPage, sealJoin } from "./joins.ts";
 import { firstInLine } from "./line.ts";
+import { Moves } from "./moves.ts";
+import { canPrune, prune } from "./prune.ts";
 import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
+import { query } from "./query.ts";
+import { listQueues, pauseQueue } from "./queues.ts";
+import { listChanges, record } from "./recording.ts";
+import { release } from "./release.ts";
 import { createRun, findRun, listRuns, updateRun } from "./runs.ts";
 import { addSample, listSamples } from "./samples.ts";
-import { mayWake, settle } from "./settle.ts";
+import {
+  listSchedules,
+  type NewSchedule,
+  pauseSchedule,
+  putSchedule,
+  removeSchedule,
+  tick,
+} from "./schedules.ts";
+import { settle } from "./settle.ts";
+import { settleJoins } from "./settle-joins.ts";
 import { canSweep, due, sweep } from "./sweep.ts";
-import { enqueue, query, release, requestCancel } from "./tasks.ts";
 import { noteWakeup, Wakeups } from "./wakeups.ts";
+import { beat, leave, listWorkers } from "./workers.ts";
 
 /** The store in one SQLite file. Each operation is documented in the contract. */
 export class SqliteStore implements contract.Store {
   readonly location: string;
+  readonly address: string;
   readonly #db: Connection;
   readonly #wakeups: Wakeups;
 
   constructor(db: Connection) {
     this.location = db.location;
+    this.address = db.location;
     this.#db = db;
     this.#wakeups = new Wakeups(db);
   }
 
-  async enqueue(tasks: readonly contract.NewTask[]): Promise<string[]> {
-    if (tasks.length === 0) return [];
-    return await this.#waking(() => enqueue(this.#db, tasks));
+  async enqueue(
+    tasks: readonly contract.NewTask[],
+    options: { readonly joins?: readonly contract.NewJoin[]; readonly tx?: unknown } = {},
+  ): Promise<string[]> {
+    const { joins = [], tx } = options;
+    if (tx !== undefined) {
+      throw new PawlError(
+        "store.no-transactions",
+        `The store ${this.location} is a file of its own and cannot take part in a transaction: use a store in PostgreSQL.`,
+      );
+    }
+    if (tasks.length === 0 && joins.length === 0) return [];
+    return await this.#moving((moves) => enqueue(this.#db, tasks, joins, moves));
+  }
+
+  async sealJoin(id: string, members: number): Promise<void> {
+    await this.#moving((moves) => sealJoin(this.#db, id, members, moves));
+  }
+
+  async join(id: string): Promise<contract.JoinRecord | undefined> {
+    return await this.#db.read(() => findJoin(this.#db, id));
+  }
+
+  async members(join: string, page: MemberPage): Promise<contract.MemberRecord[]> {
+    return await this.#db.read(() => listMembers(this.#db, join, page));
   }
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
+    const { queues, lanes = [], n } = request;
     // Looking first costs a read; an idle worker that took the write lock would hold up the busy ones.
-    const look = () => firstInLine(this.#db, request.queues, Math.min(1, request.n), this.#db.clock.wall());
+    const look = () => firstInLine(this.#db, { queues, lanes, n: Math.min(1, n), alive: false });
     if ((await this.#db.read(look)).length === 0) return [];
-    return await this.#db.write(() => claim(this.#db, request));
+    return await this.#moving((moves) => claim(this.#db, request, moves));
   }
 
   async renew(leases: readonly contract.Lease[], leaseMs: number) {
@@ -41,39 +86,109 @@ export class SqliteStore implements contract.Store {
 
   async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
     if (settlements.length === 0) return { lost: [] };
-    const work = () => settle(this.#db, settlements);
-    return mayWake(settlements) ? await this.#waking(work) : await this.#db.write(work);
+    return await this.#moving((moves) => settle(this.#db, settlements, moves));
   }
 
   async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
     if (reports.length === 0) return { lost: [] };
-    return await this.#db.write(() => progress(this.#db, reports));
+    const result = await this.#db.write(() => progress(this.#db, reports));
+    this.#wakeups.ring({ claimable: false, settled: true });
+    return result;
   }
 
   async requestCancel(selector: contract.TaskSelector): Promise<number> {
-    return await this.#db.write(() => requestCancel(this.#db, selector));
+    return await this.#moving((moves) => requestCancel(this.#db, selector, moves));
   }
 
   async release(selector: contract.TaskSelector): Promise<number> {
-    return await this.#waking(() => release(this.#db, selector));
+    return await this.#moving((moves) => release(this.#db, selector, moves));
   }
 
   async sweep(options: { readonly deadWorkers?: readonly string[]; readonly poisonAfter: number }) {
     const { deadWorkers = [], poisonAfter } = options;
     if (!(await this.#db.read(() => canSweep(this.#db, deadWorkers)))) return { expired: [], poisoned: [] };
-    return await this.#waking(() => sweep(this.#db, deadWorkers, poisonAfter));
+    return await this.#moving((moves) => sweep(this.#db, deadWorkers, poisonAfter, moves));
   }
 
-  async due(queues: readonly string[]): Promise<number | null> {
-    return await this.#db.read(() => due(this.#db, queues));
+  async due(queues: readonly string[], lanes?: readonly contract.LaneRate[]): Promise<number | null> {
+    return await this.#db.read(() => due(this.#db, queues, lanes));
   }
 
-  async query(selector: contract.TaskSelector): Promise<contract.TaskRecord[]> {
-    return await this.#db.read(() => query(this.#db, selector));
+  async query(selector: contract.TaskSelector, page: contract.Page = {}): Promise<contract.TaskRecord[]> {
+    return await this.#db.read(() => query(this.#db, selector, page));
+  }
+
+  async attempts(id: string): Promise<contract.AttemptRecord[]> {
+    return await this.#db.read(() => listAttempts(this.#db, id));
+  }
+
+  async queues(): Promise<contract.QueueRecord[]> {
+    return await this.#db.read(() => listQueues(this.#db));
+  }
+
+  async pauseQueue(queue: string, paused: boolean): Promise<void> {
+    await this.#moving((moves) => {
+      pauseQueue(this.#db, queue, paused);
+      moves.wakes = !paused;
+    });
+  }
+
+  async prune(limit: number): Promise<number> {
+    if (!(await this.#db.read(() => canPrune(this.#db)))) return 0;
+    return await this.#db.write(() => prune(this.#db, limit));
+  }
+
+  async beat(worker: contract.WorkerBeat): Promise<void> {
+    await this.#db.write(() => beat(this.#db, worker));
+  }
+
+  async leave(worker: string): Promise<void> {
+    await this.#db.write(() => leave(this.#db, worker));
+  }
+
+  async workers(withinMs: number): Promise<contract.WorkerRecord[]> {
+    return await this.#db.read(() => listWorkers(this.#db, withinMs));
+  }
+
+  async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
+    return await this.#db.write(() => putSchedule(this.#db, schedule));
+  }
+
+  async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
+    return await this.#db.write(() => pauseSchedule(this.#db, id, paused, next));
+  }
+
+  async removeSchedule(id: string): Promise<boolean> {
+    return await this.#db.write(() => removeSchedule(this.#db, id));
+  }
+
+  async schedules(): Promise<contract.ScheduleRecord[]> {
+    return await this.#db.read(() => listSchedules(this.#db));
+  }
+
+  async tick(
+    id: string,
+    version: number,
+    next: contract.Instant | null,
+    tasks: readonly contract.NewTask[],
+  ): Promise<boolean> {
+    return await this.#moving((moves) => tick(this.#db, id, version, next, tasks, moves));
+  }
+
+  async record(forMs: number): Promise<void> {
+    await this.#db.write(() => record(this.#db, forMs));
+  }
+
+  async changes(after: number | null, limit: number) {
+    return await this.#db.read(() => listChanges(this.#db, after, limit));
   }
 
   wake(listener: () => void): () => void {
     return this.#wakeups.listen(listener);
+  }
+
+  onSettled(listener: () => void): () => void {
+    return this.#wakeups.listenSettled(listener);
   }
 
   async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
@@ -135,14 +250,19 @@ export class SqliteStore implements contract.Store {
     await this.close();
   }
 
-  /** Writes, and tells everybody that there may be something to claim. */
-  async #waking<T>(work: () => T): Promise<T> {
+  /** Writes what brings tasks to another state, with what follows from that, and wakes those who wait for it. */
+  async #moving<T>(work: (moves: Moves) => T): Promise<T> {
+    let rings = { claimable: false, settled: false };
     const result = await this.#db.write(() => {
-      const value = work();
-      noteWakeup(this.#db);
+      const moves = new Moves(this.#db);
+      const value = work(moves);
+      settleJoins(this.#db, moves);
+      moves.writeCounts();
+      rings = { claimable: moves.wakes, settled: moves.settled };
+      if (moves.wakes) noteWakeup(this.#db);
       return value;
     });
-    this.#wakeups.ring();
+    this.#wakeups.ring(rings);
     return result;
   }
 }

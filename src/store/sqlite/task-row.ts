@@ -1,48 +1,98 @@
 import type { TaskRecord, TaskState } from "../contract.ts";
 import { fromText } from "./values.ts";
 
-/** A row of the table `task`, as far as a TaskRecord needs it. */
-export interface TaskRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly group_id: string | null;
-  readonly state: TaskState;
-  readonly priority: number;
-  readonly due: number | null;
-  readonly fence: number;
-  readonly worker: string | null;
-  readonly failures: number;
-  readonly crashes: number;
-  readonly cancel_requested: number;
-  readonly created_at: number;
-  readonly settled_at: number | null;
-  readonly error: string | null;
-  readonly progress: string;
-  readonly result: string;
-  readonly payload: string;
-}
+/** The columns that a TaskRecord needs, in the order of a TaskRow. */
+export const TASK_COLUMNS = `
+  seq, id, queue, name, group_id, state, priority, due, fence, worker, failures, crashes, cancel_requested,
+  created_at, started_at, settled_at, expires_at, unique_key, lane, join_id, member_index, error, progress, result,
+  payload, meta`;
+
+export type TaskRow = readonly [
+  seq: number,
+  id: string,
+  queue: string,
+  name: string,
+  groupId: string | null,
+  state: TaskState,
+  priority: number,
+  due: number | null,
+  fence: number,
+  worker: string | null,
+  failures: number,
+  crashes: number,
+  cancelRequested: number,
+  createdAt: number,
+  startedAt: number | null,
+  settledAt: number | null,
+  expiresAt: number | null,
+  uniqueKey: string | null,
+  lane: string | null,
+  joinId: string | null,
+  memberIndex: number | null,
+  error: string | null,
+  progress: string,
+  result: string,
+  payload: string,
+  meta: string,
+];
 
 export function toTask(row: TaskRow): TaskRecord {
+  const [
+    ,
+    id,
+    queue,
+    name,
+    group,
+    state,
+    priority,
+    due,
+    fence,
+    worker,
+    failures,
+    crashes,
+    cancelRequested,
+    createdAt,
+    startedAt,
+    settledAt,
+    expiresAt,
+    unique,
+    lane,
+    join,
+    index,
+    error,
+    progress,
+    result,
+    payload,
+    meta,
+  ] = row;
   return {
-    id: row.id,
-    queue: row.queue,
-    name: row.name,
-    group: row.group_id,
-    payload: fromText(row.payload),
-    priority: row.priority,
-    state: row.state,
-    due: row.due,
-    fence: row.fence,
-    worker: row.worker,
-    failures: row.failures,
-    crashes: row.crashes,
-    cancelRequested: row.cancel_requested === 1,
-    progress: fromText(row.progress),
-    result: fromText(row.result),
-    error: row.error,
-    createdAt: row.created_at,
-    settledAt: row.settled_at,
+    id,
+    queue,
+    name,
+    group,
+    payload: fromText(payload),
+    priority,
+    state,
+    due,
+    fence,
+    worker,
+    failures,
+    crashes,
+    cancelRequested: cancelRequested === 1,
+    progress: fromText(progress),
+    result: fromText(result),
+    error,
+    createdAt,
+    startedAt,
+    settledAt,
+    expiresAt,
+    unique,
+    lane,
+    member: join === null || index === null ? null : { join, index },
+    meta: fromText(meta),
   };
 }
+
+/** What a task that is released has behind it; ?1 is the time. It does not expire for having waited before. */
+export const FORGOTTEN = `failures = 0, crashes = 0, cancel_requested = 0, error = NULL, settled_at = NULL,
+  prune_at = NULL, expires_at = iif(expires_at <= ?1, NULL, expires_at)`;

@@ -28,7 +28,13 @@ export function line(current: Current): void {
       result: null,
       error: null,
       createdAt: now,
+      startedAt: null,
       settledAt: null,
+      expiresAt: null,
+      unique: null,
+      lane: null,
+      member: null,
+      meta: null,
     });
   });
 

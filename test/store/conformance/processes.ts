@@ -1,21 +1,102 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { test } from "node:test";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Current } from "../conformance.ts";
+import type { NewJoin, NewTask, Store } from "../../../src/store/index.ts";
+import type { Current, StoreUnderTest } from "../conformance.ts";
+import { RATE } from "./chaos-process.ts";
 import { newTask } from "./tasks.ts";
 
-const SCRIPT = new URL("./drain-process.ts", import.meta.url).pathname;
+const DRAIN = new URL("./drain-process.ts", import.meta.url).pathname;
+const CHAOS = new URL("./chaos-process.ts", import.meta.url).pathname;
 
 /** Processes that claim and settle until the queue is empty; each reports the ids it worked on. */
-async function drain(location: string, count: number): Promise<string[][]> {
+async function drain(address: string, count: number): Promise<string[][]> {
   const run = promisify(execFile);
   return await Promise.all(
     Array.from({ length: count }, async (_, n) => {
-      const { stdout } = await run(process.execPath, [SCRIPT, location, `worker-${n}`], { maxBuffer: 1e7 });
+      const { stdout } = await run(process.execPath, [DRAIN, address, `worker-${n}`], { maxBuffer: 1e7 });
       return JSON.parse(stdout) as string[];
     }),
   );
+}
+
+/** Mulberry32: the same numbers for the same seed. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+const JOINS = 12;
+const MEMBERS = 10;
+const TICKS = 30;
+
+/** A join whose members are the bodies of joins, tasks that have a rate, and a schedule. */
+async function fill(store: Store): Promise<void> {
+  const tasks: NewTask[] = [newTask("top.body", { held: true })];
+  const joins: NewJoin[] = [{ id: "top", members: JOINS, need: "all", body: "top.body" }];
+  for (let j = 0; j < JOINS; j++) {
+    tasks.push(newTask(`j${j}.body`, { held: true, member: { join: "top", index: j } }));
+    joins.push({ id: `j${j}`, members: MEMBERS, need: "all", body: `j${j}.body` });
+    for (let index = 0; index < MEMBERS; index++) {
+      tasks.push(newTask(`j${j}.${index}`, { member: { join: `j${j}`, index } }));
+    }
+  }
+  for (let n = 0; n < 30; n++) tasks.push(newTask(`slow${n}`, { lane: RATE.lane }));
+  await store.enqueue(tasks, { joins });
+  const now = await store.now();
+  await store.putSchedule({ id: "s", spec: now + 20 * TICKS, task: null, next: now });
+}
+
+/** Workers of which one after the other is killed, `kills` times, and replaced; returns every claim they told of. */
+async function chaos({ store, clock }: StoreUnderTest, kills: number, random: (below: number) => number) {
+  const told: string[] = [];
+  const dead: string[] = [];
+  let started = 0;
+  let killed = 0;
+  /** Runs a worker, and those that replace it, until one ends by itself. */
+  const work = async (): Promise<void> => {
+    const worker = `w${started++}`;
+    const child = spawn(process.execPath, [CHAOS, store.address, worker, ...dead], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = once(child, "close");
+    let patience = 1 + random(20);
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      told.push(line);
+      if (--patience > 0 || killed >= kills || child.killed) return;
+      killed++;
+      child.kill("SIGKILL");
+    });
+    const [code, signal] = await closed;
+    if (signal === "SIGKILL") {
+      dead.push(worker);
+      await work();
+    } else assert.equal(code, 0, `the worker ${worker} ends well`);
+  };
+  let over = false;
+  const passing = (async () => {
+    // Where the store's clock is the test's, somebody must let time pass.
+    while (!over) {
+      clock.advance(10);
+      await store.now();
+      await sleep(5);
+    }
+  })();
+  await Promise.all([work(), work(), work()]).finally(() => {
+    over = true;
+  });
+  await passing;
+  assert.equal(killed, kills);
+  return told;
 }
 
 export function processes(current: Current): void {
@@ -23,12 +104,84 @@ export function processes(current: Current): void {
     const { store } = current();
     const tasks = Array.from({ length: 600 }, (_, n) => newTask(`t${n}`, { priority: n % 3 }));
     await store.enqueue(tasks);
-    const worked = (await drain(store.location, 4)).flat();
+    const worked = (await drain(store.address, 4)).flat();
     assert.equal(worked.length, 600);
     assert.equal(new Set(worked).size, 600);
     assert.equal((await store.query({ queue: "q", states: ["succeeded"] })).length, 600);
     for (const task of await store.query({ queue: "q" })) {
       assert.deepEqual([task.fence, task.result], [1, task.worker]);
     }
+    const [queue] = await store.queues();
+    assert.deepEqual(queue?.counts, { waiting: 0, leased: 0, succeeded: 600, dead: 0, cancelled: 0 });
+  });
+
+  test("members that end in many processes at a time are all counted, and the body goes once", async () => {
+    const { store } = current();
+    const members = Array.from({ length: 500 }, (_, index) =>
+      newTask(`m${index}`, { member: { join: "j", index } }),
+    );
+    await store.enqueue([newTask("body", { held: true, priority: -1 }), ...members], {
+      joins: [{ id: "j", members: 500, need: "all", body: "body" }],
+    });
+    const worked = (await drain(store.address, 4)).flat();
+    const join = await store.join("j");
+    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", 500, 0]);
+    // The others may have found the queue empty before the last member let the body go.
+    if (!worked.includes("body")) worked.push(...(await drain(store.address, 1)).flat());
+    assert.equal(worked.length, 501);
+    assert.equal(new Set(worked).size, 501);
+  });
+
+  test("processes that are killed at any moment lose no member, run no body early and fire no tick twice", async (t: TestContext) => {
+    const under = current();
+    const { store } = under;
+    const seed = Number(process.env.PAWL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    t.diagnostic(`seed ${seed}`);
+    await fill(store);
+    const told = await chaos(under, 8, randomFrom(seed));
+    assert.equal(new Set(told).size, told.length, "no fence is given twice");
+    for (let j = 0; j < JOINS; j++) {
+      const join = await store.join(`j${j}`);
+      assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", MEMBERS, 0]);
+      const members = await store.members(`j${j}`, { limit: 99, states: ["succeeded"] });
+      assert.deepEqual(
+        members.map(({ task }) => task),
+        Array.from({ length: MEMBERS }, (_, n) => `j${j}.${n}${n % 5 === 4 ? "+" : ""}`),
+      );
+    }
+    const all = await store.query({ queue: "q" });
+    const { state, settledAt } = all.find(({ id }) => id === "top.body") ?? {};
+    assert.equal(state, "succeeded");
+    const startsOfLane: number[] = [];
+    for (const { id } of all) {
+      const attempts = await store.attempts(id);
+      assert.ok(attempts.filter(({ outcome }) => outcome === "succeeded").length <= 1, `${id} ended once`);
+      if (!id.endsWith("body")) continue;
+      // What let it go ended before it began.
+      const members = await store.members(id.slice(0, -".body".length), { limit: 99 });
+      for (const { task } of members) {
+        const member = all.find((one) => one.id === task);
+        assert.ok(
+          (member?.settledAt ?? Number.NaN) <= (attempts[0]?.startedAt ?? Number.NaN),
+          `${id} after ${task}`,
+        );
+      }
+    }
+    assert.ok(settledAt !== null);
+    for (const { id } of all.filter(({ lane }) => lane === RATE.lane)) {
+      for (const { startedAt } of await store.attempts(id)) startsOfLane.push(startedAt);
+    }
+    assert.ok(startsOfLane.length > 0);
+    startsOfLane.sort((a, b) => a - b);
+    for (const [i, from] of startsOfLane.entries()) {
+      for (const [more, to] of startsOfLane.slice(i).entries()) {
+        // Both are whole milliseconds, of a clock other than that of the rate.
+        const most = RATE.burst + (to - from + 2) / RATE.intervalMs;
+        assert.ok(more + 1 <= most, `${more + 1} in ${to - from} ms`);
+      }
+    }
+    const ticks = all.filter(({ id }) => id.startsWith("tick/")).map(({ id }) => id.split("/")[1]);
+    assert.ok(ticks.length > 0 && ticks.length <= TICKS, `it fired ${ticks.length} times`);
+    assert.equal(new Set(ticks).size, ticks.length, "each version fired once");
   });
 }

@@ -5,16 +5,20 @@ import type { Current } from "../conformance.ts";
 import { newTask, settlement } from "./tasks.ts";
 
 /** Resolves when the store calls; the test's own time limit is the only one. */
-function call(store: Store): Promise<void> {
+function called(listen: (listener: () => void) => () => void): Promise<void> {
   return new Promise((resolve) => {
     // A pending promise alone does not keep a process alive.
     const alive = setInterval(() => {}, 1_000);
-    const stop = store.wake(() => {
+    const stop = listen(() => {
       stop();
       clearInterval(alive);
       resolve();
     });
   });
+}
+
+function call(store: Store): Promise<void> {
+  return called((listener) => store.wake(listener));
 }
 
 export function waking(current: Current): void {
@@ -69,5 +73,47 @@ export function waking(current: Current): void {
     await store.enqueue([newTask("t")]);
     await called;
     assert.equal(calls, 0);
+  });
+
+  test("a listener is called when a body is let go, a queue resumed, a schedule fired or a chain goes on", async () => {
+    const { store, reopen, clock } = current();
+    const other = await reopen();
+    const after = async (change: () => Promise<unknown>) => {
+      const heard = Promise.all([call(store), call(other)]);
+      await change();
+      await heard;
+    };
+    const member = newTask("m", { member: { join: "j", index: 0 } });
+    await store.enqueue([member, newTask("body", { held: true })], {
+      joins: [{ id: "j", members: null, need: "all", body: "body" }],
+    });
+    const [m] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+    assert.ok(m);
+    await store.settle([settlement(m, { state: "succeeded" })]);
+    await after(() => store.sealJoin("j", 1));
+    const [body] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+    assert.ok(body);
+    await after(() => store.settle([settlement(body, { state: "succeeded", next: [newTask("next")] })]));
+    await store.pauseQueue("q", true);
+    await after(() => store.pauseQueue("q", false));
+    const { version } = await store.putSchedule({ id: "s", spec: 1, task: 1, next: clock.wall() });
+    await after(() => store.tick("s", version, null, [newTask("fired")]));
+  });
+
+  test("who waits for results hears of what was settled or made progress, also elsewhere", async () => {
+    const { store, reopen } = current();
+    const other = await reopen();
+    const after = async (change: () => Promise<unknown>) => {
+      const heard = Promise.all([store, other].map((one) => called((listener) => one.onSettled(listener))));
+      await change();
+      await heard;
+    };
+    await store.enqueue([newTask("a"), newTask("b"), newTask("c")]);
+    const [a, b] = await store.claim({ queues: ["q"], n: 2, leaseMs: 1_000, worker: "w" });
+    assert.ok(a && b);
+    await after(() => store.progress([{ id: "a", fence: 1, value: 50 }]));
+    await after(() => store.settle([settlement(a, { state: "succeeded" })]));
+    await after(() => store.requestCancel({ ids: ["c"] }));
+    await after(() => store.sweep({ deadWorkers: ["w"], poisonAfter: 1 }));
   });
 }

@@ -1,10 +1,10 @@
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import { publicUrl } from "../../../postgres-url.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
 import { bury, prepareLedger, takeOver } from "../ledger.ts";
 import type { PostgresOptions } from "../options.ts";
 import { postgres } from "../sink.ts";
-import { publicUrl } from "../url.ts";
 import type { DelOptions, UpdateOptions } from "./options.ts";
 import { pack } from "./pack.ts";
 import { type LiveTarget, liveTarget } from "./target.ts";

@@ -1,4 +1,4 @@
-import { PawlError } from "../../errors.ts";
+import { PawlError } from "./errors.ts";
 
 const secret = "***";
 

@@ -1,0 +1,80 @@
+import { runOfQueue } from "../../batch/index.ts";
+import { PawlError } from "../../errors.ts";
+import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
+import { type FilterFlags, selectorOf } from "./filter.ts";
+import { openQueues } from "./queues.ts";
+import { unknownTask } from "./show.ts";
+
+/** What a command that changes tasks was given besides ids. */
+export interface ChoiceFlags extends FilterFlags {
+  readonly all?: boolean;
+}
+
+/** A task or a flow that was named. */
+export interface Named {
+  readonly id: string;
+  /** Undefined where it is a flow whose end has not been stored yet. */
+  readonly task: TaskRecord | undefined;
+  readonly isFlow: boolean;
+}
+
+/**
+ * The filter of a command that changes tasks; undefined where it goes by ids. Throws a PawlError `usage.which` where
+ * nothing says which tasks are meant: everything must be said.
+ */
+export function choiceOf(verb: string, ids: readonly string[], flags: ChoiceFlags): TaskSelector | undefined {
+  const { all, queue, state, name, flow, older, newer, text } = flags;
+  const given = { queue, state, name, flow, older, newer, text };
+  const selector = selectorOf(
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  );
+  const ways = Number(ids.length > 0) + Number(selector !== undefined) + Number(all === true);
+  if (ways === 1) return ids.length > 0 ? undefined : (selector ?? {});
+  throw new PawlError(
+    "usage.which",
+    ways === 0
+      ? `${verb} wants to know which: give ids, a filter such as --queue or --name, or --all.`
+      : `${verb} takes ids, or a filter, or --all, and not several of them.`,
+  );
+}
+
+/** The same filter for each of the queues that hold tasks of their own. Shards are left to their run. */
+export async function withoutRuns(selector: TaskSelector, store: Store): Promise<TaskSelector[]> {
+  if (selector.queue !== undefined) {
+    refuseRun(runOfQueue(selector.queue), `Queue ${selector.queue}`);
+    return [selector];
+  }
+  if (selector.group !== undefined) {
+    const run = await store.run(selector.group);
+    refuseRun(run?.id ?? null, `Flow ${selector.group}`);
+    return [selector];
+  }
+  return (await openQueues(store)).map(({ name }) => ({ ...selector, queue: name }));
+}
+
+/** What an id stands for. Throws the PawlErrors `task.unknown` and `task.of-run`. */
+export async function named(id: string, store: Store): Promise<Named> {
+  const found = await find(id, store);
+  if (found === undefined) throw unknownTask(id, store);
+  return found;
+}
+
+/** The same, or undefined where nothing has the id. */
+export async function find(id: string, store: Store): Promise<Named | undefined> {
+  const [task] = await store.query({ ids: [id] });
+  const [part] = await store.query({ group: id }, { limit: 1 });
+  const any = task ?? part;
+  if (any === undefined) return undefined;
+  // A run is no flow: it is meant itself.
+  if (task === undefined && runOfQueue(any.queue) !== null) return undefined;
+  refuseRun(runOfQueue(any.queue), `Task ${id}`);
+  return { id, task, isFlow: part !== undefined };
+}
+
+function refuseRun(run: string | null, what: string): void {
+  if (run === null) return;
+  throw new PawlError(
+    "task.of-run",
+    `${what} is part of run ${run}: pawl cancel ${run} stops it, and pawl resume ${run} goes on with it.`,
+  );
+}

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { PawlError } from "../../errors.ts";
+import type { TaskSelector, TaskState } from "../../store/contract.ts";
+import { milliseconds, parseDuration } from "../../tasks/index.ts";
+
+/** Which tasks are meant. */
+export interface FilterFlags {
+  readonly queue?: string;
+  readonly state?: string;
+  readonly name?: string;
+  readonly flow?: string;
+  readonly older?: string;
+  readonly newer?: string;
+  readonly text?: string;
+}
+
+export const STATES: readonly TaskState[] = ["waiting", "leased", "succeeded", "dead", "cancelled"];
+
+/** Gives a command the filters. `state`: whether it can be chosen. */
+export function filters(command: Command, { state }: { readonly state: boolean }): Command {
+  command.option("--queue <queue>", "in this queue");
+  if (state) command.option("--state <a,b>", STATES.join(", "));
+  return command
+    .option("--name <name>", "of this name")
+    .option("--flow <id>", "of this flow")
+    .option("--older <time>", "enqueued at least so long ago, such as 10m or 7d")
+    .option("--newer <time>", "enqueued at most so long ago")
+    .option("--text <text>", "with this in the input, as JSON, whatever its case");
+}
+
+/** The conditions that the flags name; undefined where they name none. */
+export function selectorOf(flags: FilterFlags): TaskSelector | undefined {
+  for (const [flag, value] of Object.entries(flags)) {
+    // An empty variable of the shell must not widen the filter to everything.
+    if (value === "") throw new PawlError("usage.filter", `--${flag} was given nothing: leave it out.`);
+  }
+  const { queue, state, name, flow, older, newer, text } = flags;
+  const selector: TaskSelector = {
+    ...(queue === undefined ? {} : { queue }),
+    ...(state === undefined ? {} : { states: parseStates(state) }),
+    ...(name === undefined ? {} : { name }),
+    ...(flow === undefined ? {} : { group: flow }),
+    ...(older === undefined ? {} : { olderMs: time(older, "--older") }),
+    ...(newer === undefined ? {} : { youngerMs: time(newer, "--newer") }),
+    ...(text === undefined ? {} : { text }),
+  };
+  return Object.keys(selector).length === 0 ? undefined : selector;
+}
+
+function time(text: string, flag: string): number {
+  return milliseconds(parseDuration(text, flag), flag);
+}
+
+function parseStates(text: string): TaskState[] {
+  return text.split(",").map((part) => {
+    const state = STATES.find((known) => known === part.trim());
+    if (state !== undefined) return state;
+    throw new PawlError("usage.state", `--state is ${STATES.join(", ")} or several of them, not "${text}".`);
+  });
+}

@@ -1,0 +1,87 @@
+import type { Store, TaskRecord } from "../../store/contract.ts";
+import { parseWorkerId, progressOf } from "../../tasks/index.ts";
+import { write } from "../output.ts";
+import { parseCount } from "../sizes.ts";
+import { type FilterFlags, STATES, selectorOf } from "./filter.ts";
+import { taskJson } from "./json.ts";
+import type { CommonFlags } from "./open.ts";
+import { Table } from "./table.ts";
+import { onOneLine, shortSpan } from "./words.ts";
+
+export interface ListFlags extends CommonFlags, FilterFlags {
+  readonly limit: string;
+  readonly after?: string;
+  readonly oldestFirst?: boolean;
+}
+
+/** Tasks that are read from the store at once. */
+const PAGE = 500;
+
+/** `pawl tasks` and, with `state` given, `pawl dead`. */
+export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
+  const limit = parseCount(flags.limit, "--limit", 1);
+  const { limit: _, after: from, oldestFirst, store: __, json, ...filter } = flags;
+  const selector = selectorOf(filter) ?? { states: STATES };
+  const now = await store.now();
+  const table = new Table<TaskRecord>([
+    { head: "id", of: ({ id }) => onOneLine(id), whole: true },
+    { head: "state", of: ({ state }) => state },
+    { head: "name", of: ({ name }) => onOneLine(name) },
+    { head: "queue", of: ({ queue }) => onOneLine(queue) },
+    { head: "age", of: ({ createdAt }) => shortSpan(now - createdAt), right: true },
+    { head: "tries", of: ({ fence }) => String(fence), right: true },
+    { head: "how it stands", of: (task) => standing(task, now) },
+  ]);
+  let shown = 0;
+  let after = from;
+  for (;;) {
+    const rows = await store.query(selector, {
+      // One more than asked for tells whether there are more.
+      limit: Math.min(PAGE, limit - shown + 1),
+      newestFirst: !oldestFirst,
+      ...(after === undefined ? {} : { after }),
+    });
+    const wanted = rows.slice(0, limit - shown);
+    if (shown === 0 && wanted.length === 0) break;
+    const read = json
+      ? await write(wanted.map((task) => `${JSON.stringify(taskJson(task))}\n`).join(""))
+      : await table.print(wanted);
+    shown += wanted.length;
+    after = wanted.at(-1)?.id;
+    if (!read || rows.length < Math.min(PAGE, limit - shown + wanted.length + 1)) return;
+    if (shown === limit) {
+      process.stderr.write(`${shown} shown, and there are more: go on with --after ${after}\n`);
+      return;
+    }
+  }
+  if (!json) await write(`no ${selectorOf(filter) === undefined ? "" : "such "}tasks in ${store.location}\n`);
+}
+
+/** What there is to say of a task in a few words. */
+function standing(task: TaskRecord, now: number): string {
+  const { state, due, error, worker, cancelRequested } = task;
+  if (state === "waiting") {
+    const when = due === null ? "held" : due > now ? `in ${shortSpan(due - now)}` : "";
+    return [when, error === null ? "" : onOneLine(error)].filter((part) => part !== "").join(", after: ");
+  }
+  if (state === "leased") {
+    const parts = [progressWords(task), `on ${workerName(worker)}`, cancelRequested ? "asked to stop" : ""];
+    return parts.filter((part) => part !== "").join(", ");
+  }
+  return error === null ? "" : onOneLine(error);
+}
+
+/** `50 of 100 drawing`, or nothing. */
+export function progressWords({ progress }: TaskRecord): string {
+  const known = progressOf(progress);
+  if (known === null) return progress === null ? "" : onOneLine(JSON.stringify(progress)).slice(0, 60);
+  const { current, total, note } = known;
+  return `${current}${total === null ? "" : ` of ${total}`}${note === null ? "" : ` ${onOneLine(note)}`}`;
+}
+
+/** `host:pid` of a worker. */
+export function workerName(worker: string | null): string {
+  if (worker === null) return "nobody";
+  const known = parseWorkerId(worker);
+  return onOneLine(known === undefined ? worker : `${known.host}:${known.pid}`);
+}

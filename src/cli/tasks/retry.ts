@@ -1,0 +1,108 @@
+import { PawlError } from "../../errors.ts";
+import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
+import { write } from "../output.ts";
+import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
+import type { CommonFlags } from "./open.ts";
+import { plural } from "./words.ts";
+
+const STOPPED: readonly TaskState[] = ["dead", "cancelled"];
+
+/** `pawl retry` and `pawl dead requeue`: what ended badly is tried again, as if it had never been. */
+export async function retryTasks(
+  verb: string,
+  ids: readonly string[],
+  flags: ChoiceFlags & CommonFlags,
+  store: Store,
+): Promise<void> {
+  const chosen = choiceOf(verb, ids, flags);
+  const json = flags.json ?? false;
+  if (chosen !== undefined) {
+    await retryChosen(chosen, json, store);
+    return;
+  }
+  const states = verb.endsWith("requeue") ? (["dead"] as const) : STOPPED;
+  await retryNamed(ids, states, json, store);
+}
+
+async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): Promise<void> {
+  // Of a flow the cancelled ones too: it is the first failure that cancels the others. Elsewhere somebody meant it.
+  const states = statesOf(chosen);
+  let released = 0;
+  let left = 0;
+  for (const selector of await withoutRuns(chosen, store)) {
+    released += await store.release({ ...selector, states });
+    left += (await store.query({ ...selector, states: ["dead"] }, { limit: 1_000 })).length;
+  }
+  if (json) {
+    await write(`${JSON.stringify({ released })}\n`);
+    return;
+  }
+  await write(`${plural(released, "task")} will be tried again\n`);
+  if (left > 0 && states.includes("dead")) {
+    const some = left >= 1_000 ? "1,000 or more" : left.toLocaleString("en-US");
+    await write(
+      `${some} stay dead: ends of flows whose members failed go on with pawl retry FLOW, and a unique task only when no other has its key\n`,
+    );
+  }
+}
+
+function statesOf({ states, group }: TaskSelector): readonly TaskState[] {
+  if (states === undefined) return group === undefined ? ["dead"] : STOPPED;
+  const other = states.find((state) => !STOPPED.includes(state));
+  if (other === undefined) return states;
+  throw new PawlError(
+    "usage.state",
+    `Tasks that are ${other} cannot be tried again: --state is dead or cancelled.`,
+  );
+}
+
+async function retryNamed(
+  ids: readonly string[],
+  states: readonly TaskState[],
+  json: boolean,
+  store: Store,
+): Promise<void> {
+  const all: Named[] = [];
+  for (const id of ids) all.push(await named(id, store));
+  const done: { id: string; released: number; state: string | null }[] = [];
+  for (const { id, isFlow } of all) {
+    // A flow goes on from its links that failed, with those that were cancelled for it.
+    const released = await store.release(isFlow ? { group: id, states: STOPPED } : { ids: [id], states });
+    const [after] = await store.query({ ids: [id] });
+    done.push({ id, released, state: after?.state ?? null });
+    if (json || (released === 0 && ids.length === 1)) continue;
+    await write(`${sentence(id, released, isFlow, after?.state, after?.group ?? null)}\n`);
+  }
+  const released = done.reduce((sum, each) => sum + each.released, 0);
+  const [only] = all;
+  if (released === 0 && ids.length === 1 && only !== undefined) throw nothingToRetry(only, states);
+  if (json) await write(`${JSON.stringify({ released, tasks: done })}\n`);
+}
+
+function sentence(
+  id: string,
+  released: number,
+  isFlow: boolean,
+  state: TaskState | undefined,
+  flow: string | null,
+): string {
+  if (released === 0) return `task ${id} is ${state ?? "under way"}: it was left alone`;
+  if (isFlow) return `flow ${id}: ${plural(released, "task")} will be tried again`;
+  const rest = flow === null ? "" : `; pawl retry ${flow} goes on with all of its flow`;
+  return `task ${id} will be tried again${rest}`;
+}
+
+function nothingToRetry({ id, task }: Named, states: readonly TaskState[]): PawlError {
+  const state = task?.state;
+  if (state === "cancelled" && !states.includes(state)) {
+    return new PawlError("task.state", `Task ${id} is cancelled and no dead letter: say pawl retry ${id}.`);
+  }
+  if (state === "dead" || state === "cancelled") {
+    const why =
+      task?.unique !== null
+        ? "another task has its unique key"
+        : `it ends members of flow ${task.group}, so say pawl retry ${task.group}`;
+    return new PawlError("task.state", `Task ${id} cannot be tried again alone: ${why}.`);
+  }
+  return new PawlError("task.state", `Task ${id} is ${state ?? "under way"}: there is nothing to try again.`);
+}

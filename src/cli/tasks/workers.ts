@@ -1,0 +1,53 @@
+import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
+import { isDead } from "../../tasks/index.ts";
+import { write } from "../output.ts";
+import { megabytes } from "../sizes.ts";
+import { workerJson } from "./json.ts";
+import { workerName } from "./list.ts";
+import type { CommonFlags } from "./open.ts";
+import { Table } from "./table.ts";
+import { onOneLine, shortSpan } from "./words.ts";
+
+/** Workers that were heard of within this are shown. One that ends by itself is forgotten at once. */
+const SHOWN_MS = 3_600_000;
+
+/** A worker speaks every ten seconds. */
+const SILENT_MS = 30_000;
+
+/** `pawl workers`. */
+export async function listWorkers(flags: CommonFlags, store: Store): Promise<void> {
+  const workers = await store.workers(SHOWN_MS);
+  const now = await store.now();
+  if (flags.json) {
+    await write(`${JSON.stringify(workers.map((worker) => workerJson(worker, stateOf(worker, now))))}\n`);
+    return;
+  }
+  if (workers.length === 0) {
+    await write(`no workers in ${store.location}: start one with pawl worker MODULE\n`);
+    return;
+  }
+  const table = new Table<WorkerRecord>([
+    { head: "worker", of: ({ id }) => workerName(id) },
+    { head: "state", of: (worker) => stateOf(worker, now) },
+    { head: "busy", of: ({ running, slots }) => `${running.length} of ${slots}`, right: true },
+    {
+      head: "last minute",
+      of: ({ rates }) => sum(Object.values(rates)).toLocaleString("en-US"),
+      right: true,
+    },
+    { head: "memory", of: ({ memory }) => megabytes(memory), right: true },
+    { head: "up", of: ({ startedAt, seenAt }) => shortSpan(seenAt - startedAt), right: true },
+    { head: "heard of", of: ({ seenAt }) => `${shortSpan(now - seenAt)} ago`, right: true },
+    { head: "queues", of: ({ queues }) => queues.map(onOneLine).join(", ") },
+  ]);
+  await table.print(workers);
+}
+
+function stateOf({ id, state, seenAt }: WorkerRecord, now: Instant): string {
+  if (isDead(id)) return "dead";
+  return now - seenAt > SILENT_MS ? "silent" : state;
+}
+
+function sum(figures: readonly number[]): number {
+  return figures.reduce((total, figure) => total + figure, 0);
+}

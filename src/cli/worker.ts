@@ -1,0 +1,84 @@
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { PawlError } from "../errors.ts";
+import { type Duration, disconnect, parseDuration, startWorker, useStore } from "../tasks/index.ts";
+import { EXIT } from "./exit.ts";
+import { importModule, oneLine } from "./import-module.ts";
+import { parseCount, parseSize } from "./sizes.ts";
+import { storeLocation } from "./tasks/open.ts";
+
+export interface WorkerFlags {
+  readonly queues?: string;
+  readonly prefetch?: string;
+  readonly maxMemory?: string;
+  readonly maxTasks?: string;
+  readonly drain: string;
+  readonly lease?: string;
+  readonly store?: string;
+}
+
+/** How long tasks that were asked to stop may take, until they are handed back and the process ends. */
+const HAND_BACK: Duration = "1s";
+
+/** `pawl worker MODULE…`: runs the tasks that the modules define, until it is asked to stop. */
+export async function worker(modules: readonly string[], flags: WorkerFlags): Promise<void> {
+  const options = {
+    ...(flags.queues === undefined ? {} : { queues: parseQueues(flags.queues) }),
+    ...(flags.prefetch === undefined ? {} : { prefetch: parseCount(flags.prefetch, "--prefetch", 0) }),
+    ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, "--max-memory") }),
+    ...(flags.maxTasks === undefined ? {} : { maxTasks: parseCount(flags.maxTasks, "--max-tasks", 1) }),
+    ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
+  };
+  const drain = parseDuration(flags.drain, "--drain");
+  if (flags.store !== undefined) useStore(storeLocation(flags.store));
+  for (const module of modules) await importModule(module, "The module");
+  const running = await startWorker({
+    ...options,
+    modules: modules.map((module) => pathToFileURL(resolve(module)).href),
+    onError: (error) => say(`trouble: ${oneLine(error instanceof Error ? error.message : String(error))}`),
+  });
+  say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  await untilAsked(async (signal, again) => {
+    const { length } = running.running();
+    const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
+    say(`${signal}: takes no more tasks${wait}${again}`);
+    await running.stop({ drain, handBack: HAND_BACK });
+  });
+  await disconnect();
+  // A handler that does not listen may go on; its task has been handed back.
+  process.exit(EXIT.done);
+}
+
+/** Resolves when the process was asked to stop, and has done so. The second time it ends at once. */
+function untilAsked(stop: (signal: string, again: string) => Promise<void>): Promise<void> {
+  return new Promise((ended, failed) => {
+    let asked = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        // What runs is a crash then, which another worker of this machine sees at once.
+        if (asked) process.exit(EXIT.interrupted);
+        asked = true;
+        stop(signal, "; once more to end at once").then(ended, failed);
+      });
+    }
+  });
+}
+
+/** Parses `heavy:4,light:16`. A queue without a number has one slot a core. */
+function parseQueues(text: string): Record<string, number> {
+  const queues: Record<string, number> = {};
+  for (const part of text.split(",")) {
+    const colon = part.lastIndexOf(":");
+    const queue = (colon < 0 ? part : part.slice(0, colon)).trim();
+    if (queue === "" || queue in queues) {
+      throw new PawlError("usage.queues", `--queues takes names such as heavy:4,light:16, not "${text}".`);
+    }
+    queues[queue] = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), "--queues", 1);
+  }
+  return queues;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,96 @@
+import type { TaskSelector } from "../contract.ts";
+import { lockJoinsOf } from "./joins.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { where } from "./selector.ts";
+import type { Value } from "./session.ts";
+import { texts } from "./values.ts";
+
+/** How many tasks are looked at together, so that a million of them do not stand in memory. */
+const PAGE = 5_000;
+
+/** Cancels waiting tasks and asks the holders of leased ones, in a transaction. */
+export async function requestCancel(moves: Moves, selector: TaskSelector): Promise<number> {
+  const { sql, values } = where(selector);
+  lockJoinsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values);
+  return await cancelOpen(moves, sql, values);
+}
+
+/**
+ * The same for the tasks that a condition names; returns how many. One statement for both states, because a task may
+ * come from one to the other at this moment.
+ */
+export async function cancelOpen(moves: Moves, condition: string, values: readonly Value[]): Promise<number> {
+  const after = `$${values.length + 1}`;
+  let reached = 0;
+  for (let last = 0; ; ) {
+    const page = await moves.session.all<Moved & { seq: number; was: "waiting" | "leased" }>(
+      `WITH open AS MATERIALIZED (
+         SELECT t.seq, t.state FROM pawl.task AS t
+         WHERE (${condition}) AND t.state IN ('waiting', 'leased') AND t.seq > ${after}
+         ORDER BY t.seq LIMIT ${PAGE} FOR UPDATE)
+       UPDATE pawl.task AS t SET cancel_requested = true, due = NULL,
+         state = CASE open.state WHEN 'waiting' THEN 'cancelled' ELSE t.state END,
+         settled_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) END,
+         prune_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) + t.retention_ms END
+       FROM open WHERE t.seq = open.seq RETURNING ${MOVED}, t.seq, open.state AS was`,
+      [...values, last],
+    );
+    reached += page.length;
+    await noteCancelled(
+      moves,
+      page.filter(({ was }) => was === "waiting"),
+    );
+    for (const { seq } of page) last = Math.max(last, seq);
+    if (page.length < PAGE) return reached;
+  }
+}
+
+/** Cancels the waiting tasks that a condition names, in a transaction; returns how many. */
+export async function cancelWaiting(
+  moves: Moves,
+  condition: string,
+  values: readonly Value[],
+): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const cancelled = await cancelSome(moves, "cancel_requested = true", condition, values);
+    total += cancelled;
+    if (cancelled < PAGE) return total;
+  }
+}
+
+const EXPIRED = "t.fence = 0 AND t.expires_at IS NOT NULL AND t.expires_at <= (SELECT pawl.now_ms())";
+
+/** Cancels what has expired, in a transaction; as much as fits into a short one, the rest is for the next. */
+export async function cancelExpired(moves: Moves): Promise<void> {
+  await cancelSome(moves, "error = 'expired'", EXPIRED, []);
+}
+
+async function cancelSome(
+  moves: Moves,
+  set: string,
+  condition: string,
+  values: readonly Value[],
+): Promise<number> {
+  const tasks = await moves.session.all<Moved>(
+    `WITH open AS MATERIALIZED (
+       SELECT t.id FROM pawl.task AS t WHERE ${condition} AND t.state = 'waiting' LIMIT ${PAGE} FOR UPDATE)
+     UPDATE pawl.task AS t SET state = 'cancelled', due = NULL, ${set}, settled_at = (SELECT pawl.now_ms()),
+       prune_at = (SELECT pawl.now_ms()) + t.retention_ms
+     FROM open WHERE t.id = open.id RETURNING ${MOVED}`,
+    values,
+  );
+  await noteCancelled(moves, tasks);
+  return tasks.length;
+}
+
+async function noteCancelled(moves: Moves, tasks: readonly Moved[]): Promise<void> {
+  for (const task of tasks) moves.add(task, "waiting", "cancelled");
+  if (tasks.length === 0) return;
+  // A body that ends before it was let go takes its join along.
+  const joins = await moves.session.all<{ id: string }>(
+    "SELECT id FROM pawl.task_join WHERE body = ANY($1::text[]) AND state = 'open'",
+    [texts(tasks.map(({ id }) => id))],
+  );
+  for (const { id } of joins) moves.join(id).doomed = true;
+}

@@ -1,0 +1,168 @@
+import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
+import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
+import { firstInLine, type Line } from "./line.ts";
+import type { Moves } from "./moves.ts";
+import type { Session } from "./session.ts";
+import { TASK_ROW, type TaskRow, toTask } from "./task-row.ts";
+import { duration, scalars, texts, toText } from "./values.ts";
+
+/** What a claim makes of a task. */
+function leased(worker: string, lease: string): string {
+  return `state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker}, started_at = (SELECT pawl.now_ms()),
+    lease_until = (SELECT pawl.now_ms()) + ${lease}`;
+}
+
+/** Most claims are for one queue, and are one statement. The tasks are locked, so they stay where they were found. */
+const CLAIM_ONE = `${firstInLine("plain", "$2")}
+  UPDATE pawl.task AS t SET ${leased("$3::text", "$4::bigint")} FROM line WHERE t.ctid = line.ctid
+  RETURNING ${TASK_ROW}, line.due AS was_due`;
+
+type ClaimedRow = TaskRow & { readonly was_due: number };
+
+/** Leases tasks to a worker, in a transaction. */
+export async function claim(moves: Moves, request: ClaimRequest, note: () => void): Promise<Claim[]> {
+  const queues = [...new Set(request.queues)];
+  const [only] = queues;
+  const rows =
+    queues.length === 1 && only !== undefined && (request.lanes ?? []).length === 0
+      ? await claimFrom(moves, only, request, note)
+      : await claimFromMany(moves, queues, request);
+  rows.sort((a, b) => b.priority - a.priority || a.was_due - b.was_due || a.seq - b.seq);
+  for (const row of rows) moves.add(row, "waiting", "leased");
+  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row) }));
+}
+
+async function claimFrom(
+  moves: Moves,
+  queue: string,
+  { n, worker, leaseMs }: ClaimRequest,
+  note: () => void,
+): Promise<ClaimedRow[]> {
+  const claimed = moves.session.all<ClaimedRow>(CLAIM_ONE, [queue, n, worker, duration(leaseMs)]);
+  note();
+  return await claimed;
+}
+
+interface Place {
+  readonly seq: number;
+  readonly priority: number;
+  readonly due: number;
+  readonly lane: string | null;
+}
+
+/**
+ * Looks at each line and leases the first of all. What was locked on the way and is not among them is free again when
+ * the transaction ends, which is at once.
+ */
+async function claimFromMany(
+  moves: Moves,
+  queues: readonly string[],
+  { n, worker, leaseMs, lanes = [] }: ClaimRequest,
+): Promise<ClaimedRow[]> {
+  const { session } = moves;
+  const uses = lanes.length === 0 ? [] : await lockLanes(session, lanes);
+  const left = new Map(uses.map((use) => [use.rate.lane, allowance(use)]));
+  const look = (line: Line, values: (string | number)[]) =>
+    session.all<Place>(
+      `${firstInLine(line, `$${values.length}`)} SELECT seq, priority, due, lane FROM line`,
+      values,
+    );
+  const found = await Promise.all(
+    queues.flatMap((queue) => [
+      look("plain", [queue, n]),
+      ...[...left].flatMap(([lane, allowed]) =>
+        allowed > 0 ? [look("lane", [queue, lane, Math.min(n, allowed)])] : [],
+      ),
+    ]),
+  );
+  const chosen = choose(found.flat(), n, left);
+  if (chosen.length === 0) return [];
+  const places = new Map(chosen.map((place) => [place.seq, place]));
+  const rows = await session.all<TaskRow>(
+    `UPDATE pawl.task AS t SET ${leased("$2::text", "$3::bigint")} WHERE t.seq = ANY($1::bigint[])
+     RETURNING ${TASK_ROW}`,
+    [scalars(chosen.map(({ seq }) => seq)), worker, duration(leaseMs)],
+  );
+  charge(session, counted(uses, chosen));
+  return rows.map((row) => ({ ...row, was_due: places.get(row.seq)?.due ?? 0 }));
+}
+
+/** The first `n`, of each lane no more than its rate allows. */
+function choose(places: readonly Place[], n: number, left: Map<string, number>): Place[] {
+  const chosen: Place[] = [];
+  const inOrder = places.toSorted((a, b) => b.priority - a.priority || a.due - b.due || a.seq - b.seq);
+  for (const place of inOrder) {
+    if (chosen.length >= n) break;
+    if (place.lane !== null) {
+      // A lane that runs through several queues has one rate for all.
+      const room = left.get(place.lane) ?? 0;
+      if (room <= 0) continue;
+      left.set(place.lane, room - 1);
+    }
+    chosen.push(place);
+  }
+  return chosen;
+}
+
+function counted(uses: readonly LaneUse[], chosen: readonly Place[]) {
+  return uses.map((use) => ({
+    ...use,
+    claimed: chosen.filter(({ lane }) => lane === use.rate.lane).length,
+  }));
+}
+
+/** Extends leases. A lease that has run out is extended too, as long as nobody took it back. */
+export async function renew(
+  session: Session,
+  leases: readonly Lease[],
+  leaseMs: number,
+): Promise<{ lost: string[]; cancelRequested: string[] }> {
+  const rows = await session.all<{ id: string; fence: number; cancel_requested: boolean }>(
+    `UPDATE pawl.task AS t SET lease_until = (SELECT pawl.now_ms()) + $3::bigint
+     FROM ${claims("unnest($1::text[], $2::integer[]) AS u (id, fence)")} RETURNING t.id, t.fence, t.cancel_requested`,
+    [...inOrder(leases), duration(leaseMs)],
+  );
+  const held = new Map(rows.map((row) => [keyOf(row), row]));
+  return {
+    lost: leases.filter((lease) => !held.has(keyOf(lease))).map(({ id }) => id),
+    cancelRequested: leases.filter((lease) => held.get(keyOf(lease))?.cancel_requested).map(({ id }) => id),
+  };
+}
+
+/** Stores progress and forgives crashes. Of several reports for one claim the last one is kept. */
+export async function progress(
+  session: Session,
+  reports: readonly ProgressReport[],
+): Promise<{ lost: string[] }> {
+  const latest = [...new Map(reports.map((report) => [keyOf(report), report])).values()].sort(byId);
+  const rows = await session.all<Lease>(
+    `UPDATE pawl.task AS t SET progress = s.value, crashes = 0
+     FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, value)")} RETURNING t.id, t.fence`,
+    [...inOrder(latest), texts(latest.map(({ value }) => toText(value)))],
+  );
+  const held = new Set(rows.map(keyOf));
+  return { lost: reports.filter((report) => !held.has(keyOf(report))).map(({ id }) => id) };
+}
+
+/**
+ * The rest of a FROM that finds the claims of `list` that are still held: their rows `t`, and as `s` what is said of
+ * them. The state is compared with a column, because with a constant the planner may walk all that is leased.
+ */
+export function claims(list: string): string {
+  return `(SELECT *, 'leased'::text AS held FROM ${list} OFFSET 0) AS s
+    WHERE t.id = s.id AND t.fence = s.fence AND t.state = s.held`;
+}
+
+export function keyOf({ id, fence }: Lease): string {
+  return `${fence}:${id}`;
+}
+
+function byId(a: Lease, b: Lease): number {
+  return a.id < b.id ? -1 : Number(a.id > b.id);
+}
+
+/** Ids and fences as arrays. Whoever writes several rows locks them in the same order as everybody else. */
+function inOrder(leases: readonly Lease[]): [string | null, string | null] {
+  const sorted = leases.toSorted(byId);
+  return [texts(sorted.map(({ id }) => id)), scalars(sorted.map(({ fence }) => fence))];
+}

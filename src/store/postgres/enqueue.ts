@@ -1,0 +1,81 @@
+import { PawlError } from "../../errors.ts";
+import type { JoinState, Membership, NewJoin, NewTask } from "../contract.ts";
+import { cancelWaiting } from "./cancel.ts";
+import { addJoins, lockJoins } from "./joins.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { duration, scalars, texts, toText } from "./values.ts";
+
+/** How many rows go into one statement, so that none takes long. */
+const PAGE = 5_000;
+
+export interface Placed {
+  readonly task: NewTask;
+  readonly member: Membership | undefined;
+}
+
+/** Stores tasks and joins that are new, in a transaction; returns the ids of those tasks. */
+export async function enqueue(
+  moves: Moves,
+  tasks: readonly Placed[],
+  joins: readonly NewJoin[],
+  location: string,
+): Promise<string[]> {
+  const into = new Set(tasks.flatMap(({ member }) => member?.join ?? []));
+  const known = into.size === 0 ? new Map<string, JoinState>() : await lockJoins(moves.session, into);
+  for (const { id } of joins) if (!known.has(id)) known.set(id, "open");
+  for (const id of into) {
+    if (known.has(id)) continue;
+    throw new PawlError(
+      "store.no-such-join",
+      `The store ${location} has no join ${id}: enqueue it with its first members or before them.`,
+    );
+  }
+  const added: string[] = [];
+  for (let start = 0; start < tasks.length; start += PAGE) {
+    added.push(...(await addTasks(moves, tasks.slice(start, start + PAGE))));
+  }
+  await addJoins(moves, joins, location);
+  for (const [id, state] of known) {
+    if (state === "failed" && into.has(id)) await cancelWaiting(moves, "t.join_id = $1", [id]);
+  }
+  moves.wakes = true;
+  return added;
+}
+
+/** Stores the tasks whose id, unique key and place in a join are free; returns their ids. */
+async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string[]> {
+  const tasks = placed.map(({ task }) => task);
+  const ms = (value: number | undefined) => (value === undefined ? null : duration(value));
+  const rows = await moves.session.all<Moved>(
+    `INSERT INTO pawl.task AS t (id, queue, name, group_id, payload, priority, state, due, created_at, expires_at,
+       unique_key, lane, retention_ms, join_id, member_index, meta)
+     SELECT n.id, n.queue, n.name, n.group_id, n.payload, coalesce(n.priority, 0), 'waiting',
+       CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now, clock.now + n.expires_ms,
+       n.unique_key, n.lane, n.retention_ms, n.join_id, n.member_index, n.meta
+     FROM (SELECT pawl.now_ms() AS now OFFSET 0) AS clock,
+       unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::boolean[], $8::bigint[],
+         $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bigint[], $15::text[])
+       WITH ORDINALITY AS n (id, queue, name, group_id, payload, priority, held, delay_ms, expires_ms, unique_key, lane,
+         retention_ms, join_id, member_index, meta, place)
+     ORDER BY n.place ON CONFLICT DO NOTHING RETURNING ${MOVED}`,
+    [
+      texts(tasks.map(({ id }) => id)),
+      texts(tasks.map(({ queue }) => queue)),
+      texts(tasks.map(({ name }) => name)),
+      texts(tasks.map(({ group }) => group)),
+      texts(tasks.map(({ payload }) => toText(payload))),
+      scalars(tasks.map(({ priority }) => priority || null)),
+      scalars(tasks.map(({ held }) => held || null)),
+      scalars(tasks.map(({ delayMs }) => ms(delayMs))),
+      scalars(tasks.map(({ expiresMs }) => ms(expiresMs))),
+      texts(tasks.map(({ unique }) => unique)),
+      texts(tasks.map(({ lane }) => lane)),
+      scalars(tasks.map(({ retentionMs }) => ms(retentionMs))),
+      texts(placed.map(({ member }) => member?.join)),
+      scalars(placed.map(({ member }) => member?.index)),
+      texts(tasks.map(({ meta }) => toText(meta))),
+    ],
+  );
+  for (const row of rows) moves.add(row, null, "waiting");
+  return rows.map(({ id }) => id);
+}

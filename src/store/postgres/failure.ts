@@ -1,0 +1,64 @@
+import { LostError, PawlError, TransientError } from "../../errors.ts";
+import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
+
+/** Deadlocks, serialization failures, and locks that could not be had in time: the transaction did not happen. */
+const UNLUCKY = /^(40|55P03)/;
+
+/** Connections broken or refused, servers that start, stop, fail over or have run out of something. */
+const TRANSIENT = /^(08|53|57P0|40|55P03|55006|57014|58030|25006|25P0[1234])/;
+
+/** Whether the connection is gone, and with it what was asked over it. */
+export function isDisconnect(error: unknown): boolean {
+  const code = sqlState(error);
+  return code === null ? isNetwork(error) : /^(08|57P0|25P03)/.test(code);
+}
+
+/** Whether the same may succeed a moment later. A wrong host or a missing password stays wrong. */
+export function mayRetry(error: unknown): boolean {
+  if (error instanceof PawlError) return false;
+  if (error instanceof Error && /ENOTFOUND|client password/.test(error.message)) return false;
+  const code = sqlState(error);
+  return isDisconnect(error) || (code !== null && (UNLUCKY.test(code) || /^(53300|25006)/.test(code)));
+}
+
+/** The name of the constraint that a write broke, if one did. */
+export function brokenConstraint(error: unknown): string | undefined {
+  const code = sqlState(error);
+  return code === "23505" || code === "23503" ? (error as { constraint?: string }).constraint : undefined;
+}
+
+/** Says an error of the server or the network in one sentence; errors of our own stay as they are. */
+export function explain(error: unknown, location: string): unknown {
+  if (error instanceof PawlError || error instanceof LostError) return error;
+  const known = explainAccess(error, location);
+  if (known !== null) return known;
+  const code = sqlState(error);
+  if (code === null) return error;
+  const text = oneLine((error as Error).message);
+  const cause = { cause: error };
+  if (code === "53100") {
+    return new TransientError(
+      "store.full",
+      `The disk that holds the store ${location} is full: free some space, and the work goes on.`,
+      cause,
+    );
+  }
+  if (brokenConstraint(error)?.endsWith("_run_id_fkey")) {
+    return new PawlError("store.no-such-run", `The store ${location} has no such run.`, cause);
+  }
+  if (code === "42P01" || code === "3F000") {
+    return new PawlError(
+      "store.gone",
+      `The tables of the store ${location} are gone (${text}): restore them, or start again to create them anew.`,
+      cause,
+    );
+  }
+  if (TRANSIENT.test(code)) {
+    return new TransientError(
+      "store.busy",
+      `The store ${location} answered "${text}": it may work later.`,
+      cause,
+    );
+  }
+  return new PawlError(`store.${code}`, `The store ${location} refused: ${text}.`, cause);
+}

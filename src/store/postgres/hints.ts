@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Address } from "./address.ts";
+import type { Database } from "./database.ts";
+import { Listener } from "./listener.ts";
+import { texts } from "./values.ts";
+
+/** How often a store looks whether there is news while it cannot be notified. */
+const POLL_MS = 200;
+/** How long notifications of results are gathered; those of work go out at once. */
+const GATHER_MS = 25;
+
+/** What there may be news of: tasks that can be claimed, or tasks that were settled or made progress. */
+export type Topic = "work" | "results";
+
+/** The counter that says to those who look that there was news. */
+const COUNTER: Readonly<Record<Topic, string>> = { work: "wakeups", results: "settlements" };
+
+/**
+ * News among the stores of one database, as hints: what is told may come late, several may be one, and some may be
+ * lost. They are sent after the commit and apart from it, because transactions that notify end one after another:
+ * PostgreSQL keeps their notifications in the order of the commits, and would flush the log for each alone.
+ */
+export class Hints {
+  readonly #database: Database;
+  readonly #address: Address;
+  /** Tells our own notifications from those of others. */
+  readonly #self = randomUUID();
+  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = { work: new Set(), results: new Set() };
+  readonly #ringing = new Set<Topic>();
+  readonly #outgoing = new Set<Topic>();
+  #sending: Promise<void> | undefined;
+  #listener: Listener | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #looking = false;
+  #hears = false;
+  #seen: Partial<Record<Topic, number>> = {};
+  readonly #closed = new AbortController();
+
+  constructor(database: Database, address: Address) {
+    this.#database = database;
+    this.#address = address;
+  }
+
+  listen(topic: Topic, listener: () => void): () => void {
+    // An own function for each call: the same listener may be given twice.
+    const entry = () => listener();
+    this.#listeners[topic].add(entry);
+    this.#attend();
+    return () => {
+      this.#listeners[topic].delete(entry);
+      this.#attend();
+    };
+  }
+
+  /** There is news that this store has made. */
+  tell(topic: Topic): void {
+    this.#ring(topic);
+    if (this.#closed.signal.aborted) return;
+    this.#outgoing.add(topic);
+    this.#sending ??= this.#send();
+  }
+
+  /** The statement that tells others from within a transaction of somebody else's, and its value. */
+  static notice(schema: string): { sql: string; values: [string] } {
+    return { sql: "SELECT pg_notify($1, '')", values: [channelOf(schema, "work")] };
+  }
+
+  /** What was told is on its way when this resolves. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    clearInterval(this.#poll);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    await Promise.all([this.#sending, listener?.close()]);
+  }
+
+  /** Listeners of this process are called soon; many rings in one turn of the event loop are one. */
+  #ring(topic: Topic): void {
+    if (this.#ringing.has(topic) || this.#listeners[topic].size === 0) return;
+    this.#ringing.add(topic);
+    setImmediate(() => {
+      this.#ringing.delete(topic);
+      for (const listener of this.#listeners[topic]) listener();
+    });
+  }
+
+  async #send(): Promise<void> {
+    while (this.#outgoing.size > 0) {
+      if (!this.#outgoing.has("work")) {
+        await sleep(GATHER_MS, undefined, { ref: false, signal: this.#closed.signal }).catch(() => {});
+      }
+      const topics = [...this.#outgoing];
+      this.#outgoing.clear();
+      await this.#notify(topics.map((topic) => [channelOf(this.#database.schema, topic), this.#self]));
+    }
+    this.#sending = undefined;
+  }
+
+  /** A hint that cannot be sent is a hint that is lost. */
+  async #notify(notes: readonly (readonly [string, string])[]): Promise<void> {
+    const counters = notes.map(([channel]) => (channel.endsWith("_work") ? COUNTER.work : COUNTER.results));
+    await this.#database
+      .hint(async (session) => {
+        await session.run(
+          `SELECT pg_notify(n.channel, n.payload), nextval(n.counter::regclass)
+           FROM unnest($1::text[], $2::text[], $3::text[]) AS n (channel, payload, counter)`,
+          [
+            texts(notes.map(([channel]) => channel)),
+            texts(notes.map(([, payload]) => payload)),
+            texts(counters.map((counter) => `${this.#database.schema}.${counter}`)),
+          ],
+        );
+      })
+      .catch(() => {});
+  }
+
+  /** Listens while there is somebody to tell, and looks while there is nothing to be heard. */
+  #attend(): void {
+    const wanted =
+      this.#listeners.work.size + this.#listeners.results.size > 0 && !this.#closed.signal.aborted;
+    if (wanted && this.#address.listen && this.#listener === undefined) {
+      const topics: Topic[] = ["work", "results"];
+      this.#listener = new Listener(
+        this.#address,
+        topics.map((topic) => channelOf(this.#database.schema, topic)),
+        {
+          heard: (channel, payload) => {
+            if (payload !== this.#self && !payload.startsWith("probe")) {
+              this.#ring(channel.endsWith("_work") ? "work" : "results");
+            }
+          },
+          hears: (yes) => {
+            // What happened while nobody listened is not told again.
+            for (const topic of topics) this.#ring(topic);
+            this.#hears = yes;
+          },
+          probe: (channel, payload) => this.#notify([[channel, payload]]),
+        },
+      );
+    }
+    if (wanted && this.#poll === undefined) {
+      void this.#look();
+      this.#poll = setInterval(() => void this.#look(), POLL_MS);
+      this.#poll.unref();
+    }
+    if (wanted) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+    this.#seen = {};
+    this.#hears = false;
+    void this.#listener?.close();
+    this.#listener = undefined;
+  }
+
+  /** Rings if somebody has counted on since the last look. */
+  async #look(): Promise<void> {
+    if (this.#hears || this.#looking) return;
+    this.#looking = true;
+    try {
+      const row = await this.#database.hint((session) =>
+        session.get<{ work: number; results: number }>(
+          `SELECT (SELECT last_value FROM pawl.wakeups) AS work, (SELECT last_value FROM pawl.settlements) AS results`,
+        ),
+      );
+      if (row === undefined) return;
+      for (const topic of ["work", "results"] as const) {
+        const before = this.#seen[topic];
+        this.#seen[topic] = row[topic];
+        if (before !== undefined && before !== row[topic]) this.#ring(topic);
+      }
+    } catch {
+      // A server that is not there just now: whoever waits has its own safety net.
+    } finally {
+      this.#looking = false;
+    }
+  }
+}
+
+function channelOf(schema: string, topic: Topic): string {
+  return `${schema}_${topic}`;
+}

@@ -1,0 +1,88 @@
+import type { LaneRate } from "../contract.ts";
+import type { Session } from "./session.ts";
+import { scalars, texts } from "./values.ts";
+
+/**
+ * Rates by the generic cell rate algorithm (ITU-T I.371): each claim uses one interval of the rate, and up to `burst`
+ * intervals may be used ahead of the present. What was used ahead passes with time.
+ */
+interface Used {
+  readonly name: string;
+  /** How many milliseconds of the rate were used ahead of the moment of the last claim, and how long ago that was. */
+  readonly ahead: number;
+  readonly passed: number;
+}
+
+/** A rate, and how much of it is used. */
+export interface LaneUse {
+  readonly rate: LaneRate;
+  readonly ahead: number;
+}
+
+// A clock that was set back makes no time pass, rather than take some away.
+const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_at) AS passed FROM pawl.lane
+  WHERE name = ANY($1::text[])`;
+
+/** How far the rates are used. Of two rates for one lane the last one counts. */
+export async function readLanes(session: Session, lanes: readonly LaneRate[]): Promise<LaneUse[]> {
+  return use(lanes, await session.all<Used>(AHEAD, [names(lanes)]));
+}
+
+/** The same, and nobody else claims from these lanes until the transaction ends. */
+export async function lockLanes(session: Session, lanes: readonly LaneRate[]): Promise<LaneUse[]> {
+  session.later(
+    "INSERT INTO pawl.lane (name, claimed_at, ahead) SELECT unnest($1::text[]), 0, 0 ORDER BY 1 ON CONFLICT DO NOTHING",
+    [names(lanes)],
+  );
+  return use(lanes, await session.all<Used>(`${AHEAD} ORDER BY name FOR UPDATE`, [names(lanes)]));
+}
+
+function names(lanes: readonly LaneRate[]): string | null {
+  return texts([...new Set(lanes.map(({ lane }) => lane))]);
+}
+
+function use(lanes: readonly LaneRate[], rows: readonly Used[]): LaneUse[] {
+  const used = new Map(rows.map((row) => [row.name, row]));
+  const rates = new Map(lanes.map((rate) => [rate.lane, rate]));
+  return [...rates.values()].map((rate) => {
+    const { lane, intervalMs, burst } = rate;
+    const { ahead, passed } = used.get(lane) ?? { ahead: 0, passed: 0 };
+    // No more than by this rate: a lower one may have been asked for before.
+    return { rate, ahead: Math.max(0, Math.min(ahead, burst * intervalMs) - passed) };
+  });
+}
+
+/** Throws a RangeError for a rate at which nothing could ever be claimed, or anything at any time. */
+export function assertRates(lanes: readonly LaneRate[]): void {
+  for (const { lane, intervalMs, burst } of lanes) {
+    if (intervalMs > 0 && burst >= 1) continue;
+    throw new RangeError(
+      `The rate of the lane ${lane} makes no sense: ${burst} at once, each ${intervalMs} ms.`,
+    );
+  }
+}
+
+/** How many tasks of a lane may be claimed now. */
+export function allowance({ rate, ahead }: LaneUse): number {
+  // A hair more, so that what was added up from fractions is not a whole one short.
+  return Math.floor(rate.burst - ahead / rate.intervalMs + 1e-9);
+}
+
+/** Milliseconds until one more may be claimed. */
+export function laneWait({ rate, ahead }: LaneUse): number {
+  return Math.max(0, Math.ceil(ahead - (rate.burst - 1) * rate.intervalMs - 1e-6));
+}
+
+/** Notes how many were claimed of each, in the transaction that has locked them. */
+export function charge(session: Session, claimed: readonly (LaneUse & { readonly claimed: number })[]): void {
+  const charged = claimed.filter((lane) => lane.claimed > 0);
+  if (charged.length === 0) return;
+  session.later(
+    `UPDATE pawl.lane AS l SET claimed_at = (SELECT pawl.now_ms()), ahead = c.ahead
+     FROM unnest($1::text[], $2::double precision[]) AS c (name, ahead) WHERE l.name = c.name`,
+    [
+      texts(charged.map(({ rate }) => rate.lane)),
+      scalars(charged.map(({ rate, ahead, claimed }) => ahead + claimed * rate.intervalMs)),
+    ],
+  );
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import type { Address } from "./address.ts";
+
+/** How long to wait before a broken connection is opened again, doubled with each failure. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+/** How long a notification may take to come round before it is taken for one that never will. */
+const PROBE_MS = 2_000;
+/** A pooler that hands sessions round may be replaced by one that does not. */
+const AGAIN_MS = 60_000;
+
+export interface ListenerEvents {
+  /** A notification came. */
+  heard(channel: string, payload: string): void;
+  /** Notifications can be relied upon from now on, or no longer. */
+  hears(yes: boolean): void;
+  /** Sends a notification from another connection, to see whether it comes. */
+  probe(channel: string, payload: string): Promise<void>;
+}
+
+/** Listens to channels on a connection of its own, and opens that again whenever it breaks. */
+export class Listener {
+  readonly #address: Address;
+  readonly #channels: readonly string[];
+  readonly #events: ListenerEvents;
+  readonly #stop = new AbortController();
+  #answered: ((payload: string) => void) | undefined;
+  readonly done: Promise<void>;
+
+  constructor(address: Address, channels: readonly string[], events: ListenerEvents) {
+    this.#address = address;
+    this.#channels = channels;
+    this.#events = events;
+    this.done = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.done;
+  }
+
+  async #run(): Promise<void> {
+    let pause = FIRST_PAUSE_MS;
+    while (!this.#stop.signal.aborted) {
+      const outcome = await this.#listen();
+      this.#events.hears(false);
+      if (outcome === "deaf") pause = AGAIN_MS;
+      else if (outcome === "lost") pause = FIRST_PAUSE_MS;
+      const wait = pause * (0.5 + Math.random() / 2);
+      await sleep(wait, undefined, { signal: this.#stop.signal, ref: false }).catch(() => {});
+      pause = Math.min(pause * 2, outcome === "deaf" ? AGAIN_MS : LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** Listens until the connection breaks (`lost`), cannot be had (`failed`), or turns out to be `deaf`. */
+  async #listen(): Promise<"lost" | "failed" | "deaf"> {
+    const client = new pg.Client({
+      connectionString: this.#address.server,
+      application_name: "pawl listener",
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    });
+    const { promise: broken, resolve: end } = Promise.withResolvers<"end">();
+    for (const event of ["error", "end"] as const) client.on(event, () => end("end"));
+    this.#stop.signal.addEventListener("abort", () => end("end"), { once: true });
+    client.on("notification", ({ channel, payload = "" }) => {
+      this.#answered?.(payload);
+      this.#events.heard(channel, payload);
+    });
+    try {
+      const reached = await Promise.race([broken, this.#prepare(client, broken)]);
+      if (reached === "end") return "failed";
+      if (reached === "deaf") return "deaf";
+      this.#events.hears(true);
+      await broken;
+      return "lost";
+    } catch {
+      return "failed";
+    } finally {
+      destroy(client);
+    }
+  }
+
+  async #prepare(client: pg.Client, broken: Promise<"end">): Promise<"ready" | "deaf"> {
+    await client.connect();
+    // It must not keep a process alive that has nothing else to do.
+    (client as unknown as { unref(): void }).unref();
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    for (const channel of this.#channels) await client.query(`LISTEN ${channel}`);
+    // Behind a pooler the process that answers is not the one we were told of as we connected.
+    const direct = rows[0]?.pid === (client as unknown as { processID: number }).processID;
+    return direct || (await this.#comesRound(broken)) ? "ready" : "deaf";
+  }
+
+  /** Whether a notification that another connection sends arrives here. */
+  async #comesRound(broken: Promise<"end">): Promise<boolean> {
+    const payload = `probe ${Math.random()}`;
+    const arrived = Promise.withResolvers<boolean>();
+    this.#answered = (heard) => heard === payload && arrived.resolve(true);
+    const timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
+    try {
+      await this.#events.probe(this.#channels[0] ?? "", payload);
+      return await Promise.race([arrived.promise, broken.then(() => false)]);
+    } finally {
+      clearTimeout(timer);
+      this.#answered = undefined;
+    }
+  }
+}
+
+/** Ends a connection in whatever state it is, without waiting for the server. */
+function destroy(client: pg.Client): void {
+  client.end().catch(() => {});
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}

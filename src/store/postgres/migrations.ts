@@ -1,0 +1,217 @@
+export interface Migration {
+  /**
+   * The oldest version of the schema whose programs can still work with this one. While a fleet is updated, workers of
+   * the release before go on beside the new ones, so a migration may add tables, columns that are null or have a
+   * default, and indexes; it may not rename, drop, tighten or give another meaning to anything that the release before
+   * reads or writes. What is no longer used is dropped one release later, and only then this number is raised.
+   */
+  readonly worksWith: number;
+  readonly sql: string;
+}
+
+/**
+ * The schema, forward only: its version is how many of these it has seen. An entry that was released is never changed;
+ * a new one is added after it.
+ *
+ * Texts are compared by their bytes: it is the fastest, and the same on every server.
+ */
+export const migrations: readonly Migration[] = [
+  {
+    worksWith: 1,
+    sql: `
+  -- The clock of the store. Every instant in these tables comes from here, never from a worker.
+  CREATE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+    AS 'SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint';
+
+  CREATE TABLE pawl.task (
+    -- the order of enqueueing
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    -- when a waiting task may be claimed; null while it is held and in other states
+    due bigint,
+    lease_until bigint,
+    created_at bigint NOT NULL,
+    -- when it was last claimed
+    started_at bigint,
+    settled_at bigint,
+    expires_at bigint,
+    -- how long it is kept once it is settled, and until when therefore
+    retention_ms bigint,
+    prune_at bigint,
+    priority integer NOT NULL,
+    fence integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    crashes integer NOT NULL DEFAULT 0,
+    cancel_requested boolean NOT NULL DEFAULT false,
+    id text COLLATE "C" NOT NULL,
+    queue text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    group_id text COLLATE "C",
+    state text COLLATE "C" NOT NULL,
+    worker text COLLATE "C",
+    unique_key text COLLATE "C",
+    lane text COLLATE "C",
+    join_id text COLLATE "C",
+    member_index bigint,
+    error text,
+    -- JSON as the program wrote it; null means null
+    progress text,
+    result text,
+    payload text,
+    meta text,
+    CONSTRAINT task_id PRIMARY KEY (id)
+  );
+  CREATE UNIQUE INDEX task_seq ON pawl.task (seq);
+  CREATE INDEX task_line ON pawl.task (queue, priority DESC, due, seq)
+    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NULL;
+  CREATE INDEX task_lane ON pawl.task (queue, lane, priority DESC, due, seq)
+    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NOT NULL;
+  CREATE INDEX task_leased ON pawl.task (queue) WHERE state = 'leased';
+  CREATE INDEX task_dead ON pawl.task (queue, seq) WHERE state = 'dead';
+  CREATE INDEX task_group ON pawl.task (group_id) WHERE group_id IS NOT NULL;
+  CREATE UNIQUE INDEX task_unique ON pawl.task (unique_key)
+    WHERE unique_key IS NOT NULL AND state IN ('waiting', 'leased');
+  CREATE UNIQUE INDEX task_member ON pawl.task (join_id, member_index) WHERE join_id IS NOT NULL;
+  CREATE INDEX task_expiry ON pawl.task (expires_at)
+    WHERE expires_at IS NOT NULL AND state = 'waiting' AND fence = 0;
+  CREATE INDEX task_prune ON pawl.task (prune_at) WHERE prune_at IS NOT NULL;
+
+  -- waits for members and then lets its body go
+  CREATE TABLE pawl.task_join (
+    id text COLLATE "C" PRIMARY KEY,
+    -- null until it is known
+    members bigint,
+    -- null for all of them
+    need bigint,
+    body text COLLATE "C" NOT NULL UNIQUE,
+    state text COLLATE "C" NOT NULL DEFAULT 'open',
+    succeeded bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0
+  ) WITH (fillfactor = 50);
+
+  -- attempts that are over, but for a first one that succeeded and wrote no log: the task's own row tells that one
+  CREATE TABLE pawl.attempt (
+    started_at bigint NOT NULL,
+    ended_at bigint NOT NULL,
+    fence integer NOT NULL,
+    task text COLLATE "C" NOT NULL,
+    worker text COLLATE "C" NOT NULL,
+    outcome text COLLATE "C" NOT NULL,
+    error text,
+    log text,
+    PRIMARY KEY (task, fence)
+  );
+
+  CREATE TABLE pawl.queue (
+    name text COLLATE "C" PRIMARY KEY,
+    paused boolean NOT NULL DEFAULT false
+  );
+
+  -- How many tasks of a queue came to a state and left it. Every transaction adds a line of its own, because a counter
+  -- would let only one of them at a time go on; the lines are summed when they are read and folded from time to time.
+  CREATE TABLE pawl.queue_count (
+    waiting bigint NOT NULL,
+    leased bigint NOT NULL,
+    succeeded bigint NOT NULL,
+    dead bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    queue text COLLATE "C" NOT NULL
+  ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+  -- how many ms of its rate a lane had used ahead when the last claim was made
+  CREATE TABLE pawl.lane (
+    name text COLLATE "C" PRIMARY KEY,
+    claimed_at bigint NOT NULL,
+    ahead double precision NOT NULL
+  ) WITH (fillfactor = 50);
+
+  CREATE TABLE pawl.worker (
+    started_at bigint NOT NULL,
+    seen_at bigint NOT NULL,
+    memory bigint NOT NULL,
+    pid integer NOT NULL,
+    slots integer NOT NULL,
+    id text COLLATE "C" PRIMARY KEY,
+    host text NOT NULL,
+    state text NOT NULL,
+    queues text NOT NULL,
+    running text NOT NULL,
+    rates text NOT NULL
+  ) WITH (fillfactor = 50);
+
+  CREATE TABLE pawl.schedule (
+    next bigint,
+    last_fired bigint,
+    version bigint NOT NULL DEFAULT 1,
+    paused boolean NOT NULL DEFAULT false,
+    id text COLLATE "C" PRIMARY KEY,
+    spec text NOT NULL,
+    task text NOT NULL
+  );
+
+  -- Changes get their number when they are first read: transactions do not end in the order in which they begin, and a
+  -- reader that goes on from a number must not miss a lower one that comes later.
+  CREATE TABLE pawl.change (
+    entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number bigint UNIQUE,
+    at bigint NOT NULL,
+    fence integer NOT NULL,
+    task text NOT NULL,
+    name text NOT NULL,
+    queue text NOT NULL,
+    group_id text,
+    state text NOT NULL
+  );
+  CREATE INDEX change_new ON pawl.change (entry) WHERE number IS NULL;
+
+  CREATE TABLE pawl.counter (name text PRIMARY KEY, value bigint NOT NULL);
+  INSERT INTO pawl.counter VALUES ('recording_until', 0), ('change_number', 0), ('schedule_version', 0);
+  -- counts the occasions at which somebody should look, for those who cannot be notified
+  CREATE SEQUENCE pawl.wakeups;
+  CREATE SEQUENCE pawl.settlements;
+
+  CREATE TABLE pawl.run (
+    -- the order of creation
+    seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    finished_at bigint,
+    -- how many samples were taken, and that each of so many is kept
+    sample_count bigint NOT NULL DEFAULT 0,
+    sample_stride bigint NOT NULL DEFAULT 1,
+    id text COLLATE "C" PRIMARY KEY,
+    job_name text NOT NULL,
+    job_module text,
+    job_params text NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    identity text NOT NULL,
+    replay_of text,
+    state text NOT NULL,
+    note text,
+    details text NOT NULL
+  );
+  CREATE INDEX run_key ON pawl.run (key);
+  CREATE UNIQUE INDEX run_unfinished ON pawl.run (key) WHERE state NOT IN ('succeeded', 'failed', 'cancelled');
+
+  CREATE TABLE pawl.sample (
+    run_id text COLLATE "C" NOT NULL REFERENCES pawl.run (id),
+    number bigint NOT NULL,
+    at bigint NOT NULL,
+    value text NOT NULL,
+    PRIMARY KEY (run_id, number)
+  );
+
+  CREATE TABLE pawl.quarantine (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    shard bigint NOT NULL,
+    ordinal bigint NOT NULL,
+    run_id text COLLATE "C" NOT NULL REFERENCES pawl.run (id),
+    replayed_by text,
+    place text NOT NULL,
+    reason text NOT NULL,
+    code text,
+    raw bytea NOT NULL,
+    UNIQUE (run_id, shard, ordinal)
+  );
+  `,
+  },
+];

@@ -1,0 +1,133 @@
+import type { TaskState } from "../contract.ts";
+import type { Transaction } from "./database.ts";
+import type { Session } from "./session.ts";
+import { scalars, texts } from "./values.ts";
+
+/** What must be known of a task that comes to another state. */
+export interface Moved {
+  readonly id: string;
+  readonly queue: string;
+  readonly fence: number;
+  readonly join_id: string | null;
+}
+
+/** The columns of a Moved of the table `t`, for a SELECT or a RETURNING. */
+export const MOVED = "t.id, t.queue, t.fence, t.join_id";
+
+/** What happened to a join in this transaction. */
+export interface JoinChange {
+  succeeded: number;
+  failed: number;
+  /** A failed one may be open again. */
+  reopen: boolean;
+  /** Its body has ended before it was let go. */
+  doomed: boolean;
+}
+
+type Counts = Record<TaskState, number>;
+
+interface Change {
+  readonly id: string;
+  readonly fence: number;
+  readonly state: TaskState;
+}
+
+/**
+ * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, joins
+ * once a join, however many tasks there are.
+ */
+export class Moves {
+  readonly session: Session;
+  readonly #recording: Promise<boolean>;
+  readonly #queues = new Map<string, Counts>();
+  readonly #changes: Change[] = [];
+  #joins = new Map<string, JoinChange>();
+  /** Whether something may have become claimable. */
+  wakes = false;
+  /** Whether something was settled. */
+  settles = false;
+
+  constructor({ session, recording }: Pick<Transaction, "session" | "recording">) {
+    this.session = session;
+    this.#recording = recording;
+  }
+
+  /** A task came from one state (null: it is new) to another. */
+  add(task: Moved, from: TaskState | null, to: TaskState): void {
+    const counts = this.#countsOf(task.queue);
+    if (from !== null) counts[from]--;
+    counts[to]++;
+    if (task.join_id !== null) this.#count(task.join_id, from, to);
+    if (to !== "waiting" && to !== "leased") this.settles = true;
+    this.#changes.push({ id: task.id, fence: task.fence, state: to });
+  }
+
+  /** What is known of a join so far; it is looked at when the joins are settled. */
+  join(id: string): JoinChange {
+    let change = this.#joins.get(id);
+    if (change === undefined) {
+      change = { succeeded: 0, failed: 0, reopen: false, doomed: false };
+      this.#joins.set(id, change);
+    }
+    return change;
+  }
+
+  /** The joins with something new, each once; settling them may bring others. */
+  takeJoins(): Map<string, JoinChange> {
+    const taken = this.#joins;
+    this.#joins = new Map();
+    return taken;
+  }
+
+  /** Writes the counters of the queues, and the changes if somebody reads them. False when there was nothing. */
+  async write(): Promise<boolean> {
+    const counts = [...this.#queues];
+    if (counts.length === 0) return false;
+    const of = (state: TaskState) => scalars(counts.map(([, count]) => count[state]));
+    this.session.later(
+      `INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
+       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`,
+      [
+        texts(counts.map(([name]) => name)),
+        of("waiting"),
+        of("leased"),
+        of("succeeded"),
+        of("dead"),
+        of("cancelled"),
+      ],
+    );
+    if (!(await this.#recording)) return true;
+    const changes = this.#changes;
+    this.session.later(
+      `INSERT INTO pawl.change (at, task, name, queue, group_id, state, fence)
+       SELECT (SELECT pawl.now_ms()), t.id, t.name, t.queue, t.group_id, c.state, c.fence
+       FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS c (id, state, fence, place)
+         JOIN pawl.task AS t ON t.id = c.id
+       ORDER BY c.place`,
+      [
+        texts(changes.map(({ id }) => id)),
+        texts(changes.map(({ state }) => state)),
+        scalars(changes.map(({ fence }) => fence)),
+      ],
+    );
+    return true;
+  }
+
+  #countsOf(queue: string): Counts {
+    let counts = this.#queues.get(queue);
+    if (counts === undefined) {
+      counts = { waiting: 0, leased: 0, succeeded: 0, dead: 0, cancelled: 0 };
+      this.#queues.set(queue, counts);
+    }
+    return counts;
+  }
+
+  #count(id: string, from: TaskState | null, to: TaskState): void {
+    const wasFailed = from === "dead" || from === "cancelled";
+    const isFailed = to === "dead" || to === "cancelled";
+    if (to !== "succeeded" && wasFailed === isFailed) return;
+    const change = this.join(id);
+    if (to === "succeeded") change.succeeded++;
+    change.failed += Number(isFailed) - Number(wasFailed);
+  }
+}

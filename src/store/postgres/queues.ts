@@ -1,0 +1,76 @@
+import type { QueueRecord } from "../contract.ts";
+import { nextDue } from "./line.ts";
+import type { Session } from "./session.ts";
+
+/** How many lines are folded at once. */
+const FOLDED = 5_000;
+
+/** Pauses or resumes a queue. */
+export async function pauseQueue(session: Session, queue: string, paused: boolean): Promise<void> {
+  await session.run(
+    "INSERT INTO pawl.queue (name, paused) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET paused = $2",
+    [queue, paused],
+  );
+}
+
+interface QueueRow {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly waiting: number;
+  readonly leased: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly now: number;
+}
+
+export async function listQueues(session: Session): Promise<QueueRecord[]> {
+  const rows = await session.all<QueueRow>(
+    `SELECT name, coalesce(bool_or(paused), false) AS paused, sum(waiting)::bigint AS waiting,
+       sum(leased)::bigint AS leased, sum(succeeded)::bigint AS succeeded, sum(dead)::bigint AS dead,
+       sum(cancelled)::bigint AS cancelled, (SELECT pawl.now_ms()) AS now
+     FROM (SELECT queue AS name, NULL::boolean AS paused, waiting, leased, succeeded, dead, cancelled
+         FROM pawl.queue_count
+       UNION ALL SELECT name, paused, 0, 0, 0, 0, 0 FROM pawl.queue) AS counted
+     GROUP BY name ORDER BY name`,
+  );
+  return await Promise.all(
+    rows.map(async ({ name, paused, now, ...counts }) => {
+      return { name, paused, counts, oldestDue: await oldestDue(session, name, now) };
+    }),
+  );
+}
+
+/** The least due time in the lines of a queue, if it has come. */
+async function oldestDue(session: Session, queue: string, now: number): Promise<number | null> {
+  const plain = session.get<{ due: number | null }>(nextDue("plain", true), [queue]);
+  const lanes = await session.all<{ lane: string }>(
+    `WITH RECURSIVE found (lane) AS (
+       SELECT min(lane) FROM pawl.task WHERE ${IN_LANES}
+       UNION ALL
+       SELECT (SELECT min(lane) FROM pawl.task WHERE ${IN_LANES} AND lane > found.lane) FROM found
+       WHERE found.lane IS NOT NULL)
+     SELECT lane FROM found WHERE lane IS NOT NULL`,
+    [queue],
+  );
+  const next = await Promise.all(
+    lanes.map(({ lane }) => session.get<{ due: number | null }>(nextDue("lane", true), [queue, lane])),
+  );
+  const due = [await plain, ...next].flatMap((row) => row?.due ?? []);
+  const least = Math.min(...due);
+  return due.length === 0 || least > now ? null : least;
+}
+
+const IN_LANES = "state = 'waiting' AND due IS NOT NULL AND lane IS NOT NULL AND queue = $1";
+
+/** Makes one line of many in the counts of each queue. Lines that somebody else is folding are left to him. */
+export async function foldCounts(session: Session): Promise<void> {
+  await session.run(
+    `WITH gone AS (
+       DELETE FROM pawl.queue_count WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM pawl.queue_count LIMIT ${FOLDED} FOR UPDATE SKIP LOCKED))
+       RETURNING queue, waiting, leased, succeeded, dead, cancelled)
+     INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
+     SELECT queue, sum(waiting), sum(leased), sum(succeeded), sum(dead), sum(cancelled) FROM gone GROUP BY queue`,
+  );
+}

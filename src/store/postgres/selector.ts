@@ -1,0 +1,49 @@
+import type { TaskSelector, TaskState } from "../contract.ts";
+import type { Value } from "./session.ts";
+import { texts } from "./values.ts";
+
+interface Condition {
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
+
+const STATES: ReadonlySet<string> = new Set<TaskState>([
+  "waiting",
+  "leased",
+  "succeeded",
+  "dead",
+  "cancelled",
+]);
+
+/** A condition on the state. Written out, not bound: only then does the planner see which index serves. */
+export function stateTerm(states: readonly TaskState[]): string {
+  const known = states.filter((state) => STATES.has(state)).map((state) => `'${state}'`);
+  if (known.length === 0) return "false";
+  return known.length === 1 ? `state = ${known[0]}` : `state IN (${known.join(", ")})`;
+}
+
+/** The WHERE of a selector; its values are $1 and so on. Throws a TypeError when it selects nothing in particular. */
+export function where(selector: TaskSelector): Condition {
+  const terms: string[] = [];
+  const values: Value[] = [];
+  const term = (before: string, value: Value, after = "") => {
+    values.push(value);
+    terms.push(`${before} $${values.length}${after}`);
+  };
+  const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
+  if (ids !== undefined) term("id = ANY(", texts(ids), "::text[])");
+  if (group !== undefined) term("group_id =", group);
+  if (queue !== undefined) term("queue =", queue);
+  if (states !== undefined) terms.push(stateTerm(states));
+  if (name !== undefined) term("name =", name);
+  if (olderMs !== undefined) term("created_at <= (SELECT pawl.now_ms()) -", olderMs, "::double precision");
+  if (youngerMs !== undefined)
+    term("created_at >= (SELECT pawl.now_ms()) -", youngerMs, "::double precision");
+  if (text !== undefined) term("strpos(lower(coalesce(payload, 'null')), lower(", text, "::text)) > 0");
+  if (unique !== undefined) {
+    term("unique_key =", unique);
+    terms.push("state IN ('waiting', 'leased')");
+  }
+  if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
+  return { sql: terms.join(" AND "), values };
+}

@@ -1,0 +1,105 @@
+import pg from "pg";
+
+export type Value = string | number | boolean | null | Buffer;
+
+/** Instants, counters and fences are bigint to the server; as numbers they are exact for the next 285,000 years. */
+const INT8 = 20;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format as "text"),
+};
+
+/** What a transaction or a single statement is run on: a connection of the pool, or one of the caller's. */
+export class Session {
+  readonly #client: pg.ClientBase;
+  readonly #schema: string;
+  readonly #replyMs: number | undefined;
+  #pending: Promise<unknown>[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+  /** The first error: those that follow in a transaction only say that there was one. */
+  failure: unknown;
+
+  /** After `replyMs` without an answer the connection is given up. */
+  constructor(client: pg.ClientBase, schema: string, replyMs?: number) {
+    this.#client = client;
+    this.#schema = schema;
+    this.#replyMs = replyMs;
+  }
+
+  /** All rows of a statement. Statements name the schema `pawl`, whatever it is called. */
+  async all<R>(sql: string, values: readonly Value[] = []): Promise<R[]> {
+    return (await this.#query(sql, values)).rows as R[];
+  }
+
+  /** The first row of a statement. */
+  async get<R>(sql: string, values: readonly Value[] = []): Promise<R | undefined> {
+    return (await this.all<R>(sql, values))[0];
+  }
+
+  /** Runs a statement; returns how many rows it changed. */
+  async run(sql: string, values: readonly Value[] = []): Promise<number> {
+    return (await this.#query(sql, values)).rowCount ?? 0;
+  }
+
+  /** Sends a statement whose result does not matter along with whatever comes next. Its error comes with `settled`. */
+  later(sql: string, values: readonly Value[] = []): void {
+    const pending = this.#query(sql, values);
+    pending.catch(() => {});
+    this.#pending.push(pending);
+  }
+
+  /** Resolves when everything that was sent with `later` has been done. */
+  async settled(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    await Promise.all(pending);
+  }
+
+  /** Runs a text of several statements without values; gives the result of each. */
+  async script(sql: string): Promise<pg.QueryResult[]> {
+    const results = (await this.#query(sql, [])) as unknown as pg.QueryResult | pg.QueryResult[];
+    return Array.isArray(results) ? results : [results];
+  }
+
+  async #query(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
+    try {
+      return await this.#send(sql, values);
+    } catch (error) {
+      this.failure ??= error;
+      throw error;
+    }
+  }
+
+  #send(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
+    const config: pg.QueryConfig & { query_timeout?: number } = { text: inSchema(sql, this.#schema), types };
+    if (values.length > 0) config.values = [...values];
+    if (this.#replyMs !== undefined) config.query_timeout = this.#replyMs;
+    if ((this.#client as pg.Client).pipeline) return this.#client.query(config);
+    // A client of the caller's may be one that takes a statement at a time.
+    const turn = this.#last.then(() => this.#client.query(config));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+const renamed = new Map<string, string>();
+
+/** Statements are written for the schema `pawl`; elsewhere they are rewritten once each. */
+function inSchema(sql: string, schema: string): string {
+  if (schema === "pawl") return sql;
+  const key = `${schema} ${sql}`;
+  let text = renamed.get(key);
+  if (text === undefined) {
+    text = sql.replaceAll(/\bpawl\./g, `${schema}.`);
+    renamed.set(key, text);
+  }
+  return text;
+}
+
+/** A transaction of the caller's: a client of `pg`, or one that a pool of `pg` has lent. */
+export function callersSession(tx: unknown, schema: string): Session {
+  if (typeof tx === "object" && tx !== null && "query" in tx && typeof tx.query === "function") {
+    return new Session(tx as pg.ClientBase, schema);
+  }
+  throw new TypeError("The transaction to enqueue in must be a client of pg, on which BEGIN was said.");
+}

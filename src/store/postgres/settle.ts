@@ -1,0 +1,198 @@
+import type { NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
+import { addAttempts } from "./attempts.ts";
+import { claims, keyOf } from "./claims.ts";
+import { crashed } from "./crash.ts";
+import { enqueue, type Placed } from "./enqueue.ts";
+import { lockJoins } from "./joins.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { duration, scalars, storable, texts, toText } from "./values.ts";
+
+type Success = Extract<Outcome, { state: "succeeded" }>;
+
+interface Settled extends Moved {
+  readonly state: TaskState;
+  readonly member_index: number | null;
+}
+
+const RETURNING = `RETURNING ${MOVED}, t.state, t.member_index`;
+
+/** Most settlements are successes that nothing follows. */
+const SUCCEEDED = `
+  UPDATE pawl.task AS t SET state = 'succeeded', result = s.result, error = NULL, settled_at = (SELECT pawl.now_ms()),
+    prune_at = (SELECT pawl.now_ms()) + t.retention_ms
+  FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, result)")} ${RETURNING}`;
+
+/**
+ * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
+ * who hands it back has stopped; and what follows a task is cancelled with it.
+ */
+const ENDED = `
+  UPDATE pawl.task AS t SET
+    state = CASE
+      WHEN s.kind IN ('dead', 'cancelled') THEN s.kind
+      WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN s.kind
+      WHEN t.cancel_requested THEN 'cancelled' ELSE 'waiting' END,
+    due = CASE WHEN s.kind IN ('retry', 'snoozed') AND NOT t.cancel_requested THEN (SELECT pawl.now_ms()) + s.delay_ms END,
+    settled_at = CASE WHEN s.kind NOT IN ('retry', 'snoozed') OR t.cancel_requested THEN (SELECT pawl.now_ms()) END,
+    prune_at = CASE WHEN s.kind NOT IN ('retry', 'snoozed') OR t.cancel_requested
+      THEN (SELECT pawl.now_ms()) + t.retention_ms END,
+    failures = t.failures + CASE WHEN s.kind IN ('retry', 'dead') THEN 1 ELSE 0 END,
+    error = CASE
+      WHEN s.kind IN ('retry', 'dead') THEN s.error
+      WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN NULL
+      ELSE t.error END,
+    result = CASE WHEN s.kind = 'succeeded' AND NOT (s.follows AND t.cancel_requested) THEN s.result ELSE t.result END
+  FROM ${claims(`unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::text[])
+    AS u (id, fence, kind, result, follows, delay_ms, error)`)} ${RETURNING}`;
+
+const CRASHED = `
+  UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms()) + s.delay_ms", "s.poison")}
+  FROM ${claims("unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[]) AS u (id, fence, delay_ms, poison)")}
+  ${RETURNING}`;
+
+/** Ends claims, in a transaction. */
+export async function settle(
+  moves: Moves,
+  settlements: readonly Settlement[],
+  location: string,
+): Promise<{ lost: string[] }> {
+  // Of two settlements of one claim the first one counts, and the second has lost it. Everybody takes rows in the
+  // same order, so that nobody waits for somebody who waits for him.
+  const first = new Map<string, Settlement>();
+  for (const settlement of settlements) {
+    const key = keyOf(settlement);
+    if (!first.has(key)) first.set(key, settlement);
+  }
+  const batch = [...first.values()].sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
+  moves.session.later(
+    `SELECT FROM pawl.task_join AS j
+     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON t.id = s.id))
+     ORDER BY j.id FOR UPDATE`,
+    [texts(batch.map(({ id }) => id))],
+  );
+  const settled = new Map((await write(moves, batch)).map((task) => [keyOf(task), task]));
+  const held = settlements.filter((settlement) => {
+    return settled.has(keyOf(settlement)) && first.get(keyOf(settlement)) === settlement;
+  });
+  addAttempts(
+    moves.session,
+    held.map(({ id, fence, outcome, log = null }) => {
+      return { id, fence, outcome: outcome.state, error: "error" in outcome ? outcome.error : null, log };
+    }),
+  );
+  const passedOn = await follow(moves, held, settled, location);
+  for (const { outcome, ...lease } of held) {
+    const task = settled.get(keyOf(lease)) as Settled;
+    moves.add(passedOn.has(task.id) ? { ...task, join_id: null } : task, "leased", task.state);
+    if (task.state === "waiting") moves.wakes ||= outcome.state !== "snoozed" || outcome.delayMs !== null;
+  }
+  const known = new Set(held);
+  return { lost: settlements.filter((settlement) => !known.has(settlement)).map(({ id }) => id) };
+}
+
+/** One statement a kind of outcome. */
+async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settled[]> {
+  const plain = batch.filter(({ outcome }) => outcome.state === "succeeded" && !hasNext(outcome));
+  const dead = batch.filter(({ outcome }) => outcome.state === "crashed");
+  const other = batch.filter((settlement) => !plain.includes(settlement) && !dead.includes(settlement));
+  const leases = (some: readonly Settlement[]) => [
+    texts(some.map(({ id }) => id)),
+    scalars(some.map(({ fence }) => fence)),
+  ];
+  const result = ({ outcome }: Settlement) => (outcome.state === "succeeded" ? toText(outcome.result) : null);
+  const delay = ({ outcome }: Settlement) =>
+    "delayMs" in outcome && outcome.delayMs !== null ? duration(outcome.delayMs) : null;
+  const pages: Promise<Settled[]>[] = [];
+  if (plain.length > 0) {
+    pages.push(moves.session.all(SUCCEEDED, [...leases(plain), texts(plain.map(result))]));
+  }
+  if (other.length > 0) {
+    pages.push(
+      moves.session.all(ENDED, [
+        ...leases(other),
+        texts(other.map(({ outcome }) => outcome.state)),
+        texts(other.map(result)),
+        scalars(other.map(({ outcome }) => outcome.state === "succeeded" && hasNext(outcome))),
+        scalars(other.map(delay)),
+        texts(other.map(({ outcome }) => ("error" in outcome ? storable(outcome.error) : null))),
+      ]),
+    );
+  }
+  if (dead.length > 0) {
+    pages.push(
+      moves.session.all(CRASHED, [
+        ...leases(dead),
+        scalars(dead.map(delay)),
+        scalars(dead.map(({ outcome }) => (outcome.state === "crashed" ? outcome.poisonAfter : null))),
+      ]),
+    );
+  }
+  return (await Promise.all(pages)).flat();
+}
+
+function hasNext({ next = [], joins = [] }: Success): boolean {
+  return next.length > 0 || joins.length > 0;
+}
+
+interface Passing {
+  readonly from: Settled;
+  readonly heir: string;
+}
+
+/** Enqueues what follows the tasks that succeeded; returns the ids of those whose place in a join was taken by an heir. */
+async function follow(
+  moves: Moves,
+  held: readonly Settlement[],
+  settled: ReadonlyMap<string, Settled>,
+  location: string,
+): Promise<Set<string>> {
+  const going = held.flatMap(({ outcome, ...lease }) => {
+    const from = settled.get(keyOf(lease)) as Settled;
+    return outcome.state === "succeeded" && from.state === "succeeded" && hasNext(outcome)
+      ? [{ from, outcome }]
+      : [];
+  });
+  // A join may have been cleaned up with its body.
+  const left = going.flatMap(({ from, outcome }) => (outcome.successor == null ? [] : (from.join_id ?? [])));
+  const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
+  const next: Placed[] = [];
+  const joins: NewJoin[] = [];
+  const passing: Passing[] = [];
+  for (const { from, outcome } of going) {
+    for (const task of outcome.next ?? []) {
+      const inherits = task.id === outcome.successor && from.join_id !== null && there.has(from.join_id);
+      if (inherits) passing.push({ from, heir: task.id });
+      next.push({
+        task,
+        member: inherits ? { join: from.join_id ?? "", index: from.member_index ?? 0 } : task.member,
+      });
+    }
+    joins.push(...(outcome.joins ?? []));
+  }
+  if (next.length === 0 && joins.length === 0) return new Set();
+  if (passing.length > 0) await giveUpPlaces(moves, passing);
+  const added = new Set(await enqueue(moves, next, joins, location));
+  const refused = passing.filter(({ heir }) => !added.has(heir));
+  if (refused.length > 0) await takeBackPlaces(moves, refused);
+  return new Set(passing.filter(({ heir }) => added.has(heir)).map(({ from }) => from.id));
+}
+
+async function giveUpPlaces(moves: Moves, passing: readonly Passing[]): Promise<void> {
+  await moves.session.run(
+    "UPDATE pawl.task SET join_id = NULL, member_index = NULL WHERE id = ANY($1::text[])",
+    [texts(passing.map(({ from }) => from.id))],
+  );
+}
+
+/** An heir that could not be stored, because its id or its unique key is taken, leaves the place to who had it. */
+async function takeBackPlaces(moves: Moves, refused: readonly Passing[]): Promise<void> {
+  await moves.session.run(
+    `UPDATE pawl.task AS t SET join_id = p.join_id, member_index = p.member_index
+     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, join_id, member_index) WHERE t.id = p.id`,
+    [
+      texts(refused.map(({ from }) => from.id)),
+      texts(refused.map(({ from }) => from.join_id)),
+      scalars(refused.map(({ from }) => from.member_index)),
+    ],
+  );
+}

@@ -1,0 +1,314 @@
+import { PawlError } from "../../errors.ts";
+import type * as contract from "../contract.ts";
+import type { Address } from "./address.ts";
+import { listAttempts } from "./attempts.ts";
+import { requestCancel } from "./cancel.ts";
+import { claim, progress, renew } from "./claims.ts";
+import type { Database, Transaction } from "./database.ts";
+import { enqueue } from "./enqueue.ts";
+import { Hints } from "./hints.ts";
+import { findJoin, listMembers, sealJoin } from "./joins.ts";
+import { Moves } from "./moves.ts";
+import { canPrune, prune } from "./prune.ts";
+import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
+import { query } from "./query.ts";
+import { foldCounts, listQueues, pauseQueue } from "./queues.ts";
+import { listChanges, record } from "./recording.ts";
+import { release } from "./release.ts";
+import { createRun, findRun, listRuns, updateRun } from "./runs.ts";
+import { addSample, listSamples } from "./samples.ts";
+import {
+  isDue,
+  listSchedules,
+  type NewSchedule,
+  pauseSchedule,
+  putSchedule,
+  removeSchedule,
+  tick,
+} from "./schedules.ts";
+import { callersSession } from "./session.ts";
+import { settle } from "./settle.ts";
+import { settleJoins } from "./settle-joins.ts";
+import { canSweep, due, sweep } from "./sweep.ts";
+import { beat, leave, listWorkers } from "./workers.ts";
+
+/** How many transactions that counted lie between two foldings of the counts. */
+const FOLD_EVERY = 500;
+
+/** The store in a schema of a PostgreSQL database. Each operation is documented in the contract. */
+export class PostgresStore implements contract.Store {
+  readonly location: string;
+  readonly address: string;
+  readonly #db: Database;
+  readonly #hints: Hints;
+  /** Begins anywhere, so that many processes that write little fold as well. */
+  #counted = Math.floor(Math.random() * FOLD_EVERY);
+  #folding: Promise<void> | undefined;
+
+  constructor(db: Database, address: Address) {
+    this.location = db.location;
+    this.address = address.full;
+    this.#db = db;
+    this.#hints = new Hints(db, address);
+  }
+
+  async enqueue(
+    tasks: readonly contract.NewTask[],
+    options: { readonly joins?: readonly contract.NewJoin[]; readonly tx?: unknown } = {},
+  ): Promise<string[]> {
+    const { joins = [], tx } = options;
+    if (tasks.length === 0 && joins.length === 0) return [];
+    const placed = tasks.map((task) => ({ task, member: task.member }));
+    if (tx === undefined) {
+      return await this.#moving((moves) => enqueue(moves, placed, joins, this.location));
+    }
+    const session = callersSession(tx, this.#db.schema);
+    const recording = session
+      .get<{ on: boolean }>(
+        `SELECT value > (SELECT pawl.now_ms()) AS "on" FROM pawl.counter WHERE name = 'recording_until'`,
+      )
+      .then((row) => row?.on ?? false);
+    recording.catch(() => {});
+    const moves = new Moves({ session, recording });
+    const added = await enqueue(moves, placed, joins, this.location);
+    await settleJoins(moves);
+    await moves.write();
+    const { sql, values } = Hints.notice(this.#db.schema);
+    session.later(sql, values);
+    await session.settled();
+    return added;
+  }
+
+  async sealJoin(id: string, members: number): Promise<void> {
+    await this.#moving((moves) => sealJoin(moves, id, members, this.location));
+  }
+
+  async join(id: string): Promise<contract.JoinRecord | undefined> {
+    return await this.#db.read((session) => findJoin(session, id));
+  }
+
+  async members(
+    join: string,
+    page: {
+      readonly afterIndex?: number;
+      readonly limit: number;
+      readonly states?: readonly contract.TaskState[];
+    },
+  ): Promise<contract.MemberRecord[]> {
+    return await this.#db.read((session) => listMembers(session, join, page));
+  }
+
+  async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
+    const { queues, lanes = [], n } = request;
+    if (queues.length === 0 || n <= 0) return [];
+    // Rates are looked at under a lock: not worth it for nothing.
+    if (lanes.length > 0 && (await this.due(queues, lanes)) !== 0) return [];
+    return await this.#moving((moves, { note }) => claim(moves, request, note), { mostlyIdle: true });
+  }
+
+  async renew(leases: readonly contract.Lease[], leaseMs: number) {
+    if (leases.length === 0) return { lost: [], cancelRequested: [] };
+    return await this.#db.read((session) => renew(session, leases, leaseMs));
+  }
+
+  async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
+    if (settlements.length === 0) return { lost: [] };
+    return await this.#moving((moves) => settle(moves, settlements, this.location));
+  }
+
+  async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
+    if (reports.length === 0) return { lost: [] };
+    const result = await this.#db.read((session) => progress(session, reports));
+    this.#hints.tell("results");
+    return result;
+  }
+
+  async requestCancel(selector: contract.TaskSelector): Promise<number> {
+    return await this.#moving((moves) => requestCancel(moves, selector));
+  }
+
+  async release(selector: contract.TaskSelector): Promise<number> {
+    return await this.#moving((moves) => release(moves, selector));
+  }
+
+  async sweep(options: { readonly deadWorkers?: readonly string[]; readonly poisonAfter: number }) {
+    const { deadWorkers = [], poisonAfter } = options;
+    if (!(await this.#db.read((session) => canSweep(session, deadWorkers)))) {
+      return { expired: [], poisoned: [] };
+    }
+    return await this.#moving((moves) => sweep(moves, deadWorkers, poisonAfter));
+  }
+
+  async due(queues: readonly string[], lanes: readonly contract.LaneRate[] = []): Promise<number | null> {
+    return await this.#db.read((session) => due(session, queues, lanes));
+  }
+
+  async query(selector: contract.TaskSelector, page: contract.Page = {}): Promise<contract.TaskRecord[]> {
+    return await this.#db.read((session) => query(session, selector, page, this.location));
+  }
+
+  async attempts(id: string): Promise<contract.AttemptRecord[]> {
+    return await this.#db.read((session) => listAttempts(session, id));
+  }
+
+  async queues(): Promise<contract.QueueRecord[]> {
+    return await this.#db.read((session) => listQueues(session));
+  }
+
+  async pauseQueue(queue: string, paused: boolean): Promise<void> {
+    await this.#db.write(({ session }) => pauseQueue(session, queue, paused));
+    if (!paused) this.#hints.tell("work");
+  }
+
+  async prune(limit: number): Promise<number> {
+    if (!(await this.#db.read((session) => canPrune(session)))) return 0;
+    return await this.#db.write(({ session }) => prune(session, limit));
+  }
+
+  async beat(worker: contract.WorkerBeat): Promise<void> {
+    await this.#db.write(({ session }) => beat(session, worker));
+  }
+
+  async leave(worker: string): Promise<void> {
+    await this.#db.write(({ session }) => leave(session, worker));
+  }
+
+  async workers(withinMs: number): Promise<contract.WorkerRecord[]> {
+    return await this.#db.read((session) => listWorkers(session, withinMs));
+  }
+
+  async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
+    return await this.#db.write(({ session }) => putSchedule(session, schedule));
+  }
+
+  async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
+    return await this.#db.write(({ session }) => pauseSchedule(session, id, paused, next));
+  }
+
+  async removeSchedule(id: string): Promise<boolean> {
+    return await this.#db.write(({ session }) => removeSchedule(session, id));
+  }
+
+  async schedules(): Promise<contract.ScheduleRecord[]> {
+    return await this.#db.read((session) => listSchedules(session));
+  }
+
+  async tick(
+    id: string,
+    version: number,
+    next: contract.Instant | null,
+    tasks: readonly contract.NewTask[],
+  ): Promise<boolean> {
+    if (!(await this.#db.read((session) => isDue(session, id, version)))) return false;
+    return await this.#moving((moves) => tick(moves, id, version, next, tasks, this.location));
+  }
+
+  async record(forMs: number): Promise<void> {
+    await this.#db.write(({ session }) => record(session, forMs));
+  }
+
+  async changes(after: number | null, limit: number) {
+    return await this.#db.write(({ session }) => listChanges(session, after, limit), { mostlyIdle: true });
+  }
+
+  wake(listener: () => void): () => void {
+    return this.#hints.listen("work", listener);
+  }
+
+  onSettled(listener: () => void): () => void {
+    return this.#hints.listen("results", listener);
+  }
+
+  async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
+    return await this.#db.write(({ session }) => createRun(session, run));
+  }
+
+  async run(id: string): Promise<contract.RunRecord | undefined> {
+    return await this.#db.read((session) => findRun(session, id));
+  }
+
+  async runs(filter: { readonly idPrefix?: string; readonly key?: string; readonly limit?: number }) {
+    return await this.#db.read((session) => listRuns(session, filter));
+  }
+
+  async updateRun(
+    id: string,
+    from: readonly contract.RunState[],
+    patch: contract.RunPatch,
+  ): Promise<boolean> {
+    return await this.#db.write(({ session }) => updateRun(session, id, from, patch));
+  }
+
+  async sample(run: string, value: contract.Json): Promise<void> {
+    await this.#db.write(({ session }) => addSample(session, run, value, this.location));
+  }
+
+  async samples(run: string): Promise<contract.Sample[]> {
+    return await this.#db.read((session) => listSamples(session, run));
+  }
+
+  async quarantine(
+    run: string,
+    shard: number,
+    fromOrdinal: number,
+    items: readonly contract.QuarantinedItem[],
+    lease?: contract.Lease,
+  ): Promise<void> {
+    await this.#db.write(({ session }) => replaceQuarantine(session, run, shard, fromOrdinal, items, lease));
+  }
+
+  async quarantined(run: string, page: QuarantinePage): Promise<contract.QuarantineRecord[]> {
+    return await this.#db.read((session) => listQuarantined(session, run, page));
+  }
+
+  async quarantineCount(run: string, options: { readonly openOnly?: boolean } = {}): Promise<number> {
+    return await this.#db.read((session) => countQuarantined(session, run, options.openOnly ?? false));
+  }
+
+  async now(): Promise<contract.Instant> {
+    const row = await this.#db.read((session) => session.get<{ now: number }>("SELECT pawl.now_ms() AS now"));
+    if (row === undefined) throw new PawlError("store.clock", `The store ${this.location} tells no time.`);
+    return row.now;
+  }
+
+  async close(): Promise<void> {
+    await this.#folding;
+    await this.#hints.close();
+    await this.#db.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Writes what brings tasks to another state, with what follows from that, and tells those who wait for it. */
+  async #moving<T>(
+    work: (moves: Moves, transaction: Transaction) => Promise<T>,
+    options?: { readonly mostlyIdle?: boolean },
+  ): Promise<T> {
+    const { value, wakes, settles, counts } = await this.#db.write(async (transaction) => {
+      const moves = new Moves(transaction);
+      const value = await work(moves, transaction);
+      await settleJoins(moves);
+      const counts = await moves.write();
+      return { value, wakes: moves.wakes, settles: moves.settles, counts };
+    }, options);
+    if (wakes) this.#hints.tell("work");
+    if (settles) this.#hints.tell("results");
+    if (counts) this.#count();
+    return value;
+  }
+
+  #count(): void {
+    this.#counted++;
+    if (this.#counted < FOLD_EVERY || this.#folding !== undefined) return;
+    this.#counted = 0;
+    // Counts that were not folded are right all the same.
+    this.#folding = this.#db
+      .write(({ session }) => foldCounts(session))
+      .catch(() => {})
+      .finally(() => {
+        this.#folding = undefined;
+      });
+  }
+}

@@ -1,0 +1,94 @@
+import type { LaneRate, TaskState } from "../contract.ts";
+import { addAttempts } from "./attempts.ts";
+import { cancelExpired } from "./cancel.ts";
+import { crashed } from "./crash.ts";
+import { lockJoinsOf } from "./joins.ts";
+import { assertRates, laneWait, readLanes } from "./lanes.ts";
+import { nextDue } from "./line.ts";
+import { MOVED, type Moved, type Moves } from "./moves.ts";
+import type { Session } from "./session.ts";
+import { texts } from "./values.ts";
+
+/** A lease that has run out, or whose worker is one of $1. */
+const TAKEABLE =
+  "t.state = 'leased' AND (t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
+
+const EXPIRED = `EXISTS (SELECT FROM pawl.task WHERE state = 'waiting' AND fence = 0 AND expires_at IS NOT NULL
+  AND expires_at <= (SELECT pawl.now_ms()))`;
+
+/** Whether a sweep would find anything: asked first, so that an idle sweep writes nothing. */
+export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
+  const row = await session.get<{ found: boolean }>(
+    `SELECT ${EXPIRED} OR EXISTS (SELECT FROM pawl.task AS t WHERE ${TAKEABLE}) AS found`,
+    [texts(deadWorkers)],
+  );
+  return row?.found ?? false;
+}
+
+interface Taken extends Moved {
+  readonly seq: number;
+  readonly state: TaskState;
+}
+
+/** Takes leases back and cancels what has expired, in a transaction. `poisoned` is part of `expired`. */
+export async function sweep(
+  moves: Moves,
+  deadWorkers: readonly string[],
+  poisonAfter: number,
+): Promise<{ expired: string[]; poisoned: string[] }> {
+  const { session } = moves;
+  await cancelExpired(moves);
+  lockJoinsOf(session, TAKEABLE, [texts(deadWorkers)]);
+  // A task that is just being settled is passed over: its worker lives.
+  const rows = await session.all<Taken>(
+    `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE ${TAKEABLE} FOR UPDATE SKIP LOCKED)
+     UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE t.seq = taken.seq
+     RETURNING ${MOVED}, t.seq, t.state`,
+    [texts(deadWorkers), poisonAfter],
+  );
+  rows.sort((a, b) => a.seq - b.seq);
+  addAttempts(
+    session,
+    rows.map(({ id, fence }) => ({ id, fence, outcome: "crashed", error: null, log: null })),
+  );
+  for (const task of rows) moves.add(task, "leased", task.state);
+  moves.wakes = rows.length > 0;
+  return {
+    expired: rows.map(({ id }) => id),
+    poisoned: rows.filter(({ state }) => state === "dead").map(({ id }) => id),
+  };
+}
+
+/** Milliseconds until a task of the queues can be claimed or taken back; null never. */
+export async function due(
+  session: Session,
+  queues: readonly string[],
+  lanes: readonly LaneRate[],
+): Promise<number | null> {
+  const names = [...new Set(queues)];
+  if (names.length === 0) return null;
+  assertRates(lanes);
+  const nowSoon = session.get<{ now: number }>("SELECT pawl.now_ms() AS now");
+  const leasesSoon = session.get<{ until: number | null }>(
+    "SELECT min(lease_until) AS until FROM pawl.task WHERE state = 'leased' AND queue = ANY($1::text[])",
+    [texts(names)],
+  );
+  const usesSoon = lanes.length === 0 ? [] : readLanes(session, lanes);
+  const plainSoon = names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]));
+  const lanesSoon = [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
+    names.map(async (queue) => {
+      const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
+      return { lane, due: row?.due ?? null };
+    }),
+  );
+  const now = (await nowSoon)?.now ?? 0;
+  const waits: number[] = [];
+  const add = (instant: number | null | undefined, atLeast = 0) => {
+    if (instant != null) waits.push(Math.max(0, atLeast, instant - now));
+  };
+  add((await leasesSoon)?.until);
+  for (const row of await Promise.all(plainSoon)) add(row?.due);
+  const wait = new Map((await usesSoon).map((use) => [use.rate.lane, laneWait(use)]));
+  for (const { lane, due: at } of await Promise.all(lanesSoon)) add(at, wait.get(lane));
+  return waits.length === 0 ? null : Math.min(...waits);
+}

@@ -1,0 +1,73 @@
+import type { TaskRecord, TaskState } from "../contract.ts";
+import { fromText } from "./values.ts";
+
+/** A row of the table `task`, as far as a TaskRecord needs it. */
+export interface TaskRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly group_id: string | null;
+  readonly state: TaskState;
+  readonly priority: number;
+  readonly due: number | null;
+  readonly fence: number;
+  readonly worker: string | null;
+  readonly failures: number;
+  readonly crashes: number;
+  readonly cancel_requested: boolean;
+  readonly created_at: number;
+  readonly started_at: number | null;
+  readonly settled_at: number | null;
+  readonly expires_at: number | null;
+  readonly unique_key: string | null;
+  readonly lane: string | null;
+  readonly join_id: string | null;
+  readonly member_index: number | null;
+  readonly error: string | null;
+  readonly progress: string | null;
+  readonly result: string | null;
+  readonly payload: string | null;
+  readonly meta: string | null;
+}
+
+/** The columns of a TaskRow of the table `t`. Named, because a later version may add others. */
+export const TASK_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.state, t.priority, t.due, t.fence, t.worker,
+  t.failures, t.crashes, t.cancel_requested, t.created_at, t.started_at, t.settled_at, t.expires_at, t.unique_key,
+  t.lane, t.join_id, t.member_index, t.error, t.progress, t.result, t.payload, t.meta`;
+
+export function toTask(row: TaskRow): TaskRecord {
+  return {
+    id: row.id,
+    queue: row.queue,
+    name: row.name,
+    group: row.group_id,
+    payload: fromText(row.payload),
+    priority: row.priority,
+    state: row.state,
+    due: row.due,
+    fence: row.fence,
+    worker: row.worker,
+    failures: row.failures,
+    crashes: row.crashes,
+    cancelRequested: row.cancel_requested,
+    progress: fromText(row.progress),
+    result: fromText(row.result),
+    error: row.error,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    settledAt: row.settled_at,
+    expiresAt: row.expires_at,
+    unique: row.unique_key,
+    lane: row.lane,
+    member:
+      row.join_id === null || row.member_index === null
+        ? null
+        : { join: row.join_id, index: row.member_index },
+    meta: fromText(row.meta),
+  };
+}
+
+/** What a task that is released has behind it. It does not expire for having waited before. */
+export const FORGOTTEN = `failures = 0, crashes = 0, cancel_requested = false, error = NULL, settled_at = NULL,
+  prune_at = NULL, expires_at = CASE WHEN expires_at > (SELECT pawl.now_ms()) THEN expires_at END`;

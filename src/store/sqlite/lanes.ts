@@ -1,0 +1,56 @@
+import type { LaneRate } from "../contract.ts";
+import type { Connection } from "./connection.ts";
+
+/**
+ * Rates by the generic cell rate algorithm (ITU-T I.371): each claim uses one interval of the rate, and up to `burst`
+ * intervals may be used ahead of the present. What was used ahead passes with time.
+ */
+interface LaneRow {
+  readonly boot: string;
+  readonly claimed_at: number;
+  readonly claimed_at_wall: number;
+  readonly ahead: number;
+}
+
+/** How many milliseconds of the rate are used ahead of the present. */
+function ahead(db: Connection, { lane, intervalMs, burst }: LaneRate): number {
+  if (!(intervalMs > 0 && burst >= 1)) {
+    throw new RangeError(
+      `The rate of the lane ${lane} makes no sense: ${burst} at once, each ${intervalMs} ms.`,
+    );
+  }
+  const row = db.get<LaneRow>("SELECT * FROM lane WHERE name = ?", lane);
+  if (row === undefined) return 0;
+  const { clock } = db;
+  // The monotonic clock of another boot says nothing about this one; the wall clock may lie, but is all there is.
+  const sameClock = row.boot === clock.boot && row.claimed_at <= clock.monotonic();
+  const passed = sameClock
+    ? clock.monotonic() - row.claimed_at
+    : Math.max(0, clock.wall() - row.claimed_at_wall);
+  // No more than by this rate: a lower one may have been asked for before.
+  return Math.max(0, Math.min(row.ahead, burst * intervalMs) - passed);
+}
+
+/** How many tasks of a lane may be claimed now. */
+export function allowance(db: Connection, rate: LaneRate): number {
+  // A hair more, so that what was added up from fractions is not a whole one short.
+  return Math.floor(rate.burst - ahead(db, rate) / rate.intervalMs + 1e-9);
+}
+
+/** Milliseconds until one more may be claimed. */
+export function laneWait(db: Connection, rate: LaneRate): number {
+  return Math.max(0, Math.ceil(ahead(db, rate) - (rate.burst - 1) * rate.intervalMs - 1e-6));
+}
+
+/** Notes that so many were claimed, in a transaction. */
+export function charge(db: Connection, rate: LaneRate, claimed: number): void {
+  db.run(
+    `INSERT INTO lane (name, boot, claimed_at, claimed_at_wall, ahead) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (name) DO UPDATE SET boot = ?2, claimed_at = ?3, claimed_at_wall = ?4, ahead = ?5`,
+    rate.lane,
+    db.clock.boot,
+    Math.floor(db.clock.monotonic()),
+    db.clock.wall(),
+    ahead(db, rate) + claimed * rate.intervalMs,
+  );
+}

@@ -1,0 +1,57 @@
+import type { ChangeRecord } from "../contract.ts";
+import type { Connection } from "./connection.ts";
+import { duration } from "./values.ts";
+
+/** Changes that nobody fetched are kept this long. */
+const KEPT_MS = 600_000;
+
+/** Whether changes of tasks are to be kept just now. */
+export function isRecording(db: Connection): boolean {
+  const row = db.get<{ value: number }>("SELECT value FROM counter WHERE name = 'recording_until'");
+  return row !== undefined && row.value > db.clock.wall();
+}
+
+/** Keeps changes for some time, in a transaction. A shorter time does not end a longer one. */
+export function record(db: Connection, forMs: number): void {
+  const until = db.clock.wall() + duration(forMs);
+  db.run("UPDATE counter SET value = max(value, ?) WHERE name = 'recording_until'", until);
+  forgetChanges(db);
+}
+
+/** Removes changes that are too old to be waited for, in a transaction. */
+export function forgetChanges(db: Connection): void {
+  db.run(
+    "DELETE FROM change WHERE number <= (SELECT max(number) FROM change WHERE at < ?)",
+    db.clock.wall() - KEPT_MS,
+  );
+}
+
+/** Whether there are such. The oldest stands first. */
+export function hasOldChanges(db: Connection): boolean {
+  const oldest = db.get<{ at: number }>("SELECT at FROM change ORDER BY number LIMIT 1");
+  return oldest !== undefined && oldest.at < db.clock.wall() - KEPT_MS;
+}
+
+interface ChangeRow extends Omit<ChangeRecord, "group"> {
+  readonly group_id: string | null;
+}
+
+/** A page of the changes after `after`. */
+export function listChanges(
+  db: Connection,
+  after: number | null,
+  limit: number,
+): { changes: ChangeRecord[]; last: number } {
+  if (after === null) {
+    // Not the greatest number there is: changes may have been removed.
+    const row = db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'change'");
+    return { changes: [], last: row?.seq ?? 0 };
+  }
+  const rows = db.all<ChangeRow>(
+    "SELECT * FROM change WHERE number > ? ORDER BY number LIMIT ?",
+    after,
+    limit,
+  );
+  const changes = rows.map(({ group_id, ...row }) => ({ ...row, group: group_id }));
+  return { changes, last: changes.at(-1)?.number ?? after };
+}

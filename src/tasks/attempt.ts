@@ -1,0 +1,195 @@
+import { LostError, PawlError } from "../errors.ts";
+import type { Json, Lease } from "../store/contract.ts";
+import type { AttemptLog } from "./attempt-log.ts";
+import type { Client } from "./client.ts";
+import type { AnyFlow, AnyTask, Anything, AttemptContext, Definition, EnqueueOptions } from "./contract.ts";
+import { ofWorker } from "./default-client.ts";
+import { type Duration, optionalMilliseconds } from "./duration.ts";
+import { revived } from "./flow/members.ts";
+import type { TaskHandle } from "./handle.ts";
+import type { ProgressWriter } from "./progress-writer.ts";
+import { parseInput } from "./standard-schema.ts";
+import { storable } from "./stored.ts";
+import { derivedId } from "./task-id.ts";
+import type { Verdict } from "./verdict.ts";
+import { CancelledError, PermanentError, Retry, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
+
+/** One attempt, as plain data: it may run in a child. */
+export interface Order {
+  readonly id: string;
+  readonly fence: number;
+  readonly name: string;
+  readonly payload: Json;
+  /** The function in `maps` that the payload goes through. */
+  readonly via: string | null;
+  readonly scheduledFor: number | null;
+}
+
+/** What an attempt needs of the place in which it runs. */
+export interface Surroundings {
+  readonly client: Client;
+  readonly progress: ProgressWriter;
+  readonly log: AttemptLog;
+  readonly signal: AbortSignal;
+  /** Aborts the signal: another worker has the task. */
+  readonly lost: (error: LostError) => void;
+}
+
+/** Runs the handler of a task once and says how that ended. Never throws. */
+export async function attempt(
+  definition: Definition,
+  order: Order,
+  surroundings: Surroundings,
+): Promise<Verdict> {
+  const context = new Attempt(order, surroundings);
+  const { signal, log } = surroundings;
+  try {
+    const input = await inputOf(definition, order, surroundings.client);
+    const result = await ofWorker.run(surroundings.client, () => definition.handler(input as never, context));
+    await context.reported();
+    const stored = result === undefined ? undefined : storable(result, `The result of task "${order.name}"`);
+    return { kind: "done", result: stored };
+  } catch (error) {
+    const verdict = verdictOf(error, definition, signal);
+    if (verdict.kind === "failed" && error instanceof Error && !(error instanceof Retry)) {
+      log.write([error.stack ?? String(error)]);
+    }
+    await context.reported();
+    return verdict;
+  }
+}
+
+async function inputOf(definition: Definition, order: Order, client: Client): Promise<unknown> {
+  const given = revived(order.payload, () => client.store());
+  let input = given;
+  if (order.via !== null) {
+    const map = Object.hasOwn(definition.maps, order.via) ? definition.maps[order.via] : undefined;
+    if (map === undefined) {
+      throw new PermanentError(`Task "${order.name}" has no function named "${order.via}" in its maps.`);
+    }
+    input = map(given as never);
+  }
+  // The results of a group are no plain data that a schema could parse.
+  if (definition.schema === null || (input === given && given !== order.payload)) return input;
+  return await parseInput(definition.schema, input, order.name);
+}
+
+/**
+ * What an error means. A signal that was aborted explains it: whatever a handler throws on its way out is a
+ * consequence; but not of a soft limit, after which it may still say that trying again cannot help.
+ */
+function verdictOf(error: unknown, definition: Definition, signal: AbortSignal): Verdict {
+  const { reason } = signal;
+  if (error instanceof LostError || reason instanceof LostError) return { kind: "stopped" };
+  if (reason instanceof CancelledError) return { kind: "stopped" };
+  if (error instanceof PermanentError) return failed(error, false);
+  if (error instanceof Snooze) return { kind: "snoozed", delayMs: error.delayMs };
+  if (reason instanceof StoppedError) return { kind: "stopped" };
+  if (error instanceof Retry) return { ...failed(error, true), delayMs: error.delayMs };
+  if (error instanceof PawlError && HOPELESS.has(error.code)) return failed(error, false);
+  if (reason instanceof SoftLimitError) return failed(reason, again(definition, error));
+  return failed(error, again(definition, error));
+}
+
+/** What comes out the same however often it is tried. */
+const HOPELESS: ReadonlySet<string> = new Set(["task.input", "task.not-json", "task.too-large"]);
+
+function again({ retryOn }: Definition, error: unknown): boolean {
+  try {
+    return retryOn(error);
+  } catch {
+    // Who cannot say it shall not lose the task.
+    return true;
+  }
+}
+
+function failed(error: unknown, again: boolean): Verdict & { kind: "failed" } {
+  return { kind: "failed", error: messageOf(error), again, delayMs: null };
+}
+
+/** As much of an error's message as is kept with the task; the log has all of it. */
+const MOST_OF_MESSAGE = 4_096;
+
+/** What an error says. Anything may have been thrown. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.length > MOST_OF_MESSAGE ? `${text.slice(0, MOST_OF_MESSAGE)}…` : text;
+}
+
+class Attempt implements AttemptContext {
+  readonly id: string;
+  readonly attempt: number;
+  readonly lease: Lease;
+  readonly scheduledFor: Date | null;
+  readonly #name: string;
+  readonly #around: Surroundings;
+  /** The latest report under way. */
+  #report: Promise<void> | undefined;
+  /** How often each call was enqueued by this attempt. */
+  readonly #calls = new Map<string, number>();
+
+  constructor({ id, fence, name, scheduledFor }: Order, around: Surroundings) {
+    this.id = id;
+    this.attempt = fence;
+    this.lease = { id, fence };
+    this.scheduledFor = scheduledFor === null ? null : new Date(scheduledFor);
+    this.#name = name;
+    this.#around = around;
+  }
+
+  get signal(): AbortSignal {
+    return this.#around.signal;
+  }
+
+  /** Resolves when no report is under way: what is settled meanwhile would look lost to it. */
+  async reported(): Promise<void> {
+    await this.#report?.catch(() => {});
+  }
+
+  // Bound, so that handlers can take them apart from the context.
+  readonly progress = (current: number, total?: number, note?: string): Promise<void> => {
+    const value = {
+      current,
+      ...(total === undefined ? {} : { total }),
+      ...(note === undefined ? {} : { note }),
+    };
+    const report = this.#around.progress.report(this.lease, value).catch((error) => {
+      if (error instanceof LostError) this.#around.lost(error);
+      throw error;
+    });
+    report.catch(() => {});
+    this.#report = report;
+    return report;
+  };
+
+  readonly log = (...values: unknown[]): void => {
+    this.#around.log.write(values);
+  };
+
+  readonly retry = (options: { readonly after?: Duration; readonly reason?: string } = {}): never => {
+    const delayMs = optionalMilliseconds(options.after, `The after of task "${this.#name}"`) ?? null;
+    throw new Retry(options.reason ?? "It asked to be tried again.", delayMs);
+  };
+
+  readonly enqueue = async (
+    what: AnyTask | AnyFlow,
+    input?: unknown,
+    options: EnqueueOptions = {},
+  ): Promise<TaskHandle<Anything>> => {
+    const { client } = this.#around;
+    const key = options.key ?? this.#callKey(what, input);
+    if ("definition" in what) {
+      return await client.enqueue(what, input, { ...options, key });
+    }
+    return await client.enqueueFlow(what, input, { ...options, key });
+  };
+
+  /** Names a call by what it is and by how many like it came before, so that the next attempt names it alike. */
+  #callKey(what: AnyTask | AnyFlow, input: unknown): string {
+    const name = "definition" in what ? what.name : JSON.stringify(what.compose().node);
+    const call = derivedId(this.id, name, JSON.stringify(input) ?? "");
+    const times = (this.#calls.get(call) ?? 0) + 1;
+    this.#calls.set(call, times);
+    return `${call}#${times}`;
+  }
+}

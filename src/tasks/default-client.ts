@@ -1,0 +1,44 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { join, resolve } from "node:path";
+import type { Store } from "../store/contract.ts";
+import { Client } from "./client.ts";
+import type { TaskHandle } from "./handle.ts";
+
+/** The store of the worker whose handler asks. */
+export const ofWorker = new AsyncLocalStorage<Client>();
+
+let chosen: Client | undefined;
+
+/**
+ * Where tasks are stored that this program enqueues, from now on: an open store, or where it is. Without it that is
+ * `PAWL_STORE`, or `.pawl/store.db` in the working directory.
+ */
+export function useStore(store: Store | string): void {
+  chosen = new Client(store);
+}
+
+/** Inside a handler the store of its worker, otherwise that of the program. */
+export function defaultClient(): Client {
+  const worker = ofWorker.getStore();
+  if (worker !== undefined) return worker;
+  chosen ??= new Client(defaultLocation());
+  return chosen;
+}
+
+/** Lets go of the program's store; it is opened again when it is needed again. */
+export async function disconnect(): Promise<void> {
+  const client = chosen;
+  chosen = undefined;
+  await client?.close();
+}
+
+/** `PAWL_STORE`: an address, or a path; otherwise `.pawl/store.db` in the working directory. */
+export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
+  const given = env.PAWL_STORE || join(".pawl", "store.db");
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(given) ? given : resolve(given);
+}
+
+/** The task or flow of this id, whoever enqueued it. */
+export function handleOf<R = unknown>(id: string): TaskHandle<R> {
+  return defaultClient().handle<R>(id);
+}

@@ -1,0 +1,39 @@
+import { PawlError } from "../errors.ts";
+
+/** Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"10m"`, `"6h"`, `"7d"`. */
+export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds of a duration; `what` says in the PawlError `task.duration` where it stands. */
+export function milliseconds(duration: Duration, what: string): number {
+  const ms = typeof duration === "number" ? duration : parse(duration);
+  if (ms >= 0) return ms;
+  throw new PawlError(
+    "task.duration",
+    `${what} must be milliseconds or a duration such as "30s" or "10m", not ${JSON.stringify(duration) ?? String(duration)}.`,
+  );
+}
+
+/** The same where there may be none. */
+export function optionalMilliseconds(duration: Duration | undefined, what: string): number | undefined {
+  return duration === undefined ? undefined : milliseconds(duration, what);
+}
+
+/** A duration that a person typed; `what` says where. A bare number would be milliseconds, which nobody means. */
+export function parseDuration(text: string, what: string): Duration {
+  const ms = parse(text);
+  if (Number.isFinite(ms)) return ms;
+  throw new PawlError("task.duration", `${what} takes a duration such as 30s or 10m, not "${text}".`);
+}
+
+function parse(text: unknown): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(text).trim());
+  return match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN);
+}

@@ -1,0 +1,48 @@
+import type { NewTask, TaskStore } from "../store/contract.ts";
+
+interface Entry {
+  readonly task: NewTask;
+  readonly done: (created: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Tasks that are stored in one transaction. */
+const BATCH = 500;
+
+/** Stores tasks in batches: what is asked for while one transaction is flushed to disk goes into the next. */
+export class Enqueuer {
+  readonly #store: () => Promise<TaskStore>;
+  #waiting: Entry[] = [];
+  #flushing = false;
+
+  constructor(store: () => Promise<TaskStore>) {
+    this.#store = store;
+  }
+
+  /** Resolves when the task is durable; true when it is new. */
+  add(task: NewTask): Promise<boolean> {
+    return new Promise((done, failed) => {
+      this.#waiting.push({ task, done, failed });
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // What else is asked for in this turn joins the batch.
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH);
+      try {
+        const store = await this.#store();
+        const created = new Set(await store.enqueue(batch.map(({ task }) => task)));
+        // Of two with one id in a batch, the first is the one that was stored.
+        for (const { task, done } of batch) done(created.delete(task.id));
+      } catch (error) {
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    this.#flushing = false;
+  }
+}

@@ -1,0 +1,163 @@
+import { PawlError } from "../../errors.ts";
+import type { Flow, FlowOptions } from "../contract.ts";
+import { defaultClient } from "../default-client.ts";
+import type { TaskHandle } from "../handle.ts";
+import type { AnyLink, Composed, InOf, Link, OutOf, Streamed } from "./link.ts";
+import type { Members } from "./members.ts";
+import { nodeOf, PASS, passIn, queueOf } from "./nodes.ts";
+import type { NodeSpec } from "./spec.ts";
+
+/** What may fail in a group. See `policy`. */
+export type Policy = "failFast" | "wait" | { readonly atLeast: number };
+
+export interface GroupOptions {
+  /**
+   * `failFast` (the default): the first failure cancels the others, and what follows is dead. `wait`: what follows runs
+   * when all have ended, whatever became of them. `atLeast(n)`: it runs when all have ended, if so many succeeded.
+   */
+  readonly policy?: Policy;
+}
+
+/** What follows runs when all members have ended, if at least `n` of them succeeded. */
+export function atLeast(n: number): Policy {
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new PawlError("flow.at-least", `atLeast takes a whole number, not ${String(n)}.`);
+  return { atLeast: n };
+}
+
+/** Tasks and flows one after the other; each is given the result of the one before. */
+export function chain<A, B>(first: Link<A, B>): Flow<A, B>;
+export function chain<A, B, C>(first: Link<A, B>, second: Link<B, C>): Flow<A, C>;
+export function chain<A, B, C, D>(first: Link<A, B>, second: Link<B, C>, third: Link<C, D>): Flow<A, D>;
+export function chain<A, B, C, D, E>(
+  first: Link<A, B>,
+  second: Link<B, C>,
+  third: Link<C, D>,
+  fourth: Link<D, E>,
+): Flow<A, E>;
+export function chain<A, B, C, D, E, F>(
+  first: Link<A, B>,
+  second: Link<B, C>,
+  third: Link<C, D>,
+  fourth: Link<D, E>,
+  fifth: Link<E, F>,
+): Flow<A, F>;
+export function chain<A, B, C, D, E, F, G>(
+  first: Link<A, B>,
+  second: Link<B, C>,
+  third: Link<C, D>,
+  fourth: Link<D, E>,
+  fifth: Link<E, F>,
+  sixth: Link<F, G>,
+): Flow<A, G>;
+export function chain(...links: readonly AnyLink[]): Flow<never, unknown> {
+  if (links.length === 0) throw new PawlError("flow.empty", "A chain needs at least one link.");
+  return new Composition(joined(links.map((link) => link.compose())));
+}
+
+/**
+ * Members in parallel, each given the result of what came before. What it gives are their results. At the beginning of
+ * a flow the members may be an iterable of any length, read as it is stored.
+ */
+export function group<const M extends readonly AnyLink[]>(
+  members: M,
+  options?: GroupOptions,
+): Flow<InOf<M[number]>, Members<OutOf<M[number]>>>;
+export function group<R>(
+  members: Iterable<Link<unknown, R>> | AsyncIterable<Link<unknown, R>>,
+  options?: GroupOptions,
+): Flow<unknown, Members<R>>;
+export function group(
+  members: Iterable<AnyLink> | AsyncIterable<AnyLink>,
+  options: GroupOptions = {},
+): Flow<never, Members<unknown>> {
+  return new Composition(groupOf(members, options)) as Flow<never, Members<unknown>>;
+}
+
+/** `chain(group(members), body)`: the body runs once, when the members have ended, and reads their results. */
+export function chord<const M extends readonly AnyLink[], Out>(
+  members: M,
+  body: Link<Members<OutOf<M[number]>>, Out>,
+  options?: GroupOptions,
+): Flow<InOf<M[number]>, Out>;
+export function chord<R, Out>(
+  members: Iterable<Link<unknown, R>> | AsyncIterable<Link<unknown, R>>,
+  body: Link<Members<R>, Out>,
+  options?: GroupOptions,
+): Flow<unknown, Out>;
+export function chord(
+  members: Iterable<AnyLink> | AsyncIterable<AnyLink>,
+  body: AnyLink,
+  options: GroupOptions = {},
+): Flow<never, unknown> {
+  return new Composition(joined([groupOf(members, options), body.compose()]));
+}
+
+class Composition implements Flow<never, unknown> {
+  readonly #composed: Composed;
+
+  constructor(composed: Composed) {
+    this.#composed = composed;
+  }
+
+  compose(): Composed {
+    return this.#composed;
+  }
+
+  enqueue(input?: unknown, options?: FlowOptions): Promise<TaskHandle<unknown>> {
+    return defaultClient().enqueueFlow(this as Flow<unknown, unknown>, input, options);
+  }
+}
+
+/** A group that nothing follows yet: its body passes the results on. */
+function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, { policy }: GroupOptions): Composed {
+  const need = needOf(policy);
+  if (!Array.isArray(members)) {
+    return { node: null, streamed: { members, need, body: null, queue: null, after: [] } };
+  }
+  const nodes = members.map((member: AnyLink) => nodeOf(member));
+  if (typeof need === "number" && need > nodes.length) {
+    throw new PawlError(
+      "flow.at-least",
+      `A group of ${nodes.length} members cannot have ${need} that succeed: lower atLeast.`,
+    );
+  }
+  return { node: [{ members: nodes, need, body: passIn(queueOf(nodes[0])) }], streamed: null };
+}
+
+function needOf(policy: Policy = "failFast"): "all" | number {
+  if (policy === "failFast") return "all";
+  if (policy === "wait") return 0;
+  if (typeof policy === "object" && Number.isSafeInteger(policy.atLeast)) return policy.atLeast;
+  throw new PawlError("flow.policy", 'The policy of a group must be "failFast", "wait" or atLeast(n).');
+}
+
+/** Puts chains end to end. A task that follows a group takes the place of the body that the group has by itself. */
+function joined(parts: readonly Composed[]): Composed {
+  const [first, ...rest] = parts as [Composed, ...Composed[]];
+  let node: NodeSpec = first.node ?? [];
+  let { streamed } = first;
+  for (const part of rest) {
+    const next = nodeOf({ compose: () => part });
+    if (streamed !== null) streamed = followStream(streamed, next);
+    else node = followNode(node, next);
+  }
+  return streamed === null ? { node, streamed: null } : { node: null, streamed };
+}
+
+function followNode(node: NodeSpec, next: NodeSpec): NodeSpec {
+  const last = node.at(-1);
+  const [head, ...tail] = next;
+  if (last === undefined || head === undefined || !("members" in last) || last.body.name !== PASS)
+    return [...node, ...next];
+  if ("members" in head) return [...node, ...next];
+  return [...node.slice(0, -1), { ...last, body: head }, ...tail];
+}
+
+function followStream(streamed: Streamed, next: NodeSpec): Streamed {
+  const [head, ...tail] = next;
+  if (streamed.body === null && streamed.after.length === 0 && head !== undefined && !("members" in head)) {
+    return { ...streamed, body: head, after: tail };
+  }
+  return { ...streamed, after: followNode(streamed.after, next) };
+}

@@ -1,0 +1,56 @@
+import type { Json } from "../../store/contract.ts";
+
+/**
+ * A flow as it is stored with its tasks: what runs after them stands in their `meta`, with everything that its
+ * definition said about it, so that a worker need not know the task that comes next.
+ */
+export type NodeSpec = readonly StageSpec[];
+
+/** One step of a chain: a task, or members with the task that is let go when they have ended. */
+export type StageSpec = LinkSpec | JoinSpec;
+
+export interface LinkSpec {
+  readonly name: string;
+  readonly queue: string;
+  /** The input; without it, the result of what came before. */
+  readonly input?: Json;
+  /** The name of the function in `maps` that what came before goes through. */
+  readonly via?: string;
+  readonly priority?: number;
+  readonly delayMs?: number;
+  readonly expiresMs?: number;
+  readonly retentionMs?: number;
+  readonly lane?: string;
+}
+
+export interface JoinSpec {
+  readonly members: readonly NodeSpec[];
+  readonly need: "all" | number;
+  readonly body: LinkSpec;
+}
+
+/** What a task of a flow knows of its place. */
+export interface FlowPlace {
+  /** The id of the task at the end of its chain. */
+  readonly base: string;
+  /** Its stage in the chain, from 1. */
+  readonly stage: number;
+  readonly after: NodeSpec;
+}
+
+/** What the layer of tasks keeps with a task. */
+export interface TaskMeta {
+  readonly flow?: FlowPlace;
+  readonly via?: string;
+  /** When the schedule said that it fires, in milliseconds since 1970. */
+  readonly scheduledFor?: number;
+}
+
+export function metaOf(meta: Json): TaskMeta {
+  return (typeof meta === "object" && meta !== null ? meta : {}) as TaskMeta;
+}
+
+/** How many links of a chain follow a task, by its meta. */
+export function linksAfter(meta: Json): number {
+  return metaOf(meta).flow?.after.length ?? 0;
+}

@@ -1,0 +1,177 @@
+import type { Json, NewTask, Store } from "../../store/contract.ts";
+import { taskNamed } from "../registry.ts";
+import { parseInput } from "../standard-schema.ts";
+import { storable } from "../stored.ts";
+import type { AnyLink, Composed, Streamed } from "./link.ts";
+import { nodeOf, passIn, queueOf } from "./nodes.ts";
+import type { JoinSpec, LinkSpec, NodeSpec } from "./spec.ts";
+import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
+
+export interface StoreOptions {
+  readonly delayMs?: number;
+  readonly tx?: unknown;
+  /** Its id follows from a key: when storing it breaks off, the caller can go on by storing it again. */
+  readonly repeatable: boolean;
+}
+
+/** Members up to which a group is stored in one step. */
+const ONE_STEP = 500;
+
+/** Stores a flow under an id, with the input of its first link. True when it is new. */
+export async function storeFlow(
+  store: Store,
+  { node, streamed }: Composed,
+  id: string,
+  input: Json,
+  options: StoreOptions,
+): Promise<boolean> {
+  if (streamed !== null) return await new FlowStream(store, id, input, options).run(streamed);
+  if (node === null) throw new TypeError("A flow without links cannot be stored.");
+  const [first, ...after] = node;
+  if (
+    first !== undefined &&
+    "members" in first &&
+    first.members.length > ONE_STEP &&
+    options.tx === undefined
+  ) {
+    const { members, need, body } = first;
+    const links = members.map((member) => ({ compose: () => ({ node: member, streamed: null }) }));
+    const stream: Streamed = { members: links, need, body, queue: body.queue, after };
+    return await new FlowStream(store, id, input, options).run(stream);
+  }
+  await checkFlow(node, input);
+  const into: Unfolded = { tasks: [], joins: [] };
+  unfold(node, { flow: id, base: id, stage: 1 }, input, into);
+  const { tx } = options;
+  const created = await store.enqueue(
+    into.tasks.map((task) => delayed(task, options)),
+    {
+      joins: into.joins,
+      ...(tx === undefined ? {} : { tx }),
+    },
+  );
+  return created.length > 0;
+}
+
+/** Stores the members of a group as they are read, some hundred at a time. */
+class FlowStream {
+  readonly #store: Store;
+  readonly #id: string;
+  readonly #input: Json;
+  readonly #options: StoreOptions;
+  #batch: Unfolded = { tasks: [], joins: [] };
+
+  constructor(store: Store, id: string, input: Json, options: StoreOptions) {
+    this.#store = store;
+    this.#id = id;
+    this.#input = input;
+    this.#options = options;
+  }
+
+  async run(streamed: Streamed): Promise<boolean> {
+    if (this.#options.tx !== undefined) return await this.#atOnce(streamed);
+    const at: Position = { flow: this.#id, base: this.#id, stage: 1 };
+    const join = exitOf(at, streamed.after.length);
+    storable(streamed.after, "What follows in a flow");
+    await checkFixed(streamed.body === null ? streamed.after : [streamed.body, ...streamed.after]);
+    let created: boolean | undefined;
+    let index = 0;
+    try {
+      for await (const link of streamed.members) {
+        const member = nodeOf(link as AnyLink);
+        await checkFlow(member, this.#input);
+        created ??= await this.#begin(streamed, at, join, member);
+        unfoldMember(member, { flow: this.#id, join, index: index++ }, this.#input, this.#batch);
+        if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
+      }
+      created ??= await this.#begin(streamed, at, join, undefined);
+      await this.#flush();
+      await this.#store.sealJoin(join, index);
+      return created;
+    } catch (error) {
+      // Half a flow can never end. One with a key is finished by the caller, who stores it again.
+      if (!this.#options.repeatable && created !== undefined) {
+        await this.#store.requestCancel({ group: this.#id }).catch(() => {});
+      }
+      throw error;
+    }
+  }
+
+  /** A transaction of the caller takes it as a whole, with the number of its members known. */
+  async #atOnce({ members, need, body, after }: Streamed): Promise<boolean> {
+    const nodes: NodeSpec[] = [];
+    for await (const link of members) nodes.push(nodeOf(link as AnyLink));
+    const stage: JoinSpec = { members: nodes, need, body: linkOf(body, nodes[0]) };
+    return await storeFlow(
+      this.#store,
+      { node: [stage, ...after], streamed: null },
+      this.#id,
+      this.#input,
+      this.#options,
+    );
+  }
+
+  async #begin(
+    { need, body, after }: Streamed,
+    at: Position,
+    join: string,
+    first: NodeSpec | undefined,
+  ): Promise<boolean> {
+    const task = heldBody(linkOf(body, first), join, at, after);
+    const created = await this.#store.enqueue([task], {
+      joins: [{ id: join, members: null, need, body: join }],
+    });
+    return created.length > 0;
+  }
+
+  async #flush(): Promise<void> {
+    const { tasks, joins } = this.#batch;
+    this.#batch = { tasks: [], joins: [] };
+    if (tasks.length === 0) return;
+    await this.#store.enqueue(
+      tasks.map((task) => delayed(task, this.#options)),
+      { joins },
+    );
+  }
+}
+
+function linkOf(body: NodeSpec[number] | null, first: NodeSpec | undefined): LinkSpec {
+  if (body === null) return passIn(queueOf(first));
+  if ("members" in body) throw new TypeError("The body of a group is a task.");
+  return body;
+}
+
+/** What waits for others is let go when they have ended, and not later. */
+function delayed(task: NewTask, { delayMs }: StoreOptions): NewTask {
+  return delayMs === undefined || task.held ? task : { ...task, delayMs: delayMs + (task.delayMs ?? 0) };
+}
+
+/** Parses the inputs that are known before anything runs: a bad one fails here. */
+export async function checkFlow(node: NodeSpec, previous: Json): Promise<void> {
+  const [first, ...after] = node;
+  if (first === undefined) return;
+  if ("members" in first) {
+    for (const member of first.members) await checkFlow(member, previous);
+    await checkLink(first.body, undefined);
+  } else await checkLink(first, previous);
+  // It is stored with each of the tasks before it.
+  if (after.length > 0) storable(after, "What follows in a flow");
+  await checkFixed(after);
+}
+
+/** The same of what is given its input later, unless it has one of its own. */
+async function checkFixed(node: NodeSpec): Promise<void> {
+  for (const stage of node) {
+    if ("members" in stage) {
+      for (const member of stage.members) await checkFixed(member);
+      await checkLink(stage.body, undefined);
+    } else await checkLink(stage, undefined);
+  }
+}
+
+async function checkLink(link: LinkSpec, previous: Json | undefined): Promise<void> {
+  const given = link.input === undefined && link.via === undefined ? previous : link.input;
+  if (given === undefined) return;
+  const schema = taskNamed(link.name)?.definition.schema ?? null;
+  if (schema !== null) await parseInput(schema, given, link.name);
+}

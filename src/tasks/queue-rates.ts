@@ -1,0 +1,15 @@
+import type { TaskStore } from "../store/contract.ts";
+
+/** A worker that was not heard of for so long does not count. */
+const SPEAKS_MS = 30_000;
+
+/** How many tasks of each queue ended in the last minute, as the workers say. */
+export async function queueRates(store: TaskStore): Promise<ReadonlyMap<string, number>> {
+  const rates = new Map<string, number>();
+  for (const worker of await store.workers(SPEAKS_MS)) {
+    for (const [queue, ended] of Object.entries(worker.rates)) {
+      rates.set(queue, (rates.get(queue) ?? 0) + ended);
+    }
+  }
+  return rates;
+}

@@ -1,0 +1,80 @@
+import { PawlError } from "../../errors.ts";
+import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.ts";
+import { defaultClient } from "../default-client.ts";
+import type { AnyLink, Link } from "../flow/link.ts";
+import { passIn, queueOf } from "../flow/nodes.ts";
+import type { NodeSpec } from "../flow/spec.ts";
+import { checkFlow } from "../flow/store-flow.ts";
+import { type Unfolded, unfold } from "../flow/unfold.ts";
+import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
+
+/** What the functions about schedules may be told besides. */
+export interface ScheduleOptions {
+  /** An open store, in place of the program's own. */
+  readonly store?: Store;
+}
+
+/** Stands for the id of the task, which is known when the schedule fires. */
+const LATER = "";
+
+/**
+ * Stores a schedule, or changes the one of this name; it fires from the next time on. `link` is a task without input,
+ * `task.with(input)`, or a flow. An unchanged time keeps when it fires next. Throws a PawlError for times and inputs
+ * that will not do.
+ */
+export async function schedule(
+  name: string,
+  link: Link<unknown, unknown>,
+  times: ScheduleTimes,
+  options: ScheduleOptions = {},
+): Promise<ScheduleRecord> {
+  if (name === "") throw new PawlError("schedule.name", "A schedule needs a name.");
+  const spec = timesSpec(name, times);
+  const node = begun(link);
+  await checkFlow(node, null);
+  const into: Unfolded = { tasks: [], joins: [] };
+  unfold(node, { flow: LATER, base: LATER, stage: 1 }, null, into);
+  const { id: _, group: __, ...template } = into.tasks[0] as NewTask;
+  const store = await storeOf(options);
+  return await store.putSchedule({
+    id: name,
+    spec: spec as unknown as Json,
+    task: template as unknown as Json,
+    next: nextTime(spec, await store.now()),
+  });
+}
+
+/** Lets a schedule rest. False when there is none of this name. */
+export async function pauseSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  return await (await storeOf(options)).pauseSchedule(name, true);
+}
+
+/** Lets a schedule go on with its next time; what passed meanwhile is left out. False when there is none of this name. */
+export async function resumeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  const store = await storeOf(options);
+  const found = (await store.schedules()).find(({ id }) => id === name);
+  if (found === undefined) return false;
+  return await store.pauseSchedule(name, false, nextTime(timesOf(found.spec), await store.now()));
+}
+
+/** Removes a schedule; what it fired stays. False when there is none of this name. */
+export async function removeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  return await (await storeOf(options)).removeSchedule(name);
+}
+
+/** A schedule fires one task: a flow that begins with a group has one before it that only passes on. */
+function begun(link: AnyLink): NodeSpec {
+  const { node } = link.compose();
+  if (node === null) {
+    throw new PawlError(
+      "schedule.stream",
+      "A schedule cannot store members that are read as they are stored: give the group an array.",
+    );
+  }
+  const [first] = node;
+  return first !== undefined && "members" in first ? [passIn(queueOf(node)), ...node] : node;
+}
+
+async function storeOf({ store }: ScheduleOptions): Promise<Store> {
+  return store ?? (await defaultClient().store());
+}

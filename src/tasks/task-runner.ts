@@ -1,0 +1,142 @@
+import { LostError } from "../errors.ts";
+import type { Claim, Outcome } from "../store/contract.ts";
+import { attempt, messageOf, type Order } from "./attempt.ts";
+import { MemoryLog } from "./attempt-log.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { Children } from "./child/children.ts";
+import type { Client } from "./client.ts";
+import type { Definition } from "./contract.ts";
+import { succeeded } from "./flow/follow.ts";
+import { PASS } from "./flow/nodes.ts";
+import { metaOf } from "./flow/spec.ts";
+import { unknownTask } from "./handler-runner.ts";
+import { ProgressWriter } from "./progress-writer.ts";
+import type { Ending, Runner } from "./runner.ts";
+import type { Verdict } from "./verdict.ts";
+import { CancelledError, SoftLimitError, StoppedError } from "./verdicts.ts";
+
+export interface TaskRunnerOptions {
+  readonly client: Client;
+  readonly tasks: ReadonlyMap<string, Definition>;
+  /** The children of a kind. */
+  readonly childrenOf: (isolate: "thread" | "process") => Children;
+  readonly poisonAfter: number;
+  readonly report: (error: unknown) => void;
+}
+
+/** The longest time a timer can take. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Makes attempts at defined tasks, here or in a child. */
+export function taskRunner(options: TaskRunnerOptions): Runner {
+  const { client, tasks, childrenOf, poisonAfter, report } = options;
+  const progress = new ProgressWriter(() => client.store());
+  return async (claim, signal, lost) => {
+    const { task, id, fence } = claim;
+    if (task.name === PASS) return settled(claim, { kind: "done", result: task.payload }, signal, null);
+    const definition = tasks.get(task.name);
+    if (definition === undefined) return unknownTask(task.name, id, fence, report);
+    const order = orderOf(claim);
+    if (definition.isolate !== "none") {
+      const end = await childrenOf(definition.isolate).attempt(definition, order, signal);
+      const log = end.log === undefined ? {} : { log: end.log };
+      if ("died" in end) return { outcome: crashed(definition, task.crashes, end.died, poisonAfter), ...log };
+      return withLog(settled(claim, end.verdict, signal, definition), end.log);
+    }
+    const log = new MemoryLog();
+    const limited = new SoftLimit(definition.softMs, signal);
+    const around = { client, progress, log, signal: limited.signal, lost };
+    try {
+      const verdict = await attempt(definition, order, around);
+      return withLog(settled(claim, verdict, signal, definition), log.text);
+    } finally {
+      limited.clear();
+    }
+  };
+}
+
+/** A signal that aborts with another one, or when a soft limit is over. */
+class SoftLimit {
+  readonly signal: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(softMs: number | null, signal: AbortSignal) {
+    if (softMs === null || softMs > LONGEST_MS) {
+      this.signal = signal;
+      return;
+    }
+    const over = new AbortController();
+    this.#timer = setTimeout(() => over.abort(new SoftLimitError(softMs)), softMs);
+    this.signal = AbortSignal.any([signal, over.signal]);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function orderOf({ task, id, fence }: Claim): Order {
+  const { via, scheduledFor } = metaOf(task.meta);
+  return {
+    id,
+    fence,
+    name: task.name,
+    payload: task.payload,
+    via: via ?? null,
+    scheduledFor: scheduledFor ?? null,
+  };
+}
+
+function withLog(ending: Ending | undefined, log: string | undefined): Ending | undefined {
+  return ending === undefined || log === undefined ? ending : { ...ending, log };
+}
+
+/** What a verdict means for the task. */
+function settled(
+  { task }: Claim,
+  verdict: Verdict,
+  signal: AbortSignal,
+  definition: Definition | null,
+): Ending | undefined {
+  switch (verdict.kind) {
+    case "done":
+      return { outcome: done(task, verdict.result) };
+    case "stopped":
+      return stopped(signal.reason);
+    case "snoozed":
+      return { outcome: { state: "snoozed", delayMs: verdict.delayMs } };
+    case "failed": {
+      const { error, again } = verdict;
+      const failures = task.failures + 1;
+      if (!again || definition === null || failures >= definition.maxFailures) {
+        return { outcome: { state: "dead", error } };
+      }
+      const delayMs = verdict.delayMs ?? backoffDelay(failures, definition.backoff);
+      return { outcome: { state: "retry", delayMs, error } };
+    }
+  }
+}
+
+function done(
+  task: Claim["task"],
+  result: Verdict & { kind: "done" } extends { result: infer R } ? R : never,
+): Outcome {
+  try {
+    return succeeded(task, result);
+  } catch (error) {
+    // What follows is too large to be stored, and will be the next time.
+    return { state: "dead", error: messageOf(error) };
+  }
+}
+
+/** The signal says why it stopped. */
+function stopped(reason: unknown): Ending | undefined {
+  if (reason instanceof CancelledError) return { outcome: { state: "cancelled" } };
+  if (reason instanceof StoppedError) return { outcome: { state: "snoozed", delayMs: 0 } };
+  if (reason instanceof LostError || reason === undefined) return undefined;
+  return { outcome: { state: "snoozed", delayMs: 0 } };
+}
+
+function crashed(definition: Definition, crashes: number, error: string, poisonAfter: number): Outcome {
+  return { state: "crashed", delayMs: backoffDelay(crashes + 1, definition.backoff), error, poisonAfter };
+}

@@ -1,0 +1,236 @@
+/** Lost replies, broken connections and servers that restart: what was asked for happens once, or not at all. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
+import { type Store, TransientError } from "../../../src/store/index.ts";
+import { openPostgresStore } from "../../../src/store/postgres/open.ts";
+import { TestClient, TestServer } from "../../connect/postgres/server.ts";
+import { newTask, settlement } from "../conformance/tasks.ts";
+import { answersCommit, asksCommit, FaultyLink } from "./faulty-link.ts";
+
+let server: TestServer;
+before(async () => {
+  server = await TestServer.start();
+});
+after(async () => {
+  await server.stop();
+});
+
+let schemas = 0;
+let url: string;
+beforeEach(() => {
+  url = `${server.url}?schema=trouble_${++schemas}`;
+});
+
+const request = { queues: ["q"], leaseMs: 60_000, worker: "w" };
+
+/** Cuts the link at the next piece that `which` recognizes, once. */
+function once(which: (piece: Buffer) => boolean): (piece: Buffer) => boolean {
+  let done = false;
+  return (piece) => {
+    if (done || !which(piece)) return false;
+    done = true;
+    return true;
+  };
+}
+
+async function countsOf(store: Store) {
+  const [queue] = await store.queues();
+  return queue?.counts;
+}
+
+describe("a reply that is lost", () => {
+  for (const how of ["both", "client"] as const) {
+    test(`to an enqueue, a claim and a settlement changes nothing in what is told (${how})`, async () => {
+      const { proxy, url: through } = await FaultyLink.before(url);
+      await using _proxy = proxy;
+      await using store = await openPostgresStore(through);
+      proxy.how = how;
+      const lose = async <T>(work: () => Promise<T>): Promise<T> => {
+        const cuts = proxy.cuts;
+        proxy.swallows = once(answersCommit);
+        const result = await work();
+        assert.equal(proxy.cuts, cuts + 1, "a reply was lost");
+        return result;
+      };
+      const batch = Array.from({ length: 50 }, (_, n) => newTask(`t${n}`));
+      assert.equal((await lose(() => store.enqueue(batch))).length, 50);
+      const claims = await lose(() => store.claim({ ...request, n: 30 }));
+      assert.equal(claims.length, 30);
+      assert.ok(claims.every(({ fence }) => fence === 1));
+      const { lost } = await lose(() =>
+        store.settle(claims.map((claim) => settlement(claim, { state: "succeeded", result: 1 }))),
+      );
+      assert.deepEqual(lost, [], "it was this very settlement that went through");
+      assert.deepEqual(await countsOf(store), {
+        waiting: 20,
+        leased: 0,
+        succeeded: 30,
+        dead: 0,
+        cancelled: 0,
+      });
+    });
+  }
+
+  test("to a run, its sample and its quarantine leaves one of each", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    const lose = async <T>(work: () => Promise<T>): Promise<T> => {
+      proxy.swallows = once(answersCommit);
+      return await work();
+    };
+    const job = { name: "load", module: null, params: null };
+    const { created } = await lose(() => store.createRun({ id: "r", job, key: "k", identity: null }));
+    assert.equal(created, true);
+    await lose(() => store.sample("r", 1));
+    assert.equal((await store.samples("r")).length, 1);
+    const item = { shard: 0, ordinal: 1, raw: Buffer.from("x"), at: "line 1", reason: "bad", code: null };
+    await lose(() => store.quarantine("r", 0, 0, [item]));
+    assert.equal(await store.quarantineCount("r"), 1);
+    assert.equal(await lose(() => store.updateRun("r", ["pending"], { state: "running" })), true);
+    assert.equal(proxy.cuts, 4);
+  });
+
+  test("while the question has not arrived is asked again", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    // The server does not notice: its transaction stays open until somebody ends it.
+    proxy.how = "client";
+    proxy.stops = once(asksCommit);
+    assert.deepEqual(await store.enqueue([newTask("t")]), ["t"]);
+    proxy.stops = once(asksCommit);
+    const [claim] = await store.claim({ ...request, n: 1 });
+    assert.equal(claim?.fence, 1);
+    proxy.stops = once(asksCommit);
+    assert.ok(claim);
+    assert.deepEqual(await store.settle([settlement(claim, { state: "succeeded" })]), { lost: [] });
+    assert.equal(proxy.cuts, 3);
+  });
+
+  test("that never comes, over a connection that stays open, is not waited for longer than is allowed", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through, { replyMs: 500 });
+    // Swallowed without a cut: the network holds its breath.
+    let swallowed = 0;
+    proxy.holds = (piece) => swallowed === 0 && answersCommit(piece) && ++swallowed > 0;
+    assert.deepEqual(await store.enqueue([newTask("t")]), ["t"]);
+    assert.equal(swallowed, 1);
+    assert.equal((await store.query({ queue: "q" })).length, 1);
+  });
+
+  test("at random, over and over, loses no task and does none twice", async (t) => {
+    const seed = Number(process.env.PAWL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    t.diagnostic(`seed ${seed}`);
+    const random = randomFrom(seed);
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through, { patienceMs: 120_000 });
+    proxy.swallows = () => random() < 0.02;
+    proxy.stops = () => random() < 0.02;
+    const members = Array.from({ length: 200 }, (_, index) =>
+      newTask(`m${index}`, { member: { join: "j", index } }),
+    );
+    const joins = [{ id: "j", members: members.length, need: "all", body: "body" }] as const;
+    const added = await store.enqueue([newTask("body", { held: true, priority: -1 }), ...members], { joins });
+    assert.equal(added.length, members.length + 1);
+    const done: string[] = [];
+    const work = async () => {
+      while (done.length < members.length + 1) {
+        proxy.how = random() < 0.5 ? "both" : "client";
+        const claims = await store.claim({ ...request, n: 1 + Math.floor(random() * 9) });
+        assert.ok(claims.every(({ fence }) => fence === 1));
+        const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", result: null }));
+        assert.deepEqual(await store.settle(outcomes), { lost: [] });
+        done.push(...claims.map(({ id }) => id));
+      }
+    };
+    await Promise.all([work(), work(), work()]);
+    proxy.swallows = () => false;
+    proxy.stops = () => false;
+    assert.equal(new Set(done).size, members.length + 1);
+    assert.equal(done.length, members.length + 1);
+    assert.ok(proxy.cuts > 5, `${proxy.cuts} links were cut`);
+    assert.deepEqual(await countsOf(store), {
+      waiting: 0,
+      leased: 0,
+      succeeded: members.length + 1,
+      dead: 0,
+      cancelled: 0,
+    });
+    const join = await store.join("j");
+    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", members.length, 0]);
+  });
+});
+
+describe("a server that goes away", () => {
+  test("and comes back keeps what was settled, and work goes on by itself", async () => {
+    const own = await TestServer.start({ ...careful });
+    try {
+      await using store = await openPostgresStore(own.url, { patienceMs: 120_000 });
+      await store.enqueue(Array.from({ length: 300 }, (_, n) => newTask(`t${n}`)));
+      let over = false;
+      const done: string[] = [];
+      const working = (async () => {
+        while (done.length < 300) {
+          const claims = await store.claim({ ...request, n: 7 });
+          const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", result: null }));
+          assert.deepEqual(await store.settle(outcomes), { lost: [] });
+          done.push(...claims.map(({ id }) => id));
+        }
+        over = true;
+      })();
+      for (let n = 0; n < 3 && !over; n++) {
+        const before = done.length;
+        await stopEmbedded(own.home, n === 1 ? "fast" : "immediate");
+        await startEmbedded(own.home, { settings: careful });
+        while (!over && done.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await working;
+      assert.equal(new Set(done).size, 300);
+      assert.equal(done.length, 300);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("and stays away is a trouble that may pass, told without secrets", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    const store = await openPostgresStore(through, { patienceMs: 200 });
+    await proxy[Symbol.asyncDispose]();
+    await assert.rejects(store.query({ queue: "q" }), (error) => {
+      assert.ok(error instanceof TransientError, String(error));
+      assert.equal(error.code, "postgres.unreachable");
+      assert.ok(!error.message.includes(new URL(url).password), error.message);
+      return true;
+    });
+    await store.close();
+  });
+
+  test("and ends one session of many is not noticed", async () => {
+    await using store = await openPostgresStore(url);
+    await store.enqueue([newTask("t")]);
+    await using hands = await TestClient.connect(server.url);
+    const ended = await hands.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pawl'",
+    );
+    assert.ok(ended.length > 0);
+    assert.equal((await store.claim({ ...request, n: 5 })).length, 1);
+  });
+});
+
+/** The files must survive a power cut here. */
+const careful = { shared_buffers: "64MB", max_wal_size: "1GB" };
+
+/** Mulberry32: the same numbers for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

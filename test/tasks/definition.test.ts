@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { task } from "../../src/tasks/index.ts";
+
+const refused: readonly (readonly [options: object, code: string])[] = [
+  [{ name: "" }, "task.name"],
+  [{ name: "r1", retries: -1 }, "task.number"],
+  [{ name: "r2", retries: 1.5 }, "task.number"],
+  [{ name: "r3", priority: "high" }, "task.number"],
+  [{ name: "r4", queue: "" }, "task.queue"],
+  [{ name: "r5", softLimit: "10m", hardLimit: "5m" }, "task.limits"],
+  [{ name: "r6", hardLimit: "5m", isolate: "none" }, "task.hard-limit"],
+  [{ name: "r7", isolate: "cluster" }, "task.isolate"],
+  [{ name: "r8", softLimit: "5 minutes" }, "task.duration"],
+  [{ name: "r9", backoff: { base: "-1s" } }, "task.duration"],
+  [{ name: "r10", rateLimit: "many/s" }, "task.rate-limit"],
+  [{ name: "r11", module: {} }, "task.module"],
+];
+
+for (const [options, code] of refused) {
+  test(`a definition is refused with one sentence: ${code} ${JSON.stringify(options)}`, () => {
+    assert.throws(
+      () => task(options as { name: string }, () => {}),
+      (error: Error & { code: string }) => {
+        assert.equal(error.code, code, error.message);
+        assert.match(error.message, /^[^\n]+\.$/);
+        return true;
+      },
+    );
+  });
+}
+
+test("two tasks of one name are an error; a refused one takes no name", () => {
+  assert.throws(() => task({ name: "twice", retries: -1 }, () => {}));
+  task({ name: "twice" }, () => {});
+  assert.throws(() => task({ name: "twice" }, () => {}), { code: "task.name-taken", message: /"twice"/ });
+  assert.throws(() => task({ name: "no-handler" }, undefined as never), { code: "task.handler" });
+});

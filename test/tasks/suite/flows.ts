@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { atLeast, chain, chord, group, TaskFailedError } from "../../../src/tasks/index.ts";
+import {
+  add,
+  counts,
+  deaf,
+  double,
+  fails,
+  mendable,
+  notes,
+  once,
+  outcomes,
+  pair,
+  sumOf,
+  total,
+  waits,
+} from "../fixtures/tasks.ts";
+import { type OpenPlace, Stage } from "./stage.ts";
+
+/** Chains, groups and chords. */
+export function flows(open: OpenPlace): void {
+  test("a chain passes results on, as they are or through a function of the next task", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const flow = chain(add, double, pair, double.via("sumOf"), chain(double, double));
+    assert.equal(await (await stage.client.enqueueFlow(flow, { a: 1, b: 2 })).result(), 96);
+    const fixed = chain(add, double.with(50));
+    assert.equal(await (await stage.client.enqueueFlow(fixed, { a: 1 })).result(), 100);
+  });
+
+  test("a group gives its members' results in their order", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const handle = await stage.client.enqueueFlow(
+      group([double.with(1), chain(double.with(2), double), double.with(3)]),
+    );
+    const members = await handle.result();
+    assert.deepEqual(await members.all(), [2, 8, 6]);
+    assert.deepEqual(await members.counts(), { members: 3, succeeded: 3, failed: 0 });
+    // From another process as well.
+    const again = (await stage.client.handle(handle.id).result()) as typeof members;
+    assert.deepEqual(await again.all(), [2, 8, 6]);
+  });
+
+  test("groups within chains within groups: each is given what came before it", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const inner = chain(group([double, chain(double, double)]), total);
+    const flow = chain(add, group([chain(inner, sumOf), double]), group([counts, counts]));
+    const members = await (await stage.client.enqueueFlow(flow, { a: 1, b: 1 })).result();
+    assert.deepEqual(await members.all(), [2, 2]);
+  });
+
+  test("an empty group has no results, and what follows runs", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const flow = chord([] as ReturnType<typeof double.with>[], total);
+    assert.deepEqual(await (await stage.client.enqueueFlow(flow)).result(), { sum: 0, count: 0, attempt: 1 });
+    const streamed = chord(new Set<ReturnType<typeof double.with>>(), total);
+    assert.equal((await (await stage.client.enqueueFlow(streamed)).result()).count, 0);
+    const later = chain(double.with(1), group([] as (typeof double)[]), total);
+    assert.equal((await (await stage.client.enqueueFlow(later)).result()).count, 0);
+  });
+
+  test("members are stored as they are read, and the body runs once with all results", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work({ queues: { default: 8 }, prefetch: 100 });
+    let read = 0;
+    function* members() {
+      for (; read < 3_000; read++) yield double.with(read);
+    }
+    const handle = await stage.client.enqueueFlow(chain(group(members()), total));
+    assert.deepEqual(await handle.result(), { sum: 3_000 * 2_999, count: 3_000, attempt: 1 });
+    assert.equal((await stage.task(handle.id)).fence, 1);
+  });
+
+  test("a large array of members is stored in steps, and is the same flow with the same key", async () => {
+    await using stage = await Stage.open(open);
+    const members = Array.from({ length: 1_200 }, (_, n) => double.with(n));
+    const first = await stage.client.enqueueFlow(chord(members, total), undefined, { key: "big" });
+    const second = await stage.client.enqueueFlow(chord(members, total), undefined, { key: "big" });
+    assert.deepEqual([second.id, first.created, second.created], [first.id, true, false]);
+    await stage.work({ queues: { default: 8 }, prefetch: 100 });
+    assert.equal((await second.result()).count, 1_200);
+  });
+
+  test("a flow whose members break off leaves nothing that waits for ever", async () => {
+    await using stage = await Stage.open(open);
+    function* members() {
+      for (let n = 0; n < 1_000; n++) yield double.with(n);
+      throw new Error("The list broke off.");
+    }
+    await assert.rejects(stage.client.enqueueFlow(chord(members(), total)), /broke off/);
+    const left = await stage.store.query({ queue: "default", states: ["waiting", "leased"] });
+    assert.deepEqual(left, []);
+  });
+
+  test("failFast: the first failure cancels the others, and the body is dead", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work({ lease: "900ms" });
+    const flow = chord([fails.with("broken"), waits.with(null)], counts);
+    const handle = await stage.client.enqueueFlow(flow);
+    await assert.rejects(handle.result(), (error) => {
+      assert.ok(error instanceof TaskFailedError);
+      assert.match(error.message, /broken/);
+      return true;
+    });
+    await stage.until(`${handle.id}/1`, ({ state }) => state === "cancelled");
+  });
+
+  test("wait: the body runs when all have ended, and sees what failed", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const flow = chord([fails.with("broken"), double.with(4), fails.with("torn")], outcomes, {
+      policy: "wait",
+    });
+    assert.deepEqual(await (await stage.client.enqueueFlow(flow)).result(), [
+      "0 dead broken",
+      "1 succeeded 8",
+      "2 dead torn",
+    ]);
+  });
+
+  test("atLeast: enough may succeed, or too few", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const members = [fails.with("broken"), double.with(4), double.with(5)];
+    const enough = chord(members, total, { policy: atLeast(2) });
+    assert.deepEqual(await (await stage.client.enqueueFlow(enough)).result(), {
+      sum: 18,
+      count: 2,
+      attempt: 1,
+    });
+    const few = chord([...members, fails.with("torn")], total, { policy: atLeast(3) });
+    await assert.rejects((await stage.client.enqueueFlow(few)).result(), /broken|torn/);
+    assert.throws(() => group(members, { policy: atLeast(4) }), { code: "flow.at-least" });
+  });
+
+  test("a failure in an inner group reaches the end of the outer flow", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const inner = chain(group([double.with(1), fails.with("deep inside")]), total);
+    const flow = chord([inner, double.with(2)], outcomes);
+    await assert.rejects((await stage.client.enqueueFlow(flow)).result(), { code: "task.failed" });
+    const waited = chord([inner, double.with(2)], outcomes, { policy: "wait" });
+    const seen = await (await stage.client.enqueueFlow(waited)).result();
+    assert.match(seen[0] ?? "", /^0 dead .*deep inside/);
+    assert.equal(seen[1], "1 succeeded 4");
+  });
+
+  test("a failed link is told, what follows it never begins, and a retry goes on from there", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const mend = join(stage.folder, "mended");
+    const file = join(stage.folder, "runs");
+    const flow = chain(notes.with({ file, line: "first" }), mendable.with(mend), double, double);
+    const handle = await stage.client.enqueueFlow(flow);
+    await assert.rejects(handle.result(), /not mended yet/);
+    assert.equal((await handle.status())?.state, "dead");
+    assert.equal((await stage.store.query({ group: handle.id })).length, 2);
+    await writeFile(mend, "");
+    assert.equal(await handle.retry(), true);
+    assert.equal(await handle.result(), 28);
+    // The first link ran once.
+    assert.equal((await stage.task(`${handle.id}:1`)).fence, 1);
+  });
+
+  test("a failed chord goes on from the members that failed", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const mend = join(stage.folder, "mended");
+    const members = [double.with(1), chain(mendable.with(mend), double), double.with(3)];
+    const handle = await stage.client.enqueueFlow(chain(chord(members, total), sumOf));
+    await assert.rejects(handle.result(), /not mended yet/);
+    await writeFile(mend, "");
+    assert.equal(await handle.retry(), true);
+    assert.equal(await handle.result(), 22);
+  });
+
+  test("a cancelled flow does not go on, and can be taken up again", async () => {
+    await using stage = await Stage.open(open);
+    const file = join(stage.folder, "runs");
+    const members = [1, 2, 3].map((n) => notes.with({ file, line: `member ${n}` }));
+    const handle = await stage.client.enqueueFlow(chain(chord(members, counts), double));
+    assert.equal(await handle.cancel(), true);
+    await stage.work();
+    await assert.rejects(handle.result(), { name: "TaskFailedError" });
+    const states = new Set((await stage.store.query({ group: handle.id })).map(({ state }) => state));
+    assert.ok(!states.has("waiting") && !states.has("leased"), [...states].join());
+    assert.equal(await handle.retry(), true);
+    assert.equal(await handle.result(), 6);
+  });
+
+  test("a chain whose running link does not listen ends with that link when it is cancelled", async () => {
+    await using stage = await Stage.open(open);
+    const file = join(stage.folder, "runs");
+    await stage.work();
+    const flow = chain(deaf.with(300), notes.with({ file, line: "must not run" }));
+    const handle = await stage.client.enqueueFlow(flow);
+    await stage.until(`${handle.id}:1`, ({ state }) => state === "leased");
+    await handle.cancel();
+    await assert.rejects(handle.result(), { code: "task.cancelled" });
+    await stage.until(`${handle.id}:1`, ({ state }) => state === "cancelled");
+    assert.equal((await stage.store.query({ group: handle.id })).length, 1);
+  });
+
+  test("a bad input of any link fails at the caller", async () => {
+    await using stage = await Stage.open(open);
+    const bad = { a: "x" } as never;
+    for (const flow of [
+      chain(double.with(1), add.with(bad)),
+      chord([double.with(1), add.with(bad)], total),
+      chain(double.with(1), group([chain(double, add.with(bad))]), total),
+      chord(new Set([add.with(bad)]), total),
+    ]) {
+      await assert.rejects(stage.client.enqueueFlow(flow as never), { code: "task.input" });
+    }
+    await assert.rejects(stage.client.enqueueFlow(chain(add, double), bad), { code: "task.input" });
+    const open1 = await stage.store.query({ queue: "default", states: ["waiting", "leased"] });
+    assert.deepEqual(open1, []);
+  });
+
+  test("what cannot be a flow is refused when it is put together", () => {
+    assert.throws(() => chain(double.with(1), group(new Set([double.with(1)])) as never), {
+      code: "flow.stream",
+    });
+    assert.throws(() => chain(once.with({ key: "a" })), { code: "task.unique-link" });
+    assert.throws(() => double.via("nothing" as never), { code: "task.via" });
+    assert.throws(() => group([double], { policy: "sometimes" as never }), { code: "flow.policy" });
+    assert.throws(() => (chain as (...links: never[]) => unknown)(), { code: "flow.empty" });
+  });
+
+  test("a delayed flow begins later, all of it", async () => {
+    await using stage = await Stage.open(open);
+    const handle = await stage.client.enqueueFlow(chord([double.with(1), double.with(2)], total), undefined, {
+      delay: "1h",
+    });
+    const now = await stage.store.now();
+    for (const task of await stage.store.query({ group: handle.id })) {
+      assert.ok(task.due === null || task.due > now + 3_000_000, task.id);
+    }
+  });
+}
