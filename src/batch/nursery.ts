@@ -18,9 +18,11 @@ export function budgetNursery(bytes: number): void {
   if (bytes > SHORT_BUDGET || enough === LITTLE_BYTES) return;
   enough = LITTLE_BYTES;
   v8.setFlagsFromString("--heap-growing-percent=20");
-  // The bound for the first collection was set when the process began; each collection sets it anew.
+  // The bound for the first collection was set when the process began; each collection sets it anew. This one also
+  // gives back what the nursery grew to while the program was loaded.
   v8.setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
+  const collect = runInNewContext("gc") as (options: object) => void;
+  collect({ type: "major", execution: "sync", flavor: "last-resort" });
   boundNursery();
 }
 

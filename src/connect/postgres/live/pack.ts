@@ -5,7 +5,7 @@ import { matchColumn } from "../key.ts";
 import { suggest } from "../near.ts";
 import type { Column } from "../table.ts";
 import { RangeChunk } from "./chunk.ts";
-import type { LiveTarget } from "./target.ts";
+import { assertUnique, type LiveTarget } from "./target.ts";
 import { TextColumn } from "./text-column.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -65,6 +65,7 @@ export class PackedRows implements Chunk<Item> {
 
 /** Takes the items of a chunk in, in order. */
 export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<PackedRows> {
+  assertUnique(target.table, target.keyset);
   const packing = new Packing(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
   packing.rows?.forget();

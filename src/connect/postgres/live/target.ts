@@ -30,13 +30,7 @@ export async function liveTarget(
   const table = await findTable(session, options.table);
   if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
   const keyset = await chooseKeyset(session, table, options.key);
-  if (context.stepped && !keyset.unique) {
-    const names = keyset.columns.map((column) => column.name).join(", ");
-    throw new PawlError(
-      "postgres.key-not-unique",
-      `The key (${names}) of ${table.label} has no unique index without nulls, so a row that comes from a step cannot be told from others: name such a key with --key.`,
-    );
-  }
+  if (context.stepped) assertUnique(table, keyset);
   const set = columnsOf(table, keyset, options.set ?? {});
   await checkRights(session, change, table, set);
   await checkExpressions(session, table, set);
@@ -47,6 +41,16 @@ export async function liveTarget(
     );
   }
   return { change, table, keyset, set, place: session.place };
+}
+
+/** Where rows are changed one by one, each must have a key of its own. */
+export function assertUnique(table: Table, { columns, unique }: Keyset): void {
+  if (unique) return;
+  const names = columns.map((column) => column.name).join(", ");
+  throw new PawlError(
+    "postgres.key-not-unique",
+    `The key (${names}) of ${table.label} has no unique index without nulls, so that an item could mean several rows: name such a key with --key.`,
+  );
 }
 
 function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): LiveTarget["set"] {

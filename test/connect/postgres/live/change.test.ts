@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { randomInt, randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
+import { csv } from "../../../../src/connect/csv/index.ts";
 import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
 import { TestClient } from "../server.ts";
@@ -193,6 +196,25 @@ describe("rows of a table in use", () => {
     const [sum] = await client.query("SELECT sum(n)::int AS n FROM tickets");
     assert.deepEqual(sum, { n: 1500 + 1000 * raised });
     assert.ok(raised > 0);
+  });
+
+  it("are changed by the rows of a file, of which those that name no row are skipped", async () => {
+    const { url, client } = await scene.database(`${tickets} CREATE TABLE plain (id int, n int)`);
+    await using _ = client;
+    const lines = Array.from({ length: 3000 }, (_, at) => `${at * 3},${at}`);
+    await writeFile(join(scene.folder, "n.csv"), `id,n\n${lines.join("\n")}\n6,7000\n`);
+    const source = csv(join(scene.folder, "n.csv"));
+    const summary = await scene.run({ source, sink: update({ url, table: "tickets" }) });
+    // Key 0 and those above the last are not there, and key 6 comes twice.
+    assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", 3001, ROWS / 3]);
+    assert.equal(summary.skipped + summary.unchanged, 3001 - ROWS / 3);
+    assert.equal((await changes(client)).once, ROWS / 3);
+    const [row] = await client.query(
+      "SELECT count(*)::int AS n FROM tickets WHERE id % 3 = 0 AND (n = id / 3 OR id = 6 AND n = 7000)",
+    );
+    assert.deepEqual(row, { n: ROWS / 3 });
+    const loose = await scene.run({ source, sink: update({ url, table: "plain", key: ["id"] }) });
+    assert.match(loose.note ?? "", /The key \(id\) of public.plain has no unique index/);
   });
 
   it("of which one result each takes the last of several for one row", async () => {
@@ -431,6 +453,11 @@ describe("rows of a table in use", () => {
     await rejects(update({ url, table: "tickets" }), "postgres.nothing-to-change", /--set/);
     await rejects(update({ url, table: "plain", set: { g: "2" }, key: ["id"] }), "postgres.generated");
     await rejects(update({ url, table: "plain", set: { id: "2" } }), "postgres.no-key");
+    await assert.rejects(
+      async () =>
+        await scene.run({ source, step: (row) => row, sink: update({ url, table: "plain", key: ["id"] }) }),
+      { code: "postgres.key-not-unique", message: /The key \(id\) of public.plain has no unique index/ },
+    );
     const reader = new URL(url);
     reader.username = "reader";
     reader.password = "x";
