@@ -11,6 +11,7 @@ import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
 import { storable } from "./stored.ts";
 import { derivedId } from "./task-id.ts";
+import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
 import { CancelledError, PermanentError, Retry, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
 
@@ -23,6 +24,8 @@ export interface Order {
   /** The function in `maps` that the payload goes through. */
   readonly via: string | null;
   readonly scheduledFor: number | null;
+  /** Of the attempt itself, for a child. */
+  readonly trace: Trace | null;
 }
 
 /** What an attempt needs of the place in which it runs. */

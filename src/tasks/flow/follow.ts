@@ -1,11 +1,11 @@
 import type { Json, Outcome, TaskRecord } from "../../store/contract.ts";
-import { metaOf } from "./spec.ts";
+import { metaOf, withTrace } from "./spec.ts";
 import { type Unfolded, unfold } from "./unfold.ts";
 
 /** How a task that succeeded is settled: with what follows it in its flow, if anything does. */
 export function succeeded(task: TaskRecord, result: Json | undefined): Outcome {
   const settled = result === undefined ? {} : { result };
-  const place = metaOf(task.meta).flow;
+  const { flow: place, trace } = metaOf(task.meta);
   if (place === undefined) return { state: "succeeded", ...settled };
   const { base, stage, after } = place;
   const into: Unfolded = { tasks: [], joins: [] };
@@ -14,7 +14,7 @@ export function succeeded(task: TaskRecord, result: Json | undefined): Outcome {
   return {
     state: "succeeded",
     ...settled,
-    next: into.tasks,
+    next: into.tasks.map((next) => withTrace(next, trace)),
     joins: into.joins,
     successor: task.member === null ? null : exit,
   };
