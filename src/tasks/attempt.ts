@@ -23,6 +23,9 @@ export interface Order {
   readonly payload: Json;
   /** The function in `maps` that the payload goes through. */
   readonly via: string | null;
+  /** What that function is given besides. */
+  readonly argument: Json;
+  readonly failures: number;
   readonly scheduledFor: number | null;
   /** Of the attempt itself, for a child. */
   readonly trace: Trace | null;
@@ -70,7 +73,7 @@ async function inputOf(definition: Definition, order: Order, client: Client): Pr
     if (map === undefined) {
       throw new PermanentError(`Task "${order.name}" has no function named "${order.via}" in its maps.`);
     }
-    input = map(given as never);
+    input = map(given as never, order.argument as never);
   }
   // The results of a group are no plain data that a schema could parse.
   if (definition.schema === null || (input === given && given !== order.payload)) return input;
@@ -122,6 +125,7 @@ export function messageOf(error: unknown): string {
 class Attempt implements AttemptContext {
   readonly id: string;
   readonly attempt: number;
+  readonly failures: number;
   readonly lease: Lease;
   readonly scheduledFor: Date | null;
   readonly #name: string;
@@ -131,9 +135,10 @@ class Attempt implements AttemptContext {
   /** How often each call was enqueued by this attempt. */
   readonly #calls = new Map<string, number>();
 
-  constructor({ id, fence, name, scheduledFor }: Order, around: Surroundings) {
+  constructor({ id, fence, name, failures, scheduledFor }: Order, around: Surroundings) {
     this.id = id;
     this.attempt = fence;
+    this.failures = failures;
     this.lease = { id, fence };
     this.scheduledFor = scheduledFor === null ? null : new Date(scheduledFor);
     this.#name = name;

@@ -84,13 +84,15 @@ class SoftLimit {
 }
 
 function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
-  const { via, scheduledFor } = metaOf(task.meta);
+  const { via, argument, scheduledFor } = metaOf(task.meta);
   return {
     id,
     fence,
     name: task.name,
     payload: task.payload,
     via: via ?? null,
+    argument: argument ?? null,
+    failures: task.failures,
     scheduledFor: scheduledFor ?? null,
     trace,
   };

@@ -17,6 +17,8 @@ export interface LinkSpec {
   readonly input?: Json;
   /** The name of the function in `maps` that what came before goes through. */
   readonly via?: string;
+  /** What that function is given besides. */
+  readonly argument?: Json;
   readonly priority?: number;
   readonly delayMs?: number;
   readonly expiresMs?: number;
@@ -43,10 +45,18 @@ export interface FlowPlace {
 export interface TaskMeta {
   readonly flow?: FlowPlace;
   readonly via?: string;
+  readonly argument?: Json;
   /** When the schedule said that it fires, in milliseconds since 1970. */
   readonly scheduledFor?: number;
   /** The trace in which it was enqueued, and the rest of its flow with it. */
   readonly trace?: Trace;
+}
+
+/** What every task of a flow is given by the one before it. */
+export type Carried = Pick<TaskMeta, "scheduledFor">;
+
+export function carriedOf({ scheduledFor }: TaskMeta): Carried {
+  return scheduledFor === undefined ? {} : { scheduledFor };
 }
 
 export function metaOf(meta: Json): TaskMeta {

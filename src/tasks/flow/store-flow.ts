@@ -84,7 +84,7 @@ class FlowStream {
         const member = nodeOf(link as AnyLink);
         await checkFlow(member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
-        unfoldMember(member, { flow: this.#id, join, index: index++ }, this.#input, this.#batch);
+        unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
         if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
       }
       created ??= await this.#begin(streamed, at, join, undefined);
