@@ -78,7 +78,9 @@ export async function settle(
   addAttempts(
     moves.session,
     held.map(({ id, fence, outcome, log = null }) => {
-      return { id, fence, outcome: outcome.state, error: "error" in outcome ? outcome.error : null, log };
+      const { state } = settled.get(keyOf({ id, fence })) as Settled;
+      const error = "error" in outcome ? outcome.error : null;
+      return { id, fence, state, outcome: outcome.state, error, log };
     }),
   );
   const passedOn = await follow(moves, held, settled, location);
