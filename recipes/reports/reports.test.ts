@@ -58,7 +58,10 @@ function reports(address: () => Promise<string>): void {
     };
     await makeOrders(data(), "north", 2_000);
     const server = start(join(here, "serve.ts"), "--port", "0");
-    const [line] = await once(server.stdout?.setEncoding("utf8") as NodeJS.ReadableStream, "data");
+    const ended = once(server, "exit").then(() => assert.fail("The server ended before it listened."));
+    ended.catch(() => {});
+    const listening = once(server.stdout?.setEncoding("utf8") as NodeJS.ReadableStream, "data");
+    const [line] = await Promise.race([listening, ended]);
     url = /http:\S+(?=\/reports)/.exec(line)?.[0] ?? "";
   });
 
