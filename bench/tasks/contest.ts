@@ -3,6 +3,7 @@ import { measure } from "../load/measure.ts";
 import { table } from "../pool/table.ts";
 import { atLeast, beside, type Findings, perSecond, times, type Verdict } from "../pool/verdict.ts";
 import type { Rates } from "./contestant.ts";
+import { interruption } from "./interruption.ts";
 import type { Options } from "./options.ts";
 import { hasRedis, isInPython, isInstalled, python } from "./peers.ts";
 import { type Kind, Places } from "./places.ts";
@@ -59,6 +60,7 @@ export async function measureContest(options: Options): Promise<Findings> {
         await using place = await places.open(contestant.kind);
         before.push(await alone(contestant, place.address, options.tasks));
       } catch (error) {
+        if (interruption.aborted) throw error;
         // The others still have something to show.
         rates.delete(contestant);
         failures.push(
