@@ -3,6 +3,7 @@ import { measure } from "../load/measure.ts";
 import { table } from "../pool/table.ts";
 import { atLeast, beside, type Findings, perSecond, times, type Verdict } from "../pool/verdict.ts";
 import type { Rates } from "./contestant.ts";
+import { interruption } from "./interruption.ts";
 import type { Options } from "./options.ts";
 import { hasRedis, isInPython, isInstalled, python } from "./peers.ts";
 import { type Kind, Places } from "./places.ts";
@@ -51,11 +52,21 @@ export async function measureContest(options: Options): Promise<Findings> {
   const { chosen, missing } = choose(options.rivals);
   await using places = new Places(options.directory);
   const rates = new Map<Contestant, Rates[]>(chosen.map((contestant) => [contestant, []]));
+  const failures: string[] = [];
   for (let turn = 0; turn < options.turns; turn++) {
     for (const [contestant, before] of rates) {
       if (before.some(({ enqueueMs, drainMs }) => enqueueMs + drainMs > ONE_TURN_MS)) continue;
-      await using place = await places.open(contestant.kind);
-      before.push(await alone(contestant, place.address, options.tasks));
+      try {
+        await using place = await places.open(contestant.kind);
+        before.push(await alone(contestant, place.address, options.tasks));
+      } catch (error) {
+        if (interruption.aborted) throw error;
+        // The others still have something to show.
+        rates.delete(contestant);
+        failures.push(
+          `${contestant.what.trim()} has failed: ${error instanceof Error ? error.message : error}`,
+        );
+      }
     }
   }
   const results = [...rates].map(([contestant, turns]) => {
@@ -68,6 +79,7 @@ export async function measureContest(options: Options): Promise<Findings> {
   const heading = `${options.tasks.toLocaleString("en-US")} tasks that do nothing, the best of up to ${options.turns} turns`;
   const text = [
     ...missing,
+    ...failures,
     table([[heading, "enqueue", "drain"], ...rows]),
     "BullMQ's guide advises appendfsync everysec: a crash of the machine may cost it a second of tasks that it has",
     "confirmed. always, PostgreSQL and ours lose none.",

@@ -4,6 +4,7 @@ import type { Findings, Verdict } from "../pool/verdict.ts";
 import { measureBacklog } from "./backlog.ts";
 import { measureContest } from "./contest.ts";
 import { measureIdle } from "./idle.ts";
+import { interruption } from "./interruption.ts";
 import { measureLimits } from "./limits.ts";
 import { type Options, readOptions } from "./options.ts";
 import { measurePickup } from "./pickup.ts";
@@ -21,7 +22,10 @@ console.log(machine());
 const verdicts: Verdict[] = [];
 for (const [name, measure] of Object.entries(parts)) {
   if (options.only.length > 0 && !options.only.includes(name)) continue;
-  const findings = await measure(options);
+  const findings = await measure(options).catch((error) => {
+    if (interruption.aborted) process.exit(130);
+    throw error;
+  });
   if (findings.text !== "") console.log(`\n${findings.text}`);
   verdicts.push(...findings.verdicts);
 }

@@ -47,7 +47,7 @@ const fetching = task(
     name: "fetch-orders",
     ...common,
     softLimit: "10m",
-    maps: Object.fromEntries(REGIONS.map((region) => [region, ({ day }: Night) => ({ day, region })])),
+    maps: { region: ({ day }: Night, region: string) => ({ day, region }) },
   },
   async (batch: Batch, ctx): Promise<Batch> => {
     await fetchOrders(batch, ctx.signal);
@@ -66,15 +66,11 @@ const features = task({ name: "make-features", ...common }, async (batch: Batch)
   return batch;
 });
 
-const segments = Array.from({ length: SEGMENTS }, (_, segment) => segment);
-
 const scoring = task(
   {
     name: "score-segment",
     ...common,
-    maps: Object.fromEntries(
-      segments.map((segment) => [`segment ${segment}`, (batch: Batch) => ({ batch, segment })]),
-    ),
+    maps: { segment: (batch: Batch, segment: number) => ({ batch, segment }) },
   },
   async ({ batch, segment }: { batch: Batch; segment: number }) => ({
     ...batch,
@@ -123,12 +119,14 @@ async function note(line: string): Promise<void> {
   if (JOURNAL !== undefined) await appendFile(JOURNAL, `${line}\n`);
 }
 
+const segments = Array.from({ length: SEGMENTS }, (_, segment) => segment);
+
 const regionOf = (region: string) =>
   chain(
-    fetching.via(region),
+    fetching.via("region", { with: region }),
     cleaning,
     features,
-    group(segments.map((segment) => scoring.via(`segment ${segment}`))),
+    group(segments.map((segment) => scoring.via("segment", { with: segment }))),
     reporting,
   );
 

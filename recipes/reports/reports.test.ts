@@ -15,7 +15,7 @@ import { makeOrders } from "./samples.ts";
 
 const pawl = join(dirname(fileURLToPath(import.meta.resolve("pawl/package.json"))), "bin", "pawl.cjs");
 const here = import.meta.dirname;
-const LIMITS = { SOFT_LIMIT: "4s", HARD_LIMIT: "6s" };
+const LIMITS = { SOFT_LIMIT: "4s", HARD_LIMIT: "12s" };
 
 let folder: string;
 
@@ -58,7 +58,10 @@ function reports(address: () => Promise<string>): void {
     };
     await makeOrders(data(), "north", 2_000);
     const server = start(join(here, "serve.ts"), "--port", "0");
-    const [line] = await once(server.stdout?.setEncoding("utf8") as NodeJS.ReadableStream, "data");
+    const ended = once(server, "exit").then(() => assert.fail("The server ended before it listened."));
+    ended.catch(() => {});
+    const listening = once(server.stdout?.setEncoding("utf8") as NodeJS.ReadableStream, "data");
+    const [line] = await Promise.race([listening, ended]);
     url = /http:\S+(?=\/reports)/.exec(line)?.[0] ?? "";
   });
 
@@ -226,7 +229,7 @@ function reports(address: () => Promise<string>): void {
     const soft = await until(first.id, ({ failures }) => failures > 0);
     assert.equal(soft.error, "It ran longer than its soft limit of 4 s.");
     const hard = await until(second.id, ({ failures }) => failures > 0);
-    assert.equal(hard.error, "It ran longer than its hard limit of 6 s, and its child was killed.");
+    assert.equal(hard.error, "It ran longer than its hard limit of 12 s, and its child was killed.");
     fed = false;
     await feeding;
     const neighbour = await order("north", "ada@example.com");

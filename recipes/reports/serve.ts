@@ -46,13 +46,15 @@ function view({ id, state, attempt, progress, error, due }: TaskStatus): object 
   return { id, state, attempt, progress, error, nextTry: state === "waiting" ? due : null };
 }
 
-/** Server-sent events: each progress, and the end. */
+/** Server-sent events: each progress, and the end. A client that leaves is not waited for. */
 async function follow(response: ServerResponse, handle: TaskHandle): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  for await (const progress of handle.progress()) {
-    if (response.destroyed) return;
+  const left = new AbortController();
+  response.once("close", () => left.abort());
+  for await (const progress of handle.progress({ signal: left.signal })) {
     response.write(`event: progress\ndata: ${JSON.stringify(progress)}\n\n`);
   }
+  if (left.signal.aborted) return;
   const status = await handle.status();
   response.end(`event: end\ndata: ${JSON.stringify(status === undefined ? null : view(status))}\n\n`);
 }

@@ -7,8 +7,8 @@ import { deliver } from "./mail.ts";
 import { drawReport, readMonths, writeWhole } from "./report.ts";
 import { settings } from "./settings.ts";
 
-/** 60 s, 120 s, 240 s … at most; the wait itself is drawn at random, so that many that failed together come apart. */
-const backoff = { base: settings.retryBase, cap: "1h" } as const;
+/** 60 s, 120 s, 240 s … Without jitter: a mail server that says "later" means minutes, and does not like to be asked at once. */
+const backoff = { base: settings.retryBase, cap: "1h", jitter: "none" } as const;
 
 export const sendMail = task(
   {

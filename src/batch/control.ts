@@ -1,6 +1,6 @@
 import { PawlError } from "../errors.ts";
 import type { RunRecord, RunState, Store } from "../store/contract.ts";
-import { liveWorkers, takeOver } from "../tasks/index.ts";
+import { liveWorkers, RUN_QUEUES, takeOver } from "../tasks/index.ts";
 import { conclude } from "./conclude.ts";
 
 /** A task that has killed its worker this often without progress is dead. */
@@ -15,16 +15,14 @@ export const UNFINISHED: readonly RunState[] = [
   "failed",
 ];
 
-const RUN = "run/";
-
 /** The queue of a run: only processes that have its job claim from it. */
 export function queueOf(run: string): string {
-  return `${RUN}${run}`;
+  return `${RUN_QUEUES}${run}`;
 }
 
 /** The run whose queue this is; null where it is no run's. */
 export function runOfQueue(queue: string): string | null {
-  return queue.startsWith(RUN) ? queue.slice(RUN.length) : null;
+  return queue.startsWith(RUN_QUEUES) ? queue.slice(RUN_QUEUES.length) : null;
 }
 
 /** The living workers that hold leases of a run. What dead ones held is taken back on the way. */

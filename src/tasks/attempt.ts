@@ -11,6 +11,7 @@ import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
 import { storable } from "./stored.ts";
 import { derivedId } from "./task-id.ts";
+import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
 import { CancelledError, PermanentError, Retry, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
 
@@ -22,7 +23,12 @@ export interface Order {
   readonly payload: Json;
   /** The function in `maps` that the payload goes through. */
   readonly via: string | null;
+  /** What that function is given besides. */
+  readonly argument: Json;
+  readonly failures: number;
   readonly scheduledFor: number | null;
+  /** Of the attempt itself, for a child. */
+  readonly trace: Trace | null;
 }
 
 /** What an attempt needs of the place in which it runs. */
@@ -67,7 +73,7 @@ async function inputOf(definition: Definition, order: Order, client: Client): Pr
     if (map === undefined) {
       throw new PermanentError(`Task "${order.name}" has no function named "${order.via}" in its maps.`);
     }
-    input = map(given as never);
+    input = map(given as never, order.argument as never);
   }
   // The results of a group are no plain data that a schema could parse.
   if (definition.schema === null || (input === given && given !== order.payload)) return input;
@@ -119,6 +125,7 @@ export function messageOf(error: unknown): string {
 class Attempt implements AttemptContext {
   readonly id: string;
   readonly attempt: number;
+  readonly failures: number;
   readonly lease: Lease;
   readonly scheduledFor: Date | null;
   readonly #name: string;
@@ -128,9 +135,10 @@ class Attempt implements AttemptContext {
   /** How often each call was enqueued by this attempt. */
   readonly #calls = new Map<string, number>();
 
-  constructor({ id, fence, name, scheduledFor }: Order, around: Surroundings) {
+  constructor({ id, fence, name, failures, scheduledFor }: Order, around: Surroundings) {
     this.id = id;
     this.attempt = fence;
+    this.failures = failures;
     this.lease = { id, fence };
     this.scheduledFor = scheduledFor === null ? null : new Date(scheduledFor);
     this.#name = name;

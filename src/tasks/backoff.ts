@@ -4,6 +4,8 @@ export interface Backoff {
   readonly baseMs?: number;
   /** Default 300,000 ms. */
   readonly capMs?: number;
+  /** `none`: not a random time, but all of it. */
+  readonly jitter?: "full" | "none";
 }
 
 /**
@@ -17,8 +19,9 @@ export function backoffDelay(
   backoff: Backoff = {},
   random: () => number = Math.random,
 ): number {
-  const { baseMs = 1_000, capMs = 300_000 } = backoff;
+  const { baseMs = 1_000, capMs = 300_000, jitter = "full" } = backoff;
   // 2^30 passes any cap that makes sense and is still far from infinity.
   const exponent = Math.min(Math.max(failures, 1) - 1, 30);
-  return Math.floor(random() * Math.min(capMs, baseMs * 2 ** exponent));
+  const longest = Math.min(capMs, baseMs * 2 ** exponent);
+  return Math.floor(jitter === "none" ? longest : random() * longest);
 }

@@ -13,11 +13,13 @@ import type {
 import { wholeNumber } from "./definition.ts";
 import { milliseconds, optionalMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
+import { withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
 import { parseInput } from "./standard-schema.ts";
 import { type Stored, storable } from "./stored.ts";
 import { derivedId, newTaskId } from "./task-id.ts";
+import { type Sent, sending } from "./telemetry/spans.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Tasks that `enqueueMany` stores in one transaction. */
@@ -66,13 +68,16 @@ export class Client implements HandleSource, AsyncDisposable {
     const { definition } = task;
     const { key } = options;
     const id = key === undefined ? newTaskId() : derivedId(definition.name, key);
-    const stored = await this.#newTask(definition, id, input, await this.#shared(definition, options));
-    const created =
-      options.tx === undefined
-        ? await this.#enqueuer.add(stored)
-        : (await (await this.store()).enqueue([stored], { tx: options.tx })).length > 0;
-    if (created || stored.unique === undefined) return new TaskHandle(id, this, created, true);
-    return await this.#uniqueOne(stored, options.tx !== undefined);
+    const made = await this.#newTask(definition, id, input, await this.#shared(definition, options));
+    return await sending({ name: definition.name, queue: made.queue, id }, async ({ trace }) => {
+      const stored = withTrace(made, trace);
+      const created =
+        options.tx === undefined
+          ? await this.#enqueuer.add(stored)
+          : (await (await this.store()).enqueue([stored], { tx: options.tx })).length > 0;
+      if (created || stored.unique === undefined) return new TaskHandle(id, this, created, true);
+      return await this.#uniqueOne(stored, options.tx !== undefined);
+    });
   }
 
   /** Stores a call for each input as it is read. */
@@ -81,8 +86,18 @@ export class Client implements HandleSource, AsyncDisposable {
     inputs: Iterable<In> | AsyncIterable<In>,
     options: EnqueueManyOptions<In> = {},
   ): Promise<{ count: number; created: number }> {
-    const { definition } = task;
-    const { key, tx, ...rest } = options;
+    const { name, queue } = task.definition;
+    return await sending({ name, queue: options.queue ?? queue, id: null }, (sent) =>
+      this.#storeMany(task.definition, inputs, options, sent),
+    );
+  }
+
+  async #storeMany<In>(
+    definition: Definition,
+    inputs: Iterable<In> | AsyncIterable<In>,
+    { key, tx, ...rest }: EnqueueManyOptions<In>,
+    sent: Sent,
+  ): Promise<{ count: number; created: number }> {
     const shared = await this.#shared(definition, rest);
     const store = await this.store();
     let count = 0;
@@ -101,13 +116,14 @@ export class Client implements HandleSource, AsyncDisposable {
     for await (const input of inputs) {
       const id = key === undefined ? newTaskId() : derivedId(definition.name, key(input, count));
       count++;
-      const stored = await this.#newTask(definition, id, input, shared);
+      const stored = withTrace(await this.#newTask(definition, id, input, shared), sent.trace);
       batch.push(stored);
       bytes += typeof stored.payload === "object" ? JSON.stringify(stored.payload).length : 100;
       if (batch.length >= BATCH || bytes >= BATCH_BYTES) await flush();
     }
     if (batch.length > 0) await flush();
     created += (await storing).length;
+    sent.count(count);
     return { count, created };
   }
 
@@ -120,11 +136,14 @@ export class Client implements HandleSource, AsyncDisposable {
     const id = key === undefined ? newTaskId() : derivedId("pawl.flow", key);
     const delayMs = await this.#delay(options, "a flow");
     const store = await this.store();
-    const created = await storeFlow(store, flow.compose(), id, storable(input, "The input of a flow"), {
-      ...(delayMs === undefined ? {} : { delayMs }),
-      ...(tx === undefined ? {} : { tx }),
-      repeatable: key !== undefined,
-    });
+    const created = await sending({ name: "flow", queue: null, id }, ({ trace }) =>
+      storeFlow(store, flow.compose(), id, storable(input, "The input of a flow"), {
+        ...(delayMs === undefined ? {} : { delayMs }),
+        ...(tx === undefined ? {} : { tx }),
+        trace,
+        repeatable: key !== undefined,
+      }),
+    );
     return new TaskHandle(id, this, created, false);
   }
 

@@ -11,7 +11,7 @@ import type { Stored } from "./stored.ts";
 /** Where an attempt runs: on the worker's event loop, or in a child of its own kind. */
 export type TaskIsolation = "none" | "thread" | "process";
 
-export type Maps<In> = Readonly<Record<string, (previous: never) => In>>;
+export type Maps<In> = Readonly<Record<string, (previous: never, argument: never) => In>>;
 
 /** How a task is run. Durations are milliseconds, or text such as `"30s"`. */
 export interface TaskOptions<In, M extends Maps<In>> {
@@ -22,7 +22,12 @@ export interface TaskOptions<In, M extends Maps<In>> {
   /** Failures after which it is tried again; 5. */
   readonly retries?: number;
   /** A random wait up to `base · 2^n`, at most `cap`; `1s` and `5m`. */
-  readonly backoff?: { readonly base?: Duration; readonly cap?: Duration };
+  readonly backoff?: {
+    readonly base?: Duration;
+    readonly cap?: Duration;
+    /** `none`: exactly that long. */
+    readonly jitter?: "full" | "none";
+  };
   /** Which errors are worth another try; all but a PermanentError. */
   readonly retryOn?: (error: unknown) => boolean;
   /** Then the signal aborts. */
@@ -43,7 +48,7 @@ export interface TaskOptions<In, M extends Maps<In>> {
   readonly expires?: Duration;
   /** How long it is kept once it is settled; `7d`. */
   readonly retention?: Duration;
-  /** Functions from what came before in a flow to the input, for `via`. */
+  /** Functions from what came before in a flow, and perhaps what the link says, to the input; for `via`. */
   readonly maps?: M;
 }
 
@@ -68,15 +73,17 @@ export interface Definition {
   readonly unique: true | ((input: never) => string) | null;
   readonly expiresMs: number | null;
   readonly retentionMs: number;
-  readonly maps: Readonly<Record<string, (previous: never) => unknown>>;
+  readonly maps: Readonly<Record<string, (previous: never, argument: never) => unknown>>;
 }
 
 /** What a task's handler is given besides its input. */
 export interface AttemptContext {
   /** The task's id: the same over all attempts. */
   readonly id: string;
-  /** How many times it was begun, with this one. */
+  /** How many times it was begun, with this one; crashes and hand-backs count. */
   readonly attempt: number;
+  /** How many times it has failed. */
+  readonly failures: number;
   /** The claim; its fence grows with each, so that it can guard writes elsewhere. */
   readonly lease: Lease;
   /** When a schedule said that it fires; null where none did. */
@@ -141,6 +148,13 @@ export type InputArguments<In, Options> = unknown extends In
 /** What a link of a flow says besides its task. */
 export type LinkOptions = Pick<EnqueueOptions, "delay" | "priority" | "queue" | "expires">;
 
+/** A function in `maps` that takes a second argument is given it by the link. */
+type ViaOptions<F> = F extends (previous: never, ...rest: infer Rest) => unknown
+  ? Rest extends [infer Argument]
+    ? [options: LinkOptions & { readonly with: Argument }]
+    : [options?: LinkOptions]
+  : never;
+
 /** A function that is stored before it runs. It takes `In` and gives `Out`. */
 export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored<Out>> {
   readonly name: string;
@@ -158,8 +172,8 @@ export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored
   /** In a flow: given what the function of this name in `maps` makes of the result before. */
   via<K extends keyof M & string>(
     name: K,
-    options?: LinkOptions,
-  ): Link<M[K] extends (previous: infer P) => unknown ? P : never, Stored<Out>>;
+    ...options: ViaOptions<M[K]>
+  ): Link<M[K] extends (previous: infer P, ...rest: never[]) => unknown ? P : never, Stored<Out>>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what holds for tasks of every kind

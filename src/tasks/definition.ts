@@ -53,6 +53,7 @@ export function define<In, M extends Maps<In>>(
     backoff: {
       ...(base === undefined ? {} : { baseMs: base }),
       ...(cap === undefined ? {} : { capMs: cap }),
+      ...(backoff.jitter === undefined ? {} : { jitter: backoff.jitter }),
     },
     retryOn: options.retryOn ?? (() => true),
     softMs,

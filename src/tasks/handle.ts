@@ -82,9 +82,9 @@ export class TaskHandle<R = unknown> {
 
   /**
    * The result, once there is one. Throws a TaskFailedError when there will be none, and the PawlErrors `task.waited`
-   * when there was none within `timeout` and `task.unknown` when the store has no such task.
+   * when there was none within `timeout` and `task.unknown` when the store has no such task; or what `signal` aborts with.
    */
-  async result(options: { readonly timeout?: Duration } = {}): Promise<R> {
+  async result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {
     const ms = optionalMilliseconds(options.timeout, "The timeout");
     const watcher = await this.#source.watcher();
     const over = await watcher.until(
@@ -93,7 +93,7 @@ export class TaskHandle<R = unknown> {
         const record = this.#known(records);
         return this.#trail.isOver(record) ? record : undefined;
       },
-      ms,
+      { ...(ms === undefined ? {} : { ms }), ...signalOf(options) },
     );
     if (over === undefined) {
       throw new PawlError("task.waited", `Task ${this.id} had no result within ${ms} ms; it goes on.`);
@@ -102,18 +102,16 @@ export class TaskHandle<R = unknown> {
     return revived(over.result, () => this.#source.store()) as R;
   }
 
-  /** Each progress that is seen until it has ended; what comes in quick succession may be passed over. */
-  async *progress(): AsyncGenerator<Progress, void, undefined> {
+  /**
+   * Each progress that is seen until it has ended, or `signal` aborts; what comes in quick succession may be passed over.
+   */
+  async *progress(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Progress, void, undefined> {
     const watcher = await this.#source.watcher();
     let seen = "null";
     for (;;) {
-      const next = await watcher.until(this.#trail.ids, (records) => {
-        const record = this.#known(records);
-        const progress = progressOf(record.progress);
-        const text = JSON.stringify(progress);
-        const over = this.#trail.isOver(record);
-        return over || text !== seen ? { progress, text, over } : undefined;
-      });
+      const next = await this.#nextProgress(watcher, seen, options);
       if (next === undefined) return;
       if (next.text !== seen && next.progress !== null) yield next.progress;
       seen = next.text;
@@ -138,6 +136,26 @@ export class TaskHandle<R = unknown> {
     return inFlow > 0 || (await store.release({ ids: [this.id], states: ["dead", "cancelled"] })) > 0;
   }
 
+  /** What comes after `seen`; undefined when the signal aborts before. */
+  async #nextProgress(watcher: Watcher, seen: string, options: { readonly signal?: AbortSignal }) {
+    try {
+      return await watcher.until(
+        this.#trail.ids,
+        (records) => {
+          const record = this.#known(records);
+          const progress = progressOf(record.progress);
+          const text = JSON.stringify(progress);
+          const over = this.#trail.isOver(record);
+          return over || text !== seen ? { progress, text, over } : undefined;
+        },
+        signalOf(options),
+      );
+    } catch (error) {
+      if (options.signal?.aborted) return undefined;
+      throw error;
+    }
+  }
+
   #known(records: Records): TaskRecord {
     const record = this.#trail.standing(records);
     if (record !== undefined) return record;
@@ -146,6 +164,10 @@ export class TaskHandle<R = unknown> {
       `The store has no task ${this.id}: it was never there, or its retention is over.`,
     );
   }
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }
 
 function statusOf(record: TaskRecord, trail: Trail): TaskStatus {

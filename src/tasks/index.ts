@@ -22,7 +22,7 @@ export { linksAfter } from "./flow/spec.ts";
 export { TaskFailedError, type TaskHandle, type TaskStatus } from "./handle.ts";
 export type { Queues } from "./lines.ts";
 export { type Progress, progressOf } from "./progress.ts";
-export { queueRates } from "./queue-rates.ts";
+export { queueRates, RUN_QUEUES } from "./queue-rates.ts";
 export type { RateLimit } from "./rate.ts";
 export type { Ending, Handler, Runner, TaskContext } from "./runner.ts";
 export {
@@ -39,6 +39,8 @@ export type { Stored } from "./stored.ts";
 export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./subscribe.ts";
 export { liveWorkers, takeOver } from "./take-over.ts";
 export { task } from "./task.ts";
+export { meterStore } from "./telemetry/meter-store.ts";
+export { metricsText, metricsType } from "./telemetry/prometheus.ts";
 export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
 export { type StopOptions, Worker, type WorkerOptions } from "./worker.ts";
 export { isDead, parseWorkerId } from "./worker-id.ts";

@@ -1,5 +1,8 @@
 import type { TaskStore } from "../store/contract.ts";
 
+/** Queues that begin so belong to the floor above, one for each run. */
+export const RUN_QUEUES = "run/";
+
 /** A worker that was not heard of for so long does not count. */
 const SPEAKS_MS = 30_000;
 

@@ -19,7 +19,7 @@ type Part<T> = T extends string | number | boolean | null | undefined
           : T;
 
 /** Bytes of JSON that an input or a result may have. */
-export const MOST_BYTES = 1024 * 1024;
+const MOST_BYTES = 1024 * 1024;
 
 /**
  * The value as it will be stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is

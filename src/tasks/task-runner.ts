@@ -12,6 +12,8 @@ import { metaOf } from "./flow/spec.ts";
 import { unknownTask } from "./handler-runner.ts";
 import { ProgressWriter } from "./progress-writer.ts";
 import type { Ending, Runner } from "./runner.ts";
+import { processing } from "./telemetry/spans.ts";
+import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./verdicts.ts";
 
@@ -31,12 +33,17 @@ const LONGEST_MS = 2 ** 31 - 1;
 export function taskRunner(options: TaskRunnerOptions): Runner {
   const { client, tasks, childrenOf, poisonAfter, report } = options;
   const progress = new ProgressWriter(() => client.store());
-  return async (claim, signal, lost) => {
+  const run = async (
+    claim: Claim,
+    signal: AbortSignal,
+    lost: (error: LostError) => void,
+    trace: Trace | null,
+  ): Promise<Ending | undefined> => {
     const { task, id, fence } = claim;
     if (task.name === PASS) return settled(claim, { kind: "done", result: task.payload }, signal, null);
     const definition = tasks.get(task.name);
     if (definition === undefined) return unknownTask(task.name, id, fence, report);
-    const order = orderOf(claim);
+    const order = orderOf(claim, trace);
     if (definition.isolate !== "none") {
       const end = await childrenOf(definition.isolate).attempt(definition, order, signal);
       const log = end.log === undefined ? {} : { log: end.log };
@@ -53,6 +60,7 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
       limited.clear();
     }
   };
+  return (claim, signal, lost) => processing(claim, (trace) => run(claim, signal, lost, trace));
 }
 
 /** A signal that aborts with another one, or when a soft limit is over. */
@@ -75,15 +83,18 @@ class SoftLimit {
   }
 }
 
-function orderOf({ task, id, fence }: Claim): Order {
-  const { via, scheduledFor } = metaOf(task.meta);
+function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
+  const { via, argument, scheduledFor } = metaOf(task.meta);
   return {
     id,
     fence,
     name: task.name,
     payload: task.payload,
     via: via ?? null,
+    argument: argument ?? null,
+    failures: task.failures,
     scheduledFor: scheduledFor ?? null,
+    trace,
   };
 }
 

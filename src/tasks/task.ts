@@ -72,14 +72,18 @@ class DefinedTask implements AnyTask {
     return linkTo({ ...this.#spec(options), input: stored });
   }
 
-  via(name: string, options: LinkOptions = {}): Link<Anything, Anything> {
+  via(name: string, options: LinkOptions & { readonly with?: unknown } = {}): Link<Anything, Anything> {
     if (!Object.hasOwn(this.definition.maps, name)) {
       throw new PawlError(
         "task.via",
         `Task "${this.name}" has no function named "${name}" in its maps: add it there.`,
       );
     }
-    return linkTo({ ...this.#spec(options), via: name });
+    const argument =
+      options.with === undefined
+        ? {}
+        : { argument: storable(options.with, `The with of task "${this.name}"`) };
+    return linkTo({ ...this.#spec(options), via: name, ...argument });
   }
 
   compose(): Composed {

@@ -36,13 +36,19 @@ export class Watcher {
     this.#store = store;
   }
 
-  /** What `look` makes of the records of `ids`, once it makes something of them; undefined when `ms` are over before. */
+  /**
+   * What `look` makes of the records of `ids`, once it makes something of them; undefined when `ms` are over before.
+   * Throws what `signal` aborts with.
+   */
   async until<T>(
     ids: () => readonly string[],
     look: (records: Records) => T | undefined,
-    ms = Number.POSITIVE_INFINITY,
+    { ms = Number.POSITIVE_INFINITY, signal }: { readonly ms?: number; readonly signal?: AbortSignal } = {},
   ): Promise<T | undefined> {
+    signal?.throwIfAborted();
     const seen = Promise.withResolvers<T | undefined>();
+    const aborted = () => seen.reject(signal?.reason);
+    signal?.addEventListener("abort", aborted, { once: true });
     const entry: Entry = {
       ids,
       look: (records) => {
@@ -67,6 +73,7 @@ export class Watcher {
       return await seen.promise;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
       this.#entries.delete(entry);
       this.#bell.ring();
     }

@@ -27,6 +27,8 @@ export interface StoreUnderTest {
   /** Opens the same place once more, as another process would. */
   reopen(): Promise<Store>;
   readonly clock: TestClock;
+  /** Whether its clocks are those of a machine: set by somebody, and one of them begins again at its start. */
+  readonly clocksJump: boolean;
   /** Closes what was opened and removes the place. */
   cleanup(): Promise<void>;
 }

@@ -1,7 +1,6 @@
 import {
   type ClaimRequest,
   type JoinRecord,
-  type Json,
   type LaneRate,
   type Lease,
   type MemberRecord,
@@ -17,6 +16,8 @@ import {
   type TaskSelector,
   type TaskState,
 } from "../../src/store/index.ts";
+import { ModelLanes } from "./model-lanes.ts";
+import { ModelSchedules, type NewSchedule } from "./model-schedules.ts";
 import type { TestClock } from "./test-clock.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -39,24 +40,19 @@ interface ModelQueue extends Mutable<QueueRecord> {
   counts: Record<TaskState, number>;
 }
 
-interface ModelLane {
-  ahead: number;
-  boot: string;
-  monotonic: number;
-  wall: number;
-}
-
 /** The tasks of a store as simply as they can be told: lists in memory. */
 export class ModelStore {
   readonly #clock: TestClock;
   #tasks: ModelTask[] = [];
   #joins: ModelJoin[] = [];
   #queues: ModelQueue[] = [];
-  #schedules: Mutable<ScheduleRecord>[] = [];
-  readonly #lanes = new Map<string, ModelLane>();
+  readonly #lanes: ModelLanes;
+  readonly #schedules: ModelSchedules;
 
   constructor(clock: TestClock) {
     this.#clock = clock;
+    this.#lanes = new ModelLanes(clock);
+    this.#schedules = new ModelSchedules(clock);
   }
 
   enqueue(tasks: readonly NewTask[], { joins = [] }: { joins?: readonly NewJoin[] } = {}): string[] {
@@ -93,8 +89,7 @@ export class ModelStore {
 
   claim({ queues, n, leaseMs, worker, lanes = [] }: ClaimRequest): { id: string; fence: number }[] {
     const left = new Map<string | null, number>([[null, n]]);
-    for (const rate of lanes)
-      left.set(rate.lane, Math.floor(rate.burst - this.#ahead(rate) / rate.intervalMs + 1e-9));
+    for (const rate of lanes) left.set(rate.lane, this.#lanes.allowance(rate));
     const first: ModelTask[] = [];
     for (const task of this.#line(queues)) {
       const room = left.get(task.lane) ?? 0;
@@ -104,7 +99,7 @@ export class ModelStore {
     }
     for (const rate of lanes) {
       const count = first.filter(({ lane }) => lane === rate.lane).length;
-      if (count > 0) this.#charge(rate, count);
+      if (count > 0) this.#lanes.charge(rate, count);
     }
     for (const task of first) {
       Object.assign(task, { due: null, worker, fence: task.fence + 1, startedAt: this.#clock.wall() });
@@ -188,7 +183,7 @@ export class ModelStore {
   due(queues: readonly string[], lanes: readonly LaneRate[] = []): number | null {
     const rates = new Map<string | null, number>([[null, 0]]);
     for (const rate of lanes) {
-      rates.set(rate.lane, Math.ceil(this.#ahead(rate) - (rate.burst - 1) * rate.intervalMs - 1e-6));
+      rates.set(rate.lane, this.#lanes.wait(rate));
     }
     const waits = this.#line(queues).flatMap((task) => {
       const rate = rates.get(task.lane);
@@ -240,49 +235,27 @@ export class ModelStore {
     return this.#find(id)?.outcomes ?? [];
   }
 
-  putSchedule(schedule: {
-    id: string;
-    spec: Json;
-    task: Json;
-    next: number | null;
-  }): Mutable<ScheduleRecord> {
-    const { id, spec, task, next } = schedule;
-    const before = this.#schedules.find((one) => one.id === id);
-    if (before === undefined) {
-      const added = { id, spec, task, paused: false, next, lastFired: null, version: 1 };
-      this.#schedules.push(added);
-      return { ...added };
-    }
-    if (before.spec !== spec) before.next = next;
-    Object.assign(before, { spec, task });
-    return { ...before };
+  putSchedule(schedule: NewSchedule): ScheduleRecord {
+    return this.#schedules.put(schedule);
   }
 
   pauseSchedule(id: string, paused: boolean, next?: number | null): boolean {
-    const schedule = this.#schedules.find((one) => one.id === id);
-    if (schedule === undefined) return false;
-    Object.assign(schedule, { paused, ...(next === undefined ? {} : { next }) });
-    return true;
+    return this.#schedules.pause(id, paused, next);
   }
 
   removeSchedule(id: string): boolean {
-    const before = this.#schedules.length;
-    this.#schedules = this.#schedules.filter((one) => one.id !== id);
-    return this.#schedules.length < before;
+    return this.#schedules.remove(id);
   }
 
   schedules(): ScheduleRecord[] {
-    return this.#schedules.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    return this.#schedules.all();
   }
 
   /** The version is the store's affair: whether it was the current one is told instead. */
   tick(id: string, isCurrent: boolean, next: number | null, tasks: readonly NewTask[]): boolean {
-    const schedule = this.#schedules.find((one) => one.id === id);
-    const now = this.#clock.wall();
-    if (schedule === undefined || !isCurrent || schedule.paused) return false;
-    if (schedule.next === null || schedule.next > now) return false;
+    if (!isCurrent || !this.#schedules.isDue(id)) return false;
     this.enqueue(tasks);
-    Object.assign(schedule, { next, lastFired: now });
+    this.#schedules.fire(id, next);
     return true;
   }
 
@@ -536,25 +509,6 @@ export class ModelStore {
     return this.#tasks
       .filter((task) => task.state === "waiting" && task.due !== null && open.includes(task.queue))
       .sort((a, b) => b.priority - a.priority || (a.due ?? 0) - (b.due ?? 0));
-  }
-
-  /** How many milliseconds of a lane's rate are used ahead. */
-  #ahead({ lane, intervalMs, burst }: LaneRate): number {
-    const last = this.#lanes.get(lane);
-    if (last === undefined) return 0;
-    const clock = this.#clock;
-    const sameClock = last.boot === clock.boot && last.monotonic <= clock.monotonic();
-    const passed = sameClock ? clock.monotonic() - last.monotonic : Math.max(0, clock.wall() - last.wall);
-    return Math.max(0, Math.min(last.ahead, burst * intervalMs) - passed);
-  }
-
-  #charge(rate: LaneRate, count: number): void {
-    this.#lanes.set(rate.lane, {
-      ahead: this.#ahead(rate) + count * rate.intervalMs,
-      boot: this.#clock.boot,
-      monotonic: this.#clock.monotonic(),
-      wall: this.#clock.wall(),
-    });
   }
 
   #isDue(task: ModelTask): boolean {

@@ -10,6 +10,11 @@ test("the longest delay doubles with each failure up to the cap", () => {
   assert.deepEqual(longest, [99, 199, 399, 799, 999, 999]);
 });
 
+test("without jitter the delay is the longest", () => {
+  const delays = [1, 2, 3, 9].map((n) => backoffDelay(n, { baseMs: 60_000, capMs: 300_000, jitter: "none" }));
+  assert.deepEqual(delays, [60_000, 120_000, 240_000, 300_000]);
+});
+
 test("a delay is a whole number of milliseconds between nothing and the cap", () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat({ max: 1e6 }), fc.nat({ max: 1e6 }), (failures, baseMs, capMs) => {

@@ -27,6 +27,10 @@ const mapped = task(
   { name: "types-mapped", maps: { fromText: (text: string) => text.length } },
   (n: number) => n,
 );
+const paged = task(
+  { name: "types-paged", maps: { page: (size: number, page: number) => size * page } },
+  (n: number) => n,
+);
 const coerced = task(
   { name: "types-coerced", input: z.object({ day: z.string().transform((day) => new Date(day)) }) },
   ({ day }) => day.getFullYear(),
@@ -48,6 +52,11 @@ test("links that fit compile, and others do not", () => {
   chain(show.with(1), mapped.via("fromText"));
   // @ts-expect-error the function takes text
   chain(parse, mapped.via("fromText"));
+  chain(parse, paged.via("page", { with: 3 }));
+  // @ts-expect-error the function takes a second argument
+  chain(parse, paged.via("page"));
+  // @ts-expect-error of another kind
+  chain(parse, paged.via("page", { with: "3" }));
   // @ts-expect-error there is no such function
   const absent = () => mapped.via("fromNumber");
   void absent;

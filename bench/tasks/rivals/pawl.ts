@@ -7,12 +7,15 @@ const QUEUE = "bench";
 const SLOTS = 100;
 const PREFETCH = 1_000;
 
+/** One process may open several, and a task's name is taken once. */
+let opened = 0;
+
 /** Through the public API, with its defaults but for the worker's slots. */
 export async function openPawl(address: string): Promise<Rival> {
   const store = await openStore(address);
   const client = connect(store);
   let countdown = new Countdown(0);
-  const nothing = task({ name: "nothing", queue: QUEUE }, (_: Input) => countdown.call());
+  const nothing = task({ name: `nothing-${opened++}`, queue: QUEUE }, (_: Input) => countdown.call());
   return {
     async enqueue(tasks) {
       await client.enqueueMany(nothing, inputs(tasks));

@@ -60,7 +60,7 @@ export class Table<Row> {
 }
 
 /** As much of a text as fits into so many cells of the terminal. */
-export function clipped(text: string, width: number): string {
+function clipped(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = "";
   let used = 0;

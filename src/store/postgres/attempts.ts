@@ -11,11 +11,13 @@ export interface Ended {
   readonly outcome: Outcome["state"];
   readonly error: string | null;
   readonly log: string | null;
+  /** What the task came to. */
+  readonly state: TaskState;
 }
 
 /** Whether the task's own row tells the whole attempt. Most tasks succeed at once, and cost one row only. */
-function isPlain({ fence, outcome, log }: Ended): boolean {
-  return fence === 1 && outcome === "succeeded" && log === null;
+function isPlain({ fence, state, log }: Ended): boolean {
+  return fence === 1 && state === "succeeded" && log === null;
 }
 
 /** Keeps attempts that are over, in the transaction that ended them: their tasks still tell who made them. */

@@ -133,7 +133,8 @@ export class Database {
       client.release();
       return result;
     } catch (error) {
-      client.release(isDisconnect(error));
+      // One in the middle of a transaction is of no use to anybody.
+      client.release(isDisconnect(error) || (client as pg.Client).getTransactionStatus() !== "I");
       throw error;
     }
   }
@@ -189,10 +190,13 @@ export class Database {
       let sound = false;
       try {
         const session = new Session(client, this.schema, this.#replyMs);
-        const row = await session.get<{ status: string | null }>(
-          "SELECT pg_xact_status($1::text::xid8) AS status",
-          [xid],
-        );
+        const row = await session
+          .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
+          .catch((error: unknown) => {
+            // A number that has not been given yet: another server took over that never heard of the transaction.
+            if (sqlState(error) === "22023") return undefined;
+            throw error;
+          });
         sound = true;
         if (row?.status !== "in progress") return row?.status === "committed";
         // The server has not noticed that nobody listens any more, or it is about to commit: ending it decides that.

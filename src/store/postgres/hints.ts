@@ -167,7 +167,8 @@ export class Hints {
       for (const topic of ["work", "results"] as const) {
         const before = this.#seen[topic];
         this.#seen[topic] = row[topic];
-        if (before !== undefined && before !== row[topic]) this.#ring(topic);
+        // At first it is not known what has been missed.
+        if (before !== row[topic]) this.#ring(topic);
       }
     } catch {
       // A server that is not there just now: whoever waits has its own safety net.

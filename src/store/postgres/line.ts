@@ -11,14 +11,14 @@ const WAITING = "state = 'waiting' AND due IS NOT NULL";
 /** A line, for the table `t`; its queue is $1, its lane $2 if it is one. */
 export type Line = "plain" | "lane";
 
-export function lineTerm(line: Line): string {
+function lineTerm(line: Line): string {
   return line === "plain"
     ? `t.${WAITING} AND t.lane IS NULL AND t.queue = $1`
     : `t.${WAITING} AND t.lane IS NOT NULL AND t.queue = $1 AND t.lane = $2`;
 }
 
 /** The priorities in use in a line, highest first, as a recursive common table `tier`; none in a paused queue. */
-export function tiers(line: Line, all = false): string {
+function tiers(line: Line, all = false): string {
   const open = all ? "true" : "NOT EXISTS (SELECT FROM pawl.queue WHERE name = $1 AND paused)";
   return `WITH RECURSIVE tier (priority) AS (
     (SELECT t.priority FROM pawl.task AS t WHERE ${lineTerm(line)} AND ${open} ORDER BY t.priority DESC LIMIT 1)

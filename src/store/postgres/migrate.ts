@@ -16,7 +16,7 @@ interface Found {
  * when the tables were made by a program so much newer that this one would harm them.
  */
 export async function migrate(database: Database, steps: readonly Migration[] = migrations): Promise<void> {
-  const found = await database.read(readVersion);
+  const found = await database.read((session) => readVersion(session, database.schema));
   if (found !== undefined) {
     assertKnown(database, found, steps.length);
     if (found.version >= steps.length) return;
@@ -29,7 +29,7 @@ export async function migrate(database: Database, steps: readonly Migration[] = 
       `pawl ${database.schema}`,
     ]);
     // Another process may have been first meanwhile.
-    const now = await readVersion(session);
+    const now = await readVersion(session, database.schema);
     if (now !== undefined) assertKnown(database, now, steps.length);
     for (const { sql } of steps.slice(now?.version ?? 0)) {
       if (now === undefined && sql === steps[0]?.sql) await createSchema(session, database.schema);
@@ -55,12 +55,17 @@ async function createSchema(session: Session, schema: string): Promise<void> {
   );
 }
 
-/** Undefined where there are no tables yet. */
-async function readVersion(session: Session): Promise<Found | undefined> {
-  const { there } = (await session.get<{ there: boolean }>(
-    "SELECT to_regclass('pawl.version') IS NOT NULL AS there",
-  )) ?? { there: false };
-  return there ? await session.get<Found>("SELECT version, works_with FROM pawl.version") : undefined;
+/**
+ * Undefined where there are no tables yet. Read from the catalog: what a session remembers of names it looked up before
+ * it waited for others may be out of date.
+ */
+async function readVersion(session: Session, schema: string): Promise<Found | undefined> {
+  const there = await session.get(
+    "SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version'",
+    [schema],
+  );
+  if (there === undefined) return undefined;
+  return await session.get<Found>("SELECT version, works_with FROM pawl.version");
 }
 
 function assertKnown(database: Database, found: Found, known: number): void {

@@ -10,6 +10,7 @@ import { scalars, texts } from "./values.ts";
  * Counts what became of members and draws the consequences, in the transaction in which it happened: a join that is
  * complete lets its body go, one that cannot be met any more fails. Both may settle the body, which may be a member
  * itself, so this goes on outwards (and inwards, where a member that is cancelled is a body) until nothing changes.
+ * It goes in rounds, and by id within one, so that every store comes to the same end when much happens at a time.
  */
 export async function settleJoins(moves: Moves): Promise<void> {
   for (let changes = moves.takeJoins(); changes.size > 0; changes = moves.takeJoins()) {
@@ -26,12 +27,13 @@ async function count(moves: Moves, changes: ReadonlyMap<string, JoinChange>): Pr
   const ids = [...changes.keys()];
   const of = (what: "succeeded" | "failed") => scalars([...changes.values()].map((change) => change[what]));
   await lockJoins(moves.session, ids);
-  return await moves.session.all<JoinRow>(
+  const rows = await moves.session.all<JoinRow>(
     `UPDATE pawl.task_join AS j SET succeeded = j.succeeded + c.succeeded, failed = j.failed + c.failed
      FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (id, succeeded, failed) WHERE j.id = c.id
      RETURNING ${JOIN_ROW}`,
     [texts(ids), of("succeeded"), of("failed")],
   );
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Draws the consequences for one join; true when it is complete. */

@@ -1,5 +1,6 @@
-import type { NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
+import type { JoinState, NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
 import { addAttempts } from "./attempts.ts";
+import { cancelWaiting } from "./cancel.ts";
 import { claims, keyOf } from "./claims.ts";
 import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
@@ -77,7 +78,9 @@ export async function settle(
   addAttempts(
     moves.session,
     held.map(({ id, fence, outcome, log = null }) => {
-      return { id, fence, outcome: outcome.state, error: "error" in outcome ? outcome.error : null, log };
+      const { state } = settled.get(keyOf({ id, fence })) as Settled;
+      const error = "error" in outcome ? outcome.error : null;
+      return { id, fence, state, outcome: outcome.state, error, log };
     }),
   );
   const passedOn = await follow(moves, held, settled, location);
@@ -148,10 +151,10 @@ async function follow(
 ): Promise<Set<string>> {
   const going = held.flatMap(({ outcome, ...lease }) => {
     const from = settled.get(keyOf(lease)) as Settled;
-    return outcome.state === "succeeded" && from.state === "succeeded" && hasNext(outcome)
-      ? [{ from, outcome }]
-      : [];
+    const goes = outcome.state === "succeeded" && from.state === "succeeded" && hasNext(outcome);
+    return goes ? [{ from, outcome }] : [];
   });
+  if (going.length === 0) return new Set();
   // A join may have been cleaned up with its body.
   const left = going.flatMap(({ from, outcome }) => (outcome.successor == null ? [] : (from.join_id ?? [])));
   const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
@@ -162,37 +165,37 @@ async function follow(
     for (const task of outcome.next ?? []) {
       const inherits = task.id === outcome.successor && from.join_id !== null && there.has(from.join_id);
       if (inherits) passing.push({ from, heir: task.id });
-      next.push({
-        task,
-        member: inherits ? { join: from.join_id ?? "", index: from.member_index ?? 0 } : task.member,
-      });
+      // The place is given up only when the heir is stored, so that none of the others can take it meanwhile.
+      next.push({ task, member: inherits ? undefined : task.member });
     }
     joins.push(...(outcome.joins ?? []));
   }
-  if (next.length === 0 && joins.length === 0) return new Set();
-  if (passing.length > 0) await giveUpPlaces(moves, passing);
   const added = new Set(await enqueue(moves, next, joins, location));
-  const refused = passing.filter(({ heir }) => !added.has(heir));
-  if (refused.length > 0) await takeBackPlaces(moves, refused);
-  return new Set(passing.filter(({ heir }) => added.has(heir)).map(({ from }) => from.id));
+  // One that could not be stored, because its id or its unique key is taken, leaves the place to who has it.
+  const passed = passing.filter(({ heir }) => added.has(heir));
+  if (passed.length > 0) await passOn(moves, passed, there);
+  return new Set(passed.map(({ from }) => from.id));
 }
 
-async function giveUpPlaces(moves: Moves, passing: readonly Passing[]): Promise<void> {
-  await moves.session.run(
-    "UPDATE pawl.task SET join_id = NULL, member_index = NULL WHERE id = ANY($1::text[])",
-    [texts(passing.map(({ from }) => from.id))],
-  );
-}
-
-/** An heir that could not be stored, because its id or its unique key is taken, leaves the place to who had it. */
-async function takeBackPlaces(moves: Moves, refused: readonly Passing[]): Promise<void> {
-  await moves.session.run(
+/** Gives heirs the places of those they come after. Where the join has failed meanwhile they are cancelled at once. */
+async function passOn(
+  moves: Moves,
+  passed: readonly Passing[],
+  states: ReadonlyMap<string, JoinState>,
+): Promise<void> {
+  moves.session.later("UPDATE pawl.task SET join_id = NULL, member_index = NULL WHERE id = ANY($1::text[])", [
+    texts(passed.map(({ from }) => from.id)),
+  ]);
+  moves.session.later(
     `UPDATE pawl.task AS t SET join_id = p.join_id, member_index = p.member_index
      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, join_id, member_index) WHERE t.id = p.id`,
     [
-      texts(refused.map(({ from }) => from.id)),
-      texts(refused.map(({ from }) => from.join_id)),
-      scalars(refused.map(({ from }) => from.member_index)),
+      texts(passed.map(({ heir }) => heir)),
+      texts(passed.map(({ from }) => from.join_id)),
+      scalars(passed.map(({ from }) => from.member_index)),
     ],
   );
+  const late = passed.filter(({ from }) => from.join_id !== null && states.get(from.join_id) === "failed");
+  if (late.length === 0) return;
+  await cancelWaiting(moves, "t.id = ANY($1::text[])", [texts(late.map(({ heir }) => heir))]);
 }

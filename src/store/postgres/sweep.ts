@@ -49,7 +49,7 @@ export async function sweep(
   rows.sort((a, b) => a.seq - b.seq);
   addAttempts(
     session,
-    rows.map(({ id, fence }) => ({ id, fence, outcome: "crashed", error: null, log: null })),
+    rows.map(({ id, fence, state }) => ({ id, fence, state, outcome: "crashed", error: null, log: null })),
   );
   for (const task of rows) moves.add(task, "leased", task.state);
   moves.wakes = rows.length > 0;

@@ -1,4 +1,4 @@
-import type { AttemptRecord, Outcome, TaskState } from "../contract.ts";
+import type { AttemptRecord, TaskState } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 
 /** How many attempts of a task are kept. */
@@ -31,8 +31,8 @@ export function addAttempt(
 }
 
 /** Whether the task's own row tells the whole attempt. Most tasks succeed at once, and cost one row only. */
-export function isPlain(fence: number, outcome: Outcome, log: string | undefined): boolean {
-  return fence === 1 && outcome.state === "succeeded" && log === undefined;
+export function isPlain(fence: number, state: TaskState, log: string | undefined): boolean {
+  return fence === 1 && state === "succeeded" && log === undefined;
 }
 
 interface PlainRow {

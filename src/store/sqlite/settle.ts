@@ -19,47 +19,58 @@ type Held = readonly [
   crashes: number,
 ];
 
-/** What becomes of a task: its state, and the SET of an UPDATE. */
+/** What becomes of a task: its state, and the UPDATE that writes it. */
 interface Change {
   readonly state: TaskState;
-  readonly set: string;
+  readonly sql: string;
   readonly values: readonly SQLInputValue[];
 }
 
-function ended(state: TaskState, now: number, set = "", ...values: SQLInputValue[]): Change {
-  const sql = `state = '${state}', settled_at = ?, prune_at = ? + retention_ms${set}`;
-  return { state, set: sql, values: [now, now, ...values] };
+function update(set: string): string {
+  return `UPDATE task SET ${set} WHERE seq = ?`;
 }
+
+function end(state: TaskState, more = ""): string {
+  return update(`${more}state = '${state}', settled_at = ?, prune_at = ? + retention_ms`);
+}
+
+// Said once: a statement is looked up by its text, and most tasks end by one of these.
+const FAILED = "failures = failures + 1, error = ?, ";
+const SUCCEED = end("succeeded", "error = NULL, result = ?, ");
+const DIE = end("dead", FAILED);
+const CANCEL = end("cancelled");
+const CANCEL_FAILED = end("cancelled", FAILED);
+const CRASH = update(CRASHED);
+const WAIT = update("state = 'waiting', due = ?");
+const WAIT_FAILED = update(`${FAILED}state = 'waiting', due = ?`);
 
 function change(task: Held, outcome: Outcome, now: number): Change {
   const cancelled = task[4] === 1;
-  /** A task that was asked to stop does not go back in line: who hands it back has stopped. */
-  const backInLine = (delayMs: number | null, set = "", ...values: SQLInputValue[]): Change => {
-    const due = delayMs === null ? null : now + duration(delayMs);
-    if (cancelled) return ended("cancelled", now, set, ...values);
-    return { state: "waiting", set: `state = 'waiting', due = ?${set}`, values: [due, ...values] };
-  };
   switch (outcome.state) {
     case "succeeded":
       // What follows a task is cancelled with it.
-      if (cancelled && hasNext(outcome)) return ended("cancelled", now);
-      return ended("succeeded", now, ", error = NULL, result = ?", toText(outcome.result));
-    case "retry":
-      return backInLine(outcome.delayMs, ", failures = failures + 1, error = ?", outcome.error);
+      if (cancelled && hasNext(outcome)) return { state: "cancelled", sql: CANCEL, values: [now, now] };
+      return { state: "succeeded", sql: SUCCEED, values: [toText(outcome.result), now, now] };
     case "dead":
-      return ended("dead", now, ", failures = failures + 1, error = ?", outcome.error);
+      return { state: "dead", sql: DIE, values: [outcome.error, now, now] };
     case "cancelled":
-      return ended("cancelled", now);
+      return { state: "cancelled", sql: CANCEL, values: [now, now] };
     case "crashed": {
-      const poisoned = task[5] + 1 >= outcome.poisonAfter;
-      return {
-        state: cancelled ? "cancelled" : poisoned ? "dead" : "waiting",
-        set: CRASHED,
-        values: [now, now + duration(outcome.delayMs), outcome.poisonAfter],
-      };
+      const values = [now, now + duration(outcome.delayMs), outcome.poisonAfter];
+      const ended = task[5] + 1 >= outcome.poisonAfter ? "dead" : "waiting";
+      return { state: cancelled ? "cancelled" : ended, sql: CRASH, values };
     }
-    case "snoozed":
-      return backInLine(outcome.delayMs);
+    case "retry": {
+      const due = now + duration(outcome.delayMs);
+      // A task that was asked to stop does not go back in line: who hands it back has stopped.
+      if (cancelled) return { state: "cancelled", sql: CANCEL_FAILED, values: [outcome.error, now, now] };
+      return { state: "waiting", sql: WAIT_FAILED, values: [outcome.error, due] };
+    }
+    case "snoozed": {
+      const due = outcome.delayMs === null ? null : now + duration(outcome.delayMs);
+      if (cancelled) return { state: "cancelled", sql: CANCEL, values: [now, now] };
+      return { state: "waiting", sql: WAIT, values: [due] };
+    }
   }
 }
 
@@ -71,12 +82,14 @@ function hasNext({ next = [], joins = [] }: Success): boolean {
 
 /** Ends claims, in a transaction. */
 export function settle(db: Connection, settlements: readonly Settlement[], moves: Moves): { lost: string[] } {
-  const lost = settlements.filter((settlement) => !settleOne(db, settlement, moves));
+  const now = db.clock.wall();
+  const lost = settlements.filter((settlement) => !settleOne(db, settlement, now, moves));
   return { lost: lost.map(({ id }) => id) };
 }
 
 /** Ends a claim; false when it is no longer held. */
-function settleOne(db: Connection, { id, fence, outcome, log }: Settlement, moves: Moves): boolean {
+function settleOne(db: Connection, settlement: Settlement, now: number, moves: Moves): boolean {
+  const { id, fence, outcome, log } = settlement;
   // Read and then written: a RETURNING costs more than both.
   const task = db.tuple<Held>(
     `SELECT seq, queue, join_id, member_index, cancel_requested, crashes FROM task WHERE ${HELD}`,
@@ -85,9 +98,9 @@ function settleOne(db: Connection, { id, fence, outcome, log }: Settlement, move
   );
   if (task === undefined) return false;
   const [seq, queue, join] = task;
-  const { state, set, values } = change(task, outcome, db.clock.wall());
-  db.run(`UPDATE task SET ${set} WHERE seq = ?`, ...values, seq);
-  if (!isPlain(fence, outcome, log)) {
+  const { state, sql, values } = change(task, outcome, now);
+  db.run(sql, ...values, seq);
+  if (!isPlain(fence, state, log)) {
     addAttempt(db, seq, outcome.state, "error" in outcome ? outcome.error : null, log ?? null);
   }
   const passedOn = state === "succeeded" && outcome.state === "succeeded" && follow(db, task, outcome, moves);

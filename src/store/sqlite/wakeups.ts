@@ -1,7 +1,15 @@
+import { type FSWatcher, watch } from "node:fs";
 import type { Connection } from "./connection.ts";
 
-/** How often a store with listeners looks whether another process wrote. */
+/** How often a store with listeners looks whether another process wrote, should the file system not tell. */
 const POLL_MS = 75;
+
+/**
+ * A write to the log tells of a commit before others can see it, which they can once the disk has it. So it is looked
+ * for again and again, first after this time, then after twice the time each.
+ */
+const FIRST_LOOK_MS = 1;
+const LAST_LOOK_MS = 32;
 
 /** Notes, in the transaction that does it, that tasks may have become claimable. */
 export function noteWakeup(db: Connection): void {
@@ -26,13 +34,16 @@ class Ring {
 /**
  * Tells listeners when tasks may have become claimable or were settled: at once when this store did it, and within a
  * moment when another connection did. `PRAGMA data_version` costs next to nothing and changes with every foreign
- * commit; only then is the counter read, because most commits wake nobody.
+ * commit; only then is the counter read, because most commits wake nobody. When to look says the file system.
  */
 export class Wakeups {
   readonly #db: Connection;
   readonly #claimable = new Ring();
   readonly #settled = new Ring();
   #timer: NodeJS.Timeout | undefined;
+  #watcher: FSWatcher | undefined;
+  #next: NodeJS.Timeout | undefined;
+  #delay = FIRST_LOOK_MS;
   #version: number | undefined;
   #count: number | undefined;
 
@@ -58,7 +69,11 @@ export class Wakeups {
 
   close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#next);
+    this.#watcher?.close();
     this.#timer = undefined;
+    this.#next = undefined;
+    this.#watcher = undefined;
   }
 
   #add(ring: Ring, listener: () => void): () => void {
@@ -69,6 +84,7 @@ export class Wakeups {
       this.#look();
       this.#timer = setInterval(() => this.#look(), POLL_MS);
       this.#timer.unref();
+      this.#watch();
     }
     return () => {
       ring.listeners.delete(entry);
@@ -76,19 +92,45 @@ export class Wakeups {
     };
   }
 
-  /** Rings if another connection has written since the last look. */
-  #look(): void {
+  #watch(): void {
+    try {
+      this.#watcher = watch(`${this.#db.location}-wal`, { persistent: false }, () => {
+        // Of one commit much is told.
+        if (this.#next !== undefined) return;
+        this.#delay = FIRST_LOOK_MS;
+        this.#next = this.#lookSoon();
+      });
+      // Of a file system that tells nothing any more, nothing is heard.
+      this.#watcher.on("error", () => this.#watcher?.close());
+    } catch {
+      // This one cannot tell, or has told too many already: then there is the timer.
+    }
+  }
+
+  #lookSoon(): NodeJS.Timeout {
+    const look = () => {
+      this.#delay *= 2;
+      const seen = this.#look();
+      this.#next = seen || this.#delay > LAST_LOOK_MS ? undefined : this.#lookSoon();
+    };
+    return setTimeout(look, this.#delay).unref();
+  }
+
+  /** Rings if another connection has written since the last look, and says whether. */
+  #look(): boolean {
     try {
       const version = this.#db.get<{ data_version: number }>("PRAGMA data_version")?.data_version;
-      if (version === this.#version) return;
+      if (version === this.#version) return false;
       const count = this.#db.get<{ value: number }>(
         "SELECT value FROM counter WHERE name = 'wakeups'",
       )?.value;
       this.ring({ claimable: count !== this.#count, settled: true });
       this.#version = version;
       this.#count = count;
+      return true;
     } catch {
       // A file that cannot be read just now: whoever waits has its own safety net.
+      return false;
     }
   }
 }

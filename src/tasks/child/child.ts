@@ -8,6 +8,7 @@ import { Client } from "../client.ts";
 import { loading } from "../loading.ts";
 import { ProgressWriter } from "../progress-writer.ts";
 import { taskNamed } from "../registry.ts";
+import { within } from "../telemetry/otel.ts";
 import type { Verdict } from "../verdict.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "../verdicts.ts";
 import { type ChildOrder, type ChildSetup, STOP } from "./messages.ts";
@@ -45,7 +46,8 @@ export const attemptInChild = callable(
     const log = new FileLog(order.log);
     try {
       const lost = (error: LostError) => abort.abort(error);
-      return await attempt(known.definition, order, { client, progress, log, signal: abort.signal, lost });
+      const around = { client, progress, log, signal: abort.signal, lost };
+      return await within(order.trace, () => attempt(known.definition, order, around));
     } finally {
       log.close();
     }

@@ -12,7 +12,7 @@ export function membersMark(join: string): Json {
 }
 
 /** The join whose members a stored value stands for; undefined for any other value. */
-export function markedJoin(value: Json): string | undefined {
+function markedJoin(value: Json): string | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const join = (value as Record<string, Json>)[MARK];
   return typeof join === "string" && Object.keys(value).length === 1 ? join : undefined;

@@ -1,4 +1,5 @@
-import type { Json } from "../../store/contract.ts";
+import type { Json, NewTask } from "../../store/contract.ts";
+import type { Trace } from "../telemetry/trace.ts";
 
 /**
  * A flow as it is stored with its tasks: what runs after them stands in their `meta`, with everything that its
@@ -16,6 +17,8 @@ export interface LinkSpec {
   readonly input?: Json;
   /** The name of the function in `maps` that what came before goes through. */
   readonly via?: string;
+  /** What that function is given besides. */
+  readonly argument?: Json;
   readonly priority?: number;
   readonly delayMs?: number;
   readonly expiresMs?: number;
@@ -42,12 +45,29 @@ export interface FlowPlace {
 export interface TaskMeta {
   readonly flow?: FlowPlace;
   readonly via?: string;
+  readonly argument?: Json;
   /** When the schedule said that it fires, in milliseconds since 1970. */
   readonly scheduledFor?: number;
+  /** The trace in which it was enqueued, and the rest of its flow with it. */
+  readonly trace?: Trace;
+}
+
+/** What every task of a flow is given by the one before it. */
+export type Carried = Pick<TaskMeta, "scheduledFor">;
+
+export function carriedOf({ scheduledFor }: TaskMeta): Carried {
+  return scheduledFor === undefined ? {} : { scheduledFor };
 }
 
 export function metaOf(meta: Json): TaskMeta {
   return (typeof meta === "object" && meta !== null ? meta : {}) as TaskMeta;
+}
+
+/** The task with the trace that it is enqueued in. */
+export function withTrace(task: NewTask, trace: Trace | null | undefined): NewTask {
+  if (trace == null) return task;
+  const meta: TaskMeta = { ...metaOf(task.meta ?? null), trace };
+  return { ...task, meta: meta as unknown as Json };
 }
 
 /** How many links of a chain follow a task, by its meta. */

@@ -2,14 +2,17 @@ import type { Json, NewTask, Store } from "../../store/contract.ts";
 import { taskNamed } from "../registry.ts";
 import { parseInput } from "../standard-schema.ts";
 import { storable } from "../stored.ts";
+import type { Trace } from "../telemetry/trace.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
 import { nodeOf, passIn, queueOf } from "./nodes.ts";
-import type { JoinSpec, LinkSpec, NodeSpec } from "./spec.ts";
+import { type JoinSpec, type LinkSpec, type NodeSpec, withTrace } from "./spec.ts";
 import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
 
 export interface StoreOptions {
   readonly delayMs?: number;
   readonly tx?: unknown;
+  /** The trace that it is enqueued in. */
+  readonly trace: Trace | null;
   /** Its id follows from a key: when storing it breaks off, the caller can go on by storing it again. */
   readonly repeatable: boolean;
 }
@@ -44,7 +47,7 @@ export async function storeFlow(
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   const { tx } = options;
   const created = await store.enqueue(
-    into.tasks.map((task) => delayed(task, options)),
+    into.tasks.map((task) => toStore(task, options)),
     {
       joins: into.joins,
       ...(tx === undefined ? {} : { tx }),
@@ -81,7 +84,7 @@ class FlowStream {
         const member = nodeOf(link as AnyLink);
         await checkFlow(member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
-        unfoldMember(member, { flow: this.#id, join, index: index++ }, this.#input, this.#batch);
+        unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
         if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
       }
       created ??= await this.#begin(streamed, at, join, undefined);
@@ -118,7 +121,7 @@ class FlowStream {
     first: NodeSpec | undefined,
   ): Promise<boolean> {
     const task = heldBody(linkOf(body, first), join, at, after);
-    const created = await this.#store.enqueue([task], {
+    const created = await this.#store.enqueue([withTrace(task, this.#options.trace)], {
       joins: [{ id: join, members: null, need, body: join }],
     });
     return created.length > 0;
@@ -129,7 +132,7 @@ class FlowStream {
     this.#batch = { tasks: [], joins: [] };
     if (tasks.length === 0) return;
     await this.#store.enqueue(
-      tasks.map((task) => delayed(task, this.#options)),
+      tasks.map((task) => toStore(task, this.#options)),
       { joins },
     );
   }
@@ -144,6 +147,10 @@ function linkOf(body: NodeSpec[number] | null, first: NodeSpec | undefined): Lin
 /** What waits for others is let go when they have ended, and not later. */
 function delayed(task: NewTask, { delayMs }: StoreOptions): NewTask {
   return delayMs === undefined || task.held ? task : { ...task, delayMs: delayMs + (task.delayMs ?? 0) };
+}
+
+function toStore(task: NewTask, options: StoreOptions): NewTask {
+  return withTrace(delayed(task, options), options.trace);
 }
 
 /** Parses the inputs that are known before anything runs: a bad one fails here. */

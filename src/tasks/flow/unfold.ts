@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { Json, Membership, NewJoin, NewTask } from "../../store/contract.ts";
 import { membersMark } from "./members.ts";
-import type { JoinSpec, LinkSpec, NodeSpec, TaskMeta } from "./spec.ts";
+import type { Carried, JoinSpec, LinkSpec, NodeSpec, TaskMeta } from "./spec.ts";
 
 /** Tasks and joins that are stored in one step. */
 export interface Unfolded {
@@ -19,6 +19,7 @@ export interface Position {
   readonly stage: number;
   /** The join that waits for the end of the chain. */
   readonly member?: Membership;
+  readonly carried?: Carried;
 }
 
 /** Results that are passed to many members are stored with each of them. */
@@ -69,24 +70,27 @@ function unfoldJoin(
   into.tasks.push(heldBody(body, exit, at, after));
   into.joins.push({ id: exit, members: members.length, need, body: exit });
   members.forEach((member, index) => {
-    unfoldMember(member, { flow: at.flow, join: exit, index }, previous, into);
+    unfoldMember(member, { at, join: exit, index }, previous, into);
   });
 }
 
 /** The tasks with which one member of a join begins. */
 export function unfoldMember(
   member: NodeSpec,
-  { flow, join, index }: { readonly flow: string; readonly join: string; readonly index: number },
+  { at, join, index }: { readonly at: Position; readonly join: string; readonly index: number },
   previous: Json,
   into: Unfolded,
 ): void {
-  unfold(member, { flow, base: `${join}/${index}`, stage: 1, member: { join, index } }, previous, into);
+  const position = { ...at, base: `${join}/${index}`, stage: 1, member: { join, index } };
+  unfold(member, position, previous, into);
 }
 
 function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previous: Json): NewTask {
-  const { name, queue, input, via, priority, delayMs, expiresMs, retentionMs, lane } = link;
+  const { name, queue, input, via, argument, priority, delayMs, expiresMs, retentionMs, lane } = link;
   const meta: TaskMeta = {
+    ...at.carried,
     ...(via === undefined ? {} : { via }),
+    ...(argument === undefined ? {} : { argument }),
     ...(after.length === 0 ? {} : { flow: { base: at.base, stage: at.stage, after } }),
   };
   return {

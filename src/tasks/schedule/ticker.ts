@@ -27,7 +27,7 @@ export async function tickSchedules(
 }
 
 /** Fires what is due, and returns how many milliseconds there is nothing to do. */
-export async function tickDue(store: Clocked): Promise<number> {
+async function tickDue(store: Clocked): Promise<number> {
   const schedules = await store.schedules();
   const now = schedules.length === 0 ? 0 : await store.now();
   let pause = LOOK_MS;

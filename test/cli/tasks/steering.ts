@@ -7,10 +7,10 @@ export const steering: Stories = {
     await desk.enqueue({ id: "a" }, { id: "b", queue: "other" });
     for (const command of [["cancel"], ["retry"], ["dead", "requeue"]]) {
       assert.match(await desk.refused(...command), /give ids, a filter such as --queue or --name, or --all/);
-      assert.match(await desk.refused(...command, "a", "--all"), /not several of them/);
-      assert.match(await desk.refused(...command, "--all", "--queue", "q"), /not several of them/);
-      assert.match(await desk.refused(...command, "--name", ""), /--name was given nothing/);
     }
+    assert.match(await desk.refused("cancel", "a", "--all"), /not several of them/);
+    assert.match(await desk.refused("dead", "requeue", "--all", "--queue", "q"), /not several of them/);
+    assert.match(await desk.refused("cancel", "--name", ""), /--name was given nothing/);
     assert.deepEqual(await desk.states(), { a: "waiting", b: "waiting" });
     assert.deepEqual(await desk.json("cancel", "--all"), [{ reached: 2 }]);
     assert.deepEqual(await desk.states(), { a: "cancelled", b: "cancelled" });

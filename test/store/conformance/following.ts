@@ -47,6 +47,7 @@ export function following(current: Current): void {
     await store.settle([settlement(lease, { state: "succeeded", result: 1, next: [newTask("b")] })]);
     const task = await taskOf(store, "a");
     assert.deepEqual([task.state, task.result, task.settledAt !== null], ["cancelled", null, true]);
+    assert.equal((await store.attempts("a")).length, 1);
     assert.deepEqual(await store.query({ ids: ["b"] }), []);
   });
 

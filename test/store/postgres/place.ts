@@ -6,9 +6,13 @@ import { TestClock } from "../test-clock.ts";
 let schemas = 0;
 
 /** A store in a schema of its own, by the test's clock. */
-export async function openPlace(server: TestServer, parameters = ""): Promise<StoreUnderTest> {
+export async function openPlace(
+  server: TestServer,
+  storeUrl = server.url,
+  parameters = "",
+): Promise<StoreUnderTest> {
   const schema = `test_${process.pid}_${++schemas}`;
-  const url = `${server.url}?schema=${schema}${parameters}`;
+  const url = `${storeUrl}?schema=${schema}${parameters}`;
   const clock = new TestClock();
   const opened: Store[] = [];
   // It makes the tables; the clock can be replaced only then.
@@ -29,7 +33,7 @@ export async function openPlace(server: TestServer, parameters = ""): Promise<St
     await hands.query(`DROP SCHEMA ${schema} CASCADE`);
     await hands[Symbol.asyncDispose]();
   };
-  return { store: await reopen(), reopen, clock, cleanup };
+  return { store: await reopen(), reopen, clock, clocksJump: false, cleanup };
 }
 
 /** Sets the clock of the database to the test's before each operation, when that was moved. */

@@ -90,19 +90,19 @@ export function calls(open: OpenPlace): void {
     await using stage = await Stage.open(open);
     let read = 0;
     async function* inputs() {
-      for (; read < 1_300; read++) {
+      for (; read < 6_300; read++) {
         // What was read long ago is stored already.
-        if (read === 1_200) assert.ok(((await stage.store.queues())[0]?.counts.waiting ?? 0) >= 500);
+        if (read === 6_200) assert.ok(((await stage.store.queues())[0]?.counts.waiting ?? 0) >= 500);
         yield read;
       }
     }
     const key = (n: number) => String(n);
     assert.deepEqual(await stage.client.enqueueMany(double, inputs(), { key }), {
-      count: 1_300,
-      created: 1_300,
+      count: 6_300,
+      created: 6_300,
     });
-    const again = Array.from({ length: 1_301 }, (_, n) => n);
-    assert.deepEqual(await stage.client.enqueueMany(double, again, { key }), { count: 1_301, created: 1 });
+    const again = Array.from({ length: 6_301 }, (_, n) => n);
+    assert.deepEqual(await stage.client.enqueueMany(double, again, { key }), { count: 6_301, created: 1 });
     assert.deepEqual(await stage.client.enqueueMany(double, []), { count: 0, created: 0 });
   });
 
@@ -156,6 +156,11 @@ export function calls(open: OpenPlace): void {
     await using stage = await Stage.open(open);
     const handle = await stage.client.enqueue(double, 2);
     await assert.rejects(handle.result({ timeout: 30 }), { code: "task.waited" });
+    const abort = new AbortController();
+    const waiting = handle.result({ signal: abort.signal });
+    abort.abort(new Error("The client left."));
+    await assert.rejects(waiting, /The client left/);
+    assert.equal((await handle.progress(abort).next()).done, true);
     await stage.work();
     assert.equal(await handle.result({ timeout: "1h" }), 4);
   });

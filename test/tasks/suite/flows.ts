@@ -27,6 +27,11 @@ export function flows(open: OpenPlace): void {
     await stage.work();
     const flow = chain(add, double, pair, double.via("sumOf"), chain(double, double));
     assert.equal(await (await stage.client.enqueueFlow(flow, { a: 1, b: 2 })).result(), 96);
+    const told = chain(add, group([1, 2, 3].map((n) => double.via("plus", { with: n }))));
+    assert.deepEqual(
+      await (await (await stage.client.enqueueFlow(told, { a: 1 })).result()).all(),
+      [6, 8, 10],
+    );
     const fixed = chain(add, double.with(50));
     assert.equal(await (await stage.client.enqueueFlow(fixed, { a: 1 })).result(), 100);
   });
@@ -228,7 +233,7 @@ export function flows(open: OpenPlace): void {
       code: "flow.stream",
     });
     assert.throws(() => chain(once.with({ key: "a" })), { code: "task.unique-link" });
-    assert.throws(() => double.via("nothing" as never), { code: "task.via" });
+    assert.throws(() => double.via("nothing" as "plus", { with: 1 }), { code: "task.via" });
     assert.throws(() => group([double], { policy: "sometimes" as never }), { code: "flow.policy" });
     assert.throws(() => (chain as (...links: never[]) => unknown)(), { code: "flow.empty" });
   });

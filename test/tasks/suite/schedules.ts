@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chord, pauseSchedule, removeSchedule, resumeSchedule, schedule } from "../../../src/tasks/index.ts";
-import { add, double, timed, total } from "../fixtures/tasks.ts";
+import {
+  chain,
+  chord,
+  group,
+  pauseSchedule,
+  removeSchedule,
+  resumeSchedule,
+  schedule,
+} from "../../../src/tasks/index.ts";
+import { add, double, outcomes, timed, total } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
 /** Schedules, and the workers that fire them. */
@@ -42,6 +50,20 @@ export function schedules(open: OpenPlace): void {
         .then(JSON.stringify),
       JSON.stringify(done[0]?.result),
     );
+  });
+
+  test("every task of a flow knows the time for which it was fired", async () => {
+    await using stage = await Stage.open(open);
+    const { store } = stage;
+    await schedule("timed", chain(group([timed, chain(timed, timed)]), outcomes), { every: "1h" }, { store });
+    const due = (await store.now()) - 1_000;
+    await store.pauseSchedule("timed", true);
+    await store.pauseSchedule("timed", false, due);
+    await stage.work();
+    const time = new Date(due).toISOString();
+    const fired = stage.client.handle(`timed@${time}`);
+    while ((await fired.status()) === undefined) await sleep(20);
+    assert.deepEqual(await fired.result(), [`0 succeeded ${time}`, `1 succeeded ${time}`]);
   });
 
   test("an edited schedule takes effect while workers run; a paused or removed one rests", async () => {

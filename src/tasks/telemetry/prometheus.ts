@@ -1,0 +1,39 @@
+import { PawlError } from "../../errors.ts";
+import type { Store } from "../../store/contract.ts";
+import { figuresOf } from "./figures.ts";
+
+/**
+ * The figures of a store as text for Prometheus: queue depths, ages and rates, workers, schedules. Serve it under
+ * `/metrics` with the content type `metricsType`, from one process or from all: it tells of the store, not of the
+ * process. Needs the package prom-client; throws a PawlError `metrics.package` where it is missing.
+ */
+export async function metricsText(store: Store): Promise<string> {
+  const { Counter, Gauge, Registry } = await promClient();
+  const registry = new Registry();
+  for (const { name, help, type, labels, values } of await figuresOf(store)) {
+    const options = { name, help, labelNames: [...labels], registers: [registry] };
+    if (type === "counter") {
+      const counter = new Counter(options);
+      for (const [of, value] of values) counter.inc({ ...of }, value);
+    } else {
+      const gauge = new Gauge(options);
+      for (const [of, value] of values) gauge.set({ ...of }, value);
+    }
+  }
+  return await registry.metrics();
+}
+
+/** The content type of `metricsText`. */
+export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+async function promClient(): Promise<typeof import("prom-client")> {
+  try {
+    return (await import("prom-client")).default;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new PawlError(
+      "metrics.package",
+      "The text for Prometheus is written by a package that is not installed: npm install prom-client.",
+    );
+  }
+}

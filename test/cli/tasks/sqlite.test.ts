@@ -1,0 +1,3 @@
+import { taskStories } from "./stories.ts";
+
+taskStories("SQLite", (scene) => scene.path("tasks.db"));

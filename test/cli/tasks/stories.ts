@@ -1,0 +1,26 @@
+import { after, before, describe, it } from "node:test";
+import { TestServer } from "../../connect/postgres/server.ts";
+import { Scene } from "../scene.ts";
+import { Desk } from "./desk.ts";
+import { looking } from "./looking.ts";
+import { runs } from "./runs.ts";
+import { schedules } from "./schedules.ts";
+import { steering } from "./steering.ts";
+
+/** All that is done with tasks from the command line, on a store at the address that a scene has for it. */
+export function taskStories(driver: string, addressOf: (scene: Scene) => string): void {
+  let server: TestServer;
+  before(async () => {
+    server = await TestServer.start();
+  });
+  after(() => server.stop());
+  describe(`tasks on ${driver} from the command line`, { concurrency: 3 }, () => {
+    for (const [title, story] of Object.entries({ ...looking, ...steering, ...schedules, ...runs })) {
+      it(title, async () => {
+        await using scene = await Scene.begin(server);
+        await using desk = await Desk.open(scene, addressOf(scene));
+        await story(desk);
+      });
+    }
+  });
+}
