@@ -10,9 +10,11 @@ export interface Place {
   readonly postgres: string;
 }
 
-/** `PAWL_STORE` (the store's file), or `.pawl/` in the working directory. */
+/** `PAWL_STORE` (the store's file, or the URL of a database), or `.pawl/` in the working directory. */
 export function statePlace(env: NodeJS.ProcessEnv = process.env): Place {
-  const store = resolve(env.PAWL_STORE || join(".pawl", "store.db"));
-  const folder = dirname(store);
+  const given = env.PAWL_STORE || join(".pawl", "store.db");
+  const isUrl = /^[a-z][a-z0-9+.-]+:\/\//i.test(given);
+  const store = isUrl ? given : resolve(given);
+  const folder = isUrl ? resolve(".pawl") : dirname(store);
   return { store, runs: join(folder, "runs"), postgres: join(folder, "postgres") };
 }
