@@ -12,12 +12,12 @@ let bounded = false;
 
 /**
  * Tells how many bytes the process may use. Where that is little, rows that died after they left the nursery are not
- * left to pile up either: the collector goes on once a fifth has come on top of what lives, not when it has doubled.
+ * left to pile up either: the collector goes on once two fifths have come on top of what lives, not when it has doubled.
  */
 export function budgetNursery(bytes: number): void {
   if (bytes > SHORT_BUDGET || enough === LITTLE_BYTES) return;
   enough = LITTLE_BYTES;
-  v8.setFlagsFromString("--heap-growing-percent=20");
+  v8.setFlagsFromString("--heap-growing-percent=40");
   // The bound for the first collection was set when the process began; each collection sets it anew. This one also
   // gives back what the nursery grew to while the program was loaded.
   v8.setFlagsFromString("--expose-gc");

@@ -6,7 +6,7 @@ import type { Row } from "./row.ts";
 import { rowJson } from "./values.ts";
 
 /** Rows asked for at once. */
-const sliceRows = 250;
+const sliceRows = 500;
 
 /**
  * The rows of a table after one key and up to another. They are read when somebody asks for them: a sink of the same

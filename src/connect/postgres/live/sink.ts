@@ -50,6 +50,11 @@ async function open(
 
 const lockMs = 1000;
 const statementMs = 10_000;
+/**
+ * As long as a lease: a process that was stopped for longer has lost its shards, and must not keep rows locked, against which
+ * others, and those who take over, would run.
+ */
+const silenceMs = 15_000;
 
 class OpenLive implements OpenSink<unknown> {
   readonly guarantee: OpenSink<unknown>["guarantee"];
@@ -129,7 +134,8 @@ class OpenLive implements OpenSink<unknown> {
     const session = await Session.open(this.#options.url, `pawl ${this.#run}`);
     const { lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = this.#options;
     await session.run(
-      `SET lock_timeout = ${Math.ceil(lockTimeoutMs)}; SET statement_timeout = ${Math.ceil(statementTimeoutMs)}`,
+      `SET lock_timeout = ${Math.ceil(lockTimeoutMs)}; SET statement_timeout = ${Math.ceil(statementTimeoutMs)}; ` +
+        `SET idle_in_transaction_session_timeout = ${silenceMs}`,
     );
     return session;
   }
