@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
 import { batchSize } from "./cost.ts";
+import { repaysStart } from "./decide.ts";
 import { Mapped } from "./mapped.ts";
 import type { Isolation } from "./portable.ts";
 import { Streamed } from "./streamed.ts";
@@ -24,6 +26,9 @@ export interface CrewOptions {
 /** Workers that die before they have done anything, one after the other, until the crew gives up. */
 const STILLBORN = 3;
 
+/** Cores for workers to start on while the caller's thread is at work. */
+export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
+
 /** The longest time a timer can take. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -37,6 +42,8 @@ export class Crew {
   #scheduled = false;
   #closed = false;
   #stillborn = 0;
+  /** Callers that are at work themselves. */
+  #helpers = 0;
   #idleTimer: NodeJS.Timeout | null = null;
 
   /** `changed` is called when a worker has done what it had, or is gone. */
@@ -56,6 +63,13 @@ export class Crew {
   get isReady(): boolean {
     for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
     return false;
+  }
+
+  /** Every worker there may be is there and has loaded the function. */
+  isAtWork(work: Work): boolean {
+    if (this.#slots.size < this.#options.workers) return false;
+    for (const slot of this.#slots) if (!slot.knows(work)) return false;
+    return true;
   }
 
   /** Takes items of this work from now on. */
@@ -86,8 +100,12 @@ export class Crew {
       if (work === null) break;
       const slot = this.#idleSlot();
       if (slot === null) {
-        this.grow(work.ready);
+        if (this.#helpers === 0 || repaysStart(work.call.cost, work.left)) this.grow(work.ready);
         break;
+      }
+      if (this.#helpers > 0 && !slot.knows(work)) {
+        slot.load(work);
+        continue;
       }
       const { cost, chunkSize, limit } = work.call;
       const size = batchSize(cost, chunkSize, work.left, this.#options.workers);
@@ -96,12 +114,28 @@ export class Crew {
     this.#watchIdle();
   }
 
-  /** Starts workers for so many items, as far as there may be more. */
-  grow(items: number): void {
+  /** Starts workers for so many items, as far as there may be more, and at most so many at the same time. */
+  grow(items: number, atOnce = this.#startsAtOnce): void {
     let starting = 0;
     for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (; starting < items && this.#slots.size < this.#options.workers; starting++)
+    for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#options.workers; starting++)
       if (!this.#start()) return;
+  }
+
+  /**
+   * Does what there is, with the help of the caller's thread while that lasts: workers that start leave it a core, and
+   * take no items before they have loaded the function, for the caller has done them by then.
+   */
+  async scheduleWith(help: () => Promise<void>): Promise<void> {
+    this.#helpers++;
+    this.schedule();
+    await help();
+    this.#helpers--;
+    this.schedule();
+  }
+
+  get #startsAtOnce(): number {
+    return this.#helpers === 0 ? Number.POSITIVE_INFINITY : OTHER_CORES;
   }
 
   /** Every call that is under way gets this error. */

@@ -1,7 +1,9 @@
 import type { Cost } from "./cost.ts";
 
-/** What starting workers costs before the first of them takes an item, in milliseconds. */
-const START_MS = 80;
+/** What starting workers costs until they run a function as fast as this thread does, in milliseconds. */
+const START_MS = 150;
+/** Items that take longer, in milliseconds, block the caller's loop: they go to workers, even if these must start. */
+const LONG_MS = 10;
 /** Workers must promise to save this share of the time. */
 const WORTH = 0.65;
 /** A clone that takes this long, in milliseconds, says enough. */
@@ -17,17 +19,29 @@ export interface Prospect {
   readonly workers: number;
   /** Workers are there already. */
   readonly warm: boolean;
+  /** Milliseconds that the function took before this call. */
+  readonly spentBefore: number;
 }
 
 /** Whether the rest had better go to workers. */
-export function paysOff({ cost, left, workers, warm }: Prospect): boolean {
+export function paysOff({ cost, left, workers, warm, spentBefore }: Prospect): boolean {
   const { itemMs, transportMs } = cost;
   if (itemMs === null || transportMs === null || workers < 2) return false;
-  const each = spread(itemMs, transportMs, workers);
-  if (warm) return each < WORTH * itemMs;
+  if (spread(itemMs, transportMs, workers) >= WORTH * itemMs) return false;
+  if (warm) return true;
   // Who has spent here what starting costs, will probably spend it again.
-  if (cost.spentMs >= START_MS) return each < WORTH * itemMs;
-  return Number.isFinite(left) && START_MS + left * each < WORTH * left * itemMs;
+  if (!Number.isFinite(left)) return cost.spentMs >= START_MS;
+  return spentBefore >= START_MS || repaysStart(cost, left);
+}
+
+/** Whether so many items are enough for another worker to start and to gain what that takes from the others. */
+export function repaysStart({ itemMs }: Cost, left: number): boolean {
+  return itemMs !== null && left * itemMs >= 2 * START_MS;
+}
+
+/** Whether the items must not stay here until workers have started. */
+export function blocks({ itemMs }: Cost): boolean {
+  return itemMs !== null && itemMs > LONG_MS;
 }
 
 /** Milliseconds an item with workers: this thread packs and unpacks, they do that too and run it, side by side. */

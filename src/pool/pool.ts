@@ -1,12 +1,13 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
+import { runAlongside } from "./alongside.ts";
 import type { Call } from "./call.ts";
 import { isLoading, unguarded } from "./callable.ts";
 import { checkPoolOptions } from "./checked.ts";
 import type { ItemContext } from "./context.ts";
 import { batchSize } from "./cost.ts";
-import { Crew } from "./crew.ts";
-import { measureTransport, paysOff } from "./decide.ts";
+import { Crew, OTHER_CORES } from "./crew.ts";
+import { blocks, measureTransport, paysOff } from "./decide.ts";
 import type { Future } from "./future.ts";
 import { runInline } from "./inline-run.ts";
 import { runInlineStream } from "./inline-stream.ts";
@@ -207,7 +208,9 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       if (from === items.length) return results;
       account.parallel += items.length - from;
       const work = new Mapped(call, items, results, from, collect);
-      await this.#runToEnd(work, Promise.race([work.finished, stopped.promise]));
+      const enough = () => this.#crew.isAtWork(work);
+      const help = this.#mayInline(call) ? () => runAlongside({ fn, work, signal, enough }) : null;
+      await this.#runToEnd(work, help, Promise.race([work.finished, stopped.promise]));
       return results;
     } finally {
       signal.removeEventListener("abort", abort);
@@ -230,13 +233,14 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       account.why = "only a worker can give what was asked for";
       return 0;
     }
+    const spentBefore = call.cost.spentMs;
     const leave = (at: number) => {
       if (this.#terminated !== null) throw this.#terminated;
       const sample = {
         items: items.slice(at, at + SAMPLE),
         results: results.slice(Math.max(0, at - SAMPLE), at),
       };
-      return this.#shouldLeave(call, items.length - at, sample, account);
+      return this.#shouldLeave(call, items.length - at, spentBefore, sample, account);
     };
     if (call.cost.items > 0 && leave(0)) return 0;
     const { spread, cost } = call;
@@ -274,10 +278,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       let from = 0;
       if (this.#mayInline(call)) {
         const length = Array.isArray(items) ? items.length : Number.POSITIVE_INFINITY;
+        const spentBefore = call.cost.spentMs;
         const leave = (at: number, item: unknown, result: unknown) => {
           if (this.#terminated !== null) throw this.#terminated;
           const sample = { items: [item], results: [result] };
-          return this.#shouldLeave(call, length - at, sample, account);
+          return this.#shouldLeave(call, length - at, spentBefore, sample, account);
         };
         const left = yield* runInlineStream({ fn, source, cost: call.cost, signal, stop, account, leave });
         if (left === null) {
@@ -330,9 +335,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     }
   }
 
-  async #runToEnd(work: Mapped, finished: Promise<void>): Promise<void> {
+  async #runToEnd(work: Mapped, help: (() => Promise<void>) | null, finished: Promise<void>): Promise<void> {
     this.#crew.add(work);
-    this.#crew.schedule();
+    if (help === null) this.#crew.schedule();
+    else void this.#crew.scheduleWith(help);
     try {
       await finished;
     } catch (error) {
@@ -346,6 +352,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   #shouldLeave(
     call: Call,
     left: number,
+    spentBefore: number,
     sample: { readonly items: readonly unknown[]; readonly results: readonly unknown[] },
     account: Account,
   ): boolean {
@@ -357,15 +364,16 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       account.why = `the items or their results cannot be sent to a worker (${why})`;
       return false;
     }
-    const prospect = { cost: call.cost, left, workers: this.#workers };
+    const prospect = { cost: call.cost, left, spentBefore, workers: this.#workers };
     const ready = this.#crew.isReady;
     const leave = paysOff({ ...prospect, warm: ready });
     account.why = leave
       ? "the items cost enough to pay for sending them"
       : "sending the items would cost more than it saves";
+    if (!leave || ready || blocks(call.cost)) return leave;
     // This thread goes on while they start.
-    if (leave && !ready) this.#crew.grow(left);
-    return leave && ready;
+    this.#crew.grow(left, OTHER_CORES);
+    return false;
   }
 
   /** What only a worker can do is not tried here; neither is what was cut into chunks on purpose. */

@@ -103,6 +103,17 @@ export class Slot {
     return this.#options.maxTasks - this.#tasks;
   }
 
+  /** The worker has loaded the function. */
+  knows({ call }: Work): boolean {
+    const running = this.#running;
+    return this.#known.has(call.number) && !(running?.loads && running.work.call === call);
+  }
+
+  /** Has an idle worker load the function, and be idle again. */
+  load(work: Work): void {
+    this.run(work, { base: 0, items: [] });
+  }
+
   /** Gives a batch to an idle worker. */
   run(work: Work, portion: Portion): void {
     const { call } = work;

@@ -1,0 +1,49 @@
+import { setImmediate as yieldToLoop } from "node:timers/promises";
+import type { ItemContext } from "./context.ts";
+import type { Work } from "./work.ts";
+import { atIndex } from "./worker/remote-error.ts";
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** How long items run here before workers that have done their batch get the next, in milliseconds. */
+const SLICE_MS = 1;
+/** Items that take longer, in milliseconds, are left to the workers: the loop would be blocked. */
+const LONG_MS = 10;
+
+export interface Alongside {
+  readonly fn: AnyFunction;
+  readonly work: Work;
+  readonly signal: AbortSignal;
+  /** Whether all workers are at it. */
+  enough(): boolean;
+}
+
+/**
+ * Runs items of a map in this thread until all its workers are at it: a loop would have gone on while they started.
+ * Errors are the items'; nothing is thrown.
+ */
+export async function runAlongside({ fn, work, signal, enough }: Alongside): Promise<void> {
+  const { cost, spread } = work.call;
+  const plain = fn as (...args: unknown[]) => unknown;
+  while (work.ready > 0 && !enough()) {
+    const { itemMs } = cost;
+    if (itemMs === null || itemMs > LONG_MS) return;
+    const { base, items } = work.take(Math.max(1, Math.floor(SLICE_MS / itemMs)));
+    for (const [at, item] of items.entries()) {
+      const index = base + at;
+      const args = spread ? (item as readonly unknown[]) : [item];
+      const context: ItemContext = { index, signal, init: undefined };
+      try {
+        const value = plain.length > args.length ? plain(...args, context) : plain(...args);
+        work.value(index, isThenable(value) ? await value : value);
+      } catch (error) {
+        work.error(index, atIndex(error, index));
+      }
+    }
+    await yieldToLoop();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value;
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runAlongside } from "../../src/pool/alongside.ts";
+import { type Call, Cost } from "../../src/pool/call.ts";
+import type { ItemContext } from "../../src/pool/context.ts";
+import { Mapped, type Settled } from "../../src/pool/mapped.ts";
+
+const never = new AbortController().signal;
+
+/** A map over numbers whose items are known to take so many milliseconds. */
+function mapOf(length: number, itemMs: number, { collect = false, spread = false, from = 0 } = {}) {
+  const cost = new Cost();
+  cost.observe(1, itemMs);
+  const call: Call = {
+    number: 0,
+    reference: { kind: "inline", source: "x => x" },
+    name: "",
+    spread,
+    limit: null,
+    crashRetries: 0,
+    chunkSize: null,
+    cost,
+  };
+  const items = Array.from({ length }, (_, at) => (spread ? [at, at] : at));
+  const results: unknown[] = new Array(length);
+  return { work: new Mapped(call, items, results, from, collect), results };
+}
+
+test("the caller's thread does items until the workers are at it", async () => {
+  const { work, results } = mapOf(100, 0.1, { from: 3 });
+  let done = 0;
+  const fn = (x: number) => {
+    done++;
+    return x * 2;
+  };
+  await runAlongside({ fn, work, signal: never, enough: () => done >= 50 });
+  assert.ok(done >= 50 && done < 97, String(done));
+  assert.deepEqual(
+    results.slice(3, 3 + done),
+    Array.from({ length: done }, (_, at) => (at + 3) * 2),
+  );
+  assert.equal(work.left, 97 - done);
+  await runAlongside({ fn, work, signal: never, enough: () => false });
+  await work.finished;
+  assert.equal(done, 97);
+});
+
+test("promises are waited for, arguments spread, and the context comes last", async () => {
+  const { work, results } = mapOf(3, 0.01, { spread: true });
+  const seen: number[] = [];
+  const fn = async (a: number, b: number, context: ItemContext) => {
+    seen.push(context.index);
+    return a + b;
+  };
+  await runAlongside({ fn, work, signal: never, enough: () => false });
+  await work.finished;
+  assert.deepEqual(results, [0, 2, 4]);
+  assert.deepEqual(seen, [0, 1, 2]);
+});
+
+test("an error is its item's, and ends a map that does not collect errors", async () => {
+  const fn = (x: number) => {
+    if (x % 2 === 1) throw new RangeError(`odd ${x}`);
+    return x;
+  };
+  const failing = mapOf(10, 0.01);
+  await runAlongside({ fn, work: failing.work, signal: never, enough: () => false });
+  await assert.rejects(failing.work.finished, { name: "RangeError", message: "odd 1", index: 1 });
+  assert.equal(failing.work.ready, 0);
+  const collecting = mapOf(4, 0.01, { collect: true });
+  await runAlongside({ fn, work: collecting.work, signal: never, enough: () => false });
+  await collecting.work.finished;
+  const statuses = (collecting.results as Settled<number>[]).map(({ status }) => status);
+  assert.deepEqual(statuses, ["fulfilled", "rejected", "fulfilled", "rejected"]);
+});
+
+test("items that would block the loop are left to the workers", async () => {
+  const { work } = mapOf(5, 20);
+  const fn = () => assert.fail("not here");
+  await runAlongside({ fn, work, signal: never, enough: () => false });
+  assert.equal(work.left, 5);
+});
