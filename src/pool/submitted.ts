@@ -15,7 +15,9 @@ export class Submitted implements Work, FutureOwner {
   readonly #reach: Reach;
   readonly #returned = new Returned();
   readonly #futures = new Map<number, Future<unknown>>();
+  /** What waits, from `#head` on: to move a million of them forward at each batch would take longer than the calls. */
   #waiting: unknown[] = [];
+  #head = 0;
   /** The index of the first that waits. */
   #base = 0;
   #cancelled = new Set<number>();
@@ -26,7 +28,7 @@ export class Submitted implements Work, FutureOwner {
   }
 
   add(args: readonly unknown[]): Future<unknown> {
-    const index = this.#base + this.#waiting.length;
+    const index = this.#base + this.#length;
     this.#waiting.push(args);
     const future = new Future<unknown>(this, index);
     this.#futures.set(index, future);
@@ -34,7 +36,7 @@ export class Submitted implements Work, FutureOwner {
   }
 
   get ready(): number {
-    return this.#returned.items + this.#waiting.length;
+    return this.#returned.items + this.#length;
   }
 
   get left(): number {
@@ -45,20 +47,29 @@ export class Submitted implements Work, FutureOwner {
     const again = this.#returned.take(limit);
     if (again !== null) return again;
     // Calls that were cancelled while they waited are not given out; portions are of consecutive ones.
-    while (this.#cancelled.size > 0 && this.#cancelled.delete(this.#base)) this.#skip();
-    let length = Math.min(limit, this.#waiting.length);
+    while (this.#cancelled.size > 0 && this.#cancelled.delete(this.#base)) this.#shift(1);
+    let length = Math.min(limit, this.#length);
     for (let at = 1; at < length && this.#cancelled.size > 0; at++) {
       if (this.#cancelled.has(this.#base + at)) length = at;
     }
-    const base = this.#base;
-    const items = this.#waiting.splice(0, length);
-    this.#base += items.length;
-    return { base, items };
+    return { base: this.#base, items: this.#shift(length) };
   }
 
-  #skip(): void {
-    this.#waiting.shift();
-    this.#base++;
+  get #length(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  #shift(count: number): unknown[] {
+    const items = this.#waiting.slice(this.#head, this.#head + count);
+    // What was given out is not kept.
+    this.#waiting.fill(undefined, this.#head, this.#head + count);
+    this.#head += count;
+    this.#base += count;
+    if (this.#head > this.#waiting.length / 2) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    return items;
   }
 
   giveBack(portion: Portion): void {
@@ -86,7 +97,9 @@ export class Submitted implements Work, FutureOwner {
   }
 
   failAll(error: unknown): void {
+    this.#base += this.#length;
     this.#waiting = [];
+    this.#head = 0;
     this.#returned.clear();
     for (const index of [...this.#futures.keys()]) this.#settle(index, { error });
   }
