@@ -113,7 +113,7 @@ async function measureCell(costUs: number, size: number, pace: number): Promise<
 
 /** Where the items of `weighed` ran so far. */
 function counts(pool: Pool): { readonly inline: number; readonly parallel: number } {
-  const explained = pool.explain().find((each) => each.parallel > 0 && each.function !== busy.name);
+  const explained = pool.explain().functions.find((each) => each.parallel > 0 && each.function !== busy.name);
   return explained ?? { inline: 0, parallel: 0 };
 }
 

@@ -21,10 +21,10 @@ export type { Rate } from "./each/pace.ts";
 export type { RetryOptions } from "./each/retry.ts";
 export { type Each, each } from "./each.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
-export type { Explanation } from "./ledger.ts";
+export type { FunctionExplanation } from "./ledger.ts";
 export type { Settled } from "./mapped.ts";
 export type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
-export { Pool } from "./pool.ts";
+export { type Explanation, Pool } from "./pool.ts";
 export type { Isolation } from "./portable.ts";
 export {
   Counter,

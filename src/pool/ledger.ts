@@ -8,7 +8,7 @@ import { referenceTo } from "./reference.ts";
 import { type Reach, Submitted } from "./submitted.ts";
 
 /** What a call decided, and by which figures. */
-export interface Explanation {
+export interface FunctionExplanation {
   readonly function: string;
   /** Items that ran in the caller's thread, and in workers. */
   readonly inline: number;
@@ -90,7 +90,7 @@ export class Ledger {
   }
 
   /** What was decided for each function so far, and why. */
-  explain(workers: number): Explanation[] {
+  explain(workers: number): FunctionExplanation[] {
     return [...this.#accounts].map(([key, { name, inline, parallel, why }]) => {
       const cost = this.#costs.get(key) ?? new Cost();
       return {

@@ -12,11 +12,13 @@ import type { Future } from "./future.ts";
 import { runInline } from "./inline-run.ts";
 import { runInlineStream } from "./inline-stream.ts";
 import { Intake } from "./intake.ts";
-import { type Account, type Explanation, Ledger } from "./ledger.ts";
+import { type Account, type FunctionExplanation, Ledger } from "./ledger.ts";
 import { Mapped, type Settled } from "./mapped.ts";
 import type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
 import { pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
+import type { ObjectStats } from "./shared/object-stats.ts";
+import { objectStats } from "./shared/objects.ts";
 import { Stop } from "./stop.ts";
 import { Streamed } from "./streamed.ts";
 import { entryOf } from "./worker/bundled.ts";
@@ -26,6 +28,14 @@ type AnyFunction = (...args: never[]) => unknown;
 const IDLE_MS = 10_000;
 /** Items looked at to learn what sending them costs. */
 const SAMPLE = 8;
+
+/** What `pool.explain()` tells. */
+export interface Explanation {
+  /** What was decided for each function so far, and by which figures. */
+  readonly functions: readonly FunctionExplanation[];
+  /** The objects that this thread has put, for whichever pool; those that nobody disposed of as `leaked`. */
+  readonly objects: ObjectStats;
+}
 
 /**
  * Workers for functions: threads, or processes. A function is a `callable`, or an inline one that uses nothing from
@@ -144,9 +154,9 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return await this.submit(fn, ...args).result();
   }
 
-  /** What was decided for each function so far, and why. */
-  explain(): Explanation[] {
-    return this.#ledger.explain(this.#workers);
+  /** What was decided so far, and why; and the objects there are. */
+  explain(): Explanation {
+    return { functions: this.#ledger.explain(this.#workers), objects: objectStats() };
   }
 
   /**

@@ -28,7 +28,7 @@ test("an error in the caller's thread has the index of its item, wherever it is"
     }),
     { numRuns: 50 },
   );
-  assert.equal(pool.explain()[0]?.parallel, 0);
+  assert.equal(pool.explain().functions[0]?.parallel, 0);
 });
 
 test("plain results, promises, null and objects like promises may be mixed in the caller's thread", async () => {

@@ -75,7 +75,7 @@ test("a pool keeps nothing of inline functions that are made anew for each call"
     }
   };
   await round(2_000);
-  assert.equal(pool.explain().length, 2);
+  assert.equal(pool.explain().functions.length, 2);
 });
 
 test("idle pools let the program end, and their workers end with it", async () => {

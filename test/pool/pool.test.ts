@@ -281,17 +281,17 @@ test("trivial items stay in the caller's thread, and explain says why", async ()
     await pool.map(double, xs),
     xs.map((x) => x * 2),
   );
-  const [told] = pool.explain();
+  const [told] = pool.explain().functions;
   assert.deepEqual([told?.inline, told?.parallel], [50_000, 0]);
 });
 
 test("costly items go to the workers", async () => {
   await using pool = new Pool({ workers: 2 });
   // This thread goes on while they start, which may take some time.
-  for (let round = 0; round < 50 && !pool.explain()[0]?.parallel; round++) {
+  for (let round = 0; round < 50 && !pool.explain().functions[0]?.parallel; round++) {
     assert.deepEqual(await pool.map(spin, new Array(200).fill(3)), new Array(200).fill(3));
   }
-  const [told] = pool.explain();
+  const [told] = pool.explain().functions;
   assert.ok(told && told.parallel > 0, JSON.stringify(told));
 });
 
@@ -328,7 +328,7 @@ suite("a stream of cheap items", () => {
     }
     assert.equal(sum, 19_999 * 20_000);
     for await (const value of pool.imapUnordered(double, numbers(1_000))) sum += value;
-    const [explained] = pool.explain();
+    const [explained] = pool.explain().functions;
     assert.equal(explained?.parallel, 0);
     assert.equal(explained?.inline, 21_000);
   });
@@ -361,21 +361,31 @@ suite("a stream of cheap items", () => {
       })(),
     );
     assert.equal(failure.index, results.length);
-    assert.equal(pool.explain()[0]?.parallel, 0);
+    assert.equal(pool.explain().functions[0]?.parallel, 0);
   });
 
   test("goes to workers once its items cost enough, without losing any or changing their order", async () => {
     await using pool = new Pool({ workers: 2 });
     let items = 0;
     // This thread goes on while they start, which may take some time.
-    for (let round = 0; round < 20 && !pool.explain()[0]?.parallel; round++) {
+    for (let round = 0; round < 20 && !pool.explain().functions[0]?.parallel; round++) {
       const results: number[] = [];
       for await (const value of pool.imap(slower, numbers(1_000))) results.push(value);
       assert.deepEqual(results, numbers(1_000));
       items += 1_000;
     }
-    const [explained] = pool.explain();
+    const [explained] = pool.explain().functions;
     assert.equal((explained?.inline ?? 0) + (explained?.parallel ?? 0), items);
     assert.ok((explained?.parallel ?? 0) > 0);
   });
+});
+
+test("explain counts the objects that were put", async () => {
+  await using pool = new Pool({ workers: 1 });
+  const { refs, disposed } = pool.explain().objects;
+  const ref = put(new Float64Array(1000));
+  assert.equal(pool.explain().objects.refs, refs + 1);
+  ref.dispose();
+  assert.equal(pool.explain().objects.refs, refs);
+  assert.equal(pool.explain().objects.disposed, disposed + 1);
 });

@@ -19,13 +19,13 @@ test("items that cannot be sent stay in the caller's thread, and have their resu
   const streamed: number[] = [];
   for await (const value of pool.imap(slow, asked)) streamed.push(value);
   assert.equal(streamed.length, 60);
-  const [told] = pool.explain();
+  const [told] = pool.explain().functions;
   assert.deepEqual([told?.inline, told?.parallel], [120, 0]);
   assert.match(told?.why ?? "", /cannot be sent to a worker \(.*could not be cloned/);
   // What can be sent goes to the workers all the same.
-  for (let round = 0; round < 50 && !pool.explain()[1]?.parallel; round++)
+  for (let round = 0; round < 50 && !pool.explain().functions[1]?.parallel; round++)
     await pool.map(spin, new Array(200).fill(3));
-  assert.ok((pool.explain()[1]?.parallel ?? 0) > 0);
+  assert.ok((pool.explain().functions[1]?.parallel ?? 0) > 0);
 });
 
 function nameOf(reason: unknown): string {
