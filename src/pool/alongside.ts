@@ -1,14 +1,12 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
+import { blocks } from "./decide.ts";
 import type { Work } from "./work.ts";
 import { atIndex } from "./worker/remote-error.ts";
 
-type AnyFunction = (...args: never[]) => unknown;
-
 /** How long items run here before workers that have done their batch get the next, in milliseconds. */
 const SLICE_MS = 1;
-/** Items that take longer, in milliseconds, are left to the workers: the loop would be blocked. */
-const LONG_MS = 10;
 
 export interface Alongside {
   readonly fn: AnyFunction;
@@ -27,7 +25,7 @@ export async function runAlongside({ fn, work, signal, enough }: Alongside): Pro
   const plain = fn as (...args: unknown[]) => unknown;
   while (work.ready > 0 && !enough()) {
     const { itemMs } = cost;
-    if (itemMs === null || itemMs > LONG_MS) return;
+    if (itemMs === null || blocks(cost)) return;
     const { base, items } = work.take(Math.max(1, Math.floor(SLICE_MS / itemMs)));
     for (const [at, item] of items.entries()) {
       const index = base + at;

@@ -1,10 +1,9 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
 import type { Cost } from "./cost.ts";
 import type { Stop } from "./stop.ts";
 import { atIndex } from "./worker/remote-error.ts";
-
-type AnyFunction = (...args: never[]) => unknown;
 
 /** How long items run here before the loop gets its turn and the decision is made anew, in milliseconds. */
 const SLICE_MS = 5;

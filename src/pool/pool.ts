@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
 import { runAlongside } from "./alongside.ts";
 import type { Call } from "./call.ts";
-import { isLoading, unguarded } from "./callable.ts";
+import { type AnyFunction, isLoading, unguarded } from "./callable.ts";
 import { checkPoolOptions } from "./checked.ts";
 import type { ItemContext } from "./context.ts";
 import { batchSize } from "./cost.ts";
@@ -22,8 +22,6 @@ import { objectStats } from "./shared/objects.ts";
 import { Stop } from "./stop.ts";
 import { Streamed } from "./streamed.ts";
 import { entryOf } from "./worker/bundled.ts";
-
-type AnyFunction = (...args: never[]) => unknown;
 
 const IDLE_MS = 10_000;
 /** Items looked at to learn what sending them costs. */
