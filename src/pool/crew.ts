@@ -95,6 +95,8 @@ export class Crew {
 
   /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
   schedule(): void {
+    // What the dead give back is nobody's any more.
+    if (this.#closed) return;
     for (;;) {
       const work = this.#nextWork();
       if (work === null) break;
@@ -116,6 +118,7 @@ export class Crew {
 
   /** Starts workers for so many items, as far as there may be more, and at most so many at the same time. */
   grow(items: number, atOnce = this.#startsAtOnce): void {
+    if (this.#closed) return;
     let starting = 0;
     for (const slot of this.#slots) if (slot.state === "starting") starting++;
     for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#options.workers; starting++)

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type Isolation, Pool } from "../../src/pool/index.ts";
 import { add, double, spin, stuck } from "./fixtures/tasks.ts";
 import { initNever } from "./fixtures/trouble.ts";
@@ -195,4 +196,12 @@ async function* lazily(n: number) {
     await sleep(1);
     yield at;
   }
+}
+
+for (const isolate of ["thread", "process"] as const) {
+  test(`what a pool that was ended had given out does not go on elsewhere (${isolate})`, async () => {
+    const file = join(import.meta.dirname, "fixtures", "terminated-program.ts");
+    const { stdout } = await promisify(execFile)(process.execPath, [file, isolate], { timeout: 120_000 });
+    assert.equal(stdout, "rejected\n".repeat(3));
+  });
 }
