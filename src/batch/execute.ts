@@ -29,6 +29,8 @@ export interface ExecuteOptions {
   readonly onNote?: (note: string) => void;
   /** Aborting pauses the run at its next checkpoints. */
   readonly signal?: AbortSignal;
+  /** Aborting takes this process out of the run, which others go on with: it hands back what it works on. */
+  readonly leave?: AbortSignal;
 }
 
 /** Works on a prepared run until it comes to rest, and tells how it stands then. Closes the sink. */
@@ -86,10 +88,10 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     await store.enqueue([leadTask(run.id, queue, LEAD)]);
     worker.start();
     if (options.signal?.aborted) stop();
-    return await atRest(store, run.id, worker.id);
+    return await atRest(store, run.id, worker.id, options.leave);
   } finally {
     options.signal?.removeEventListener("abort", stop);
-    await worker.stop();
+    await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
     await stepWorkers?.close();
     await sink.close();
   }
@@ -107,11 +109,20 @@ function paceOf(job: AnyJob, { pace }: OpenSink<unknown>, largest: number): Adap
 
 const LOOK_MS = 50;
 
-/** Waits until the run rests and this worker holds nothing of it; another process may have done the last of it. */
-async function atRest(store: Store, id: string, worker: string): Promise<RunProgress> {
+/**
+ * Waits until the run rests and this worker holds nothing of it, for another process may have done the last of it; or
+ * until this one is to leave.
+ */
+async function atRest(
+  store: Store,
+  id: string,
+  worker: string,
+  leave: AbortSignal | undefined,
+): Promise<RunProgress> {
   for (;;) {
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
+    if (leave?.aborted) return await readProgress(store, run);
     if (AT_REST.has(run.state)) {
       const held = await store.query({ group: id, states: ["leased"] });
       if (!held.some((task) => task.worker === worker)) return await readProgress(store, run);

@@ -21,6 +21,7 @@ export {
   type StepContext,
   type StepResult,
 } from "./job.ts";
+export { type JoinOptions, joinRuns } from "./join.ts";
 export { parseMaxBad } from "./max-bad.ts";
 export { type Place, statePlace } from "./place.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./prepare.ts";

@@ -1,6 +1,6 @@
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
-import type { Description, OpenSink } from "./contract.ts";
+import type { Chunk, Description, OpenSink } from "./contract.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { assertSameSource, newRunId, sameSource } from "./identity.ts";
 import { type AnyJob, jobKey } from "./job.ts";
@@ -11,6 +11,8 @@ import { stepped } from "./stepping.ts";
 
 /** Items looked at for type inference. */
 const SAMPLE_ITEMS = 10_000;
+/** How long steps may take over them, in milliseconds. */
+const SAMPLE_MS = 1_000;
 
 export interface PrepareOptions {
   readonly store: Store;
@@ -22,6 +24,8 @@ export interface PrepareOptions {
   readonly dryRun?: boolean;
   /** Continue just this run. */
   readonly run?: RunRecord;
+  /** Take part in that run, which others are at work on. */
+  readonly join?: boolean;
   readonly replayOf?: string;
   readonly signal?: AbortSignal;
 }
@@ -44,7 +48,7 @@ export interface PreparedRun {
  * be resumed. Refuses, with one sentence, a source that has changed and work that another process is doing.
  */
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
-  const { store, dryRun = false } = options;
+  const { store, dryRun = false, join: joins = false } = options;
   if (options.run) assertResumable(options.run);
   const memory = memoryOf(job);
   parseMaxBad(job.maxBad ?? 1000);
@@ -53,12 +57,12 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   const key = options.run?.key ?? jobKey(job, reference.params);
   let unfinished = options.run ?? (await unfinishedRun(store, key));
   if (unfinished !== undefined && !dryRun) {
-    const [worker] = await workersOf(store, unfinished.id);
+    const [worker] = joins ? [] : await workersOf(store, unfinished.id);
     if (worker !== undefined) throw new PawlError("run.busy", busy(unfinished, worker));
     if (options.restart) {
       await abandon(store, unfinished, "given up for a new run with --restart");
       unfinished = undefined;
-    } else if (!sameSource(unfinished, source.identity) && !(await isPlanned(store, unfinished))) {
+    } else if (!joins && !sameSource(unfinished, source.identity) && !(await isPlanned(store, unfinished))) {
       // Nothing was written yet: what stopped it, such as an unclosed quote, has been mended since.
       await abandon(store, unfinished, "nothing was written before it stopped");
       unfinished = undefined;
@@ -108,7 +112,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       });
       if (!made.created)
         throw new PawlError("run.busy", `The same work was begun just now as run ${made.run.id} elsewhere.`);
-    } else {
+    } else if (!joins) {
       await reopen(store, unfinished);
     }
     const run = (await store.run(id)) as RunRecord;
@@ -162,11 +166,24 @@ async function abandon(store: Store, run: RunRecord, note: string): Promise<void
   await store.requestCancel({ group: run.id });
 }
 
-/** The first items as they reach the sink. */
+/** The first items as they reach the sink: fewer of them where the step takes long. */
 async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
   const items = await job.source.sample(SAMPLE_ITEMS);
   if (!job.step) return items;
-  const chunk = {
+  const step = job.step.bind(job);
+  const context = { signal: new AbortController().signal };
+  const results: unknown[] = [];
+  const began = performance.now();
+  for (let at = 0, count = 1; at < items.length && performance.now() - began < SAMPLE_MS; count *= 2) {
+    const { output } = await stepped(chunkOf(items.slice(at, at + count)), 0, step, context);
+    for await (const slice of output.slices()) results.push(...slice);
+    at += count;
+  }
+  return results;
+}
+
+function chunkOf(items: readonly unknown[]): Chunk<unknown> {
+  return {
     items: items.length,
     bytes: 0,
     end: null,
@@ -175,8 +192,4 @@ async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
     },
     origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
   };
-  const { output } = await stepped(chunk, 0, job.step.bind(job), { signal: new AbortController().signal });
-  const results: unknown[] = [];
-  for await (const slice of output.slices()) results.push(...slice);
-  return results;
 }

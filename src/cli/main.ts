@@ -199,8 +199,10 @@ function program(): Command {
 
   pawl
     .command("worker")
-    .description("run the tasks that modules define, until SIGTERM or Ctrl-C")
-    .argument("<module...>", "modules that call task(), such as reports.ts")
+    .description(
+      "run the tasks that modules define, and help with runs of their jobs, until SIGTERM or Ctrl-C",
+    )
+    .argument("<module...>", "modules that call task(), or export a job, such as reports.ts")
     .option(
       "--queues <a:n,b:m>",
       "queues and how many tasks of each run at once; default: those of the tasks",

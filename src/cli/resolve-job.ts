@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
@@ -64,24 +65,38 @@ function withDialect(run: RunRecord): RunRecord {
   return { ...run, job: { ...run.job, params: described as unknown as RunRecord["job"]["params"] } };
 }
 
+/** Whether the module may be one that `pawl run` is given. */
+export function mayMakeJob(module: unknown): boolean {
+  const exported = (module as { default?: unknown }).default;
+  return typeof exported === "function" || isJob(exported);
+}
+
+/** The job of a run that was begun with one of these modules, perhaps on another machine; otherwise null. */
+export async function jobAmong(modules: readonly string[], run: RunRecord): Promise<AnyJob | null> {
+  const { module, name, params } = run.job;
+  if (module === null || !module.startsWith("file:")) return null;
+  const path = modules.find((each) => basename(each) === basename(fileURLToPath(module)));
+  if (path === undefined) return null;
+  const job = await importJob(path, params as Record<string, string>);
+  return job.name === name ? job : null;
+}
+
 /** Imports a module whose default export is a job, or a function from parameters to a job. */
 export async function importJob(path: string, params: Readonly<Record<string, string>>): Promise<AnyJob> {
   const module = (await importModule(path, "The job module")) as { default?: JobModule };
   const exported = module.default;
   const job = typeof exported === "function" ? await made(exported, params, path) : exported;
-  if (
-    job === undefined ||
-    job === null ||
-    typeof job !== "object" ||
-    !("source" in job) ||
-    !("sink" in job)
-  ) {
+  if (!isJob(job)) {
     throw new PawlError(
       "job.export",
       `${path} must export a job by default: export default defineJob({ … }).`,
     );
   }
   return job;
+}
+
+function isJob(exported: unknown): exported is AnyJob {
+  return typeof exported === "object" && exported !== null && "source" in exported && "sink" in exported;
 }
 
 async function made(

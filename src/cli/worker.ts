@@ -1,10 +1,20 @@
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { joinRuns, statePlace } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
-import { type Duration, disconnect, parseDuration, startWorker, useStore } from "../tasks/index.ts";
+import { openStore } from "../store/index.ts";
+import {
+  type Duration,
+  disconnect,
+  milliseconds,
+  parseDuration,
+  startWorker,
+  useStore,
+} from "../tasks/index.ts";
 import { EXIT } from "./exit.ts";
 import { importModule, oneLine } from "./import-module.ts";
+import { jobAmong, mayMakeJob } from "./resolve-job.ts";
 import { parseCount, parseSize } from "./sizes.ts";
 import { storeLocation } from "./tasks/open.ts";
 
@@ -21,7 +31,10 @@ export interface WorkerFlags {
 /** How long tasks that were asked to stop may take, until they are handed back and the process ends. */
 const HAND_BACK: Duration = "1s";
 
-/** `pawl worker MODULE…`: runs the tasks that the modules define, until it is asked to stop. */
+/**
+ * `pawl worker MODULE…`: runs the tasks that the modules define, and takes part in the runs of the jobs they export,
+ * until it is asked to stop.
+ */
 export async function worker(modules: readonly string[], flags: WorkerFlags): Promise<void> {
   const options = {
     ...(flags.queues === undefined ? {} : { queues: parseQueues(flags.queues) }),
@@ -31,23 +44,64 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
   };
   const drain = parseDuration(flags.drain, "--drain");
-  if (flags.store !== undefined) useStore(storeLocation(flags.store));
-  for (const module of modules) await importModule(module, "The module");
+  const location = storeLocation(flags.store);
+  useStore(location);
+  const jobs: string[] = [];
+  for (const module of modules) {
+    const path = resolve(module);
+    if (mayMakeJob(await importModule(path, "The module"))) jobs.push(path);
+  }
   const running = await startWorker({
     ...options,
     modules: modules.map((module) => pathToFileURL(resolve(module)).href),
-    onError: (error) => say(`trouble: ${oneLine(error instanceof Error ? error.message : String(error))}`),
+    onError: (error) => say(`trouble: ${messageOf(error)}`),
+  }).catch((error: unknown) => {
+    if (jobs.length > 0 && error instanceof PawlError && error.code === "worker.no-tasks") return null;
+    throw error;
   });
-  say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  if (running !== null) say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  const leave = new AbortController();
+  const runs = jobs.length === 0 ? null : takePartInRuns(jobs, location, options.lease, leave.signal);
   await untilAsked(async (signal, again) => {
-    const { length } = running.running();
+    const { length } = running?.running() ?? [];
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
     say(`${signal}: takes no more tasks${wait}${again}`);
-    await running.stop({ drain, handBack: HAND_BACK });
+    leave.abort();
+    await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
   });
   await disconnect();
   // A handler that does not listen may go on; its task has been handed back.
   process.exit(EXIT.done);
+}
+
+/** Takes part in the runs of these modules' jobs, whoever begins them, until it is to leave. */
+async function takePartInRuns(
+  modules: readonly string[],
+  location: string,
+  lease: Duration | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const store = await openStore(location);
+  try {
+    say(`takes part in runs of ${modules.map((module) => basename(module)).join(", ")}`);
+    await joinRuns({
+      store,
+      scratch: statePlace().runs,
+      jobOf: (run) => jobAmong(modules, run),
+      signal,
+      ...(lease === undefined ? {} : { leaseMs: milliseconds(lease, "--lease") }),
+      onJoin: (run) => say(`run ${run.id}: takes part`),
+      onRest: (run, { state }) => say(`run ${run.id}: ${signal.aborted ? "left to others" : state}`),
+      onRefused: (run, error) => say(`run ${run.id}: cannot take part: ${messageOf(error)}`),
+      onNote: say,
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
 }
 
 /** Resolves when the process was asked to stop, and has done so. The second time it ends at once. */

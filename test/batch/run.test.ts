@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import {
   defineJob,
@@ -13,6 +14,7 @@ import {
   pause,
   readProgress,
   run,
+  type SinkContext,
   TransientError,
 } from "../../src/batch/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
@@ -49,6 +51,25 @@ describe("a run", () => {
     assert.deepEqual(sorted(target.effects), upTo(1000));
     assert.deepEqual([summary.read, summary.written, summary.quarantined], [1000, 1000, 0]);
     assert.equal(target.concluded, 1);
+  });
+
+  it("begins after a few items of the sample where the step takes long", async () => {
+    let sample: readonly unknown[] = [];
+    const stop = new AbortController();
+    const sink = {
+      open: async (context: SinkContext) => {
+        sample = await context.sample();
+        stop.abort();
+        return await target.open(context);
+      },
+    };
+    const step = async (n: number) => {
+      if (!stop.signal.aborted) await sleep(20);
+      return n;
+    };
+    const summary = await run(job(new NumberSource(10_000), { sink, step }), { store });
+    assert.equal(summary.written, 10_000);
+    assert.ok(sample.length > 0 && sample.length < 10_000, String(sample.length));
   });
 
   it("of an empty source succeeds with nothing", async () => {

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { TestServer } from "../connect/postgres/server.ts";
+import { Scene, until } from "./scene.ts";
+
+const sources = new URL("../../src/", import.meta.url).href;
+/** A small file is one shard. */
+const FILES = 24;
+const ROWS_EACH = 500;
+const ROWS = FILES * ROWS_EACH;
+
+/** Rows tell which process stepped them; steps are slow enough for others to come in time. */
+const jobModule = `
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineJob } from "${sources}batch/index.ts";
+import { csv } from "${sources}connect/csv/index.ts";
+import { postgres } from "${sources}connect/postgres/index.ts";
+
+export default ({ url }) => defineJob({
+  name: "spread",
+  source: csv("people-*.csv"),
+  step: async (row) => {
+    if (Number(row.id) % 20 === 0) await sleep(20);
+    return { ...row, by: String(process.pid) };
+  },
+  sink: postgres({ url, table: "people", onConflict: "fail" }),
+  chunkBytes: { min: 4096, max: 8192 },
+  concurrency: 2,
+});
+`;
+
+function people(file: number): string {
+  const ids = Array.from({ length: ROWS_EACH }, (_, at) => file * ROWS_EACH + at + 1);
+  return `id,name\n${ids.map((id) => `${id},Person number ${id}\n`).join("")}`;
+}
+
+let server: TestServer;
+before(async () => {
+  server = await TestServer.start();
+});
+after(() => server.stop());
+
+async function begin(store: "SQLite" | "PostgreSQL"): Promise<{ scene: Scene; env: Record<string, string> }> {
+  const scene = await Scene.begin(server, "CREATE TABLE people (id int, name text, by text)");
+  await scene.write("job.ts", jobModule);
+  for (let file = 0; file < FILES; file++) await scene.write(`people-${file + 10}.csv`, people(file));
+  return { scene, env: store === "SQLite" ? {} : { PAWL_STORE: scene.url } };
+}
+
+async function whoWrote(scene: Scene): Promise<Map<number, number>> {
+  const rows = await scene.query<{ by: string; n: number }>(
+    "SELECT by, count(*)::int AS n FROM people GROUP BY by",
+  );
+  return new Map(rows.map(({ by, n }) => [Number(by), n]));
+}
+
+async function assertEachOnce(scene: Scene): Promise<void> {
+  const [found] = await scene.query(
+    "SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM people",
+  );
+  assert.deepEqual(found, { rows: ROWS, ids: ROWS });
+}
+
+for (const store of ["SQLite", "PostgreSQL"] as const) {
+  describe(`a run that is spread over workers, in ${store}`, () => {
+    it("goes on when any of them is killed, the one that began it included", async () => {
+      const { scene, env } = await begin(store);
+      await using _ = scene;
+      const workers = [0, 1].map(() => scene.start(["worker", "job.ts", "--lease", "3s"], { env }));
+      const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
+      for (const worker of workers) await until("a worker takes part", () => /takes part\n/.test(worker.err));
+      const pids = [starter, ...workers].map(({ child }) => child.pid ?? -1);
+      await until("each has written something", async () => {
+        const wrote = await whoWrote(scene);
+        return pids.every((pid) => (wrote.get(pid) ?? 0) > 0);
+      });
+      workers[0]?.child.kill("SIGKILL");
+      starter.child.kill("SIGKILL");
+      await until("the run is done", () => /run \w+: succeeded/.test(workers[1]?.err ?? ""));
+      await assertEachOnce(scene);
+      const told = JSON.parse((await scene.pawl(["status", "last", "--json"], { env })).out);
+      assert.equal(told.state, "succeeded");
+      assert.deepEqual([told.read, told.written, told.quarantined], [ROWS, ROWS, 0]);
+      workers[1]?.child.kill("SIGTERM");
+      assert.equal((await workers[1]?.ended)?.code, 0, workers[1]?.err);
+    });
+
+    it("is left by a worker that is stopped, which costs nothing", async () => {
+      const { scene, env } = await begin(store);
+      await using _ = scene;
+      const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
+      const worker = scene.start(["worker", "job.ts"], { env });
+      await until("the worker has written something", async () =>
+        (await whoWrote(scene)).has(worker.child.pid ?? -1),
+      );
+      worker.child.kill("SIGTERM");
+      const left = await worker.ended;
+      assert.deepEqual([left.code, /run \w+: left to others/.test(left.err)], [0, true], left.err);
+      const { code, err } = await starter.ended;
+      assert.equal(code, 0, err);
+      await assertEachOnce(scene);
+    });
+  });
+}
+
+describe("a worker with a job", () => {
+  it("leaves runs of other jobs alone, and says why it cannot take part", async () => {
+    const { scene, env } = await begin("SQLite");
+    await using _ = scene;
+    await scene.write("other.ts", jobModule.replace('"spread"', '"other"'));
+    await scene.write("elsewhere/job.ts", jobModule.replace("people-*.csv", "not-there.csv"));
+    const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
+    await until("the run is under way", async () => (await scene.count("people")) > 0);
+    const other = scene.start(["worker", "other.ts"], { env });
+    const elsewhere = scene.start(["worker", "elsewhere/job.ts"], { env });
+    await until("one says why", () => /cannot take part: .*not-there\.csv/.test(elsewhere.err));
+    assert.equal((await starter.ended).code, 0);
+    assert.doesNotMatch(other.err, /takes part\n/);
+  });
+});
