@@ -166,6 +166,10 @@ export const migrations: readonly Migration[] = [
   );
   CREATE INDEX change_new ON pawl.change (entry) WHERE number IS NULL;
 
+  -- what each transaction leaves behind for some minutes, so that one can tell later whether it was committed
+  CREATE TABLE pawl.mark (token uuid NOT NULL DEFAULT gen_random_uuid(), at bigint NOT NULL)
+    WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 5000);
+
   CREATE TABLE pawl.counter (name text PRIMARY KEY, value bigint NOT NULL);
   INSERT INTO pawl.counter VALUES ('recording_until', 0), ('change_number', 0), ('schedule_version', 0);
   -- counts the occasions at which somebody should look, for those who cannot be notified

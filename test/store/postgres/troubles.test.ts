@@ -196,6 +196,36 @@ describe("a server that goes away", () => {
     }
   });
 
+  test("and gives the number of a transaction that was lost to another one is not misunderstood", async () => {
+    const own = await TestServer.start({ ...careful });
+    try {
+      const { proxy, url: through } = await FaultyLink.before(own.url);
+      await using _proxy = proxy;
+      await using store = await openPostgresStore(through, { patienceMs: 120_000 });
+      await store.enqueue([newTask("before")]);
+      // The COMMIT does not arrive, and nobody can ask what became of it for a while.
+      const away = Promise.withResolvers<void>();
+      let isAway = false;
+      proxy.stops = (piece) => {
+        isAway ||= asksCommit(piece);
+        if (isAway) away.resolve();
+        return isAway;
+      };
+      const enqueued = store.enqueue([newTask("t")]);
+      await away.promise;
+      await stopEmbedded(own.home, "immediate");
+      await startEmbedded(own.home, { settings: careful });
+      await using hands = await TestClient.connect(own.url);
+      for (let n = 0; n < 50; n++) await hands.query("SELECT pg_current_xact_id()");
+      isAway = false;
+      proxy.stops = () => false;
+      assert.deepEqual(await enqueued, ["t"]);
+      assert.equal((await store.query({ ids: ["t"] })).length, 1);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("and stays away is a trouble that may pass, told without secrets", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     const store = await openPostgresStore(through, { patienceMs: 200 });
