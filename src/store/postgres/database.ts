@@ -29,7 +29,10 @@ export interface Transaction {
   readonly session: Session;
   /** Whether changes of tasks are to be kept. */
   readonly recording: Promise<boolean>;
-  /** Marks the transaction, along with the statement that was just sent, if that wrote anything. */
+  /**
+   * Of work that is mostly idle: marks the transaction, along with the statement that was just sent, if that wrote
+   * anything. Without it that takes a message of its own at the end.
+   */
   readonly note: () => void;
 }
 
@@ -178,10 +181,13 @@ export class Database {
         .then((results) => results[1]?.rows[0] as { recording: boolean } & (Mark | { xid: null }));
       mark = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
       const recording = awaitedLater(begun.then((row) => row.recording));
+      let noted = false;
       const note = () => {
+        noted = true;
         mark = awaitedLater(session.get<Mark>(MARK_WRITTEN).then((row) => row ?? null));
       };
       const result = await work({ session, recording, note });
+      if (mostlyIdle && !noted) note();
       ended = { result, mark: await mark };
       const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
       if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");

@@ -109,6 +109,35 @@ describe("a reply that is lost", () => {
     assert.equal(proxy.cuts, 3);
   });
 
+  test("while the question about several queues and lanes has not arrived is asked again", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    proxy.how = "client";
+    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" }), newTask("v", { lane: "slow" })]);
+    for (const [asked, ids] of [
+      [{ ...request, queues: ["q", "other"], n: 1 }, ["t"]],
+      [{ ...request, lanes: [rate], n: 5 }, ["u"]],
+    ] as const) {
+      proxy.stops = once(asksCommit);
+      const claims = await store.claim(asked);
+      assert.deepEqual(
+        claims.map(({ id }) => id),
+        ids,
+      );
+      // Otherwise nobody would hold what it says.
+      assert.deepEqual((await store.renew(claims, 60_000)).lost, []);
+    }
+    await store.record(60_000);
+    await store.enqueue([newTask("w")]);
+    proxy.stops = once(asksCommit);
+    const { changes } = await store.changes(0, 10);
+    assert.equal(changes.length, 1);
+    assert.deepEqual((await store.changes(0, 10)).changes, changes, "they keep their numbers");
+    assert.equal(proxy.cuts, 3);
+  });
+
   test("that never comes, over a connection that stays open, is not waited for longer than is allowed", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
