@@ -30,9 +30,10 @@ export function openSqliteArena(folder: string): Arena {
     clock: new ClockFile(join(folder, "machine.clock")),
     way: () => Promise.resolve({ address, link: null }),
     async block(lastsMs) {
-      const other = new DatabaseSync(address, { timeout: 10_000 });
+      const other = new DatabaseSync(address, { timeout: 5 });
       try {
-        other.exec("BEGIN IMMEDIATE");
+        // Whoever holds the lock may be stopped, and is waiting for us to let it go on.
+        while (!locks(other)) await sleep(5);
         await sleep(lastsMs);
       } finally {
         other.close();
@@ -41,6 +42,18 @@ export function openSqliteArena(folder: string): Arena {
     close: () => Promise.resolve(),
   };
 }
+
+function locks(database: DatabaseSync): boolean {
+  try {
+    database.exec("BEGIN IMMEDIATE");
+    return true;
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return false;
+    throw error;
+  }
+}
+
+const SQLITE_BUSY = 5;
 
 /** A database of its own on a server that is stopped and started. */
 export async function openPostgresArena(server: Server, name: string): Promise<Arena> {
