@@ -49,6 +49,8 @@ export class Server {
     );
     const [code] = await once(initdb, "exit");
     if (code !== 0) throw new Error(`initdb ended with exit code ${code}`);
+    // However this process ends.
+    process.once("exit", () => server.#process?.kill("SIGQUIT"));
     await server.start();
     return server;
   }

@@ -13,8 +13,14 @@ export interface CampaignOptions {
   readonly driver: Driver;
   /** Faults of one round. */
   readonly faults: number;
+  readonly kind: FaultKind | null;
   readonly broken: Break | null;
+  readonly workers: number;
+  readonly producers: number;
 }
+
+/** Short, so that nobody need wait long for one to run out. */
+const LEASE_MS = 2_000;
 
 /** The most stories that are told of a round. */
 const STORIES = 3;
@@ -60,13 +66,12 @@ export class Campaign implements AsyncDisposable {
 
   /** Plays a round. What it does depends on the seed and its number, as far as processes go alike. */
   async play(number: number): Promise<RoundResult> {
-    const { seed, driver, faults, broken } = this.#options;
+    const { seed, driver, ...options } = this.#options;
     const folder = join(this.#root, `round-${number}`);
     const arena = await this.#arena(folder, number);
     let result: RoundResult;
     try {
-      const own = { seed: `${seed}/${number}`, folder, faults, broken };
-      result = await playRound(arena, { ...own, workers: 4, producers: 2, leaseMs: 2_000 });
+      result = await playRound(arena, { ...options, seed: `${seed}/${number}`, folder, leaseMs: LEASE_MS });
     } finally {
       await arena.close();
     }

@@ -21,6 +21,12 @@ export interface PostOptions {
   readonly broken: Break | null;
 }
 
+/** What still runs when the run is broken off goes with it. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const each of running) each.kill("SIGKILL");
+});
+
 /** A place in the run that one process after the other takes. */
 export class Post {
   readonly role: string;
@@ -60,9 +66,11 @@ export class Post {
       stdio: ["ignore", "pipe", openSync(join(folder, `${role}.err`), "a")],
     });
     this.#process = started;
+    running.add(started);
     const gone = once(started, "exit");
     this.#ready = Promise.race([once(started.stdout as NodeJS.ReadableStream, "data"), gone]);
     void gone.then(() => {
+      running.delete(started);
       if (this.#process === started) this.#process = null;
     });
   }

@@ -17,7 +17,8 @@ const A_ROUND = 50;
 
 /** `npm run test:chaos -- --work tasks`. True when no promise was broken. */
 export async function disturbTasks({ faults, only, ...options }: TaskChaosOptions): Promise<boolean> {
-  await using campaign = await Campaign.open({ ...options, faults: A_ROUND }, console.log);
+  const crew = { faults: A_ROUND, workers: 4, producers: 2, kind: null };
+  await using campaign = await Campaign.open({ ...options, ...crew }, console.log);
   const print = (): void => console.log(campaign.report().join("\n"));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {

@@ -64,13 +64,20 @@ const WEIGHTS: Readonly<Record<Driver, Partial<Record<FaultKind, number>>>> = {
   },
 };
 
-/** Faults that strike one after the other; what each is depends on the seed and its number only. */
-export function* planFaults(random: Random, driver: Driver, leaseMs: number): Generator<Fault, never> {
-  for (let number = 0; ; number++) yield planFault(random.fork(String(number)), driver, leaseMs);
+export interface PlanOptions {
+  readonly driver: Driver;
+  readonly leaseMs: number;
+  /** Nothing but this. */
+  readonly kind: FaultKind | null;
 }
 
-function planFault(random: Random, driver: Driver, leaseMs: number): Fault {
-  const kind = random.weighted(WEIGHTS[driver] as Record<FaultKind, number>);
+/** Faults that strike one after the other; what each is depends on the seed and its number only. */
+export function* planFaults(random: Random, options: PlanOptions): Generator<Fault, never> {
+  for (let number = 0; ; number++) yield planFault(random.fork(String(number)), options);
+}
+
+function planFault(random: Random, { driver, leaseMs, kind: only }: PlanOptions): Fault {
+  const kind = only ?? random.weighted(WEIGHTS[driver] as Record<FaultKind, number>);
   return {
     kind,
     gapMs: random.int(20, 600),

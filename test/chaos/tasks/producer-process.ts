@@ -73,7 +73,7 @@ const WEIGHTS = {
   note: 18,
   later: 6,
   expiring: 3,
-  slow: 9,
+  slow: 14,
   flaky: 8,
   permanent: 4,
   child: 4,

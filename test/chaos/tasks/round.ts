@@ -25,6 +25,8 @@ export interface RoundOptions {
   readonly workers: number;
   readonly producers: number;
   readonly leaseMs: number;
+  /** Nothing but this strikes. */
+  readonly kind: FaultKind | null;
   /** What the workers' and producers' store does wrong. */
   readonly broken: Break | null;
 }
@@ -39,7 +41,7 @@ const WORKER = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
 const PRODUCER = fileURLToPath(new URL("./producer-process.ts", import.meta.url));
 
 const POISON_AFTER = 8;
-const PAUSE_MS = 60;
+const PAUSE_MS = 40;
 
 /** So many faults last at a time. */
 const AT_ONCE = 3;
@@ -67,7 +69,7 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
   try {
     for (const { post } of [...workers, ...producers]) post.start();
     for (const { post } of [...workers, ...producers]) await post.ready();
-    await disturb({ arena, workers, producers, history }, options, struck);
+    await disturb({ arena, workers, producers, history, store }, options, struck);
     for (const { post } of producers) await post.end("SIGTERM");
     for (const name of Object.values(SCHEDULES)) await removeSchedule(name, { store });
     await quiet(store, workers);
@@ -112,10 +114,11 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
 /** Lets faults strike until there have been as many as wanted. */
 async function disturb(
   field: Parameters<typeof strike>[1],
-  { seed, faults, leaseMs }: RoundOptions,
+  { seed, faults, leaseMs, kind }: RoundOptions,
   struck: FaultKind[],
 ): Promise<void> {
-  const plan = planFaults(new Random(seed).fork("faults"), field.arena.driver, leaseMs);
+  const { driver } = field.arena;
+  const plan = planFaults(new Random(seed).fork("faults"), { driver, leaseMs, kind });
   const lasting = new Set<Promise<void>>();
   let failure: unknown;
   let blocked: Promise<void> = Promise.resolve();

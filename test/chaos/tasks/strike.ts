@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Store } from "../../../src/store/index.ts";
+import { parseWorkerId } from "../../../src/tasks/index.ts";
 import type { FaultyLink } from "../../store/postgres/faulty-link.ts";
 import { answersCommit, asksCommit } from "../../store/postgres/faulty-link.ts";
 import type { Arena } from "./arena.ts";
@@ -17,6 +19,8 @@ export interface Field {
   readonly workers: readonly Manned[];
   readonly producers: readonly Manned[];
   readonly history: History;
+  /** The undisturbed store. */
+  readonly store: Store;
 }
 
 /** How long a fault may wait for its moment. */
@@ -103,6 +107,7 @@ async function strikeAt(fault: Fault, { post, link }: Manned, field: Field): Pro
       return [kind];
     }
     case "stop":
+      if (!(await isAtWork(post, field.store))) return [];
       note(kind, `for ${lastsMs} ms`);
       post.signal("SIGSTOP");
       await sleep(lastsMs);
@@ -135,6 +140,17 @@ async function strikeAt(fault: Fault, { post, link }: Manned, field: Field): Pro
     default:
       return [];
   }
+}
+
+/** Waits until a worker holds a lease; stopped without one it would say little. */
+async function isAtWork({ pid }: Post, store: Store): Promise<boolean> {
+  const giveUp = performance.now() + PATIENCE_MS;
+  while (performance.now() < giveUp) {
+    const leased = await store.query({ states: ["leased"] });
+    if (leased.some(({ worker }) => worker !== null && parseWorkerId(worker)?.pid === pid)) return true;
+    await sleep(10);
+  }
+  return false;
 }
 
 /** Drops the next COMMIT of a process, or the reply to it; false when there was none for some time. */
