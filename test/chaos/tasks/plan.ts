@@ -88,7 +88,7 @@ function planFault(random: Random, { driver, leaseMs, kind: only }: PlanOptions)
         : kind === "restart"
           ? random.int(0, 1_500)
           : random.int(200, 2 * leaseMs),
-    point: random.int(1, 120),
+    point: random.int(1, 60),
     jumpMs: jump(random, driver),
   };
 }
