@@ -38,12 +38,23 @@ export interface Transaction {
 
 /**
  * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
- * statement here is meant to walk an index. These hold for one transaction, so that a pooler between us and the server
- * may hand the session to others. The limit ends a transaction whose client is gone without the server noticing.
+ * statement here is meant to walk an index as far as it must, and to look up row by row what it was given. These hold
+ * for one transaction, so that a pooler between us and the server may hand the session to others. The limit ends a
+ * transaction whose client is gone without the server noticing.
  */
-const SETTINGS = `set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-  set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('lock_timeout', '20s', true),
-  set_config('idle_in_transaction_session_timeout', '15s', true)`;
+const SETTINGS = Object.entries({
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  random_page_cost: "1",
+  cpu_operator_cost: "0.1",
+  jit: "off",
+  lock_timeout: "20s",
+  idle_in_transaction_session_timeout: "15s",
+})
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ");
 
 const RECORDING = "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
 

@@ -31,10 +31,16 @@ export interface TaskRow {
   readonly meta: string | null;
 }
 
-/** The columns of a TaskRow of the table `t`. Named, because a later version may add others. */
-export const TASK_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.state, t.priority, t.due, t.fence, t.worker,
-  t.failures, t.crashes, t.cancel_requested, t.created_at, t.started_at, t.settled_at, t.expires_at, t.unique_key,
-  t.lane, t.join_id, t.member_index, t.error, t.progress, t.result, t.payload, t.meta`;
+/** What is the same for all tasks that are just being claimed. */
+export type OfAllClaimed = Pick<TaskRow, "state" | "due" | "worker" | "settled_at">;
+
+/** The other columns of a TaskRow of the table `t`. Named, because a later version may add others. */
+export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.priority, t.fence, t.failures, t.crashes,
+  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.lane, t.join_id, t.member_index,
+  t.error, t.progress, t.result, t.payload, t.meta`;
+
+/** All of them. */
+export const TASK_ROW = `${CLAIMED_ROW}, t.state, t.due, t.worker, t.settled_at`;
 
 export function toTask(row: TaskRow): TaskRecord {
   return {
