@@ -12,7 +12,14 @@ const PAGE = 5_000;
 export async function requestCancel(moves: Moves, selector: TaskSelector): Promise<number> {
   const { sql, values } = where(selector);
   lockJoinsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values);
-  return await cancelOpen(moves, sql, values);
+  let reached = await cancelOpen(moves, sql, values);
+  if (selector.group === undefined) return reached;
+  // Who was just being settled may have stored what follows him, which a statement that began before does not see.
+  const rest = `(${sql}) AND NOT cancel_requested`;
+  const left = `SELECT FROM pawl.task WHERE ${rest} AND state IN ('waiting', 'leased') LIMIT 1`;
+  while ((await moves.session.get(left, values)) !== undefined)
+    reached += await cancelOpen(moves, rest, values);
+  return reached;
 }
 
 /**
