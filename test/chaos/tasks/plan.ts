@@ -80,7 +80,7 @@ function planFault(random: Random, { driver, leaseMs, kind: only }: PlanOptions)
   const kind = only ?? random.weighted(WEIGHTS[driver] as Record<FaultKind, number>);
   return {
     kind,
-    gapMs: random.int(20, 600),
+    gapMs: random.int(20, 400),
     target: random.next(),
     lastsMs:
       kind === "stop"

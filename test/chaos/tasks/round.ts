@@ -44,7 +44,7 @@ const POISON_AFTER = 8;
 const PAUSE_MS = 40;
 
 /** So many faults last at a time. */
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 
 /** When for so long nothing has ended that should, nothing ever will. */
 const STILL_MS = 45_000;
