@@ -69,27 +69,33 @@ export async function due(
   const names = [...new Set(queues)];
   if (names.length === 0) return null;
   assertRates(lanes);
-  const nowSoon = session.get<{ now: number }>("SELECT pawl.now_ms() AS now");
-  const leasesSoon = session.get<{ until: number | null }>(
-    `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
-    [texts(names)],
-  );
-  const usesSoon = lanes.length === 0 ? [] : readLanes(session, lanes);
-  const plainSoon = names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]));
-  const lanesSoon = [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
-    names.map(async (queue) => {
-      const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
-      return { lane, due: row?.due ?? null };
-    }),
-  );
-  const now = (await nowSoon)?.now ?? 0;
+  const ofLane = async (lane: string, queue: string) => {
+    const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
+    return { lane, due: row?.due ?? null };
+  };
+  // All at once, and awaited together: should the connection break, every one of them fails.
+  const [clock, leases, uses, plain, inLanes] = await Promise.all([
+    session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
+    session.get<{ until: number | null }>(
+      `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
+      [texts(names)],
+    ),
+    lanes.length === 0 ? [] : readLanes(session, lanes),
+    Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
+    Promise.all(
+      [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
+        names.map((queue) => ofLane(lane, queue)),
+      ),
+    ),
+  ]);
+  const now = clock?.now ?? 0;
   const waits: number[] = [];
   const add = (instant: number | null | undefined, atLeast = 0) => {
     if (instant != null) waits.push(Math.max(0, atLeast, instant - now));
   };
-  add((await leasesSoon)?.until);
-  for (const row of await Promise.all(plainSoon)) add(row?.due);
-  const wait = new Map((await usesSoon).map((use) => [use.rate.lane, laneWait(use)]));
-  for (const { lane, due: at } of await Promise.all(lanesSoon)) add(at, wait.get(lane));
+  add(leases?.until);
+  for (const row of plain) add(row?.due);
+  const wait = new Map(uses.map((use) => [use.rate.lane, laneWait(use)]));
+  for (const { lane, due: at } of inLanes) add(at, wait.get(lane));
   return waits.length === 0 ? null : Math.min(...waits);
 }

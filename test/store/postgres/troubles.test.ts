@@ -138,6 +138,41 @@ describe("a reply that is lost", () => {
     assert.equal(proxy.cuts, 3);
   });
 
+  test("to any question is asked for again, and hurts nobody else", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" })]);
+    const beat = { id: "w", host: "h", pid: 1, slots: 1, memory: 1, running: [], rates: {} } as const;
+    const questions: readonly (() => Promise<unknown>)[] = [
+      () => store.due(["q", "r"], [rate]),
+      () => store.queues(),
+      () => store.beat({ ...beat, queues: ["q"], state: "running" }),
+      () => store.workers(60_000),
+      () => store.sweep({ deadWorkers: ["v"], poisonAfter: 5 }),
+      () => store.putSchedule({ id: "s", spec: null, task: null, next: 0 }),
+      () => store.schedules(),
+      () => store.query({ queue: "q" }),
+      () => store.attempts("t"),
+      () => store.requestCancel({ queue: "none" }),
+      () => store.release({ queue: "none" }),
+      () => store.prune(10),
+      () => store.record(60_000),
+      () => store.changes(0, 10),
+      () => store.claim({ ...request, queues: ["q", "r"], lanes: [rate], n: 2 }),
+    ];
+    // A promise that is rejected and that nobody waits for would end the process, and fails the test.
+    for (const question of questions) {
+      for (let pieces = 0; pieces < 3; pieces++) {
+        let left = pieces;
+        proxy.swallows = () => left-- === 0;
+        await question();
+      }
+    }
+    assert.ok(proxy.cuts >= questions.length, `${proxy.cuts} links were cut`);
+  });
+
   test("that never comes, over a connection that stays open, is not waited for longer than is allowed", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
