@@ -2,7 +2,7 @@ import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts"
 import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
 import { firstInLine, type Line } from "./line.ts";
 import type { Moves } from "./moves.ts";
-import type { Session } from "./session.ts";
+import { prepared, type Session } from "./session.ts";
 import { CLAIMED_ROW, type OfAllClaimed, type TaskRow, toTask } from "./task-row.ts";
 import { duration, scalars, texts, toText } from "./values.ts";
 
@@ -23,7 +23,7 @@ function leaseLine(worker: string, length: string): string {
 }
 
 /** Most claims are for one queue, and are one statement. */
-const CLAIM_ONE = `${firstInLine("plain", "$2")}, ${leaseLine("$3::text", "$4::bigint")}`;
+const CLAIM_ONE = prepared(`${firstInLine("plain", "$2")}, ${leaseLine("$3::text", "$4::bigint")}`);
 
 /** Leases tasks that were locked by statements before. */
 const CLAIM_CHOSEN = `WITH line AS MATERIALIZED (

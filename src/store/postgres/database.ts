@@ -4,7 +4,7 @@ import { PawlError, TransientError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
 import type { Address } from "./address.ts";
 import { explain, isDisconnect, mayRetry } from "./failure.ts";
-import { Session } from "./session.ts";
+import { prepared, Session } from "./session.ts";
 
 /** How long an operation waits for a server that does not answer or is not there before it gives up. */
 const PATIENCE_MS = 15_000;
@@ -17,6 +17,8 @@ interface Mark {
   readonly xid: string;
   readonly mark: string;
 }
+
+type Begun = { readonly recording: boolean; readonly pid: number } & (Mark | { readonly xid: null });
 
 export interface DatabaseOptions {
   /** A connection that has not answered for so long is given up. */
@@ -58,6 +60,9 @@ const SETTINGS = Object.entries({
 
 const RECORDING = "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
 
+/** Who answers. Behind a pooler it is not the one we were told of as we connected. */
+const IS_DIRECT = "pg_backend_pid() AS pid";
+
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /**
@@ -67,16 +72,19 @@ const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
  */
 const MARK = "pg_current_xact_id()::text AS xid, token::text AS mark";
 
-/** All that is needed of a transaction that is to write, in one message. */
-const BEGIN = `${BEGIN_WORK};
-  INSERT INTO pawl.mark (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${RECORDING} AS recording, ${SETTINGS}`;
+/** All that is needed of a transaction that is to write, sent along with the BEGIN. */
+const BEGUN =
+  prepared(`INSERT INTO pawl.mark (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${RECORDING} AS recording,
+  ${IS_DIRECT}, ${SETTINGS}`);
 
 /** The same for work that often finds nothing to do: marking it would be a write. */
-const BEGIN_UNMARKED = `${BEGIN_WORK}; SELECT NULL AS xid, NULL AS mark, ${RECORDING} AS recording, ${SETTINGS}`;
+const BEGUN_UNMARKED = prepared(
+  `SELECT NULL AS xid, NULL AS mark, ${RECORDING} AS recording, ${IS_DIRECT}, ${SETTINGS}`,
+);
 
 /** Marks it later, if it has written something. */
-const MARK_WRITTEN = `INSERT INTO pawl.mark (at)
-  SELECT (SELECT pawl.now_ms()) WHERE pg_current_xact_id_if_assigned() IS NOT NULL RETURNING ${MARK}`;
+const MARK_WRITTEN = prepared(`INSERT INTO pawl.mark (at)
+  SELECT (SELECT pawl.now_ms()) WHERE pg_current_xact_id_if_assigned() IS NOT NULL RETURNING ${MARK}`);
 
 /** How long marks are kept at least: longer than anybody waits for a reply and asks about it. */
 const MARKED_MS = 180_000;
@@ -106,6 +114,10 @@ export class Database {
   readonly #replyMs: number;
   readonly #patienceMs: number;
   readonly #running = new Set<Promise<unknown>>();
+  /** False where we are told that there is a pooler. */
+  readonly #mayBeDirect: boolean;
+  /** Whether a connection leads to one session of the server, as far as is known. */
+  readonly #direct = new WeakMap<pg.ClientBase, boolean>();
   /** Begins anywhere, so that many processes that write little clean as well. */
   #marks = Math.floor(Math.random() * CLEAN_EVERY);
   #closing: Promise<void> | undefined;
@@ -113,6 +125,7 @@ export class Database {
   constructor(address: Address, options: DatabaseOptions = {}) {
     this.location = address.location;
     this.schema = address.schema;
+    this.#mayBeDirect = address.listen;
     this.#replyMs = options.replyMs ?? 60_000;
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#pool = new pg.Pool({
@@ -165,10 +178,14 @@ export class Database {
     return this.#closing;
   }
 
+  #session(client: pg.ClientBase): Session {
+    return new Session(client, this.schema, this.#replyMs, this.#direct.get(client) ?? false);
+  }
+
   async #once<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     try {
-      const session = new Session(client, this.schema, this.#replyMs);
+      const session = this.#session(client);
       const result = await work(session);
       await session.settled();
       client.release();
@@ -182,14 +199,13 @@ export class Database {
 
   async #transaction<T>(work: (transaction: Transaction) => Promise<T>, mostlyIdle: boolean): Promise<T> {
     const client = await this.#pool.connect();
-    const session = new Session(client, this.schema, this.#replyMs);
+    const session = this.#session(client);
     let ended: { readonly result: T; readonly mark: Mark | null } | undefined;
     const since = performance.now();
     let mark: Promise<Mark | null> | undefined;
     try {
-      const begun = session
-        .script(mostlyIdle ? BEGIN_UNMARKED : BEGIN)
-        .then((results) => results[1]?.rows[0] as { recording: boolean } & (Mark | { xid: null }));
+      session.later(BEGIN_WORK);
+      const begun = session.get<Begun>(mostlyIdle ? BEGUN_UNMARKED : BEGUN).then((row) => row as Begun);
       mark = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
       const recording = awaitedLater(begun.then((row) => row.recording));
       let noted = false;
@@ -202,6 +218,10 @@ export class Database {
       ended = { result, mark: await mark };
       const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
       if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
+      if (this.#mayBeDirect) {
+        const isDirect = (await begun).pid === (client as unknown as { processID: number }).processID;
+        this.#direct.set(client, isDirect);
+      }
       client.release();
       if (ended.mark !== null) this.#clean();
       return result;
@@ -235,7 +255,7 @@ export class Database {
       const client = await this.#pool.connect();
       let sound = false;
       try {
-        const session = new Session(client, this.schema, this.#replyMs);
+        const session = this.#session(client);
         const row = await session
           .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
           .catch((error: unknown) => {

@@ -3,6 +3,7 @@ import type { JoinState, Membership, NewJoin, NewTask } from "../contract.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { addJoins, lockJoins } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { prepared } from "./session.ts";
 import { duration, scalars, texts, toText } from "./values.ts";
 
 /** How many rows go into one statement, so that none takes long. */
@@ -50,10 +51,9 @@ export async function enqueue(
  * for what is taken. Where one is not, it is an error of the server's, and nothing was stored.
  */
 export async function enqueueNew(moves: Moves, tasks: readonly NewTask[]): Promise<string[]> {
-  const insertAll = `${insert("")} SELECT`;
   for (let start = 0; start < tasks.length; start += PAGE) {
     const page = tasks.slice(start, start + PAGE);
-    await moves.session.run(insertAll, valuesOf(page.map((task) => ({ task, member: undefined }))));
+    await moves.session.run(INSERT_NEW, valuesOf(page.map((task) => ({ task, member: undefined }))));
   }
   for (const { id, queue } of tasks) moves.add({ id, queue, fence: 0, join_id: null }, null, "waiting");
   moves.wakes = true;
@@ -70,10 +70,7 @@ export function mayBeNew(tasks: readonly NewTask[]): boolean {
 
 /** Stores the tasks whose id, unique key and place in a join are free; returns their ids. */
 async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string[]> {
-  const rows = await moves.session.all<Moved>(
-    `${insert("ON CONFLICT DO NOTHING")} SELECT ${MOVED} FROM fresh AS t`,
-    valuesOf(placed),
-  );
+  const rows = await moves.session.all<Moved>(INSERT_FREE, valuesOf(placed));
   for (const row of rows) moves.add(row, null, "waiting");
   return rows.map(({ id }) => id);
 }
@@ -94,6 +91,9 @@ function insert(conflict: string): string {
        INSERT INTO pawl.line (due, seq, priority, fence, queue, lane)
        SELECT due, seq, priority, fence, queue, lane FROM fresh WHERE due IS NOT NULL)`;
 }
+
+const INSERT_NEW = prepared(`${insert("")} SELECT`);
+const INSERT_FREE = prepared(`${insert("ON CONFLICT DO NOTHING")} SELECT ${MOVED} FROM fresh AS t`);
 
 function valuesOf(placed: readonly Placed[]): (string | null)[] {
   const tasks = placed.map(({ task }) => task);

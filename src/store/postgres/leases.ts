@@ -1,4 +1,4 @@
-import type { Session } from "./session.ts";
+import { prepared, type Session } from "./session.ts";
 import { scalars } from "./values.ts";
 
 /**
@@ -18,8 +18,11 @@ const SHARE = 4;
  */
 export function unlease(session: Session, counts: ReadonlyMap<number, number>): void {
   const numbers = [...counts.keys()].sort((a, b) => a - b);
-  session.later(
-    `WITH ended AS MATERIALIZED (
+  session.later(UNLEASE, [scalars(numbers), scalars(numbers.map((number) => counts.get(number)))]);
+}
+
+const UNLEASE = prepared(
+  `WITH ended AS MATERIALIZED (
        SELECT l.number, l.open - c.tasks AS open
        FROM unnest($1::bigint[], $2::bigint[]) AS c (number, tasks) JOIN pawl.lease AS l ON l.number = c.number
        ORDER BY l.number FOR UPDATE OF l),
@@ -28,6 +31,4 @@ export function unlease(session: Session, counts: ReadonlyMap<number, number>): 
        ELSE ARRAY(SELECT s.seq FROM unnest(l.tasks) AS s (seq) JOIN pawl.task AS t ON t.seq = s.seq
          WHERE t.lease = l.number AND t.state = 'leased') END
      FROM ended AS e WHERE l.number = e.number AND e.open > 0`,
-    [scalars(numbers), scalars(numbers.map((number) => counts.get(number)))],
-  );
-}
+);

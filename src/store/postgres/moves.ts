@@ -2,7 +2,7 @@ import type { Lease, TaskState } from "../contract.ts";
 import type { Transaction } from "./database.ts";
 import { unlease } from "./leases.ts";
 import { retain } from "./retained.ts";
-import type { Session } from "./session.ts";
+import { prepared, type Session } from "./session.ts";
 import { scalars, texts } from "./values.ts";
 
 /** What must be known of a task that comes to another state. */
@@ -41,6 +41,10 @@ export interface JoinChange {
 }
 
 type Counts = Record<TaskState, number>;
+
+const COUNT = prepared(`
+  INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
+  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`);
 
 interface Change {
   readonly id: string;
@@ -131,18 +135,14 @@ export class Moves {
     if (this.#unleased.size > 0) unlease(this.session, this.#unleased);
     if (this.#retained.length > 0) retain(this.session, this.#retained);
     const of = (state: TaskState) => scalars(counts.map(([, count]) => count[state]));
-    this.session.later(
-      `INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
-       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`,
-      [
-        texts(counts.map(([name]) => name)),
-        of("waiting"),
-        of("leased"),
-        of("succeeded"),
-        of("dead"),
-        of("cancelled"),
-      ],
-    );
+    this.session.later(COUNT, [
+      texts(counts.map(([name]) => name)),
+      of("waiting"),
+      of("leased"),
+      of("succeeded"),
+      of("dead"),
+      of("cancelled"),
+    ]);
     if (!(await this.#recording)) return true;
     const changes = this.#changes;
     this.session.later(

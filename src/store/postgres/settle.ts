@@ -6,6 +6,7 @@ import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
 import { lockJoins } from "./joins.ts";
 import { type Alike, ENDED as ENDED_COLUMNS, type Ended, type Moves } from "./moves.ts";
+import { prepared } from "./session.ts";
 import { duration, scalars, storable, texts, toText } from "./values.ts";
 
 type Success = Extract<Outcome, { state: "succeeded" }>;
@@ -24,10 +25,10 @@ const SUCCEEDED = `
   FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
 
 /** Those of tasks in no join, which are most, told of in groups. */
-const SUCCEEDED_ALONE = `
+const SUCCEEDED_ALONE = prepared(`
   WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place)
   SELECT queue, lease, prune_at, array_agg(seq)::text AS seqs, array_agg(place)::text AS places
-  FROM done GROUP BY queue, lease, prune_at`;
+  FROM done GROUP BY queue, lease, prune_at`);
 
 /**
  * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
