@@ -30,6 +30,10 @@ test("a true history is believed", () => {
 });
 
 const falsified: Readonly<Record<string, [(history: TrueHistory) => void, string[]]>> = {
+  "a worker that ended by itself": [
+    (history) => history.deaths.push("worker 1 (7) ended with exit code 1"),
+    ["processes: null"],
+  ],
   "an acknowledged task that is not there": [
     (history) => {
       history.enqueue("gone");

@@ -7,6 +7,7 @@ import { fences } from "./rules/fences.ts";
 import { joins } from "./rules/joins.ts";
 import { kept } from "./rules/kept.ts";
 import { keys } from "./rules/keys.ts";
+import { processes } from "./rules/processes.ts";
 import { rates } from "./rules/rates.ts";
 import { settlements } from "./rules/settlements.ts";
 import { ticks } from "./rules/ticks.ts";
@@ -24,7 +25,19 @@ export type Found = Omit<Violation, "rule">;
 /** Each holds for every history of a store that keeps its word. */
 export type Rule = (facts: Facts, index: Index) => Iterable<Found>;
 
-const rules = { kept, endings, effects, fences, settlements, joins, ticks, rates, keys, cancels } as const;
+const rules = {
+  processes,
+  kept,
+  endings,
+  effects,
+  fences,
+  settlements,
+  joins,
+  ticks,
+  rates,
+  keys,
+  cancels,
+} as const;
 
 /** What a history shows that must not be. */
 export function check(facts: Facts): Violation[] {

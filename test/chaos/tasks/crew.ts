@@ -31,6 +31,8 @@ process.once("exit", () => {
 export class Post {
   readonly role: string;
   readonly clock: ClockFile;
+  /** How processes ended that nobody had ended. */
+  readonly deaths: string[] = [];
   /** Something is being done to its process: nothing else should be. */
   busy = false;
   readonly #options: PostOptions;
@@ -71,8 +73,10 @@ export class Post {
     running.add(started);
     const gone = once(started, "exit");
     this.#ready = Promise.race([once(started.stdout as NodeJS.ReadableStream, "data"), gone]);
-    void gone.then(() => {
+    void gone.then(([code, signal]) => {
       running.delete(started);
+      if (signal === null && code !== 0)
+        this.deaths.push(`${role} (${started.pid}) ended with exit code ${code}`);
       if (this.#process === started) this.#process = null;
     });
   }

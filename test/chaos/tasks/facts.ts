@@ -9,6 +9,8 @@ export interface Facts {
   /** Of each task that was ever begun, first to last. */
   readonly attempts: ReadonlyMap<string, readonly AttemptRecord[]>;
   readonly joins: ReadonlyMap<string, JoinRecord>;
+  /** How processes ended that nobody had ended. */
+  readonly deaths: readonly string[];
   /** Crashes after which a task is poison. */
   readonly poisonAfter: number;
   /** Whether the store's wall clock went evenly. */

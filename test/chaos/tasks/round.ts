@@ -80,6 +80,7 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
   const facts: Facts = {
     entries: readHistory(join(folder, "history")),
     ...(await readStore(store)),
+    deaths: [...workers, ...producers].flatMap(({ post }) => post.deaths),
     poisonAfter: POISON_AFTER,
     steadyClock: arena.driver === "postgres",
   };

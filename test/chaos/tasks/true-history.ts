@@ -11,6 +11,7 @@ export class TrueHistory {
   readonly tasks = new Map<string, TaskRecord>();
   readonly attempts = new Map<string, AttemptRecord[]>();
   readonly joins = new Map<string, JoinRecord>();
+  readonly deaths: string[] = [];
   #now = 0;
   #calls = 0;
 
@@ -110,8 +111,8 @@ export class TrueHistory {
   }
 
   facts(): Facts {
-    const { entries, tasks, attempts, joins } = this;
-    return { entries, tasks, attempts, joins, poisonAfter: 8, steadyClock: true };
+    const { entries, tasks, attempts, joins, deaths } = this;
+    return { entries, tasks, attempts, joins, deaths, poisonAfter: 8, steadyClock: true };
   }
 
   #task(id: string): TaskRecord {
