@@ -69,8 +69,8 @@ function settlementsOf(
     const answer = answers.get(nameOf(entry));
     const t = answer?.t ?? failures.get(nameOf(entry))?.t ?? Number.POSITIVE_INFINITY;
     const lost = [...(answer?.lost ?? [])];
-    // Of two claims of one task in one call the later one is held, if any is.
-    for (const { id, fence, outcome } of entry.settlements.toSorted((a, b) => a.fence - b.fence)) {
+    // Of two claims of one task in one call the later one is held, if any is; of two words on one claim the first.
+    for (const { id, fence, outcome } of entry.settlements.toReversed().sort((a, b) => a.fence - b.fence)) {
       const at = lost.indexOf(id);
       if (at >= 0) lost.splice(at, 1);
       const said = answer === undefined ? "unknown" : at >= 0 ? "lost" : "held";

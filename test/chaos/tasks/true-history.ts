@@ -99,6 +99,16 @@ export class TrueHistory {
     this.tell(by, { what: "settled", call, lost: held ? [] : [id] });
   }
 
+  /** A worker hands a claim back and, in the same call, settles it. */
+  handBack(id: string, fence: number, by: string): void {
+    const call = this.#calls++;
+    const settlements = ["snoozed", "succeeded"].map((outcome) => ({ id, fence, outcome }));
+    this.tell(by, { what: "settling", call, settlements });
+    this.#over(id, "snoozed");
+    this.change(id, { state: "waiting" });
+    this.tell(by, { what: "settled", call, lost: [id] });
+  }
+
   /** All of it. */
   work(id: string, by: string, result: Record<string, unknown> = {}): void {
     const fence = this.claim(id, by);
@@ -150,6 +160,13 @@ export function trueHistory(): TrueHistory {
   history.settle("twice", stale, "w1");
   history.run("twice", fresh, "w2");
   history.settle("twice", fresh, "w2");
+
+  // It is handed back while it still runs, and ends before that is stored: the first word counts.
+  history.enqueue("handed back");
+  const early = history.claim("handed back", "w1");
+  history.run("handed back", early, "w1");
+  history.handBack("handed back", early, "w1");
+  history.work("handed back", "w2");
 
   history.store("body", "gather");
   for (const index of [0, 1]) {
