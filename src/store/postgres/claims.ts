@@ -43,7 +43,7 @@ export async function claim(moves: Moves, request: ClaimRequest, note: () => voi
   rows.sort((a, b) => b.priority - a.priority || a.was_due - b.was_due || a.seq - b.seq);
   for (const row of rows) moves.add(row, "waiting", "leased");
   const alike: OfAllClaimed = { state: "leased", due: null, worker: request.worker, settled_at: null };
-  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(Object.assign(row, alike)) }));
+  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row, alike) }));
 }
 
 async function claimFrom(

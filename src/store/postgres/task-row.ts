@@ -42,7 +42,8 @@ export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.priority
 /** All of them. */
 export const TASK_ROW = `${CLAIMED_ROW}, t.state, t.due, t.worker, t.settled_at`;
 
-export function toTask(row: TaskRow): TaskRecord {
+/** A record of a row, which may lack what is the same for many. */
+export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClaimed): TaskRecord {
   return {
     id: row.id,
     queue: row.queue,
@@ -50,10 +51,10 @@ export function toTask(row: TaskRow): TaskRecord {
     group: row.group_id,
     payload: fromText(row.payload),
     priority: row.priority,
-    state: row.state,
-    due: row.due,
+    state: others.state,
+    due: others.due,
     fence: row.fence,
-    worker: row.worker,
+    worker: others.worker,
     failures: row.failures,
     crashes: row.crashes,
     cancelRequested: row.cancel_requested,
@@ -62,7 +63,7 @@ export function toTask(row: TaskRow): TaskRecord {
     error: row.error,
     createdAt: row.created_at,
     startedAt: row.started_at,
-    settledAt: row.settled_at,
+    settledAt: others.settled_at,
     expiresAt: row.expires_at,
     unique: row.unique_key,
     lane: row.lane,
