@@ -1,10 +1,10 @@
 /** Enqueues work of every kind until it is asked to stop, or killed. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { openStore } from "../../../src/store/index.ts";
 import { type AnyTask, connect, type TaskHandle } from "../../../src/tasks/index.ts";
 import { Random } from "../random.ts";
 import { perhapsBroken } from "./broken.ts";
 import { monotonicMs, ownHistory } from "./history.ts";
+import { openPatiently } from "./open-patiently.ts";
 import { recording } from "./recording.ts";
 import { flowOf, tasks } from "./work.ts";
 
@@ -26,7 +26,7 @@ const UNIQUE_KEYS = 4;
 const { address, seed, pauseMs } = JSON.parse(process.argv[2] ?? "") as ProducerOrders;
 const random = new Random(seed);
 const history = ownHistory();
-const store = recording(perhapsBroken(await openStore(address)), history);
+const store = recording(perhapsBroken(await openPatiently(address)), history);
 const client = connect(store);
 const recent: TaskHandle[] = [];
 let stopped = false;

@@ -1,8 +1,8 @@
 /** A worker of the run, killed by it at any moment. */
-import { openStore } from "../../../src/store/index.ts";
 import { startWorker } from "../../../src/tasks/index.ts";
 import { perhapsBroken } from "./broken.ts";
 import { ownHistory } from "./history.ts";
+import { openPatiently } from "./open-patiently.ts";
 import { recording } from "./recording.ts";
 import { tasks } from "./work.ts";
 
@@ -15,7 +15,7 @@ export interface WorkerOrders {
 }
 
 const { address, leaseMs, prefetch, poisonAfter } = JSON.parse(process.argv[2] ?? "") as WorkerOrders;
-const store = await openStore(address);
+const store = await openPatiently(address);
 const worker = await startWorker({
   store: recording(perhapsBroken(store), ownHistory()),
   tasks: Object.values(tasks),
