@@ -291,17 +291,26 @@ export interface ChangeRecord {
   readonly fence: number;
 }
 
+export interface EnqueueOptions {
+  readonly joins?: readonly NewJoin[];
+  /**
+   * Makes it part of a transaction of the caller, where the driver can: then nothing is claimable before that commits.
+   */
+  readonly tx?: unknown;
+  /**
+   * Called, where the driver can tell, when the tasks have their place in the order of enqueueing, which is before they
+   * are durable: what is enqueued from then on comes after them, and need not wait. Perhaps more than once.
+   */
+  readonly placed?: () => void;
+}
+
 export interface TaskStore {
   /**
    * Stores tasks and joins; ids that exist already are left as they are, and a task whose `unique` key or place in its
    * join is taken is not stored. A member of an unknown join, and a join whose body is not in the store, are errors.
-   * Returns the ids that are new. `tx` makes it part of a transaction of the caller, where the driver can: then
-   * nothing is claimable before that commits.
+   * Returns the ids that are new.
    */
-  enqueue(
-    tasks: readonly NewTask[],
-    options?: { readonly joins?: readonly NewJoin[]; readonly tx?: unknown },
-  ): Promise<string[]>;
+  enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<string[]>;
   /** Says how many members a join has, once they are all enqueued; it may release or fail at once. */
   sealJoin(id: string, members: number): Promise<void>;
   join(id: string): Promise<JoinRecord | undefined>;

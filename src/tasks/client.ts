@@ -104,12 +104,18 @@ export class Client implements HandleSource, AsyncDisposable {
     let created = 0;
     let batch: NewTask[] = [];
     let bytes = 0;
+    // While one batch is flushed to disk the next is stored, and a third is read and checked.
+    let flushing: Promise<string[]> = Promise.resolve([]);
     let storing: Promise<string[]> = Promise.resolve([]);
-    // One batch is read and checked while the one before it is stored.
+    let placed: Promise<unknown> = storing;
     const flush = async () => {
-      created += (await storing).length;
-      storing = store.enqueue(batch, tx === undefined ? {} : { tx });
-      storing.catch(() => {});
+      created += (await flushing).length;
+      await placed;
+      flushing = storing;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      storing = store.enqueue(batch, { placed: resolve, ...(tx === undefined ? {} : { tx }) });
+      // What fails is told by the next flush.
+      placed = Promise.race([promise, storing.catch(() => {})]);
       batch = [];
       bytes = 0;
     };
@@ -122,7 +128,7 @@ export class Client implements HandleSource, AsyncDisposable {
       if (batch.length >= BATCH || bytes >= BATCH_BYTES) await flush();
     }
     if (batch.length > 0) await flush();
-    created += (await storing).length;
+    created += (await flushing).length + (await storing).length;
     sent.count(count);
     return { count, created };
   }

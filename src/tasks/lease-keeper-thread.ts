@@ -16,8 +16,12 @@ const pauseMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS);
 const port = parentPort;
 if (port === null) throw new Error("The lease keeper runs as a worker thread only.");
 
+const held = new Map<number, Lease>();
 /** By task: a newer claim of the same task means that the older one is lost. */
-const held = new Map<string, Lease>();
+const numbers = new Map<string, number>();
+/** What was not read yet, and what was dropped of it already. */
+let unread: { readonly first: number; readonly leases: string }[] = [];
+const dropped = new Set<number>();
 const asked = new WeakSet<Lease>();
 let timer: NodeJS.Timeout | undefined;
 let stopped = false;
@@ -26,18 +30,49 @@ function report(message: LeaseReport): void {
   port?.postMessage(message);
 }
 
+function drop(number: number): void {
+  const lease = held.get(number);
+  if (lease === undefined) dropped.add(number);
+  else {
+    held.delete(number);
+    if (numbers.get(lease.id) === number) numbers.delete(lease.id);
+  }
+}
+
+/** Takes in what was not read yet. */
+function readAll(): void {
+  for (const { first, leases } of unread) {
+    for (const [at, [id, fence]] of (JSON.parse(leases) as [string, number][]).entries()) {
+      if (dropped.has(first + at)) continue;
+      const older = numbers.get(id);
+      const lost = older === undefined ? undefined : held.get(older);
+      if (older !== undefined) drop(older);
+      if (lost !== undefined && lost.fence !== fence) report({ kind: "lost", leases: [lost] });
+      held.set(first + at, { id, fence });
+      numbers.set(id, first + at);
+    }
+  }
+  unread = [];
+  dropped.clear();
+}
+
 async function renewAll(store: Store): Promise<void> {
-  const leases = [...held.values()];
-  const { lost, cancelRequested } = await store.renew(leases, leaseMs);
+  const entries = [...held];
+  const { lost, cancelRequested } = await store.renew(
+    entries.map(([, lease]) => lease),
+    leaseMs,
+  );
   const among = (ids: readonly string[]) => {
     const named = new Set(ids);
     // What was dropped or claimed anew meanwhile is no longer this lease's business.
-    return leases.filter((lease) => named.has(lease.id) && held.get(lease.id) === lease);
+    return entries.filter(([number, lease]) => named.has(lease.id) && held.get(number) === lease);
   };
   const gone = among(lost);
-  for (const lease of gone) held.delete(lease.id);
-  if (gone.length > 0) report({ kind: "lost", leases: gone });
-  const cancelled = among(cancelRequested).filter((lease) => !asked.has(lease));
+  for (const [number] of gone) drop(number);
+  if (gone.length > 0) report({ kind: "lost", leases: gone.map(([, lease]) => lease) });
+  const cancelled = among(cancelRequested)
+    .map(([, lease]) => lease)
+    .filter((lease) => !asked.has(lease));
   for (const lease of cancelled) asked.add(lease);
   if (cancelled.length > 0) report({ kind: "cancelRequested", leases: cancelled });
 }
@@ -45,6 +80,7 @@ async function renewAll(store: Store): Promise<void> {
 async function keep(store: Store): Promise<void> {
   let next = pauseMs;
   try {
+    readAll();
     if (held.size > 0) await renewAll(store);
   } catch (error) {
     report({ kind: "trouble", error });
@@ -56,15 +92,9 @@ async function keep(store: Store): Promise<void> {
 const store = await openStore(address);
 
 port.on("message", (request: LeaseRequest) => {
-  if (request.kind === "hold") {
-    for (const lease of request.leases) {
-      const older = held.get(lease.id);
-      if (older !== undefined && older.fence !== lease.fence) report({ kind: "lost", leases: [older] });
-      held.set(lease.id, lease);
-    }
-  } else if (request.kind === "drop") {
-    for (const { id, fence } of request.leases) if (held.get(id)?.fence === fence) held.delete(id);
-  } else {
+  if (request.kind === "hold") unread.push(request);
+  else if (request.kind === "drop") for (const number of request.numbers) drop(number);
+  else {
     stopped = true;
     clearTimeout(timer);
     port.close();

@@ -21,8 +21,10 @@ export interface LeaseKeeperEvents {
 export class LeaseKeeper {
   readonly #setup: LeaseKeeperSetup;
   readonly #events: LeaseKeeperEvents;
-  readonly #held = new Map<string, Lease>();
-  readonly #dropped: Lease[] = [];
+  /** With their numbers. */
+  readonly #held = new Map<Lease, number>();
+  #next = 0;
+  #dropped: number[] = [];
   #thread: Thread | undefined;
   readonly #ready = Promise.withResolvers<void>();
   #failures = 0;
@@ -45,7 +47,7 @@ export class LeaseKeeper {
     thread.on("message", (report: LeaseReport) => this.#hear(report));
     thread.on("error", (error) => this.#events.error(error));
     thread.on("exit", () => void this.#restart());
-    if (this.#held.size > 0) this.#tell({ kind: "hold", leases: [...this.#held.values()] });
+    for (const [lease, number] of this.#held) this.#tellOf([lease], number);
   }
 
   /** Resolves when the first thread renews leases: before that nothing should be claimed. */
@@ -54,17 +56,24 @@ export class LeaseKeeper {
   }
 
   hold(claims: readonly Lease[]): void {
-    const leases = claims.map(({ id, fence }) => ({ id, fence }));
-    for (const lease of leases) this.#held.set(`${lease.fence}:${lease.id}`, lease);
-    this.#tell({ kind: "hold", leases });
+    const first = this.#next;
+    for (const claim of claims) this.#held.set(claim, this.#next++);
+    this.#tellOf(claims, first);
   }
 
-  drop({ id, fence }: Lease): void {
-    this.#held.delete(`${fence}:${id}`);
-    this.#dropped.push({ id, fence });
+  /** Lets go what was given to `hold`. */
+  drop(claim: Lease): void {
+    const number = this.#held.get(claim);
+    if (number === undefined) return;
+    this.#held.delete(claim);
+    this.#dropped.push(number);
     // What else ends in this turn of the event loop goes with it.
-    if (this.#dropped.length === 1)
-      setImmediate(() => this.#tell({ kind: "drop", leases: this.#dropped.splice(0) }));
+    if (this.#dropped.length === 1) {
+      setImmediate(() => {
+        this.#tell({ kind: "drop", numbers: this.#dropped });
+        this.#dropped = [];
+      });
+    }
   }
 
   async stop(): Promise<void> {
@@ -76,6 +85,10 @@ export class LeaseKeeper {
     this.#tell({ kind: "stop" });
     await Promise.race([gone, sleep(FAREWELL_MS, undefined, { ref: false })]);
     await thread.terminate();
+  }
+
+  #tellOf(leases: readonly Lease[], first: number): void {
+    this.#tell({ kind: "hold", first, leases: JSON.stringify(leases.map(({ id, fence }) => [id, fence])) });
   }
 
   #tell(request: LeaseRequest): void {

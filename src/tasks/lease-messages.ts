@@ -7,9 +7,13 @@ export interface LeaseKeeperSetup {
   readonly leaseMs: number;
 }
 
-/** From the worker to the thread. */
+/**
+ * From the worker to the thread. Leases are numbered as they are held. Most are dropped long before they must be
+ * renewed, so they are sent as a text that is read only then: JSON of pairs of id and fence, numbered from `first` on.
+ */
 export type LeaseRequest =
-  | { readonly kind: "hold" | "drop"; readonly leases: readonly Lease[] }
+  | { readonly kind: "hold"; readonly first: number; readonly leases: string }
+  | { readonly kind: "drop"; readonly numbers: readonly number[] }
   | { readonly kind: "stop" };
 
 /** From the thread to the worker. */

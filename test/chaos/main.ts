@@ -1,6 +1,8 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { Season } from "./season.ts";
+import type { Break } from "./tasks/broken.ts";
+import { disturbTasks } from "./tasks/main.ts";
 
 const { values } = parseArgs({
   options: {
@@ -12,8 +14,11 @@ const { values } = parseArgs({
     sweep: { type: "string" },
     point: { type: "string" },
     rows: { type: "string", default: "60000" },
-    // load, backfill, or both.
+    // load, backfill, or both; or tasks, which has --store, --faults and --break, and of the others --seed and --only.
     work: { type: "string", default: "both" },
+    store: { type: "string", default: "sqlite" },
+    faults: { type: "string", default: "1000" },
+    break: { type: "string" },
   },
 });
 const seed = values.seed ?? String(randomInt(1_000_000_000));
@@ -25,6 +30,12 @@ const work = values.work === "load" || values.work === "backfill" ? values.work 
 const options = { largest: Number(values.rows), killsOnly: false, aim: null, work } as const;
 
 console.log(`seed ${seed}`);
+if (values.work === "tasks") {
+  const driver = values.store === "postgres" ? "postgres" : "sqlite";
+  const broken = (values.break ?? null) as Break | null;
+  const sound = await disturbTasks({ seed, driver, faults: Number(values.faults), only, broken });
+  process.exit(sound ? 0 : 1);
+}
 const season = await Season.open(seed, options, console.log);
 const print = (): void => console.log(season.report().join("\n"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

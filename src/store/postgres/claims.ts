@@ -2,22 +2,35 @@ import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts"
 import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
 import { firstInLine, type Line } from "./line.ts";
 import type { Moves } from "./moves.ts";
-import type { Session } from "./session.ts";
-import { TASK_ROW, type TaskRow, toTask } from "./task-row.ts";
+import { prepared, type Session } from "./session.ts";
+import { CLAIMED_ROW, type OfAllClaimed, type TaskRow, toTask } from "./task-row.ts";
 import { duration, scalars, texts, toText } from "./values.ts";
 
-/** What a claim makes of a task. */
-function leased(worker: string, lease: string): string {
-  return `state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker}, started_at = (SELECT pawl.now_ms()),
-    lease_until = (SELECT pawl.now_ms()) + ${lease}`;
+/**
+ * Leases the tasks in the common table `line`, which are locked. They are found once more by their numbers: one that
+ * somebody had changed before it was locked does not stand where this statement sees it.
+ */
+function leaseLine(worker: string, length: string): string {
+  return `
+  batch AS MATERIALIZED (SELECT nextval('pawl.lease_number') AS number WHERE EXISTS (SELECT FROM line)),
+  gone AS (DELETE FROM pawl.line AS l USING line WHERE l.ctid = line.place),
+  held AS (
+    INSERT INTO pawl.lease (number, open, tasks)
+    SELECT batch.number, count(*), array_agg(line.seq) FROM line, batch GROUP BY batch.number)
+  UPDATE pawl.task AS t SET state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker},
+    started_at = (SELECT pawl.now_ms()), lease_until = (SELECT pawl.now_ms()) + ${length}, lease = batch.number
+  FROM line, batch WHERE t.seq = line.seq RETURNING ${CLAIMED_ROW}, line.due AS was_due`;
 }
 
-/** Most claims are for one queue, and are one statement. The tasks are locked, so they stay where they were found. */
-const CLAIM_ONE = `${firstInLine("plain", "$2")}
-  UPDATE pawl.task AS t SET ${leased("$3::text", "$4::bigint")} FROM line WHERE t.ctid = line.ctid
-  RETURNING ${TASK_ROW}, line.due AS was_due`;
+/** Most claims are for one queue, and are one statement. */
+const CLAIM_ONE = prepared(`${firstInLine("plain", "$2")}, ${leaseLine("$3::text", "$4::bigint")}`);
 
-type ClaimedRow = TaskRow & { readonly was_due: number };
+/** Leases tasks that were locked by statements before. */
+const CLAIM_CHOSEN = `WITH line AS MATERIALIZED (
+    SELECT c.seq, c.place, c.due FROM unnest($1::bigint[], $2::tid[], $3::bigint[]) AS c (seq, place, due)),
+  ${leaseLine("$4::text", "$5::bigint")}`;
+
+type ClaimedRow = Omit<TaskRow, keyof OfAllClaimed> & { readonly was_due: number };
 
 /** Leases tasks to a worker, in a transaction. */
 export async function claim(moves: Moves, request: ClaimRequest, note: () => void): Promise<Claim[]> {
@@ -29,7 +42,8 @@ export async function claim(moves: Moves, request: ClaimRequest, note: () => voi
       : await claimFromMany(moves, queues, request);
   rows.sort((a, b) => b.priority - a.priority || a.was_due - b.was_due || a.seq - b.seq);
   for (const row of rows) moves.add(row, "waiting", "leased");
-  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row) }));
+  const alike: OfAllClaimed = { state: "leased", due: null, worker: request.worker, settled_at: null };
+  return rows.map((row) => ({ id: row.id, fence: row.fence, task: toTask(row, alike) }));
 }
 
 async function claimFrom(
@@ -45,6 +59,8 @@ async function claimFrom(
 
 interface Place {
   readonly seq: number;
+  /** Where it stands in the line. */
+  readonly place: string;
   readonly priority: number;
   readonly due: number;
   readonly lane: string | null;
@@ -64,7 +80,7 @@ async function claimFromMany(
   const left = new Map(uses.map((use) => [use.rate.lane, allowance(use)]));
   const look = (line: Line, values: (string | number)[]) =>
     session.all<Place>(
-      `${firstInLine(line, `$${values.length}`)} SELECT seq, priority, due, lane FROM line`,
+      `${firstInLine(line, `$${values.length}`)} SELECT seq, place, priority, due, lane FROM line`,
       values,
     );
   const found = await Promise.all(
@@ -77,14 +93,15 @@ async function claimFromMany(
   );
   const chosen = choose(found.flat(), n, left);
   if (chosen.length === 0) return [];
-  const places = new Map(chosen.map((place) => [place.seq, place]));
-  const rows = await session.all<TaskRow>(
-    `UPDATE pawl.task AS t SET ${leased("$2::text", "$3::bigint")} WHERE t.seq = ANY($1::bigint[])
-     RETURNING ${TASK_ROW}`,
-    [scalars(chosen.map(({ seq }) => seq)), worker, duration(leaseMs)],
-  );
+  const rows = await session.all<ClaimedRow>(CLAIM_CHOSEN, [
+    scalars(chosen.map(({ seq }) => seq)),
+    texts(chosen.map(({ place }) => place)),
+    scalars(chosen.map(({ due }) => due)),
+    worker,
+    duration(leaseMs),
+  ]);
   charge(session, counted(uses, chosen));
-  return rows.map((row) => ({ ...row, was_due: places.get(row.seq)?.due ?? 0 }));
+  return rows;
 }
 
 /** The first `n`, of each lane no more than its rate allows. */
@@ -146,10 +163,11 @@ export async function progress(
 
 /**
  * The rest of a FROM that finds the claims of `list` that are still held: their rows `t`, and as `s` what is said of
- * them. The state is compared with a column, because with a constant the planner may walk all that is leased.
+ * them. What is asked of the task is compared with a column, because with a constant the planner may think that there
+ * are few such tasks, and walk all of them.
  */
 export function claims(list: string): string {
-  return `(SELECT *, 'leased'::text AS held FROM ${list} OFFSET 0) AS s
+  return `(SELECT *, 'leased'::text AS held, true AS alone FROM ${list} OFFSET 0) AS s
     WHERE t.id = s.id AND t.fence = s.fence AND t.state = s.held`;
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "./address.ts";
 import type { Database } from "./database.ts";
 import { Listener } from "./listener.ts";
+import { prepared } from "./session.ts";
 import { texts } from "./values.ts";
 
 /** How often a store looks whether there is news while it cannot be notified. */
@@ -15,6 +16,11 @@ export type Topic = "work" | "results";
 
 /** The counter that says to those who look that there was news. */
 const COUNTER: Readonly<Record<Topic, string>> = { work: "wakeups", results: "settlements" };
+
+/** Not flushed to disk: the claim that follows on the notification would wait for that as well. */
+const NOTIFY = prepared(`
+  SELECT set_config('synchronous_commit', 'off', true), pg_notify(n.channel, n.payload), nextval(n.counter::regclass)
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS n (channel, payload, counter)`);
 
 /**
  * News among the stores of one database, as hints: what is told may come late, several may be one, and some may be
@@ -102,15 +108,11 @@ export class Hints {
     const counters = notes.map(([channel]) => (channel.endsWith("_work") ? COUNTER.work : COUNTER.results));
     await this.#database
       .hint(async (session) => {
-        await session.run(
-          `SELECT pg_notify(n.channel, n.payload), nextval(n.counter::regclass)
-           FROM unnest($1::text[], $2::text[], $3::text[]) AS n (channel, payload, counter)`,
-          [
-            texts(notes.map(([channel]) => channel)),
-            texts(notes.map(([, payload]) => payload)),
-            texts(counters.map((counter) => `${this.#database.schema}.${counter}`)),
-          ],
-        );
+        await session.run(NOTIFY, [
+          texts(notes.map(([channel]) => channel)),
+          texts(notes.map(([, payload]) => payload)),
+          texts(counters.map((counter) => `${this.#database.schema}.${counter}`)),
+        ]);
       })
       .catch(() => {});
   }

@@ -6,25 +6,24 @@
  *
  * The conditions are those of the indexes, word by word: only then does the planner see that they serve.
  */
-const WAITING = "state = 'waiting' AND due IS NOT NULL";
 
-/** A line, for the table `t`; its queue is $1, its lane $2 if it is one. */
+/** A line, in the table `l`; its queue is $1, its lane $2 if it is one. */
 export type Line = "plain" | "lane";
 
 function lineTerm(line: Line): string {
   return line === "plain"
-    ? `t.${WAITING} AND t.lane IS NULL AND t.queue = $1`
-    : `t.${WAITING} AND t.lane IS NOT NULL AND t.queue = $1 AND t.lane = $2`;
+    ? "l.lane IS NULL AND l.queue = $1"
+    : "l.lane IS NOT NULL AND l.queue = $1 AND l.lane = $2";
 }
 
 /** The priorities in use in a line, highest first, as a recursive common table `tier`; none in a paused queue. */
 function tiers(line: Line, all = false): string {
   const open = all ? "true" : "NOT EXISTS (SELECT FROM pawl.queue WHERE name = $1 AND paused)";
   return `WITH RECURSIVE tier (priority) AS (
-    (SELECT t.priority FROM pawl.task AS t WHERE ${lineTerm(line)} AND ${open} ORDER BY t.priority DESC LIMIT 1)
+    (SELECT l.priority FROM pawl.line AS l WHERE ${lineTerm(line)} AND ${open} ORDER BY l.priority DESC LIMIT 1)
     UNION ALL
-    SELECT (SELECT t.priority FROM pawl.task AS t WHERE ${lineTerm(line)} AND t.priority < tier.priority
-      ORDER BY t.priority DESC LIMIT 1)
+    SELECT (SELECT l.priority FROM pawl.line AS l WHERE ${lineTerm(line)} AND l.priority < tier.priority
+      ORDER BY l.priority DESC LIMIT 1)
     FROM tier WHERE tier.priority IS NOT NULL
   )`;
 }
@@ -34,15 +33,17 @@ const NOT_EXPIRED = "(t.fence > 0 OR t.expires_at IS NULL OR t.expires_at > cloc
 
 /**
  * The first due tasks of a line, locked; those that somebody else is just claiming are passed over. At most as many
- * as the value `limit` says.
+ * as the value `limit` says. A task that was found changed as it was locked is in this place no longer if its fence or
+ * its due time is another.
  */
 export function firstInLine(line: Line, limit: string): string {
   return `${tiers(line)}, clock AS MATERIALIZED (SELECT pawl.now_ms() AS now),
   line AS MATERIALIZED (
     SELECT first.* FROM tier, clock, LATERAL (
-      SELECT t.ctid, t.seq, t.priority, t.due, t.lane FROM pawl.task AS t
-      WHERE ${lineTerm(line)} AND t.priority = tier.priority AND t.due <= clock.now AND ${NOT_EXPIRED}
-      ORDER BY t.due, t.seq LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS first
+      SELECT l.ctid AS place, l.seq, l.priority, l.due, l.lane
+      FROM pawl.line AS l JOIN pawl.task AS t ON t.seq = l.seq AND t.fence = l.fence AND t.due = l.due
+      WHERE ${lineTerm(line)} AND l.priority = tier.priority AND l.due <= clock.now AND ${NOT_EXPIRED}
+      ORDER BY l.due, l.seq LIMIT ${limit} FOR UPDATE OF t SKIP LOCKED) AS first
     LIMIT ${limit})`;
 }
 
@@ -50,6 +51,6 @@ export function firstInLine(line: Line, limit: string): string {
 export function nextDue(line: Line, all = false): string {
   return `${tiers(line, all)}
   SELECT min(next.due) AS due FROM tier, LATERAL (
-    SELECT t.due FROM pawl.task AS t WHERE ${lineTerm(line)} AND t.priority = tier.priority
-    ORDER BY t.due LIMIT 1) AS next`;
+    SELECT l.due FROM pawl.line AS l WHERE ${lineTerm(line)} AND l.priority = tier.priority
+    ORDER BY l.due LIMIT 1) AS next`;
 }

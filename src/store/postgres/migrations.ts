@@ -42,6 +42,8 @@ export const migrations: readonly Migration[] = [
     failures integer NOT NULL DEFAULT 0,
     crashes integer NOT NULL DEFAULT 0,
     cancel_requested boolean NOT NULL DEFAULT false,
+    -- the row of pawl.lease in which it stands while it is leased
+    lease bigint,
     id text COLLATE "C" NOT NULL,
     queue text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -58,25 +60,75 @@ export const migrations: readonly Migration[] = [
     result text,
     payload text,
     meta text,
+    -- what an index needs of the state, and nothing for most tasks in any state
+    dead boolean GENERATED ALWAYS AS (CASE WHEN state = 'dead' THEN true END) STORED,
+    open_key text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN state IN ('waiting', 'leased') THEN unique_key END) STORED,
+    expiring bigint GENERATED ALWAYS AS (CASE WHEN state = 'waiting' AND fence = 0 THEN expires_at END) STORED,
     CONSTRAINT task_id PRIMARY KEY (id)
-  -- Every task leaves two dead rows behind. The fifth of a large table is too many to wait for: claims would walk past
-  -- their entries.
-  ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
+  -- A task is written when it is stored, claimed and settled. Where an update changes nothing that stands in an index,
+  -- and finds room on the same page, PostgreSQL touches no index: that is half the work. So nothing here is indexed that
+  -- changes as a common task goes its way; what must be found by its state stands in the tables below.
+  ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0.05);
   CREATE UNIQUE INDEX task_seq ON pawl.task (seq);
-  CREATE INDEX task_line ON pawl.task (queue, priority DESC, due, seq)
-    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NULL;
-  CREATE INDEX task_lane ON pawl.task (queue, lane, priority DESC, due, seq)
-    WHERE state = 'waiting' AND due IS NOT NULL AND lane IS NOT NULL;
-  CREATE INDEX task_leased ON pawl.task (queue) WHERE state = 'leased';
-  CREATE INDEX task_dead ON pawl.task (queue, seq) WHERE state = 'dead';
+  CREATE INDEX task_dead ON pawl.task (queue, seq) WHERE dead;
   CREATE INDEX task_group ON pawl.task (group_id) WHERE group_id IS NOT NULL;
-  CREATE UNIQUE INDEX task_unique ON pawl.task (unique_key)
-    WHERE unique_key IS NOT NULL AND state IN ('waiting', 'leased');
+  CREATE UNIQUE INDEX task_unique ON pawl.task (open_key) WHERE open_key IS NOT NULL;
   CREATE UNIQUE INDEX task_member ON pawl.task (join_id, member_index) WHERE join_id IS NOT NULL;
-  CREATE INDEX task_expiry ON pawl.task (expires_at)
-    WHERE expires_at IS NOT NULL AND state = 'waiting' AND fence = 0;
-  CREATE INDEX task_prune ON pawl.task (prune_at) WHERE prune_at IS NOT NULL;
+  CREATE INDEX task_expiry ON pawl.task (expiring) WHERE expiring IS NOT NULL;
+
+  -- The tasks that wait and are not held: those with a due time, at this fence. Who stores or claims tasks writes it
+  -- along; whatever else changes a due time is followed by a trigger. Only who holds the lock of a task may remove it.
+  CREATE TABLE pawl.line (
+    due bigint NOT NULL,
+    seq bigint NOT NULL,
+    priority integer NOT NULL,
+    fence integer NOT NULL,
+    queue text COLLATE "C" NOT NULL,
+    lane text COLLATE "C"
+  -- The fifth of a long line is too many to wait for: claims would walk past what was claimed.
+  ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
+    autovacuum_analyze_scale_factor = 0.05);
+  CREATE INDEX line_plain ON pawl.line (queue, priority DESC, due, seq) WHERE lane IS NULL;
+  CREATE INDEX line_lane ON pawl.line (queue, lane, priority DESC, due, seq) WHERE lane IS NOT NULL;
+
+  CREATE FUNCTION pawl.follow_due() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF OLD.due IS NOT NULL AND OLD.lane IS NULL THEN
+      DELETE FROM pawl.line WHERE lane IS NULL AND queue = OLD.queue AND priority = OLD.priority AND due = OLD.due
+        AND seq = OLD.seq;
+    ELSIF OLD.due IS NOT NULL THEN
+      DELETE FROM pawl.line WHERE lane IS NOT NULL AND queue = OLD.queue AND lane = OLD.lane AND priority = OLD.priority
+        AND due = OLD.due AND seq = OLD.seq;
+    END IF;
+    IF NEW.due IS NOT NULL THEN
+      INSERT INTO pawl.line (due, seq, priority, fence, queue, lane)
+      VALUES (NEW.due, NEW.seq, NEW.priority, NEW.fence, NEW.queue, NEW.lane);
+    END IF;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER task_due AFTER UPDATE OF due ON pawl.task FOR EACH ROW
+    WHEN (OLD.due IS DISTINCT FROM NEW.due AND NEW.state <> 'leased') EXECUTE FUNCTION pawl.follow_due();
+
+  -- The tasks that are leased, those of one claim together: how many still are, and these among others.
+  CREATE TABLE pawl.lease (
+    number bigint PRIMARY KEY,
+    open bigint NOT NULL,
+    tasks bigint[] NOT NULL
+  ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+  -- written and read once, mostly: not worth the time to compress them
+  ALTER TABLE pawl.lease ALTER COLUMN tasks SET STORAGE EXTERNAL;
+  CREATE SEQUENCE pawl.lease_number;
+
+  -- The tasks whose retention will be over, those that were settled together in one row. One that was released since
+  -- has another time, or none.
+  CREATE TABLE pawl.retained (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    prune_at bigint NOT NULL,
+    tasks bigint[] NOT NULL
+  );
+  ALTER TABLE pawl.retained ALTER COLUMN tasks SET STORAGE EXTERNAL;
+  CREATE INDEX retained_prune ON pawl.retained (prune_at, number);
 
   -- waits for members and then lets its body go
   CREATE TABLE pawl.task_join (
@@ -165,6 +217,10 @@ export const migrations: readonly Migration[] = [
     state text NOT NULL
   );
   CREATE INDEX change_new ON pawl.change (entry) WHERE number IS NULL;
+
+  -- what each transaction leaves behind for some minutes, so that one can tell later whether it was committed
+  CREATE TABLE pawl.mark (token uuid NOT NULL DEFAULT gen_random_uuid(), at bigint NOT NULL)
+    WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 5000);
 
   CREATE TABLE pawl.counter (name text PRIMARY KEY, value bigint NOT NULL);
   INSERT INTO pawl.counter VALUES ('recording_until', 0), ('change_number', 0), ('schedule_version', 0);

@@ -1,6 +1,8 @@
-import type { TaskState } from "../contract.ts";
+import type { Lease, TaskState } from "../contract.ts";
 import type { Transaction } from "./database.ts";
-import type { Session } from "./session.ts";
+import { unlease } from "./leases.ts";
+import { retain } from "./retained.ts";
+import { prepared, type Session } from "./session.ts";
 import { scalars, texts } from "./values.ts";
 
 /** What must be known of a task that comes to another state. */
@@ -11,7 +13,21 @@ export interface Moved {
   readonly join_id: string | null;
 }
 
-/** The columns of a Moved of the table `t`, for a SELECT or a RETURNING. */
+/** What must be known as well of one that comes from being leased, or is settled. */
+export interface Ended extends Moved {
+  readonly seq: number;
+  /** The row of pawl.lease in which it stood. */
+  readonly lease: number | null;
+  readonly prune_at: number | null;
+}
+
+/** What tasks have in common that succeeded together, and their numbers as an array of the server's. */
+export type Alike = Pick<Ended, "queue" | "lease" | "prune_at"> & { readonly seqs: string };
+
+/** The columns of an Ended of the table `t`, for a RETURNING. */
+export const ENDED = "t.id, t.queue, t.fence, t.join_id, t.seq, t.lease, t.prune_at";
+
+/** The columns of a Moved. */
 export const MOVED = "t.id, t.queue, t.fence, t.join_id";
 
 /** What happened to a join in this transaction. */
@@ -25,6 +41,10 @@ export interface JoinChange {
 }
 
 type Counts = Record<TaskState, number>;
+
+const COUNT = prepared(`
+  INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
+  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`);
 
 interface Change {
   readonly id: string;
@@ -42,6 +62,10 @@ export class Moves {
   readonly #queues = new Map<string, Counts>();
   readonly #changes: Change[] = [];
   #joins = new Map<string, JoinChange>();
+  /** How many tasks each row of pawl.lease has lost. */
+  readonly #unleased = new Map<number, number>();
+  /** What was settled, and until when it is kept: arrays of their numbers, as the server writes them. */
+  readonly #retained: [pruneAt: number, seqs: string][] = [];
   /** Whether something may have become claimable. */
   wakes = false;
   /** Whether something was settled. */
@@ -52,7 +76,29 @@ export class Moves {
     this.#recording = recording;
   }
 
-  /** A task came from one state (null: it is new) to another. */
+  /** A task that was leased, or waited, came to be settled or waits again. */
+  end(task: Ended, from: "waiting" | "leased", to: TaskState): void {
+    const { seq, lease, prune_at } = task;
+    if (from === "leased" && lease !== null) {
+      this.#unleased.set(lease, (this.#unleased.get(lease) ?? 0) + 1);
+    }
+    if (to !== "waiting" && prune_at !== null) this.#retained.push([prune_at, `{${seq}}`]);
+    this.add(task, from, to);
+  }
+
+  /** Tasks in no join that were leased have succeeded, all alike. */
+  succeed(alike: Alike, tasks: readonly Lease[]): void {
+    const { queue, lease, prune_at, seqs } = alike;
+    const counts = this.#countsOf(queue);
+    counts.leased -= tasks.length;
+    counts.succeeded += tasks.length;
+    if (lease !== null) this.#unleased.set(lease, (this.#unleased.get(lease) ?? 0) + tasks.length);
+    if (prune_at !== null) this.#retained.push([prune_at, seqs]);
+    for (const { id, fence } of tasks) this.#changes.push({ id, fence, state: "succeeded" });
+    this.settles = true;
+  }
+
+  /** A task came from one state (null: it is new) to another. Whatever ends comes by `end`. */
   add(task: Moved, from: TaskState | null, to: TaskState): void {
     const counts = this.#countsOf(task.queue);
     if (from !== null) counts[from]--;
@@ -79,23 +125,24 @@ export class Moves {
     return taken;
   }
 
-  /** Writes the counters of the queues, and the changes if somebody reads them. False when there was nothing. */
+  /**
+   * Writes the counters of the queues, and what goes with the tasks: their leases, how long they are kept, and the
+   * changes if somebody reads them. False when there was nothing.
+   */
   async write(): Promise<boolean> {
     const counts = [...this.#queues];
     if (counts.length === 0) return false;
+    if (this.#unleased.size > 0) unlease(this.session, this.#unleased);
+    if (this.#retained.length > 0) retain(this.session, this.#retained);
     const of = (state: TaskState) => scalars(counts.map(([, count]) => count[state]));
-    this.session.later(
-      `INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
-       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`,
-      [
-        texts(counts.map(([name]) => name)),
-        of("waiting"),
-        of("leased"),
-        of("succeeded"),
-        of("dead"),
-        of("cancelled"),
-      ],
-    );
+    this.session.later(COUNT, [
+      texts(counts.map(([name]) => name)),
+      of("waiting"),
+      of("leased"),
+      of("succeeded"),
+      of("dead"),
+      of("cancelled"),
+    ]);
     if (!(await this.#recording)) return true;
     const changes = this.#changes;
     this.session.later(

@@ -1,33 +1,77 @@
 import { forgetChanges } from "./recording.ts";
 import type { Session } from "./session.ts";
-import { texts } from "./values.ts";
+import { scalars, texts } from "./values.ts";
+
+/** How many rows of pawl.retained are looked at together. */
+const PAGE = 50;
 
 /**
- * Settled tasks whose retention is over. The members of a join are kept until its body has ended, which reads their
- * results; the body until its join is over and all of them have ended, who may still have a successor.
+ * Tasks that are kept no longer. The members of a join are kept until its body has ended, which reads their results;
+ * the body until its join is over and all of them have ended, who may still have a successor.
  */
-const OVER = `
-  FROM pawl.task AS t WHERE t.prune_at IS NOT NULL AND t.prune_at <= (SELECT pawl.now_ms())
-    AND NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON b.id = j.body
+const OVER = `NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON b.id = j.body
       WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
     AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE j.body = t.id
       AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
+/** Of the rows `r` of pawl.retained, the tasks `t` that were not released since. */
+const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
+  JOIN pawl.task AS t ON t.seq = s.seq AND t.prune_at = r.prune_at`;
+
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
 export async function canPrune(session: Session): Promise<boolean> {
-  const row = await session.get<{ found: boolean }>(`SELECT EXISTS (SELECT ${OVER}) AS found`);
+  const row = await session.get<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED}
+       WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${OVER}) AS found`,
+  );
   return row?.found ?? false;
+}
+
+interface Row {
+  readonly number: number;
+  readonly prune_at: number;
 }
 
 /** Removes settled tasks, with their attempts and the joins they were the body of, in a transaction. */
 export async function prune(session: Session, limit: number): Promise<number> {
   forgetChanges(session);
+  let removed = 0;
+  for (let after: Row = { number: -1, prune_at: Number.MIN_SAFE_INTEGER }; removed < limit; ) {
+    const page = await session.all<Row>(
+      `SELECT r.number, r.prune_at FROM pawl.retained AS r
+       WHERE r.prune_at <= (SELECT pawl.now_ms()) AND (r.prune_at, r.number) > ($1::bigint, $2::bigint)
+       ORDER BY r.prune_at, r.number LIMIT ${PAGE} FOR UPDATE SKIP LOCKED`,
+      [after.prune_at, after.number],
+    );
+    const last = page.at(-1);
+    if (last === undefined) break;
+    after = last;
+    removed += await removeOf(session, scalars(page.map(({ number }) => number)), limit - removed);
+  }
+  return removed;
+}
+
+/** Removes tasks of some rows, and the rows of which nothing is left. */
+async function removeOf(session: Session, numbers: string | null, limit: number): Promise<number> {
   const rows = await session.all<{ id: string }>(
-    `SELECT t.id ${OVER} ORDER BY t.prune_at LIMIT $1 FOR UPDATE OF t SKIP LOCKED`,
-    [limit],
+    `SELECT t.id FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${OVER}
+     ORDER BY r.prune_at LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
+    [numbers, limit],
   );
   const ids = texts(rows.map(({ id }) => id));
   session.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
   session.later("DELETE FROM pawl.task_join WHERE body = ANY($1::text[])", [ids]);
-  return await session.run("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
+  session.later("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
+  session.later(
+    `WITH kept AS MATERIALIZED (
+       SELECT r.number, array_agg(t.seq) AS tasks FROM pawl.retained AS r ${RETAINED}
+       WHERE r.number = ANY($1::bigint[]) GROUP BY r.number),
+     less AS (
+       UPDATE pawl.retained AS r SET tasks = kept.tasks FROM kept
+       WHERE r.number = kept.number AND cardinality(r.tasks) > cardinality(kept.tasks))
+     DELETE FROM pawl.retained AS r
+     WHERE r.number = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM kept WHERE kept.number = r.number)`,
+    [numbers],
+  );
+  return rows.length;
 }

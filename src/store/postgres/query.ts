@@ -31,5 +31,5 @@ export async function query(
     `SELECT ${TASK_ROW} FROM pawl.task AS t WHERE (${sql}) ${after} ORDER BY t.seq ${order} ${limit}`,
     bound,
   );
-  return rows.map(toTask);
+  return rows.map((row) => toTask(row, row));
 }

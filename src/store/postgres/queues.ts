@@ -43,25 +43,27 @@ export async function listQueues(session: Session): Promise<QueueRecord[]> {
 
 /** The least due time in the lines of a queue, if it has come. */
 async function oldestDue(session: Session, queue: string, now: number): Promise<number | null> {
-  const plain = session.get<{ due: number | null }>(nextDue("plain", true), [queue]);
-  const lanes = await session.all<{ lane: string }>(
-    `WITH RECURSIVE found (lane) AS (
-       SELECT min(lane) FROM pawl.task WHERE ${IN_LANES}
+  const [plain, lanes] = await Promise.all([
+    session.get<{ due: number | null }>(nextDue("plain", true), [queue]),
+    session.all<{ lane: string }>(
+      `WITH RECURSIVE found (lane) AS (
+       SELECT min(lane) FROM pawl.line WHERE ${IN_LANES}
        UNION ALL
-       SELECT (SELECT min(lane) FROM pawl.task WHERE ${IN_LANES} AND lane > found.lane) FROM found
+       SELECT (SELECT min(lane) FROM pawl.line WHERE ${IN_LANES} AND lane > found.lane) FROM found
        WHERE found.lane IS NOT NULL)
      SELECT lane FROM found WHERE lane IS NOT NULL`,
-    [queue],
-  );
+      [queue],
+    ),
+  ]);
   const next = await Promise.all(
     lanes.map(({ lane }) => session.get<{ due: number | null }>(nextDue("lane", true), [queue, lane])),
   );
-  const due = [await plain, ...next].flatMap((row) => row?.due ?? []);
+  const due = [plain, ...next].flatMap((row) => row?.due ?? []);
   const least = Math.min(...due);
   return due.length === 0 || least > now ? null : least;
 }
 
-const IN_LANES = "state = 'waiting' AND due IS NOT NULL AND lane IS NOT NULL AND queue = $1";
+const IN_LANES = "lane IS NOT NULL AND queue = $1";
 
 /** Makes one line of many in the counts of each queue. Lines that somebody else is folding are left to him. */
 export async function foldCounts(session: Session): Promise<void> {

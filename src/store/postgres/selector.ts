@@ -15,11 +15,12 @@ const STATES: ReadonlySet<string> = new Set<TaskState>([
   "cancelled",
 ]);
 
-/** A condition on the state. Written out, not bound: only then does the planner see which index serves. */
+/** A condition on the state. Written out, not bound, with what stands in an index: only then the planner sees it. */
 export function stateTerm(states: readonly TaskState[]): string {
   const known = states.filter((state) => STATES.has(state)).map((state) => `'${state}'`);
   if (known.length === 0) return "false";
-  return known.length === 1 ? `state = ${known[0]}` : `state IN (${known.join(", ")})`;
+  if (known.length > 1) return `state IN (${known.join(", ")})`;
+  return known[0] === "'dead'" ? "dead" : `state = ${known[0]}`;
 }
 
 /** The WHERE of a selector; its values are $1 and so on. Throws a TypeError when it selects nothing in particular. */
@@ -41,8 +42,7 @@ export function where(selector: TaskSelector): Condition {
     term("created_at >= (SELECT pawl.now_ms()) -", youngerMs, "::double precision");
   if (text !== undefined) term("strpos(lower(coalesce(payload, 'null')), lower(", text, "::text)) > 0");
   if (unique !== undefined) {
-    term("unique_key =", unique);
-    terms.push("state IN ('waiting', 'leased')");
+    term("open_key IS NOT NULL AND open_key =", unique);
   }
   if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
   return { sql: terms.join(" AND "), values };

@@ -14,16 +14,18 @@ export class Session {
   readonly #client: pg.ClientBase;
   readonly #schema: string;
   readonly #replyMs: number | undefined;
+  readonly #prepares: boolean;
   #pending: Promise<unknown>[] = [];
   #last: Promise<unknown> = Promise.resolve();
   /** The first error: those that follow in a transaction only say that there was one. */
   failure: unknown;
 
-  /** After `replyMs` without an answer the connection is given up. */
-  constructor(client: pg.ClientBase, schema: string, replyMs?: number) {
+  /** After `replyMs` without an answer the connection is given up. `prepares` where the server keeps the session. */
+  constructor(client: pg.ClientBase, schema: string, replyMs?: number, prepares = false) {
     this.#client = client;
     this.#schema = schema;
     this.#replyMs = replyMs;
+    this.#prepares = prepares;
   }
 
   /** All rows of a statement. Statements name the schema `pawl`, whatever it is called. */
@@ -73,6 +75,8 @@ export class Session {
   #send(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
     const config: pg.QueryConfig & { query_timeout?: number } = { text: inSchema(sql, this.#schema), types };
     if (values.length > 0) config.values = [...values];
+    const name = this.#prepares ? names.get(sql) : undefined;
+    if (name !== undefined) config.name = name;
     if (this.#replyMs !== undefined) config.query_timeout = this.#replyMs;
     if ((this.#client as pg.Client).pipeline) return this.#client.query(config);
     // A client of the caller's may be one that takes a statement at a time.
@@ -80,6 +84,14 @@ export class Session {
     this.#last = turn.catch(() => {});
     return turn;
   }
+}
+
+const names = new Map<string, string>();
+
+/** Marks a statement that is sent all the time: where that can be, the server plans it once a connection. */
+export function prepared(sql: string): string {
+  if (!names.has(sql)) names.set(sql, `pawl_${names.size}`);
+  return sql;
 }
 
 const renamed = new Map<string, string>();

@@ -2,7 +2,7 @@ import type { MemberRecord, TaskState } from "../contract.ts";
 import { joinFailure, joinVerdict } from "../join-verdict.ts";
 import { cancelOpen } from "./cancel.ts";
 import { JOIN_ROW, type JoinRow, lockJoins } from "./joins.ts";
-import { type JoinChange, MOVED, type Moved, type Moves } from "./moves.ts";
+import { ENDED, type Ended, type JoinChange, MOVED, type Moved, type Moves } from "./moves.ts";
 import { FORGOTTEN } from "./task-row.ts";
 import { scalars, texts } from "./values.ts";
 
@@ -69,13 +69,13 @@ async function fail(moves: Moves, join: JoinRow): Promise<void> {
      WHERE join_id = $1 AND state IN ('dead', 'cancelled') ORDER BY settled_at, member_index LIMIT 1`,
     [join.id],
   );
-  const body = await session.get<Moved>(
+  const body = await session.get<Ended>(
     `UPDATE pawl.task AS t SET state = 'dead', due = NULL, error = $2, settled_at = (SELECT pawl.now_ms()),
        prune_at = (SELECT pawl.now_ms()) + t.retention_ms
-     WHERE t.id = $1 AND t.state = 'waiting' RETURNING ${MOVED}`,
+     WHERE t.id = $1 AND t.state = 'waiting' RETURNING ${ENDED}`,
     [join.body, joinFailure(join, first)],
   );
-  if (body !== undefined) moves.add(body, "waiting", "dead");
+  if (body !== undefined) moves.end(body, "waiting", "dead");
   await cancelOpen(moves, "t.join_id = $1", [join.id]);
 }
 
@@ -99,4 +99,4 @@ async function holdBody(moves: Moves, join: JoinRow): Promise<boolean> {
 
 /** Whether the task of the table `t` may be open again. One whose unique key was taken meanwhile stays as it is. */
 export const KEY_IS_FREE = `(t.unique_key IS NULL OR NOT EXISTS (SELECT FROM pawl.task AS o
-  WHERE o.unique_key = t.unique_key AND o.state IN ('waiting', 'leased') AND o.id <> t.id))`;
+  WHERE o.open_key IS NOT NULL AND o.open_key = t.unique_key AND o.id <> t.id))`;

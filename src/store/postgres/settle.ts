@@ -5,23 +5,30 @@ import { claims, keyOf } from "./claims.ts";
 import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
 import { lockJoins } from "./joins.ts";
-import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { type Alike, ENDED as ENDED_COLUMNS, type Ended, type Moves } from "./moves.ts";
+import { prepared } from "./session.ts";
 import { duration, scalars, storable, texts, toText } from "./values.ts";
 
 type Success = Extract<Outcome, { state: "succeeded" }>;
 
-interface Settled extends Moved {
+interface Settled extends Ended {
   readonly state: TaskState;
   readonly member_index: number | null;
 }
 
-const RETURNING = `RETURNING ${MOVED}, t.state, t.member_index`;
+const RETURNING = `RETURNING ${ENDED_COLUMNS}, t.state, t.member_index`;
 
-/** Most settlements are successes that nothing follows. */
+/** Successes that nothing follows. */
 const SUCCEEDED = `
   UPDATE pawl.task AS t SET state = 'succeeded', result = s.result, error = NULL, settled_at = (SELECT pawl.now_ms()),
     prune_at = (SELECT pawl.now_ms()) + t.retention_ms
-  FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, result)")} ${RETURNING}`;
+  FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
+
+/** Those of tasks in no join, which are most, told of in groups. */
+const SUCCEEDED_ALONE = prepared(`
+  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place)
+  SELECT queue, lease, prune_at, array_agg(seq)::text AS seqs, array_agg(place)::text AS places
+  FROM done GROUP BY queue, lease, prune_at`);
 
 /**
  * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
@@ -65,6 +72,44 @@ export async function settle(
     if (!first.has(key)) first.set(key, settlement);
   }
   const batch = [...first.values()].sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
+  const alone = await succeedAlone(moves, batch);
+  if (alone.size === settlements.length) return { lost: [] };
+  const rest = batch.filter((settlement) => !alone.has(settlement));
+  const held = await settleRest(moves, rest, location);
+  const gone = settlements.filter((settlement) => !alone.has(settlement) && !held.has(settlement));
+  return { lost: gone.map(({ id }) => id) };
+}
+
+/** Settles first successes of tasks in no join that wrote no log: nobody but their own row needs to know of them. */
+async function succeedAlone(moves: Moves, batch: readonly Settlement[]): Promise<Set<Settlement>> {
+  const plain = batch.filter(
+    ({ fence, outcome, log }) =>
+      fence === 1 && log === undefined && outcome.state === "succeeded" && !hasNext(outcome),
+  );
+  const settled = new Set<Settlement>();
+  if (plain.length === 0) return settled;
+  const groups = await moves.session.all<Alike & { readonly places: string }>(SUCCEEDED_ALONE, [
+    ...leasesOf(plain),
+    texts(plain.map(resultOf)),
+  ]);
+  for (const { places, ...alike } of groups) {
+    const tasks = places
+      .slice(1, -1)
+      .split(",")
+      .map((place) => plain[Number(place) - 1] as Settlement);
+    for (const settlement of tasks) settled.add(settlement);
+    moves.succeed(alike, tasks);
+  }
+  return settled;
+}
+
+/** Settles what may be more than that; returns those whose claims were held. */
+async function settleRest(
+  moves: Moves,
+  batch: readonly Settlement[],
+  location: string,
+): Promise<Set<Settlement>> {
+  if (batch.length === 0) return new Set();
   moves.session.later(
     `SELECT FROM pawl.task_join AS j
      WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON t.id = s.id))
@@ -72,9 +117,7 @@ export async function settle(
     [texts(batch.map(({ id }) => id))],
   );
   const settled = new Map((await write(moves, batch)).map((task) => [keyOf(task), task]));
-  const held = settlements.filter((settlement) => {
-    return settled.has(keyOf(settlement)) && first.get(keyOf(settlement)) === settlement;
-  });
+  const held = batch.filter((settlement) => settled.has(keyOf(settlement)));
   addAttempts(
     moves.session,
     held.map(({ id, fence, outcome, log = null }) => {
@@ -86,35 +129,35 @@ export async function settle(
   const passedOn = await follow(moves, held, settled, location);
   for (const { outcome, ...lease } of held) {
     const task = settled.get(keyOf(lease)) as Settled;
-    moves.add(passedOn.has(task.id) ? { ...task, join_id: null } : task, "leased", task.state);
+    moves.end(passedOn.has(task.id) ? { ...task, join_id: null } : task, "leased", task.state);
     if (task.state === "waiting") moves.wakes ||= outcome.state !== "snoozed" || outcome.delayMs !== null;
   }
-  const known = new Set(held);
-  return { lost: settlements.filter((settlement) => !known.has(settlement)).map(({ id }) => id) };
+  return new Set(held);
 }
 
 /** One statement a kind of outcome. */
 async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settled[]> {
-  const plain = batch.filter(({ outcome }) => outcome.state === "succeeded" && !hasNext(outcome));
-  const dead = batch.filter(({ outcome }) => outcome.state === "crashed");
-  const other = batch.filter((settlement) => !plain.includes(settlement) && !dead.includes(settlement));
-  const leases = (some: readonly Settlement[]) => [
-    texts(some.map(({ id }) => id)),
-    scalars(some.map(({ fence }) => fence)),
-  ];
-  const result = ({ outcome }: Settlement) => (outcome.state === "succeeded" ? toText(outcome.result) : null);
+  const {
+    plain = [],
+    dead = [],
+    other = [],
+  } = Object.groupBy(batch, ({ outcome }) => {
+    if (outcome.state === "crashed") return "dead";
+    return outcome.state === "succeeded" && !hasNext(outcome) ? "plain" : "other";
+  });
   const delay = ({ outcome }: Settlement) =>
     "delayMs" in outcome && outcome.delayMs !== null ? duration(outcome.delayMs) : null;
   const pages: Promise<Settled[]>[] = [];
   if (plain.length > 0) {
-    pages.push(moves.session.all(SUCCEEDED, [...leases(plain), texts(plain.map(result))]));
+    const values = [...leasesOf(plain), texts(plain.map(resultOf))];
+    pages.push(moves.session.all(`${SUCCEEDED} ${RETURNING}`, values));
   }
   if (other.length > 0) {
     pages.push(
       moves.session.all(ENDED, [
-        ...leases(other),
+        ...leasesOf(other),
         texts(other.map(({ outcome }) => outcome.state)),
-        texts(other.map(result)),
+        texts(other.map(resultOf)),
         scalars(other.map(({ outcome }) => outcome.state === "succeeded" && hasNext(outcome))),
         scalars(other.map(delay)),
         texts(other.map(({ outcome }) => ("error" in outcome ? storable(outcome.error) : null))),
@@ -124,13 +167,21 @@ async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settle
   if (dead.length > 0) {
     pages.push(
       moves.session.all(CRASHED, [
-        ...leases(dead),
+        ...leasesOf(dead),
         scalars(dead.map(delay)),
         scalars(dead.map(({ outcome }) => (outcome.state === "crashed" ? outcome.poisonAfter : null))),
       ]),
     );
   }
   return (await Promise.all(pages)).flat();
+}
+
+function leasesOf(some: readonly Settlement[]): [string | null, string | null] {
+  return [texts(some.map(({ id }) => id)), scalars(some.map(({ fence }) => fence))];
+}
+
+function resultOf({ outcome }: Settlement): string | null {
+  return outcome.state === "succeeded" ? toText(outcome.result) : null;
 }
 
 function hasNext({ next = [], joins = [] }: Success): boolean {

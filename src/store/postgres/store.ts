@@ -5,7 +5,8 @@ import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Database, Transaction } from "./database.ts";
-import { enqueue } from "./enqueue.ts";
+import { enqueue, enqueueNew, mayBeNew } from "./enqueue.ts";
+import { brokenConstraint } from "./failure.ts";
 import { Hints } from "./hints.ts";
 import { findJoin, listMembers, sealJoin } from "./joins.ts";
 import { Moves } from "./moves.ts";
@@ -35,6 +36,9 @@ import { beat, leave, listWorkers } from "./workers.ts";
 /** How many transactions that counted lie between two foldings of the counts. */
 const FOLD_EVERY = 500;
 
+/** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
+const CAREFUL = 20;
+
 /** The store in a schema of a PostgreSQL database. Each operation is documented in the contract. */
 export class PostgresStore implements contract.Store {
   readonly location: string;
@@ -44,6 +48,7 @@ export class PostgresStore implements contract.Store {
   /** Begins anywhere, so that many processes that write little fold as well. */
   #counted = Math.floor(Math.random() * FOLD_EVERY);
   #folding: Promise<void> | undefined;
+  #careful = 0;
 
   constructor(db: Database, address: Address) {
     this.location = db.location;
@@ -54,13 +59,30 @@ export class PostgresStore implements contract.Store {
 
   async enqueue(
     tasks: readonly contract.NewTask[],
-    options: { readonly joins?: readonly contract.NewJoin[]; readonly tx?: unknown } = {},
+    options: contract.EnqueueOptions = {},
   ): Promise<string[]> {
     const { joins = [], tx } = options;
     if (tasks.length === 0 && joins.length === 0) return [];
     const placed = tasks.map((task) => ({ task, member: task.member }));
     if (tx === undefined) {
-      return await this.#moving((moves) => enqueue(moves, placed, joins, this.location));
+      if (joins.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
+        try {
+          return await this.#moving(async (moves) => {
+            const ids = await enqueueNew(moves, tasks);
+            options.placed?.();
+            return ids;
+          });
+        } catch (error) {
+          if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
+          this.#careful = CAREFUL;
+        }
+      }
+      this.#careful = Math.max(0, this.#careful - 1);
+      return await this.#moving(async (moves) => {
+        const ids = await enqueue(moves, placed, joins, this.location);
+        options.placed?.();
+        return ids;
+      });
     }
     const session = callersSession(tx, this.#db.schema);
     const recording = session

@@ -4,29 +4,27 @@ import { cancelExpired } from "./cancel.ts";
 import { crashed } from "./crash.ts";
 import { lockJoinsOf } from "./joins.ts";
 import { assertRates, laneWait, readLanes } from "./lanes.ts";
+import { LEASED } from "./leases.ts";
 import { nextDue } from "./line.ts";
-import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { ENDED, type Ended, type Moves } from "./moves.ts";
 import type { Session } from "./session.ts";
 import { texts } from "./values.ts";
 
-/** A lease that has run out, or whose worker is one of $1. */
-const TAKEABLE =
-  "t.state = 'leased' AND (t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
+/** Of the tasks `t` that are leased: those whose lease has run out, or whose worker is one of $1. */
+const TAKEABLE = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
 
-const EXPIRED = `EXISTS (SELECT FROM pawl.task WHERE state = 'waiting' AND fence = 0 AND expires_at IS NOT NULL
-  AND expires_at <= (SELECT pawl.now_ms()))`;
+const EXPIRED = `(SELECT min(expiring) <= (SELECT pawl.now_ms()) FROM pawl.task WHERE expiring IS NOT NULL)`;
 
 /** Whether a sweep would find anything: asked first, so that an idle sweep writes nothing. */
 export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
-    `SELECT ${EXPIRED} OR EXISTS (SELECT FROM pawl.task AS t WHERE ${TAKEABLE}) AS found`,
+    `SELECT coalesce(${EXPIRED}, false) OR EXISTS (SELECT FROM ${LEASED} WHERE ${TAKEABLE}) AS found`,
     [texts(deadWorkers)],
   );
   return row?.found ?? false;
 }
 
-interface Taken extends Moved {
-  readonly seq: number;
+interface Taken extends Ended {
   readonly state: TaskState;
 }
 
@@ -38,12 +36,15 @@ export async function sweep(
 ): Promise<{ expired: string[]; poisoned: string[] }> {
   const { session } = moves;
   await cancelExpired(moves);
-  lockJoinsOf(session, TAKEABLE, [texts(deadWorkers)]);
+  lockJoinsOf(session, `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`, [
+    texts(deadWorkers),
+  ]);
   // A task that is just being settled is passed over: its worker lives.
   const rows = await session.all<Taken>(
-    `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE ${TAKEABLE} FOR UPDATE SKIP LOCKED)
+    `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))
+         AND t.state = 'leased' AND ${TAKEABLE} FOR UPDATE SKIP LOCKED)
      UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE t.seq = taken.seq
-     RETURNING ${MOVED}, t.seq, t.state`,
+     RETURNING ${ENDED}, t.state`,
     [texts(deadWorkers), poisonAfter],
   );
   rows.sort((a, b) => a.seq - b.seq);
@@ -51,7 +52,7 @@ export async function sweep(
     session,
     rows.map(({ id, fence, state }) => ({ id, fence, state, outcome: "crashed", error: null, log: null })),
   );
-  for (const task of rows) moves.add(task, "leased", task.state);
+  for (const task of rows) moves.end(task, "leased", task.state);
   moves.wakes = rows.length > 0;
   return {
     expired: rows.map(({ id }) => id),
@@ -68,27 +69,33 @@ export async function due(
   const names = [...new Set(queues)];
   if (names.length === 0) return null;
   assertRates(lanes);
-  const nowSoon = session.get<{ now: number }>("SELECT pawl.now_ms() AS now");
-  const leasesSoon = session.get<{ until: number | null }>(
-    "SELECT min(lease_until) AS until FROM pawl.task WHERE state = 'leased' AND queue = ANY($1::text[])",
-    [texts(names)],
-  );
-  const usesSoon = lanes.length === 0 ? [] : readLanes(session, lanes);
-  const plainSoon = names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]));
-  const lanesSoon = [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
-    names.map(async (queue) => {
-      const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
-      return { lane, due: row?.due ?? null };
-    }),
-  );
-  const now = (await nowSoon)?.now ?? 0;
+  const ofLane = async (lane: string, queue: string) => {
+    const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
+    return { lane, due: row?.due ?? null };
+  };
+  // All at once, and awaited together: should the connection break, every one of them fails.
+  const [clock, leases, uses, plain, inLanes] = await Promise.all([
+    session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
+    session.get<{ until: number | null }>(
+      `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
+      [texts(names)],
+    ),
+    lanes.length === 0 ? [] : readLanes(session, lanes),
+    Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
+    Promise.all(
+      [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
+        names.map((queue) => ofLane(lane, queue)),
+      ),
+    ),
+  ]);
+  const now = clock?.now ?? 0;
   const waits: number[] = [];
   const add = (instant: number | null | undefined, atLeast = 0) => {
     if (instant != null) waits.push(Math.max(0, atLeast, instant - now));
   };
-  add((await leasesSoon)?.until);
-  for (const row of await Promise.all(plainSoon)) add(row?.due);
-  const wait = new Map((await usesSoon).map((use) => [use.rate.lane, laneWait(use)]));
-  for (const { lane, due: at } of await Promise.all(lanesSoon)) add(at, wait.get(lane));
+  add(leases?.until);
+  for (const row of plain) add(row?.due);
+  const wait = new Map(uses.map((use) => [use.rate.lane, laneWait(use)]));
+  for (const { lane, due: at } of inLanes) add(at, wait.get(lane));
   return waits.length === 0 ? null : Math.min(...waits);
 }

@@ -31,12 +31,19 @@ export interface TaskRow {
   readonly meta: string | null;
 }
 
-/** The columns of a TaskRow of the table `t`. Named, because a later version may add others. */
-export const TASK_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.state, t.priority, t.due, t.fence, t.worker,
-  t.failures, t.crashes, t.cancel_requested, t.created_at, t.started_at, t.settled_at, t.expires_at, t.unique_key,
-  t.lane, t.join_id, t.member_index, t.error, t.progress, t.result, t.payload, t.meta`;
+/** What is the same for all tasks that are just being claimed. */
+export type OfAllClaimed = Pick<TaskRow, "state" | "due" | "worker" | "settled_at">;
 
-export function toTask(row: TaskRow): TaskRecord {
+/** The other columns of a TaskRow of the table `t`. Named, because a later version may add others. */
+export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.priority, t.fence, t.failures, t.crashes,
+  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.lane, t.join_id, t.member_index,
+  t.error, t.progress, t.result, t.payload, t.meta`;
+
+/** All of them. */
+export const TASK_ROW = `${CLAIMED_ROW}, t.state, t.due, t.worker, t.settled_at`;
+
+/** A record of a row, which may lack what is the same for many. */
+export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClaimed): TaskRecord {
   return {
     id: row.id,
     queue: row.queue,
@@ -44,10 +51,10 @@ export function toTask(row: TaskRow): TaskRecord {
     group: row.group_id,
     payload: fromText(row.payload),
     priority: row.priority,
-    state: row.state,
-    due: row.due,
+    state: others.state,
+    due: others.due,
     fence: row.fence,
-    worker: row.worker,
+    worker: others.worker,
     failures: row.failures,
     crashes: row.crashes,
     cancelRequested: row.cancel_requested,
@@ -56,7 +63,7 @@ export function toTask(row: TaskRow): TaskRecord {
     error: row.error,
     createdAt: row.created_at,
     startedAt: row.started_at,
-    settledAt: row.settled_at,
+    settledAt: others.settled_at,
     expiresAt: row.expires_at,
     unique: row.unique_key,
     lane: row.lane,

@@ -6,9 +6,7 @@ const FORGOTTEN_MS = 7 * 86_400_000;
 
 /** Notes that a worker lives. */
 export async function beat(session: Session, worker: WorkerBeat): Promise<void> {
-  const forgotten = session.run(
-    `DELETE FROM pawl.worker WHERE seen_at < (SELECT pawl.now_ms()) - ${FORGOTTEN_MS}`,
-  );
+  session.later(`DELETE FROM pawl.worker WHERE seen_at < (SELECT pawl.now_ms()) - ${FORGOTTEN_MS}`);
   await session.run(
     `INSERT INTO pawl.worker AS w (id, host, pid, queues, slots, memory, running, rates, state, started_at, seen_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT pawl.now_ms()), (SELECT pawl.now_ms()))
@@ -27,7 +25,6 @@ export async function beat(session: Session, worker: WorkerBeat): Promise<void> 
       worker.state,
     ],
   );
-  await forgotten;
 }
 
 export async function leave(session: Session, worker: string): Promise<void> {

@@ -1,9 +1,15 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
-import { PawlError } from "../../errors.ts";
+import { PawlError, TransientError } from "../../errors.ts";
 import type { Clock } from "../clock.ts";
 import { patiently } from "./patience.ts";
 
 export type Row = Record<string, unknown>;
+
+interface Write {
+  readonly work: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** One open file: its prepared statements, and the way its reads and transactions wait for other processes. */
 export class Connection {
@@ -13,8 +19,9 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>();
   /** Those whose rows are arrays. */
   readonly #tupleStatements = new Map<string, StatementSync>();
-  /** Transactions of one process run in the order in which they were asked for. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** What is to be written, in the order in which it was asked for. */
+  #waiting: Write[] = [];
+  #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(database: DatabaseSync, location: string, clock: Clock) {
@@ -65,22 +72,55 @@ export class Connection {
     return await patiently(work, this.location);
   }
 
-  /** Runs `work` in one transaction that is durable when the promise resolves. Rejecting means: nothing happened. */
+  /** Runs `work` in a transaction that is durable when the promise resolves. Rejecting means: nothing happened. */
   async write<T>(work: () => T): Promise<T> {
     this.#assertOpen();
-    const turn = this.#last.then(() => patiently(() => this.#transaction(work), this.location));
-    this.#last = turn.catch(() => {});
-    return await turn;
+    return await new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      this.#writing ??= this.#writeAll();
+    });
   }
 
   /** Waits for the transactions that were asked for, then closes the file. Safe to call again. */
   close(): Promise<void> {
-    this.#closing ??= this.#last.then(() => {
+    this.#closing ??= (this.#writing ?? Promise.resolve()).then(() => {
       this.#statements.clear();
       this.#tupleStatements.clear();
       this.#database.close();
     });
     return this.#closing;
+  }
+
+  /**
+   * What was asked for in one turn of the event loop goes into one transaction, because most of the time of a small one
+   * is the flush to disk. Should one of them fail, each has a transaction of its own.
+   */
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await new Promise(setImmediate);
+      const together = this.#waiting;
+      this.#waiting = [];
+      if (together.length > 1 && (await this.#writeTogether(together))) continue;
+      for (const { work, resolve, reject } of together) {
+        await patiently(() => this.#transaction(work), this.location).then(resolve, reject);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** False when one of them failed, and nothing happened. */
+  async #writeTogether(writes: readonly Write[]): Promise<boolean> {
+    try {
+      const all = () => this.#transaction(() => writes.map(({ work }) => work()));
+      const values = await patiently(all, this.location);
+      for (const [at, { resolve }] of writes.entries()) resolve(values[at]);
+      return true;
+    } catch (error) {
+      // One of them cannot be done, or was too much: then the others can. A trouble of the file is one of all.
+      if (!(error instanceof TransientError)) return false;
+      for (const { reject } of writes) reject(error);
+      return true;
+    }
   }
 
   #transaction<T>(work: () => T): T {

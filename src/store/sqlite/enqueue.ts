@@ -12,7 +12,7 @@ export function enqueue(
   joins: readonly NewJoin[],
   moves: Moves,
 ): string[] {
-  const added = tasks.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
+  const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
   addJoins(db, joins, moves);
   cancelLate(
     db,
@@ -38,6 +38,82 @@ const RARE = ["expires_at", "unique_key", "lane", "join_id", "member_index"];
 const INSERT_COMMON = insert(COMMON);
 const INSERT_WHOLE = insert([...COMMON, ...RARE]);
 
+/** Many that differ in their ids and payloads only: half the work of one statement each. */
+const INSERT_ALIKE = `
+  INSERT INTO task (id, payload, queue, name, group_id, priority, due, created_at, meta, retention_ms, state)
+  SELECT value ->> 0, value ->> 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting' FROM json_each(?1) WHERE true
+  ON CONFLICT DO NOTHING`;
+
+/** Ids that are the same text within JSON. */
+const PLAIN_ID = /^[\w-]+$/;
+
+/** With fewer of them it is not worth while. */
+const MANY = 8;
+
+function isCommon({ expiresMs, unique, lane, member }: NewTask): boolean {
+  return (expiresMs ?? unique ?? lane ?? member) === undefined;
+}
+
+function areAlike(a: NewTask, b: NewTask): boolean {
+  return (
+    a.name === b.name &&
+    a.queue === b.queue &&
+    a.group === b.group &&
+    a.priority === b.priority &&
+    a.held === b.held &&
+    a.delayMs === b.delayMs &&
+    a.retentionMs === b.retentionMs &&
+    a.meta === b.meta &&
+    isCommon(b) &&
+    PLAIN_ID.test(b.id)
+  );
+}
+
+/** Cuts a list where the next task cannot be stored in one statement with those before it. */
+function runsOfAlike(tasks: readonly NewTask[]): NewTask[][] {
+  const runs: NewTask[][] = [];
+  let first: NewTask | undefined;
+  for (const task of tasks) {
+    if (first !== undefined && areAlike(first, task)) runs.at(-1)?.push(task);
+    else {
+      runs.push([task]);
+      first = isCommon(task) && PLAIN_ID.test(task.id) ? task : undefined;
+    }
+  }
+  return runs;
+}
+
+/** Stores tasks that are alike, in a transaction; returns the ids of those that are new. */
+function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string[] {
+  const [first] = run;
+  if (first === undefined || run.length < MANY) {
+    return run.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
+  }
+  const { queue, name, group = null, priority = 0, retentionMs } = first;
+  const now = db.clock.wall();
+  const due = now + duration(first.delayMs ?? 0);
+  const before = lastSeq(db);
+  const count = db.run(
+    INSERT_ALIKE,
+    JSON.stringify(run.map(({ id, payload }) => [id, toText(payload)])),
+    ...[queue, name, group, priority, first.held ? null : due, now],
+    ...[toText(first.meta), retentionMs === undefined ? null : duration(retentionMs)],
+  );
+  const after = lastSeq(db);
+  const ids = run.map(({ id }) => id);
+  // Numbers are given one after the other, so it is known which are whose if no task was left out.
+  const added =
+    count === run.length
+      ? ids.map((id, at) => [after - count + 1 + at, id] as const)
+      : db.tuples<[number, string]>("SELECT seq, id FROM task WHERE seq > ? ORDER BY seq", before);
+  for (const [seq] of added) moves.add({ seq, queue, join_id: null }, null, "waiting");
+  return added.map(([, id]) => id);
+}
+
+function lastSeq(db: Connection): number {
+  return db.tuple<[number | null]>("SELECT max(seq) FROM task")?.[0] ?? 0;
+}
+
 /** Stores one task, in a transaction; false when its id, its unique key or its place in a join is taken. */
 function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
   const { id, queue, name, group = null, priority = 0, unique, lane, member, expiresMs, retentionMs } = task;
@@ -47,8 +123,7 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
     ...[id, queue, name, group, toText(task.payload), priority, task.held ? null : due, now],
     ...[toText(task.meta), retentionMs === undefined ? null : duration(retentionMs)],
   ];
-  const isCommon = (expiresMs ?? unique ?? lane ?? member) === undefined;
-  const seq = isCommon
+  const seq = isCommon(task)
     ? db.insert(INSERT_COMMON, ...common)
     : db.insert(
         INSERT_WHOLE,

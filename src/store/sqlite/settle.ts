@@ -83,8 +83,47 @@ function hasNext({ next = [], joins = [] }: Success): boolean {
 /** Ends claims, in a transaction. */
 export function settle(db: Connection, settlements: readonly Settlement[], moves: Moves): { lost: string[] } {
   const now = db.clock.wall();
-  const lost = settlements.filter((settlement) => !settleOne(db, settlement, now, moves));
+  const plain = settlements.filter(isPlainSuccess);
+  const alone = plain.length > 1 ? succeedAlone(db, plain, now, moves) : undefined;
+  const rest = alone === undefined ? settlements : settlements.filter((settlement) => !alone.has(settlement));
+  const lost = rest.filter((settlement) => !settleOne(db, settlement, now, moves));
   return { lost: lost.map(({ id }) => id) };
+}
+
+/** A first success without a result and a log, after which nothing follows. */
+function isPlainSuccess({ fence, outcome, log }: Settlement): boolean {
+  return (
+    outcome.state === "succeeded" &&
+    toText(outcome.result) === "null" &&
+    !hasNext(outcome) &&
+    isPlain(fence, outcome.state, log)
+  );
+}
+
+/**
+ * Settles what is alike in one statement, where it is held and in no join, which takes half the time. Returns what it
+ * has settled.
+ */
+function succeedAlone(
+  db: Connection,
+  plain: readonly Settlement[],
+  now: number,
+  moves: Moves,
+): Set<Settlement> {
+  // Of two settlements of one claim the first one counts.
+  const rows = db.tuples<[place: number, seq: number, queue: string]>(
+    `SELECT min(j.key), seq, queue FROM json_each(?) AS j CROSS JOIN task
+     WHERE task.id = j.value AND fence = 1 AND state = 'leased' AND join_id IS NULL GROUP BY seq`,
+    JSON.stringify(plain.map(({ id }) => id)),
+  );
+  db.run(
+    `UPDATE task SET state = 'succeeded', error = NULL, result = 'null', settled_at = ?1, prune_at = ?1 + retention_ms
+     WHERE seq IN (SELECT value FROM json_each(?2))`,
+    now,
+    JSON.stringify(rows.map(([, seq]) => seq)),
+  );
+  for (const [, seq, queue] of rows) moves.add({ seq, queue, join_id: null }, "leased", "succeeded");
+  return new Set(rows.map(([place]) => plain[place] as Settlement));
 }
 
 /** Ends a claim; false when it is no longer held. */

@@ -46,9 +46,8 @@ export class SqliteStore implements contract.Store {
 
   async enqueue(
     tasks: readonly contract.NewTask[],
-    options: { readonly joins?: readonly contract.NewJoin[]; readonly tx?: unknown } = {},
+    { joins = [], tx }: contract.EnqueueOptions = {},
   ): Promise<string[]> {
-    const { joins = [], tx } = options;
     if (tx !== undefined) {
       throw new PawlError(
         "store.no-transactions",

@@ -6,10 +6,11 @@ const POLL_MS = 75;
 
 /**
  * A write to the log tells of a commit before others can see it, which they can once the disk has it. So it is looked
- * for again and again, first after this time, then after twice the time each.
+ * for again and again: for as long as a disk may well take at the shortest pause, then after twice the time each.
  */
-const FIRST_LOOK_MS = 1;
-const LAST_LOOK_MS = 32;
+const SHORTEST_PAUSE_MS = 1;
+const CLOSE_LOOKS = 12;
+const LONGEST_PAUSE_MS = 32;
 
 /** Notes, in the transaction that does it, that tasks may have become claimable. */
 export function noteWakeup(db: Connection): void {
@@ -43,7 +44,8 @@ export class Wakeups {
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
   #next: NodeJS.Timeout | undefined;
-  #delay = FIRST_LOOK_MS;
+  #pause = SHORTEST_PAUSE_MS;
+  #looks = 0;
   #version: number | undefined;
   #count: number | undefined;
 
@@ -97,7 +99,8 @@ export class Wakeups {
       this.#watcher = watch(`${this.#db.location}-wal`, { persistent: false }, () => {
         // Of one commit much is told.
         if (this.#next !== undefined) return;
-        this.#delay = FIRST_LOOK_MS;
+        this.#pause = SHORTEST_PAUSE_MS;
+        this.#looks = 0;
         this.#next = this.#lookSoon();
       });
       // Of a file system that tells nothing any more, nothing is heard.
@@ -109,11 +112,11 @@ export class Wakeups {
 
   #lookSoon(): NodeJS.Timeout {
     const look = () => {
-      this.#delay *= 2;
+      if (++this.#looks >= CLOSE_LOOKS) this.#pause *= 2;
       const seen = this.#look();
-      this.#next = seen || this.#delay > LAST_LOOK_MS ? undefined : this.#lookSoon();
+      this.#next = seen || this.#pause > LONGEST_PAUSE_MS ? undefined : this.#lookSoon();
     };
-    return setTimeout(look, this.#delay).unref();
+    return setTimeout(look, this.#pause).unref();
   }
 
   /** Rings if another connection has written since the last look, and says whether. */

@@ -43,6 +43,8 @@ export async function storeFlow(
     return await new FlowStream(store, id, input, options).run(stream);
   }
   await checkFlow(node, input);
+  // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
+  if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) return false;
   const into: Unfolded = { tasks: [], joins: [] };
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   const { tx } = options;
@@ -63,6 +65,7 @@ class FlowStream {
   readonly #input: Json;
   readonly #options: StoreOptions;
   #batch: Unfolded = { tasks: [], joins: [] };
+  #whole: boolean | undefined;
 
   constructor(store: Store, id: string, input: Json, options: StoreOptions) {
     this.#store = store;
@@ -84,10 +87,12 @@ class FlowStream {
         const member = nodeOf(link as AnyLink);
         await checkFlow(member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
+        if (!created && (await this.#isWhole(join))) return false;
         unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
         if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
       }
       created ??= await this.#begin(streamed, at, join, undefined);
+      if (!created && (await this.#isWhole(join))) return false;
       await this.#flush();
       await this.#store.sealJoin(join, index);
       return created;
@@ -125,6 +130,12 @@ class FlowStream {
       joins: [{ id: join, members: null, need, body: join }],
     });
     return created.length > 0;
+  }
+
+  /** Whether all members have been stored, by an earlier call with the same key. */
+  async #isWhole(join: string): Promise<boolean> {
+    this.#whole ??= ((await this.#store.join(join))?.members ?? null) !== null;
+    return this.#whole;
   }
 
   async #flush(): Promise<void> {

@@ -1,11 +1,38 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
 /** What is enqueued in the step that ends a task. */
 export function following(current: Current): void {
+  test("a group that is cancelled ends, though its tasks are just being followed by others", async () => {
+    const { store } = current();
+    for (let round = 0; round < 15; round++) {
+      const group = `g${round}`;
+      await store.enqueue([newTask(`${group}.0`, { group })]);
+      let over = false;
+      const working = (async () => {
+        for (let n = 1; !over; n++) {
+          const claims = await store.claim({ queues: ["q"], n: 1, leaseMs: 60_000, worker: "w" });
+          const next = [newTask(`${group}.${n}`, { group })];
+          await store.settle(claims.map((claim) => settlement(claim, { state: "succeeded", next })));
+          await setImmediate();
+        }
+      })();
+      while ((await store.query({ group })).length < 3 + (round % 3)) await setImmediate();
+      await store.requestCancel({ group });
+      const left = await store.query({ group, states: ["waiting", "leased"] });
+      over = true;
+      await working;
+      assert.deepEqual(
+        left.filter(({ cancelRequested }) => !cancelRequested).map(({ id }) => id),
+        [],
+      );
+    }
+  });
+
   test("what follows a task is stored in the step that ends it, or not at all", async () => {
     const { store } = current();
     const lease = await claimed(store, "a");

@@ -16,6 +16,44 @@ export function sweeping(current: Current): void {
     assert.deepEqual([again?.fence, again?.task.crashes, again?.task.failures], [2, 1, 0]);
   });
 
+  test("of many that were claimed together, exactly those that are still leased are taken back", async () => {
+    const { store, clock } = current();
+    await store.enqueue(Array.from({ length: 60 }, (_, n) => newTask(`t${n}`)));
+    const claims = await claimOf(store, 60);
+    const outcomes = [
+      { state: "succeeded" },
+      { state: "dead", error: "broken" },
+      { state: "retry", delayMs: 0, error: "again" },
+    ] as const;
+    const rest = claims.slice(50);
+    for (let at = 0; at < 50; at += 10) {
+      const part = claims.slice(at, at + 10);
+      await store.settle(
+        part.map((claim, n) => settlement(claim, outcomes[n % 3] ?? { state: "cancelled" })),
+      );
+    }
+    // Those that failed are claimed again, and their new leases last longer.
+    const again = await claimOf(store, 99, "w2", 5_000);
+    assert.equal(again.length, 15);
+    await store.renew(rest.slice(0, 3), 3_000);
+    assert.equal(await store.due(["q"]), 1_000);
+    clock.advance(1_000);
+    assert.equal(await store.due(["q"]), 0);
+    const first = await store.sweep({ poisonAfter: 1 });
+    assert.deepEqual(first.expired.toSorted(), ids(rest.slice(3)).toSorted());
+    assert.equal(await store.due(["q"]), 2_000);
+    clock.advance(2_000);
+    assert.deepEqual(
+      (await store.sweep({ poisonAfter: 1 })).expired.toSorted(),
+      ids(rest.slice(0, 3)).toSorted(),
+    );
+    assert.equal(await store.due(["q"]), 2_000);
+    await store.settle(again.map((claim) => settlement(claim, { state: "succeeded" })));
+    assert.equal(await store.due(["q"]), null);
+    clock.advance(1e6);
+    assert.deepEqual((await store.sweep({ poisonAfter: 1 })).expired, []);
+  });
+
   test("the leases of dead workers are taken back at once, those of others are not", async () => {
     const { store } = current();
     await claimed(store, "a", "dead");

@@ -5,6 +5,36 @@ import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
 /** Tasks of which there is one at a time. */
 export function uniqueness(current: Current): void {
+  test("of many tasks at once, those whose ids are taken are left out and the others keep their order", async () => {
+    const { store } = current();
+    const id = (n: number) => `t${String(n).padStart(2, "0")}`;
+    await store.enqueue([newTask(id(7)), newTask(id(31), { queue: "other" })]);
+    await store.record(60_000);
+    const { last } = await store.changes(null, 0);
+    const many = Array.from({ length: 50 }, (_, n) => newTask(id(n), { retentionMs: 1_000 }));
+    const fresh = ids(many).filter((each) => each !== id(7) && each !== id(31));
+    // One comes twice, and one is of another kind.
+    const batch = [...many.slice(0, 20), newTask(id(3)), newTask("odd", { priority: 1 }), ...many.slice(20)];
+    const expected = [...fresh.slice(0, 19), "odd", ...fresh.slice(19)];
+    assert.deepEqual(await store.enqueue(batch), expected);
+    const { changes } = await store.changes(last, 99);
+    assert.deepEqual(
+      changes.map(({ task, state }) => [task, state]),
+      expected.map((each) => [each, "waiting"]),
+    );
+    const more = Array.from({ length: 30 }, (_, n) => newTask(`u${n}`));
+    assert.deepEqual(await store.enqueue(more), ids(more), "others are stored as ever after that");
+    assert.deepEqual(await store.enqueue(more), []);
+    const counts = (await store.queues()).find(({ name }) => name === "q")?.counts;
+    assert.equal(counts?.waiting, 1 + 49 + 30);
+    assert.deepEqual(ids(await claimOf(store, 99)), ["odd", id(7), ...fresh, ...ids(more)]);
+    const all = await store.query({ queue: "q" });
+    assert.deepEqual(
+      all.map(({ payload }) => payload),
+      all.map((task) => ({ id: task.id })),
+    );
+  });
+
   test("while a task with a unique key is waiting or leased, no other is stored", async () => {
     const { store } = current();
     const one = (id: string) => newTask(id, { unique: "k" });

@@ -7,6 +7,8 @@ export type Cut = "both" | "client";
 export class FaultyLink implements AsyncDisposable {
   readonly #server: Server;
   readonly #links = new Set<{ readonly client: Socket; readonly server: Socket }>();
+  /** Towards the server, those included that nobody listens to any more. */
+  readonly #servers = new Set<Socket>();
   /** Asked about each piece that comes from the server: true swallows it and cuts the link. */
   swallows: (piece: Buffer, link: number) => boolean = () => false;
   /** Asked about each piece that goes to the server: true cuts the link before it gets there. */
@@ -43,6 +45,7 @@ export class FaultyLink implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.how = "both";
     this.cut();
+    for (const server of this.#servers) server.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
@@ -51,6 +54,8 @@ export class FaultyLink implements AsyncDisposable {
     const server = connect(port, "127.0.0.1");
     const link = { client, server };
     this.#links.add(link);
+    this.#servers.add(server);
+    server.on("close", () => this.#servers.delete(server));
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on("error", () => {});

@@ -109,6 +109,70 @@ describe("a reply that is lost", () => {
     assert.equal(proxy.cuts, 3);
   });
 
+  test("while the question about several queues and lanes has not arrived is asked again", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    proxy.how = "client";
+    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" }), newTask("v", { lane: "slow" })]);
+    for (const [asked, ids] of [
+      [{ ...request, queues: ["q", "other"], n: 1 }, ["t"]],
+      [{ ...request, lanes: [rate], n: 5 }, ["u"]],
+    ] as const) {
+      proxy.stops = once(asksCommit);
+      const claims = await store.claim(asked);
+      assert.deepEqual(
+        claims.map(({ id }) => id),
+        ids,
+      );
+      // Otherwise nobody would hold what it says.
+      assert.deepEqual((await store.renew(claims, 60_000)).lost, []);
+    }
+    await store.record(60_000);
+    await store.enqueue([newTask("w")]);
+    proxy.stops = once(asksCommit);
+    const { changes } = await store.changes(0, 10);
+    assert.equal(changes.length, 1);
+    assert.deepEqual((await store.changes(0, 10)).changes, changes, "they keep their numbers");
+    assert.equal(proxy.cuts, 3);
+  });
+
+  test("to any question is asked for again, and hurts nobody else", async () => {
+    const { proxy, url: through } = await FaultyLink.before(url);
+    await using _proxy = proxy;
+    await using store = await openPostgresStore(through);
+    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" })]);
+    const beat = { id: "w", host: "h", pid: 1, slots: 1, memory: 1, running: [], rates: {} } as const;
+    const questions: readonly (() => Promise<unknown>)[] = [
+      () => store.due(["q", "r"], [rate]),
+      () => store.queues(),
+      () => store.beat({ ...beat, queues: ["q"], state: "running" }),
+      () => store.workers(60_000),
+      () => store.sweep({ deadWorkers: ["v"], poisonAfter: 5 }),
+      () => store.putSchedule({ id: "s", spec: null, task: null, next: 0 }),
+      () => store.schedules(),
+      () => store.query({ queue: "q" }),
+      () => store.attempts("t"),
+      () => store.requestCancel({ queue: "none" }),
+      () => store.release({ queue: "none" }),
+      () => store.prune(10),
+      () => store.record(60_000),
+      () => store.changes(0, 10),
+      () => store.claim({ ...request, queues: ["q", "r"], lanes: [rate], n: 2 }),
+    ];
+    // A promise that is rejected and that nobody waits for would end the process, and fails the test.
+    for (const question of questions) {
+      for (let pieces = 0; pieces < 3; pieces++) {
+        let left = pieces;
+        proxy.swallows = () => left-- === 0;
+        await question();
+      }
+    }
+    assert.ok(proxy.cuts >= questions.length, `${proxy.cuts} links were cut`);
+  });
+
   test("that never comes, over a connection that stays open, is not waited for longer than is allowed", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
@@ -191,6 +255,36 @@ describe("a server that goes away", () => {
       await working;
       assert.equal(new Set(done).size, 300);
       assert.equal(done.length, 300);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("and gives the number of a transaction that was lost to another one is not misunderstood", async () => {
+    const own = await TestServer.start({ ...careful });
+    try {
+      const { proxy, url: through } = await FaultyLink.before(own.url);
+      await using _proxy = proxy;
+      await using store = await openPostgresStore(through, { patienceMs: 120_000 });
+      await store.enqueue([newTask("before")]);
+      // The COMMIT does not arrive, and nobody can ask what became of it for a while.
+      const away = Promise.withResolvers<void>();
+      let isAway = false;
+      proxy.stops = (piece) => {
+        isAway ||= asksCommit(piece);
+        if (isAway) away.resolve();
+        return isAway;
+      };
+      const enqueued = store.enqueue([newTask("t")]);
+      await away.promise;
+      await stopEmbedded(own.home, "immediate");
+      await startEmbedded(own.home, { settings: careful });
+      await using hands = await TestClient.connect(own.url);
+      for (let n = 0; n < 50; n++) await hands.query("SELECT pg_current_xact_id()");
+      isAway = false;
+      proxy.stops = () => false;
+      assert.deepEqual(await enqueued, ["t"]);
+      assert.equal((await store.query({ ids: ["t"] })).length, 1);
     } finally {
       await own.stop();
     }

@@ -92,6 +92,24 @@ export function flows(open: OpenPlace): void {
     assert.equal((await second.result()).count, 1_200);
   });
 
+  for (const [how, members] of [
+    ["an array", (n: number) => Array.from({ length: n }, (_, i) => double.with(i))],
+    ["a set", (n: number) => new Set(Array.from({ length: n }, (_, i) => double.with(i)))],
+  ] as const) {
+    test(`a flow is stored once with its key, though it has more members the next time (${how})`, async () => {
+      await using stage = await Stage.open(open);
+      const options = { key: "same" };
+      const first = await stage.client.enqueueFlow(chord(members(3), total), undefined, options);
+      for (const n of [5, 0]) {
+        const again = await stage.client.enqueueFlow(chord(members(n), total), undefined, options);
+        assert.deepEqual([again.id, again.created], [first.id, false]);
+      }
+      assert.equal((await stage.store.query({ group: first.id })).length, 4);
+      await stage.work();
+      assert.deepEqual(await first.result(), { sum: 6, count: 3, attempt: 1 });
+    });
+  }
+
   test("a flow whose members break off leaves nothing that waits for ever", async () => {
     await using stage = await Stage.open(open);
     function* members() {

@@ -1,0 +1,38 @@
+import type { TaskRecord } from "../../../../src/store/index.ts";
+import type { Found, Rule } from "../check.ts";
+import type { Facts } from "../facts.ts";
+
+/** Every task ended as its handler says, unless something that is known of prevented it. */
+export const endings: Rule = function* (facts, index) {
+  const asked = new Set(index.all("cancelling").map(({ id }) => id));
+  const failed = new Set<string>();
+  for (const { group, state } of facts.tasks.values()) {
+    if (group !== null && state !== "succeeded") failed.add(group);
+  }
+  for (const task of facts.tasks.values()) {
+    const wrong = judge(task, facts, asked);
+    if (wrong !== null) yield { task: task.id, text: wrong } satisfies Found;
+  }
+};
+
+function judge(task: TaskRecord, facts: Facts, asked: ReadonlySet<string>): string | null {
+  const { id, name, state, error, group } = task;
+  switch (state) {
+    case "succeeded":
+      return name === "permanent" || name === "poison" ? `a ${name} task cannot succeed` : null;
+    case "dead": {
+      if (name === "permanent" && error === "never") return null;
+      const crashes = (facts.attempts.get(id) ?? []).filter(({ outcome }) => outcome === "crashed").length;
+      if (crashes >= facts.poisonAfter) return null;
+      if (facts.joins.get(id)?.state === "failed") return null;
+      return `it is dead after ${crashes} crashes for no good reason: ${error}`;
+    }
+    case "cancelled": {
+      if (error === "expired" || asked.has(id) || (group !== null && asked.has(group))) return null;
+      if (task.member !== null && facts.joins.get(task.member.join)?.state === "failed") return null;
+      return "it was cancelled, and nobody asked for that";
+    }
+    default:
+      return null;
+  }
+}
