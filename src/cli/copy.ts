@@ -1,0 +1,104 @@
+import { resolve } from "node:path";
+import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { addressName, parseAddress } from "../connect/objects/index.ts";
+import { PawlError } from "../errors.ts";
+import type { Store } from "../store/index.ts";
+import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy-job.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./follow.ts";
+import { parseCount, parseDuration, parseNumber, parseSize } from "./sizes.ts";
+
+/** The flags of `pawl copy`, as the command line gives them. */
+export interface CopyFlags {
+  fromProfile?: string;
+  toProfile?: string;
+  include?: string[];
+  exclude?: string[];
+  newer?: string;
+  concurrency?: string;
+  rate?: string;
+  bandwidth?: string;
+  window?: string[];
+  maxLoad?: string;
+  pauseFile?: string;
+  move?: boolean;
+  maxBad?: string;
+  memory?: string;
+  dryRun?: boolean;
+  restart?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `pawl copy FROM TO`: begins to copy the objects of a place, or goes on where it was interrupted. */
+export async function copyObjects(
+  from: string,
+  to: string,
+  flags: CopyFlags,
+  store: Store,
+  place: Place,
+): Promise<void> {
+  const tuning = tuningOf(flags);
+  const params = paramsOf(from, to, flags);
+  const job = await copyJob(params, tuning);
+  const options = { store, reference: copyReference(params, tuning), restart: flags.restart ?? false };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, null, place, flags.json ?? false);
+    return;
+  }
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {
+  return {
+    from: addressName(parseAddress(from)),
+    to: addressName(parseAddress(to)),
+    fromProfile: flags.fromProfile ?? null,
+    toProfile: flags.toProfile ?? null,
+    include: flags.include ?? [],
+    exclude: flags.exclude ?? [],
+    newer: flags.newer === undefined ? null : timeOf(flags.newer),
+    move: flags.move ?? false,
+  };
+}
+
+/** A date, or how long ago: kept as it was said, so that the same command resumes. */
+function timeOf(text: string): string | number {
+  const days = /^(\d+(?:\.\d+)?)\s*d$/.exec(text.trim());
+  if (days) return Number(days[1]) * 86_400_000;
+  if (/^\d+(\.\d+)?\s*(ms|s|min|h)$/.test(text.trim())) return parseDuration(text, "--newer");
+  const at = Date.parse(text);
+  if (!Number.isNaN(at)) return new Date(at).toISOString();
+  throw new PawlError(
+    "usage.newer",
+    `--newer takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,
+  );
+}
+
+function tuningOf(flags: CopyFlags): CopyTuning {
+  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.window !== undefined) outsideOf(flags.window);
+  return {
+    job: {
+      ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
+      ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+      ...(flags.concurrency === undefined
+        ? {}
+        : { atOnce: parseCount(flags.concurrency, "--concurrency", 1) }),
+      ...(flags.rate === undefined ? {} : { rate: parseNumber(flags.rate, "--rate") }),
+      ...(flags.bandwidth === undefined ? {} : { bandwidth: parseSize(flags.bandwidth, "--bandwidth") }),
+    },
+    wait: {
+      ...(flags.window === undefined ? {} : { windows: flags.window }),
+      ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),
+      ...(flags.maxLoad === undefined ? {} : { load: parseNumber(flags.maxLoad, "--max-load") }),
+    },
+  };
+}

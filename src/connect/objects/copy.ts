@@ -1,0 +1,89 @@
+import { tmpdir } from "node:os";
+import type { Sink, SinkContext, Source } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
+import { type Address, addressName, parseAddress } from "./address.ts";
+import { Choice, type ChoiceOptions } from "./choice.ts";
+import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
+import { FileReader } from "./files/reader.ts";
+import { FileWriter } from "./files/writer.ts";
+import { clientOf } from "./s3/place.ts";
+import { S3Reader } from "./s3/reader.ts";
+import { S3Writer } from "./s3/writer.ts";
+import { ObjectSink } from "./sink.ts";
+import { ObjectSource } from "./source.ts";
+
+export interface CopyOptions extends ChoiceOptions {
+  /** A folder, `s3://bucket/prefix`, or `manifest:urls.csv`. */
+  readonly from: string;
+  /** A folder or `s3://bucket/prefix`. */
+  readonly to: string;
+  /** Profiles of `~/.aws/config` for either side. Default: the environment. */
+  readonly fromProfile?: string;
+  readonly toProfile?: string;
+  /** Remove each object from the source once its copy is safe. */
+  readonly move?: boolean;
+}
+
+/**
+ * The two ends of a job that copies objects: `defineJob({ name, ...copy({ from, to }) })`. A step may give an entry another
+ * key, or leave it out.
+ */
+export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
+  const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
+  assertApart(from, to, options);
+  const reader = once(() => openReader(from, options.fromProfile ?? null));
+  return {
+    source: new ObjectSource(reader, new Choice(options)),
+    sink: new ObjectSink({
+      reader,
+      writer: (context) => openWriter(to, options.toProfile ?? null, context),
+      move: options.move ?? false,
+    }),
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Opens a place for reading. */
+async function openReader(address: Address, profile: string | null): Promise<ReadPlace> {
+  if (address.kind === "files") return new FileReader(address.path, tmpdir());
+  if (address.kind === "s3") {
+    const place = { ...address, profile };
+    return new S3Reader(place, await clientOf(place));
+  }
+  throw new PawlError("copy.address", "not yet");
+}
+
+async function openWriter(
+  address: Address,
+  profile: string | null,
+  { run, folder }: SinkContext,
+): Promise<WritePlace> {
+  if (address.kind === "files") return new FileWriter(address.path, run);
+  if (address.kind === "s3") {
+    const place = { ...address, profile };
+    return new S3Writer(place, await clientOf(place), folder);
+  }
+  throw new PawlError(
+    "copy.address",
+    `${addressName(address)} can only be read: copy to a folder or s3://bucket/prefix.`,
+  );
+}
+
+/** A copy that finds what it writes would never end. */
+function assertApart(from: Address, to: Address, { fromProfile, toProfile }: CopyOptions): void {
+  if (from.kind === "manifest" || to.kind === "manifest" || from.kind !== to.kind) return;
+  if (from.kind === "s3" && (fromProfile !== toProfile || from.bucket !== (to as typeof from).bucket)) return;
+  const [a, b] = [from, to].map((one) => `${addressName(one).replace(/\/$/, "")}/`) as [string, string];
+  if (a.startsWith(b) || b.startsWith(a))
+    throw new PawlError(
+      "copy.within",
+      `${addressName(from)} and ${addressName(to)} lie in one another: copy to a place outside of it.`,
+    );
+}

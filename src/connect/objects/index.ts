@@ -1,0 +1,3 @@
+export { addressName, parseAddress } from "./address.ts";
+export type { ObjectEntry } from "./contract.ts";
+export { type CopyOptions, copy } from "./copy.ts";

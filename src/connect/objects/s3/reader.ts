@@ -1,0 +1,142 @@
+import type { IncomingMessage } from "node:http";
+import { TransientError } from "../../../errors.ts";
+import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { patiently } from "../patience.ts";
+import { isSmall } from "../sizes.ts";
+import { tagOf } from "../tag.ts";
+import { outage, type S3Client } from "./client.ts";
+import { encodeQuery } from "./encode.ts";
+import { listPage } from "./list.ts";
+import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
+import { propertiesOf } from "./properties.ts";
+import { elementsOf, textOf } from "./xml.ts";
+
+/** A bucket, or what lies below a prefix in it, that is copied from. */
+export class S3Reader implements ReadPlace {
+  readonly name: string;
+  readonly client: S3Client;
+  readonly prefix: string;
+
+  constructor(place: BucketPlace, client: S3Client) {
+    this.name = nameOf(place);
+    this.prefix = place.prefix;
+    this.client = client;
+  }
+
+  async check(): Promise<void> {
+    await checkPlace(this.name, () => listPage(this.client, this.prefix, { after: null }, 1));
+  }
+
+  async *list(from: string | null, signal: AbortSignal): AsyncGenerator<Page, void, undefined> {
+    let after = from;
+    let token: string | null = null;
+    for (;;) {
+      const place: { after: string | null; token: string | null } = { after, token };
+      const page = await patiently(() => listPage(this.client, this.prefix, place), signal);
+      after = page.entries.at(-1)?.key ?? after;
+      token = page.token;
+      yield { entries: page.entries, next: token === null ? null : after };
+      if (token === null) return;
+    }
+  }
+
+  async open(entry: ObjectEntry): Promise<Opened> {
+    const key = this.prefix + entry.key;
+    if (entry.size !== null && isSmall(entry.size)) {
+      const response = await this.client.begin({ key });
+      return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
+    }
+    const { headers } = await this.client.send({ method: "HEAD", key });
+    return new S3Object(this.client, key, headers, await this.#tags(key, { headers }), null);
+  }
+
+  async partBytes({ key, tag }: ObjectEntry): Promise<number | null> {
+    if (tag === null || !/-\d+$/.test(tag)) return null;
+    const { headers } = await this.client.send({
+      method: "HEAD",
+      key: this.prefix + key,
+      query: { partNumber: "1" },
+    });
+    const size = Number(headers["content-length"]);
+    return headers["x-amz-mp-parts-count"] === undefined || !(size > 0) ? null : size;
+  }
+
+  async remove({ key }: ObjectEntry): Promise<void> {
+    await this.client.send({ method: "DELETE", key: this.prefix + key });
+  }
+
+  where({ key }: ObjectEntry): string {
+    return `${this.name}/${key}`;
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+  }
+
+  async #tags(key: string, { headers }: Pick<IncomingMessage, "headers">): Promise<string | null> {
+    if (!(Number(headers["x-amz-tagging-count"]) > 0)) return null;
+    const { body } = await this.client.send({ key, query: { tagging: "" } });
+    const tags: Record<string, string> = {};
+    for (const tag of elementsOf(body.toString("utf8"), "Tag"))
+      tags[textOf(tag, "Key") ?? ""] = textOf(tag, "Value") ?? "";
+    return encodeQuery(tags).slice(1);
+  }
+}
+
+class S3Object implements Opened {
+  readonly size: number | null;
+  readonly tag: string | null;
+  readonly modified: number | null;
+  readonly properties: Opened["properties"];
+  readonly #client: S3Client;
+  readonly #key: string;
+  readonly #etag: string | undefined;
+  readonly #response: IncomingMessage | null;
+
+  constructor(
+    client: S3Client,
+    key: string,
+    headers: IncomingMessage["headers"],
+    tags: string | null,
+    response: IncomingMessage | null,
+  ) {
+    const modified = Date.parse(headers["last-modified"] ?? "");
+    this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
+    this.tag = tagOf(headers.etag);
+    this.modified = Number.isNaN(modified) ? null : modified;
+    this.properties = propertiesOf(headers, tags);
+    this.#client = client;
+    this.#key = key;
+    this.#etag = headers.etag;
+    this.#response = response;
+  }
+
+  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+    const response = this.#response ?? (await this.#client.begin({ key: this.#key }));
+    try {
+      for await (const bytes of response) yield bytes;
+    } catch (error) {
+      throw outage(error, this.#client.place);
+    }
+  }
+
+  async range(offset: number, length: number): Promise<Buffer> {
+    const { body, status } = await this.#client.send({
+      key: this.#key,
+      headers: {
+        range: `bytes=${offset}-${offset + length - 1}`,
+        ...(this.#etag === undefined ? {} : { "if-match": this.#etag }),
+      },
+    });
+    if (status === 206 && body.length === length) return body;
+    throw new TransientError(
+      "s3.range",
+      `${this.#client.place} gave ${body.length} bytes where ${length} were asked for`,
+    );
+  }
+
+  async close(): Promise<void> {
+    // What has not been read to its end would keep its connection.
+    if (this.#response !== null && !this.#response.complete) this.#response.destroy();
+  }
+}

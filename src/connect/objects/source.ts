@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import type {
+  Chunk,
+  Cursor,
+  Description,
+  Ordering,
+  Pace,
+  PlanOptions,
+  Shard,
+  ShardPlan,
+  Source,
+} from "../../batch/contract.ts";
+import type { Json } from "../../store/contract.ts";
+import type { Choice } from "./choice.ts";
+import type { ObjectEntry, ReadPlace } from "./contract.ts";
+import { Listing } from "./listing.ts";
+
+/** A chunk of large objects is cut here, whatever their number. */
+const CHUNK_BYTES = 256 * 1024 * 1024;
+
+interface ShardData {
+  readonly listing: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The objects of a place. They are listed once, into a file beside the run; shards are ranges of it. */
+export class ObjectSource implements Source<ObjectEntry> {
+  readonly #place: () => Promise<ReadPlace>;
+  readonly #choice: Choice;
+
+  constructor(place: () => Promise<ReadPlace>, choice: Choice) {
+    this.#place = place;
+    this.#choice = choice;
+  }
+
+  async describe(): Promise<Description> {
+    const place = await this.#place();
+    await place.check();
+    return {
+      name: place.name,
+      unit: "objects",
+      columns: null,
+      identity: { from: place.name, ...this.#choice.identity },
+      bytes: null,
+      notes: [],
+    };
+  }
+
+  difference(before: Json, now: Json): string | null {
+    const [was, is] = [before as { from?: string }, now as { from?: string }];
+    if (was.from !== is.from) return `The objects are read from ${is.from} and were read from ${was.from}`;
+    return "Other objects are chosen now by --include, --exclude or --newer";
+  }
+
+  async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
+    const path = join(options.folder, "listing.db");
+    const listing = Listing.create(path);
+    try {
+      await this.#list(listing, options);
+      const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
+        data: { listing: path, from, to } satisfies ShardData,
+        items,
+        bytes,
+      }));
+      return { shards, duplicates: null, notes: [] };
+    } finally {
+      listing.close();
+    }
+  }
+
+  async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
+    const { next, done } = listing.standing(0);
+    if (done) return;
+    const place = await this.#place();
+    for await (const page of place.list(next, signal)) {
+      signal.throwIfAborted();
+      listing.add(0, { ...page, entries: page.entries.filter((entry) => this.#choice.takes(entry)) });
+      onProgress?.(listing.objects, 0);
+    }
+  }
+
+  async sample(n: number): Promise<readonly ObjectEntry[]> {
+    const { signal } = new AbortController();
+    const place = await this.#place();
+    const entries: ObjectEntry[] = [];
+    for await (const page of place.list(null, signal)) {
+      entries.push(...page.entries.filter((entry) => this.#choice.takes(entry)));
+      if (entries.length >= n) break;
+    }
+    return entries.slice(0, n);
+  }
+
+  async *read(
+    shard: Shard,
+    cursor: Cursor | null,
+    pace: Pace,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
+    const { listing: path, from, to } = shard.data as unknown as ShardData;
+    const listing = Listing.open(path);
+    try {
+      for (let next = (cursor as number | null) ?? from; next < to; ) {
+        signal.throwIfAborted();
+        const page = listing.page(next, to, pace.items);
+        if (page.length === 0) return;
+        let bytes = 0;
+        let count = 0;
+        for (const { entry } of page) {
+          if (count > 0 && bytes + (entry.size ?? 0) > CHUNK_BYTES) break;
+          bytes += entry.size ?? 0;
+          count++;
+        }
+        const taken = page.slice(0, count);
+        next = (taken.at(-1) as { number: number }).number + 1;
+        const place = await this.#place();
+        yield new ObjectChunk(
+          taken.map(({ entry }) => entry),
+          bytes,
+          next,
+          place,
+        );
+      }
+    } finally {
+      listing.close();
+    }
+  }
+}
+
+class ObjectChunk implements Chunk<ObjectEntry> {
+  readonly bytes: number;
+  readonly end: Cursor;
+  readonly #entries: readonly ObjectEntry[];
+  readonly #place: ReadPlace;
+
+  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ReadPlace) {
+    this.#entries = entries;
+    this.bytes = bytes;
+    this.end = end;
+    this.#place = place;
+  }
+
+  get items(): number {
+    return this.#entries.length;
+  }
+
+  async *slices(): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
+    yield this.#entries;
+  }
+
+  async origin(index: number) {
+    const entry = this.#entries[index] as ObjectEntry;
+    return { raw: Buffer.from(JSON.stringify(entry)), at: this.#place.where(entry) };
+  }
+}

@@ -1,0 +1,176 @@
+import { createHash, hash } from "node:crypto";
+import type { Limits } from "../../batch/contract.ts";
+import { TransientError } from "../../errors.ts";
+import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contract.ts";
+import type { MemoryGate } from "./memory-gate.ts";
+import { patiently } from "./patience.ts";
+import { isSmall, partsFit } from "./sizes.ts";
+import { isMd5 } from "./tag.ts";
+
+/** What copying an object needs. */
+export interface Ways {
+  readonly reader: ReadPlace;
+  readonly writer: WritePlace;
+  readonly limits: Limits;
+  readonly memory: MemoryGate;
+  readonly signal: AbortSignal;
+}
+
+/** Parts of one object that are under way at once. */
+const PARTS_AT_ONCE = 4;
+
+/**
+ * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
+ * checksum of the source where it has one, and the target compares what it got with what was sent.
+ */
+export async function transfer(entry: ObjectEntry, ways: Ways): Promise<void> {
+  const { reader, writer } = ways;
+  if (await writer.copyWithin?.(reader, entry)) return;
+  if (entry.size !== null && isSmall(entry.size)) {
+    await ways.memory.hold(entry.size, () => opened(entry, ways, (open) => small(entry, open, ways)));
+    return;
+  }
+  await opened(entry, ways, async (open) => {
+    if (open.size !== null && isSmall(open.size))
+      await ways.memory.hold(open.size, () => small(entry, open, ways));
+    else await large(entry, open, ways);
+  });
+}
+
+async function opened(
+  entry: ObjectEntry,
+  { reader }: Ways,
+  work: (open: Opened) => Promise<void>,
+): Promise<void> {
+  const open = await reader.open(entry);
+  try {
+    await work(open);
+  } finally {
+    await open.close();
+  }
+}
+
+async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<void> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of open.body()) {
+    pieces.push(piece);
+    size += piece.length;
+  }
+  const bytes = pieces.length === 1 ? Buffer.from(pieces[0] as Uint8Array) : Buffer.concat(pieces);
+  assertSize(size, open.size);
+  const md5 = hash("md5", bytes);
+  assertMd5(md5, open.tag);
+  await limits.pass(bytes.length, signal);
+  await writer.put(entry, bytes, md5, open);
+}
+
+function assertSize(size: number, announced: number | null): void {
+  if (announced === null || size === announced) return;
+  throw new TransientError("copy.truncated", `${size} bytes came where ${announced} were announced`);
+}
+
+function assertMd5(md5: string, tag: string | null): void {
+  if (!isMd5(tag) || md5 === tag) return;
+  throw new TransientError(
+    "copy.checksum",
+    `the checksum of the bytes is ${md5} and that of the source ${tag}`,
+  );
+}
+
+async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<void> {
+  const { reader, writer } = ways;
+  const asked = await reader.partBytes(entry);
+  const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
+  const upload = await writer.begin(entry, open, fits ? asked : undefined);
+  try {
+    const size =
+      open.range !== undefined && open.size !== null
+        ? await inRanges(open, open.size, upload, ways)
+        : await inOrder(open, upload, ways);
+    await upload.complete(size);
+  } catch (error) {
+    // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
+    await upload.abort().catch(() => {});
+    throw error;
+  }
+}
+
+/** Reads and writes several parts at once. */
+async function inRanges(
+  open: Opened,
+  size: number,
+  upload: Upload,
+  { limits, memory, signal }: Ways,
+): Promise<number> {
+  const { partBytes } = upload;
+  const count = Math.max(1, Math.ceil(size / partBytes));
+  const stop = new AbortController();
+  let next = 0;
+  const carry = async () => {
+    while (next < count && !stop.signal.aborted) {
+      const number = next++;
+      const length = Math.min(partBytes, size - number * partBytes);
+      await memory.hold(length, () =>
+        patiently(
+          async () => {
+            const bytes = (await open.range?.(number * partBytes, length)) as Buffer;
+            await limits.pass(length, signal);
+            await upload.part(number, bytes);
+          },
+          AbortSignal.any([signal, stop.signal]),
+        ),
+      );
+    }
+  };
+  const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
+    carry().catch((error) => {
+      stop.abort();
+      throw error;
+    }),
+  );
+  // None may be at work still when the upload is given up.
+  const ended = await Promise.allSettled(carriers);
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+  return size;
+}
+
+/** Reads from the beginning to the end, a part at a time. */
+async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<number> {
+  const { partBytes } = upload;
+  const md5 = createHash("md5");
+  return await memory.hold(partBytes, async () => {
+    let number = 0;
+    let size = 0;
+    let filled = 0;
+    let part = Buffer.allocUnsafe(partBytes);
+    const flush = async () => {
+      const bytes = part.subarray(0, filled);
+      const at = number++;
+      await limits.pass(bytes.length, signal);
+      await patiently(() => upload.part(at, bytes), signal);
+      part = Buffer.allocUnsafe(partBytes);
+      filled = 0;
+    };
+    for await (const piece of open.body()) {
+      md5.update(piece);
+      size += piece.length;
+      for (let at = 0; at < piece.length; ) {
+        const copied = Buffer.from(piece.buffer, piece.byteOffset + at).copy(
+          part,
+          filled,
+          0,
+          piece.length - at,
+        );
+        at += copied;
+        filled += copied;
+        if (filled === partBytes) await flush();
+      }
+    }
+    if (filled > 0 || number === 0) await flush();
+    assertSize(size, open.size);
+    assertMd5(md5.digest("hex"), open.tag);
+    return size;
+  });
+}
