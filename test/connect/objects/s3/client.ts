@@ -70,8 +70,14 @@ export class S3Client {
     } while (token !== undefined);
   }
 
+  async all(prefix = ""): Promise<Listed[]> {
+    const listed: Listed[] = [];
+    for await (const each of this.list(prefix)) listed.push(each);
+    return listed;
+  }
+
   async keys(prefix = ""): Promise<string[]> {
-    return (await Array.fromAsync(this.list(prefix))).map(({ key }) => key);
+    return (await this.all(prefix)).map(({ key }) => key);
   }
 
   /** Uploads that were begun and neither completed nor aborted. */
