@@ -96,10 +96,10 @@ export interface WritePlace {
   /** What there is under the keys of some entries, of which the keys are in order. */
   look(entries: readonly ObjectEntry[]): Promise<ReadonlyMap<string, Present>>;
   /**
-   * A tag of what is there that takes more than a look: of a file by reading it, of an object that was uploaded in parts
-   * the tag of what it was copied from; null where there is none.
+   * A tag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
+   * object that was uploaded in parts that of what it was copied from; null where there is none.
    */
-  tagOf(entry: ObjectEntry, present: Present): Promise<string | null>;
+  tagOf(entry: ObjectEntry, present: Present, partBytes: number | null): Promise<string | null>;
   /** How many bytes a part has where an object of so many is written in parts. */
   partBytes(size: number): number;
   /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */

@@ -15,3 +15,28 @@ export function tagOfParts(md5s: readonly string[]): string {
 export function tagOf(etag: string | undefined | null): string | null {
   return etag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1") ?? null;
 }
+
+/** The tag of some bytes: their MD5, or that of their parts. */
+export async function tagOfBytes(
+  pieces: AsyncIterable<Uint8Array>,
+  partBytes: number | null,
+): Promise<string> {
+  const md5s: string[] = [];
+  let md5 = createHash("md5");
+  let room = partBytes ?? Number.POSITIVE_INFINITY;
+  for await (const bytes of pieces) {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, Math.min(bytes.length, at + room));
+      md5.update(piece);
+      at += piece.length;
+      room -= piece.length;
+      if (room > 0 || partBytes === null) continue;
+      md5s.push(md5.digest("hex"));
+      md5 = createHash("md5");
+      room = partBytes;
+    }
+  }
+  if (partBytes === null) return md5.digest("hex");
+  if (room < partBytes) md5s.push(md5.digest("hex"));
+  return tagOfParts(md5s);
+}

@@ -3,9 +3,9 @@ import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "n
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectEntry, Opened, Present, Upload, WritePlace } from "../contract.ts";
-import { md5OfFile } from "./md5-of-file.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
+import { tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
@@ -69,8 +69,8 @@ export class FileWriter implements WritePlace {
     return present;
   }
 
-  async tagOf(entry: ObjectEntry): Promise<string> {
-    return await md5OfFile(join(this.#root, entry.key));
+  async tagOf(entry: ObjectEntry, _present: Present, partBytes: number | null): Promise<string> {
+    return await tagOfFile(join(this.#root, entry.key), partBytes);
   }
 
   partBytes(): number {

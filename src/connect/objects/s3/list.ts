@@ -28,9 +28,11 @@ export async function listPage(
   const sorted = Object.fromEntries(Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1)));
   const { body } = await client.send({ query: sorted });
   const xml = body.toString("utf8");
+  // Not all servers do what they are asked to; those that do say so.
+  const keyOf = textOf(xml, "EncodingType") === "url" ? decoded : (text: string) => text;
   const entries: ObjectEntry[] = [];
   for (const element of elementsOf(xml, "Contents")) {
-    const key = decoded(textOf(element, "Key") ?? "").slice(prefix.length);
+    const key = keyOf(textOf(element, "Key") ?? "").slice(prefix.length);
     // What a console leaves behind when somebody makes a folder there.
     if (key === "") continue;
     const modified = Date.parse(textOf(element, "LastModified") ?? "");
@@ -48,9 +50,5 @@ export async function listPage(
 }
 
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return text;
-  }
+  return decodeURIComponent(text.replaceAll("+", " "));
 }
