@@ -2,6 +2,8 @@
  * What a place for objects can do: a folder, a bucket, the web. A copy knows its two places only by this.
  */
 
+import type { Json } from "../../store/contract.ts";
+
 /** An object as a listing tells of it: what a chunk of a copy holds, and what is kept of it when it fails. */
 export interface ObjectEntry {
   /** Its name below the place, with `/` between folders. */
@@ -56,6 +58,8 @@ export interface ReadPlace {
   readonly name: string;
   /** Throws one sentence where nothing can be listed. */
   check(): Promise<void>;
+  /** Changes when the list of what it holds is another one, where that is a file. */
+  identity?(): Promise<Json>;
   /** Pages from where an earlier listing stood, null from the beginning. */
   list(from: string | null, signal: AbortSignal): AsyncIterable<Page>;
   open(entry: ObjectEntry): Promise<Opened>;

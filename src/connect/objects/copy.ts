@@ -11,6 +11,7 @@ import { S3Reader } from "./s3/reader.ts";
 import { S3Writer } from "./s3/writer.ts";
 import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
+import { WebReader } from "./web/reader.ts";
 
 export interface CopyOptions extends ChoiceOptions {
   /** A folder, `s3://bucket/prefix`, or `manifest:urls.csv`. */
@@ -31,6 +32,8 @@ export interface CopyOptions extends ChoiceOptions {
 export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
   const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
   assertApart(from, to, options);
+  if (options.move && from.kind === "manifest")
+    throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
   const reader = once(() => openReader(from, options.fromProfile ?? null));
   return {
     source: new ObjectSource(reader, new Choice(options)),
@@ -57,7 +60,7 @@ async function openReader(address: Address, profile: string | null): Promise<Rea
     const place = { ...address, profile };
     return new S3Reader(place, await clientOf(place));
   }
-  throw new PawlError("copy.address", "not yet");
+  return new WebReader(address.path);
 }
 
 async function openWriter(

@@ -3,6 +3,7 @@ import type { Chunk, Failure, OpenSink, Seal, Sink, SinkContext, Writer } from "
 import { ofPlace } from "./answer-error.ts";
 import { isSame } from "./compare.ts";
 import type { ObjectEntry, Present, ReadPlace, WritePlace } from "./contract.ts";
+import { Done } from "./done.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { isPassing } from "./passing.ts";
 import { patiently } from "./patience.ts";
@@ -40,6 +41,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly #context: SinkContext;
   readonly #ways: Ways;
   readonly #move: boolean;
+  #done: Done | null = null;
 
   constructor(context: SinkContext, reader: ReadPlace, writer: WritePlace, move: boolean) {
     this.#context = context;
@@ -49,14 +51,18 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
-    return new ObjectWriter(this.#ways, this.#move);
+    this.#done ??= new Done(this.#context.folder);
+    return new ObjectWriter(this.#ways, this.#move, this.#done);
   }
 
   async conclude(): Promise<void> {
+    this.#done?.close();
+    this.#done = null;
     await rm(this.#context.folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
+    this.#done?.close();
     await this.#ways.reader.close();
     await this.#ways.writer.close();
   }
@@ -70,17 +76,24 @@ class ObjectWriter implements Writer<ObjectEntry> {
   readonly checkpoint = null;
   readonly #ways: Ways;
   readonly #move: boolean;
+  readonly #done: Done;
+  /** Of the chunk before: its checkpoint stands once the next one is asked for. */
+  #before: readonly string[] = [];
 
-  constructor(ways: Ways, move: boolean) {
+  constructor(ways: Ways, move: boolean, done: Done) {
     this.#ways = ways;
     this.#move = move;
+    this.#done = done;
   }
 
   async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
     const entries: ObjectEntry[] = [];
     for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
+    this.#done.forget(this.#before);
+    this.#before = [];
     const { writer, signal } = this.#ways;
-    const present = await patiently(() => writer.look(entries), signal).catch((error) => {
+    const possible = entries.filter((entry) => this.#refused(entry) === null);
+    const present = await patiently(() => writer.look(possible), signal).catch((error) => {
       throw ofPlace(error);
     });
     const ended = await Promise.allSettled(entries.map((entry) => this.#one(entry, present.get(entry.key))));
@@ -93,15 +106,20 @@ class ObjectWriter implements Writer<ObjectEntry> {
     }
     await writer.settle();
     await seal({ ...counts, duplicates: 0, failures });
+    this.#before = entries.map(({ key }) => key);
   }
 
   async finish(): Promise<void> {}
 
   async close(): Promise<void> {}
 
+  #refused(entry: ObjectEntry): string | null {
+    return entry.problem ?? this.#ways.writer.refuses(entry.key);
+  }
+
   async #one(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
     const { writer, limits, signal } = this.#ways;
-    const refused = entry.problem ?? writer.refuses(entry.key);
+    const refused = this.#refused(entry);
     if (refused !== null) {
       if (writer.omits?.(entry)) return "skipped";
       return { reason: refused, code: "copy.refused" };
@@ -125,12 +143,16 @@ class ObjectWriter implements Writer<ObjectEntry> {
 
   async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
     const { reader, writer } = this.#ways;
-    const same = present !== undefined && (await isSame(entry, present, reader, writer));
-    if (!same) await transfer(entry, this.#ways);
+    // What a process that died has written was paid for, and counts as written.
+    let outcome: Outcome = "written";
+    if (present === undefined || this.#done.left(entry.key) !== present.size) {
+      if (present !== undefined && (await isSame(entry, present, reader, writer))) outcome = "unchanged";
+      else this.#done.add(entry.key, await transfer(entry, this.#ways));
+    }
     if (this.#move) {
       await writer.settle();
       await reader.remove(entry);
     }
-    return same ? "unchanged" : "written";
+    return outcome;
   }
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type {
   Chunk,
   Cursor,
@@ -41,7 +42,11 @@ export class ObjectSource implements Source<ObjectEntry> {
       name: place.name,
       unit: "objects",
       columns: null,
-      identity: { from: place.name, ...this.#choice.identity },
+      identity: {
+        from: place.name,
+        ...this.#choice.identity,
+        ...(place.identity ? { list: await place.identity() } : {}),
+      },
       bytes: null,
       notes: [],
     };
@@ -50,6 +55,8 @@ export class ObjectSource implements Source<ObjectEntry> {
   difference(before: Json, now: Json): string | null {
     const [was, is] = [before as { from?: string }, now as { from?: string }];
     if (was.from !== is.from) return `The objects are read from ${is.from} and were read from ${was.from}`;
+    if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
+      return `${is.from} has changed`;
     return "Other objects are chosen now by --include, --exclude or --newer";
   }
 

@@ -4,6 +4,7 @@ import { TransientError } from "../../errors.ts";
 import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contract.ts";
 import type { MemoryGate } from "./memory-gate.ts";
 import { patiently } from "./patience.ts";
+import { RangeSum } from "./range-sum.ts";
 import { isSmall, partsFit } from "./sizes.ts";
 import { isMd5 } from "./tag.ts";
 
@@ -21,36 +22,34 @@ const PARTS_AT_ONCE = 4;
 
 /**
  * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
- * checksum of the source where it has one, and the target compares what it got with what was sent.
+ * checksum of the source where it has one, and the target compares what it got with what was sent. Returns its size.
  */
-export async function transfer(entry: ObjectEntry, ways: Ways): Promise<void> {
+export async function transfer(entry: ObjectEntry, ways: Ways): Promise<number> {
   const { reader, writer } = ways;
-  if (await writer.copyWithin?.(reader, entry)) return;
-  if (entry.size !== null && isSmall(entry.size)) {
-    await ways.memory.hold(entry.size, () => opened(entry, ways, (open) => small(entry, open, ways)));
-    return;
-  }
-  await opened(entry, ways, async (open) => {
-    if (open.size !== null && isSmall(open.size))
-      await ways.memory.hold(open.size, () => small(entry, open, ways));
-    else await large(entry, open, ways);
-  });
+  if (entry.size !== null && (await writer.copyWithin?.(reader, entry))) return entry.size;
+  if (entry.size !== null && isSmall(entry.size))
+    return await ways.memory.hold(entry.size, () => opened(entry, ways, (open) => small(entry, open, ways)));
+  return await opened(entry, ways, async (open) =>
+    open.size !== null && isSmall(open.size)
+      ? await ways.memory.hold(open.size, () => small(entry, open, ways))
+      : await large(entry, open, ways),
+  );
 }
 
-async function opened(
+async function opened<T>(
   entry: ObjectEntry,
   { reader }: Ways,
-  work: (open: Opened) => Promise<void>,
-): Promise<void> {
+  work: (open: Opened) => Promise<T>,
+): Promise<T> {
   const open = await reader.open(entry);
   try {
-    await work(open);
+    return await work(open);
   } finally {
     await open.close();
   }
 }
 
-async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<void> {
+async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<number> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of open.body()) {
@@ -63,6 +62,7 @@ async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal 
   assertMd5(md5, open.tag);
   await limits.pass(bytes.length, signal);
   await writer.put(entry, bytes, md5, open);
+  return size;
 }
 
 function assertSize(size: number, announced: number | null): void {
@@ -78,7 +78,7 @@ function assertMd5(md5: string, tag: string | null): void {
   );
 }
 
-async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<void> {
+async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<number> {
   const { reader, writer } = ways;
   const asked = await reader.partBytes(entry);
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
@@ -86,9 +86,10 @@ async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<void
   try {
     const size =
       open.range !== undefined && open.size !== null
-        ? await inRanges(open, open.size, upload, ways)
+        ? await inRanges(open, open.size, upload, fits, ways)
         : await inOrder(open, upload, ways);
     await upload.complete(size);
+    return size;
   } catch (error) {
     // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
     await upload.abort().catch(() => {});
@@ -96,43 +97,48 @@ async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<void
   }
 }
 
-/** Reads and writes several parts at once. */
+/** Reads and writes several parts at once. `sameParts` says that the source was written in parts of the same size. */
 async function inRanges(
   open: Opened,
   size: number,
   upload: Upload,
+  sameParts: boolean,
   { limits, memory, signal }: Ways,
 ): Promise<number> {
   const { partBytes } = upload;
   const count = Math.max(1, Math.ceil(size / partBytes));
   const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const sum = new RangeSum(open.tag, sameParts, count);
   let next = 0;
+  let failure: { readonly reason: unknown } | null = null;
   const carry = async () => {
     while (next < count && !stop.signal.aborted) {
       const number = next++;
       const length = Math.min(partBytes, size - number * partBytes);
-      await memory.hold(length, () =>
-        patiently(
-          async () => {
-            const bytes = (await open.range?.(number * partBytes, length)) as Buffer;
-            await limits.pass(length, signal);
-            await upload.part(number, bytes);
-          },
-          AbortSignal.any([signal, stop.signal]),
-        ),
-      );
+      const add = sum.turn(number);
+      await memory.hold(length, async () => {
+        const bytes = await patiently(
+          async () => (await open.range?.(number * partBytes, length)) as Buffer,
+          either,
+        );
+        add(bytes);
+        await limits.pass(length, signal);
+        await patiently(() => upload.part(number, bytes), either);
+      });
     }
   };
   const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
-    carry().catch((error) => {
+    carry().catch((reason) => {
+      // Of the others only the end of this one can be told.
+      failure ??= { reason };
       stop.abort();
-      throw error;
     }),
   );
   // None may be at work still when the upload is given up.
-  const ended = await Promise.allSettled(carriers);
-  const failed = ended.find((one) => one.status === "rejected");
-  if (failed) throw failed.reason;
+  await Promise.all(carriers);
+  if (failure !== null) throw (failure as { reason: unknown }).reason;
+  sum.assert();
   return size;
 }
 

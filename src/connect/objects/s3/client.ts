@@ -76,7 +76,11 @@ export class S3Client {
   /** Sends a request and reads the answer to its end. Throws an AnswerError where the answer is one. */
   async send(request: S3Request): Promise<S3Answer> {
     const response = await this.begin(request);
-    return { status: response.statusCode ?? 0, headers: response.headers, body: await whole(response) };
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: await whole(response, request.method),
+    };
   }
 
   /** Sends a request; the answer is to be read. Throws an AnswerError where it is one. */
@@ -131,15 +135,22 @@ export class S3Client {
   }
 }
 
-/** Reads an answer to its end. */
-async function whole(response: IncomingMessage): Promise<Buffer> {
+/** Reads an answer to its end, into one piece of memory where its length is known. */
+async function whole(response: IncomingMessage, method?: string): Promise<Buffer> {
+  // The length that HEAD tells is that of an object, which does not come.
+  const length = method === "HEAD" ? Number.NaN : Number(response.headers["content-length"] ?? Number.NaN);
   const pieces: Buffer[] = [];
+  const bytes = length > 0 ? Buffer.allocUnsafe(length) : null;
+  let filled = 0;
   try {
-    for await (const piece of response) pieces.push(piece);
+    for await (const piece of response as AsyncIterable<Buffer>) {
+      if (bytes === null) pieces.push(piece);
+      else filled += piece.copy(bytes, filled);
+    }
   } catch (error) {
     throw outage(error, "the server");
   }
-  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+  return bytes === null ? Buffer.concat(pieces) : bytes.subarray(0, filled);
 }
 
 /** A connection that broke or never came to be. */

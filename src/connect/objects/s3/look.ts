@@ -60,7 +60,9 @@ async function head(client: S3Client, key: string): Promise<Present | null> {
     const { headers } = await client.send({ method: "HEAD", key });
     return { size: Number(headers["content-length"]), tag: tagOf(headers.etag) };
   } catch (error) {
-    if (error instanceof AnswerError && error.status === 404) return null;
+    // Where nothing may be listed, what is not there is forbidden; what cannot be asked for will fail when it is written.
+    if (error instanceof AnswerError && [400, 403, 404].includes(error.status) && error.fatal === null)
+      return null;
     throw error;
   }
 }

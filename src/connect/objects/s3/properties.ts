@@ -24,7 +24,7 @@ export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null):
 }
 
 /** The headers of an answer that belong to its content. */
-function keptOf(headers: IncomingHttpHeaders): Record<string, string> {
+export function keptOf(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of KEPT) {
     const value = headers[name];

@@ -1,0 +1,45 @@
+import { createHash, type Hash, hash } from "node:crypto";
+import { TransientError } from "../../errors.ts";
+import { isMd5, tagOfParts } from "./tag.ts";
+
+/**
+ * The checksum of an object of which several parts are read at once, compared with the tag of its source. An MD5 of the
+ * whole takes the parts in their order, whatever the order they come in; bytes that come early are kept until their turn.
+ */
+export class RangeSum {
+  readonly #tag: string | null;
+  /** Of the whole; null where the tag is none. */
+  readonly #whole: Hash | null;
+  /** Of each part, where the tag is made of these; null where it is not. */
+  readonly #parts: string[] | null;
+  readonly #early = new Map<number, Uint8Array>();
+  #next = 0;
+
+  /** `sameParts` says that the source was written in parts like those that are read, `count` of them. */
+  constructor(tag: string | null, sameParts: boolean, count: number) {
+    this.#tag = tag;
+    this.#whole = isMd5(tag) ? createHash("md5") : null;
+    this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
+  }
+
+  /** Adds what was read as part `number`, once. */
+  add(number: number, bytes: Uint8Array): void {
+    if (this.#parts !== null) this.#parts[number] = hash("md5", bytes);
+    if (this.#whole === null) return;
+    this.#early.set(number, bytes);
+    for (let due = this.#early.get(this.#next); due !== undefined; due = this.#early.get(this.#next)) {
+      this.#whole.update(due);
+      this.#early.delete(this.#next++);
+    }
+  }
+
+  /** Throws where what was read is not what the source says it holds. Once, after the last part. */
+  assert(): void {
+    const found = this.#whole?.digest("hex") ?? (this.#parts === null ? this.#tag : tagOfParts(this.#parts));
+    if (found === this.#tag) return;
+    throw new TransientError(
+      "copy.checksum",
+      `the checksum of the bytes is ${found} and that of the source ${this.#tag}`,
+    );
+  }
+}
