@@ -7,6 +7,11 @@ const PASSING_CODES = new Set([
   "InternalError",
   "ServiceUnavailable",
   "OperationAborted",
+  // What arrived was not what was sent.
+  "BadDigest",
+  "IncompleteBody",
+  "XAmzContentChecksumMismatch",
+  "XAmzContentSHA256Mismatch",
 ]);
 
 /** Whether trying again may help. */

@@ -116,13 +116,12 @@ async function inRanges(
     while (next < count && !stop.signal.aborted) {
       const number = next++;
       const length = Math.min(partBytes, size - number * partBytes);
-      const add = sum.turn(number);
       await memory.hold(length, async () => {
         const bytes = await patiently(
           async () => (await open.range?.(number * partBytes, length)) as Buffer,
           either,
         );
-        add(bytes);
+        await sum.add(number, bytes);
         await limits.pass(length, signal);
         await patiently(() => upload.part(number, bytes), either);
       });
@@ -133,6 +132,7 @@ async function inRanges(
       // Of the others only the end of this one can be told.
       failure ??= { reason };
       stop.abort();
+      sum.abandon();
     }),
   );
   // None may be at work still when the upload is given up.
