@@ -1,13 +1,12 @@
 import { resolve } from "node:path";
 import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
 import { addressName, parseAddress } from "../connect/objects/index.ts";
-import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy-job.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
-import { parseCount, parseDuration, parseNumber, parseSize } from "./sizes.ts";
+import { parseCount, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
 export interface CopyFlags {
@@ -64,22 +63,9 @@ function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {
     toProfile: flags.toProfile ?? null,
     include: flags.include ?? [],
     exclude: flags.exclude ?? [],
-    newer: flags.newer === undefined ? null : timeOf(flags.newer),
+    newer: flags.newer === undefined ? null : parseTime(flags.newer, "--newer"),
     move: flags.move ?? false,
   };
-}
-
-/** A date, or how long ago: kept as it was said, so that the same command resumes. */
-function timeOf(text: string): string | number {
-  const days = /^(\d+(?:\.\d+)?)\s*d$/.exec(text.trim());
-  if (days) return Number(days[1]) * 86_400_000;
-  if (/^\d+(\.\d+)?\s*(ms|s|min|h)$/.test(text.trim())) return parseDuration(text, "--newer");
-  const at = Date.parse(text);
-  if (!Number.isNaN(at)) return new Date(at).toISOString();
-  throw new PawlError(
-    "usage.newer",
-    `--newer takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,
-  );
 }
 
 function tuningOf(flags: CopyFlags): CopyTuning {

@@ -15,6 +15,7 @@ import type { RunFlags } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
 import { taskCommands } from "./tasks/commands.ts";
+import type { VerifyFlags } from "./verify.ts";
 import { version } from "./version.ts";
 import { type WorkerFlags, worker } from "./worker.ts";
 
@@ -151,6 +152,21 @@ function program(): Command {
         await copyObjects(from, to, flags, store, place);
       }),
     );
+
+  pawl
+    .command("verify")
+    .description("compare two folders or buckets, object by object, and print what differs")
+    .argument("<from>", "a folder or s3://bucket/prefix")
+    .argument("<to>", "a folder or s3://bucket/prefix")
+    .option("--from-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--to-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
+    .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
+    .option("--json", "print a JSON object for each difference, and one at the end")
+    .action(async (from: string, to: string, flags: VerifyFlags) => {
+      const { verifyObjects } = await import("./verify.ts");
+      await verifyObjects(from, to, flags);
+    });
 
   pawl
     .command("run")

@@ -1,17 +1,11 @@
-import { tmpdir } from "node:os";
-import type { Sink, SinkContext, Source } from "../../batch/contract.ts";
+import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName, parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
-import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
-import { FileReader } from "./files/reader.ts";
-import { FileWriter } from "./files/writer.ts";
-import { clientOf } from "./s3/place.ts";
-import { S3Reader } from "./s3/reader.ts";
-import { S3Writer } from "./s3/writer.ts";
+import type { ObjectEntry } from "./contract.ts";
+import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
-import { WebReader } from "./web/reader.ts";
 
 export interface CopyOptions extends ChoiceOptions {
   /** A folder, `s3://bucket/prefix`, or `manifest:urls.csv`. */
@@ -51,32 +45,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-/** Opens a place for reading. */
-async function openReader(address: Address, profile: string | null): Promise<ReadPlace> {
-  if (address.kind === "files") return new FileReader(address.path, tmpdir());
-  if (address.kind === "s3") {
-    const place = { ...address, profile };
-    return new S3Reader(place, await clientOf(place));
-  }
-  return new WebReader(address.path);
-}
-
-async function openWriter(
-  address: Address,
-  profile: string | null,
-  { run, folder }: SinkContext,
-): Promise<WritePlace> {
-  if (address.kind === "files") return new FileWriter(address.path, run);
-  if (address.kind === "s3") {
-    const place = { ...address, profile };
-    return new S3Writer(place, await clientOf(place), folder);
-  }
-  throw new PawlError(
-    "copy.address",
-    `${addressName(address)} can only be read: copy to a folder or s3://bucket/prefix.`,
-  );
 }
 
 /** A copy that finds what it writes would never end. */
