@@ -24,6 +24,8 @@ export interface CopyParams {
   /** A time as ISO 8601, or how many milliseconds ago. */
   readonly newer: string | number | null;
   readonly move: boolean;
+  /** The path of a module. */
+  readonly transform: string | null;
 }
 
 /** What may differ from one attempt to the next. */
@@ -60,7 +62,7 @@ const PATIENCE_MS = 10 * 60_000;
 
 /** The job of a copy. */
 export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<AnyJob> {
-  const { from, to, fromProfile, toProfile, include, exclude, newer, move } = params;
+  const { from, to, fromProfile, toProfile, include, exclude, newer, move, transform } = params;
   return defineJob({
     name: nameOf(params),
     key: copyKey(params),
@@ -70,6 +72,7 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
       include,
       exclude,
       move,
+      ...(transform === null ? {} : { transform }),
       ...(fromProfile === null ? {} : { fromProfile }),
       ...(toProfile === null ? {} : { toProfile }),
       ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),

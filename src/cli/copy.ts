@@ -6,6 +6,7 @@ import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
+import { importStep } from "./import-step.ts";
 import { parseCount, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
@@ -22,6 +23,7 @@ export interface CopyFlags {
   maxLoad?: string;
   pauseFile?: string;
   move?: boolean;
+  transform?: string;
   maxBad?: string;
   memory?: string;
   dryRun?: boolean;
@@ -40,6 +42,8 @@ export async function copyObjects(
 ): Promise<void> {
   const tuning = tuningOf(flags);
   const params = paramsOf(from, to, flags);
+  // What is wrong with it is said before anything begins.
+  if (params.transform !== null) await importStep(params.transform);
   const job = await copyJob(params, tuning);
   const options = { store, reference: copyReference(params, tuning), restart: flags.restart ?? false };
   if (flags.dryRun) {
@@ -65,6 +69,7 @@ function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {
     exclude: flags.exclude ?? [],
     newer: flags.newer === undefined ? null : parseTime(flags.newer, "--newer"),
     move: flags.move ?? false,
+    transform: flags.transform === undefined ? null : resolve(flags.transform),
   };
 }
 

@@ -30,12 +30,16 @@ export interface Properties {
   readonly tags: string | null;
 }
 
-/** An object opened for reading. */
-export interface Opened {
+/** What is known of an object besides its bytes. */
+export interface Described {
   readonly size: number | null;
   readonly tag: string | null;
   readonly modified: number | null;
   readonly properties: Properties;
+}
+
+/** An object opened for reading. */
+export interface Opened extends Described {
   /** The bytes from the beginning, once. Throws when fewer come than were announced. */
   body(): AsyncIterable<Uint8Array>;
   /**
@@ -107,12 +111,25 @@ export interface WritePlace {
   /** How many bytes a part has where an object of so many is written in parts. */
   partBytes(size: number): number;
   /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */
-  put(entry: ObjectEntry, bytes: Buffer, md5: string, opened: Opened): Promise<void>;
+  put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
   /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /** Begins an object of many parts; `partBytes` asks for a size of its own, so that its tag becomes the source's. */
-  begin(entry: ObjectEntry, opened: Opened, partBytes?: number): Promise<Upload>;
+  begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload>;
   /** Makes what was written safe from a power cut, before a checkpoint says so. */
   settle(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What a transform is told of an object. */
+export interface ObjectAbout {
+  readonly key: string;
+  readonly contentType: string | null;
+}
+
+/** What a transform may return: the bytes, or more; nothing leaves the object out. */
+export type Transformed =
+  | Uint8Array
+  | { readonly bytes: Uint8Array; readonly key?: string; readonly contentType?: string }
+  | null
+  | undefined;

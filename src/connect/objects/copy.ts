@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName, parseAddress } from "./address.ts";
@@ -17,6 +18,12 @@ export interface CopyOptions extends ChoiceOptions {
   readonly toProfile?: string;
   /** Remove each object from the source once its copy is safe. */
   readonly move?: boolean;
+  /**
+   * The URL or path of a module whose default export gets the bytes of each object and returns those to be written, in
+   * processes of its own: `(bytes, { key, contentType }) => bytes`, or `{ bytes, key, contentType }`, or nothing to leave
+   * the object out.
+   */
+  readonly transform?: string;
 }
 
 /**
@@ -35,8 +42,13 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       reader,
       writer: (context) => openWriter(to, options.toProfile ?? null, context),
       move: options.move ?? false,
+      transform: options.transform === undefined ? null : moduleUrl(options.transform),
     }),
   };
+}
+
+function moduleUrl(module: string): string {
+  return URL.canParse(module) ? module : pathToFileURL(module).href;
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

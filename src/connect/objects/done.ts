@@ -8,9 +8,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
  */
 export class Done {
   readonly #database: DatabaseSync;
-  /** Nothing was left behind: nothing needs to be looked up. */
-  readonly #fresh: boolean;
   readonly #insert: StatementSync;
+  readonly #find: StatementSync;
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
@@ -19,15 +18,13 @@ export class Done {
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;
       CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID`,
     );
-    this.#fresh = this.#database.prepare("SELECT 1 FROM done LIMIT 1").get() === undefined;
     this.#insert = this.#database.prepare("INSERT OR REPLACE INTO done VALUES (?, ?)");
+    this.#find = this.#database.prepare("SELECT size FROM done WHERE key = ?");
   }
 
-  /** The size with which a process that died wrote an object; null where none did. */
+  /** The size with which an object was written in an attempt that did not come to its checkpoint; null where none did. */
   left(key: string): number | null {
-    if (this.#fresh) return null;
-    const row = this.#database.prepare("SELECT size FROM done WHERE key = ?").get(key);
-    return (row as { size: number } | undefined)?.size ?? null;
+    return (this.#find.get(key) as { size: number } | undefined)?.size ?? null;
   }
 
   add(key: string, size: number): void {

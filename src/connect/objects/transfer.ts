@@ -7,6 +7,7 @@ import { patiently } from "./patience.ts";
 import { RangeSum } from "./range-sum.ts";
 import { isSmall, partsFit } from "./sizes.ts";
 import { isMd5 } from "./tag.ts";
+import type { Transformer } from "./transformer.ts";
 
 /** What copying an object needs. */
 export interface Ways {
@@ -14,6 +15,8 @@ export interface Ways {
   readonly writer: WritePlace;
   readonly limits: Limits;
   readonly memory: MemoryGate;
+  /** What is done to each object on the way; null copies it as it is. */
+  readonly transform: Transformer | null;
   readonly signal: AbortSignal;
 }
 
@@ -50,19 +53,25 @@ async function opened<T>(
 }
 
 async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<number> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of open.body()) {
-    pieces.push(piece);
-    size += piece.length;
-  }
-  const bytes = pieces.length === 1 ? Buffer.from(pieces[0] as Uint8Array) : Buffer.concat(pieces);
-  assertSize(size, open.size);
-  const md5 = hash("md5", bytes);
-  assertMd5(md5, open.tag);
+  const { bytes, md5 } = await readWhole(open);
   await limits.pass(bytes.length, signal);
   await writer.put(entry, bytes, md5, open);
-  return size;
+  return bytes.length;
+}
+
+/** All bytes of an object, compared with what its source says of them. */
+export async function readWhole(open: Opened): Promise<{ bytes: Buffer; md5: string }> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of open.body()) pieces.push(piece);
+  const [first] = pieces;
+  const bytes =
+    pieces.length === 1 && first
+      ? Buffer.from(first.buffer, first.byteOffset, first.length)
+      : Buffer.concat(pieces);
+  assertSize(bytes.length, open.size);
+  const md5 = hash("md5", bytes);
+  assertMd5(md5, open.tag);
+  return { bytes, md5 };
 }
 
 function assertSize(size: number, announced: number | null): void {

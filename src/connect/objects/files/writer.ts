@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import type { ObjectEntry, Opened, Present, Upload, WritePlace } from "../contract.ts";
+import type { Described, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
 import { tagOfFile } from "./tag-of-file.ts";
@@ -77,8 +77,8 @@ export class FileWriter implements WritePlace {
     return PART_BYTES;
   }
 
-  async put(entry: ObjectEntry, bytes: Buffer, _md5: string, opened: Opened): Promise<void> {
-    const upload = await this.begin(entry, opened);
+  async put(entry: ObjectEntry, bytes: Buffer, _md5: string, described: Described): Promise<void> {
+    const upload = await this.begin(entry, described);
     try {
       await upload.part(0, bytes);
       await upload.complete(bytes.length);
@@ -88,7 +88,7 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async begin({ key }: ObjectEntry, opened: Opened, partBytes = PART_BYTES): Promise<Upload> {
+  async begin({ key }: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
     const path = join(this.#root, key);
     const folder = dirname(path);
     await this.#folder(folder);
@@ -96,7 +96,7 @@ export class FileWriter implements WritePlace {
     const file = await open(part, "w").catch((error) => {
       throw explainFile(error, path, "write");
     });
-    return new FileUpload(file, partBytes, part, path, opened.modified, () => this.#touched.add(folder));
+    return new FileUpload(file, partBytes, part, path, described.modified, () => this.#touched.add(folder));
   }
 
   async settle(): Promise<void> {

@@ -50,15 +50,19 @@ export class S3Reader implements ReadPlace {
     return new S3Object(this.client, key, headers, await this.#tags(key, { headers }), null);
   }
 
-  async partBytes({ key, tag }: ObjectEntry): Promise<number | null> {
-    if (tag === null || !/-\d+$/.test(tag)) return null;
-    const { headers } = await this.client.send({
-      method: "HEAD",
-      key: this.prefix + key,
-      query: { partNumber: "1" },
-    });
-    const size = Number(headers["content-length"]);
-    return headers["x-amz-mp-parts-count"] === undefined || !(size > 0) ? null : size;
+  /** As the first part is, the others must be, and the last one what is left. */
+  async partBytes({ key, tag, size }: ObjectEntry): Promise<number | null> {
+    const count = Number(/-(\d+)$/.exec(tag ?? "")?.[1] ?? 0);
+    if (count === 0 || size === null) return null;
+    const partSize = async (number: number): Promise<number> => {
+      const query = { partNumber: String(number) };
+      const { headers } = await this.client.send({ method: "HEAD", key: this.prefix + key, query });
+      // A server that does not know parts tells of the whole object.
+      return headers["x-amz-mp-parts-count"] === undefined ? 0 : Number(headers["content-length"]);
+    };
+    const first = await partSize(1);
+    if (first === 0 || Math.ceil(size / first) !== count) return null;
+    return count === 1 || (await partSize(count)) === size - first * (count - 1) ? first : null;
   }
 
   async remove({ key }: ObjectEntry): Promise<void> {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
-import type { ObjectEntry, Opened, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import type { Described, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { partBytesOf } from "../sizes.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
@@ -69,7 +69,7 @@ export class S3Writer implements WritePlace {
     return partBytesOf(size);
   }
 
-  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, { properties }: Opened): Promise<void> {
+  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, { properties }: Described): Promise<void> {
     const { headers } = await this.#client.send({
       method: "PUT",
       key: this.#prefix + key,
@@ -99,11 +99,11 @@ export class S3Writer implements WritePlace {
     return true;
   }
 
-  async begin(entry: ObjectEntry, opened: Opened, partBytes?: number): Promise<Upload> {
+  async begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload> {
     const key = this.#prefix + entry.key;
-    const size = opened.size ?? entry.size ?? 0;
-    const own = headersOf(opened.properties);
-    const origin = opened.tag === null ? {} : { [`x-amz-meta-${ORIGIN}`]: opened.tag };
+    const size = described.size ?? entry.size ?? 0;
+    const own = headersOf(described.properties);
+    const origin = described.tag === null ? {} : { [`x-amz-meta-${ORIGIN}`]: described.tag };
     const { body } = await this.#client.send({
       method: "POST",
       key,

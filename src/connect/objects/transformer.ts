@@ -1,0 +1,52 @@
+import { ItemError, PawlError } from "../../errors.ts";
+import { Pool } from "../../pool/index.ts";
+import type { ObjectAbout, Transformed } from "./contract.ts";
+import { callTransform } from "./transform-call.ts";
+
+export interface TransformedObject {
+  readonly bytes: Buffer;
+  readonly key: string;
+  readonly contentType: string | null;
+}
+
+/**
+ * Runs the function that a module exports by default over the bytes of objects, in processes of their own: what such a
+ * function calls is often native code, which can hang, leak and crash.
+ */
+export class Transformer {
+  readonly #module: string;
+  readonly #pool: Pool;
+
+  /** `module` is the URL of the module. */
+  constructor(module: string) {
+    this.#module = module;
+    this.#pool = new Pool({ isolate: "process" });
+  }
+
+  /** Throws an ItemError with what the function threw. */
+  async run(bytes: Uint8Array, about: ObjectAbout): Promise<TransformedObject | null> {
+    let given: Transformed;
+    try {
+      given = await this.#pool.submit(callTransform, this.#module, bytes, about).result();
+    } catch (error) {
+      if (error instanceof PawlError && error.code === "pool.worker-died")
+        throw new ItemError("the transform ended its process", { code: "copy.transform", cause: error });
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ItemError(`the transform threw: ${why}`, { code: "copy.transform", cause: error });
+    }
+    if (given === null || given === undefined) return null;
+    const result = given instanceof Uint8Array ? { bytes: given } : given;
+    if (!(result.bytes instanceof Uint8Array))
+      throw new ItemError("the transform returned neither bytes nor { bytes }", { code: "copy.transform" });
+    const { buffer, byteOffset, length } = result.bytes;
+    return {
+      bytes: Buffer.from(buffer, byteOffset, length),
+      key: result.key ?? about.key,
+      contentType: result.contentType ?? about.contentType,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.terminate();
+  }
+}
