@@ -18,7 +18,7 @@ const MAX_STEP = 2;
 const MAX_ITEMS = 1_000_000;
 /** Bounds of a chunk that is sized in items. */
 const LEAST_ITEMS = 16;
-const MOST_ITEMS = 4096;
+const MOST_ITEMS = 1024;
 
 /**
  * Finds the chunk size whose commit takes the target time, from the rate of the chunks before: an exponentially

@@ -6,9 +6,9 @@ import type { Json } from "../../store/contract.ts";
 
 /** An object as a listing tells of it: what a chunk of a copy holds, and what is kept of it when it fails. */
 export interface ObjectEntry {
-  /** Its name below the place, with `/` between folders. */
+  /** Its name below the place, with `/` between folders. A step may give it another one. */
   readonly key: string;
-  /** Where it is read, if its key does not say: a URL. */
+  /** Where it is read: its key in the source, or a URL. Without it the key says so. */
   readonly from?: string;
   /** In bytes; null where only opening it will tell. */
   readonly size: number | null;

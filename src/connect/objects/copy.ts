@@ -4,6 +4,7 @@ import { PawlError } from "../../errors.ts";
 import { type Address, addressName, parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
 import type { ObjectEntry } from "./contract.ts";
+import { foldsCase } from "./files/folds-case.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
@@ -37,7 +38,11 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
   const reader = once(() => openReader(from, options.fromProfile ?? null));
   return {
-    source: new ObjectSource(reader, new Choice(options)),
+    source: new ObjectSource(reader, new Choice(options), async () => {
+      if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
+      // A folder or a bucket has each name once; whoever writes a list may err.
+      return from.kind === "manifest" ? "key" : null;
+    }),
     sink: new ObjectSink({
       reader,
       writer: (context) => openWriter(to, options.toProfile ?? null, context),

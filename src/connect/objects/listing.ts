@@ -92,6 +92,27 @@ export class Listing {
     }
   }
 
+  /**
+   * Of several objects that the target would take for one, all but the first get a problem: those with the same key, or, where
+   * it folds case, with keys that differ by nothing else.
+   */
+  refuseRepeats(same: "key" | "folded"): void {
+    this.#database.function("pawl_fold", { deterministic: true }, (key) =>
+      same === "key" ? String(key) : String(key).normalize("NFC").toLowerCase(),
+    );
+    const problem =
+      same === "key"
+        ? "its name is given to another object"
+        : "its name differs from that of another only by case";
+    this.#database
+      .prepare(
+        `UPDATE object SET problem = ? WHERE id IN (
+          SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY pawl_fold(key) ORDER BY id) AS nth
+            FROM object WHERE problem IS NULL) WHERE nth > 1)`,
+      )
+      .run(problem);
+  }
+
   /** How many objects are listed so far. */
   get objects(): number {
     const row = this.#database.prepare("SELECT coalesce(sum(objects), 0) AS n FROM stretch").get();
@@ -139,7 +160,7 @@ export class Listing {
         size,
         modified,
         tag,
-        ...(origin === null ? {} : { from: origin }),
+        from: origin ?? key,
         ...(problem === null ? {} : { problem }),
       },
     }));

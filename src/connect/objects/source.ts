@@ -29,10 +29,17 @@ interface ShardData {
 export class ObjectSource implements Source<ObjectEntry> {
   readonly #place: () => Promise<ReadPlace>;
   readonly #choice: Choice;
+  readonly #repeats: () => Promise<"key" | "folded" | null>;
 
-  constructor(place: () => Promise<ReadPlace>, choice: Choice) {
+  /** `repeats` says which objects the target would take for one; asked once all are listed. */
+  constructor(
+    place: () => Promise<ReadPlace>,
+    choice: Choice,
+    repeats: () => Promise<"key" | "folded" | null> = async () => null,
+  ) {
     this.#place = place;
     this.#choice = choice;
+    this.#repeats = repeats;
   }
 
   async describe(): Promise<Description> {
@@ -65,6 +72,8 @@ export class ObjectSource implements Source<ObjectEntry> {
     const listing = Listing.create(path);
     try {
       await this.#list(listing, options);
+      const repeats = await this.#repeats();
+      if (repeats !== null) listing.refuseRepeats(repeats);
       const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
         data: { listing: path, from, to } satisfies ShardData,
         items,

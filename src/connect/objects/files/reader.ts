@@ -63,8 +63,8 @@ export class FileReader implements ReadPlace {
     });
   }
 
-  where({ key }: ObjectEntry): string {
-    return join(this.#root, key);
+  where({ key, from = key }: ObjectEntry): string {
+    return join(this.#root, from);
   }
 
   async close(): Promise<void> {}

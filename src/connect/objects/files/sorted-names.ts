@@ -10,7 +10,11 @@ const AT_A_TIME = 1000;
  * The names in a folder in the order in which their keys stand in a bucket: by bytes, a folder as if its name ended in
  * `/`. Each is a string of one character a byte. A folder of millions is sorted on disk, in `scratch`.
  */
-export async function* sortedNames(path: string, scratch: string): AsyncGenerator<string, void, undefined> {
+export async function* sortedNames(
+  path: string,
+  scratch: string,
+  inMemory = IN_MEMORY,
+): AsyncGenerator<string, void, undefined> {
   let names: string[] = [];
   let spill: Spill | null = null;
   try {
@@ -19,7 +23,7 @@ export async function* sortedNames(path: string, scratch: string): AsyncGenerato
     for await (const entry of folder) {
       const name = (entry.name as unknown as Buffer).toString("latin1");
       names.push(entry.isDirectory() ? `${name}/` : name);
-      if (names.length < IN_MEMORY) continue;
+      if (names.length < inMemory) continue;
       spill ??= new Spill(join(scratch, "names.db"));
       spill.add(names);
       names = [];

@@ -41,7 +41,7 @@ export class S3Reader implements ReadPlace {
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {
-    const key = this.prefix + entry.key;
+    const key = this.keyOf(entry);
     if (entry.size !== null && isSmall(entry.size)) {
       const response = await this.client.begin({ key });
       return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
@@ -51,12 +51,13 @@ export class S3Reader implements ReadPlace {
   }
 
   /** As the first part is, the others must be, and the last one what is left. */
-  async partBytes({ key, tag, size }: ObjectEntry): Promise<number | null> {
+  async partBytes(entry: ObjectEntry): Promise<number | null> {
+    const { tag, size } = entry;
     const count = Number(/-(\d+)$/.exec(tag ?? "")?.[1] ?? 0);
     if (count === 0 || size === null) return null;
     const partSize = async (number: number): Promise<number> => {
       const query = { partNumber: String(number) };
-      const { headers } = await this.client.send({ method: "HEAD", key: this.prefix + key, query });
+      const { headers } = await this.client.send({ method: "HEAD", key: this.keyOf(entry), query });
       // A server that does not know parts tells of the whole object.
       return headers["x-amz-mp-parts-count"] === undefined ? 0 : Number(headers["content-length"]);
     };
@@ -65,12 +66,17 @@ export class S3Reader implements ReadPlace {
     return count === 1 || (await partSize(count)) === size - first * (count - 1) ? first : null;
   }
 
-  async remove({ key }: ObjectEntry): Promise<void> {
-    await this.client.send({ method: "DELETE", key: this.prefix + key });
+  async remove(entry: ObjectEntry): Promise<void> {
+    await this.client.send({ method: "DELETE", key: this.keyOf(entry) });
   }
 
-  where({ key }: ObjectEntry): string {
-    return `${this.name}/${key}`;
+  where({ key, from = key }: ObjectEntry): string {
+    return `${this.name}/${from}`;
+  }
+
+  /** The whole key of an object in its bucket. */
+  keyOf({ key, from = key }: ObjectEntry): string {
+    return this.prefix + from;
   }
 
   async close(): Promise<void> {

@@ -88,7 +88,7 @@ export class S3Writer implements WritePlace {
       method: "PUT",
       key: this.#prefix + entry.key,
       headers: {
-        "x-amz-copy-source": source.client.pathOf(source.prefix + entry.key),
+        "x-amz-copy-source": source.client.pathOf(source.keyOf(entry)),
         "x-amz-copy-source-if-match": `"${entry.tag}"`,
       },
     });
