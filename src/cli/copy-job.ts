@@ -37,6 +37,7 @@ export interface CopyTuning {
     readonly rate?: number;
     readonly bandwidth?: number;
   };
+  readonly transformTimeoutMs?: number;
   readonly wait: { readonly windows?: readonly string[]; readonly load?: number; readonly file?: string };
 }
 
@@ -73,6 +74,7 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
       exclude,
       move,
       ...(transform === null ? {} : { transform }),
+      ...(tuning.transformTimeoutMs === undefined ? {} : { transformTimeoutMs: tuning.transformTimeoutMs }),
       ...(fromProfile === null ? {} : { fromProfile }),
       ...(toProfile === null ? {} : { toProfile }),
       ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),

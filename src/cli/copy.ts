@@ -7,7 +7,7 @@ import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
 import { importStep } from "./import-step.ts";
-import { parseCount, parseNumber, parseSize, parseTime } from "./sizes.ts";
+import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
 export interface CopyFlags {
@@ -24,6 +24,7 @@ export interface CopyFlags {
   pauseFile?: string;
   move?: boolean;
   transform?: string;
+  transformTimeout?: string;
   maxBad?: string;
   memory?: string;
   dryRun?: boolean;
@@ -86,6 +87,9 @@ function tuningOf(flags: CopyFlags): CopyTuning {
       ...(flags.rate === undefined ? {} : { rate: parseNumber(flags.rate, "--rate") }),
       ...(flags.bandwidth === undefined ? {} : { bandwidth: parseSize(flags.bandwidth, "--bandwidth") }),
     },
+    ...(flags.transformTimeout === undefined
+      ? {}
+      : { transformTimeoutMs: parseDuration(flags.transformTimeout, "--transform-timeout") }),
     wait: {
       ...(flags.window === undefined ? {} : { windows: flags.window }),
       ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),

@@ -140,6 +140,7 @@ function program(): Command {
     .option("--max-load <n>", "wait while the load of this machine is above this")
     .option("--pause-file <file>", "wait while this file is there")
     .option("--transform <module>", "a module whose default export gets the bytes and returns those to write")
+    .option("--transform-timeout <time>", "how long that may take for one object; default: 60s")
     .option("--move", "remove each object from the source once its copy is safe")
     .option("--max-bad <n|n%>", "stop when more objects than this have failed; default: 1000")
     .option("--memory <size>", "memory the process may use; default: 256MB")

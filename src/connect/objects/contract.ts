@@ -116,6 +116,8 @@ export interface WritePlace {
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /** Begins an object of many parts; `partBytes` asks for a size of its own, so that its tag becomes the source's. */
   begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload>;
+  /** Clears away what attempts that failed have left behind; after the last object. */
+  clear(): Promise<void>;
   /** Makes what was written safe from a power cut, before a checkpoint says so. */
   settle(): Promise<void>;
   close(): Promise<void>;

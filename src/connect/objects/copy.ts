@@ -25,6 +25,8 @@ export interface CopyOptions extends ChoiceOptions {
    * the object out.
    */
   readonly transform?: string;
+  /** How long the transform may take for one object, in milliseconds; default 60,000. */
+  readonly transformTimeoutMs?: number;
 }
 
 /**
@@ -47,7 +49,10 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       reader,
       writer: (context) => openWriter(to, options.toProfile ?? null, context),
       move: options.move ?? false,
-      transform: options.transform === undefined ? null : moduleUrl(options.transform),
+      transform:
+        options.transform === undefined
+          ? null
+          : { module: moduleUrl(options.transform), timeoutMs: options.transformTimeoutMs ?? 60_000 },
     }),
   };
 }

@@ -4,6 +4,7 @@ import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { Done } from "./done.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
+import { patiently } from "./patience.ts";
 import type { Ways } from "./transfer.ts";
 import { Transformer } from "./transformer.ts";
 
@@ -12,8 +13,8 @@ export interface SinkOptions {
   readonly writer: (context: SinkContext) => Promise<WritePlace>;
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
-  /** The URL of a module through whose function the bytes go; null copies them as they are. */
-  readonly transform: string | null;
+  /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
+  readonly transform: { readonly module: string; readonly timeoutMs: number } | null;
 }
 
 /** Copies the objects that a chunk names, many at once; what is there already as it should be is left alone. */
@@ -35,7 +36,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
       limits,
       signal,
       memory: new MemoryGate(Math.floor(context.memory / 2)),
-      transform: transform === null ? null : new Transformer(transform),
+      transform: transform === null ? null : new Transformer(transform.module, transform.timeoutMs),
     };
     return new OpenObjects(context.folder, ways, move);
   }
@@ -69,6 +70,8 @@ class OpenObjects implements OpenSink<ObjectEntry> {
 
   async conclude(): Promise<void> {
     this.#closeDone();
+    const { writer, signal } = this.#ways;
+    await patiently(() => writer.clear(), signal);
     await rm(this.#folder, { recursive: true, force: true });
   }
 

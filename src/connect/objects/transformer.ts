@@ -1,5 +1,5 @@
 import { ItemError, PawlError } from "../../errors.ts";
-import { Pool } from "../../pool/index.ts";
+import { Pool, TimeLimitError } from "../../pool/index.ts";
 import type { ObjectAbout, Transformed } from "./contract.ts";
 import { callTransform } from "./transform-call.ts";
 
@@ -15,11 +15,13 @@ export interface TransformedObject {
  */
 export class Transformer {
   readonly #module: string;
+  readonly #timeoutMs: number;
   readonly #pool: Pool;
 
-  /** `module` is the URL of the module. */
-  constructor(module: string) {
+  /** `module` is the URL of the module. A call that takes longer than `timeoutMs` is ended with its process. */
+  constructor(module: string, timeoutMs: number) {
     this.#module = module;
+    this.#timeoutMs = timeoutMs;
     this.#pool = new Pool({ isolate: "process" });
   }
 
@@ -27,10 +29,16 @@ export class Transformer {
   async run(bytes: Uint8Array, about: ObjectAbout): Promise<TransformedObject | null> {
     let given: Transformed;
     try {
-      given = await this.#pool.submit(callTransform, this.#module, bytes, about).result();
+      const limit = { timeout: this.#timeoutMs };
+      given = await this.#pool.submitWith(limit, callTransform, this.#module, bytes, about).result();
     } catch (error) {
       if (error instanceof PawlError && error.code === "pool.worker-died")
         throw new ItemError("the transform ended its process", { code: "copy.transform", cause: error });
+      if (error instanceof TimeLimitError)
+        throw new ItemError(`the transform took longer than ${this.#timeoutMs / 1000} s`, {
+          code: "copy.transform",
+          cause: error,
+        });
       const why = error instanceof Error ? error.message : String(error);
       throw new ItemError(`the transform threw: ${why}`, { code: "copy.transform", cause: error });
     }

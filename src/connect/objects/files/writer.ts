@@ -99,6 +99,9 @@ export class FileWriter implements WritePlace {
     return new FileUpload(file, partBytes, part, path, described.modified, () => this.#touched.add(folder));
   }
 
+  /** What is not renamed is removed at once, or written again under the same name. */
+  async clear(): Promise<void> {}
+
   async settle(): Promise<void> {
     const touched = this.#touched;
     this.#touched = new Set();

@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
 import { TransientError } from "../../../errors.ts";
-import { AnswerError } from "../answer-error.ts";
 import type { Described, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { partBytesOf } from "../sizes.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { hiddenError } from "./error.ts";
 import { UploadJournal } from "./journal.ts";
+import { abortBegun, abortUpload } from "./leftovers.ts";
 import { listPage } from "./list.ts";
 import { look } from "./look.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
@@ -36,9 +36,13 @@ export class S3Writer implements WritePlace {
   async prepare(dryRun: boolean): Promise<void> {
     await checkPlace(this.name, () => listPage(this.#client, this.#prefix, { after: null }, 1));
     if (dryRun) return;
-    for (const { key, upload } of await this.#journal.left()) {
-      await this.#abort(key, upload);
-      await this.#journal.done({ key, upload });
+    await this.clear();
+  }
+
+  async clear(): Promise<void> {
+    for (const begun of await this.#journal.left()) {
+      await abortBegun(this.#client, begun);
+      await this.#journal.done(begun);
     }
   }
 
@@ -104,6 +108,7 @@ export class S3Writer implements WritePlace {
     const size = described.size ?? entry.size ?? 0;
     const own = headersOf(described.properties);
     const origin = described.tag === null ? {} : { [`x-amz-meta-${ORIGIN}`]: described.tag };
+    const intent = await this.#journal.intend(key);
     const { body } = await this.#client.send({
       method: "POST",
       key,
@@ -113,10 +118,9 @@ export class S3Writer implements WritePlace {
     const upload = textOf(body.toString("utf8"), "UploadId");
     if (upload === null)
       throw new TransientError("s3.upload", `${this.name} began no upload for ${entry.key}`);
-    await this.#journal.begun({ key, upload });
-    return new S3Upload(this.#client, key, upload, partBytes ?? partBytesOf(size), this.#journal, () =>
-      this.#abort(key, upload),
-    );
+    const begun = await this.#journal.begun(intent, upload);
+    const over = () => this.#journal.done(begun);
+    return new S3Upload(this.#client, key, upload, partBytes ?? partBytesOf(size), over);
   }
 
   /** An answer of S3 means that the object is safe. */
@@ -124,14 +128,6 @@ export class S3Writer implements WritePlace {
 
   async close(): Promise<void> {
     this.#client.close();
-  }
-
-  async #abort(key: string, upload: string): Promise<void> {
-    try {
-      await this.#client.send({ method: "DELETE", key, query: { uploadId: upload } });
-    } catch (error) {
-      if (!(error instanceof AnswerError && error.status === 404)) throw error;
-    }
   }
 
   /** The server has compared the bytes with their SHA-256 already; its own checksum says that it kept them. */
@@ -146,25 +142,17 @@ class S3Upload implements Upload {
   readonly #client: S3Client;
   readonly #key: string;
   readonly #upload: string;
-  readonly #journal: UploadJournal;
-  readonly #abort: () => Promise<void>;
+  /** There is nothing to be cleared away any more. */
+  readonly #over: () => Promise<void>;
   readonly #md5s: string[] = [];
   readonly #etags: string[] = [];
 
-  constructor(
-    client: S3Client,
-    key: string,
-    upload: string,
-    partBytes: number,
-    journal: UploadJournal,
-    abort: () => Promise<void>,
-  ) {
+  constructor(client: S3Client, key: string, upload: string, partBytes: number, over: () => Promise<void>) {
     this.partBytes = partBytes;
     this.#client = client;
     this.#key = key;
     this.#upload = upload;
-    this.#journal = journal;
-    this.#abort = abort;
+    this.#over = over;
   }
 
   async part(number: number, bytes: Buffer): Promise<void> {
@@ -202,11 +190,11 @@ class S3Upload implements Upload {
     const wanted = tagOfParts(this.#md5s);
     if (tag !== null && /^[0-9a-f]{32}-\d+$/.test(tag) && tag !== wanted)
       throw new TransientError("s3.checksum", `${this.#key} came out with another checksum`);
-    await this.#journal.done({ key: this.#key, upload: this.#upload });
+    await this.#over();
   }
 
   async abort(): Promise<void> {
-    await this.#abort();
-    await this.#journal.done({ key: this.#key, upload: this.#upload });
+    await abortUpload(this.#client, this.#key, this.#upload);
+    await this.#over();
   }
 }
