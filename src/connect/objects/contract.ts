@@ -43,10 +43,10 @@ export interface Opened extends Described {
   /** The bytes from the beginning, once. Throws when fewer come than were announced. */
   body(): AsyncIterable<Uint8Array>;
   /**
-   * Bytes from `offset` on, several at once if need be; absent where the place reads from the beginning only. Throws when
-   * the object is no longer the one that was opened.
+   * Fills `into` with the bytes from `offset` on, several at once if need be; absent where the place reads from the beginning
+   * only. Throws when the object is no longer the one that was opened.
    */
-  range?(offset: number, length: number): Promise<Buffer>;
+  range?(offset: number, into: Buffer): Promise<void>;
   /** Gives back what reading holds. */
   close(): Promise<void>;
 }
@@ -86,7 +86,7 @@ export interface Present {
 export interface Upload {
   /** How many bytes a part has, but for the last. */
   readonly partBytes: number;
-  /** `number` counts from 0; parts may be written in any order and at once. */
+  /** `number` counts from 0; parts may be written in any order and at once. The bytes are not kept. */
   part(number: number, bytes: Buffer): Promise<void>;
   /** Makes the object visible, whole and durable, after the place has confirmed its size and content. */
   complete(size: number): Promise<void>;

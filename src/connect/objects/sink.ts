@@ -35,7 +35,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
       writer,
       limits,
       signal,
-      memory: new MemoryGate(Math.floor(context.memory / 2)),
+      memory: new MemoryGate(Math.floor(context.memory / 4)),
       transform: transform === null ? null : new Transformer(transform.module, transform.timeoutMs),
     };
     return new OpenObjects(context.folder, ways, move);

@@ -125,11 +125,8 @@ async function inRanges(
     while (next < count && !stop.signal.aborted) {
       const number = next++;
       const length = Math.min(partBytes, size - number * partBytes);
-      await memory.hold(length, async () => {
-        const bytes = await patiently(
-          async () => (await open.range?.(number * partBytes, length)) as Buffer,
-          either,
-        );
+      await memory.lend(length, async (bytes) => {
+        await patiently(async () => open.range?.(number * partBytes, bytes), either);
         await sum.add(number, bytes);
         await limits.pass(length, signal);
         await patiently(() => upload.part(number, bytes), either);
@@ -155,17 +152,15 @@ async function inRanges(
 async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<number> {
   const { partBytes } = upload;
   const md5 = createHash("md5");
-  return await memory.hold(partBytes, async () => {
+  return await memory.lend(partBytes, async (part) => {
     let number = 0;
     let size = 0;
     let filled = 0;
-    let part = Buffer.allocUnsafe(partBytes);
     const flush = async () => {
       const bytes = part.subarray(0, filled);
       const at = number++;
       await limits.pass(bytes.length, signal);
       await patiently(() => upload.part(at, bytes), signal);
-      part = Buffer.allocUnsafe(partBytes);
       filled = 0;
     };
     for await (const piece of open.body()) {

@@ -89,16 +89,19 @@ class OpenFile implements Opened {
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let at = 0; at < this.size; at += READ_BYTES)
-      yield await this.range(at, Math.min(READ_BYTES, this.size - at));
+    for (let at = 0; at < this.size; at += READ_BYTES) {
+      const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, this.size - at));
+      await this.range(at, bytes);
+      yield bytes;
+    }
   }
 
-  async range(offset: number, length: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafe(length);
+  async range(offset: number, into: Buffer): Promise<void> {
+    const { length } = into;
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await this.#file
-        .read(bytes, filled, length - filled, offset + filled)
+        .read(into, filled, length - filled, offset + filled)
         .catch((error) => {
           throw explainFile(error, this.#path, "read");
         });
@@ -110,7 +113,6 @@ class OpenFile implements Opened {
       const now = await this.#file.stat();
       if (now.size !== this.size || now.mtimeMs !== this.#found.mtimeMs) throw this.#changed();
     }
-    return bytes;
   }
 
   async close(): Promise<void> {

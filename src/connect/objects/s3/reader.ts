@@ -130,19 +130,32 @@ class S3Object implements Opened {
     }
   }
 
-  async range(offset: number, length: number): Promise<Buffer> {
-    const { body, status } = await this.#client.send({
+  async range(offset: number, into: Buffer): Promise<void> {
+    const { length } = into;
+    const response = await this.#client.begin({
       key: this.#key,
       headers: {
         range: `bytes=${offset}-${offset + length - 1}`,
         ...(this.#etag === undefined ? {} : { "if-match": this.#etag }),
       },
     });
-    if (status === 206 && body.length === length) return body;
-    throw new TransientError(
-      "s3.range",
-      `${this.#client.place} gave ${body.length} bytes where ${length} were asked for`,
-    );
+    const wrong = (bytes: number | string) =>
+      new TransientError(
+        "s3.range",
+        `${this.#client.place} gave ${bytes} bytes where ${length} were asked for`,
+      );
+    let filled = 0;
+    try {
+      if (response.statusCode !== 206) throw wrong("all");
+      for await (const piece of response as AsyncIterable<Buffer>) {
+        if (filled + piece.length > length) throw wrong("more");
+        filled += piece.copy(into, filled);
+      }
+    } catch (error) {
+      response.destroy();
+      throw outage(error, this.#client.place);
+    }
+    if (filled < length) throw wrong(filled);
   }
 
   async close(): Promise<void> {
