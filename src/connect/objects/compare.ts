@@ -2,6 +2,11 @@ import type { ObjectEntry, Present, ReadPlace, WritePlace } from "./contract.ts"
 import { partBytesOf } from "./sizes.ts";
 import { isMd5, tagOfBytes } from "./tag.ts";
 
+/** Whether the target has an object already, by the size and the checksum that both listings tell. */
+export function looksSame({ size, tag }: ObjectEntry, present: Present): boolean {
+  return size === present.size && tag !== null && tag === present.tag;
+}
+
 /**
  * Whether the target has an object already, by size and checksum. What the listings say is enough where both places
  * have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.
@@ -13,7 +18,7 @@ export async function isSame(
   writer: WritePlace,
 ): Promise<boolean> {
   if (entry.size !== present.size) return false;
-  if (entry.tag !== null && entry.tag === present.tag) return true;
+  if (looksSame(entry, present)) return true;
   if (isMd5(entry.tag) && isMd5(present.tag)) return false;
   if (entry.tag === null) {
     // A source without a checksum is read, in the parts in which it would have been written.

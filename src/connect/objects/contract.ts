@@ -93,6 +93,11 @@ export interface Upload {
   abort(): Promise<void>;
 }
 
+export interface Lookout {
+  /** What there is under some keys. */
+  look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
+}
+
 export interface WritePlace {
   readonly name: string;
   /** Makes the place ready; throws one sentence where it cannot serve. Changes nothing in a dry run. */
@@ -101,8 +106,8 @@ export interface WritePlace {
   refuses(key: string): string | null;
   /** Whether an object that cannot be called so stands for nothing here, such as one that marks a folder. */
   omits?(entry: ObjectEntry): boolean;
-  /** What there is under the keys of some entries, of which the keys are in order. */
-  look(entries: readonly ObjectEntry[]): Promise<ReadonlyMap<string, Present>>;
+  /** For somebody who asks, in order, what there is: what was seen may be remembered for the next time. */
+  lookout(): Lookout;
   /**
    * A tag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
    * object that was uploaded in parts that of what it was copied from; null where there is none.

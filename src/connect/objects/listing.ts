@@ -17,6 +17,10 @@ interface Row {
 /** Each stretch of the keys that is listed by itself has numbers of its own, so that its objects lie together. */
 const STRETCH = 2 ** 40;
 
+/** So few ranges are always worth it, since they are worked through at once; each more must have so many objects. */
+const LEAST_RANGES = 4;
+const WORTHWHILE = 5000;
+
 /** A range of a stored listing. */
 export interface Range {
   /** The first number in it, and the first behind it. */
@@ -119,7 +123,7 @@ export class Listing {
     return (row as { n: number }).n;
   }
 
-  /** Cuts the listing into at most `n` ranges of near-equal count. */
+  /** Cuts the listing into at most `n` ranges of near-equal count, none much smaller than is worth a range. */
   ranges(n: number): Range[] {
     const stretches = this.#database.prepare("SELECT id, objects FROM stretch ORDER BY id").all() as {
       id: number;
@@ -127,7 +131,7 @@ export class Listing {
     }[];
     const all = this.objects;
     if (all === 0) return [];
-    const count = Math.min(n, all);
+    const count = Math.min(n, all, Math.max(LEAST_RANGES, Math.ceil(all / WORTHWHILE)));
     /** The number of the object that is `nth` in order. */
     const numberOf = (nth: number): number => {
       let before = 0;

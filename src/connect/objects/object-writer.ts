@@ -1,7 +1,7 @@
 import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
 import { ofPlace } from "./answer-error.ts";
-import { isSame } from "./compare.ts";
-import type { ObjectEntry, Present } from "./contract.ts";
+import { isSame, looksSame } from "./compare.ts";
+import type { Lookout, ObjectEntry, Present } from "./contract.ts";
 import type { Done } from "./done.ts";
 import { patiently } from "./patience.ts";
 import { transfer, type Ways } from "./transfer.ts";
@@ -18,6 +18,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   readonly #ways: Ways;
   readonly #move: boolean;
   readonly #done: Done;
+  readonly #lookout: Lookout;
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
@@ -25,12 +26,17 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     this.#ways = ways;
     this.#move = move;
     this.#done = done;
+    this.#lookout = ways.writer.lookout();
   }
 
   async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
     this.#done.forget(this.#before);
     this.#before = [];
-    const outcome = await judged(chunk, this.#ways, (entry, present) => this.#copy(entry, present));
+    const outcome = await judged(chunk, this.#ways, {
+      lookout: this.#lookout,
+      known: (entry, present) => this.#known(entry, present),
+      work: (entry, present) => this.#copy(entry, present),
+    });
     await this.#ways.writer.settle();
     await seal(outcome.counts);
     this.#before = outcome.keys;
@@ -39,6 +45,13 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   async finish(): Promise<void> {}
 
   async close(): Promise<void> {}
+
+  /** What the two listings show, where nothing is left to be done. */
+  #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
+    if (this.#move || this.#ways.transform !== null || present === undefined) return null;
+    if (!looksSame(entry, present)) return null;
+    return this.#done.left(entry.key) === present.size ? "written" : "unchanged";
+  }
 
   async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
     const { reader, writer } = this.#ways;
@@ -72,29 +85,45 @@ export class ObjectWriter implements Writer<ObjectEntry> {
 
 /** What would become of the objects of a chunk, as far as looking at both sides tells. */
 export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<WriteOutcome> {
-  const { counts } = await judged(chunk, ways, async (entry, present) => {
-    if (ways.transform !== null || present === undefined) return "written";
-    return (await isSame(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
+  const { counts } = await judged(chunk, ways, {
+    lookout: ways.writer.lookout(),
+    known: () => null,
+    work: async (entry, present) => {
+      if (ways.transform !== null || present === undefined) return "written";
+      return (await isSame(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
+    },
   });
   return counts;
+}
+
+interface Judgement {
+  readonly lookout: Lookout;
+  /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
+  known(entry: ObjectEntry, present: Present | undefined): Outcome | null;
+  work(entry: ObjectEntry, present: Present | undefined): Promise<Outcome>;
 }
 
 /** Does something to each object of a chunk that its target can hold, and counts what became of them. */
 async function judged(
   chunk: Chunk<ObjectEntry>,
   ways: Ways,
-  work: (entry: ObjectEntry, present: Present | undefined) => Promise<Outcome>,
+  { lookout, known, work }: Judgement,
 ): Promise<{ counts: WriteOutcome; keys: readonly string[] }> {
   const { writer, limits, signal } = ways;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
   const refused = entries.map((entry) => refusal(entry, ways));
   const possible = entries.filter((_, at) => refused[at] === null);
-  const present = await patiently(() => writer.look(possible), signal).catch((error) => {
-    throw ofPlace(error);
-  });
+  const present = await patiently(() => lookout.look(possible.map(({ key }) => key)), signal).catch(
+    (error) => {
+      throw ofPlace(error);
+    },
+  );
   const one = async (entry: ObjectEntry, refusedAs: Outcome | null): Promise<Outcome> => {
     if (refusedAs !== null) return refusedAs;
+    // What takes no request takes nobody's turn, and says nothing about how many are good at once.
+    const outcome = known(entry, present.get(entry.key));
+    if (outcome !== null) return outcome;
     try {
       return await limits.run(
         (trouble) => patiently(() => work(entry, present.get(entry.key)), signal, trouble),

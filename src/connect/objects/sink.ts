@@ -47,7 +47,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: objects are what takes time, however large they are. */
-  readonly pace = { commitMs: 3000, firstItems: 256 };
+  readonly pace = { commitMs: 3000, firstItems: 64 };
   readonly #folder: string;
   readonly #ways: Ways;
   readonly #move: boolean;

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import type { Described, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
+import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
 import { tagOfFile } from "./tag-of-file.ts";
@@ -54,13 +54,15 @@ export class FileWriter implements WritePlace {
     );
   }
 
-  async look(entries: readonly ObjectEntry[]): Promise<ReadonlyMap<string, Present>> {
+  lookout(): Lookout {
+    return { look: (keys) => this.#look(keys) };
+  }
+
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
     const present = new Map<string, Present>();
-    for (let at = 0; at < entries.length; at += LOOKED_AT_ONCE) {
-      const some = entries.slice(at, at + LOOKED_AT_ONCE);
+    for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
       await Promise.all(
-        some.map(async ({ key }) => {
-          if (this.refuses(key) !== null) return;
+        keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
           const found = await stat(join(this.#root, key)).catch(() => null);
           if (found?.isFile()) present.set(key, { size: found.size, tag: null });
         }),

@@ -1,5 +1,5 @@
 import { TransientError } from "../../../errors.ts";
-import type { Described, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { partBytesOf } from "../sizes.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
@@ -7,7 +7,7 @@ import { hiddenError } from "./error.ts";
 import { UploadJournal } from "./journal.ts";
 import { abortBegun, abortUpload } from "./leftovers.ts";
 import { listPage } from "./list.ts";
-import { look } from "./look.ts";
+import { StretchLookout } from "./lookout.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { headersOf, ORIGIN } from "./properties.ts";
 import { S3Reader } from "./reader.ts";
@@ -54,12 +54,8 @@ export class S3Writer implements WritePlace {
     return null;
   }
 
-  async look(entries: readonly ObjectEntry[]): Promise<ReadonlyMap<string, Present>> {
-    return await look(
-      this.#client,
-      this.#prefix,
-      entries.map(({ key }) => key),
-    );
+  lookout(): Lookout {
+    return new StretchLookout(this.#client, this.#prefix);
   }
 
   async tagOf({ key }: ObjectEntry, { tag }: Present): Promise<string | null> {
