@@ -64,8 +64,13 @@ export interface ReadPlace {
   check(): Promise<void>;
   /** Changes when the list of what it holds is another one, where that is a file. */
   identity?(): Promise<Json>;
-  /** Pages from where an earlier listing stood, null from the beginning. */
-  list(from: string | null, signal: AbortSignal): AsyncIterable<Page>;
+  /** Pages from where an earlier listing stood, null from the beginning; up to the key `last`, null to the end. */
+  list(from: string | null, signal: AbortSignal, last?: string | null): AsyncIterable<Page>;
+  /**
+   * Keys after `from`, in order, at which the rest of a listing may be cut into stretches that are listed at once; absent
+   * where a listing goes in one. Each stretch ends with its border as `last`, and the next one goes on from there.
+   */
+  borders?(from: string, signal: AbortSignal): Promise<readonly string[]>;
   open(entry: ObjectEntry): Promise<Opened>;
   /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
   partBytes(entry: ObjectEntry): Promise<number | null>;

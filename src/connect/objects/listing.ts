@@ -21,6 +21,15 @@ const STRETCH = 2 ** 40;
 const LEAST_RANGES = 4;
 const WORTHWHILE = 5000;
 
+/** A part of the keys that is listed by itself. */
+export interface Stretch {
+  readonly id: number;
+  /** Where its listing stands; null before its beginning. */
+  readonly next: string | null;
+  /** The last key that may belong to it; null for the last stretch. */
+  readonly last: string | null;
+}
+
 /** A range of a stored listing. */
 export interface Range {
   /** The first number in it, and the first behind it. */
@@ -57,7 +66,7 @@ export class Listing {
   }
 
   /** Opens a listing that is there for reading. */
-  static open(path: string): Listing {
+  static read(path: string): Listing {
     if (!existsSync(path)) {
       throw new PawlError(
         "copy.no-listing",
@@ -67,12 +76,24 @@ export class Listing {
     return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }));
   }
 
-  /** Where the listing of a stretch stands. */
-  standing(stretch: number): { next: string | null; done: boolean } {
-    const row = this.#database.prepare("SELECT next, done FROM stretch WHERE id = ?").get(stretch) as
-      | { next: string | null; done: number }
-      | undefined;
-    return { next: row?.next ?? null, done: row?.done === 1 };
+  /** The stretches that are not listed to their end; the first one is there from the beginning. */
+  open(): Stretch[] {
+    const rows = this.#database
+      .prepare("SELECT id, next, place AS last, done FROM stretch ORDER BY id")
+      .all();
+    if (rows.length === 0) return [{ id: 0, next: null, last: null }];
+    return (rows as unknown as (Stretch & { done: number })[])
+      .filter(({ done }) => done === 0)
+      .map(({ id, next, last }) => ({ id, next, last }));
+  }
+
+  /** Cuts what is left of the first and only stretch at some keys, in order, into stretches of their own. */
+  cut(borders: readonly string[]): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#database.prepare("UPDATE stretch SET place = ? WHERE id = 0").run(borders[0] ?? null);
+    const insert = this.#database.prepare("INSERT INTO stretch VALUES (?, ?, ?, 0, 0)");
+    for (const [at, border] of borders.entries()) insert.run(at + 1, borders[at + 1] ?? null, border);
+    this.#database.exec("COMMIT");
   }
 
   /** Adds a page of a stretch, and the place after it, in one step. */
@@ -87,7 +108,10 @@ export class Listing {
       for (const { key, from, size, modified, tag, problem } of entries)
         insert.run(number++, key, from ?? null, size, modified, tag, problem ?? null);
       this.#database
-        .prepare("INSERT OR REPLACE INTO stretch VALUES (?, NULL, ?, ?, ?)")
+        .prepare(
+          `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?)
+          ON CONFLICT (id) DO UPDATE SET next = excluded.next, done = excluded.done, objects = excluded.objects`,
+        )
         .run(stretch, next, next === null ? 1 : 0, number - stretch * STRETCH);
       this.#database.exec("COMMIT");
     } catch (error) {

@@ -14,10 +14,13 @@ import type {
 import type { Json } from "../../store/contract.ts";
 import type { Choice } from "./choice.ts";
 import type { ObjectEntry, ReadPlace } from "./contract.ts";
-import { Listing } from "./listing.ts";
+import { Listing, type Stretch } from "./listing.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;
+
+/** Stretches of a listing that are listed at once. */
+const STRETCHES = 8;
 
 interface ShardData {
   readonly listing: string;
@@ -85,15 +88,37 @@ export class ObjectSource implements Source<ObjectEntry> {
     }
   }
 
+  /** Lists to the end: one page first, then, where there is more and the place can tell its borders, many stretches at once. */
   async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
-    const { next, done } = listing.standing(0);
-    if (done) return;
     const place = await this.#place();
-    for await (const page of place.list(next, signal)) {
-      signal.throwIfAborted();
-      listing.add(0, { ...page, entries: page.entries.filter((entry) => this.#choice.takes(entry)) });
-      onProgress?.(listing.objects, 0);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const list = async ({ id, next, last }: Stretch, pages: number): Promise<void> => {
+      if (pages === 0) return;
+      for await (const page of place.list(next, either, last)) {
+        either.throwIfAborted();
+        listing.add(id, { ...page, entries: page.entries.filter((entry) => this.#choice.takes(entry)) });
+        onProgress?.(listing.objects, 0);
+        if (--pages === 0) return;
+      }
+    };
+    const [first, ...others] = listing.open();
+    if (first?.id === 0 && first.last === null && others.length === 0 && place.borders) {
+      if (first.next === null) await list(first, 1);
+      const [rest] = listing.open();
+      if (rest?.next) listing.cut(evenly(await place.borders(rest.next, signal)));
     }
+    const open = listing.open();
+    const ended = await Promise.allSettled(
+      open.map((stretch) =>
+        list(stretch, Number.POSITIVE_INFINITY).catch((error) => {
+          stop.abort(error);
+          throw error;
+        }),
+      ),
+    );
+    // The others end with the error of the one that failed first.
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
   }
 
   async sample(n: number): Promise<readonly ObjectEntry[]> {
@@ -114,7 +139,7 @@ export class ObjectSource implements Source<ObjectEntry> {
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
     const { listing: path, from, to } = shard.data as unknown as ShardData;
-    const listing = Listing.open(path);
+    const listing = Listing.read(path);
     try {
       for (let next = (cursor as number | null) ?? from; next < to; ) {
         signal.throwIfAborted();
@@ -141,6 +166,13 @@ export class ObjectSource implements Source<ObjectEntry> {
       listing.close();
     }
   }
+}
+
+/** So many of the borders as there are to be stretches besides the first, with as many of the others between them. */
+function evenly(borders: readonly string[]): string[] {
+  if (borders.length < STRETCHES) return [...borders];
+  const at = (n: number) => borders[Math.floor((n * borders.length) / STRETCHES)] as string;
+  return Array.from({ length: STRETCHES - 1 }, (_, n) => at(n + 1));
 }
 
 class ObjectChunk implements Chunk<ObjectEntry> {

@@ -5,6 +5,8 @@ import { elementsOf, textOf } from "./xml.ts";
 
 export interface S3Page {
   readonly entries: readonly ObjectEntry[];
+  /** Where folders are asked for: what keys begin with up to the next `/`; those keys are not among the entries. */
+  readonly folders: readonly string[];
   /** To ask for the next page with; null after the last. */
   readonly token: string | null;
 }
@@ -15,12 +17,14 @@ export async function listPage(
   prefix: string,
   from: { readonly after: string | null; readonly token?: string | null },
   most = 1000,
+  folders = false,
 ): Promise<S3Page> {
   const query: Record<string, string> = {
     "encoding-type": "url",
     "list-type": "2",
     "max-keys": String(most),
   };
+  if (folders) query.delimiter = "/";
   if (prefix !== "") query.prefix = prefix;
   if (from.token) query["continuation-token"] = from.token;
   else if (from.after !== null) query["start-after"] = prefix + from.after;
@@ -45,6 +49,9 @@ export async function listPage(
   }
   return {
     entries,
+    folders: [...elementsOf(xml, "CommonPrefixes")].map((element) =>
+      keyOf(textOf(element, "Prefix") ?? "").slice(prefix.length),
+    ),
     token: textOf(xml, "IsTruncated") === "true" ? textOf(xml, "NextContinuationToken") : null,
   };
 }

@@ -6,6 +6,7 @@ import { isSmall } from "../sizes.ts";
 import { tagOf } from "../tag.ts";
 import { outage, type S3Client } from "./client.ts";
 import { encodeQuery } from "./encode.ts";
+import { compareKeys } from "./key-order.ts";
 import { listPage } from "./list.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { propertiesOf } from "./properties.ts";
@@ -27,7 +28,11 @@ export class S3Reader implements ReadPlace {
     await checkPlace(this.name, () => listPage(this.client, this.prefix, { after: null }, 1));
   }
 
-  async *list(from: string | null, signal: AbortSignal): AsyncGenerator<Page, void, undefined> {
+  async *list(
+    from: string | null,
+    signal: AbortSignal,
+    last: string | null = null,
+  ): AsyncGenerator<Page, void, undefined> {
     let after = from;
     let token: string | null = null;
     for (;;) {
@@ -35,8 +40,25 @@ export class S3Reader implements ReadPlace {
       const page = await patiently(() => listPage(this.client, this.prefix, place), signal);
       after = page.entries.at(-1)?.key ?? after;
       token = page.token;
-      yield { entries: page.entries, next: token === null ? null : after };
-      if (token === null) return;
+      const over = token === null || (last !== null && after !== null && compareKeys(after, last) >= 0);
+      const entries =
+        last === null ? page.entries : page.entries.filter(({ key }) => compareKeys(key, last) <= 0);
+      yield { entries, next: over ? null : after };
+      if (over) return;
+    }
+  }
+
+  /** Folders are what can be known of the keys to come; where there is but one, what lies in it. */
+  async borders(from: string, signal: AbortSignal): Promise<readonly string[]> {
+    for (let inside = ""; ; ) {
+      const { folders } = await patiently(
+        () => listPage(this.client, this.prefix + inside, { after: null }, 1000, true),
+        signal,
+      );
+      const keys = folders.map((folder) => inside + folder).sort(compareKeys);
+      const [only] = keys;
+      if (keys.length === 1 && only !== undefined) inside = only;
+      else return keys.filter((key) => compareKeys(key, from) > 0);
     }
   }
 
