@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import http, { type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import http, { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from "node:http";
 import https from "node:https";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
@@ -122,14 +122,23 @@ export class S3Client {
         this.#settings.credentials,
       );
     }
+    return this.#answer(options, body);
+  }
+
+  #answer(options: RequestOptions, body: Buffer): Promise<IncomingMessage> {
     return new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = this.#http.request(options, resolve);
       outgoing.on("timeout", () =>
         outgoing.destroy(
-          new TransientError("s3.timeout", `${this.#host} has not answered for ${SILENCE_MS / 1000} s`),
+          new TransientError("s3.timeout", `${this.place} has not answered for ${SILENCE_MS / 1000} s`),
         ),
       );
-      outgoing.on("error", (error) => reject(outage(error, this.#host)));
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        // A server closes connections that have lain idle; that one was just then used says nothing about it.
+        const idle = outgoing.reusedSocket && error.code === "ECONNRESET" && options.method !== "POST";
+        if (idle) resolve(this.#answer({ ...options, agent: false }, body));
+        else reject(outage(error, this.place));
+      });
       outgoing.end(body);
     });
   }
