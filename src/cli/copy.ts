@@ -6,7 +6,6 @@ import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
-import { importStep } from "./import-step.ts";
 import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
@@ -43,8 +42,6 @@ export async function copyObjects(
 ): Promise<void> {
   const tuning = tuningOf(flags);
   const params = paramsOf(from, to, flags);
-  // What is wrong with it is said before anything begins.
-  if (params.transform !== null) await importStep(params.transform);
   const job = await copyJob(params, tuning);
   const options = { store, reference: copyReference(params, tuning), restart: flags.restart ?? false };
   if (flags.dryRun) {

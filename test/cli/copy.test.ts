@@ -135,7 +135,7 @@ describe("pawl copy", () => {
       [["copy", "from", "to", "--window", "25:00-1:00"], /A time window is written like/],
       [["copy", "from", "to", "--rate", "0"], /rate must be a number above 0/],
       [["copy", "from", "to", "--concurrency", "0"], /--concurrency takes a whole number/],
-      [["copy", "from", "to", "--transform", "none.ts"], /none\.ts does not exist/],
+      [["copy", "from", "to", "--transform", "none.ts"], /The transform .*none\.ts cannot be imported/],
       [["copy", "manifest:none.csv", "to"], /none\.csv/],
       [["verify", "from", "nowhere"], /There is no folder/],
     ] as const) {

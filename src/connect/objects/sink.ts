@@ -6,7 +6,7 @@ import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
 import type { Ways } from "./transfer.ts";
-import { Transformer } from "./transformer.ts";
+import type { Transformer } from "./transformer.ts";
 
 export interface SinkOptions {
   readonly reader: () => Promise<ReadPlace>;
@@ -36,10 +36,19 @@ export class ObjectSink implements Sink<ObjectEntry> {
       limits,
       signal,
       memory: new MemoryGate(Math.floor(context.memory / 4)),
-      transform: transform === null ? null : new Transformer(transform.module, transform.timeoutMs),
+      transform: transform === null ? null : await transformer(transform),
     };
     return new OpenObjects(context.folder, ways, move);
   }
+}
+
+/** Most copies have no transform, and what it is run by takes memory. */
+async function transformer({
+  module,
+  timeoutMs,
+}: NonNullable<SinkOptions["transform"]>): Promise<Transformer> {
+  const { Transformer } = await import("./transformer.ts");
+  return await Transformer.open(module, timeoutMs);
 }
 
 class OpenObjects implements OpenSink<ObjectEntry> {

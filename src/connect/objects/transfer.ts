@@ -30,13 +30,22 @@ const PARTS_AT_ONCE = 4;
 export async function transfer(entry: ObjectEntry, ways: Ways): Promise<number> {
   const { reader, writer } = ways;
   if (entry.size !== null && (await writer.copyWithin?.(reader, entry))) return entry.size;
-  if (entry.size !== null && isSmall(entry.size))
-    return await ways.memory.hold(entry.size, () => opened(entry, ways, (open) => small(entry, open, ways)));
+  if (entry.size !== null && isSmall(entry.size)) {
+    const size = await ways.memory.hold(entry.size, () =>
+      // One that has grown since it was listed needs more memory than it was given.
+      opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
+    );
+    if (size !== null) return size;
+  }
   return await opened(entry, ways, async (open) =>
     open.size !== null && isSmall(open.size)
       ? await ways.memory.hold(open.size, () => small(entry, open, ways))
       : await large(entry, open, ways),
   );
+}
+
+function hasGrown({ size }: Opened): boolean {
+  return size !== null && !isSmall(size);
 }
 
 async function opened<T>(

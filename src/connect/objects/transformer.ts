@@ -1,7 +1,7 @@
 import { ItemError, PawlError } from "../../errors.ts";
 import { Pool, TimeLimitError } from "../../pool/index.ts";
 import type { ObjectAbout, Transformed } from "./contract.ts";
-import { callTransform } from "./transform-call.ts";
+import { callTransform, transformProblem } from "./transform-call.ts";
 
 export interface TransformedObject {
   readonly bytes: Buffer;
@@ -18,11 +18,22 @@ export class Transformer {
   readonly #timeoutMs: number;
   readonly #pool: Pool;
 
-  /** `module` is the URL of the module. A call that takes longer than `timeoutMs` is ended with its process. */
-  constructor(module: string, timeoutMs: number) {
+  private constructor(module: string, timeoutMs: number) {
     this.#module = module;
     this.#timeoutMs = timeoutMs;
     this.#pool = new Pool({ isolate: "process" });
+  }
+
+  /**
+   * Loads the module, whose URL is given, in a first process. Throws one sentence where it has no such function. A call that
+   * takes longer than `timeoutMs` is ended with its process.
+   */
+  static async open(module: string, timeoutMs: number): Promise<Transformer> {
+    const made = new Transformer(module, timeoutMs);
+    const problem = await made.#pool.submit(transformProblem, module).result();
+    if (problem === null) return made;
+    await made.close();
+    throw new PawlError("copy.transform", `The transform ${module} ${problem}.`);
   }
 
   /** Throws an ItemError with what the function threw. */

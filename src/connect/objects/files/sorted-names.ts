@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { opendir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -24,7 +25,7 @@ export async function* sortedNames(
       const name = (entry.name as unknown as Buffer).toString("latin1");
       names.push(entry.isDirectory() ? `${name}/` : name);
       if (names.length < inMemory) continue;
-      spill ??= new Spill(join(scratch, "names.db"));
+      spill ??= new Spill(join(scratch, `pawl-names-${randomUUID()}.db`));
       spill.add(names);
       names = [];
     }
@@ -48,7 +49,7 @@ class Spill {
     this.#database = new DatabaseSync(path);
     // It lives for as long as this process reads the folder.
     this.#database.exec(
-      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; DROP TABLE IF EXISTS name; CREATE TABLE name (name BLOB PRIMARY KEY) WITHOUT ROWID",
+      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE name (name BLOB PRIMARY KEY) WITHOUT ROWID",
     );
   }
 
