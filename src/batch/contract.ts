@@ -144,6 +144,8 @@ export interface PlanOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** A folder for large intermediate files; removed by the caller. */
   readonly scratch: string;
+  /** Of this run, for what reading its shards needs on this machine; it stays until the sink concludes. May not exist yet. */
+  readonly folder: string;
   /** Bytes the planning may hold at once. */
   readonly memory: number;
 }
@@ -209,7 +211,21 @@ export interface SinkContext {
   readonly sample: () => Promise<readonly unknown[]>;
   /** Bytes the sink may hold at once, over all its writers. */
   readonly memory: number;
+  /** As `PlanOptions.folder`. */
+  readonly folder: string;
+  /** For a sink that does many things at once. */
+  readonly limits: Limits;
   readonly signal: AbortSignal;
+}
+
+/** How much may be under way at once and how fast, over all writers of a process: what the job allows, or what it learns. */
+export interface Limits {
+  /** Runs `work` when there is room and the rate allows another item. `trouble` is called when the target asks for less. */
+  run<T>(work: (trouble: () => void) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Waits until so many bytes may pass. */
+  pass(bytes: number, signal?: AbortSignal): Promise<void>;
+  /** How many may be under way now. */
+  readonly level: number;
 }
 
 export interface OpenSink<T> {
@@ -248,6 +264,8 @@ export interface SinkPace {
   /** The size of the first chunk and of the smallest, in source bytes. */
   readonly firstBytes?: number;
   readonly minBytes?: number;
+  /** The size of the first chunk in items, where the number of items and not their bytes says how long a commit takes. */
+  readonly firstItems?: number;
 }
 
 export interface Sink<T> {

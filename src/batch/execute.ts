@@ -60,6 +60,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         shards: run.replayOf === null ? concurrency * SHARDS_PER_SLOT : 1,
         memory: memory.inFlight,
         scratch: join(options.scratch, run.id),
+        folder: prepared.folder,
         onProgress: (progress) => {
           latest = progress;
           options.onProgress?.(progress);
@@ -104,6 +105,7 @@ function paceOf(job: AnyJob, { pace }: OpenSink<unknown>, largest: number): Adap
     maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
     targetMs: job.commitMs ?? pace?.commitMs ?? 250,
     ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }),
+    ...(pace?.firstItems === undefined ? {} : { firstItems: pace.firstItems }),
   });
 }
 

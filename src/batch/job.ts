@@ -29,6 +29,12 @@ export interface Job<T, U = T> {
   readonly maxBad?: number | `${number}%`;
   /** Shards at work at once in one process. Default: the number of cores, at most 4. */
   readonly concurrency?: number;
+  /** Items under way at once, for a sink that can do many. Default: it finds its own level. */
+  readonly atOnce?: number;
+  /** Items a second at most, for such a sink. */
+  readonly rate?: number;
+  /** Bytes a second at most, for such a sink. */
+  readonly bandwidth?: number;
   /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
   readonly memory?: number;
   /**

@@ -22,6 +22,8 @@ export interface LeadWork {
   readonly memory: number;
   /** A folder for what planning spills. */
   readonly scratch: string;
+  /** A folder for what the run keeps on this machine. */
+  readonly folder: string;
   onProgress(progress: RunProgress): void;
   /** A sentence for the user that planning brought up. */
   onNote(note: string): void;
@@ -101,6 +103,7 @@ class Lead {
       cut = await job.source.shards(this.#work.shards, ordering, {
         signal: AbortSignal.any([this.#context.signal, stop.signal]),
         scratch,
+        folder: this.#work.folder,
         memory: Math.floor(this.#work.memory / 4),
         onProgress: (done, total) => void this.#report({ done, total }).catch(() => {}),
       });

@@ -5,6 +5,8 @@ export interface PaceBounds {
   readonly maxBytes: number;
   /** The size of the first chunk; default 1 MB. */
   readonly firstBytes?: number;
+  /** Where items say how long a commit takes: how many the first chunk has. Bytes only bound it then. */
+  readonly firstItems?: number;
   /** What one commit should take, in milliseconds. */
   readonly targetMs: number;
 }
@@ -14,6 +16,9 @@ const SMOOTHING = 0.4;
 /** A chunk grows or shrinks at most by this factor at a time, so that one odd commit does not throw it about. */
 const MAX_STEP = 2;
 const MAX_ITEMS = 1_000_000;
+/** Bounds of a chunk that is sized in items. */
+const LEAST_ITEMS = 16;
+const MOST_ITEMS = 1024;
 
 /**
  * Finds the chunk size whose commit takes the target time, from the rate of the chunks before: an exponentially
@@ -21,30 +26,37 @@ const MAX_ITEMS = 1_000_000;
  * something: waiting for the source or for a throttle says nothing about the target.
  */
 export class AdaptivePace implements Pace {
-  readonly items = MAX_ITEMS;
+  items: number;
   bytes: number;
   readonly #bounds: PaceBounds;
-  #bytesPerMs: number | null = null;
+  /** Bytes a millisecond, or items where they count. */
+  #perMs: number | null = null;
 
   constructor(bounds: PaceBounds) {
     this.#bounds = bounds;
-    this.bytes = this.#clamp(bounds.firstBytes ?? 1024 * 1024);
+    this.items = bounds.firstItems ?? MAX_ITEMS;
+    this.bytes = bounds.firstItems ? bounds.maxBytes : this.#clamp(bounds.firstBytes ?? 1024 * 1024);
   }
 
-  /** Learns from a chunk that was asked for with `bytes` and took `ms` to write. */
-  observe(bytes: number, ms: number): void {
-    if (bytes === 0 || ms <= 0) return;
-    const rate = bytes / ms;
-    this.#bytesPerMs =
-      this.#bytesPerMs === null ? rate : SMOOTHING * rate + (1 - SMOOTHING) * this.#bytesPerMs;
-    const wanted = this.#bytesPerMs * this.#bounds.targetMs;
-    this.bytes = this.#clamp(Math.min(this.bytes * MAX_STEP, Math.max(this.bytes / MAX_STEP, wanted)));
+  /** Learns from a chunk of `items` that was asked for with `bytes` and took `ms` to write. */
+  observe(bytes: number, ms: number, items: number): void {
+    const { firstItems, targetMs } = this.#bounds;
+    const size = firstItems === undefined ? bytes : items;
+    if (size === 0 || ms <= 0) return;
+    const rate = size / ms;
+    this.#perMs = this.#perMs === null ? rate : SMOOTHING * rate + (1 - SMOOTHING) * this.#perMs;
+    this.#resize((now) => Math.min(now * MAX_STEP, Math.max(now / MAX_STEP, (this.#perMs ?? 0) * targetMs)));
   }
 
   /** After a chunk that timed out or could not be committed. */
   halve(): void {
-    this.bytes = this.#clamp(this.bytes / 2);
-    this.#bytesPerMs = null;
+    this.#resize((now) => now / 2);
+    this.#perMs = null;
+  }
+
+  #resize(to: (now: number) => number): void {
+    if (this.#bounds.firstItems === undefined) this.bytes = this.#clamp(to(this.bytes));
+    else this.items = Math.round(Math.min(MOST_ITEMS, Math.max(LEAST_ITEMS, to(this.items))));
   }
 
   #clamp(bytes: number): number {

@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "./contract.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { assertSameSource, newRunId, sameSource } from "./identity.ts";
 import { type AnyJob, jobKey } from "./job.ts";
+import { WorkLimits } from "./limits.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { memoryOf } from "./memory.ts";
+import { statePlace } from "./place.ts";
 import { type RunDetails, SHARD } from "./progress.ts";
 import { stepped } from "./stepping.ts";
 
@@ -28,6 +31,8 @@ export interface PrepareOptions {
   readonly join?: boolean;
   readonly replayOf?: string;
   readonly signal?: AbortSignal;
+  /** The folder in which runs keep what they need on this machine. Default: that of `statePlace`. */
+  readonly runs?: string;
 }
 
 /** A run that is stored, checked at both ends, and ready to be worked on. */
@@ -39,6 +44,8 @@ export interface PreparedRun {
   readonly source: Description;
   readonly sink: OpenSink<unknown>;
   readonly store: Store;
+  /** What the run keeps on this machine is in here. */
+  readonly folder: string;
   /** Sentences for the user. */
   readonly notes: readonly string[];
 }
@@ -72,12 +79,15 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     }
   }
   const id = unfinished?.id ?? newRunId();
+  const folder = join(options.runs ?? statePlace().runs, id, "kept");
   const sink = await job.sink.open({
     run: id,
     source,
     stepped: job.step !== undefined,
     dryRun,
     memory: memory.inFlight,
+    folder,
+    limits: new WorkLimits(job),
     signal: options.signal ?? new AbortController().signal,
     sample: () => sampleOf(job),
   });
@@ -99,7 +109,16 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       peakMemoryBytes: 0,
     };
     if (dryRun)
-      return { run: draft(id, key, reference, details), resumed: false, job, source, sink, store, notes };
+      return {
+        run: draft(id, key, reference, details),
+        resumed: false,
+        job,
+        source,
+        sink,
+        store,
+        folder,
+        notes,
+      };
     if (unfinished === undefined) {
       const replayOf = options.replayOf === undefined ? {} : { replayOf: options.replayOf };
       const made = await store.createRun({
@@ -123,6 +142,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       source,
       sink,
       store,
+      folder,
       notes,
     };
   } catch (error) {

@@ -42,6 +42,7 @@ export async function rehearse(prepared: PreparedRun, scratch: string): Promise<
     const plan = await job.source.shards(concurrencyOf(job) * 4, ordering, {
       signal,
       scratch: folder,
+      folder,
       memory,
     });
     const sizes = plan.shards.map(({ items, estimate }) => items ?? estimate ?? null);

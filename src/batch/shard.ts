@@ -175,7 +175,8 @@ class ShardAttempt {
     }
     if (sealed === undefined)
       throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
-    if (prepared.source.items > 0) this.#work.pace.observe(prepared.bytes, performance.now() - began);
+    if (prepared.source.items > 0)
+      this.#work.pace.observe(prepared.bytes, performance.now() - began, prepared.source.items);
     this.#latest = sealed;
     this.committed++;
     const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";

@@ -5,6 +5,7 @@ import type { RunRecord, Store } from "../store/contract.ts";
 import { attach } from "./attach.ts";
 import { type BackfillFlags, backfill } from "./backfill.ts";
 import { control } from "./control.ts";
+import type { CopyFlags } from "./copy.ts";
 import { EXIT } from "./exit.ts";
 import { failures } from "./failures.ts";
 import type { LoadFlags } from "./load.ts";
@@ -14,6 +15,7 @@ import type { RunFlags } from "./run-job.ts";
 import { withStore } from "./session.ts";
 import { listRuns, showRun } from "./status.ts";
 import { taskCommands } from "./tasks/commands.ts";
+import type { VerifyFlags } from "./verify.ts";
 import { version } from "./version.ts";
 import { type WorkerFlags, worker } from "./worker.ts";
 
@@ -120,6 +122,53 @@ function program(): Command {
     .option("--detach", "go on in the background when this terminal closes")
     .option("--json", "print one JSON object at the end and nothing else")
     .action((flags: BackfillFlags) => withStore((store, place) => backfill(flags, store, place)));
+
+  pawl
+    .command("copy")
+    .description("copy objects between folders and buckets, each once; given again, it resumes")
+    .argument("<from>", "a folder, s3://bucket/prefix, or manifest:urls.csv with the columns url and name")
+    .argument("<to>", "a folder or s3://bucket/prefix")
+    .option("--from-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--to-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
+    .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
+    .option("--newer <time>", "only objects changed after it, such as 2026-01-31 or 24h")
+    .option("--concurrency <n>", "objects under way at once; default: as many as get more done")
+    .option("--rate <n>", "objects a second at most")
+    .option("--bandwidth <size>", "bytes a second at most, such as 10MB")
+    .option("--window <from-to>", "work only between these times of day, such as 22:00-06:00", collect)
+    .option("--max-load <n>", "wait while the load of this machine is above this")
+    .option("--pause-file <file>", "wait while this file is there")
+    .option("--transform <module>", "a module whose default export gets the bytes and returns those to write")
+    .option("--transform-timeout <time>", "how long that may take for one object; default: 60s")
+    .option("--move", "remove each object from the source once its copy is safe")
+    .option("--max-bad <n|n%>", "stop when more objects than this have failed; default: 1000")
+    .option("--memory <size>", "memory the process may use; default: 256MB")
+    .option("--dry-run", "show what would be copied, and change nothing")
+    .option("--restart", "give up an interrupted copy of the same kind and begin anew")
+    .option("--detach", "go on in the background when this terminal closes")
+    .option("--json", "print one JSON object at the end and nothing else")
+    .action((from: string, to: string, flags: CopyFlags) =>
+      withStore(async (store, place) => {
+        const { copyObjects } = await import("./copy.ts");
+        await copyObjects(from, to, flags, store, place);
+      }),
+    );
+
+  pawl
+    .command("verify")
+    .description("compare two folders or buckets, object by object, and print what differs")
+    .argument("<from>", "a folder or s3://bucket/prefix")
+    .argument("<to>", "a folder or s3://bucket/prefix")
+    .option("--from-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--to-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
+    .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
+    .option("--json", "print a JSON object for each difference, and one at the end")
+    .action(async (from: string, to: string, flags: VerifyFlags) => {
+      const { verifyObjects } = await import("./verify.ts");
+      await verifyObjects(from, to, flags);
+    });
 
   pawl
     .command("run")

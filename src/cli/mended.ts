@@ -32,7 +32,7 @@ async function* mendedNumbers(from: string, load: LoadParams): AsyncGenerator<nu
       `${name} has no column ${NUMBER_COLUMN}: --from takes a mended file in the form of pawl failures --format csv.`,
     );
   }
-  const options = { signal: new AbortController().signal, scratch: "", memory: 0 };
+  const options = { signal: new AbortController().signal, scratch: "", folder: "", memory: 0 };
   const { shards } = await source.shards(1, { kind: "total" }, options);
   for (const shard of shards) {
     for await (const chunk of source.read(shard, null, { items: 10_000, bytes: 1 << 20 }, options.signal)) {

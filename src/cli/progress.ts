@@ -30,6 +30,8 @@ class Measure {
   observe(progress: RunProgress, now: number): { share: number; text: string } {
     if (progress.planning !== null && progress.shards.length === 0) {
       const { done, total } = progress.planning;
+      // How much there is to list shows only at its end.
+      if (total === 0) return { share: 0, text: `listed ${number.format(done)} ${progress.unit}` };
       this.#planning.observe(done, now);
       const share = total > 0 ? done / total : 1;
       return { share, text: `scanning ${percent(share)}${left(this.#planning.secondsLeft(total))}` };

@@ -4,6 +4,7 @@ import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/ind
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { BACKFILL_MODULE, type BackfillParams, type BackfillTuning, backfillJob } from "./backfill-job.ts";
+import { COPY_MODULE, type CopyParams, type CopyTuning, copyJob } from "./copy-job.ts";
 import { importModule, oneLine } from "./import-module.ts";
 import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
 import { mendedItems } from "./mended.ts";
@@ -19,7 +20,7 @@ export interface ReplayParams {
   readonly from: string | null;
 }
 
-/** Finds the job of a stored run again: a load, a backfill or a replay by its parameters, any other by its module. */
+/** Finds the job of a stored run again: a load, a backfill, a copy or a replay by its parameters, any other by its module. */
 export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
@@ -29,6 +30,10 @@ export async function jobOf(run: RunRecord, store: Store, place: Place): Promise
   if (module === BACKFILL_MODULE) {
     const { tuning, ...backfill } = params as unknown as BackfillParams & { tuning: BackfillTuning };
     return await backfillJob(backfill, tuning, await storedTarget(backfill.into, place));
+  }
+  if (module === COPY_MODULE) {
+    const { tuning, ...what } = params as unknown as CopyParams & { tuning: CopyTuning };
+    return await copyJob(what, tuning);
   }
   if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, place);
   if (module === null) {

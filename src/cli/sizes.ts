@@ -72,3 +72,16 @@ export function parseNumber(text: string, flag: string): number {
   if (/^\d+(\.\d+)?$/.test(text.trim())) return Number(text);
   throw new PawlError("usage.number", `${flag} takes a number such as 4 or 1.5, not "${text}".`);
 }
+
+/** A date as ISO 8601, or how many milliseconds ago: kept as it was said, so that the same command means the same. */
+export function parseTime(text: string, flag: string): string | number {
+  const days = /^(\d+(?:\.\d+)?)\s*d$/.exec(text.trim());
+  if (days) return Number(days[1]) * 86_400_000;
+  if (/^\d+(\.\d+)?\s*(ms|s|min|h)$/.test(text.trim())) return parseDuration(text, flag);
+  const at = Date.parse(text);
+  if (!Number.isNaN(at)) return new Date(at).toISOString();
+  throw new PawlError(
+    "usage.time",
+    `${flag} takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,
+  );
+}

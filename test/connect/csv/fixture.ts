@@ -33,7 +33,7 @@ export class Folder implements AsyncDisposable {
 }
 
 export function planOptions(scratch: string, memory = 64 * 1024 * 1024) {
-  return { signal, scratch, memory };
+  return { signal, scratch, folder: scratch, memory };
 }
 
 /** Everything a chunk says about its items, read in every way it offers. */

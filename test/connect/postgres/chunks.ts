@@ -54,6 +54,8 @@ export function context(columns: readonly string[] | null, more: Partial<SinkCon
     dryRun: false,
     sample: async () => [],
     memory: 64 * 1024 * 1024,
+    folder: "",
+    limits: { level: 1, run: (work) => work(() => {}), pass: async () => {} },
     signal: new AbortController().signal,
     ...more,
   };

@@ -5,7 +5,7 @@ import { table } from "../../../../src/connect/postgres/index.ts";
 import type { TestClient } from "../server.ts";
 import { LiveScene } from "./scene.ts";
 
-const planning = { signal: new AbortController().signal, scratch: "", memory: 1 << 24 };
+const planning = { signal: new AbortController().signal, scratch: "", folder: "", memory: 1 << 24 };
 
 interface ReadShard {
   readonly rows: readonly Readonly<Record<string, unknown>>[];

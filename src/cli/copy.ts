@@ -1,0 +1,96 @@
+import { resolve } from "node:path";
+import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { addressName, parseAddress } from "../connect/objects/index.ts";
+import type { Store } from "../store/index.ts";
+import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy-job.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./follow.ts";
+import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
+
+/** The flags of `pawl copy`, as the command line gives them. */
+export interface CopyFlags {
+  fromProfile?: string;
+  toProfile?: string;
+  include?: string[];
+  exclude?: string[];
+  newer?: string;
+  concurrency?: string;
+  rate?: string;
+  bandwidth?: string;
+  window?: string[];
+  maxLoad?: string;
+  pauseFile?: string;
+  move?: boolean;
+  transform?: string;
+  transformTimeout?: string;
+  maxBad?: string;
+  memory?: string;
+  dryRun?: boolean;
+  restart?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `pawl copy FROM TO`: begins to copy the objects of a place, or goes on where it was interrupted. */
+export async function copyObjects(
+  from: string,
+  to: string,
+  flags: CopyFlags,
+  store: Store,
+  place: Place,
+): Promise<void> {
+  const tuning = tuningOf(flags);
+  const params = paramsOf(from, to, flags);
+  const job = await copyJob(params, tuning);
+  const options = { store, reference: copyReference(params, tuning), restart: flags.restart ?? false };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, null, place, flags.json ?? false);
+    return;
+  }
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {
+  return {
+    from: addressName(parseAddress(from)),
+    to: addressName(parseAddress(to)),
+    fromProfile: flags.fromProfile ?? null,
+    toProfile: flags.toProfile ?? null,
+    include: flags.include ?? [],
+    exclude: flags.exclude ?? [],
+    newer: flags.newer === undefined ? null : parseTime(flags.newer, "--newer"),
+    move: flags.move ?? false,
+    transform: flags.transform === undefined ? null : resolve(flags.transform),
+  };
+}
+
+function tuningOf(flags: CopyFlags): CopyTuning {
+  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.window !== undefined) outsideOf(flags.window);
+  return {
+    job: {
+      ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
+      ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+      ...(flags.concurrency === undefined
+        ? {}
+        : { atOnce: parseCount(flags.concurrency, "--concurrency", 1) }),
+      ...(flags.rate === undefined ? {} : { rate: parseNumber(flags.rate, "--rate") }),
+      ...(flags.bandwidth === undefined ? {} : { bandwidth: parseSize(flags.bandwidth, "--bandwidth") }),
+    },
+    ...(flags.transformTimeout === undefined
+      ? {}
+      : { transformTimeoutMs: parseDuration(flags.transformTimeout, "--transform-timeout") }),
+    wait: {
+      ...(flags.window === undefined ? {} : { windows: flags.window }),
+      ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),
+      ...(flags.maxLoad === undefined ? {} : { load: parseNumber(flags.maxLoad, "--max-load") }),
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { type Verified, verify } from "../connect/objects/index.ts";
+import { EXIT } from "./exit.ts";
+import { write } from "./output.ts";
+import { megabytes } from "./sizes.ts";
+
+/** The flags of `pawl verify`, as the command line gives them. */
+export interface VerifyFlags {
+  fromProfile?: string;
+  toProfile?: string;
+  include?: string[];
+  exclude?: string[];
+  json?: boolean;
+}
+
+const number = new Intl.NumberFormat("en-US");
+
+/** `pawl verify FROM TO`: prints what differs between two places; exit code 3 when anything does. */
+export async function verifyObjects(from: string, to: string, flags: VerifyFlags): Promise<void> {
+  const { fromProfile, toProfile, include, exclude, json = false } = flags;
+  const counts: Record<Verified["verdict"], number> = {
+    same: 0,
+    missing: 0,
+    extra: 0,
+    differs: 0,
+    unreadable: 0,
+  };
+  let bytes = 0;
+  const found = verify({
+    from,
+    to,
+    ...(fromProfile === undefined ? {} : { fromProfile }),
+    ...(toProfile === undefined ? {} : { toProfile }),
+    ...(include === undefined ? {} : { include }),
+    ...(exclude === undefined ? {} : { exclude }),
+  });
+  for await (const one of found) {
+    counts[one.verdict]++;
+    bytes += one.bytes;
+    if (one.verdict === "same") continue;
+    const { key, verdict, detail } = one;
+    const line = json
+      ? JSON.stringify({ key, verdict, detail })
+      : `${verdict.padEnd(11)} ${key}${detail === null ? "" : `: ${detail}`}`;
+    if (!(await write(`${line}\n`))) return;
+  }
+  const { same, missing, extra, differs, unreadable } = counts;
+  const equal = missing + extra + differs + unreadable === 0;
+  const summary = [
+    `${number.format(same)} objects are the same on both sides`,
+    ...(missing > 0 ? [`${number.format(missing)} missing in ${to}`] : []),
+    ...(extra > 0 ? [`${number.format(extra)} only there`] : []),
+    ...(differs > 0 ? [`${number.format(differs)} differ`] : []),
+    ...(unreadable > 0 ? [`${number.format(unreadable)} could not be compared`] : []),
+  ].join(", ");
+  await write(
+    json ? `${JSON.stringify({ equal, ...counts, bytes })}\n` : `${summary} (${megabytes(bytes)})\n`,
+  );
+  process.exitCode = equal ? EXIT.done : EXIT.quarantined;
+}

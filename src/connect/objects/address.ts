@@ -1,0 +1,46 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PawlError } from "../../errors.ts";
+
+/** A place as a person names it. */
+export type Address =
+  | { readonly kind: "files"; readonly path: string }
+  | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string }
+  | { readonly kind: "manifest"; readonly path: string };
+
+/** Parses a path, `file:path`, `s3://bucket/prefix` or `manifest:urls.csv`. Throws a PawlError on anything else. */
+export function parseAddress(text: string): Address {
+  if (text.startsWith("s3://")) {
+    const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
+    if (bucket === "")
+      throw new PawlError("copy.address", `${text} names no bucket: write s3://bucket/prefix.`);
+    return { kind: "s3", bucket, prefix: rest === "" || rest.endsWith("/") ? rest : `${rest}/` };
+  }
+  if (text.startsWith("file://")) return { kind: "files", path: fileURLToPath(text) };
+  if (text.startsWith("file:")) return { kind: "files", path: resolve(text.slice(5)) };
+  if (text.startsWith("manifest:")) return { kind: "manifest", path: resolve(text.slice(9)) };
+  if (/^https?:\/\//.test(text)) {
+    throw new PawlError(
+      "copy.address",
+      `${text} is one object of the web, which has no listing: write the URLs and the names they shall have into a CSV with the columns url and name, and copy from manifest:FILE.`,
+    );
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) || text === "")
+    throw new PawlError(
+      "copy.address",
+      `"${text}" is no place that Pawl knows: give a path, s3://bucket/prefix or manifest:FILE.`,
+    );
+  return { kind: "files", path: resolve(text) };
+}
+
+/** An address as it is stored and shown. */
+export function addressName(address: Address): string {
+  switch (address.kind) {
+    case "files":
+      return address.path;
+    case "s3":
+      return `s3://${address.bucket}/${address.prefix}`.replace(/\/$/, "");
+    case "manifest":
+      return `manifest:${address.path}`;
+  }
+}

@@ -1,0 +1,40 @@
+import type { ObjectEntry, Present, ReadPlace, WritePlace } from "./contract.ts";
+import { partBytesOf } from "./sizes.ts";
+import { isMd5, tagOfBytes } from "./tag.ts";
+
+/** Whether the target has an object already, by the size and the checksum that both listings tell. */
+export function looksSame({ size, tag }: ObjectEntry, present: Present): boolean {
+  return size === present.size && tag !== null && tag === present.tag;
+}
+
+/**
+ * Whether the target has an object already, by size and checksum. What the listings say is enough where both places
+ * have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.
+ */
+export async function isSame(
+  entry: ObjectEntry,
+  present: Present,
+  reader: ReadPlace,
+  writer: WritePlace,
+): Promise<boolean> {
+  if (entry.size !== present.size) return false;
+  if (looksSame(entry, present)) return true;
+  if (isMd5(entry.tag) && isMd5(present.tag)) return false;
+  if (entry.tag === null) {
+    // A source without a checksum is read, in the parts in which it would have been written.
+    const inParts = present.tag !== null && !isMd5(present.tag);
+    const tag = await read(entry, reader, inParts ? writer.partBytes(present.size) : null);
+    return tag === (present.tag ?? (await writer.tagOf(entry, present, null)));
+  }
+  const partBytes = isMd5(entry.tag) ? null : ((await reader.partBytes(entry)) ?? partBytesOf(present.size));
+  return entry.tag === (await writer.tagOf(entry, present, partBytes));
+}
+
+async function read(entry: ObjectEntry, reader: ReadPlace, partBytes: number | null): Promise<string> {
+  const opened = await reader.open(entry);
+  try {
+    return await tagOfBytes(opened.body(), partBytes);
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * What a place for objects can do: a folder, a bucket, the web. A copy knows its two places only by this.
+ */
+
+import type { Json } from "../../store/contract.ts";
+
+/** An object as a listing tells of it: what a chunk of a copy holds, and what is kept of it when it fails. */
+export interface ObjectEntry {
+  /** Its name below the place, with `/` between folders. A step may give it another one. */
+  readonly key: string;
+  /** Where it is read: its key in the source, or a URL. Without it the key says so. */
+  readonly from?: string;
+  /** In bytes; null where only opening it will tell. */
+  readonly size: number | null;
+  /** Milliseconds since 1970; null where it is not known. */
+  readonly modified: number | null;
+  /** What its place says of its content: an MD5 in hex, or in S3 that of a multipart upload; null without one. */
+  readonly tag: string | null;
+  /** Why it cannot be copied, where the listing has shown that. */
+  readonly problem?: string;
+}
+
+/** What goes along with the bytes where both places know it. Names are those of HTTP, in lower case. */
+export interface Properties {
+  /** `content-type`, `cache-control`, `content-disposition`, `content-encoding`, `content-language`, `expires`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The user's own, without a prefix. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** As a query string; null where there are none or the place has no such thing. */
+  readonly tags: string | null;
+}
+
+/** What is known of an object besides its bytes. */
+export interface Described {
+  readonly size: number | null;
+  readonly tag: string | null;
+  readonly modified: number | null;
+  readonly properties: Properties;
+}
+
+/** An object opened for reading. */
+export interface Opened extends Described {
+  /** The bytes from the beginning, once. Throws when fewer come than were announced. */
+  body(): AsyncIterable<Uint8Array>;
+  /**
+   * Fills `into` with the bytes from `offset` on, several at once if need be; absent where the place reads from the beginning
+   * only. Throws when the object is no longer the one that was opened.
+   */
+  range?(offset: number, into: Buffer): Promise<void>;
+  /** Gives back what reading holds. */
+  close(): Promise<void>;
+}
+
+/** A page of a listing, in the order of the keys' UTF-8 bytes, and where it goes on; null at the end. */
+export interface Page {
+  readonly entries: readonly ObjectEntry[];
+  readonly next: string | null;
+}
+
+export interface ReadPlace {
+  /** For people, without secrets. */
+  readonly name: string;
+  /** Throws one sentence where nothing can be listed. */
+  check(): Promise<void>;
+  /** Changes when the list of what it holds is another one, where that is a file. */
+  identity?(): Promise<Json>;
+  /** Pages from where an earlier listing stood, null from the beginning; up to the key `last`, null to the end. */
+  list(from: string | null, signal: AbortSignal, last?: string | null): AsyncIterable<Page>;
+  /**
+   * Keys after `from`, in order, at which the rest of a listing may be cut into stretches that are listed at once; absent
+   * where a listing goes in one. Each stretch ends with its border as `last`, and the next one goes on from there.
+   */
+  borders?(from: string, signal: AbortSignal): Promise<readonly string[]>;
+  open(entry: ObjectEntry): Promise<Opened>;
+  /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
+  partBytes(entry: ObjectEntry): Promise<number | null>;
+  /** Removes an object that has been copied; one that is gone is no error. */
+  remove(entry: ObjectEntry): Promise<void>;
+  /** Where an entry is, for people. */
+  where(entry: ObjectEntry): string;
+  close(): Promise<void>;
+}
+
+/** What a target has under a key. */
+export interface Present {
+  readonly size: number;
+  readonly tag: string | null;
+}
+
+/** An object that is being written in parts; nobody sees it before `complete`. */
+export interface Upload {
+  /** How many bytes a part has, but for the last. */
+  readonly partBytes: number;
+  /** `number` counts from 0; parts may be written in any order and at once. The bytes are not kept. */
+  part(number: number, bytes: Buffer): Promise<void>;
+  /** Makes the object visible, whole and durable, after the place has confirmed its size and content. */
+  complete(size: number): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export interface Lookout {
+  /** What there is under some keys. */
+  look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
+}
+
+export interface WritePlace {
+  readonly name: string;
+  /** Makes the place ready; throws one sentence where it cannot serve. Changes nothing in a dry run. */
+  prepare(dryRun: boolean): Promise<void>;
+  /** Why no object can be called so here; null where it can. */
+  refuses(key: string): string | null;
+  /** Whether an object that cannot be called so stands for nothing here, such as one that marks a folder. */
+  omits?(entry: ObjectEntry): boolean;
+  /** For somebody who asks, in order, what there is: what was seen may be remembered for the next time. */
+  lookout(): Lookout;
+  /**
+   * A tag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
+   * object that was uploaded in parts that of what it was copied from; null where there is none.
+   */
+  tagOf(entry: ObjectEntry, present: Present, partBytes: number | null): Promise<string | null>;
+  /** How many bytes a part has where an object of so many is written in parts. */
+  partBytes(size: number): number;
+  /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */
+  put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
+  /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
+  copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
+  /** Begins an object of many parts; `partBytes` asks for a size of its own, so that its tag becomes the source's. */
+  begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload>;
+  /** Clears away what attempts that failed have left behind; after the last object. */
+  clear(): Promise<void>;
+  /** Makes what was written safe from a power cut, before a checkpoint says so. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a transform is told of an object. */
+export interface ObjectAbout {
+  readonly key: string;
+  readonly contentType: string | null;
+}
+
+/** What a transform may return: the bytes, or more; nothing leaves the object out. */
+export type Transformed =
+  | Uint8Array
+  | { readonly bytes: Uint8Array; readonly key?: string; readonly contentType?: string }
+  | null
+  | undefined;

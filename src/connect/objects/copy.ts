@@ -1,0 +1,82 @@
+import { pathToFileURL } from "node:url";
+import type { Sink, Source } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
+import { type Address, addressName, parseAddress } from "./address.ts";
+import { Choice, type ChoiceOptions } from "./choice.ts";
+import type { ObjectEntry } from "./contract.ts";
+import { foldsCase } from "./files/folds-case.ts";
+import { openReader, openWriter } from "./open.ts";
+import { ObjectSink } from "./sink.ts";
+import { ObjectSource } from "./source.ts";
+
+export interface CopyOptions extends ChoiceOptions {
+  /** A folder, `s3://bucket/prefix`, or `manifest:urls.csv`. */
+  readonly from: string;
+  /** A folder or `s3://bucket/prefix`. */
+  readonly to: string;
+  /** Profiles of `~/.aws/config` for either side. Default: the environment. */
+  readonly fromProfile?: string;
+  readonly toProfile?: string;
+  /** Remove each object from the source once its copy is safe. */
+  readonly move?: boolean;
+  /**
+   * The URL or path of a module whose default export gets the bytes of each object and returns those to be written, in
+   * processes of its own: `(bytes, { key, contentType }) => bytes`, or `{ bytes, key, contentType }`, or nothing to leave
+   * the object out.
+   */
+  readonly transform?: string;
+  /** How long the transform may take for one object, in milliseconds; default 60,000. */
+  readonly transformTimeoutMs?: number;
+}
+
+/**
+ * The two ends of a job that copies objects: `defineJob({ name, ...copy({ from, to }) })`. A step may give an entry another
+ * key, or leave it out.
+ */
+export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
+  const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
+  assertApart(from, to, options);
+  if (options.move && from.kind === "manifest")
+    throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
+  const reader = once(() => openReader(from, options.fromProfile ?? null));
+  return {
+    source: new ObjectSource(reader, new Choice(options), async () => {
+      if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
+      // A folder or a bucket has each name once; whoever writes a list may err.
+      return from.kind === "manifest" ? "key" : null;
+    }),
+    sink: new ObjectSink({
+      reader,
+      writer: (context) => openWriter(to, options.toProfile ?? null, context),
+      move: options.move ?? false,
+      transform:
+        options.transform === undefined
+          ? null
+          : { module: moduleUrl(options.transform), timeoutMs: options.transformTimeoutMs ?? 60_000 },
+    }),
+  };
+}
+
+function moduleUrl(module: string): string {
+  return URL.canParse(module) ? module : pathToFileURL(module).href;
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** A copy that finds what it writes would never end. */
+function assertApart(from: Address, to: Address, { fromProfile, toProfile }: CopyOptions): void {
+  if (from.kind === "manifest" || to.kind === "manifest" || from.kind !== to.kind) return;
+  if (from.kind === "s3" && (fromProfile !== toProfile || from.bucket !== (to as typeof from).bucket)) return;
+  const [a, b] = [from, to].map((one) => `${addressName(one).replace(/\/$/, "")}/`) as [string, string];
+  if (a.startsWith(b) || b.startsWith(a))
+    throw new PawlError(
+      "copy.within",
+      `${addressName(from)} and ${addressName(to)} lie in one another: copy to a place outside of it.`,
+    );
+}

@@ -1,0 +1,21 @@
+import { randomUUID } from "node:crypto";
+import { access, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { partName } from "./part-name.ts";
+
+/** Whether a folder takes names that differ only by case for one; false where nothing can be written to find out. */
+export async function foldsCase(folder: string): Promise<boolean> {
+  // A copy from this folder at the same time passes over it.
+  const name = partName("case", randomUUID());
+  try {
+    await writeFile(join(folder, name), "");
+    return await access(join(folder, name.toUpperCase())).then(
+      () => true,
+      () => false,
+    );
+  } catch {
+    return false;
+  } finally {
+    await rm(join(folder, name), { force: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,210 @@
+import { constants } from "node:fs";
+import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
+import { refusedName } from "./name.ts";
+import { partName } from "./part-name.ts";
+import { tagOfFile } from "./tag-of-file.ts";
+import { explainFile } from "./trouble.ts";
+
+const PART_BYTES = 8 * 1024 * 1024;
+const LOOKED_AT_ONCE = 32;
+
+/** A folder that objects are copied to, each as a file: written under another name, flushed, and renamed when whole. */
+export class FileWriter implements WritePlace {
+  readonly name: string;
+  readonly #root: string;
+  readonly #run: string;
+  /** Folders that are known to be there and to be no links. */
+  readonly #folders = new Map<string, Promise<void>>();
+  /** Folders in which names have come up since the last `settle`. */
+  #touched = new Set<string>();
+
+  constructor(root: string, run: string) {
+    this.name = root;
+    this.#root = root;
+    this.#run = run;
+  }
+
+  async prepare(dryRun: boolean): Promise<void> {
+    const found = await stat(this.#root).catch(() => null);
+    if (found !== null && !found.isDirectory())
+      throw new PawlError("copy.no-folder", `${this.#root} is a file: name a folder to copy to.`);
+    if (dryRun) return;
+    try {
+      await mkdir(this.#root, { recursive: true });
+      await access(this.#root, constants.W_OK);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new PawlError(
+        "copy.no-folder",
+        `Nothing can be written to ${this.#root} (${code}): check the path and its permissions.`,
+      );
+    }
+  }
+
+  refuses(key: string): string | null {
+    return refusedName(key);
+  }
+
+  omits({ key, size, problem }: ObjectEntry): boolean {
+    return (
+      problem === undefined && size === 0 && key.endsWith("/") && this.refuses(key.slice(0, -1)) === null
+    );
+  }
+
+  lookout(): Lookout {
+    return { look: (keys) => this.#look(keys) };
+  }
+
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
+    const present = new Map<string, Present>();
+    for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
+      await Promise.all(
+        keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
+          const found = await stat(join(this.#root, key)).catch(() => null);
+          if (found?.isFile()) present.set(key, { size: found.size, tag: null });
+        }),
+      );
+    }
+    return present;
+  }
+
+  async tagOf(entry: ObjectEntry, _present: Present, partBytes: number | null): Promise<string> {
+    return await tagOfFile(join(this.#root, entry.key), partBytes);
+  }
+
+  partBytes(): number {
+    return PART_BYTES;
+  }
+
+  async put(entry: ObjectEntry, bytes: Buffer, _md5: string, described: Described): Promise<void> {
+    const upload = await this.begin(entry, described);
+    try {
+      await upload.part(0, bytes);
+      await upload.complete(bytes.length);
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
+  }
+
+  async begin({ key }: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
+    const path = join(this.#root, key);
+    const folder = dirname(path);
+    await this.#folder(folder);
+    const part = join(folder, partName(this.#run, key));
+    const file = await open(part, "w").catch((error) => {
+      throw explainFile(error, path, "write");
+    });
+    return new FileUpload(file, partBytes, part, path, described.modified, () => this.#touched.add(folder));
+  }
+
+  /** What is not renamed is removed at once, or written again under the same name. */
+  async clear(): Promise<void> {}
+
+  async settle(): Promise<void> {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    for (const folder of touched) {
+      const handle = await open(folder, "r").catch(() => null);
+      // Some file systems cannot flush a folder, and need not.
+      await handle?.sync().catch(() => {});
+      await handle?.close();
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** Makes a folder, below the root and nowhere else: a link that leads out of it is not followed. */
+  #folder(path: string): Promise<void> {
+    if (path === this.#root) return Promise.resolve();
+    let made = this.#folders.get(path);
+    if (made === undefined) {
+      made = this.#folder(dirname(path)).then(() => this.#makeFolder(path));
+      made.catch(() => this.#folders.delete(path));
+      this.#folders.set(path, made);
+    }
+    return made;
+  }
+
+  async #makeFolder(path: string): Promise<void> {
+    try {
+      await mkdir(path);
+      this.#touched.add(dirname(path));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw explainFile(error, path, "write");
+      const found = await lstat(path).catch((cause) => {
+        throw explainFile(cause, path, "write");
+      });
+      if (found.isSymbolicLink())
+        throw new ItemError(`${relative(this.#root, path)} is a link, and those are not followed`, {
+          code: "copy.link",
+        });
+      if (!found.isDirectory()) throw explainFile(error, path, "write");
+    }
+  }
+}
+
+class FileUpload implements Upload {
+  readonly partBytes: number;
+  readonly #file: FileHandle;
+  readonly #part: string;
+  readonly #path: string;
+  readonly #modified: number | null;
+  readonly #done: () => void;
+
+  constructor(
+    file: FileHandle,
+    partBytes: number,
+    part: string,
+    path: string,
+    modified: number | null,
+    done: () => void,
+  ) {
+    this.partBytes = partBytes;
+    this.#file = file;
+    this.#part = part;
+    this.#path = path;
+    this.#modified = modified;
+    this.#done = done;
+  }
+
+  async part(number: number, bytes: Buffer): Promise<void> {
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await this.#file.write(
+          bytes,
+          at,
+          bytes.length - at,
+          number * this.partBytes + at,
+        );
+        at += bytesWritten;
+      }
+    } catch (error) {
+      throw explainFile(error, this.#path, "write");
+    }
+  }
+
+  async complete(size: number): Promise<void> {
+    try {
+      const { size: written } = await this.#file.stat();
+      if (written !== size)
+        throw new TransientError("copy.size", `${this.#path} has ${written} bytes instead of ${size}`);
+      if (this.#modified !== null) await this.#file.utimes(new Date(), new Date(this.#modified));
+      await this.#file.sync();
+      await this.#file.close();
+      await rename(this.#part, this.#path);
+      this.#done();
+    } catch (error) {
+      if (error instanceof PawlError) throw error;
+      throw explainFile(error, this.#path, "write");
+    }
+  }
+
+  async abort(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await rm(this.#part, { force: true }).catch(() => {});
+  }
+}

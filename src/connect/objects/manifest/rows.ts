@@ -1,0 +1,89 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { ItemError, PawlError } from "../../../errors.ts";
+import type { Json } from "../../../store/contract.ts";
+import { csv } from "../../csv/index.ts";
+
+/** A row of a manifest, and where it stands for people. */
+export interface ManifestRow {
+  readonly at: string;
+  /** Null where the row cannot be read, with the reason. */
+  readonly fields: Readonly<Record<string, unknown>> | null;
+  readonly problem?: string;
+}
+
+export interface Manifest {
+  /** Changes when the file does. */
+  identity(): Promise<Json>;
+  rows(): AsyncIterable<ManifestRow>;
+}
+
+/** Opens a manifest: JSON Lines where its name says so, else CSV with a header. */
+export function openManifest(path: string): Manifest {
+  return /\.(jsonl|ndjson)$/i.test(path) ? jsonLines(path) : commaSeparated(path);
+}
+
+function commaSeparated(path: string): Manifest {
+  const source = csv(path);
+  return {
+    identity: async () => {
+      const { columns, identity } = await source.describe();
+      if (columns?.includes("url")) return identity;
+      throw new PawlError(
+        "copy.manifest",
+        `The manifest ${path} has no column url: its header is ${columns?.join(", ")}, and it needs url and may have name, size and md5.`,
+      );
+    },
+    rows: async function* () {
+      const options = { signal: new AbortController().signal, scratch: "", folder: "", memory: 0 };
+      const { shards } = await source.shards(1, { kind: "total" }, options);
+      for (const shard of shards) {
+        for await (const chunk of source.read(shard, null, { items: 1000, bytes: 1 << 20 }, options.signal)) {
+          let index = 0;
+          for await (const slice of chunk.slices()) {
+            for (const row of slice) {
+              const at = row instanceof ItemError ? (await chunk.origin(index)).at : path;
+              index++;
+              if (row instanceof ItemError) yield { at, fields: null, problem: row.message };
+              else yield { at, fields: row };
+            }
+          }
+        }
+      }
+    },
+  };
+}
+
+function jsonLines(path: string): Manifest {
+  return {
+    identity: async () => {
+      const found = await stat(path).catch(() => {
+        throw new PawlError("copy.manifest", `There is no manifest ${path}: check the path.`);
+      });
+      return { bytes: found.size, modified: Math.floor(found.mtimeMs) };
+    },
+    rows: async function* () {
+      let line = 0;
+      const input = createReadStream(path);
+      for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+        line++;
+        if (text.trim() === "") continue;
+        const at = `${path} line ${line}`;
+        const fields = parsed(text);
+        yield fields === null ? { at, fields, problem: "the line is no JSON object" } : { at, fields };
+      }
+    },
+  };
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,155 @@
+import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
+import { ofPlace } from "./answer-error.ts";
+import { isSame, looksSame } from "./compare.ts";
+import type { Lookout, ObjectEntry, Present } from "./contract.ts";
+import type { Done } from "./done.ts";
+import { patiently } from "./patience.ts";
+import { transfer, type Ways } from "./transfer.ts";
+import { transferTransformed } from "./transform.ts";
+import { reasonFor } from "./verdict.ts";
+
+/** What became of one object. */
+type Outcome = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
+
+/** Writes the objects of one range of the listing, chunk by chunk. */
+export class ObjectWriter implements Writer<ObjectEntry> {
+  /** The store holds the truth. */
+  readonly checkpoint = null;
+  readonly #ways: Ways;
+  readonly #move: boolean;
+  readonly #done: Done;
+  readonly #lookout: Lookout;
+  /** Of the chunk before: its checkpoint stands once the next one is asked for. */
+  #before: readonly string[] = [];
+
+  constructor(ways: Ways, move: boolean, done: Done) {
+    this.#ways = ways;
+    this.#move = move;
+    this.#done = done;
+    this.#lookout = ways.writer.lookout();
+  }
+
+  async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
+    this.#done.forget(this.#before);
+    this.#before = [];
+    const outcome = await judged(chunk, this.#ways, {
+      lookout: this.#lookout,
+      known: (entry, present) => this.#known(entry, present),
+      work: (entry, present) => this.#copy(entry, present),
+    });
+    await this.#ways.writer.settle();
+    await seal(outcome.counts);
+    this.#before = outcome.keys;
+  }
+
+  async finish(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  /** What the two listings show, where nothing is left to be done. */
+  #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
+    if (this.#move || this.#ways.transform !== null || present === undefined) return null;
+    if (!looksSame(entry, present)) return null;
+    return this.#done.left(entry.key) === present.size ? "written" : "unchanged";
+  }
+
+  async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
+    const { reader, writer } = this.#ways;
+    const outcome = await this.#write(entry, present);
+    if (this.#move && outcome !== "skipped") {
+      await writer.settle();
+      await reader.remove(entry);
+    }
+    return outcome;
+  }
+
+  async #write(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
+    const { reader, writer, transform } = this.#ways;
+    // What a process that died has written was paid for, and counts as written.
+    const left = this.#done.left(entry.key);
+    if (transform !== null) {
+      if (left !== null) return "written";
+      const size = await transferTransformed(entry, this.#ways, transform);
+      if (size === null) return "skipped";
+      this.#done.add(entry.key, size);
+      return "written";
+    }
+    if (present !== undefined) {
+      if (left === present.size) return "written";
+      if (await isSame(entry, present, reader, writer)) return "unchanged";
+    }
+    this.#done.add(entry.key, await transfer(entry, this.#ways));
+    return "written";
+  }
+}
+
+/** What would become of the objects of a chunk, as far as looking at both sides tells. */
+export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<WriteOutcome> {
+  const { counts } = await judged(chunk, ways, {
+    lookout: ways.writer.lookout(),
+    known: () => null,
+    work: async (entry, present) => {
+      if (ways.transform !== null || present === undefined) return "written";
+      return (await isSame(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
+    },
+  });
+  return counts;
+}
+
+interface Judgement {
+  readonly lookout: Lookout;
+  /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
+  known(entry: ObjectEntry, present: Present | undefined): Outcome | null;
+  work(entry: ObjectEntry, present: Present | undefined): Promise<Outcome>;
+}
+
+/** Does something to each object of a chunk that its target can hold, and counts what became of them. */
+async function judged(
+  chunk: Chunk<ObjectEntry>,
+  ways: Ways,
+  { lookout, known, work }: Judgement,
+): Promise<{ counts: WriteOutcome; keys: readonly string[] }> {
+  const { writer, limits, signal } = ways;
+  const entries: ObjectEntry[] = [];
+  for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
+  const refused = entries.map((entry) => refusal(entry, ways));
+  const possible = entries.filter((_, at) => refused[at] === null);
+  const present = await patiently(() => lookout.look(possible.map(({ key }) => key)), signal).catch(
+    (error) => {
+      throw ofPlace(error);
+    },
+  );
+  const one = async (entry: ObjectEntry, refusedAs: Outcome | null): Promise<Outcome> => {
+    if (refusedAs !== null) return refusedAs;
+    // What takes no request takes nobody's turn, and says nothing about how many are good at once.
+    const outcome = known(entry, present.get(entry.key));
+    if (outcome !== null) return outcome;
+    try {
+      return await limits.run(
+        (trouble) => patiently(() => work(entry, present.get(entry.key)), signal, trouble),
+        signal,
+      );
+    } catch (error) {
+      return await reasonFor(error, ways.reader, writer);
+    }
+  };
+  // None may be at work still when the chunk is given up.
+  const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, refused[at] ?? null)));
+  const failures: Failure[] = [];
+  const counts = { written: 0, unchanged: 0, skipped: 0 };
+  for (const [index, end] of ended.entries()) {
+    if (end.status === "rejected") throw end.reason;
+    if (typeof end.value === "string") counts[end.value]++;
+    else failures.push({ index, ...end.value });
+  }
+  return { counts: { ...counts, duplicates: 0, failures }, keys: possible.map(({ key }) => key) };
+}
+
+/** What becomes of an object that cannot be copied; null for one that can. */
+function refusal(entry: ObjectEntry, { writer }: Ways): Outcome | null {
+  if (typeof entry?.key !== "string")
+    return { reason: "the step returned something that is no object of the listing", code: "copy.step" };
+  const reason = entry.problem ?? writer.refuses(entry.key);
+  if (reason === null) return null;
+  return writer.omits?.(entry) ? "skipped" : { reason, code: "copy.refused" };
+}

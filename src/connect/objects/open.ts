@@ -1,0 +1,36 @@
+import { tmpdir } from "node:os";
+import type { SinkContext } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
+import { type Address, addressName } from "./address.ts";
+import type { ReadPlace, WritePlace } from "./contract.ts";
+import { FileReader } from "./files/reader.ts";
+import { FileWriter } from "./files/writer.ts";
+import { clientOf } from "./s3/place.ts";
+import { S3Reader } from "./s3/reader.ts";
+import { S3Writer } from "./s3/writer.ts";
+import { WebReader } from "./web/reader.ts";
+
+/** Opens a place for reading; a profile is one of `~/.aws/config`, null takes the environment. */
+export async function openReader(address: Address, profile: string | null): Promise<ReadPlace> {
+  if (address.kind === "files") return new FileReader(address.path, tmpdir());
+  if (address.kind === "manifest") return new WebReader(address.path);
+  const place = { ...address, profile };
+  return new S3Reader(place, await clientOf(place));
+}
+
+/** Opens a place for a run that writes to it. */
+export async function openWriter(
+  address: Address,
+  profile: string | null,
+  { run, folder }: Pick<SinkContext, "run" | "folder">,
+): Promise<WritePlace> {
+  if (address.kind === "files") return new FileWriter(address.path, run);
+  if (address.kind === "manifest") {
+    throw new PawlError(
+      "copy.address",
+      `${addressName(address)} can only be read: copy to a folder or s3://bucket/prefix.`,
+    );
+  }
+  const place = { ...address, profile };
+  return new S3Writer(place, await clientOf(place), folder);
+}

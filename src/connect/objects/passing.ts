@@ -1,0 +1,29 @@
+import { PawlError, TransientError } from "../../errors.ts";
+import { AnswerError } from "./answer-error.ts";
+
+const PASSING_CODES = new Set([
+  "RequestTimeout",
+  "SlowDown",
+  "InternalError",
+  "ServiceUnavailable",
+  "OperationAborted",
+  // What arrived was not what was sent.
+  "BadDigest",
+  "IncompleteBody",
+  "XAmzContentChecksumMismatch",
+  "XAmzContentSHA256Mismatch",
+]);
+
+/** Whether trying again may help. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof TransientError) return true;
+  if (error instanceof PawlError) return false;
+  if (!(error instanceof AnswerError)) return false;
+  const { status, code } = error;
+  return status === 408 || status === 429 || status >= 500 || PASSING_CODES.has(code);
+}
+
+/** How long the other side asked to be left alone, in milliseconds; null when it did not. */
+export function askedToWait(error: unknown): number | null {
+  return error instanceof AnswerError ? error.retryAfterMs : null;
+}

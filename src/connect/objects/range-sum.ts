@@ -1,0 +1,62 @@
+import { createHash, type Hash, hash } from "node:crypto";
+import { TransientError } from "../../errors.ts";
+import { isMd5, tagOfParts } from "./tag.ts";
+
+/**
+ * The checksum of an object of which several parts are read at once, compared with the tag of its source. An MD5 of the
+ * whole takes the parts in their order, whatever the order they come in.
+ */
+export class RangeSum {
+  readonly #tag: string | null;
+  /** Of the whole; null where the tag is none. */
+  readonly #whole: Hash | null;
+  /** Of each part, where the tag is made of these; null where it is not. */
+  readonly #parts: string[] | null;
+  readonly #waiting = new Map<number, { bytes: Uint8Array; enter: () => void; leave: () => void }>();
+  #next = 0;
+  #abandoned = false;
+
+  /** `sameParts` says that the source was written in parts like those that are read, `count` of them. */
+  constructor(tag: string | null, sameParts: boolean, count: number) {
+    this.#tag = tag;
+    this.#whole = isMd5(tag) ? createHash("md5") : null;
+    this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
+  }
+
+  /** Adds what was read as part `number`, once; waits for those before it, so that no more are held than are under way. */
+  async add(number: number, bytes: Uint8Array): Promise<void> {
+    if (this.#parts !== null) this.#parts[number] = hash("md5", bytes);
+    if (this.#whole === null) return;
+    await new Promise<void>((enter, reject) => {
+      const leave = () => reject(new Error("A part before this one has failed."));
+      if (this.#abandoned) leave();
+      else this.#waiting.set(number, { bytes, enter, leave });
+      this.#advance(this.#whole as Hash);
+    });
+  }
+
+  /** Ends the waiting: a part that others wait for will not come. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const { leave } of this.#waiting.values()) leave();
+    this.#waiting.clear();
+  }
+
+  #advance(whole: Hash): void {
+    for (let due = this.#waiting.get(this.#next); due !== undefined; due = this.#waiting.get(this.#next)) {
+      whole.update(due.bytes);
+      this.#waiting.delete(this.#next++);
+      due.enter();
+    }
+  }
+
+  /** Throws where what was read is not what the source says it holds. Once, after the last part. */
+  assert(): void {
+    const found = this.#whole?.digest("hex") ?? (this.#parts === null ? this.#tag : tagOfParts(this.#parts));
+    if (found === this.#tag) return;
+    throw new TransientError(
+      "copy.checksum",
+      `the checksum of the bytes is ${found} and that of the source ${this.#tag}`,
+    );
+  }
+}

@@ -1,0 +1,172 @@
+import { hash } from "node:crypto";
+import http, { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from "node:http";
+import https from "node:https";
+import { TransientError } from "../../../errors.ts";
+import { AnswerError } from "../answer-error.ts";
+import { encodePath, encodeQuery } from "./encode.ts";
+import { errorOf } from "./error.ts";
+import type { Settings } from "./settings.ts";
+import { loadSigner, type Signer } from "./signer.ts";
+
+export interface S3Request {
+  readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Null speaks of the bucket. */
+  readonly key?: string | null;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: Buffer;
+}
+
+export interface S3Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+/** A connection on which nothing moves for so long is given up. */
+const SILENCE_MS = 60_000;
+const EMPTY = Buffer.alloc(0);
+
+/** The requests of one bucket, signed, over connections that are kept. Tries each once. */
+export class S3Client {
+  readonly bucket: string;
+  /** For people. */
+  readonly place: string;
+  readonly #settings: Settings;
+  readonly #signer: Signer | null;
+  readonly #http: typeof http | typeof https;
+  readonly #agent: http.Agent;
+  readonly #host: string;
+  readonly #base: string;
+
+  private constructor(bucket: string, settings: Settings, signer: Signer | null) {
+    const { endpoint, pathStyle } = settings;
+    this.bucket = bucket;
+    this.place = `s3://${bucket} at ${endpoint.host}`;
+    this.#settings = settings;
+    this.#signer = signer;
+    const secure = endpoint.protocol === "https:";
+    this.#http = secure ? https : http;
+    // Which of the free connections is taken does not matter; the last used one is surely open still.
+    this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
+    this.#host = pathStyle ? endpoint.host : `${bucket}.${endpoint.host}`;
+    const base = endpoint.pathname.replace(/\/$/, "");
+    this.#base = pathStyle ? `${base}/${encodePath(bucket)}` : base;
+  }
+
+  static async open(bucket: string, settings: Settings): Promise<S3Client> {
+    return new S3Client(bucket, settings, settings.credentials === null ? null : await loadSigner());
+  }
+
+  /** Whether another client speaks to the same provider as the same user, who can then copy between their buckets. */
+  reaches(other: S3Client): boolean {
+    const [own, others] = [this.#settings, other.#settings];
+    return (
+      own.endpoint.href === others.endpoint.href &&
+      own.region === others.region &&
+      own.credentials?.accessKeyId === others.credentials?.accessKeyId
+    );
+  }
+
+  /** Where an object is, for a header that names a source. */
+  pathOf(key: string): string {
+    return `/${encodePath(this.bucket)}/${encodePath(key)}`;
+  }
+
+  /** Sends a request and reads the answer to its end. Throws an AnswerError where the answer is one. */
+  async send(request: S3Request): Promise<S3Answer> {
+    const response = await this.begin(request);
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: await whole(response, request.method),
+    };
+  }
+
+  /** Sends a request; the answer is to be read. Throws an AnswerError where it is one. */
+  async begin(request: S3Request): Promise<IncomingMessage> {
+    const response = await this.#exchange(request);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw errorOf(this.place, status, response.headers, await whole(response));
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #exchange({ method = "GET", key = null, query = {}, headers = {}, body = EMPTY }: S3Request) {
+    const path = `${this.#base}/${key === null ? "" : encodePath(key)}${encodeQuery(query)}`;
+    const options = {
+      method,
+      host: this.#settings.endpoint.hostname,
+      port: this.#settings.endpoint.port,
+      path,
+      headers: {
+        host: this.#host,
+        ...(body.length > 0 || method === "PUT" || method === "POST"
+          ? { "content-length": body.length }
+          : {}),
+        ...(body.length > 0 ? { "content-type": "application/octet-stream" } : {}),
+        ...headers,
+      } as OutgoingHttpHeaders,
+      agent: this.#agent,
+      timeout: SILENCE_MS,
+    };
+    if (this.#signer !== null) {
+      // The server checks the bytes against this before it takes them.
+      options.headers["x-amz-content-sha256"] = hash("sha256", body);
+      this.#signer.sign(
+        { ...options, service: "s3", region: this.#settings.region },
+        options.headers,
+        this.#settings.credentials,
+      );
+    }
+    return this.#answer(options, body);
+  }
+
+  #answer(options: RequestOptions, body: Buffer): Promise<IncomingMessage> {
+    return new Promise<IncomingMessage>((resolve, reject) => {
+      const outgoing = this.#http.request(options, resolve);
+      outgoing.on("timeout", () =>
+        outgoing.destroy(
+          new TransientError("s3.timeout", `${this.place} has not answered for ${SILENCE_MS / 1000} s`),
+        ),
+      );
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        // A server closes connections that have lain idle; that one was just then used says nothing about it.
+        const idle = outgoing.reusedSocket && error.code === "ECONNRESET" && options.method !== "POST";
+        if (idle) resolve(this.#answer({ ...options, agent: false }, body));
+        else reject(outage(error, this.place));
+      });
+      outgoing.end(body);
+    });
+  }
+}
+
+/** Reads an answer to its end, into one piece of memory where its length is known. */
+async function whole(response: IncomingMessage, method?: string): Promise<Buffer> {
+  // The length that HEAD tells is that of an object, which does not come.
+  const length = method === "HEAD" ? Number.NaN : Number(response.headers["content-length"] ?? Number.NaN);
+  const pieces: Buffer[] = [];
+  const bytes = length > 0 ? Buffer.allocUnsafe(length) : null;
+  let filled = 0;
+  try {
+    for await (const piece of response as AsyncIterable<Buffer>) {
+      if (bytes === null) pieces.push(piece);
+      else filled += piece.copy(bytes, filled);
+    }
+  } catch (error) {
+    throw outage(error, "the server");
+  }
+  return bytes === null ? Buffer.concat(pieces) : bytes.subarray(0, filled);
+}
+
+/** A connection that broke or never came to be. */
+export function outage(error: unknown, host: string): Error {
+  if (error instanceof TransientError || error instanceof AnswerError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new TransientError("s3.connection", `the connection to ${host} failed: ${code ?? message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from "node:http";
+import { PawlError } from "../../../errors.ts";
+import { AnswerError, retryAfterMs } from "../answer-error.ts";
+import { textOf } from "./xml.ts";
+
+const BY_STATUS: Readonly<Record<number, string>> = {
+  301: "PermanentRedirect",
+  400: "BadRequest",
+  403: "AccessDenied",
+  404: "NoSuchKey",
+  412: "PreconditionFailed",
+  429: "TooManyRequests",
+  500: "InternalError",
+  503: "SlowDown",
+};
+
+/** Codes that tell of the whole place and not of one object: only a person can help. */
+const FATAL: Readonly<Record<string, string>> = {
+  NoSuchBucket: "there is no such bucket",
+  InvalidBucketName: "that is no name for a bucket",
+  InvalidAccessKeyId: "the access key is not known there",
+  SignatureDoesNotMatch: "the secret key is not the one of the access key",
+  ExpiredToken: "the session token has expired",
+  InvalidToken: "the session token is not valid",
+  AuthorizationHeaderMalformed: "the region is another one",
+  PermanentRedirect: "the bucket is in another region or behind another endpoint",
+  RequestTimeTooSkewed: "the clock of this machine is wrong",
+  AllAccessDisabled: "all access to it is disabled",
+  AccountProblem: "there is a problem with the account",
+};
+
+/** The error that an answer is, by its status and what its body says. */
+export function errorOf(
+  place: string,
+  status: number,
+  headers: IncomingMessage["headers"],
+  body: Buffer,
+): AnswerError {
+  const text = body.toString("utf8");
+  const code = textOf(text, "Code") ?? BY_STATUS[status] ?? `HTTP ${status}`;
+  const meaning = FATAL[code];
+  return new AnswerError({
+    status,
+    code,
+    place,
+    message: textOf(text, "Message") ?? "",
+    retryAfterMs: retryAfterMs(headers["retry-after"]),
+    fatal:
+      meaning === undefined
+        ? null
+        : new PawlError(
+            "s3.refused",
+            `${place} cannot be used: ${meaning} (${code}). Check the name, the profile and the endpoint.`,
+          ),
+  });
+}
+
+/** The error that an answer carries although its status says that all is well; null where all is. */
+export function hiddenError(place: string, body: Buffer): AnswerError | null {
+  return textOf(body.toString("utf8"), "Error") === null ? null : errorOf(place, 500, {}, body);
+}

@@ -1,0 +1,89 @@
+import { AnswerError } from "../answer-error.ts";
+import type { Lookout, Present } from "../contract.ts";
+import { tagOf } from "../tag.ts";
+import type { S3Client } from "./client.ts";
+import { listPage } from "./list.ts";
+
+const PAGE = 1000;
+/** So few are asked for one by one. */
+const FEW = 3;
+const ASKED_AT_ONCE = 16;
+
+interface Key {
+  readonly key: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Tells what a bucket has under some keys: by listing the stretch in which they lie, a request for a thousand of them; one by
+ * one where others lie between them. Remembers the last page, since the next keys mostly lie in it.
+ */
+export class StretchLookout implements Lookout {
+  readonly #client: S3Client;
+  readonly #prefix: string;
+  /** What lies after one key up to another, the last included; null stands for the end of the bucket. */
+  #known: { after: Buffer; to: Buffer | null; present: Map<string, Present> } | null = null;
+
+  constructor(client: S3Client, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+  }
+
+  async look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
+    const present = new Map<string, Present>();
+    const ordered = [...new Set(keys)]
+      .map((key) => ({ key, bytes: Buffer.from(key) }))
+      .sort((a, b) => a.bytes.compare(b.bytes));
+    let rest = this.#recall(ordered, present);
+    // Others may lie between them: then so many pages do not get through them.
+    for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
+      await this.#list((rest[0] as Key).key);
+      rest = this.#recall(rest, present);
+    }
+    for (let at = 0; at < rest.length; at += ASKED_AT_ONCE) {
+      await Promise.all(
+        rest.slice(at, at + ASKED_AT_ONCE).map(async ({ key }) => {
+          const found = await this.#ask(this.#prefix + key);
+          if (found !== null) present.set(key, found);
+        }),
+      );
+    }
+    return present;
+  }
+
+  /** Takes what the last page tells; returns the keys of which it tells nothing. */
+  #recall(keys: readonly Key[], present: Map<string, Present>): readonly Key[] {
+    const known = this.#known;
+    if (known === null) return keys;
+    return keys.filter(({ key, bytes }) => {
+      if (bytes.compare(known.after) <= 0 || (known.to !== null && bytes.compare(known.to) > 0)) return true;
+      const found = known.present.get(key);
+      if (found !== undefined) present.set(key, found);
+      return false;
+    });
+  }
+
+  /** Lists a page that begins with a key: after what the key begins with, since a page begins behind a key. */
+  async #list(first: string): Promise<void> {
+    const after = first.replace(/.$/su, "");
+    const { entries, token } = await listPage(this.#client, this.#prefix, { after }, PAGE);
+    const last = entries.at(-1)?.key ?? after;
+    this.#known = {
+      after: Buffer.from(after),
+      to: token === null ? null : Buffer.from(last),
+      present: new Map(entries.map(({ key, size, tag }) => [key, { size: size ?? 0, tag }])),
+    };
+  }
+
+  async #ask(key: string): Promise<Present | null> {
+    try {
+      const { headers } = await this.#client.send({ method: "HEAD", key });
+      return { size: Number(headers["content-length"]), tag: tagOf(headers.etag) };
+    } catch (error) {
+      // Where nothing may be listed, what is not there is forbidden; what cannot be asked for will fail when it is written.
+      if (error instanceof AnswerError && [400, 403, 404].includes(error.status) && error.fatal === null)
+        return null;
+      throw error;
+    }
+  }
+}

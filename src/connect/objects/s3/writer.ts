@@ -1,0 +1,187 @@
+import { TransientError } from "../../../errors.ts";
+import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import { partBytesOf } from "../sizes.ts";
+import { isMd5, tagOf, tagOfParts } from "../tag.ts";
+import type { S3Client } from "./client.ts";
+import { hiddenError } from "./error.ts";
+import { UploadJournal } from "./journal.ts";
+import { abortBegun, abortUpload } from "./leftovers.ts";
+import { listPage } from "./list.ts";
+import { StretchLookout } from "./lookout.ts";
+import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
+import { headersOf, ORIGIN } from "./properties.ts";
+import { S3Reader } from "./reader.ts";
+import { escaped, textOf } from "./xml.ts";
+
+/** The longest key, in bytes. */
+const LONGEST_KEY = 1024;
+/** What one request may copy within a provider. */
+const LARGEST_COPY = 5 * 1024 ** 3;
+
+/** A bucket, or what lies below a prefix in it, that is copied to. */
+export class S3Writer implements WritePlace {
+  readonly name: string;
+  readonly #client: S3Client;
+  readonly #prefix: string;
+  readonly #journal: UploadJournal;
+
+  constructor(place: BucketPlace, client: S3Client, folder: string) {
+    this.name = nameOf(place);
+    this.#client = client;
+    this.#prefix = place.prefix;
+    this.#journal = new UploadJournal(folder);
+  }
+
+  async prepare(dryRun: boolean): Promise<void> {
+    await checkPlace(this.name, () => listPage(this.#client, this.#prefix, { after: null }, 1));
+    if (dryRun) return;
+    await this.clear();
+  }
+
+  async clear(): Promise<void> {
+    for (const begun of await this.#journal.left()) {
+      await abortBegun(this.#client, begun);
+      await this.#journal.done(begun);
+    }
+  }
+
+  refuses(key: string): string | null {
+    if (key === "") return "its name is empty";
+    const bytes = Buffer.byteLength(this.#prefix + key);
+    if (bytes > LONGEST_KEY) return `its name has ${bytes} bytes, and a key at most ${LONGEST_KEY}`;
+    // Many servers, and everything between here and there, take such a path for another one.
+    if (/(^|\/)\.\.?(\/|$)/.test(key)) return "its name holds . or .., which leads elsewhere";
+    return null;
+  }
+
+  lookout(): Lookout {
+    return new StretchLookout(this.#client, this.#prefix);
+  }
+
+  async tagOf({ key }: ObjectEntry, { tag }: Present): Promise<string | null> {
+    if (isMd5(tag)) return tag;
+    const { headers } = await this.#client.send({ method: "HEAD", key: this.#prefix + key });
+    return (headers[`x-amz-meta-${ORIGIN}`] as string | undefined) ?? null;
+  }
+
+  partBytes(size: number): number {
+    return partBytesOf(size);
+  }
+
+  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, { properties }: Described): Promise<void> {
+    const { headers } = await this.#client.send({
+      method: "PUT",
+      key: this.#prefix + key,
+      headers: headersOf(properties),
+      body: bytes,
+    });
+    this.#assertTag(key, tagOf(headers.etag), md5, headers["x-amz-server-side-encryption"]);
+  }
+
+  /** Lets the provider copy an object itself; false where it cannot. */
+  async copyWithin(source: ReadPlace, entry: ObjectEntry): Promise<boolean> {
+    if (!(source instanceof S3Reader) || !this.#client.reaches(source.client)) return false;
+    // Of an object of parts the copy would be in one, so that the two could no longer be compared.
+    if (entry.size === null || entry.size > LARGEST_COPY || !isMd5(entry.tag)) return false;
+    const { body } = await this.#client.send({
+      method: "PUT",
+      key: this.#prefix + entry.key,
+      headers: {
+        "x-amz-copy-source": source.client.pathOf(source.keyOf(entry)),
+        "x-amz-copy-source-if-match": `"${entry.tag}"`,
+      },
+    });
+    // It may fail after it has said that all is well.
+    const failed = hiddenError(this.#client.place, body);
+    if (failed !== null) throw failed;
+    this.#assertTag(entry.key, tagOf(textOf(body.toString("utf8"), "ETag")), entry.tag, undefined);
+    return true;
+  }
+
+  async begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload> {
+    const key = this.#prefix + entry.key;
+    const size = described.size ?? entry.size ?? 0;
+    const own = headersOf(described.properties);
+    const origin = described.tag === null ? {} : { [`x-amz-meta-${ORIGIN}`]: described.tag };
+    const intent = await this.#journal.intend(key);
+    const { body } = await this.#client.send({
+      method: "POST",
+      key,
+      query: { uploads: "" },
+      headers: { ...own, ...origin },
+    });
+    const upload = textOf(body.toString("utf8"), "UploadId");
+    if (upload === null)
+      throw new TransientError("s3.upload", `${this.name} began no upload for ${entry.key}`);
+    const begun = await this.#journal.begun(intent, upload);
+    const over = () => this.#journal.done(begun);
+    return new S3Upload(this.#client, key, upload, partBytes ?? partBytesOf(size), over);
+  }
+
+  /** An answer of S3 means that the object is safe. */
+  async settle(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  /** The server has compared the bytes with their SHA-256 already; its own checksum says that it kept them. */
+  #assertTag(key: string, tag: string | null, md5: string, encryption: unknown): void {
+    if (tag === md5 || !isMd5(tag) || encryption === "aws:kms") return;
+    throw new TransientError("s3.checksum", `${this.name}/${key} came out with another checksum`);
+  }
+}
+
+class S3Upload implements Upload {
+  readonly partBytes: number;
+  readonly #client: S3Client;
+  readonly #key: string;
+  readonly #upload: string;
+  /** There is nothing to be cleared away any more. */
+  readonly #over: () => Promise<void>;
+  readonly #etags: string[] = [];
+
+  constructor(client: S3Client, key: string, upload: string, partBytes: number, over: () => Promise<void>) {
+    this.partBytes = partBytes;
+    this.#client = client;
+    this.#key = key;
+    this.#upload = upload;
+    this.#over = over;
+  }
+
+  async part(number: number, bytes: Buffer): Promise<void> {
+    const { headers } = await this.#client.send({
+      method: "PUT",
+      key: this.#key,
+      query: { partNumber: String(number + 1), uploadId: this.#upload },
+      body: bytes,
+    });
+    this.#etags[number] = headers.etag ?? "";
+  }
+
+  async complete(): Promise<void> {
+    const parts = this.#etags.map(
+      (etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
+    );
+    const { body } = await this.#client.send({
+      method: "POST",
+      key: this.#key,
+      query: { uploadId: this.#upload },
+      headers: { "content-type": "application/xml" },
+      body: Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`),
+    });
+    const failed = hiddenError(this.#client.place, body);
+    if (failed !== null) throw failed;
+    // Each part came as it was sent, by its SHA-256; now they must have been put together as they came.
+    const tag = tagOf(textOf(body.toString("utf8"), "ETag"));
+    const tags = this.#etags.map(tagOf);
+    if (tag?.endsWith(`-${tags.length}`) && tags.every(isMd5) && tag !== tagOfParts(tags))
+      throw new TransientError("s3.checksum", `${this.#key} came out with another checksum`);
+    await this.#over();
+  }
+
+  async abort(): Promise<void> {
+    await abortUpload(this.#client, this.#key, this.#upload);
+    await this.#over();
+  }
+}

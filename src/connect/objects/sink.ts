@@ -1,0 +1,99 @@
+import { rm } from "node:fs/promises";
+import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../batch/contract.ts";
+import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
+import { Done } from "./done.ts";
+import { MemoryGate } from "./memory-gate.ts";
+import { ObjectWriter, rehearsed } from "./object-writer.ts";
+import { patiently } from "./patience.ts";
+import type { Ways } from "./transfer.ts";
+import type { Transformer } from "./transformer.ts";
+
+export interface SinkOptions {
+  readonly reader: () => Promise<ReadPlace>;
+  readonly writer: (context: SinkContext) => Promise<WritePlace>;
+  /** Remove each object from the source once its copy is safe. */
+  readonly move: boolean;
+  /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
+  readonly transform: { readonly module: string; readonly timeoutMs: number } | null;
+}
+
+/** Copies the objects that a chunk names, many at once; what is there already as it should be is left alone. */
+export class ObjectSink implements Sink<ObjectEntry> {
+  readonly #options: SinkOptions;
+
+  constructor(options: SinkOptions) {
+    this.#options = options;
+  }
+
+  async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
+    const [reader, writer] = [await this.#options.reader(), await this.#options.writer(context)];
+    await writer.prepare(context.dryRun);
+    const { move, transform } = this.#options;
+    const { limits, signal } = context;
+    const ways = {
+      reader,
+      writer,
+      limits,
+      signal,
+      memory: new MemoryGate(Math.floor(context.memory / 4)),
+      transform: transform === null ? null : await transformer(transform),
+    };
+    return new OpenObjects(context.folder, ways, move);
+  }
+}
+
+/** Most copies have no transform, and what it is run by takes memory. */
+async function transformer({
+  module,
+  timeoutMs,
+}: NonNullable<SinkOptions["transform"]>): Promise<Transformer> {
+  const { Transformer } = await import("./transformer.ts");
+  return await Transformer.open(module, timeoutMs);
+}
+
+class OpenObjects implements OpenSink<ObjectEntry> {
+  readonly guarantee = "idempotent";
+  readonly ordering = { kind: "any" } as const;
+  readonly notes: readonly string[] = [];
+  /** A checkpoint every few seconds: objects are what takes time, however large they are. */
+  readonly pace = { commitMs: 3000, firstItems: 64 };
+  readonly #folder: string;
+  readonly #ways: Ways;
+  readonly #move: boolean;
+  #done: Done | null = null;
+
+  constructor(folder: string, ways: Ways, move: boolean) {
+    this.#folder = folder;
+    this.#ways = ways;
+    this.#move = move;
+  }
+
+  async writer(): Promise<Writer<ObjectEntry>> {
+    this.#done ??= new Done(this.#folder);
+    return new ObjectWriter(this.#ways, this.#move, this.#done);
+  }
+
+  async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
+    return await rehearsed(chunk, this.#ways);
+  }
+
+  async conclude(): Promise<void> {
+    this.#closeDone();
+    const { writer, signal } = this.#ways;
+    await patiently(() => writer.clear(), signal);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    this.#closeDone();
+    const { reader, writer, transform } = this.#ways;
+    await transform?.close();
+    await reader.close();
+    await writer.close();
+  }
+
+  #closeDone(): void {
+    this.#done?.close();
+    this.#done = null;
+  }
+}

@@ -1,0 +1,203 @@
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type {
+  Chunk,
+  Cursor,
+  Description,
+  Ordering,
+  Pace,
+  PlanOptions,
+  Shard,
+  ShardPlan,
+  Source,
+} from "../../batch/contract.ts";
+import type { Json } from "../../store/contract.ts";
+import type { Choice } from "./choice.ts";
+import type { ObjectEntry, ReadPlace } from "./contract.ts";
+import { Listing, type Stretch } from "./listing.ts";
+
+/** A chunk of large objects is cut here, whatever their number. */
+const CHUNK_BYTES = 256 * 1024 * 1024;
+
+/** Stretches of a listing that are listed at once. */
+const STRETCHES = 8;
+
+interface ShardData {
+  readonly listing: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The objects of a place. They are listed once, into a file beside the run; shards are ranges of it. */
+export class ObjectSource implements Source<ObjectEntry> {
+  readonly #place: () => Promise<ReadPlace>;
+  readonly #choice: Choice;
+  readonly #repeats: () => Promise<"key" | "folded" | null>;
+
+  /** `repeats` says which objects the target would take for one; asked once all are listed. */
+  constructor(
+    place: () => Promise<ReadPlace>,
+    choice: Choice,
+    repeats: () => Promise<"key" | "folded" | null> = async () => null,
+  ) {
+    this.#place = place;
+    this.#choice = choice;
+    this.#repeats = repeats;
+  }
+
+  async describe(): Promise<Description> {
+    const place = await this.#place();
+    await place.check();
+    return {
+      name: place.name,
+      unit: "objects",
+      columns: null,
+      identity: {
+        from: place.name,
+        ...this.#choice.identity,
+        ...(place.identity ? { list: await place.identity() } : {}),
+      },
+      bytes: null,
+      notes: [],
+    };
+  }
+
+  difference(before: Json, now: Json): string | null {
+    const [was, is] = [before as { from?: string }, now as { from?: string }];
+    if (was.from !== is.from) return `The objects are read from ${is.from} and were read from ${was.from}`;
+    if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
+      return `${is.from} has changed`;
+    return "Other objects are chosen now by --include, --exclude or --newer";
+  }
+
+  async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
+    const path = join(options.folder, "listing.db");
+    const listing = Listing.create(path);
+    try {
+      await this.#list(listing, options);
+      const repeats = await this.#repeats();
+      if (repeats !== null) listing.refuseRepeats(repeats);
+      const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
+        data: { listing: path, from, to } satisfies ShardData,
+        items,
+        bytes,
+      }));
+      return { shards, duplicates: null, notes: [] };
+    } finally {
+      listing.close();
+    }
+  }
+
+  /** Lists to the end: one page first, then, where there is more and the place can tell its borders, many stretches at once. */
+  async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
+    const place = await this.#place();
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const list = async ({ id, next, last }: Stretch, pages: number): Promise<void> => {
+      if (pages === 0) return;
+      for await (const page of place.list(next, either, last)) {
+        either.throwIfAborted();
+        listing.add(id, { ...page, entries: page.entries.filter((entry) => this.#choice.takes(entry)) });
+        onProgress?.(listing.objects, 0);
+        if (--pages === 0) return;
+      }
+    };
+    const [first, ...others] = listing.open();
+    if (first?.id === 0 && first.last === null && others.length === 0 && place.borders) {
+      if (first.next === null) await list(first, 1);
+      const [rest] = listing.open();
+      if (rest?.next) listing.cut(evenly(await place.borders(rest.next, signal)));
+    }
+    const open = listing.open();
+    const ended = await Promise.allSettled(
+      open.map((stretch) =>
+        list(stretch, Number.POSITIVE_INFINITY).catch((error) => {
+          stop.abort(error);
+          throw error;
+        }),
+      ),
+    );
+    // The others end with the error of the one that failed first.
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
+  }
+
+  async sample(n: number): Promise<readonly ObjectEntry[]> {
+    const { signal } = new AbortController();
+    const place = await this.#place();
+    const entries: ObjectEntry[] = [];
+    for await (const page of place.list(null, signal)) {
+      entries.push(...page.entries.filter((entry) => this.#choice.takes(entry)));
+      if (entries.length >= n) break;
+    }
+    return entries.slice(0, n);
+  }
+
+  async *read(
+    shard: Shard,
+    cursor: Cursor | null,
+    pace: Pace,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
+    const { listing: path, from, to } = shard.data as unknown as ShardData;
+    const listing = Listing.read(path);
+    try {
+      for (let next = (cursor as number | null) ?? from; next < to; ) {
+        signal.throwIfAborted();
+        const page = listing.page(next, to, pace.items);
+        if (page.length === 0) return;
+        let bytes = 0;
+        let count = 0;
+        for (const { entry } of page) {
+          if (count > 0 && bytes + (entry.size ?? 0) > CHUNK_BYTES) break;
+          bytes += entry.size ?? 0;
+          count++;
+        }
+        const taken = page.slice(0, count);
+        next = (taken.at(-1) as { number: number }).number + 1;
+        const place = await this.#place();
+        yield new ObjectChunk(
+          taken.map(({ entry }) => entry),
+          bytes,
+          next,
+          place,
+        );
+      }
+    } finally {
+      listing.close();
+    }
+  }
+}
+
+/** So many of the borders as there are to be stretches besides the first, with as many of the others between them. */
+function evenly(borders: readonly string[]): string[] {
+  if (borders.length < STRETCHES) return [...borders];
+  const at = (n: number) => borders[Math.floor((n * borders.length) / STRETCHES)] as string;
+  return Array.from({ length: STRETCHES - 1 }, (_, n) => at(n + 1));
+}
+
+class ObjectChunk implements Chunk<ObjectEntry> {
+  readonly bytes: number;
+  readonly end: Cursor;
+  readonly #entries: readonly ObjectEntry[];
+  readonly #place: ReadPlace;
+
+  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ReadPlace) {
+    this.#entries = entries;
+    this.bytes = bytes;
+    this.end = end;
+    this.#place = place;
+  }
+
+  get items(): number {
+    return this.#entries.length;
+  }
+
+  async *slices(): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
+    yield this.#entries;
+  }
+
+  async origin(index: number) {
+    const entry = this.#entries[index] as ObjectEntry;
+    return { raw: Buffer.from(JSON.stringify(entry)), at: this.#place.where(entry) };
+  }
+}

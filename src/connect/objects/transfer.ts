@@ -1,0 +1,195 @@
+import { createHash, hash } from "node:crypto";
+import type { Limits } from "../../batch/contract.ts";
+import { TransientError } from "../../errors.ts";
+import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contract.ts";
+import type { MemoryGate } from "./memory-gate.ts";
+import { patiently } from "./patience.ts";
+import { RangeSum } from "./range-sum.ts";
+import { isSmall, partsFit } from "./sizes.ts";
+import { isMd5 } from "./tag.ts";
+import type { Transformer } from "./transformer.ts";
+
+/** What copying an object needs. */
+export interface Ways {
+  readonly reader: ReadPlace;
+  readonly writer: WritePlace;
+  readonly limits: Limits;
+  readonly memory: MemoryGate;
+  /** What is done to each object on the way; null copies it as it is. */
+  readonly transform: Transformer | null;
+  readonly signal: AbortSignal;
+}
+
+/** Parts of one object that are under way at once. */
+const PARTS_AT_ONCE = 4;
+
+/**
+ * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
+ * checksum of the source where it has one, and the target compares what it got with what was sent. Returns its size.
+ */
+export async function transfer(entry: ObjectEntry, ways: Ways): Promise<number> {
+  const { reader, writer } = ways;
+  if (entry.size !== null && (await writer.copyWithin?.(reader, entry))) return entry.size;
+  if (entry.size !== null && isSmall(entry.size)) {
+    const size = await ways.memory.hold(entry.size, () =>
+      // One that has grown since it was listed needs more memory than it was given.
+      opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
+    );
+    if (size !== null) return size;
+  }
+  return await opened(entry, ways, async (open) =>
+    open.size !== null && isSmall(open.size)
+      ? await ways.memory.hold(open.size, () => small(entry, open, ways))
+      : await large(entry, open, ways),
+  );
+}
+
+function hasGrown({ size }: Opened): boolean {
+  return size !== null && !isSmall(size);
+}
+
+async function opened<T>(
+  entry: ObjectEntry,
+  { reader }: Ways,
+  work: (open: Opened) => Promise<T>,
+): Promise<T> {
+  const open = await reader.open(entry);
+  try {
+    return await work(open);
+  } finally {
+    await open.close();
+  }
+}
+
+async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<number> {
+  const { bytes, md5 } = await readWhole(open);
+  await limits.pass(bytes.length, signal);
+  await writer.put(entry, bytes, md5, open);
+  return bytes.length;
+}
+
+/** All bytes of an object, compared with what its source says of them. */
+export async function readWhole(open: Opened): Promise<{ bytes: Buffer; md5: string }> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of open.body()) pieces.push(piece);
+  const [first] = pieces;
+  const bytes =
+    pieces.length === 1 && first
+      ? Buffer.from(first.buffer, first.byteOffset, first.length)
+      : Buffer.concat(pieces);
+  assertSize(bytes.length, open.size);
+  const md5 = hash("md5", bytes);
+  assertMd5(md5, open.tag);
+  return { bytes, md5 };
+}
+
+function assertSize(size: number, announced: number | null): void {
+  if (announced === null || size === announced) return;
+  throw new TransientError("copy.truncated", `${size} bytes came where ${announced} were announced`);
+}
+
+function assertMd5(md5: string, tag: string | null): void {
+  if (!isMd5(tag) || md5 === tag) return;
+  throw new TransientError(
+    "copy.checksum",
+    `the checksum of the bytes is ${md5} and that of the source ${tag}`,
+  );
+}
+
+async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<number> {
+  const { reader, writer } = ways;
+  const asked = await reader.partBytes(entry);
+  const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
+  const upload = await writer.begin(entry, open, fits ? asked : undefined);
+  try {
+    const size =
+      open.range !== undefined && open.size !== null
+        ? await inRanges(open, open.size, upload, fits, ways)
+        : await inOrder(open, upload, ways);
+    await upload.complete(size);
+    return size;
+  } catch (error) {
+    // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
+    await upload.abort().catch(() => {});
+    throw error;
+  }
+}
+
+/** Reads and writes several parts at once. `sameParts` says that the source was written in parts of the same size. */
+async function inRanges(
+  open: Opened,
+  size: number,
+  upload: Upload,
+  sameParts: boolean,
+  { limits, memory, signal }: Ways,
+): Promise<number> {
+  const { partBytes } = upload;
+  const count = Math.max(1, Math.ceil(size / partBytes));
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const sum = new RangeSum(open.tag, sameParts, count);
+  let next = 0;
+  let failure: { readonly reason: unknown } | null = null;
+  const carry = async () => {
+    while (next < count && !stop.signal.aborted) {
+      const number = next++;
+      const length = Math.min(partBytes, size - number * partBytes);
+      await memory.lend(length, async (bytes) => {
+        await patiently(async () => open.range?.(number * partBytes, bytes), either);
+        await sum.add(number, bytes);
+        await limits.pass(length, signal);
+        await patiently(() => upload.part(number, bytes), either);
+      });
+    }
+  };
+  const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
+    carry().catch((reason) => {
+      // Of the others only the end of this one can be told.
+      failure ??= { reason };
+      stop.abort();
+      sum.abandon();
+    }),
+  );
+  // None may be at work still when the upload is given up.
+  await Promise.all(carriers);
+  if (failure !== null) throw (failure as { reason: unknown }).reason;
+  sum.assert();
+  return size;
+}
+
+/** Reads from the beginning to the end, a part at a time. */
+async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<number> {
+  const { partBytes } = upload;
+  const md5 = createHash("md5");
+  return await memory.lend(partBytes, async (part) => {
+    let number = 0;
+    let size = 0;
+    let filled = 0;
+    const flush = async () => {
+      const bytes = part.subarray(0, filled);
+      const at = number++;
+      await limits.pass(bytes.length, signal);
+      await patiently(() => upload.part(at, bytes), signal);
+      filled = 0;
+    };
+    for await (const piece of open.body()) {
+      md5.update(piece);
+      size += piece.length;
+      for (let at = 0; at < piece.length; ) {
+        const copied = Buffer.from(piece.buffer, piece.byteOffset + at).copy(
+          part,
+          filled,
+          0,
+          piece.length - at,
+        );
+        at += copied;
+        filled += copied;
+        if (filled === partBytes) await flush();
+      }
+    }
+    if (filled > 0 || number === 0) await flush();
+    assertSize(size, open.size);
+    assertMd5(md5.digest("hex"), open.tag);
+    return size;
+  });
+}

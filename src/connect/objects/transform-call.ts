@@ -1,0 +1,27 @@
+import { callable } from "../../pool/index.ts";
+import type { ObjectAbout, Transformed } from "./contract.ts";
+
+interface TransformModule {
+  readonly default?: (bytes: Uint8Array, about: ObjectAbout) => Transformed | Promise<Transformed>;
+}
+
+/** In a worker: why a module cannot be called; null where it can. */
+export const transformProblem = callable(import.meta, async (module: string): Promise<string | null> => {
+  try {
+    const { default: transform } = (await import(module)) as TransformModule;
+    if (typeof transform === "function") return null;
+    return "exports no function by default: export default (bytes, { key }) => bytes";
+  } catch (error) {
+    const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    return `cannot be imported: ${why.replace(/\.$/, "")}`;
+  }
+});
+
+/** In a worker: calls what a module of the user's exports by default. */
+export const callTransform = callable(
+  import.meta,
+  async (module: string, bytes: Uint8Array, about: ObjectAbout): Promise<Transformed> => {
+    const { default: transform } = (await import(module)) as Required<TransformModule>;
+    return await transform(bytes, about);
+  },
+);

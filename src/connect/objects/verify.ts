@@ -1,0 +1,147 @@
+import { pMapIterable } from "p-map";
+import { PawlError } from "../../errors.ts";
+import { parseAddress } from "./address.ts";
+import { Choice, type ChoiceOptions } from "./choice.ts";
+import type { ObjectEntry, ReadPlace } from "./contract.ts";
+import { openReader } from "./open.ts";
+import { patiently } from "./patience.ts";
+import { isMd5, tagOfBytes } from "./tag.ts";
+
+export interface VerifyOptions extends ChoiceOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly fromProfile?: string;
+  readonly toProfile?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What an object is on both sides. */
+export interface Verified {
+  readonly key: string;
+  /** `missing`: only in the first place; `extra`: only in the second; `unreadable`: it could not be compared. */
+  readonly verdict: "same" | "missing" | "extra" | "differs" | "unreadable";
+  /** For people: what differs; null where there is nothing to say. */
+  readonly detail: string | null;
+  /** Of the first place; of the second for what is only there. */
+  readonly bytes: number;
+}
+
+interface Pair {
+  readonly from: ObjectEntry | null;
+  readonly to: ObjectEntry | null;
+}
+
+/** Objects that are compared at once. */
+const AT_ONCE = 8;
+
+/**
+ * Compares two places object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
+ * objects are read. Neither listing is held in memory.
+ */
+export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, void, undefined> {
+  const { signal = new AbortController().signal } = options;
+  const choice = new Choice(options);
+  const [first, second] = [parseAddress(options.from), parseAddress(options.to)];
+  if (first.kind === "manifest" || second.kind === "manifest")
+    throw new PawlError(
+      "copy.verify",
+      "A manifest says nothing about content: verify compares folders and buckets.",
+    );
+  const [from, to] = await Promise.all([
+    openReader(first, options.fromProfile ?? null),
+    openReader(second, options.toProfile ?? null),
+  ]);
+  try {
+    await from.check();
+    await to.check();
+    const pairs = paired(inOrder(from, choice, signal), inOrder(to, choice, signal));
+    yield* pMapIterable(pairs, (pair) => judge(pair, from, to, signal), {
+      concurrency: AT_ONCE,
+      backpressure: AT_ONCE * 4,
+    });
+  } finally {
+    await from.close();
+    await to.close();
+  }
+}
+
+/** The objects of a place; refuses a listing that is not in order, since nothing could be said by it. */
+async function* inOrder(
+  place: ReadPlace,
+  choice: Choice,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  let before: Buffer | null = null;
+  for await (const { entries } of place.list(null, signal)) {
+    for (const entry of entries) {
+      const key = Buffer.from(entry.key);
+      if (before !== null && before.compare(key) >= 0)
+        throw new PawlError(
+          "copy.order",
+          `${place.name} lists ${entry.key} out of order, so that it cannot be compared: this provider does not keep to what S3 promises.`,
+        );
+      before = key;
+      if (choice.takes(entry)) yield entry;
+    }
+  }
+}
+
+async function* paired(
+  from: AsyncGenerator<ObjectEntry, void, undefined>,
+  to: AsyncGenerator<ObjectEntry, void, undefined>,
+): AsyncGenerator<Pair, void, undefined> {
+  let [a, b] = [await from.next(), await to.next()];
+  while (!a.done || !b.done) {
+    const order = a.done ? 1 : b.done ? -1 : Buffer.from(a.value.key).compare(Buffer.from(b.value.key));
+    yield {
+      from: order <= 0 && !a.done ? a.value : null,
+      to: order >= 0 && !b.done ? b.value : null,
+    };
+    if (order <= 0) a = await from.next();
+    if (order >= 0) b = await to.next();
+  }
+}
+
+async function judge(
+  { from, to }: Pair,
+  first: ReadPlace,
+  second: ReadPlace,
+  signal: AbortSignal,
+): Promise<Verified> {
+  if (from === null || to === null) {
+    const { key, size } = (from ?? to) as ObjectEntry;
+    return { key, verdict: from === null ? "extra" : "missing", detail: null, bytes: size ?? 0 };
+  }
+  const { key } = from;
+  const bytes = from.size ?? 0;
+  const problem = from.problem ?? to.problem;
+  if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes };
+  if (from.size !== to.size)
+    return { key, verdict: "differs", detail: `${from.size} bytes and ${to.size} bytes`, bytes };
+  if (from.tag !== null && from.tag === to.tag) return { key, verdict: "same", detail: null, bytes };
+  try {
+    const [a, b] = await Promise.all([md5Of(from, first, signal), md5Of(to, second, signal)]);
+    if (a === b) return { key, verdict: "same", detail: null, bytes };
+    return { key, verdict: "differs", detail: `the checksums are ${a} and ${b}`, bytes };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      key,
+      verdict: "unreadable",
+      detail: error instanceof Error ? error.message : String(error),
+      bytes,
+    };
+  }
+}
+
+async function md5Of(entry: ObjectEntry, place: ReadPlace, signal: AbortSignal): Promise<string> {
+  if (isMd5(entry.tag)) return entry.tag;
+  return await patiently(async () => {
+    const opened = await place.open(entry);
+    try {
+      return await tagOfBytes(opened.body(), null);
+    } finally {
+      await opened.close();
+    }
+  }, signal);
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Level } from "../../src/batch/level.ts";
+import { WorkLimits } from "../../src/batch/limits.ts";
+import { RateLimit } from "../../src/batch/rate-limit.ts";
+
+/** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
+function drive(level: Level, clock: { now: number }, windows: number, capacity: () => number, ms = 20): void {
+  for (let at = 0; at < windows; at++) {
+    const perMs = Math.min(level.value, capacity()) / ms;
+    for (const end = clock.now + 500; clock.now < end; ) {
+      clock.now += 10;
+      for (let done = perMs * 10; done > 0; done--) level.done(Math.min(1, done));
+    }
+  }
+}
+
+describe("the level of things done at once", () => {
+  it("rises until more at once gets nothing more done, and stays thereabouts", () => {
+    for (const capacity of [4, 20, 100]) {
+      const clock = { now: 0 };
+      const level = new Level(() => clock.now);
+      drive(level, clock, 60, () => capacity);
+      const seen: number[] = [];
+      for (let at = 0; at < 30; at++) {
+        drive(level, clock, 1, () => capacity);
+        seen.push(level.value);
+      }
+      assert.ok(Math.min(...seen) >= Math.min(capacity, 8), `${capacity}: ${seen}`);
+      assert.ok(Math.max(...seen) <= Math.max(16, capacity * 2), `${capacity}: ${seen}`);
+    }
+  });
+
+  it("is halved by a complaint, once for all that was under way, and rises again", () => {
+    const clock = { now: 0 };
+    const level = new Level(() => clock.now);
+    drive(level, clock, 20, () => 64);
+    const before = level.value;
+    const beganAt = clock.now - 5;
+    for (let complaint = 0; complaint < 10; complaint++) level.trouble(beganAt);
+    assert.equal(level.value, Math.floor(before / 2));
+    clock.now += 10;
+    level.trouble(clock.now - 1);
+    assert.equal(level.value, Math.floor(Math.floor(before / 2) / 2));
+    const low = level.value;
+    drive(level, clock, 40, () => 64);
+    assert.ok(level.value > low);
+  });
+
+  it("never falls below one", () => {
+    const clock = { now: 0 };
+    const level = new Level(() => clock.now);
+    for (let complaint = 0; complaint < 20; complaint++) {
+      clock.now += 10;
+      level.trouble(clock.now);
+      clock.now += 10;
+    }
+    assert.equal(level.value, 1);
+  });
+
+  it("learns nothing while fewer are under way than it allows", () => {
+    const clock = { now: 0 };
+    const level = new Level(() => clock.now);
+    const before = level.value;
+    for (let at = 0; at < 1000; at++) {
+      clock.now += 5;
+      level.done();
+      level.idle();
+    }
+    assert.equal(level.value, before);
+  });
+});
+
+describe("a rate", () => {
+  it("lets so much pass a second, however it is asked for", () => {
+    for (const piece of [1, 7, 1000]) {
+      let now = 0;
+      const rate = new RateLimit(1000, () => now);
+      let passed = 0;
+      while (passed < 20_000) {
+        now += rate.take(piece);
+        passed += piece;
+      }
+      // What is let pass last has its time after it.
+      assert.ok(Math.abs(now + piece - 20_000) <= 200 + piece, `${piece}: ${now}`);
+    }
+  });
+
+  it("saves up next to nothing in a pause", () => {
+    let now = 0;
+    const rate = new RateLimit(100, () => now);
+    now = 60_000;
+    let free = 0;
+    while (rate.take(1) === 0) free++;
+    assert.ok(free <= 12, String(free));
+  });
+});
+
+describe("the limits of a job", () => {
+  it("run as many at once as they are told, first come first served", async () => {
+    const limits = new WorkLimits({ atOnce: 3 });
+    let running = 0;
+    let most = 0;
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 50 }, (_, at) =>
+        limits.run(async () => {
+          order.push(at);
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+        }),
+      ),
+    );
+    assert.equal(most, 3);
+    assert.deepEqual(
+      order,
+      Array.from({ length: 50 }, (_, at) => at),
+    );
+  });
+
+  it("give a place back that failed, and stop waiting when told to", async () => {
+    const limits = new WorkLimits({ atOnce: 1 });
+    await assert.rejects(
+      limits.run(async () => Promise.reject(new Error("no"))),
+      /no/,
+    );
+    const stop = new AbortController();
+    const first = limits.run(async () => {
+      stop.abort();
+    });
+    const second = limits.run(async () => assert.fail("was stopped"), stop.signal);
+    await first;
+    await assert.rejects(second, { name: "AbortError" });
+    assert.equal(await limits.run(async () => 5), 5);
+  });
+
+  it("refuse what is no number", () => {
+    assert.throws(() => new WorkLimits({ atOnce: 0 }), { code: "job.at-once" });
+    assert.throws(() => new WorkLimits({ rate: 0 }), { code: "job.rate" });
+    assert.throws(() => new WorkLimits({ bandwidth: Number.NaN }), { code: "job.rate" });
+  });
+});

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Running, until } from "./scene.ts";
+
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const OBJECTS = 400;
+
+describe("pawl copy", () => {
+  let folder: string;
+  let running: Running[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pawl-copy-"));
+    running = [];
+    for (let at = 0; at < OBJECTS; at++) {
+      if (at % 100 === 0) await mkdir(join(folder, "from", `${at / 100}`), { recursive: true });
+      await writeFile(join(folder, "from", `${Math.floor(at / 100)}`, `${at}.txt`), `object ${at}`);
+    }
+  });
+  afterEach(async () => {
+    for (const { child } of running) child.kill("SIGKILL");
+    await Promise.all(running.map(({ ended }) => ended));
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
+
+  const start = (...args: string[]): Running => {
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: join(tmpdir(), "pawl-test-compile-cache"),
+        PAWL_STORE: join(folder, ".pawl/store.db"),
+        PAWL_LEASE_MS: "3000",
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const one = new Running(child);
+    running.push(one);
+    return one;
+  };
+  const pawl = (...args: string[]) => start(...args).ended;
+  const copied = async () =>
+    (await readdir(join(folder, "to"), { recursive: true, withFileTypes: true }).catch(() => []))
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
+
+  it("goes on where it was killed: nothing is listed or written twice, and nothing is left behind", async () => {
+    const first = start("copy", "from", "to", "--concurrency", "1", "--rate", "100");
+    await until("objects are copied", async () => (await copied()).length > 20);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const before = (await copied()).filter((name) => name.endsWith(".txt")).length;
+    assert.ok(before < OBJECTS);
+    // What is added now is not in the listing that the run keeps.
+    await writeFile(join(folder, "from", "0", "late.txt"), "late");
+    const second = await pawl("copy", "from", "to", "--json");
+    assert.equal(second.code, 0, second.err);
+    const { state, read, written, unchanged } = JSON.parse(second.out);
+    assert.deepEqual([state, read, written, unchanged], ["succeeded", OBJECTS, OBJECTS, 0]);
+    assert.equal((await copied()).length, OBJECTS);
+    assert.deepEqual(
+      (await copied()).filter((name) => !name.endsWith(".txt")),
+      [],
+    );
+    const third = JSON.parse((await pawl("copy", "from", "to", "--json")).out);
+    assert.deepEqual([third.read, third.written, third.unchanged], [OBJECTS + 1, 1, OBJECTS]);
+    assert.equal((await pawl("verify", "from", "to")).code, 0);
+  });
+
+  it("keeps to a rate, waits while it is told to, and says why", async () => {
+    await writeFile(join(folder, "hold"), "");
+    const waiting = start("copy", "from", "to", "--pause-file", "hold", "--include", "0/*");
+    const note = async () => {
+      const { out } = await pawl("status", "last", "--json");
+      return out === "" ? "" : (JSON.parse(out).note ?? "");
+    };
+    await until("it waits", async () => /waiting: the file .*hold is there/.test(await note()));
+    assert.deepEqual(await copied(), []);
+    await rm(join(folder, "hold"));
+    const { code, err, out } = await waiting.ended;
+    assert.equal(code, 0, err);
+    assert.match(out, /run \w+ succeeded\n +read +100 objects\n +written +100\n/);
+    assert.match(err, /completed 100\.00 % \(100 of 100\)/);
+  });
+
+  it("shows what it would do, and changes nothing", async () => {
+    const { code, out, err } = await pawl("copy", "from", "to", "--dry-run");
+    assert.equal(code, 0, err);
+    assert.match(
+      out,
+      /plan +about 400 objects in \d+ shards\n +one chunk +\d+ objects in .* written, 0 unchanged/,
+    );
+    assert.deepEqual(await readdir(folder).then((names) => names.includes("to")), false);
+    assert.match((await pawl("status")).out, /no runs yet/);
+  });
+
+  it("prints what differs between two places and ends with 3", async () => {
+    assert.equal((await pawl("copy", "from", "to")).code, 0);
+    await rm(join(folder, "to/0/5.txt"));
+    await writeFile(join(folder, "to/1/extra"), "");
+    await writeFile(join(folder, "to/2/200.txt"), "object 999");
+    const { code, out } = await pawl("verify", "from", "to");
+    assert.equal(code, 3);
+    assert.match(
+      out,
+      /^missing +0\/5\.txt\nextra +1\/extra\ndiffers +2\/200\.txt: the checksums are .*\n398 objects are the same/,
+    );
+    const json = (await pawl("verify", "from", "to", "--json")).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(json.at(-1), {
+      equal: false,
+      same: 398,
+      missing: 1,
+      extra: 1,
+      differs: 1,
+      unreadable: 0,
+      bytes: json.at(-1).bytes,
+    });
+  });
+
+  it("refuses what cannot be meant, in one sentence", async () => {
+    for (const [args, sentence] of [
+      [["copy", "nowhere", "to"], /There is no folder .*nowhere to copy from/],
+      [["copy", "from", "from/sub"], /lie in one another/],
+      [["copy", "from", "gs://x"], /is no place that Pawl knows/],
+      [["copy", "from", "manifest:x.csv"], /can only be read/],
+      [["copy", "from", "to", "--newer", "yesterday"], /--newer takes a date/],
+      [["copy", "from", "to", "--window", "25:00-1:00"], /A time window is written like/],
+      [["copy", "from", "to", "--rate", "0"], /rate must be a number above 0/],
+      [["copy", "from", "to", "--concurrency", "0"], /--concurrency takes a whole number/],
+      [["copy", "from", "to", "--transform", "none.ts"], /The transform .*none\.ts cannot be imported/],
+      [["copy", "manifest:none.csv", "to"], /none\.csv/],
+      [["verify", "from", "nowhere"], /There is no folder/],
+    ] as const) {
+      const { code, err } = await pawl(...args);
+      assert.equal(code, 2, `${args.join(" ")}: ${err}`);
+      assert.match(err, sentence);
+      assert.equal(err.trim().split("\n").length, 1, err);
+    }
+  });
+});

@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { defineJob, openItems, type RunSummary, run } from "../../../src/batch/index.ts";
+import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
+import { openStore, type Store } from "../../../src/store/index.ts";
+import { S3Server, whyNoServer } from "./s3/server.ts";
+import { bucketContents, folderContents } from "./scene.ts";
+
+const MB = 1024 * 1024;
+
+describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => {
+  let server: S3Server;
+  let folder: string;
+  let store: Store;
+  let name: string;
+  const kept = { ...process.env };
+
+  before(async () => {
+    server = await S3Server.start();
+    folder = await mkdtemp(join(tmpdir(), "pawl-buckets-"));
+    const { endpoint, accessKeyId, secretAccessKey, region } = server.access;
+    Object.assign(process.env, {
+      AWS_ENDPOINT_URL_S3: endpoint,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_REGION: region,
+      PAWL_STORE: join(folder, "place", "store.db"),
+    });
+    store = await openStore(join(folder, "store.db"));
+  });
+  beforeEach(() => {
+    name = `b-${randomBytes(5).toString("hex")}`;
+  });
+  after(async () => {
+    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
+    Object.assign(process.env, kept);
+    await store.close();
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
+    const summary = await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), {
+      store,
+    });
+    assert.equal(summary.state, "succeeded", summary.note);
+    return summary;
+  };
+  const put = async (root: string, key: string, content: string | Buffer) => {
+    await mkdir(dirname(join(root, key)), { recursive: true });
+    await writeFile(join(root, key), content);
+  };
+
+  it("carries any name and size there and back, and finds all unchanged the second time", async () => {
+    const bucket = await server.bucket(name);
+    const from = join(folder, name, "from");
+    const sizes = {
+      empty: 0,
+      one: 1,
+      "16 MB": 16 * MB,
+      "more than 16 MB": 16 * MB + 1,
+      "five parts": 33 * MB,
+    };
+    for (const [key, size] of Object.entries(sizes)) await put(from, `sizes/${key}`, randomBytes(size));
+    for (const key of [
+      "a+b&c=d?e#f",
+      "ü/é/𝒳",
+      "100%/%41%2F",
+      "it's (odd) *!~",
+      '<tag>&amp;"',
+      " space ",
+      "a\tb",
+    ])
+      await put(from, key, key);
+    const count = Object.keys(sizes).length + 7;
+    assert.equal((await done(from, `s3://${name}/x/y`)).written, count);
+    assert.deepEqual(
+      (await bucket.keys()).every((key) => key.startsWith("x/y/")),
+      true,
+    );
+    assert.deepEqual(await bucket.unfinished(), []);
+    const back = join(folder, name, "back");
+    assert.equal((await done(`s3://${name}/x/y/`, back)).written, count);
+    assert.deepEqual(await folderContents(back), await folderContents(from));
+    for (const [source, target] of [
+      [from, `s3://${name}/x/y`],
+      [`s3://${name}/x/y`, back],
+    ] as const) {
+      const again = await done(source, target);
+      assert.deepEqual([again.written, again.unchanged], [0, count]);
+      for await (const { key, verdict } of verify({ from: source, to: target }))
+        assert.equal(verdict, "same", key);
+    }
+  });
+
+  it("takes metadata, headers and tags along, and the type from the name of a file", async () => {
+    const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
+    const headers = {
+      "content-type": "image/png",
+      "cache-control": "max-age=60",
+      "content-disposition": "inline",
+      "x-amz-meta-author": "ada",
+      "x-amz-tagging": "team=maps&of=a%20b",
+    };
+    await source.put("small.png", "small", headers);
+    await source.putInParts("large.png", [randomBytes(8 * MB), randomBytes(8 * MB), randomBytes(5)], headers);
+    await done(`s3://${name}`, `s3://${name}-2`);
+    for (const key of ["small.png", "large.png"]) {
+      const found = await target.head(key);
+      for (const header of [
+        "content-type",
+        "cache-control",
+        "content-disposition",
+        "x-amz-meta-author",
+      ] as const)
+        assert.equal(found.get(header), headers[header], `${key} ${header}`);
+      assert.deepEqual(await target.tags(key), { team: "maps", of: "a b" });
+    }
+    // Its parts are those of the source, so that the two can be compared by what listings tell.
+    const etag = async (bucket: typeof source) => (await bucket.all("large")).map((each) => each.etag);
+    assert.deepEqual(await etag(target), await etag(source));
+    const from = join(folder, name);
+    await put(from, "a.webp", "x");
+    await done(from, `s3://${name}-2/web`);
+    assert.equal((await target.head("web/a.webp")).get("content-type"), "image/webp");
+  });
+
+  it("copies again what differs and nothing else, among thousands of others", async () => {
+    const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
+    // Between two keys of the source lie more of others than a page of a listing has.
+    for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
+    for (let at = 0; at < 2600; at += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, n) => target.put(`b-${at + n}`, "")));
+    const first = await done(`s3://${name}`, `s3://${name}-2`);
+    assert.deepEqual([first.written, first.unchanged], [6, 0]);
+    await source.put("n", "N");
+    await target.delete("z");
+    const second = await done(`s3://${name}`, `s3://${name}-2`);
+    assert.deepEqual([second.written, second.unchanged], [2, 4]);
+    assert.equal((await target.get("n")).body.toString(), "N");
+  });
+
+  it("moves objects, and a second time finds nothing", async () => {
+    const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
+    for (let at = 0; at < 40; at++) await source.put(`k${at}`, `content ${at}`);
+    const before = await bucketContents(source);
+    assert.equal((await done(`s3://${name}`, `s3://${name}-2`, { move: true })).written, 40);
+    assert.deepEqual(await source.keys(), []);
+    assert.deepEqual(await bucketContents(target), before);
+    assert.equal((await done(`s3://${name}`, `s3://${name}-2`, { move: true })).read, 0);
+  });
+
+  it("transforms in processes that may hang or die, and keeps those objects with the reason", async () => {
+    const target = await server.bucket(name);
+    const from = join(folder, name);
+    for (const key of ["a.txt", "b.txt", "hang", "die", "throw", "none", "out"]) await put(from, key, key);
+    const module = join(folder, "transform.mjs");
+    await writeFile(
+      module,
+      `export default async (bytes, { key }) => {
+        if (key === "hang") for (;;);
+        if (key === "die") process.exit(1);
+        if (key === "throw") throw new Error("no " + key);
+        if (key === "none") return null;
+        if (key === "out") return { bytes, key: "../out" };
+        const text = Buffer.from(bytes).toString().toUpperCase();
+        return key === "a.txt" ? Buffer.from(text) : { bytes: Buffer.from(text), key: "c.md", contentType: "text/x" };
+      };`,
+    );
+    const summary = await done(from, `s3://${name}`, { transform: module, transformTimeoutMs: 3000 });
+    assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [2, 1, 4]);
+    assert.equal((await target.get("a.txt")).body.toString(), "A.TXT");
+    const other = await target.get("c.md");
+    assert.deepEqual([other.body.toString(), other.headers.get("content-type")], ["B.TXT", "text/x"]);
+    const reasons: Record<string, string> = {};
+    for await (const item of openItems(store, summary.run))
+      reasons[item.at.split("/").at(-1) ?? ""] = item.reason;
+    assert.match(reasons.hang ?? "", /took longer than 3 s/);
+    assert.match(reasons.die ?? "", /ended its process/);
+    assert.match(reasons.throw ?? "", /threw: no throw/);
+    assert.match(reasons.out ?? "", /calls it \.\.\/out/);
+  });
+
+  it("copies what a manifest names, and keeps what the web does not give with the reason", async () => {
+    const bucket = await server.bucket(name);
+    const web = createServer((request, response) => {
+      const url = request.url ?? "";
+      if (url.startsWith("/gone")) response.writeHead(404).end();
+      else if (url.startsWith("/forbidden")) response.writeHead(403).end();
+      else if (url.startsWith("/moved")) response.writeHead(302, { location: "/new" }).end();
+      else
+        response
+          .writeHead(200, { "content-type": "image/png", "cache-control": "no-store" })
+          .end(`of ${url}`);
+    });
+    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
+    try {
+      const at = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+      const rows = [
+        `${at}/one.png,a/1.png,`,
+        `${at}/by/its%20url.png,,`,
+        `${at}/moved,moved,`,
+        `${at}/gone,gone,`,
+        `${at}/forbidden,forbidden,`,
+        `${at}/x,wrong-sum,${"0".repeat(32)}`,
+        `${at}/y,a/1.png,`,
+        "ftp://there/z,z,",
+        ",empty,",
+      ];
+      const manifest = join(folder, `${name}.csv`);
+      await writeFile(manifest, `url,name,md5\n${rows.join("\n")}\n`);
+      const summary = await done(`manifest:${manifest}`, `s3://${name}`);
+      assert.deepEqual([summary.read, summary.written, summary.quarantined], [9, 3, 6]);
+      assert.deepEqual(await bucket.keys(), ["a/1.png", "by/its url.png", "moved"]);
+      assert.equal((await bucket.get("a/1.png")).body.toString(), "of /one.png");
+      assert.equal((await bucket.get("moved")).body.toString(), "of /new");
+      assert.equal((await bucket.head("a/1.png")).get("cache-control"), "no-store");
+      const reasons: string[] = [];
+      for await (const { reason } of openItems(store, summary.run)) reasons.push(reason);
+      for (const wanted of [
+        /it is not there/,
+        /access is denied/,
+        /checksum/,
+        /given to another/,
+        /no URL/,
+        /no url/,
+      ])
+        assert.ok(
+          reasons.some((reason) => wanted.test(reason)),
+          `${wanted} in ${reasons}`,
+        );
+      // The same in JSON Lines, into a folder.
+      await writeFile(join(folder, `${name}.jsonl`), `{"url":"${at}/one.png","name":"a/1.png"}\nnonsense\n`);
+      const lines = await done(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
+      assert.deepEqual([lines.written, lines.quarantined], [1, 1]);
+      assert.equal(await readFile(join(folder, name, "a/1.png"), "utf8"), "of /one.png");
+    } finally {
+      web.close();
+      web.closeAllConnections();
+    }
+  });
+
+  it("says in one sentence what is wrong with a whole place", async () => {
+    const from = join(folder, name);
+    await put(from, "a", "a");
+    await assert.rejects(
+      done(from, "s3://no-such-bucket-here"),
+      /no-such-bucket-here.*there is no such bucket/,
+    );
+    process.env.AWS_SECRET_ACCESS_KEY = "wrong";
+    try {
+      await assert.rejects(done(from, `s3://${name}`), /the secret key is not the one/);
+    } finally {
+      process.env.AWS_SECRET_ACCESS_KEY = server.access.secretAccessKey;
+    }
+    await assert.rejects(done(from, `s3://${name}`, { toProfile: "nobody" }), /no profile "nobody"/);
+  });
+});

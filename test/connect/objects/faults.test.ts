@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Asked, Entry, Fault, FaultProxy } from "./fault-proxy.ts";
+import { whyNoServer } from "./s3/server.ts";
+import { bucketContents, CopyScene, Servers } from "./scene.ts";
+
+const SIZE = 30_000;
+
+describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
+  let servers: Servers;
+
+  before(async () => {
+    servers = await Servers.start();
+  });
+  after(() => servers.stop());
+
+  const seeded = async (name: string, count: number, size = SIZE) => {
+    const scene = await CopyScene.begin(servers, name);
+    for (let n = 0; n < count; n++) await scene.source.put(keyOf(n), randomBytes(size + n));
+    return scene;
+  };
+
+  it("gets over each fault that passes, and pays for no object without need", async () => {
+    const onGet: Fault[] = [
+      { kind: "refused" },
+      { kind: "status", status: 500 },
+      { kind: "status", status: 503 },
+      { kind: "status", status: 429, retryAfter: "1" },
+      { kind: "cut", after: 0 },
+      { kind: "cut", after: 20_000 },
+      { kind: "short", by: 10 },
+      { kind: "spoilt" },
+      { kind: "lost" },
+    ];
+    const onPut: Fault[] = [
+      { kind: "refused" },
+      { kind: "status", status: 500 },
+      { kind: "status", status: 503 },
+      { kind: "status", status: 429, retryAfter: "1" },
+      { kind: "cut-upload", after: 10_000 },
+      { kind: "spoilt-upload" },
+      { kind: "lost" },
+    ];
+    await using scene = await seeded("passing", onGet.length + onPut.length + 5);
+    // Each fault strikes one object, once.
+    strikeOnce(scene.near, "get", onGet, 0);
+    strikeOnce(scene.far, "put", onPut, onGet.length);
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.deepEqual(struck(scene.near), onGet.map(({ kind }) => kind).sort());
+    assert.deepEqual(struck(scene.far), onPut.map(({ kind }) => kind).sort());
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+    for (const [key, { length }] of Object.entries(Object.groupBy(scene.far.done("put"), keyOfEntry)).map(
+      ([key, entries]) => [key, entries ?? []] as const,
+    )) {
+      // Only where the answer was lost nobody could know that the object was there.
+      const lost = scene.far.journal.some((entry) => entry.asked.key === key && entry.fault?.kind === "lost");
+      assert.ok(length <= (lost ? 2 : 1), `${key} was written ${length} times`);
+    }
+  });
+
+  it("waits as long as Retry-After asks", async () => {
+    await using scene = await seeded("later", 1);
+    let first = 0;
+    let second = 0;
+    scene.near.decide = ({ operation }) => {
+      if (operation !== "get") return null;
+      if (first === 0) {
+        first = Date.now();
+        return { kind: "status", status: 429, retryAfter: "3" };
+      }
+      second ||= Date.now();
+      return null;
+    };
+    assert.equal((await scene.copy()).code, 0);
+    // A timer may be a few milliseconds early.
+    assert.ok(second - first >= 2_900, `${second - first} ms`);
+  });
+
+  it("keeps what fails for good with its reason, copies all else, and replays it once it is mended", async () => {
+    const lasting: [Fault, RegExp][] = [
+      [{ kind: "status", status: 403 }, /access is denied/],
+      [{ kind: "status", status: 404 }, /not there/],
+      [{ kind: "status", status: 503 }, /SlowDown/],
+      [{ kind: "cut", after: 20_000 }, /connection|bytes/],
+      [{ kind: "spoilt" }, /checksum/],
+    ];
+    await using scene = await seeded("lasting", 20);
+    scene.near.decide = (asked) =>
+      asked.operation === "get" ? (lasting[numberOf(asked)]?.[0] ?? null) : null;
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 3, out + err);
+    const summary = JSON.parse(out);
+    assert.deepEqual(
+      [summary.state, summary.read, summary.written, summary.quarantined],
+      ["succeeded", 20, 20 - lasting.length, lasting.length],
+    );
+    assert.deepEqual(
+      await scene.target.keys(),
+      (await scene.source.keys()).filter((_, n) => n >= lasting.length),
+    );
+    const failures = await scene.pawl("failures", "last", "--format", "jsonl");
+    const lines = failures.out.trim().split("\n");
+    assert.equal(lines.length, lasting.length, failures.out);
+    for (const [n, [, reason]] of lasting.entries()) {
+      const line = lines.find((text) => text.includes(keyOf(n)));
+      assert.match(line ?? "", reason);
+    }
+    for (const secret of ["test-Secret-4417"]) assert.ok(!(out + err + failures.out).includes(secret));
+    scene.near.decide = () => null;
+    const replayed = await scene.pawl("replay", "last");
+    assert.equal(replayed.code, 0, replayed.out + replayed.err);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+  });
+
+  it("sees that a part of a large object came with other bytes", async () => {
+    for (const inParts of [false, true]) {
+      await using scene = await seeded(`ranges-${inParts}`, 0);
+      const parts = [randomBytes(12 * 2 ** 20), randomBytes(12 * 2 ** 20), randomBytes(5_000_000)];
+      if (inParts) await scene.source.putInParts("large", parts);
+      else await scene.source.put("large", Buffer.concat(parts));
+      let spoilt = 0;
+      scene.near.decide = ({ operation }) =>
+        operation === "get" && spoilt++ === 1 ? { kind: "spoilt" } : null;
+      const { code, out, err } = await scene.copy();
+      assert.equal(code, 0, out + err);
+      assert.ok(spoilt > 1);
+      assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+      assert.deepEqual(await scene.target.unfinished(), []);
+    }
+  });
+
+  it("completes a large object through faults of its parts", async () => {
+    await using scene = await seeded("parts", 0);
+    await scene.source.put("large", randomBytes(40 * 2 ** 20), { "x-amz-meta-owner": "somebody" });
+    const faults: Fault[] = [
+      { kind: "refused" },
+      { kind: "status", status: 500 },
+      { kind: "cut-upload", after: 100_000 },
+      { kind: "spoilt-upload" },
+      { kind: "lost" },
+    ];
+    const ranges: Fault[] = [{ kind: "cut", after: 100_000 }, { kind: "refused" }];
+    scene.far.decide = ({ operation }) => (operation === "part" ? (faults.shift() ?? null) : null);
+    scene.near.decide = ({ operation }) => (operation === "get" ? (ranges.shift() ?? null) : null);
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.deepEqual([faults.length, ranges.length], [0, 0]);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+    assert.equal((await scene.target.head("large")).get("x-amz-meta-owner"), "somebody");
+    assert.deepEqual(await scene.target.unfinished(), []);
+  });
+
+  it("is not taken in when the answer to the last request of an upload is lost", async () => {
+    await using scene = await seeded("complete", 0);
+    await scene.source.put("large", randomBytes(20 * 2 ** 20));
+    let lost = 0;
+    scene.far.decide = ({ operation }) =>
+      operation === "complete-parts" && lost++ === 0 ? { kind: "lost" } : null;
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+    assert.deepEqual(await scene.target.unfinished(), []);
+  });
+
+  it("goes on when listing meets trouble, and after a kill in the middle of it", async () => {
+    await using scene = await CopyScene.begin(servers, "listing");
+    // Folders are listed at once: the keys between them, before and behind them must not be lost.
+    const keys = Array.from({ length: 2_300 }, (_, n) => `k/${n % 11}/${String(n).padStart(5, "0")}`);
+    keys.push("a", "k/3+", "k/z", "ü/last");
+    for (let at = 0; at < keys.length; at += 50)
+      await Promise.all(keys.slice(at, at + 50).map((key) => scene.source.put(key, key)));
+    const pages = () =>
+      scene.near.done("list").filter(({ asked: { query } }) => query.get("max-keys") === "1000");
+    scene.near.decide = ({ operation }) => (operation === "list" ? { kind: "slow", ms: 200 } : null);
+    const victim = scene.startCopy();
+    while (victim.child.exitCode === null && pages().length < 4) await sleep(5);
+    victim.child.kill("SIGKILL");
+    await victim.ended;
+    assert.deepEqual(await scene.target.keys(), []);
+
+    const faults: Fault[] = [
+      { kind: "cut", after: 500 },
+      { kind: "status", status: 503 },
+      { kind: "refused" },
+      { kind: "lost" },
+    ];
+    scene.near.decide = ({ operation, query }) =>
+      operation === "list" && query.get("max-keys") !== "1" ? (faults.shift() ?? null) : null;
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.equal(faults.length, 0);
+    assert.equal(JSON.parse(out).written, keys.length);
+    const inOrder = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    assert.deepEqual(await scene.target.keys(), inOrder);
+  });
+
+  it("refuses keys that lead out of a folder, and that a file system cannot hold", async () => {
+    await using scene = await seeded("names", 3);
+    const long = "n".repeat(255);
+    await scene.source.put(long, "long");
+    // The server lies over a file system too, so that only its listing can be made to hold these.
+    const evil = ["../outside", "a/../../outside", "/etc/outside", "a//b", "nul\u0000byte", `${long}1`];
+    scene.near.decide = ({ operation }) =>
+      operation === "list" ? { kind: "rewritten", body: (text) => withKeys(text, evil) } : null;
+    const { code, out, err } = await scene.pawl(
+      "copy",
+      `s3://${scene.source.bucket}`,
+      scene.path("into"),
+      "--from-profile",
+      "near",
+      "--json",
+    );
+    assert.equal(code, 3, out + err);
+    const failures = await scene.pawl("failures", "last", "--format", "jsonl");
+    const summary = JSON.parse(out);
+    assert.deepEqual([summary.written, summary.quarantined], [4, evil.length], failures.out);
+    assert.equal(failures.out.trim().split("\n").length, evil.length);
+  });
+});
+
+function keyOf(n: number): string {
+  return `album/${String(n).padStart(4, "0")}.jpg`;
+}
+
+function numberOf({ key }: Asked): number {
+  return Number(/(\d+)\.jpg$/.exec(key)?.[1] ?? Number.NaN);
+}
+
+function keyOfEntry({ asked }: Entry): string {
+  return asked.key;
+}
+
+/** Lets the n-th fault strike the first request for the object `from + n`. */
+function strikeOnce(proxy: FaultProxy, operation: string, faults: readonly Fault[], from: number): void {
+  const done = new Set<number>();
+  proxy.decide = (asked) => {
+    const n = numberOf(asked);
+    const fault = asked.operation === operation ? faults[n - from] : undefined;
+    if (fault === undefined || done.has(n)) return null;
+    done.add(n);
+    return fault;
+  };
+}
+
+function struck(proxy: FaultProxy): string[] {
+  return proxy.journal.flatMap(({ fault }) => (fault === null ? [] : [fault.kind])).sort();
+}
+
+/** A page of a listing with more keys in it. */
+function withKeys(page: string, keys: readonly string[]): string {
+  const one = (key: string) =>
+    `<Contents><Key>${key.replace("\u0000", "&#x0;")}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+  return page.replace("</ListBucketResult>", `${keys.map(one).join("")}</ListBucketResult>`);
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
+import { foldsCase } from "../../../src/connect/objects/files/folds-case.ts";
+import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
+import { Listing } from "../../../src/connect/objects/listing.ts";
+import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
+
+const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
+  key,
+  size,
+  modified: null,
+  tag: null,
+});
+
+describe("a stored listing", () => {
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pawl-listing-"));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it("is cut into ranges that hold each object once, in the order in which it was listed", async () => {
+    const stretches = fc.array(fc.array(fc.nat(40), { maxLength: 5 }), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(stretches, fc.integer({ min: 1, max: 9 }), async (pages, n) => {
+        const path = join(folder, `${crypto.randomUUID()}.db`);
+        const wanted: string[] = [];
+        for (const [stretch, sizes] of pages.entries()) {
+          for (const [at, size] of sizes.entries()) {
+            const keys = Array.from({ length: size }, (_, index) => `${stretch}/${at}/${index}`);
+            // Each page by a process of its own.
+            const listing = Listing.create(path);
+            listing.add(stretch, { entries: keys.map((key) => entry(key)), next: `${at}` });
+            listing.close();
+            wanted.push(...keys);
+          }
+        }
+        const listing = Listing.create(path);
+        assert.equal(listing.objects, wanted.length);
+        const found: string[] = [];
+        for (const { from, to, items, bytes } of listing.ranges(n)) {
+          const before = found.length;
+          let sum = 0;
+          for (let next = from; ; ) {
+            const page = listing.page(next, to, 7);
+            const last = page.at(-1);
+            if (last === undefined) break;
+            for (const one of page) sum += one.entry.size ?? 0;
+            found.push(...page.map((one) => one.entry.key));
+            next = last.number + 1;
+          }
+          assert.deepEqual([found.length - before, sum], [items, bytes]);
+        }
+        listing.close();
+        assert.deepEqual(found, wanted);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("keeps where each stretch stands, and what is left of it", () => {
+    const listing = Listing.create(join(folder, "stands.db"));
+    assert.deepEqual(listing.open(), [{ id: 0, next: null, last: null }]);
+    listing.add(0, { entries: [entry("a")], next: "a" });
+    listing.cut(["g", "p"]);
+    assert.deepEqual(listing.open(), [
+      { id: 0, next: "a", last: "g" },
+      { id: 1, next: "g", last: "p" },
+      { id: 2, next: "p", last: null },
+    ]);
+    listing.add(1, { entries: [], next: null });
+    listing.add(2, { entries: [entry("q")], next: "q" });
+    assert.deepEqual(
+      listing.open().map(({ id, next }) => [id, next]),
+      [
+        [0, "a"],
+        [2, "q"],
+      ],
+    );
+    listing.close();
+  });
+
+  it("refuses all but the first of what the target would take for one", () => {
+    const problems = (same: "key" | "folded") => {
+      const listing = Listing.create(join(folder, `${same}.db`));
+      const keys = ["a", "A", "b", "É", "é", "e\u0301", "a"];
+      listing.add(0, { entries: keys.map((key) => entry(key, null)), next: null });
+      listing.refuseRepeats(same);
+      // Asked again when a run goes on, it changes nothing.
+      listing.refuseRepeats(same);
+      const [range] = listing.ranges(1);
+      assert.equal(range?.bytes, null);
+      const found = listing
+        .page(0, Number.MAX_SAFE_INTEGER, 10)
+        .map((one) => one.entry.problem !== undefined);
+      listing.close();
+      return found;
+    };
+    assert.deepEqual(problems("key"), [false, false, false, false, false, false, true]);
+    assert.deepEqual(problems("folded"), [false, true, false, false, true, true, true]);
+  });
+
+  it("that is not on this machine is said to be missing", () => {
+    assert.throws(() => Listing.read(join(folder, "none.db")), /is not on this machine/);
+  });
+});
+
+describe("large folders within large folders", () => {
+  it("are sorted on disk apart from one another, and leave nothing there", async () => {
+    const root = await mkdtemp(join(tmpdir(), "pawl-names-"));
+    try {
+      await mkdir(join(root, "names/within"), { recursive: true });
+      for (const name of ["a", "b", "c", "x", "y"]) {
+        await writeFile(join(root, "names", name), "");
+        await writeFile(join(root, "names/within", name), "");
+      }
+      const all: string[] = [];
+      for await (const name of sortedNames(join(root, "names"), root, 2)) {
+        all.push(name);
+        if (!name.endsWith("/")) continue;
+        for await (const inner of sortedNames(join(root, "names", name), root, 2)) all.push(name + inner);
+      }
+      const inner = ["a", "b", "c", "x", "y"].map((name) => `within/${name}`);
+      assert.deepEqual(all, ["a", "b", "c", "within/", ...inner, "x", "y"]);
+      assert.deepEqual(await readdir(root), ["names"]);
+      assert.equal(await foldsCase(join(root, "names")), process.platform !== "linux");
+      assert.equal((await readdir(join(root, "names"))).length, 6);
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the memory for objects under way", () => {
+  it("is never more than was given, but for one that needs more alone", async () => {
+    const gate = new MemoryGate(100);
+    let held = 0;
+    let most = 0;
+    const pieces = new Set<ArrayBufferLike>();
+    await Promise.all(
+      Array.from({ length: 200 }, (_, at) => {
+        const bytes = at % 50 === 0 ? 300 : 1 + (at % 40);
+        return gate.lend(bytes, async (piece) => {
+          assert.equal(piece.length, bytes);
+          assert.ok(!pieces.has(piece.buffer), "lent twice at once");
+          pieces.add(piece.buffer);
+          held += bytes;
+          most = Math.max(most, held);
+          if (bytes === 300) assert.equal(held, 300);
+          await new Promise((resolve) => setImmediate(resolve));
+          held -= bytes;
+          pieces.delete(piece.buffer);
+        });
+      }),
+    );
+    assert.ok(most <= 300);
+    await assert.rejects(
+      gate.hold(100, async () => Promise.reject(new Error("no"))),
+      /no/,
+    );
+    assert.equal(await gate.hold(100, async () => 5), 5);
+  });
+});

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { S3Server, whyNoServer } from "./server.ts";
+
+const md5 = (body: Buffer): string => createHash("md5").update(body).digest("hex");
+
+describe("the S3 server of the tests", { skip: whyNoServer() ?? false }, () => {
+  let server: S3Server;
+
+  before(async () => {
+    server = await S3Server.start();
+  });
+  after(() => server.stop());
+
+  it("keeps an object with its metadata, headers and tags", async () => {
+    const bucket = await server.bucket("whole");
+    const body = randomBytes(100_000);
+    await bucket.put("a folder/a key+ü.bin", body, {
+      "content-type": "image/x-test",
+      "cache-control": "max-age=60",
+      "x-amz-meta-owner": "somebody",
+      "x-amz-tagging": "kind=photo&year=2026",
+    });
+    const found = await bucket.get("a folder/a key+ü.bin");
+    assert.deepEqual(found.body, body);
+    const seen = ["content-type", "cache-control", "x-amz-meta-owner", "etag"].map((name) =>
+      found.headers.get(name),
+    );
+    assert.deepEqual(seen, ["image/x-test", "max-age=60", "somebody", `"${md5(body)}"`]);
+    assert.deepEqual(await bucket.tags("a folder/a key+ü.bin"), { kind: "photo", year: "2026" });
+  });
+
+  it("lists in the order of the keys, page by page", async () => {
+    const bucket = await server.bucket("many");
+    const keys = Array.from({ length: 1_050 }, (_, n) => `p/${String(n).padStart(5, "0")}`);
+    for (let at = 0; at < keys.length; at += 50)
+      await Promise.all(keys.slice(at, at + 50).map((key) => bucket.put(key, "x")));
+    await bucket.put("other", "x");
+    assert.deepEqual(await bucket.keys("p/"), keys);
+  });
+
+  it("shows an object of parts when it is complete, and not before", async () => {
+    const bucket = await server.bucket("parts");
+    const parts = [randomBytes(5 * 2 ** 20), randomBytes(1_000)];
+    await bucket.putInParts("large", parts, { "x-amz-meta-owner": "somebody" });
+    const { body, headers } = await bucket.get("large");
+    assert.ok(body.equals(Buffer.concat(parts)));
+    assert.match(headers.get("etag") ?? "", /-2"$/);
+    assert.equal(headers.get("x-amz-meta-owner"), "somebody");
+    assert.deepEqual(await bucket.unfinished(), []);
+  });
+
+  it("refuses what does not fit its checksum, and what is there already when that is asked", async () => {
+    const bucket = await server.bucket("refused");
+    const wrong = createHash("sha256").update("other").digest("base64");
+    await assert.rejects(bucket.put("a", "x", { "x-amz-checksum-sha256": wrong }), /400/);
+    await assert.rejects(bucket.put("a", "x", { "content-md5": md5(Buffer.from("other")) }), /400/);
+    await bucket.put("a", "x", { "if-none-match": "*" });
+    await assert.rejects(bucket.put("a", "y", { "if-none-match": "*" }), /412/);
+    assert.equal((await bucket.get("a")).body.toString(), "x");
+  });
+});

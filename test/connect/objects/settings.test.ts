@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { retryAfterMs } from "../../../src/connect/objects/answer-error.ts";
+import { settingsOf } from "../../../src/connect/objects/s3/settings.ts";
+import { elementsOf, escaped, textOf } from "../../../src/connect/objects/s3/xml.ts";
+import { tagOf, tagOfBytes } from "../../../src/connect/objects/tag.ts";
+
+describe("the settings of a bucket", () => {
+  let folder: string;
+  let files: Record<string, string>;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pawl-settings-"));
+    files = {
+      AWS_CONFIG_FILE: join(folder, "config"),
+      AWS_SHARED_CREDENTIALS_FILE: join(folder, "credentials"),
+    };
+    await writeFile(
+      join(folder, "config"),
+      `# a comment
+[default]
+region = eu-1
+[profile old]
+endpoint_url = https://old.example/base
+s3 =
+  addressing_style = virtual
+region=old-1
+[profile keyless]
+region = x
+`,
+    );
+    await writeFile(
+      join(folder, "credentials"),
+      "[default]\r\naws_access_key_id = D\r\naws_secret_access_key = ds\r\n[old]\naws_access_key_id=O\naws_secret_access_key=a=b/c+d==\naws_session_token=t\n",
+    );
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it("come from the environment, else from the profile default", async () => {
+    const env = {
+      ...files,
+      AWS_ACCESS_KEY_ID: "E",
+      AWS_SECRET_ACCESS_KEY: "es",
+      AWS_ENDPOINT_URL_S3: "http://localhost:9",
+    };
+    const found = await settingsOf(null, env);
+    assert.deepEqual(found.credentials, { accessKeyId: "E", secretAccessKey: "es" });
+    assert.deepEqual(
+      [found.endpoint.href, found.pathStyle, found.region],
+      ["http://localhost:9/", true, "eu-1"],
+    );
+    const plain = await settingsOf(null, files);
+    assert.deepEqual(plain.credentials, { accessKeyId: "D", secretAccessKey: "ds" });
+    assert.deepEqual([plain.endpoint.href, plain.pathStyle], ["https://s3.eu-1.amazonaws.com/", false]);
+  });
+
+  it("of a profile that is named are its own, whatever the environment says of the other side", async () => {
+    const env = {
+      ...files,
+      AWS_ACCESS_KEY_ID: "E",
+      AWS_SECRET_ACCESS_KEY: "es",
+      AWS_ENDPOINT_URL: "http://localhost:9",
+      AWS_REGION: "env-1",
+    };
+    const found = await settingsOf("old", env);
+    assert.deepEqual(found.credentials, {
+      accessKeyId: "O",
+      secretAccessKey: "a=b/c+d==",
+      sessionToken: "t",
+    });
+    assert.deepEqual(
+      [found.endpoint.href, found.pathStyle, found.region],
+      ["https://old.example/base", false, "old-1"],
+    );
+  });
+
+  it("that are missing or wrong are said in one sentence", async () => {
+    await assert.rejects(settingsOf("nobody", files), /There is no profile "nobody"/);
+    await assert.rejects(settingsOf("keyless", files), /"keyless" has no aws_access_key_id/);
+    await assert.rejects(
+      settingsOf(null, { AWS_CONFIG_FILE: "/none", AWS_SHARED_CREDENTIALS_FILE: "/none" }),
+      /no credentials for S3/,
+    );
+    const env = { ...files, AWS_ENDPOINT_URL: "storage.example.com" };
+    await assert.rejects(settingsOf(null, env), /no URL/);
+  });
+});
+
+describe("an answer of a server", () => {
+  it("is read out of its XML", () => {
+    const xml = "<R><A><Key>a&amp;b&#34;&#x41;</Key></A><A><Key/></A><A><Key></Key></A><T>1</T></R>";
+    assert.deepEqual(
+      [...elementsOf(xml, "A")].map((one) => textOf(one, "Key")),
+      ['a&b"A', null, ""],
+    );
+    assert.equal(textOf(xml, "None"), null);
+    assert.equal(textOf(`<x>${escaped(`<&">'`)}</x>`, "x"), `<&">'`);
+  });
+
+  it("may ask to be left alone, in seconds or until a date", () => {
+    const now = Date.parse("2026-01-01T00:00:00Z");
+    assert.equal(retryAfterMs("3", now), 3000);
+    assert.equal(retryAfterMs("Thu, 01 Jan 2026 00:00:10 GMT", now), 10_000);
+    assert.equal(retryAfterMs("Thu, 01 Jan 2020 00:00:10 GMT", now), 0);
+    for (const nothing of [undefined, null, "", "soon", "-1"])
+      assert.equal(retryAfterMs(nothing, now), null, String(nothing));
+  });
+
+  it("has tags with and without quotes, of the whole or of parts", async () => {
+    assert.deepEqual(['"a"', 'W/"a"', "a", undefined].map(tagOf), ["a", "a", "a", null]);
+    const bytes = Buffer.from("0123456789");
+    for (const cut of [1, 3, 10]) {
+      const pieces = async function* () {
+        for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
+      };
+      assert.equal(await tagOfBytes(pieces(), null), "781e5e245d69b566979b86e28d23f2c7");
+      // md5(md5("01234") + md5("56789")), as the S3 manual describes it.
+      assert.equal(await tagOfBytes(pieces(), 5), "9a6dbec798b1bfe66cc7659d2bb41720-2");
+    }
+  });
+});
