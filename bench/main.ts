@@ -7,6 +7,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   "load-memory": "load/memory.ts",
   backfill: "backfill/run.ts",
   copy: "copy/run.ts",
+  "copy-keys": "copy/keys.ts",
   pool: "pool/run.ts",
   tasks: "tasks/run.ts",
 };

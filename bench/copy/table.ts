@@ -20,6 +20,8 @@ export class Table {
   add(way: string, who: Contestant, measured: Measured): void {
     const row = this.#cells.get(way) ?? new Map<Contestant, Measured[]>();
     this.#cells.set(way, row.set(who, [...(row.get(who) ?? []), measured]));
+    // As it goes: a long contest may be interrupted.
+    console.error(`  … ${way}: ${who.name} ${measured.seconds.toFixed(1)} s`);
   }
 
   print(): void {

@@ -8,6 +8,7 @@ import { conclude } from "./conclude.ts";
 import type { OpenSink, Ordering, ShardPlan } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob } from "./job.ts";
+import { boundNursery } from "./nursery.ts";
 import { AT_REST, detailsOf, type RunDetails, type RunProgress, readProgress, SHARD } from "./progress.ts";
 
 /** What the process that leads a run needs. */
@@ -105,7 +106,11 @@ class Lead {
         scratch,
         folder: this.#work.folder,
         memory: Math.floor(this.#work.memory / 4),
-        onProgress: (done, total) => void this.#report({ done, total }).catch(() => {}),
+        onProgress: (done, total) => {
+          // A source that keeps a plan of millions of items has as much pass through as the work that follows.
+          boundNursery();
+          void this.#report({ done, total }).catch(() => {});
+        },
       });
     } catch (error) {
       if (stop.signal.aborted) return;

@@ -222,7 +222,15 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
       assert.equal((await bucket.get("moved")).body.toString(), "of /new");
       assert.equal((await bucket.head("a/1.png")).get("cache-control"), "no-store");
       const reasons: string[] = [];
-      for await (const { reason } of openItems(store, summary.run)) reasons.push(reason);
+      const places: string[] = [];
+      for await (const { reason, at: place } of openItems(store, summary.run)) {
+        reasons.push(reason);
+        if (/url/i.test(reason)) places.push(place);
+      }
+      assert.deepEqual(
+        places.map((place) => place.slice(place.lastIndexOf("/") + 1)),
+        [`${name}.csv line 9`, `${name}.csv line 10`],
+      );
       for (const wanted of [
         /it is not there/,
         /access is denied/,

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Asked, Entry, Fault, FaultProxy } from "./fault-proxy.ts";
+import { type Asked, type Entry, type Fault, FaultProxy } from "./fault-proxy.ts";
 import { whyNoServer } from "./s3/server.ts";
-import { bucketContents, CopyScene, Servers } from "./scene.ts";
+import { bucketContents, CopyScene, md5, Servers } from "./scene.ts";
 
 const SIZE = 30_000;
 
@@ -195,6 +198,55 @@ describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
     assert.equal(JSON.parse(out).written, keys.length);
     const inOrder = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     assert.deepEqual(await scene.target.keys(), inOrder);
+  });
+
+  it("reads what a manifest names through the trouble of the web", async () => {
+    await using scene = await CopyScene.begin(servers, "web");
+    const body = randomBytes(SIZE);
+    const web = createServer((request, response) => {
+      if (request.url === "/missing.jpg") response.writeHead(404).end();
+      else if (request.url === "/secret.jpg") response.writeHead(403).end();
+      else response.writeHead(200, { "content-type": "image/jpeg", "content-length": SIZE }).end(body);
+    }).listen(0, "127.0.0.1");
+    await once(web, "listening");
+    await using proxy = await FaultProxy.start(`http://127.0.0.1:${(web.address() as AddressInfo).port}`);
+    const faults: Record<string, Fault> = {
+      "/refused.jpg": { kind: "refused" },
+      "/busy.jpg": { kind: "status", status: 429, retryAfter: "1" },
+      "/broken.jpg": { kind: "status", status: 500 },
+      "/cut.jpg": { kind: "cut", after: 10_000 },
+      "/spoilt.jpg": { kind: "spoilt" },
+    };
+    const passing = { ...faults };
+    proxy.decide = ({ path }) => {
+      if (path === "/always-cut.jpg") return { kind: "cut", after: 10_000 };
+      const fault = passing[path] ?? null;
+      delete passing[path];
+      return fault;
+    };
+    const names = [...Object.keys(faults), "/good.jpg", "/missing.jpg", "/secret.jpg", "/always-cut.jpg"];
+    const rows = names.map((name) => `${proxy.url}${name},${name.slice(1)},${md5(body)}`);
+    rows.push(`${proxy.url}/good.jpg,wrong-sum.jpg,${md5(randomBytes(4))}`, "ftp://example.com/a,a,", ",b,");
+    await scene.write("urls.csv", `url,name,md5\n${rows.join("\n")}\n`);
+    const args = ["copy", "manifest:urls.csv", `s3://${scene.target.bucket}/photos`, "--to-profile", "far"];
+    const { code, out, err } = await scene.pawl(...args, "--json");
+    web.closeAllConnections();
+    web.close();
+    assert.equal(code, 3, out + err);
+    const { written, quarantined } = JSON.parse(out);
+    const failures = (await scene.pawl("failures", "last", "--format", "jsonl")).out;
+    assert.deepEqual([written, quarantined], [6, 6], failures);
+    const good = [...Object.keys(faults), "/good.jpg"].map((name) => `photos${name}`).sort();
+    assert.deepEqual(await scene.target.keys(), good);
+    for (const key of good) assert.ok((await scene.target.get(key)).body.equals(body));
+    for (const reason of [
+      /missing.*not there/,
+      /secret.*denied/,
+      /checksum of the bytes.*wrong-sum/,
+      /always-cut/,
+      /ftp:/,
+    ])
+      assert.match(failures, reason);
   });
 
   it("refuses keys that lead out of a folder, and that a file system cannot hold", async () => {

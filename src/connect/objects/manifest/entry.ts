@@ -2,19 +2,19 @@ import type { ObjectEntry } from "../contract.ts";
 import type { ManifestRow } from "./rows.ts";
 
 /** What a row of a manifest asks for: `url`, and where given `name`, `size` and `md5`. */
-export function entryOf({ at, fields, problem }: ManifestRow): ObjectEntry {
-  const bad = (key: string, reason: string): ObjectEntry => ({
-    key,
+export async function entryOf({ at, fields, problem }: ManifestRow): Promise<ObjectEntry> {
+  const bad = async (reason: string): Promise<ObjectEntry> => ({
+    key: await at(),
     size: null,
     modified: null,
     tag: null,
     problem: reason,
   });
-  if (fields === null) return bad(at, problem ?? "the row cannot be read");
+  if (fields === null) return await bad(problem ?? "the row cannot be read");
   const from = text(fields.url);
-  if (from === null) return bad(at, "the row has no url");
+  if (from === null) return await bad("the row has no url");
   const url = URL.parse(from);
-  if (url === null || !/^https?:$/.test(url.protocol)) return bad(at, `"${from}" is no URL of the web`);
+  if (url === null || !/^https?:$/.test(url.protocol)) return await bad(`"${from}" is no URL of the web`);
   const size = text(fields.size);
   const md5 = text(fields.md5)?.toLowerCase() ?? null;
   return {

@@ -5,9 +5,10 @@ import { ItemError, PawlError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
 import { csv } from "../../csv/index.ts";
 
-/** A row of a manifest, and where it stands for people. */
+/** A row of a manifest. */
 export interface ManifestRow {
-  readonly at: string;
+  /** Where it stands, for people; asked only of rows that are bad, since it takes another look. */
+  at(): Promise<string>;
   /** Null where the row cannot be read, with the reason. */
   readonly fields: Readonly<Record<string, unknown>> | null;
   readonly problem?: string;
@@ -43,8 +44,8 @@ function commaSeparated(path: string): Manifest {
           let index = 0;
           for await (const slice of chunk.slices()) {
             for (const row of slice) {
-              const at = row instanceof ItemError ? (await chunk.origin(index)).at : path;
-              index++;
+              const nth = index++;
+              const at = async () => (await chunk.origin(nth)).at;
               if (row instanceof ItemError) yield { at, fields: null, problem: row.message };
               else yield { at, fields: row };
             }
@@ -69,7 +70,8 @@ function jsonLines(path: string): Manifest {
       for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
         line++;
         if (text.trim() === "") continue;
-        const at = `${path} line ${line}`;
+        const place = `${path} line ${line}`;
+        const at = async () => place;
         const fields = parsed(text);
         yield fields === null ? { at, fields, problem: "the line is no JSON object" } : { at, fields };
       }

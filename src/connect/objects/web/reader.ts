@@ -35,7 +35,7 @@ export class WebReader implements ReadPlace {
     let entries: ObjectEntry[] = [];
     for await (const row of this.#manifest.rows()) {
       if (seen++ < skip) continue;
-      entries.push(entryOf(row));
+      entries.push(await entryOf(row));
       if (entries.length < PAGE) continue;
       signal.throwIfAborted();
       yield { entries, next: String(seen) };

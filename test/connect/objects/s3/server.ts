@@ -62,6 +62,11 @@ export class S3Server implements AsyncDisposable {
     return client;
   }
 
+  /** Where a bucket's objects lie as files. */
+  folderOf(bucket: string): string {
+    return join(this.#directory, "objects", bucket);
+  }
+
   /** Removes a bucket with all that is in it, faster than by requests. */
   async dropBucket(name: string): Promise<void> {
     for (const part of ["objects", "attributes"])

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { whyNoServer } from "./s3/server.ts";
+import { bucketContents, CopyScene, Servers } from "./scene.ts";
+
+// By itself, because it takes the minute after which a silent connection is given up.
+describe("a server that falls silent", { skip: whyNoServer() ?? false }, () => {
+  let servers: Servers;
+
+  before(async () => {
+    servers = await Servers.start();
+  });
+  after(() => servers.stop());
+
+  it("is asked again, in the middle of an object, before its first byte, and of a part", async () => {
+    await using scene = await CopyScene.begin(servers, "stall");
+    for (const key of ["before", "middle", "other"]) await scene.source.put(key, randomBytes(500_000));
+    await scene.source.put("large", randomBytes(20 * 2 ** 20));
+    const stalled = new Set<string>();
+    scene.near.decide = ({ operation, key }) => {
+      if (operation !== "get" || key === "other" || stalled.has(key)) return null;
+      stalled.add(key);
+      return { kind: "stall", after: key === "before" ? 0 : 100_000 };
+    };
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.equal(stalled.size, 3);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+  });
+});
