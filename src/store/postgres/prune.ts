@@ -46,18 +46,21 @@ export async function prune(session: Session, limit: number): Promise<number> {
     const last = page.at(-1);
     if (last === undefined) break;
     after = last;
-    removed += await removeOf(session, scalars(page.map(({ number }) => number)), limit - removed);
+    const numbers = page.map(({ number }) => number);
+    removed += await removeOf(session, numbers, limit - removed);
   }
   return removed;
 }
 
 /** Removes tasks of some rows, and the rows of which nothing is left. */
-async function removeOf(session: Session, numbers: string | null, limit: number): Promise<number> {
-  const rows = await session.all<{ id: string }>(
-    `SELECT t.id FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${OVER}
-     ORDER BY r.prune_at LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
-    [numbers, limit],
+async function removeOf(session: Session, numbers: readonly number[], limit: number): Promise<number> {
+  const rows = await session.all<{ id: string; number: number }>(
+    `SELECT t.id, r.number FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${OVER}
+     LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
+    [scalars(numbers), limit],
   );
+  // With so many as that the rest was not looked at.
+  const changed = rows.length < limit ? numbers : [...new Set(rows.map(({ number }) => number))];
   const ids = texts(rows.map(({ id }) => id));
   session.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
   session.later("DELETE FROM pawl.task_join WHERE body = ANY($1::text[])", [ids]);
@@ -71,7 +74,7 @@ async function removeOf(session: Session, numbers: string | null, limit: number)
        WHERE r.number = kept.number AND cardinality(r.tasks) > cardinality(kept.tasks))
      DELETE FROM pawl.retained AS r
      WHERE r.number = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM kept WHERE kept.number = r.number)`,
-    [numbers],
+    [scalars(changed)],
   );
   return rows.length;
 }

@@ -79,8 +79,8 @@ const WEIGHTS = {
   child: 4,
   crash: 3,
   poison: 0.3,
-  brisk: 4,
-  rare: 3,
+  brisk: 1,
+  rare: 0.5,
   solo: 6,
   keyed: 8,
   parent: 5,
@@ -104,11 +104,13 @@ async function act(what: keyof typeof WEIGHTS): Promise<void> {
     case "child":
     case "parent":
     case "poison":
-    case "rare":
       return await send(tasks[what], load(30));
-    case "brisk": {
-      const inputs = Array.from({ length: random.int(2, 6) }, () => load(10));
-      await client.enqueueMany(tasks.brisk, inputs);
+    case "brisk":
+    case "rare": {
+      // More at once than the rate allows, so that it is the rate that they wait for.
+      const most = what === "brisk" ? 60 : 12;
+      const inputs = Array.from({ length: random.int(2, most) }, () => load(10));
+      await client.enqueueMany(tasks[what], inputs);
       return;
     }
     case "slow":
