@@ -50,11 +50,12 @@ export class S3Client {
   }
 
   /** Every object below the prefix, page by page. */
-  async *list(prefix = ""): AsyncGenerator<Listed> {
+  async *list(prefix = "", most = 1000): AsyncGenerator<Listed> {
     let token: string | undefined;
     do {
       const query = {
         "list-type": "2",
+        "max-keys": String(most),
         prefix,
         ...(token === undefined ? {} : { "continuation-token": token }),
       };

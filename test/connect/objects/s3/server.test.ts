@@ -33,11 +33,13 @@ describe("the S3 server of the tests", { skip: whyNoServer() ?? false }, () => {
 
   it("lists in the order of the keys, page by page", async () => {
     const bucket = await server.bucket("many");
-    const keys = Array.from({ length: 1_050 }, (_, n) => `p/${String(n).padStart(5, "0")}`);
-    for (let at = 0; at < keys.length; at += 50)
-      await Promise.all(keys.slice(at, at + 50).map((key) => bucket.put(key, "x")));
+    const keys = Array.from({ length: 120 }, (_, n) => `p/${String(n).padStart(5, "0")}`);
+    for (let at = 0; at < keys.length; at += 20)
+      await Promise.all(keys.slice(at, at + 20).map((key) => bucket.put(key, "x")));
     await bucket.put("other", "x");
-    assert.deepEqual(await bucket.keys("p/"), keys);
+    const listed: string[] = [];
+    for await (const { key } of bucket.list("p/", 50)) listed.push(key);
+    assert.deepEqual(listed, keys);
   });
 
   it("shows an object of parts when it is complete, and not before", async () => {
