@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { TestServer } from "../connect/postgres/server.ts";
 import { Scene, until } from "./scene.ts";
@@ -11,6 +12,7 @@ const ROWS = FILES * ROWS_EACH;
 
 /** Rows tell which process stepped them; steps are slow enough for others to come in time. */
 const jobModule = `
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob } from "${sources}batch/index.ts";
 import { csv } from "${sources}connect/csv/index.ts";
@@ -26,6 +28,7 @@ export default ({ url }) => defineJob({
   sink: postgres({ url, table: "people", onConflict: "fail" }),
   chunkBytes: { min: 4096, max: 8192 },
   concurrency: 2,
+  throttle: [() => (existsSync("wait") ? "the file wait is there" : null)],
 });
 `;
 
@@ -43,6 +46,8 @@ after(() => server.stop());
 async function begin(store: "SQLite" | "PostgreSQL"): Promise<{ scene: Scene; env: Record<string, string> }> {
   const scene = await Scene.begin(server, "CREATE TABLE people (id int, name text, by text)");
   await scene.write("job.ts", jobModule);
+  // Nobody goes on before the test says so.
+  await scene.write("wait", "");
   for (let file = 0; file < FILES; file++) await scene.write(`people-${file + 10}.csv`, people(file));
   return { scene, env: store === "SQLite" ? {} : { PAWL_STORE: scene.url } };
 }
@@ -52,6 +57,15 @@ async function whoWrote(scene: Scene): Promise<Map<number, number>> {
     "SELECT by, count(*)::int AS n FROM people GROUP BY by",
   );
   return new Map(rows.map(({ by, n }) => [Number(by), n]));
+}
+
+/** Waits until so many processes hold shards of the run. */
+async function holders(scene: Scene, env: Record<string, string>, count: number): Promise<void> {
+  await until(`${count} processes hold shards`, async () => {
+    const { out } = await scene.pawl(["tasks", "--state", "leased", "--json"], { env });
+    const lines = out.trim().split("\n").filter(Boolean);
+    return new Set(lines.map((line) => JSON.parse(line).worker)).size >= count;
+  });
 }
 
 async function assertEachOnce(scene: Scene): Promise<void> {
@@ -69,6 +83,8 @@ for (const store of ["SQLite", "PostgreSQL"] as const) {
       const workers = [0, 1].map(() => scene.start(["worker", "job.ts", "--lease", "3s"], { env }));
       const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
       for (const worker of workers) await until("a worker takes part", () => /takes part\n/.test(worker.err));
+      await holders(scene, env, 3);
+      await rm(scene.path("wait"));
       const pids = [starter, ...workers].map(({ child }) => child.pid ?? -1);
       await until("each has written something", async () => {
         const wrote = await whoWrote(scene);
@@ -90,6 +106,8 @@ for (const store of ["SQLite", "PostgreSQL"] as const) {
       await using _ = scene;
       const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
       const worker = scene.start(["worker", "job.ts"], { env });
+      await holders(scene, env, 2);
+      await rm(scene.path("wait"));
       await until("the worker has written something", async () =>
         (await whoWrote(scene)).has(worker.child.pid ?? -1),
       );
@@ -110,10 +128,11 @@ describe("a worker with a job", () => {
     await scene.write("other.ts", jobModule.replace('"spread"', '"other"'));
     await scene.write("elsewhere/job.ts", jobModule.replace("people-*.csv", "not-there.csv"));
     const starter = scene.start(["run", "job.ts", "--param", `url=${scene.url}`], { env });
-    await until("the run is under way", async () => (await scene.count("people")) > 0);
+    await holders(scene, env, 1);
     const other = scene.start(["worker", "other.ts"], { env });
     const elsewhere = scene.start(["worker", "elsewhere/job.ts"], { env });
     await until("one says why", () => /cannot take part: .*not-there\.csv/.test(elsewhere.err));
+    await rm(scene.path("wait"));
     assert.equal((await starter.ended).code, 0);
     assert.doesNotMatch(other.err, /takes part\n/);
   });
