@@ -48,8 +48,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
   useStore(location);
   const jobs: string[] = [];
   for (const module of modules) {
-    const path = resolve(module);
-    if (mayMakeJob(await importModule(path, "The module"))) jobs.push(path);
+    if (mayMakeJob(await importModule(module, "The module"))) jobs.push(resolve(module));
   }
   const running = await startWorker({
     ...options,
