@@ -1,16 +1,14 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { outsideOf, type Place, parseMaxBad } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { type BackfillParams, type BackfillTuning, backfillJob, backfillReference } from "./backfill-job.ts";
-import { detach } from "./detach.ts";
-import { dryRun } from "./dry-run.ts";
-import { executeAndShow } from "./follow.ts";
+import { type BeginFlags, begin } from "./begin.ts";
 import { parseCount, parseDuration, parseNames, parseNumber, parsePairs, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
 /** The flags of `pawl backfill`, as the command line gives them. */
-export interface BackfillFlags {
+export interface BackfillFlags extends BeginFlags {
   url?: string;
   table: string;
   key?: string;
@@ -31,10 +29,6 @@ export interface BackfillFlags {
   memory?: string;
   concurrency?: string;
   atLeastOnce?: boolean;
-  dryRun?: boolean;
-  restart?: boolean;
-  detach?: boolean;
-  json?: boolean;
 }
 
 /** `pawl backfill --table T --set …`: begins to change the rows of a table, or goes on where it was interrupted. */
@@ -50,18 +44,7 @@ export async function backfill(flags: BackfillFlags, store: Store, place: Place)
   const target = await resolveTarget(flags.url, place, "--url");
   const params: BackfillParams = { ...shape, into: target.stored };
   const job = await backfillJob(params, tuning, target.url);
-  const options = { store, reference: backfillReference(params, tuning), restart: flags.restart ?? false };
-  if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
-    return;
-  }
-  const prepared = await prepare(job, options);
-  if (flags.detach) {
-    await prepared.sink.close();
-    await detach(prepared.run.id, target, place, flags.json ?? false);
-    return;
-  }
-  await executeAndShow(prepared, place, flags.json ?? false);
+  await begin({ job, reference: backfillReference(params, tuning), store, place, target }, flags);
 }
 
 function shapeOf(flags: BackfillFlags): Omit<BackfillParams, "into"> {

@@ -1,15 +1,13 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { outsideOf, type Place, parseMaxBad } from "../batch/index.ts";
 import { addressName, parseAddress } from "../connect/objects/index.ts";
 import type { Store } from "../store/index.ts";
+import { type BeginFlags, begin } from "./begin.ts";
 import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy-job.ts";
-import { detach } from "./detach.ts";
-import { dryRun } from "./dry-run.ts";
-import { executeAndShow } from "./follow.ts";
 import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
-export interface CopyFlags {
+export interface CopyFlags extends BeginFlags {
   fromProfile?: string;
   toProfile?: string;
   include?: string[];
@@ -26,10 +24,6 @@ export interface CopyFlags {
   transformTimeout?: string;
   maxBad?: string;
   memory?: string;
-  dryRun?: boolean;
-  restart?: boolean;
-  detach?: boolean;
-  json?: boolean;
 }
 
 /** `pawl copy FROM TO`: begins to copy the objects of a place, or goes on where it was interrupted. */
@@ -43,18 +37,7 @@ export async function copyObjects(
   const tuning = tuningOf(flags);
   const params = paramsOf(from, to, flags);
   const job = await copyJob(params, tuning);
-  const options = { store, reference: copyReference(params, tuning), restart: flags.restart ?? false };
-  if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
-    return;
-  }
-  const prepared = await prepare(job, options);
-  if (flags.detach) {
-    await prepared.sink.close();
-    await detach(prepared.run.id, null, place, flags.json ?? false);
-    return;
-  }
-  await executeAndShow(prepared, place, flags.json ?? false);
+  await begin({ job, reference: copyReference(params, tuning), store, place, target: null }, flags);
 }
 
 function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {

@@ -1,17 +1,15 @@
 import { access, glob } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Place, parseMaxBad, prepare } from "../batch/index.ts";
+import { type Place, parseMaxBad } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
-import { detach } from "./detach.ts";
-import { dryRun } from "./dry-run.ts";
-import { executeAndShow } from "./follow.ts";
+import { type BeginFlags, begin } from "./begin.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
 import { parseCount, parseNames, parsePairs, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
-export interface LoadFlags {
+export interface LoadFlags extends BeginFlags {
   into?: string;
   table: string;
   key?: string;
@@ -32,10 +30,6 @@ export interface LoadFlags {
   concurrency?: string;
   unique?: boolean;
   atLeastOnce?: boolean;
-  dryRun?: boolean;
-  restart?: boolean;
-  detach?: boolean;
-  json?: boolean;
 }
 
 /** `pawl load FILE… --table T`: begins a load, or resumes the one that was interrupted. */
@@ -56,19 +50,8 @@ export async function load(
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
   const job = await loadJob(params, tuning, target.url);
-  const options = { store, reference: loadReference(params, tuning), restart: flags.restart ?? false };
-  if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
-    return;
-  }
-  const prepared = await prepare(job, options);
-  if (params.into === "embedded" && !flags.json) process.stderr.write(`embedded PostgreSQL: ${target.url}\n`);
-  if (flags.detach) {
-    await prepared.sink.close();
-    await detach(prepared.run.id, target, place, flags.json ?? false);
-    return;
-  }
-  await executeAndShow(prepared, place, flags.json ?? false);
+  const note = params.into === "embedded" && !flags.json ? `embedded PostgreSQL: ${target.url}` : undefined;
+  await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
 }
 
 const MB = 1024 * 1024;

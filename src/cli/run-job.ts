@@ -3,19 +3,15 @@ import { pathToFileURL } from "node:url";
 import { assertResumable, type Place, prepare } from "../batch/index.ts";
 import type { RunRecord } from "../store/contract.ts";
 import type { Store } from "../store/index.ts";
+import { type BeginFlags, begin } from "./begin.ts";
 import { detach } from "./detach.ts";
-import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
 import { importJob, jobOf } from "./resolve-job.ts";
 import { parsePairs } from "./sizes.ts";
 import { giveTarget } from "./target.ts";
 
-export interface RunFlags {
+export interface RunFlags extends BeginFlags {
   param?: string[];
-  restart?: boolean;
-  dryRun?: boolean;
-  detach?: boolean;
-  json?: boolean;
 }
 
 /** `pawl run JOB.ts`: begins the job's run, or resumes the one that was interrupted. */
@@ -24,18 +20,7 @@ export async function runJob(file: string, flags: RunFlags, store: Store, place:
   const params = parsePairs(flags.param ?? [], "--param");
   const job = await importJob(path, params);
   const reference = { name: job.name, module: pathToFileURL(path).href, params };
-  const options = { store, reference, restart: flags.restart ?? false };
-  if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), place, flags.json ?? false);
-    return;
-  }
-  const prepared = await prepare(job, options);
-  if (flags.detach) {
-    await prepared.sink.close();
-    await detach(prepared.run.id, null, place, flags.json ?? false);
-    return;
-  }
-  await executeAndShow(prepared, place, flags.json ?? false);
+  await begin({ job, reference, store, place, target: null }, flags);
 }
 
 /** `pawl resume RUN`: goes on with an interrupted run, or begins the one that was stored to run detached. */
