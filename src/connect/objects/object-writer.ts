@@ -19,6 +19,8 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   readonly #move: boolean;
   readonly #done: Done;
   readonly #lookout: Lookout;
+  /** An attempt before this one has left something. */
+  readonly #hasLeft: boolean;
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
@@ -27,6 +29,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     this.#move = move;
     this.#done = done;
     this.#lookout = ways.writer.lookout();
+    this.#hasLeft = !done.isEmpty;
   }
 
   async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
@@ -50,7 +53,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
     if (this.#move || this.#ways.transform !== null || present === undefined) return null;
     if (!looksSame(entry, present)) return null;
-    return this.#done.left(entry.key) === present.size ? "written" : "unchanged";
+    return this.#left(entry) === present.size ? "written" : "unchanged";
   }
 
   async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
@@ -63,10 +66,14 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     return outcome;
   }
 
+  #left({ key }: ObjectEntry): number | null {
+    return this.#hasLeft ? this.#done.left(key) : null;
+  }
+
   async #write(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
     const { reader, writer, transform } = this.#ways;
     // What a process that died has written was paid for, and counts as written.
-    const left = this.#done.left(entry.key);
+    const left = this.#left(entry);
     if (transform !== null) {
       if (left !== null) return "written";
       const size = await transferTransformed(entry, this.#ways, transform);

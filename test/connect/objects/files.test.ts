@@ -17,6 +17,7 @@ import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
+import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/name.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { walk } from "../../../src/connect/objects/files/walk.ts";
@@ -213,7 +214,13 @@ describe("the walk through a folder", () => {
             }
             const listed = async (after: string | null) => {
               const keys: string[] = [];
-              for await (const { entries } of walk(base, after, root, new AbortController().signal))
+              for await (const { entries } of walk(
+                base,
+                after,
+                root,
+                new AbortController().signal,
+                new Disk(),
+              ))
                 keys.push(...entries.map(({ key }) => key));
               return keys;
             };

@@ -1,19 +1,21 @@
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, stat, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { OpenFile, wholeFile } from "./open-file.ts";
+import { readWhole } from "./read-whole.ts";
 import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
-
-const READ_BYTES = 1024 * 1024;
 
 /** A folder whose files are copied. */
 export class FileReader implements ReadPlace {
   readonly name: string;
   readonly #root: string;
   readonly #scratch: string;
+  readonly #disk = new Disk();
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
   constructor(root: string, scratch: string) {
@@ -34,11 +36,16 @@ export class FileReader implements ReadPlace {
   }
 
   list(from: string | null, signal: AbortSignal): AsyncIterable<Page> {
-    return walk(this.#root, from, this.#scratch, signal);
+    return walk(this.#root, from, this.#scratch, signal, this.#disk);
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {
     const path = this.where(entry);
+    const type = contentTypeOf(entry.key);
+    if (entry.size !== null && entry.size <= ONE_GO_BYTES && this.#disk.isPrompt) {
+      const whole = this.#whole(path);
+      if (whole !== null) return wholeFile(whole.bytes, whole.found, type);
+    }
     // What is no file, such as a pipe, must not make opening wait.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
       throw explainFile(error, path, "read");
@@ -46,7 +53,7 @@ export class FileReader implements ReadPlace {
     try {
       const found = await file.stat();
       if (!found.isFile()) throw new ItemError("it is no file", { code: "copy.not-a-file" });
-      return new OpenFile(file, path, found, contentTypeOf(entry.key));
+      return new OpenFile(file, path, found, type);
     } catch (error) {
       await file.close();
       throw error;
@@ -68,58 +75,12 @@ export class FileReader implements ReadPlace {
   }
 
   async close(): Promise<void> {}
-}
 
-class OpenFile implements Opened {
-  readonly size: number;
-  readonly modified: number;
-  readonly tag = null;
-  readonly properties: Opened["properties"];
-  readonly #file: FileHandle;
-  readonly #path: string;
-  readonly #found: Stats;
-
-  constructor(file: FileHandle, path: string, found: Stats, type: string | null) {
-    this.size = found.size;
-    this.modified = Math.floor(found.mtimeMs);
-    this.properties = { headers: type === null ? {} : { "content-type": type }, metadata: {}, tags: null };
-    this.#file = file;
-    this.#path = path;
-    this.#found = found;
-  }
-
-  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let at = 0; at < this.size; at += READ_BYTES) {
-      const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, this.size - at));
-      await this.range(at, bytes);
-      yield bytes;
+  #whole(path: string) {
+    try {
+      return this.#disk.ask(() => readWhole(path, ONE_GO_BYTES));
+    } catch (error) {
+      throw explainFile(error, path, "read");
     }
-  }
-
-  async range(offset: number, into: Buffer): Promise<void> {
-    const { length } = into;
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await this.#file
-        .read(into, filled, length - filled, offset + filled)
-        .catch((error) => {
-          throw explainFile(error, this.#path, "read");
-        });
-      if (bytesRead === 0) throw this.#changed();
-      filled += bytesRead;
-    }
-    // The last bytes tell whether it was the same file all along.
-    if (offset + length === this.size) {
-      const now = await this.#file.stat();
-      if (now.size !== this.size || now.mtimeMs !== this.#found.mtimeMs) throw this.#changed();
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
-  }
-
-  #changed(): TransientError {
-    return new TransientError("copy.changed", `${this.#path} was changed while it was read`);
   }
 }

@@ -1,6 +1,7 @@
-import type { Stats } from "node:fs";
+import { lstatSync, type Stats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import type { ObjectEntry, Page } from "../contract.ts";
+import type { Disk } from "./disk.ts";
 import { isPartName } from "./part-name.ts";
 import { sortedNames } from "./sorted-names.ts";
 
@@ -17,16 +18,17 @@ export async function* walk(
   from: string | null,
   scratch: string,
   signal: AbortSignal,
+  disk: Disk,
 ): AsyncGenerator<Page, void, undefined> {
   let waiting: string[] = [];
   const after = from === null ? null : Buffer.from(from, "base64").toString("latin1");
   for await (const key of below(root, "", after, scratch, signal)) {
     waiting.push(key);
     if (waiting.length < PAGE) continue;
-    yield await pageOf(root, waiting);
+    yield await pageOf(root, waiting, disk);
     waiting = [];
   }
-  if (waiting.length > 0) yield await pageOf(root, waiting);
+  if (waiting.length > 0) yield await pageOf(root, waiting, disk);
   yield { entries: [], next: null };
 }
 
@@ -60,25 +62,24 @@ function pathOf(root: string, key: string): Buffer | string {
     : Buffer.concat([Buffer.from(`${root}/`), bytes]);
 }
 
-async function pageOf(root: string, keys: readonly string[]): Promise<Page> {
+async function pageOf(root: string, keys: readonly string[], disk: Disk): Promise<Page> {
   const entries: ObjectEntry[] = [];
   for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
     const some = keys.slice(at, at + LOOKED_AT_ONCE);
-    entries.push(
-      ...(await Promise.all(some.map((key) => entryOf(root, key)))).filter((entry) => entry !== null),
-    );
+    const looked = await Promise.all(some.map((key) => entryOf(root, key, disk)));
+    entries.push(...looked.filter((entry) => entry !== null));
   }
   return { entries, next: Buffer.from(keys.at(-1) as string, "latin1").toString("base64") };
 }
 
-async function entryOf(root: string, bytes: string): Promise<ObjectEntry | null> {
+async function entryOf(root: string, bytes: string, disk: Disk): Promise<ObjectEntry | null> {
   const key = Buffer.from(bytes, "latin1").toString("utf8");
   const bad = (problem: string) => ({ key, size: null, modified: null, tag: null, problem });
   const path = pathOf(root, bytes);
   if (typeof path !== "string") return bad("its name is not UTF-8");
   let found: Stats;
   try {
-    found = await lstat(path);
+    found = disk.isPrompt ? disk.ask(() => lstatSync(path)) : await lstat(path);
     if (found.isSymbolicLink()) {
       found = await stat(path).catch(() => found);
       if (found.isSymbolicLink()) return bad("it is a broken link");

@@ -1,12 +1,14 @@
-import { constants } from "node:fs";
+import { constants, type Stats, statSync } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
+import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
 import { tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
+import { writeWhole } from "./write-whole.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
 const LOOKED_AT_ONCE = 32;
@@ -16,6 +18,7 @@ export class FileWriter implements WritePlace {
   readonly name: string;
   readonly #root: string;
   readonly #run: string;
+  readonly #disk = new Disk();
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `settle`. */
@@ -63,7 +66,7 @@ export class FileWriter implements WritePlace {
     for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
       await Promise.all(
         keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
-          const found = await stat(join(this.#root, key)).catch(() => null);
+          const found = await this.#found(join(this.#root, key));
           if (found?.isFile()) present.set(key, { size: found.size, tag: null });
         }),
       );
@@ -71,8 +74,17 @@ export class FileWriter implements WritePlace {
     return present;
   }
 
-  async tagOf(entry: ObjectEntry, _present: Present, partBytes: number | null): Promise<string> {
-    return await tagOfFile(join(this.#root, entry.key), partBytes);
+  async #found(path: string): Promise<Stats | null> {
+    if (!this.#disk.isPrompt) return await stat(path).catch(() => null);
+    try {
+      return this.#disk.ask(() => statSync(path, { throwIfNoEntry: false })) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  async tagOf({ key }: ObjectEntry, { size }: Present, partBytes: number | null): Promise<string> {
+    return await tagOfFile(join(this.#root, key), size, partBytes, this.#disk);
   }
 
   partBytes(): number {
@@ -80,6 +92,8 @@ export class FileWriter implements WritePlace {
   }
 
   async put(entry: ObjectEntry, bytes: Buffer, _md5: string, described: Described): Promise<void> {
+    if (bytes.length <= ONE_GO_BYTES && this.#disk.isPrompt)
+      return await this.#putWhole(entry, bytes, described);
     const upload = await this.begin(entry, described);
     try {
       await upload.part(0, bytes);
@@ -90,11 +104,26 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async begin({ key }: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
+  async #putWhole(entry: ObjectEntry, bytes: Buffer, { modified }: Described): Promise<void> {
+    const { path, folder, part } = await this.#place(entry);
+    try {
+      await writeWhole({ part, path, modified }, bytes, this.#disk);
+    } catch (error) {
+      throw error instanceof PawlError ? error : explainFile(error, path, "write");
+    }
+    this.#touched.add(folder);
+  }
+
+  /** Where an object goes, once there is a folder for it, and under which name it is written. */
+  async #place({ key }: ObjectEntry): Promise<{ path: string; folder: string; part: string }> {
     const path = join(this.#root, key);
     const folder = dirname(path);
     await this.#folder(folder);
-    const part = join(folder, partName(this.#run, key));
+    return { path, folder, part: join(folder, partName(this.#run, key)) };
+  }
+
+  async begin(entry: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
+    const { path, folder, part } = await this.#place(entry);
     const file = await open(part, "w").catch((error) => {
       throw explainFile(error, path, "write");
     });

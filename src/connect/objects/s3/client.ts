@@ -117,7 +117,7 @@ export class S3Client {
       // The server checks the bytes against this before it takes them.
       options.headers["x-amz-content-sha256"] = hash("sha256", body);
       this.#signer.sign(
-        { ...options, service: "s3", region: this.#settings.region },
+        { method, path, region: this.#settings.region },
         options.headers,
         this.#settings.credentials,
       );
