@@ -31,6 +31,7 @@ export async function isSame(
 }
 
 async function read(entry: ObjectEntry, reader: ReadPlace, partBytes: number | null): Promise<string> {
+  if (reader.tagOf !== undefined) return await reader.tagOf(entry, partBytes);
   const opened = await reader.open(entry);
   try {
     return await tagOfBytes(opened.body(), partBytes);

@@ -74,6 +74,11 @@ export interface ReadPlace {
   open(entry: ObjectEntry): Promise<Opened>;
   /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
   partBytes(entry: ObjectEntry): Promise<number | null>;
+  /**
+   * The tag of an object by reading it where it lies: of the whole, or in parts of so many bytes. Absent where that is
+   * nothing but opening it.
+   */
+  tagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
   /** Removes an object that has been copied; one that is gone is no error. */
   remove(entry: ObjectEntry): Promise<void>;
   /** Where an entry is, for people. */
@@ -91,8 +96,11 @@ export interface Present {
 export interface Upload {
   /** How many bytes a part has, but for the last. */
   readonly partBytes: number;
-  /** `number` counts from 0; parts may be written in any order and at once. The bytes are not kept. */
-  part(number: number, bytes: Buffer): Promise<void>;
+  /**
+   * `number` counts from 0; parts may be written in any order and at once. The bytes are not kept. Resolves with the MD5
+   * that the place has taken of what came; null where it takes none.
+   */
+  part(number: number, bytes: Buffer): Promise<string | null>;
   /** Makes the object visible, whole and durable, after the place has confirmed its size and content. */
   complete(size: number): Promise<void>;
   abort(): Promise<void>;
@@ -124,7 +132,10 @@ export interface WritePlace {
   put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
   /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
-  /** Begins an object of many parts; `partBytes` asks for a size of its own, so that its tag becomes the source's. */
+  /**
+   * Begins an object of many parts. `partBytes` asks for parts as the source has them: the tag of the source is that of the
+   * parts then, and is compared with what `part` tells.
+   */
   begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload>;
   /** Clears away what attempts that failed have left behind; after the last object. */
   clear(): Promise<void>;

@@ -1,4 +1,4 @@
-import { createHash, type Hash, hash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { TransientError } from "../../errors.ts";
 import { isMd5, tagOfParts } from "./tag.ts";
 
@@ -23,9 +23,18 @@ export class RangeSum {
     this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
   }
 
+  /** Whether the tag is made of the MD5s of the parts, which `confirm` then wants. */
+  get wantsParts(): boolean {
+    return this.#parts !== null;
+  }
+
+  /** The MD5 of a part, as the target has taken it or we have. */
+  confirm(number: number, md5: string): void {
+    if (this.#parts !== null) this.#parts[number] = md5;
+  }
+
   /** Adds what was read as part `number`, once; waits for those before it, so that no more are held than are under way. */
   async add(number: number, bytes: Uint8Array): Promise<void> {
-    if (this.#parts !== null) this.#parts[number] = hash("md5", bytes);
     if (this.#whole === null) return;
     await new Promise<void>((enter, reject) => {
       const leave = () => reject(new Error("A part before this one has failed."));

@@ -138,7 +138,8 @@ async function inRanges(
         await patiently(async () => open.range?.(number * partBytes, bytes), either);
         await sum.add(number, bytes);
         await limits.pass(length, signal);
-        await patiently(() => upload.part(number, bytes), either);
+        const md5 = await patiently(() => upload.part(number, bytes), either);
+        if (sum.wantsParts) sum.confirm(number, md5 ?? hash("md5", bytes));
       });
     }
   };

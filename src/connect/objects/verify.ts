@@ -137,6 +137,7 @@ async function judge(
 async function md5Of(entry: ObjectEntry, place: ReadPlace, signal: AbortSignal): Promise<string> {
   if (isMd5(entry.tag)) return entry.tag;
   return await patiently(async () => {
+    if (place.tagOf !== undefined) return await place.tagOf(entry, null);
     const opened = await place.open(entry);
     try {
       return await tagOfBytes(opened.body(), null);

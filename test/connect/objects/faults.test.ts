@@ -156,6 +156,49 @@ describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
     assert.deepEqual(await scene.target.unfinished(), []);
   });
 
+  it("sees by the parts of the source that a part came to the target with other bytes, though none is signed", async () => {
+    await using scene = await seeded("unsigned", 0);
+    await scene.source.putInParts("large", [
+      randomBytes(6 * 2 ** 20),
+      randomBytes(6 * 2 ** 20),
+      randomBytes(5),
+    ]);
+    await scene.source.putInParts("other", [randomBytes(17 * 2 ** 20), randomBytes(17 * 2 ** 20)]);
+    const signatures = new Set<unknown>();
+    let parts = 0;
+    scene.far.decide = ({ operation, headers }) => {
+      if (operation !== "part") return null;
+      signatures.add(headers["x-amz-content-sha256"]);
+      return parts++ === 1 ? { kind: "spoilt-upload" } : null;
+    };
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.deepEqual([...signatures], ["UNSIGNED-PAYLOAD"]);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+    assert.deepEqual(await scene.target.unfinished(), []);
+  });
+
+  it("signs each part where the target asks for it", async () => {
+    await using scene = await seeded("signed", 0);
+    await scene.source.putInParts("large", [
+      randomBytes(17 * 2 ** 20),
+      randomBytes(17 * 2 ** 20),
+      randomBytes(5),
+    ]);
+    let refused = 0;
+    let signed = 0;
+    scene.far.decide = ({ operation, headers }) => {
+      if (operation !== "part") return null;
+      if (headers["x-amz-content-sha256"] !== "UNSIGNED-PAYLOAD") signed++;
+      else refused++;
+      return headers["x-amz-content-sha256"] === "UNSIGNED-PAYLOAD" ? { kind: "status", status: 403 } : null;
+    };
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.ok(refused > 0 && signed === 3, `${refused} were refused, ${signed} signed`);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+  });
+
   it("is not taken in when the answer to the last request of an upload is lost", async () => {
     await using scene = await seeded("complete", 0);
     await scene.source.put("large", randomBytes(20 * 2 ** 20));

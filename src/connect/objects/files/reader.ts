@@ -5,8 +5,10 @@ import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { Hashing } from "./hashing.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readWhole } from "./read-whole.ts";
+import { tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
 
@@ -15,13 +17,15 @@ export class FileReader implements ReadPlace {
   readonly name: string;
   readonly #root: string;
   readonly #scratch: string;
-  readonly #disk = new Disk();
+  readonly #disk: Disk;
+  readonly #hashing = new Hashing();
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
-  constructor(root: string, scratch: string) {
+  constructor(root: string, scratch: string, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#scratch = scratch;
+    this.#disk = disk;
   }
 
   async check(): Promise<void> {
@@ -64,6 +68,11 @@ export class FileReader implements ReadPlace {
     return null;
   }
 
+  async tagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
+    const [disk, hashing] = [this.#disk, this.#hashing];
+    return await tagOfFile(this.where(entry), { size: entry.size, partBytes }, { disk, hashing });
+  }
+
   async remove(entry: ObjectEntry): Promise<void> {
     await unlink(this.where(entry)).catch((error) => {
       if (error.code !== "ENOENT") throw explainFile(error, this.where(entry), "remove");
@@ -74,7 +83,9 @@ export class FileReader implements ReadPlace {
     return join(this.#root, from);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#hashing.close();
+  }
 
   #whole(path: string) {
     try {

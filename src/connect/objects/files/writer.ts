@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { Hashing } from "./hashing.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
 import { tagOfFile } from "./tag-of-file.ts";
@@ -18,16 +19,18 @@ export class FileWriter implements WritePlace {
   readonly name: string;
   readonly #root: string;
   readonly #run: string;
-  readonly #disk = new Disk();
+  readonly #disk: Disk;
+  readonly #hashing = new Hashing();
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `settle`. */
   #touched = new Set<string>();
 
-  constructor(root: string, run: string) {
+  constructor(root: string, run: string, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#run = run;
+    this.#disk = disk;
   }
 
   async prepare(dryRun: boolean): Promise<void> {
@@ -84,7 +87,8 @@ export class FileWriter implements WritePlace {
   }
 
   async tagOf({ key }: ObjectEntry, { size }: Present, partBytes: number | null): Promise<string> {
-    return await tagOfFile(join(this.#root, key), size, partBytes, this.#disk);
+    const [disk, hashing] = [this.#disk, this.#hashing];
+    return await tagOfFile(join(this.#root, key), { size, partBytes }, { disk, hashing });
   }
 
   partBytes(): number {
@@ -144,7 +148,9 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#hashing.close();
+  }
 
   /** Makes a folder, below the root and nowhere else: a link that leads out of it is not followed. */
   #folder(path: string): Promise<void> {
@@ -200,7 +206,7 @@ class FileUpload implements Upload {
     this.#done = done;
   }
 
-  async part(number: number, bytes: Buffer): Promise<void> {
+  async part(number: number, bytes: Buffer): Promise<null> {
     try {
       for (let at = 0; at < bytes.length; ) {
         const { bytesWritten } = await this.#file.write(
@@ -211,6 +217,7 @@ class FileUpload implements Upload {
         );
         at += bytesWritten;
       }
+      return null;
     } catch (error) {
       throw explainFile(error, this.#path, "write");
     }

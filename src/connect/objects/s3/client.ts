@@ -15,6 +15,8 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer;
+  /** Sign what is said of the body and not its bytes: for one whose checksum the answer tells, and that is compared. */
+  readonly unsignedBody?: boolean;
 }
 
 export interface S3Answer {
@@ -95,7 +97,14 @@ export class S3Client {
     this.#agent.destroy();
   }
 
-  #exchange({ method = "GET", key = null, query = {}, headers = {}, body = EMPTY }: S3Request) {
+  #exchange({
+    method = "GET",
+    key = null,
+    query = {},
+    headers = {},
+    body = EMPTY,
+    unsignedBody = false,
+  }: S3Request) {
     const path = `${this.#base}/${key === null ? "" : encodePath(key)}${encodeQuery(query)}`;
     const options = {
       method,
@@ -114,8 +123,8 @@ export class S3Client {
       timeout: SILENCE_MS,
     };
     if (this.#signer !== null) {
-      // The server checks the bytes against this before it takes them.
-      options.headers["x-amz-content-sha256"] = hash("sha256", body);
+      // The server checks the bytes against a SHA-256 before it takes them.
+      options.headers["x-amz-content-sha256"] = unsignedBody ? "UNSIGNED-PAYLOAD" : hash("sha256", body);
       this.#signer.sign(
         { method, path, region: this.#settings.region },
         options.headers,

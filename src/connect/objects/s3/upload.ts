@@ -1,0 +1,88 @@
+import { TransientError } from "../../../errors.ts";
+import { AnswerError } from "../answer-error.ts";
+import type { Upload } from "../contract.ts";
+import { isMd5, tagOf, tagOfParts } from "../tag.ts";
+import type { S3Client } from "./client.ts";
+import { isByKey } from "./encryption.ts";
+import { hiddenError } from "./error.ts";
+import { abortUpload } from "./leftovers.ts";
+import { escaped, textOf } from "./xml.ts";
+
+export interface BegunUpload {
+  readonly client: S3Client;
+  readonly key: string;
+  readonly upload: string;
+  /** There is nothing to be cleared away any more. */
+  readonly over: () => Promise<void>;
+}
+
+/** How servers say that they want every body signed. */
+const REFUSED = new Set([400, 403, 501]);
+
+/** An object that is uploaded in parts. */
+export class S3Upload implements Upload {
+  readonly partBytes: number;
+  readonly #begun: BegunUpload;
+  /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
+  readonly #unsigned: { taken: boolean } | null;
+  readonly #etags: string[] = [];
+
+  constructor(begun: BegunUpload, partBytes: number, unsigned: { taken: boolean } | null) {
+    this.partBytes = partBytes;
+    this.#begun = begun;
+    this.#unsigned = unsigned;
+  }
+
+  async part(number: number, bytes: Buffer): Promise<string | null> {
+    if (!this.#unsigned?.taken) return await this.#send(number, bytes, false);
+    const md5 = await this.#send(number, bytes, true).catch((error) => {
+      if (error instanceof AnswerError && REFUSED.has(error.status)) return null;
+      throw error;
+    });
+    if (md5 !== null) return md5;
+    this.#unsigned.taken = false;
+    return await this.#send(number, bytes, false);
+  }
+
+  async #send(number: number, body: Buffer, unsignedBody: boolean): Promise<string | null> {
+    const { client, key, upload } = this.#begun;
+    const { headers } = await client.send({
+      method: "PUT",
+      key,
+      query: { partNumber: String(number + 1), uploadId: upload },
+      body,
+      unsignedBody,
+    });
+    this.#etags[number] = headers.etag ?? "";
+    const tag = tagOf(headers.etag);
+    return isMd5(tag) && !isByKey(headers["x-amz-server-side-encryption"]) ? tag : null;
+  }
+
+  async complete(): Promise<void> {
+    const { client, key, upload, over } = this.#begun;
+    const parts = this.#etags.map(
+      (etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
+    );
+    const { body } = await client.send({
+      method: "POST",
+      key,
+      query: { uploadId: upload },
+      headers: { "content-type": "application/xml" },
+      body: Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`),
+    });
+    const failed = hiddenError(client.place, body);
+    if (failed !== null) throw failed;
+    // Each part came as it was sent; now they must have been put together as they came.
+    const tag = tagOf(textOf(body.toString("utf8"), "ETag"));
+    const tags = this.#etags.map(tagOf);
+    if (tag?.endsWith(`-${tags.length}`) && tags.every(isMd5) && tag !== tagOfParts(tags))
+      throw new TransientError("s3.checksum", `${key} came out with another checksum`);
+    await over();
+  }
+
+  async abort(): Promise<void> {
+    const { client, key, upload, over } = this.#begun;
+    await abortUpload(client, key, upload);
+    await over();
+  }
+}
