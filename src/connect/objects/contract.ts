@@ -92,6 +92,12 @@ export interface Present {
   readonly tag: string | null;
 }
 
+/** Bytes of an object. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** An object that is being written in parts; nobody sees it before `complete`. */
 export interface Upload {
   /** How many bytes a part has, but for the last. */
@@ -101,6 +107,8 @@ export interface Upload {
    * that the place has taken of what came; null where it takes none.
    */
   part(number: number, bytes: Buffer): Promise<string | null>;
+  /** As `part`, with bytes of the source that the provider copies itself. Resolves with false where it cannot. */
+  copyPart?(number: number, range: ByteRange): Promise<string | null | false>;
   /** Makes the object visible, whole and durable, after the place has confirmed its size and content. */
   complete(size: number): Promise<void>;
   abort(): Promise<void>;
@@ -134,9 +142,10 @@ export interface WritePlace {
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /**
    * Begins an object of many parts. `partBytes` asks for parts as the source has them: the tag of the source is that of the
-   * parts then, and is compared with what `part` tells.
+   * parts then, and is compared with what `part` tells. `source` is the place that they come
+   * from.
    */
-  begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload>;
+  begin(entry: ObjectEntry, described: Described, partBytes?: number, source?: ReadPlace): Promise<Upload>;
   /** Clears away what attempts that failed have left behind; after the last object. */
   clear(): Promise<void>;
   /** Makes what was written safe from a power cut, before a checkpoint says so. */

@@ -1,3 +1,5 @@
+import { isOfParts } from "./tag.ts";
+
 const MB = 1024 * 1024;
 
 /** What is no larger goes in one piece, held in memory; anything else in parts. */
@@ -12,6 +14,17 @@ const LEAST_PART = 5 * MB;
 
 export function isSmall(size: number): boolean {
   return size <= SMALL;
+}
+
+/** Whether to copy an object in one piece. One that was uploaded in parts keeps them, since its tag is made of theirs. */
+export function goesWhole({
+  size,
+  tag,
+}: {
+  readonly size: number | null;
+  readonly tag: string | null;
+}): boolean {
+  return size !== null && isSmall(size) && !isOfParts(tag);
 }
 
 /** How many bytes a part has of an object of so many. */

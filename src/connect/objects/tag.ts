@@ -5,6 +5,11 @@ export function isMd5(tag: string | null): tag is string {
   return tag !== null && /^[0-9a-f]{32}$/.test(tag);
 }
 
+/** Whether a tag is that of an object of several parts. */
+export function isOfParts(tag: string | null): boolean {
+  return tag !== null && /-\d+$/.test(tag);
+}
+
 /** The tag that S3 gives to an object uploaded in parts: the MD5 of their MD5s, and how many they were. */
 export function tagOfParts(md5s: readonly string[]): string {
   const all = Buffer.from(md5s.join(""), "hex");

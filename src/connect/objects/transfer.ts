@@ -5,7 +5,7 @@ import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contr
 import type { MemoryGate } from "./memory-gate.ts";
 import { patiently } from "./patience.ts";
 import { RangeSum } from "./range-sum.ts";
-import { isSmall, partsFit } from "./sizes.ts";
+import { goesWhole, isSmall, partsFit } from "./sizes.ts";
 import { isMd5 } from "./tag.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -30,16 +30,16 @@ const PARTS_AT_ONCE = 4;
 export async function transfer(entry: ObjectEntry, ways: Ways): Promise<number> {
   const { reader, writer } = ways;
   if (entry.size !== null && (await writer.copyWithin?.(reader, entry))) return entry.size;
-  if (entry.size !== null && isSmall(entry.size)) {
-    const size = await ways.memory.hold(entry.size, () =>
+  if (goesWhole(entry)) {
+    const size = await ways.memory.hold(entry.size as number, () =>
       // One that has grown since it was listed needs more memory than it was given.
       opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
     );
     if (size !== null) return size;
   }
   return await opened(entry, ways, async (open) =>
-    open.size !== null && isSmall(open.size)
-      ? await ways.memory.hold(open.size, () => small(entry, open, ways))
+    goesWhole(open)
+      ? await ways.memory.hold(open.size as number, () => small(entry, open, ways))
       : await large(entry, open, ways),
   );
 }
@@ -100,7 +100,7 @@ async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<numb
   const { reader, writer } = ways;
   const asked = await reader.partBytes(entry);
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
-  const upload = await writer.begin(entry, open, fits ? asked : undefined);
+  const upload = await writer.begin(entry, open, fits ? asked : undefined, reader);
   try {
     const size =
       open.range !== undefined && open.size !== null
@@ -133,9 +133,15 @@ async function inRanges(
   const carry = async () => {
     while (next < count && !stop.signal.aborted) {
       const number = next++;
-      const length = Math.min(partBytes, size - number * partBytes);
+      const offset = number * partBytes;
+      const length = Math.min(partBytes, size - offset);
+      const copied = await patiently(async () => await upload.copyPart?.(number, { offset, length }), either);
+      if (typeof copied === "string" || copied === null) {
+        sum.confirm(number, copied);
+        continue;
+      }
       await memory.lend(length, async (bytes) => {
-        await patiently(async () => open.range?.(number * partBytes, bytes), either);
+        await patiently(async () => open.range?.(offset, bytes), either);
         await sum.add(number, bytes);
         await limits.pass(length, signal);
         const md5 = await patiently(() => upload.part(number, bytes), either);

@@ -178,6 +178,36 @@ describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
     assert.deepEqual(await scene.target.unfinished(), []);
   });
 
+  it("lets the provider copy the parts of a large object itself, and carries them where it does not", async () => {
+    for (const knows of [true, false]) {
+      await using scene = await seeded(`within-${knows}`, 0);
+      const parts = [randomBytes(6 * 2 ** 20), randomBytes(6 * 2 ** 20), randomBytes(5)];
+      const headers = { "content-type": "image/png", "x-amz-meta-owner": "somebody", "x-amz-tagging": "a=b" };
+      await scene.source.putInParts("small", parts, headers);
+      await scene.source.putInParts("large", [randomBytes(9 * 2 ** 20), randomBytes(9 * 2 ** 20)]);
+      const to = await servers.near.bucket(`other-${knows}`);
+      let gets = 0;
+      scene.near.decide = ({ operation, headers: sent }) => {
+        if (operation === "get") gets++;
+        const copies = operation === "part" && sent["x-amz-copy-source"] !== undefined;
+        return copies && !knows ? { kind: "status", status: 501 } : null;
+      };
+      const profiles = ["--from-profile", "near", "--to-profile", "near"];
+      const names = [`s3://${scene.source.bucket}`, `s3://${to.bucket}`];
+      const { code, out, err } = await scene.pawl("copy", ...names, ...profiles, "--json");
+      assert.equal(code, 0, out + err);
+      assert.equal(gets, knows ? 0 : 5);
+      assert.deepEqual(await bucketContents(to), await bucketContents(scene.source));
+      assert.equal((await to.head("small")).get("content-type"), "image/png");
+      assert.equal((await to.head("small")).get("x-amz-meta-owner"), "somebody");
+      assert.deepEqual(await to.tags("small"), { a: "b" });
+      assert.deepEqual(await to.unfinished(), []);
+      const again = await scene.pawl("copy", ...names, ...profiles, "--json", "--restart");
+      assert.match(again.out, /"written":0,/);
+      assert.match(again.out, /"unchanged":2,/);
+    }
+  });
+
   it("signs each part where the target asks for it", async () => {
     await using scene = await seeded("signed", 0);
     await scene.source.putInParts("large", [

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { patiently } from "../patience.ts";
-import { isSmall } from "../sizes.ts";
+import { goesWhole } from "../sizes.ts";
 import { tagOf } from "../tag.ts";
 import { outage, type S3Client } from "./client.ts";
 import { encodeQuery } from "./encode.ts";
@@ -64,7 +64,7 @@ export class S3Reader implements ReadPlace {
 
   async open(entry: ObjectEntry): Promise<Opened> {
     const key = this.keyOf(entry);
-    if (entry.size !== null && isSmall(entry.size)) {
+    if (goesWhole(entry)) {
       const response = await this.client.begin({ key });
       return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
     }
@@ -99,6 +99,14 @@ export class S3Reader implements ReadPlace {
   /** The whole key of an object in its bucket. */
   keyOf({ key, from = key }: ObjectEntry): string {
     return this.prefix + from;
+  }
+
+  /** The headers with which a provider copies an object itself, as long as its tag is this one. */
+  copySource(entry: ObjectEntry, tag: string | null): Record<string, string> {
+    return {
+      "x-amz-copy-source": this.client.pathOf(this.keyOf(entry)),
+      ...(tag === null ? {} : { "x-amz-copy-source-if-match": `"${tag}"` }),
+    };
   }
 
   async close(): Promise<void> {

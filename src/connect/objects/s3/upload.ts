@@ -1,6 +1,7 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
-import type { Upload } from "../contract.ts";
+import type { ByteRange, Upload } from "../contract.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
@@ -18,6 +19,8 @@ export interface BegunUpload {
 
 /** How servers say that they want every body signed. */
 const REFUSED = new Set([400, 403, 501]);
+/** How they say that they do not know a request. */
+const UNKNOWN = new Set([405, 501]);
 
 /** An object that is uploaded in parts. */
 export class S3Upload implements Upload {
@@ -27,10 +30,45 @@ export class S3Upload implements Upload {
   readonly #unsigned: { taken: boolean } | null;
   readonly #etags: string[] = [];
 
-  constructor(begun: BegunUpload, partBytes: number, unsigned: { taken: boolean } | null) {
+  /** With which headers the provider copies from the source; null where it cannot. */
+  #source: Readonly<Record<string, string>> | null;
+
+  constructor(
+    begun: BegunUpload,
+    partBytes: number,
+    {
+      unsigned,
+      source,
+    }: {
+      readonly unsigned: { taken: boolean } | null;
+      readonly source: Readonly<Record<string, string>> | null;
+    },
+  ) {
     this.partBytes = partBytes;
     this.#begun = begun;
     this.#unsigned = unsigned;
+    this.#source = source;
+  }
+
+  async copyPart(number: number, { offset, length }: ByteRange): Promise<string | null | false> {
+    if (this.#source === null) return false;
+    const { client, key, upload } = this.#begun;
+    try {
+      const { headers, body } = await client.send({
+        method: "PUT",
+        key,
+        query: { partNumber: String(number + 1), uploadId: upload },
+        headers: { ...this.#source, "x-amz-copy-source-range": `bytes=${offset}-${offset + length - 1}` },
+      });
+      const failed = hiddenError(client.place, body);
+      if (failed !== null) throw failed;
+      return this.#partIs(number, textOf(body.toString("utf8"), "ETag") ?? undefined, headers);
+    } catch (error) {
+      // Some servers copy whole objects only.
+      if (!(error instanceof AnswerError && UNKNOWN.has(error.status))) throw error;
+      this.#source = null;
+      return false;
+    }
   }
 
   async part(number: number, bytes: Buffer): Promise<string | null> {
@@ -53,8 +91,13 @@ export class S3Upload implements Upload {
       body,
       unsignedBody,
     });
-    this.#etags[number] = headers.etag ?? "";
-    const tag = tagOf(headers.etag);
+    return this.#partIs(number, headers.etag, headers);
+  }
+
+  /** Remembers what the server calls a part; returns the MD5 that it says it has. */
+  #partIs(number: number, etag: string | undefined, headers: IncomingHttpHeaders): string | null {
+    this.#etags[number] = etag ?? "";
+    const tag = tagOf(etag);
     return isMd5(tag) && !isByKey(headers["x-amz-server-side-encryption"]) ? tag : null;
   }
 

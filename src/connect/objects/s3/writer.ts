@@ -1,7 +1,7 @@
 import { TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { partBytesOf } from "../sizes.ts";
-import { isMd5, tagOf } from "../tag.ts";
+import { isMd5, isOfParts, tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
 import { hiddenError } from "./error.ts";
@@ -83,16 +83,13 @@ export class S3Writer implements WritePlace {
 
   /** Lets the provider copy an object itself; false where it cannot. */
   async copyWithin(source: ReadPlace, entry: ObjectEntry): Promise<boolean> {
-    if (!(source instanceof S3Reader) || !this.#client.reaches(source.client)) return false;
+    if (!this.#isOwn(source)) return false;
     // Of an object of parts the copy would be in one, so that the two could no longer be compared.
     if (entry.size === null || entry.size > LARGEST_COPY || !isMd5(entry.tag)) return false;
     const { body } = await this.#client.send({
       method: "PUT",
       key: this.#prefix + entry.key,
-      headers: {
-        "x-amz-copy-source": source.client.pathOf(source.keyOf(entry)),
-        "x-amz-copy-source-if-match": `"${entry.tag}"`,
-      },
+      headers: source.copySource(entry, entry.tag),
     });
     // It may fail after it has said that all is well.
     const failed = hiddenError(this.#client.place, body);
@@ -101,7 +98,16 @@ export class S3Writer implements WritePlace {
     return true;
   }
 
-  async begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload> {
+  #isOwn(source: ReadPlace | undefined): source is S3Reader {
+    return source instanceof S3Reader && this.#client.reaches(source.client);
+  }
+
+  async begin(
+    entry: ObjectEntry,
+    described: Described,
+    partBytes?: number,
+    source?: ReadPlace,
+  ): Promise<Upload> {
     const key = this.#prefix + entry.key;
     const size = described.size ?? entry.size ?? 0;
     const own = headersOf(described.properties);
@@ -121,7 +127,11 @@ export class S3Writer implements WritePlace {
     const bytes = partBytes ?? partBytesOf(size);
     // Parts as the source has them come to its tag, or the object is not completed: that proves more than to sign each does.
     const proven = partBytes !== undefined && described.tag?.endsWith(`-${Math.ceil(size / bytes)}`);
-    return new S3Upload({ client: this.#client, key, upload, over }, bytes, proven ? this.#unsigned : null);
+    return new S3Upload({ client: this.#client, key, upload, over }, bytes, {
+      unsigned: proven ? this.#unsigned : null,
+      source:
+        this.#isOwn(source) && isOfParts(described.tag) ? source.copySource(entry, described.tag) : null,
+    });
   }
 
   /** An answer of S3 means that the object is safe. */
