@@ -48,6 +48,7 @@ async function contest(places: Places, work: Work): Promise<void> {
   assert.ok(first);
   await first.copy(places, { from: folder, to: source, large: work.large });
   const table = new Table(work);
+  const used: Side[] = [];
   for (let round = 1; round <= Number(values.repeat); round++) {
     for (const each of rotated(who, round)) {
       const go = async (way: string, from: Side, to: Side, again: boolean) => {
@@ -59,7 +60,9 @@ async function contest(places: Places, work: Work): Promise<void> {
           settle();
           table.add(`${way}, nothing to do`, each, await each.copy(places, order));
         }
-        await remove(places, to);
+        // A folder that has just lost many files is slow to take new ones: whoever comes next would pay for it.
+        if (work.large) await remove(places, to);
+        else used.push(to);
       };
       if (ways.includes("up")) await go("folder to S3", folder, await bucket("near"), true);
       if (ways.includes("across") && each.betweenServers)
@@ -69,6 +72,7 @@ async function contest(places: Places, work: Work): Promise<void> {
     }
   }
   table.print();
+  for (const side of used) await remove(places, side);
   await remove(places, source);
   await remove(places, folder);
 }
