@@ -1,0 +1,198 @@
+import type { Instant, Json } from "./value.ts";
+
+/**
+ * - `waiting`: may be claimed once `due` has come (a `held` task waits until it is released)
+ * - `leased`: a worker holds it
+ * - `succeeded`, `dead` (dead letter), `cancelled`: settled for good, unless released again
+ */
+export type TaskState = "waiting" | "leased" | "succeeded" | "dead" | "cancelled";
+
+export interface NewTask {
+  /** Chosen by the caller: enqueueing the same id again changes nothing, so a retried enqueue is safe. */
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  /** Tasks that belong together, such as the shards of a run or the parts of a chain. */
+  readonly group?: string;
+  readonly payload: Json;
+  /** Higher first; default 0. */
+  readonly priority?: number;
+  /** Not before this many milliseconds from now; default 0. */
+  readonly delayMs?: number;
+  /** Waits until it is released, whatever the time. */
+  readonly held?: boolean;
+  /** While a task with this key is waiting or leased, another one is not stored. */
+  readonly unique?: string;
+  /** Still waiting after so many milliseconds, and not because it failed, it is cancelled with the error `expired`. */
+  readonly expiresMs?: number;
+  /**
+   * Claimed only by requests that name the lane, at a rate of its own: one for all queues and workers together.
+   */
+  readonly lane?: string;
+  /** How long it is kept once it is settled, in milliseconds; default for ever. */
+  readonly retentionMs?: number;
+  /** The join it is a member of, and its place there. */
+  readonly member?: Membership;
+  /** What the layer above keeps with the task, such as how it is tried again and what follows it. */
+  readonly meta?: Json;
+}
+
+export interface Membership {
+  readonly join: string;
+  readonly index: number;
+}
+
+/**
+ * Waits for members and then lets one task go. Every member counts once: as succeeded, or as failed when it is dead
+ * or cancelled. Once so many have failed that `need` cannot be met, the join fails: what is open of its members is
+ * cancelled, and its body is dead with an error that names the first member that failed. Once all have ended, the
+ * body is released. A body may itself be a member of another join. A body that ends before it was let go (cancelled,
+ * expired) takes its join along: the join fails, and what is open of its members is cancelled. A member that comes
+ * when its join has failed is stored as cancelled; one that was not stored, because its id, its unique key or its place
+ * is taken, does not count.
+ */
+export interface NewJoin {
+  readonly id: string;
+  /** Members there will be; null until `sealJoin` says it. */
+  readonly members: number | null;
+  /** Members that must succeed; `all` of them, or a number. */
+  readonly need: "all" | number;
+  /** The task that is released, stored as held in the same step or before. */
+  readonly body: string;
+}
+
+export type JoinState = "open" | "released" | "failed";
+
+export interface JoinRecord extends NewJoin {
+  readonly state: JoinState;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+/** What became of a member. */
+export interface MemberRecord {
+  readonly index: number;
+  readonly task: string;
+  readonly state: TaskState;
+  readonly result: Json;
+  readonly error: string | null;
+}
+
+export interface TaskRecord {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly group: string | null;
+  readonly payload: Json;
+  readonly priority: number;
+  readonly state: TaskState;
+  /** When a waiting task may be claimed; null while it is held. */
+  readonly due: Instant | null;
+  /** How many times it was claimed; the fence of the latest claim. */
+  readonly fence: number;
+  /** The worker of the latest claim. */
+  readonly worker: string | null;
+  /** Failures since it was enqueued or released. */
+  readonly failures: number;
+  /** Leases that ran out or whose worker died, since the last progress. */
+  readonly crashes: number;
+  readonly cancelRequested: boolean;
+  /** The last value reported with `progress`. */
+  readonly progress: Json;
+  readonly result: Json;
+  readonly error: string | null;
+  readonly createdAt: Instant;
+  /** When it was last claimed. */
+  readonly startedAt: Instant | null;
+  readonly settledAt: Instant | null;
+  /** When it is cancelled unless it was begun. */
+  readonly expiresAt: Instant | null;
+  readonly unique: string | null;
+  readonly lane: string | null;
+  readonly member: Membership | null;
+  readonly meta: Json;
+}
+
+/** An attempt that is over. */
+export interface AttemptRecord {
+  readonly fence: number;
+  readonly worker: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+  /** How it ended; `crashed` where a lease ran out or the worker died. */
+  readonly outcome: Outcome["state"];
+  readonly error: string | null;
+  readonly log: string | null;
+}
+
+/** One claim: the right to work on a task until the lease ends. */
+export interface Lease {
+  readonly id: string;
+  readonly fence: number;
+}
+
+export interface Claim extends Lease {
+  readonly task: TaskRecord;
+}
+
+export interface ClaimRequest {
+  readonly queues: readonly string[];
+  /** At most this many. */
+  readonly n: number;
+  readonly leaseMs: number;
+  /** Who claims: unique to one process start, so that a dead worker is never mistaken for a living one. */
+  readonly worker: string;
+  /** Lanes that may be claimed from as well, each at its rate over all workers together. */
+  readonly lanes?: readonly LaneRate[];
+}
+
+/**
+ * How often tasks of a lane may be claimed: one in `intervalMs`, and up to `burst` at once after a rest. Over any
+ * time `t` these are at most `burst + t / intervalMs`. The latest claim's word holds for all. `intervalMs` may have a
+ * fraction, which counts.
+ */
+export interface LaneRate {
+  readonly lane: string;
+  readonly intervalMs: number;
+  readonly burst: number;
+}
+
+export type Outcome =
+  /**
+   * `next` and its `joins` are enqueued in the same step. A member of a join that has a successor passes its membership
+   * on to it. With a `next`, a task that was asked to cancel is cancelled instead, and nothing is enqueued: what follows
+   * a task is cancelled with it.
+   */
+  | {
+      readonly state: "succeeded";
+      readonly result?: Json;
+      readonly next?: readonly NewTask[];
+      readonly joins?: readonly NewJoin[];
+      /** Which of `next` takes the place in the join; null when the join counts this one. */
+      readonly successor?: string | null;
+    }
+  /** Counted as a failure; may be claimed again after `delayMs`. */
+  | { readonly state: "retry"; readonly delayMs: number; readonly error: string }
+  | { readonly state: "dead"; readonly error: string }
+  | { readonly state: "cancelled" }
+  /**
+   * What the worker ran it in has died of it. Counted as a crash, as `sweep` does: dead with the same error at
+   * `poisonAfter` crashes, cancelled if that was asked for, otherwise claimable again after `delayMs`. `error` is kept
+   * with the attempt.
+   */
+  | {
+      readonly state: "crashed";
+      readonly delayMs: number;
+      readonly error: string;
+      readonly poisonAfter: number;
+    }
+  /** Handed back without blame; `delayMs: null` holds it until it is released. */
+  | { readonly state: "snoozed"; readonly delayMs: number | null };
+
+export type Settlement = Lease & {
+  readonly outcome: Outcome;
+  /** What the attempt wrote, for people; kept with the attempt. */
+  readonly log?: string;
+};
+
+export type ProgressReport = Lease & { readonly value: Json };
