@@ -7,6 +7,7 @@ import type { OpenSink } from "./contract.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
 import type { AnyJob } from "./job.ts";
 import { leadHandler, leadTask } from "./lead.ts";
+import { lookAgainMs } from "./look.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
 import { AdaptivePace } from "./pace.ts";
@@ -121,6 +122,7 @@ async function atRest(
   worker: string,
   leave: AbortSignal | undefined,
 ): Promise<RunProgress> {
+  const began = performance.now();
   for (;;) {
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
@@ -129,6 +131,6 @@ async function atRest(
       const held = await store.query({ group: id, states: ["leased"] });
       if (!held.some((task) => task.worker === worker)) return await readProgress(store, run);
     }
-    await sleep(LOOK_MS);
+    await sleep(lookAgainMs(began, LOOK_MS));
   }
 }

@@ -8,6 +8,7 @@ import { conclude } from "./conclude.ts";
 import type { OpenSink, Ordering, ShardPlan } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
 import type { AnyJob } from "./job.ts";
+import { lookAgainMs } from "./look.ts";
 import { boundNursery } from "./nursery.ts";
 import { AT_REST, detailsOf, type RunDetails, type RunProgress, readProgress, SHARD } from "./progress.ts";
 
@@ -158,7 +159,7 @@ class Lead {
       }
       if (atRest) return;
       await this.#report(null);
-      await sleep(LOOK_MS, undefined, { signal: this.#context.signal });
+      await sleep(lookAgainMs(this.#began, LOOK_MS), undefined, { signal: this.#context.signal });
     }
   }
 

@@ -64,6 +64,17 @@ describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
     }
   });
 
+  it("gets over a fault of the first requests on either side", async () => {
+    await using scene = await seeded("first", 3);
+    for (const proxy of [scene.near, scene.far]) {
+      let asked = 0;
+      proxy.decide = () => (asked++ < 2 ? { kind: "refused" } : null);
+    }
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+  });
+
   it("waits as long as Retry-After asks", async () => {
     await using scene = await seeded("later", 1);
     let first = 0;

@@ -1,6 +1,7 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
 import { isPassing } from "../passing.ts";
+import { patiently } from "../patience.ts";
 import { S3Client } from "./client.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -23,7 +24,7 @@ export async function clientOf({ bucket, profile }: BucketPlace): Promise<S3Clie
 /** Tries to list one key, so that what is wrong with a whole place is said at once. */
 export async function checkPlace(name: string, list: () => Promise<unknown>): Promise<void> {
   try {
-    await list();
+    await patiently(list, new AbortController().signal);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;
     if (error.fatal !== null) throw error.fatal;

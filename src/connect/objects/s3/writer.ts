@@ -1,5 +1,6 @@
 import { TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import { patiently } from "../patience.ts";
 import { partBytesOf } from "../sizes.ts";
 import { isMd5, isOfParts, tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
@@ -37,8 +38,7 @@ export class S3Writer implements WritePlace {
 
   async prepare(dryRun: boolean): Promise<void> {
     await checkPlace(this.name, () => listPage(this.#client, this.#prefix, { after: null }, 1));
-    if (dryRun) return;
-    await this.clear();
+    if (!dryRun) await patiently(() => this.clear(), new AbortController().signal);
   }
 
   async clear(): Promise<void> {
