@@ -23,7 +23,7 @@ async function jsonl(run: RunRecord, store: Store): Promise<void> {
   for await (const item of openItems(store, run.id)) {
     const { number, at, reason, code } = item;
     const raw = Buffer.from(item.raw).toString("utf8");
-    if (!(await write(`${JSON.stringify({ row: number, at, reason, code, raw })}\n`))) return;
+    if (!(await write(`${JSON.stringify({ number, at, reason, code, raw })}\n`))) return;
   }
 }
 
