@@ -41,7 +41,7 @@ export const cases: readonly Case[] = [
   {
     name: "step",
     what: "pawl backfill --step (TypeScript)",
-    run: backfill("--step", join(import.meta.dirname, "step.ts"), "--columns", "id"),
+    run: backfill("--step", join(import.meta.dirname, "step.ts"), "--columns", "id", "--memory", "128MB"),
   },
   {
     name: "django",
