@@ -20,12 +20,17 @@ export const migrations: readonly Migration[] = [
     worksWith: 1,
     sql: `
   -- The clock of the store. Every instant in these tables comes from here, never from a worker.
+  CREATE FUNCTION pawl.ms_of(instant timestamptz) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+    AS 'SELECT floor(extract(epoch FROM instant) * 1000)::bigint';
   CREATE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
     AS 'SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint';
 
+  -- Numbers of tasks come in blocks, one for each statement that stores some.
+  CREATE SEQUENCE pawl.task_block;
+
   CREATE TABLE pawl.task (
     -- the order of enqueueing
-    seq bigint GENERATED ALWAYS AS IDENTITY,
+    seq bigint NOT NULL,
     -- when a waiting task may be claimed; null while it is held and in other states
     due bigint,
     lease_until bigint,

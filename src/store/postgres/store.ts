@@ -67,11 +67,7 @@ export class PostgresStore implements contract.Store {
     if (tx === undefined) {
       if (joins.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
         try {
-          return await this.#moving(async (moves) => {
-            const ids = await enqueueNew(moves, tasks);
-            options.placed?.();
-            return ids;
-          });
+          return await this.#moving((moves) => enqueueNew(moves, tasks, options.placed ?? (() => {})));
         } catch (error) {
           if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
           this.#careful = CAREFUL;
