@@ -6,7 +6,7 @@ import { Bell } from "./bell.ts";
 import { handlerRunner } from "./handler-runner.ts";
 import { Heart, type Pulse } from "./heart.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { type Line, linesOf, type Queues, roomOf } from "./lines.ts";
+import { type Line, linesOf, type Queues, roomBeside, roomOf } from "./lines.ts";
 import type { Ending, Handler, Runner } from "./runner.ts";
 import { Settler } from "./settler.ts";
 import { takeOver } from "./take-over.ts";
@@ -102,6 +102,8 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #bell = new Bell();
   readonly #running = new Map<string, Running>();
   readonly #settling = new Set<Promise<void>>();
+  /** Claims that go by themselves. */
+  readonly #claiming = new Set<Promise<void>>();
   readonly #stopAsked = Promise.withResolvers<void>();
   #heart: Heart | undefined;
   #loop: Promise<void> | undefined;
@@ -178,6 +180,7 @@ export class Worker implements AsyncDisposable, Pulse {
     for (const line of this.#lines) for (const claim of line.ahead.splice(0)) this.#handBack(claim);
     const idle = (async () => {
       await this.#loop;
+      while (this.#claiming.size > 0) await Promise.all(this.#claiming);
       await Promise.all([...this.#running.values()].map(({ done }) => done));
       await this.#settled();
     })();
@@ -281,15 +284,37 @@ export class Worker implements AsyncDisposable, Pulse {
     const { store } = this.#options;
     const { queues } = line;
     const request = { queues, n, leaseMs: this.#leaseMs, worker: this.id };
-    const claims = await store.claim(lanes === undefined ? request : { ...request, lanes });
+    line.coming += n;
+    const claiming = store.claim(lanes === undefined ? request : { ...request, lanes });
+    const claims = await claiming.finally(() => {
+      line.coming -= n;
+    });
     // All of them first: a handler that does not yield must not keep the others from being renewed.
     if (claims.length > 0) this.#keeper.hold(claims);
-    if (line.reserved > 0) {
+    if (lanes !== undefined && line.reserved > 0) {
       line.reserved = 0;
       line.ahead.unshift(...claims);
     } else line.ahead.push(...claims);
+    const hungry = claims.length < n;
+    if (!hungry && lanes === undefined) this.#claimOn(line);
     this.#fill(line);
-    return claims.length < n;
+    return hungry;
+  }
+
+  /**
+   * Claims on while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
+   * other. Goes by itself, so that it holds up no other line.
+   */
+  #claimOn(line: Line): void {
+    const n = roomBeside(line, this.#prefetch);
+    if (n === 0 || this.#stopping !== undefined || this.#settler.backlog > MOST_UNSETTLED) return;
+    const claimed = this.#claim(line, n)
+      .catch((error: unknown) => this.#report(error))
+      .then(() => {
+        this.#claiming.delete(claimed);
+        this.#bell.ring();
+      });
+    this.#claiming.add(claimed);
   }
 
   /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
