@@ -100,8 +100,9 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #keeper: LeaseKeeper;
   readonly #settler: Settler;
   readonly #bell = new Bell();
-  readonly #running = new Map<string, Running>();
-  readonly #settling = new Set<Promise<void>>();
+  readonly #running = new Set<Running>();
+  /** Ends that are not durable yet. */
+  #settling = 0;
   /** Claims that go by themselves. */
   readonly #claiming = new Set<Promise<void>>();
   readonly #stopAsked = Promise.withResolvers<void>();
@@ -149,7 +150,7 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Ids of the tasks that run. */
   running(): string[] {
-    return [...this.#running.values()].map(({ claim }) => claim.id);
+    return [...this.#running].map(({ claim }) => claim.id);
   }
 
   /** Begins to claim. The process stays alive until the worker is stopped. */
@@ -181,13 +182,13 @@ export class Worker implements AsyncDisposable, Pulse {
     const idle = (async () => {
       await this.#loop;
       while (this.#claiming.size > 0) await Promise.all(this.#claiming);
-      await Promise.all([...this.#running.values()].map(({ done }) => done));
+      await Promise.all([...this.#running].map(({ done }) => done));
       await this.#settled();
     })();
     if (!(await endsWithin(idle, drainMs))) {
-      for (const { abort } of this.#running.values()) abort.abort(new StoppedError());
+      for (const { abort } of this.#running) abort.abort(new StoppedError());
       if (!(await endsWithin(idle, handBackMs ?? this.#leaseMs)) && handBackMs !== undefined) {
-        for (const { claim } of this.#running.values()) this.#handBack(claim);
+        for (const { claim } of this.#running) this.#handBack(claim);
         await endsWithin(this.#settled(), this.#leaseMs);
       }
     }
@@ -197,7 +198,7 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   async #settled(): Promise<void> {
-    while (this.#settling.size > 0) await Promise.all(this.#settling);
+    while (this.#settling > 0) await this.#settler.flushed();
   }
 
   async #work(): Promise<void> {
@@ -243,7 +244,7 @@ export class Worker implements AsyncDisposable, Pulse {
     }
     if (this.#settler.backlog > MOST_UNSETTLED) return LOOK_MS;
     // Nobody said that there is something: one question is less than a claim for each line.
-    if (!rung && this.#running.size === 0 && this.#settling.size === 0) {
+    if (!rung && this.#running.size === 0 && this.#settling === 0) {
       const due = await store.due(this.queues, lanes);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
     }
@@ -337,22 +338,29 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   #begin(claim: Claim, line: Line): void {
-    const key = keyOf(claim);
     const abort = new AbortController();
     line.running++;
-    const done = this.#attempt(claim, abort).finally(() => {
-      line.running--;
-      this.#running.delete(key);
-      const { queue } = claim.task;
-      this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
-      const lanesAreDue = this.#lanesAreDue(line);
-      if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
-      if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
-    });
-    this.#running.set(key, { claim, abort, done });
+    const running: Running = {
+      claim,
+      abort,
+      done: this.#attempt(claim, abort).then(() => this.#end(running, line)),
+    };
+    this.#running.add(running);
     if (claim.task.cancelRequested) abort.abort(new CancelledError());
   }
 
+  /** An attempt is over: its slot is free. */
+  #end(running: Running, line: Line): void {
+    line.running--;
+    this.#running.delete(running);
+    const { queue } = running.claim.task;
+    this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
+    const lanesAreDue = this.#lanesAreDue(line);
+    if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
+    if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
+  }
+
+  /** Never rejects. */
   async #attempt(claim: Claim, abort: AbortController): Promise<void> {
     const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
     if (ending === undefined) this.#keeper.drop(claim);
@@ -366,12 +374,12 @@ export class Worker implements AsyncDisposable, Pulse {
   /** Durable soon. The slot is free meanwhile; the lease is not. */
   #settle(claim: Claim, ending: Ending): void {
     const { id, fence } = claim;
-    const settled = this.#settler.settle({ id, fence, ...ending }).then(() => {
+    this.#settling++;
+    this.#settler.settle({ id, fence, ...ending }, () => {
       this.#keeper.drop(claim);
-      this.#settling.delete(settled);
-      if (this.#settling.size === MOST_UNSETTLED >> 1) this.#bell.ring();
+      this.#settling--;
+      if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
     });
-    this.#settling.add(settled);
   }
 
   #handBack(claim: Claim): void {
@@ -379,14 +387,14 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   #abort(lease: Lease, reason: Error): void {
-    const key = keyOf(lease);
-    const running = this.#running.get(key);
-    if (running !== undefined) {
-      running.abort.abort(reason);
+    const isMeant = ({ id, fence }: Lease) => id === lease.id && fence === lease.fence;
+    for (const { claim, abort } of this.#running) {
+      if (!isMeant(claim)) continue;
+      abort.abort(reason);
       return;
     }
     for (const { ahead } of this.#lines) {
-      const at = ahead.findIndex((claim) => keyOf(claim) === key);
+      const at = ahead.findIndex(isMeant);
       const [claim] = at < 0 ? [] : ahead.splice(at, 1);
       if (claim !== undefined && reason instanceof CancelledError) {
         this.#settle(claim, { outcome: { state: "cancelled" } });
@@ -399,10 +407,6 @@ export class Worker implements AsyncDisposable, Pulse {
     if (onError === undefined) process.emitWarning(error instanceof Error ? error : String(error));
     else onError(error);
   }
-}
-
-function keyOf(lease: Lease): string {
-  return `${lease.fence}:${lease.id}`;
 }
 
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {

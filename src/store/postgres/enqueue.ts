@@ -55,7 +55,11 @@ export async function enqueue(
  * the order of enqueueing as soon as their numbers and their time are settled, so `placed` is called while the server
  * still stores them: whoever has more to store need not wait, and both cores of a small server have work.
  */
-export async function enqueueNew(moves: Moves, tasks: readonly NewTask[], placed: () => void): Promise<string[]> {
+export async function enqueueNew(
+  moves: Moves,
+  tasks: readonly NewTask[],
+  placed: () => void,
+): Promise<string[]> {
   for (let start = 0; start < tasks.length; start += PAGE) {
     const taken = moves.session.run(TAKE_BLOCK);
     taken.then(start + PAGE < tasks.length ? undefined : placed, () => {});
