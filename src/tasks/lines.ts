@@ -41,25 +41,21 @@ export function linesOf(queues: Queues, concurrency: number = availableParalleli
   return lines.map((line) => ({ ...line, running: 0, reserved: 0, coming: 0, ahead: [], nextLanes: 0 }));
 }
 
-/**
- * How many more tasks to claim for a line. Those claimed ahead are refilled when half of them are gone, and claimed in
- * two parts, so that one can be worked on while the other is claimed.
- */
+/** How many more tasks to claim for a line. Those claimed ahead are refilled when half of them are gone. */
 export function roomOf({ slots, running, ahead, coming }: Line, prefetch: number): number {
   const free = slots - running - ahead.length - coming;
-  if (prefetch === 0) return Math.max(0, free);
-  if (free > 0) return Math.min(free + prefetch, halfOf(slots, prefetch));
+  if (prefetch === 0 || free > 0) return Math.max(0, free + prefetch);
   return (ahead.length + coming) * 2 <= prefetch ? prefetch - ahead.length - coming : 0;
 }
 
-/** How many to claim while those that were just claimed begin; none where that would be few. */
-export function roomBeside({ slots, running, ahead, coming }: Line, prefetch: number): number {
-  if (prefetch === 0) return 0;
-  const half = halfOf(slots, prefetch);
-  const room = slots + prefetch - running - ahead.length - coming;
-  return room * 2 >= half ? Math.min(room, half) : 0;
+/** So many are claimed at a time where one half can be claimed while the other is worked on. */
+export function halfOf({ slots }: Line, prefetch: number): number {
+  return Math.ceil((slots + prefetch) / 2);
 }
 
-function halfOf(slots: number, prefetch: number): number {
-  return Math.ceil((slots + prefetch) / 2);
+/** How many to claim while those that were just claimed begin; none where that would be few. */
+export function roomBeside(line: Line, prefetch: number): number {
+  const half = halfOf(line, prefetch);
+  const room = line.slots + prefetch - line.running - line.ahead.length - line.coming;
+  return room * 2 >= half ? Math.min(room, half) : 0;
 }

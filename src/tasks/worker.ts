@@ -6,7 +6,7 @@ import { Bell } from "./bell.ts";
 import { handlerRunner } from "./handler-runner.ts";
 import { Heart, type Pulse } from "./heart.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { type Line, linesOf, type Queues, roomBeside, roomOf } from "./lines.ts";
+import { halfOf, type Line, linesOf, type Queues, roomBeside, roomOf } from "./lines.ts";
 import type { Ending, Handler, Runner } from "./runner.ts";
 import { Settler } from "./settler.ts";
 import { takeOver } from "./take-over.ts";
@@ -95,6 +95,8 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #leaseMs: number;
   readonly #poisonAfter: number;
   readonly #prefetch: number;
+  /** Half of what is claimed ahead is claimed while the other half is worked on. */
+  readonly #inHalves: boolean;
   readonly #lines: readonly Line[];
   readonly #runner: Runner;
   readonly #keeper: LeaseKeeper;
@@ -118,6 +120,7 @@ export class Worker implements AsyncDisposable, Pulse {
     this.#leaseMs = leaseMs;
     this.#poisonAfter = poisonAfter;
     this.#prefetch = options.prefetch ?? 0;
+    this.#inHalves = this.#prefetch > 0 && options.store.concurrent;
     this.#lines = linesOf(options.queues, options.concurrency);
     this.queues = this.#lines.flatMap(({ queues }) => queues);
     this.slots = this.#lines.reduce((sum, { slots }) => sum + slots, 0);
@@ -262,7 +265,7 @@ export class Worker implements AsyncDisposable, Pulse {
   /** Claims what a line has room for. True when there was not as much as that. */
   async #claimFor(line: Line): Promise<boolean> {
     const { lanes } = this.#options;
-    if (lanes === undefined) return await this.#claim(line, roomOf(line, this.#prefetch));
+    if (lanes === undefined) return await this.#claim(line, this.#roomOf(line));
     if (this.#prefetch === 0) return await this.#claim(line, roomOf(line, 0), lanes);
     let hungry = false;
     const free = line.slots - line.running;
@@ -277,7 +280,12 @@ export class Worker implements AsyncDisposable, Pulse {
       }
     }
     this.#fill(line);
-    return (await this.#claim(line, roomOf(line, this.#prefetch))) || hungry;
+    return (await this.#claim(line, this.#roomOf(line))) || hungry;
+  }
+
+  #roomOf(line: Line): number {
+    const room = roomOf(line, this.#prefetch);
+    return this.#inHalves ? Math.min(room, halfOf(line, this.#prefetch)) : room;
   }
 
   async #claim(line: Line, n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
@@ -307,7 +315,7 @@ export class Worker implements AsyncDisposable, Pulse {
    * other. Goes by itself, so that it holds up no other line.
    */
   #claimOn(line: Line): void {
-    const n = roomBeside(line, this.#prefetch);
+    const n = this.#inHalves ? roomBeside(line, this.#prefetch) : 0;
     if (n === 0 || this.#stopping !== undefined || this.#settler.backlog > MOST_UNSETTLED) return;
     const claimed = this.#claim(line, n)
       .catch((error: unknown) => this.#report(error))

@@ -43,6 +43,7 @@ const CAREFUL = 20;
 export class PostgresStore implements contract.Store {
   readonly location: string;
   readonly address: string;
+  readonly concurrent = true;
   readonly #db: Database;
   readonly #hints: Hints;
   /** Begins anywhere, so that many processes that write little fold as well. */
