@@ -61,7 +61,7 @@ export async function enqueueNew(
   placed: () => void,
 ): Promise<string[]> {
   for (let start = 0; start < tasks.length; start += PAGE) {
-    const taken = moves.session.run(TAKE_BLOCK);
+    const taken = moves.session.run(TAKE_PLACE);
     taken.then(start + PAGE < tasks.length ? undefined : placed, () => {});
     const page = tasks.slice(start, start + PAGE);
     const stored = moves.session.run(INSERT_NEW, valuesOf(page.map((task) => ({ task, member: undefined }))));
@@ -106,11 +106,12 @@ function insert(clock: string, conflict: string, returning: string): string {
        SELECT due, seq, priority, 0, queue, lane FROM fresh WHERE due IS NOT NULL)`;
 }
 
-const TAKE_BLOCK = prepared("SELECT nextval('pawl.task_block')");
-
-/** Time is that of the transaction's begin here: who was placed first began first, and stands before the others. */
+/** Settles the place of what comes next in the order of enqueueing: its time and its numbers, for this transaction. */
+const TAKE_PLACE = prepared(
+  "SELECT nextval('pawl.task_block'), set_config('pawl_task.due', pawl.now_ms()::text, true)",
+);
 const INSERT_NEW = prepared(
-  `${insert("pawl.ms_of(transaction_timestamp()) AS now, currval('pawl.task_block') AS block", "", "")} SELECT`,
+  `${insert("current_setting('pawl_task.due')::bigint AS now, currval('pawl.task_block') AS block", "", "")} SELECT`,
 );
 const INSERT_FREE = prepared(
   `${insert(

@@ -20,8 +20,6 @@ export const migrations: readonly Migration[] = [
     worksWith: 1,
     sql: `
   -- The clock of the store. Every instant in these tables comes from here, never from a worker.
-  CREATE FUNCTION pawl.ms_of(instant timestamptz) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
-    AS 'SELECT floor(extract(epoch FROM instant) * 1000)::bigint';
   CREATE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
     AS 'SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint';
 

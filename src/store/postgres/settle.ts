@@ -64,14 +64,15 @@ export async function settle(
   settlements: readonly Settlement[],
   location: string,
 ): Promise<{ lost: string[] }> {
-  // Of two settlements of one claim the first one counts, and the second has lost it. Everybody takes rows in the
-  // same order, so that nobody waits for somebody who waits for him.
-  const first = new Map<string, Settlement>();
-  for (const settlement of settlements) {
-    const key = keyOf(settlement);
-    if (!first.has(key)) first.set(key, settlement);
-  }
-  const batch = [...first.values()].sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
+  // Everybody takes rows in the same order, so that nobody waits for somebody who waits for him. Of two settlements of
+  // one claim the first one counts, and the second has lost it.
+  const sorted = settlements.toSorted(
+    (a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)) || a.fence - b.fence,
+  );
+  const batch = sorted.filter(({ id, fence }, at) => {
+    const before = sorted[at - 1];
+    return before === undefined || before.id !== id || before.fence !== fence;
+  });
   const alone = await succeedAlone(moves, batch);
   if (alone.size === settlements.length) return { lost: [] };
   const rest = batch.filter((settlement) => !alone.has(settlement));
