@@ -24,11 +24,13 @@ const SUCCEEDED = `
     prune_at = (SELECT pawl.now_ms()) + t.retention_ms
   FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
 
-/** Those of tasks in no join, which are most, told of in groups. */
+/** Those of tasks in no join, which are most: told of in groups, and noted at once until when they are kept. */
 const SUCCEEDED_ALONE = prepared(`
-  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place)
-  SELECT queue, lease, prune_at, array_agg(seq)::text AS seqs, array_agg(place)::text AS places
-  FROM done GROUP BY queue, lease, prune_at`);
+  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
+  kept AS (
+    INSERT INTO pawl.retained (prune_at, tasks)
+    SELECT prune_at, array_agg(seq) FROM done WHERE prune_at IS NOT NULL GROUP BY prune_at)
+  SELECT queue, lease, array_agg(place)::text AS places FROM done GROUP BY queue, lease`);
 
 /**
  * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
