@@ -24,6 +24,8 @@ export interface Store extends TaskStore, RunStore, AsyncDisposable {
   readonly location: string;
   /** Opens it from another thread or process of this program. May hold a secret: never shown, never stored. */
   readonly address: string;
+  /** Whether it works beside this thread: then it is worth while to ask for the next before the last is dealt with. */
+  readonly concurrent: boolean;
   /** The store's clock. */
   now(): Promise<Instant>;
   close(): Promise<void>;

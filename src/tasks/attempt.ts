@@ -133,7 +133,7 @@ class Attempt implements AttemptContext {
   /** The latest report under way. */
   #report: Promise<void> | undefined;
   /** How often each call was enqueued by this attempt. */
-  readonly #calls = new Map<string, number>();
+  #calls: Map<string, number> | undefined;
 
   constructor({ id, fence, name, failures, scheduledFor }: Order, around: Surroundings) {
     this.id = id;
@@ -196,6 +196,7 @@ class Attempt implements AttemptContext {
   #callKey(what: AnyTask | AnyFlow, input: unknown): string {
     const name = "definition" in what ? what.name : JSON.stringify(what.compose().node);
     const call = derivedId(this.id, name, JSON.stringify(input) ?? "");
+    this.#calls ??= new Map();
     const times = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, times);
     return `${call}#${times}`;

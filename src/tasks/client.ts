@@ -17,7 +17,7 @@ import { withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
 import { parseInput } from "./standard-schema.ts";
-import { type Stored, storable } from "./stored.ts";
+import { measured, type Stored, storable } from "./stored.ts";
 import { derivedId, newTaskId } from "./task-id.ts";
 import { type Sent, sending } from "./telemetry/spans.ts";
 import { Watcher } from "./watcher.ts";
@@ -68,7 +68,9 @@ export class Client implements HandleSource, AsyncDisposable {
     const { definition } = task;
     const { key } = options;
     const id = key === undefined ? newTaskId() : derivedId(definition.name, key);
-    const made = await this.#newTask(definition, id, input, await this.#shared(definition, options));
+    const shared = await this.#shared(definition, options);
+    if (definition.schema !== null) await parseInput(definition.schema, input, definition.name);
+    const made = newTask(definition, id, input, shared).task;
     return await sending({ name: definition.name, queue: made.queue, id }, async ({ trace }) => {
       const stored = withTrace(made, trace);
       const created =
@@ -119,13 +121,28 @@ export class Client implements HandleSource, AsyncDisposable {
       batch = [];
       bytes = 0;
     };
-    for await (const input of inputs) {
-      const id = key === undefined ? newTaskId() : derivedId(definition.name, key(input, count));
+    const { name, schema } = definition;
+    /** True when there are enough for a batch. */
+    const add = (input: In): boolean => {
+      const id = key === undefined ? newTaskId() : derivedId(name, key(input, count));
       count++;
-      const stored = withTrace(await this.#newTask(definition, id, input, shared), sent.trace);
-      batch.push(stored);
-      bytes += typeof stored.payload === "object" ? JSON.stringify(stored.payload).length : 100;
-      if (batch.length >= BATCH || bytes >= BATCH_BYTES) await flush();
+      const { task, size } = newTask(definition, id, input, shared);
+      batch.push(withTrace(task, sent.trace));
+      bytes += size;
+      return batch.length >= BATCH || bytes >= BATCH_BYTES;
+    };
+    if (Symbol.asyncIterator in Object(inputs)) {
+      for await (const input of inputs) {
+        if (schema !== null) await parseInput(schema, input, name);
+        if (add(input)) await flush();
+      }
+    } else {
+      // A `for await` would wait a turn for each of them, which is half of the time that this takes.
+      for (const given of inputs as Iterable<In>) {
+        const input = given instanceof Promise ? await given : given;
+        if (schema !== null) await parseInput(schema, input, name);
+        if (add(input)) await flush();
+      }
     }
     if (batch.length > 0) await flush();
     created += (await flushing).length + (await storing).length;
@@ -192,19 +209,6 @@ export class Client implements HandleSource, AsyncDisposable {
     };
   }
 
-  async #newTask(
-    { name, schema, unique }: Definition,
-    id: string,
-    input: unknown,
-    shared: Omit<NewTask, "id" | "payload">,
-  ): Promise<NewTask> {
-    if (schema !== null) await parseInput(schema, input, name);
-    const payload = storable(input, `The input of task "${name}"`);
-    if (unique === null) return { id, payload, ...shared };
-    const text = unique === true ? derivedId(canonical(payload)) : unique(input as never);
-    return { id, payload, ...shared, unique: `${name}:${text}` };
-  }
-
   async #delay({ delay, at }: Pick<EnqueueOptions, "delay" | "at">, of: string): Promise<number | undefined> {
     if (delay !== undefined && at !== undefined) {
       throw new PawlError("task.delay", `The options delay and at of ${of} exclude each other.`);
@@ -242,6 +246,19 @@ export class Client implements HandleSource, AsyncDisposable {
 /** Opens a store beside the program's own: an open one, or where it is. */
 export function connect(store: Store | string): Client {
   return new Client(store);
+}
+
+/** A call, and about how long it is as JSON. */
+function newTask(
+  { name, unique }: Definition,
+  id: string,
+  input: unknown,
+  shared: Omit<NewTask, "id" | "payload">,
+): { task: NewTask; size: number } {
+  const { value: payload, size } = measured(input, `The input of task "${name}"`);
+  if (unique === null) return { task: { id, payload, ...shared }, size };
+  const text = unique === true ? derivedId(canonical(payload)) : unique(input as never);
+  return { task: { id, payload, ...shared, unique: `${name}:${text}` }, size };
 }
 
 /** JSON with the properties of objects in order of their names. */

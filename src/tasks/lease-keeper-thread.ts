@@ -8,21 +8,31 @@ import type { Lease, Store } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
 
-/** A request to cancel is noticed with a renewal, so these do not lie further apart than a person likes to wait. */
+/**
+ * A request to cancel is noticed with a renewal, so the renewals of a lease do not lie further apart than a person likes
+ * to wait.
+ */
 const LONGEST_PAUSE_MS = 2_000;
 
 const { address, leaseMs } = workerData as LeaseKeeperSetup;
-const pauseMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS);
+/** Twice as often as a lease must be renewed: what is younger than a round is left out, and most tasks end before. */
+const roundMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS) / 2;
 const port = parentPort;
 if (port === null) throw new Error("The lease keeper runs as a worker thread only.");
 
-const held = new Map<number, Lease>();
+/** A lease, and the round in which it was renewed last, or that was the last one before it came. */
+interface Held extends Lease {
+  renewed: number;
+}
+
+const held = new Map<number, Held>();
 /** By task: a newer claim of the same task means that the older one is lost. */
 const numbers = new Map<string, number>();
 /** What was not read yet, and what was dropped of it already. */
 let unread: { readonly first: number; readonly leases: string }[] = [];
 const dropped = new Set<number>();
 const asked = new WeakSet<Lease>();
+let round = 0;
 let timer: NodeJS.Timeout | undefined;
 let stopped = false;
 
@@ -48,7 +58,7 @@ function readAll(): void {
       const lost = older === undefined ? undefined : held.get(older);
       if (older !== undefined) drop(older);
       if (lost !== undefined && lost.fence !== fence) report({ kind: "lost", leases: [lost] });
-      held.set(first + at, { id, fence });
+      held.set(first + at, { id, fence, renewed: round - 1 });
       numbers.set(id, first + at);
     }
   }
@@ -57,7 +67,8 @@ function readAll(): void {
 }
 
 async function renewAll(store: Store): Promise<void> {
-  const entries = [...held];
+  const entries = [...held].filter(([, { renewed }]) => round - renewed >= 2);
+  if (entries.length === 0) return;
   const { lost, cancelRequested } = await store.renew(
     entries.map(([, lease]) => lease),
     leaseMs,
@@ -67,6 +78,7 @@ async function renewAll(store: Store): Promise<void> {
     // What was dropped or claimed anew meanwhile is no longer this lease's business.
     return entries.filter(([number, lease]) => named.has(lease.id) && held.get(number) === lease);
   };
+  for (const [, lease] of entries) lease.renewed = round;
   const gone = among(lost);
   for (const [number] of gone) drop(number);
   if (gone.length > 0) report({ kind: "lost", leases: gone.map(([, lease]) => lease) });
@@ -78,13 +90,14 @@ async function renewAll(store: Store): Promise<void> {
 }
 
 async function keep(store: Store): Promise<void> {
-  let next = pauseMs;
+  let next = roundMs;
+  round++;
   try {
     readAll();
     if (held.size > 0) await renewAll(store);
   } catch (error) {
     report({ kind: "trouble", error });
-    next = pauseMs / 4;
+    next = roundMs / 4;
   }
   if (!stopped) timer = setTimeout(() => void keep(store), next);
 }

@@ -70,7 +70,7 @@ export class LeaseKeeper {
     // What else ends in this turn of the event loop goes with it.
     if (this.#dropped.length === 1) {
       setImmediate(() => {
-        this.#tell({ kind: "drop", numbers: this.#dropped });
+        this.#tell({ kind: "drop", numbers: Float64Array.from(this.#dropped) });
         this.#dropped = [];
       });
     }

@@ -13,7 +13,7 @@ export interface LeaseKeeperSetup {
  */
 export type LeaseRequest =
   | { readonly kind: "hold"; readonly first: number; readonly leases: string }
-  | { readonly kind: "drop"; readonly numbers: readonly number[] }
+  | { readonly kind: "drop"; readonly numbers: Float64Array }
   | { readonly kind: "stop" };
 
 /** From the thread to the worker. */

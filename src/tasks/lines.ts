@@ -10,6 +10,8 @@ export interface Line {
   running: number;
   /** Slots that are kept free for a claim under way. */
   reserved: number;
+  /** Tasks that were asked for and are not here yet. */
+  coming: number;
   /** Claimed ahead, in order. */
   readonly ahead: Claim[];
   /** When a free slot is next offered to the lanes. */
@@ -36,12 +38,24 @@ export function linesOf(queues: Queues, concurrency: number = availableParalleli
   }
   if (lines.length === 0)
     throw new PawlError("worker.queues", "A worker needs at least one queue to claim from.");
-  return lines.map((line) => ({ ...line, running: 0, reserved: 0, ahead: [], nextLanes: 0 }));
+  return lines.map((line) => ({ ...line, running: 0, reserved: 0, coming: 0, ahead: [], nextLanes: 0 }));
 }
 
 /** How many more tasks to claim for a line. Those claimed ahead are refilled when half of them are gone. */
-export function roomOf({ slots, running, ahead }: Line, prefetch: number): number {
-  const free = slots - running - ahead.length;
+export function roomOf({ slots, running, ahead, coming }: Line, prefetch: number): number {
+  const free = slots - running - ahead.length - coming;
   if (prefetch === 0 || free > 0) return Math.max(0, free + prefetch);
-  return ahead.length * 2 <= prefetch ? prefetch - ahead.length : 0;
+  return (ahead.length + coming) * 2 <= prefetch ? prefetch - ahead.length - coming : 0;
+}
+
+/** So many are claimed at a time where one half can be claimed while the other is worked on. */
+export function halfOf({ slots }: Line, prefetch: number): number {
+  return Math.ceil((slots + prefetch) / 2);
+}
+
+/** How many to claim while those that were just claimed begin; none where that would be few. */
+export function roomBeside(line: Line, prefetch: number): number {
+  const half = halfOf(line, prefetch);
+  const room = line.slots + prefetch - line.running - line.ahead.length - line.coming;
+  return room * 2 >= half ? Math.min(room, half) : 0;
 }

@@ -26,7 +26,13 @@ const MOST_BYTES = 1024 * 1024;
  * more than the store shall hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
 export function storable(value: unknown, what: string): Json {
-  if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
+  return measured(value, what).value;
+}
+
+/** The same, and how many characters it has as JSON. */
+export function measured(value: unknown, what: string): { value: Json; size: number } {
+  if (value === undefined || value === null || typeof value === "boolean")
+    return { value: value ?? null, size: 4 };
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
@@ -42,7 +48,7 @@ export function storable(value: unknown, what: string): Json {
       `${what} is ${megabytes(bytes)} MB as JSON, and at most ${megabytes(MOST_BYTES)} MB can be stored: keep it elsewhere, and pass where it is.`,
     );
   }
-  return value as Json;
+  return { value: value as Json, size: text.length };
 }
 
 function notJson(what: string, why: string): PawlError {

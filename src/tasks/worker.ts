@@ -6,7 +6,7 @@ import { Bell } from "./bell.ts";
 import { handlerRunner } from "./handler-runner.ts";
 import { Heart, type Pulse } from "./heart.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { type Line, linesOf, type Queues, roomOf } from "./lines.ts";
+import { halfOf, type Line, linesOf, type Queues, roomBeside, roomOf } from "./lines.ts";
 import type { Ending, Handler, Runner } from "./runner.ts";
 import { Settler } from "./settler.ts";
 import { takeOver } from "./take-over.ts";
@@ -95,13 +95,18 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #leaseMs: number;
   readonly #poisonAfter: number;
   readonly #prefetch: number;
+  /** Half of what is claimed ahead is claimed while the other half is worked on. */
+  readonly #inHalves: boolean;
   readonly #lines: readonly Line[];
   readonly #runner: Runner;
   readonly #keeper: LeaseKeeper;
   readonly #settler: Settler;
   readonly #bell = new Bell();
-  readonly #running = new Map<string, Running>();
-  readonly #settling = new Set<Promise<void>>();
+  readonly #running = new Set<Running>();
+  /** Ends that are not durable yet. */
+  #settling = 0;
+  /** Claims that go by themselves. */
+  readonly #claiming = new Set<Promise<void>>();
   readonly #stopAsked = Promise.withResolvers<void>();
   #heart: Heart | undefined;
   #loop: Promise<void> | undefined;
@@ -115,6 +120,7 @@ export class Worker implements AsyncDisposable, Pulse {
     this.#leaseMs = leaseMs;
     this.#poisonAfter = poisonAfter;
     this.#prefetch = options.prefetch ?? 0;
+    this.#inHalves = this.#prefetch > 0 && options.store.concurrent;
     this.#lines = linesOf(options.queues, options.concurrency);
     this.queues = this.#lines.flatMap(({ queues }) => queues);
     this.slots = this.#lines.reduce((sum, { slots }) => sum + slots, 0);
@@ -147,7 +153,7 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Ids of the tasks that run. */
   running(): string[] {
-    return [...this.#running.values()].map(({ claim }) => claim.id);
+    return [...this.#running].map(({ claim }) => claim.id);
   }
 
   /** Begins to claim. The process stays alive until the worker is stopped. */
@@ -178,13 +184,14 @@ export class Worker implements AsyncDisposable, Pulse {
     for (const line of this.#lines) for (const claim of line.ahead.splice(0)) this.#handBack(claim);
     const idle = (async () => {
       await this.#loop;
-      await Promise.all([...this.#running.values()].map(({ done }) => done));
+      while (this.#claiming.size > 0) await Promise.all(this.#claiming);
+      await Promise.all([...this.#running].map(({ done }) => done));
       await this.#settled();
     })();
     if (!(await endsWithin(idle, drainMs))) {
-      for (const { abort } of this.#running.values()) abort.abort(new StoppedError());
+      for (const { abort } of this.#running) abort.abort(new StoppedError());
       if (!(await endsWithin(idle, handBackMs ?? this.#leaseMs)) && handBackMs !== undefined) {
-        for (const { claim } of this.#running.values()) this.#handBack(claim);
+        for (const { claim } of this.#running) this.#handBack(claim);
         await endsWithin(this.#settled(), this.#leaseMs);
       }
     }
@@ -194,7 +201,7 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   async #settled(): Promise<void> {
-    while (this.#settling.size > 0) await Promise.all(this.#settling);
+    while (this.#settling > 0) await this.#settler.flushed();
   }
 
   async #work(): Promise<void> {
@@ -240,7 +247,7 @@ export class Worker implements AsyncDisposable, Pulse {
     }
     if (this.#settler.backlog > MOST_UNSETTLED) return LOOK_MS;
     // Nobody said that there is something: one question is less than a claim for each line.
-    if (!rung && this.#running.size === 0 && this.#settling.size === 0) {
+    if (!rung && this.#running.size === 0 && this.#settling === 0) {
       const due = await store.due(this.queues, lanes);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
     }
@@ -258,7 +265,7 @@ export class Worker implements AsyncDisposable, Pulse {
   /** Claims what a line has room for. True when there was not as much as that. */
   async #claimFor(line: Line): Promise<boolean> {
     const { lanes } = this.#options;
-    if (lanes === undefined) return await this.#claim(line, roomOf(line, this.#prefetch));
+    if (lanes === undefined) return await this.#claim(line, this.#roomOf(line));
     if (this.#prefetch === 0) return await this.#claim(line, roomOf(line, 0), lanes);
     let hungry = false;
     const free = line.slots - line.running;
@@ -273,7 +280,12 @@ export class Worker implements AsyncDisposable, Pulse {
       }
     }
     this.#fill(line);
-    return (await this.#claim(line, roomOf(line, this.#prefetch))) || hungry;
+    return (await this.#claim(line, this.#roomOf(line))) || hungry;
+  }
+
+  #roomOf(line: Line): number {
+    const room = roomOf(line, this.#prefetch);
+    return this.#inHalves ? Math.min(room, halfOf(line, this.#prefetch)) : room;
   }
 
   async #claim(line: Line, n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
@@ -281,15 +293,37 @@ export class Worker implements AsyncDisposable, Pulse {
     const { store } = this.#options;
     const { queues } = line;
     const request = { queues, n, leaseMs: this.#leaseMs, worker: this.id };
-    const claims = await store.claim(lanes === undefined ? request : { ...request, lanes });
+    line.coming += n;
+    const claiming = store.claim(lanes === undefined ? request : { ...request, lanes });
+    const claims = await claiming.finally(() => {
+      line.coming -= n;
+    });
     // All of them first: a handler that does not yield must not keep the others from being renewed.
     if (claims.length > 0) this.#keeper.hold(claims);
-    if (line.reserved > 0) {
+    if (lanes !== undefined && line.reserved > 0) {
       line.reserved = 0;
       line.ahead.unshift(...claims);
     } else line.ahead.push(...claims);
+    const hungry = claims.length < n;
+    if (!hungry && lanes === undefined) this.#claimOn(line);
     this.#fill(line);
-    return claims.length < n;
+    return hungry;
+  }
+
+  /**
+   * Claims on while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
+   * other. Goes by itself, so that it holds up no other line.
+   */
+  #claimOn(line: Line): void {
+    const n = this.#inHalves ? roomBeside(line, this.#prefetch) : 0;
+    if (n === 0 || this.#stopping !== undefined || this.#settler.backlog > MOST_UNSETTLED) return;
+    const claimed = this.#claim(line, n)
+      .catch((error: unknown) => this.#report(error))
+      .then(() => {
+        this.#claiming.delete(claimed);
+        this.#bell.ring();
+      });
+    this.#claiming.add(claimed);
   }
 
   /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
@@ -312,22 +346,29 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   #begin(claim: Claim, line: Line): void {
-    const key = keyOf(claim);
     const abort = new AbortController();
     line.running++;
-    const done = this.#attempt(claim, abort).finally(() => {
-      line.running--;
-      this.#running.delete(key);
-      const { queue } = claim.task;
-      this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
-      const lanesAreDue = this.#lanesAreDue(line);
-      if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
-      if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
-    });
-    this.#running.set(key, { claim, abort, done });
+    const running: Running = {
+      claim,
+      abort,
+      done: this.#attempt(claim, abort).then(() => this.#end(running, line)),
+    };
+    this.#running.add(running);
     if (claim.task.cancelRequested) abort.abort(new CancelledError());
   }
 
+  /** An attempt is over: its slot is free. */
+  #end(running: Running, line: Line): void {
+    line.running--;
+    this.#running.delete(running);
+    const { queue } = running.claim.task;
+    this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
+    const lanesAreDue = this.#lanesAreDue(line);
+    if (!lanesAreDue || this.#stopping !== undefined) this.#fill(line);
+    if (lanesAreDue || roomOf(line, this.#prefetch) > 0) this.#bell.ring();
+  }
+
+  /** Never rejects. */
   async #attempt(claim: Claim, abort: AbortController): Promise<void> {
     const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
     if (ending === undefined) this.#keeper.drop(claim);
@@ -341,12 +382,12 @@ export class Worker implements AsyncDisposable, Pulse {
   /** Durable soon. The slot is free meanwhile; the lease is not. */
   #settle(claim: Claim, ending: Ending): void {
     const { id, fence } = claim;
-    const settled = this.#settler.settle({ id, fence, ...ending }).then(() => {
+    this.#settling++;
+    this.#settler.settle({ id, fence, ...ending }, () => {
       this.#keeper.drop(claim);
-      this.#settling.delete(settled);
-      if (this.#settling.size === MOST_UNSETTLED >> 1) this.#bell.ring();
+      this.#settling--;
+      if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
     });
-    this.#settling.add(settled);
   }
 
   #handBack(claim: Claim): void {
@@ -354,14 +395,14 @@ export class Worker implements AsyncDisposable, Pulse {
   }
 
   #abort(lease: Lease, reason: Error): void {
-    const key = keyOf(lease);
-    const running = this.#running.get(key);
-    if (running !== undefined) {
-      running.abort.abort(reason);
+    const isMeant = ({ id, fence }: Lease) => id === lease.id && fence === lease.fence;
+    for (const { claim, abort } of this.#running) {
+      if (!isMeant(claim)) continue;
+      abort.abort(reason);
       return;
     }
     for (const { ahead } of this.#lines) {
-      const at = ahead.findIndex((claim) => keyOf(claim) === key);
+      const at = ahead.findIndex(isMeant);
       const [claim] = at < 0 ? [] : ahead.splice(at, 1);
       if (claim !== undefined && reason instanceof CancelledError) {
         this.#settle(claim, { outcome: { state: "cancelled" } });
@@ -374,10 +415,6 @@ export class Worker implements AsyncDisposable, Pulse {
     if (onError === undefined) process.emitWarning(error instanceof Error ? error : String(error));
     else onError(error);
   }
-}
-
-function keyOf(lease: Lease): string {
-  return `${lease.fence}:${lease.id}`;
 }
 
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -6,8 +6,11 @@ import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
 import { duration, scalars, texts, toText } from "./values.ts";
 
-/** How many rows go into one statement, so that none takes long. */
-const PAGE = 5_000;
+/** How many rows go into one statement, so that none takes long: as many as may share a block of numbers. */
+const PAGE = 2_000;
+
+/** A statement takes one number of the sequence, and its tasks so many that follow from it, in their order. */
+const BLOCK = 2_048;
 
 /** With fewer tasks than that, what a first try saves is not worth what it costs when it fails. */
 const WORTH_A_TRY = 20;
@@ -48,12 +51,21 @@ export async function enqueue(
 
 /**
  * Stores tasks that are in no join and have no unique key, as long as all ids are new: a third less work than to look
- * for what is taken. Where one is not, it is an error of the server's, and nothing was stored.
+ * for what is taken. Where one is not, it is an error of the server's, and nothing was stored. They have their place in
+ * the order of enqueueing as soon as their numbers and their time are settled, so `placed` is called while the server
+ * still stores them: whoever has more to store need not wait, and both cores of a small server have work.
  */
-export async function enqueueNew(moves: Moves, tasks: readonly NewTask[]): Promise<string[]> {
+export async function enqueueNew(
+  moves: Moves,
+  tasks: readonly NewTask[],
+  placed: () => void,
+): Promise<string[]> {
   for (let start = 0; start < tasks.length; start += PAGE) {
+    const taken = moves.session.run(TAKE_PLACE);
+    taken.then(start + PAGE < tasks.length ? undefined : placed, () => {});
     const page = tasks.slice(start, start + PAGE);
-    await moves.session.run(INSERT_NEW, valuesOf(page.map((task) => ({ task, member: undefined }))));
+    const stored = moves.session.run(INSERT_NEW, valuesOf(page.map((task) => ({ task, member: undefined }))));
+    await Promise.all([taken, stored]);
   }
   for (const { id, queue } of tasks) moves.add({ id, queue, fence: 0, join_id: null }, null, "waiting");
   moves.wakes = true;
@@ -75,25 +87,39 @@ async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string
   return rows.map(({ id }) => id);
 }
 
-function insert(conflict: string): string {
-  return `WITH fresh AS (INSERT INTO pawl.task AS t (id, queue, name, group_id, payload, priority, state, due, created_at, expires_at,
-       unique_key, lane, retention_ms, join_id, member_index, meta)
-     SELECT n.id, n.queue, n.name, n.group_id, n.payload, coalesce(n.priority, 0), 'waiting',
-       CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now, clock.now + n.expires_ms,
-       n.unique_key, n.lane, n.retention_ms, n.join_id, n.member_index, n.meta
-     FROM (SELECT pawl.now_ms() AS now OFFSET 0) AS clock,
+/** `clock` gives the time and the block of numbers. */
+function insert(clock: string, conflict: string, returning: string): string {
+  return `WITH clock AS MATERIALIZED (SELECT ${clock}),
+     fresh AS (INSERT INTO pawl.task AS t (seq, id, queue, name, group_id, payload, priority, state, due, created_at,
+       expires_at, unique_key, lane, retention_ms, join_id, member_index, meta)
+     SELECT clock.block * ${BLOCK} + n.place, n.id, n.queue, n.name, n.group_id, n.payload, coalesce(n.priority, 0),
+       'waiting', CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now,
+       clock.now + n.expires_ms, n.unique_key, n.lane, n.retention_ms, n.join_id, n.member_index, n.meta
+     FROM clock,
        unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::boolean[], $8::bigint[],
          $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bigint[], $15::text[])
        WITH ORDINALITY AS n (id, queue, name, group_id, payload, priority, held, delay_ms, expires_ms, unique_key, lane,
          retention_ms, join_id, member_index, meta, place)
-     ORDER BY n.place ${conflict} RETURNING ${MOVED}, t.due, t.seq, t.priority, t.lane),
+     ORDER BY n.place ${conflict} RETURNING ${returning}t.due, t.seq, t.priority, t.queue, t.lane),
      line AS (
        INSERT INTO pawl.line (due, seq, priority, fence, queue, lane)
-       SELECT due, seq, priority, fence, queue, lane FROM fresh WHERE due IS NOT NULL)`;
+       SELECT due, seq, priority, 0, queue, lane FROM fresh WHERE due IS NOT NULL)`;
 }
 
-const INSERT_NEW = prepared(`${insert("")} SELECT`);
-const INSERT_FREE = prepared(`${insert("ON CONFLICT DO NOTHING")} SELECT ${MOVED} FROM fresh AS t`);
+/** Settles the place of what comes next in the order of enqueueing: its time and its numbers, for this transaction. */
+const TAKE_PLACE = prepared(
+  "SELECT nextval('pawl.task_block'), set_config('pawl_task.due', pawl.now_ms()::text, true)",
+);
+const INSERT_NEW = prepared(
+  `${insert("current_setting('pawl_task.due')::bigint AS now, currval('pawl.task_block') AS block", "", "")} SELECT`,
+);
+const INSERT_FREE = prepared(
+  `${insert(
+    "pawl.now_ms() AS now, nextval('pawl.task_block') AS block",
+    "ON CONFLICT DO NOTHING",
+    "t.id, t.fence, t.join_id, ",
+  )} SELECT ${MOVED} FROM fresh AS t`,
+);
 
 function valuesOf(placed: readonly Placed[]): (string | null)[] {
   const tasks = placed.map(({ task }) => task);

@@ -9,8 +9,11 @@ export const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (
     SELECT t.seq, t.queue, t.worker, t.lease_until FROM pawl.task AS t
     WHERE t.seq = s.seq AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
 
-/** With so small a share of its tasks still leased, a row is written anew without the others. */
-const SHARE = 4;
+/**
+ * With so small a share of its tasks still leased, a row is written anew without the others. Each must be looked up for
+ * that, so it is not for a row whose last tasks end in a moment, as most do.
+ */
+const SHARE = 16;
 
 /**
  * Takes tasks that are leased no more out of the rows in which they stand, in the transaction in which they ended. Rows

@@ -23,9 +23,12 @@ export const migrations: readonly Migration[] = [
   CREATE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
     AS 'SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint';
 
+  -- Numbers of tasks come in blocks, one for each statement that stores some.
+  CREATE SEQUENCE pawl.task_block;
+
   CREATE TABLE pawl.task (
     -- the order of enqueueing
-    seq bigint GENERATED ALWAYS AS IDENTITY,
+    seq bigint NOT NULL,
     -- when a waiting task may be claimed; null while it is held and in other states
     due bigint,
     lease_until bigint,
@@ -67,8 +70,10 @@ export const migrations: readonly Migration[] = [
     CONSTRAINT task_id PRIMARY KEY (id)
   -- A task is written when it is stored, claimed and settled. Where an update changes nothing that stands in an index,
   -- and finds room on the same page, PostgreSQL touches no index: that is half the work. So nothing here is indexed that
-  -- changes as a common task goes its way; what must be found by its state stands in the tables below.
-  ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
+  -- changes as a common task goes its way; what must be found by its state stands in the tables below. And a page is
+  -- filled so far that each task has room there three times: where transactions overlap all the time, the first version
+  -- is still there when the third is written.
+  ) WITH (fillfactor = 33, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0.05);
   CREATE UNIQUE INDEX task_seq ON pawl.task (seq);
   CREATE INDEX task_dead ON pawl.task (queue, seq) WHERE dead;

@@ -1,7 +1,7 @@
 import type { Lease, TaskState } from "../contract.ts";
 import type { Transaction } from "./database.ts";
 import { unlease } from "./leases.ts";
-import { retain } from "./retained.ts";
+import { type Retained, retain } from "./retained.ts";
 import { prepared, type Session } from "./session.ts";
 import { scalars, texts } from "./values.ts";
 
@@ -21,8 +21,8 @@ export interface Ended extends Moved {
   readonly prune_at: number | null;
 }
 
-/** What tasks have in common that succeeded together, and their numbers as an array of the server's. */
-export type Alike = Pick<Ended, "queue" | "lease" | "prune_at"> & { readonly seqs: string };
+/** What tasks have in common that succeeded together. */
+export type Alike = Pick<Ended, "queue" | "lease">;
 
 /** The columns of an Ended of the table `t`, for a RETURNING. */
 export const ENDED = "t.id, t.queue, t.fence, t.join_id, t.seq, t.lease, t.prune_at";
@@ -64,8 +64,8 @@ export class Moves {
   #joins = new Map<string, JoinChange>();
   /** How many tasks each row of pawl.lease has lost. */
   readonly #unleased = new Map<number, number>();
-  /** What was settled, and until when it is kept: arrays of their numbers, as the server writes them. */
-  readonly #retained: [pruneAt: number, seqs: string][] = [];
+  /** What was settled and is not noted yet, and until when it is kept. */
+  readonly #retained: Retained[] = [];
   /** Whether something may have become claimable. */
   wakes = false;
   /** Whether something was settled. */
@@ -82,18 +82,17 @@ export class Moves {
     if (from === "leased" && lease !== null) {
       this.#unleased.set(lease, (this.#unleased.get(lease) ?? 0) + 1);
     }
-    if (to !== "waiting" && prune_at !== null) this.#retained.push([prune_at, `{${seq}}`]);
+    if (to !== "waiting" && prune_at !== null) this.#retained.push({ seq, pruneAt: prune_at });
     this.add(task, from, to);
   }
 
-  /** Tasks in no join that were leased have succeeded, all alike. */
+  /** Tasks in no join that were leased have succeeded, all alike; until when they are kept is noted. */
   succeed(alike: Alike, tasks: readonly Lease[]): void {
-    const { queue, lease, prune_at, seqs } = alike;
+    const { queue, lease } = alike;
     const counts = this.#countsOf(queue);
     counts.leased -= tasks.length;
     counts.succeeded += tasks.length;
     if (lease !== null) this.#unleased.set(lease, (this.#unleased.get(lease) ?? 0) + tasks.length);
-    if (prune_at !== null) this.#retained.push([prune_at, seqs]);
     for (const { id, fence } of tasks) this.#changes.push({ id, fence, state: "succeeded" });
     this.settles = true;
   }

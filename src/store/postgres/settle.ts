@@ -24,11 +24,13 @@ const SUCCEEDED = `
     prune_at = (SELECT pawl.now_ms()) + t.retention_ms
   FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
 
-/** Those of tasks in no join, which are most, told of in groups. */
+/** Those of tasks in no join, which are most: told of in groups, and noted at once until when they are kept. */
 const SUCCEEDED_ALONE = prepared(`
-  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place)
-  SELECT queue, lease, prune_at, array_agg(seq)::text AS seqs, array_agg(place)::text AS places
-  FROM done GROUP BY queue, lease, prune_at`);
+  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
+  kept AS (
+    INSERT INTO pawl.retained (prune_at, tasks)
+    SELECT prune_at, array_agg(seq) FROM done WHERE prune_at IS NOT NULL GROUP BY prune_at)
+  SELECT queue, lease, array_agg(place)::text AS places FROM done GROUP BY queue, lease`);
 
 /**
  * Every other way to end a claim that is not a crash. A task that was asked to stop does not go back in line, since
@@ -64,14 +66,15 @@ export async function settle(
   settlements: readonly Settlement[],
   location: string,
 ): Promise<{ lost: string[] }> {
-  // Of two settlements of one claim the first one counts, and the second has lost it. Everybody takes rows in the
-  // same order, so that nobody waits for somebody who waits for him.
-  const first = new Map<string, Settlement>();
-  for (const settlement of settlements) {
-    const key = keyOf(settlement);
-    if (!first.has(key)) first.set(key, settlement);
-  }
-  const batch = [...first.values()].sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
+  // Everybody takes rows in the same order, so that nobody waits for somebody who waits for him. Of two settlements of
+  // one claim the first one counts, and the second has lost it.
+  const sorted = settlements.toSorted(
+    (a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)) || a.fence - b.fence,
+  );
+  const batch = sorted.filter(({ id, fence }, at) => {
+    const before = sorted[at - 1];
+    return before === undefined || before.id !== id || before.fence !== fence;
+  });
   const alone = await succeedAlone(moves, batch);
   if (alone.size === settlements.length) return { lost: [] };
   const rest = batch.filter((settlement) => !alone.has(settlement));

@@ -43,6 +43,7 @@ const CAREFUL = 20;
 export class PostgresStore implements contract.Store {
   readonly location: string;
   readonly address: string;
+  readonly concurrent = true;
   readonly #db: Database;
   readonly #hints: Hints;
   /** Begins anywhere, so that many processes that write little fold as well. */
@@ -67,11 +68,7 @@ export class PostgresStore implements contract.Store {
     if (tx === undefined) {
       if (joins.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
         try {
-          return await this.#moving(async (moves) => {
-            const ids = await enqueueNew(moves, tasks);
-            options.placed?.();
-            return ids;
-          });
+          return await this.#moving((moves) => enqueueNew(moves, tasks, options.placed ?? (() => {})));
         } catch (error) {
           if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
           this.#careful = CAREFUL;

@@ -3,6 +3,7 @@ import type { Connection } from "./connection.ts";
 import { charge } from "./lanes.ts";
 import { firstInLine, NOT_EXPIRED, type Place } from "./line.ts";
 import type { Moves } from "./moves.ts";
+import { among } from "./seqs.ts";
 import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
 import { duration, toText } from "./values.ts";
 
@@ -22,38 +23,36 @@ function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], 
   const { worker } = request;
   const length = duration(request.leaseMs);
   const now = db.clock.wall();
-  const seqs = JSON.stringify(chosen.map(({ seq }) => seq));
+  const seqs = chosen.map(({ seq }) => seq);
+  const these = among(seqs);
   // Read and then written, in the order of the line: a RETURNING costs more than both, and loses that order.
   const rows = db.tuples<TaskRow>(
     `SELECT ${TASK_COLUMNS} FROM (SELECT value AS place FROM json_each(?)) CROSS JOIN task ON seq = place WHERE ${NOT_EXPIRED}`,
-    seqs,
+    JSON.stringify(seqs),
     now,
   );
   db.run(
     `UPDATE task SET state = 'leased', due = NULL, fence = fence + 1, worker = ?, started_at = ?,
        lease_boot = ?, lease_until = ?, lease_ms = ?
-     WHERE seq IN (SELECT value FROM json_each(?)) AND ${NOT_EXPIRED}`,
+     WHERE ${these.sql} AND ${NOT_EXPIRED}`,
     worker,
     now,
     db.clock.boot,
     Math.floor(db.clock.monotonic()) + length,
     length,
-    seqs,
+    ...these.values,
     now,
   );
   chargeLanes(db, chosen, rows);
   return rows.map((row) => {
-    const before = toTask(row);
-    moves.add(
-      { seq: row[0], queue: before.queue, join_id: before.member?.join ?? null },
-      "waiting",
-      "leased",
-    );
-    const fence = before.fence + 1;
+    const task = toTask(row);
+    const { id, queue, member } = task;
+    moves.add({ seq: row[0], queue, join_id: member?.join ?? null }, "waiting", "leased");
+    const fence = task.fence + 1;
     return {
-      id: before.id,
+      id,
       fence,
-      task: { ...before, state: "leased", due: null, fence, worker, startedAt: now },
+      task: Object.assign(task, { state: "leased", due: null, fence, worker, startedAt: now } as const),
     };
   });
 }

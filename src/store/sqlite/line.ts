@@ -74,7 +74,7 @@ export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineReq
     for (const at of walks) {
       if (at.priority !== highest) continue;
       const { from, values, rate } = at.line;
-      const rows = db.all<{ seq: number; due: number }>(
+      const rows = db.tuples<[seq: number, due: number]>(
         `SELECT seq, due FROM ${from} AND priority = ? AND due <= ?${alive ? ` AND ${NOT_EXPIRED}` : ""}
          ORDER BY due, seq LIMIT ?`,
         ...values,
@@ -83,7 +83,7 @@ export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineReq
         ...(alive ? [now] : []),
         Math.min(n - chosen.length, left.get(rate) ?? 0),
       );
-      for (const { seq, due } of rows) tier.push({ seq, due, rate });
+      for (const [seq, due] of rows) tier.push({ seq, due, rate });
       at.priority = at.walk.next().value;
     }
     tier.sort((a, b) => a.due - b.due || a.seq - b.seq);

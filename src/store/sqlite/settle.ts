@@ -7,6 +7,7 @@ import { CRASHED } from "./crash.ts";
 import { cancelLate, enqueue } from "./enqueue.ts";
 import { findJoin } from "./joins.ts";
 import type { Moves } from "./moves.ts";
+import { among } from "./seqs.ts";
 import { duration, toText } from "./values.ts";
 
 /** What must be known of a task that is settled. */
@@ -116,11 +117,13 @@ function succeedAlone(
      WHERE task.id = j.value AND fence = 1 AND state = 'leased' AND join_id IS NULL GROUP BY seq`,
     JSON.stringify(plain.map(({ id }) => id)),
   );
+  const these = among(rows.map(([, seq]) => seq));
   db.run(
-    `UPDATE task SET state = 'succeeded', error = NULL, result = 'null', settled_at = ?1, prune_at = ?1 + retention_ms
-     WHERE seq IN (SELECT value FROM json_each(?2))`,
+    `UPDATE task SET state = 'succeeded', error = NULL, result = 'null', settled_at = ?, prune_at = ? + retention_ms
+     WHERE ${these.sql}`,
     now,
-    JSON.stringify(rows.map(([, seq]) => seq)),
+    now,
+    ...these.values,
   );
   for (const [, seq, queue] of rows) moves.add({ seq, queue, join_id: null }, "leased", "succeeded");
   return new Set(rows.map(([place]) => plain[place] as Settlement));

@@ -34,6 +34,7 @@ import { beat, leave, listWorkers } from "./workers.ts";
 export class SqliteStore implements contract.Store {
   readonly location: string;
   readonly address: string;
+  readonly concurrent = false;
   readonly #db: Connection;
   readonly #wakeups: Wakeups;
 

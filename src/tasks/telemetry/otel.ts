@@ -14,7 +14,7 @@ let missing = false;
  * and need not have the package.
  */
 export async function otel(): Promise<Api | undefined> {
-  if (loaded !== undefined || missing || !(REGISTERED in globalThis)) return loaded;
+  if (loaded !== undefined || hasNoOtel()) return loaded;
   try {
     loaded = await import("@opentelemetry/api");
   } catch {
@@ -22,6 +22,11 @@ export async function otel(): Promise<Api | undefined> {
     missing = true;
   }
   return loaded;
+}
+
+/** Whether it is known without waiting that `otel` gives nothing. */
+export function hasNoOtel(): boolean {
+  return loaded === undefined && (missing || !(REGISTERED in globalThis));
 }
 
 export const SCOPE = "pawl";

@@ -3,7 +3,7 @@ import type { Claim } from "../../store/contract.ts";
 import { metaOf } from "../flow/spec.ts";
 import type { Ending } from "../runner.ts";
 import { counted, timed } from "./instruments.ts";
-import { activeTrace, otel, SCOPE } from "./otel.ts";
+import { activeTrace, hasNoOtel, otel, SCOPE } from "./otel.ts";
 import type { Trace } from "./trace.ts";
 
 /** What is enqueued, in one call. */
@@ -61,7 +61,14 @@ export async function sending<T>(what: Sending, store: (sent: Sent) => Promise<T
 }
 
 /** Makes an attempt within a span of its own, in the trace that the task was enqueued in. */
-export async function processing(
+export function processing(
+  claim: Claim,
+  run: (trace: Trace | null) => Promise<Ending | undefined>,
+): Promise<Ending | undefined> {
+  return hasNoOtel() ? run(null) : spanned(claim, run);
+}
+
+async function spanned(
   claim: Claim,
   run: (trace: Trace | null) => Promise<Ending | undefined>,
 ): Promise<Ending | undefined> {
