@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PawlError, TaskFailedError } from "../../../src/tasks/index.ts";
+import { openStore } from "../../../src/store/index.ts";
+import { connect, PawlError, TaskFailedError } from "../../../src/tasks/index.ts";
 import { add, double, flaky, once, prompt, steps, waits } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
@@ -104,6 +105,20 @@ export function calls(open: OpenPlace): void {
     const again = Array.from({ length: 6_301 }, (_, n) => n);
     assert.deepEqual(await stage.client.enqueueMany(double, again, { key }), { count: 6_301, created: 1 });
     assert.deepEqual(await stage.client.enqueueMany(double, []), { count: 0, created: 0 });
+  });
+
+  test("two programs that store the same keys from either end store each once", async () => {
+    await using stage = await Stage.open(open);
+    await using store = await openStore(stage.address);
+    const key = (n: number) => String(n);
+    const inputs = Array.from({ length: 9_000 }, (_, n) => n);
+    const done = await Promise.all([
+      stage.client.enqueueMany(double, inputs, { key }),
+      connect(store).enqueueMany(double, inputs.toReversed(), { key }),
+    ]);
+    assert.equal(done[0].created + done[1].created, 9_000);
+    assert.equal((await stage.store.queues())[0]?.counts.waiting, 9_000);
+    assert.equal((await stage.store.query({ name: "double" })).length, 9_000);
   });
 
   test("an iterable that fails ends enqueueMany with its error", async () => {

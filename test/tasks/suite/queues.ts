@@ -29,6 +29,29 @@ export function queues(open: OpenPlace): void {
     }
   });
 
+  test("a worker that claims ahead keeps nothing when it is stopped, whatever it was about", async () => {
+    await using stage = await Stage.open(open);
+    const tasks = 1_600;
+    await stage.client.enqueueMany(
+      double,
+      Array.from({ length: tasks }, (_, n) => n),
+    );
+    const counts = async () => (await stage.store.queues())[0]?.counts;
+    let stops = 0;
+    for (let succeeded = 0; succeeded < tasks; stops++) {
+      const worker = await stage.work({ queues: { default: 20 }, prefetch: 300 });
+      // At once, or while it is about to claim, to run or to settle.
+      const enough = Math.min(tasks, succeeded + (stops % 2 === 0 ? 1 : 400));
+      while (((await counts())?.succeeded ?? 0) < enough) await sleep(1);
+      await worker.stop({ drain: "1h" });
+      const now = await counts();
+      assert.equal(now?.leased, 0);
+      succeeded = now?.succeeded ?? 0;
+      assert.equal((now?.waiting ?? 0) + succeeded, tasks);
+    }
+    assert.ok(stops > 1);
+  });
+
   test("a cancelled task that was claimed ahead never begins", async () => {
     await using stage = await Stage.open(open);
     const file = join(stage.folder, "runs");
