@@ -23,16 +23,21 @@ export async function isSame(
   if (entry.tag === null) {
     // A source without a checksum is read, in the parts in which it would have been written.
     const inParts = present.tag !== null && !isMd5(present.tag);
-    const tag = await read(entry, reader, inParts ? writer.partBytes(present.size) : null);
+    const tag = await tagByReading(entry, reader, inParts ? writer.partBytes(present.size) : null);
     return tag === (present.tag ?? (await writer.tagOf(entry, present, null)));
   }
   const partBytes = isMd5(entry.tag) ? null : ((await reader.partBytes(entry)) ?? partBytesOf(present.size));
   return entry.tag === (await writer.tagOf(entry, present, partBytes));
 }
 
-async function read(entry: ObjectEntry, reader: ReadPlace, partBytes: number | null): Promise<string> {
-  if (reader.tagOf !== undefined) return await reader.tagOf(entry, partBytes);
-  const opened = await reader.open(entry);
+/** The tag of an object by reading it: of the whole, or in parts of so many bytes. */
+export async function tagByReading(
+  entry: ObjectEntry,
+  place: ReadPlace,
+  partBytes: number | null,
+): Promise<string> {
+  if (place.tagOf !== undefined) return await place.tagOf(entry, partBytes);
+  const opened = await place.open(entry);
   try {
     return await tagOfBytes(opened.body(), partBytes);
   } finally {

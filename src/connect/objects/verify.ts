@@ -2,10 +2,11 @@ import { pMapIterable } from "p-map";
 import { PawlError } from "../../errors.ts";
 import { parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
+import { tagByReading } from "./compare.ts";
 import type { ObjectEntry, ReadPlace } from "./contract.ts";
 import { openReader } from "./open.ts";
 import { patiently } from "./patience.ts";
-import { isMd5, tagOfBytes } from "./tag.ts";
+import { isMd5 } from "./tag.ts";
 
 export interface VerifyOptions extends ChoiceOptions {
   readonly from: string;
@@ -136,13 +137,5 @@ async function judge(
 
 async function md5Of(entry: ObjectEntry, place: ReadPlace, signal: AbortSignal): Promise<string> {
   if (isMd5(entry.tag)) return entry.tag;
-  return await patiently(async () => {
-    if (place.tagOf !== undefined) return await place.tagOf(entry, null);
-    const opened = await place.open(entry);
-    try {
-      return await tagOfBytes(opened.body(), null);
-    } finally {
-      await opened.close();
-    }
-  }, signal);
+  return await patiently(() => tagByReading(entry, place, null), signal);
 }

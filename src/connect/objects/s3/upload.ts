@@ -28,10 +28,9 @@ export class S3Upload implements Upload {
   readonly #begun: BegunUpload;
   /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
   readonly #unsigned: { taken: boolean } | null;
-  readonly #etags: string[] = [];
-
   /** With which headers the provider copies from the source; null where it cannot. */
   #source: Readonly<Record<string, string>> | null;
+  readonly #etags: string[] = [];
 
   constructor(
     begun: BegunUpload,
