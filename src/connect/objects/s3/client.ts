@@ -7,6 +7,7 @@ import { encodePath, encodeQuery } from "./encode.ts";
 import { errorOf } from "./error.ts";
 import type { Settings } from "./settings.ts";
 import { loadSigner, type Signer } from "./signer.ts";
+import { Wire } from "./wire.ts";
 
 export interface S3Request {
   readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
@@ -38,6 +39,7 @@ export class S3Client {
   readonly #signer: Signer | null;
   readonly #http: typeof http | typeof https;
   readonly #agent: http.Agent;
+  readonly #wire: Wire;
   readonly #host: string;
   readonly #base: string;
 
@@ -51,6 +53,8 @@ export class S3Client {
     this.#http = secure ? https : http;
     // Which of the free connections is taken does not matter; the last used one is surely open still.
     this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
+    const silent = () => this.#silent();
+    this.#wire = new Wire({ endpoint, silenceMs: SILENCE_MS, silent });
     this.#host = pathStyle ? endpoint.host : `${bucket}.${endpoint.host}`;
     const base = endpoint.pathname.replace(/\/$/, "");
     this.#base = pathStyle ? `${base}/${encodePath(bucket)}` : base;
@@ -93,11 +97,38 @@ export class S3Client {
     throw errorOf(this.place, status, response.headers, await whole(response));
   }
 
-  close(): void {
-    this.#agent.destroy();
+  /**
+   * Receives what a GET gives into a piece of memory that is as long; resolves with the headers of the answer. Null where
+   * the answer has another length or is no plain one: then `begin` tells what it is. Throws an AnswerError where it is one.
+   */
+  async receive(
+    request: Pick<S3Request, "key" | "headers">,
+    into: Buffer,
+  ): Promise<{ readonly status: number; readonly headers: IncomingMessage["headers"] } | null> {
+    const answer = await this.#wire.get(this.#signed(request), into).catch((error) => {
+      throw outage(error, this.place);
+    });
+    if (answer === null || (answer.status >= 200 && answer.status < 300)) return answer;
+    throw errorOf(this.place, answer.status, answer.headers, answer.said);
   }
 
-  #exchange({
+  close(): void {
+    this.#agent.destroy();
+    this.#wire.close();
+  }
+
+  #silent(): TransientError {
+    return new TransientError("s3.timeout", `${this.place} has not answered for ${SILENCE_MS / 1000} s`);
+  }
+
+  #exchange(request: S3Request): Promise<IncomingMessage> {
+    const { hostname, port } = this.#settings.endpoint;
+    const signed = this.#signed(request);
+    const options = { ...signed, host: hostname, port, agent: this.#agent, timeout: SILENCE_MS };
+    return this.#answer(options, request.body ?? EMPTY);
+  }
+
+  #signed({
     method = "GET",
     key = null,
     query = {},
@@ -106,10 +137,8 @@ export class S3Client {
     unsignedBody = false,
   }: S3Request) {
     const path = `${this.#base}/${key === null ? "" : encodePath(key)}${encodeQuery(query)}`;
-    const options = {
+    const signed = {
       method,
-      host: this.#settings.endpoint.hostname,
-      port: this.#settings.endpoint.port,
       path,
       headers: {
         host: this.#host,
@@ -119,29 +148,23 @@ export class S3Client {
         ...(body.length > 0 ? { "content-type": "application/octet-stream" } : {}),
         ...headers,
       } as OutgoingHttpHeaders,
-      agent: this.#agent,
-      timeout: SILENCE_MS,
     };
     if (this.#signer !== null) {
       // The server checks the bytes against a SHA-256 before it takes them.
-      options.headers["x-amz-content-sha256"] = unsignedBody ? "UNSIGNED-PAYLOAD" : hash("sha256", body);
+      signed.headers["x-amz-content-sha256"] = unsignedBody ? "UNSIGNED-PAYLOAD" : hash("sha256", body);
       this.#signer.sign(
         { method, path, region: this.#settings.region },
-        options.headers,
+        signed.headers,
         this.#settings.credentials,
       );
     }
-    return this.#answer(options, body);
+    return signed;
   }
 
   #answer(options: RequestOptions, body: Buffer): Promise<IncomingMessage> {
     return new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = this.#http.request(options, resolve);
-      outgoing.on("timeout", () =>
-        outgoing.destroy(
-          new TransientError("s3.timeout", `${this.place} has not answered for ${SILENCE_MS / 1000} s`),
-        ),
-      );
+      outgoing.on("timeout", () => outgoing.destroy(this.#silent()));
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
         // A server closes connections that have lain idle; that one was just then used says nothing about it.
         const idle = outgoing.reusedSocket && error.code === "ECONNRESET" && options.method !== "POST";

@@ -65,6 +65,10 @@ export class S3Reader implements ReadPlace {
   async open(entry: ObjectEntry): Promise<Opened> {
     const key = this.keyOf(entry);
     if (goesWhole(entry)) {
+      const bytes = Buffer.allocUnsafe(entry.size as number);
+      const answer = await this.client.receive({ key }, bytes);
+      if (answer !== null)
+        return new S3Object(this.client, key, answer.headers, await this.#tags(key, answer), bytes);
       const response = await this.client.begin({ key });
       return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
     }
@@ -131,14 +135,15 @@ class S3Object implements Opened {
   readonly #client: S3Client;
   readonly #key: string;
   readonly #etag: string | undefined;
-  readonly #response: IncomingMessage | null;
+  /** What has come already, or is on its way; null where nothing was asked for. */
+  readonly #content: IncomingMessage | Buffer | null;
 
   constructor(
     client: S3Client,
     key: string,
     headers: IncomingMessage["headers"],
     tags: string | null,
-    response: IncomingMessage | null,
+    content: IncomingMessage | Buffer | null,
   ) {
     const modified = Date.parse(headers["last-modified"] ?? "");
     this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
@@ -148,11 +153,12 @@ class S3Object implements Opened {
     this.#client = client;
     this.#key = key;
     this.#etag = headers.etag;
-    this.#response = response;
+    this.#content = content;
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    const response = this.#response ?? (await this.#client.begin({ key: this.#key }));
+    if (Buffer.isBuffer(this.#content)) return yield this.#content;
+    const response = this.#content ?? (await this.#client.begin({ key: this.#key }));
     try {
       for await (const bytes of response) yield bytes;
     } catch (error) {
@@ -161,14 +167,19 @@ class S3Object implements Opened {
   }
 
   async range(offset: number, into: Buffer): Promise<void> {
-    const { length } = into;
-    const response = await this.#client.begin({
+    const request = {
       key: this.#key,
       headers: {
-        range: `bytes=${offset}-${offset + length - 1}`,
+        range: `bytes=${offset}-${offset + into.length - 1}`,
         ...(this.#etag === undefined ? {} : { "if-match": this.#etag }),
       },
-    });
+    };
+    const answer = await this.#client.receive(request, into);
+    if (answer?.status !== 206) await this.#fill(into, await this.#client.begin(request));
+  }
+
+  async #fill(into: Buffer, response: IncomingMessage): Promise<void> {
+    const { length } = into;
     const wrong = (bytes: number | string) =>
       new TransientError(
         "s3.range",
@@ -190,6 +201,7 @@ class S3Object implements Opened {
 
   async close(): Promise<void> {
     // What has not been read to its end would keep its connection.
-    if (this.#response !== null && !this.#response.complete) this.#response.destroy();
+    const content = this.#content;
+    if (content !== null && !Buffer.isBuffer(content) && !content.complete) content.destroy();
   }
 }
