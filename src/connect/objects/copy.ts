@@ -5,6 +5,7 @@ import { type Address, addressName, parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
 import type { ObjectEntry } from "./contract.ts";
 import { foldsCase } from "./files/folds-case.ts";
+import { Hashing } from "./hashing.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
@@ -38,7 +39,8 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   assertApart(from, to, options);
   if (options.move && from.kind === "manifest")
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
-  const reader = once(() => openReader(from, options.fromProfile ?? null));
+  const hashing = new Hashing();
+  const reader = once(() => openReader(from, options.fromProfile ?? null, hashing));
   return {
     source: new ObjectSource(reader, new Choice(options), async () => {
       if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
@@ -47,7 +49,8 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
     }),
     sink: new ObjectSink({
       reader,
-      writer: (context) => openWriter(to, options.toProfile ?? null, context),
+      writer: (context) => openWriter(to, options.toProfile ?? null, context, hashing),
+      hashing,
       move: options.move ?? false,
       transform:
         options.transform === undefined

@@ -23,11 +23,14 @@ export class MemoryGate {
     }
   }
 
-  /** As `hold`, with a piece of memory that is used again afterwards: nobody may keep it. */
+  /**
+   * As `hold`, with a piece of memory that is used again afterwards: nobody may keep it. Threads can share it.
+   */
   async lend<T>(bytes: number, work: (piece: Buffer) => Promise<T>): Promise<T> {
     return await this.hold(bytes, async () => {
       const at = this.#free.findIndex((piece) => piece.length >= bytes);
-      const piece = at < 0 ? Buffer.allocUnsafeSlow(bytes) : (this.#free.splice(at, 1)[0] as Buffer);
+      const piece =
+        at < 0 ? Buffer.from(new SharedArrayBuffer(bytes)) : (this.#free.splice(at, 1)[0] as Buffer);
       try {
         return await work(piece.subarray(0, bytes));
       } finally {

@@ -5,14 +5,19 @@ import { type Address, addressName } from "./address.ts";
 import type { ReadPlace, WritePlace } from "./contract.ts";
 import { FileReader } from "./files/reader.ts";
 import { FileWriter } from "./files/writer.ts";
+import type { Hashing } from "./hashing.ts";
 import { clientOf } from "./s3/place.ts";
 import { S3Reader } from "./s3/reader.ts";
 import { S3Writer } from "./s3/writer.ts";
 import { WebReader } from "./web/reader.ts";
 
 /** Opens a place for reading; a profile is one of `~/.aws/config`, null takes the environment. */
-export async function openReader(address: Address, profile: string | null): Promise<ReadPlace> {
-  if (address.kind === "files") return new FileReader(address.path, tmpdir());
+export async function openReader(
+  address: Address,
+  profile: string | null,
+  hashing: Hashing,
+): Promise<ReadPlace> {
+  if (address.kind === "files") return new FileReader(address.path, tmpdir(), hashing);
   if (address.kind === "manifest") return new WebReader(address.path);
   const place = { ...address, profile };
   return new S3Reader(place, await clientOf(place));
@@ -23,8 +28,9 @@ export async function openWriter(
   address: Address,
   profile: string | null,
   { run, folder }: Pick<SinkContext, "run" | "folder">,
+  hashing: Hashing,
 ): Promise<WritePlace> {
-  if (address.kind === "files") return new FileWriter(address.path, run);
+  if (address.kind === "files") return new FileWriter(address.path, run, hashing);
   if (address.kind === "manifest") {
     throw new PawlError(
       "copy.address",
@@ -32,5 +38,5 @@ export async function openWriter(
     );
   }
   const place = { ...address, profile };
-  return new S3Writer(place, await clientOf(place), folder);
+  return new S3Writer(place, await clientOf(place), { folder, hashing });
 }

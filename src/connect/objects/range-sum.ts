@@ -1,5 +1,5 @@
-import { createHash, type Hash } from "node:crypto";
 import { TransientError } from "../../errors.ts";
+import type { Hashing, RunningMd5 } from "./hashing.ts";
 import { isMd5, tagOfParts } from "./tag.ts";
 
 /**
@@ -9,19 +9,19 @@ import { isMd5, tagOfParts } from "./tag.ts";
 export class RangeSum {
   readonly #tag: string | null;
   /** Of the whole; null where the tag is none. */
-  readonly #whole: Hash | null;
+  readonly #whole: RunningMd5 | null;
   /** Of each part, where the tag is made of these; null where it is not. */
   readonly #parts: string[] | null;
-  readonly #waiting = new Map<number, { bytes: Uint8Array; enter: () => void; leave: () => void }>();
+  readonly #waiting = new Map<number, { enter: () => void; leave: () => void }>();
   #next = 0;
   #abandoned = false;
   /** Nobody but the provider can say whether it has copied all as it was. */
   #isProviders = false;
 
   /** `sameParts` says that the source was written in parts like those that are read, `count` of them. */
-  constructor(tag: string | null, sameParts: boolean, count: number) {
+  constructor(tag: string | null, sameParts: boolean, count: number, hashing: Hashing) {
     this.#tag = tag;
-    this.#whole = isMd5(tag) ? createHash("md5") : null;
+    this.#whole = isMd5(tag) ? hashing.running() : null;
     this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
   }
 
@@ -37,14 +37,13 @@ export class RangeSum {
   }
 
   /** Adds what was read as part `number`, once; waits for those before it, so that no more are held than are under way. */
-  async add(number: number, bytes: Uint8Array): Promise<void> {
+  async add(number: number, bytes: Buffer): Promise<void> {
     if (this.#whole === null) return;
-    await new Promise<void>((enter, reject) => {
-      const leave = () => reject(new Error("A part before this one has failed."));
-      if (this.#abandoned) leave();
-      else this.#waiting.set(number, { bytes, enter, leave });
-      this.#advance(this.#whole as Hash);
-    });
+    await this.#turn(number);
+    await this.#whole.update(bytes);
+    const next = this.#waiting.get(++this.#next);
+    this.#waiting.delete(this.#next);
+    next?.enter();
   }
 
   /** Ends the waiting: a part that others wait for will not come. */
@@ -54,18 +53,20 @@ export class RangeSum {
     this.#waiting.clear();
   }
 
-  #advance(whole: Hash): void {
-    for (let due = this.#waiting.get(this.#next); due !== undefined; due = this.#waiting.get(this.#next)) {
-      whole.update(due.bytes);
-      this.#waiting.delete(this.#next++);
-      due.enter();
-    }
+  #turn(number: number): Promise<void> {
+    if (number === this.#next) return Promise.resolve();
+    return new Promise<void>((enter, reject) => {
+      const leave = () => reject(new Error("A part before this one has failed."));
+      if (this.#abandoned) leave();
+      else this.#waiting.set(number, { enter, leave });
+    });
   }
 
-  /** Throws where what was read is not what the source says it holds. Once, after the last part. */
-  assert(): void {
-    if (this.#isProviders) return;
-    const found = this.#whole?.digest("hex") ?? (this.#parts === null ? this.#tag : tagOfParts(this.#parts));
+  /** Once, in any case: rejects where all was read and is not what the source says it holds. */
+  async finish(): Promise<void> {
+    const md5 = await this.#whole?.finish();
+    if (this.#isProviders || this.#abandoned) return;
+    const found = md5 ?? (this.#parts === null ? this.#tag : tagOfParts(this.#parts));
     if (found === this.#tag) return;
     throw new TransientError(
       "copy.checksum",

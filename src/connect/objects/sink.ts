@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../batch/contract.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { Done } from "./done.ts";
+import type { Hashing } from "./hashing.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
@@ -11,6 +12,8 @@ import type { Transformer } from "./transformer.ts";
 export interface SinkOptions {
   readonly reader: () => Promise<ReadPlace>;
   readonly writer: (context: SinkContext) => Promise<WritePlace>;
+  /** For all that is large; ended with the sink. */
+  readonly hashing: Hashing;
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
   /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
@@ -28,11 +31,12 @@ export class ObjectSink implements Sink<ObjectEntry> {
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
     const [reader, writer] = [await this.#options.reader(), await this.#options.writer(context)];
     await writer.prepare(context.dryRun);
-    const { move, transform } = this.#options;
+    const { move, transform, hashing } = this.#options;
     const { limits, signal } = context;
     const ways = {
       reader,
       writer,
+      hashing,
       limits,
       signal,
       memory: new MemoryGate(Math.floor(context.memory / 4)),
@@ -86,10 +90,11 @@ class OpenObjects implements OpenSink<ObjectEntry> {
 
   async close(): Promise<void> {
     this.#closeDone();
-    const { reader, writer, transform } = this.#ways;
+    const { reader, writer, transform, hashing } = this.#ways;
     await transform?.close();
     await reader.close();
     await writer.close();
+    await hashing.close();
   }
 
   #closeDone(): void {

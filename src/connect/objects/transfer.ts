@@ -2,6 +2,7 @@ import { createHash, hash } from "node:crypto";
 import type { Limits } from "../../batch/contract.ts";
 import { TransientError } from "../../errors.ts";
 import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contract.ts";
+import type { Hashing } from "./hashing.ts";
 import type { MemoryGate } from "./memory-gate.ts";
 import { patiently } from "./patience.ts";
 import { RangeSum } from "./range-sum.ts";
@@ -15,6 +16,7 @@ export interface Ways {
   readonly writer: WritePlace;
   readonly limits: Limits;
   readonly memory: MemoryGate;
+  readonly hashing: Hashing;
   /** What is done to each object on the way; null copies it as it is. */
   readonly transform: Transformer | null;
   readonly signal: AbortSignal;
@@ -121,13 +123,13 @@ async function inRanges(
   size: number,
   upload: Upload,
   sameParts: boolean,
-  { limits, memory, signal }: Ways,
+  { limits, memory, hashing, signal }: Ways,
 ): Promise<number> {
   const { partBytes } = upload;
   const count = Math.max(1, Math.ceil(size / partBytes));
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const sum = new RangeSum(open.tag, sameParts, count);
+  const sum = new RangeSum(open.tag, sameParts, count, hashing);
   let next = 0;
   let failure: { readonly reason: unknown } | null = null;
   const carry = async () => {
@@ -145,7 +147,7 @@ async function inRanges(
         await sum.add(number, bytes);
         await limits.pass(length, signal);
         const md5 = await patiently(() => upload.part(number, bytes), either);
-        if (sum.wantsParts) sum.confirm(number, md5 ?? hash("md5", bytes));
+        if (sum.wantsParts) sum.confirm(number, md5 ?? (await hashing.digest("md5", bytes)));
       });
     }
   };
@@ -159,8 +161,11 @@ async function inRanges(
   );
   // None may be at work still when the upload is given up.
   await Promise.all(carriers);
-  if (failure !== null) throw (failure as { reason: unknown }).reason;
-  sum.assert();
+  try {
+    if (failure !== null) throw (failure as { reason: unknown }).reason;
+  } finally {
+    await sum.finish();
+  }
   return size;
 }
 

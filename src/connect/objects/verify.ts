@@ -4,6 +4,7 @@ import { parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
 import { tagByReading } from "./compare.ts";
 import type { ObjectEntry, ReadPlace } from "./contract.ts";
+import { Hashing } from "./hashing.ts";
 import { openReader } from "./open.ts";
 import { patiently } from "./patience.ts";
 import { isMd5 } from "./tag.ts";
@@ -48,9 +49,10 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
       "copy.verify",
       "A manifest says nothing about content: verify compares folders and buckets.",
     );
+  const hashing = new Hashing();
   const [from, to] = await Promise.all([
-    openReader(first, options.fromProfile ?? null),
-    openReader(second, options.toProfile ?? null),
+    openReader(first, options.fromProfile ?? null, hashing),
+    openReader(second, options.toProfile ?? null, hashing),
   ]);
   try {
     await from.check();
@@ -63,6 +65,7 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
   } finally {
     await from.close();
     await to.close();
+    await hashing.close();
   }
 }
 

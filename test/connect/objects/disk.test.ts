@@ -7,6 +7,7 @@ import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
 import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
+import { Hashing } from "../../../src/connect/objects/hashing.ts";
 import { readWhole } from "../../../src/connect/objects/transfer.ts";
 
 /** As one that has just let somebody wait. */
@@ -49,17 +50,19 @@ for (const [name, disk] of [
     let folder: string;
     let reader: FileReader;
     let writer: FileWriter;
+    const hashing = new Hashing();
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "pawl-disk-"));
       await mkdir(join(folder, "from"));
-      reader = new FileReader(join(folder, "from"), folder, disk());
-      writer = new FileWriter(join(folder, "to"), "run", disk());
+      reader = new FileReader(join(folder, "from"), folder, hashing, disk());
+      writer = new FileWriter(join(folder, "to"), "run", hashing, disk());
       await writer.prepare(false);
     });
     after(async () => {
       await reader.close();
       await writer.close();
+      await hashing.close();
       await rm(folder, { recursive: true, force: true });
     });
 

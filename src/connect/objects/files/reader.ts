@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import type { Hashing } from "../hashing.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
-import { Hashing } from "./hashing.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readWhole } from "./read-whole.ts";
 import { tagOfFile } from "./tag-of-file.ts";
@@ -18,13 +18,14 @@ export class FileReader implements ReadPlace {
   readonly #root: string;
   readonly #scratch: string;
   readonly #disk: Disk;
-  readonly #hashing = new Hashing();
+  readonly #hashing: Hashing;
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
-  constructor(root: string, scratch: string, disk = new Disk()) {
+  constructor(root: string, scratch: string, hashing: Hashing, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#scratch = scratch;
+    this.#hashing = hashing;
     this.#disk = disk;
   }
 
@@ -83,9 +84,7 @@ export class FileReader implements ReadPlace {
     return join(this.#root, from);
   }
 
-  async close(): Promise<void> {
-    await this.#hashing.close();
-  }
+  async close(): Promise<void> {}
 
   #whole(path: string) {
     try {

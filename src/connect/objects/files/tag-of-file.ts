@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
+import type { Hashing } from "../hashing.ts";
 import { type Disk, ONE_GO_BYTES } from "./disk.ts";
-import type { Hashing } from "./hashing.ts";
 import { readWhole } from "./read-whole.ts";
 import { explainFile } from "./trouble.ts";
 

@@ -3,8 +3,8 @@ import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "n
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
+import type { Hashing } from "../hashing.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
-import { Hashing } from "./hashing.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
 import { tagOfFile } from "./tag-of-file.ts";
@@ -20,16 +20,17 @@ export class FileWriter implements WritePlace {
   readonly #root: string;
   readonly #run: string;
   readonly #disk: Disk;
-  readonly #hashing = new Hashing();
+  readonly #hashing: Hashing;
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `settle`. */
   #touched = new Set<string>();
 
-  constructor(root: string, run: string, disk = new Disk()) {
+  constructor(root: string, run: string, hashing: Hashing, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#run = run;
+    this.#hashing = hashing;
     this.#disk = disk;
   }
 
@@ -148,9 +149,7 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#hashing.close();
-  }
+  async close(): Promise<void> {}
 
   /** Makes a folder, below the root and nowhere else: a link that leads out of it is not followed. */
   #folder(path: string): Promise<void> {

@@ -16,8 +16,11 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer;
-  /** Sign what is said of the body and not its bytes: for one whose checksum the answer tells, and that is compared. */
-  readonly unsignedBody?: boolean;
+  /**
+   * Of the body, where it has been taken already. `UNSIGNED-PAYLOAD` signs what is said of the body and not its bytes: for one
+   * whose checksum the answer tells, and that is compared.
+   */
+  readonly sha256?: string;
 }
 
 export interface S3Answer {
@@ -128,14 +131,7 @@ export class S3Client {
     return this.#answer(options, request.body ?? EMPTY);
   }
 
-  #signed({
-    method = "GET",
-    key = null,
-    query = {},
-    headers = {},
-    body = EMPTY,
-    unsignedBody = false,
-  }: S3Request) {
+  #signed({ method = "GET", key = null, query = {}, headers = {}, body = EMPTY, sha256 }: S3Request) {
     const path = `${this.#base}/${key === null ? "" : encodePath(key)}${encodeQuery(query)}`;
     const signed = {
       method,
@@ -151,7 +147,7 @@ export class S3Client {
     };
     if (this.#signer !== null) {
       // The server checks the bytes against a SHA-256 before it takes them.
-      signed.headers["x-amz-content-sha256"] = unsignedBody ? "UNSIGNED-PAYLOAD" : hash("sha256", body);
+      signed.headers["x-amz-content-sha256"] = sha256 ?? hash("sha256", body);
       this.#signer.sign(
         { method, path, region: this.#settings.region },
         signed.headers,

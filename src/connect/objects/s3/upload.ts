@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
 import type { ByteRange, Upload } from "../contract.ts";
+import type { Hashing } from "../hashing.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
@@ -26,6 +27,7 @@ const UNKNOWN = new Set([405, 501]);
 export class S3Upload implements Upload {
   readonly partBytes: number;
   readonly #begun: BegunUpload;
+  readonly #hashing: Hashing;
   /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
   readonly #unsigned: { taken: boolean } | null;
   /** With which headers the provider copies from the source; null where it cannot. */
@@ -36,15 +38,18 @@ export class S3Upload implements Upload {
     begun: BegunUpload,
     partBytes: number,
     {
+      hashing,
       unsigned,
       source,
     }: {
+      readonly hashing: Hashing;
       readonly unsigned: { taken: boolean } | null;
       readonly source: Readonly<Record<string, string>> | null;
     },
   ) {
     this.partBytes = partBytes;
     this.#begun = begun;
+    this.#hashing = hashing;
     this.#unsigned = unsigned;
     this.#source = source;
   }
@@ -88,7 +93,7 @@ export class S3Upload implements Upload {
       key,
       query: { partNumber: String(number + 1), uploadId: upload },
       body,
-      unsignedBody,
+      sha256: unsignedBody ? "UNSIGNED-PAYLOAD" : await this.#hashing.digest("sha256", body),
     });
     return this.#partIs(number, headers.etag, headers);
   }

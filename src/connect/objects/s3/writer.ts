@@ -1,5 +1,6 @@
 import { TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import type { Hashing } from "../hashing.ts";
 import { patiently } from "../patience.ts";
 import { partBytesOf } from "../sizes.ts";
 import { isMd5, isOfParts, tagOf } from "../tag.ts";
@@ -27,13 +28,19 @@ export class S3Writer implements WritePlace {
   readonly #client: S3Client;
   readonly #prefix: string;
   readonly #journal: UploadJournal;
+  readonly #hashing: Hashing;
   readonly #unsigned = { taken: true };
 
-  constructor(place: BucketPlace, client: S3Client, folder: string) {
+  constructor(
+    place: BucketPlace,
+    client: S3Client,
+    { folder, hashing }: { readonly folder: string; readonly hashing: Hashing },
+  ) {
     this.name = nameOf(place);
     this.#client = client;
     this.#prefix = place.prefix;
     this.#journal = new UploadJournal(folder);
+    this.#hashing = hashing;
   }
 
   async prepare(dryRun: boolean): Promise<void> {
@@ -128,6 +135,7 @@ export class S3Writer implements WritePlace {
     // Parts as the source has them come to its tag, or the object is not completed: that proves more than to sign each does.
     const proven = partBytes !== undefined && described.tag?.endsWith(`-${Math.ceil(size / bytes)}`);
     return new S3Upload({ client: this.#client, key, upload, over }, bytes, {
+      hashing: this.#hashing,
       unsigned: proven ? this.#unsigned : null,
       source:
         this.#isOwn(source) && isOfParts(described.tag) ? source.copySource(entry, described.tag) : null,
