@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Measured, measure } from "../load/measure.ts";
 import type { Places } from "./places.ts";
@@ -25,12 +26,19 @@ export interface Contestant {
 const peers = join(import.meta.dirname, "..", ".peers");
 const command = join(import.meta.dirname, "..", "..", "bin", "pawl.cjs");
 
-/** `pawl copy` as a user gives it, with a store of its own each time: a second run has no memory of the first. */
+/**
+ * `pawl copy` as a user gives it. Each pair of places has a store of its own: the second copy of a pair is a new run, beside
+ * which lie the checksums of the files that the first one has read.
+ */
 const pawl: Contestant = {
   name: "pawl",
   betweenServers: true,
   async copy(places, { from, to }) {
-    const store = mkdtempSync(join(places.directory, "store-"));
+    const pair = createHash("md5")
+      .update(JSON.stringify([from, to]))
+      .digest("hex");
+    const store = join(places.directory, `store-${pair}`);
+    mkdirSync(store, { recursive: true });
     const side = (each: Side) => (each.kind === "folder" ? each.path : `s3://${each.name}`);
     const profile = (flag: string, each: Side) => (each.kind === "bucket" ? [flag, each.server] : []);
     const args = [
@@ -38,18 +46,14 @@ const pawl: Contestant = {
       ...profile("--from-profile", from),
       ...profile("--to-profile", to),
     ];
-    try {
-      const measured = await measure(process.execPath, args, {
-        ...places.profiles,
-        PAWL_STORE: join(store, "pawl.db"),
-      });
-      const { state, quarantined } = JSON.parse(measured.stdout.trim().split("\n").at(-1) ?? "");
-      if (state !== "succeeded" || quarantined !== 0)
-        throw new Error(`pawl copy came to ${measured.stdout.trim()}`);
-      return measured;
-    } finally {
-      rmSync(store, { recursive: true, force: true });
-    }
+    const measured = await measure(process.execPath, args, {
+      ...places.profiles,
+      PAWL_STORE: join(store, "pawl.db"),
+    });
+    const { state, quarantined } = JSON.parse(measured.stdout.trim().split("\n").at(-1) ?? "");
+    if (state !== "succeeded" || quarantined !== 0)
+      throw new Error(`pawl copy came to ${measured.stdout.trim()}`);
+    return measured;
   },
 };
 

@@ -213,6 +213,8 @@ export interface SinkContext {
   readonly memory: number;
   /** As `PlanOptions.folder`. */
   readonly folder: string;
+  /** A folder that all runs on this machine share, for what later ones need not find out again; it may be removed at any time. */
+  readonly cache: string;
   /** For a sink that does many things at once. */
   readonly limits: Limits;
   readonly signal: AbortSignal;

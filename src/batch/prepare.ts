@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "./contract.ts";
@@ -79,7 +79,8 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     }
   }
   const id = unfinished?.id ?? newRunId();
-  const folder = join(options.runs ?? statePlace().runs, id, "kept");
+  const runs = options.runs ?? statePlace().runs;
+  const folder = join(runs, id, "kept");
   const sink = await job.sink.open({
     run: id,
     source,
@@ -87,6 +88,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     dryRun,
     memory: memory.inFlight,
     folder,
+    cache: join(dirname(runs), "cache"),
     limits: new WorkLimits(job),
     signal: options.signal ?? new AbortController().signal,
     sample: () => sampleOf(job),

@@ -7,6 +7,18 @@ export function looksSame({ size, tag }: ObjectEntry, present: Present): boolean
   return size === present.size && tag !== null && tag === present.tag;
 }
 
+/** As `looksSame`, where the listing of the source tells no checksum but one is known from another time. */
+export function isKnownSame(
+  entry: ObjectEntry,
+  present: Present,
+  reader: ReadPlace,
+  writer: WritePlace,
+): boolean {
+  if (entry.tag !== null || present.tag === null || entry.size !== present.size) return false;
+  const partBytes = isMd5(present.tag) ? null : writer.partBytes(present.size);
+  return reader.knownTag?.(entry, partBytes) === present.tag;
+}
+
 /**
  * Whether the target has an object already, by size and checksum. What the listings say is enough where both places
  * have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.

@@ -47,6 +47,8 @@ export interface Opened extends Described {
    * only. Throws when the object is no longer the one that was opened.
    */
   range?(offset: number, into: Buffer): Promise<void>;
+  /** Keeps the tag of what was read, of the whole or in parts of so many bytes, where that saves reading it another time. */
+  remember?(tag: string, partBytes: number | null): Promise<void>;
   /** Gives back what reading holds. */
   close(): Promise<void>;
 }
@@ -79,6 +81,8 @@ export interface ReadPlace {
    * nothing but opening it.
    */
   tagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
+  /** The same where it is known from another time and holds still; null where it is not, or takes longer than a moment. */
+  knownTag?(entry: ObjectEntry, partBytes: number | null): string | null;
   /** Removes an object that has been copied; one that is gone is no error. */
   remove(entry: ObjectEntry): Promise<void>;
   /** Where an entry is, for people. */

@@ -5,6 +5,7 @@ import { type Address, addressName, parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
 import type { ObjectEntry } from "./contract.ts";
 import { foldsCase } from "./files/folds-case.ts";
+import { KnownSums } from "./files/known-sums.ts";
 import { Hashing } from "./hashing.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
@@ -39,8 +40,9 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   assertApart(from, to, options);
   if (options.move && from.kind === "manifest")
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
-  const hashing = new Hashing();
-  const reader = once(() => openReader(from, options.fromProfile ?? null, hashing));
+  let cache = "";
+  const sums = { hashing: new Hashing(), known: new KnownSums(() => cache) };
+  const reader = once(() => openReader(from, options.fromProfile ?? null, sums));
   return {
     source: new ObjectSource(reader, new Choice(options), async () => {
       if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
@@ -49,8 +51,11 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
     }),
     sink: new ObjectSink({
       reader,
-      writer: (context) => openWriter(to, options.toProfile ?? null, context, hashing),
-      hashing,
+      writer: (context) => {
+        cache = context.cache;
+        return openWriter(to, options.toProfile ?? null, context, sums);
+      },
+      sums,
       move: options.move ?? false,
       transform:
         options.transform === undefined

@@ -1,6 +1,6 @@
 import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
 import { ofPlace } from "./answer-error.ts";
-import { isSame, looksSame } from "./compare.ts";
+import { isKnownSame, isSame, looksSame } from "./compare.ts";
 import type { Lookout, ObjectEntry, Present } from "./contract.ts";
 import type { Done } from "./done.ts";
 import { patiently } from "./patience.ts";
@@ -52,7 +52,8 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   /** What the two listings show, where nothing is left to be done. */
   #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
     if (this.#move || this.#ways.transform !== null || present === undefined) return null;
-    if (!looksSame(entry, present)) return null;
+    const { reader, writer } = this.#ways;
+    if (!looksSame(entry, present) && !isKnownSame(entry, present, reader, writer)) return null;
     return this.#left(entry) === present.size ? "written" : "unchanged";
   }
 

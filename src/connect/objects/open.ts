@@ -4,8 +4,8 @@ import { PawlError } from "../../errors.ts";
 import { type Address, addressName } from "./address.ts";
 import type { ReadPlace, WritePlace } from "./contract.ts";
 import { FileReader } from "./files/reader.ts";
+import type { Checksums } from "./files/tag-of-file.ts";
 import { FileWriter } from "./files/writer.ts";
-import type { Hashing } from "./hashing.ts";
 import { clientOf } from "./s3/place.ts";
 import { S3Reader } from "./s3/reader.ts";
 import { S3Writer } from "./s3/writer.ts";
@@ -15,9 +15,9 @@ import { WebReader } from "./web/reader.ts";
 export async function openReader(
   address: Address,
   profile: string | null,
-  hashing: Hashing,
+  sums: Checksums,
 ): Promise<ReadPlace> {
-  if (address.kind === "files") return new FileReader(address.path, tmpdir(), hashing);
+  if (address.kind === "files") return new FileReader(address.path, tmpdir(), sums);
   if (address.kind === "manifest") return new WebReader(address.path);
   const place = { ...address, profile };
   return new S3Reader(place, await clientOf(place));
@@ -28,9 +28,9 @@ export async function openWriter(
   address: Address,
   profile: string | null,
   { run, folder }: Pick<SinkContext, "run" | "folder">,
-  hashing: Hashing,
+  sums: Checksums,
 ): Promise<WritePlace> {
-  if (address.kind === "files") return new FileWriter(address.path, run, hashing);
+  if (address.kind === "files") return new FileWriter(address.path, run, sums);
   if (address.kind === "manifest") {
     throw new PawlError(
       "copy.address",
@@ -38,5 +38,5 @@ export async function openWriter(
     );
   }
   const place = { ...address, profile };
-  return new S3Writer(place, await clientOf(place), { folder, hashing });
+  return new S3Writer(place, await clientOf(place), { folder, hashing: sums.hashing });
 }

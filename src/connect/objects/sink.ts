@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../batch/contract.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { Done } from "./done.ts";
+import type { KnownSums } from "./files/known-sums.ts";
 import type { Hashing } from "./hashing.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
@@ -12,8 +13,8 @@ import type { Transformer } from "./transformer.ts";
 export interface SinkOptions {
   readonly reader: () => Promise<ReadPlace>;
   readonly writer: (context: SinkContext) => Promise<WritePlace>;
-  /** For all that is large; ended with the sink. */
-  readonly hashing: Hashing;
+  /** What both places take checksums with; ended with the sink. */
+  readonly sums: { readonly hashing: Hashing; readonly known: KnownSums };
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
   /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
@@ -31,18 +32,18 @@ export class ObjectSink implements Sink<ObjectEntry> {
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
     const [reader, writer] = [await this.#options.reader(), await this.#options.writer(context)];
     await writer.prepare(context.dryRun);
-    const { move, transform, hashing } = this.#options;
+    const { move, transform, sums } = this.#options;
     const { limits, signal } = context;
     const ways = {
       reader,
       writer,
-      hashing,
+      hashing: sums.hashing,
       limits,
       signal,
       memory: new MemoryGate(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
-    return new OpenObjects(context.folder, ways, move);
+    return new OpenObjects(context.folder, ways, { move, known: sums.known });
   }
 }
 
@@ -64,12 +65,18 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly #folder: string;
   readonly #ways: Ways;
   readonly #move: boolean;
+  readonly #known: KnownSums;
   #done: Done | null = null;
 
-  constructor(folder: string, ways: Ways, move: boolean) {
+  constructor(
+    folder: string,
+    ways: Ways,
+    { move, known }: { readonly move: boolean; readonly known: KnownSums },
+  ) {
     this.#folder = folder;
     this.#ways = ways;
     this.#move = move;
+    this.#known = known;
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
@@ -95,6 +102,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     await reader.close();
     await writer.close();
     await hashing.close();
+    this.#known.close();
   }
 
   #closeDone(): void {

@@ -10,6 +10,11 @@ export function isOfParts(tag: string | null): boolean {
   return tag !== null && /-\d+$/.test(tag);
 }
 
+/** The MD5 in the tag of an object of so many parts; null where it is none. */
+export function inPartsOf(tag: string, parts: number): string | null {
+  return tag.endsWith(`-${parts}`) ? tag.slice(0, tag.lastIndexOf("-")) : null;
+}
+
 /** The tag that S3 gives to an object uploaded in parts: the MD5 of their MD5s, and how many they were. */
 export function tagOfParts(md5s: readonly string[]): string {
   const all = Buffer.from(md5s.join(""), "hex");

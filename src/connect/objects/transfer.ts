@@ -7,7 +7,7 @@ import type { MemoryGate } from "./memory-gate.ts";
 import { patiently } from "./patience.ts";
 import { RangeSum } from "./range-sum.ts";
 import { goesWhole, isSmall, partsFit } from "./sizes.ts";
-import { isMd5 } from "./tag.ts";
+import { isMd5, tagOfParts } from "./tag.ts";
 import type { Transformer } from "./transformer.ts";
 
 /** What copying an object needs. */
@@ -67,6 +67,7 @@ async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal 
   const { bytes, md5 } = await readWhole(open);
   await limits.pass(bytes.length, signal);
   await writer.put(entry, bytes, md5, open);
+  await open.remember?.(md5, null);
   return bytes.length;
 }
 
@@ -130,6 +131,7 @@ async function inRanges(
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const sum = new RangeSum(open.tag, sameParts, count, hashing);
+  const md5s: (string | null)[] = [];
   let next = 0;
   let failure: { readonly reason: unknown } | null = null;
   const carry = async () => {
@@ -147,6 +149,7 @@ async function inRanges(
         await sum.add(number, bytes);
         await limits.pass(length, signal);
         const md5 = await patiently(() => upload.part(number, bytes), either);
+        md5s[number] = md5;
         if (sum.wantsParts) sum.confirm(number, md5 ?? (await hashing.digest("md5", bytes)));
       });
     }
@@ -166,6 +169,7 @@ async function inRanges(
   } finally {
     await sum.finish();
   }
+  if (md5s.length === count && md5s.every(isMd5)) await open.remember?.(tagOfParts(md5s), partBytes);
   return size;
 }
 

@@ -49,10 +49,11 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
       "copy.verify",
       "A manifest says nothing about content: verify compares folders and buckets.",
     );
-  const hashing = new Hashing();
+  // What was known before is not what is there.
+  const sums = { hashing: new Hashing(), known: null };
   const [from, to] = await Promise.all([
-    openReader(first, options.fromProfile ?? null, hashing),
-    openReader(second, options.toProfile ?? null, hashing),
+    openReader(first, options.fromProfile ?? null, sums),
+    openReader(second, options.toProfile ?? null, sums),
   ]);
   try {
     await from.check();
@@ -65,7 +66,7 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
   } finally {
     await from.close();
     await to.close();
-    await hashing.close();
+    await sums.hashing.close();
   }
 }
 

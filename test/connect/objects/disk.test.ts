@@ -51,12 +51,13 @@ for (const [name, disk] of [
     let reader: FileReader;
     let writer: FileWriter;
     const hashing = new Hashing();
+    const sums = { hashing, known: null };
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "pawl-disk-"));
       await mkdir(join(folder, "from"));
-      reader = new FileReader(join(folder, "from"), folder, hashing, disk());
-      writer = new FileWriter(join(folder, "to"), "run", hashing, disk());
+      reader = new FileReader(join(folder, "from"), folder, sums, disk());
+      writer = new FileWriter(join(folder, "to"), "run", sums, disk());
       await writer.prepare(false);
     });
     after(async () => {

@@ -1,13 +1,24 @@
-import type { Stats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { TransientError } from "../../../errors.ts";
 import type { Opened } from "../contract.ts";
+import type { KnownSums } from "./known-sums.ts";
+import { isSameFile } from "./same-file.ts";
 import { explainFile } from "./trouble.ts";
 
 const READ_BYTES = 1024 * 1024;
 
+/** What opening a file has shown. */
+export interface FoundFile {
+  readonly path: string;
+  readonly found: BigIntStats;
+  /** As its name says. */
+  readonly type: string | null;
+  readonly known: KnownSums | null;
+}
+
 /** A small file that has been read already. */
-export function wholeFile(bytes: Buffer, found: Stats, type: string | null): Opened {
+export function wholeFile(bytes: Buffer, { found, type, known }: FoundFile): Opened {
   return {
     size: bytes.length,
     modified: modifiedAt(found),
@@ -16,12 +27,17 @@ export function wholeFile(bytes: Buffer, found: Stats, type: string | null): Ope
     async *body() {
       yield bytes;
     },
+    async remember(tag, partBytes) {
+      known?.keep(found, partBytes, tag);
+    },
     async close() {},
   };
 }
 
-function modifiedAt({ mtimeMs }: Stats): number {
-  return Math.floor(mtimeMs);
+/** As a listing tells it, whose times are no whole numbers. */
+function modifiedAt({ mtimeNs }: BigIntStats): number {
+  const second = 1_000_000_000n;
+  return Math.floor(Number(mtimeNs / second) * 1000 + Number(mtimeNs % second) / 1e6);
 }
 
 function propertiesOf(type: string | null): Opened["properties"] {
@@ -36,15 +52,17 @@ export class OpenFile implements Opened {
   readonly properties: Opened["properties"];
   readonly #file: FileHandle;
   readonly #path: string;
-  readonly #found: Stats;
+  readonly #found: BigIntStats;
+  readonly #known: KnownSums | null;
 
-  constructor(file: FileHandle, path: string, found: Stats, type: string | null) {
-    this.size = found.size;
+  constructor(file: FileHandle, { path, found, type, known }: FoundFile) {
+    this.size = Number(found.size);
     this.modified = modifiedAt(found);
     this.properties = propertiesOf(type);
     this.#file = file;
     this.#path = path;
     this.#found = found;
+    this.#known = known;
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -68,14 +86,19 @@ export class OpenFile implements Opened {
       filled += bytesRead;
     }
     // The last bytes tell whether it was the same file all along.
-    if (offset + length === this.size) {
-      const now = await this.#file.stat();
-      if (now.size !== this.size || now.mtimeMs !== this.#found.mtimeMs) throw this.#changed();
-    }
+    if (offset + length === this.size && !(await this.#isAsFound())) throw this.#changed();
+  }
+
+  async remember(tag: string, partBytes: number | null): Promise<void> {
+    if (this.#known !== null && (await this.#isAsFound())) this.#known.keep(this.#found, partBytes, tag);
   }
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  async #isAsFound(): Promise<boolean> {
+    return isSameFile(this.#found, await this.#file.stat({ bigint: true }));
   }
 
   #changed(): TransientError {

@@ -1,19 +1,19 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { isSameFile } from "./same-file.ts";
 
 /** Reads a file on this thread; null where it has more than `most` bytes, is no file, or changes meanwhile. */
-export function readWhole(path: string, most: number): { bytes: Buffer; found: Stats } | null {
+export function readWhole(path: string, most: number): { bytes: Buffer; found: BigIntStats } | null {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const found = fstatSync(file);
+    const found = fstatSync(file, { bigint: true });
     if (!found.isFile() || found.size > most) return null;
-    const bytes = Buffer.allocUnsafe(found.size);
+    const bytes = Buffer.allocUnsafe(Number(found.size));
     for (let filled = 0; filled < bytes.length; ) {
       const read = readSync(file, bytes, filled, bytes.length - filled, filled);
       if (read === 0) return null;
       filled += read;
     }
-    const now = fstatSync(file);
-    return now.size === found.size && now.mtimeMs === found.mtimeMs ? { bytes, found } : null;
+    return isSameFile(found, fstatSync(file, { bigint: true })) ? { bytes, found } : null;
   } finally {
     closeSync(file);
   }

@@ -1,14 +1,13 @@
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { open, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
-import type { Hashing } from "../hashing.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readWhole } from "./read-whole.ts";
-import { tagOfFile } from "./tag-of-file.ts";
+import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
 
@@ -18,14 +17,14 @@ export class FileReader implements ReadPlace {
   readonly #root: string;
   readonly #scratch: string;
   readonly #disk: Disk;
-  readonly #hashing: Hashing;
+  readonly #sums: Checksums;
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
-  constructor(root: string, scratch: string, hashing: Hashing, disk = new Disk()) {
+  constructor(root: string, scratch: string, sums: Checksums, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#scratch = scratch;
-    this.#hashing = hashing;
+    this.#sums = sums;
     this.#disk = disk;
   }
 
@@ -47,18 +46,19 @@ export class FileReader implements ReadPlace {
   async open(entry: ObjectEntry): Promise<Opened> {
     const path = this.where(entry);
     const type = contentTypeOf(entry.key);
+    const { known } = this.#sums;
     if (entry.size !== null && entry.size <= ONE_GO_BYTES && this.#disk.isPrompt) {
       const whole = this.#whole(path);
-      if (whole !== null) return wholeFile(whole.bytes, whole.found, type);
+      if (whole !== null) return wholeFile(whole.bytes, { path, type, known, found: whole.found });
     }
     // What is no file, such as a pipe, must not make opening wait.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
       throw explainFile(error, path, "read");
     });
     try {
-      const found = await file.stat();
+      const found = await file.stat({ bigint: true });
       if (!found.isFile()) throw new ItemError("it is no file", { code: "copy.not-a-file" });
-      return new OpenFile(file, path, found, type);
+      return new OpenFile(file, { path, found, type, known });
     } catch (error) {
       await file.close();
       throw error;
@@ -70,8 +70,20 @@ export class FileReader implements ReadPlace {
   }
 
   async tagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
-    const [disk, hashing] = [this.#disk, this.#hashing];
-    return await tagOfFile(this.where(entry), { size: entry.size, partBytes }, { disk, hashing });
+    const ways = { ...this.#sums, disk: this.#disk };
+    return await tagOfFile(this.where(entry), { size: entry.size, partBytes }, ways);
+  }
+
+  knownTag(entry: ObjectEntry, partBytes: number | null): string | null {
+    const { known } = this.#sums;
+    if (known === null || !this.#disk.isPrompt) return null;
+    try {
+      const found = this.#disk.ask(() => statSync(this.where(entry), { bigint: true }));
+      return known.find(found, partBytes);
+    } catch {
+      // Gone, or not to be looked at: who wants to read it will be told.
+      return null;
+    }
   }
 
   async remove(entry: ObjectEntry): Promise<void> {

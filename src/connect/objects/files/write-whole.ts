@@ -1,11 +1,25 @@
-import { closeSync, fstatSync, fsync, futimesSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  fsync,
+  futimesSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { promisify } from "node:util";
 import { TransientError } from "../../../errors.ts";
 import type { Disk } from "./disk.ts";
 
 const flush = promisify(fsync);
 
-/** Writes a small file under the name `part`, flushes it, and renames it to `path`. All but the flush is done on this thread. */
+/**
+ * Writes a small file under the name `part`, flushes it, and renames it to `path`. All but the flush is done on this thread.
+ * Resolves with what stands there then; null where that is not what was written any more.
+ */
 export async function writeWhole(
   {
     part,
@@ -14,7 +28,7 @@ export async function writeWhole(
   }: { readonly part: string; readonly path: string; readonly modified: number | null },
   bytes: Buffer,
   disk: Disk,
-): Promise<void> {
+): Promise<BigIntStats | null> {
   let file: number | null = null;
   try {
     const opened = disk.ask(() => {
@@ -26,13 +40,16 @@ export async function writeWhole(
     });
     // Only this waits for the disk: several do so at once.
     await flush(opened);
-    disk.ask(() => {
-      const { size } = fstatSync(opened);
-      if (size !== bytes.length)
-        throw new TransientError("copy.size", `${path} has ${size} bytes instead of ${bytes.length}`);
+    return disk.ask(() => {
+      const written = fstatSync(opened, { bigint: true });
+      if (Number(written.size) !== bytes.length)
+        throw new TransientError("copy.size", `${path} has ${written.size} bytes instead of ${bytes.length}`);
       file = null;
       closeSync(opened);
       renameSync(part, path);
+      const stands = statSync(path, { bigint: true, throwIfNoEntry: false });
+      const isOurs = stands?.ino === written.ino && stands.mtimeNs === written.mtimeNs;
+      return stands !== undefined && isOurs ? stands : null;
     });
   } catch (error) {
     if (file !== null) closeSync(file);

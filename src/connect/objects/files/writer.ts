@@ -1,13 +1,12 @@
-import { constants, type Stats, statSync } from "node:fs";
+import { type BigIntStats, constants, statSync } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
-import type { Hashing } from "../hashing.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
-import { tagOfFile } from "./tag-of-file.ts";
+import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -20,17 +19,17 @@ export class FileWriter implements WritePlace {
   readonly #root: string;
   readonly #run: string;
   readonly #disk: Disk;
-  readonly #hashing: Hashing;
+  readonly #sums: Checksums;
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `settle`. */
   #touched = new Set<string>();
 
-  constructor(root: string, run: string, hashing: Hashing, disk = new Disk()) {
+  constructor(root: string, run: string, sums: Checksums, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#run = run;
-    this.#hashing = hashing;
+    this.#sums = sums;
     this.#disk = disk;
   }
 
@@ -71,34 +70,36 @@ export class FileWriter implements WritePlace {
       await Promise.all(
         keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
           const found = await this.#found(join(this.#root, key));
-          if (found?.isFile()) present.set(key, { size: found.size, tag: null });
+          if (!found?.isFile()) return;
+          const tag = this.#sums.known?.find(found, null) ?? null;
+          present.set(key, { size: Number(found.size), tag });
         }),
       );
     }
     return present;
   }
 
-  async #found(path: string): Promise<Stats | null> {
-    if (!this.#disk.isPrompt) return await stat(path).catch(() => null);
+  async #found(path: string): Promise<BigIntStats | null> {
+    if (!this.#disk.isPrompt) return await stat(path, { bigint: true }).catch(() => null);
     try {
-      return this.#disk.ask(() => statSync(path, { throwIfNoEntry: false })) ?? null;
+      return this.#disk.ask(() => statSync(path, { bigint: true, throwIfNoEntry: false })) ?? null;
     } catch {
       return null;
     }
   }
 
   async tagOf({ key }: ObjectEntry, { size }: Present, partBytes: number | null): Promise<string> {
-    const [disk, hashing] = [this.#disk, this.#hashing];
-    return await tagOfFile(join(this.#root, key), { size, partBytes }, { disk, hashing });
+    const ways = { ...this.#sums, disk: this.#disk };
+    return await tagOfFile(join(this.#root, key), { size, partBytes }, ways);
   }
 
   partBytes(): number {
     return PART_BYTES;
   }
 
-  async put(entry: ObjectEntry, bytes: Buffer, _md5: string, described: Described): Promise<void> {
+  async put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void> {
     if (bytes.length <= ONE_GO_BYTES && this.#disk.isPrompt)
-      return await this.#putWhole(entry, bytes, described);
+      return await this.#putWhole(entry, bytes, md5, described);
     const upload = await this.begin(entry, described);
     try {
       await upload.part(0, bytes);
@@ -109,10 +110,11 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async #putWhole(entry: ObjectEntry, bytes: Buffer, { modified }: Described): Promise<void> {
+  async #putWhole(entry: ObjectEntry, bytes: Buffer, md5: string, { modified }: Described): Promise<void> {
     const { path, folder, part } = await this.#place(entry);
     try {
-      await writeWhole({ part, path, modified }, bytes, this.#disk);
+      const written = await writeWhole({ part, path, modified }, bytes, this.#disk);
+      if (written !== null) this.#sums.known?.keep(written, null, md5);
     } catch (error) {
       throw error instanceof PawlError ? error : explainFile(error, path, "write");
     }
