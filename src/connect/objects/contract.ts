@@ -18,6 +18,8 @@ export interface ObjectEntry {
   readonly tag: string | null;
   /** Why it cannot be copied, where the listing has shown that. */
   readonly problem?: string;
+  /** The target was seen to have it already while it was listed, a moment ago and in this process. */
+  readonly same?: true;
 }
 
 /** What goes along with the bytes where both places know it. Names are those of HTTP, in lower case. */
@@ -121,6 +123,8 @@ export interface Upload {
 export interface Lookout {
   /** What there is under some keys. */
   look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
+  /** As `look`, with few requests: what it does not tell of may be there all the same. Absent where looking asks nobody. */
+  glance?(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
 }
 
 export interface WritePlace {

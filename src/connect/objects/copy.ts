@@ -3,9 +3,10 @@ import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName, parseAddress } from "./address.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
-import type { ObjectEntry } from "./contract.ts";
+import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { foldsCase } from "./files/folds-case.ts";
 import { KnownSums } from "./files/known-sums.ts";
+import { glanceAt } from "./glance.ts";
 import { Hashing } from "./hashing.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
@@ -41,19 +42,26 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   if (options.move && from.kind === "manifest")
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
   let cache = "";
+  let places: { reader: ReadPlace; writer: WritePlace } | null = null;
   const sums = { hashing: new Hashing(), known: new KnownSums(() => cache) };
   const reader = once(() => openReader(from, options.fromProfile ?? null, sums));
   return {
-    source: new ObjectSource(reader, new Choice(options), async () => {
-      if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
-      // A folder or a bucket has each name once; whoever writes a list may err.
-      return from.kind === "manifest" ? "key" : null;
+    source: new ObjectSource(reader, new Choice(options), {
+      async repeats() {
+        if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
+        // A folder or a bucket has each name once; whoever writes a list may err.
+        return from.kind === "manifest" ? "key" : null;
+      },
+      glance: () => (places === null ? null : glanceAt(places)),
     }),
     sink: new ObjectSink({
       reader,
-      writer: (context) => {
+      writer: async (context) => {
         cache = context.cache;
-        return openWriter(to, options.toProfile ?? null, context, sums);
+        const writer = await openWriter(to, options.toProfile ?? null, context, sums);
+        // What is moved or made anew is looked at when its turn comes.
+        if (!options.move && options.transform === undefined) places = { reader: await reader(), writer };
+        return writer;
       },
       sums,
       move: options.move ?? false,

@@ -12,6 +12,8 @@ interface Row {
   readonly modified: number | null;
   readonly tag: string | null;
   readonly problem: string | null;
+  /** Which process has seen that the target has it. */
+  readonly seen: number | null;
 }
 
 /** Each stretch of the keys that is listed by itself has numbers of its own, so that its objects lie together. */
@@ -47,33 +49,38 @@ export interface Range {
 export class Listing {
   readonly path: string;
   readonly #database: DatabaseSync;
+  readonly #process: number;
 
-  private constructor(path: string, database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync, process: number) {
     this.path = path;
     this.#database = database;
+    this.#process = process;
   }
 
-  /** Opens the listing of a run for writing; makes it where there is none. */
-  static create(path: string): Listing {
+  /**
+   * Opens the listing of a run for writing; makes it where there is none. `process` is a number that no other process has:
+   * what one has seen of the target holds for itself, since others come later.
+   */
+  static create(path: string, process: number): Listing {
     mkdirSync(dirname(path), { recursive: true });
     const database = new DatabaseSync(path, { timeout: 5000 });
     // A page that a power cut takes away takes its place along: it is listed again.
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096;
       CREATE TABLE IF NOT EXISTS object (
-        id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, tag TEXT, problem TEXT);
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, tag TEXT, problem TEXT, seen INTEGER);
       CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL)`);
-    return new Listing(path, database);
+    return new Listing(path, database, process);
   }
 
   /** Opens a listing that is there for reading. */
-  static read(path: string): Listing {
+  static read(path: string, process: number): Listing {
     if (!existsSync(path)) {
       throw new PawlError(
         "copy.no-listing",
         `The listing ${path} is not on this machine: go on where the run began, or begin anew with --restart.`,
       );
     }
-    return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }));
+    return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
   }
 
   /** The stretches that are not listed to their end; the first one is there from the beginning. */
@@ -102,11 +109,20 @@ export class Listing {
       | { objects: number }
       | undefined;
     let number = stretch * STRETCH + (row?.objects ?? 0);
-    const insert = this.#database.prepare("INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?)");
+    const insert = this.#database.prepare("INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#database.exec("BEGIN IMMEDIATE");
     try {
-      for (const { key, from, size, modified, tag, problem } of entries)
-        insert.run(number++, key, from ?? null, size, modified, tag, problem ?? null);
+      for (const { key, from, size, modified, tag, problem, same } of entries)
+        insert.run(
+          number++,
+          key,
+          from ?? null,
+          size,
+          modified,
+          tag,
+          problem ?? null,
+          same ? this.#process : null,
+        );
       this.#database
         .prepare(
           `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?)
@@ -181,7 +197,7 @@ export class Listing {
     const rows = this.#database
       .prepare("SELECT * FROM object WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")
       .all(from, to, most) as unknown as Row[];
-    return rows.map(({ id, key, origin, size, modified, tag, problem }) => ({
+    return rows.map(({ id, key, origin, size, modified, tag, problem, seen }) => ({
       number: id,
       entry: {
         key,
@@ -190,6 +206,7 @@ export class Listing {
         tag,
         from: origin ?? key,
         ...(problem === null ? {} : { problem }),
+        ...(seen !== null && seen === this.#process ? { same: true as const } : {}),
       },
     }));
   }

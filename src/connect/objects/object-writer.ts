@@ -11,12 +11,20 @@ import { reasonFor } from "./verdict.ts";
 /** What became of one object. */
 type Outcome = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
 
+export interface WriterOptions {
+  /** Remove each object from the source once its copy is safe. */
+  readonly move: boolean;
+  /** Believe what was seen of the target while the source was listed. A step may have changed what it was about. */
+  readonly trusts: boolean;
+}
+
 /** Writes the objects of one range of the listing, chunk by chunk. */
 export class ObjectWriter implements Writer<ObjectEntry> {
   /** The store holds the truth. */
   readonly checkpoint = null;
   readonly #ways: Ways;
   readonly #move: boolean;
+  readonly #trusts: boolean;
   readonly #done: Done;
   readonly #lookout: Lookout;
   /** An attempt before this one has left something. */
@@ -24,9 +32,10 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
-  constructor(ways: Ways, move: boolean, done: Done) {
+  constructor(ways: Ways, done: Done, { move, trusts }: WriterOptions) {
     this.#ways = ways;
     this.#move = move;
+    this.#trusts = trusts;
     this.#done = done;
     this.#lookout = ways.writer.lookout();
     this.#hasLeft = !done.isEmpty;
@@ -37,6 +46,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     this.#before = [];
     const outcome = await judged(chunk, this.#ways, {
       lookout: this.#lookout,
+      isSeen: (entry) => this.#trusts && entry.same === true,
       known: (entry, present) => this.#known(entry, present),
       work: (entry, present) => this.#copy(entry, present),
     });
@@ -95,6 +105,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
 export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<WriteOutcome> {
   const { counts } = await judged(chunk, ways, {
     lookout: ways.writer.lookout(),
+    isSeen: () => false,
     known: () => null,
     work: async (entry, present) => {
       if (ways.transform !== null || present === undefined) return "written";
@@ -106,6 +117,8 @@ export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<
 
 interface Judgement {
   readonly lookout: Lookout;
+  /** Whether the target was seen to have an object already. */
+  isSeen(entry: ObjectEntry): boolean;
   /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
   known(entry: ObjectEntry, present: Present | undefined): Outcome | null;
   work(entry: ObjectEntry, present: Present | undefined): Promise<Outcome>;
@@ -115,20 +128,20 @@ interface Judgement {
 async function judged(
   chunk: Chunk<ObjectEntry>,
   ways: Ways,
-  { lookout, known, work }: Judgement,
+  { lookout, isSeen, known, work }: Judgement,
 ): Promise<{ counts: WriteOutcome; keys: readonly string[] }> {
   const { writer, limits, signal } = ways;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
-  const refused = entries.map((entry) => refusal(entry, ways));
-  const possible = entries.filter((_, at) => refused[at] === null);
+  const settled = entries.map((entry) => refusal(entry, ways) ?? (isSeen(entry) ? "unchanged" : null));
+  const possible = entries.filter((_, at) => settled[at] === null);
   const present = await patiently(() => lookout.look(possible.map(({ key }) => key)), signal).catch(
     (error) => {
       throw ofPlace(error);
     },
   );
-  const one = async (entry: ObjectEntry, refusedAs: Outcome | null): Promise<Outcome> => {
-    if (refusedAs !== null) return refusedAs;
+  const one = async (entry: ObjectEntry, before: Outcome | null): Promise<Outcome> => {
+    if (before !== null) return before;
     // What takes no request takes nobody's turn, and says nothing about how many are good at once.
     const outcome = known(entry, present.get(entry.key));
     if (outcome !== null) return outcome;
@@ -142,7 +155,7 @@ async function judged(
     }
   };
   // None may be at work still when the chunk is given up.
-  const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, refused[at] ?? null)));
+  const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, settled[at] ?? null)));
   const failures: Failure[] = [];
   const counts = { written: 0, unchanged: 0, skipped: 0 };
   for (const [index, end] of ended.entries()) {

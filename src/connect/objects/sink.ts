@@ -5,7 +5,7 @@ import { Done } from "./done.ts";
 import type { KnownSums } from "./files/known-sums.ts";
 import type { Hashing } from "./hashing.ts";
 import { MemoryGate } from "./memory-gate.ts";
-import { ObjectWriter, rehearsed } from "./object-writer.ts";
+import { ObjectWriter, rehearsed, type WriterOptions } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
 import type { Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
@@ -43,7 +43,11 @@ export class ObjectSink implements Sink<ObjectEntry> {
       memory: new MemoryGate(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
-    return new OpenObjects(context.folder, ways, { move, known: sums.known });
+    return new OpenObjects(context.folder, ways, {
+      move,
+      trusts: !move && transform === null && !context.stepped,
+      known: sums.known,
+    });
   }
 }
 
@@ -64,24 +68,24 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly pace = { commitMs: 3000, firstItems: 64 };
   readonly #folder: string;
   readonly #ways: Ways;
-  readonly #move: boolean;
+  readonly #options: WriterOptions;
   readonly #known: KnownSums;
   #done: Done | null = null;
 
   constructor(
     folder: string,
     ways: Ways,
-    { move, known }: { readonly move: boolean; readonly known: KnownSums },
+    { known, ...options }: WriterOptions & { readonly known: KnownSums },
   ) {
     this.#folder = folder;
     this.#ways = ways;
-    this.#move = move;
+    this.#options = options;
     this.#known = known;
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
     this.#done ??= new Done(this.#folder);
-    return new ObjectWriter(this.#ways, this.#move, this.#done);
+    return new ObjectWriter(this.#ways, this.#done, this.#options);
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type {
@@ -13,7 +14,7 @@ import type {
 } from "../../batch/contract.ts";
 import type { Json } from "../../store/contract.ts";
 import type { Choice } from "./choice.ts";
-import type { ObjectEntry, ReadPlace } from "./contract.ts";
+import type { ObjectEntry, Page, ReadPlace } from "./contract.ts";
 import { Listing, type Stretch } from "./listing.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
@@ -21,6 +22,17 @@ const CHUNK_BYTES = 256 * 1024 * 1024;
 
 /** Stretches of a listing that are listed at once. */
 const STRETCHES = 8;
+
+/** Which of some objects a target has already, as far as a glance tells. Does not fail. */
+export type Glance = (entries: readonly ObjectEntry[]) => Promise<readonly boolean[]>;
+
+/** What is asked about the place that objects are copied to. */
+export interface TargetView {
+  /** Which objects it would take for one; asked once all are listed. */
+  repeats(): Promise<"key" | "folded" | null>;
+  /** For somebody who asks in order; null where asking later takes no longer. */
+  glance(): Glance | null;
+}
 
 interface ShardData {
   readonly listing: string;
@@ -32,17 +44,18 @@ interface ShardData {
 export class ObjectSource implements Source<ObjectEntry> {
   readonly #place: () => Promise<ReadPlace>;
   readonly #choice: Choice;
-  readonly #repeats: () => Promise<"key" | "folded" | null>;
+  readonly #target: TargetView;
+  /** Marks what this process has seen. */
+  readonly #process = randomInt(2 ** 47);
 
-  /** `repeats` says which objects the target would take for one; asked once all are listed. */
   constructor(
     place: () => Promise<ReadPlace>,
     choice: Choice,
-    repeats: () => Promise<"key" | "folded" | null> = async () => null,
+    target: TargetView = { repeats: async () => null, glance: () => null },
   ) {
     this.#place = place;
     this.#choice = choice;
-    this.#repeats = repeats;
+    this.#target = target;
   }
 
   async describe(): Promise<Description> {
@@ -72,10 +85,10 @@ export class ObjectSource implements Source<ObjectEntry> {
 
   async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
     const path = join(options.folder, "listing.db");
-    const listing = Listing.create(path);
+    const listing = Listing.create(path, this.#process);
     try {
       await this.#list(listing, options);
-      const repeats = await this.#repeats();
+      const repeats = await this.#target.repeats();
       if (repeats !== null) listing.refuseRepeats(repeats);
       const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
         data: { listing: path, from, to } satisfies ShardData,
@@ -95,11 +108,24 @@ export class ObjectSource implements Source<ObjectEntry> {
     const either = AbortSignal.any([signal, stop.signal]);
     const list = async ({ id, next, last }: Stretch, pages: number): Promise<void> => {
       if (pages === 0) return;
-      for await (const page of place.list(next, either, last)) {
-        either.throwIfAborted();
-        listing.add(id, { ...page, entries: page.entries.filter((entry) => this.#choice.takes(entry)) });
+      const glance = this.#target.glance();
+      const add = async (page: Promise<Page>) => {
+        listing.add(id, await page);
         onProgress?.(listing.objects, 0);
-        if (--pages === 0) return;
+      };
+      // While the next page is listed, the target is asked for this one.
+      let before: Promise<Page> | null = null;
+      try {
+        for await (const page of place.list(next, either, last)) {
+          either.throwIfAborted();
+          if (before !== null) await add(before);
+          before = this.#seen(page, glance);
+          if (--pages === 0) break;
+        }
+        if (before !== null) await add(before);
+      } finally {
+        // It may fail while nobody waits for it.
+        before?.catch(() => {});
       }
     };
     const [first, ...others] = listing.open();
@@ -121,6 +147,14 @@ export class ObjectSource implements Source<ObjectEntry> {
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   }
 
+  /** A page without what is not chosen, and with what the target has of it already. */
+  async #seen(page: Page, glance: Glance | null): Promise<Page> {
+    const entries = page.entries.filter((entry) => this.#choice.takes(entry));
+    if (glance === null || entries.length === 0) return { ...page, entries };
+    const same = await glance(entries);
+    return { ...page, entries: entries.map((entry, at) => (same[at] ? { ...entry, same: true } : entry)) };
+  }
+
   async sample(n: number): Promise<readonly ObjectEntry[]> {
     const { signal } = new AbortController();
     const place = await this.#place();
@@ -139,7 +173,7 @@ export class ObjectSource implements Source<ObjectEntry> {
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
     const { listing: path, from, to } = shard.data as unknown as ShardData;
-    const listing = Listing.read(path);
+    const listing = Listing.read(path, this.#process);
     try {
       for (let next = (cursor as number | null) ?? from; next < to; ) {
         signal.throwIfAborted();

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, openItems, type RunSummary, run } from "../../../src/batch/index.ts";
+import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 import { S3Server, whyNoServer } from "./s3/server.ts";
@@ -144,6 +145,19 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
     const second = await done(`s3://${name}`, `s3://${name}-2`);
     assert.deepEqual([second.written, second.unchanged], [2, 4]);
     assert.equal((await target.get("n")).body.toString(), "N");
+  });
+
+  it("does not take what lies under the old name of an object for what a step calls it", async () => {
+    const [near, far] = [await server.bucket(name), await server.bucket(`${name}-far`)];
+    for (const bucket of [near, far]) await bucket.put("A", "the same in both");
+    const job = (step: boolean) => ({
+      name: `step ${step}`,
+      ...copy({ from: `s3://${near.bucket}`, to: `s3://${far.bucket}` }),
+      ...(step ? { step: (object: ObjectEntry) => ({ ...object, key: object.key.toLowerCase() }) } : {}),
+    });
+    assert.equal((await run(defineJob(job(false)), { store })).unchanged, 1);
+    assert.equal((await run(defineJob(job(true)), { store })).written, 1);
+    assert.deepEqual(Object.keys(await bucketContents(far)).sort(), ["A", "a"]);
   });
 
   it("moves objects, and a second time finds nothing", async () => {

@@ -35,13 +35,13 @@ describe("a stored listing", () => {
           for (const [at, size] of sizes.entries()) {
             const keys = Array.from({ length: size }, (_, index) => `${stretch}/${at}/${index}`);
             // Each page by a process of its own.
-            const listing = Listing.create(path);
+            const listing = Listing.create(path, 1);
             listing.add(stretch, { entries: keys.map((key) => entry(key)), next: `${at}` });
             listing.close();
             wanted.push(...keys);
           }
         }
-        const listing = Listing.create(path);
+        const listing = Listing.create(path, 1);
         assert.equal(listing.objects, wanted.length);
         const found: string[] = [];
         for (const { from, to, items, bytes } of listing.ranges(n)) {
@@ -64,8 +64,32 @@ describe("a stored listing", () => {
     );
   });
 
+  it("tells what was seen of the target to the process that saw it, and to no other", () => {
+    const path = join(folder, "seen.db");
+    const first = Listing.create(path, 1);
+    first.add(0, { entries: [{ ...entry("a"), same: true }, entry("b")], next: "b" });
+    first.close();
+    const second = Listing.create(path, 2);
+    second.add(0, { entries: [{ ...entry("c"), same: true }], next: null });
+    second.close();
+    for (const [process, seen] of [
+      [1, ["a"]],
+      [2, ["c"]],
+      [3, []],
+    ] as const) {
+      const listing = Listing.read(path, process);
+      const page = listing.page(0, 10, 10).map((one) => one.entry);
+      assert.deepEqual(
+        page.filter(({ same }) => same).map(({ key }) => key),
+        seen,
+      );
+      assert.equal(page.length, 3);
+      listing.close();
+    }
+  });
+
   it("keeps where each stretch stands, and what is left of it", () => {
-    const listing = Listing.create(join(folder, "stands.db"));
+    const listing = Listing.create(join(folder, "stands.db"), 1);
     assert.deepEqual(listing.open(), [{ id: 0, next: null, last: null }]);
     listing.add(0, { entries: [entry("a")], next: "a" });
     listing.cut(["g", "p"]);
@@ -88,7 +112,7 @@ describe("a stored listing", () => {
 
   it("refuses all but the first of what the target would take for one", () => {
     const problems = (same: "key" | "folded") => {
-      const listing = Listing.create(join(folder, `${same}.db`));
+      const listing = Listing.create(join(folder, `${same}.db`), 1);
       const keys = ["a", "A", "b", "É", "é", "e\u0301", "a"];
       listing.add(0, { entries: keys.map((key) => entry(key, null)), next: null });
       listing.refuseRepeats(same);
@@ -107,7 +131,7 @@ describe("a stored listing", () => {
   });
 
   it("that is not on this machine is said to be missing", () => {
-    assert.throws(() => Listing.read(join(folder, "none.db")), /is not on this machine/);
+    assert.throws(() => Listing.read(join(folder, "none.db"), 1), /is not on this machine/);
   });
 });
 

@@ -31,15 +31,7 @@ export class StretchLookout implements Lookout {
 
   async look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
     const present = new Map<string, Present>();
-    const ordered = [...new Set(keys)]
-      .map((key) => ({ key, bytes: Buffer.from(key) }))
-      .sort((a, b) => a.bytes.compare(b.bytes));
-    let rest = this.#recall(ordered, present);
-    // Others may lie between them: then so many pages do not get through them.
-    for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
-      await this.#list((rest[0] as Key).key);
-      rest = this.#recall(rest, present);
-    }
+    const rest = await this.#listed(keys, present);
     for (let at = 0; at < rest.length; at += ASKED_AT_ONCE) {
       await Promise.all(
         rest.slice(at, at + ASKED_AT_ONCE).map(async ({ key }) => {
@@ -49,6 +41,26 @@ export class StretchLookout implements Lookout {
       );
     }
     return present;
+  }
+
+  async glance(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
+    const present = new Map<string, Present>();
+    await this.#listed(keys, present);
+    return present;
+  }
+
+  /** Takes what so many pages tell as keys would fill; returns the keys of which they tell nothing. */
+  async #listed(keys: readonly string[], present: Map<string, Present>): Promise<readonly Key[]> {
+    const ordered = [...new Set(keys)]
+      .map((key) => ({ key, bytes: Buffer.from(key) }))
+      .sort((a, b) => a.bytes.compare(b.bytes));
+    let rest = this.#recall(ordered, present);
+    // Others may lie between them: then so many pages do not get through them.
+    for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
+      await this.#list((rest[0] as Key).key);
+      rest = this.#recall(rest, present);
+    }
+    return rest;
   }
 
   /** Takes what the last page tells; returns the keys of which it tells nothing. */

@@ -1,0 +1,21 @@
+import { isKnownSame, looksSame } from "./compare.ts";
+import type { ReadPlace, WritePlace } from "./contract.ts";
+import type { Glance } from "./source.ts";
+
+/** Asks a target for what it has already, while the source is still being listed; null where that would ask nobody. */
+export function glanceAt({ reader, writer }: { reader: ReadPlace; writer: WritePlace }): Glance | null {
+  const lookout = writer.lookout();
+  const glance = lookout.glance?.bind(lookout);
+  if (glance === undefined) return null;
+  let isOver = false;
+  return async (entries) => {
+    // What cannot be asked now is asked again when there is something to be copied, and says then what is wrong.
+    const present = isOver ? null : await glance(entries.map(({ key }) => key)).catch(() => null);
+    isOver = present === null;
+    return entries.map((entry) => {
+      const found = present?.get(entry.key);
+      if (found === undefined) return false;
+      return looksSame(entry, found) || isKnownSame(entry, found, reader, writer);
+    });
+  };
+}
