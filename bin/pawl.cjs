@@ -11,5 +11,12 @@ if (major < 24) {
 } else {
   // What was compiled once is not compiled again by the next command: a fifth of its time.
   require("node:module").enableCompileCache();
+  if (!process.env.UV_THREADPOOL_SIZE) {
+    // Threads that wait for the disk: files that are flushed at once share one write of its journal. They are started by
+    // the first question, and are for this process alone.
+    process.env.UV_THREADPOOL_SIZE = "32";
+    require("node:fs").access(__filename, function () {});
+    delete process.env.UV_THREADPOOL_SIZE;
+  }
   import("../dist/cli/main.js");
 }

@@ -23,7 +23,9 @@ export function tagOfParts(md5s: readonly string[]): string {
 
 /** An ETag without what HTTP puts around it. */
 export function tagOf(etag: string | undefined | null): string | null {
-  return etag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1") ?? null;
+  if (etag === undefined || etag === null) return null;
+  const strong = etag.startsWith("W/") ? etag.slice(2) : etag;
+  return strong.length > 1 && strong.startsWith('"') && strong.endsWith('"') ? strong.slice(1, -1) : strong;
 }
 
 /** The tag of some bytes: their MD5, or that of their parts. */

@@ -9,6 +9,7 @@ import { foldsCase } from "../../../src/connect/objects/files/folds-case.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { Listing } from "../../../src/connect/objects/listing.ts";
 import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
+import { compareKeys } from "../../../src/connect/objects/s3/key-order.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
   key,
@@ -61,6 +62,16 @@ describe("a stored listing", () => {
         assert.deepEqual(found, wanted);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  it("is in the order of the bytes of the keys, whatever characters they are of", () => {
+    const key = fc.string({ unit: "binary", maxLength: 6 });
+    fc.assert(
+      fc.property(key, key, (a, b) => {
+        assert.equal(Math.sign(compareKeys(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+      { numRuns: 2000, examples: [["\u{1f600}", "\uffee"]] },
     );
   });
 

@@ -57,5 +57,5 @@ export async function listPage(
 }
 
 function decoded(text: string): string {
-  return decodeURIComponent(text.replaceAll("+", " "));
+  return /[%+]/.test(text) ? decodeURIComponent(text.replaceAll("+", " ")) : text;
 }

@@ -2,17 +2,13 @@ import { AnswerError } from "../answer-error.ts";
 import type { Lookout, Present } from "../contract.ts";
 import { tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
+import { compareKeys } from "./key-order.ts";
 import { listPage } from "./list.ts";
 
 const PAGE = 1000;
 /** So few are asked for one by one. */
 const FEW = 3;
 const ASKED_AT_ONCE = 16;
-
-interface Key {
-  readonly key: string;
-  readonly bytes: Buffer;
-}
 
 /**
  * Tells what a bucket has under some keys: by listing the stretch in which they lie, a request for a thousand of them; one by
@@ -22,7 +18,7 @@ export class StretchLookout implements Lookout {
   readonly #client: S3Client;
   readonly #prefix: string;
   /** What lies after one key up to another, the last included; null stands for the end of the bucket. */
-  #known: { after: Buffer; to: Buffer | null; present: Map<string, Present> } | null = null;
+  #known: { after: string; to: string | null; present: Map<string, Present> } | null = null;
 
   constructor(client: S3Client, prefix: string) {
     this.#client = client;
@@ -34,7 +30,7 @@ export class StretchLookout implements Lookout {
     const rest = await this.#listed(keys, present);
     for (let at = 0; at < rest.length; at += ASKED_AT_ONCE) {
       await Promise.all(
-        rest.slice(at, at + ASKED_AT_ONCE).map(async ({ key }) => {
+        rest.slice(at, at + ASKED_AT_ONCE).map(async (key) => {
           const found = await this.#ask(this.#prefix + key);
           if (found !== null) present.set(key, found);
         }),
@@ -50,25 +46,23 @@ export class StretchLookout implements Lookout {
   }
 
   /** Takes what so many pages tell as keys would fill; returns the keys of which they tell nothing. */
-  async #listed(keys: readonly string[], present: Map<string, Present>): Promise<readonly Key[]> {
-    const ordered = [...new Set(keys)]
-      .map((key) => ({ key, bytes: Buffer.from(key) }))
-      .sort((a, b) => a.bytes.compare(b.bytes));
-    let rest = this.#recall(ordered, present);
+  async #listed(keys: readonly string[], present: Map<string, Present>): Promise<readonly string[]> {
+    let rest = this.#recall([...new Set(keys)].sort(compareKeys), present);
     // Others may lie between them: then so many pages do not get through them.
     for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
-      await this.#list((rest[0] as Key).key);
+      await this.#list(rest[0] as string);
       rest = this.#recall(rest, present);
     }
     return rest;
   }
 
   /** Takes what the last page tells; returns the keys of which it tells nothing. */
-  #recall(keys: readonly Key[], present: Map<string, Present>): readonly Key[] {
+  #recall(keys: readonly string[], present: Map<string, Present>): readonly string[] {
     const known = this.#known;
     if (known === null) return keys;
-    return keys.filter(({ key, bytes }) => {
-      if (bytes.compare(known.after) <= 0 || (known.to !== null && bytes.compare(known.to) > 0)) return true;
+    return keys.filter((key) => {
+      if (compareKeys(key, known.after) <= 0 || (known.to !== null && compareKeys(key, known.to) > 0))
+        return true;
       const found = known.present.get(key);
       if (found !== undefined) present.set(key, found);
       return false;
@@ -81,8 +75,8 @@ export class StretchLookout implements Lookout {
     const { entries, token } = await listPage(this.#client, this.#prefix, { after }, PAGE);
     const last = entries.at(-1)?.key ?? after;
     this.#known = {
-      after: Buffer.from(after),
-      to: token === null ? null : Buffer.from(last),
+      after,
+      to: token === null ? null : last,
       present: new Map(entries.map(({ key, size, tag }) => [key, { size: size ?? 0, tag }])),
     };
   }

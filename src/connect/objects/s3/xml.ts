@@ -33,7 +33,10 @@ export function escaped(text: string): string {
 
 function unescaped(text: string): string {
   if (!text.includes("&")) return text;
-  return text.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|\w+);/g, (entity, hex, decimal) => {
+  // Around each tag of a listing.
+  const most = text.replaceAll("&quot;", '"');
+  if (!most.includes("&")) return most;
+  return most.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|\w+);/g, (entity, hex, decimal) => {
     if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
     if (decimal !== undefined) return String.fromCodePoint(Number(decimal));
     return ENTITIES[entity] ?? entity;
