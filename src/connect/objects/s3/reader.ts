@@ -12,6 +12,9 @@ import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { propertiesOf } from "./properties.ts";
 import { elementsOf, textOf } from "./xml.ts";
 
+/** Of folders there may be as many as of objects: so many thousands tell enough. */
+const FOLDER_PAGES = 10;
+
 /** A bucket, or what lies below a prefix in it, that is copied from. */
 export class S3Reader implements ReadPlace {
   readonly name: string;
@@ -51,10 +54,17 @@ export class S3Reader implements ReadPlace {
   /** Folders are what can be known of the keys to come; where there is but one, what lies in it. */
   async borders(from: string, signal: AbortSignal): Promise<readonly string[]> {
     for (let inside = ""; ; ) {
-      const { folders } = await patiently(
-        () => listPage(this.client, this.prefix + inside, { after: null }, 1000, true),
-        signal,
-      );
+      const folders: string[] = [];
+      let token: string | null = null;
+      for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
+        const place: { after: null; token: string | null } = { after: null, token };
+        const page = await patiently(
+          () => listPage(this.client, this.prefix + inside, place, 1000, true),
+          signal,
+        );
+        folders.push(...page.folders);
+        token = page.token;
+      }
       const keys = folders.map((folder) => inside + folder).sort(compareKeys);
       const [only] = keys;
       if (keys.length === 1 && only !== undefined) inside = only;
