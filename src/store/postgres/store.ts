@@ -4,7 +4,7 @@ import type { Address } from "./address.ts";
 import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
-import type { Database, Transaction } from "./database.ts";
+import type { Database } from "./database.ts";
 import { enqueue, enqueueNew, mayBeNew } from "./enqueue.ts";
 import { brokenConstraint } from "./failure.ts";
 import { Hints } from "./hints.ts";
@@ -31,6 +31,7 @@ import { callersSession } from "./session.ts";
 import { settle } from "./settle.ts";
 import { settleJoins } from "./settle-joins.ts";
 import { canSweep, due, sweep } from "./sweep.ts";
+import type { Transaction } from "./transaction.ts";
 import { beat, leave, listWorkers } from "./workers.ts";
 
 /** How many transactions that counted lie between two foldings of the counts. */
