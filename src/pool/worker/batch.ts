@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { type Isolation, pack, unpack } from "../portable.ts";
+import { type Isolation, pack, packAll, unpack } from "../portable.ts";
 import type { Portion, Work } from "../work.ts";
 import { WorkerDiedError } from "./host.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
@@ -68,12 +68,7 @@ export class Batch {
   message(isolation: Isolation): BatchMessage {
     const { call } = this.work;
     const { base, items } = this.#portion;
-    let packed = false;
-    const all = items.map((item) => {
-      const one = pack(item, isolation);
-      if (one.packed) packed = true;
-      return one.value;
-    });
+    const { value, packed } = packAll(items, isolation);
     return {
       type: "batch",
       id: this.id,
@@ -81,7 +76,7 @@ export class Batch {
       ...(this.loads ? { reference: call.reference } : {}),
       spread: call.spread,
       base,
-      items: packed ? all : items,
+      items: packed ? value : items,
       packed,
     };
   }
