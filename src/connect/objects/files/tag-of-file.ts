@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { type Disk, ONE_GO_BYTES } from "./disk.ts";
 import type { Hashing } from "./hashing.ts";
-import { readWhole } from "./read-whole.ts";
+import { readInOneGo } from "./read-in-one-go.ts";
 import { explainFile } from "./trouble.ts";
 
 /** The MD5 of a file, or the tag of its parts of so many bytes: right here of a small one, on another thread of a large one. */
@@ -12,7 +12,7 @@ export async function tagOfFile(
 ): Promise<string> {
   try {
     if (size !== null && size <= ONE_GO_BYTES && partBytes === null && disk.isPrompt) {
-      const whole = disk.ask(() => readWhole(path, ONE_GO_BYTES));
+      const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES));
       if (whole !== null) return hash("md5", whole.bytes);
     }
     return await hashing.tagOfFile(path, partBytes);

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 
 /** Reads a file on this thread; null where it has more than `most` bytes, is no file, or changes meanwhile. */
-export function readWhole(path: string, most: number): { bytes: Buffer; found: Stats } | null {
+export function readInOneGo(path: string, most: number): { bytes: Buffer; found: Stats } | null {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(file);
