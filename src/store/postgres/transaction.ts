@@ -2,6 +2,7 @@ import { sqlState } from "../../postgres-errors.ts";
 import type { Connections, Loan } from "./connections.ts";
 import { isDisconnect } from "./failure.ts";
 import { MARK, MARK_WRITTEN, type Mark, type Marks } from "./marks.ts";
+import { RECORDING } from "./recording.ts";
 import { prepared, type Session } from "./session.ts";
 
 /** A transaction, and what it was told as it began. */
@@ -41,8 +42,7 @@ const SETTINGS = Object.entries({
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /** What a transaction is told as it begins: besides the mark, whether to record, and who answers. */
-const TOLD = `(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until') AS recording,
-  pg_backend_pid() AS pid, ${SETTINGS}`;
+const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${SETTINGS}`;
 
 /** All that is needed of a transaction that is to write, sent along with the BEGIN. */
 const BEGUN = prepared(
