@@ -1,9 +1,9 @@
 import { PawlError } from "../../errors.ts";
 import { resolveCallable } from "../callable.ts";
 import { pack, unpack } from "../portable.ts";
+import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";
-import type { Line } from "../worker/serve.ts";
 import { withSignal } from "./call-signal.ts";
 import { Ended, unsaved } from "./ended.ts";
 import { Fifo } from "./fifo.ts";
