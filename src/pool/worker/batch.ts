@@ -59,11 +59,6 @@ export class Batch {
     return index >= this.#next && index < this.#end;
   }
 
-  /** Whether the result of this item, or of a later one, has come. */
-  isPast(index: number): boolean {
-    return this.#next > index;
-  }
-
   /** What a worker is told. Throws where an item cannot be packed. */
   message(isolation: Isolation): BatchMessage {
     const { call } = this.work;

@@ -128,7 +128,7 @@ export class Slot {
   /** Ends the worker as soon as it runs this item; one that has not begun is passed over. */
   killItem(index: number, error: Error): void {
     const batch = this.#batch;
-    if (batch === null || batch.isPast(index)) return;
+    if (!batch?.awaits(index)) return;
     if (this.#host.marker.read()?.index === index) {
       void this.kill(error, index);
       return;
