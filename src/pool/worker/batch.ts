@@ -108,6 +108,7 @@ export class Batch {
   /** Gives the work the results that have come. */
   deliver({ from, values, packed, errors, spentMs }: ResultsMessage): void {
     const { work } = this;
+    const aborted = this.#aborted;
     const failed = new Map(errors);
     work.call.cost.observe(values.length, spentMs);
     this.#next = from + values.length;
@@ -116,8 +117,8 @@ export class Batch {
       const index = from + at;
       const error = failed.get(at);
       if (error !== undefined) work.error(index, atIndex(reviveError(error), index));
-      else if (this.#aborted.size > 0 && this.#aborted.has(index) && values[at] === undefined) {
-        work.error(index, atIndex(new DOMException(this.#aborted.get(index), "AbortError"), index));
+      else if (aborted.size > 0 && aborted.has(index) && values[at] === undefined) {
+        work.error(index, atIndex(new DOMException(aborted.get(index), "AbortError"), index));
       } else if (packed) this.#deliverPacked(index, values[at]);
       else work.value(index, values[at]);
     }
