@@ -43,6 +43,20 @@ export function pack(value: unknown, to: Isolation): { readonly value: unknown; 
   return { value: packed, packed: packed !== value };
 }
 
+/** Packs each of several values. */
+export function packAll(
+  values: readonly unknown[],
+  to: Isolation,
+): { readonly value: unknown[]; readonly packed: boolean } {
+  let packed = false;
+  const value = values.map((each) => {
+    const one = pack(each, to);
+    if (one.packed) packed = true;
+    return one.value;
+  });
+  return { value, packed };
+}
+
 /** The opposite of `pack`, for a value that was `packed`. */
 export function unpack(value: unknown): unknown {
   return swap(value, DEEPEST, revived);

@@ -22,3 +22,6 @@ export class Stop {
     });
   }
 }
+
+/** The signal of calls that were given none. */
+export const never: AbortSignal = new AbortController().signal;

@@ -1,14 +1,16 @@
 import { PawlError } from "../../errors.ts";
 import { resolveCallable } from "../callable.ts";
-import { pack, unpack } from "../portable.ts";
+import { unpack } from "../portable.ts";
+import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";
-import type { Line } from "../worker/serve.ts";
+import { Busy } from "./busy.ts";
 import { withSignal } from "./call-signal.ts";
-import { Ended, unsaved } from "./ended.ts";
 import { Fifo } from "./fifo.ts";
 import { methodsOf } from "./methods.ts";
 import type { ActorSetup, CallsMessage, FromActor, Packed, ToActor } from "./protocol.ts";
+import { ResultSender } from "./result-sender.ts";
+import { isThenable } from "./thenable.ts";
 import { answered, connectUp } from "./up.ts";
 
 type Method = (...args: unknown[]) => unknown;
@@ -47,26 +49,17 @@ class ActorServer {
   /** Methods whose last call was over in no time. */
   readonly #quick = new Set<string>();
   #instance: Instance = {};
-  #saves = false;
-  #saving = false;
-  #running = 0;
-  #busySince = 0;
-  #busyMs = 0;
+  readonly #busy = new Busy();
+  readonly #results: ResultSender;
   /** When it last looked for messages. */
   #turn = 0;
   #yielding = false;
-  #flushed = 0;
-  #flushSoon = false;
-  /** Results wait for the call that runs, so that no half of its effect is saved with them. */
-  #owed = false;
-  readonly #ended: Ended;
-  #unsaved = 0;
 
   constructor(line: Line<FromActor>, actor: ActorSetup["actor"], note: Note) {
     this.#line = line;
     this.#actor = actor;
     this.#note = note;
-    this.#ended = new Ended(line.isolation);
+    this.#results = new ResultSender(line, actor, this.#busy, () => this.#next());
   }
 
   async begin(): Promise<void> {
@@ -77,7 +70,8 @@ class ActorServer {
       const Class = (await resolveCallable(reference)) as unknown as new (...args: unknown[]) => Instance;
       this.#instance = new Class(...(opened(args) as unknown[]));
       const { save, restore } = this.#instance;
-      this.#saves = saveEvery > 0 && typeof save === "function" && typeof restore === "function";
+      if (saveEvery > 0 && typeof save === "function" && typeof restore === "function")
+        this.#results.saveWith(() => this.#instance.save?.());
       if (saved !== null) await this.#instance.restore?.(opened(saved));
     } catch (error) {
       this.#line.post({ type: "unready", error: describeError(error) });
@@ -119,12 +113,14 @@ class ActorServer {
 
   /** Begins calls while there are some and room for them. */
   #next(): void {
-    while (!this.#saving && !this.#yielding && this.#running < this.#actor.maxConcurrency) {
+    const { maxConcurrency } = this.#actor;
+    while (!this.#results.isSaving && !this.#yielding && this.#busy.running < maxConcurrency) {
       const call = this.#waiting.first;
       if (call === undefined) return;
       const now = monotonicMs();
-      if (this.#ended.length > 0 && (!this.#quick.has(call.method) || now - this.#flushed > FLUSH_MS)) {
-        if (!this.#flush()) return;
+      const sinceSent = this.#results.sinceSent(now);
+      if (sinceSent !== null && (sinceSent > FLUSH_MS || !this.#quick.has(call.method))) {
+        if (!this.#results.flush()) return;
       }
       if (now - this.#turn > YIELD_MS) {
         this.#yielding = true;
@@ -141,7 +137,7 @@ class ActorServer {
   }
 
   #begin(call: Call, now: number): void {
-    if (this.#running++ === 0) this.#busySince = now;
+    this.#busy.begin(now);
     this.#note(call.seq, now);
     if (call.watched) {
       this.#watched.set(call.seq, null);
@@ -155,40 +151,29 @@ class ActorServer {
         const later = (settle: () => void) => {
           settle();
           this.#end(call, now);
-          if (this.#owed) this.#flush();
+          this.#results.flushOwed();
           this.#next();
         };
         returned.then(
           (value) => later(() => this.#value(call, value)),
-          (error: unknown) => later(() => this.#ended.error(call.seq, error)),
+          (error: unknown) => later(() => this.#results.error(call.seq, error)),
         );
         return;
       }
       this.#value(call, returned);
     } catch (error) {
-      this.#ended.error(call.seq, error);
+      this.#results.error(call.seq, error);
     }
     this.#end(call, now);
   }
 
   #end(call: Call, began: number): void {
     const now = monotonicMs();
-    this.#running--;
-    if (this.#running === 0) this.#busyMs += now - this.#busySince;
+    this.#busy.end(now);
     if (call.watched) this.#watched.delete(call.seq);
     if (now - began < QUICK_MS) this.#quick.add(call.method);
     else this.#quick.delete(call.method);
-    this.#flushLater();
-  }
-
-  #flushLater(): void {
-    if (this.#flushSoon) return;
-    this.#flushSoon = true;
-    // After all that can run now has run, and before anything is waited for.
-    process.nextTick(() => {
-      this.#flushSoon = false;
-      this.#flush();
-    });
+    this.#results.flushSoon();
   }
 
   #value(call: Call, value: unknown): void {
@@ -197,74 +182,10 @@ class ActorServer {
         const sentence = `${this.#actor.name}.${call.method} returned an iterator, which cannot leave its worker: return an array, or one page a call.`;
         throw new PawlError("pool.actor-iterator", sentence);
       }
-      this.#ended.value(call.seq, value);
+      this.#results.value(call.seq, value);
     } catch (error) {
-      this.#ended.error(call.seq, error);
+      this.#results.error(call.seq, error);
     }
-  }
-
-  /** Sends what there is, with the state if it is time. False when that goes on by itself and calls `#next`. */
-  #flush(): boolean {
-    if (this.#saving) return false;
-    const count = this.#ended.length;
-    if (count === 0) return true;
-    if (!this.#saves) return this.#post(count, null);
-    if (this.#running > 0 && this.#actor.maxConcurrency === 1) {
-      this.#owed = true;
-      return true;
-    }
-    this.#owed = false;
-    this.#unsaved += count;
-    if (this.#unsaved < this.#actor.saveEvery) return this.#post(count, null);
-    try {
-      const state = this.#instance.save?.();
-      if (!isThenable(state)) return this.#postSaved(count, state);
-      this.#saving = true;
-      state.then(
-        (saved) => this.#goOn(count, saved),
-        (error: unknown) => this.#goOn(count, undefined, error),
-      );
-      return false;
-    } catch (error) {
-      return this.#postUnsaved(count, error);
-    }
-  }
-
-  /** After the promise of `save`. Calls that ended meanwhile may have no effect on what it gave, and need another. */
-  #goOn(count: number, state: unknown, error?: unknown): void {
-    this.#saving = false;
-    if (error === undefined) this.#postSaved(count, state);
-    else this.#postUnsaved(count, error);
-    this.#flush();
-    this.#next();
-  }
-
-  #postSaved(count: number, state: unknown): boolean {
-    try {
-      const saved = pack(state, this.#line.isolation);
-      this.#unsaved = 0;
-      return this.#post(count, saved);
-    } catch (error) {
-      return this.#postUnsaved(count, error);
-    }
-  }
-
-  #postUnsaved(count: number, error: unknown): boolean {
-    const why = error instanceof Error ? error.message : String(error);
-    this.#ended.fail(count, unsaved(why, error));
-    return this.#post(count, null);
-  }
-
-  #post(count: number, saved: Packed | null): boolean {
-    const now = monotonicMs();
-    if (this.#running > 0) {
-      this.#busyMs += now - this.#busySince;
-      this.#busySince = now;
-    }
-    this.#flushed = now;
-    this.#ended.post(count, this.#busyMs, saved, (message) => this.#line.post(message));
-    this.#busyMs = 0;
-    return true;
   }
 
   #controllerOf(seq: number): AbortController {
@@ -281,8 +202,8 @@ class ActorServer {
       if (this.#watched.has(seq)) this.#controllerOf(seq).abort(error);
       return;
     }
-    this.#ended.error(seq, error);
-    this.#flushLater();
+    this.#results.error(seq, error);
+    this.#results.flushSoon();
   }
 
   async #close(): Promise<void> {
@@ -298,10 +219,6 @@ class ActorServer {
 
 function opened({ value, packed }: Packed): unknown {
   return packed ? unpack(value) : value;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Made by a generator or the like; arrays and maps are none. */

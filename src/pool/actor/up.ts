@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { TimeLimit } from "../call.ts";
-import { type Isolation, pack, unpack } from "../portable.ts";
+import { type Isolation, packAll, unpack } from "../portable.ts";
 import { reviveError } from "../worker/remote-error.ts";
 import type { AnswersMessage, Ask, FromCaller } from "./protocol.ts";
 
@@ -45,20 +45,16 @@ export function askUp(
   const to = line;
   if (to === null) return Promise.reject(actorGone(name));
   if (signal?.aborted) return Promise.reject(signal.reason);
-  let packed = false;
-  let portable: unknown[];
+  let portable: ReturnType<typeof packAll>;
   try {
-    portable = args.map((arg) => {
-      const one = pack(arg, to.isolation);
-      if (one.packed) packed = true;
-      return one.value;
-    });
+    portable = packAll(args, to.isolation);
   } catch (error) {
     return Promise.reject(error);
   }
   const id = ++last;
   if (asks.length === 0) queueMicrotask(() => send(to));
-  asks.push({ id, actor, name, method, args: portable, packed, limit, abortable: signal !== undefined });
+  const { value, packed } = portable;
+  asks.push({ id, actor, name, method, args: value, packed, limit, abortable: signal !== undefined });
   pending.set(actor, pendingUp(actor) + 1);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   waiting.set(id, { actor, resolve, reject });

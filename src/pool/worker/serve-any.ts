@@ -1,7 +1,8 @@
 import type { ActorSetup, ToActor } from "../actor/protocol.ts";
+import type { Line } from "./line.ts";
 import type { Note } from "./marker.ts";
 import type { ToWorker, WorkerSetup } from "./protocol.ts";
-import { type Line, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
 
 /** What a worker is started with: one of a pool, or one that is an actor. */
 export type Setup = WorkerSetup | ActorSetup;

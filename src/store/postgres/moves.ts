@@ -1,8 +1,8 @@
 import type { Lease, TaskState } from "../contract.ts";
-import type { Transaction } from "./database.ts";
 import { unlease } from "./leases.ts";
 import { type Retained, retain } from "./retained.ts";
 import { prepared, type Session } from "./session.ts";
+import type { Transaction } from "./transaction.ts";
 import { scalars, texts } from "./values.ts";
 
 /** What must be known of a task that comes to another state. */

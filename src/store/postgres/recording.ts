@@ -5,6 +5,10 @@ import { duration } from "./values.ts";
 /** Changes that nobody fetched are kept this long. */
 const KEPT_MS = 600_000;
 
+/** Whether changes are kept now, as an expression. */
+export const RECORDING =
+  "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
+
 /** Keeps changes for some time, in a transaction. A shorter time does not end a longer one. */
 export async function record(session: Session, forMs: number): Promise<void> {
   forgetChanges(session);

@@ -1,19 +1,18 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
 import type { Address } from "./address.ts";
+import { Arrivals } from "./arrivals.ts";
 import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
-import type { Database, Transaction } from "./database.ts";
-import { enqueue, enqueueNew, mayBeNew } from "./enqueue.ts";
-import { brokenConstraint } from "./failure.ts";
+import type { Database } from "./database.ts";
 import { Hints } from "./hints.ts";
 import { findJoin, listMembers, sealJoin } from "./joins.ts";
-import { Moves } from "./moves.ts";
+import { Mover } from "./mover.ts";
 import { canPrune, prune } from "./prune.ts";
 import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
 import { query } from "./query.ts";
-import { foldCounts, listQueues, pauseQueue } from "./queues.ts";
+import { listQueues, pauseQueue } from "./queues.ts";
 import { listChanges, record } from "./recording.ts";
 import { release } from "./release.ts";
 import { createRun, findRun, listRuns, updateRun } from "./runs.ts";
@@ -27,17 +26,9 @@ import {
   removeSchedule,
   tick,
 } from "./schedules.ts";
-import { callersSession } from "./session.ts";
 import { settle } from "./settle.ts";
-import { settleJoins } from "./settle-joins.ts";
 import { canSweep, due, sweep } from "./sweep.ts";
 import { beat, leave, listWorkers } from "./workers.ts";
-
-/** How many transactions that counted lie between two foldings of the counts. */
-const FOLD_EVERY = 500;
-
-/** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
-const CAREFUL = 20;
 
 /** The store in a schema of a PostgreSQL database. Each operation is documented in the contract. */
 export class PostgresStore implements contract.Store {
@@ -46,60 +37,27 @@ export class PostgresStore implements contract.Store {
   readonly concurrent = true;
   readonly #db: Database;
   readonly #hints: Hints;
-  /** Begins anywhere, so that many processes that write little fold as well. */
-  #counted = Math.floor(Math.random() * FOLD_EVERY);
-  #folding: Promise<void> | undefined;
-  #careful = 0;
+  readonly #mover: Mover;
+  readonly #arrivals: Arrivals;
 
   constructor(db: Database, address: Address) {
     this.location = db.location;
     this.address = address.full;
     this.#db = db;
     this.#hints = new Hints(db, address);
+    this.#mover = new Mover(db, this.#hints);
+    this.#arrivals = new Arrivals(db, this.#mover);
   }
 
   async enqueue(
     tasks: readonly contract.NewTask[],
     options: contract.EnqueueOptions = {},
   ): Promise<string[]> {
-    const { joins = [], tx } = options;
-    if (tasks.length === 0 && joins.length === 0) return [];
-    const placed = tasks.map((task) => ({ task, member: task.member }));
-    if (tx === undefined) {
-      if (joins.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
-        try {
-          return await this.#moving((moves) => enqueueNew(moves, tasks, options.placed ?? (() => {})));
-        } catch (error) {
-          if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
-          this.#careful = CAREFUL;
-        }
-      }
-      this.#careful = Math.max(0, this.#careful - 1);
-      return await this.#moving(async (moves) => {
-        const ids = await enqueue(moves, placed, joins, this.location);
-        options.placed?.();
-        return ids;
-      });
-    }
-    const session = callersSession(tx, this.#db.schema);
-    const recording = session
-      .get<{ on: boolean }>(
-        `SELECT value > (SELECT pawl.now_ms()) AS "on" FROM pawl.counter WHERE name = 'recording_until'`,
-      )
-      .then((row) => row?.on ?? false);
-    recording.catch(() => {});
-    const moves = new Moves({ session, recording });
-    const added = await enqueue(moves, placed, joins, this.location);
-    await settleJoins(moves);
-    await moves.write();
-    const { sql, values } = Hints.notice(this.#db.schema);
-    session.later(sql, values);
-    await session.settled();
-    return added;
+    return await this.#arrivals.enqueue(tasks, options);
   }
 
   async sealJoin(id: string, members: number): Promise<void> {
-    await this.#moving((moves) => sealJoin(moves, id, members, this.location));
+    await this.#mover.write((moves) => sealJoin(moves, id, members, this.location));
   }
 
   async join(id: string): Promise<contract.JoinRecord | undefined> {
@@ -122,7 +80,7 @@ export class PostgresStore implements contract.Store {
     if (queues.length === 0 || n <= 0) return [];
     // Rates are looked at under a lock: not worth it for nothing.
     if (lanes.length > 0 && (await this.due(queues, lanes)) !== 0) return [];
-    return await this.#moving((moves, { note }) => claim(moves, request, note), { mostlyIdle: true });
+    return await this.#mover.write((moves, { note }) => claim(moves, request, note), { mostlyIdle: true });
   }
 
   async renew(leases: readonly contract.Lease[], leaseMs: number) {
@@ -132,7 +90,7 @@ export class PostgresStore implements contract.Store {
 
   async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
     if (settlements.length === 0) return { lost: [] };
-    return await this.#moving((moves) => settle(moves, settlements, this.location));
+    return await this.#mover.write((moves) => settle(moves, settlements, this.location));
   }
 
   async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
@@ -143,11 +101,11 @@ export class PostgresStore implements contract.Store {
   }
 
   async requestCancel(selector: contract.TaskSelector): Promise<number> {
-    return await this.#moving((moves) => requestCancel(moves, selector));
+    return await this.#mover.write((moves) => requestCancel(moves, selector));
   }
 
   async release(selector: contract.TaskSelector): Promise<number> {
-    return await this.#moving((moves) => release(moves, selector));
+    return await this.#mover.write((moves) => release(moves, selector));
   }
 
   async sweep(options: { readonly deadWorkers?: readonly string[]; readonly poisonAfter: number }) {
@@ -155,7 +113,7 @@ export class PostgresStore implements contract.Store {
     if (!(await this.#db.read((session) => canSweep(session, deadWorkers)))) {
       return { expired: [], poisoned: [] };
     }
-    return await this.#moving((moves) => sweep(moves, deadWorkers, poisonAfter));
+    return await this.#mover.write((moves) => sweep(moves, deadWorkers, poisonAfter));
   }
 
   async due(queues: readonly string[], lanes: readonly contract.LaneRate[] = []): Promise<number | null> {
@@ -219,7 +177,7 @@ export class PostgresStore implements contract.Store {
     tasks: readonly contract.NewTask[],
   ): Promise<boolean> {
     if (!(await this.#db.read((session) => isDue(session, id, version)))) return false;
-    return await this.#moving((moves) => tick(moves, id, version, next, tasks, this.location));
+    return await this.#mover.write((moves) => tick(moves, id, version, next, tasks, this.location));
   }
 
   async record(forMs: number): Promise<void> {
@@ -291,43 +249,12 @@ export class PostgresStore implements contract.Store {
   }
 
   async close(): Promise<void> {
-    await this.#folding;
+    await this.#mover.settled();
     await this.#hints.close();
     await this.#db.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** Writes what brings tasks to another state, with what follows from that, and tells those who wait for it. */
-  async #moving<T>(
-    work: (moves: Moves, transaction: Transaction) => Promise<T>,
-    options?: { readonly mostlyIdle?: boolean },
-  ): Promise<T> {
-    const { value, wakes, settles, counts } = await this.#db.write(async (transaction) => {
-      const moves = new Moves(transaction);
-      const value = await work(moves, transaction);
-      await settleJoins(moves);
-      const counts = await moves.write();
-      return { value, wakes: moves.wakes, settles: moves.settles, counts };
-    }, options);
-    if (wakes) this.#hints.tell("work");
-    if (settles) this.#hints.tell("results");
-    if (counts) this.#count();
-    return value;
-  }
-
-  #count(): void {
-    this.#counted++;
-    if (this.#counted < FOLD_EVERY || this.#folding !== undefined) return;
-    this.#counted = 0;
-    // Counts that were not folded are right all the same.
-    this.#folding = this.#db
-      .write(({ session }) => foldCounts(session))
-      .catch(() => {})
-      .finally(() => {
-        this.#folding = undefined;
-      });
   }
 }

@@ -6,7 +6,7 @@ import { contentTypeOf } from "../content-type.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
-import { readWhole } from "./read-whole.ts";
+import { readInOneGo } from "./read-in-one-go.ts";
 import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
@@ -100,7 +100,7 @@ export class FileReader implements ReadPlace {
 
   #whole(path: string) {
     try {
-      return this.#disk.ask(() => readWhole(path, ONE_GO_BYTES));
+      return this.#disk.ask(() => readInOneGo(path, ONE_GO_BYTES));
     } catch (error) {
       throw explainFile(error, path, "read");
     }

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import type { Hashing } from "../hashing.ts";
 import { type Disk, ONE_GO_BYTES } from "./disk.ts";
 import type { KnownSums } from "./known-sums.ts";
-import { readWhole } from "./read-whole.ts";
+import { readInOneGo } from "./read-in-one-go.ts";
 import { isSameFile } from "./same-file.ts";
 import { explainFile } from "./trouble.ts";
 
@@ -48,7 +48,7 @@ async function taken(
   disk: Disk,
 ): Promise<string> {
   if (size !== null && size <= ONE_GO_BYTES && partBytes === null && disk.isPrompt) {
-    const whole = disk.ask(() => readWhole(path, ONE_GO_BYTES));
+    const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES));
     if (whole !== null) return hash("md5", whole.bytes);
   }
   return await hashing.tagOfFile(path, partBytes);

@@ -2,7 +2,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { isSameFile } from "./same-file.ts";
 
 /** Reads a file on this thread; null where it has more than `most` bytes, is no file, or changes meanwhile. */
-export function readWhole(path: string, most: number): { bytes: Buffer; found: BigIntStats } | null {
+export function readInOneGo(path: string, most: number): { bytes: Buffer; found: BigIntStats } | null {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(file, { bigint: true });

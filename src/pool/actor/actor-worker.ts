@@ -1,0 +1,118 @@
+import { PawlError } from "../../errors.ts";
+import { type Host, startProcess, startThread } from "../worker/host.ts";
+import { reviveError } from "../worker/remote-error.ts";
+import type { ActorPlan } from "./options.ts";
+import type { ActorResults, ActorSetup, FromActor, ToActor } from "./protocol.ts";
+import { Relay } from "./relay.ts";
+
+/** What an actor's worker tells. */
+export interface ActorWorkerEvents {
+  /** The object is made. */
+  ready(methods: readonly string[]): void;
+  /** It begins a watched call. */
+  began(seq: number): void;
+  results(results: ActorResults): void;
+  /** The object has ended what it held; null, or what that threw. */
+  closed(error: unknown): void;
+  /** It is gone for good; the last. */
+  gone(end: WorkerEnd): void;
+}
+
+export interface WorkerEnd {
+  /** For people. */
+  readonly why: string;
+  /** The number of the last call that it began; -1 for none. */
+  readonly begun: number;
+  /** Why it could not begin, where that was it. */
+  readonly fault: unknown;
+}
+
+/** The longest time a timer can take. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A worker of an actor, from its start to its end. */
+export class ActorWorker {
+  readonly #host: Host<ToActor>;
+  /** Makes the calls of other actors that this one asks for. */
+  readonly #relay: Relay;
+  readonly #events: ActorWorkerEvents;
+  /** Until it is ready. */
+  readonly #starting: NodeJS.Timeout | undefined;
+  #fault: unknown;
+  #held = true;
+  #gone = false;
+
+  /** Throws where it cannot be started. */
+  constructor(setup: ActorSetup, plan: ActorPlan, events: ActorWorkerEvents) {
+    const { isolate, maxHeap, startTimeout } = plan;
+    this.#events = events;
+    const start = isolate === "thread" ? startThread : startProcess;
+    this.#host = start<ToActor, FromActor>(setup, maxHeap, (message) => this.#hear(message));
+    this.#relay = new Relay(isolate, (message) => this.#host.post(message));
+    if (startTimeout <= LONGEST_MS) {
+      this.#starting = setTimeout(() => this.#tooLate(setup.actor.name, startTimeout), startTimeout);
+    }
+    void this.#host.gone.then((why) => this.#end(why));
+  }
+
+  /** Throws DataCloneError when the message cannot be cloned; then nothing was sent. */
+  post(message: ToActor): void {
+    this.#host.post(message);
+  }
+
+  /** Whether it keeps the program from ending; at first it does. */
+  hold(held: boolean): void {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#host.hold(held);
+  }
+
+  /** Ends it now, whatever it does; resolves when it is gone. */
+  async kill(): Promise<void> {
+    await this.#host.kill();
+  }
+
+  #hear(message: FromActor): void {
+    if (this.#gone) return;
+    switch (message.type) {
+      case "ready":
+        clearTimeout(this.#starting);
+        this.#events.ready(message.methods);
+        return;
+      case "unready":
+        this.#fail(reviveError(message.error));
+        return;
+      case "began":
+        this.#events.began(message.seq);
+        return;
+      case "results":
+        this.#events.results(message);
+        return;
+      case "closed":
+        this.#events.closed(message.error === null ? null : reviveError(message.error));
+        return;
+      case "ask":
+      case "ask-abort":
+        this.#relay.take(message);
+    }
+  }
+
+  #tooLate(name: string, ms: number): void {
+    const sentence = `The actor ${name} was not ready after ${ms} ms: let its constructor end sooner, or give a longer startTimeout.`;
+    this.#fail(new PawlError("pool.start-timeout", sentence));
+  }
+
+  /** It cannot begin, whatever it does. */
+  #fail(error: unknown): void {
+    this.#fault = error;
+    void this.#host.kill();
+  }
+
+  #end(why: string): void {
+    this.#gone = true;
+    clearTimeout(this.#starting);
+    const begun = this.#host.marker.read()?.index ?? -1;
+    this.#host.marker.close();
+    this.#events.gone({ why, begun, fault: this.#fault });
+  }
+}

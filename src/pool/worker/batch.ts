@@ -1,0 +1,201 @@
+import { PawlError } from "../../errors.ts";
+import { type Isolation, pack, packAll, unpack } from "../portable.ts";
+import type { Portion, Work } from "../work.ts";
+import { WorkerDiedError } from "./host.ts";
+import type { BatchMessage, ResultsMessage } from "./protocol.ts";
+import { atIndex, reviveError } from "./remote-error.ts";
+import { whyUnsendable } from "./sendable.ts";
+
+/** What is asked and told of when a worker has died over a batch. */
+export interface BatchEvents {
+  /** A worker cannot do this work at all: it does not get as far as the first item. */
+  hopeless(work: Work, error: Error): void;
+  /** An item killed its worker; true when it shall be tried once more. */
+  mayRetry(work: Work, index: number): boolean;
+}
+
+/** Workers that die over the same work before they begin an item of it, until nobody tries any more. */
+const BARREN = 5;
+
+let batches = 0;
+
+/** Items on their way through a worker. Each has its result, has its error, or is given back to its work. */
+export class Batch {
+  readonly id = ++batches;
+  readonly work: Work;
+  /** The worker has to load the function first. */
+  readonly loads: boolean;
+  readonly #portion: Portion;
+  /** The index of the first item whose result has not come. */
+  #next: number;
+  /** Items the worker may have passed over, since they were aborted before they began. */
+  readonly #aborted = new Map<number, string>();
+  /** Why the worker was ended on purpose, and which item is to blame. */
+  #verdict: { readonly index: number | null; readonly error: Error } | null = null;
+
+  constructor(work: Work, portion: Portion, loads: boolean) {
+    this.work = work;
+    this.loads = loads;
+    this.#portion = portion;
+    this.#next = portion.base;
+  }
+
+  get size(): number {
+    return this.#portion.items.length;
+  }
+
+  /** Results have come. */
+  get hasResults(): boolean {
+    return this.#next > this.#portion.base;
+  }
+
+  /** The name of its function, for people. */
+  get name(): string {
+    return this.work.call.name === "" ? "the function" : this.work.call.name;
+  }
+
+  /** Whether the result of this item is still to come. */
+  awaits(index: number): boolean {
+    return index >= this.#next && index < this.#end;
+  }
+
+  /** What a worker is told. Throws where an item cannot be packed. */
+  message(isolation: Isolation): BatchMessage {
+    const { call } = this.work;
+    const { base, items } = this.#portion;
+    const { value, packed } = packAll(items, isolation);
+    return {
+      type: "batch",
+      id: this.id,
+      call: call.number,
+      ...(this.loads ? { reference: call.reference } : {}),
+      spread: call.spread,
+      base,
+      items: packed ? value : items,
+      packed,
+    };
+  }
+
+  /** It could not be sent: the item that is to blame gets its error, the others are given back. */
+  refuse(thrown: unknown, isolation: Isolation): void {
+    const { base, items } = this.#portion;
+    for (const [at, item] of items.entries()) {
+      const error = refusal(item, base + at, isolation);
+      if (error === null) continue;
+      this.#giveBack(base, base + at);
+      this.#giveBack(base + at + 1, this.#end);
+      this.work.error(base + at, atIndex(error, base + at));
+      return;
+    }
+    // Each alone can be sent, so it is the function that cannot, or all of them are too much.
+    for (let at = 0; at < items.length; at++) this.work.error(base + at, thrown);
+  }
+
+  /** The worker was told to pass an item over, or to abort it. */
+  abort(index: number, reason: string): void {
+    this.#aborted.set(index, reason);
+  }
+
+  isAborted(index: number): boolean {
+    return this.#aborted.has(index);
+  }
+
+  /** The worker was ended on purpose: because of this item, or of whichever runs. */
+  blame(index: number | null, error: Error): void {
+    this.#verdict ??= { index, error };
+  }
+
+  /** Gives the work the results that have come. */
+  deliver({ from, values, packed, errors, spentMs }: ResultsMessage): void {
+    const { work } = this;
+    const aborted = this.#aborted;
+    const failed = new Map(errors);
+    work.call.cost.observe(values.length, spentMs);
+    this.#next = from + values.length;
+    if (values.length > 0) work.barren = 0;
+    for (let at = 0; at < values.length; at++) {
+      const index = from + at;
+      const error = failed.get(at);
+      if (error !== undefined) work.error(index, atIndex(reviveError(error), index));
+      else if (aborted.size > 0 && aborted.has(index) && values[at] === undefined) {
+        work.error(index, atIndex(new DOMException(aborted.get(index), "AbortError"), index));
+      } else if (packed) this.#deliverPacked(index, values[at]);
+      else work.value(index, values[at]);
+    }
+  }
+
+  /** The worker does no more of it. */
+  giveBackRest(): void {
+    this.#giveBack(this.#next, this.#end);
+  }
+
+  /** The worker has died over the item that it had marked: that gets its error, what it had not run is given back. */
+  bury(marked: number | null, why: string, events: BatchEvents): void {
+    const { work } = this;
+    const { base } = this.#portion;
+    const verdict = this.#verdict;
+    const guilty = verdict?.index ?? marked ?? -1;
+    if (!this.awaits(guilty)) {
+      // No item ran, or it was to end and had its result in time.
+      this.giveBackRest();
+      const barren = verdict === null && this.loads && !this.hasResults;
+      if (barren && ++work.barren >= BARREN) {
+        const sentence = `The workers died, one after the other, before they began item ${base} of ${this.name}: ${why}.`;
+        events.hopeless(work, new WorkerDiedError("pool.worker-died", sentence));
+      }
+      return;
+    }
+    // Done, but their results died with the worker.
+    this.#giveBack(this.#next, guilty);
+    this.#giveBack(guilty + 1, this.#end);
+    if (verdict === null && events.mayRetry(work, guilty)) {
+      this.#giveBack(guilty, guilty + 1);
+      return;
+    }
+    const sentence = `The worker died while it ran item ${guilty}: ${why}.`;
+    const error = verdict?.error ?? new WorkerDiedError("pool.worker-died", sentence);
+    work.error(guilty, atIndex(error, guilty));
+  }
+
+  /** A handle may be to something that is no more. */
+  #deliverPacked(index: number, value: unknown): void {
+    let revived: unknown;
+    try {
+      revived = unpack(value);
+    } catch (error) {
+      this.work.error(index, atIndex(error, index));
+      return;
+    }
+    this.work.value(index, revived);
+  }
+
+  get #end(): number {
+    return this.#portion.base + this.#portion.items.length;
+  }
+
+  #giveBack(from: number, end: number): void {
+    if (from >= end) return;
+    const { base, items } = this.#portion;
+    this.work.giveBack({ base: from, items: items.slice(from - base, end - base) });
+  }
+}
+
+/** Why an item cannot be sent; null when it can. */
+function refusal(item: unknown, index: number, isolation: Isolation): Error | null {
+  let value: unknown;
+  try {
+    value = pack(item, isolation).value;
+  } catch (error) {
+    if (error instanceof PawlError) return error;
+    return refused(index, String(error));
+  }
+  const why = whyUnsendable(value, isolation);
+  return why === null ? null : refused(index, why);
+}
+
+function refused(index: number, why: string): PawlError {
+  return new PawlError(
+    "pool.unsendable",
+    `Item ${index} cannot be sent to a worker (${why}): pass plain data.`,
+  );
+}

@@ -1,0 +1,95 @@
+import pg from "pg";
+import type { Address } from "./address.ts";
+import { isDisconnect } from "./failure.ts";
+import { Session } from "./session.ts";
+
+const CONNECT_MS = 10_000;
+const IDLE_MS = 30_000;
+const CONNECTIONS = 4;
+
+class ClientWithTimeout extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    // To the pool the same option would mean how long to wait for another operation to end.
+    super({ ...config, connectionTimeoutMillis: CONNECT_MS });
+  }
+}
+
+/** A connection that is lent until it is given back. */
+export interface Loan {
+  readonly session: Session;
+  /** Tells which process of the server has answered: behind a pooler it need not be the one that we connected to. */
+  readonly answeredBy: (pid: number) => void;
+  /** One that is not sound is closed. */
+  readonly giveBack: (sound: boolean) => void;
+}
+
+/** The connections to one store. */
+export class Connections {
+  readonly #schema: string;
+  readonly #replyMs: number;
+  readonly #pool: pg.Pool;
+  /** False where we are told that there is a pooler. */
+  readonly #mayBeDirect: boolean;
+  /** Whether a connection leads to one session of the server, as far as is known. */
+  readonly #direct = new WeakMap<pg.ClientBase, boolean>();
+
+  /** A connection that has not answered for `replyMs` is given up. */
+  constructor(address: Address, replyMs: number) {
+    this.#schema = address.schema;
+    this.#mayBeDirect = address.listen;
+    this.#replyMs = replyMs;
+    this.#pool = new pg.Pool({
+      connectionString: address.server,
+      application_name: "pawl",
+      max: CONNECTIONS,
+      idleTimeoutMillis: IDLE_MS,
+      allowExitOnIdle: true,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      pipeline: true,
+      Client: ClientWithTimeout as unknown as new () => pg.ClientBase,
+    });
+    // A connection that breaks while nobody uses it is replaced when one is needed; one that breaks in use tells the
+    // statement that waits for it, and would end the process if nobody listened to it as well.
+    this.#pool.on("error", () => {});
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
+  }
+
+  /** Waits for a connection to be free. */
+  async lend(): Promise<Loan> {
+    const client = await this.#pool.connect();
+    return {
+      session: this.#session(client),
+      answeredBy: (pid) => {
+        if (!this.#mayBeDirect) return;
+        this.#direct.set(client, pid === (client as unknown as { processID: number }).processID);
+      },
+      giveBack: (sound) => client.release(!sound),
+    };
+  }
+
+  /** Runs statements outside of a transaction, or in one that they begin and end themselves. */
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      const session = this.#session(client);
+      const result = await work(session);
+      await session.settled();
+      client.release();
+      return result;
+    } catch (error) {
+      // One in the middle of a transaction is of no use to anybody.
+      client.release(isDisconnect(error) || (client as pg.Client).getTransactionStatus() !== "I");
+      throw error;
+    }
+  }
+
+  /** Closes all when they have been given back. */
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  #session(client: pg.ClientBase): Session {
+    return new Session(client, this.#schema, this.#replyMs, this.#direct.get(client) ?? false);
+  }
+}

@@ -1,0 +1,102 @@
+import { TransientError } from "../../errors.ts";
+import { sqlState } from "../../postgres-errors.ts";
+import type { Connections } from "./connections.ts";
+import type { Patience } from "./patience.ts";
+import { prepared, type Session } from "./session.ts";
+
+/** How a transaction is recognized: by its number, and by what it has left. */
+export interface Mark {
+  readonly xid: string;
+  readonly mark: string;
+}
+
+/** What the statement that inserts a mark returns, as a Mark. */
+export const MARK = "pg_current_xact_id()::text AS xid, token::text AS mark";
+
+/** Marks a transaction if it has written something; returns the Mark. */
+export const MARK_WRITTEN = prepared(`INSERT INTO pawl.mark (at)
+  SELECT (SELECT pawl.now_ms()) WHERE pg_current_xact_id_if_assigned() IS NOT NULL RETURNING ${MARK}`);
+
+/** How long marks are kept at least: longer than anybody waits for a reply and asks about it. */
+const MARKED_MS = 180_000;
+
+/** Marks that this process has left between two cleanings. */
+const CLEAN_EVERY = 500;
+
+const CLEAN = `DELETE FROM pawl.mark WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM pawl.mark WHERE at < (SELECT pawl.now_ms()) - ${MARKED_MS} LIMIT 10000 FOR UPDATE SKIP LOCKED))`;
+
+/** Ends the session in which a transaction runs. */
+const TERMINATE =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::text::xid8)::xid";
+
+/**
+ * The marks that transactions leave. Should the reply to a COMMIT be lost, one can ask what became of the transaction: by
+ * its number whether it still runs, and by its mark whether it was committed. The number alone does not say that: a
+ * server that crashes gives the numbers that had not come to its log once more.
+ */
+export class Marks {
+  readonly #location: string;
+  readonly #connections: Connections;
+  readonly #patience: Patience;
+  /** Left since the last cleaning. Begins anywhere, so that many processes that write little clean as well. */
+  #left = Math.floor(Math.random() * CLEAN_EVERY);
+  #stopped = false;
+
+  constructor(location: string, connections: Connections, patience: Patience) {
+    this.#location = location;
+    this.#connections = connections;
+    this.#patience = patience;
+  }
+
+  /** One was left. Removes old ones from time to time; what is left then is for the next one. */
+  left(): void {
+    this.#left++;
+    if (this.#left < CLEAN_EVERY || this.#stopped) return;
+    this.#left = 0;
+    void this.#connections.use((session) => session.run(CLEAN)).catch(() => {});
+  }
+
+  /** Removes none any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whether a transaction, begun at `since` by `performance.now`, happened though its COMMIT was not answered. */
+  async isCommitted(mark: Mark, since: number): Promise<boolean> {
+    return await this.#patience.insist(() =>
+      this.#connections.use((session) => this.#decide(session, mark, since)),
+    );
+  }
+
+  /**
+   * Ends a transaction whose connection we have lost: should the server not have noticed, it would hold on to what
+   * the next attempt needs. If this fails as well, the server ends it when it has been idle for long enough.
+   */
+  async abandon(xid: string): Promise<void> {
+    await this.#connections.use((session) => session.run(TERMINATE, [xid])).catch(() => {});
+  }
+
+  /** Throws a TransientError while the transaction still runs. */
+  async #decide(session: Session, { xid, mark }: Mark, since: number): Promise<boolean> {
+    const row = await session
+      .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
+      .catch((error: unknown) => {
+        // A number that has not been given yet: another server took over that never heard of the transaction.
+        if (sqlState(error) === "22023") return undefined;
+        throw error;
+      });
+    if (row?.status === "in progress") {
+      // The server has not noticed that nobody listens any more, or it is about to commit: ending it decides that.
+      await session.run(TERMINATE, [xid]);
+      throw new TransientError(
+        "store.in-doubt",
+        `It is not known yet whether the store ${this.#location} has kept the last change.`,
+      );
+    }
+    const marked = await session.get("SELECT FROM pawl.mark WHERE token = $1::text::uuid", [mark]);
+    // Who was suspended for long may find all marks of that time cleaned away; then the number has to do.
+    const mayBeCleaned = performance.now() - since > MARKED_MS;
+    return marked !== undefined || (mayBeCleaned && row?.status === "committed");
+  }
+}

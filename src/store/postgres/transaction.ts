@@ -1,0 +1,120 @@
+import { sqlState } from "../../postgres-errors.ts";
+import type { Connections, Loan } from "./connections.ts";
+import { isDisconnect } from "./failure.ts";
+import { MARK, MARK_WRITTEN, type Mark, type Marks } from "./marks.ts";
+import { RECORDING } from "./recording.ts";
+import { prepared, type Session } from "./session.ts";
+
+/** A transaction, and what it was told as it began. */
+export interface Transaction {
+  readonly session: Session;
+  /** Whether changes of tasks are to be kept. */
+  readonly recording: Promise<boolean>;
+  /**
+   * Of work that is mostly idle: marks the transaction, along with the statement that was just sent, if that wrote
+   * anything. Without it that takes a message of its own at the end.
+   */
+  readonly note: () => void;
+}
+
+type Begun = { readonly recording: boolean; readonly pid: number } & (Mark | { readonly xid: null });
+
+/**
+ * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
+ * statement here is meant to walk an index as far as it must, and to look up row by row what it was given. These hold
+ * for one transaction, so that a pooler between us and the server may hand the session to others. The limit ends a
+ * transaction whose client is gone without the server noticing.
+ */
+const SETTINGS = Object.entries({
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  random_page_cost: "1",
+  cpu_operator_cost: "0.1",
+  jit: "off",
+  lock_timeout: "20s",
+  idle_in_transaction_session_timeout: "15s",
+})
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ");
+
+const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/** What a transaction is told as it begins: besides the mark, whether to record, and who answers. */
+const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${SETTINGS}`;
+
+/** All that is needed of a transaction that is to write, sent along with the BEGIN. */
+const BEGUN = prepared(
+  `INSERT INTO pawl.mark (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${TOLD}`,
+);
+
+/** The same for work that often finds nothing to do: marking it would be a write. */
+const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS mark, ${TOLD}`);
+
+/**
+ * Runs `work` in one transaction. Resolves when it is committed, which is asked for should the reply be lost; rejecting
+ * means that nothing happened. Work that is mostly idle leaves a mark only if it writes.
+ */
+export async function transact<T>(
+  { connections, marks }: { readonly connections: Connections; readonly marks: Marks },
+  work: (transaction: Transaction) => Promise<T>,
+  mostlyIdle: boolean,
+): Promise<T> {
+  const loan = await connections.lend();
+  const { session } = loan;
+  let ended: { readonly result: T; readonly mark: Mark | null } | undefined;
+  const since = performance.now();
+  let mark: Promise<Mark | null> | undefined;
+  try {
+    session.later(BEGIN_WORK);
+    const begun = session.get<Begun>(mostlyIdle ? BEGUN_UNMARKED : BEGUN).then((row) => row as Begun);
+    mark = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
+    const recording = awaitedLater(begun.then((row) => row.recording));
+    let noted = false;
+    const note = () => {
+      noted = true;
+      mark = awaitedLater(session.get<Mark>(MARK_WRITTEN).then((row) => row ?? null));
+    };
+    const result = await work({ session, recording, note });
+    if (mostlyIdle && !noted) note();
+    ended = { result, mark: await mark };
+    const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
+    if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
+    loan.answeredBy((await begun).pid);
+    loan.giveBack(true);
+    if (ended.mark !== null) marks.left();
+    return result;
+  } catch (thrown) {
+    // What went wrong first; the rest of a transaction only says that something did.
+    const error = sqlState(thrown) === "25P02" ? session.failure : thrown;
+    await rollBack(loan, error);
+    if (!isDisconnect(error)) throw error;
+    if (ended === undefined) {
+      const left = await mark?.catch(() => null);
+      if (left) void marks.abandon(left.xid);
+      throw error;
+    }
+    // Without a mark nothing was written.
+    if (ended.mark !== null && !(await marks.isCommitted(ended.mark, since))) throw error;
+    return ended.result;
+  }
+}
+
+/** Ends a transaction that failed; the connection is given back as sound only if it is. */
+async function rollBack({ session, giveBack }: Loan, error: unknown): Promise<void> {
+  let sound = !isDisconnect(error);
+  if (sound) {
+    sound = await session.script("ROLLBACK").then(
+      () => true,
+      () => false,
+    );
+  }
+  giveBack(sound);
+}
+
+/** A promise that nobody may get to await, because something else fails first. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

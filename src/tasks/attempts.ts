@@ -1,0 +1,184 @@
+import { LostError } from "../errors.ts";
+import type { Claim, Lease, Store } from "../store/contract.ts";
+import type { Bell } from "./bell.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { Ending, Runner } from "./runner.ts";
+import { Settler } from "./settler.ts";
+import { CancelledError } from "./verdicts.ts";
+
+/** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
+const MOST_UNSETTLED = 2_000;
+
+export interface AttemptsOptions {
+  readonly store: Store;
+  readonly leaseMs: number;
+  readonly runner: Runner;
+  /** Rung when the store has caught up. */
+  readonly bell: Bell;
+  /** Takes back a claim that has not begun: another worker has the task, or somebody wants it to end. */
+  readonly withdraw: (lease: Lease) => Claim | undefined;
+  readonly report: (error: unknown) => void;
+}
+
+interface Running {
+  readonly claim: Claim;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** What a worker holds: keeps the leases, makes the attempts, and has the store know how they ended. */
+export class Attempts {
+  /** Those that are over, by queue. */
+  readonly ended = new Map<string, number>();
+  readonly #runner: Runner;
+  readonly #keeper: LeaseKeeper;
+  readonly #settler: Settler;
+  readonly #bell: Bell;
+  readonly #withdraw: (lease: Lease) => Claim | undefined;
+  readonly #running = new Set<Running>();
+  /** Ends that are not durable yet. */
+  #settling = 0;
+  #metUnknown = Number.NEGATIVE_INFINITY;
+
+  constructor({ store, leaseMs, runner, bell, withdraw, report }: AttemptsOptions) {
+    this.#runner = runner;
+    this.#bell = bell;
+    this.#withdraw = withdraw;
+    this.#settler = new Settler(store, report);
+    this.#keeper = new LeaseKeeper(
+      { address: store.address, leaseMs },
+      {
+        lost: (lease) => this.#interrupt(lease, new LostError("Another worker has taken the task over.")),
+        cancelRequested: (lease) => this.#interrupt(lease, new CancelledError()),
+        error: report,
+      },
+    );
+  }
+
+  /** Begins to keep leases. */
+  start(): void {
+    this.#keeper.start();
+  }
+
+  /** Resolves when leases are renewed: before that nothing should be claimed. */
+  get ready(): Promise<void> {
+    return this.#keeper.ready;
+  }
+
+  /** How many run. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** None runs, and the end of each is durable. */
+  get areOver(): boolean {
+    return this.#running.size === 0 && this.#settling === 0;
+  }
+
+  /** The store is slower than the work. */
+  get areBehind(): boolean {
+    return this.#settler.backlog > MOST_UNSETTLED;
+  }
+
+  /** When a task was met that nobody here knows, in milliseconds of `performance.now`. */
+  get metUnknown(): number {
+    return this.#metUnknown;
+  }
+
+  /** Ids of the tasks that run. */
+  ids(): string[] {
+    return [...this.#running].map(({ claim }) => claim.id);
+  }
+
+  /** Keeps the leases of what was claimed, from now until it is settled. */
+  hold(claims: readonly Claim[]): void {
+    this.#keeper.hold(claims);
+  }
+
+  /** Makes an attempt at what is held. Calls `freed` when it is over, which its lease may outlast. */
+  begin(claim: Claim, freed: () => void): void {
+    const abort = new AbortController();
+    const running: Running = {
+      claim,
+      abort,
+      done: this.#attempt(claim, abort).then(() => {
+        this.#running.delete(running);
+        const { queue } = claim.task;
+        this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
+        freed();
+      }),
+    };
+    this.#running.add(running);
+    if (claim.task.cancelRequested) abort.abort(new CancelledError());
+  }
+
+  /** Lets others have what is held. */
+  handBack(claim: Claim): void {
+    this.#settle(claim, { outcome: { state: "snoozed", delayMs: 0 } });
+  }
+
+  /** Lets others have what runs, while it still does. */
+  handBackRunning(): void {
+    for (const { claim } of this.#running) this.handBack(claim);
+  }
+
+  /** Asks what runs to end. */
+  abort(reason: Error): void {
+    for (const { abort } of this.#running) abort.abort(reason);
+  }
+
+  /** Waits for what runs, and until the end of each is durable. */
+  async over(): Promise<void> {
+    await Promise.all([...this.#running].map(({ done }) => done));
+    await this.settled();
+  }
+
+  /** Waits until the ends that are known are durable. */
+  async settled(): Promise<void> {
+    while (this.#settling > 0) await this.#settler.flushed();
+  }
+
+  /** Gives up on a store that does not take what is unsettled: others take it over. */
+  abandon(): void {
+    this.#settler.abandon();
+  }
+
+  /** Keeps no leases any more. */
+  async stop(): Promise<void> {
+    await this.#keeper.stop();
+  }
+
+  /** Never rejects. */
+  async #attempt(claim: Claim, abort: AbortController): Promise<void> {
+    const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
+    if (ending === undefined) this.#keeper.drop(claim);
+    else {
+      const { unknown, ...settlement } = ending;
+      if (unknown) this.#metUnknown = performance.now();
+      this.#settle(claim, settlement);
+    }
+  }
+
+  /** Durable soon. The slot is free meanwhile; the lease is not. */
+  #settle(claim: Claim, ending: Ending): void {
+    const { id, fence } = claim;
+    this.#settling++;
+    this.#settler.settle({ id, fence, ...ending }, () => {
+      this.#keeper.drop(claim);
+      this.#settling--;
+      if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
+    });
+  }
+
+  #interrupt(lease: Lease, reason: Error): void {
+    for (const { claim, abort } of this.#running) {
+      if (claim.id !== lease.id || claim.fence !== lease.fence) continue;
+      abort.abort(reason);
+      return;
+    }
+    const claim = this.#withdraw(lease);
+    if (claim !== undefined && reason instanceof CancelledError) {
+      this.#settle(claim, { outcome: { state: "cancelled" } });
+    }
+  }
+}
