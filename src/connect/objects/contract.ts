@@ -138,6 +138,8 @@ export interface WritePlace {
   partBytes(size: number): number;
   /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */
   put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
+  /** Whether what it has under the key is the very object of `source`, reached by another way; removing that would lose it. */
+  isSource?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /**

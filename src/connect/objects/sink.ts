@@ -5,6 +5,7 @@ import { Done } from "./done.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
+import { Taken } from "./taken.ts";
 import type { Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -38,7 +39,11 @@ export class ObjectSink implements Sink<ObjectEntry> {
       memory: new MemoryGate(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
-    return new OpenObjects(context.folder, ways, move);
+    return new OpenObjects(ways, {
+      folder: context.folder,
+      move,
+      renames: transform !== null || context.stepped,
+    });
   }
 }
 
@@ -51,26 +56,35 @@ async function transformer({
   return await Transformer.open(module, timeoutMs);
 }
 
+interface OpenOptions {
+  /** What the run keeps on this machine. */
+  readonly folder: string;
+  readonly move: boolean;
+  /** A step or a transform may give names. */
+  readonly renames: boolean;
+}
+
 class OpenObjects implements OpenSink<ObjectEntry> {
   readonly guarantee = "idempotent";
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: objects are what takes time, however large they are. */
   readonly pace = { commitMs: 3000, firstItems: 64 };
-  readonly #folder: string;
   readonly #ways: Ways;
-  readonly #move: boolean;
+  readonly #options: OpenOptions;
   #done: Done | null = null;
+  #taken: Taken | null = null;
 
-  constructor(folder: string, ways: Ways, move: boolean) {
-    this.#folder = folder;
+  constructor(ways: Ways, options: OpenOptions) {
     this.#ways = ways;
-    this.#move = move;
+    this.#options = options;
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
-    this.#done ??= new Done(this.#folder);
-    return new ObjectWriter(this.#ways, this.#move, this.#done);
+    const { folder, move, renames } = this.#options;
+    this.#done ??= new Done(folder);
+    if (renames) this.#taken ??= new Taken(folder);
+    return new ObjectWriter(this.#ways, move, { done: this.#done, taken: this.#taken });
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
@@ -78,22 +92,24 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   }
 
   async conclude(): Promise<void> {
-    this.#closeDone();
+    this.#closeFiles();
     const { writer, signal } = this.#ways;
     await patiently(() => writer.clear(), signal);
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#options.folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
-    this.#closeDone();
+    this.#closeFiles();
     const { reader, writer, transform } = this.#ways;
     await transform?.close();
     await reader.close();
     await writer.close();
   }
 
-  #closeDone(): void {
+  #closeFiles(): void {
     this.#done?.close();
     this.#done = null;
+    this.#taken?.close();
+    this.#taken = null;
   }
 }
