@@ -82,7 +82,8 @@ export class ObjectSource implements Source<ObjectEntry> {
         items,
         bytes,
       }));
-      return { shards, duplicates: null, notes: [] };
+      const nothing = `There is nothing to copy in ${(await this.#place()).name}: check the name and the patterns.`;
+      return { shards, duplicates: null, notes: shards.length === 0 ? [nothing] : [] };
     } finally {
       listing.close();
     }
