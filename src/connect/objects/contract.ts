@@ -81,6 +81,8 @@ export interface ReadPlace {
   tagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
   /** Removes an object that has been copied; one that is gone is no error. */
   remove(entry: ObjectEntry): Promise<void>;
+  /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
+  again?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */
   where(entry: ObjectEntry): string;
   close(): Promise<void>;

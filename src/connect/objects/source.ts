@@ -199,6 +199,7 @@ class ObjectChunk implements Chunk<ObjectEntry> {
 
   async origin(index: number) {
     const entry = this.#entries[index] as ObjectEntry;
-    return { raw: Buffer.from(JSON.stringify(entry)), at: this.#place.where(entry) };
+    const kept = this.#place.again?.(entry) ?? entry;
+    return { raw: Buffer.from(JSON.stringify(kept)), at: this.#place.where(entry) };
   }
 }

@@ -107,9 +107,12 @@ describe("copying between folders", () => {
     assert.equal(await readFile(join(to, "link"), "utf8"), "1");
 
     await rm(join(to, "in-the-way"));
+    await put(from, "nowhere", "3");
     const record = await findRun(store, summary.run);
     const replayed = await run(replayJob(store, record, job() as never), { store });
-    assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 1, 3]);
+    assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 2, 2]);
+    assert.equal(await readFile(join(to, "broken"), "utf8"), "3");
+    assert.match(Object.values(await reasons(replayed.run)).join(), /no file|folder/);
     assert.equal(await readFile(join(to, "in-the-way/file"), "utf8"), "2");
   });
 
