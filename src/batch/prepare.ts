@@ -78,7 +78,8 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       assertSameSource(unfinished, source.identity, source.name, difference);
     }
   }
-  const id = unfinished?.id ?? newRunId();
+  // What an interrupted run keeps is not for a trial to use, nor to clear away.
+  const id = (dryRun ? null : unfinished?.id) ?? newRunId();
   const runs = options.runs ?? statePlace().runs;
   const folder = join(runs, id, "kept");
   const sink = await job.sink.open({

@@ -200,6 +200,8 @@ class ShardAttempt {
     const running = async () => (await store.run(run))?.state === "running";
     this.#context.signal.throwIfAborted();
     if (job.throttle !== undefined && job.throttle.length > 0) {
+      // Before they are asked, since one that fails each time would keep the run from being stopped.
+      if (!(await running())) throw new Snooze(null);
       await waitForThrottles(
         job.throttle,
         this.#context.signal,

@@ -3,6 +3,7 @@ import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
 import { originOf } from "./origin.ts";
 import { write } from "./output.ts";
+import { visible } from "./visible.ts";
 
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(
@@ -33,7 +34,7 @@ async function table(run: RunRecord, store: Store): Promise<void> {
   let count = 0;
   for await (const item of openItems(store, run.id)) {
     if (count++ === 0) await write("where                          reason\n");
-    const text = `${item.at.padEnd(30)} ${item.reason}\n${" ".repeat(31)}${shortened(item)}\n`;
+    const text = `${visible(item.at).padEnd(30)} ${visible(item.reason)}\n${" ".repeat(31)}${shortened(item)}\n`;
     if (!(await write(text))) return;
   }
   if (count === 0) await write(`run ${run.id} has no quarantined items that wait to be mended\n`);
@@ -41,7 +42,7 @@ async function table(run: RunRecord, store: Store): Promise<void> {
 
 function shortened(item: QuarantineRecord): string {
   const text = Buffer.from(item.raw.subarray(0, RAW_WIDTH * 4)).toString("utf8");
-  const line = text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\0", "\\0");
+  const line = visible(text);
   return line.length > RAW_WIDTH ? `${line.slice(0, RAW_WIDTH)}…` : line;
 }
 

@@ -1,8 +1,8 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { findRun, type Place } from "../batch/index.ts";
 import { PawlError, TransientError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import { attach } from "./attach.ts";
+import { attach, onlyRunning } from "./attach.ts";
 import { type BackfillFlags, backfill } from "./backfill.ts";
 import { control } from "./control.ts";
 import type { CopyFlags } from "./copy.ts";
@@ -23,6 +23,12 @@ import { type WorkerFlags, worker } from "./worker.ts";
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
 
 // Commands that bring much code along are imported when they are given: a backfill should not hold what a load needs.
+
+/** Of two conditions nobody can say whether both are meant or the last one; that one alone would change more rows. */
+const once = (value: string, before: string | undefined) => {
+  if (before === undefined) return value;
+  throw new InvalidArgumentError("It is given twice: join the two with AND.");
+};
 
 const collect = (value: string, all: readonly string[] = []) => [...all, value];
 
@@ -91,7 +97,7 @@ function program(): Command {
     .requiredOption("--table <table>", "the table to change, with its schema if need be")
     .option("--url <url>", "postgres://… or env:NAME; default: the embedded PostgreSQL in .pawl/postgres")
     .option("--set <col=expr>", "a column and its new value as SQL, such as token=gen_random_uuid()", collect)
-    .option("--where <condition>", "only rows that meet it, such as 'token IS NULL'")
+    .option("--where <condition>", "only rows that meet it, such as 'token IS NULL'", once)
     .option("--key <a,b>", "columns by whose order the table is gone through; default: the primary key")
     .option(
       "--step <module>",
@@ -213,9 +219,17 @@ function program(): Command {
         withStore(async (store, place) => body(await findRun(store, reference), flags, store, place)),
       );
 
-  aboutRun("attach", "follow a run that another process works on", (run, flags, store) =>
-    attach(run, flags.json ?? false, store),
-  );
+  pawl
+    .command("attach")
+    .description("follow a run that another process works on")
+    .argument("[run]", "a run's id, the beginning of it, or last; default: the only one under way")
+    .option("--json", "print JSON")
+    .action((reference: string | undefined, flags: { json?: boolean }) =>
+      withStore(async (store) => {
+        const run = reference === undefined ? await onlyRunning(store) : await findRun(store, reference);
+        await attach(run, flags.json ?? false, store);
+      }),
+    );
   aboutRun("pause", "stop a run at its next checkpoints", (run, flags, store) =>
     control("pause", run, flags.json ?? false, store),
   );

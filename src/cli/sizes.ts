@@ -79,7 +79,10 @@ export function parseTime(text: string, flag: string): string | number {
   if (days) return Number(days[1]) * 86_400_000;
   if (/^\d+(\.\d+)?\s*(ms|s|min|h)$/.test(text.trim())) return parseDuration(text, flag);
   const at = Date.parse(text);
-  if (!Number.isNaN(at)) return new Date(at).toISOString();
+  // A day that its month does not have would be one of the next.
+  const [date] = /^\d{4}-\d{2}-\d{2}/.exec(text.trim()) ?? [];
+  const isDay = date === undefined || new Date(`${date}T00:00Z`).toISOString().startsWith(date);
+  if (!Number.isNaN(at) && isDay) return new Date(at).toISOString();
   throw new PawlError(
     "usage.time",
     `${flag} takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,

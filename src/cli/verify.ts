@@ -2,6 +2,7 @@ import { type Verified, verify } from "../connect/objects/index.ts";
 import { EXIT } from "./exit.ts";
 import { write } from "./output.ts";
 import { megabytes } from "./sizes.ts";
+import { visible } from "./visible.ts";
 
 /** The flags of `pawl verify`, as the command line gives them. */
 export interface VerifyFlags {
@@ -40,7 +41,7 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
     const { key, verdict, detail } = one;
     const line = json
       ? JSON.stringify({ key, verdict, detail })
-      : `${verdict.padEnd(11)} ${key}${detail === null ? "" : `: ${detail}`}`;
+      : `${verdict.padEnd(11)} ${visible(key)}${detail === null ? "" : `: ${visible(detail)}`}`;
     if (!(await write(`${line}\n`))) return;
   }
   const { same, missing, extra, differs, unreadable } = counts;

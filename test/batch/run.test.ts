@@ -183,6 +183,20 @@ describe("a run", () => {
     assert.deepEqual(sorted(target.effects), upTo(2000));
   });
 
+  it("pauses although what is asked whether to wait fails each time", async () => {
+    let asked = 0;
+    const throttle = async () => {
+      asked++;
+      throw new TransientError("test.throttle", "nobody answers");
+    };
+    const handle = run(job(new NumberSource(100), { throttle: [throttle] }), { store });
+    const id = await handle.id();
+    while (asked < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(store, await findRun(store, id));
+    const { state, read } = await handle;
+    assert.deepEqual([state, read], ["paused", 0]);
+  });
+
   it("ends for good when cancelled, and the next run begins anew", async () => {
     target.delayMs = 5;
     const handle = run(job(new NumberSource(2000)), { store });

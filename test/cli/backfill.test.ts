@@ -126,6 +126,14 @@ describe("pawl backfill", () => {
       [["--set", "tokn=1"], /no column "tokn" .*did you mean token\?/],
       [["--set", "id=id+1"], /--set cannot change id/],
       [["--set", "n=n", "--where", "nn > 1"], /--where nn > 1 does not work .*"nn" does not exist/],
+      [
+        ["--set", "n=n", "--where", "id < 5) OR (true"],
+        /--where id < 5\) OR \(true does not work .*syntax error/,
+      ],
+      [
+        ["--set", "n=n", "--where", "id < 5", "--where", "n = 0"],
+        /--where .*given twice: join the two with AND/,
+      ],
       [["--set", "n=1", "--window", "25:00-26:00"], /A time window is written like/],
       [["--set", "n=1", "--commit-time", "soon"], /--commit-time takes a time such as/],
       [["--set", "n=1", "--max-lag", "5 bananas"], /--max-lag takes a time/],
@@ -135,6 +143,9 @@ describe("pawl backfill", () => {
       assert.match(err, sentence);
       assert.equal(err.trim().split("\n").length, 1, err);
     }
+    // Nothing was begun that somebody would have to clear away.
+    assert.equal((await start(scene, "--set", "n=n", "--where", "nn > 1").ended).code, 2);
+    assert.match((await scene.pawl(["status"])).out, /no runs yet/);
     const hinted = await start(scene, "--set", "token=null", "--key", "n", "--dry-run").ended;
     assert.match(hinted.out, /no index on \("n"\).*CREATE INDEX CONCURRENTLY/);
     assert.deepEqual(await audited(scene), { once: 0 });

@@ -58,6 +58,8 @@ describe("pawl copy", () => {
     assert.ok(before < OBJECTS);
     // What is added now is not in the listing that the run keeps.
     await writeFile(join(folder, "from", "0", "late.txt"), "late");
+    // A trial leaves alone what the run keeps.
+    assert.equal((await pawl("copy", "from", "to", "--dry-run")).code, 0);
     const second = await pawl("copy", "from", "to", "--json");
     assert.equal(second.code, 0, second.err);
     const { state, read, written, unchanged } = JSON.parse(second.out);
@@ -81,11 +83,41 @@ describe("pawl copy", () => {
     };
     await until("it waits", async () => /waiting: the file .*hold is there/.test(await note()));
     assert.deepEqual(await copied(), []);
+    const attached = start("attach");
+    await until("it is followed", () => /waiting: the file/.test(attached.err));
     await rm(join(folder, "hold"));
+    assert.equal((await attached.ended).code, 0);
+    assert.match(attached.out, /run \w+ succeeded/);
+    const none = await pawl("attach");
+    assert.deepEqual(
+      [none.code, none.err],
+      [2, "pawl: No run is under way: pawl status shows what there was.\n"],
+    );
     const { code, err, out } = await waiting.ended;
     assert.equal(code, 0, err);
     assert.match(out, /run \w+ succeeded\n +read +100 objects\n +written +100\n/);
     assert.match(err, /completed 100\.00 % \(100 of 100\)/);
+  });
+
+  it("says that there is nothing, and lets no name give orders to the terminal", async () => {
+    const nothing = await pawl("copy", "from", "to", "--include", "*.none");
+    assert.equal(nothing.code, 0);
+    assert.match(nothing.err, /There is nothing to copy in .*from: check the name and the patterns\./);
+    await writeFile(join(folder, "from", "\x1b[2Jred\nline"), "");
+    assert.equal((await pawl("copy", "from", "to", "--exclude", "*.txt", "--exclude", "*red*")).code, 0);
+    const differs = await pawl("verify", "from", "to", "--exclude", "*.txt");
+    assert.match(differs.out, /^missing {5}\\x1b\[2Jred\\nline\n/);
+  });
+
+  it("keeps what a transform prints out of the summary", async () => {
+    await writeFile(
+      join(folder, "says.mjs"),
+      "console.log('loaded'); export default (bytes) => { console.log('called'); return bytes; }",
+    );
+    const args = ["--transform", "says.mjs", "--include", "1.txt", "--json"];
+    const { code, out, err } = await pawl("copy", "from", "to", ...args);
+    assert.equal(code, 0, err);
+    assert.deepEqual([JSON.parse(out).written, err], [1, "loaded\ncalled\n"]);
   });
 
   it("shows what it would do, and changes nothing", async () => {
@@ -132,6 +164,7 @@ describe("pawl copy", () => {
       [["copy", "from", "gs://x"], /is no place that Pawl knows/],
       [["copy", "from", "manifest:x.csv"], /can only be read/],
       [["copy", "from", "to", "--newer", "yesterday"], /--newer takes a date/],
+      [["copy", "from", "to", "--newer", "2026-02-30"], /--newer takes a date/],
       [["copy", "from", "to", "--window", "25:00-1:00"], /A time window is written like/],
       [["copy", "from", "to", "--rate", "0"], /rate must be a number above 0/],
       [["copy", "from", "to", "--concurrency", "0"], /--concurrency takes a whole number/],

@@ -16,7 +16,7 @@ export function parseAddress(text: string): Address {
       throw new PawlError("copy.address", `${text} names no bucket: write s3://bucket/prefix.`);
     return { kind: "s3", bucket, prefix: rest === "" || rest.endsWith("/") ? rest : `${rest}/` };
   }
-  if (text.startsWith("file://")) return { kind: "files", path: fileURLToPath(text) };
+  if (text.startsWith("file://")) return { kind: "files", path: pathOf(text) };
   if (text.startsWith("file:")) return { kind: "files", path: resolve(text.slice(5)) };
   if (text.startsWith("manifest:")) return { kind: "manifest", path: resolve(text.slice(9)) };
   if (/^https?:\/\//.test(text)) {
@@ -31,6 +31,17 @@ export function parseAddress(text: string): Address {
       `"${text}" is no place that Pawl knows: give a path, s3://bucket/prefix or manifest:FILE.`,
     );
   return { kind: "files", path: resolve(text) };
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new PawlError(
+      "copy.address",
+      `${url} is no folder of this machine (${(error as Error).message}): write file:///path, or only the path.`,
+    );
+  }
 }
 
 /** An address as it is stored and shown. */

@@ -87,6 +87,8 @@ export interface ReadPlace {
   knownTag?(entry: ObjectEntry, partBytes: number | null): string | null;
   /** Removes an object that has been copied; one that is gone is no error. */
   remove(entry: ObjectEntry): Promise<void>;
+  /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
+  again?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */
   where(entry: ObjectEntry): string;
   close(): Promise<void>;
@@ -146,6 +148,8 @@ export interface WritePlace {
   partBytes(size: number): number;
   /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */
   put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
+  /** Whether what it has under the key is the very object of `source`, reached by another way; removing that would lose it. */
+  isSource?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
   copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
   /**

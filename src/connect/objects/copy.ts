@@ -1,7 +1,8 @@
 import { pathToFileURL } from "node:url";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { type Address, addressName, parseAddress } from "./address.ts";
+import { parseAddress } from "./address.ts";
+import { assertNamedApart, assertReallyApart } from "./apart.ts";
 import { Choice, type ChoiceOptions } from "./choice.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { foldsCase } from "./files/folds-case.ts";
@@ -38,13 +39,16 @@ export interface CopyOptions extends ChoiceOptions {
  */
 export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
   const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
-  assertApart(from, to, options);
+  assertNamedApart(from, to, options);
   if (options.move && from.kind === "manifest")
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
   let cache = "";
   let places: { reader: ReadPlace; writer: WritePlace } | null = null;
   const sums = { hashing: new Hashing(), known: new KnownSums(() => cache) };
-  const reader = once(() => openReader(from, options.fromProfile ?? null, sums));
+  const reader = once(async () => {
+    await assertReallyApart(from, to, options);
+    return await openReader(from, options.fromProfile ?? null, sums);
+  });
   return {
     source: new ObjectSource(reader, new Choice(options), {
       async repeats() {
@@ -83,16 +87,4 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-/** A copy that finds what it writes would never end. */
-function assertApart(from: Address, to: Address, { fromProfile, toProfile }: CopyOptions): void {
-  if (from.kind === "manifest" || to.kind === "manifest" || from.kind !== to.kind) return;
-  if (from.kind === "s3" && (fromProfile !== toProfile || from.bucket !== (to as typeof from).bucket)) return;
-  const [a, b] = [from, to].map((one) => `${addressName(one).replace(/\/$/, "")}/`) as [string, string];
-  if (a.startsWith(b) || b.startsWith(a))
-    throw new PawlError(
-      "copy.within",
-      `${addressName(from)} and ${addressName(to)} lie in one another: copy to a place outside of it.`,
-    );
 }

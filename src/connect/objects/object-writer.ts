@@ -1,9 +1,11 @@
 import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
+import { ItemError } from "../../errors.ts";
 import { ofPlace } from "./answer-error.ts";
 import { isKnownSame, isSame, looksSame } from "./compare.ts";
 import type { Lookout, ObjectEntry, Present } from "./contract.ts";
 import type { Done } from "./done.ts";
 import { patiently } from "./patience.ts";
+import type { Taken } from "./taken.ts";
 import { transfer, type Ways } from "./transfer.ts";
 import { transferTransformed } from "./transform.ts";
 import { reasonFor } from "./verdict.ts";
@@ -16,6 +18,9 @@ export interface WriterOptions {
   readonly move: boolean;
   /** Believe what was seen of the target while the source was listed. A step may have changed what it was about. */
   readonly trusts: boolean;
+  readonly done: Done;
+  /** Null where each object keeps its name. */
+  readonly taken: Taken | null;
 }
 
 /** Writes the objects of one range of the listing, chunk by chunk. */
@@ -26,14 +31,17 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   readonly #move: boolean;
   readonly #trusts: boolean;
   readonly #done: Done;
+  /** Null where each object keeps its name. */
+  readonly #taken: Taken | null;
   readonly #lookout: Lookout;
   /** An attempt before this one has left something. */
   readonly #hasLeft: boolean;
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
-  constructor(ways: Ways, done: Done, { move, trusts }: WriterOptions) {
+  constructor(ways: Ways, { move, trusts, done, taken }: WriterOptions) {
     this.#ways = ways;
+    this.#taken = taken;
     this.#move = move;
     this.#trusts = trusts;
     this.#done = done;
@@ -46,7 +54,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     this.#before = [];
     const outcome = await judged(chunk, this.#ways, {
       lookout: this.#lookout,
-      isSeen: (entry) => this.#trusts && entry.same === true,
+      settled: (entry) => (this.#trusts && entry.same === true ? "unchanged" : this.#refuse(entry)),
       known: (entry, present) => this.#known(entry, present),
       work: (entry, present) => this.#copy(entry, present),
     });
@@ -58,6 +66,13 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   async finish(): Promise<void> {}
 
   async close(): Promise<void> {}
+
+  /** What a transform makes gets its name later. */
+  #refuse(entry: ObjectEntry): Outcome | null {
+    if (this.#taken === null || this.#ways.transform !== null) return null;
+    const other = this.#taken.give(entry.key, originOf(entry));
+    return other === null ? null : { reason: givenTo(entry.key, other), code: "copy.taken" };
+  }
 
   /** What the two listings show, where nothing is left to be done. */
   #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
@@ -72,6 +87,10 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     const outcome = await this.#write(entry, present);
     if (this.#move && outcome !== "skipped") {
       await writer.settle();
+      if (await writer.isSource?.(reader, entry))
+        throw new ItemError("it and its copy are one file, to which a link leads: it is not removed", {
+          code: "copy.itself",
+        });
       await reader.remove(entry);
     }
     return outcome;
@@ -87,7 +106,10 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     const left = this.#left(entry);
     if (transform !== null) {
       if (left !== null) return "written";
-      const size = await transferTransformed(entry, this.#ways, transform);
+      const size = await transferTransformed(entry, this.#ways, transform, (key) => {
+        const other = this.#taken?.give(key, originOf(entry)) ?? null;
+        if (other !== null) throw new ItemError(givenTo(key, other), { code: "copy.taken" });
+      });
       if (size === null) return "skipped";
       this.#done.add(entry.key, size);
       return "written";
@@ -105,7 +127,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
 export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<WriteOutcome> {
   const { counts } = await judged(chunk, ways, {
     lookout: ways.writer.lookout(),
-    isSeen: () => false,
+    settled: () => null,
     known: () => null,
     work: async (entry, present) => {
       if (ways.transform !== null || present === undefined) return "written";
@@ -115,10 +137,18 @@ export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<
   return counts;
 }
 
+function originOf({ key, from = key }: ObjectEntry): string {
+  return from;
+}
+
+function givenTo(key: string, other: string): string {
+  return `the name ${key} is given to another object, ${other}`;
+}
+
 interface Judgement {
   readonly lookout: Lookout;
-  /** Whether the target was seen to have an object already. */
-  isSeen(entry: ObjectEntry): boolean;
+  /** What an object comes to that the target could hold, without asking for it; null where that is to be found out. */
+  settled(entry: ObjectEntry): Outcome | null;
   /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
   known(entry: ObjectEntry, present: Present | undefined): Outcome | null;
   work(entry: ObjectEntry, present: Present | undefined): Promise<Outcome>;
@@ -128,34 +158,42 @@ interface Judgement {
 async function judged(
   chunk: Chunk<ObjectEntry>,
   ways: Ways,
-  { lookout, isSeen, known, work }: Judgement,
+  { lookout, settled, known, work }: Judgement,
 ): Promise<{ counts: WriteOutcome; keys: readonly string[] }> {
   const { writer, limits, signal } = ways;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
-  const settled = entries.map((entry) => refusal(entry, ways) ?? (isSeen(entry) ? "unchanged" : null));
-  const possible = entries.filter((_, at) => settled[at] === null);
+  const before = entries.map((entry) => refusal(entry, ways) ?? settled(entry));
+  const possible = entries.filter((_, at) => before[at] === null);
   const present = await patiently(() => lookout.look(possible.map(({ key }) => key)), signal).catch(
     (error) => {
       throw ofPlace(error);
     },
   );
-  const one = async (entry: ObjectEntry, before: Outcome | null): Promise<Outcome> => {
-    if (before !== null) return before;
+  // What stops one of them, such as a full disk, would stop the others, each after all its tries.
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const one = async (entry: ObjectEntry, comesTo: Outcome | null): Promise<Outcome> => {
+    if (comesTo !== null) return comesTo;
     // What takes no request takes nobody's turn, and says nothing about how many are good at once.
     const outcome = known(entry, present.get(entry.key));
     if (outcome !== null) return outcome;
     try {
       return await limits.run(
-        (trouble) => patiently(() => work(entry, present.get(entry.key)), signal, trouble),
-        signal,
+        (trouble) => patiently(() => work(entry, present.get(entry.key)), either, trouble),
+        either,
       );
     } catch (error) {
-      return await reasonFor(error, ways.reader, writer);
+      stop.signal.throwIfAborted();
+      return await reasonFor(error, ways.reader, writer).catch((reason) => {
+        stop.abort(reason);
+        throw reason;
+      });
     }
   };
   // None may be at work still when the chunk is given up.
-  const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, settled[at] ?? null)));
+  const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, before[at] ?? null)));
+  stop.signal.throwIfAborted();
   const failures: Failure[] = [];
   const counts = { written: 0, unchanged: 0, skipped: 0 };
   for (const [index, end] of ended.entries()) {

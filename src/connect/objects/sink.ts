@@ -5,8 +5,9 @@ import { Done } from "./done.ts";
 import type { KnownSums } from "./files/known-sums.ts";
 import type { Hashing } from "./hashing.ts";
 import { MemoryGate } from "./memory-gate.ts";
-import { ObjectWriter, rehearsed, type WriterOptions } from "./object-writer.ts";
+import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
+import { Taken } from "./taken.ts";
 import type { Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -43,9 +44,10 @@ export class ObjectSink implements Sink<ObjectEntry> {
       memory: new MemoryGate(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
-    return new OpenObjects(context.folder, ways, {
+    return new OpenObjects(ways, {
+      folder: context.folder,
       move,
-      trusts: !move && transform === null && !context.stepped,
+      renames: transform !== null || context.stepped,
       known: sums.known,
     });
   }
@@ -60,32 +62,37 @@ async function transformer({
   return await Transformer.open(module, timeoutMs);
 }
 
+interface OpenOptions {
+  /** What the run keeps on this machine. */
+  readonly folder: string;
+  readonly move: boolean;
+  /** A step or a transform may give names. */
+  readonly renames: boolean;
+  readonly known: KnownSums;
+}
+
 class OpenObjects implements OpenSink<ObjectEntry> {
   readonly guarantee = "idempotent";
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: objects are what takes time, however large they are. */
   readonly pace = { commitMs: 3000, firstItems: 64 };
-  readonly #folder: string;
   readonly #ways: Ways;
-  readonly #options: WriterOptions;
-  readonly #known: KnownSums;
+  readonly #options: OpenOptions;
   #done: Done | null = null;
+  #taken: Taken | null = null;
 
-  constructor(
-    folder: string,
-    ways: Ways,
-    { known, ...options }: WriterOptions & { readonly known: KnownSums },
-  ) {
-    this.#folder = folder;
+  constructor(ways: Ways, options: OpenOptions) {
     this.#ways = ways;
     this.#options = options;
-    this.#known = known;
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
-    this.#done ??= new Done(this.#folder);
-    return new ObjectWriter(this.#ways, this.#done, this.#options);
+    const { folder, move, renames } = this.#options;
+    this.#done ??= new Done(folder);
+    if (renames) this.#taken ??= new Taken(folder);
+    const trusts = !move && !renames;
+    return new ObjectWriter(this.#ways, { move, trusts, done: this.#done, taken: this.#taken });
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
@@ -93,24 +100,26 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   }
 
   async conclude(): Promise<void> {
-    this.#closeDone();
+    this.#closeFiles();
     const { writer, signal } = this.#ways;
     await patiently(() => writer.clear(), signal);
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#options.folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
-    this.#closeDone();
+    this.#closeFiles();
     const { reader, writer, transform, hashing } = this.#ways;
     await transform?.close();
     await reader.close();
     await writer.close();
     await hashing.close();
-    this.#known.close();
+    this.#options.known.close();
   }
 
-  #closeDone(): void {
+  #closeFiles(): void {
     this.#done?.close();
     this.#done = null;
+    this.#taken?.close();
+    this.#taken = null;
   }
 }

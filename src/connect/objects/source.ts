@@ -95,7 +95,8 @@ export class ObjectSource implements Source<ObjectEntry> {
         items,
         bytes,
       }));
-      return { shards, duplicates: null, notes: [] };
+      const nothing = `There is nothing to copy in ${(await this.#place()).name}: check the name and the patterns.`;
+      return { shards, duplicates: null, notes: shards.length === 0 ? [nothing] : [] };
     } finally {
       listing.close();
     }
@@ -232,6 +233,7 @@ class ObjectChunk implements Chunk<ObjectEntry> {
 
   async origin(index: number) {
     const entry = this.#entries[index] as ObjectEntry;
-    return { raw: Buffer.from(JSON.stringify(entry)), at: this.#place.where(entry) };
+    const kept = this.#place.again?.(entry) ?? entry;
+    return { raw: Buffer.from(JSON.stringify(kept)), at: this.#place.where(entry) };
   }
 }

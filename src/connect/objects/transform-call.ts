@@ -5,8 +5,14 @@ interface TransformModule {
   readonly default?: (bytes: Uint8Array, about: ObjectAbout) => Transformed | Promise<Transformed>;
 }
 
+/** The standard output is that of the command, whose reader waits for one object of JSON: what a transform prints is for people. */
+function sayElsewhere(): void {
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
+}
+
 /** In a worker: why a module cannot be called; null where it can. */
 export const transformProblem = callable(import.meta, async (module: string): Promise<string | null> => {
+  sayElsewhere();
   try {
     const { default: transform } = (await import(module)) as TransformModule;
     if (typeof transform === "function") return null;
@@ -21,6 +27,7 @@ export const transformProblem = callable(import.meta, async (module: string): Pr
 export const callTransform = callable(
   import.meta,
   async (module: string, bytes: Uint8Array, about: ObjectAbout): Promise<Transformed> => {
+    sayElsewhere();
     const { default: transform } = (await import(module)) as Required<TransformModule>;
     return await transform(bytes, about);
   },

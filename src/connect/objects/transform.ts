@@ -8,11 +8,15 @@ import type { Transformer } from "./transformer.ts";
 /** What is transformed is held whole. */
 const LARGEST = 128 * 1024 * 1024;
 
-/** Copies what a transform makes of an object; returns its size, or null where the transform leaves it out. */
+/**
+ * Copies what a transform makes of an object; returns its size, or null where the transform leaves it out. `give` throws where
+ * another object has the name already.
+ */
 export async function transferTransformed(
   entry: ObjectEntry,
   ways: Ways,
   transform: Transformer,
+  give: (key: string) => void,
 ): Promise<number | null> {
   const open = await ways.reader.open(entry);
   try {
@@ -21,7 +25,7 @@ export async function transferTransformed(
       throw new ItemError(`it has ${size} bytes, too many to be transformed (${LARGEST} at most)`, {
         code: "copy.transform",
       });
-    return await ways.memory.hold(size, () => through(entry, open, ways, transform));
+    return await ways.memory.hold(size, () => through(entry, open, ways, { transform, give }));
   } finally {
     await open.close();
   }
@@ -31,7 +35,7 @@ async function through(
   entry: ObjectEntry,
   open: Opened,
   { writer, limits, signal }: Ways,
-  transform: Transformer,
+  { transform, give }: { readonly transform: Transformer; readonly give: (key: string) => void },
 ): Promise<number | null> {
   const { headers } = open.properties;
   const read = await readWhole(open);
@@ -41,6 +45,7 @@ async function through(
   const refused = writer.refuses(made.key);
   if (refused !== null)
     throw new ItemError(`the transform calls it ${made.key}: ${refused}`, { code: "copy.refused" });
+  give(made.key);
   const type = made.contentType === null ? {} : { "content-type": made.contentType };
   const properties = { ...open.properties, headers: { ...headers, ...type } };
   await limits.pass(made.bytes.length, signal);

@@ -30,10 +30,22 @@ export class Transformer {
    */
   static async open(module: string, timeoutMs: number): Promise<Transformer> {
     const made = new Transformer(module, timeoutMs);
-    const problem = await made.#pool.submit(transformProblem, module).result();
+    const problem = await made.#problem();
     if (problem === null) return made;
     await made.close();
     throw new PawlError("copy.transform", `The transform ${module} ${problem}.`);
+  }
+
+  async #problem(): Promise<string | null> {
+    const limit = { timeout: this.#timeoutMs };
+    try {
+      return await this.#pool.submitWith(limit, transformProblem, this.#module).result();
+    } catch (error) {
+      if (hasDied(error)) return "ended its process while it was imported";
+      if (error instanceof TimeLimitError)
+        return `took longer than ${this.#timeoutMs / 1000} s to be imported`;
+      throw error;
+    }
   }
 
   /** Throws an ItemError with what the function threw. */
@@ -43,7 +55,7 @@ export class Transformer {
       const limit = { timeout: this.#timeoutMs };
       given = await this.#pool.submitWith(limit, callTransform, this.#module, bytes, about).result();
     } catch (error) {
-      if (error instanceof PawlError && error.code === "pool.worker-died")
+      if (hasDied(error))
         throw new ItemError("the transform ended its process", { code: "copy.transform", cause: error });
       if (error instanceof TimeLimitError)
         throw new ItemError(`the transform took longer than ${this.#timeoutMs / 1000} s`, {
@@ -57,6 +69,10 @@ export class Transformer {
     const result = given instanceof Uint8Array ? { bytes: given } : given;
     if (!(result.bytes instanceof Uint8Array))
       throw new ItemError("the transform returned neither bytes nor { bytes }", { code: "copy.transform" });
+    for (const name of ["key", "contentType"] as const) {
+      if (!["string", "undefined"].includes(typeof (result[name] ?? undefined)))
+        throw new ItemError(`the transform returned a ${name} that is no text`, { code: "copy.transform" });
+    }
     const { buffer, byteOffset, length } = result.bytes;
     return {
       bytes: Buffer.from(buffer, byteOffset, length),
@@ -68,4 +84,8 @@ export class Transformer {
   async close(): Promise<void> {
     await this.#pool.terminate();
   }
+}
+
+function hasDied(error: unknown): boolean {
+  return error instanceof PawlError && error.code === "pool.worker-died";
 }

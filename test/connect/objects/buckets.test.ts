@@ -173,7 +173,8 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
   it("transforms in processes that may hang or die, and keeps those objects with the reason", async () => {
     const target = await server.bucket(name);
     const from = join(folder, name);
-    for (const key of ["a.txt", "b.txt", "hang", "die", "throw", "none", "out"]) await put(from, key, key);
+    for (const key of ["a.txt", "b.txt", "b2.txt", "five", "hang", "die", "throw", "none", "out"])
+      await put(from, key, key);
     const module = join(folder, "transform.mjs");
     await writeFile(
       module,
@@ -183,15 +184,17 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
         if (key === "throw") throw new Error("no " + key);
         if (key === "none") return null;
         if (key === "out") return { bytes, key: "../out" };
+        if (key === "five") return { bytes, key: 5 };
         const text = Buffer.from(bytes).toString().toUpperCase();
         return key === "a.txt" ? Buffer.from(text) : { bytes: Buffer.from(text), key: "c.md", contentType: "text/x" };
       };`,
     );
     const summary = await done(from, `s3://${name}`, { transform: module, transformTimeoutMs: 3000 });
-    assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [2, 1, 4]);
+    assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [2, 1, 6]);
     assert.equal((await target.get("a.txt")).body.toString(), "A.TXT");
     const other = await target.get("c.md");
-    assert.deepEqual([other.body.toString(), other.headers.get("content-type")], ["B.TXT", "text/x"]);
+    assert.match(other.body.toString(), /^B2?\.TXT$/);
+    assert.equal(other.headers.get("content-type"), "text/x");
     const reasons: Record<string, string> = {};
     for await (const item of openItems(store, summary.run))
       reasons[item.at.split("/").at(-1) ?? ""] = item.reason;
@@ -199,6 +202,11 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
     assert.match(reasons.die ?? "", /ended its process/);
     assert.match(reasons.throw ?? "", /threw: no throw/);
     assert.match(reasons.out ?? "", /calls it \.\.\/out/);
+    assert.match(reasons.five ?? "", /a key that is no text/);
+    assert.match(reasons["b.txt"] ?? reasons["b2.txt"] ?? "", /the name c\.md is given to another object/);
+    const ending = join(folder, "ending.mjs");
+    await writeFile(ending, "process.exit(0)");
+    await assert.rejects(done(from, `s3://${name}`, { transform: ending }), /ended its process while/);
   });
 
   it("copies what a manifest names, and keeps what the web does not give with the reason", async () => {
@@ -208,9 +216,16 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
       if (url.startsWith("/gone")) response.writeHead(404).end();
       else if (url.startsWith("/forbidden")) response.writeHead(403).end();
       else if (url.startsWith("/moved")) response.writeHead(302, { location: "/new" }).end();
+      else if (url.startsWith("/round")) response.writeHead(302, { location: url }).end();
+      else if (url.startsWith("/part"))
+        response.writeHead(206, { "content-range": "bytes 0-3/9" }).end("part");
       else
         response
-          .writeHead(200, { "content-type": "image/png", "cache-control": "no-store" })
+          .writeHead(200, {
+            "content-type": "image/png",
+            "cache-control": "no-store",
+            "content-length": Buffer.byteLength(`of ${url}`),
+          })
           .end(`of ${url}`);
     });
     await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
@@ -257,11 +272,39 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
           reasons.some((reason) => wanted.test(reason)),
           `${wanted} in ${reasons}`,
         );
-      // The same in JSON Lines, into a folder.
-      await writeFile(join(folder, `${name}.jsonl`), `{"url":"${at}/one.png","name":"a/1.png"}\nnonsense\n`);
+      // In JSON Lines, into a folder.
+      const one = { url: `${at}/one.png` };
+      const bad: [object, RegExp][] = [
+        [{ url: `${at}/round` }, /one address to the next without end/],
+        [{ url: `${at}/part` }, /answers 206/],
+        [{ ...one, name: "size", size: 3 }, /it has 11 bytes, and 3 by the manifest/],
+        [{ ...one, name: "many", size: "many" }, /size "many" is no number/],
+        [{ ...one, name: "sum", md5: "sha256:1" }, /md5 "sha256:1" is no MD5/],
+        [{ ...one, name: ["x"] }, /name is no text/],
+        [{ url: one.url.replace("//", "//user:secret@") }, /stores no passwords/],
+      ];
+      const objects = [
+        { ...one, name: "a/1.png" },
+        { ...one, name: "b\u2028", size: 11 },
+        ...bad.map(([row]) => row),
+      ];
+      const text = `\ufeff${objects.map((row) => JSON.stringify(row)).join("\n")}\nnonsense\n`;
+      await writeFile(
+        join(folder, `${name}.jsonl`),
+        Buffer.concat([Buffer.from(text), Buffer.from([0x22, 0xff, 0x22])]),
+      );
       const lines = await done(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
-      assert.deepEqual([lines.written, lines.quarantined], [1, 1]);
+      const why: string[] = [];
+      for await (const item of openItems(store, lines.run)) why.push(item.reason);
+      assert.deepEqual([lines.written, lines.quarantined], [2, bad.length + 2], why.join("\n"));
+      for (const wanted of [...bad.map(([, reason]) => reason), /no JSON object/, /not valid UTF-8/])
+        assert.ok(
+          why.some((reason) => wanted.test(reason)),
+          `${wanted} in ${why}`,
+        );
+      assert.ok(!why.some((reason) => reason.includes("secret")));
       assert.equal(await readFile(join(folder, name, "a/1.png"), "utf8"), "of /one.png");
+      assert.equal(await readFile(join(folder, name, "b\u2028"), "utf8"), "of /one.png");
     } finally {
       web.close();
       web.closeAllConnections();
@@ -282,5 +325,52 @@ describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => 
       process.env.AWS_SECRET_ACCESS_KEY = server.access.secretAccessKey;
     }
     await assert.rejects(done(from, `s3://${name}`, { toProfile: "nobody" }), /no profile "nobody"/);
+  });
+
+  it("takes no other server for one of S3, and no second profile for another place", async () => {
+    const from = join(folder, name);
+    await put(from, "a", "a");
+    const bucket = await server.bucket(name);
+    await bucket.put("x/a", "a");
+    let listed = true;
+    // A proxy that wants people to log in answers everything alike.
+    const portal = createServer((request, response) => {
+      const page = "<html><body>Log in</body></html>";
+      const list = `<ListBucketResult><IsTruncated>${!listed}</IsTruncated></ListBucketResult>`;
+      response.end(request.method === "GET" ? (listed ? list : page) : page);
+    });
+    await new Promise<void>((resolve) => portal.listen(0, "127.0.0.1", resolve));
+    const config = join(folder, `${name}.ini`);
+    const { endpoint } = server.access;
+    const profile = (of: string, at: string) =>
+      `[profile ${of}]\nendpoint_url = ${at}\naws_access_key_id = ${server.access.accessKeyId}\naws_secret_access_key = ${server.access.secretAccessKey}\n`;
+    await writeFile(
+      config,
+      profile("portal", `http://127.0.0.1:${(portal.address() as AddressInfo).port}`) +
+        profile("same", endpoint),
+    );
+    process.env.AWS_CONFIG_FILE = config;
+    try {
+      const ends = copy({ from, to: `s3://${name}`, toProfile: "portal", move: true });
+      const { state, written, note } = await run(defineJob({ name: `portal ${name}`, ...ends }), { store });
+      assert.deepEqual([state, written], ["failed", 0]);
+      assert.match(note ?? "", /without an ETag, which S3 always gives/);
+      assert.equal(await readFile(join(from, "a"), "utf8"), "a");
+      listed = false;
+      await assert.rejects(done(from, `s3://${name}`, { toProfile: "portal" }), /does not answer as S3 does/);
+      await assert.rejects(
+        done(`s3://${name}`, from, { fromProfile: "portal" }),
+        /does not answer as S3 does/,
+      );
+      await assert.rejects(
+        done(`s3://${name}/x`, `s3://${name}/x`, { toProfile: "same", move: true }),
+        /lie in one another/,
+      );
+      assert.deepEqual(await bucket.keys(), ["x/a"]);
+    } finally {
+      delete process.env.AWS_CONFIG_FILE;
+      portal.close();
+      portal.closeAllConnections();
+    }
   });
 });

@@ -17,11 +17,18 @@ import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
+import { WorkLimits } from "../../../src/batch/limits.ts";
+import { Done } from "../../../src/connect/objects/done.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/name.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { walk } from "../../../src/connect/objects/files/walk.ts";
-import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
+import { Hashing } from "../../../src/connect/objects/hashing.ts";
+import { type CopyOptions, copy, type ObjectEntry, verify } from "../../../src/connect/objects/index.ts";
+import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
+import { ObjectWriter } from "../../../src/connect/objects/object-writer.ts";
+import { Taken } from "../../../src/connect/objects/taken.ts";
+import { PawlError } from "../../../src/errors.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 
 describe("copying between folders", () => {
@@ -101,9 +108,12 @@ describe("copying between folders", () => {
     assert.equal(await readFile(join(to, "link"), "utf8"), "1");
 
     await rm(join(to, "in-the-way"));
+    await put(from, "nowhere", "3");
     const record = await findRun(store, summary.run);
     const replayed = await run(replayJob(store, record, job() as never), { store });
-    assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 1, 3]);
+    assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 2, 2]);
+    assert.equal(await readFile(join(to, "broken"), "utf8"), "3");
+    assert.match(Object.values(await reasons(replayed.run)).join(), /no file|folder/);
     assert.equal(await readFile(join(to, "in-the-way/file"), "utf8"), "2");
   });
 
@@ -127,6 +137,27 @@ describe("copying between folders", () => {
     assert.deepEqual([summary.written, summary.quarantined], [1, 1]);
     assert.deepEqual(await names(from), ["b/c"]);
     assert.deepEqual(await names(to), ["a", "b"]);
+  });
+
+  it("never removes the only file there is, to which a link leads from the target", async () => {
+    await put(from, "a", "1");
+    await put(from, "d/b", "2");
+    await put(from, "c", "3");
+    await mkdir(to);
+    await symlink(join(from, "a"), join(to, "a"));
+    await symlink(join(from, "d"), join(to, "d"));
+    const summary = await run(job({ move: true }), { store });
+    assert.deepEqual([summary.written, summary.quarantined], [1, 2]);
+    assert.deepEqual(await names(from), ["a", "d/b"]);
+    assert.match((await reasons(summary.run)).a ?? "", /it and its copy are one file/);
+    // Nor where the whole target is the source by another name.
+    const alias = `${from}-alias`;
+    await symlink(from, alias);
+    for (const target of [alias, join(alias, "not/there/yet")])
+      await assert.rejects(async () => await run(job({ to: target, move: true }), { store }), {
+        code: "copy.within",
+      });
+    assert.deepEqual(await names(from), ["a", "d/b"]);
   });
 
   it("chooses by pattern and by time", async () => {
@@ -159,11 +190,42 @@ describe("copying between folders", () => {
     assert.deepEqual(await names(to), ["x/a.jpg", "x/b.jpg"]);
   });
 
+  it("gives no name twice: all but one of the objects that a step calls alike are kept with the reason", async () => {
+    const keys = Array.from({ length: 12 }, (_, n) => `${n}`);
+    for (const key of keys) await put(from, key, key);
+    const step = (entry: ObjectEntry) => ({ ...entry, key: Number(entry.key) < 9 ? "one" : entry.key });
+    const renaming = () => defineJob({ name: "alike", ...copy({ from, to, move: true }), step });
+    const summary = await run(renaming(), { store });
+    assert.deepEqual([summary.written, summary.quarantined], [4, 8]);
+    const lost = Object.values(await reasons(summary.run));
+    assert.equal(
+      lost.filter((reason) => /the name one is given to another object, \d/.test(reason)).length,
+      8,
+    );
+    // Of the nine one was moved: what it holds is the one that is gone.
+    const winner = await readFile(join(to, "one"), "utf8");
+    assert.deepEqual(
+      await names(from),
+      keys.slice(0, 9).filter((key) => key !== winner),
+    );
+  });
+
+  it("remembers in another process which names are given", () => {
+    const place = join(folder, crypto.randomUUID());
+    const first = new Taken(place);
+    assert.deepEqual([first.give("k", "a"), first.give("k", "a"), first.give("k", "b")], [null, null, "a"]);
+    first.close();
+    const second = new Taken(place);
+    assert.deepEqual([second.give("k", "b"), second.give("k", "a")], ["a", null]);
+    second.close();
+  });
+
   it("refuses places that lie in one another, and what is no place", async () => {
     assert.throws(() => copy({ from, to: join(from, "sub") }), { code: "copy.within" });
     assert.throws(() => copy({ from: "s3://b/x/y", to: "s3://b/x" }), { code: "copy.within" });
     assert.throws(() => copy({ from: "gopher://x", to }), { code: "copy.address" });
     assert.throws(() => copy({ from: "https://x/y.jpg", to }), /manifest:FILE/);
+    assert.throws(() => copy({ from: "file://host/x", to }), /no folder of this machine/);
     await assert.rejects(
       async () => await run(job({ from: join(folder, "none") }), { store }),
       /There is no folder/,
@@ -267,5 +329,60 @@ describe("a key", () => {
       assert.equal(refusedName(key, "linux"), null, key);
     for (const key of ["CON", "con.txt", "a:b", "a/b?", "a.", "x\\y"])
       assert.notEqual(refusedName(key, "win32"), null, key);
+  });
+});
+
+describe("the objects of a chunk", () => {
+  it("are given up together, when what stops one of them would stop the others", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "pawl-chunk-"));
+    const done = new Done(folder);
+    try {
+      let tried = 0;
+      const place = {
+        name: "a disk",
+        lookout: () => ({ look: async () => new Map() }),
+        refuses: () => null,
+        open: async () => {
+          tried++;
+          throw new PawlError("test.gone", "the disk is gone");
+        },
+      };
+      const writer = new ObjectWriter(
+        {
+          reader: place as never,
+          writer: place as never,
+          limits: new WorkLimits({ atOnce: 2 }),
+          memory: new MemoryGate(1024),
+          hashing: new Hashing(),
+          transform: null,
+          signal: new AbortController().signal,
+        },
+        { move: false, trusts: false, done, taken: null },
+      );
+      const entries = Array.from({ length: 50 }, (_, n) => ({
+        key: `${n}`,
+        size: 1,
+        modified: null,
+        tag: null,
+      }));
+      const chunk = {
+        items: entries.length,
+        bytes: entries.length,
+        end: null,
+        slices: async function* () {
+          yield entries;
+        },
+        origin: async () => ({ raw: new Uint8Array(), at: "" }),
+      };
+      await assert.rejects(
+        writer.write(chunk, () => assert.fail("nothing to seal")),
+        { code: "test.gone" },
+      );
+      // Those that were let in meanwhile have begun.
+      assert.ok(tried < 10, String(tried));
+    } finally {
+      done.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -92,6 +92,11 @@ export class FileReader implements ReadPlace {
     });
   }
 
+  /** What the walk found wrong, opening it will tell; of a file that was all right but for its name the problem stays. */
+  again({ problem, ...entry }: ObjectEntry): ObjectEntry {
+    return problem === undefined || entry.size === null ? entry : { ...entry, problem };
+  }
+
   where({ key, from = key }: ObjectEntry): string {
     return join(this.#root, from);
   }

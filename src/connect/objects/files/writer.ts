@@ -2,10 +2,11 @@ import { type BigIntStats, constants, statSync } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import type { Described, Lookout, ObjectEntry, Present, Upload, WritePlace } from "../contract.ts";
+import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { refusedName } from "./name.ts";
 import { partName } from "./part-name.ts";
+import { FileReader } from "./reader.ts";
 import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { writeWhole } from "./write-whole.ts";
@@ -91,6 +92,15 @@ export class FileWriter implements WritePlace {
   async tagOf({ key }: ObjectEntry, { size }: Present, partBytes: number | null): Promise<string> {
     const ways = { ...this.#sums, disk: this.#disk };
     return await tagOfFile(join(this.#root, key), { size, partBytes }, ways);
+  }
+
+  async isSource(source: ReadPlace, entry: ObjectEntry): Promise<boolean> {
+    if (!(source instanceof FileReader)) return false;
+    const [from, to] = await Promise.all(
+      [source.where(entry), join(this.#root, entry.key)].map((path) => stat(path).catch(() => null)),
+    );
+    // A hard link of the same file stays when the other one goes.
+    return from?.ino === to?.ino && from?.dev === to?.dev && from?.nlink === 1;
   }
 
   partBytes(): number {

@@ -15,15 +15,33 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
   if (from === null) return await bad("the row has no url");
   const url = URL.parse(from);
   if (url === null || !/^https?:$/.test(url.protocol)) return await bad(`"${from}" is no URL of the web`);
+  if (url.username !== "" || url.password !== "")
+    return await bad("its URL holds a user or a password, and Pawl stores no passwords");
+  const wrong = wrongField(fields);
+  if (wrong !== null) return await bad(wrong);
   const size = text(fields.size);
   const md5 = text(fields.md5)?.toLowerCase() ?? null;
   return {
     key: text(fields.name) ?? nameOf(url),
     from: url.href,
-    size: size !== null && /^\d+$/.test(size) ? Number(size) : null,
+    size: size === null ? null : Number(size),
     modified: null,
-    tag: md5 !== null && /^[0-9a-f]{32}$/.test(md5) ? md5 : null,
+    tag: md5,
   };
+}
+
+/** What cannot be compared must not pass for what has been. */
+function wrongField({ name, size, md5 }: Readonly<Record<string, unknown>>): string | null {
+  if (!isAbsent(name) && text(name) === null) return "its name is no text";
+  if (!isAbsent(size) && !/^\d{1,15}$/.test(text(size) ?? ""))
+    return `its size ${JSON.stringify(size)} is no number of bytes`;
+  if (!isAbsent(md5) && !/^[0-9a-f]{32}$/i.test(text(md5) ?? ""))
+    return `its md5 ${JSON.stringify(md5)} is no MD5 in hex`;
+  return null;
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || value === "";
 }
 
 function text(value: unknown): string | null {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -62,17 +63,26 @@ function jsonLines(path: string): Manifest {
       const found = await stat(path).catch(() => {
         throw new PawlError("copy.manifest", `There is no manifest ${path}: check the path.`);
       });
+      if (!found.isFile())
+        throw new PawlError("copy.manifest", `The manifest ${path} is no file: check the path.`);
       return { bytes: found.size, modified: Math.floor(found.mtimeMs) };
     },
     rows: async function* () {
       let line = 0;
-      const input = createReadStream(path);
-      for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      // One character a byte: what is not UTF-8 must show, and only line feeds end a line of JSON.
+      const input = createReadStream(path, "latin1");
+      for await (const bytes of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
         line++;
-        if (text.trim() === "") continue;
+        const text = Buffer.from(line === 1 ? bytes.replace(/^\xef\xbb\xbf/, "") : bytes, "latin1");
         const place = `${path} line ${line}`;
         const at = async () => place;
-        const fields = parsed(text);
+        if (!isUtf8(text)) {
+          yield { at, fields: null, problem: "the line is not valid UTF-8" };
+          continue;
+        }
+        const json = text.toString("utf8");
+        if (json.trim() === "") continue;
+        const fields = parsed(json);
         yield fields === null ? { at, fields, problem: "the line is no JSON object" } : { at, fields };
       }
     },

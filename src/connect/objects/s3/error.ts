@@ -59,3 +59,11 @@ export function errorOf(
 export function hiddenError(place: string, body: Buffer): AnswerError | null {
   return textOf(body.toString("utf8"), "Error") === null ? null : errorOf(place, 500, {}, body);
 }
+
+/** Whoever takes bytes without saying what came of them, such as a proxy that wants to be logged in to, may have kept none. */
+export function noTag(what: string): PawlError {
+  return new PawlError(
+    "s3.no-tag",
+    `${what} was answered without an ETag, which S3 always gives: check the endpoint and what is between here and there.`,
+  );
+}

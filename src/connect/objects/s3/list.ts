@@ -1,3 +1,4 @@
+import { PawlError } from "../../../errors.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
@@ -32,6 +33,7 @@ export async function listPage(
   const sorted = Object.fromEntries(Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1)));
   const { body } = await client.send({ query: sorted });
   const xml = body.toString("utf8");
+  if (!/<ListBucketResult[\s>/]/.test(xml)) throw noListing(client.place);
   // Not all servers do what they are asked to; those that do say so.
   const keyOf = textOf(xml, "EncodingType") === "url" ? decoded : (text: string) => text;
   const entries: ObjectEntry[] = [];
@@ -47,13 +49,24 @@ export async function listPage(
       tag: tagOf(textOf(element, "ETag")),
     });
   }
+  const truncated = textOf(xml, "IsTruncated") === "true";
+  const token = truncated ? textOf(xml, "NextContinuationToken") : null;
+  if (truncated && token === null) throw noListing(client.place);
   return {
     entries,
     folders: [...elementsOf(xml, "CommonPrefixes")].map((element) =>
       keyOf(textOf(element, "Prefix") ?? "").slice(prefix.length),
     ),
-    token: textOf(xml, "IsTruncated") === "true" ? textOf(xml, "NextContinuationToken") : null,
+    token,
   };
+}
+
+/** A proxy that wants to be logged in to, a web server: taken for a listing, it would be an empty one. */
+function noListing(place: string): PawlError {
+  return new PawlError(
+    "s3.no-listing",
+    `${place} does not answer as S3 does when it is asked for a listing: check the endpoint and what is between here and there.`,
+  );
 }
 
 function decoded(text: string): string {

@@ -24,7 +24,10 @@ export async function clientOf({ bucket, profile }: BucketPlace): Promise<S3Clie
 /** Tries to list one key, so that what is wrong with a whole place is said at once. */
 export async function checkPlace(name: string, list: () => Promise<unknown>): Promise<void> {
   try {
-    await patiently(list, new AbortController().signal);
+    await patiently(list, new AbortController().signal, (error) => {
+      // Silence has taken a minute already, of which nobody could be told anything yet.
+      if (error instanceof TransientError && error.code === "s3.timeout") throw error;
+    });
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;
     if (error.fatal !== null) throw error.fatal;

@@ -80,9 +80,12 @@ export class S3Reader implements ReadPlace {
       if (answer !== null)
         return new S3Object(this.client, key, answer.headers, await this.#tags(key, answer), bytes);
       const response = await this.client.begin({ key });
+      if (response.headers.etag === undefined) response.destroy();
+      assertObject(this.client, response.headers);
       return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
     }
     const { headers } = await this.client.send({ method: "HEAD", key });
+    assertObject(this.client, headers);
     return new S3Object(this.client, key, headers, await this.#tags(key, { headers }), null);
   }
 
@@ -135,6 +138,11 @@ export class S3Reader implements ReadPlace {
       tags[textOf(tag, "Key") ?? ""] = textOf(tag, "Value") ?? "";
     return encodeQuery(tags).slice(1);
   }
+}
+
+/** What answers in its place, such as a proxy that wants to be logged in to, must not be taken for the object. */
+function assertObject({ place }: S3Client, { etag }: IncomingMessage["headers"]): void {
+  if (etag === undefined) throw new TransientError("s3.no-tag", `${place} answered without an ETag`);
 }
 
 class S3Object implements Opened {

@@ -6,7 +6,7 @@ import type { Hashing } from "../hashing.ts";
 import { isMd5, tagOf, tagOfParts } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
-import { hiddenError } from "./error.ts";
+import { hiddenError, noTag } from "./error.ts";
 import { abortUpload } from "./leftovers.ts";
 import { escaped, textOf } from "./xml.ts";
 
@@ -121,8 +121,9 @@ export class S3Upload implements Upload {
     if (failed !== null) throw failed;
     // Each part came as it was sent; now they must have been put together as they came.
     const tag = tagOf(textOf(body.toString("utf8"), "ETag"));
+    if (tag === null) throw noTag(`${client.place}: ${key}`);
     const tags = this.#etags.map(tagOf);
-    if (tag?.endsWith(`-${tags.length}`) && tags.every(isMd5) && tag !== tagOfParts(tags))
+    if (tag.endsWith(`-${tags.length}`) && tags.every(isMd5) && tag !== tagOfParts(tags))
       throw new TransientError("s3.checksum", `${key} came out with another checksum`);
     await over();
   }

@@ -6,7 +6,7 @@ import { partBytesOf } from "../sizes.ts";
 import { isMd5, isOfParts, tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
-import { hiddenError } from "./error.ts";
+import { hiddenError, noTag } from "./error.ts";
 import { UploadJournal } from "./journal.ts";
 import { abortBegun } from "./leftovers.ts";
 import { listPage } from "./list.ts";
@@ -151,6 +151,7 @@ export class S3Writer implements WritePlace {
 
   /** The server has compared the bytes with their SHA-256 already; its own checksum says that it kept them. */
   #assertTag(key: string, tag: string | null, md5: string, encryption: unknown): void {
+    if (tag === null) throw noTag(`${this.name}/${key}`);
     if (tag === md5 || !isMd5(tag) || isByKey(encryption)) return;
     throw new TransientError("s3.checksum", `${this.name}/${key} came out with another checksum`);
   }

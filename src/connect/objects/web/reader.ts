@@ -1,4 +1,4 @@
-import { ItemError, TransientError } from "../../../errors.ts";
+import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
 import { AnswerError, retryAfterMs } from "../answer-error.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
@@ -60,7 +60,15 @@ export class WebReader implements ReadPlace {
         headers: { "accept-encoding": "identity" },
       });
       heard();
-      if (response.ok) return new WebObject(response, entry, host, heard, () => clearTimeout(silence));
+      // Any other that is well, such as a part that nobody has asked for, is not the object.
+      if (response.status === 200) {
+        const object = new WebObject(response, entry, host, heard, () => clearTimeout(silence));
+        if (entry.size === null || object.size === null || object.size === entry.size) return object;
+        await object.close();
+        throw new ItemError(`it has ${object.size} bytes, and ${entry.size} by the manifest`, {
+          code: "copy.size",
+        });
+      }
       clearTimeout(silence);
       await response.body?.cancel();
       throw new AnswerError({
@@ -107,7 +115,7 @@ class WebObject implements Opened {
     const packed = headers.get("content-encoding");
     const modified = Date.parse(headers.get("last-modified") ?? "");
     // What came packed against our wish is unpacked by now, so its length says nothing.
-    this.size = packed === null && length !== null ? Number(length) : null;
+    this.size = packed !== null ? null : length !== null ? Number(length) : entry.size;
     this.tag = entry.tag;
     this.modified = Number.isNaN(modified) ? null : modified;
     const kept = keptOf(Object.fromEntries(headers));
@@ -148,14 +156,23 @@ const HOPELESS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is that of another host",
 };
 
+/** The same, where only the text of the cause tells. */
+const HOPELESS_TEXT: Readonly<Record<string, string>> = {
+  "redirect count exceeded": "it leads from one address to the next without end",
+  "URL scheme must be a HTTP(S) scheme": "it leads to what is not of the web",
+  "bad port": "no page of the web may be asked for at this port",
+};
+
 function outage(error: unknown, host: string): unknown {
-  if (error instanceof AnswerError || error instanceof TransientError) return error;
+  if (error instanceof AnswerError || error instanceof PawlError) return error;
   const { cause, name, message } = error as Error & { cause?: { code?: string; message?: string } };
   if (name === "AbortError")
     return new TransientError("web.timeout", `${host} has been silent for ${SILENCE_MS / 1000} s`);
   const code = cause?.code ?? "";
   const hopeless = HOPELESS[code];
   if (hopeless !== undefined) return new ItemError(`${host}: ${hopeless} (${code})`, { code: "copy.host" });
+  const text = HOPELESS_TEXT[cause?.message ?? ""];
+  if (text !== undefined) return new ItemError(`${host}: ${text}`, { code: "copy.host" });
   return new TransientError(
     "web.connection",
     `the connection to ${host} failed: ${code || (cause?.message ?? message)}`,

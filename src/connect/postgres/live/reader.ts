@@ -147,6 +147,17 @@ export function readRow({ keyset, columns }: View, values: readonly unknown[]): 
   return { key: values.slice(0, first) as string[], xmin: values[first] as string, row };
 }
 
+/**
+ * Lets the server look at the user's condition without running it: as it will stand in brackets, and without them, so that
+ * one that closes them cannot do away with the bounds of a range.
+ */
+export async function checkFilter(session: Session, { table, where }: View): Promise<void> {
+  const filter = filterSql(where);
+  if (where === undefined || filter === "") return;
+  await session.query(`EXPLAIN SELECT FROM ${table.sql} WHERE true${filter}`);
+  await session.query(`EXPLAIN SELECT FROM ${table.sql} WHERE ${where}\n`);
+}
+
 /** A condition that does not work is the user's, and can be told so. */
 export function explainFilter(error: unknown, label: string, where: string | undefined, url: string): Error {
   const explained = explain(error, url);

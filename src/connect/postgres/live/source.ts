@@ -17,7 +17,7 @@ import { RangeChunk } from "./chunk.ts";
 import { cut, type RangeData } from "./cut.ts";
 import { chooseKeyset, indexHint, type KeyTexts } from "./keyset.ts";
 import type { TableOptions } from "./options.ts";
-import { explainFilter, TableReader, type View } from "./reader.ts";
+import { checkFilter, explainFilter, TableReader, type View } from "./reader.ts";
 import { replaySource } from "./replay.ts";
 import type { Row } from "./row.ts";
 
@@ -41,7 +41,8 @@ class TableSource implements Source<Row> {
   }
 
   async describe(): Promise<Description> {
-    return await this.#look(async (view) => {
+    return await this.#look(async (view, session) => {
+      await checkFilter(session, view);
       const hint = indexHint(view.table, view.keyset);
       return {
         name: view.table.label,
