@@ -1,5 +1,6 @@
 import cliProgress from "cli-progress";
 import { AT_REST, type RunProgress } from "../batch/index.ts";
+import { grouped } from "./grouped.ts";
 import { duration, RateMeter } from "./rate.ts";
 
 /** Shows a run's progress while it is followed. */
@@ -10,7 +11,6 @@ export interface ProgressView {
   stop(): void;
 }
 
-const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const LINE_EVERY_MS = 5000;
 const MIN_BAR = 8;
 const MAX_BAR = 24;
@@ -31,7 +31,7 @@ class Measure {
     if (progress.planning !== null && progress.shards.length === 0) {
       const { done, total } = progress.planning;
       // How much there is to list shows only at its end.
-      if (total === 0) return { share: 0, text: `listed ${number.format(done)} ${progress.unit}` };
+      if (total === 0) return { share: 0, text: `listed ${grouped(done)} ${progress.unit}` };
       this.#planning.observe(done, now);
       const share = total > 0 ? done / total : 1;
       return { share, text: `scanning ${percent(share)}${left(this.#planning.secondsLeft(total))}` };
@@ -48,17 +48,15 @@ class Measure {
           ? this.#bytes.secondsLeft(bytes)
           : null;
     const read =
-      items === null
-        ? `${number.format(counts.read)} ${unit}`
-        : `${number.format(counts.read)} of ${number.format(items)}`;
+      items === null ? `${grouped(counts.read)} ${unit}` : `${grouped(counts.read)} of ${grouped(items)}`;
     const done = items === null && bytes === null ? read : `completed ${percent(share)} (${read})`;
     const rate = this.#items.perSecond();
-    const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
+    const speed = rate === null ? "" : ` · ${grouped(rate)} ${unit}/s`;
     const resting = AT_REST.has(progress.state);
     // Why it rests is said when the run is summed up.
     const waiting = progress.note === null || resting ? "" : ` · ${progress.note}`;
     const remaining = resting || share === 1 ? "" : left(secondsLeft);
-    const text = `${done}${speed}${remaining} · ${number.format(counts.quarantined)} failed${waiting}`;
+    const text = `${done}${speed}${remaining} · ${grouped(counts.quarantined)} failed${waiting}`;
     return { share, text };
   }
 }
