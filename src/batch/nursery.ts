@@ -18,8 +18,6 @@ export function budgetNursery(bytes: number): void {
   if (bytes > SHORT_BUDGET || enough === LITTLE_BYTES) return;
   enough = LITTLE_BYTES;
   v8.setFlagsFromString("--heap-growing-percent=40");
-  // Without this flag it waits for 8 MB at least, which are as much as lives; with it for 2 MB.
-  v8.setFlagsFromString("--optimize-for-size");
   // The bound for the first collection was set when the process began; each collection sets it anew. This one also
   // gives back what the nursery grew to while the program was loaded.
   v8.setFlagsFromString("--expose-gc");
