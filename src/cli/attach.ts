@@ -12,7 +12,7 @@ const ABANDONED_AFTER_MS = 15_000;
 
 /** `pawl attach RUN`: follows a run that another process works on. Ctrl-C leaves the run alone. */
 export async function attach(run: RunRecord, json: boolean, store: Store): Promise<void> {
-  const view = progressView(json);
+  const view = await progressView(json);
   let alone = performance.now();
   try {
     for (;;) {

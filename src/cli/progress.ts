@@ -1,4 +1,4 @@
-import cliProgress from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { AT_REST, type RunProgress } from "../batch/index.ts";
 import { grouped } from "./grouped.ts";
 import { duration, RateMeter } from "./rate.ts";
@@ -16,9 +16,15 @@ const MIN_BAR = 8;
 const MAX_BAR = 24;
 
 /** A bar on a terminal, a line every few seconds elsewhere. Everything goes to standard error. */
-export function progressView(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): ProgressView {
+export async function progressView(
+  quiet: boolean,
+  stream: NodeJS.WriteStream = process.stderr,
+): Promise<ProgressView> {
   if (quiet) return { update: () => {}, note: () => {}, stop: () => {} };
-  return stream.isTTY ? new BarView(stream) : new LineView(stream);
+  if (!stream.isTTY) return new LineView(stream);
+  // A run in the background has no terminal, and need not hold what draws on one.
+  const { default: bars } = await import("cli-progress");
+  return new BarView(stream, bars.SingleBar);
 }
 
 /** What is known of how far a run is: items where they are counted, bytes where they are not. */
@@ -76,13 +82,15 @@ function left(seconds: number | null): string {
 
 class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
+  readonly #Bar: typeof SingleBar;
   readonly #measure = new Measure();
-  #bar: cliProgress.SingleBar | null = null;
+  #bar: SingleBar | null = null;
   #share = 0;
   #text = "";
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WriteStream, Bar: typeof SingleBar) {
     this.#stream = stream;
+    this.#Bar = Bar;
   }
 
   update(progress: RunProgress): void {
@@ -113,7 +121,7 @@ class BarView implements ProgressView {
 
   #draw(): void {
     if (this.#bar === null) {
-      this.#bar = new cliProgress.SingleBar({
+      this.#bar = new this.#Bar({
         format: (_options, { progress }, { text }) => `${this.#blocks(progress, text)} ${text}`,
         stream: this.#stream,
         hideCursor: true,
