@@ -29,7 +29,7 @@ export async function onlyRunning(store: Store): Promise<RunRecord> {
 
 /** `pawl attach RUN`: follows a run that another process works on. Ctrl-C leaves the run alone. */
 export async function attach(run: RunRecord, json: boolean, store: Store): Promise<void> {
-  const view = progressView(json);
+  const view = await progressView(json);
   let alone = performance.now();
   try {
     for (;;) {

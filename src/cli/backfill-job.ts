@@ -10,9 +10,7 @@ import {
 import { table, update, whileBusy, whileQuery, whileReplicaLags } from "../connect/postgres/index.ts";
 import type { JobReference, Json } from "../store/contract.ts";
 import { importStep } from "./import-step.ts";
-
-/** The name under which runs of `pawl backfill` are stored in place of a module. */
-export const BACKFILL_MODULE = "pawl:backfill";
+import { BACKFILL_MODULE } from "./stored-as.ts";
 
 /** What a backfill is, as it is stored with its run: everything but the password. */
 export interface BackfillParams {

@@ -9,9 +9,7 @@ import {
 } from "../batch/index.ts";
 import { copy } from "../connect/objects/index.ts";
 import type { JobReference, Json } from "../store/contract.ts";
-
-/** The name under which runs of `pawl copy` are stored in place of a module. */
-export const COPY_MODULE = "pawl:copy";
+import { COPY_MODULE } from "./stored-as.ts";
 
 /** What a copy is, as it is stored with its run. It names profiles and holds no keys. */
 export interface CopyParams {

@@ -1,7 +1,7 @@
 import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../batch/index.ts";
+import { grouped } from "./grouped.ts";
 import { megabytes } from "./sizes.ts";
 
-const number = new Intl.NumberFormat("en-US");
 /** Reasons shown; the rest are like them. */
 const REASONS = 3;
 
@@ -41,19 +41,19 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
 }
 
 function rehearsed({ items, shards, chunk }: Rehearsal, unit: string): string[] {
-  const about = items === null ? "" : `about ${number.format(items)} ${unit} in `;
+  const about = items === null ? "" : `about ${grouped(items)} ${unit} in `;
   const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
   if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];
   const { written, unchanged, skipped, failures, ms } = chunk;
   const counts = [
-    `${number.format(written)} written`,
-    `${number.format(unchanged)} unchanged`,
-    `${number.format(skipped)} skipped`,
-    `${number.format(failures.length)} failed`,
+    `${grouped(written)} written`,
+    `${grouped(unchanged)} unchanged`,
+    `${grouped(skipped)} skipped`,
+    `${grouped(failures.length)} failed`,
   ];
   return [
     plan,
-    `  one chunk  ${number.format(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
+    `  one chunk  ${grouped(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
     ...failures.slice(0, REASONS).map((reason) => `    failed   ${reason}`),
   ];
 }

@@ -12,7 +12,7 @@ export async function executeAndShow(
   place: Place,
   json: boolean,
 ): Promise<RunSummary> {
-  const view = progressView(json);
+  const view = await progressView(json);
   const interrupt = new AbortController();
   const onSignal = () => {
     if (interrupt.signal.aborted) {

@@ -4,9 +4,7 @@ import { type CsvOptions, type CsvRow, csv } from "../connect/csv/index.ts";
 import { postgres } from "../connect/postgres/index.ts";
 import type { JobReference, Json } from "../store/contract.ts";
 import { importStep } from "./import-step.ts";
-
-/** The name under which runs of `pawl load` are stored in place of a module. */
-export const LOAD_MODULE = "pawl:load";
+import { LOAD_MODULE } from "./stored-as.ts";
 
 /** What a load is, as it is stored with its run: everything but the password. */
 export interface LoadParams {

@@ -1,28 +1,29 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { findRun, type Place } from "../batch/index.ts";
+import type { Place } from "../batch/index.ts";
 import { PawlError, TransientError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import { attach, onlyRunning } from "./attach.ts";
-import { type BackfillFlags, backfill } from "./backfill.ts";
-import { control } from "./control.ts";
+import type { BackfillFlags } from "./backfill.ts";
 import type { CopyFlags } from "./copy.ts";
 import { EXIT } from "./exit.ts";
-import { failures } from "./failures.ts";
 import type { LoadFlags } from "./load.ts";
 import { tolerateClosedOutput } from "./output.ts";
-import { postgresServer, sql } from "./postgres.ts";
 import type { RunFlags } from "./run-job.ts";
-import { withStore } from "./session.ts";
-import { listRuns, showRun } from "./status.ts";
 import { taskCommands } from "./tasks/commands.ts";
 import type { VerifyFlags } from "./verify.ts";
 import { version } from "./version.ts";
-import { type WorkerFlags, worker } from "./worker.ts";
+import type { WorkerFlags } from "./worker.ts";
 
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
 
-// Commands that bring much code along are imported when they are given: a backfill should not hold what a load needs.
+// What a command is made of is imported when it is given: a backfill should not hold what a load needs.
+
+type WithStore = typeof import("./session.ts").withStore;
+
+const withStore: WithStore = async (body) => {
+  const session = await import("./session.ts");
+  return await session.withStore(body);
+};
 
 /** Of two conditions nobody can say whether both are meant or the last one; that one alone would change more rows. */
 const once = (value: string, before: string | undefined) => {
@@ -127,7 +128,12 @@ function program(): Command {
     .option("--restart", "give up an interrupted backfill of the same kind and begin anew")
     .option("--detach", "go on in the background when this terminal closes")
     .option("--json", "print one JSON object at the end and nothing else")
-    .action((flags: BackfillFlags) => withStore((store, place) => backfill(flags, store, place)));
+    .action((flags: BackfillFlags) =>
+      withStore(async (store, place) => {
+        const { backfill } = await import("./backfill.ts");
+        await backfill(flags, store, place);
+      }),
+    );
 
   pawl
     .command("copy")
@@ -199,9 +205,10 @@ function program(): Command {
     .option("--watch", "show it again every second until it ends")
     .option("--json", "print JSON")
     .action((reference: string | undefined, flags: { watch?: boolean; json?: boolean }) =>
-      withStore(async (store) => {
+      withStore(async (store, _, find) => {
+        const { listRuns, showRun } = await import("./status.ts");
         if (reference === undefined) await listRuns(flags.json ?? false, store);
-        else await showRun(await findRun(store, reference), flags, store);
+        else await showRun(await find(reference), flags, store);
       }),
     );
 
@@ -216,7 +223,7 @@ function program(): Command {
       .argument("<run>", "a run's id, the beginning of it, or last")
       .option("--json", "print JSON")
       .action((reference: string, flags: F) =>
-        withStore(async (store, place) => body(await findRun(store, reference), flags, store, place)),
+        withStore(async (store, place, find) => body(await find(reference), flags, store, place)),
       );
 
   pawl
@@ -225,14 +232,16 @@ function program(): Command {
     .argument("[run]", "a run's id, the beginning of it, or last; default: the only one under way")
     .option("--json", "print JSON")
     .action((reference: string | undefined, flags: { json?: boolean }) =>
-      withStore(async (store) => {
-        const run = reference === undefined ? await onlyRunning(store) : await findRun(store, reference);
+      withStore(async (store, _, find) => {
+        const { attach, onlyRunning } = await import("./attach.ts");
+        const run = reference === undefined ? await onlyRunning(store) : await find(reference);
         await attach(run, flags.json ?? false, store);
       }),
     );
-  aboutRun("pause", "stop a run at its next checkpoints", (run, flags, store) =>
-    control("pause", run, flags.json ?? false, store),
-  );
+  aboutRun("pause", "stop a run at its next checkpoints", async (run, flags, store) => {
+    const { control } = await import("./control.ts");
+    await control("pause", run, flags.json ?? false, store);
+  });
   aboutRun<{ json?: boolean; detach?: boolean; into?: string }>(
     "resume",
     "go on with an interrupted run",
@@ -246,7 +255,10 @@ function program(): Command {
   aboutRun<{ json?: boolean; format?: string }>(
     "failures",
     "the quarantined items of a run, with the reasons",
-    failures,
+    async (run, flags, store) => {
+      const { failures } = await import("./failures.ts");
+      await failures(run, flags, store);
+    },
   ).option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table");
   aboutRun<{ json?: boolean; from?: string; into?: string; restart?: boolean }>(
     "replay",
@@ -276,7 +288,10 @@ function program(): Command {
     .option("--drain <time>", "how long running tasks may go on when it is stopped", "30s")
     .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
     .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
-    .action((modules: string[], flags: WorkerFlags) => worker(modules, flags));
+    .action(async (modules: string[], flags: WorkerFlags) => {
+      const { worker } = await import("./worker.ts");
+      await worker(modules, flags);
+    });
 
   taskCommands(pawl);
 
@@ -286,13 +301,19 @@ function program(): Command {
     .argument("<statement>")
     .option("--into <url>", "postgres://… or env:NAME")
     .option("--json", "print rows as JSON")
-    .action((statement: string, flags: { into?: string; json?: boolean }) => sql(statement, flags));
+    .action(async (statement: string, flags: { into?: string; json?: boolean }) => {
+      const { sql } = await import("./postgres.ts");
+      await sql(statement, flags);
+    });
 
   pawl
     .command("postgres")
     .description("start or stop the embedded PostgreSQL of this folder, or print its URL")
     .argument("<what>", "start, stop or url")
-    .action((what: string) => postgresServer(what));
+    .action(async (what: string) => {
+      const { postgresServer } = await import("./postgres.ts");
+      await postgresServer(what);
+    });
 
   for (const command of pawl.commands) command.exitOverride();
   return pawl;

@@ -1,5 +1,6 @@
-import cliProgress from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { AT_REST, type RunProgress } from "../batch/index.ts";
+import { grouped } from "./grouped.ts";
 import { duration, RateMeter } from "./rate.ts";
 
 /** Shows a run's progress while it is followed. */
@@ -10,15 +11,20 @@ export interface ProgressView {
   stop(): void;
 }
 
-const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const LINE_EVERY_MS = 5000;
 const MIN_BAR = 8;
 const MAX_BAR = 24;
 
 /** A bar on a terminal, a line every few seconds elsewhere. Everything goes to standard error. */
-export function progressView(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): ProgressView {
+export async function progressView(
+  quiet: boolean,
+  stream: NodeJS.WriteStream = process.stderr,
+): Promise<ProgressView> {
   if (quiet) return { update: () => {}, note: () => {}, stop: () => {} };
-  return stream.isTTY ? new BarView(stream) : new LineView(stream);
+  if (!stream.isTTY) return new LineView(stream);
+  // A run in the background has no terminal, and need not hold what draws on one.
+  const { default: bars } = await import("cli-progress");
+  return new BarView(stream, bars.SingleBar);
 }
 
 /** What is known of how far a run is: items where they are counted, bytes where they are not. */
@@ -31,7 +37,7 @@ class Measure {
     if (progress.planning !== null && progress.shards.length === 0) {
       const { done, total } = progress.planning;
       // How much there is to list shows only at its end.
-      if (total === 0) return { share: 0, text: `listed ${number.format(done)} ${progress.unit}` };
+      if (total === 0) return { share: 0, text: `listed ${grouped(done)} ${progress.unit}` };
       this.#planning.observe(done, now);
       const share = total > 0 ? done / total : 1;
       return { share, text: `scanning ${percent(share)}${left(this.#planning.secondsLeft(total))}` };
@@ -48,17 +54,15 @@ class Measure {
           ? this.#bytes.secondsLeft(bytes)
           : null;
     const read =
-      items === null
-        ? `${number.format(counts.read)} ${unit}`
-        : `${number.format(counts.read)} of ${number.format(items)}`;
+      items === null ? `${grouped(counts.read)} ${unit}` : `${grouped(counts.read)} of ${grouped(items)}`;
     const done = items === null && bytes === null ? read : `completed ${percent(share)} (${read})`;
     const rate = this.#items.perSecond();
-    const speed = rate === null ? "" : ` · ${number.format(rate)} ${unit}/s`;
+    const speed = rate === null ? "" : ` · ${grouped(rate)} ${unit}/s`;
     const resting = AT_REST.has(progress.state);
     // Why it rests is said when the run is summed up.
     const waiting = progress.note === null || resting ? "" : ` · ${progress.note}`;
     const remaining = resting || share === 1 ? "" : left(secondsLeft);
-    const text = `${done}${speed}${remaining} · ${number.format(counts.quarantined)} failed${waiting}`;
+    const text = `${done}${speed}${remaining} · ${grouped(counts.quarantined)} failed${waiting}`;
     return { share, text };
   }
 }
@@ -78,13 +82,15 @@ function left(seconds: number | null): string {
 
 class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
+  readonly #Bar: typeof SingleBar;
   readonly #measure = new Measure();
-  #bar: cliProgress.SingleBar | null = null;
+  #bar: SingleBar | null = null;
   #share = 0;
   #text = "";
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WriteStream, Bar: typeof SingleBar) {
     this.#stream = stream;
+    this.#Bar = Bar;
   }
 
   update(progress: RunProgress): void {
@@ -115,7 +121,7 @@ class BarView implements ProgressView {
 
   #draw(): void {
     if (this.#bar === null) {
-      this.#bar = new cliProgress.SingleBar({
+      this.#bar = new this.#Bar({
         format: (_options, { progress }, { text }) => `${this.#blocks(progress, text)} ${text}`,
         stream: this.#stream,
         hideCursor: true,

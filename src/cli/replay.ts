@@ -6,7 +6,8 @@ import type { JobReference, RunRecord, Store } from "../store/contract.ts";
 import { executeAndShow } from "./follow.ts";
 import { checkMended } from "./mended.ts";
 import { originOf } from "./origin.ts";
-import { jobOf, REPLAY_MODULE, type ReplayParams } from "./resolve-job.ts";
+import { jobOf, type ReplayParams } from "./resolve-job.ts";
+import { REPLAY_MODULE } from "./stored-as.ts";
 import { giveTarget } from "./target.ts";
 
 /** `pawl replay RUN [--from mended.csv]`: a run of its own over what another run quarantined. */

@@ -3,15 +3,12 @@ import { fileURLToPath } from "node:url";
 import { type AnyJob, type JobModule, type Place, replayJob } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import { BACKFILL_MODULE, type BackfillParams, type BackfillTuning, backfillJob } from "./backfill-job.ts";
-import { COPY_MODULE, type CopyParams, type CopyTuning, copyJob } from "./copy-job.ts";
+import type { BackfillParams, BackfillTuning } from "./backfill-job.ts";
+import type { CopyParams, CopyTuning } from "./copy-job.ts";
 import { importModule, oneLine } from "./import-module.ts";
-import { LOAD_MODULE, type LoadParams, type LoadTuning, loadJob } from "./load-job.ts";
-import { mendedItems } from "./mended.ts";
+import type { LoadParams, LoadTuning } from "./load-job.ts";
+import { BACKFILL_MODULE, COPY_MODULE, LOAD_MODULE, REPLAY_MODULE } from "./stored-as.ts";
 import { storedTarget } from "./target.ts";
-
-/** The name under which replays are stored in place of a module. */
-export const REPLAY_MODULE = "pawl:replay";
 
 export interface ReplayParams {
   /** The run whose quarantine is replayed. */
@@ -20,19 +17,25 @@ export interface ReplayParams {
   readonly from: string | null;
 }
 
-/** Finds the job of a stored run again: a load, a backfill, a copy or a replay by its parameters, any other by its module. */
+/**
+ * Finds the job of a stored run again: a load, a backfill, a copy or a replay by its parameters, any other by its module.
+ * Imports what that one is made of, and not the others.
+ */
 export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
     const { tuning, ...load } = params as unknown as LoadParams & { tuning: LoadTuning };
+    const { loadJob } = await import("./load-job.ts");
     return await loadJob(load, tuning, await storedTarget(load.into, place));
   }
   if (module === BACKFILL_MODULE) {
     const { tuning, ...backfill } = params as unknown as BackfillParams & { tuning: BackfillTuning };
+    const { backfillJob } = await import("./backfill-job.ts");
     return await backfillJob(backfill, tuning, await storedTarget(backfill.into, place));
   }
   if (module === COPY_MODULE) {
     const { tuning, ...what } = params as unknown as CopyParams & { tuning: CopyTuning };
+    const { copyJob } = await import("./copy-job.ts");
     return await copyJob(what, tuning);
   }
   if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, place);
@@ -56,6 +59,7 @@ async function replayOf({ of, from }: ReplayParams, store: Store, place: Place):
       `--from replays rows of a load, and run ${of} is "${original.job.name}".`,
     );
   }
+  const { mendedItems } = await import("./mended.ts");
   const mended = mendedItems(from, original.job.params as unknown as LoadParams);
   return { ...replayJob(store, original, job, mended), key: `replay of ${of} from ${from}` };
 }

@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { grouped } from "./grouped.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -52,7 +53,8 @@ export function parseNames(text: string, flag: string): string[] {
 }
 
 export function megabytes(bytes: number): string {
-  return `${(bytes / 1024 ** 2).toLocaleString("en-US", { maximumFractionDigits: bytes < 1024 ** 2 ? 2 : 0 })} MB`;
+  const size = bytes / 1024 ** 2;
+  return `${size < 1 ? Number(size.toFixed(2)) : grouped(size)} MB`;
 }
 
 const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../batch/index.ts";
 import type { RunRecord, Sample, Store } from "../store/contract.ts";
+import { grouped } from "./grouped.ts";
 import { write } from "./output.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
-
-const number = new Intl.NumberFormat("en-US");
 
 /** `pawl status`: the newest runs, one a line. */
 export async function listRuns(json: boolean, store: Store): Promise<void> {
@@ -23,7 +22,7 @@ export async function listRuns(json: boolean, store: Store): Promise<void> {
   }
   for (const { run, progress } of rows) {
     const when = new Date(run.createdAt).toISOString().slice(0, 16).replace("T", " ");
-    const read = `${number.format(progress.counts.read)} ${progress.unit}`;
+    const read = `${grouped(progress.counts.read)} ${progress.unit}`;
     process.stdout.write(
       `${run.id}  ${when}  ${run.state.padEnd(10)} ${read.padStart(18)}  ${run.job.name}\n`,
     );
@@ -64,7 +63,7 @@ function describeRun(
   workers: readonly string[],
 ): string {
   const { counts, unit } = progress;
-  const total = progress.items === null ? "" : ` of ${number.format(progress.items)}`;
+  const total = progress.items === null ? "" : ` of ${grouped(progress.items)}`;
   const time = (at: number) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
   const done = progress.shards.filter((shard) => shard.state === "succeeded").length;
   const lines = [
@@ -73,20 +72,18 @@ function describeRun(
     `  source       ${progress.source}`,
     `  begun        ${time(run.createdAt)} UTC`,
     ...(run.finishedAt === null ? [] : [`  ended        ${time(run.finishedAt)} UTC`]),
-    `  read         ${number.format(counts.read)}${total} ${unit}`,
-    `  written      ${number.format(counts.written)}`,
-    `  unchanged    ${number.format(counts.unchanged)}`,
-    `  skipped      ${number.format(counts.skipped)}`,
-    `  quarantined  ${number.format(counts.quarantined)}`,
-    `  duplicates   ${number.format(counts.duplicates)}`,
+    `  read         ${grouped(counts.read)}${total} ${unit}`,
+    `  written      ${grouped(counts.written)}`,
+    `  unchanged    ${grouped(counts.unchanged)}`,
+    `  skipped      ${grouped(counts.skipped)}`,
+    `  quarantined  ${grouped(counts.quarantined)}`,
+    `  duplicates   ${grouped(counts.duplicates)}`,
     `  worked       ${duration(progress.activeMs / 1000)}, peak memory ${megabytes(progress.peakMemoryBytes)}`,
     `  shards       ${done} of ${progress.shards.length} done`,
   ];
   const rates = ratesOf(samples);
   if (rates.length > 1)
-    lines.push(
-      `  rate         ${sparkline(rates)}  up to ${number.format(Math.round(Math.max(...rates)))} ${unit}/s`,
-    );
+    lines.push(`  rate         ${sparkline(rates)}  up to ${grouped(Math.max(...rates))} ${unit}/s`);
   if (!AT_REST.has(run.state)) {
     lines.push(
       `  workers      ${workers.length === 0 ? `none: the process is gone, go on with pawl resume ${run.id}` : workers.join(", ")}`,

@@ -1,8 +1,7 @@
 import type { RunProgress, RunSummary } from "../batch/index.ts";
+import { grouped } from "./grouped.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
-
-const number = new Intl.NumberFormat("en-US");
 
 /**
  * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
@@ -20,8 +19,7 @@ export function printSummary(
     process.stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
-  const speed =
-    summary.seconds > 0 ? `, ${number.format(Math.round(summary.read / summary.seconds))} ${unit}/s` : "";
+  const speed = summary.seconds > 0 ? `, ${grouped(summary.read / summary.seconds)} ${unit}/s` : "";
   const lines = [
     `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
@@ -43,9 +41,7 @@ function counted(summary: RunSummary, unit: string): string[] {
   ];
   return rows
     .filter(([label, count]) => count > 0 || label === "read" || label === "written")
-    .map(([label, count, what]) =>
-      `  ${label.padEnd(12)}${number.format(count).padStart(14)} ${what}`.trimEnd(),
-    );
+    .map(([label, count, what]) => `  ${label.padEnd(12)}${grouped(count).padStart(14)} ${what}`.trimEnd());
 }
 
 function next(summary: RunSummary, mendable: boolean): string[] {

@@ -1,6 +1,6 @@
 import type { Place } from "../batch/index.ts";
-import { publicUrl, startEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
+import { publicUrl } from "../postgres-url.ts";
 import type { RunRecord } from "../store/contract.ts";
 
 /** Where the rows are, or go: the URL to connect with, and the form of it that may be stored and shown. */
@@ -19,6 +19,7 @@ export async function resolveTarget(
   flag = "--into",
 ): Promise<Target> {
   if (into === undefined || into === "embedded") {
+    const { startEmbedded } = await import("../connect/postgres/index.ts");
     const { url } = await startEmbedded(place.postgres);
     return { url, stored: "embedded" };
   }

@@ -1,5 +1,6 @@
 import { type Verified, verify } from "../connect/objects/index.ts";
 import { EXIT } from "./exit.ts";
+import { grouped } from "./grouped.ts";
 import { write } from "./output.ts";
 import { megabytes } from "./sizes.ts";
 import { visible } from "./visible.ts";
@@ -12,8 +13,6 @@ export interface VerifyFlags {
   exclude?: string[];
   json?: boolean;
 }
-
-const number = new Intl.NumberFormat("en-US");
 
 /** `pawl verify FROM TO`: prints what differs between two places; exit code 3 when anything does. */
 export async function verifyObjects(from: string, to: string, flags: VerifyFlags): Promise<void> {
@@ -47,11 +46,11 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
   const { same, missing, extra, differs, unreadable } = counts;
   const equal = missing + extra + differs + unreadable === 0;
   const summary = [
-    `${number.format(same)} objects are the same on both sides`,
-    ...(missing > 0 ? [`${number.format(missing)} missing in ${to}`] : []),
-    ...(extra > 0 ? [`${number.format(extra)} only there`] : []),
-    ...(differs > 0 ? [`${number.format(differs)} differ`] : []),
-    ...(unreadable > 0 ? [`${number.format(unreadable)} could not be compared`] : []),
+    `${grouped(same)} objects are the same on both sides`,
+    ...(missing > 0 ? [`${grouped(missing)} missing in ${to}`] : []),
+    ...(extra > 0 ? [`${grouped(extra)} only there`] : []),
+    ...(differs > 0 ? [`${grouped(differs)} differ`] : []),
+    ...(unreadable > 0 ? [`${grouped(unreadable)} could not be compared`] : []),
   ].join(", ");
   await write(
     json ? `${JSON.stringify({ equal, ...counts, bytes })}\n` : `${summary} (${megabytes(bytes)})\n`,

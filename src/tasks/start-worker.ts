@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
-import { Children } from "./child/children.ts";
+import type { Children } from "./child/children.ts";
 import { Client } from "./client.ts";
 import type { AnyTask, Definition } from "./contract.ts";
 import { defaultClient } from "./default-client.ts";
@@ -110,6 +110,8 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
   const client = options.store === undefined ? defaultClient() : new Client(options.store);
   const store = await client.store();
   const children = new Map<string, Children>();
+  // Most tasks need no child, nor the memory that the code for one takes.
+  const code = tasks.every(({ isolate }) => isolate === "none") ? null : await import("./child/children.ts");
   const rates = tasks.flatMap(({ rate }) => (rate === null ? [] : [rate]));
   const worker = new Worker({
     store,
@@ -120,7 +122,8 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
       childrenOf: (isolate) => {
         const known = children.get(isolate);
         if (known !== undefined) return known;
-        const made = new Children({
+        if (code === null) throw new Error(`No task was known to need a ${isolate}.`);
+        const made = new code.Children({
           isolate,
           setup: { modules, address: store.address },
           children: worker.slots,

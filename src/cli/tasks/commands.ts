@@ -1,15 +1,19 @@
 import type { Command } from "commander";
 import type { Store } from "../../store/contract.ts";
-import { cancelTasks } from "./cancel.ts";
 import type { ChoiceFlags } from "./choose.ts";
-import { filters } from "./filter.ts";
-import { type ListFlags, listTasks } from "./list.ts";
-import { type CommonFlags, withTasks } from "./open.ts";
-import { listQueues, pauseQueue, purgeQueue } from "./queues.ts";
-import { retryTasks } from "./retry.ts";
-import { listSchedules, type ScheduleVerb, steerSchedule } from "./schedules.ts";
-import { type ShowFlags, showTask } from "./show.ts";
-import { listWorkers } from "./workers.ts";
+import { filters } from "./filter-flags.ts";
+import type { ListFlags } from "./list.ts";
+import type { CommonFlags } from "./open.ts";
+import type { ScheduleVerb } from "./schedules.ts";
+import type { ShowFlags } from "./show.ts";
+
+type WithTasks = typeof import("./open.ts").withTasks;
+
+/** The store, and what tasks are made of, are loaded when a command of theirs is given. */
+const withTasks: WithTasks = async (flags, body) => {
+  const open = await import("./open.ts");
+  return await open.withTasks(flags, body);
+};
 
 /** The commands to see and steer tasks with. */
 export function taskCommands(pawl: Command): void {
@@ -22,18 +26,22 @@ export function taskCommands(pawl: Command): void {
 function seeing(pawl: Command): void {
   const tasks = pawl.command("tasks").description("the newest tasks, or those that a filter names");
   pages(filters(tasks, { state: true })).action((flags: ListFlags) =>
-    withTasks(flags, (store) => listTasks(flags, store)),
+    withTasks(flags, async (store) => (await import("./list.ts")).listTasks(flags, store)),
   );
   common(pawl.command("task").description("all about a task or a flow"))
     .argument("<id>", "a task's id, or a flow's")
     .option("--full", "the whole input, result and logs")
-    .action((id: string, flags: ShowFlags) => withTasks(flags, (store) => showTask(id, flags, store)));
+    .action((id: string, flags: ShowFlags) =>
+      withTasks(flags, async (store) => (await import("./show.ts")).showTask(id, flags, store)),
+    );
   common(pawl.command("workers").description("the workers, and what they do")).action((flags: CommonFlags) =>
-    withTasks(flags, (store) => listWorkers(flags, store)),
+    withTasks(flags, async (store) => (await import("./workers.ts")).listWorkers(flags, store)),
   );
   const dead = pawl.command("dead").description("dead letters: tasks that will not be tried again");
   pages(filters(dead, { state: false })).action((flags: ListFlags) =>
-    withTasks(flags, (store) => listTasks({ ...flags, state: "dead" }, store)),
+    withTasks(flags, async (store) =>
+      (await import("./list.ts")).listTasks({ ...flags, state: "dead" }, store),
+    ),
   );
   retrying(
     dead.command("requeue").description("try dead letters again"),
@@ -49,7 +57,9 @@ function steering(pawl: Command): void {
     all: "every task that waits or runs",
     state: true,
   }).action((ids: string[], flags: ChoiceFlags & CommonFlags, command: Command) =>
-    withTasks(command.optsWithGlobals(), (store) => cancelTasks(ids, flags, store)),
+    withTasks(command.optsWithGlobals(), async (store) =>
+      (await import("./cancel.ts")).cancelTasks(ids, flags, store),
+    ),
   );
   retrying(
     pawl.command("retry").description("try again what is dead or was cancelled"),
@@ -61,7 +71,9 @@ function steering(pawl: Command): void {
 
 function queues(pawl: Command): void {
   const queues = common(pawl.command("queues").description("the queues: how much waits, runs and ends"));
-  queues.action((flags: CommonFlags) => withTasks(flags, (store) => listQueues(flags, store)));
+  queues.action((flags: CommonFlags) =>
+    withTasks(flags, async (store) => (await import("./queues.ts")).listQueues(flags, store)),
+  );
   const onQueue = (
     name: string,
     description: string,
@@ -73,16 +85,23 @@ function queues(pawl: Command): void {
         const flags = command.optsWithGlobals<CommonFlags>();
         return withTasks(flags, (store) => act(queue, flags, store));
       });
-  onQueue("pause", "begin nothing more of a queue", (queue, flags, store) =>
-    pauseQueue(queue, true, flags, store),
+  const code = () => import("./queues.ts");
+  onQueue("pause", "begin nothing more of a queue", async (queue, flags, store) =>
+    (await code()).pauseQueue(queue, true, flags, store),
   );
-  onQueue("resume", "go on with a queue", (queue, flags, store) => pauseQueue(queue, false, flags, store));
-  onQueue("purge", "cancel all that waits in a queue", purgeQueue);
+  onQueue("resume", "go on with a queue", async (queue, flags, store) =>
+    (await code()).pauseQueue(queue, false, flags, store),
+  );
+  onQueue("purge", "cancel all that waits in a queue", async (queue, flags, store) =>
+    (await code()).purgeQueue(queue, flags, store),
+  );
 }
 
 function schedules(pawl: Command): void {
   const schedules = common(pawl.command("schedules").description("the schedules, and when they fire"));
-  schedules.action((flags: CommonFlags) => withTasks(flags, (store) => listSchedules(flags, store)));
+  schedules.action((flags: CommonFlags) =>
+    withTasks(flags, async (store) => (await import("./schedules.ts")).listSchedules(flags, store)),
+  );
   const verbs: readonly [ScheduleVerb, string][] = [
     ["pause", "let a schedule rest"],
     ["resume", "go on with a schedule; what passed meanwhile is left out"],
@@ -93,7 +112,9 @@ function schedules(pawl: Command): void {
       .argument("<name>")
       .action((name: string, _: CommonFlags, command: Command) => {
         const flags = command.optsWithGlobals<CommonFlags>();
-        return withTasks(flags, (store) => steerSchedule(verb, name, flags, store));
+        return withTasks(flags, async (store) =>
+          (await import("./schedules.ts")).steerSchedule(verb, name, flags, store),
+        );
       });
   }
 }
@@ -102,7 +123,9 @@ function retrying(command: Command, verb: string, all: string, state: boolean): 
   choosing(command, { ids: "ids of tasks and flows", all, state }).action(
     (ids: string[], _: ChoiceFlags & CommonFlags, command: Command) => {
       const flags = command.optsWithGlobals<ChoiceFlags & CommonFlags>();
-      return withTasks(flags, (store) => retryTasks(verb, ids, flags, store));
+      return withTasks(flags, async (store) =>
+        (await import("./retry.ts")).retryTasks(verb, ids, flags, store),
+      );
     },
   );
 }

@@ -2,6 +2,7 @@ import { runOfQueue } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { QueueRecord, Store } from "../../store/contract.ts";
 import { queueRates } from "../../tasks/index.ts";
+import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { queueJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
@@ -22,8 +23,7 @@ export async function listQueues(flags: CommonFlags, store: Store): Promise<void
     await write(`no queues yet in ${store.location}\n`);
     return;
   }
-  const count = (of: (queue: QueueRecord) => number) => (queue: QueueRecord) =>
-    of(queue).toLocaleString("en-US");
+  const count = (of: (queue: QueueRecord) => number) => (queue: QueueRecord) => grouped(of(queue));
   const table = new Table<QueueRecord>([
     { head: "queue", of: ({ name }) => onOneLine(name), whole: true },
     { head: "waiting", of: count(({ counts }) => counts.waiting), right: true },

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
+import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
 import type { CommonFlags } from "./open.ts";
@@ -39,7 +40,7 @@ async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): P
   }
   await write(`${plural(released, "task")} will be tried again\n`);
   if (left > 0 && states.includes("dead")) {
-    const some = left >= 1_000 ? "1,000 or more" : left.toLocaleString("en-US");
+    const some = left >= 1_000 ? "1,000 or more" : grouped(left);
     await write(
       `${some} stay dead: ends of flows whose members failed go on with pawl retry FLOW, and a unique task only when no other has its key\n`,
     );

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, JoinRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
+import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { attemptJson, taskJson } from "./json.ts";
 import { progressWords, workerName } from "./list.ts";
@@ -159,7 +160,7 @@ function linkLine({ id, state, name, error }: TaskRecord): string {
 function shortened(value: Json, full: boolean): string {
   const text = JSON.stringify(value);
   if (full || text.length <= JSON_CHARACTERS) return text;
-  return `${text.slice(0, JSON_CHARACTERS)}… (${text.length.toLocaleString("en-US")} characters; --full shows them)`;
+  return `${text.slice(0, JSON_CHARACTERS)}… (${grouped(text.length)} characters; --full shows them)`;
 }
 
 function indented(text: string, by: number): string {

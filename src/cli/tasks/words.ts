@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import type { Instant } from "../../store/contract.ts";
+import { grouped } from "../grouped.ts";
 import { duration } from "../rate.ts";
 
 const DAY_S = 86_400;
@@ -50,5 +51,5 @@ export function onOneLine(text: string): string {
 }
 
 export function plural(count: number, one: string): string {
-  return `${count.toLocaleString("en-US")} ${one}${count === 1 ? "" : "s"}`;
+  return `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
 }

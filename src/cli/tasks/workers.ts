@@ -1,5 +1,6 @@
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
 import { isDead } from "../../tasks/index.ts";
+import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { megabytes } from "../sizes.ts";
 import { workerJson } from "./json.ts";
@@ -32,7 +33,7 @@ export async function listWorkers(flags: CommonFlags, store: Store): Promise<voi
     { head: "busy", of: ({ running, slots }) => `${running.length} of ${slots}`, right: true },
     {
       head: "last minute",
-      of: ({ rates }) => sum(Object.values(rates)).toLocaleString("en-US"),
+      of: ({ rates }) => grouped(sum(Object.values(rates))),
       right: true,
     },
     { head: "memory", of: ({ memory }) => megabytes(memory), right: true },

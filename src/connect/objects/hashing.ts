@@ -1,13 +1,18 @@
 import { hash } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { type Actor, actor, control } from "../../pool/index.ts";
-import { type Algorithm, Hasher } from "./hasher.ts";
+import type { Actor, ActorControl } from "../../pool/index.ts";
+import type { Algorithm, Hasher } from "./hasher.ts";
 
 /** More would take from those who copy. */
 const MOST_THREADS = 4;
 
+interface Hired {
+  readonly hasher: Actor<Hasher>;
+  readonly control: ActorControl<Hasher>;
+}
+
 interface Seat {
-  readonly hasher: Promise<Actor<Hasher>>;
+  readonly hired: Promise<Hired>;
   /** Calls under way, and contents that are being hashed piece by piece. */
   busy: number;
 }
@@ -36,10 +41,10 @@ export class Hashing {
     const seat = this.#seat();
     seat.busy++;
     return {
-      update: async (bytes) => await (await seat.hasher).update(id, bytes),
+      update: async (bytes) => await (await seat.hired).hasher.update(id, bytes),
       finish: async () => {
         seat.busy--;
-        return await (await seat.hasher).finish(id);
+        return await (await seat.hired).hasher.finish(id);
       },
     };
   }
@@ -50,14 +55,14 @@ export class Hashing {
   }
 
   async close(): Promise<void> {
-    for (const { hasher } of this.#seats.splice(0)) await control(await hasher).close();
+    for (const { hired } of this.#seats.splice(0)) await (await hired).control.close();
   }
 
   async #ask<T>(work: (hasher: Actor<Hasher>) => Promise<T>): Promise<T> {
     const seat = this.#seat();
     seat.busy++;
     try {
-      return await work(await seat.hasher);
+      return await work((await seat.hired).hasher);
     } finally {
       seat.busy--;
     }
@@ -70,12 +75,22 @@ export class Hashing {
       null,
     );
     if (least !== null && (least.busy === 0 || this.#seats.length >= mostThreads())) return least;
-    const seat = { hasher: actor(Hasher, []), busy: 0 };
+    const seat = { hired: hire(), busy: 0 };
     // Whoever asks it hears of it.
-    seat.hasher.catch(() => {});
+    seat.hired.catch(() => {});
     this.#seats.push(seat);
     return seat;
   }
+}
+
+/** Most copies have nothing large, and what threads are made of takes time and memory. */
+async function hire(): Promise<Hired> {
+  const [{ actor, control }, { Hasher }] = await Promise.all([
+    import("../../pool/index.ts"),
+    import("./hasher.ts"),
+  ]);
+  const hasher = await actor(Hasher, []);
+  return { hasher, control: control(hasher) };
 }
 
 function mostThreads(): number {

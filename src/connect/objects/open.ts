@@ -9,7 +9,6 @@ import { FileWriter } from "./files/writer.ts";
 import { clientOf } from "./s3/place.ts";
 import { S3Reader } from "./s3/reader.ts";
 import { S3Writer } from "./s3/writer.ts";
-import { WebReader } from "./web/reader.ts";
 
 /** Opens a place for reading; a profile is one of `~/.aws/config`, null takes the environment. */
 export async function openReader(
@@ -18,7 +17,11 @@ export async function openReader(
   sums: Checksums,
 ): Promise<ReadPlace> {
   if (address.kind === "files") return new FileReader(address.path, tmpdir(), sums);
-  if (address.kind === "manifest") return new WebReader(address.path);
+  if (address.kind === "manifest") {
+    // A list is rare, and brings all that reads CSV along.
+    const { WebReader } = await import("./web/reader.ts");
+    return new WebReader(address.path);
+  }
   const place = { ...address, profile };
   return new S3Reader(place, await clientOf(place));
 }

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** The modules that a command loads, relative to the root. */
+function loadedBy(...args: readonly string[]): string[] {
+  const directory = mkdtempSync(join(tmpdir(), "pawl-loaded-"));
+  try {
+    const list = join(directory, "loaded");
+    const hook = pathToFileURL(join(import.meta.dirname, "loaded.ts")).href;
+    spawnSync(process.execPath, ["--import", hook, join(root, "src", "cli", "main.ts"), ...args], {
+      env: { ...process.env, LOADED: list, PAWL_STORE: join(directory, "pawl.db") },
+    });
+    const base = `${pathToFileURL(root).href}/`;
+    return readFileSync(list, "utf8")
+      .split("\n")
+      .map((url) => url.replace(base, ""));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+// Nobody listens there: what a backfill is made of has been loaded when that shows.
+const nowhere = ["--url", "postgres://127.0.0.1:1/nowhere", "--table", "tickets"];
+
+test("a backfill holds nothing of loads, copies, pools, bars and tables", () => {
+  const loaded = loadedBy("backfill", ...nowhere, "--set", "a=1");
+  for (const own of ["src/batch/execute.ts", "src/connect/postgres/live/sink.ts"])
+    assert.ok(loaded.includes(own), own);
+  const foreign =
+    /^src\/(connect\/(csv\/(?!chunk\.ts)|objects)|pool\/(?!callable\.ts)|cli\/tasks\/table)|^node_modules\/(cli-progress|string-width)\/|^node:https?$/;
+  assert.deepEqual(
+    loaded.filter((each) => foreign.test(each)),
+    [],
+  );
+});
+
+test("a copy of small files holds nothing of loads, backfills, databases, pools and bars", () => {
+  const loaded = loadedBy("copy", "from", "to");
+  for (const own of ["src/batch/prepare.ts", "src/connect/objects/files/reader.ts"])
+    assert.ok(loaded.includes(own), own);
+  const foreign =
+    /^src\/(connect\/(csv|postgres)|pool\/(?!callable\.ts)|cli\/tasks\/table)|^node_modules\/(pg|cli-progress|string-width)\//;
+  assert.deepEqual(
+    loaded.filter((each) => foreign.test(each)),
+    [],
+  );
+});
+
+test("the version needs nothing at all", () => {
+  const loaded = loadedBy("--version").filter((each) => /^src\//.test(each) && !/^src\/cli\//.test(each));
+  assert.deepEqual(loaded, ["src/errors.ts"]);
+});
