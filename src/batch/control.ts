@@ -53,7 +53,10 @@ export async function pause(store: Store, run: RunRecord, note = "paused by the 
   return await ask(store, run, ["pending", "running"], "pausing", note);
 }
 
-/** Asks a run to stop at its next checkpoints for good. What it wrote stays. */
+/**
+ * Asks a run to stop at its next checkpoints for good. What it wrote stays. Where a process is at work it clears away what
+ * the run needed; where none is the run is `cancelled` at once, and `clearAway` does that.
+ */
 export async function cancel(
   store: Store,
   run: RunRecord,

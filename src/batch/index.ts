@@ -1,4 +1,5 @@
 export { ItemError, LostError, PawlError, TransientError } from "../errors.ts";
+export { clearAway } from "./clear-away.ts";
 export type * from "./contract.ts";
 export {
   assertResumable,

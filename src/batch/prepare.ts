@@ -1,21 +1,15 @@
-import { dirname, join } from "node:path";
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
-import type { Chunk, Description, OpenSink } from "./contract.ts";
+import { clearAway } from "./clear-away.ts";
+import type { Description, OpenSink } from "./contract.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { assertSameSource, newRunId, sameSource } from "./identity.ts";
 import { type AnyJob, jobKey } from "./job.ts";
-import { WorkLimits } from "./limits.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { memoryOf } from "./memory.ts";
+import { openSink } from "./open-sink.ts";
 import { statePlace } from "./place.ts";
 import { type RunDetails, SHARD } from "./progress.ts";
-import { stepped } from "./stepping.ts";
-
-/** Items looked at for type inference. */
-const SAMPLE_ITEMS = 10_000;
-/** How long steps may take over them, in milliseconds. */
-const SAMPLE_MS = 1_000;
 
 export interface PrepareOptions {
   readonly store: Store;
@@ -57,21 +51,25 @@ export interface PreparedRun {
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
   const { store, dryRun = false, join: joins = false } = options;
   if (options.run) assertResumable(options.run);
-  const memory = memoryOf(job);
+  // Throws where it is too small.
+  memoryOf(job);
   parseMaxBad(job.maxBad ?? 1000);
   const reference = options.reference ?? { name: job.name, module: null, params: null };
   const source = await job.source.describe();
   const key = options.run?.key ?? jobKey(job, reference.params);
+  let givenUp: string | null = null;
   let unfinished = options.run ?? (await unfinishedRun(store, key));
   if (unfinished !== undefined && !dryRun) {
     const [worker] = joins ? [] : await workersOf(store, unfinished.id);
     if (worker !== undefined) throw new PawlError("run.busy", busy(unfinished, worker));
     if (options.restart) {
       await abandon(store, unfinished, "given up for a new run with --restart");
+      givenUp = unfinished.id;
       unfinished = undefined;
     } else if (!joins && !sameSource(unfinished, source.identity) && !(await isPlanned(store, unfinished))) {
       // Nothing was written yet: what stopped it, such as an unclosed quote, has been mended since.
       await abandon(store, unfinished, "nothing was written before it stopped");
+      givenUp = unfinished.id;
       unfinished = undefined;
     } else {
       const difference = job.source.difference?.(unfinished.identity, source.identity) ?? null;
@@ -80,20 +78,9 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   }
   // What an interrupted run keeps is not for a trial to use, nor to clear away.
   const id = (dryRun ? null : unfinished?.id) ?? newRunId();
-  const runs = options.runs ?? statePlace().runs;
-  const folder = join(runs, id, "kept");
-  const sink = await job.sink.open({
-    run: id,
-    source,
-    stepped: job.step !== undefined,
-    dryRun,
-    memory: memory.inFlight,
-    folder,
-    cache: join(dirname(runs), "cache"),
-    limits: new WorkLimits(job),
-    signal: options.signal ?? new AbortController().signal,
-    sample: () => sampleOf(job),
-  });
+  const { runs = statePlace().runs, signal = new AbortController().signal } = options;
+  if (givenUp !== null) await clearAway(job, givenUp, { source, runs, signal });
+  const { sink, folder } = await openSink(job, id, { source, runs, signal, dryRun });
   try {
     if (sink.guarantee === "none" && !job.atLeastOnce) {
       throw new PawlError(
@@ -187,32 +174,4 @@ async function isPlanned(store: Store, run: RunRecord): Promise<boolean> {
 async function abandon(store: Store, run: RunRecord, note: string): Promise<void> {
   await store.updateRun(run.id, UNFINISHED, { state: "cancelled", note });
   await store.requestCancel({ group: run.id });
-}
-
-/** The first items as they reach the sink: fewer of them where the step takes long. */
-async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
-  const items = await job.source.sample(SAMPLE_ITEMS);
-  if (!job.step) return items;
-  const step = job.step.bind(job);
-  const context = { signal: new AbortController().signal };
-  const results: unknown[] = [];
-  const began = performance.now();
-  for (let at = 0, count = 1; at < items.length && performance.now() - began < SAMPLE_MS; count *= 2) {
-    const { output } = await stepped(chunkOf(items.slice(at, at + count)), 0, step, context);
-    for await (const slice of output.slices()) results.push(...slice);
-    at += count;
-  }
-  return results;
-}
-
-function chunkOf(items: readonly unknown[]): Chunk<unknown> {
-  return {
-    items: items.length,
-    bytes: 0,
-    end: null,
-    slices: async function* () {
-      yield items;
-    },
-    origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
-  };
 }

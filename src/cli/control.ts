@@ -1,4 +1,4 @@
-import { cancel, pause } from "../batch/index.ts";
+import { cancel, clearAway, type Place, pause } from "../batch/index.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 
 /** `pawl pause RUN` and `pawl cancel RUN`. */
@@ -6,9 +6,11 @@ export async function control(
   what: "pause" | "cancel",
   run: RunRecord,
   json: boolean,
-  store: Store,
+  { store, place }: { readonly store: Store; readonly place: Place },
 ): Promise<void> {
   const after = what === "pause" ? await pause(store, run) : await cancel(store, run);
+  // Otherwise the process that is at work does it.
+  if (after.state === "cancelled") await clear(after, store, place);
   if (json) {
     process.stdout.write(`${JSON.stringify({ run: after.id, state: after.state })}\n`);
     return;
@@ -20,4 +22,21 @@ export async function control(
     cancelled: "is cancelled; what it wrote stays",
   };
   process.stdout.write(`run ${after.id} ${sentence[after.state] ?? `is ${after.state}`}\n`);
+}
+
+/** It is cancelled all the same where that does not succeed: the target may be gone, and so may what was read. */
+async function clear(run: RunRecord, store: Store, place: Place): Promise<void> {
+  // What a program began only that program can find again.
+  if (run.job.module === null) return;
+  try {
+    const { jobOf } = await import("./resolve-job.ts");
+    const job = await jobOf(run, store, place);
+    const source = await job.source.describe();
+    await clearAway(job, run.id, { source, runs: place.runs, signal: new AbortController().signal });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    process.stderr.write(
+      `pawl: What run ${run.id} had begun at its target could not be cleared away: ${why}\n`,
+    );
+  }
 }

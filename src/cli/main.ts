@@ -238,9 +238,9 @@ function program(): Command {
         await attach(run, flags.json ?? false, store);
       }),
     );
-  aboutRun("pause", "stop a run at its next checkpoints", async (run, flags, store) => {
+  aboutRun("pause", "stop a run at its next checkpoints", async (run, flags, store, place) => {
     const { control } = await import("./control.ts");
-    await control("pause", run, flags.json ?? false, store);
+    await control("pause", run, flags.json ?? false, { store, place });
   });
   aboutRun<{ json?: boolean; detach?: boolean; into?: string }>(
     "resume",

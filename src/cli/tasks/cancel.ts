@@ -1,4 +1,4 @@
-import { findRun } from "../../batch/index.ts";
+import { findRun, statePlace } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import { control } from "../control.ts";
@@ -35,7 +35,7 @@ async function cancelChosen(chosen: TaskSelector, json: boolean, store: Store): 
 async function cancelNamed(ids: readonly string[], json: boolean, store: Store): Promise<void> {
   const [first = ""] = ids;
   if (ids.length === 1 && (await find(first, store)) === undefined) {
-    await control("cancel", await runOrTask(first, store), json, store);
+    await control("cancel", await runOrTask(first, store), json, { store, place: statePlace() });
     return;
   }
   // All of them first: where one is wrong, nothing is begun.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
@@ -166,6 +167,39 @@ describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
     assert.equal((await scene.target.head("large")).get("x-amz-meta-owner"), "somebody");
     assert.deepEqual(await scene.target.unfinished(), []);
   });
+
+  for (const how of ["cancelled", "begun anew"]) {
+    it(`leaves no upload and no listing behind of a run that is ${how} after a kill`, async () => {
+      await using scene = await seeded(how.replace(" ", "-"), 0);
+      await scene.source.put("large", randomBytes(40 * 2 ** 20));
+      const stuck = Promise.withResolvers<void>();
+      scene.far.decide = ({ operation }) => {
+        if (operation !== "part") return null;
+        stuck.resolve();
+        return { kind: "slow", ms: 60_000 };
+      };
+      const killed = scene.startCopy();
+      await stuck.promise;
+      killed.child.kill("SIGKILL");
+      await killed.ended;
+      scene.far.decide = () => null;
+      assert.deepEqual(await scene.target.unfinished(), ["large"]);
+      if (how === "cancelled") {
+        const { code, out, err } = await scene.pawl("cancel", "last");
+        assert.equal(code, 0, out + err);
+        assert.deepEqual(await scene.target.keys(), []);
+      } else {
+        const { code, out, err } = await scene.copy("--restart");
+        assert.equal(code, 0, out + err);
+        assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+      }
+      assert.deepEqual(await scene.target.unfinished(), []);
+      const kept = (await readdir(scene.path(".pawl/runs"), { recursive: true })).filter((name) =>
+        /kept./.test(name),
+      );
+      assert.deepEqual(kept, []);
+    });
+  }
 
   it("sees by the parts of the source that a part came to the target with other bytes, though none is signed", async () => {
     await using scene = await seeded("unsigned", 0);

@@ -1,0 +1,70 @@
+import { dirname, join } from "node:path";
+import type { Chunk, Description, OpenSink } from "./contract.ts";
+import type { AnyJob } from "./job.ts";
+import { WorkLimits } from "./limits.ts";
+import { memoryOf } from "./memory.ts";
+import { stepped } from "./stepping.ts";
+
+/** Items looked at for type inference. */
+const SAMPLE_ITEMS = 10_000;
+/** How long steps may take over them, in milliseconds. */
+const SAMPLE_MS = 1_000;
+
+export interface SinkPlace {
+  readonly source: Description;
+  /** The folder in which runs keep what they need on this machine. */
+  readonly runs: string;
+  readonly signal: AbortSignal;
+  /** Look, but change nothing in the target. */
+  readonly dryRun?: boolean;
+}
+
+/** Opens the sink of a job for a run; `folder` is where that one keeps what it needs on this machine. */
+export async function openSink(
+  job: AnyJob,
+  run: string,
+  { source, runs, signal, dryRun = false }: SinkPlace,
+): Promise<{ sink: OpenSink<unknown>; folder: string }> {
+  const folder = join(runs, run, "kept");
+  const sink = await job.sink.open({
+    run,
+    source,
+    stepped: job.step !== undefined,
+    dryRun,
+    memory: memoryOf(job).inFlight,
+    folder,
+    cache: join(dirname(runs), "cache"),
+    limits: new WorkLimits(job),
+    signal,
+    sample: () => sampleOf(job),
+  });
+  return { sink, folder };
+}
+
+/** The first items as they reach the sink: fewer of them where the step takes long. */
+async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
+  const items = await job.source.sample(SAMPLE_ITEMS);
+  if (!job.step) return items;
+  const step = job.step.bind(job);
+  const context = { signal: new AbortController().signal };
+  const results: unknown[] = [];
+  const began = performance.now();
+  for (let at = 0, count = 1; at < items.length && performance.now() - began < SAMPLE_MS; count *= 2) {
+    const { output } = await stepped(chunkOf(items.slice(at, at + count)), 0, step, context);
+    for await (const slice of output.slices()) results.push(...slice);
+    at += count;
+  }
+  return results;
+}
+
+function chunkOf(items: readonly unknown[]): Chunk<unknown> {
+  return {
+    items: items.length,
+    bytes: 0,
+    end: null,
+    slices: async function* () {
+      yield items;
+    },
+    origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
+  };
+}
