@@ -20,6 +20,9 @@ import { Listing, type Stretch } from "./listing.ts";
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;
 
+/** A folder is listed faster than its target can be asked: so many pages of it are asked for at once. */
+const PAGES_AHEAD = 4;
+
 /** Stretches of a listing that are listed at once. */
 const STRETCHES = 8;
 
@@ -109,25 +112,21 @@ export class ObjectSource implements Source<ObjectEntry> {
     const either = AbortSignal.any([signal, stop.signal]);
     const list = async ({ id, next, last }: Stretch, pages: number): Promise<void> => {
       if (pages === 0) return;
-      const glance = this.#target.glance();
+      const glances = Array.from({ length: place.borders ? 1 : PAGES_AHEAD }, () => this.#target.glance());
       const add = async (page: Promise<Page>) => {
         listing.add(id, await page);
         onProgress?.(listing.objects, 0);
       };
-      // While the next page is listed, the target is asked for this one.
-      let before: Promise<Page> | null = null;
-      try {
-        for await (const page of place.list(next, either, last)) {
-          either.throwIfAborted();
-          if (before !== null) await add(before);
-          before = this.#seen(page, glance);
-          if (--pages === 0) break;
-        }
-        if (before !== null) await add(before);
-      } finally {
-        // It may fail while nobody waits for it.
-        before?.catch(() => {});
+      // While the next page is listed, the target is asked for those before it.
+      const asked: Promise<Page>[] = [];
+      let nth = 0;
+      for await (const page of place.list(next, either, last)) {
+        either.throwIfAborted();
+        if (asked.length === glances.length) await add(asked.shift() as Promise<Page>);
+        asked.push(this.#seen(page, glances[nth++ % glances.length] ?? null));
+        if (--pages === 0) break;
       }
+      for (const page of asked) await add(page);
     };
     const [first, ...others] = listing.open();
     if (first?.id === 0 && first.last === null && others.length === 0 && place.borders) {
