@@ -15,6 +15,7 @@ export function isKnownSame(
   writer: WritePlace,
 ): boolean {
   if (entry.tag !== null || present.tag === null || entry.size !== present.size) return false;
+  if (entry.known !== undefined && isMd5(present.tag)) return entry.known === present.tag;
   const partBytes = isMd5(present.tag) ? null : writer.partBytes(present.size);
   return reader.knownTag?.(entry, partBytes) === present.tag;
 }

@@ -20,6 +20,8 @@ export interface ObjectEntry {
   readonly problem?: string;
   /** The target was seen to have it already while it was listed, a moment ago and in this process. */
   readonly same?: true;
+  /** An MD5 of its content that is known from another time and holds still; a listing keeps none. */
+  readonly known?: string;
 }
 
 /** What goes along with the bytes where both places know it. Names are those of HTTP, in lower case. */

@@ -276,13 +276,10 @@ describe("the walk through a folder", () => {
             }
             const listed = async (after: string | null) => {
               const keys: string[] = [];
-              for await (const { entries } of walk(
-                base,
-                after,
-                root,
-                new AbortController().signal,
-                new Disk(),
-              ))
+              for await (const { entries } of walk(base, after, root, new AbortController().signal, {
+                disk: new Disk(),
+                known: null,
+              }))
                 keys.push(...entries.map(({ key }) => key));
               return keys;
             };

@@ -30,6 +30,8 @@ export class KnownSums {
   readonly #pending = new Map<bigint, Uint8Array>();
   #database: DatabaseSync | null = null;
   #find: StatementSync | null = null;
+  /** Whether a transaction is open, in which all is read that is asked for in one turn of the event loop. */
+  #isReading = false;
   #broken = false;
 
   /** `folder` is asked for when something is first looked up. */
@@ -57,6 +59,7 @@ export class KnownSums {
 
   close(): void {
     this.#flush();
+    this.#endReading();
     this.#database?.close();
     this.#database = null;
     this.#find = null;
@@ -65,6 +68,11 @@ export class KnownSums {
   #stored(id: bigint): Uint8Array | null {
     return this.#try((database) => {
       this.#find ??= database.prepare("SELECT sum, used FROM file WHERE id = ?");
+      if (!this.#isReading) {
+        database.exec("BEGIN");
+        this.#isReading = true;
+        setImmediate(() => this.#endReading());
+      }
       const row = this.#find.get(id) as Row | undefined;
       if (row === undefined) return null;
       // Stored again, it is marked as used today.
@@ -73,8 +81,15 @@ export class KnownSums {
     });
   }
 
+  #endReading(): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    this.#try((database) => database.exec("COMMIT"));
+  }
+
   #flush(): void {
     if (this.#pending.size === 0) return;
+    this.#endReading();
     this.#try((database) => {
       const insert = database.prepare("INSERT OR REPLACE INTO file VALUES (?, ?, ?)");
       database.exec("BEGIN IMMEDIATE");

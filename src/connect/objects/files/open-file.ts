@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { TransientError } from "../../../errors.ts";
 import type { Opened } from "../contract.ts";
 import type { KnownSums } from "./known-sums.ts";
+import { modifiedAt } from "./modified-at.ts";
 import { isSameFile } from "./same-file.ts";
 import { explainFile } from "./trouble.ts";
 
@@ -32,12 +33,6 @@ export function wholeFile(bytes: Buffer, { found, type, known }: FoundFile): Ope
     },
     async close() {},
   };
-}
-
-/** As a listing tells it, whose times are no whole numbers. */
-function modifiedAt({ mtimeNs }: BigIntStats): number {
-  const second = 1_000_000_000n;
-  return Math.floor(Number(mtimeNs / second) * 1000 + Number(mtimeNs % second) / 1e6);
 }
 
 function propertiesOf(type: string | null): Opened["properties"] {

@@ -40,7 +40,7 @@ export class FileReader implements ReadPlace {
   }
 
   list(from: string | null, signal: AbortSignal): AsyncIterable<Page> {
-    return walk(this.#root, from, this.#scratch, signal, this.#disk);
+    return walk(this.#root, from, this.#scratch, signal, { disk: this.#disk, known: this.#sums.known });
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {

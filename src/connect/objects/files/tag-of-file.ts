@@ -40,6 +40,9 @@ export async function tagOfFile(
   }
 }
 
+/** Each small file is read into it, hashed, and forgotten, all in one go: nobody sees another one's bytes. */
+const scratch = Buffer.allocUnsafeSlow(ONE_GO_BYTES);
+
 /** Right here of a small file, on another thread of a large one. */
 async function taken(
   path: string,
@@ -48,7 +51,7 @@ async function taken(
   disk: Disk,
 ): Promise<string> {
   if (size !== null && size <= ONE_GO_BYTES && partBytes === null && disk.isPrompt) {
-    const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES));
+    const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES, scratch));
     if (whole !== null) return hash("md5", whole.bytes);
   }
   return await hashing.tagOfFile(path, partBytes);
