@@ -15,7 +15,7 @@ if (major < 24) {
     // Threads that wait for the disk: files that are flushed at once share one write of its journal. They are started by
     // the first question, and are for this process alone.
     process.env.UV_THREADPOOL_SIZE = "32";
-    require("node:fs").access(__filename, function () {});
+    require("node:fs").access(__filename, Boolean);
     delete process.env.UV_THREADPOOL_SIZE;
   }
   import("../dist/cli/main.js");
