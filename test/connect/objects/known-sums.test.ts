@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rename, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, beforeEach, describe, it, mock } from "node:test";
 import { KnownSums } from "../../../src/connect/objects/files/known-sums.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
@@ -140,6 +141,32 @@ describe("checksums that are known from another time", () => {
     assert.equal(await found(), null);
     await kept();
     assert.equal(await found(), md5("0123456789"));
+  });
+
+  it("are marked as used while they are looked up, so that no run holds all of them until its end", async () => {
+    const like = await look(file);
+    const files = Array.from({ length: 2500 }, (_, n) => ({
+      ...like,
+      ino: BigInt(n),
+      mtimeMs: like.mtimeMs,
+    }));
+    const first = anew();
+    for (const each of files) first.keep(each, null, FALSE);
+    first.close();
+    mock.timers.enable({ apis: ["Date"], now: Date.now() + 30 * DAY_MS });
+    const second = anew();
+    try {
+      for (const each of files) assert.equal(second.find(each, null), FALSE);
+      const database = new DatabaseSync(join(folder, "cache", "checksums.db"), { readOnly: true });
+      const marked = database
+        .prepare("SELECT count(*) AS n FROM file WHERE used = ?")
+        .get(Math.floor(Date.now() / DAY_MS));
+      database.close();
+      assert.ok((marked as { n: number }).n >= 2000, JSON.stringify(marked));
+    } finally {
+      mock.timers.reset();
+      second.close();
+    }
   });
 
   it("are forgotten when nobody has asked for them in months, and not before", async () => {

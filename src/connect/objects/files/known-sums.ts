@@ -53,8 +53,7 @@ export class KnownSums {
   keep(found: BigIntStats, partBytes: number | null, tag: string): void {
     const md5 = partBytes === null ? tag : inPartsOf(tag, countOf(found, partBytes));
     if (md5 === null || !isMd5(md5) || !isSettled(found)) return;
-    this.#pending.set(idOf(found, partBytes), Buffer.from(md5, "hex"));
-    if (this.#pending.size >= BATCH) this.#flush();
+    this.#store(idOf(found, partBytes), Buffer.from(md5, "hex"));
   }
 
   close(): void {
@@ -76,9 +75,15 @@ export class KnownSums {
       const row = this.#find.get(id) as Row | undefined;
       if (row === undefined) return null;
       // Stored again, it is marked as used today.
-      if (row.used < today() - LOOKED_DAYS) this.#pending.set(id, row.sum);
+      if (row.used < today() - LOOKED_DAYS) this.#store(id, row.sum);
       return row.sum;
     });
+  }
+
+  /** With so many others at once. */
+  #store(id: bigint, sum: Uint8Array): void {
+    this.#pending.set(id, sum);
+    if (this.#pending.size >= BATCH) this.#flush();
   }
 
   #endReading(): void {
