@@ -7,7 +7,7 @@ import { encodePath, encodeQuery } from "./encode.ts";
 import { errorOf } from "./error.ts";
 import type { Settings } from "./settings.ts";
 import { loadSigner, type Signer } from "./signer.ts";
-import { Wire } from "./wire.ts";
+import { isSuccess, Wire } from "./wire.ts";
 
 export interface S3Request {
   readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
@@ -96,7 +96,7 @@ export class S3Client {
   async begin(request: S3Request): Promise<IncomingMessage> {
     const response = await this.#exchange(request);
     const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
+    if (isSuccess(status)) return response;
     throw errorOf(this.place, status, response.headers, await whole(response));
   }
 
@@ -111,7 +111,7 @@ export class S3Client {
     const answer = await this.#wire.get(this.#signed(request), into).catch((error) => {
       throw outage(error, this.place);
     });
-    if (answer === null || (answer.status >= 200 && answer.status < 300)) return answer;
+    if (answer === null || isSuccess(answer.status)) return answer;
     throw errorOf(this.place, answer.status, answer.headers, answer.said);
   }
 

@@ -216,7 +216,7 @@ class Connection {
 
 type Head = Omit<WireAnswer, "said">;
 
-function isSuccess({ status }: Head): boolean {
+export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
@@ -232,7 +232,7 @@ function isLastChunk(body: Buffer, filled: number): boolean {
 /** Where the bytes of an answer go; null where it is not as plain as that. An error is taken with its chunks' lengths. */
 function roomFor(answer: Head, into: Buffer): Buffer | null {
   const length = plainLength(answer.headers);
-  if (isSuccess(answer)) return length === into.length ? into : null;
+  if (isSuccess(answer.status)) return length === into.length ? into : null;
   if (isChunked(answer)) return Buffer.alloc(LONGEST_ERROR);
   return length !== null && length <= LONGEST_ERROR ? Buffer.alloc(length) : null;
 }
