@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { keptTable } from "./kept-table.ts";
 
 /**
  * The objects that were written since the last checkpoint of their range. Not flushed for each: it is there for processes
@@ -13,12 +12,7 @@ export class Done {
   #pending: [key: string, size: number][] = [];
 
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true });
-    this.#database = new DatabaseSync(join(folder, "done.db"), { timeout: 5000 });
-    this.#database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;
-      CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID`,
-    );
+    this.#database = keptTable(folder, { name: "done", column: "size INTEGER", cacheKb: 1024 });
     this.#insert = this.#database.prepare("INSERT OR REPLACE INTO done VALUES (?, ?)");
     this.#find = this.#database.prepare("SELECT size FROM done WHERE key = ?");
   }

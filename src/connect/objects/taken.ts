@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { keptTable } from "./kept-table.ts";
 
 /**
  * Which object has which name in the target, where a step or a transform gives names, so that no two get one. Kept
@@ -12,13 +11,7 @@ export class Taken {
   readonly #find: StatementSync;
 
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true });
-    this.#database = new DatabaseSync(join(folder, "taken.db"), { timeout: 5000 });
-    // As with what is done: it is there for processes that die, and a power cut may cost the last seconds.
-    this.#database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;
-      CREATE TABLE IF NOT EXISTS taken (key TEXT PRIMARY KEY, origin TEXT NOT NULL) WITHOUT ROWID`,
-    );
+    this.#database = keptTable(folder, { name: "taken", column: "origin TEXT", cacheKb: 4096 });
     this.#insert = this.#database.prepare("INSERT OR IGNORE INTO taken VALUES (?, ?)");
     this.#find = this.#database.prepare("SELECT origin FROM taken WHERE key = ?");
   }
