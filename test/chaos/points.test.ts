@@ -17,7 +17,7 @@ let server: TestServer;
 let folder: string;
 
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   folder = mkdtempSync(join(tmpdir(), "pawl-points-"));
   const rows = Array.from({ length: ROWS }, (_, n) => `${n},name ${n}`);
   writeFileSync(join(folder, "rows.csv"), `id,name\n${rows.join("\n")}\n`);

@@ -13,7 +13,7 @@ describe("pawl backfill", () => {
   let server: TestServer;
 
   before(async () => {
-    server = await TestServer.start();
+    server = await TestServer.shared();
   });
   after(() => server.stop());
 

@@ -6,7 +6,7 @@ import { repairs } from "./control/repairs.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(() => server.stop());
 

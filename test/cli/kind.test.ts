@@ -9,7 +9,7 @@ import { targets } from "./kind/targets.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(() => server.stop());
 

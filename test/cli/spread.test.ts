@@ -39,7 +39,7 @@ function people(file: number): string {
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(() => server.stop());
 

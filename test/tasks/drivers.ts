@@ -9,7 +9,7 @@ import type { OpenPlace } from "./suite/stage.ts";
 export function onEachDriver(what: string, tests: (open: OpenPlace) => void): void {
   let server: TestServer;
   before(async () => {
-    server = await TestServer.start();
+    server = await TestServer.shared();
   });
   after(() => server.stop());
   describe(`${what} on SQLite`, () =>

@@ -9,7 +9,7 @@ import { tasksSuite } from "./suite.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(async () => {
   await server.stop();

@@ -4,8 +4,7 @@ import type { BackfillPlan } from "./plan.ts";
 
 /** The condition for the rows that are meant, and for those among them that the table refuses to change. */
 export const meant = (plan: BackfillPlan): string => (plan.filtered ? "n % 3 <> 1" : "true");
-export const refused = (plan: BackfillPlan): string =>
-  plan.refused === 0 ? "false" : `n % ${plan.refused} = 0`;
+const refused = (plan: BackfillPlan): string => (plan.refused === 0 ? "false" : `n % ${plan.refused} = 0`);
 
 /**
  * A database with the table to change, and the trigger that writes each change of `v` down. `v` begins at 0 and may be

@@ -144,7 +144,7 @@ const gather = task({ ...common, name: "gather", queue: "light" }, (members: Mem
   }),
 );
 
-export const pulse = task({ ...common, name: "pulse", queue: "light" }, (_: unknown, ctx) =>
+const pulse = task({ ...common, name: "pulse", queue: "light" }, (_: unknown, ctx) =>
   told(ctx, async () => ({ at: ctx.scheduledFor?.getTime() ?? null })),
 );
 

@@ -5,7 +5,7 @@ import { manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
 
 export type Stories = Readonly<Record<string, (server: TestServer) => Promise<void>>>;
 
-export const ROWS = 20_000;
+const ROWS = 20_000;
 export const LOAD = ["people.csv.gz", "--table", "people", ...SMALL_CHUNKS];
 
 /** A load of 20,000 rows that would take many seconds, with its first rows in the table. */

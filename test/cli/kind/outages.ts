@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { TestServer } from "../../connect/postgres/server.ts";
 import { Scene, until } from "../scene.ts";
 import { manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
 import { assertKind, theSentence } from "./case.ts";
@@ -117,9 +118,10 @@ export const fullDisks: Readonly<Record<string, Story>> = {
     assert.equal(outcome.code, 4);
   },
 
-  "a table on a full disk is waited for until there is space": async (server) => {
+  "a table on a full disk is waited for until there is space": async () => {
+    await using server = await TestServer.start();
     await using scene = await Scene.begin(server);
-    const folder = join(server.directory, `small-${Date.now()}`);
+    const folder = join(dirname(server.home), "small");
     await mkdir(folder);
     using disk = new SmallDisk(folder, "1m", statSync(join(server.home, "data")).uid);
     await scene.query(`CREATE TABLESPACE small LOCATION '${disk.path}'`);

@@ -11,7 +11,7 @@ import { steering } from "./steering.ts";
 export function taskStories(driver: string, addressOf: (scene: Scene) => string): void {
   let server: TestServer;
   before(async () => {
-    server = await TestServer.start();
+    server = await TestServer.shared();
   });
   after(() => server.stop());
   describe(`tasks on ${driver} from the command line`, { concurrency: 3 }, () => {

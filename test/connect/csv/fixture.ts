@@ -46,7 +46,7 @@ export interface Seen {
   readonly end: Cursor;
 }
 
-export async function look(chunk: CsvChunk): Promise<Seen> {
+async function look(chunk: CsvChunk): Promise<Seen> {
   const rows: (CsvRow | string)[] = [];
   for await (const slice of chunk.slices())
     rows.push(...slice.map((row) => (row instanceof ItemError ? row.message : row)));

@@ -62,7 +62,7 @@ export function context(columns: readonly string[] | null, more: Partial<SinkCon
   };
 }
 
-export const noCounts: Counts = {
+const noCounts: Counts = {
   read: 0,
   added: 0,
   written: 0,

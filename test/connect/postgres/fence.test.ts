@@ -10,7 +10,7 @@ let url: string;
 let client: TestClient;
 
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   url = await server.createDatabase();
   client = await TestClient.connect(url);
   await client.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
@@ -154,9 +154,10 @@ test("after the end of a run nobody can begin it again", async () => {
 test("a role that may not create the schema gets an idempotent upsert, and no promise for an append", async () => {
   const own = await server.createDatabase();
   await using admin = await TestClient.connect(own);
-  await admin.query(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE ROLE modest LOGIN PASSWORD 'secret pw';
-    GRANT SELECT, INSERT, UPDATE ON t TO modest`);
-  const modest = databaseUrl(own, new URL(own).pathname.slice(1), "modest", "secret pw");
+  const role = server.roleName("modest");
+  await admin.query(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE ROLE ${role} LOGIN PASSWORD 'secret pw';
+    GRANT SELECT, INSERT, UPDATE ON t TO ${role}`);
+  const modest = databaseUrl(own, new URL(own).pathname.slice(1), role, "secret pw");
   const sink = await open("h", modest);
   assert.equal(sink.guarantee, "idempotent");
   assert.match(sink.notes.join(), /may not keep checkpoints.*once more, with the same result/);

@@ -8,18 +8,20 @@ import { databaseUrl, TestClient, TestServer } from "./server.ts";
 
 let server: TestServer;
 let url: string;
+let weak: string;
 let client: TestClient;
 
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   url = await server.createDatabase();
   client = await TestClient.connect(url);
+  weak = server.roleName("weak");
   await client.query(`
     CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, email text UNIQUE, age int);
     CREATE TABLE keyless (a int, b text);
     CREATE VIEW seen AS SELECT * FROM people;
     CREATE SCHEMA "Odd"; CREATE TABLE "Odd"."Na.me" ("Id" int PRIMARY KEY, "select" text);
-    CREATE ROLE weak LOGIN PASSWORD 'pw'; GRANT SELECT ON people TO weak`);
+    CREATE ROLE ${weak} LOGIN PASSWORD 'pw'; GRANT SELECT ON people TO ${weak}`);
 });
 
 after(async () => {
@@ -77,7 +79,7 @@ test("what the server refuses is one sentence without the password", async () =>
   await refused(people, { url: "postgres://u:hunter2@no-such-host.invalid/x" }, /cannot be reached/);
   await refused(
     people,
-    { url: databaseUrl(url, name, "weak", "pw") },
+    { url: databaseUrl(url, name, weak, "pw") },
     /may not write to public\.people: GRANT INSERT, UPDATE ON/,
   );
 });

@@ -9,7 +9,7 @@ let url: string;
 let client: TestClient;
 
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   url = await server.createDatabase();
   client = await TestClient.connect(url);
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,48 +12,97 @@ const careless = {
   shared_buffers: "64MB",
   autovacuum: "off",
   max_wal_size: "1GB",
+  max_connections: "300",
 };
 
-/** A throwaway server in a temporary folder. */
+/**
+ * A PostgreSQL for tests. `shared()` is the rule: databases and roles of one's own on a server that all files of a run use.
+ * `start()` is for tests that stop the server, change its settings, or look at all of its sessions.
+ */
 export class TestServer implements AsyncDisposable {
+  /** A database that no other file uses. */
   readonly url: string;
-  readonly directory: string;
-  #databases = 0;
+  readonly #home: string;
+  /** What goes with it; null where the server is everybody's. */
+  readonly #directory: string | null;
+  /** Part of all names that this one gives: other files name things on the same server. */
+  readonly #mark: string;
+  readonly #databases: string[] = [];
+  readonly #roles: string[] = [];
 
-  private constructor(directory: string, url: string) {
-    this.directory = directory;
+  private constructor(url: string, home: string, directory: string | null, mark: string) {
     this.url = url;
+    this.#home = home;
+    this.#directory = directory;
+    this.#mark = mark;
   }
 
+  /** The server that all files of a run share; one of its own for a file that is run by itself. */
+  static async shared(): Promise<TestServer> {
+    const home = process.env.PAWL_TEST_POSTGRES;
+    if (home === undefined) return await TestServer.start();
+    const { url } = await startEmbedded(home, { settings: careless });
+    const mark = randomBytes(4).toString("hex");
+    const name = `test_${mark}`;
+    await using client = await TestClient.connect(url);
+    await createDatabase(client, name);
+    const server = new TestServer(databaseUrl(url, name), home, null, mark);
+    server.#databases.push(name);
+    return server;
+  }
+
+  /** A throwaway server in a temporary folder, for one file alone. */
   static async start(settings: Readonly<Record<string, string>> = careless): Promise<TestServer> {
     const directory = await mkdtemp(join(tmpdir(), "pawl-postgres-"));
     // Everyone may enter, because as root the server runs as somebody else.
     const home = join(directory, "server");
     await chmod(directory, 0o755);
     const { url } = await startEmbedded(home, { settings });
-    return new TestServer(directory, url);
+    return new TestServer(url, home, directory, `${process.pid}`);
   }
 
+  /** The folder of the server, for a test that stops it or looks into it. */
   get home(): string {
-    return join(this.directory, "server");
+    if (this.#directory === null)
+      throw new Error("Other files use this server: TestServer.start() gives one of its own.");
+    return this.#home;
   }
 
   /** A new, empty database; returns its URL. */
   async createDatabase(): Promise<string> {
-    const name = `test_${process.pid}_${++this.#databases}`;
+    const name = `test_${this.#mark}_${this.#databases.length + 1}`;
+    this.#databases.push(name);
     await using client = await TestClient.connect(this.url);
-    await client.query(`CREATE DATABASE ${name}`);
+    await createDatabase(client, name);
     return databaseUrl(this.url, name);
   }
 
+  /** A name for a role, which all databases of a server see. The role goes with the databases. */
+  roleName(name: string): string {
+    const role = `${name}_${this.#mark}`;
+    this.#roles.push(role);
+    return role;
+  }
+
   async stop(): Promise<void> {
-    await stopEmbedded(this.home, "immediate");
-    await rm(this.directory, { recursive: true, force: true });
+    if (this.#directory !== null) {
+      await stopEmbedded(this.#home, "immediate");
+      await rm(this.#directory, { recursive: true, force: true });
+      return;
+    }
+    await using client = await TestClient.connect(databaseUrl(this.url, "postgres"));
+    for (const name of this.#databases) await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    for (const role of this.#roles) await client.query(`DROP ROLE IF EXISTS ${role}`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Copies files, which costs half of what it does to log every page, where nobody needs the log. */
+async function createDatabase(client: TestClient, name: string): Promise<void> {
+  await client.query(`CREATE DATABASE ${name} STRATEGY file_copy`);
 }
 
 /** A connection for looking and preparing. */

@@ -10,7 +10,7 @@ let url: string;
 let client: TestClient;
 
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   url = await server.createDatabase();
   client = await TestClient.connect(url);
 });
@@ -427,11 +427,12 @@ test("an item with a value that no column takes is a mistake of the job", async 
 });
 
 test("row-level security is respected although COPY cannot work with it", async () => {
-  await client.query(`CREATE TABLE secured (id int PRIMARY KEY, v text); CREATE ROLE limited LOGIN PASSWORD 'pw';
-    GRANT ALL ON secured TO limited; ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+  const limited = server.roleName("limited");
+  await client.query(`CREATE TABLE secured (id int PRIMARY KEY, v text); CREATE ROLE ${limited} LOGIN PASSWORD 'pw';
+    GRANT ALL ON secured TO ${limited}; ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
     CREATE POLICY p ON secured USING (true) WITH CHECK (v <> 'hidden')`);
   const other = new URL(url);
-  other.username = "limited";
+  other.username = limited;
   other.password = "pw";
   const sink = await open("secured", ["id", "v"], { url: other.href });
   assert.equal(sink.guarantee, "idempotent");

@@ -5,7 +5,7 @@ import { openPlace } from "./place.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(async () => {
   await server.stop();

@@ -8,7 +8,7 @@ import { parseAddress } from "../../../src/store/postgres/address.ts";
 import { Database } from "../../../src/store/postgres/database.ts";
 import { migrate } from "../../../src/store/postgres/migrate.ts";
 import { migrations } from "../../../src/store/postgres/migrations.ts";
-import { TestClient, TestServer } from "../../connect/postgres/server.ts";
+import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask } from "../conformance/tasks.ts";
 
 const DRAIN = new URL("../conformance/drain-process.ts", import.meta.url).pathname;
@@ -16,7 +16,7 @@ const DRAIN = new URL("../conformance/drain-process.ts", import.meta.url).pathna
 let server: TestServer;
 let hands: TestClient;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
   hands = await TestClient.connect(server.url);
 });
 after(async () => {
@@ -103,7 +103,7 @@ test("an address that cannot be a store is refused in one sentence without its s
     [`${server.url}?schema=pg_own`, "store.schema"],
     [`${server.url}?schema=a;drop`, "store.schema"],
     [`${server.url}?listen=perhaps`, "store.listen"],
-    [server.url.replace(/\/pawl$/, "/nowhere"), "postgres.3D000"],
+    [databaseUrl(server.url, "nowhere"), "postgres.3D000"],
     [server.url.replace(/:[^:@]+@/, ":geheim@"), "postgres.28P01"],
     [server.url.replace(/:[^:@]+@/, "@"), "postgres.password"],
   ] as const) {
@@ -115,12 +115,13 @@ test("an address that cannot be a store is refused in one sentence without its s
 });
 
 test("a user without the right to make a schema is told so, and may be given one", async () => {
-  await hands.query("CREATE ROLE worker LOGIN PASSWORD 'w'");
+  const worker = server.roleName("worker");
+  await hands.query(`CREATE ROLE ${worker} LOGIN PASSWORD 'w'`);
   const own = new URL(`${server.url}?schema=given`);
-  own.username = "worker";
+  own.username = worker;
   own.password = "w";
   await refused(own.href, "postgres.42501");
-  await hands.query("CREATE SCHEMA given AUTHORIZATION worker");
+  await hands.query(`CREATE SCHEMA given AUTHORIZATION ${worker}`);
   await using store = await openStore(own.href);
   assert.deepEqual(await store.enqueue([newTask("t")]), ["t"]);
 });

@@ -8,7 +8,7 @@ import { newTask, settlement } from "../conformance/tasks.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(async () => {
   await server.stop();
@@ -144,7 +144,7 @@ test("a listener whose connection is cut hears again, and of what it missed", as
   const stop = store.wake(() => rings++);
   await using hands = await TestClient.connect(server.url);
   const listening =
-    "SELECT pid FROM pg_stat_activity WHERE application_name = 'pawl listener' AND query LIKE 'LISTEN%'";
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pawl listener' AND query LIKE 'LISTEN%'";
   let pids: { pid: number }[] = [];
   while (pids.length === 0) pids = await hands.query<{ pid: number }>(listening);
   for (const { pid } of pids) await hands.query("SELECT pg_terminate_backend($1)", [pid]);

@@ -10,7 +10,7 @@ import { answersCommit, asksCommit, FaultyLink } from "./faulty-link.ts";
 
 let server: TestServer;
 before(async () => {
-  server = await TestServer.start();
+  server = await TestServer.shared();
 });
 after(async () => {
   await server.stop();
@@ -308,7 +308,7 @@ describe("a server that goes away", () => {
     await store.enqueue([newTask("t")]);
     await using hands = await TestClient.connect(server.url);
     const ended = await hands.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pawl'",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pawl'",
     );
     assert.ok(ended.length > 0);
     assert.equal((await store.claim({ ...request, n: 5 })).length, 1);

@@ -369,9 +369,8 @@ describe("rows of a table in use", () => {
   it("survive deadlocks with others that go the other way round", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;
+    await client.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '20ms'`);
     await using other = await TestClient.connect(url);
-    await client.query("ALTER SYSTEM SET deadlock_timeout = '20ms'");
-    await client.query("SELECT pg_reload_conf()");
     let running = true;
     let deadlocks = 0;
     const backwards = (async () => {
@@ -431,8 +430,9 @@ describe("rows of a table in use", () => {
   });
 
   it("are not touched when the definition is wrong, which is said in one sentence", async () => {
+    const role = scene.server.roleName("reader");
     const { url, client } = await scene.database(
-      `${tickets} CREATE TABLE plain (id int, g int GENERATED ALWAYS AS (1) STORED); CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT SELECT ON tickets TO reader`,
+      `${tickets} CREATE TABLE plain (id int, g int GENERATED ALWAYS AS (1) STORED); CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON tickets TO ${role}`,
     );
     await using _ = client;
     const source = table({ url, table: "tickets" });
@@ -459,7 +459,7 @@ describe("rows of a table in use", () => {
       { code: "postgres.key-not-unique", message: /The key \(id\) of public.plain has no unique index/ },
     );
     const reader = new URL(url);
-    reader.username = "reader";
+    reader.username = role;
     reader.password = "x";
     await rejects(
       update({ url: reader.href, table: "tickets", set: { n: "1" } }),

@@ -18,10 +18,10 @@ export class LiveScene implements AsyncDisposable {
     this.store = store;
   }
 
-  static async begin(settings?: Readonly<Record<string, string>>): Promise<LiveScene> {
+  static async begin(): Promise<LiveScene> {
     const folder = await mkdtemp(join(tmpdir(), "pawl-live-"));
     const store = await openStore(join(folder, "store.db"));
-    return new LiveScene(await TestServer.start(settings), folder, store);
+    return new LiveScene(await TestServer.shared(), folder, store);
   }
 
   /** A database prepared by `sql`. */

@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, globSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { rings } from "./test/rings.ts";
+import { ServerOfRun } from "./test/server-of-run.ts";
+
+/**
+ * Runs a ring of the tests with Node's own runner: `node scripts/test.ts RING [files, folders, flags of node --test]`.
+ * The PostgreSQL that its files share is started by the first that asks for it and stopped here, however the run ends.
+ */
+const [ring = "", ...given] = process.argv.slice(2);
+const filesOf = rings.get(ring);
+if (filesOf === undefined) throw new Error(`name one of the rings: ${[...rings.keys()].join(", ")}`);
+const root = join(import.meta.dirname, "..");
+const named = given.filter(isPath).flatMap(filesBelow);
+const files = named.length > 0 ? named : filesOf(root);
+
+await using server = await ServerOfRun.prepare();
+const runner = spawn(
+  process.execPath,
+  [
+    "--test",
+    // Commands wait for their processes and servers: one more than there are cores keeps all cores at work.
+    `--test-concurrency=${availableParallelism() + 1}`,
+    // Only what hangs for ever comes to it, whatever the load.
+    "--test-timeout=1200000",
+    ...given.filter((word) => !isPath(word)),
+    ...files,
+  ],
+  {
+    stdio: "inherit",
+    env: {
+      NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compile"),
+      ...process.env,
+      PAWL_TEST_POSTGRES: server.home,
+    },
+  },
+);
+// Ctrl-C reaches the runner too, which ends its files; the server is stopped after them.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (signal !== "SIGINT" || !process.stdin.isTTY) runner.kill(signal);
+  });
+}
+const [code, signal] = await once(runner, "exit");
+process.exitCode = code ?? (signal === null ? 1 : 130);
+
+/** A word that names a file or a folder, and is not the value of a flag. */
+function isPath(word: string): boolean {
+  return !word.startsWith("-") && (existsSync(word) || /[*{]/.test(word));
+}
+
+function filesBelow(path: string): string[] {
+  if (!existsSync(path)) return globSync(path);
+  return statSync(path).isDirectory() ? globSync(join(path, "**/*.test.ts")) : [path];
+}
