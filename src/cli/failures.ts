@@ -12,8 +12,8 @@ export async function failures(
   store: Store,
 ): Promise<void> {
   const format = flags.json ? "jsonl" : (flags.format ?? "table");
-  const writers: Record<string, (run: RunRecord, store: Store) => Promise<void>> = { table, csv, jsonl };
-  const writer = writers[format];
+  const writers = new Map(Object.entries({ table, csv, jsonl }));
+  const writer = writers.get(format);
   if (writer === undefined) {
     throw new PawlError("usage.format", `--format is table, csv or jsonl, not "${format}".`);
   }

@@ -1,6 +1,7 @@
 import { statePlace } from "../batch/index.ts";
 import { embeddedUrl, runSql, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
+import { own } from "../own.ts";
 import { resolveTarget } from "./target.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */
@@ -30,7 +31,7 @@ export async function sql(statement: string, flags: { into?: string; json?: bool
     return;
   }
   if (columns.length === 0) return;
-  const cells = rows.map((row) => columns.map((column) => textOf(row[column])));
+  const cells = rows.map((row) => columns.map((column) => textOf(own(row, column))));
   const widths = columns.map((column, at) =>
     Math.max(column.length, ...cells.map((line) => line[at]?.length ?? 0)),
   );

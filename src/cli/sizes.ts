@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { own, setOwn } from "../own.ts";
 import { grouped } from "./grouped.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -15,7 +16,7 @@ const UNITS: Readonly<Record<string, number>> = {
 /** Parses `256MB`, `1.5GB` or a plain number of bytes. */
 export function parseSize(text: string, flag: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
-  const unit = match ? UNITS[(match[2] ?? "").toUpperCase()] : undefined;
+  const unit = match ? own(UNITS, (match[2] ?? "").toUpperCase()) : undefined;
   if (!match || unit === undefined) {
     throw new PawlError("usage.size", `${flag} takes a size such as 256MB or 1GB, not "${text}".`);
   }
@@ -37,8 +38,8 @@ export function parsePairs(pairs: readonly string[], flag: string): Record<strin
     const at = pair.indexOf("=");
     if (at < 1) throw new PawlError("usage.pair", `${flag} takes name=value, not "${pair}".`);
     const name = pair.slice(0, at).trim();
-    if (name in parsed) throw new PawlError("usage.pair", `${flag} names "${name}" twice.`);
-    parsed[name] = pair.slice(at + 1);
+    if (Object.hasOwn(parsed, name)) throw new PawlError("usage.pair", `${flag} names "${name}" twice.`);
+    setOwn(parsed, name, pair.slice(at + 1));
   }
   return parsed;
 }
@@ -62,7 +63,7 @@ const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_00
 /** Parses `200ms`, `5s`, `1.5min` or a plain number of milliseconds; returns milliseconds. */
 export function parseDuration(text: string, flag: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim());
-  const unit = match ? DURATIONS[match[2] || "ms"] : undefined;
+  const unit = match ? own(DURATIONS, match[2] || "ms") : undefined;
   if (!match || unit === undefined || Number(match[1]) === 0) {
     throw new PawlError("usage.duration", `${flag} takes a time such as 200ms, 5s or 2min, not "${text}".`);
   }

@@ -1,5 +1,6 @@
 import type { Place } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
+import { own } from "../own.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { RunRecord } from "../store/contract.ts";
 
@@ -24,7 +25,7 @@ export async function resolveTarget(
     return { url, stored: "embedded" };
   }
   if (into.startsWith("env:")) {
-    const url = process.env[into.slice(4)];
+    const url = own(process.env, into.slice(4));
     if (!url)
       throw new PawlError("usage.into", `${flag} ${into} names an environment variable that is not set.`);
     return { url: checked(url, flag), stored: into };
@@ -42,7 +43,7 @@ export async function storedTarget(stored: string, place: Place): Promise<string
 /** Gives `--into` to a stored run: to this process and to those it starts. It brings the password, nothing else. */
 export function giveTarget(run: RunRecord, into: string): void {
   const { into: stored } = run.job.params as unknown as { into?: string };
-  const url = into.startsWith("env:") ? process.env[into.slice(4)] : into;
+  const url = into.startsWith("env:") ? own(process.env, into.slice(4)) : into;
   if (url === undefined || (into !== stored && publicUrl(checked(url)) !== stored)) {
     throw new PawlError(
       "usage.into",

@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { joinRuns, statePlace } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
+import { setOwn } from "../own.ts";
 import { openStore } from "../store/index.ts";
 import {
   type Duration,
@@ -124,10 +125,11 @@ function parseQueues(text: string): Record<string, number> {
   for (const part of text.split(",")) {
     const colon = part.lastIndexOf(":");
     const queue = (colon < 0 ? part : part.slice(0, colon)).trim();
-    if (queue === "" || queue in queues) {
+    if (queue === "" || Object.hasOwn(queues, queue)) {
       throw new PawlError("usage.queues", `--queues takes names such as heavy:4,light:16, not "${text}".`);
     }
-    queues[queue] = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), "--queues", 1);
+    const slots = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), "--queues", 1);
+    setOwn(queues, queue, slots);
   }
   return queues;
 }

@@ -1,3 +1,5 @@
+import { setOwn } from "../own.ts";
+
 /** Where a value goes: threads share memory, processes do not. */
 export type Isolation = "thread" | "process";
 
@@ -100,7 +102,7 @@ function swap(value: unknown, depth: number, replace: (value: object) => unknown
     const each = swap(before, depth - 1, replace);
     if (Object.is(each, before)) continue;
     copy ??= { ...value };
-    copy[name] = each;
+    setOwn(copy, name, each);
   }
   return copy ?? value;
 }

@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { own } from "../own.ts";
 
 /** Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"10m"`, `"6h"`, `"7d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -35,5 +36,5 @@ export function parseDuration(text: string, what: string): Duration {
 
 function parse(text: unknown): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(text).trim());
-  return match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN);
+  return match === null ? Number.NaN : Number(match[1]) * (own(UNITS, match[2] ?? "") ?? Number.NaN);
 }

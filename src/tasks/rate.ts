@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { own } from "../own.ts";
 import type { LaneRate } from "../store/contract.ts";
 
 /** So many starts a second, minute, hour or day: `"100/m"`. */
@@ -16,7 +17,7 @@ const BURST = 0.05;
 export function laneRate(lane: string, limit: RateLimit): LaneRate {
   const match = /^(\d+)\s*\/\s*([smhd])$/.exec(String(limit).trim());
   const n = Number(match?.[1]);
-  const period = PERIODS[match?.[2] ?? ""];
+  const period = own(PERIODS, match?.[2] ?? "");
   if (!(n >= 1) || period === undefined) {
     throw new PawlError(
       "task.rate-limit",

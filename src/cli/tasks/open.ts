@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { openStore, type Store } from "../../store/index.ts";
 import { defaultLocation } from "../../tasks/index.ts";
 
@@ -21,7 +22,7 @@ export async function withTasks<T>(flags: CommonFlags, body: (store: Store) => P
 /** Resolves `--store`: an address, a path, `env:NAME`, or nothing for where tasks are stored by default. */
 export function storeLocation(given: string | undefined): string {
   if (given === undefined) return defaultLocation();
-  const location = given.startsWith("env:") ? process.env[given.slice(4)] : given;
+  const location = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
   if (location) return defaultLocation({ PAWL_STORE: location });
   throw new PawlError(
     "usage.store",

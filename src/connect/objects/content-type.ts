@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { own } from "../../own.ts";
 
 /** By the end of the name, for what is moved about most. Whatever is not named here gets no type. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -39,5 +40,5 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The content type that the name of a file suggests. */
 export function contentTypeOf(key: string): string | null {
-  return TYPES[extname(key).toLowerCase()] ?? null;
+  return own(TYPES, extname(key).toLowerCase()) ?? null;
 }

@@ -30,7 +30,7 @@ export async function checkAssignments(
       const target = map.get(source);
       const typed = target === undefined ? matchColumn(table, source) : matchColumn(table, target);
       // A value that the expression replaces does not reach the table, so it is a text like all that are left out.
-      const own = typed === null || typed.name in set || set[source] !== undefined;
+      const own = typed === null || Object.hasOwn(set, typed.name) || Object.hasOwn(set, source);
       return { source, type: own ? "text" : typed.type };
     });
     const columns = types.flatMap(({ source, type }) =>

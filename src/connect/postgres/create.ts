@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { namesInSql } from "./assignments.ts";
 import type { Session } from "./connection.ts";
 import { quoteName } from "./identifier.ts";
@@ -28,7 +29,7 @@ export async function createTable(
   const rows = sample as readonly Record<string, unknown>[];
   const all = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = all.flatMap((name) => {
-    const column = options.map?.[name] ?? name;
+    const column = own(options.map ?? {}, name) ?? name;
     return column === "" || column === "-" ? [] : [{ name, column }];
   });
   if (columns.length === 0) {
@@ -39,7 +40,7 @@ export async function createTable(
   }
   for (const { column } of columns) checkName(column, options.table);
   const declarations = columns.map(({ name, column }) => {
-    const type = inferType(rows.map((row) => row[name]));
+    const type = inferType(rows.map((row) => own(row, name)));
     return `${quoteName(column)} ${type}`;
   });
   for (const [column, expression] of Object.entries(options.set ?? {})) {
@@ -62,7 +63,7 @@ function defaultKey(
 ): string[] {
   const id = columns.find(({ column }) => column.toLowerCase() === "id");
   if (id === undefined || rows.length === 0) return [];
-  const values = rows.map((row) => row[id.name]);
+  const values = rows.map((row) => own(row, id.name));
   const distinct = new Set(values).size === values.length;
   return distinct && values.every((value) => value !== null && value !== undefined && value !== "")
     ? [id.column]

@@ -1,5 +1,6 @@
 import type { Chunk, Failure, Origin } from "../../batch/contract.ts";
 import { ItemError, PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { toText } from "./encode-value.ts";
 import { type Feed, textFeed } from "./feed.ts";
 import type { Layout, Layouts } from "./layout.ts";
@@ -102,7 +103,7 @@ class Group {
     const names = this.#names;
     let row = "";
     for (let i = 0; i < names.length; i++) {
-      const value = item[names[i] as string];
+      const value = own(item, names[i] as string);
       if (value === undefined) return false;
       if (i > 0) row += "\t";
       if (typeof value === "string") row += special.test(value) ? escapeText(value) : value;
@@ -111,7 +112,7 @@ class Group {
       else row += this.#other(value, i);
     }
     let count = 0;
-    for (const name in item) if (item[name] !== undefined) count++;
+    for (const name in item) if (own(item, name) !== undefined) count++;
     if (count !== names.length) return false;
     this.#text += `${row}\n`;
     this.items++;
@@ -146,11 +147,11 @@ function asItem(value: unknown): Item {
 }
 
 function namesOf(item: Item): string[] {
-  return Object.keys(item).filter((name) => item[name] !== undefined);
+  return Object.keys(item).filter((name) => own(item, name) !== undefined);
 }
 
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 function escapeText(text: string): string {
-  return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] as string);
+  return text.replaceAll(/[\\\t\n\r]/g, (character) => own(escapes, character) as string);
 }

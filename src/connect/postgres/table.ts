@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import type { Session } from "./connection.ts";
 import { type NamePart, parseName, quoteName } from "./identifier.ts";
 import { suggest } from "./near.ts";
@@ -78,7 +79,7 @@ export async function findTable(session: Session, name: string): Promise<Table |
   if (relation.kind !== "r" && relation.kind !== "p") {
     throw new PawlError(
       "postgres.not-a-table",
-      `${relation.schema}.${relation.name} is ${kinds[relation.kind] ?? "not a table"}: name the table that holds its rows.`,
+      `${relation.schema}.${relation.name} is ${own(kinds, relation.kind) ?? "not a table"}: name the table that holds its rows.`,
     );
   }
   return describe(session, relation);

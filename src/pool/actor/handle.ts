@@ -35,15 +35,10 @@ export function calleeOf(handle: unknown): Callee | undefined {
 }
 
 /** Names that are asked of any object by the language and by who prints or compares it. */
-const NOT_CALLED = new Set([
-  "then",
-  "toJSON",
-  "constructor",
-  "inspect",
-  "asymmetricMatch",
-  "nodeType",
-  "$$typeof",
-]);
+const NOT_CALLED = new Set(["then", "toJSON", "inspect", "asymmetricMatch", "nodeType", "$$typeof"]);
+
+/** What every object has, and a handle too. */
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
 /** A handle whose calls are made with these options. */
 export function handleOf(callee: Callee, options: ActorCallOptions = {}): object {
@@ -65,9 +60,9 @@ export function handleOf(callee: Callee, options: ActorCallOptions = {}): object
 /** Stands behind the methods, so that one which is not there says what is. */
 function strangers(callee: Callee): object {
   return new Proxy(Object.prototype, {
-    get: (target, name) => {
-      if (typeof name === "symbol" || name in target || NOT_CALLED.has(name))
-        return Reflect.get(target, name);
+    get: (target, name, receiver) => {
+      if (typeof name === "symbol" || INHERITED.has(name)) return Reflect.get(target, name, receiver);
+      if (NOT_CALLED.has(name)) return undefined;
       return () => {
         const methods = callee.methods.length === 0 ? "no methods" : `only ${callee.methods.join(", ")}`;
         const sentence = `${callee.name} has no method ${name} that a handle could call, ${methods}: a property needs a method that returns it.`;

@@ -1,4 +1,5 @@
 import { runInNewContext } from "node:vm";
+import { own } from "../../own.ts";
 import type { AnyFunction } from "../callable.ts";
 
 /** What Node adds to the language's own globals, without flags, in threads and processes alike. */
@@ -39,6 +40,5 @@ export function pathOfGlobal(fn: AnyFunction): string | null {
 }
 
 function ownValue(holder: unknown, name: string): unknown {
-  if (holder === undefined || holder === null || !Object.hasOwn(holder, name)) return undefined;
-  return (holder as Record<string, unknown>)[name];
+  return holder === undefined || holder === null ? undefined : own(holder as Record<string, unknown>, name);
 }

@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import type { Misplaced } from "./misplaced.ts";
 import type { Namesake } from "./namesakes.ts";
 import type { NodeExport } from "./node-exports.ts";
@@ -110,7 +111,7 @@ export class Refusals {
     }
     return this.#refuse(
       "pool.lexical",
-      `uses ${found.kind}, which means something only where the function was written: ${MEANINGS[found.kind]}, or ${EXPORT}.`,
+      `uses ${found.kind}, which means something only where the function was written: ${own(MEANINGS, found.kind)}, or ${EXPORT}.`,
     );
   }
 

@@ -24,14 +24,9 @@ export interface RemoteError {
 /** As deep as causes are followed. */
 const DEEPEST = 8;
 
-const builtin: Readonly<Record<string, ErrorConstructor>> = {
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-};
+const builtin: ReadonlyMap<string, ErrorConstructor> = new Map(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((each) => [each.name, each]),
+);
 
 const own = { ItemError, TransientError, TimeLimitError, ActorDiedError, PawlError };
 
@@ -47,12 +42,12 @@ function describe(thrown: unknown, depth: number, budget: { left: number }): Rem
   budget.left--;
   try {
     if (!isError(thrown)) return describeOther(thrown);
-    const properties: Record<string, unknown> = {};
+    const properties = new Map<string, unknown>();
     const parts = thrown instanceof AggregateError && Array.isArray(thrown.errors) ? thrown.errors : null;
     for (const key of Object.keys(thrown)) {
       if (key === "cause" || key === "name" || key === "message" || key === "stack") continue;
       if (key === "errors" && parts !== null) continue;
-      properties[key] = propertyOf(thrown, key);
+      properties.set(key, propertyOf(thrown, key));
     }
     const further = depth > 0 && budget.left > 0;
     const stack = propertyOf(thrown, "stack");
@@ -62,7 +57,7 @@ function describe(thrown: unknown, depth: number, budget: { left: number }): Rem
       name: text(propertyOf(thrown, "name")),
       message: text(propertyOf(thrown, "message")),
       stack: typeof stack === "string" ? stack : null,
-      properties,
+      properties: Object.fromEntries(properties),
       ...(cause === undefined || !further
         ? {}
         : {
@@ -124,7 +119,7 @@ function isError(value: unknown): value is Error {
 
 function propertyOf(thrown: Error, key: string): unknown {
   try {
-    return cloneable((thrown as unknown as Record<string, unknown>)[key]);
+    return cloneable(Reflect.get(thrown, key));
   } catch {
     return undefined;
   }
@@ -149,7 +144,7 @@ export function reviveError(remote: RemoteError): unknown {
     ? domException(remote, options)
     : remote.errors
       ? new AggregateError(remote.errors.map(reviveError), remote.message, options)
-      : new (builtin[remote.name] ?? Error)(remote.message, options);
+      : new (builtin.get(remote.name) ?? Error)(remote.message, options);
   if (remote.own !== undefined) Object.setPrototypeOf(error, own[remote.own].prototype);
   if (error.name !== remote.name) define(error, "name", remote.name);
   if (remote.stack !== null) define(error, "stack", remote.stack);

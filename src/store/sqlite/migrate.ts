@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { migrations } from "./migrations.ts";
 
 /** Marks a SQLite file as Pawl's: "Pawl" in ASCII. */
@@ -7,7 +8,7 @@ const APPLICATION_ID = 0x5061776c;
 
 function pragma(database: DatabaseSync, name: string): number {
   const row = database.prepare(`PRAGMA ${name}`).get();
-  return Number(row?.[name]);
+  return Number(row === undefined ? undefined : own(row, name));
 }
 
 /**

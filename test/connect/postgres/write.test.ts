@@ -484,3 +484,31 @@ test("a key that may be null lets every row without one in", async () => {
     ],
   );
 });
+
+test("columns may be called like what every object inherits, and are NULL for items that lack them", async () => {
+  const names = Object.getOwnPropertyNames(Object.prototype);
+  const declared = names.map((name) => `"${name}" text`).join(", ");
+  await client.query(`CREATE TABLE inherited (id int PRIMARY KEY, ${declared})`);
+  const writer = await only(await open("inherited", null));
+  const full = (id: number) =>
+    Object.fromEntries([["id", id], ...names.map((name) => [name, `${name} ${id}`])]);
+  // Of as many names as the one before, and not the same.
+  const other = (left: string) =>
+    Object.fromEntries([
+      ["id", names.indexOf(left) + 10],
+      ...names.filter((name) => name !== left).map((name) => [name, "x"]),
+    ]);
+  const outcome = await write(writer, objectChunk([full(1), { id: 2 }, full(3), ...names.map(other)]));
+  await writer.close();
+  assert.deepEqual([outcome.written, outcome.failures], [3 + names.length, []]);
+  const rows = await client.query<{ id: number; row: string }>(
+    "SELECT id, to_json(i)::text AS row FROM inherited i ORDER BY id",
+  );
+  const values = new Map(rows.map(({ id, row }) => [id, new Map(Object.entries(JSON.parse(row)))]));
+  for (const [at, name] of names.entries()) {
+    assert.deepEqual(
+      [values.get(1), values.get(2), values.get(3), values.get(at + 10)].map((row) => row?.get(name)),
+      [`${name} 1`, null, `${name} 3`, null],
+    );
+  }
+});

@@ -1,4 +1,5 @@
 import { ItemError, TransientError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 
 /** What an error of the file system means for the file it happened to. */
 const MEANING: Readonly<Record<string, string>> = {
@@ -21,7 +22,7 @@ const MEANING: Readonly<Record<string, string>> = {
 /** What is not the file's own fault, such as a full disk, may pass. */
 export function explainFile(error: unknown, path: string, doing: "read" | "write" | "remove"): Error {
   const { code = "", message } = error as NodeJS.ErrnoException;
-  const meaning = MEANING[code];
+  const meaning = own(MEANING, code);
   if (meaning === undefined)
     return new TransientError("copy.file", `cannot ${doing} ${path}: ${message}`, { cause: error });
   return new ItemError(`cannot ${doing} ${path}: ${meaning} (${code})`, { code: "copy.file", cause: error });

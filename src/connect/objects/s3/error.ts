@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { PawlError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 import { AnswerError, retryAfterMs } from "../answer-error.ts";
 import { textOf } from "./xml.ts";
 
@@ -38,7 +39,7 @@ export function errorOf(
 ): AnswerError {
   const text = body.toString("utf8");
   const code = textOf(text, "Code") ?? BY_STATUS[status] ?? `HTTP ${status}`;
-  const meaning = FATAL[code];
+  const meaning = own(FATAL, code);
   return new AnswerError({
     status,
     code,

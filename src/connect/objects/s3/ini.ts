@@ -1,3 +1,4 @@
+import { setOwn } from "../../../own.ts";
 /** The sections of a file such as ~/.aws/config: names to values; indented lines belong to the name above them. */
 export function parseIni(text: string): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const sections = new Map<string, Record<string, string>>();
@@ -16,9 +17,9 @@ export function parseIni(text: string): ReadonlyMap<string, Readonly<Record<stri
     const pair = /^(\s*)([^=]+?)\s*=\s*(.*?)\s*$/.exec(line);
     if (pair === null || section === null) continue;
     const [, indent = "", name = "", value = ""] = pair;
-    if (indent !== "" && outer !== null) section[`${outer}.${name}`] = value;
+    if (indent !== "" && outer !== null) setOwn(section, `${outer}.${name}`, value);
     else {
-      section[name] = value;
+      setOwn(section, name, value);
       outer = value === "" ? name : null;
     }
   }

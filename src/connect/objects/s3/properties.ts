@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import { setOwn } from "../../../own.ts";
 import type { Properties } from "../contract.ts";
 
 const KEPT = [
@@ -8,7 +9,7 @@ const KEPT = [
   "content-encoding",
   "content-language",
   "expires",
-];
+] as const;
 const METADATA = "x-amz-meta-";
 /** Of an object uploaded in parts, the tag of what it was copied from: its own says nothing about its content. */
 export const ORIGIN = "pawl-origin-tag";
@@ -18,7 +19,7 @@ export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null):
   for (const [name, value] of Object.entries(headers)) {
     if (!name.startsWith(METADATA)) continue;
     const own = name.slice(METADATA.length);
-    if (own !== ORIGIN) metadata[own] = String(value);
+    if (own !== ORIGIN) setOwn(metadata, own, String(value));
   }
   return { headers: keptOf(headers), metadata, tags };
 }
@@ -35,7 +36,7 @@ export function keptOf(headers: Readonly<Record<string, unknown>>): Record<strin
 
 export function headersOf({ headers, metadata, tags }: Properties): OutgoingHttpHeaders {
   const all: OutgoingHttpHeaders = { ...headers };
-  for (const [name, value] of Object.entries(metadata)) all[METADATA + name] = value;
+  for (const [name, value] of Object.entries(metadata)) setOwn(all, METADATA + name, value);
   if (tags !== null) all["x-amz-tagging"] = tags;
   return all;
 }

@@ -133,10 +133,10 @@ export class S3Reader implements ReadPlace {
   async #tags(key: string, { headers }: Pick<IncomingMessage, "headers">): Promise<string | null> {
     if (!(Number(headers["x-amz-tagging-count"]) > 0)) return null;
     const { body } = await this.client.send({ key, query: { tagging: "" } });
-    const tags: Record<string, string> = {};
+    const tags = new Map<string, string>();
     for (const tag of elementsOf(body.toString("utf8"), "Tag"))
-      tags[textOf(tag, "Key") ?? ""] = textOf(tag, "Value") ?? "";
-    return encodeQuery(tags).slice(1);
+      tags.set(textOf(tag, "Key") ?? "", textOf(tag, "Value") ?? "");
+    return encodeQuery(Object.fromEntries(tags)).slice(1);
   }
 }
 

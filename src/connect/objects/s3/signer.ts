@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
+import { setOwn } from "../../../own.ts";
 import type { Credentials } from "./settings.ts";
 
 interface Signable {
@@ -40,7 +41,7 @@ export async function loadSigner(): Promise<Signer> {
     sign: ({ method, path, region }, headers, credentials) => {
       if (credentials === null) return;
       const signed = new KeyedSigner({ method, path, region, headers, service: SERVICE }, credentials).sign();
-      Object.assign(headers, signed.headers);
+      for (const [name, value] of Object.entries(signed.headers ?? {})) setOwn(headers, name, value);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
+import { own, setOwn } from "../../../own.ts";
 
 /** What a request is sent as, once it is signed. */
 export interface WireRequest {
@@ -250,8 +251,8 @@ function parseHead(text: string): Head | null {
     // One that goes over several lines, or a length that is told twice.
     if (colon <= 0 || /\s/.test(name) || (name === "content-length" && headers[name] !== undefined))
       return null;
-    const before = headers[name] as string | undefined;
-    headers[name] = before === undefined ? value : `${before}, ${value}`;
+    const before = own(headers, name);
+    setOwn(headers, name, before === undefined ? value : `${before}, ${value}`);
   }
   return { status, headers };
 }

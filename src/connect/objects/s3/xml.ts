@@ -1,3 +1,5 @@
+import { own } from "../../../own.ts";
+
 const ENTITIES: Readonly<Record<string, string>> = {
   "&amp;": "&",
   "&lt;": "<",
@@ -39,6 +41,6 @@ function unescaped(text: string): string {
   return most.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|\w+);/g, (entity, hex, decimal) => {
     if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
     if (decimal !== undefined) return String.fromCodePoint(Number(decimal));
-    return ENTITIES[entity] ?? entity;
+    return own(ENTITIES, entity) ?? entity;
   });
 }

@@ -1,4 +1,5 @@
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 import type { Json } from "../../../store/contract.ts";
 import { AnswerError, retryAfterMs } from "../answer-error.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
@@ -169,9 +170,9 @@ function outage(error: unknown, host: string): unknown {
   if (name === "AbortError")
     return new TransientError("web.timeout", `${host} has been silent for ${SILENCE_MS / 1000} s`);
   const code = cause?.code ?? "";
-  const hopeless = HOPELESS[code];
+  const hopeless = own(HOPELESS, code);
   if (hopeless !== undefined) return new ItemError(`${host}: ${hopeless} (${code})`, { code: "copy.host" });
-  const text = HOPELESS_TEXT[cause?.message ?? ""];
+  const text = own(HOPELESS_TEXT, cause?.message ?? "");
   if (text !== undefined) return new ItemError(`${host}: ${text}`, { code: "copy.host" });
   return new TransientError(
     "web.connection",

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { PawlError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 
 /** Paths of the programs of a native PostgreSQL. */
 export interface Binaries {
@@ -26,7 +27,7 @@ const platforms: Readonly<Record<string, string>> = {
  */
 export async function findBinaries(): Promise<Binaries> {
   const here = `${process.platform}-${process.arch}`;
-  const platform = platforms[here];
+  const platform = own(platforms, here);
   if (platform === undefined) {
     throw new PawlError(
       "postgres.embedded.platform",

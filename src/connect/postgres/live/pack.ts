@@ -1,5 +1,6 @@
 import type { Chunk, Failure, Origin } from "../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 import { toText } from "../encode-value.ts";
 import { matchColumn } from "../key.ts";
 import { suggest } from "../near.ts";
@@ -123,7 +124,7 @@ class Packing {
       texts = layout.columns.map(() => null);
       layout.fields.forEach((place, at) => {
         if (place !== null)
-          texts[place] = textOf(item[layout.names[at] as string], layout.columns[place] as Column);
+          texts[place] = textOf(own(item, layout.names[at] as string), layout.columns[place] as Column);
       });
     } catch (error) {
       const reason = `The value cannot be stored: ${(error as Error).message}.`;
@@ -190,7 +191,7 @@ class Packing {
   }
 
   #layoutOf(item: Item): Layout {
-    const names = Object.keys(item).filter((name) => item[name] !== undefined);
+    const names = Object.keys(item).filter((name) => own(item, name) !== undefined);
     const last = this.#layout;
     if (last?.names.length === names.length && names.every((name, at) => name === last.names[at]))
       return last;

@@ -1,4 +1,5 @@
 import { PawlError } from "../../../errors.ts";
+import { setOwn } from "../../../own.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
@@ -143,7 +144,8 @@ export function selectList({ table, keyset, columns }: View): string {
 export function readRow({ keyset, columns }: View, values: readonly unknown[]): ReadRow {
   const first = keyset.columns.length;
   const row: Record<string, unknown> = {};
-  for (let at = 0; at < columns.length; at++) row[(columns[at] as Column).name] = values[first + 1 + at];
+  for (let at = 0; at < columns.length; at++)
+    setOwn(row, (columns[at] as Column).name, values[first + 1 + at]);
   return { key: values.slice(0, first) as string[], xmin: values[first] as string, row };
 }
 

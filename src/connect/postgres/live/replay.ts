@@ -1,5 +1,6 @@
 import type { Cursor, Source } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 import type { QuarantineRecord } from "../../../store/contract.ts";
 import { toText } from "../encode-value.ts";
 import { RangeChunk } from "./chunk.ts";
@@ -72,5 +73,5 @@ class OneRow extends RangeChunk {
 
 function keyOf({ view }: TableReader, record: QuarantineRecord): KeyTexts {
   const row = JSON.parse(Buffer.from(record.raw).toString("utf8")) as Row;
-  return view.keyset.columns.map((column) => toText(row[column.name], column) ?? "");
+  return view.keyset.columns.map((column) => toText(own(row, column.name), column) ?? "");
 }

@@ -1,0 +1,49 @@
+import type { Lookup } from "./lookups.ts";
+
+/** Lookups that a key of any text may make, each with the reason. */
+export interface Exception extends Pick<Lookup, "file" | "text"> {
+  readonly because: string;
+}
+
+export const exceptions: readonly Exception[] = [
+  {
+    file: "src/connect/csv/row-decoder.ts",
+    text: "row[columns[index] as string]",
+    because: "a row with a column __proto__ is made in another way, and this is the loop that all others run",
+  },
+  {
+    file: "src/pool/callable.ts",
+    text: "namespace[each]",
+    because: "the keys are those of the module itself, whose namespace inherits nothing",
+  },
+  {
+    file: "src/pool/actor/handle.ts",
+    text: "Reflect.get(target, name, receiver)",
+    because: "a handle has what every object has",
+  },
+  {
+    file: "src/pool/actor/serve.ts",
+    text: "this.#instance[call.method]",
+    because: "the handle offers only names that methodsOf has found on this object",
+  },
+  {
+    file: "src/pool/inline/known-globals.ts",
+    text: "name in globalThis",
+    because: "the name is one of a list, and an identifier of a program finds what globalThis inherits",
+  },
+  {
+    file: "src/pool/inline/namesakes.ts",
+    text: "member in globalThis.crypto",
+    because: "it asks what crypto.member would find, inherited or not",
+  },
+  {
+    file: "src/pool/inline/namesakes.ts",
+    text: 'member in process.getBuiltinModule("node:crypto")',
+    because: "it asks what crypto.member would find, inherited or not",
+  },
+  {
+    file: "src/pool/worker/remote-error.ts",
+    text: "Reflect.get(thrown, key)",
+    because: "the keys are the error's own, or names that stand in the program",
+  },
+];
