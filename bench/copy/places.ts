@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Access, S3Server } from "../../test/connect/objects/s3/server.ts";
+import type { Access } from "../../test/connect/objects/s3/access.ts";
+import { S3Server } from "../../test/connect/objects/s3/server.ts";
 
 /** Two providers, a folder, and what each program must be told to find them. */
 export class Places {

@@ -14,6 +14,8 @@ const { values } = parseArgs({
 const seed = values.seed ?? String(randomInt(1_000_000_000));
 const options = { largest: Number(values.objects) };
 console.log(`seed ${seed}`);
+// The long runs are for real servers.
+process.env.PAWL_TEST_S3 ??= "versitygw";
 const servers = await Servers.start();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void servers.stop().finally(() => process.exit(130)));

@@ -1,12 +1,12 @@
 import { randomInt } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { whyNoServer } from "../../connect/objects/s3/server.ts";
+import { whyNoObjects } from "../../connect/objects/s3/start.ts";
 import { Servers } from "../../connect/objects/scene.ts";
 import { playCopy } from "./play.ts";
 
 const KILLS = 6;
 
-describe("copies killed at random moments", { skip: whyNoServer() ?? false }, () => {
+describe("copies killed at random moments", { skip: whyNoObjects() ?? false }, () => {
   let servers: Servers;
 
   before(async () => {

@@ -10,20 +10,21 @@ import { defineJob, openItems, type RunSummary, run } from "../../../src/batch/i
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
-import { S3Server, whyNoServer } from "./s3/server.ts";
+import type { ObjectServer } from "./s3/access.ts";
+import { startObjects, whyNoObjects } from "./s3/start.ts";
 import { bucketContents, folderContents } from "./scene.ts";
 
 const MB = 1024 * 1024;
 
-describe("copying from and to buckets", { skip: whyNoServer() ?? false }, () => {
-  let server: S3Server;
+describe("copying from and to buckets", { skip: whyNoObjects() ?? false }, () => {
+  let server: ObjectServer;
   let folder: string;
   let store: Store;
   let name: string;
   const kept = { ...process.env };
 
   before(async () => {
-    server = await S3Server.start();
+    server = await startObjects();
     folder = await mkdtemp(join(tmpdir(), "pawl-buckets-"));
     const { endpoint, accessKeyId, secretAccessKey, region } = server.access;
     Object.assign(process.env, {

@@ -7,12 +7,12 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Asked, type Entry, type Fault, FaultProxy } from "./fault-proxy.ts";
-import { whyNoServer } from "./s3/server.ts";
+import { whyNoObjects } from "./s3/start.ts";
 import { bucketContents, CopyScene, md5, Servers } from "./scene.ts";
 
 const SIZE = 30_000;
 
-describe("copies through trouble", { skip: whyNoServer() ?? false }, () => {
+describe("copies through trouble", { skip: whyNoObjects() ?? false }, () => {
   let servers: Servers;
 
   before(async () => {

@@ -6,8 +6,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Outcome, Running } from "../../cli/scene.ts";
 import { FaultProxy } from "./fault-proxy.ts";
+import type { Access, ObjectServer } from "./s3/access.ts";
 import type { S3Client } from "./s3/client.ts";
-import { type Access, S3Server } from "./s3/server.ts";
+import { startObjects } from "./s3/start.ts";
 
 const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 const compileCache = join(tmpdir(), "pawl-test-compile-cache");
@@ -111,17 +112,17 @@ export class CopyScene implements AsyncDisposable {
 
 /** The two servers of a test file. */
 export class Servers {
-  readonly near: S3Server;
-  readonly far: S3Server;
+  readonly near: ObjectServer;
+  readonly far: ObjectServer;
 
-  private constructor(near: S3Server, far: S3Server) {
+  private constructor(near: ObjectServer, far: ObjectServer) {
     this.near = near;
     this.far = far;
   }
 
   static async start(): Promise<Servers> {
-    const near = await S3Server.start();
-    return new Servers(near, await S3Server.start());
+    const near = await startObjects();
+    return new Servers(near, await startObjects());
   }
 
   async stop(): Promise<void> {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { whyNoServer } from "./s3/server.ts";
+import { whyNoObjects } from "./s3/start.ts";
 import { bucketContents, CopyScene, Servers } from "./scene.ts";
 
 // By itself, because it takes the minute after which a silent connection is given up.
-describe("a server that falls silent", { skip: whyNoServer() ?? false }, () => {
+describe("a server that falls silent", { skip: whyNoObjects() ?? false }, () => {
   let servers: Servers;
 
   before(async () => {

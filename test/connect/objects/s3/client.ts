@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import type { Access } from "./server.ts";
+import type { Access } from "./access.ts";
 
 export interface Listed {
   readonly key: string;

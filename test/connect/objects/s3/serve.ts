@@ -1,13 +1,12 @@
-import { whyNoServer } from "./build.ts";
-import { S3Server } from "./server.ts";
+import { startObjects, whyNoObjects } from "./start.ts";
 
 /**
  * For tests that may import nothing of ours: starts a server with the buckets that are named, prints how to reach it as
  * one line of JSON, `null` where there is none, and ends with its standard input.
  */
-if (whyNoServer() !== null) console.log("null");
+if (whyNoObjects() !== null) console.log("null");
 else {
-  const server = await S3Server.start();
+  const server = await startObjects();
   for (const name of process.argv.slice(2)) await server.bucket(name);
   console.log(JSON.stringify(server.access));
   process.stdin.resume();

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { S3Server, whyNoServer } from "./server.ts";
+import { S3Client as PawlClient } from "../../../../src/connect/objects/s3/client.ts";
+import { listPage } from "../../../../src/connect/objects/s3/list.ts";
+import type { ObjectServer } from "./access.ts";
+import { startObjects, whyNoObjects } from "./start.ts";
 
 const md5 = (body: Buffer): string => createHash("md5").update(body).digest("hex");
 
-describe("the S3 server of the tests", { skip: whyNoServer() ?? false }, () => {
-  let server: S3Server;
+describe("the S3 server of the tests", { skip: whyNoObjects() ?? false }, () => {
+  let server: ObjectServer;
 
   before(async () => {
-    server = await S3Server.start();
+    server = await startObjects();
   });
   after(() => server.stop());
 
@@ -37,9 +40,26 @@ describe("the S3 server of the tests", { skip: whyNoServer() ?? false }, () => {
     for (let at = 0; at < keys.length; at += 20)
       await Promise.all(keys.slice(at, at + 20).map((key) => bucket.put(key, "x")));
     await bucket.put("other", "x");
+    await bucket.put("p\u{1f600}", "x");
+    await bucket.put("p\uffee", "x");
     const listed: string[] = [];
     for await (const { key } of bucket.list("p/", 50)) listed.push(key);
     assert.deepEqual(listed, keys);
+    // By their bytes, which is not the order of JavaScript's strings.
+    assert.deepEqual((await bucket.keys("p")).slice(-2), ["p\uffee", "p\u{1f600}"]);
+    const { access } = server;
+    const settings = { ...access, endpoint: new URL(access.endpoint), pathStyle: true, credentials: access };
+    const client = await PawlClient.open("many", settings);
+    try {
+      const after = await listPage(client, "p/", { after: "00099" });
+      assert.deepEqual([after.entries.length, after.entries[0]?.key, after.token], [20, "00100", null]);
+      const top = await listPage(client, "", { after: null }, 1000, true);
+      assert.deepEqual([top.folders, top.entries.length], [["p/"], 3]);
+      const beyond = await listPage(client, "p/", { after: "z" });
+      assert.deepEqual([beyond.entries, beyond.token], [[], null]);
+    } finally {
+      client.close();
+    }
   });
 
   it("shows an object of parts when it is complete, and not before", async () => {

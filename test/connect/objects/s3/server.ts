@@ -6,21 +6,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Access, ObjectServer } from "./access.ts";
 import { serverProgram } from "./build.ts";
 import { S3Client } from "./client.ts";
 
-export { whyNoServer } from "./build.ts";
-
-/** What a client needs to know of a server, and nothing that is worth keeping secret. */
-export interface Access {
-  readonly endpoint: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly region: string;
-}
-
 /** A throwaway S3 server (versitygw over a folder) on a free port. Objects lie in the folder as plain files. */
-export class S3Server implements AsyncDisposable {
+export class S3Server implements ObjectServer {
   readonly access: Access;
   readonly #directory: string;
   #process: ChildProcess | null = null;

@@ -1,0 +1,19 @@
+import type { ObjectServer } from "./access.ts";
+import { whyNoServer } from "./build.ts";
+import { S3Server } from "./server.ts";
+import { S3Stub } from "./stub/server.ts";
+
+/** Whether the tests of this process run on versitygw, a real server in another language, and not on the stub. */
+function isReferee(): boolean {
+  return process.env.PAWL_TEST_S3 === "versitygw";
+}
+
+/** Why the server that the tests run on cannot be had on this machine; null where it can. For `skip`. */
+export function whyNoObjects(): string | null {
+  return isReferee() ? whyNoServer() : null;
+}
+
+/** The server that the tests run on: the stub, or where `PAWL_TEST_S3` is `versitygw` that one. */
+export async function startObjects(): Promise<ObjectServer> {
+  return isReferee() ? await S3Server.start() : await S3Stub.start();
+}
