@@ -17,7 +17,13 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that lie in `src/` itself, below every floor. */
-export const foundation: readonly string[] = ["errors.ts", "own.ts", "postgres-errors.ts", "postgres-url.ts"];
+export const foundation: readonly string[] = [
+  "error-text.ts",
+  "errors.ts",
+  "own.ts",
+  "postgres-errors.ts",
+  "postgres-url.ts",
+];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */
 export function floorOf(path: string): string | undefined {

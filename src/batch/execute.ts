@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
 import { Worker } from "../tasks/index.ts";
@@ -81,8 +82,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         patienceMs: options.patienceMs ?? job.patienceMs ?? 90_000,
       }),
     },
-    onError: (error) =>
-      options.onNote?.(`trouble: ${error instanceof Error ? error.message : String(error)}`),
+    onError: (error) => options.onNote?.(`trouble: ${errorText(error)}`),
   });
   const stop = () => void pause(store, run, "interrupted").catch(() => {});
   options.signal?.addEventListener("abort", stop, { once: true });

@@ -19,13 +19,22 @@ const PASSING = new Set([
   "EBUSY",
 ]);
 
+/** Causes are followed so far: they may refer to each other in a ring. */
+const DEEPEST = 16;
+
 /** Whether trying again may help: a TransientError, or a system error of the passing kind anywhere in its causes. */
 export function isTransient(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (at instanceof TransientError) return true;
-    if (at instanceof PawlError) return false;
-    const code = (at as { code?: unknown }).code;
-    if (typeof code === "string" && (PASSING.has(code) || code.startsWith("UND_ERR_"))) return true;
+  try {
+    let at = error;
+    for (let depth = 0; depth < DEEPEST && at instanceof Error; depth++) {
+      if (at instanceof TransientError) return true;
+      if (at instanceof PawlError) return false;
+      const code = (at as { code?: unknown }).code;
+      if (typeof code === "string" && (PASSING.has(code) || code.startsWith("UND_ERR_"))) return true;
+      at = at.cause;
+    }
+  } catch {
+    // What cannot even be looked at, such as a revoked proxy, is nothing that passes.
   }
   return false;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../error-text.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { execute } from "./execute.ts";
 import type { AnyJob } from "./job.ts";
@@ -38,7 +39,7 @@ export async function joinRuns(options: JoinOptions): Promise<void> {
   const refused = new Set<string>();
   while (!signal.aborted) {
     const runs = await store.runs({ limit: NEWEST }).catch((error: unknown) => {
-      options.onNote?.(`trouble: ${error instanceof Error ? error.message : String(error)}`);
+      options.onNote?.(`trouble: ${errorText(error)}`);
       return [];
     });
     for (const run of runs) {

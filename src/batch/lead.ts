@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, NewTask, RunState, Store, TaskRecord } from "../store/contract.ts";
 import { type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
@@ -60,7 +61,7 @@ export function leadHandler(work: LeadWork): Handler {
     } catch (error) {
       if (error instanceof LostError || error instanceof Snooze || context.signal.aborted) throw error;
       if (isTransient(error)) throw error;
-      const note = error instanceof Error ? error.message : String(error);
+      const note = errorText(error);
       await work.store.updateRun(work.run, ["pending", "running"], { state: "failed", note });
       if (!(error instanceof PawlError)) throw new PermanentError(note, { cause: error });
     } finally {

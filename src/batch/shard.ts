@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, Store, TaskRecord } from "../store/contract.ts";
 import { type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
@@ -63,7 +64,7 @@ export function shardHandler(work: ShardWork): Handler {
         if (performance.now() - troubleSince > work.patienceMs) throw permanent(error);
         const waitMs = Math.min(5000, 100 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random() / 2);
         await work.store
-          .updateRun(work.run, ["running"], { note: `trying again: ${messageOf(error)}` })
+          .updateRun(work.run, ["running"], { note: `trying again: ${errorText(error)}` })
           .catch(() => false);
         await sleep(waitMs, undefined, { signal: context.signal });
       }
@@ -71,12 +72,8 @@ export function shardHandler(work: ShardWork): Handler {
   };
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function permanent(error: unknown): Error {
-  return new PermanentError(messageOf(error), { cause: error });
+  return new PermanentError(errorText(error), { cause: error });
 }
 
 class ShardAttempt {

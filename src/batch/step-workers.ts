@@ -1,3 +1,4 @@
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Pool, Settled } from "../pool/index.ts";
 import type { AnyJob, StepResult } from "./job.ts";
@@ -88,7 +89,7 @@ export class StepWorkers {
   #refuse(error: unknown): void {
     if (this.#refused) return;
     this.#refused = true;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     this.#tell(
       `The step takes ${this.#itemMs} ms an item and runs in one thread: make it with callable() of pawl/pool to use every core. ${why}`,
     );

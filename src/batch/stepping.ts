@@ -1,4 +1,5 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { errorText } from "../error-text.ts";
 import { ItemError, PawlError } from "../errors.ts";
 import type { Settled } from "../pool/index.ts";
 import type { Chunk, Failure, Made, Origin } from "./contract.ts";
@@ -258,7 +259,7 @@ function failureOf(index: number, error: unknown): Failure {
   if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
   if (error instanceof PawlError && error.code === "pool.worker-died")
     return { index, reason: "the step ended its worker", code: "step" };
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = errorText(error);
   return { index, reason: `the step threw: ${reason}`, code: "step" };
 }
 

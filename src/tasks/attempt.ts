@@ -1,3 +1,4 @@
+import { errorStack, errorText, isOf } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, Lease } from "../store/contract.ts";
 import type { AttemptLog } from "./attempt-log.ts";
@@ -57,9 +58,7 @@ export async function attempt(
     return { kind: "done", result: stored };
   } catch (error) {
     const verdict = verdictOf(error, definition, signal);
-    if (verdict.kind === "failed" && error instanceof Error && !(error instanceof Retry)) {
-      log.write([error.stack ?? String(error)]);
-    }
+    if (verdict.kind === "failed" && !isOf(error, Retry)) log.write([errorStack(error)]);
     await context.reported();
     return verdict;
   }
@@ -86,13 +85,13 @@ async function inputOf(definition: Definition, order: Order, client: Client): Pr
  */
 function verdictOf(error: unknown, definition: Definition, signal: AbortSignal): Verdict {
   const { reason } = signal;
-  if (error instanceof LostError || reason instanceof LostError) return { kind: "stopped" };
+  if (isOf(error, LostError) || reason instanceof LostError) return { kind: "stopped" };
   if (reason instanceof CancelledError) return { kind: "stopped" };
-  if (error instanceof PermanentError) return failed(error, false);
-  if (error instanceof Snooze) return { kind: "snoozed", delayMs: error.delayMs };
+  if (isOf(error, PermanentError)) return failed(error, false);
+  if (isOf(error, Snooze)) return snoozed(error, definition);
   if (reason instanceof StoppedError) return { kind: "stopped" };
-  if (error instanceof Retry) return { ...failed(error, true), delayMs: error.delayMs };
-  if (error instanceof PawlError && HOPELESS.has(error.code)) return failed(error, false);
+  if (isOf(error, Retry)) return retried(error);
+  if (isOf(error, PawlError) && HOPELESS.has(codeOf(error))) return failed(error, false);
   if (reason instanceof SoftLimitError) return failed(reason, again(definition, error));
   return failed(error, again(definition, error));
 }
@@ -102,24 +101,38 @@ const HOPELESS: ReadonlySet<string> = new Set(["task.input", "task.not-json", "t
 
 function again({ retryOn }: Definition, error: unknown): boolean {
   try {
-    return retryOn(error);
+    return Boolean(retryOn(error));
   } catch {
     // Who cannot say it shall not lose the task.
     return true;
   }
 }
 
-function failed(error: unknown, again: boolean): Verdict & { kind: "failed" } {
-  return { kind: "failed", error: messageOf(error), again, delayMs: null };
+/** What it says was checked when it was made, and may have been changed since. */
+function snoozed({ delayMs }: Snooze, definition: Definition): Verdict {
+  try {
+    return { kind: "snoozed", delayMs: new Snooze(delayMs).delayMs };
+  } catch (error) {
+    return failed(error, again(definition, error));
+  }
 }
 
-/** As much of an error's message as is kept with the task; the log has all of it. */
-const MOST_OF_MESSAGE = 4_096;
+function retried(error: Retry): Verdict {
+  const { delayMs } = error;
+  const isDelay = typeof delayMs === "number" && delayMs >= 0;
+  return { ...failed(error, true), delayMs: isDelay ? delayMs : null };
+}
 
-/** What an error says. Anything may have been thrown. */
-export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.length > MOST_OF_MESSAGE ? `${text.slice(0, MOST_OF_MESSAGE)}…` : text;
+function codeOf(error: PawlError): string {
+  try {
+    return String(error.code);
+  } catch {
+    return "";
+  }
+}
+
+function failed(error: unknown, again: boolean): Verdict & { kind: "failed" } {
+  return { kind: "failed", error: errorText(error), again, delayMs: null };
 }
 
 class Attempt implements AttemptContext {
@@ -175,8 +188,9 @@ class Attempt implements AttemptContext {
   };
 
   readonly retry = (options: { readonly after?: Duration; readonly reason?: string } = {}): never => {
-    const delayMs = optionalMilliseconds(options.after, `The after of task "${this.#name}"`) ?? null;
-    throw new Retry(options.reason ?? "It asked to be tried again.", delayMs);
+    const { after, reason } = options;
+    const delayMs = optionalMilliseconds(after, `The after of task "${this.#name}"`) ?? null;
+    throw new Retry(reason ?? "It asked to be tried again.", delayMs);
   };
 
   readonly enqueue = async (

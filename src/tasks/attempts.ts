@@ -1,5 +1,7 @@
+import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Claim, Lease, Store } from "../store/contract.ts";
+import { backoffDelay } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Ending, Runner } from "./runner.ts";
@@ -8,6 +10,9 @@ import { CancelledError } from "./verdicts.ts";
 
 /** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
 const MOST_UNSETTLED = 2_000;
+
+/** So often is a task tried again whose attempts cannot even be made. */
+const MOST_FAILURES = 10;
 
 export interface AttemptsOptions {
   readonly store: Store;
@@ -39,11 +44,13 @@ export class Attempts {
   /** Ends that are not durable yet. */
   #settling = 0;
   #metUnknown = Number.NEGATIVE_INFINITY;
+  readonly #report: (error: unknown) => void;
 
   constructor({ store, leaseMs, runner, bell, withdraw, report }: AttemptsOptions) {
     this.#runner = runner;
     this.#bell = bell;
     this.#withdraw = withdraw;
+    this.#report = report;
     this.#settler = new Settler(store, report);
     this.#keeper = new LeaseKeeper(
       { address: store.address, leaseMs },
@@ -150,13 +157,23 @@ export class Attempts {
 
   /** Never rejects. */
   async #attempt(claim: Claim, abort: AbortController): Promise<void> {
-    const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error));
+    const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error)).catch((error) =>
+      this.#broken(claim, error),
+    );
     if (ending === undefined) this.#keeper.drop(claim);
     else {
       const { unknown, ...settlement } = ending;
       if (unknown) this.#metUnknown = performance.now();
       this.#settle(claim, settlement);
     }
+  }
+
+  /** A runner that throws is a defect, but one task's only. */
+  #broken({ task }: Claim, error: unknown): Ending {
+    this.#report(error);
+    const failures = task.failures + 1;
+    if (failures >= MOST_FAILURES) return { outcome: { state: "dead", error: errorText(error) } };
+    return { outcome: { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) } };
   }
 
   /** Durable soon. The slot is free meanwhile; the lease is not. */

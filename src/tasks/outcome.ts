@@ -1,3 +1,4 @@
+import { errorText, isOf } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Json, Outcome, TaskRecord } from "../store/contract.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
@@ -15,7 +16,7 @@ export function outcomeOfResult(result: Json | undefined): Outcome {
     JSON.stringify(result);
   } catch (error) {
     // Found here, where it concerns one task, and not in the store, where it would hold up a whole batch.
-    return { state: "dead", error: `The handler returned what JSON cannot express: ${messageOf(error)}` };
+    return { state: "dead", error: `The handler returned what JSON cannot express: ${errorText(error)}` };
   }
   return result === undefined ? { state: "succeeded" } : { state: "succeeded", result };
 }
@@ -30,16 +31,12 @@ export function outcomeOfError(
   signal: AbortSignal,
   policy: RetryPolicy,
 ): Outcome | undefined {
-  if (error instanceof LostError || signal.reason instanceof LostError) return undefined;
+  if (isOf(error, LostError) || isOf(signal.reason, LostError)) return undefined;
   if (signal.reason instanceof CancelledError) return { state: "cancelled" };
-  if (error instanceof PermanentError) return { state: "dead", error: messageOf(error) };
-  if (error instanceof Snooze) return { state: "snoozed", delayMs: error.delayMs };
+  if (isOf(error, PermanentError)) return { state: "dead", error: errorText(error) };
+  if (isOf(error, Snooze)) return { state: "snoozed", delayMs: error.delayMs };
   if (signal.reason instanceof StoppedError) return { state: "snoozed", delayMs: 0 };
   const failures = task.failures + 1;
-  if (failures >= policy.maxFailures) return { state: "dead", error: messageOf(error) };
-  return { state: "retry", delayMs: backoffDelay(failures, policy.backoff), error: messageOf(error) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  if (failures >= policy.maxFailures) return { state: "dead", error: errorText(error) };
+  return { state: "retry", delayMs: backoffDelay(failures, policy.backoff), error: errorText(error) };
 }

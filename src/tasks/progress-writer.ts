@@ -1,5 +1,6 @@
 import { LostError } from "../errors.ts";
 import type { Json, Lease, TaskStore } from "../store/contract.ts";
+import { isRefusal } from "../store/refusal.ts";
 
 interface Pending {
   readonly lease: Lease;
@@ -40,20 +41,26 @@ export class ProgressWriter {
     while (this.#pending.size > 0) {
       const batch = [...this.#pending.values()];
       this.#pending = new Map();
-      try {
-        const store = await this.#store();
-        const { lost } = await store.progress(
-          batch.map(({ lease: { id, fence }, value }) => ({ id, fence, value })),
-        );
-        const gone = new Set(lost);
-        for (const { lease, written } of batch) {
-          if (!gone.has(lease.id)) written.resolve();
-          else written.reject(new LostError(`Task ${lease.id} has been taken over by another worker.`));
-        }
-      } catch (error) {
-        for (const { written } of batch) written.reject(error);
-      }
+      await this.#persist(batch);
     }
     this.#writing = undefined;
+  }
+
+  /** Never rejects. What the store refuses is the error of its own task: the others are stored without it. */
+  async #persist(batch: readonly Pending[]): Promise<void> {
+    try {
+      const store = await this.#store();
+      const { lost } = await store.progress(
+        batch.map(({ lease: { id, fence }, value }) => ({ id, fence, value })),
+      );
+      const gone = new Set(lost);
+      for (const { lease, written } of batch) {
+        if (!gone.has(lease.id)) written.resolve();
+        else written.reject(new LostError(`Task ${lease.id} has been taken over by another worker.`));
+      }
+    } catch (error) {
+      if (batch.length > 1 && isRefusal(error)) for (const each of batch) await this.#persist([each]);
+      else for (const { written } of batch) written.reject(error);
+    }
   }
 }

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText, isOf } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Settlement, TaskStore } from "../store/contract.ts";
+import { isRefusal } from "../store/refusal.ts";
 import { backoffDelay } from "./backoff.ts";
 
 interface Entry {
   readonly settlement: Settlement;
   readonly done: () => void;
+  /** It stands in place of one that the store refused. */
+  readonly replaces: boolean;
 }
 
 /** Settlements in one transaction: what a worker ends in one turn, as a rule. */
@@ -13,23 +17,28 @@ const BATCH = 2_000;
 
 /**
  * Settles claims in batches: what ends while one transaction is flushed to disk goes into the next. A store that
- * fails is asked again until it works, because the work is done and must not be done a second time.
+ * fails is asked again until it works, because the work is done and must not be done a second time. What it refuses is
+ * tried alone, so that it holds up nothing else, and becomes a dead letter that says why.
  */
 export class Settler {
-  readonly #store: TaskStore;
+  readonly #store: Pick<TaskStore, "settle">;
   readonly #onError: (error: unknown) => void;
   readonly #abandoned = new AbortController();
   readonly #waiting: Entry[] = [];
+  /** How many go into the next transaction: fewer after one that failed, because what failed may be one of them. */
+  #size = BATCH;
+  /** Transactions that failed in a row. */
+  #failures = 0;
   #flushing: Promise<void> | undefined;
 
-  constructor(store: TaskStore, onError: (error: unknown) => void) {
+  constructor(store: Pick<TaskStore, "settle">, onError: (error: unknown) => void) {
     this.#store = store;
     this.#onError = onError;
   }
 
   /** Calls `done` when the claim is settled, is found to be lost, or is abandoned. */
   settle(settlement: Settlement, done: () => void): void {
-    this.#waiting.push({ settlement, done });
+    this.#waiting.push({ settlement, done, replaces: false });
     this.#flushing ??= this.#flush();
   }
 
@@ -52,29 +61,59 @@ export class Settler {
     // What else ends in this turn of the event loop joins the batch.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH);
-      await this.#persist(batch.map(({ settlement }) => settlement));
-      for (const { done } of batch) done();
+      const again = await this.#persist(this.#waiting.splice(0, this.#size));
+      if (again.length === 0) continue;
+      const { signal } = this.#abandoned;
+      const pause = backoffDelay(this.#failures, { baseMs: 100, capMs: 5_000 });
+      if (!signal.aborted) await sleep(pause, undefined, { signal }).catch(() => {});
+      // At the end: should one of these be what the store fails at, all others come before it.
+      if (signal.aborted) for (const { done } of again) done();
+      else this.#waiting.push(...again);
     }
     this.#flushing = undefined;
   }
 
-  async #persist(settlements: readonly Settlement[]): Promise<void> {
-    for (let failures = 1; ; failures++) {
-      try {
-        // What is lost is in other hands; there is nothing left to do for it.
-        await this.#store.settle(settlements);
-        return;
-      } catch (error) {
-        this.#onError(error);
-        // This process has closed the store itself: trying again cannot help.
-        if (error instanceof PawlError && error.code === "store.closed") return;
+  /** Stores what the store takes; returns what is to be tried again. */
+  async #persist(batch: readonly Entry[]): Promise<readonly Entry[]> {
+    try {
+      // What is lost is in other hands; there is nothing left to do for it.
+      await this.#store.settle(batch.map(({ settlement }) => settlement));
+      this.#failures = 0;
+      this.#size = Math.min(BATCH, this.#size * 2);
+    } catch (error) {
+      if (isRefusal(error)) return await this.#isolate(batch, error);
+      this.#onError(error);
+      // Where this process has closed the store itself, trying again cannot help.
+      if (!(isOf(error, PawlError) && error.code === "store.closed")) {
+        this.#failures++;
+        this.#size = Math.max(1, batch.length >> 1);
+        return batch;
       }
-      const { signal } = this.#abandoned;
-      if (signal.aborted) return;
-      await sleep(backoffDelay(failures, { baseMs: 100, capMs: 5_000 }), undefined, { signal }).catch(
-        () => {},
-      );
     }
+    for (const { done } of batch) done();
+    return [];
+  }
+
+  /** Finds what was refused among the others by halves. */
+  async #isolate(batch: readonly Entry[], error: unknown): Promise<readonly Entry[]> {
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) return this.#refused(only, error);
+    const half = batch.length >> 1;
+    return [...(await this.#persist(batch.slice(0, half))), ...(await this.#persist(batch.slice(half)))];
+  }
+
+  #refused(entry: Entry, error: unknown): readonly Entry[] {
+    const { settlement, done, replaces } = entry;
+    const { id, fence } = settlement;
+    this.#onError(error);
+    if (replaces) {
+      // Its lease runs out, and it counts as a crash: the sweep writes nothing that came from the attempt.
+      done();
+      return [];
+    }
+    const why = `How this attempt ended cannot be stored: ${errorText(error)}`;
+    const outcome = { state: "dead", error: why } as const;
+    this.#waiting.push({ settlement: { id, fence, outcome }, done, replaces: true });
+    return [];
   }
 }

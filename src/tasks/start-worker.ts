@@ -10,6 +10,7 @@ import type { Queues } from "./lines.ts";
 import { assertNotLoading } from "./loading.ts";
 import { prune } from "./pruner.ts";
 import { knownTasks } from "./registry.ts";
+import { reporting } from "./reporting.ts";
 import { tickSchedules } from "./schedule/ticker.ts";
 import { taskRunner } from "./task-runner.ts";
 import { POISON_AFTER, Worker } from "./worker.ts";
@@ -104,8 +105,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
     );
   }
   const modules = modulesOf(tasks, options.modules ?? []);
-  const report =
-    options.onError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
+  const report = reporting(options.onError);
   const { poisonAfter = POISON_AFTER, maxTasks, maxMemory } = options;
   const client = options.store === undefined ? defaultClient() : new Client(options.store);
   const store = await client.store();

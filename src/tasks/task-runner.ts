@@ -1,6 +1,7 @@
+import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Claim, Outcome } from "../store/contract.ts";
-import { attempt, messageOf, type Order } from "./attempt.ts";
+import { attempt, type Order } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Children } from "./child/children.ts";
@@ -136,7 +137,7 @@ function done(
     return succeeded(task, result);
   } catch (error) {
     // What follows is too large to be stored, and will be the next time.
-    return { state: "dead", error: messageOf(error) };
+    return { state: "dead", error: errorText(error) };
   }
 }
 

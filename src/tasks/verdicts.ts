@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { type Duration, milliseconds } from "./duration.ts";
 
 /** Thrown by a handler when trying again cannot help: the task becomes a dead letter at once. */
 export class PermanentError extends PawlError {
@@ -9,15 +10,27 @@ export class PermanentError extends PawlError {
   }
 }
 
-/** Thrown by a handler to hand its task back without blame. */
+/**
+ * Thrown by a handler to hand its task back without blame.
+ *
+ * @example
+ * ```ts
+ * throw new Snooze("10m");
+ * ```
+ */
 export class Snooze extends Error {
   override readonly name = "Snooze";
   /** Milliseconds until it may be claimed again; null holds it until it is released. */
   readonly delayMs: number | null;
 
-  constructor(delayMs: number | null) {
+  /**
+   * @param delay until it may be claimed again; null or `Infinity` holds it until it is released
+   * @throws PawlError `task.duration` when that is not a duration
+   */
+  constructor(delay: Duration | null) {
     super("The task was handed back.");
-    this.delayMs = delayMs;
+    const isForever = delay === null || delay === Number.POSITIVE_INFINITY;
+    this.delayMs = isForever ? null : milliseconds(delay, "The delay of a Snooze");
   }
 }
 

@@ -7,6 +7,7 @@ import { handlerRunner } from "./handler-runner.ts";
 import { Heart, type Pulse } from "./heart.ts";
 import { Line } from "./line.ts";
 import { linesOf, type Queues } from "./lines.ts";
+import { reporting } from "./reporting.ts";
 import type { Handler, Runner } from "./runner.ts";
 import { takeOver } from "./take-over.ts";
 import { StoppedError } from "./verdicts.ts";
@@ -87,6 +88,7 @@ export class Worker implements AsyncDisposable, Pulse {
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
+  readonly #report: (error: unknown) => void;
 
   constructor(options: WorkerOptions) {
     const { store, leaseMs = 15_000, prefetch = 0, lanes } = options;
@@ -98,7 +100,8 @@ export class Worker implements AsyncDisposable, Pulse {
     this.queues = lines.flatMap(({ queues }) => queues);
     this.slots = lines.reduce((sum, { slots }) => sum + slots, 0);
     const bell = this.#bell;
-    const report = (error: unknown) => this.#report(error);
+    const report = reporting(options.onError);
+    this.#report = report;
     const policy = { maxFailures, backoff };
     const runner =
       options.runner ?? handlerRunner({ store, handlers: options.handlers ?? {}, policy, report });
@@ -182,7 +185,7 @@ export class Worker implements AsyncDisposable, Pulse {
     while (this.#stopping === undefined) {
       try {
         // Before the first claim: a process that the store does not know cannot be told to be dead.
-        this.#heart ??= await Heart.join(store, this, (error) => this.#report(error));
+        this.#heart ??= await Heart.join(store, this, this.#report);
         const pause = await this.#turn(rung);
         failures = 0;
         rung = await this.#bell.wait(pause);
@@ -237,12 +240,6 @@ export class Worker implements AsyncDisposable, Pulse {
       if (claim !== undefined) return claim;
     }
     return undefined;
-  }
-
-  #report(error: unknown): void {
-    const { onError } = this.#options;
-    if (onError === undefined) process.emitWarning(error instanceof Error ? error : String(error));
-    else onError(error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What runs in a child: a thread or a process of a pool. Its store is its own, its writes carry the fence. */
 import { isMainThread } from "node:worker_threads";
+import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
 import { attempt } from "../attempt.ts";
@@ -55,7 +56,7 @@ export const attemptInChild = callable(
 );
 
 function reasonOf(reason: unknown, softMs: number | null): Error {
-  const said = reason instanceof Error ? reason.message : String(reason);
+  const said = errorText(reason);
   if (said === STOP.cancelled) return new CancelledError();
   if (said === STOP.stopped) return new StoppedError();
   if (said === STOP.lost) return new LostError("Another worker has taken the task over.");

@@ -1,3 +1,4 @@
+import { errorText } from "../../error-text.ts";
 import { LostError } from "../../errors.ts";
 import {
   type CallOptions,
@@ -6,7 +7,7 @@ import {
   TimeLimitError,
   WorkerDiedError,
 } from "../../pool/index.ts";
-import { messageOf, type Order } from "../attempt.ts";
+import type { Order } from "../attempt.ts";
 import { logPath, takeLog } from "../attempt-log.ts";
 import type { Definition } from "../contract.ts";
 import { newTaskId } from "../task-id.ts";
@@ -84,8 +85,8 @@ export class Children {
       const written = takeLog(log);
       if (signal.aborted) return { verdict: { kind: "stopped" }, log: written };
       if (error instanceof TimeLimitError) return { verdict: overrun(hardMs), log: written };
-      if (error instanceof WorkerDiedError) return { died: messageOf(error), log: written };
-      const failed = { kind: "failed", error: messageOf(error), again: true, delayMs: null } as const;
+      if (error instanceof WorkerDiedError) return { died: errorText(error), log: written };
+      const failed = { kind: "failed", error: errorText(error), again: true, delayMs: null } as const;
       return { verdict: failed, log: written };
     } finally {
       clearTimeout(timer);

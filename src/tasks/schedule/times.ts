@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { type Duration, milliseconds } from "../duration.ts";
@@ -43,7 +44,7 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
   try {
     nextTime(spec, 0);
   } catch (error) {
-    const why = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+    const why = errorText(error).replace(/\.$/, "");
     throw new PawlError(
       "schedule.cron",
       `The cron "${times.cron}" (${spec.timezone}) of schedule "${name}" cannot be read: ${why}.`,

@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { errorText } from "../../error-text.ts";
 import type { Claim } from "../../store/contract.ts";
 import { metaOf } from "../flow/spec.ts";
 import type { Ending } from "../runner.ts";
@@ -52,7 +53,7 @@ export async function sending<T>(what: Sending, store: (sent: Sent) => Promise<T
       counted(api, tasks, { queue, name });
       return result;
     } catch (error) {
-      span.setStatus({ code: api.SpanStatusCode.ERROR, message: String(error) });
+      span.setStatus({ code: api.SpanStatusCode.ERROR, message: errorText(error) });
       throw error;
     } finally {
       span.end();

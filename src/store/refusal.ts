@@ -1,0 +1,16 @@
+import { isOf } from "../error-text.ts";
+import { LostError, PawlError, TransientError } from "../errors.ts";
+
+/** Codes that speak of the store as a whole, whatever was to be written. */
+const OF_THE_STORE =
+  /^(postgres\.|store\.(closed|gone|newer|clock|read-only|cannot-open|corrupt|not-a-store|no-shared-memory)$)/;
+
+/**
+ * Whether a store refused an operation for what it holds: a text with a NUL, a number that is no instant, a row too large
+ * for an index. Then one part of a batch may be at fault, and the others can be stored without it; trying the same again
+ * cannot help. It is no such error when the store is away, busy, full, closed or not ours to write.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (isOf(error, TransientError) || isOf(error, LostError)) return false;
+  return !(isOf(error, PawlError) && OF_THE_STORE.test(error.code));
+}

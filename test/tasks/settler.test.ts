@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PawlError, TransientError } from "../../src/errors.ts";
+import type { Settlement, TaskStore } from "../../src/store/contract.ts";
+import { Settler } from "../../src/tasks/settler.ts";
+
+/** Refuses a batch as `refuse` says, as a database does: all of it. */
+class Stub {
+  readonly settled = new Map<string, Settlement>();
+  transactions = 0;
+  readonly #refuse: (settlement: Settlement, transaction: number) => unknown;
+
+  constructor(refuse: (settlement: Settlement, transaction: number) => unknown) {
+    this.#refuse = refuse;
+  }
+
+  readonly settle: TaskStore["settle"] = async (settlements) => {
+    this.transactions++;
+    for (const each of settlements) {
+      const error = this.#refuse(each, this.transactions);
+      if (error !== undefined) throw error;
+    }
+    for (const each of settlements) this.settled.set(each.id, each);
+    return { lost: [] };
+  };
+}
+
+const success = (id: number): Settlement => ({
+  id: `${id}`,
+  fence: 1,
+  outcome: { state: "succeeded", result: id },
+});
+const isSuccess = ({ outcome }: Settlement) => outcome.state === "succeeded";
+
+async function settleAll(stub: Stub, count: number): Promise<{ errors: unknown[]; done: number }> {
+  const errors: unknown[] = [];
+  const settler = new Settler(stub, (error) => errors.push(error));
+  let done = 0;
+  for (let id = 0; id < count; id++) settler.settle(success(id), () => done++);
+  await settler.flushed();
+  return { errors, done };
+}
+
+test("what the store refuses becomes a dead letter that says why, and all others are settled as they ended", async () => {
+  const bad = new Set(["3", "500", "999"]);
+  const refused = new PawlError("store.22021", "The store x refused: invalid byte sequence.");
+  const stub = new Stub((each) => (bad.has(each.id) && isSuccess(each) ? refused : undefined));
+  const { done, errors } = await settleAll(stub, 1_000);
+  assert.equal(done, 1_000);
+  assert.equal(stub.settled.size, 1_000);
+  for (const [id, { outcome }] of stub.settled) {
+    assert.equal(outcome.state, bad.has(id) ? "dead" : "succeeded");
+    if (outcome.state === "dead") assert.match(outcome.error, /cannot be stored: The store x refused/);
+  }
+  assert.equal(errors.length, 3);
+  assert.ok(stub.transactions < 100, `${stub.transactions} transactions`);
+});
+
+test("what is refused even as a dead letter is left to its lease, and holds up nothing", async () => {
+  const stub = new Stub(({ id }) => (id === "7" ? new RangeError("no such number") : undefined));
+  const { done } = await settleAll(stub, 20);
+  assert.equal(done, 20);
+  assert.equal(stub.settled.size, 19);
+});
+
+test("a store that is away is asked again until it works, and nothing becomes a dead letter", async () => {
+  const away = new TransientError("store.busy", "The store is busy.");
+  const stub = new Stub((_, transaction) => (transaction <= 3 ? away : undefined));
+  const { done } = await settleAll(stub, 50);
+  assert.equal(done, 50);
+  assert.ok([...stub.settled.values()].every(isSuccess));
+});
+
+test("a store that may not be written is asked again as well: that is about the store, not about what it holds", async () => {
+  const denied = new PawlError("postgres.42501", "The user has no permission.");
+  const stub = new Stub((_, transaction) => (transaction <= 3 ? denied : undefined));
+  await settleAll(stub, 5);
+  assert.equal(stub.settled.size, 5);
+  assert.ok([...stub.settled.values()].every(isSuccess));
+});
+
+test("one at which the store fails each time lets all others by", async () => {
+  const busy = new TransientError("store.busy", "The statement took too long.");
+  const stub = new Stub(({ id }) => (id === "0" ? busy : undefined));
+  const settler = new Settler(stub, () => {});
+  let done = 0;
+  for (let id = 0; id < 100; id++) settler.settle(success(id), () => done++);
+  while (stub.settled.size < 99) await new Promise(setImmediate);
+  assert.equal(done, 99);
+  settler.abandon();
+  await settler.flushed();
+  assert.equal(done, 100);
+});
