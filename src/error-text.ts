@@ -39,7 +39,7 @@ export function errorStack(thrown: unknown, longest: number = LONGEST_STACK): st
 /** The thrown value itself where it is an error that can be read as one; otherwise an error with its text. */
 export function asError(thrown: unknown): Error {
   const isReadable =
-    isError(thrown) && ["name", "message", "stack"].every((key) => isText(read(thrown, key)));
+    isError(thrown) && (["name", "message", "stack"] as const).every((key) => isText(read(thrown, key)));
   return isReadable ? (thrown as Error) : new Error(errorText(thrown));
 }
 
@@ -114,9 +114,10 @@ function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
-function read(value: object, key: string): unknown {
+/** An accessor may throw, and a proxy. */
+function read(value: object, key: "message" | "name" | "stack"): unknown {
   try {
-    return (value as Record<string, unknown>)[key];
+    return (value as Partial<Error>)[key];
   } catch {
     return undefined;
   }
