@@ -23,6 +23,7 @@ export const foundation: readonly string[] = [
   "own.ts",
   "postgres-errors.ts",
   "postgres-url.ts",
+  "state-folder.ts",
 ];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */

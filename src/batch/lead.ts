@@ -1,8 +1,9 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
+import { makeFolder } from "../state-folder.ts";
 import type { Json, NewTask, RunState, Store, TaskRecord } from "../store/contract.ts";
 import { type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
 import { conclude } from "./conclude.ts";
@@ -94,7 +95,7 @@ class Lead {
     if ((await store.query({ group: run })).some((task) => task.name === SHARD)) return;
     const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
     const scratch = join(this.#work.scratch, "plan");
-    await mkdir(scratch, { recursive: true });
+    makeFolder(scratch);
     // Cutting may take long: a pause or a cancel must not wait for it.
     const stop = new AbortController();
     const looking = setInterval(async () => {

@@ -1,5 +1,6 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../state-folder.ts";
 import type { Chunk, Ordering, Shard, WriteOutcome } from "./contract.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -36,7 +37,7 @@ export async function rehearse(prepared: PreparedRun, scratch: string): Promise<
   const { signal } = new AbortController();
   const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
   const folder = join(scratch, prepared.run.id, "plan");
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   try {
     const memory = Math.floor(memoryOf(job).inFlight / 4);
     const plan = await job.source.shards(concurrencyOf(job) * 4, ordering, {

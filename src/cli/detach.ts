@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../batch/index.ts";
+import { makeFolder } from "../state-folder.ts";
 import { INTO_VARIABLE, type Target } from "./target.ts";
 
 /** Lets a process of its own go on with a stored run, so that it survives this terminal. */
 export async function detach(run: string, target: Target | null, place: Place, json: boolean): Promise<void> {
   const folder = join(place.runs, run);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const logFile = join(folder, "log");
   const log = openSync(logFile, "a", 0o600);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", "resume", run], {

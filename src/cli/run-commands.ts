@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import type { Place } from "../batch/index.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import { withStore } from "./with-store.ts";
+import { withStore as withAnyStore } from "./with-store.ts";
 
 /** The store holds no passwords. */
 const INTO_AGAIN = "the URL of the load again, where it brought a password";
+
+/** These commands look at what is there: a mistyped path must not become an empty store. */
+const withStore: typeof withAnyStore = (body) => withAnyStore(body, { create: false });
 
 /** The commands to see and steer runs with. */
 export function runCommands(pawl: Command): void {

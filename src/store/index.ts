@@ -10,22 +10,28 @@ export type * from "./contract.ts";
 export interface StoreOptions {
   /** Where the time of a file comes from; the machine's clocks unless a test wants to move them. */
   readonly clock?: Clock;
+  /**
+   * Whether a store that is not there is created. False for a program that only looks: a mistyped path is then an error.
+   * @default true
+   */
+  readonly create?: boolean;
 }
 
 /**
  * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there, or
  * the URL of a PostgreSQL database, `postgres://user@host/database`, in which it has a schema of its own (`pawl`, or
  * another with `?schema=name`). Any number of processes may have the same store open, on any number of machines where
- * it is in PostgreSQL. Throws a PawlError when the place cannot serve as a store, and a TransientError when it may
- * serve later.
+ * it is in PostgreSQL. Throws a PawlError when the place cannot serve as a store (`state.unsafe` where other users
+ * of the machine may write it, `store.missing` where there is none and none may be created), and a TransientError when
+ * it may serve later.
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
-  if (scheme === undefined) return await openSqliteStore(location, options.clock);
+  if (scheme === undefined) return await openSqliteStore(location, options);
   if (/^postgres(ql)?$/i.test(scheme)) {
     // Loaded only here: most stores are files.
     const { openPostgresStore } = await import("./postgres/open.ts");
-    return await openPostgresStore(location);
+    return await openPostgresStore(location, options);
   }
   throw new PawlError(
     "store.unsupported",

@@ -1,7 +1,10 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { format } from "node:util";
+
+/** In a folder that all users share, nothing that another user put under the name may be opened. */
+const EXCLUSIVE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
 
 /** What an attempt writes for people. */
 export interface AttemptLog {
@@ -44,7 +47,7 @@ export class FileLog implements AttemptLog {
     if (this.#written > MOST) return;
     const line = logLine(values);
     this.#written += line.length;
-    this.#file ??= openSync(this.#path, "a", 0o600);
+    this.#file ??= openSync(this.#path, EXCLUSIVE, 0o600);
     writeSync(this.#file, this.#written > MOST ? CUT : line);
   }
 

@@ -11,7 +11,7 @@ export interface CommonFlags {
 
 /** Runs a command with the store of tasks open, and closes it whatever happens. */
 export async function withTasks<T>(flags: CommonFlags, body: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore(storeLocation(flags.store));
+  const store = await openStore(storeLocation(flags.store), { create: false });
   try {
     return await body(store);
   } finally {

@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { noStore } from "../missing.ts";
 import type { Database } from "./database.ts";
 import { type Migration, migrations } from "./migrations.ts";
 import type { Session } from "./session.ts";
@@ -15,12 +16,18 @@ interface Found {
  * Creates the tables or brings them to the latest version. Processes that do so at the same moment take turns. Throws
  * when the tables were made by a program so much newer that this one would harm them.
  */
-export async function migrate(database: Database, steps: readonly Migration[] = migrations): Promise<void> {
+export async function migrate(
+  database: Database,
+  {
+    steps = migrations,
+    create = true,
+  }: { readonly steps?: readonly Migration[]; readonly create?: boolean } = {},
+): Promise<void> {
   const found = await database.read((session) => readVersion(session, database.schema));
   if (found !== undefined) {
     assertKnown(database, found, steps.length);
     if (found.version >= steps.length) return;
-  }
+  } else if (!create) throw noStore(database.location);
   await database.read(async (session) => {
     await assertServer(database, session);
     await session.script("BEGIN");

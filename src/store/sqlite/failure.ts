@@ -94,6 +94,9 @@ function explainSystem(error: unknown, location: string): unknown {
     case "EPERM":
     case "EROFS":
     case "ENOTDIR":
+    case "ENOENT":
+    case "ELOOP":
+    case "ENAMETOOLONG":
     case "EEXIST":
       return new PawlError(
         "store.cannot-open",

@@ -1,9 +1,11 @@
-import { mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
+import { openStateFile, openStateFolder } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
+import { noStore } from "../missing.ts";
 import { Connection } from "./connection.ts";
 import { assertStore, migrate } from "./migrate.ts";
 import { BLOCKING_MS, patiently } from "./patience.ts";
@@ -19,8 +21,8 @@ const CACHE_KIB = 16 * 1024;
 const CHECKPOINT_PAGES = 4_000;
 
 function open(location: string): DatabaseSync {
-  mkdirSync(dirname(location), { recursive: true });
-  const database = new DatabaseSync(location, { timeout: BLOCKING_MS });
+  openStateFolder(dirname(location));
+  const database = new DatabaseSync(openStateFile(location), { timeout: BLOCKING_MS });
   try {
     assertStore(database, location);
     const mode = database.prepare("PRAGMA journal_mode = WAL").get();
@@ -44,7 +46,10 @@ function open(location: string): DatabaseSync {
 }
 
 /** Opens or creates the file at `path`. Errors as for `openStore`. */
-export async function openSqliteStore(path: string, clock: Clock = machineClock): Promise<Store> {
+export async function openSqliteStore(
+  path: string,
+  { clock = machineClock, create = true }: { clock?: Clock; create?: boolean } = {},
+): Promise<Store> {
   if (path === "" || path.startsWith(":")) {
     throw new PawlError(
       "store.cannot-open",
@@ -52,6 +57,7 @@ export async function openSqliteStore(path: string, clock: Clock = machineClock)
     );
   }
   const location = resolve(path);
+  if (!create && !existsSync(location)) throw noStore(location);
   const database = await patiently(() => open(location), location);
   return new SqliteStore(new Connection(database, location, clock));
 }

@@ -82,12 +82,12 @@ test("a migration that fails half-way leaves nothing behind, and the next attemp
   await migrate(database);
   const added = { worksWith: 1, sql: "ALTER TABLE pawl.task ADD COLUMN shade text" };
   const broken = { worksWith: 1, sql: `${added.sql}; SELECT 1 / 0` };
-  await assert.rejects(migrate(database, [...migrations, broken]), PawlError);
+  await assert.rejects(migrate(database, { steps: [...migrations, broken] }), PawlError);
   const columns =
     "SELECT FROM information_schema.columns WHERE table_schema = 'forward' AND column_name = 'shade'";
   assert.equal((await hands.query(columns)).length, 0);
   const stores = await Promise.all([openStore(address.full), openStore(address.full)]);
-  await Promise.all([0, 1, 2].map(() => migrate(database, [...migrations, added])));
+  await Promise.all([0, 1, 2].map(() => migrate(database, { steps: [...migrations, added] })));
   assert.equal((await hands.query(columns)).length, 1);
   // Programs of before go on beside the new ones.
   assert.deepEqual(await stores[0]?.enqueue([newTask("t")]), ["t"]);
