@@ -1,11 +1,12 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { PawlError } from "../../errors.ts";
-import { checkReach, serverAccount } from "./embedded/account.ts";
+import { makeFolder, openStateFolder } from "../../state-folder.ts";
+import { serverAccount } from "./embedded/account.ts";
 import { findBinaries } from "./embedded/binaries.ts";
-import { dataDirectory, ensureCluster } from "./embedded/cluster.ts";
+import { ensureCluster } from "./embedded/cluster.ts";
 import { alone } from "./embedded/lock.ts";
 import { keptPort, settlePort } from "./embedded/port.ts";
 import { end, findPostmaster, launch, logFile } from "./embedded/postmaster.ts";
@@ -33,17 +34,16 @@ export interface EmbeddedServer {
  */
 export async function startEmbedded(directory: string, options?: EmbeddedOptions): Promise<EmbeddedServer> {
   const home = resolve(directory);
-  await mkdir(home, { recursive: true, mode: 0o755 });
+  if (basename(dirname(home)) === ".pawl") openStateFolder(dirname(home));
+  makeFolder(home, 0o711);
   return alone(home, async () => {
     const running = findPostmaster(home);
     if (running !== null) {
       await untilReady(home, running.port, () => false);
       return { url: await embeddedUrl(home), started: false };
     }
-    const binaries = await findBinaries();
     const account = serverAccount();
-    checkReach(dataDirectory(home), account);
-    checkReach(binaries.postgres, account);
+    const binaries = await findBinaries(account);
     await ensureCluster(home, binaries, account);
     const port = await settlePort(home);
     const flags = Object.entries(options?.settings ?? {}).flatMap(([name, value]) => [

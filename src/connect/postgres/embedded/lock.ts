@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../../../errors.ts";
+import { openStateFile } from "../../../state-folder.ts";
 
 const patienceMs = 120_000;
 
@@ -10,7 +11,7 @@ const patienceMs = 120_000;
  * SQLite file, so that it ends with its process however that dies, and never has to be judged stale.
  */
 export async function alone<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const lock = new DatabaseSync(join(directory, "lock"));
+  const lock = new DatabaseSync(openStateFile(join(directory, "lock")));
   try {
     const deadline = Date.now() + patienceMs;
     while (!tryLock(lock)) {

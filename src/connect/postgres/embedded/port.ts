@@ -8,7 +8,7 @@ export async function settlePort(directory: string): Promise<number> {
   if (kept !== null && (await freePort(kept)) !== null) return kept;
   const port = await freePort(0);
   if (port === null) throw new Error("No free port on the loopback address.");
-  await writeFile(join(directory, "port"), String(port));
+  await writeFile(join(directory, "port"), String(port), { mode: 0o600 });
   return port;
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../../../errors.ts";
 import type { Account } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
-import { dataDirectory } from "./cluster.ts";
+import { dataDirectory, serverEnvironment } from "./cluster.ts";
 
 const logLimit = 16 * 1024 * 1024;
 
@@ -45,7 +45,7 @@ export function launch(
       cwd: data,
       detached: true,
       stdio: ["ignore", log, log],
-      env: { ...process.env, LC_ALL: "C" },
+      env: serverEnvironment(),
     });
     let gone = false;
     child.on("error", () => {
