@@ -22,6 +22,7 @@ export const foundation: readonly string[] = [
   "errors.ts",
   "own.ts",
   "postgres-errors.ts",
+  "postgres-ownership.ts",
   "postgres-url.ts",
   "state-folder.ts",
 ];

@@ -1,5 +1,7 @@
 import type { Checkpoint, Counts, Cursor } from "../../batch/contract.ts";
-import { LostError } from "../../errors.ts";
+import { LostError, PawlError } from "../../errors.ts";
+import { foreignObject } from "../../postgres-ownership.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import type { Session } from "./connection.ts";
 import { sqlState } from "./errors.ts";
 
@@ -13,48 +15,109 @@ const buriedFor = "90 days";
 /** Serialises the creation of the schema; any constant that others are unlikely to use. */
 const creationLock = 5_069_732_514_783;
 
+/** The lock of a run, or of one of its shards, by its name as the first parameter. */
+const lockOf =
+  "pg_catalog.hashtextextended(pg_catalog.concat('pawl ', $1::pg_catalog.text), 0::pg_catalog.int8)";
+
+/*
+ * These statements name the schema of every function, and of operators that are given other types than their own: the
+ * search path may lead to a schema in which others can make functions that match better than those of the server.
+ */
+
 const ddl = `
-  SELECT pg_advisory_xact_lock(${creationLock});
-  CREATE SCHEMA IF NOT EXISTS pawl;
   CREATE TABLE IF NOT EXISTS ${table} (
-    run text NOT NULL,
-    shard integer NOT NULL,
-    fence bigint NOT NULL,
-    cursor jsonb,
-    counts jsonb,
-    done boolean NOT NULL DEFAULT false,
-    backend integer,
-    backend_start timestamptz,
-    updated_at timestamptz NOT NULL DEFAULT now(),
+    run pg_catalog.text NOT NULL,
+    shard pg_catalog.int4 NOT NULL,
+    fence pg_catalog.int8 NOT NULL,
+    cursor pg_catalog.jsonb,
+    counts pg_catalog.jsonb,
+    done pg_catalog.bool NOT NULL DEFAULT false,
+    backend pg_catalog.int4,
+    backend_start pg_catalog.timestamptz,
+    updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (run, shard)
   ) WITH (fillfactor = 50);
   COMMENT ON TABLE ${table} IS 'How far each shard of each load is, committed together with its rows.'`;
 
+interface Usable {
+  readonly schema: boolean;
+  readonly table: boolean;
+  readonly mayCreateSchema: boolean;
+  readonly schemaRights: readonly string[];
+  readonly tableRights: readonly string[];
+  readonly me: string;
+  /** Who owns the schema, where the current role acts for it. */
+  readonly group: string | null;
+}
+
 /** By the catalog, because asking for a name in a schema one may not use is an error. */
 const usableSql = `
-  SELECT c.oid IS NOT NULL AS there,
-         CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE')
-              WHEN c.oid IS NULL THEN has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE')
-              ELSE has_schema_privilege(n.oid, 'USAGE')
-                   AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-                   AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE') END AS usable
+  SELECT n.oid IS NOT NULL AS schema, c.oid IS NOT NULL AS table,
+         pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS "mayCreateSchema",
+         ARRAY(SELECT r FROM pg_catalog.unnest(ARRAY['USAGE', 'CREATE']) r
+               WHERE NOT pg_catalog.has_schema_privilege(n.oid, r) AND (r <> 'CREATE' OR c.oid IS NULL)) AS "schemaRights",
+         ARRAY(SELECT r FROM pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) r
+               WHERE NOT pg_catalog.has_table_privilege(c.oid, r)) AS "tableRights",
+         pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text) AS me,
+         CASE WHEN n.nspowner <> (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER)
+               AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') AND pg_catalog.pg_has_role(n.nspowner, 'MEMBER')
+              THEN pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text) END AS group
   FROM (SELECT) one
-  LEFT JOIN pg_namespace n ON n.nspname = 'pawl'
-  LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'checkpoint'`;
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'pawl'
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'checkpoint'`;
 
-/** Makes sure of the checkpoint table (or, on a dry run, that it could be had); false when the role may not. */
-export async function prepareLedger(session: Session, dryRun: boolean): Promise<boolean> {
-  const { rows } = await session.query<{ there: boolean; usable: boolean }>(usableSql);
-  const found = rows[0] ?? { there: false, usable: false };
-  if (found.there || !found.usable || dryRun) return found.usable;
+/**
+ * Makes sure of the checkpoint table (or, on a dry run, that it could be had); a sentence where the role may not make
+ * one. Throws where there is one that is not ours, or that the role may not use.
+ */
+export async function prepareLedger(session: Session, dryRun: boolean): Promise<string | null> {
+  await assertOurs(session);
+  const { rows } = await session.query<Usable & Record<string, unknown>>(usableSql);
+  const [found] = rows;
+  if (found === undefined) throw new Error("The catalog did not answer.");
+  const where = publicUrl(session.url);
+  const { me } = found;
+  if (!found.schema && !found.mayCreateSchema) {
+    return `The user ${me} may not keep checkpoints in ${where} (GRANT CREATE ON DATABASE to ${me}, or CREATE SCHEMA pawl AUTHORIZATION ${me})`;
+  }
+  const grants = [
+    ...(found.schema && found.schemaRights.length > 0
+      ? [`GRANT ${found.schemaRights.join(", ")} ON SCHEMA pawl TO ${me}`]
+      : []),
+    ...(found.table && found.tableRights.length > 0
+      ? [`GRANT ${found.tableRights.join(", ")} ON ${table} TO ${me}`]
+      : []),
+  ];
+  if (grants.length > 0) {
+    throw new PawlError(
+      "postgres.permission",
+      `The user ${me} may not use the checkpoints that are kept in the schema pawl at ${where}: ${grants.join("; ")}.`,
+    );
+  }
+  if (found.table || dryRun) return null;
   try {
-    await session.run(`BEGIN; ${ddl}; COMMIT`);
-    return true;
+    await session.run(`BEGIN; SELECT pg_catalog.pg_advisory_xact_lock(${creationLock}::pg_catalog.int8)`);
+    // Even where the schema is there, this asks for the right to make it.
+    if (!found.schema) await session.run("CREATE SCHEMA IF NOT EXISTS pawl");
+    await session.run(ddl);
+    if (found.group !== null) await session.run(`ALTER TABLE ${table} OWNER TO ${found.group}`);
+    // Another role may have been first meanwhile.
+    await assertOurs(session);
+    await session.run("COMMIT");
+    return null;
   } catch (error) {
-    await session.run("ROLLBACK");
-    if (sqlState(error) === "42501") return false;
+    if (!session.isLost) await session.run("ROLLBACK");
     throw error;
   }
+}
+
+async function assertOurs(session: Session): Promise<void> {
+  const found = await foreignObject(
+    async (sql, values) => (await session.query(sql, values)).rows,
+    { schema: "pawl", tables: ["checkpoint"] },
+    publicUrl(session.url),
+  );
+  if (found !== null) throw new PawlError("postgres.not-ours", found);
 }
 
 /** What a shard's row held when we took it over. */
@@ -105,10 +168,8 @@ export async function takeOver(
 
 async function claim(session: Session, run: string, shard: number, fence: number): Promise<Row> {
   await session.run("BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = on");
-  await session.query("SELECT pg_advisory_xact_lock_shared(hashtextextended('pawl ' || $1, 0))", [run]);
-  await session.query("SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || $1, 0))", [
-    `${run}/${shard}`,
-  ]);
+  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf})`, [run]);
+  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [`${run}/${shard}`]);
   await session.query(
     `INSERT INTO ${table} (run, shard, fence) SELECT $1, $2, $3
      WHERE NOT EXISTS (SELECT FROM ${table} WHERE run = $1 AND shard = ${tombstone})
@@ -116,15 +177,15 @@ async function claim(session: Session, run: string, shard: number, fence: number
     [run, shard, fence],
   );
   const { rows } = await session.query<Row>(
-    `SELECT fence, cursor, counts, done, backend, backend_start::text AS started
+    `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
      FROM ${table} WHERE run = $1 AND shard = $2 FOR UPDATE`,
     [run, shard],
   );
   const [row] = rows;
   if (row === undefined || Number(row.fence) > fence) throw lost(run, shard);
   await session.query(
-    `UPDATE ${table} SET fence = $3, backend = pg_backend_pid(), updated_at = now(),
-            backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
+    `UPDATE ${table} SET fence = $3, backend = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.now(),
+            backend_start = (SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())
      WHERE run = $1 AND shard = $2`,
     [run, shard, fence],
   );
@@ -134,7 +195,7 @@ async function claim(session: Session, run: string, shard: number, fence: number
 
 async function peek(session: Session, run: string, shard: number): Promise<Row | null> {
   const { rows } = await session.query<Row>(
-    `SELECT fence, cursor, counts, done, backend, backend_start::text AS started
+    `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
      FROM ${table} WHERE run = $1 AND shard = $2`,
     [run, shard],
   );
@@ -147,8 +208,8 @@ async function disconnect(session: Session, backend: number | null, started: str
   try {
     // The second argument waits for the end; its rollback may take a moment.
     await session.query(
-      `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-       WHERE pid = $1 AND backend_start = $2::timestamptz AND pid <> pg_backend_pid()`,
+      `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_stat_activity
+       WHERE pid = $1 AND backend_start = $2::pg_catalog.timestamptz AND pid <> pg_catalog.pg_backend_pid()`,
       [backend, started],
     );
   } catch (error) {
@@ -160,10 +221,10 @@ async function disconnect(session: Session, backend: number | null, started: str
 async function disconnectHolders(session: Session, name: string): Promise<void> {
   try {
     await session.query(
-      `SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
-       WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-         AND ((classid::bigint << 32) | objid::bigint) = hashtextextended('pawl ' || $1, 0)`,
+      `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_locks
+       WHERE locktype = 'advisory' AND granted AND objsubid = 1::pg_catalog.int2 AND pid <> pg_catalog.pg_backend_pid()
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+         AND ((classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8) = ${lockOf}`,
       [name],
     );
   } catch (error) {
@@ -172,7 +233,7 @@ async function disconnectHolders(session: Session, name: string): Promise<void> 
 }
 
 const commitSql = `
-  UPDATE ${table} SET cursor = $4, counts = $5, done = $6, updated_at = now()
+  UPDATE ${table} SET cursor = $4, counts = $5, done = $6, updated_at = pg_catalog.now()
   WHERE run = $1 AND shard = $2 AND fence = $3`;
 
 /** Writes the checkpoint into the open transaction; throws LostError when the fence has moved on. */
@@ -209,10 +270,10 @@ export async function bury(session: Session, run: string): Promise<void> {
 
 async function tryBury(session: Session, run: string): Promise<void> {
   await session.run("BEGIN; SET LOCAL lock_timeout = '2s'");
-  await session.query("SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || $1, 0))", [run]);
+  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [run]);
   await session.query(
     `DELETE FROM ${table} WHERE (run = $1 AND shard <> ${tombstone})
-        OR (shard = ${tombstone} AND updated_at < now() - interval '${buriedFor}')`,
+        OR (shard = ${tombstone} AND updated_at < pg_catalog.now() - '${buriedFor}'::pg_catalog.interval)`,
     [run],
   );
   await session.query(

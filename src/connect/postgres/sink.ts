@@ -1,6 +1,5 @@
 import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { publicUrl } from "../../postgres-url.ts";
 import { checkAssignments } from "./assignments.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
@@ -60,11 +59,11 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
     await checkPermissions(session, target, layout);
   }
   await session.run(context.dryRun ? "ROLLBACK" : "COMMIT");
-  const transactional = await prepareLedger(session, context.dryRun);
-  const guarantee = transactional ? "transactional" : repeatable(target) ? "idempotent" : "none";
+  const obstacle = await prepareLedger(session, context.dryRun);
+  const guarantee = obstacle === null ? "transactional" : repeatable(target) ? "idempotent" : "none";
   if (guarantee !== "transactional") {
     notes.push(
-      `The user may not keep checkpoints in ${publicUrl(options.url)} (CREATE SCHEMA pawl): ` +
+      `${obstacle}: ` +
         (guarantee === "idempotent"
           ? "after an interruption some rows are written once more, with the same result."
           : "after an interruption some rows could be written twice."),

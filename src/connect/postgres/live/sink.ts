@@ -1,5 +1,4 @@
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
-import { publicUrl } from "../../../postgres-url.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
 import { bury, prepareLedger, takeOver } from "../ledger.ts";
@@ -39,8 +38,8 @@ async function open(
     await session.run("BEGIN");
     const target = await liveTarget(session, kind, options, context);
     await session.run("COMMIT");
-    const transactional = await prepareLedger(session, context.dryRun);
-    return new OpenLive(options, context.run, target, transactional);
+    const obstacle = await prepareLedger(session, context.dryRun);
+    return new OpenLive(options, context.run, target, obstacle);
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -66,20 +65,21 @@ class OpenLive implements OpenSink<unknown> {
   readonly #run: string;
   readonly #target: LiveTarget;
 
-  constructor(options: UpdateOptions, run: string, target: LiveTarget, transactional: boolean) {
+  constructor(options: UpdateOptions, run: string, target: LiveTarget, obstacle: string | null) {
     this.#options = options;
     this.#run = run;
     this.#target = target;
     // A row that is gone cannot be deleted again; a change could be made again, perhaps to another value.
-    this.guarantee = transactional ? "transactional" : target.change === "delete" ? "idempotent" : "none";
-    this.notes = transactional
-      ? []
-      : [
-          `The user may not keep checkpoints in ${publicUrl(options.url)} (CREATE SCHEMA pawl)` +
-            (target.change === "delete"
-              ? "."
-              : ": after an interruption some rows could be changed once more."),
-        ];
+    this.guarantee = obstacle === null ? "transactional" : target.change === "delete" ? "idempotent" : "none";
+    this.notes =
+      obstacle === null
+        ? []
+        : [
+            obstacle +
+              (target.change === "delete"
+                ? "."
+                : ": after an interruption some rows could be changed once more."),
+          ];
   }
 
   async pack(chunk: Chunk<unknown>): Promise<Chunk<unknown>> {
