@@ -83,9 +83,10 @@ async function typeOfExpression(
   ];
   try {
     const probe = await session.query(`SELECT (${expression}) FROM (SELECT ${columns.join(", ")}) s LIMIT 0`);
-    const { rows } = await session.query<{ type: string }>("SELECT format_type($1::oid, -1) AS type", [
-      probe.fields[0]?.dataTypeID,
-    ]);
+    const { rows } = await session.query<{ type: string }>(
+      "SELECT pg_catalog.format_type($1::oid, -1) AS type",
+      [probe.fields[0]?.dataTypeID],
+    );
     return rows[0]?.type ?? "text";
   } catch (cause) {
     throw new PawlError(

@@ -6,6 +6,15 @@ const sameWhenEqual = new Set(
   "int2 int4 int8 oid bool date time timestamp timestamptz uuid bytea text varchar".split(" "),
 );
 
+/**
+ * An operator that compares keys: by its schema where the server brings the types, for there others may have made one that
+ * matches better, such as `=` for two varchar.
+ */
+export function comparison(operator: "=" | ">" | "<=", columns: readonly Column[]): string {
+  const own = columns.every((column) => column.base !== null || column.isEnum);
+  return own ? `OPERATOR(pg_catalog.${operator})` : operator;
+}
+
 /** The condition that two relations differ in one of these columns; `right` names its column by place or by name. */
 export function differsSql(
   left: string,
@@ -14,16 +23,22 @@ export function differsSql(
 ): string {
   const plain = columns.filter(isPlain);
   const rest = columns.filter((column) => !isPlain(column));
-  const lefts = (some: readonly Column[]) =>
-    `ROW(${some.map((column) => `${left}.${quoteName(column.name)}`).join(", ")})`;
-  const rights = (some: readonly Column[]) => `ROW(${some.map(right).join(", ")})`;
+  const row = (some: readonly Column[], value: (column: Column) => string) =>
+    `ROW(${some.map((column) => `${value(column)}${castOf(column)}`).join(", ")})`;
+  const lefts = (some: readonly Column[]) => row(some, (column) => `${left}.${quoteName(column.name)}`);
+  const rights = (some: readonly Column[]) => row(some, right);
   const parts: string[] = [];
   if (plain.length > 0) parts.push(`${lefts(plain)} IS DISTINCT FROM ${rights(plain)}`);
-  if (rest.length > 0) parts.push(`${lefts(rest)}::record *<> ${rights(rest)}::record`);
+  if (rest.length > 0) parts.push(`${lefts(rest)}::record OPERATOR(pg_catalog.*<>) ${rights(rest)}::record`);
   return `(${parts.join(" OR ")})`;
 }
 
+/** The server has no `=` for two varchar of its own, so that one of somebody else would match better. */
+function castOf(column: Column): string {
+  return column.base === "varchar" ? "::pg_catalog.text" : "";
+}
+
 function isPlain(column: Column): boolean {
-  if (column.isEnum || (column.base === "numeric" && column.limited)) return true;
+  if (column.base === "numeric" && column.limited) return true;
   return column.deterministic && sameWhenEqual.has(column.base ?? "");
 }

@@ -127,7 +127,7 @@ async function keysOf(work: Work, sql: Statements, rows: number): Promise<Staged
 /** Rows that this session inserted so far, by the server's running statistics: a hint, and a cheap one. */
 async function insertions(work: Work): Promise<number> {
   const { n } = await work.session.one<{ n: number }>(
-    `SELECT coalesce(pg_stat_get_xact_tuples_inserted(${work.target.table.oid}), 0)::float8 AS n`,
+    `SELECT coalesce(pg_catalog.pg_stat_get_xact_tuples_inserted(${work.target.table.oid}), 0)::float8 AS n`,
   );
   return n;
 }

@@ -8,9 +8,9 @@ const oldest = 140_000;
 
 export async function checkServer(session: Session, url: string, staging = true): Promise<void> {
   const { rows } = await session.query<{ number: number; version: string; readonly: boolean; temp: boolean }>(
-    `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
-            current_setting('transaction_read_only')::boolean AS readonly,
-            has_database_privilege(current_database(), 'TEMP') AS temp`,
+    `SELECT pg_catalog.current_setting('server_version_num')::int AS number, pg_catalog.current_setting('server_version') AS version,
+            pg_catalog.current_setting('transaction_read_only')::boolean AS readonly,
+            pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP') AS temp`,
   );
   const [server] = rows;
   if (server === undefined) return;

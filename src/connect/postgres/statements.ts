@@ -1,5 +1,5 @@
 import { namesInSql } from "./assignments.ts";
-import { differsSql } from "./differs.ts";
+import { comparison, differsSql } from "./differs.ts";
 import { quoteName } from "./identifier.ts";
 import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
 import type { Column } from "./table.ts";
@@ -109,7 +109,7 @@ export class Statements {
     return (
       `WITH kept AS MATERIALIZED (${kept}), ` +
       `done AS (${this.#insert()} SELECT ${list(this.#columns)} FROM kept ${this.#onConflict()} RETURNING 1) ` +
-      "SELECT (SELECT count(*) FROM kept)::int AS kept, (SELECT count(*) FROM done)::int AS written"
+      "SELECT (SELECT pg_catalog.count(*) FROM kept)::int AS kept, (SELECT pg_catalog.count(*) FROM done)::int AS written"
     );
   }
 
@@ -124,13 +124,13 @@ export class Statements {
     const wanted = [...new Set([...names, ...this.compared.map((column) => quoteName(column.name))])].join(
       ", ",
     );
-    const equal = names.map((name) => `b.${name} = i.${name}`).join(" AND ");
+    const equal = this.#equal("b", "i");
     const there =
       bounds === null
         ? // OFFSET 0 keeps the planner from turning this into a join that reads the whole table.
           `LEFT JOIN LATERAL (SELECT ${wanted} FROM ${this.table} b WHERE ${equal} OFFSET 0) t ON true`
         : `LEFT JOIN (SELECT ${wanted} FROM ${this.table} WHERE ${names[0]} BETWEEN ${bounds[0]} AND ${bounds[1]}) t ` +
-          `ON t.${names[0]} = i.${names[0]}`;
+          `ON ${this.#equal("t", "i")}`;
     const differs =
       this.#target.mode === "update" && this.compared.length > 0 ? ` OR ${this.#differs("t", "i")}` : "";
     const keys = names.map((name) => `i.${name}`).join(", ");
@@ -140,7 +140,7 @@ export class Statements {
     return (
       `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
-      `SELECT * FROM (${incoming}) i WHERE (${keys}) IN (SELECT ${names.join(", ")} FROM differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
+      `SELECT * FROM (${incoming}) i WHERE (${keys}) ${comparison("=", this.#target.key?.columns ?? [])} ANY (SELECT ${names.join(", ")} FROM differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
     );
   }
 
@@ -150,17 +150,17 @@ export class Statements {
     if (key === undefined || more !== undefined || !/^int[248]$/.test(key.base ?? "")) return null;
     const field = this.#layout.fields.find((each) => each.column?.name === key.name);
     if (field === undefined) return null;
-    return `SELECT min(${field.staged})::text AS low, max(${field.staged})::text AS high, count(${field.staged})::int AS known FROM pg_temp.${this.stage}`;
+    return `SELECT pg_catalog.min(${field.staged})::text AS low, pg_catalog.max(${field.staged})::text AS high, pg_catalog.count(${field.staged})::int AS known FROM pg_temp.${this.stage}`;
   }
 
   /** Rows whose key is in the table, or came before in the same selection: with `fail`, these are refused. */
   taken(selection: Selection): string {
     const keys = this.#keyNames().map(quoteName);
-    const equal = keys.map((key) => `t.${key} = i.${key}`).join(" AND ");
+    const equal = this.#equal("t", "i");
     const known = keys.map((key) => `${key} IS NOT NULL`).join(" AND ");
     return (
-      `SELECT pawl_n AS n, concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
-      `(SELECT *, row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY pawl_n) AS nth FROM (${this.#incoming(selection)}) s) i ` +
+      `SELECT pawl_n AS n, pg_catalog.concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
+      `(SELECT *, pg_catalog.row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY pawl_n) AS nth FROM (${this.#incoming(selection)}) s) i ` +
       `WHERE ${known} AND (nth > 1 OR EXISTS (SELECT FROM ${this.table} t WHERE ${equal}))`
     );
   }
@@ -169,7 +169,7 @@ export class Statements {
   comesAgain(number: number): string {
     const keys = this.#keyNames().map(quoteName);
     if (keys.length === 0) return "SELECT false AS again";
-    const equal = keys.map((key) => `l.${key} = i.${key}`).join(" AND ");
+    const equal = this.#equal("l", "i");
     return (
       `SELECT EXISTS (SELECT FROM (${this.#incoming({ from: "numbered", range: [number, number] })}) i ` +
       `JOIN (${this.#incoming({ from: "numbered" })}) l ON ${equal} WHERE l.pawl_n > i.pawl_n) AS again`
@@ -248,6 +248,15 @@ export class Statements {
 
   #differs(left: string, right: string): string {
     return differsSql(left, this.compared, (column) => `${right}.${quoteName(column.name)}`);
+  }
+
+  /** The condition that the rows of two relations have the same key. */
+  #equal(left: string, right: string): string {
+    const columns = this.#target.key?.columns ?? [];
+    return columns
+      .map((column) => [quoteName(column.name), comparison("=", [column])] as const)
+      .map(([name, equals]) => `${left}.${name} ${equals} ${right}.${name}`)
+      .join(" AND ");
   }
 
   #keyNames(): string[] {

@@ -101,7 +101,7 @@ export async function unknownTable(
   otherwise = "create it first, or add --create.",
 ): Promise<PawlError> {
   const { rows } = await session.query<{ name: string }>(
-    `SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
+    `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE pg_catalog.concat(n.nspname, '.', c.relname) END AS name
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pawl')
      LIMIT 5000`,
@@ -122,7 +122,7 @@ async function findRelation(session: Session, parts: readonly NamePart[]): Promi
     const { rows } = await session.query<Relation>(
       `SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relname = $1 AND CASE WHEN $2::text IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = $2 END`,
+       WHERE c.relname = $1 AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END`,
       [names.at(-1), schema],
     );
     const [found] = rows;
@@ -137,9 +137,9 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
   const keys = await session.query<UniqueKey>(keysSql, [oid]);
   const rest = await session.query<{ triggersBefore: boolean; rowSecurity: boolean; maySelect: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-                      AND t.tgtype & 7 = 7) AS "triggersBefore",
-            row_security_active($1::oid) AS "rowSecurity",
-            has_table_privilege($1::oid, 'SELECT') AS "maySelect"`,
+                      AND t.tgtype & 7::int2 = 7::int2) AS "triggersBefore",
+            pg_catalog.row_security_active($1::oid) AS "rowSecurity",
+            pg_catalog.has_table_privilege($1::oid, 'SELECT') AS "maySelect"`,
     [oid],
   );
   const flags = rest.rows[0] ?? { triggersBefore: false, rowSecurity: false, maySelect: true };
@@ -158,22 +158,22 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
 
 const columnsSql = `
   SELECT a.attname AS name,
-         format_type(a.atttypid, a.atttypmod) AS type,
-         format_type(a.atttypid, -1) AS "looseType",
+         pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+         pg_catalog.format_type(a.atttypid, -1) AS "looseType",
          CASE WHEN bt.typnamespace = 'pg_catalog'::regnamespace THEN bt.typname END AS base,
          bt.typtype = 'e' AS "isEnum",
          a.atttypmod >= 0 OR base.mod >= 0 AS limited,
          bt.typcategory = 'A' AS "isArray",
          bt.typname IN ('json', 'jsonb') AS "isJson",
          CASE WHEN co.oid IS NULL OR a.attcollation = t.typcollation THEN ''
-              ELSE ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END AS collate,
+              ELSE ' COLLATE ' || pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END AS collate,
          coalesce(co.collisdeterministic, true) AS deterministic,
          a.attnotnull OR t.typnotnull AS "notNull",
          a.atthasdef OR t.typdefault IS NOT NULL AS "hasDefault",
          a.attgenerated <> '' AS generated,
          CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'default' END AS identity,
-         has_column_privilege(a.attrelid, a.attnum, 'INSERT') AS "mayInsert",
-         has_column_privilege(a.attrelid, a.attnum, 'UPDATE') AS "mayUpdate"
+         pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'INSERT') AS "mayInsert",
+         pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE') AS "mayUpdate"
   FROM pg_attribute a
   JOIN pg_type t ON t.oid = a.atttypid
   CROSS JOIN LATERAL (
@@ -193,9 +193,9 @@ const columnsSql = `
 const keysSql = `
   SELECT c.relname AS name,
          i.indisprimary AS primary,
-         coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS "nullsEqual",
+         coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS "nullsEqual",
          array(SELECT a.attname::text
-               FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, position)
+               FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, position)
                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                WHERE k.position <= i.indnkeyatts ORDER BY k.position) AS columns
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

@@ -54,8 +54,8 @@ interface Replica {
 }
 
 const replicasSql = `
-  SELECT application_name AS name, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS written,
-         pg_wal_lsn_diff(replay_lsn, '0/0')::float8 AS replayed,
+  SELECT application_name AS name, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::float8 AS written,
+         pg_catalog.pg_wal_lsn_diff(replay_lsn, '0/0')::float8 AS replayed,
          coalesce(extract(epoch FROM replay_lag), 0)::float8 AS lag
   FROM (SELECT) one LEFT JOIN pg_stat_replication ON true`;
 
@@ -64,7 +64,7 @@ export function whileBusy(options: { readonly url: string; readonly connections:
   const { url, connections } = options;
   return looked(url, async (session) => {
     const { rows } = await session.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM pg_stat_activity
+      `SELECT pg_catalog.count(*)::int AS n FROM pg_stat_activity
        WHERE state = 'active' AND backend_type = 'client backend' AND application_name NOT LIKE 'pawl%'`,
     );
     const n = rows[0]?.n ?? 0;

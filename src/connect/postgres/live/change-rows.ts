@@ -1,7 +1,7 @@
 import type { Failure, WriteOutcome } from "../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../errors.ts";
 import type { Session } from "../connection.ts";
-import { differsSql } from "../differs.ts";
+import { comparison, differsSql } from "../differs.ts";
 import { sqlState } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
 import { reasonOf } from "../reason.ts";
@@ -141,7 +141,8 @@ class RowsWork {
     const { table, keyset, where } = view;
     const values = keyset.columns.map((_, place) => batch.values[place]?.at(at));
     const equal = keyset.columns.map(
-      (column, place) => `${ofTable(table, column)} = $${place + 1}::${column.looseType}`,
+      (column, place) =>
+        `${ofTable(table, column)} ${comparison("=", [column])} $${place + 1}::${column.looseType}`,
     );
     const sql = `SELECT ${selectList(view)} FROM ${table.sql} WHERE ${equal.join(" AND ")}${filterSql(where)} FOR UPDATE`;
     const [found] = await this.#session.arrays(sql, values, exactTypes);
@@ -177,9 +178,11 @@ class Statements {
     const typed = batch.columns.map((column, at) => `t${at}::${column.looseType} AS pawl_${at}`).join(", ");
     const part = this.#count === batch.indices.length ? "" : ` WHERE pawl_n > ${low} AND pawl_n <= ${high}`;
     this.#items =
-      `(SELECT pawl_n::int, ${typed}, t${count}::xid AS pawl_version ` +
+      `(SELECT pawl_n::int4, ${typed}, t${count}::xid AS pawl_version ` +
       `FROM unnest(${arrays}) WITH ORDINALITY AS pawl_texts(${names}, t${count}, pawl_n)${part}) pawl_item`;
-    const equal = keyset.columns.map((column, at) => `${ofTable(table, column)} = pawl_${at}`);
+    const equal = keyset.columns.map(
+      (column, at) => `${ofTable(table, column)} ${comparison("=", [column])} pawl_${at}`,
+    );
     // Within their range the rows are read in one go rather than looked up one by one.
     if (range !== null) equal.push(between(table, keyset, range.from, range.to, this.values));
     this.#match = equal.join(" AND ");
@@ -200,8 +203,8 @@ class Statements {
             ", ",
           )} FROM ${this.#items} WHERE ${this.#match} AND ${asRead}${given.length > 0 ? ` AND ${this.#differs()}` : ""}`;
     return (
-      `WITH pawl_done AS (${statement} RETURNING pawl_n) SELECT count(*)::int AS n, ` +
-      `CASE WHEN count(*) < ${this.#count} THEN array_agg(pawl_n) END AS done FROM pawl_done`
+      `WITH pawl_done AS (${statement} RETURNING pawl_n) SELECT pg_catalog.count(*)::int AS n, ` +
+      `CASE WHEN pg_catalog.count(*) < ${this.#count} THEN pg_catalog.array_agg(pawl_n) END AS done FROM pawl_done`
     );
   }
 

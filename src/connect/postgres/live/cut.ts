@@ -72,9 +72,9 @@ async function refuseNulls(session: Session, { table, keyset, where }: View): Pr
 
 async function sizeOf(session: Session, { table }: View): Promise<{ bytes: number; rows: number }> {
   const { rows } = await session.query<{ bytes: string; rows: number }>(
-    `SELECT sum(pg_relation_size(c.oid)) AS bytes, sum(greatest(c.reltuples, 0))::float8 AS rows
+    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)) AS bytes, pg_catalog.sum(greatest(c.reltuples, 0))::float8 AS rows
      FROM pg_class c
-     WHERE c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf)`,
+     WHERE c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid) WHERE isleaf)`,
     [table.oid],
   );
   const bytes = Number(rows[0]?.bytes ?? 0);
@@ -83,7 +83,7 @@ async function sizeOf(session: Session, { table }: View): Promise<{ bytes: numbe
   // Never analysed: what a row takes shows in a few pages.
   const share = Math.min(100, (100 * 100) / Math.max(1, bytes / pageBytes));
   const sampled = await session.query<{ n: number }>(
-    `SELECT count(*)::int AS n FROM ${table.sql} TABLESAMPLE SYSTEM ($1::float8)`,
+    `SELECT pg_catalog.count(*)::int AS n FROM ${table.sql} TABLESAMPLE SYSTEM ($1::float8)`,
     [share],
   );
   return { bytes, rows: ((sampled.rows[0]?.n ?? 0) * 100) / share };
@@ -116,9 +116,9 @@ async function boundaries(
   const sample = share < 1 ? ` TABLESAMPLE SYSTEM (${share * 100})` : "";
   const rows = (await session.arrays(
     `SELECT ${names.map((name) => `${name}::text`).join(", ")}, pawl_all FROM (
-       SELECT ${order}, row_number() OVER (ORDER BY ${order}) AS pawl_n, count(*) OVER () AS pawl_all
+       SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS pawl_n, pg_catalog.count(*) OVER () AS pawl_all
        FROM ${table.sql}${sample} WHERE true${filterSql(where)}) pawl_sample
-     WHERE pawl_n % greatest(1, ceil(pawl_all / $1::numeric)::bigint) = 0 OR pawl_n = pawl_all ORDER BY pawl_n`,
+     WHERE pawl_n % greatest(1, pg_catalog.ceil(pawl_all::numeric / $1::numeric)::bigint) = 0 OR pawl_n = pawl_all ORDER BY pawl_n`,
     [n],
     texts,
   )) as string[][];
@@ -135,7 +135,7 @@ async function count(session: Session, view: View, range: RangeData, ms: number)
   try {
     await session.run(`BEGIN; SET LOCAL statement_timeout = ${Math.ceil(ms)}`);
     const { rows } = await session.query<{ n: string }>(
-      `SELECT count(*) AS n FROM ${view.table.sql} WHERE ${condition}${filterSql(view.where)}`,
+      `SELECT pg_catalog.count(*) AS n FROM ${view.table.sql} WHERE ${condition}${filterSql(view.where)}`,
       values,
     );
     await session.run("COMMIT");

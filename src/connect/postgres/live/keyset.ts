@@ -1,5 +1,6 @@
 import { PawlError } from "../../../errors.ts";
 import type { Session } from "../connection.ts";
+import { comparison } from "../differs.ts";
 import { quoteName } from "../identifier.ts";
 import { findColumn } from "../key.ts";
 import type { Column, Table } from "../table.ts";
@@ -61,14 +62,14 @@ async function hasIndex(session: Session, table: Table, columns: readonly Column
        JOIN pg_class c ON c.oid = i.indexrelid
        JOIN pg_am am ON am.oid = c.relam
        WHERE i.indrelid = $1 AND am.amname = 'btree' AND i.indisvalid AND i.indpred IS NULL
-         AND i.indnkeyatts >= cardinality($2::text[])
+         AND i.indnkeyatts >= pg_catalog.cardinality($2::text[])
          AND NOT EXISTS (
-           SELECT FROM unnest($2::text[]) WITH ORDINALITY k(name, position)
+           SELECT FROM pg_catalog.unnest($2::text[]) WITH ORDINALITY k(name, position)
            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = k.name
            WHERE (i.indkey::int2[])[k.position - 1] <> a.attnum
               OR (i.indcollation::oid[])[k.position - 1] <> a.attcollation
               OR NOT (SELECT o.opcdefault FROM pg_opclass o WHERE o.oid = (i.indclass::oid[])[k.position - 1])
-              OR (i.indoption::int2[])[k.position - 1] & 1 <> (i.indoption::int2[])[0] & 1)) AS found`,
+              OR (i.indoption::int2[])[k.position - 1] & 1::int2 <> (i.indoption::int2[])[0] & 1::int2)) AS found`,
     [table.oid, columns.map((column) => column.name)],
   );
   return rows[0]?.found ?? false;
@@ -107,8 +108,8 @@ export function between(
       }),
     );
   const parts: string[] = [];
-  if (from !== null) parts.push(`${key} > ${bound(from)}`);
-  if (to !== null) parts.push(`${key} <= ${bound(to)}`);
+  if (from !== null) parts.push(`${key} ${comparison(">", columns)} ${bound(from)}`);
+  if (to !== null) parts.push(`${key} ${comparison("<=", columns)} ${bound(to)}`);
   return parts.length === 0 ? "true" : parts.join(" AND ");
 }
 
@@ -117,7 +118,7 @@ export function equal(table: Table, { columns }: Keyset, key: KeyTexts, values: 
   return columns
     .map((column, at) => {
       values.push(key[at]);
-      return `${ofTable(table, column)} = $${values.length}::${column.looseType}`;
+      return `${ofTable(table, column)} ${comparison("=", [column])} $${values.length}::${column.looseType}`;
     })
     .join(" AND ");
 }

@@ -74,7 +74,7 @@ export class TableReader {
     const order = names.join(", ");
     const sql =
       `SELECT ${names.map((name) => `${name}::text`).join(", ")}, pawl_n::int FROM (` +
-      `SELECT ${order}, row_number() OVER (ORDER BY ${order}) AS pawl_n FROM ${table.sql} ` +
+      `SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS pawl_n FROM ${table.sql} ` +
       `WHERE ${range}${filterSql(where)} ORDER BY ${order} ${this.#first(limit)}) pawl_page ORDER BY pawl_n DESC LIMIT 1`;
     const [last] = await this.#arrays(sql, values);
     if (last === undefined) return null;

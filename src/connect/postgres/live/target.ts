@@ -103,7 +103,7 @@ async function checkRights(
   if (change === "update" && set.length === 0 && !table.columns.some((column) => column.mayUpdate))
     missing.push("UPDATE");
   const { rows } = await session.query<{ name: string; may: boolean }>(
-    "SELECT current_user::text AS name, has_table_privilege($1::oid, 'DELETE') AS may",
+    "SELECT current_user::text AS name, pg_catalog.has_table_privilege($1::oid, 'DELETE') AS may",
     [table.oid],
   );
   const user = rows[0]?.name ?? "the user";
