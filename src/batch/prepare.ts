@@ -85,7 +85,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     if (sink.guarantee === "none" && !job.atLeastOnce) {
       throw new PawlError(
         "sink.no-guarantee",
-        `This sink can neither commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say --at-least-once (atLeastOnce: true) to accept that.`,
+        `${[...sink.notes, "This sink can neither"].join(" ")} commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say --at-least-once (atLeastOnce: true) to accept that.`,
       );
     }
     const notes = [...source.notes, ...sink.notes];

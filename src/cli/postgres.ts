@@ -1,8 +1,9 @@
 import { statePlace } from "../batch/index.ts";
-import { embeddedUrl, runSql, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
+import { embeddedUrl, runSqlTexts, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
-import { own } from "../own.ts";
+import { write } from "./output.ts";
 import { resolveTarget } from "./target.ts";
+import { visible } from "./visible.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */
 export async function postgresServer(what: string): Promise<void> {
@@ -25,30 +26,58 @@ export async function postgresServer(what: string): Promise<void> {
 /** `pawl sql STATEMENT`: prints the rows of one statement. */
 export async function sql(statement: string, flags: { into?: string; json?: boolean }): Promise<void> {
   const { url } = await resolveTarget(flags.into, statePlace());
-  const { columns, rows } = await runSql(url, statement);
+  const { columns, rows } = await runSqlTexts(url, statement);
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify(rows)}\n`);
+    const names = uniqueNames(columns.map(({ name }) => name));
+    const objects = rows.map((row) => {
+      const pairs = names.map(
+        (name, at) => `${JSON.stringify(name)}:${jsonOf(row[at] ?? null, columns[at]?.type)}`,
+      );
+      return `{${pairs.join(",")}}`;
+    });
+    await write(`[${objects.join(",")}]\n`);
     return;
   }
   if (columns.length === 0) return;
-  const cells = rows.map((row) => columns.map((column) => textOf(own(row, column))));
-  const widths = columns.map((column, at) =>
-    Math.max(column.length, ...cells.map((line) => line[at]?.length ?? 0)),
+  const lines = [columns.map(({ name }) => name), ...rows].map((row) =>
+    row.map((value) => visible(value ?? "")),
   );
-  const line = (values: readonly string[]) =>
-    values
+  const widths = columns.map((_, at) =>
+    lines.reduce((most, line) => Math.max(most, line[at]?.length ?? 0), 0),
+  );
+  const [head = "", ...body] = lines.map((line) =>
+    line
       .map((value, at) => value.padEnd(widths[at] ?? 0))
       .join("  ")
-      .trimEnd();
-  const text = [line(columns), widths.map((width) => "-".repeat(width)).join("  "), ...cells.map(line)].join(
-    "\n",
+      .trimEnd(),
   );
-  process.stdout.write(`${text}\n`);
+  const rule = widths.map((width) => "-".repeat(width)).join("  ");
+  await write(`${[head, rule, ...body].join("\n")}\n`);
 }
 
-function textOf(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (value instanceof Date) return value.toISOString();
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  return text.replaceAll("\n", "\\n");
+/** A value as JSON, without a detour by JavaScript's numbers and dates. */
+function jsonOf(text: string | null, type: string | undefined): string {
+  if (text === null) return "null";
+  if (type === "boolean") return String(text === "t");
+  return type === "json" && isJson(text) ? text : JSON.stringify(text);
+}
+
+/** Of numbers, `NaN` and `Infinity` are none to JSON. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Two columns may have one name, and an object may not. */
+function uniqueNames(names: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return names.map((name) => {
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count === 1 ? name : `${name}_${count}`;
+  });
 }

@@ -4,6 +4,7 @@ import { TransientError } from "../../errors.ts";
 import { checkUrl, publicUrl } from "../../postgres-url.ts";
 import { CopyIn } from "./copy.ts";
 import { explain, sqlState } from "./errors.ts";
+import { quoteText } from "./identifier.ts";
 
 const connectMs = 15_000;
 const closeMs = 1_000;
@@ -31,6 +32,10 @@ const session = [
     "WHERE pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.~) 'pg_catalog'",
 ].join("; ");
 
+function setSql(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
+}
+
 /** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
 export class Session {
   readonly url: string;
@@ -49,8 +54,15 @@ export class Session {
     });
   }
 
-  /** Connects; throws one sentence when the server cannot be reached or refuses. */
-  static async open(url: string, application: string): Promise<Session> {
+  /**
+   * Connects and sets what every session needs, and what this one needs besides; throws one sentence when the server
+   * cannot be reached or refuses, and leaves nothing open then.
+   */
+  static async open(
+    url: string,
+    application: string,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Session> {
     checkUrl(url);
     const deadline = Date.now() + startingMs;
     for (;;) {
@@ -64,7 +76,7 @@ export class Session {
       const opened = new Session(client, url);
       try {
         await client.connect();
-        await client.query(session);
+        await client.query([session, ...setSql(settings)].join("; "));
         return opened;
       } catch (error) {
         await opened.close();
@@ -124,10 +136,14 @@ export class Session {
   }
 
   /** One statement whose rows come as arrays, with values made by `types`. */
-  async arrays(sql: string, values: readonly unknown[], types: pg.CustomTypesConfig): Promise<unknown[][]> {
+  async arrays(
+    sql: string,
+    values: readonly unknown[],
+    types: pg.CustomTypesConfig,
+  ): Promise<pg.QueryArrayResult> {
     this.#check();
     const query = { text: sql, values: [...values], rowMode: "array" as const, types, queryMode: "extended" };
-    return (await this.#client.query<unknown[]>(query)).rows;
+    return await this.#client.query<unknown[]>(query);
   }
 
   /** Sends the bytes to a `COPY … FROM STDIN` and returns how many rows the server counted. */

@@ -12,6 +12,6 @@ export type { DelOptions, TableOptions, UpdateOptions } from "./live/options.ts"
 export { del, insert, update } from "./live/sink.ts";
 export { table } from "./live/source.ts";
 export type { OnConflict, PostgresOptions } from "./options.ts";
-export { runSql, type SqlResult } from "./run-sql.ts";
+export { runSql, runSqlTexts, type SqlResult, type SqlTexts } from "./run-sql.ts";
 export { postgres } from "./sink.ts";
 export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";

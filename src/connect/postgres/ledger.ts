@@ -67,8 +67,8 @@ const usableSql = `
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'checkpoint'`;
 
 /**
- * Makes sure of the checkpoint table (or, on a dry run, that it could be had); a sentence where the role may not make
- * one. Throws where there is one that is not ours, or that the role may not use.
+ * Makes sure of the checkpoint table (or, on a dry run, that it could be had); returns half a sentence with the right that
+ * is missing where the role may not use or make one. Throws where there is one that is not ours.
  */
 export async function prepareLedger(session: Session, dryRun: boolean): Promise<string | null> {
   await assertOurs(session);
@@ -88,12 +88,8 @@ export async function prepareLedger(session: Session, dryRun: boolean): Promise<
       ? [`GRANT ${found.tableRights.join(", ")} ON ${table} TO ${me}`]
       : []),
   ];
-  if (grants.length > 0) {
-    throw new PawlError(
-      "postgres.permission",
-      `The user ${me} may not use the checkpoints that are kept in the schema pawl at ${where}: ${grants.join("; ")}.`,
-    );
-  }
+  if (grants.length > 0)
+    return `The user ${me} may not keep checkpoints in ${where}, in the schema pawl that is there (${grants.join("; ")})`;
   if (found.table || dryRun) return null;
   try {
     await session.run(`BEGIN; SELECT pg_catalog.pg_advisory_xact_lock(${creationLock}::pg_catalog.int8)`);

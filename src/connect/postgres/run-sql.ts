@@ -1,21 +1,70 @@
+import type pg from "pg";
 import { Session } from "./connection.ts";
 import { explain } from "./errors.ts";
+import { exactTypes } from "./live/values.ts";
 
 export interface SqlResult {
   readonly columns: readonly string[];
-  /** By column name. */
+  /**
+   * By column name. Booleans, `int2`, `int4`, floats, JSON and bytes come as JavaScript's own; what that cannot hold
+   * exactly (`bigint`, `numeric`, dates and times …) as the text that PostgreSQL writes.
+   */
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Runs one statement for a person to see its result; throws one sentence when the server refuses it. */
+/** The result of a statement as PostgreSQL writes it. */
+export interface SqlTexts {
+  readonly columns: readonly {
+    readonly name: string;
+    /** What the text is to JSON: JSON already, `t` or `f`, or a string. */
+    readonly type: "json" | "boolean" | "text";
+  }[];
+  /** In the order of the columns; null for null. */
+  readonly rows: readonly (readonly (string | null)[])[];
+}
+
+/**
+ * Runs one statement for a person to see its result.
+ *
+ * @throws `PawlError` `postgres.<SQLSTATE>`, with one sentence, when the server refuses it.
+ * @example
+ * const { rows } = await runSql(url, "SELECT count(*)::int4 AS n FROM people"); // [{ n: 3 }]
+ */
 export async function runSql(url: string, sql: string): Promise<SqlResult> {
+  const { fields, rows } = await ask(url, sql, exactTypes);
+  const columns = fields.map((field) => field.name);
+  return {
+    columns,
+    rows: rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]]))),
+  };
+}
+
+const asTexts = { getTypeParser: () => (text: string) => text } as pg.CustomTypesConfig;
+/** `int2`, `int4`, `oid`, floats, `json` and `jsonb`, by their numbers in `pg_type.dat`; a 64-bit number is too large for many readers of JSON. */
+const jsonTypes = new Set([21, 23, 26, 114, 700, 701, 3802]);
+const bool = 16;
+
+/** The same, with each value as the text that PostgreSQL writes. */
+export async function runSqlTexts(url: string, sql: string): Promise<SqlTexts> {
+  const { fields, rows } = await ask(url, sql, asTexts);
+  return {
+    columns: fields.map(({ name, dataTypeID }) => ({ name, type: typeOf(dataTypeID) })),
+    rows: rows as (string | null)[][],
+  };
+}
+
+async function ask(url: string, sql: string, types: pg.CustomTypesConfig): Promise<pg.QueryArrayResult> {
   const session = await Session.open(url, "pawl");
   try {
-    const result = await session.query(sql);
-    return { columns: result.fields.map((field) => field.name), rows: result.rows };
+    return await session.arrays(sql, [], types);
   } catch (error) {
     throw explain(error, url);
   } finally {
     await session.close();
   }
+}
+
+function typeOf(oid: number): SqlTexts["columns"][number]["type"] {
+  if (oid === bool) return "boolean";
+  return jsonTypes.has(oid) ? "json" : "text";
 }

@@ -102,9 +102,10 @@ export function whileQuery(options: { readonly url: string; readonly sql: string
 function looked(url: string, look: (session: Session) => Promise<string | null>): Ask {
   let latest: { at: number; answer: Promise<string | null> } | null = null;
   const ask = async () => {
-    const session = await Session.open(url, "pawl throttle");
+    // What a query of the user's is asked for is an answer, not to change anything.
+    const settings = { statement_timeout: "10s", default_transaction_read_only: "on" };
+    const session = await Session.open(url, "pawl throttle", settings);
     try {
-      await session.run("SET statement_timeout = '10s'");
       return await look(session);
     } catch (error) {
       throw explain(error, url);

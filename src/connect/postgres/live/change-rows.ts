@@ -145,7 +145,7 @@ class RowsWork {
         `${ofTable(table, column)} ${comparison("=", [column])} $${place + 1}::${column.looseType}`,
     );
     const sql = `SELECT ${selectList(view)} FROM ${table.sql} WHERE ${equal.join(" AND ")}${filterSql(where)} FOR UPDATE`;
-    const [found] = await this.#session.arrays(sql, values, exactTypes);
+    const [found] = (await this.#session.arrays(sql, values, exactTypes)).rows;
     return found === undefined ? null : readRow(view, found).row;
   }
 }

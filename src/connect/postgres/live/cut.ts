@@ -92,7 +92,9 @@ async function sizeOf(session: Session, { table }: View): Promise<{ bytes: numbe
 async function greatest(session: Session, { table, keyset }: View): Promise<KeyTexts | null> {
   const names = keyset.columns.map((column) => quoteName(column.name));
   const known = keyset.columns.map((column) => `${quoteName(column.name)} IS NOT NULL`).join(" AND ");
-  const [row] = await session.arrays(
+  const {
+    rows: [row],
+  } = await session.arrays(
     `SELECT ${names.map((name) => `${name}::text`).join(", ")} FROM (SELECT ${names.join(", ")} FROM ${table.sql} ` +
       `WHERE ${known} ORDER BY ${names.map((name) => `${name} DESC`).join(", ")} LIMIT 1) pawl_last`,
     [],
@@ -114,14 +116,15 @@ async function boundaries(
   const names = keyset.columns.map((column) => quoteName(column.name));
   const order = names.join(", ");
   const sample = share < 1 ? ` TABLESAMPLE SYSTEM (${share * 100})` : "";
-  const rows = (await session.arrays(
+  const found = await session.arrays(
     `SELECT ${names.map((name) => `${name}::text`).join(", ")}, pawl_all FROM (
        SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS pawl_n, pg_catalog.count(*) OVER () AS pawl_all
        FROM ${table.sql}${sample} WHERE true${filterSql(where)}) pawl_sample
      WHERE pawl_n % greatest(1, pg_catalog.ceil(pawl_all::numeric / $1::numeric)::bigint) = 0 OR pawl_n = pawl_all ORDER BY pawl_n`,
     [n],
     texts,
-  )) as string[][];
+  );
+  const rows = found.rows as string[][];
   const keys = rows.slice(0, -1).map((row) => row.slice(0, -1));
   const distinct = keys.filter((key, at) => key.join("\0") !== keys[at - 1]?.join("\0"));
   return { keys: distinct, rows: Number(rows[0]?.at(-1) ?? 0) };

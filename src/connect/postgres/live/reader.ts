@@ -122,7 +122,7 @@ export class TableReader {
     const asked = session.arrays(sql, values, exactTypes);
     this.#asked.add(asked);
     try {
-      return await asked;
+      return (await asked).rows;
     } catch (error) {
       throw explainFilter(error, this.view.table.label, this.view.where, this.#url);
     } finally {

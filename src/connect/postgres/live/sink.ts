@@ -1,4 +1,5 @@
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import { PawlError } from "../../../errors.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
 import { bury, prepareLedger, takeOver } from "../ledger.ts";
@@ -33,6 +34,8 @@ async function open(
   options: UpdateOptions,
   context: SinkContext,
 ): Promise<OpenSink<unknown>> {
+  checkTimeout("lock-timeout", options.lockTimeoutMs);
+  checkTimeout("statement-timeout", options.statementTimeoutMs);
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     await session.run("BEGIN");
@@ -45,6 +48,17 @@ async function open(
   } finally {
     await session.close();
   }
+}
+
+/** The server's settings are whole milliseconds up to this, where 0 means no limit. */
+const longestMs = 2 ** 31 - 1;
+
+function checkTimeout(name: string, ms: number | undefined): void {
+  if (ms === undefined || (ms > 0 && Math.ceil(ms) <= longestMs)) return;
+  throw new PawlError(
+    "postgres.timeout",
+    `--${name} is ${ms} ms, and the server takes 1 ms to 24 days: give a time between them, such as 5s.`,
+  );
 }
 
 const lockMs = 1000;
@@ -131,12 +145,11 @@ class OpenLive implements OpenSink<unknown> {
   async close(): Promise<void> {}
 
   async #session(): Promise<Session> {
-    const session = await Session.open(this.#options.url, `pawl ${this.#run}`);
-    const { lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = this.#options;
-    await session.run(
-      `SET lock_timeout = ${Math.ceil(lockTimeoutMs)}; SET statement_timeout = ${Math.ceil(statementTimeoutMs)}; ` +
-        `SET idle_in_transaction_session_timeout = ${silenceMs}`,
-    );
-    return session;
+    const { url, lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = this.#options;
+    return await Session.open(url, `pawl ${this.#run}`, {
+      lock_timeout: String(Math.ceil(lockTimeoutMs)),
+      statement_timeout: String(Math.ceil(statementTimeoutMs)),
+      idle_in_transaction_session_timeout: String(silenceMs),
+    });
   }
 }
