@@ -8,7 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 /** What goes wrong with one request. */
 export type Fault =
@@ -90,11 +90,16 @@ export class FaultProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #answers = new Set<ServerResponse>();
+  readonly #clients = new Set<Socket>();
 
   private constructor(upstream: string, decide: Decide) {
     this.#upstream = new URL(upstream);
     this.decide = decide;
     this.#server = createServer((request, answer) => this.#serve(request, answer));
+    this.#server.on("connection", (client) => {
+      this.#clients.add(client);
+      client.once("close", () => this.#clients.delete(client));
+    });
   }
 
   static async start(upstream: string, decide: Decide = () => null): Promise<FaultProxy> {
@@ -113,6 +118,15 @@ export class FaultProxy implements AsyncDisposable {
     return this.journal.filter(
       ({ asked, status }) => asked.operation === operation && status !== null && status < 300,
     );
+  }
+
+  /** Resolves when no client is connected: all that one which has died sent last stands in the journal then. */
+  async whenLeft(): Promise<void> {
+    while (true) {
+      const [client] = this.#clients;
+      if (client === undefined) return;
+      await new Promise((resolve) => client.once("close", resolve));
+    }
   }
 
   async stop(): Promise<void> {
