@@ -14,17 +14,21 @@ const { values } = parseArgs({
     sweep: { type: "string" },
     point: { type: "string" },
     rows: { type: "string", default: "60000" },
-    // load, backfill, or both; or tasks, which has --store, --faults and --break, and of the others --seed and --only.
+    // load, backfill, or both; or tasks, which has --store, --faults and --break, and of the others --seed, --seconds and --only.
     work: { type: "string", default: "both" },
     store: { type: "string", default: "sqlite" },
-    faults: { type: "string", default: "1000" },
+    faults: { type: "string" },
     break: { type: "string" },
   },
 });
 const seed = values.seed ?? String(randomInt(1_000_000_000));
 const only = values.only === undefined ? null : Number(values.only);
 const seconds =
-  values.seconds === undefined ? (values.kills ? Number.POSITIVE_INFINITY : 60) : Number(values.seconds);
+  values.seconds === undefined
+    ? values.kills || values.work === "tasks"
+      ? Number.POSITIVE_INFINITY
+      : 60
+    : Number(values.seconds);
 const kills = values.kills === undefined ? Number.POSITIVE_INFINITY : Number(values.kills);
 const work = values.work === "load" || values.work === "backfill" ? values.work : "both";
 const options = { largest: Number(values.rows), killsOnly: false, aim: null, work } as const;
@@ -33,7 +37,9 @@ console.log(`seed ${seed}`);
 if (values.work === "tasks") {
   const driver = values.store === "postgres" ? "postgres" : "sqlite";
   const broken = (values.break ?? null) as Break | null;
-  const sound = await disturbTasks({ seed, driver, faults: Number(values.faults), only, broken });
+  const faults =
+    values.faults === undefined ? (values.seconds ? Number.POSITIVE_INFINITY : 1000) : Number(values.faults);
+  const sound = await disturbTasks({ seed, driver, faults, seconds, only, broken });
   process.exit(sound ? 0 : 1);
 }
 const season = await Season.open(seed, options, console.log);

@@ -1,17 +1,13 @@
-import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { Season } from "./season.ts";
 
-const KILLS = 9;
+/** A few, of one seed: `npm run test:chaos` plays any number of any. */
+const KILLS = 4;
+const SEED = "pawl";
 
-for (const [work, what, seed] of [
-  ["load", "a fixed seed", "pawl"],
-  ["load", "a random seed", String(randomInt(1_000_000_000))],
-  ["backfill", "a fixed seed", "pawl"],
-  ["backfill", "a random seed", String(randomInt(1_000_000_000))],
-] as const) {
-  test(`${work}s killed at random moments lose nothing and do nothing twice (${what}: ${seed})`, async (t) => {
-    const season = await Season.open(seed, { largest: 6000, killsOnly: true, aim: null, work }, (line) =>
+for (const work of ["load", "backfill"] as const) {
+  test(`${work}s killed at random moments lose nothing and do nothing twice (seed ${SEED})`, async (t) => {
+    const season = await Season.open(SEED, { largest: 3000, killsOnly: true, aim: null, work }, (line) =>
       t.diagnostic(line),
     );
     try {

@@ -6,9 +6,9 @@ import { type Isolation, Pool, WorkerDiedError } from "../../src/pool/index.ts";
 import { deadly } from "./fixtures/tasks.ts";
 import { mortal } from "./fixtures/trouble.ts";
 
-/** `PAWL_RUNS=1000` for the long version. */
+/** `PAWL_RUNS=1000` for the long version, of a random seed if `PAWL_SEED` gives none. */
 const RUNS = process.env.PAWL_RUNS === undefined ? null : Number(process.env.PAWL_RUNS);
-const seed = Number(process.env.PAWL_SEED ?? randomInt(1_000_000_000));
+const seed = Number(process.env.PAWL_SEED ?? (RUNS === null ? 4711 : randomInt(1_000_000_000)));
 const runs = (isolate: Isolation) => ({
   numRuns: RUNS ?? (isolate === "thread" ? 20 : 5),
   seed,

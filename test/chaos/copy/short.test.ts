@@ -1,10 +1,12 @@
-import { randomInt } from "node:crypto";
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { whyNoObjects } from "../../connect/objects/s3/start.ts";
 import { Servers } from "../../connect/objects/scene.ts";
 import { playCopy } from "./play.ts";
 
-const KILLS = 6;
+/** Two of one seed, from a folder to a bucket and between buckets: `npm run test:chaos-copy` plays any number of any. */
+const SCENARIOS = [1, 3];
+const SEED = "pawl";
 
 describe("copies killed at random moments", { skip: whyNoObjects() ?? false }, () => {
   let servers: Servers;
@@ -14,18 +16,12 @@ describe("copies killed at random moments", { skip: whyNoObjects() ?? false }, (
   });
   after(() => servers.stop());
 
-  for (const [what, seed] of [
-    ["a fixed seed", "pawl"],
-    ["a random seed", String(randomInt(1_000_000_000))],
-  ] as const) {
-    it(`lose nothing, show nothing in part, and pay for nothing twice (${what}: ${seed})`, async (t) => {
-      let kills = 0;
-      for (let number = 1; kills < KILLS; number++) {
-        const played = await playCopy(servers, seed, number, { largest: 120 });
-        kills += played.kills;
-        t.diagnostic(played.line);
-        if (played.failure !== null) throw new Error(played.failure);
-      }
-    });
-  }
+  it(`lose nothing, show nothing in part, and pay for nothing twice (seed ${SEED})`, async (t) => {
+    for (const number of SCENARIOS) {
+      const { line, failure, kills } = await playCopy(servers, SEED, number, { largest: 60 });
+      t.diagnostic(line);
+      if (failure !== null) throw new Error(failure);
+      assert.ok(kills > 0);
+    }
+  });
 });

@@ -5,8 +5,9 @@ import type { Driver } from "./plan.ts";
 export interface TaskChaosOptions {
   readonly seed: string;
   readonly driver: Driver;
-  /** So many strike in all. */
+  /** So many strike in all, in no more than so many seconds. */
   readonly faults: number;
+  readonly seconds: number;
   /** Only this round. */
   readonly only: number | null;
   readonly broken: Break | null;
@@ -16,7 +17,12 @@ export interface TaskChaosOptions {
 const A_ROUND = 50;
 
 /** `npm run test:chaos -- --work tasks`. True when no promise was broken. */
-export async function disturbTasks({ faults, only, ...options }: TaskChaosOptions): Promise<boolean> {
+export async function disturbTasks({
+  faults,
+  seconds,
+  only,
+  ...options
+}: TaskChaosOptions): Promise<boolean> {
   const crew = { faults: A_ROUND, workers: 4, producers: 2, kind: null };
   await using campaign = await Campaign.open({ ...options, ...crew }, console.log);
   const print = (): void => console.log(campaign.report().join("\n"));
@@ -27,7 +33,11 @@ export async function disturbTasks({ faults, only, ...options }: TaskChaosOption
     });
   }
   if (only !== null) await campaign.play(only);
-  else for (let number = 1; campaign.faults < faults; number++) await campaign.play(number);
+  else {
+    const until = performance.now() + seconds * 1000;
+    for (let number = 1; campaign.faults < faults && performance.now() < until; number++)
+      await campaign.play(number);
+  }
   print();
   return campaign.failed === 0;
 }
