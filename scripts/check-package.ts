@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installConsumer } from "./package/consumer.ts";
@@ -11,6 +11,8 @@ import { typeProblems } from "./package/types.ts";
 
 const checkout = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "pawl-package-"));
+// So that the embedded server of the test keeps its files in there, under root too.
+chmodSync(scratch, 0o755);
 try {
   const description = readDescription(checkout);
   const modules = modulesOf(description);

