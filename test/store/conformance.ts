@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from "node:test";
 import type { Store } from "../../src/store/index.ts";
 import { attempts } from "./conformance/attempts.ts";
 import { expiring } from "./conformance/expiring.ts";
+import { extremes } from "./conformance/extremes.ts";
 import { following } from "./conformance/following.ts";
 import { joins } from "./conformance/joins.ts";
 import { leases } from "./conformance/leases.ts";
@@ -57,6 +58,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       uniqueness,
       expiring,
       limiting,
+      extremes,
     ];
     parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);
     for (const part of parts) part(() => under);

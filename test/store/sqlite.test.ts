@@ -127,6 +127,30 @@ describe("a store file", () => {
     assert.equal(seq, 15, "the order goes on");
   });
 
+  test("with times that an earlier program took and could not read back can be read, claimed from and cleaned up", async () => {
+    const location = join(folder, "state.db");
+    const database = new DatabaseSync(location);
+    database.exec(
+      `PRAGMA journal_mode = WAL; ${migrations.slice(0, 2).join(";")} PRAGMA application_id = ${0x5061776c};
+       PRAGMA user_version = 2`,
+    );
+    const add = database.prepare(
+      `INSERT INTO task (id, queue, name, payload, priority, state, due, created_at, expires_at, retention_ms)
+       VALUES (?, 'q', 'work', 'null', 0, 'waiting', ?, 1000, ?, ?)`,
+    );
+    const beyond = 9_009_000_000_000_000_000n;
+    add.run("expires", 1_000, beyond, beyond);
+    add.run("later", beyond, null, null);
+    database.close();
+    await using store = await openStore(location);
+    const [claim, ...more] = await store.claim({ queues: ["q"], n: 9, leaseMs: 1_000, worker: "w" });
+    assert.deepEqual([claim?.id, more.length], ["expires", 0]);
+    for (const { due, expiresAt } of await store.query({ queue: "q" })) {
+      new Date(due ?? expiresAt ?? 0).toISOString();
+    }
+    assert.equal(await store.requestCancel({ queue: "q" }), 2);
+  });
+
   test("that belongs to another program is refused and left as it is", async () => {
     const foreign = join(folder, "foreign.db");
     const database = new DatabaseSync(foreign);

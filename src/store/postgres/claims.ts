@@ -1,10 +1,11 @@
 import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
+import { duration } from "../storable.ts";
 import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
 import { firstInLine, type Line } from "./line.ts";
 import type { Moves } from "./moves.ts";
 import { prepared, type Session } from "./session.ts";
 import { CLAIMED_ROW, type OfAllClaimed, type TaskRow, toTask } from "./task-row.ts";
-import { duration, scalars, texts, toText } from "./values.ts";
+import { scalars, texts, toText } from "./values.ts";
 
 /**
  * Leases the tasks in the common table `line`, which are locked. They are found once more by their numbers: one that

@@ -1,10 +1,11 @@
 import { PawlError } from "../../errors.ts";
 import type { JoinState, Membership, NewJoin, NewTask } from "../contract.ts";
+import { assertStorable, duration } from "../storable.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { addJoins, lockJoins } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
-import { duration, scalars, texts, toText } from "./values.ts";
+import { scalars, texts, toText } from "./values.ts";
 
 /** How many rows go into one statement, so that none takes long: as many as may share a block of numbers. */
 const PAGE = 2_000;
@@ -27,6 +28,10 @@ export async function enqueue(
   joins: readonly NewJoin[],
   location: string,
 ): Promise<string[]> {
+  assertStorable(
+    tasks.map(({ task }) => task),
+    joins,
+  );
   const into = new Set(tasks.flatMap(({ member }) => member?.join ?? []));
   const known = into.size === 0 ? new Map<string, JoinState>() : await lockJoins(moves.session, into);
   for (const { id } of joins) if (!known.has(id)) known.set(id, "open");
@@ -60,6 +65,7 @@ export async function enqueueNew(
   tasks: readonly NewTask[],
   placed: () => void,
 ): Promise<string[]> {
+  assertStorable(tasks, []);
   for (let start = 0; start < tasks.length; start += PAGE) {
     const taken = moves.session.run(TAKE_PLACE);
     taken.then(start + PAGE < tasks.length ? undefined : placed, () => {});

@@ -278,4 +278,14 @@ export const migrations: readonly Migration[] = [
   );
   `,
   },
+  {
+    worksWith: 1,
+    sql: `
+  -- what was given a time that no Date can hold, before such times were bounded
+  UPDATE pawl.task SET due = least(due, 8640000000000000), expires_at = least(expires_at, 8640000000000000),
+    retention_ms = least(retention_ms, 1000000000000000), prune_at = least(prune_at, 8640000000000000)
+  WHERE due > 8640000000000000 OR expires_at > 8640000000000000 OR retention_ms > 1000000000000000
+    OR prune_at > 8640000000000000;
+  `,
+  },
 ];

@@ -1,4 +1,5 @@
 import type { JoinState, NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
+import { duration } from "../storable.ts";
 import { addAttempts } from "./attempts.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { claims, keyOf } from "./claims.ts";
@@ -7,7 +8,7 @@ import { enqueue, type Placed } from "./enqueue.ts";
 import { lockJoins } from "./joins.ts";
 import { type Alike, ENDED as ENDED_COLUMNS, type Ended, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
-import { duration, scalars, storable, texts, toText } from "./values.ts";
+import { scalars, storable, texts, toText } from "./values.ts";
 
 type Success = Extract<Outcome, { state: "succeeded" }>;
 

@@ -1,5 +1,5 @@
 import type { Json } from "../contract.ts";
-import { duration as milliseconds, toText as toJsonText } from "../sqlite/values.ts";
+import { toText as toJsonText } from "../sqlite/values.ts";
 
 /** What PostgreSQL cannot keep in a text. Errors and logs may hold it; it is shown as the picture of a null. */
 const NUL = /\0/g;
@@ -18,8 +18,6 @@ export function toText(value: Json | undefined): string | null {
 export function fromText(text: string | null): Json {
   return text === null ? null : (JSON.parse(text) as Json);
 }
-
-export const duration = milliseconds;
 
 /**
  * The literal of an array of texts; null when there is none among them. `unnest` fills a null array up with nulls, so

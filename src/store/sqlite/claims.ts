@@ -1,11 +1,12 @@
 import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
+import { duration } from "../storable.ts";
 import type { Connection } from "./connection.ts";
 import { charge } from "./lanes.ts";
 import { firstInLine, NOT_EXPIRED, type Place } from "./line.ts";
 import type { Moves } from "./moves.ts";
 import { among } from "./seqs.ts";
 import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
-import { duration, toText } from "./values.ts";
+import { toText } from "./values.ts";
 
 /** Leases tasks to a worker, in a transaction. */
 export function claim(db: Connection, request: ClaimRequest, moves: Moves): Claim[] {

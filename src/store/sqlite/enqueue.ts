@@ -1,9 +1,10 @@
 import type { NewJoin, NewTask } from "../contract.ts";
+import { assertStorable, duration } from "../storable.ts";
 import { cancelWaiting } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { addJoins, joinStates } from "./joins.ts";
 import type { Moves } from "./moves.ts";
-import { duration, toText } from "./values.ts";
+import { toText } from "./values.ts";
 
 /** Stores tasks and joins that are new, in a transaction; returns the ids of those tasks. */
 export function enqueue(
@@ -12,6 +13,7 @@ export function enqueue(
   joins: readonly NewJoin[],
   moves: Moves,
 ): string[] {
+  assertStorable(tasks, joins);
   const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
   addJoins(db, joins, moves);
   cancelLate(

@@ -230,4 +230,11 @@ export const migrations: readonly string[] = [
   ) STRICT;
   INSERT INTO counter VALUES ('recording_until', 0), ('schedule_version', 0);
   `,
+  `
+  -- what was given a time that no Date can hold, before such times were bounded: it could not be read back
+  UPDATE task SET due = min(due, 8640000000000000), expires_at = min(expires_at, 8640000000000000),
+    retention_ms = min(retention_ms, 1000000000000000), prune_at = min(prune_at, 8640000000000000)
+  WHERE due > 8640000000000000 OR expires_at > 8640000000000000 OR retention_ms > 1000000000000000
+    OR prune_at > 8640000000000000;
+  `,
 ];

@@ -1,6 +1,6 @@
 import type { ChangeRecord } from "../contract.ts";
+import { duration } from "../storable.ts";
 import type { Connection } from "./connection.ts";
-import { duration } from "./values.ts";
 
 /** Changes that nobody fetched are kept this long. */
 const KEPT_MS = 600_000;

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { Outcome, Settlement, TaskState } from "../contract.ts";
+import { duration } from "../storable.ts";
 import { addAttempt, isPlain } from "./attempts.ts";
 import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
@@ -8,7 +9,7 @@ import { cancelLate, enqueue } from "./enqueue.ts";
 import { findJoin } from "./joins.ts";
 import type { Moves } from "./moves.ts";
 import { among } from "./seqs.ts";
-import { duration, toText } from "./values.ts";
+import { toText } from "./values.ts";
 
 /** What must be known of a task that is settled. */
 type Held = readonly [

@@ -38,10 +38,9 @@ export function following(current: Current): void {
     const lease = await claimed(store, "a");
     const next = [newTask("b"), newTask("c", { delayMs: 100 })];
     const broken = newTask("d", { delayMs: Number.NaN });
-    await assert.rejects(
-      store.settle([settlement(lease, { state: "succeeded", next: [...next, broken] })]),
-      RangeError,
-    );
+    await assert.rejects(store.settle([settlement(lease, { state: "succeeded", next: [...next, broken] })]), {
+      code: "store.unstorable",
+    });
     assert.equal((await taskOf(store, "a")).state, "leased");
     assert.deepEqual(await store.settle([settlement(lease, { state: "succeeded", result: 1, next })]), {
       lost: [],

@@ -53,7 +53,7 @@ export function line(current: Current): void {
   test("a batch that cannot be stored as a whole is not stored at all", async () => {
     const { store } = current();
     const broken = newTask("b", { delayMs: Number.NaN });
-    await assert.rejects(store.enqueue([newTask("a"), broken]), RangeError);
+    await assert.rejects(store.enqueue([newTask("a"), broken]), { code: "store.unstorable" });
     assert.deepEqual(await store.query({ queue: "q" }), []);
   });
 

@@ -1,0 +1,86 @@
+/** What every driver checks of what it is given, so that all of them refuse the same and none of them half-way. */
+import { PawlError } from "../errors.ts";
+import type { NewJoin, NewTask } from "./contract.ts";
+
+/** 31,688 years: in sum with any clock still an exact number, and an instant that a Date can hold. */
+const LONGEST_MS = 1e15;
+
+/** An index of PostgreSQL takes 2,700 bytes for all columns of a row together. */
+const MOST_BYTES_OF_KEY = 1_000;
+
+/** PostgreSQL keeps priorities in 32 bits. */
+const HIGHEST_PRIORITY = 2 ** 31 - 1;
+
+/**
+ * Whole milliseconds of a duration; what is longer than anybody waits, up to `Infinity`, is `LONGEST_MS`. Throws a
+ * PawlError `store.unstorable` for one that is negative or not a number.
+ */
+export function duration(ms: number): number {
+  if (!(ms >= 0)) throw unstorable(`A duration of ${String(ms)} ms`, "is not a number of at least 0");
+  return Math.min(Math.ceil(ms), LONGEST_MS);
+}
+
+/** Throws a PawlError `store.unstorable` that names the first task and field that no driver can keep. */
+export function assertStorable(tasks: readonly NewTask[], joins: readonly NewJoin[]): void {
+  for (const task of tasks) assertTask(task);
+  for (const { id, body } of joins) {
+    assertKey(id, id, "id of the join");
+    assertKey(body, id, "body of the join");
+  }
+}
+
+function assertTask(task: NewTask): void {
+  const { id, priority, member } = task;
+  assertKey(id, id, "id");
+  assertKey(task.queue, id, "queue");
+  assertKey(task.name, id, "name");
+  if (task.group !== undefined) assertKey(task.group, id, "group");
+  if (task.unique !== undefined) assertKey(task.unique, id, "unique key");
+  if (task.lane !== undefined) assertKey(task.lane, id, "lane");
+  if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= HIGHEST_PRIORITY)) {
+    throw unstorable(
+      `The priority ${String(priority)} of task ${shown(id)}`,
+      "is not a whole number of 32 bits",
+    );
+  }
+  for (const [what, ms] of [
+    ["delay", task.delayMs],
+    ["expiry", task.expiresMs],
+    ["retention", task.retentionMs],
+  ] as const) {
+    if (ms === undefined || ms >= 0) continue;
+    throw unstorable(`The ${what} of ${String(ms)} ms of task ${shown(id)}`, "is not a number of at least 0");
+  }
+  if (member === undefined) return;
+  assertKey(member.join, id, "join");
+  if (!Number.isSafeInteger(member.index)) {
+    throw unstorable(
+      `The place ${String(member.index)} of task ${shown(id)} in its join`,
+      "is not a whole number",
+    );
+  }
+}
+
+function assertKey(text: unknown, id: unknown, what: string): void {
+  const why = fault(text);
+  if (why !== null) throw unstorable(`The ${what} ${shown(text)} of task ${shown(id)}`, why);
+}
+
+function fault(text: unknown): string | null {
+  if (typeof text !== "string") return "is not a text";
+  if (text.includes("\0")) return "holds a NUL";
+  if (!text.isWellFormed()) return "holds half of a character";
+  // UTF-8 has at most three bytes for each unit of a string's length.
+  const mayBeLong = text.length * 3 > MOST_BYTES_OF_KEY;
+  if (mayBeLong && Buffer.byteLength(text) > MOST_BYTES_OF_KEY)
+    return `is longer than ${MOST_BYTES_OF_KEY} bytes`;
+  return null;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : typeof value;
+}
+
+function unstorable(what: string, why: string): PawlError {
+  return new PawlError("store.unstorable", `${what} cannot be stored: it ${why}.`);
+}
