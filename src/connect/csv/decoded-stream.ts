@@ -8,6 +8,7 @@ import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
 import { StandardInput } from "./standard-input.ts";
 import { toUtf8 } from "./to-utf8.ts";
+import { isZstd, zstdFrames } from "./zstd-frames.ts";
 
 const PIECE = 256 * 1024;
 
@@ -24,6 +25,8 @@ export class DecodedStream implements AsyncIterable<Buffer> {
   readonly #stdin: Readable | null;
   readonly #purpose: Purpose;
   #raw = 0;
+  /** Bytes of the frames before the one that is being unpacked. */
+  #unpacked = 0;
   #unpacker: (Transform & { readonly bytesWritten: number }) | null = null;
   /** Known once the first bytes came. */
   compression: "gzip" | "zstd" | null = null;
@@ -39,11 +42,12 @@ export class DecodedStream implements AsyncIterable<Buffer> {
 
   /** How many bytes of the source, as stored, were needed so far. */
   get consumed(): number {
-    return this.#unpacker ? this.#unpacker.bytesWritten : this.#raw;
+    if (this.compression === null) return this.#raw;
+    return this.#unpacked + (this.#unpacker?.bytesWritten ?? 0);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    const raw = this.#unpacked(this.#stored());
+    const raw = this.#text(this.#stored());
     for await (const { bytes, encoding, bom } of toUtf8(raw, this.#encoding, this.#file.name)) {
       this.encoding = encoding;
       this.bom = bom;
@@ -71,25 +75,67 @@ export class DecodedStream implements AsyncIterable<Buffer> {
   }
 
   /** The first bytes tell whether anything is packed, whatever the name says. */
-  async *#unpacked(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-    const { head, ended } = await atLeast(stored, 4);
-    const rest = async function* () {
-      try {
+  async *#text(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      const { head, ended } = await atLeast(stored, 4);
+      const rest = async function* () {
         if (head.length > 0) yield head;
         if (!ended) yield* stored;
-      } finally {
-        await stored.return(undefined);
+      };
+      this.compression = compressionOf(head);
+      if (this.compression === null) yield* rest();
+      else if (this.compression === "zstd") yield* this.#unzstd(rest());
+      else yield* this.#gunzipped(rest());
+    } finally {
+      await stored.return(undefined);
+    }
+  }
+
+  async *#unzstd(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      for await (const frame of zstdFrames(stored)) {
+        yield* this.#through(createZstdDecompress({ chunkSize: PIECE }), frame);
+        this.#unpacked += this.#unpacker?.bytesWritten ?? 0;
+        this.#unpacker = null;
+      }
+    } catch (error) {
+      throw error instanceof PawlError ? error : this.#corrupt(error);
+    }
+  }
+
+  /** All members of a gzip file. Node ends in silence at a zero byte after a member: only padding may follow one. */
+  async *#gunzipped(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    let fed: { readonly bytes: Buffer; readonly end: number }[] = [];
+    let total = 0;
+    const unpacker = createGunzip({ chunkSize: PIECE });
+    let coming = stored.next();
+    // By hand, because leaving a loop would close what has to be read to its end.
+    const feeding = async function* () {
+      for (let piece = await coming; !piece.done; coming = stored.next(), piece = await coming) {
+        fed = fed.filter(({ end }) => end > unpacker.bytesWritten);
+        total += piece.value.length;
+        fed.push({ bytes: piece.value, end: total });
+        yield piece.value;
       }
     };
-    if (head[0] === 0x1f && head[1] === 0x8b) this.compression = "gzip";
-    else if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) this.compression = "zstd";
-    else return yield* rest();
-    const unpacker =
-      this.compression === "gzip"
-        ? createGunzip({ chunkSize: PIECE })
-        : createZstdDecompress({ chunkSize: PIECE });
+    yield* this.#through(unpacker, feeding());
+    await coming;
+    const taken = unpacker.bytesWritten;
+    const left = fed.map(({ bytes, end }) => bytes.subarray(Math.max(0, bytes.length - (end - taken))));
+    for (const bytes of left) this.#checkPadding(bytes);
+    for await (const bytes of stored) this.#checkPadding(bytes);
+  }
+
+  #checkPadding(bytes: Buffer): void {
+    if (bytes.some((byte) => byte !== 0)) throw this.#corrupt(new Error("something follows the padding"));
+  }
+
+  async *#through(
+    unpacker: Transform & { readonly bytesWritten: number },
+    stored: AsyncGenerator<Buffer>,
+  ): AsyncGenerator<Buffer> {
     this.#unpacker = unpacker;
-    pipeline(Readable.from(rest(), { objectMode: false, highWaterMark: PIECE }), unpacker, () => {});
+    pipeline(Readable.from(stored, { objectMode: false, highWaterMark: PIECE }), unpacker, () => {});
     try {
       for await (const bytes of unpacker) yield bytes;
     } catch (error) {
@@ -107,6 +153,11 @@ export class DecodedStream implements AsyncIterable<Buffer> {
       { cause: error },
     );
   }
+}
+
+function compressionOf(head: Buffer): "gzip" | "zstd" | null {
+  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+  return head.length >= 4 && isZstd(head.readUInt32LE(0)) ? "zstd" : null;
 }
 
 async function atLeast(source: AsyncGenerator<Buffer>, want: number) {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { DecodedStream } from "../../../src/connect/csv/decoded-stream.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 
@@ -13,10 +15,39 @@ function utf16be(text: string): Buffer {
   return Buffer.from(`\ufeff${text}`, "utf16le").swap16();
 }
 
+/** A frame that holds no data, as `pzstd` and seekable archives write them. */
+function skippable(text: string): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(0x184d2a5c, 0);
+  head.writeUInt32LE(text.length, 4);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+/** Of bytes whose last block may be a repeated byte, raw or compressed, with and without a checksum and a size. */
+function zstdFrame(text: string, checksum: number): Buffer {
+  return zstdCompressSync(text, { params: { [constants.ZSTD_c_checksumFlag]: checksum } });
+}
+
 const FORMS: [string, Buffer, CsvOptions][] = [
   ["gzip", gzipSync(TEXT), {}],
   ["several gzip members", Buffer.concat([gzipSync(TEXT.slice(0, 999)), gzipSync(TEXT.slice(999))]), {}],
   ["zstd", zstdCompressSync(TEXT), {}],
+  [
+    "several zstd frames",
+    Buffer.concat([zstdFrame(TEXT.slice(0, 999), 1), zstdFrame(TEXT.slice(999), 0)]),
+    {},
+  ],
+  [
+    "zstd frames with others that hold no data",
+    Buffer.concat([
+      skippable("x"),
+      zstdFrame(TEXT.slice(0, 5), 0),
+      skippable(""),
+      zstdFrame(TEXT.slice(5), 1),
+    ]),
+    {},
+  ],
+  ["gzip with padding", Buffer.concat([gzipSync(TEXT), Buffer.alloc(100_000)]), {}],
   ["UTF-16 with a mark", Buffer.from(`\ufeff${TEXT}`, "utf16le"), {}],
   ["UTF-16 big-endian with a mark", utf16be(TEXT), {}],
   ["UTF-16 as told", Buffer.from(TEXT, "utf16le"), { encoding: "utf-16le" }],
@@ -45,7 +76,7 @@ for (const [form, content, options] of FORMS)
     );
     let bytes = 0;
     for (const shard of planned.shards)
-      for await (const chunk of source.read(shard, null, { items: 500, bytes: 1 << 20 }, signal))
+      for await (const chunk of source.read(shard, null, { items: 700, bytes: 1 << 20 }, signal))
         bytes += chunk.bytes;
     assert.equal(bytes, content.length);
     assert.deepEqual(
@@ -100,6 +131,56 @@ test("a packed file that is cut off or damaged is one sentence", async () => {
       message: /cut off or damaged/,
     });
   }
+});
+
+test("zstd frames of every kind come whole, however the input is cut into pieces", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          text: fc.oneof(fc.string(), fc.constant("a".repeat(300_000)), fc.constant("")),
+          checksum: fc.nat(1),
+          skipped: fc.boolean(),
+        }),
+        { minLength: 1, maxLength: 5 },
+      ),
+      fc.array(fc.nat(400), { maxLength: 6 }),
+      fc.nat(6),
+      async (frames, cuts, lost) => {
+        const packed = Buffer.concat(
+          frames.flatMap(({ text, checksum, skipped }) => [
+            ...(skipped ? [skippable("note")] : []),
+            zstdFrame(text, checksum),
+          ]),
+        );
+        const edges = [0, ...cuts.map((cut) => cut % packed.length).sort((a, b) => a - b), packed.length];
+        const pieces = edges.slice(1).map((edge, index) => packed.subarray(edges[index], edge));
+        const unpacked = async (stored: readonly Buffer[]) => {
+          const file = { path: "-", name: "standard input", size: 0, mtimeMs: 0 };
+          const parts: Buffer[] = [];
+          const stdin = Readable.from(stored.filter(({ length }) => length > 0));
+          for await (const part of new DecodedStream(file, "utf-8", "read", stdin)) parts.push(part);
+          return Buffer.concat(parts).toString();
+        };
+        const whole = frames.map(({ text }) => text).join("");
+        assert.equal(await unpacked(pieces), whole.startsWith("\ufeff") ? whole.slice(1) : whole);
+        if (lost > 0)
+          await assert.rejects(unpacked([packed.subarray(0, packed.length - lost)]), {
+            code: "csv.corrupt-archive",
+          });
+      },
+    ),
+    { numRuns: 60, seed: 12 },
+  );
+});
+
+test("what follows the end of a packed file is never dropped in silence", async () => {
+  await using folder = await Folder.make();
+  for (const pack of [gzipSync, zstdCompressSync])
+    for (const tail of ["3,c\n", "\0\0\0x", Buffer.concat([Buffer.alloc(300_000), gzipSync("3,c\n")])]) {
+      const content = Buffer.concat([pack("id,n\n1,a\n"), Buffer.from(tail)]);
+      await assert.rejects(rowsOf(csv(await folder.file(content)), folder), { code: "csv.corrupt-archive" });
+    }
 });
 
 test("plain and packed files together are one source in order", async () => {
