@@ -108,7 +108,9 @@ export interface Description {
   /** How to put raw items back into a file, where they are lines of one. */
   readonly dialect?: {
     readonly delimiter: string;
+    /** Empty where no character quotes. */
     readonly quote: string;
+    readonly escape?: string;
     readonly columns: readonly string[];
   };
 }
@@ -148,7 +150,12 @@ export interface PlanOptions {
   readonly folder: string;
   /** Bytes the planning may hold at once. */
   readonly memory: number;
+  /** What the sink says of columns, by their name in the source. */
+  readonly kinds?: readonly (readonly [column: string, kind: ColumnKind])[];
 }
+
+/** What a column is in the target, where that says how the texts of a source are to be read. */
+export type ColumnKind = "number" | "date";
 
 export interface Source<T> {
   describe(): Promise<Description>;
@@ -238,6 +245,8 @@ export interface OpenSink<T> {
    */
   readonly guarantee: "transactional" | "idempotent" | "none";
   readonly ordering: Ordering;
+  /** Columns that are numbers or dates, by their name in the source; for sources of texts. */
+  readonly kinds?: PlanOptions["kinds"];
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
   /** The chunk sizes that suit this sink, where the job does not say otherwise. */

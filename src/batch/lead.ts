@@ -109,6 +109,7 @@ class Lead {
         scratch,
         folder: this.#work.folder,
         memory: Math.floor(this.#work.memory / 4),
+        ...(this.#work.sink.kinds ? { kinds: this.#work.sink.kinds } : {}),
         onProgress: (done, total) => {
           // A source that keeps a plan of millions of items has as much pass through as the work that follows.
           boundNursery();

@@ -45,6 +45,7 @@ export async function rehearse(prepared: PreparedRun, scratch: string): Promise<
       scratch: folder,
       folder,
       memory,
+      ...(sink.kinds ? { kinds: sink.kinds } : {}),
     });
     const sizes = plan.shards.map(({ items, estimate }) => items ?? estimate ?? null);
     return {

@@ -5,9 +5,9 @@ import type { QuarantineRecord } from "../../store/contract.ts";
 export interface CsvDialect {
   /** One ASCII character. */
   readonly delimiter: string;
-  /** One ASCII character; inside quotes it is doubled. */
+  /** One ASCII character; inside quotes it is doubled. Empty where no character quotes. */
   readonly quote: string;
-  /** An unquoted value equal to this is null. */
+  /** An unquoted value equal to this is null; where several are, the first of them. */
   readonly nullText: string;
 }
 
@@ -15,7 +15,8 @@ export interface CsvDialect {
 export type CsvRow = Record<string, string | null>;
 
 /**
- * A chunk of a CSV whose rows still are bytes, so that a sink that takes CSV can pass them on untouched. Blank
+ * A chunk of a CSV whose rows still are bytes, so that a sink that takes CSV can pass them on untouched: records as
+ * PostgreSQL's COPY reads them. Where the file is written in another way, its chunks have rows only. Blank
  * lines are not rows, except in a file of one column; they never stand in these bytes.
  */
 export interface CsvChunk extends Chunk<CsvRow> {
@@ -37,8 +38,8 @@ export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
   return "csv" in chunk;
 }
 
-/** A source whose chunks still are CSV bytes. */
+/** A source whose chunks still are CSV bytes where they can be: see `isCsvChunk`. */
 export interface CsvSource extends Source<CsvRow> {
-  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<CsvChunk>;
+  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<Chunk<CsvRow>>;
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
 }

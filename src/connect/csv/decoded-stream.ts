@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { PawlError } from "../../errors.ts";
+import { ARCHIVE_HEAD, refuseArchive } from "./archive.ts";
 import { type FileVersion, openVersion } from "./body.ts";
 import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
@@ -77,14 +78,16 @@ export class DecodedStream implements AsyncIterable<Buffer> {
   /** The first bytes tell whether anything is packed, whatever the name says. */
   async *#text(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
     try {
-      const { head, ended } = await atLeast(stored, 4);
+      const { head, ended } = await atLeast(stored, ARCHIVE_HEAD);
       const rest = async function* () {
         if (head.length > 0) yield head;
         if (!ended) yield* stored;
       };
       this.compression = compressionOf(head);
-      if (this.compression === null) yield* rest();
-      else if (this.compression === "zstd") yield* this.#unzstd(rest());
+      if (this.compression === null) {
+        refuseArchive(head, this.#file.name);
+        yield* rest();
+      } else if (this.compression === "zstd") yield* this.#unzstd(rest());
       else yield* this.#gunzipped(rest());
     } finally {
       await stored.return(undefined);

@@ -1,30 +1,37 @@
 import { isUtf8 } from "node:buffer";
 import { PawlError } from "../../errors.ts";
-import type { CsvDialect } from "./chunk.ts";
+import { FieldReader, MOST_COLUMNS } from "./field-reader.ts";
+import type { Grammar } from "./grammar.ts";
 import type { Head } from "./head.ts";
 import type { Settings } from "./options.ts";
-import { parseRecord } from "./record-parser.ts";
 
 /**
  * The names of the fields of a file: from its header, the options, or `column1`, `column2`, …
  * Errors: `csv.header`, `csv.encoding`.
  */
-export function fieldNames(head: Head, dialect: CsvDialect, settings: Settings, name: string): string[] {
-  const first = head.records[0] as Buffer;
-  const values = parseRecord(first, dialect);
-  if (settings.columns) return given(settings.columns, values.length, settings.header, name);
+export function fieldNames(head: Head, grammar: Grammar, settings: Settings, name: string): string[] {
+  const { first, begin } = head;
+  const reader = new FieldReader(grammar);
+  const count = reader.split(first.toString("utf8"));
+  if (count > MOST_COLUMNS)
+    throw new PawlError(
+      "csv.header",
+      `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are taken: check the --delimiter, and that the file is a CSV.`,
+    );
+  if (settings.columns) return given(settings.columns, count, settings.header, name);
+  const values = reader.values.slice(0, count);
   if (!settings.header) return values.map((_, index) => `column${index + 1}`);
   if (first.includes(0))
     throw new PawlError(
       "csv.binary",
-      `${name} line 1: the header holds a NUL byte: check that the file is a CSV and its --encoding.`,
+      `${name} line ${begin.line}: the header holds a NUL byte: check that the file is a CSV and its --encoding.`,
     );
   if (!isUtf8(first))
     throw new PawlError(
       "csv.encoding",
-      `${name} line 1: the header is not valid UTF-8: give --encoding, such as latin1.`,
+      `${name} line ${begin.line}: the header is not valid UTF-8: give --encoding, such as latin1.`,
     );
-  const names = values.map((value) => (value ?? "").trim());
+  const names = values.map((value) => value.trim());
   const empty = names.indexOf("");
   if (empty !== -1)
     throw new PawlError(
@@ -46,31 +53,41 @@ function given(columns: readonly string[], width: number, header: boolean, name:
 }
 
 function refuseRepeats(names: readonly string[], where: string): void {
-  const again = names.findIndex((name, index) => names.indexOf(name) !== index);
-  if (again === -1) return;
-  const name = names[again] as string;
-  throw new PawlError(
-    "csv.header",
-    `${where} names ${JSON.stringify(name)} twice, as columns ${names.indexOf(name) + 1} and ${again + 1}; rename one, or name all columns with --columns.`,
-  );
+  const known = new Map<string, number>();
+  for (const [index, name] of names.entries()) {
+    const before = known.get(name);
+    if (before !== undefined)
+      throw new PawlError(
+        "csv.header",
+        `${where} names ${JSON.stringify(name)} twice, as columns ${before + 1} and ${index + 1}; rename one, or name all columns with --columns.`,
+      );
+    known.set(name, index);
+  }
 }
 
-/** Files read as one must agree. Errors: `csv.header-differs`. */
-export function sameFields(
+/**
+ * Files that are read as one must have the same columns: which field of the other file each of the first one's is, or
+ * null where they stand in the same order. Errors: `csv.header-differs`.
+ */
+export function orderOf(
   first: readonly string[],
   other: readonly string[],
   firstName: string,
   name: string,
-) {
-  const wide = Math.max(first.length, other.length);
-  for (let index = 0; index < wide; index++) {
-    const [a, b] = [first[index], other[index]];
-    if (a === b) continue;
-    const has = b === undefined ? "ends before" : `has ${JSON.stringify(b)} as`;
-    const wants = a === undefined ? "has no such column" : `has ${JSON.stringify(a)} there`;
+): readonly number[] | null {
+  const places = new Map(other.map((column, index) => [column, index]));
+  const [missing] = first.filter((column) => !places.has(column));
+  const known = new Set(first);
+  const [further] = other.filter((column) => !known.has(column));
+  if (missing !== undefined || further !== undefined) {
+    const lacks = missing === undefined ? "" : `lacks the column ${JSON.stringify(missing)}`;
+    const has = further === undefined ? "" : `has a column ${JSON.stringify(further)}`;
+    const how = [lacks, has].filter((each) => each !== "").join(" and ");
     throw new PawlError(
       "csv.header-differs",
-      `${name} ${has} column ${index + 1}, but ${firstName} ${wants}: load files with different headers one by one.`,
+      `${name} ${how}, other than ${firstName}: load files with different columns one by one.`,
     );
   }
+  const order = first.map((column) => places.get(column) as number);
+  return order.every((place, index) => place === index) ? null : order;
 }

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
+import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { type Head, readHead } from "./head.ts";
-import { fieldNames, sameFields } from "./header.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { fieldNames, orderOf } from "./header.ts";
+import { type Layout, layoutOf, rulesOf } from "./layout.ts";
 import type { Settings } from "./options.ts";
 import { findFiles, STDIN } from "./paths.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
-import { sniffDelimiter } from "./sniff.ts";
 
 /** What is known of a source before its records are looked at. */
 export interface Inspection {
@@ -25,26 +25,61 @@ export async function inspect(paths: readonly string[], settings: Settings): Pro
   const notes: string[] = [];
   let layout: Layout | null = null;
   for (const file of files) {
-    const head = await readHead(file, settings, settings.stdin);
-    const { quote, nullText } = settings;
-    const delimiter: string =
-      layout?.dialect.delimiter ?? settings.delimiter ?? sniffDelimiter(head.records, quote);
-    const dialect = { delimiter, quote, nullText };
-    const fields = fieldNames(head, dialect, settings, file.name);
-    if (layout) sameFields(layout.fields, fields, (files[0] as FileVersion).name, file.name);
-    layout ??= layoutOf(dialect, fields, settings.ignoreColumns, settings.maxRecordBytes);
-    parts.push(partOf(file, head, settings.header));
+    const head = await readHead(
+      file,
+      settings,
+      settings.stdin,
+      layout?.dialect.delimiter ?? settings.delimiter,
+    );
+    const { quote, reading, comment, maxRecordBytes } = settings;
+    const dialect = { delimiter: head.delimiter, quote, nullText: reading.nulls[0] as string };
+    const draft = layout ?? layoutOf({ dialect, reading, comment, fields: [], maxRecordBytes }, []);
+    const fields = fieldNames(head, rulesOf(draft, head.newline, file.name).grammar, settings, file.name);
+    const order = layout ? orderOf(layout.fields, fields, (files[0] as FileVersion).name, file.name) : null;
+    layout ??= layoutOf({ ...draft, fields }, settings.ignoreColumns);
+    parts.push(partOf(file, head, settings.header, order));
     if (settings.header && head.single) notes.push(`${file.name} has a header but no rows.`);
   }
+  checkNames(layout as Layout);
   const names = files.map((file) => basename(file.name));
   const name = names.length === 1 ? names[0] : `${names.length} files from ${names[0]} to ${names.at(-1)}`;
   return { layout: layout as Layout, parts, name: name as string, notes };
 }
 
-function partOf(file: FileVersion, head: Head, header: boolean): RangePart | StreamPart {
-  const begin = header ? head.second : { offset: 0, line: 1 };
+/** Errors: `csv.option`. */
+function checkNames({ fields, reading, dialect }: Layout): void {
+  const known = new Set(fields);
+  const has = `the columns are ${fields.slice(0, 20).join(", ")}${fields.length > 20 ? ", …" : ""}`;
+  for (const [column] of reading.nullFor)
+    if (!known.has(column))
+      throw new PawlError("csv.option", `--null-for names the column ${JSON.stringify(column)}, but ${has}.`);
+  for (const [flag, column] of [
+    ["--file-column", reading.fileColumn],
+    ["--line-column", reading.lineColumn],
+  ])
+    if (column && known.has(column))
+      throw new PawlError(
+        "csv.option",
+        `${flag} is ${JSON.stringify(column)}, which is a column of the file: choose another name.`,
+      );
+  const texts = [...reading.nulls, ...reading.nullFor.flatMap(([, each]) => each)];
+  const bad = texts.find((text) => text.includes(dialect.delimiter));
+  if (bad !== undefined)
+    throw new PawlError(
+      "csv.option",
+      `--null ${JSON.stringify(bad)} holds the delimiter ${JSON.stringify(dialect.delimiter)}: choose another text.`,
+    );
+}
+
+function partOf(
+  file: FileVersion,
+  head: Head,
+  header: boolean,
+  order: readonly number[] | null,
+): RangePart | StreamPart {
+  const begin = header ? head.second : head.begin;
   const { newline, compression, encoding, bom } = head;
-  const shared = { ...file, newline, line: begin.line };
+  const shared = { ...file, newline, line: begin.line, order };
   if (file.path !== STDIN && compression === null && encoding === "utf-8")
     return { kind: "range", ...shared, bom, offset: begin.offset + bom, granules: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };

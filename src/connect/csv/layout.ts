@@ -1,16 +1,24 @@
+import type { ColumnKind, Description } from "../../batch/contract.ts";
 import type { Json } from "../../store/contract.ts";
 import type { CsvDialect } from "./chunk.ts";
+import { grammarOf } from "./grammar.ts";
+import type { Reading } from "./options.ts";
 import type { RecordRules } from "./record-scanner.ts";
 
 /** How the records of a source are laid out: settled once, and stored with each shard. */
 export interface Layout {
   readonly dialect: CsvDialect;
+  readonly reading: Reading;
+  /** The first character of lines that are left out, or the empty text. */
+  readonly comment: string;
   /** Names of all fields of a record, in order. */
   readonly fields: readonly string[];
   /** Which fields are left out, ascending. */
   readonly dropped: readonly number[];
-  /** Names of the fields that are left. */
+  /** Names of the values of a row: the fields that are left, and what is added. */
   readonly columns: readonly string[];
+  /** Which of the fields are numbers or dates in the target. */
+  readonly kinds: readonly (readonly [field: number, kind: ColumnKind])[];
   readonly maxRecordBytes: number;
 }
 
@@ -18,34 +26,96 @@ export interface Layout {
 export type Newline = 10 | 13;
 
 export function layoutOf(
-  dialect: CsvDialect,
-  fields: readonly string[],
+  parts: Pick<Layout, "dialect" | "reading" | "comment" | "fields" | "maxRecordBytes">,
   ignore: readonly string[],
-  maxRecordBytes: number,
 ): Layout {
-  const dropped = fields.flatMap((name, index) => (ignore.includes(name) ? [index] : []));
-  const columns = fields.filter((_, index) => !dropped.includes(index));
-  return { dialect, fields, dropped, columns, maxRecordBytes };
+  const ignored = new Set(ignore);
+  const dropped = parts.fields.flatMap((name, index) => (ignored.has(name) ? [index] : []));
+  return withColumns({ ...parts, dropped, kinds: [] });
+}
+
+function withColumns(layout: Omit<Layout, "columns">): Layout {
+  const { fields, reading } = layout;
+  const dropped = new Set(layout.dropped);
+  const kept = fields.filter((_, index) => !dropped.has(index));
+  const added = [reading.fileColumn, reading.lineColumn].filter((name) => name !== null);
+  return { ...layout, columns: [...kept, ...added] };
+}
+
+/** The layout of records that were put away: without the fields that are left out, with the values that were added. */
+export function putAwayLayout(layout: Layout): Layout {
+  const reading = { ...layout.reading, fileColumn: null, lineColumn: null };
+  return { ...layout, reading, comment: "", fields: layout.columns, dropped: [], kinds: [] };
+}
+
+/** The layout with what the target says of its columns. */
+export function withKinds(
+  layout: Layout,
+  kinds: readonly (readonly [column: string, kind: ColumnKind])[],
+): Layout {
+  const known = new Map(kinds);
+  return {
+    ...layout,
+    kinds: layout.fields.flatMap((name, index) => {
+      const kind = known.get(name);
+      return kind === undefined ? [] : [[index, kind] as const];
+    }),
+  };
+}
+
+/** How to put raw records back into a file. */
+export function describedDialect({ dialect, reading, columns }: Layout): NonNullable<Description["dialect"]> {
+  return { ...dialect, columns, ...(reading.escape === "" ? {} : { escape: reading.escape }) };
+}
+
+/** Whether COPY reads the records as this layout means them. */
+export function isPlain({ reading, dialect }: Layout): boolean {
+  return (
+    dialect.quote !== "" &&
+    reading.escape === "" &&
+    !reading.loose &&
+    !reading.trim &&
+    reading.nulls.length === 1 &&
+    reading.nullFor.length === 0 &&
+    reading.dateOrder === null &&
+    reading.decimal === "" &&
+    reading.thousands === "" &&
+    !reading.fillMissing &&
+    !reading.ignoreExtra &&
+    reading.fileColumn === null &&
+    reading.lineColumn === null
+  );
 }
 
 export function rulesOf(layout: Layout, newline: Newline, name: string): RecordRules {
+  const { dialect, reading, comment } = layout;
   return {
-    quote: layout.dialect.quote.charCodeAt(0),
-    newline,
+    grammar: grammarOf({
+      delimiter: codeOf(dialect.delimiter),
+      quote: codeOf(dialect.quote),
+      escape: codeOf(reading.escape),
+      newline,
+      quoting: reading.loose ? "loose" : "strict",
+      trim: reading.trim,
+    }),
+    comment: codeOf(comment),
     blankIsRow: layout.fields.length === 1,
     maxRecordBytes: layout.maxRecordBytes,
     name,
   };
 }
 
+/** The byte of an ASCII character; -1 for the empty text. */
+export function codeOf(character: string): number {
+  return character === "" ? -1 : character.charCodeAt(0);
+}
+
 export function packLayout(layout: Layout): Json {
-  const { dialect, fields, dropped, maxRecordBytes } = layout;
-  return { dialect: { ...dialect }, fields, dropped, maxRecordBytes };
+  const { columns: _columns, ...rest } = layout;
+  return rest as unknown as Json;
 }
 
 /** The inverse of `packLayout`; what a shard's data holds was written by it. */
 export function unpackLayout(packed: Json): Layout {
-  const { dialect, fields, dropped, maxRecordBytes } = packed as unknown as Omit<Layout, "columns">;
-  const columns = fields.filter((_, index) => !dropped.includes(index));
-  return { dialect, fields, dropped, columns, maxRecordBytes };
+  return withColumns(packed as unknown as Omit<Layout, "columns">);
 }

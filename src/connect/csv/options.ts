@@ -1,14 +1,46 @@
 import type { Readable } from "node:stream";
 import { PawlError } from "../../errors.ts";
 
+/** In what order the numbers of a date stand. */
+export type DateOrder = "dmy" | "mdy" | "ymd";
+
 /** How a CSV is written and which of its columns count. Everything has a default that suits most files. */
 export interface CsvOptions {
-  /** One ASCII character, or `\t`. Default: whichever of `,` `;` tab `|` the first records agree on. */
+  /** One ASCII character, or `\t`. Default: what `sep=` says in the first line, else whichever of `,` `;` tab `|` the first records agree on. */
   readonly delimiter?: string;
-  /** One ASCII character; doubled inside quotes. Default `"`. */
-  readonly quote?: string;
-  /** An unquoted value equal to this is null. Default: the empty text. */
-  readonly nullText?: string;
+  /** One ASCII character, doubled inside quotes; null where no character quotes, so that each is text. @default '"' */
+  readonly quote?: string | null;
+  /** One ASCII character, such as `\`: the quote, delimiter, line feed or escape that follows it is text. Default: none. */
+  readonly escape?: string;
+  /**
+   * A quote opens a value only where the value begins, and closes it only before a delimiter or line end; any other
+   * quote is text. Without it, such a quote is an error (`csv.stray-quote`). @default false
+   */
+  readonly looseQuotes?: boolean;
+  /** An unquoted value equal to this, or to one of these, is null. Default: the empty text. */
+  readonly nullText?: string | readonly string[];
+  /** Further null texts of single columns: `{ amount: "N/A", paid: ["never", "?"] }`. */
+  readonly nullFor?: Readonly<Record<string, string | readonly string[]>>;
+  /** Blanks and tabs around unquoted values, and around quotes, do not count. @default false */
+  readonly trim?: boolean;
+  /** How many lines stand before the header, or before the first record where there is none. @default 0 */
+  readonly skipLines?: number;
+  /** One ASCII character: a line that begins with it where a record could begin is left out. Default: none. */
+  readonly comment?: string;
+  /** How to read dates such as `31.01.2026` or `1/31/26` for columns that are dates or timestamps in the target. */
+  readonly dateOrder?: DateOrder;
+  /** What stands before the decimals of numbers, such as `,`, for columns that are numbers in the target. */
+  readonly decimal?: string;
+  /** What stands between groups of digits, such as `.` or a blank, for columns that are numbers in the target. */
+  readonly thousands?: string;
+  /** A record with too few values has null for the rest, instead of being refused. @default false */
+  readonly fillMissing?: boolean;
+  /** Of a record with too many values those beyond the last column are dropped, instead of it being refused. @default false */
+  readonly ignoreExtra?: boolean;
+  /** A further column of this name holds the file that the row stands in, as its path was given. */
+  readonly fileColumn?: string;
+  /** A further column of this name holds the line, from 1, on which the row begins. */
+  readonly lineColumn?: string;
   /** A label of the WHATWG Encoding Standard, such as `latin1` or `utf-16le`. Default `utf8`; a BOM wins over it. */
   readonly encoding?: string;
   /** Whether the first record holds the column names. Default true. */
@@ -25,11 +57,31 @@ export interface CsvOptions {
   readonly granuleBytes?: number;
 }
 
+/** What a reader of CSV has to know that PostgreSQL's COPY does not understand. It is stored with each shard. */
+export interface Reading {
+  /** The character itself, or the empty text. */
+  readonly escape: string;
+  readonly loose: boolean;
+  readonly trim: boolean;
+  readonly nulls: readonly string[];
+  readonly nullFor: readonly (readonly [column: string, texts: readonly string[]])[];
+  readonly dateOrder: DateOrder | null;
+  readonly decimal: string;
+  readonly thousands: string;
+  readonly fillMissing: boolean;
+  readonly ignoreExtra: boolean;
+  readonly fileColumn: string | null;
+  readonly lineColumn: string | null;
+}
+
 /** Options with their defaults, checked. What the file itself must tell is null. */
 export interface Settings {
   readonly delimiter: string | null;
+  /** The character itself, or the empty text where there is none. */
   readonly quote: string;
-  readonly nullText: string;
+  readonly comment: string;
+  readonly skipLines: number;
+  readonly reading: Reading;
   readonly encoding: string;
   readonly header: boolean;
   readonly columns: readonly string[] | null;
@@ -46,20 +98,29 @@ const LARGEST_MAX_RECORD = 1024 * 1024 * 1024;
 /** Checks the options. Errors: `csv.option`. */
 export function settle(options: CsvOptions): Settings {
   const delimiter = options.delimiter === "\\t" ? "\t" : (options.delimiter ?? null);
-  const quote = options.quote ?? '"';
-  const nullText = options.nullText ?? "";
+  const quote = options.quote === null ? "" : (options.quote ?? '"');
+  const { escape: escaping = "", comment = "" } = options;
+  const special: [flag: string, character: string][] = [];
+  if (delimiter !== null) special.push(["--delimiter", delimiter]);
+  if (options.quote !== null) special.push(["--quote", quote]);
+  // A quote that escapes itself is doubled, which needs no option.
+  if (options.escape !== undefined && escaping !== quote) special.push(["--escape", escaping]);
+  if (options.comment !== undefined) special.push(["--comment", comment]);
+  for (const [flag, character] of special) checkCharacter(flag, character);
+  refuseSame(special);
+  const reading = readingOf(options, delimiter, quote);
   const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
-  if (delimiter !== null) checkCharacter("--delimiter", delimiter);
-  checkCharacter("--quote", quote);
-  if (delimiter === quote) refuse(`--delimiter and --quote are both ${JSON.stringify(quote)}: choose two`);
-  if (/[\r\n]/.test(nullText) || nullText.includes(quote) || (delimiter && nullText.includes(delimiter)))
-    refuse(`--null ${JSON.stringify(nullText)} holds a delimiter, quote or line end: choose another text`);
   if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1 || maxRecordBytes > LARGEST_MAX_RECORD)
     refuse(`--max-record is ${maxRecordBytes}: give a whole number of bytes from 1 to 1 GiB`);
+  const skipLines = options.skipLines ?? 0;
+  if (!Number.isSafeInteger(skipLines) || skipLines < 0)
+    refuse(`--skip-lines is ${skipLines}: give a whole number of lines`);
   return {
     delimiter,
     quote,
-    nullText,
+    comment,
+    skipLines,
+    reading,
     encoding: encodingName(options.encoding ?? "utf-8"),
     header: options.header ?? true,
     columns: options.columns ?? null,
@@ -68,6 +129,51 @@ export function settle(options: CsvOptions): Settings {
     stdin: options.stdin ?? null,
     granuleBytes: options.granuleBytes ?? null,
   };
+}
+
+function readingOf(options: CsvOptions, delimiter: string | null, quote: string): Reading {
+  const nulls = textsOf(options.nullText ?? "");
+  const nullFor = Object.entries(options.nullFor ?? {}).map(
+    ([column, texts]) => [column, textsOf(texts)] as const,
+  );
+  for (const [flag, text] of [
+    ...nulls.map((each) => ["--null", each] as const),
+    ...nullFor.flatMap(([column, texts]) => texts.map((each) => [`--null-for ${column}`, each] as const)),
+  ])
+    if (/[\r\n]/.test(text) || (quote && text.includes(quote)) || (delimiter && text.includes(delimiter)))
+      refuse(`${flag} ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`);
+  const { decimal = "", thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
+  if (options.decimal !== undefined) checkSeparator("--decimal", decimal);
+  if (options.thousands !== undefined) checkSeparator("--thousands", thousands);
+  if (thousands !== "" && thousands === (decimal || "."))
+    refuse(`--thousands and --decimal are both ${JSON.stringify(thousands)}: choose two`);
+  if (dateOrder !== null && !["dmy", "mdy", "ymd"].includes(dateOrder))
+    refuse(`--date-order is ${JSON.stringify(dateOrder)}: give dmy, mdy or ymd`);
+  if (fileColumn?.trim() === "") refuse("--file-column is empty: give the column a name");
+  if (lineColumn?.trim() === "") refuse("--line-column is empty: give the column a name");
+  if (fileColumn !== null && fileColumn === lineColumn)
+    refuse(`--file-column and --line-column are both ${JSON.stringify(fileColumn)}: choose two names`);
+  if (options.looseQuotes && quote === "")
+    refuse("--loose-quotes says nothing where --quote is none: leave one out");
+  return {
+    escape: options.escape === quote ? "" : (options.escape ?? ""),
+    loose: options.looseQuotes ?? false,
+    trim: options.trim ?? false,
+    nulls,
+    nullFor,
+    dateOrder,
+    decimal,
+    thousands,
+    fillMissing: options.fillMissing ?? false,
+    ignoreExtra: options.ignoreExtra ?? false,
+    fileColumn,
+    lineColumn,
+  };
+}
+
+function textsOf(given: string | readonly string[]): readonly string[] {
+  const texts = typeof given === "string" ? [given] : [...new Set(given)];
+  return texts.length === 0 ? refuse("--null has no text: leave it out, or give one") : texts;
 }
 
 function encodingName(label: string): string {
@@ -83,6 +189,21 @@ function encodingName(label: string): string {
 function checkCharacter(flag: string, text: string): void {
   if (text.length === 1 && text > "\0" && text <= "\x7f" && text !== "\n" && text !== "\r") return;
   refuse(`${flag} is ${JSON.stringify(text)}: give one ASCII character that is not a line end`);
+}
+
+/** Blanks of every kind and the apostrophe occur in numbers, a digit or a sign cannot. */
+function checkSeparator(flag: string, text: string): void {
+  if ([...text].length === 1 && !/[0-9+\-eE\r\n"\0]/.test(text)) return;
+  refuse(
+    `${flag} is ${JSON.stringify(text)}: give the one character that numbers hold there, such as , or .`,
+  );
+}
+
+function refuseSame(characters: readonly (readonly [flag: string, character: string])[]): void {
+  for (const [index, [flag, character]] of characters.entries())
+    for (const [other, same] of characters.slice(0, index))
+      if (character === same)
+        refuse(`${other} and ${flag} are both ${JSON.stringify(character)}: choose two`);
 }
 
 function refuse(message: string): never {

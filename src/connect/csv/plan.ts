@@ -1,11 +1,13 @@
 import type { KeyColumn, Ordering, PlanOptions, Shard, ShardPlan } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
+import { FileBody } from "./body.ts";
 import { cutParts } from "./cut-parts.ts";
 import type { Inspection } from "./inspect.ts";
 import { KeyProof } from "./key-proof.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, withKinds } from "./layout.ts";
 import { STDIN } from "./paths.ts";
-import { scanFile } from "./scan-file.ts";
+import { explainQuotes, isQuoteTrouble } from "./quote-trouble.ts";
+import { type ScanOptions, scanFile } from "./scan-file.ts";
 import { GRANULE_WIDTH, type Part, packShard, type RangePart } from "./shard-data.ts";
 
 const SMALLEST_GRANULE = 64 * 1024;
@@ -18,12 +20,13 @@ const GRANULES_A_SHARD = 8;
 
 /** Scans what can be scanned and cuts shards. Errors: those of `scanFile` and `RepeatCounter`, `csv.no-key-column`. */
 export async function plan(
-  { layout, parts }: Inspection,
+  { layout: inspected, parts }: Inspection,
   n: number,
   ordering: Ordering,
   options: PlanOptions,
   granuleBytes: number | null,
 ): Promise<ShardPlan> {
+  const layout = withKinds(inspected, options.kinds ?? []);
   const total = parts.reduce((sum, part) => sum + (part.kind === "range" ? part.size : 0), 0);
   const scanned: Part[] = [];
   const fitting = Math.min(LARGEST_GRANULE, Math.max(SMALLEST_GRANULE, total / (n * GRANULES_A_SHARD)));
@@ -45,12 +48,22 @@ export async function plan(
       between: () => proof.relieve(),
     };
     const scan = { signal, granuleBytes: size, onProgress, ...seen };
-    scanned.push(part.kind === "range" ? await scanFile(part, layout, scan) : part);
+    scanned.push(part.kind === "range" ? await scannedFile(part, layout, scan) : part);
   }
   const duplicates = proof ? await countRepeats(proof, scanned as RangePart[], layout, signal) : null;
   const single = ordering.kind === "total" || (key !== null && duplicates !== 0);
   const shards = cutParts(scanned, single ? 1 : n).map((cut) => shardOf(layout, cut));
   return { shards, duplicates, notes: notesOn(key, duplicates) };
+}
+
+/** A wrong quote is explained from the whole file, which the scan up to it cannot know. */
+async function scannedFile(part: RangePart, layout: Layout, scan: ScanOptions): Promise<RangePart> {
+  try {
+    return await scanFile(part, layout, scan);
+  } catch (error) {
+    if (!isQuoteTrouble(error)) throw error;
+    throw await explainQuotes(new FileBody(part, part.offset, part.size).pieces(true), layout, part);
+  }
 }
 
 async function countRepeats(

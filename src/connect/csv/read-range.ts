@@ -1,9 +1,9 @@
-import { basename } from "node:path";
-import type { Pace } from "../../batch/contract.ts";
+import type { Chunk, Pace } from "../../batch/contract.ts";
 import { blocksOf } from "./block-reader.ts";
 import { FileBody, openVersion } from "./body.ts";
+import type { CsvRow } from "./chunk.ts";
 import { type Layout, rulesOf } from "./layout.ts";
-import { RecordChunk } from "./record-chunk.ts";
+import { chunkOf } from "./record-chunk.ts";
 import { RecordScanner } from "./record-scanner.ts";
 import { type Granule, granulesOf, type Place, type RangePart } from "./shard-data.ts";
 
@@ -27,7 +27,7 @@ export async function* readRange(
   from: Place,
   pace: Pace,
   signal: AbortSignal,
-): AsyncGenerator<RecordChunk> {
+): AsyncGenerator<Chunk<CsvRow>> {
   const granules = granulesOf(part);
   let at = from.at;
   let line = from.line;
@@ -48,7 +48,7 @@ export async function* readRange(
       }
     }
     if (stretch.items === 0) return;
-    yield new RecordChunk({
+    yield chunkOf({
       body: new FileBody(part, at, stretch.end),
       layout,
       newline: part.newline,
@@ -56,7 +56,8 @@ export async function* readRange(
       items: stretch.items,
       bytes: stretch.end - at,
       end: { part: from.part, at: stretch.end, line: stretch.line },
-      name: basename(part.name),
+      name: part.name,
+      order: part.order,
       line,
     });
     at = stretch.end;

@@ -1,13 +1,14 @@
-import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import type { Cursor, Pace } from "../../batch/contract.ts";
+import type { Chunk, Cursor, Pace } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { HeldBody } from "./body.ts";
+import type { CsvRow } from "./chunk.ts";
 import { DecodedStream, type Purpose } from "./decoded-stream.ts";
 import { type Layout, rulesOf } from "./layout.ts";
 import { STDIN } from "./paths.ts";
-import { RecordChunk } from "./record-chunk.ts";
+import { explainQuotes, isQuoteTrouble } from "./quote-trouble.ts";
+import { chunkOf } from "./record-chunk.ts";
 import { RecordScanner } from "./record-scanner.ts";
 import type { Place, StreamPart } from "./shard-data.ts";
 
@@ -24,7 +25,33 @@ export async function* readStream(
   signal: AbortSignal,
   stdin: Readable | null,
   purpose: Purpose = "read",
-): AsyncGenerator<RecordChunk> {
+): AsyncGenerator<Chunk<CsvRow>> {
+  try {
+    yield* chunksOf(part, layout, from, pace, signal, stdin, purpose);
+  } catch (error) {
+    if (part.path === STDIN || !isQuoteTrouble(error)) throw error;
+    const text = new DecodedStream(part, part.encoding, "look", null);
+    throw await explainQuotes(behind(text, part.offset), layout, part);
+  }
+}
+
+async function* behind(text: AsyncIterable<Buffer>, offset: number): AsyncGenerator<Buffer> {
+  let left = offset;
+  for await (const piece of text) {
+    yield piece.subarray(left);
+    left = Math.max(0, left - piece.length);
+  }
+}
+
+async function* chunksOf(
+  part: StreamPart,
+  layout: Layout,
+  from: Place,
+  pace: Pace,
+  signal: AbortSignal,
+  stdin: Readable | null,
+  purpose: Purpose,
+): AsyncGenerator<Chunk<CsvRow>> {
   const stream = new DecodedStream(part, part.encoding, purpose, stdin);
   const scanner = new RecordScanner(rulesOf(layout, part.newline, part.name), from.at, from.line);
   let parts: Buffer[] = [];
@@ -36,7 +63,7 @@ export async function* readStream(
   const chunk = (all: boolean) => {
     const consumed = all && part.path !== STDIN ? part.size : Math.max(stored, stream.consumed);
     const end = { part: from.part, at: scanner.recordStart, line: scanner.line, stored: consumed };
-    const made = new RecordChunk({
+    const made = chunkOf({
       body: new HeldBody(parts),
       layout,
       newline: part.newline,
@@ -44,7 +71,8 @@ export async function* readStream(
       items: scanner.records,
       bytes: consumed - stored,
       end: (part.path === STDIN ? { ...end, crc } : end) satisfies Cursor,
-      name: basename(part.name),
+      name: part.name,
+      order: part.order,
       line,
     });
     parts = [];

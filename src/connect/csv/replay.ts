@@ -1,10 +1,19 @@
-import type { Cursor, Description, Origin, Pace, Shard, ShardPlan } from "../../batch/contract.ts";
+import type {
+  Chunk,
+  Cursor,
+  Description,
+  Ordering,
+  Pace,
+  PlanOptions,
+  Shard,
+  ShardPlan,
+} from "../../batch/contract.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import { HeldBody } from "./body.ts";
-import type { CsvChunk, CsvRow, CsvSource } from "./chunk.ts";
-import { type Layout, rulesOf } from "./layout.ts";
-import { RecordChunk } from "./record-chunk.ts";
+import type { CsvRow, CsvSource } from "./chunk.ts";
+import { describedDialect, type Layout, putAwayLayout, rulesOf, withKinds } from "./layout.ts";
+import { chunkOf } from "./record-chunk.ts";
 import { RecordScanner } from "./record-scanner.ts";
 
 const LINE_FEED = Buffer.from("\n");
@@ -20,7 +29,8 @@ export class ReplaySource implements CsvSource {
   }
 
   async describe(): Promise<Description> {
-    const { columns, dialect } = await this.#layout();
+    const layout = await this.#layout();
+    const { columns } = layout;
     return {
       name: "quarantined rows",
       unit: "rows",
@@ -28,12 +38,12 @@ export class ReplaySource implements CsvSource {
       identity: null,
       bytes: null,
       notes: [],
-      dialect: { ...dialect, columns },
+      dialect: describedDialect(layout),
     };
   }
 
-  async shards(): Promise<ShardPlan> {
-    return { shards: [{ data: null, items: null, bytes: null }], duplicates: null, notes: [] };
+  async shards(_n: number, _ordering: Ordering, { kinds = [] }: PlanOptions): Promise<ShardPlan> {
+    return { shards: [{ data: { kinds }, items: null, bytes: null }], duplicates: null, notes: [] };
   }
 
   async sample(n: number): Promise<readonly CsvRow[]> {
@@ -49,12 +59,13 @@ export class ReplaySource implements CsvSource {
   }
 
   async *read(
-    _shard: Shard,
+    shard: Shard,
     cursor: Cursor | null,
     pace: Pace,
     signal: AbortSignal,
-  ): AsyncGenerator<CsvChunk> {
-    const layout = await this.#layout();
+  ): AsyncGenerator<Chunk<CsvRow>> {
+    const { kinds = [] } = (shard.data ?? {}) as { kinds?: PlanOptions["kinds"] };
+    const layout = withKinds(await this.#layout(), kinds);
     const after = typeof cursor === "number" ? cursor : Number.NEGATIVE_INFINITY;
     let held: QuarantineRecord[] = [];
     let bytes = 0;
@@ -64,11 +75,11 @@ export class ReplaySource implements CsvSource {
       held.push(record);
       bytes += record.raw.length + 1;
       if (held.length < pace.items && bytes < pace.bytes) continue;
-      yield new ReplayChunk(held, layout);
+      yield replayChunk(held, layout);
       held = [];
       bytes = 0;
     }
-    if (held.length > 0) yield new ReplayChunk(held, layout);
+    if (held.length > 0) yield replayChunk(held, layout);
   }
 
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource {
@@ -77,41 +88,33 @@ export class ReplaySource implements CsvSource {
 
   /** Quarantined records were put away without the fields that the source leaves out. */
   async #layout(): Promise<Layout> {
-    const layout = await this.#source();
-    return { ...layout, fields: layout.columns, dropped: [] };
+    return putAwayLayout(await this.#source());
   }
 }
 
-class ReplayChunk extends RecordChunk {
-  readonly #records: readonly QuarantineRecord[];
-
-  constructor(records: readonly QuarantineRecord[], layout: Layout) {
-    const text = Buffer.concat(records.flatMap(({ raw }) => [raw, LINE_FEED]));
-    const scanner = new RecordScanner(
-      rulesOf({ ...layout, maxRecordBytes: text.length }, 10, "quarantined rows"),
-    );
-    scanner.scan(text, 0, text.length, 0);
-    scanner.finish(text.length);
-    if (scanner.records !== records.length) refuse(records);
-    super({
-      body: new HeldBody([text]),
-      layout,
-      newline: 10,
-      features: scanner.features,
-      items: records.length,
-      bytes: text.length,
-      end: (records.at(-1) as QuarantineRecord).number,
-      name: "quarantined rows",
-      line: 1,
-    });
-    this.#records = records;
-  }
-
-  override async origin(index: number): Promise<Origin> {
-    const record = this.#records[index];
-    if (!record) throw new RangeError(`The chunk has ${this.items} items: there is no ${index}.`);
-    return { raw: record.raw, at: record.at };
-  }
+function replayChunk(records: readonly QuarantineRecord[], layout: Layout): Chunk<CsvRow> {
+  const text = Buffer.concat(records.flatMap(({ raw }) => [raw, LINE_FEED]));
+  const rules = rulesOf({ ...layout, maxRecordBytes: text.length }, 10, "quarantined rows");
+  const scanner = new RecordScanner(rules);
+  scanner.scan(text, 0, text.length, 0);
+  scanner.finish(text.length);
+  if (scanner.records !== records.length) refuse(records);
+  return chunkOf({
+    body: new HeldBody([text]),
+    layout,
+    newline: 10,
+    features: scanner.features,
+    items: records.length,
+    bytes: text.length,
+    end: (records.at(-1) as QuarantineRecord).number,
+    name: "quarantined rows",
+    order: null,
+    line: 1,
+    origins: async (index) => {
+      const { raw, at } = records[index] as QuarantineRecord;
+      return { raw, at };
+    },
+  });
 }
 
 function refuse(records: readonly QuarantineRecord[]): never {

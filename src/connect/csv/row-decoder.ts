@@ -98,7 +98,8 @@ export class RowDecoder {
   }
 }
 
-function ragged(fields: number, width: number): ItemError {
+/** Why a record with another number of fields is no row. */
+export function ragged(fields: number, width: number): ItemError {
   const noun = fields === 1 ? "field" : "fields";
   return new ItemError(`row has ${fields} ${noun}, the header has ${width}`, { code: "csv.ragged" });
 }

@@ -8,6 +8,8 @@ interface PartOf extends FileVersion {
   /** Where the first record begins, and on which line. */
   readonly offset: number;
   readonly line: number;
+  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
+  readonly order: readonly number[] | null;
 }
 
 /** Consecutive granules of a plain UTF-8 file. `offset` counts bytes of the file. */

@@ -1,4 +1,5 @@
 import type {
+  Chunk,
   Cursor,
   Description,
   Ordering,
@@ -9,10 +10,10 @@ import type {
 } from "../../batch/contract.ts";
 import { ItemError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
-import type { CsvChunk, CsvRow, CsvSource } from "./chunk.ts";
+import type { CsvRow, CsvSource } from "./chunk.ts";
 import { identityDifference, identityOf } from "./identity.ts";
 import { type Inspection, inspect } from "./inspect.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { describedDialect, type Layout, layoutOf } from "./layout.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
 import { STDIN } from "./paths.ts";
 import { plan } from "./plan.ts";
@@ -54,9 +55,9 @@ class FileSource implements CsvSource {
     const bytes = parts.some(({ path }) => path === STDIN)
       ? null
       : parts.reduce((sum, { size }) => sum + size, 0);
-    const { columns, dialect } = layout;
+    const { columns } = layout;
     const identity = await identityOf(parts);
-    return { name, unit: "rows", columns, identity, bytes, notes, dialect: { ...dialect, columns } };
+    return { name, unit: "rows", columns, identity, bytes, notes, dialect: describedDialect(layout) };
   }
 
   difference(before: Json, now: Json): string | null {
@@ -96,7 +97,7 @@ class FileSource implements CsvSource {
     cursor: Cursor | null,
     pace: Pace,
     signal: AbortSignal,
-  ): AsyncGenerator<CsvChunk> {
+  ): AsyncGenerator<Chunk<CsvRow>> {
     const { layout, parts } = unpackShard(shard.data);
     const from = cursor as unknown as Place | null;
     for (let index = from?.part ?? 0; index < parts.length; index++) {
@@ -118,9 +119,13 @@ class FileSource implements CsvSource {
 
   /** From the options where they say all, so that a replay works after the file is gone. */
   async #layout(): Promise<Layout> {
-    const { columns, delimiter, quote, nullText, ignoreColumns, maxRecordBytes } = this.#settings;
+    const { columns, delimiter, quote, reading, comment, ignoreColumns, maxRecordBytes } = this.#settings;
     if (!columns || !delimiter) return (await this.#inspect()).layout;
-    return layoutOf({ delimiter, quote, nullText }, columns, ignoreColumns, maxRecordBytes);
+    const dialect = { delimiter, quote, nullText: reading.nulls[0] as string };
+    // The columns of a run that is replayed hold those that were added.
+    const added = new Set([reading.fileColumn, reading.lineColumn]);
+    const fields = columns.filter((name) => !added.has(name));
+    return layoutOf({ dialect, reading, comment, fields, maxRecordBytes }, ignoreColumns);
   }
 
   #inspect(): Promise<Inspection> {

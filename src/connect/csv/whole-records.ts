@@ -1,7 +1,7 @@
 import type { Body } from "./body.ts";
 import type { Layout, Newline } from "./layout.ts";
 import { rulesOf } from "./layout.ts";
-import { ODD_RETURNS, RecordScanner } from "./record-scanner.ts";
+import { RecordScanner } from "./record-scanner.ts";
 
 const EMPTY = Buffer.alloc(0);
 
@@ -40,33 +40,51 @@ function cut(piece: Buffer, { spans, spanCount }: RecordScanner): Buffer[] {
   return records;
 }
 
-/**
- * A body's records as a strict reader wants them: every one ended by a line feed, no blank lines, dropped fields
- * cut out, and a field with a stray carriage return quoted.
- */
-export async function* tidiedRecords(
+/** The records of a body without line ends, with the lines on which they start; `line` is that of the first byte. */
+export async function* linedRecords(
   body: Body,
   layout: Layout,
   newline: Newline,
-  features: number,
-): AsyncGenerator<Buffer[]> {
-  const odd = (features & ODD_RETURNS) !== 0;
-  for await (const piece of wholeRecords(body, layout, newline))
-    for (const records of recordsOf(piece, layout, newline))
-      yield records.map((record) => tidied(record, layout, odd));
+  line: number,
+): AsyncGenerator<{ readonly records: readonly Buffer[]; readonly lines: readonly number[] }> {
+  const scanner = new RecordScanner(rulesOf(layout, newline, ""), 0, line, true);
+  let carry: Buffer = EMPTY;
+  let base = 0;
+  const found = (bytes: Buffer) => ({
+    records: cut(bytes, scanner),
+    lines: [...scanner.spanLines.subarray(0, scanner.spanCount)],
+  });
+  for await (const piece of body.pieces()) {
+    const bytes = carry.length === 0 ? piece : Buffer.concat([carry, piece]);
+    for (let at = carry.length; at < bytes.length; ) {
+      at = scanner.scan(bytes, at, bytes.length, base);
+      if (scanner.spanCount > 0) yield found(bytes);
+    }
+    const done = scanner.recordStart - base;
+    carry = bytes.subarray(done);
+    base += done;
+  }
+  scanner.finish(base + carry.length, base);
+  if (scanner.spanCount > 0) yield found(carry);
 }
 
-/** One record without line end: dropped fields cut out, stray carriage returns quoted. */
-export function tidied(record: Buffer, layout: Layout, odd: boolean): Buffer {
-  const quoting = odd && record.includes(13);
-  if (layout.dropped.length === 0 && !quoting) return record;
-  const fields = fieldsOf(record, layout).filter((_, index) => !layout.dropped.includes(index));
+/**
+ * A body's records as a strict reader wants them: every one ended by a line feed, no blank lines or comments, dropped
+ * fields cut out.
+ */
+export async function* tidiedRecords(body: Body, layout: Layout, newline: Newline): AsyncGenerator<Buffer[]> {
+  for await (const piece of wholeRecords(body, layout, newline))
+    for (const records of recordsOf(piece, layout, newline))
+      yield records.map((record) => tidied(record, layout));
+}
+
+/** One record without line end: dropped fields cut out. */
+export function tidied(record: Buffer, layout: Layout): Buffer {
+  if (layout.dropped.length === 0) return record;
+  const dropped = new Set(layout.dropped);
+  const fields = fieldsOf(record, layout).filter((_, index) => !dropped.has(index));
   const delimiter = Buffer.from(layout.dialect.delimiter);
-  const parts = fields.flatMap((field, index) => {
-    const kept = quoting && field.includes(13) ? quoted(field, layout) : field;
-    return index === 0 ? [kept] : [delimiter, kept];
-  });
-  return Buffer.concat(parts);
+  return Buffer.concat(fields.flatMap((field, index) => (index === 0 ? [field] : [delimiter, field])));
 }
 
 /** The fields of a record as they are written, quotes and all. */
@@ -85,22 +103,4 @@ function fieldsOf(record: Buffer, layout: Layout): Buffer[] {
   }
   fields.push(record.subarray(start));
   return fields;
-}
-
-/** Quotes each run of unquoted text of a field; what is quoted already stays. */
-function quoted(field: Buffer, layout: Layout): Buffer {
-  const quote = layout.dialect.quote;
-  // Toggling rules: inside is what stands between an odd and an even quote. latin1 keeps every byte as it is.
-  const text = field.toString("latin1");
-  let value = "";
-  let inside = false;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at] as string;
-    if (character !== quote) value += character;
-    else if (inside && text[at + 1] === quote) {
-      value += quote + quote;
-      at++;
-    } else inside = !inside;
-  }
-  return Buffer.from(quote + value + quote, "latin1");
 }

@@ -32,6 +32,11 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
   };
   for await (const slice of chunk.slices()) {
     for (const value of slice) {
+      if (value instanceof ItemError) {
+        close();
+        failures.push({ index: index++, reason: value.message, code: value.code });
+        continue;
+      }
       const item = asItem(value);
       try {
         if (!group?.add(item)) {

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Cursor, Ordering, Pace, Shard } from "../../../src/batch/contract.ts";
-import type { CsvChunk, CsvRow, CsvSource } from "../../../src/connect/csv/index.ts";
+import type { Chunk, Cursor, Ordering, Pace, Shard } from "../../../src/batch/contract.ts";
+import { type CsvRow, type CsvSource, isCsvChunk } from "../../../src/connect/csv/index.ts";
 import { ItemError } from "../../../src/errors.ts";
 
 export const signal = new AbortController().signal;
@@ -40,20 +40,23 @@ export function planOptions(scratch: string, memory = 64 * 1024 * 1024) {
 export interface Seen {
   readonly rows: readonly (CsvRow | string)[];
   readonly records: readonly string[];
-  readonly text: string;
+  /** Null where the chunk has rows only. */
+  readonly text: string | null;
   readonly raws: readonly string[];
   readonly ats: readonly string[];
   readonly end: Cursor;
 }
 
-async function look(chunk: CsvChunk): Promise<Seen> {
+async function look(chunk: Chunk<CsvRow>): Promise<Seen> {
   const rows: (CsvRow | string)[] = [];
   for await (const slice of chunk.slices())
     rows.push(...slice.map((row) => (row instanceof ItemError ? row.message : row)));
-  const records: string[] = [];
-  for await (const some of chunk.csv.records()) records.push(...some.map(String));
+  const records: string[] | null = isCsvChunk(chunk) ? [] : null;
   const pieces: Buffer[] = [];
-  for await (const piece of chunk.csv.bytes()) pieces.push(piece);
+  if (isCsvChunk(chunk)) {
+    for await (const some of chunk.csv.records()) records?.push(...some.map(String));
+    for await (const piece of chunk.csv.bytes()) pieces.push(piece);
+  }
   const raws: string[] = [];
   const ats: string[] = [];
   for (let index = 0; index < chunk.items; index++) {
@@ -61,7 +64,14 @@ async function look(chunk: CsvChunk): Promise<Seen> {
     raws.push(Buffer.from(raw).toString());
     ats.push(at);
   }
-  return { rows, records, text: Buffer.concat(pieces).toString(), raws, ats, end: chunk.end };
+  return {
+    rows,
+    records: records ?? raws,
+    text: records === null ? null : Buffer.concat(pieces).toString(),
+    raws,
+    ats,
+    end: chunk.end,
+  };
 }
 
 export async function readAll(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { grammarOf } from "../../../src/connect/csv/grammar.ts";
 import { RecordScanner } from "../../../src/connect/csv/record-scanner.ts";
 
 const text = fc
@@ -15,7 +16,15 @@ interface Found {
 }
 
 function scanned(body: Buffer, cuts: readonly number[], blankIsRow: boolean, stopRecords?: number): Found {
-  const rules = { quote: 34, newline: 10, blankIsRow, maxRecordBytes: 1000, name: "t.csv" };
+  const grammar = grammarOf({
+    delimiter: 44,
+    quote: 34,
+    escape: -1,
+    newline: 10,
+    quoting: "toggle",
+    trim: false,
+  });
+  const rules = { grammar, comment: -1, blankIsRow, maxRecordBytes: 1000, name: "t.csv" };
   const scanner = new RecordScanner(rules, 0, 1, true);
   const spans: [number, number, number][] = [];
   let features = 0;

@@ -9,11 +9,7 @@ const plain = fc.stringMatching(/^[a-z0-9 ßé漢😀]{0,12}$/u);
 const quoted = fc
   .array(fc.constantFrom("a", "ö", ",", "\n", "\r\n", '""', " ", "😀", "\r"), { maxLength: 8 })
   .map((parts) => `"${parts.join("")}"`);
-const field = fc.oneof(
-  { weight: 3, arbitrary: plain },
-  quoted,
-  fc.tuple(plain, quoted, plain).map((all) => all.join("")),
-);
+const field = fc.oneof({ weight: 3, arbitrary: plain }, quoted);
 const lineEnd = fc.constantFrom("\n", "\r\n");
 
 function text(columns: number) {
@@ -86,9 +82,9 @@ for (const columns of [1, 3])
             raws,
           );
           for (const chunk of chunks) {
-            const again = referenceRecords(chunk.text).map(({ raw }) => raw);
+            const again = referenceRecords(chunk.text ?? "").map(({ raw }) => raw);
             assert.deepEqual(again, chunk.raws);
-            assert.match(chunk.text, /\n$/);
+            assert.match(chunk.text ?? "", /\n$/);
           }
           // Resuming anywhere, at another pace, gives the rest.
           const shard = shards[0];
@@ -129,7 +125,7 @@ test("records larger than blocks and pieces keep their boundaries", async () => 
   );
 });
 
-test("a file with carriage returns alone, and a stray one in another file, are read", async () => {
+test("a file with carriage returns alone is read, and a stray one in another file costs its row", async () => {
   await using folder = await Folder.make();
   const old = csv(await folder.file('id,note\r1,"a\rb"\r\r2,c\r', "old.csv"));
   const { shards } = await old.shards(1, ANY, planOptions(folder.path));
@@ -139,13 +135,13 @@ test("a file with carriage returns alone, and a stray one in another file, are r
     { id: "2", note: "c" },
   ]);
   assert.deepEqual(chunk?.ats, ["old.csv line 2", "old.csv line 5"]);
-  const stray = csv(await folder.file("id,note\n1,a\rb\n2,c\n"));
+  const stray = csv(await folder.file('id,note\n1,a\rb\n2,c\n3,"d\r"\n'));
   const planned = await stray.shards(1, ANY, planOptions(folder.path));
   const [mended] = await readAll(stray, planned.shards, { items: 10, bytes: 1000 });
-  assert.equal(mended?.text, '1,"a\rb"\n2,c\n');
-  assert.deepEqual(mended?.rows, [
-    { id: "1", note: "a\rb" },
+  assert.match(String(mended?.rows[0]), /carriage return outside quotes/);
+  assert.deepEqual(mended?.rows.slice(1), [
     { id: "2", note: "c" },
+    { id: "3", note: "d\r" },
   ]);
 });
 

@@ -1,0 +1,106 @@
+import {
+  CLOSED,
+  CLOSED_RETURN,
+  DELIMITER,
+  ENDS,
+  ESCAPED,
+  ESCAPED_QUOTED,
+  type Grammar,
+  NEWLINE,
+  OPENS,
+  PLAIN,
+  QUOTED,
+  START,
+  STRAY_RETURN,
+} from "./grammar.ts";
+
+/** A file with more columns than this is most likely none, and would cost much memory a row. */
+export const MOST_COLUMNS = 10_000;
+
+/**
+ * Splits records into fields by a grammar. What it found last stands in its properties until the next record; of a
+ * record with more than `MOST_COLUMNS` fields only the number is right.
+ */
+export class FieldReader {
+  /** The values, without quotes and escapes. */
+  readonly values: string[] = [];
+  /** Whether the value stands there without quotes and escapes, so that it may be a null text. */
+  readonly bare: boolean[] = [];
+  /** Where each field as it is written begins and ends in the text. */
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  /** A carriage return outside quotes was met. */
+  strayReturn = false;
+  readonly #grammar: Grammar;
+
+  constructor(grammar: Grammar) {
+    this.#grammar = grammar;
+  }
+
+  /** Splits one record, given without its line end; returns the number of its fields. */
+  split(text: string): number {
+    const { classes, table, trim } = this.#grammar;
+    let fields = 0;
+    let state = START;
+    let start = 0;
+    /** What was taken of the value, and from where on the rest is taken. */
+    let value = "";
+    let from = 0;
+    let bare = true;
+    /** Where the last quote, or blank after it, stands that may turn out to be text. */
+    let closedAt = 0;
+    this.strayReturn = false;
+    for (let at = 0; ; at++) {
+      const code = at < text.length ? text.charCodeAt(at) : -1;
+      const kind = code < 0 ? DELIMITER : code < 128 ? (classes[code] as number) : 0;
+      const step = code < 0 ? START : (table[(state << 3) | kind] as number);
+      const event = step >> 4;
+      const next = step & 15;
+      // The record is whole, so a line end in it is text; and so is what the scan of its file has let pass.
+      const after = event === ENDS ? PLAIN : next;
+      if (event === STRAY_RETURN) this.strayReturn = true;
+      if (code < 0 || (kind === DELIMITER && next === START)) {
+        if (state < CLOSED || state > CLOSED_RETURN) value += text.slice(from, at);
+        if (fields < MOST_COLUMNS) {
+          this.values[fields] = trim && bare ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value;
+          this.bare[fields] = bare;
+          this.starts[fields] = start;
+          this.ends[fields] = at;
+        }
+        fields++;
+        if (code < 0) break;
+        start = at + 1;
+        from = start;
+        value = "";
+        bare = true;
+      } else if (event === OPENS) {
+        // Blanks before the quote do not count where they are trimmed; anything else there is kept.
+        if (state !== START) value += text.slice(from, at);
+        from = at + 1;
+        bare = false;
+      } else if (state === QUOTED && next === CLOSED) {
+        value += text.slice(from, at);
+        closedAt = at;
+      } else if (state >= CLOSED && state <= CLOSED_RETURN) {
+        if (state === CLOSED && next === QUOTED && code === text.charCodeAt(closedAt)) from = at;
+        else if (next === QUOTED || next === ESCAPED_QUOTED) from = closedAt;
+        else if (next === CLOSED) {
+          // The quote before this one was text.
+          value += text.slice(closedAt, at);
+          closedAt = at;
+        } else if (next === PLAIN || next === ESCAPED) from = at;
+      } else if ((state === ESCAPED || state === ESCAPED_QUOTED) && isEscapable(kind)) {
+        value += text.slice(from, at - 1);
+        from = at;
+        bare = false;
+      }
+      state = after;
+    }
+    return fields;
+  }
+}
+
+/** What loses its meaning behind an escape: delimiter, quote, escape and line end. */
+function isEscapable(kind: number): boolean {
+  return kind >= DELIMITER && kind <= NEWLINE;
+}
