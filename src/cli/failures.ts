@@ -1,4 +1,5 @@
 import { openItems } from "../batch/index.ts";
+import { writeField } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
 import { originOf } from "./origin.ts";
@@ -52,20 +53,17 @@ function shortened(item: QuarantineRecord): string {
  */
 async function csv(named: RunRecord, store: Store): Promise<void> {
   const run = await originOf(named, store);
-  const dialect = (
-    run.details as { dialect?: { delimiter: string; quote: string; columns: string[] } | null }
-  ).dialect;
+  const { dialect } = run.details as {
+    dialect?: { delimiter: string; quote: string; escape?: string; columns: string[] } | null;
+  };
   if (!dialect) {
     throw new PawlError(
       "failures.not-csv",
       `The items of run ${run.id} are not rows of a CSV: use --format jsonl.`,
     );
   }
-  const { delimiter, quote } = dialect;
-  const field = (text: string) =>
-    text.includes(delimiter) || text.includes(quote) || /[\r\n]/.test(text)
-      ? quote + text.replaceAll(quote, quote + quote) + quote
-      : text;
+  const { delimiter } = dialect;
+  const field = (text: string) => writeField(text, dialect);
   await write(`${["pawl_row", "pawl_reason", ...dialect.columns].map(field).join(delimiter)}\n`);
   for await (const item of openItems(store, run.id)) {
     await write(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);

@@ -19,16 +19,7 @@ export interface LoadParams {
   readonly create: boolean;
   readonly unique: boolean;
   readonly step: string | null;
-  readonly csv: {
-    readonly delimiter?: string;
-    readonly quote?: string;
-    readonly nullText?: string;
-    readonly encoding?: string;
-    readonly header?: boolean;
-    readonly columns?: readonly string[];
-    readonly maxRecordBytes?: number;
-    readonly ignoreColumns?: readonly string[];
-  };
+  readonly csv: Omit<CsvOptions, "stdin">;
 }
 
 /** What may differ from one attempt to the next. */

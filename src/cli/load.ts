@@ -5,12 +5,13 @@ import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
 import { type BeginFlags, begin } from "./begin.ts";
+import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
 import { parseCount, parseNames, parsePairs, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
-export interface LoadFlags extends BeginFlags {
+export interface LoadFlags extends BeginFlags, CsvFlags {
   into?: string;
   table: string;
   key?: string;
@@ -19,13 +20,6 @@ export interface LoadFlags extends BeginFlags {
   onConflict: string;
   create?: boolean;
   step?: string;
-  delimiter?: string;
-  quote?: string;
-  null?: string;
-  encoding?: string;
-  header: boolean;
-  columns?: string;
-  maxRecord?: string;
   maxBad?: string;
   memory?: string;
   concurrency?: string;
@@ -102,19 +96,7 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
     create: flags.create ?? false,
     unique: flags.unique ?? false,
     step: flags.step === undefined ? null : resolve(flags.step),
-    csv: {
-      ...(flags.delimiter === undefined
-        ? {}
-        : { delimiter: flags.delimiter === "\\t" ? "\t" : flags.delimiter }),
-      ...(flags.quote === undefined ? {} : { quote: flags.quote }),
-      ...(flags.null === undefined ? {} : { nullText: flags.null }),
-      ...(flags.encoding === undefined ? {} : { encoding: flags.encoding }),
-      ...(flags.header ? {} : { header: false }),
-      ...(flags.columns === undefined ? {} : { columns: parseNames(flags.columns, "--columns") }),
-      ...(flags.maxRecord === undefined
-        ? {}
-        : { maxRecordBytes: parseSize(flags.maxRecord, "--max-record") }),
-    },
+    csv: csvOptions(flags),
   };
 }
 

@@ -56,9 +56,29 @@ function program(): Command {
     .option("--on-conflict <what>", "update, ignore or fail a row whose key is in the table", "update")
     .option("--create", "create the table, with types inferred from a sample")
     .option("--step <module>", "a module whose default export is called with each row")
-    .option("--delimiter <c>", "default: found out among , ; tab |")
-    .option("--quote <c>", 'default: "')
-    .option("--null <text>", "what stands for NULL when unquoted; default: nothing")
+    .option("--delimiter <c>", "default: what sep= says, or found out among , ; tab |")
+    .option("--quote <c>", 'default: "; none takes every quote as text')
+    .option(
+      "--escape <c>",
+      "what makes a quote, delimiter or line end after it a part of the value, such as '\\'",
+    )
+    .option("--loose-quotes", "take a quote that neither begins nor ends a value as text")
+    .option(
+      "--null <text>",
+      "what stands for NULL when unquoted, given once or more; default: nothing",
+      collect,
+    )
+    .option("--null-for <col=text>", "what also stands for NULL in one column, such as paid=never", collect)
+    .option("--trim", "leave out blanks around values")
+    .option("--date-order <dmy>", "dmy, mdy or ymd: how dates such as 31.01.2026 are meant")
+    .option("--decimal <c>", "what stands before the decimals of numbers, such as ,")
+    .option("--thousands <c>", "what stands between the thousands of numbers, such as .")
+    .option("--skip-lines <n>", "lines before the header to leave out")
+    .option("--comment <c>", "leave out lines that begin with it, such as '#'")
+    .option("--fill-missing", "NULL for the values that a short row lacks, which is refused otherwise")
+    .option("--ignore-extra", "drop the values that a long row has too many, which is refused otherwise")
+    .option("--file-column <col>", "a column that gets the file which the row is from")
+    .option("--line-column <col>", "a column that gets the line on which the row begins")
     .option("--encoding <name>", "default: utf8, or what a byte order mark says")
     .option("--no-header", "the first line is a row; name the columns with --columns")
     .option("--columns <a,b>", "names of the file's columns, in place of its header")

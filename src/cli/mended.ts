@@ -16,10 +16,13 @@ export function mendedItems(from: string, load: LoadParams): MendedItems {
   };
 }
 
-/** The file has the header of the failures, whatever the original had, and is UTF-8. */
+/** The file has the header of the failures, whatever the original had, and is UTF-8; its rows hold what was added. */
 function dialectOf(load: LoadParams): CsvOptions {
-  const { columns: _columns, header: _header, encoding: _encoding, ...rest } = load.csv;
-  return rest as CsvOptions;
+  const { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, ...rest } = load.csv;
+  const { looseQuotes, trim, dateOrder, decimal, thousands, fillMissing, ignoreExtra } = rest;
+  const kept = { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, looseQuotes, trim };
+  const all = { ...kept, dateOrder, decimal, thousands, fillMissing, ignoreExtra };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 /** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */

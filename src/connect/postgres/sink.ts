@@ -6,6 +6,7 @@ import { type Created, createTable } from "./create.ts";
 import { EncodedChunk, encode } from "./encode.ts";
 import { explain } from "./errors.ts";
 import { chooseKey, matchColumn } from "./key.ts";
+import { kindsOf } from "./kinds.ts";
 import { checkRequired, checkSomeMatch, Layouts, type Target } from "./layout.ts";
 import { bury, prepareLedger, takeOver } from "./ledger.ts";
 import type { PostgresOptions } from "./options.ts";
@@ -25,6 +26,7 @@ export function postgres(options: PostgresOptions): Sink<Item> {
 interface Prepared {
   readonly layouts: Layouts;
   readonly ordering: Ordering;
+  readonly kinds: NonNullable<OpenSink<Item>["kinds"]>;
   readonly guarantee: OpenSink<Item>["guarantee"];
   readonly notes: readonly string[];
 }
@@ -71,7 +73,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
   }
   const { ordering, note } = orderingOf(target, options.unique ?? false, context.stepped, layout);
   if (note !== null) notes.push(note);
-  return { layouts, ordering, guarantee, notes };
+  return { layouts, ordering, kinds: kindsOf(target, context.source.columns ?? []), guarantee, notes };
 }
 
 /** Writing the same rows again gives the same table. */
@@ -143,6 +145,7 @@ async function targetOf(
 class OpenPostgres implements OpenSink<Item> {
   readonly guarantee: OpenSink<Item>["guarantee"];
   readonly ordering: Ordering;
+  readonly kinds: Prepared["kinds"];
   readonly notes: readonly string[];
   readonly #url: string;
   readonly #run: string;
@@ -152,6 +155,7 @@ class OpenPostgres implements OpenSink<Item> {
   constructor(url: string, run: string, prepared: Prepared) {
     this.guarantee = prepared.guarantee;
     this.ordering = prepared.ordering;
+    this.kinds = prepared.kinds;
     this.notes = prepared.notes;
     this.#url = url;
     this.#run = run;
