@@ -1,4 +1,5 @@
 import type { Cost } from "./cost.ts";
+import { packAll } from "./portable.ts";
 
 /** What starting workers costs until they run a function as fast as this thread does, in milliseconds. */
 const START_MS = 150;
@@ -57,7 +58,7 @@ export function measureTransport(cost: Cost, items: readonly unknown[], results:
   for (const count of [1, SAMPLE]) {
     const some = [items.slice(0, count), results.slice(0, count)];
     const began = performance.now();
-    structuredClone(some);
+    structuredClone(some.map((each) => packAll(each, "thread").value));
     const ms = performance.now() - began;
     // The first clone of small things says more about starting than about cloning.
     if (count > 1 || ms > ENOUGH_MS) {

@@ -12,11 +12,12 @@ import { type Means, runMap } from "./map-run.ts";
 import { streamMap } from "./map-stream.ts";
 import type { Settled } from "./mapped.ts";
 import type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
-import { pack } from "./portable.ts";
+import { type Isolation, type Packed, pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
 import type { ObjectStats } from "./shared/object-stats.ts";
 import { objectStats } from "./shared/objects.ts";
 import { entryOf } from "./worker/bundled.ts";
+import { whyUnsendable } from "./worker/sendable.ts";
 
 const IDLE_MS = 10_000;
 
@@ -43,11 +44,9 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const { workers = availableParallelism(), isolate = "thread", init, initArgument } = options;
     // Better now than when the first worker is wanted.
     entryOf(isolate);
-    const { value, packed } = pack(initArgument, isolate);
     const setup = {
       init: init === undefined ? null : referenceTo(init, "the pool's init"),
-      initArgument: value,
-      packed,
+      initArgument: packArgument(initArgument, isolate),
       maxMemory: options.maxMemoryPerWorker ?? null,
     };
     this.#crew = new Crew(
@@ -174,4 +173,21 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
   }
+}
+
+/** What is given to `init`, on its way to each worker. */
+function packArgument(argument: unknown, to: Isolation): Packed {
+  let why: string | null;
+  try {
+    const packed = pack(argument, to);
+    why = whyUnsendable(packed, to);
+    if (why === null) return packed;
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    why = error instanceof Error ? error.message : String(error);
+  }
+  throw new PawlError(
+    "pool.unsendable",
+    `The initArgument of a pool cannot be sent to a worker (${why.replace(/\.$/, "")}): pass plain data.`,
+  );
 }

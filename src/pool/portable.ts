@@ -1,4 +1,5 @@
-import { setOwn } from "../own.ts";
+import { own, setOwn } from "../own.ts";
+import { assertForProcess, assertNotLost } from "./cloneable.ts";
 
 /** Where a value goes: threads share memory, processes do not. */
 export type Isolation = "thread" | "process";
@@ -18,16 +19,30 @@ export interface HandleState {
   readonly state: unknown;
 }
 
+/**
+ * A handle, and where in its value it belongs. It travels beside the value and not in it: whatever the data looks like,
+ * no part of it is ever taken for a handle.
+ */
+export interface Handle extends HandleState {
+  /** Keys and indices from the value down; none for the value itself. */
+  readonly path: readonly (string | number)[];
+}
+
+/** A value on its way, with the handles that belong into it. */
+export interface Packed {
+  readonly value: unknown;
+  readonly handles: readonly Handle[];
+}
+
 type Revive = (state: never) => object;
 
 const kinds = new Map<string, Revive>();
 
-/** Marks a handle on its way. */
-const mark = "\u0000pawl";
-
 /** How deep in plain arrays and objects handles are looked for, and in arrays up to which length. */
 const DEEPEST = 4;
 const LONGEST = 1024;
+
+const NONE: readonly Handle[] = [];
 
 /** Says how a kind of handle becomes an object again. Call it where the class is defined. */
 export function portableKind<State>(kind: string, revive: (state: State) => object): void {
@@ -35,74 +50,120 @@ export function portableKind<State>(kind: string, revive: (state: State) => obje
 }
 
 /**
- * The value with every portable object in it replaced by its handle, and whether there was one. Looks into plain
- * arrays (up to 1,024 elements) and plain objects, four levels deep.
+ * The value without the portable objects in it, and their handles. Looks into plain arrays (up to 1,024 elements) and
+ * plain objects, four levels deep; further down a portable object cannot be cloned, and so is an error. Throws a
+ * DataCloneError for what would arrive as an empty object.
  */
-export function pack(value: unknown, to: Isolation): { readonly value: unknown; readonly packed: boolean } {
-  // Nothing portable can be in a value before the first kind is known.
-  if (kinds.size === 0 || typeof value !== "object" || value === null) return { value, packed: false };
-  const packed = swap(value, DEEPEST, (each) => handleOf(each, to));
-  return { value: packed, packed: packed !== value };
+export function pack(value: unknown, to: Isolation): Packed {
+  if (typeof value !== "object" || value === null) return { value, handles: NONE };
+  const handles: Handle[] = [];
+  const packed = withoutPortables(value, { to, path: [], handles });
+  if (to === "process" && packed !== null) assertForProcess(packed);
+  return { value: packed, handles: handles.length === 0 ? NONE : handles };
 }
 
-/** Packs each of several values. */
+/** Packs each of several values; the first step of each path says which. */
 export function packAll(
   values: readonly unknown[],
   to: Isolation,
-): { readonly value: unknown[]; readonly packed: boolean } {
-  let packed = false;
-  const value = values.map((each) => {
+): { readonly value: unknown[]; readonly handles: readonly Handle[] } {
+  const handles: Handle[] = [];
+  const value = values.map((each, at) => {
     const one = pack(each, to);
-    if (one.packed) packed = true;
+    for (const handle of one.handles) handles.push(below(at, handle));
     return one.value;
   });
-  return { value, packed };
+  return { value, handles };
 }
 
-/** The opposite of `pack`, for a value that was `packed`. */
-export function unpack(value: unknown): unknown {
-  return swap(value, DEEPEST, revived);
+/** The same handle, for a list in which its value is the one at this index. */
+export function below(index: number, handle: Handle): Handle {
+  return { ...handle, path: [index, ...handle.path] };
 }
 
-function handleOf(value: object, to: Isolation): unknown {
-  if (!(toHandle in value)) return undefined;
-  const { kind, state } = (value as Portable)[toHandle](to);
-  return { [mark]: kind, state };
+/** The handles of each of several values, by its index. */
+export function handlesByIndex(handles: readonly Handle[]): ReadonlyMap<number, readonly Handle[]> {
+  const byIndex = new Map<number, Handle[]>();
+  for (const { path, ...handle } of handles) {
+    const [index, ...rest] = path;
+    const known = byIndex.get(index as number);
+    if (known === undefined) byIndex.set(index as number, [{ ...handle, path: rest }]);
+    else known.push({ ...handle, path: rest });
+  }
+  return byIndex;
 }
 
-function revived(value: object): unknown {
-  if (!(mark in value)) return undefined;
-  const { [mark]: kind, state } = value as { [mark]: string; state: never };
-  const revive = kinds.get(kind);
-  if (revive === undefined) throw new TypeError(`This worker knows no handle of the kind ${kind}.`);
-  return revive(state);
+/**
+ * The opposite of `pack`, for a value that was cloned on its way: what belongs into it is put there. Throws where a handle
+ * is to something that is no more.
+ */
+export function unpack({ value, handles }: Packed): unknown {
+  let root = value;
+  for (const { path, kind, state } of handles) {
+    const revive = kinds.get(kind);
+    if (revive === undefined) throw new TypeError(`This worker knows no handle of the kind ${kind}.`);
+    const object = revive(state as never);
+    const last = path.at(-1);
+    if (last === undefined) root = object;
+    else setOwn(holderOf(root, path), String(last), object);
+  }
+  return root;
 }
 
-/** Copies only what leads to something replaced. */
-function swap(value: unknown, depth: number, replace: (value: object) => unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  const replaced = replace(value);
-  if (replaced !== undefined) return replaced;
-  if (depth === 0) return value;
+/** What holds the end of the path. */
+function holderOf(root: unknown, path: Handle["path"]): Record<string, unknown> {
+  let holder = root as Record<string, unknown>;
+  for (const step of path.slice(0, -1)) holder = own(holder, String(step)) as Record<string, unknown>;
+  return holder;
+}
+
+/** What a search for portable objects knows: the way to where it is, and what it has found. */
+interface Search {
+  readonly to: Isolation;
+  readonly path: (string | number)[];
+  readonly handles: Handle[];
+}
+
+/** The object with null in the place of each portable one. Copies only what leads to one. */
+function withoutPortables(value: object, search: Search): object | null {
+  const { to, path, handles } = search;
+  if (toHandle in value) {
+    handles.push({ ...(value as Portable)[toHandle](to), path: [...path] });
+    return null;
+  }
+  if (path.length === DEEPEST) return value;
   if (Array.isArray(value)) {
     if (value.length > LONGEST) return value;
     let copy: unknown[] | null = null;
     for (let at = 0; at < value.length; at++) {
-      const each = swap(value[at], depth - 1, replace);
-      if (Object.is(each, value[at])) continue;
+      const before: unknown = value[at];
+      if (typeof before !== "object" || before === null) continue;
+      const each = inside(before, at, search);
+      if (each === before) continue;
       copy ??= value.slice();
       copy[at] = each;
     }
     return copy ?? value;
   }
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  if (prototype !== Object.prototype && prototype !== null) {
+    assertNotLost(value);
+    return value;
+  }
   let copy: Record<string, unknown> | null = null;
   for (const [name, before] of Object.entries(value)) {
-    const each = swap(before, depth - 1, replace);
-    if (Object.is(each, before)) continue;
+    if (typeof before !== "object" || before === null) continue;
+    const each = inside(before, name, search);
+    if (each === before) continue;
     copy ??= { ...value };
     setOwn(copy, name, each);
   }
   return copy ?? value;
+}
+
+function inside(value: object, step: string | number, search: Search): object | null {
+  search.path.push(step);
+  const packed = withoutPortables(value, search);
+  search.path.pop();
+  return packed;
 }

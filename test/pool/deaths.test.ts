@@ -127,13 +127,17 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       });
     });
 
-    test("an argument of init that cannot be sent is the error of every call", async () => {
-      await using pool = new Pool({ workers: 1, isolate, init: untouched, initArgument: () => {} });
-      await assert.rejects(pool.map(double, [1, 2]), {
-        code: "pool.no-worker",
-        message: /could not be cloned/,
-      });
-      await assert.rejects(pool.apply(add, 1, 2), { code: "pool.no-worker" });
+    test("an argument of init that cannot be sent is refused before anything starts", () => {
+      for (const initArgument of [
+        () => {},
+        { at: new URL("https://example.org") },
+        [new AbortController()],
+      ]) {
+        assert.throws(() => new Pool({ workers: 1, isolate, init: untouched, initArgument }), {
+          code: "pool.unsendable",
+          message: /^The initArgument of a pool cannot be sent to a worker \(/,
+        });
+      }
     });
   });
 }

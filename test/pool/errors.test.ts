@@ -60,6 +60,27 @@ for (const where of ["thread", "process", "inline"] as const) {
       assert.deepEqual([realm?.name, realm?.message], ["TypeError", "of another realm"]);
     });
 
+    test("may be called like what every object inherits, and have properties of such names", async () => {
+      const [all, one] = (await reasons("inherited", "toString")) as (Fields & AggregateError)[];
+      const names = Object.getOwnPropertyNames(Object.prototype);
+      assert.deepEqual(
+        all?.errors.map((each: Fields) => [
+          each.name,
+          each.message,
+          Object.getOwnPropertyDescriptor(each, each.name)?.value,
+        ]),
+        names.map((name) => [name, `like ${name}`, "its own"]),
+      );
+      assert.deepEqual([one?.name, one?.message, one?.toString], ["toString", "like toString", "its own"]);
+    });
+
+    test("keep an index of their own", async () => {
+      const [own, inherited] = (await reasons("place", "placed")) as Fields[];
+      assert.equal(own?.index, "line 7");
+      // Of a class that a worker's error does not bring along.
+      assert.equal(inherited?.index, where === "inline" ? "line 7" : 2);
+    });
+
     test("may be no errors at all", async () => {
       assert.deepEqual(await reasons("text", "undefined", "null", "number", "plain"), [
         "just text",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createSecretKey } from "node:crypto";
 import { suite, test } from "node:test";
-import { type Isolation, Pool } from "../../src/pool/index.ts";
+import { Counter, type Isolation, Lock, Pool, SharedArray } from "../../src/pool/index.ts";
 import { results } from "./fixtures/results.ts";
 import { spin } from "./fixtures/tasks.ts";
 
@@ -36,17 +37,62 @@ function nameOf(reason: unknown): string {
 for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
   suite(`what cannot be sent is the error of its item alone (${isolate})`, () => {
     const memory = new SharedArrayBuffer(8);
-    const unsendable = [() => 1, Symbol("s"), new Proxy({}, {}), new WeakMap(), Promise.resolve(1)];
+    const deep = (value: unknown) => ({ a: [{ b: [{ c: new Map([["d", new Set([value])]]) }] }] });
+    class Box {
+      readonly #hidden = 1;
+      readonly open = 2;
+      readonly held: unknown;
+      constructor(held: unknown) {
+        this.held = held;
+      }
+      sum(): number {
+        return this.#hidden + this.open;
+      }
+    }
+    const unsendable = [
+      () => 1,
+      Symbol("s"),
+      new Proxy({}, {}),
+      new WeakMap(),
+      Promise.resolve(1),
+      new URL("https://example.org"),
+      new URLSearchParams("a=1"),
+      new Headers(),
+      new Request("https://example.org"),
+      new FormData(),
+      new ReadableStream(),
+      new AbortController().signal,
+      new Event("e"),
+      new MessageChannel().port1,
+      [{ at: { signal: new AbortController() } }],
+      deep(new URL("https://example.org")),
+      new Box(new Headers()),
+      new Error("of", { cause: new URL("https://example.org") }),
+      // Deeper than handles are looked for, or where they are not.
+      deep(new Counter()),
+      new Box(new Lock()),
+      [[[[[SharedArray.zeros("int8", 1)]]]]],
+      Object.defineProperty({}, "getter", {
+        enumerable: true,
+        get: () => {
+          throw new Error("sprung");
+        },
+      }),
+    ];
+    // A thread gets them as what they are.
+    const forThreads = [memory, new Blob(["a"]), createSecretKey(Buffer.from("a"))];
 
     test("as an item", async () => {
       await using pool = new Pool({ workers: 1, isolate });
-      const items = [1, ...unsendable, memory, 2];
+      const items = [1, ...unsendable, ...forThreads, new Box([1]), 2];
       const settled = await pool.map((x: unknown) => typeof x, items, { chunkSize: 10, errors: "collect" });
       const expected = [
         "number",
         ...unsendable.map((_, n) => `pool.unsendable ${n + 1}`),
-        // Memory can be shared with a thread, and not with a process.
-        isolate === "thread" ? "object" : "pool.unsendable 6",
+        ...forThreads.map((_, n) =>
+          isolate === "thread" ? "object" : `pool.unsendable ${unsendable.length + n + 1}`,
+        ),
+        "object",
         "number",
       ];
       assert.deepEqual(
@@ -57,7 +103,7 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
 
     test("as a result", async () => {
       await using pool = new Pool({ workers: 1, isolate });
-      const kinds = ["plain", "function", "symbol", "memory", "plain"] as const;
+      const kinds = ["plain", "function", "symbol", "memory", "url", "signal", "counter", "plain"] as const;
       const settled = await pool.map(results, kinds, { chunkSize: 10, errors: "collect" });
       assert.deepEqual(
         settled.map((one) => (one.status === "fulfilled" ? typeof one.value : nameOf(one.reason))),
@@ -66,6 +112,9 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
           "pool.unsendable-result 1",
           "pool.unsendable-result 2",
           isolate === "thread" ? "object" : "pool.unsendable-result 3",
+          "pool.unsendable-result 4",
+          "pool.unsendable-result 5",
+          "pool.unsendable-result 6",
           "object",
         ],
       );

@@ -28,10 +28,7 @@ export interface ActorControl<T> {
 export function control<T>(handle: Actor<T>): ActorControl<T> {
   const callee = calleeOf(handle);
   if (callee === undefined) {
-    throw new PawlError(
-      "pool.actor-handle",
-      "control takes a handle, which actor and replicas return; one that was sent by postMessage is none any more.",
-    );
+    throw new PawlError("pool.actor-handle", "control takes a handle, which actor and replicas return.");
   }
   const owned = () => {
     if (callee instanceof OwnedActor) return callee;

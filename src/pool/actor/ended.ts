@@ -1,8 +1,9 @@
 import { PawlError } from "../../errors.ts";
-import { type Isolation, pack } from "../portable.ts";
+import { below, type Handle, type Isolation, type Packed } from "../portable.ts";
 import { describeError, type RemoteError } from "../worker/remote-error.ts";
+import { packResult, unsendableResult } from "../worker/results.ts";
 import { whyUnsendable } from "../worker/sendable.ts";
-import type { ActorResults, Packed } from "./protocol.ts";
+import type { ActorResults } from "./protocol.ts";
 
 /** Calls that have ended, until their results are sent. */
 export class Ended {
@@ -10,7 +11,7 @@ export class Ended {
   #seqs: number[] = [];
   #values: unknown[] = [];
   #errors: [at: number, error: RemoteError][] = [];
-  #packed = false;
+  #handles: Handle[] = [];
 
   constructor(isolation: Isolation) {
     this.#isolation = isolation;
@@ -20,13 +21,13 @@ export class Ended {
     return this.#seqs.length;
   }
 
-  /** Throws where a handle in the value cannot go to where it is sent. */
+  /** Throws a PawlError where the value cannot go to where it is sent. */
   value(seq: number, value: unknown): void {
     let portable = value;
     if (typeof value === "object" && value !== null) {
-      const packed = pack(value, this.#isolation);
+      const packed = packResult(value, this.#isolation);
       portable = packed.value;
-      if (packed.packed) this.#packed = true;
+      for (const handle of packed.handles) this.#handles.push(below(this.#values.length, handle));
     }
     this.#seqs.push(seq);
     this.#values.push(portable);
@@ -42,6 +43,7 @@ export class Ended {
   fail(count: number, error: unknown): void {
     const described = describeError(error);
     this.#errors = this.#errors.filter(([at]) => at >= count);
+    this.#handles = this.#handles.filter(({ path }) => indexOf(path) >= count);
     for (let at = 0; at < count; at++) {
       this.#values[at] = undefined;
       this.#errors.push([at, described]);
@@ -55,12 +57,15 @@ export class Ended {
       seqs: this.#seqs.splice(0, count),
       values: this.#values.splice(0, count),
       errors: this.#errors.filter(([at]) => at < count),
-      packed: this.#packed,
+      handles: this.#handles.filter(({ path }) => indexOf(path) < count),
       busyMs,
       saved,
     };
     this.#errors = this.#errors.flatMap(([at, error]) => (at < count ? [] : [[at - count, error]]));
-    if (this.#seqs.length === 0) this.#packed = false;
+    this.#handles = this.#handles.flatMap((handle) => {
+      const [at, ...rest] = handle.path;
+      return Number(at) < count ? [] : [{ ...handle, path: [Number(at) - count, ...rest] }];
+    });
     try {
       post(message);
     } catch {
@@ -75,6 +80,7 @@ export class Ended {
       return {
         ...message,
         values: message.values.map(() => undefined),
+        handles: [],
         errors: message.values.map((_, at) => [at, error] as const),
         saved: null,
       };
@@ -83,12 +89,15 @@ export class Ended {
     const values = message.values.map((value, at) => {
       const why = whyUnsendable(value, this.#isolation);
       if (why === null) return value;
-      const sentence = `The result cannot be sent back from a worker (${why}): return plain data.`;
-      errors.push([at, describeError(new PawlError("pool.unsendable-result", sentence))]);
+      errors.push([at, describeError(unsendableResult(why))]);
       return undefined;
     });
     return { ...message, values, errors };
   }
+}
+
+function indexOf(path: Handle["path"]): number {
+  return Number(path[0]);
 }
 
 /** The error of calls whose effect would be lost with their worker. */

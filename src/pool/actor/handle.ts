@@ -1,3 +1,4 @@
+import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, toHandle } from "../portable.ts";
 import type { ActorCallOptions, Callee } from "./callee.ts";
@@ -54,6 +55,7 @@ export function handleOf(callee: Callee, options: ActorCallOptions = {}): object
   define(handle, Symbol.asyncDispose, () => callee.dispose());
   define(handle, Symbol.toStringTag, `Actor ${callee.name}`);
   callees.set(handle, callee);
+  markAsUncloneable(handle);
   return handle;
 }
 

@@ -163,7 +163,7 @@ export class Keeper {
 
   #deliver(results: ActorResults): void {
     const { saved, busyMs } = results;
-    if (saved !== null) this.#saved = { value: saved.packed ? unpack(saved.value) : saved.value };
+    if (saved !== null) this.#saved = { value: unpack(saved) };
     this.#busyMs += busyMs;
     this.#fruitless = 0;
     this.#outbox.deliver(results);

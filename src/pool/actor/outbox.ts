@@ -1,4 +1,12 @@
-import { type Isolation, packAll, unpack } from "../portable.ts";
+import {
+  below,
+  type Handle,
+  handlesByIndex,
+  type Isolation,
+  type Packed,
+  packAll,
+  unpack,
+} from "../portable.ts";
 import { reviveError } from "../worker/remote-error.ts";
 import { Fifo } from "./fifo.ts";
 import type { Order } from "./order.ts";
@@ -68,8 +76,9 @@ export class Outbox {
   }
 
   /** Ends the calls whose results have come, and sends more. */
-  deliver({ seqs, values, packed, errors }: ActorResults): void {
+  deliver({ seqs, values, handles, errors }: ActorResults): void {
     const failed = errors.length === 0 ? null : new Map(errors);
+    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     for (let at = 0; at < seqs.length; at++) {
       const seq = seqs[at] as number;
       const order = this.#sent.get(seq);
@@ -78,7 +87,7 @@ export class Outbox {
       this.ended++;
       const error = failed?.get(at);
       if (error !== undefined) order.reject(reviveError(error));
-      else order.resolve(packed ? unpack(values[at]) : values[at]);
+      else resolve(order, { value: values[at], handles: handlesOf?.get(at) ?? [] });
     }
     if (this.#sent.size <= WINDOW / 2) this.#flush();
   }
@@ -123,11 +132,11 @@ export class Outbox {
   /** In one message; if one of them cannot be sent, each in its own. */
   #send(batch: readonly Order[], post: Post): void {
     try {
-      let packed = false;
-      const args = batch.map((order) => {
+      const handles: Handle[] = [];
+      const args = batch.map((order, at) => {
         if (order.args.length === 0) return order.args;
         const all = packAll(order.args, this.#isolation);
-        if (all.packed) packed = true;
+        for (const handle of all.handles) handles.push(below(at, handle));
         return all.value;
       });
       const first = this.#next;
@@ -136,7 +145,7 @@ export class Outbox {
         first,
         methods: batch.map(({ method }) => method),
         args,
-        packed,
+        handles,
         watched: batch.flatMap((order, at) => (order.watched ? [first + at] : [])),
       });
       this.#next += batch.length;
@@ -150,5 +159,14 @@ export class Outbox {
       if (batch.length > 1) for (const order of batch) this.#send([order], post);
       else only?.reject(unsendable(`${this.#name}.${only.method}`, error));
     }
+  }
+}
+
+/** A handle may be to something that is no more. */
+function resolve(order: Order, packed: Packed): void {
+  try {
+    order.resolve(unpack(packed));
+  } catch (error) {
+    order.reject(error);
   }
 }

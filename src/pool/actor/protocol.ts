@@ -1,12 +1,7 @@
 import type { TimeLimit } from "../call.ts";
 import type { CallableReference } from "../callable.ts";
+import type { Handle, Packed } from "../portable.ts";
 import type { RemoteError } from "../worker/remote-error.ts";
-
-/** A value on its way, and whether it holds handles in place of shared things. */
-export interface Packed {
-  readonly value: unknown;
-  readonly packed: boolean;
-}
 
 /** What an actor's worker is started with. */
 export interface ActorSetup {
@@ -28,7 +23,8 @@ export interface CallsMessage {
   readonly first: number;
   readonly methods: readonly string[];
   readonly args: readonly (readonly unknown[])[];
-  readonly packed: boolean;
+  /** Of shared things, by the index of the call and then of the argument. */
+  readonly handles: readonly Handle[];
   /** The numbers of those with a time limit or a signal. */
   readonly watched: readonly number[];
 }
@@ -45,7 +41,8 @@ export interface ActorResults {
   readonly type: "results";
   readonly seqs: readonly number[];
   readonly values: readonly unknown[];
-  readonly packed: boolean;
+  /** Of shared things in the values, by the index in `values`. */
+  readonly handles: readonly Handle[];
   /** By index in `values`. */
   readonly errors: readonly (readonly [at: number, error: RemoteError])[];
   /** Milliseconds, since the last message, in which at least one call ran. */
@@ -71,7 +68,7 @@ export interface Ask {
   readonly name: string;
   readonly method: string;
   readonly args: readonly unknown[];
-  readonly packed: boolean;
+  readonly handles: readonly Handle[];
   readonly limit: TimeLimit | null;
   /** An `ask-abort` may follow. */
   readonly abortable: boolean;
@@ -85,7 +82,7 @@ export type FromCaller =
 export interface Answer {
   readonly id: number;
   readonly value: unknown;
-  readonly packed: boolean;
+  readonly handles: readonly Handle[];
   readonly error: RemoteError | null;
 }
 

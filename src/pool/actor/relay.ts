@@ -1,6 +1,6 @@
 import "../kinds.ts";
 import { PawlError } from "../../errors.ts";
-import { type Isolation, pack, unpack } from "../portable.ts";
+import { type Isolation, type Packed, pack, unpack } from "../portable.ts";
 import { describeError } from "../worker/remote-error.ts";
 import { type Callee, ownedActor } from "./callee.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "./protocol.ts";
@@ -35,16 +35,24 @@ export class Relay {
     const controller = ask.abortable ? new AbortController() : null;
     if (controller !== null) this.#controllers.set(id, controller);
     try {
-      const args = ask.packed ? ask.args.map(unpack) : ask.args;
+      const args = unpack({ value: ask.args, handles: ask.handles }) as readonly unknown[];
       const value = await calleeFor(ask).call(method, args, {
         ...(limit === null ? {} : { timeout: limit }),
         ...(controller === null ? {} : { signal: controller.signal }),
       });
-      this.#answer({ id, error: null, ...pack(value, this.#isolation) });
+      this.#answer({ id, error: null, ...this.#pack(value) });
     } catch (error) {
-      this.#answer({ id, value: undefined, packed: false, error: describeError(error) });
+      this.#answer({ id, value: undefined, handles: [], error: describeError(error) });
     } finally {
       this.#controllers.delete(id);
+    }
+  }
+
+  #pack(value: unknown): Packed {
+    try {
+      return pack(value, this.#isolation);
+    } catch (error) {
+      throw unpassable(error);
     }
   }
 
@@ -68,15 +76,20 @@ export class Relay {
     try {
       this.#post({ type: "answers", answers: [answer] });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const sentence = `The result cannot be passed on to a worker (${why}): return plain data.`;
-      const described = describeError(new PawlError("pool.unsendable-result", sentence));
+      const described = describeError(unpassable(error));
       this.#post({
         type: "answers",
-        answers: [{ id: answer.id, value: undefined, packed: false, error: described }],
+        answers: [{ id: answer.id, value: undefined, handles: [], error: described }],
       });
     }
   }
+}
+
+function unpassable(error: unknown): unknown {
+  if (error instanceof PawlError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  const sentence = `The result cannot be passed on to a worker (${why.replace(/\.$/, "")}): return plain data.`;
+  return new PawlError("pool.unsendable-result", sentence);
 }
 
 function calleeFor({ actor, name }: Ask): Callee {

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { resolveCallable } from "../callable.ts";
-import { unpack } from "../portable.ts";
+import { type Handle, handlesByIndex, unpack } from "../portable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";
@@ -8,7 +8,7 @@ import { Busy } from "./busy.ts";
 import { withSignal } from "./call-signal.ts";
 import { Fifo } from "./fifo.ts";
 import { methodsOf } from "./methods.ts";
-import type { ActorSetup, CallsMessage, FromActor, Packed, ToActor } from "./protocol.ts";
+import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
 import { ResultSender } from "./result-sender.ts";
 import { isThenable } from "./thenable.ts";
 import { answered, connectUp } from "./up.ts";
@@ -20,7 +20,7 @@ interface Call {
   readonly seq: number;
   readonly method: string;
   readonly args: readonly unknown[];
-  readonly packed: boolean;
+  readonly handles: readonly Handle[];
   readonly watched: boolean;
 }
 
@@ -68,11 +68,11 @@ class ActorServer {
       // Now rather than at the first handle, which would let the calls behind it overtake.
       await import("../kinds.ts");
       const Class = (await resolveCallable(reference)) as unknown as new (...args: unknown[]) => Instance;
-      this.#instance = new Class(...(opened(args) as unknown[]));
+      this.#instance = new Class(...(unpack(args) as unknown[]));
       const { save, restore } = this.#instance;
       if (saveEvery > 0 && typeof save === "function" && typeof restore === "function")
         this.#results.saveWith(() => this.#instance.save?.());
-      if (saved !== null) await this.#instance.restore?.(opened(saved));
+      if (saved !== null) await this.#instance.restore?.(unpack(saved));
     } catch (error) {
       this.#line.post({ type: "unready", error: describeError(error) });
       return;
@@ -98,14 +98,15 @@ class ActorServer {
     }
   }
 
-  #lineUp({ first, methods, args, packed, watched }: CallsMessage): void {
+  #lineUp({ first, methods, args, handles, watched }: CallsMessage): void {
+    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     for (let at = 0; at < methods.length; at++) {
       const seq = first + at;
       this.#waiting.push({
         seq,
         method: methods[at] as string,
         args: args[at] as readonly unknown[],
-        packed,
+        handles: handlesOf?.get(at) ?? [],
         watched: watched.length > 0 && watched.includes(seq),
       });
     }
@@ -144,7 +145,7 @@ class ActorServer {
       this.#line.post({ type: "began", seq: call.seq });
     }
     try {
-      const args = call.packed ? call.args.map(unpack) : call.args;
+      const args = unpack({ value: call.args, handles: call.handles }) as readonly unknown[];
       const signal = call.watched ? () => this.#controllerOf(call.seq).signal : undefined;
       const returned = withSignal(signal, () => (this.#instance[call.method] as Method)(...args));
       if (isThenable(returned)) {
@@ -215,10 +216,6 @@ class ActorServer {
       this.#line.post({ type: "closed", error: describeError(error) });
     }
   }
-}
-
-function opened({ value, packed }: Packed): unknown {
-  return packed ? unpack(value) : value;
 }
 
 /** Made by a generator or the like; arrays and maps are none. */

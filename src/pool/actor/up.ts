@@ -45,16 +45,16 @@ export function askUp(
   const to = line;
   if (to === null) return Promise.reject(actorGone(name));
   if (signal?.aborted) return Promise.reject(signal.reason);
-  let portable: ReturnType<typeof packAll>;
+  let packed: ReturnType<typeof packAll>;
   try {
-    portable = packAll(args, to.isolation);
+    packed = packAll(args, to.isolation);
   } catch (error) {
-    return Promise.reject(error);
+    return Promise.reject(unsendable(method, error));
   }
   const id = ++last;
   if (asks.length === 0) queueMicrotask(() => send(to));
-  const { value, packed } = portable;
-  asks.push({ id, actor, name, method, args: value, packed, limit, abortable: signal !== undefined });
+  const { value, handles } = packed;
+  asks.push({ id, actor, name, method, args: value, handles, limit, abortable: signal !== undefined });
   pending.set(actor, pendingUp(actor) + 1);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   waiting.set(id, { actor, resolve, reject });
@@ -66,11 +66,17 @@ export function askUp(
 
 /** Call it with what comes back from the parent. */
 export function answered({ answers }: AnswersMessage): void {
-  for (const { id, value, packed, error } of answers) {
+  for (const { id, value, handles, error } of answers) {
     const call = settled(id);
     if (call === undefined) continue;
     if (error !== null) call.reject(reviveError(error));
-    else call.resolve(packed ? unpack(value) : value);
+    else {
+      try {
+        call.resolve(unpack({ value, handles }));
+      } catch (gone) {
+        call.reject(gone);
+      }
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { assertStaysInProcess } from "./stays-here.ts";
@@ -18,6 +19,7 @@ export class Counter implements Portable {
       this.#cell = new BigInt64Array(new SharedArrayBuffer(8));
       this.#cell[0] = exact(start);
     } else this.#cell = new BigInt64Array(start);
+    markAsUncloneable(this);
   }
 
   get value(): number {

@@ -1,6 +1,7 @@
 import { types } from "node:util";
 import { DefaultDeserializer, DefaultSerializer } from "node:v8";
 import { PawlError } from "../../errors.ts";
+import { assertForProcess } from "../cloneable.ts";
 import { sharedMemory } from "./memory.ts";
 import { aligned, type Place, Placement, type Segment, viewAt } from "./placement.ts";
 
@@ -34,6 +35,7 @@ const WHAT = "The value to put";
  * PawlError("pool.put-uncloneable"), PawlError("pool.shared-memory"), and what getters of the value throw.
  */
 export function encode(value: unknown): Encoded {
+  assertData(value);
   if (types.isSharedArrayBuffer(value)) {
     const lengths = [0, value.byteLength];
     return { layout: { form: "memory", rest: 0, lengths }, block: sharedMemory(0, WHAT), foreign: [value] };
@@ -139,6 +141,17 @@ class Reader extends DefaultDeserializer {
     const offset = this.readDouble();
     const length = this.readDouble();
     return viewAt({ kind, segment, offset, length }, this.#segments);
+  }
+}
+
+/** V8's serialisation would make an empty object of a URL or a SharedArray without a word. */
+function assertData(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  try {
+    assertForProcess(value);
+  } catch (cause) {
+    if (!(cause instanceof DOMException)) throw cause;
+    throw uncloneable(cause.message.replace(/\.$/, ""), cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { threadId } from "node:worker_threads";
+import { markAsUncloneable, threadId } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { assertStaysInProcess } from "./stays-here.ts";
@@ -45,6 +45,7 @@ export class Lock implements Portable {
   /** A free lock, or over the memory of a lock that is there already. */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(4)) {
     this.#word = new Int32Array(memory);
+    markAsUncloneable(this);
   }
 
   /** The id of the thread that holds it; null when it is free. */

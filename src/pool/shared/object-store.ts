@@ -71,7 +71,7 @@ export class ObjectStore implements Objects {
   }
 
   put(value: unknown): Ref<unknown> {
-    if (pack(value, "thread").packed) {
+    if (holdsPortable(value)) {
       throw new PawlError(
         "pool.put-portable",
         "put takes data, and in this value there is a SharedArray, Lock, Counter or ref: pass those to the worker beside the ref, or put the data of the SharedArray.",
@@ -247,6 +247,16 @@ export class ObjectStore implements Objects {
     }
     this.#residents.use(object);
     this.#trimIfPossible(object);
+  }
+}
+
+function holdsPortable(value: unknown): boolean {
+  try {
+    return pack(value, "thread").handles.length > 0;
+  } catch (error) {
+    // What cannot be cloned is told by who encodes it.
+    if (error instanceof DOMException) return false;
+    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, toHandle } from "../portable.ts";
 import type { StoredObject } from "./stored-object.ts";
@@ -23,6 +24,7 @@ export class Ref<T> implements Portable, Disposable {
   constructor(objects: Objects, object: StoredObject) {
     this.#objects = objects;
     this.#object = object;
+    markAsUncloneable(this);
   }
 
   /** Throws PawlError("pool.not-a-ref"), PawlError("pool.ref-disposed"). */
@@ -30,7 +32,7 @@ export class Ref<T> implements Portable, Disposable {
     if (typeof ref !== "object" || ref === null || !(#object in ref)) {
       throw new PawlError(
         "pool.not-a-ref",
-        "get takes a ref, which put returns; one that was sent by postMessage is none any more: pass it to a function of a pool.",
+        "get takes a ref, which put returns; a ref reaches a worker as an argument of a function of a pool.",
       );
     }
     if (ref.disposed) throw disposedError();

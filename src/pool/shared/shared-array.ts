@@ -1,3 +1,4 @@
+import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { type ArrayOf, arrayOf, type Dtype, type ElementOf, type Elements } from "./dtype.ts";
@@ -57,6 +58,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
     }
     this.#elements = new array(buffer, byteOffset, sizeOf(this.shape));
     this.data = this.#elements as unknown as ArrayOf[D];
+    markAsUncloneable(this);
   }
 
   /** In memory of its own, all zeros. Throws as the constructor, and PawlError("pool.shared-memory"). */

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { ItemContext } from "../context.ts";
-import { unpack } from "../portable.ts";
+import { handlesByIndex, unpack } from "../portable.ts";
 import type { Line } from "./line.ts";
 import { monotonicMs, type Note } from "./marker.ts";
 import type { BatchMessage } from "./protocol.ts";
@@ -37,7 +37,8 @@ export class BatchRun {
   }
 
   async run(fn: AnyFunction, init: unknown, note: Note): Promise<void> {
-    const { base, spread, packed, items } = this.#batch;
+    const { base, spread, handles, items } = this.#batch;
+    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     const results = this.#results;
     let now = monotonicMs();
     let flushed = now;
@@ -52,7 +53,8 @@ export class BatchRun {
       const context = new Context(index, init);
       this.#current = context;
       try {
-        const item = packed ? unpack(items[at]) : items[at];
+        const own = handlesOf?.get(at);
+        const item = own === undefined ? items[at] : unpack({ value: items[at], handles: own });
         const args = spread ? (item as readonly unknown[]) : [item];
         const returned = fn.length > args.length ? fn(...args, context) : fn(...args);
         const isPromise = typeof returned === "object" && returned !== null && "then" in returned;

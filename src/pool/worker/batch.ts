@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { type Isolation, pack, packAll, unpack } from "../portable.ts";
+import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../portable.ts";
 import type { Portion, Work } from "../work.ts";
 import { WorkerDiedError } from "./host.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
@@ -63,7 +63,7 @@ export class Batch {
   message(isolation: Isolation): BatchMessage {
     const { call } = this.work;
     const { base, items } = this.#portion;
-    const { value, packed } = packAll(items, isolation);
+    const { value, handles } = packAll(items, isolation);
     return {
       type: "batch",
       id: this.id,
@@ -71,8 +71,8 @@ export class Batch {
       ...(this.loads ? { reference: call.reference } : {}),
       spread: call.spread,
       base,
-      items: packed ? value : items,
-      packed,
+      items: value,
+      handles,
     };
   }
 
@@ -106,10 +106,11 @@ export class Batch {
   }
 
   /** Gives the work the results that have come. */
-  deliver({ from, values, packed, errors, spentMs }: ResultsMessage): void {
+  deliver({ from, values, handles, errors, spentMs }: ResultsMessage): void {
     const { work } = this;
     const aborted = this.#aborted;
     const failed = new Map(errors);
+    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     work.call.cost.observe(values.length, spentMs);
     this.#next = from + values.length;
     if (values.length > 0) work.barren = 0;
@@ -119,7 +120,8 @@ export class Batch {
       if (error !== undefined) work.error(index, atIndex(reviveError(error), index));
       else if (aborted.size > 0 && aborted.has(index) && values[at] === undefined) {
         work.error(index, atIndex(new DOMException(aborted.get(index), "AbortError"), index));
-      } else if (packed) this.#deliverPacked(index, values[at]);
+      } else if (handlesOf?.has(at))
+        this.#deliverPacked(index, { value: values[at], handles: handlesOf.get(at) ?? [] });
       else work.value(index, values[at]);
     }
   }
@@ -158,10 +160,10 @@ export class Batch {
   }
 
   /** A handle may be to something that is no more. */
-  #deliverPacked(index: number, value: unknown): void {
+  #deliverPacked(index: number, packed: Packed): void {
     let revived: unknown;
     try {
-      revived = unpack(value);
+      revived = unpack(packed);
     } catch (error) {
       this.work.error(index, atIndex(error, index));
       return;

@@ -1,4 +1,5 @@
 import type { AnswersMessage, FromCaller } from "../actor/protocol.ts";
+import type { Handle, Packed } from "../portable.ts";
 import type { FunctionReference } from "../reference.ts";
 import type { RemoteError } from "./remote-error.ts";
 
@@ -15,8 +16,8 @@ export interface BatchMessage {
   /** The index of the first item in its call. */
   readonly base: number;
   readonly items: readonly unknown[];
-  /** Some items hold handles in place of shared things. */
-  readonly packed: boolean;
+  /** Of shared things in the items, by the index of the item in the batch. */
+  readonly handles: readonly Handle[];
 }
 
 export type ToWorker =
@@ -36,7 +37,8 @@ export interface ResultsMessage {
   /** The index of the first one in its call. */
   readonly from: number;
   readonly values: readonly unknown[];
-  readonly packed: boolean;
+  /** Of shared things in the values, by the index in `values`. */
+  readonly handles: readonly Handle[];
   /** By index in `values`. */
   readonly errors: readonly (readonly [at: number, error: RemoteError])[];
   /** Time spent in the function, in milliseconds. */
@@ -58,8 +60,7 @@ export type FromWorker =
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly init: FunctionReference | null;
-  readonly initArgument: unknown;
-  readonly packed: boolean;
+  readonly initArgument: Packed;
   /** Bytes above which it leaves the rest of a batch to others; null for no limit. */
   readonly maxMemory: number | null;
 }

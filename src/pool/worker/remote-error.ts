@@ -154,10 +154,16 @@ export function reviveError(remote: RemoteError): unknown {
   return error;
 }
 
-/** Says which item an error belongs to, as its property `index`, where it can take one. */
+/** Errors whose `index` was put there here. */
+const indexed = new WeakSet<Error>();
+
+/** Says which item an error belongs to, as its property `index`, where it can take one and has none of its own. */
 export function atIndex(error: unknown, index: number): unknown {
   try {
-    if (error instanceof Error && Object.isExtensible(error)) define(error, "index", index);
+    if (!(error instanceof Error) || !Object.isExtensible(error)) return error;
+    if ("index" in error && !indexed.has(error)) return error;
+    define(error, "index", index);
+    indexed.add(error);
   } catch {
     // A proxy that may not be touched.
   }

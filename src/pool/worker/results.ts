@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { type Isolation, pack } from "../portable.ts";
+import { below, type Handle, type Isolation, type Packed, pack } from "../portable.ts";
 import type { ResultsMessage } from "./protocol.ts";
 import { describeError, type RemoteError, sendableError } from "./remote-error.ts";
 import { whyUnsendable } from "./sendable.ts";
@@ -13,7 +13,7 @@ export class Results {
   readonly #isolation: Isolation;
   #values: unknown[] = [];
   #errors: [at: number, error: RemoteError][] = [];
-  #packed = false;
+  #handles: Handle[] = [];
   /** The index of the first item that was not sent. */
   #from: number;
 
@@ -24,15 +24,15 @@ export class Results {
     this.#isolation = isolation;
   }
 
-  /** Of the next item. Throws where a handle in the value cannot go to where it is sent. */
+  /** Of the next item. Throws a PawlError where the value cannot go to where it is sent. */
   value(value: unknown): void {
     if (typeof value !== "object" || value === null) {
       this.#values.push(value);
       return;
     }
-    const { value: portable, packed } = pack(value, this.#isolation);
-    if (packed) this.#packed = true;
-    this.#values.push(portable);
+    const packed = packResult(value, this.#isolation);
+    for (const handle of packed.handles) this.#handles.push(below(this.#values.length, handle));
+    this.#values.push(packed.value);
   }
 
   error(error: RemoteError): void {
@@ -52,7 +52,7 @@ export class Results {
       id: this.#id,
       from: this.#from,
       values: this.#values,
-      packed: this.#packed,
+      handles: this.#handles,
       errors: this.#errors,
       ...circumstances,
     };
@@ -64,7 +64,7 @@ export class Results {
     this.#from += this.#values.length;
     this.#values = [];
     this.#errors = [];
-    this.#packed = false;
+    this.#handles = [];
   }
 }
 
@@ -78,9 +78,25 @@ function sendable(message: ResultsMessage, to: Isolation): ResultsMessage {
   const values = message.values.map((value, at) => {
     const why = whyUnsendable(value, to);
     if (why === null) return value;
-    const sentence = `The result cannot be sent back from a worker (${why}): return plain data.`;
-    errors.push([at, describeError(new PawlError("pool.unsendable-result", sentence))]);
+    errors.push([at, describeError(unsendableResult(why))]);
     return undefined;
   });
   return { ...message, values, errors };
+}
+
+/** Packs what a function returned. Throws a PawlError where it cannot go to where it is sent. */
+export function packResult(value: unknown, to: Isolation): Packed {
+  try {
+    return pack(value, to);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    throw unsendableResult(error instanceof Error ? error.message : String(error));
+  }
+}
+
+export function unsendableResult(why: string): PawlError {
+  return new PawlError(
+    "pool.unsendable-result",
+    `The result cannot be sent back from a worker (${why.replace(/\.$/, "")}): return plain data.`,
+  );
 }

@@ -1,4 +1,5 @@
 import { serialize } from "node:v8";
+import { assertForProcess } from "../cloneable.ts";
 import type { Isolation } from "../portable.ts";
 
 /** Why a value cannot be sent to a thread or a process, for people; null when it can. */
@@ -6,7 +7,10 @@ export function whyUnsendable(value: unknown, to: Isolation): string | null {
   try {
     // A pipe takes less than a thread does: shared memory, for one.
     if (to === "thread") structuredClone(value);
-    else serialize(value);
+    else {
+      if (typeof value === "object" && value !== null) assertForProcess(value);
+      serialize(value);
+    }
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -42,12 +42,12 @@ class Server {
   }
 
   async begin(): Promise<void> {
-    const { init, initArgument, packed } = this.#setup;
+    const { init, initArgument } = this.#setup;
     try {
-      if (packed) await knowShared();
+      if (initArgument.handles.length > 0) await knowShared();
       if (init !== null) {
         const begin = (await resolveReference(init)) as AnyFunction;
-        this.#init = await begin(packed ? unpack(initArgument) : initArgument);
+        this.#init = await begin(unpack(initArgument));
       }
     } catch (error) {
       this.#line.post({ type: "unready", error: describeError(error) });
@@ -102,7 +102,7 @@ class Server {
     this.#running = running;
     let fn: AnyFunction;
     try {
-      if (batch.packed) await knowShared();
+      if (batch.handles.length > 0) await knowShared();
       fn = this.#functions.get(batch.call) ?? (await this.#resolve(batch));
     } catch (error) {
       running.failAll(error);

@@ -111,7 +111,7 @@ test("a thread that holds a lock is not let to wait for itself", () => {
   const lock = new Lock();
   using _guard = lock.lock();
   assert.throws(() => lock.lock(), { name: "PawlError", code: "pool.lock-again" });
-  const sameLock = unpack(pack(lock, "thread").value) as Lock;
+  const sameLock = unpack(pack(lock, "thread")) as Lock;
   assert.throws(() => sameLock.lock({ timeout: 1000 }), { code: "pool.lock-again" });
 });
 

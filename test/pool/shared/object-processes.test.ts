@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { pack } from "../../../src/pool/portable.ts";
+import { type Handle, pack } from "../../../src/pool/portable.ts";
 import { get, type ObjectStats, objectStats, put, type Ref } from "../../../src/pool/shared/index.ts";
 import { childProcess, thread } from "./worker.ts";
 
@@ -11,7 +11,8 @@ const DISPOSED = { code: "pool.ref-disposed" };
 
 /** Where processes read a ref from. */
 function fileOf(ref: Ref<unknown>): string {
-  return (pack(ref, "process").value as { state: { file: string } }).state.file;
+  const [{ state }] = pack(ref, "process").handles as [Handle];
+  return (state as { file: string }).file;
 }
 
 test("processes read a ref from one file that nobody else can read", async (t) => {

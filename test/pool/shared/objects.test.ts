@@ -112,6 +112,9 @@ test("what cannot be put is named", () => {
     assert.throws(() => put(value), { name: "PawlError", code: "pool.put-uncloneable", message });
   refused(() => 1, /\(\) => 1 could not be cloned/);
   refused({ deep: [Symbol("s")] }, /Symbol\(s\) could not be cloned/);
+  refused({ at: [new URL("https://example.org")] }, /unsupported type/);
+  refused([[[[[[new AbortController().signal]]]]]], /\[object AbortSignal\] could not be cloned/);
+  refused(new Map([["deep", new Lock()]]), /unsupported type/);
   refused({ memory: new SharedArrayBuffer(1) }, /but a typed array over it can/);
   using ref = put(1);
   for (const portable of [new Lock(), new Counter(), SharedArray.zeros("int8", 1), ref]) {
@@ -119,10 +122,11 @@ test("what cannot be put is named", () => {
   }
 });
 
-test("what is no ref cannot be got", () => {
-  for (const value of [undefined, 1, {}, structuredClone(put(1))]) {
+test("what is not a ref cannot be got, and a ref cannot be cloned into something that is none", () => {
+  for (const value of [undefined, 1, {}]) {
     assert.throws(() => get(value as Ref<unknown>), { name: "PawlError", code: "pool.not-a-ref" });
   }
+  assert.throws(() => structuredClone(put(1)), { name: "DataCloneError" });
 });
 
 test("a disposed ref is over, and says so", () => {
@@ -172,7 +176,7 @@ test("columns and plain objects reach a thread as they are", async (t) => {
 test("a ref comes back from a thread as the ref it was", async (t) => {
   using ref = put({ some: "data" });
   assert.equal(await thread(t).ask("back", ref), ref);
-  const copy = unpack(pack([ref], "thread").value) as unknown[];
+  const copy = unpack(pack([ref], "thread")) as unknown[];
   assert.equal(copy[0], ref);
 });
 

@@ -222,5 +222,5 @@ test("an array does not go to a process, and the error says what does", () => {
     code: "pool.shared-process",
     message: /isolate the pool by "thread", or pass put\(array\.data\)/,
   });
-  assert.deepEqual(unpack(pack(array, "thread").value), array);
+  assert.deepEqual(unpack(pack(array, "thread")), array);
 });

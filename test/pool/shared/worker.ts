@@ -42,7 +42,7 @@ function talkTo(
   events: NodeJS.EventEmitter,
   send: (question: Question) => void,
 ): Pick<Worker, "ask" | "tell"> {
-  const tell = (task: Task, ...args: unknown[]) => send({ task, args: pack(args, isolation).value });
+  const tell = (task: Task, ...args: unknown[]) => send({ task, args: pack(args, isolation) });
   const ask = async (task: Task, ...args: unknown[]) => {
     const answered = once(events, "message");
     tell(task, ...args);
