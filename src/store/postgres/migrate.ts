@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { foreignObject } from "../../postgres-ownership.ts";
 import { noStore } from "../missing.ts";
 import type { Database } from "./database.ts";
 import { type Migration, migrations } from "./migrations.ts";
@@ -6,6 +7,27 @@ import type { Session } from "./session.ts";
 
 /** PostgreSQL 14 is the oldest that is maintained. */
 const OLDEST_SERVER = 140_000;
+
+/** What the migrations make, and so what may be of nobody else. */
+const tables = [
+  ...[
+    "version",
+    "task",
+    "line",
+    "lease",
+    "retained",
+    "task_join",
+    "attempt",
+    "queue",
+    "queue_count",
+    "lane",
+    "worker",
+  ],
+  ...["schedule", "change", "mark", "counter", "run", "sample", "quarantine"],
+  ...["task_block", "lease_number", "wakeups", "settlements"],
+];
+const functions = ["now_ms", "follow_due"];
+const triggers = ["task.task_due"];
 
 interface Found {
   readonly version: number;
@@ -23,7 +45,10 @@ export async function migrate(
     create = true,
   }: { readonly steps?: readonly Migration[]; readonly create?: boolean } = {},
 ): Promise<void> {
-  const found = await database.read((session) => readVersion(session, database.schema));
+  const found = await database.read(async (session) => {
+    await assertOurs(database, session);
+    return await readVersion(session, database.schema);
+  });
   if (found !== undefined) {
     assertKnown(database, found, steps.length);
     if (found.version >= steps.length) return;
@@ -35,7 +60,8 @@ export async function migrate(
     await session.get("SELECT pg_advisory_xact_lock(hashtextextended($1, 7079))", [
       `pawl ${database.schema}`,
     ]);
-    // Another process may have been first meanwhile.
+    // Another process, or another role, may have been first meanwhile.
+    await assertOurs(database, session);
     const now = await readVersion(session, database.schema);
     if (now !== undefined) assertKnown(database, now, steps.length);
     for (const { sql } of steps.slice(now?.version ?? 0)) {
@@ -48,14 +74,35 @@ export async function migrate(
         steps.at(-1)?.worksWith ?? 1,
       ]);
     }
+    await assertOurs(database, session);
     await session.script("COMMIT");
   });
 }
 
+/**
+ * Whoever owns a table of the store, or a function or a trigger on one, has code of theirs run with the rights of each
+ * role that works here.
+ */
+async function assertOurs(database: Database, session: Session): Promise<void> {
+  const found = await foreignObject(
+    (sql, values) => session.all(sql, values),
+    { schema: database.schema, tables, functions, triggers },
+    database.location,
+  );
+  if (found !== null) throw new PawlError("store.not-ours", found);
+}
+
 async function createSchema(session: Session, schema: string): Promise<void> {
   // A user who may not create schemas can be given an empty one.
-  const there = await session.get("SELECT FROM pg_namespace WHERE nspname = $1", [schema]);
+  const there = await session.get<{ group: string | null }>(
+    `SELECT CASE WHEN pg_has_role(nspowner, 'MEMBER') AND pg_has_role(nspowner, 'USAGE')
+                 THEN quote_ident(pg_get_userbyid(nspowner)) END AS group
+     FROM pg_namespace WHERE nspname = $1`,
+    [schema],
+  );
   if (there === undefined) await session.script(`CREATE SCHEMA ${schema}`);
+  // Where it belongs to a role that several act as, what is made in it serves all of them.
+  else if (there.group !== null) await session.script(`SET LOCAL ROLE ${there.group}`);
   await session.script(
     `CREATE TABLE pawl.version (version integer NOT NULL, works_with integer NOT NULL);
      INSERT INTO pawl.version VALUES (0, 0)`,
