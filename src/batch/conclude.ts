@@ -1,9 +1,9 @@
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store, TaskRecord } from "../store/contract.ts";
+import { assertSucceeded } from "./account.ts";
 import type { OpenSink } from "./contract.ts";
-import { assertAccounted, sumCounts } from "./counts.ts";
 import type { AnyJob } from "./job.ts";
-import { checkpointOf, detailsOf, SHARD } from "./progress.ts";
+import { detailsOf, type RunPlan, SHARD } from "./progress.ts";
 
 /**
  * Moves a run into the state it was asked for once no shard is at work: `succeeded` when all shards are done and
@@ -28,10 +28,10 @@ export async function conclude(
         await store.updateRun(id, ["running"], { state: "failed", note: dead.error });
         break;
       }
-      const planned = detailsOf(run).plan?.shards ?? Number.POSITIVE_INFINITY;
-      if (work === null || shards.length < planned || shards.some((task) => task.state !== "succeeded"))
-        break;
-      await succeed(store, id, shards, work);
+      const { plan, unit } = detailsOf(run);
+      if (work === null || plan === null || shards.length < plan.shards) break;
+      if (shards.some((task) => task.state !== "succeeded")) break;
+      await succeed(store, id, shards, { ...work, plan, unit });
       break;
     }
     case "pausing":
@@ -51,20 +51,20 @@ async function succeed(
   store: Store,
   id: string,
   shards: readonly TaskRecord[],
-  { sink, job }: { readonly sink: OpenSink<unknown>; readonly job: AnyJob },
+  {
+    sink,
+    job,
+    plan,
+    unit,
+  }: {
+    readonly sink: OpenSink<unknown>;
+    readonly job: AnyJob;
+    readonly plan: RunPlan;
+    readonly unit: string;
+  },
 ): Promise<void> {
-  const counts = sumCounts(
-    shards.map((task) => checkpointOf(task)?.counts).filter((one) => one !== undefined),
-  );
   try {
-    assertAccounted(counts, `Run ${id}`);
-    const kept = await store.quarantineCount(id);
-    if (kept !== counts.quarantined) {
-      throw new PawlError(
-        "run.unaccounted",
-        `Run ${id} counted ${counts.quarantined} quarantined items but keeps ${kept}; this is a defect of Pawl, please report it.`,
-      );
-    }
+    assertSucceeded(id, plan, shards, unit, await store.quarantineCount(id));
   } catch (error) {
     if (!(error instanceof PawlError)) throw error;
     await store.updateRun(id, ["running"], { state: "failed", note: error.message });

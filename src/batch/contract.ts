@@ -258,6 +258,11 @@ export interface OpenSink<T> {
    */
   pack?(chunk: Chunk<T>): Promise<Chunk<T>>;
   /**
+   * Whether `write` takes this chunk in a form of its own rather than by its `slices`. Of any other chunk it is given
+   * only the items: those that could not be decoded are quarantined before.
+   */
+  takesWhole?(chunk: Chunk<unknown>): boolean;
+  /**
    * A writer for one shard under one fence; a writer with a lower fence can no longer commit. `distinct` says that no
    * two items of the run have the same key, by the `ordering` this sink asked for.
    */
@@ -270,7 +275,7 @@ export interface OpenSink<T> {
 }
 
 export interface SinkPace {
-  /** How long one chunk's commit should take, in milliseconds. */
+  /** How long one chunk should take, in milliseconds. */
   readonly commitMs?: number;
   /** The size of the first chunk and of the smallest, in source bytes. */
   readonly firstBytes?: number;

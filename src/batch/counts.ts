@@ -1,4 +1,3 @@
-import { PawlError } from "../errors.ts";
 import type { Checkpoint, Counts } from "./contract.ts";
 
 export const NO_COUNTS: Counts = {
@@ -32,18 +31,4 @@ export function sumCounts(all: Iterable<Counts>): Counts {
   let sum = NO_COUNTS;
   for (const counts of all) sum = addCounts(sum, counts);
   return sum;
-}
-
-/**
- * The invariant that must hold before a run may be called succeeded: every item that was read is accounted for.
- * Throws a PawlError with the sum that does not add up.
- */
-export function assertAccounted(counts: Counts, what: string): void {
-  const { read, added, written, unchanged, skipped, quarantined } = counts;
-  if (read + added === written + unchanged + skipped + quarantined) return;
-  throw new PawlError(
-    "run.unaccounted",
-    `${what} does not add up: ${read} read + ${added} added by the step is not ${written} written + ` +
-      `${unchanged} unchanged + ${skipped} skipped + ${quarantined} quarantined; this is a defect of Pawl or of a sink, please report it.`,
-  );
 }

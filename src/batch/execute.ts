@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
-import { Worker } from "../tasks/index.ts";
+import { Snooze, Worker } from "../tasks/index.ts";
+import { ChunkSizer, type SizeBounds } from "./chunk-sizer.ts";
 import type { OpenSink } from "./contract.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
 import type { AnyJob } from "./job.ts";
@@ -11,11 +12,11 @@ import { leadHandler, leadTask } from "./lead.ts";
 import { lookAgainMs } from "./look.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
-import { AdaptivePace } from "./pace.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
 import { shardHandler } from "./shard.ts";
 import { StepWorkers } from "./step-workers.ts";
+import { Transform } from "./transform.ts";
 
 /** Shards a process aims for, for each it works on at once, so that the last ones end together. */
 const SHARDS_PER_SLOT = 4;
@@ -42,9 +43,21 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   const concurrency = concurrencyOf(job);
   const memory = memoryOf(job);
   let latest: RunProgress | undefined;
-  const stepWorkers = job.step
-    ? new StepWorkers(job.step, memory.stepThreads, (note) => options.onNote?.(note))
-    : null;
+  const patienceMs = options.patienceMs ?? job.patienceMs ?? 90_000;
+  const tell = (note: string) => options.onNote?.(note);
+  const stepWorkers = job.step ? new StepWorkers(job.step, memory.stepThreads, tell) : null;
+  const transform =
+    job.step && stepWorkers
+      ? new Transform({
+          step: job.step.bind(job),
+          atOnce: job.atOnce,
+          workers: stepWorkers,
+          patienceMs,
+          tell,
+        })
+      : null;
+  // Aborts as soon as this process sees that the run is to stop, whoever asked for it.
+  const stop = new AbortController();
   const worker = new Worker({
     store,
     queues: [queue],
@@ -63,6 +76,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         memory: memory.inFlight,
         scratch: join(options.scratch, run.id),
         folder: prepared.folder,
+        stop: stop.signal,
         onProgress: (progress) => {
           latest = progress;
           options.onProgress?.(progress);
@@ -75,51 +89,69 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         job,
         sink,
         unit: source.unit,
-        pace: paceOf(job, sink, memory.chunk),
-        stepWorkers,
+        sizer: new ChunkSizer(sizesOf(job, sink, memory.chunk, transform)),
+        transform,
         maxBad: parseMaxBad(job.maxBad ?? 1000),
         total: () => latest?.items ?? null,
-        patienceMs: options.patienceMs ?? job.patienceMs ?? 90_000,
+        patienceMs,
+        stop: stop.signal,
       }),
     },
     onError: (error) => options.onNote?.(`trouble: ${errorText(error)}`),
   });
-  const stop = () => void pause(store, run, "interrupted").catch(() => {});
-  options.signal?.addEventListener("abort", stop, { once: true });
+  const interrupt = () => void pause(store, run, "interrupted").catch(() => {});
+  options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
     await store.enqueue([leadTask(run.id, queue, LEAD)]);
     worker.start();
-    if (options.signal?.aborted) stop();
-    return await atRest(store, run.id, worker.id, options.leave);
+    if (options.signal?.aborted) interrupt();
+    return await atRest(store, run.id, worker.id, stop, options.leave);
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    options.signal?.removeEventListener("abort", interrupt);
     await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
     await stepWorkers?.close();
     await sink.close();
   }
 }
 
+/** Items of a chunk that is sized in items because the sink says so. */
+const MIN_ITEMS = 16;
+const MAX_ITEMS = 1024;
+
 /** The job's word on chunk sizes, then the sink's, then what suits most. */
-function paceOf(job: AnyJob, { pace }: OpenSink<unknown>, largest: number): AdaptivePace {
-  return new AdaptivePace({
+function sizesOf(
+  job: AnyJob,
+  { pace }: OpenSink<unknown>,
+  largest: number,
+  transform: Transform | null,
+): SizeBounds {
+  const bounds = {
     minBytes: job.chunkBytes?.min ?? pace?.minBytes ?? 64 * 1024,
     maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
     targetMs: job.commitMs ?? pace?.commitMs ?? 250,
-    ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }),
-    ...(pace?.firstItems === undefined ? {} : { firstItems: pace.firstItems }),
-  });
+  };
+  // How long a step takes has nothing to do with bytes.
+  const firstItems = Math.min(
+    transform?.firstItems ?? Number.POSITIVE_INFINITY,
+    pace?.firstItems ?? Number.POSITIVE_INFINITY,
+  );
+  if (firstItems === Number.POSITIVE_INFINITY)
+    return { ...bounds, ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }) };
+  if (pace?.firstItems === undefined) return { ...bounds, firstItems };
+  return { ...bounds, firstItems, minItems: transform ? 1 : MIN_ITEMS, maxItems: MAX_ITEMS };
 }
 
 const LOOK_MS = 50;
 
 /**
  * Waits until the run rests and this worker holds nothing of it, for another process may have done the last of it; or
- * until this one is to leave.
+ * until this one is to leave. Aborts `stop` when the run is to stop.
  */
 async function atRest(
   store: Store,
   id: string,
   worker: string,
+  stop: AbortController,
   leave: AbortSignal | undefined,
 ): Promise<RunProgress> {
   const began = performance.now();
@@ -127,6 +159,7 @@ async function atRest(
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
     if (leave?.aborted) return await readProgress(store, run);
+    if (run.state !== "pending" && run.state !== "running") stop.abort(new Snooze(null));
     if (AT_REST.has(run.state)) {
       const held = await store.query({ group: id, states: ["leased"] });
       if (!held.some((task) => task.worker === worker)) return await readProgress(store, run);

@@ -4,7 +4,7 @@ import type { Sink, Source } from "./contract.ts";
 import type { Throttle } from "./throttle.ts";
 
 export interface StepContext {
-  /** Aborted when the run is to stop at once. */
+  /** Aborted when nobody waits for the result any more: the run stops, or its chunk is given up. */
   readonly signal: AbortSignal;
 }
 
@@ -17,9 +17,11 @@ export interface Job<T, U = T> {
   readonly source: Source<T>;
   /**
    * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
-   * quarantine it too, with their message. A TransientError, or a system error such as a reset connection, retries
-   * the chunk. A step that takes long runs in several threads, as many as there are cores and `memory` allows, where the function can reach them: one made with `callable`
-   * of `pawl/pool`, or an inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
+   * quarantine it too, with their message. After a TransientError, or a system error such as a reset connection, it is
+   * called again with that item; what it returned for others is kept. Calls that wait are under way side by side, `atOnce`
+   * of them; results keep the order of the items. A step that computes for long runs in several threads, as many as there
+   * are cores and `memory` allows, where the function can reach them: one made with `callable` of `pawl/pool`, or an
+   * inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
    */
   step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
   readonly sink: Sink<U>;
@@ -29,7 +31,10 @@ export interface Job<T, U = T> {
   readonly maxBad?: number | `${number}%`;
   /** Shards at work at once in one process. Default: the number of cores, at most 4. */
   readonly concurrency?: number;
-  /** Items under way at once, for a sink that can do many. Default: it finds its own level. */
+  /**
+   * Items under way at once: of a step that waits (default 32), and of a sink that can do many (by default it finds
+   * its own level).
+   */
   readonly atOnce?: number;
   /** Items a second at most, for such a sink. */
   readonly rate?: number;
@@ -38,8 +43,8 @@ export interface Job<T, U = T> {
   /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
   readonly memory?: number;
   /**
-   * How long one chunk's commit should take, in milliseconds; chunks grow and shrink towards it. Default 250, and 200
-   * where rows of a live table are changed.
+   * How long one chunk should take to be read, go through the step and be written, in milliseconds; chunks grow and
+   * shrink towards it. Default 250, and 200 where rows of a live table are changed.
    */
   readonly commitMs?: number;
   /** Bounds of the chunk size in source bytes. */
@@ -68,6 +73,9 @@ export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
       "job.concurrency",
       `Job ${job.name}: concurrency must be a whole number of at least 1.`,
     );
+  }
+  if (job.atOnce !== undefined && !(Number.isInteger(job.atOnce) && job.atOnce >= 1)) {
+    throw new PawlError("job.at-once", `Job ${job.name}: atOnce must be a whole number of at least 1.`);
   }
   return job;
 }

@@ -6,6 +6,7 @@ import { LostError, PawlError } from "../errors.ts";
 import { makeFolder } from "../state-folder.ts";
 import type { Json, NewTask, RunState, Store, TaskRecord } from "../store/contract.ts";
 import { type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
+import { orAborted } from "./abort.ts";
 import { conclude } from "./conclude.ts";
 import type { OpenSink, Ordering, ShardPlan } from "./contract.ts";
 import { isTransient } from "./infrastructure.ts";
@@ -28,12 +29,16 @@ export interface LeadWork {
   readonly scratch: string;
   /** A folder for what the run keeps on this machine. */
   readonly folder: string;
+  /** Aborts when the run is to stop. */
+  readonly stop: AbortSignal;
   onProgress(progress: RunProgress): void;
   /** A sentence for the user that planning brought up. */
   onNote(note: string): void;
 }
 
 const LOOK_MS = 200;
+/** The same while a run comes to rest. */
+const STOPPING_MS = 20;
 const SAMPLE_MS = 1000;
 const REPORT_MS = 500;
 
@@ -79,11 +84,14 @@ class Lead {
   readonly #context: TaskContext;
   readonly #activeBefore: number;
   readonly #began = performance.now();
+  /** Aborts when this process should no longer lead, or the run is to stop. */
+  readonly #either: AbortSignal;
   #reportedAt = 0;
 
   constructor(work: LeadWork, task: TaskRecord, context: TaskContext) {
     this.#work = work;
     this.#context = context;
+    this.#either = AbortSignal.any([context.signal, work.stop]);
     this.#activeBefore = (task.progress as { activeMs?: number } | null)?.activeMs ?? 0;
   }
 
@@ -97,15 +105,12 @@ class Lead {
     const scratch = join(this.#work.scratch, "plan");
     makeFolder(scratch);
     // Cutting may take long: a pause or a cancel must not wait for it.
-    const stop = new AbortController();
-    const looking = setInterval(async () => {
-      const state = (await store.run(run).catch(() => undefined))?.state;
-      if (state !== undefined && state !== "running") stop.abort();
-    }, LOOK_MS);
+    const { stop } = this.#work;
+    const signal = this.#either;
     let cut: ShardPlan;
     try {
-      cut = await job.source.shards(this.#work.shards, ordering, {
-        signal: AbortSignal.any([this.#context.signal, stop.signal]),
+      const cutting = job.source.shards(this.#work.shards, ordering, {
+        signal,
         scratch,
         folder: this.#work.folder,
         memory: Math.floor(this.#work.memory / 4),
@@ -116,12 +121,12 @@ class Lead {
           void this.#report({ done, total }).catch(() => {});
         },
       });
+      cut = await orAborted(cutting, signal);
     } catch (error) {
-      if (stop.signal.aborted) return;
+      if (stop.aborted) return;
       throw error;
     } finally {
-      clearInterval(looking);
-      await rm(scratch, { recursive: true, force: true });
+      await rm(scratch, { recursive: true, force: true, maxRetries: 2 });
     }
     if ((await store.run(run))?.state !== "running") return;
     const { shards, notes } = cut;
@@ -162,8 +167,15 @@ class Lead {
       }
       if (atRest) return;
       await this.#report(null);
-      await sleep(lookAgainMs(this.#began, LOOK_MS), undefined, { signal: this.#context.signal });
+      await this.#wait();
     }
+  }
+
+  /** Until the next look, which comes soon once the run is to stop. */
+  async #wait(): Promise<void> {
+    if (this.#either.aborted) return void (await sleep(STOPPING_MS));
+    const ms = lookAgainMs(this.#began, LOOK_MS);
+    await sleep(ms, undefined, { signal: this.#either }).catch(() => {});
   }
 
   /** Keeps the time worked and the memory used with the run. */

@@ -3,7 +3,7 @@ import type { Chunk, Description, OpenSink } from "./contract.ts";
 import type { AnyJob } from "./job.ts";
 import { WorkLimits } from "./limits.ts";
 import { memoryOf } from "./memory.ts";
-import { stepped } from "./stepping.ts";
+import { Transform } from "./transform.ts";
 
 /** Items looked at for type inference. */
 const SAMPLE_ITEMS = 10_000;
@@ -45,12 +45,13 @@ export async function openSink(
 async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
   const items = await job.source.sample(SAMPLE_ITEMS);
   if (!job.step) return items;
-  const step = job.step.bind(job);
-  const context = { signal: new AbortController().signal };
+  const transform = new Transform({ step: job.step.bind(job), atOnce: job.atOnce });
+  const { signal } = new AbortController();
   const results: unknown[] = [];
   const began = performance.now();
   for (let at = 0, count = 1; at < items.length && performance.now() - began < SAMPLE_MS; count *= 2) {
-    const { output } = await stepped(chunkOf(items.slice(at, at + count)), 0, step, context);
+    const chunk = chunkOf(items.slice(at, at + count));
+    const { output } = await transform.chunk(chunk, 0, { stop: signal, end: signal });
     for await (const slice of output.slices()) results.push(...slice);
     at += count;
   }

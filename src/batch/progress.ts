@@ -1,7 +1,14 @@
 import type { RunRecord, RunState, Store, TaskRecord } from "../store/contract.ts";
 import type { Checkpoint, Counts, Description, Shard } from "./contract.ts";
 import { NO_COUNTS, sumCounts } from "./counts.ts";
-import type { ShardPayload } from "./shard.ts";
+
+/** The payload of a shard's task. */
+export interface ShardPayload {
+  readonly number: number;
+  readonly shard: Shard;
+  /** The plan has shown that no two items of the run have the same key. */
+  readonly distinct?: boolean;
+}
 
 /** What is kept with a run beside its state. */
 export interface RunDetails {

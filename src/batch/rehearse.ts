@@ -4,7 +4,8 @@ import { makeFolder } from "../state-folder.ts";
 import type { Chunk, Ordering, Shard, WriteOutcome } from "./contract.ts";
 import { concurrencyOf, memoryOf } from "./memory.ts";
 import type { PreparedRun } from "./prepare.ts";
-import { stepped, unstepped } from "./stepping.ts";
+import { untransformed } from "./prepared.ts";
+import { Transform } from "./transform.ts";
 
 /** What a run would do, as far as a plan and one chunk that was written and taken back tell. */
 export interface Rehearsal {
@@ -69,8 +70,13 @@ async function rehearseChunk(
       if (chunk.items === 0) continue;
       const began = performance.now();
       const prepared = job.step
-        ? await stepped(chunk, chunk.bytes, job.step.bind(job), { signal }, sink.pack?.bind(sink))
-        : unstepped(chunk, chunk.bytes);
+        ? await new Transform({ step: job.step.bind(job), atOnce: job.atOnce }).chunk(
+            chunk,
+            chunk.bytes,
+            { stop: signal, end: signal },
+            sink.pack?.bind(sink),
+          )
+        : untransformed(chunk, chunk.bytes, sink);
       const write = sink.rehearse?.bind(sink) as (chunk: Chunk<unknown>) => Promise<WriteOutcome>;
       const outcome = await write(prepared.output);
       const failures = [...prepared.failures, ...outcome.failures].map(({ reason }) => reason);

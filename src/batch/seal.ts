@@ -1,6 +1,7 @@
 import type { Lease, QuarantinedItem, RunStore } from "../store/contract.ts";
+import { assertOutcome } from "./account.ts";
 import type { Checkpoint, Failure, WriteOutcome } from "./contract.ts";
-import type { PreparedChunk } from "./stepping.ts";
+import type { PreparedChunk } from "./prepared.ts";
 
 /** Failures by item of the source's chunk: an item whose results failed twice is one failed item. */
 function failuresBySource(
@@ -40,6 +41,7 @@ export async function sealChunk(
   prepared: PreparedChunk,
   outcome: WriteOutcome,
 ): Promise<Checkpoint> {
+  assertOutcome(prepared.output, outcome);
   const { items: failures, merged } = failuresBySource(prepared, outcome);
   const { counts } = before;
   if (failures.length > 0) {

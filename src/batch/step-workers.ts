@@ -17,7 +17,7 @@ const ENOUGH_MS = 20;
  */
 export class StepWorkers {
   readonly #step: Step;
-  readonly #threads: number;
+  readonly threads: number;
   readonly #tell: (note: string) => void;
   #pool: Pool | null = null;
   #accepted: Promise<boolean> | null = null;
@@ -27,11 +27,11 @@ export class StepWorkers {
 
   constructor(step: Step, threads: number, tell: (note: string) => void) {
     this.#step = step;
-    this.#threads = threads;
+    this.threads = threads;
     this.#tell = tell;
   }
 
-  /** Adds what was measured in the caller's thread. */
+  /** Adds what items computed in the caller's thread; what they waited for does not count. */
   observe(items: number, ms: number): void {
     this.#items += items;
     this.#ms += ms;
@@ -39,7 +39,7 @@ export class StepWorkers {
 
   /** The step costs enough to ask whether workers could take it. */
   get worthwhile(): boolean {
-    if (this.#refused || this.#threads < 2) return false;
+    if (this.#refused || this.threads < 2) return false;
     return this.#ms >= ENOUGH_MS && this.#ms > CHEAP_MS * this.#items;
   }
 
@@ -73,7 +73,7 @@ export class StepWorkers {
   async #ask(): Promise<boolean> {
     // Most steps never come here, and what the pool is made of takes memory.
     const { Pool } = await import("../pool/index.ts");
-    const pool = new Pool({ workers: this.#threads });
+    const pool = new Pool({ workers: this.threads });
     try {
       // Refuses a function that cannot be sent before anything runs.
       await pool.map(this.#step, []);
@@ -82,7 +82,7 @@ export class StepWorkers {
       return false;
     }
     this.#pool = pool;
-    this.#tell(`The step takes ${this.#itemMs} ms an item and may run in ${this.#threads} threads.`);
+    this.#tell(`The step computes ${this.#itemMs} ms an item and may run in ${this.threads} threads.`);
     return true;
   }
 
@@ -91,7 +91,7 @@ export class StepWorkers {
     this.#refused = true;
     const why = errorText(error);
     this.#tell(
-      `The step takes ${this.#itemMs} ms an item and runs in one thread: make it with callable() of pawl/pool to use every core. ${why}`,
+      `The step computes ${this.#itemMs} ms an item and runs in one thread: make it with callable() of pawl/pool to use every core. ${why}`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted } from "./abort.ts";
 
 /** Says why the work should wait now, in a few words for people, or null when it need not. */
 export type Throttle = (signal: AbortSignal) => string | null | Promise<string | null>;
@@ -13,22 +14,19 @@ async function reasons(throttles: readonly Throttle[], signal: AbortSignal): Pro
 }
 
 /**
- * Waits while any throttle gives a reason, and returns how many milliseconds that took. `show` is called with the
- * reasons when they change, and with null once the wait is over. `goOn` is asked between two looks: false ends it.
+ * Waits while any throttle gives a reason. `show` is called with the reasons when they change, and with null once the wait is over. Throws the signal's reason when it aborts.
  */
 export async function waitForThrottles(
   throttles: readonly Throttle[],
   signal: AbortSignal,
   show: (reason: string | null) => Promise<void>,
-  goOn: () => Promise<boolean>,
-): Promise<number> {
-  const began = performance.now();
+): Promise<void> {
   let shown: string | null = null;
   for (;;) {
-    const reason = throttles.length > 0 ? await reasons(throttles, signal) : null;
+    const reason = throttles.length > 0 ? await orAborted(reasons(throttles, signal), signal) : null;
     if (reason !== shown) await show(reason);
     shown = reason;
-    if (reason === null || !(await goOn())) return performance.now() - began;
-    await sleep(ASK_AGAIN_MS, undefined, { signal });
+    if (reason === null) return;
+    await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }

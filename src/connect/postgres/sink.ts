@@ -1,5 +1,6 @@
 import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
+import { isCsvChunk } from "../csv/chunk.ts";
 import { checkAssignments } from "./assignments.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
@@ -160,6 +161,10 @@ class OpenPostgres implements OpenSink<Item> {
     this.#url = url;
     this.#run = run;
     this.#layouts = prepared.layouts;
+  }
+
+  takesWhole(chunk: Chunk<unknown>): boolean {
+    return isCsvChunk(chunk);
   }
 
   async pack(chunk: Chunk<Item>): Promise<Chunk<Item>> {

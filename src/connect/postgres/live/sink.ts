@@ -5,6 +5,7 @@ import { explain } from "../errors.ts";
 import { bury, prepareLedger, takeOver } from "../ledger.ts";
 import type { PostgresOptions } from "../options.ts";
 import { postgres } from "../sink.ts";
+import { RangeChunk } from "./chunk.ts";
 import type { DelOptions, UpdateOptions } from "./options.ts";
 import { pack } from "./pack.ts";
 import { type LiveTarget, liveTarget } from "./target.ts";
@@ -94,6 +95,10 @@ class OpenLive implements OpenSink<unknown> {
                 ? "."
                 : ": after an interruption some rows could be changed once more."),
           ];
+  }
+
+  takesWhole(chunk: Chunk<unknown>): boolean {
+    return chunk instanceof RangeChunk;
   }
 
   async pack(chunk: Chunk<unknown>): Promise<Chunk<unknown>> {
