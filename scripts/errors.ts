@@ -1,0 +1,51 @@
+/** Writes docs/errors.md from the errors in the sources; with `--check` it only says whether that is up to date. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ErrorCode, errorCodes } from "./errors/codes.ts";
+
+const root = join(import.meta.dirname, "..");
+const file = join(root, "docs", "errors.md");
+
+const head = `# Error codes
+
+An error that you can cause or meet is a \`PawlError\` with a \`code\`, which stays as it is from release to release, and
+one sentence: what was wrong, where, and what to do. A \`TransientError\` may succeed when tried again; an \`ItemError\` is
+the reason why one item was quarantined. \`LostError\` has no code: another worker has taken over.
+
+\`\`\`ts
+import { PawlError } from "pawl/batch";
+
+try {
+  await run(job);
+} catch (error) {
+  if (error instanceof PawlError && error.code === "csv.missing") console.error("no file today");
+  else throw error;
+}
+\`\`\`
+
+This page is generated from the sources by \`npm run docs:errors\`. A … stands for what is only known when it happens. Codes
+that end in five capital letters and digits, such as \`postgres.3D000\` and \`store.53200\`, carry PostgreSQL's own SQLSTATE.
+`;
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ");
+}
+
+function page(codes: readonly ErrorCode[]): string {
+  const subjects = Map.groupBy(codes, ({ code }) => code.slice(0, code.indexOf(".")));
+  const parts = [...subjects].map(([subject, group]) => {
+    const rows = group.map(({ code, messages }) => {
+      const said = messages.size === 0 ? "what the failed part said" : [...messages].map(cell).join("<br>");
+      return `| \`${code}\` | ${said} |`;
+    });
+    return [`## ${subject}`, "", "| code | message |", "| --- | --- |", ...rows, ""].join("\n");
+  });
+  return `${head}\n${parts.join("\n")}`;
+}
+
+const wanted = page(errorCodes(join(root, "src")));
+if (!process.argv.includes("--check")) writeFileSync(file, wanted);
+else if (readFileSync(file, "utf8") !== wanted) {
+  console.error("docs/errors.md is not what the sources say: run npm run docs:errors.");
+  process.exitCode = 1;
+}
