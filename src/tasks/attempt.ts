@@ -1,16 +1,18 @@
 import { errorStack, errorText, isOf } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, Lease } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { Client } from "./client.ts";
 import type { AnyFlow, AnyTask, Anything, AttemptContext, Definition, EnqueueOptions } from "./contract.ts";
 import { ofWorker } from "./default-client.ts";
 import { type Duration, optionalMilliseconds } from "./duration.ts";
-import { revived } from "./flow/members.ts";
+import { Members, revived } from "./flow/members.ts";
+import type { MembersAt, StoredValue } from "./flow/spec.ts";
 import type { TaskHandle } from "./handle.ts";
 import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
-import { storable } from "./stored.ts";
+import { take } from "./stored.ts";
 import { derivedId } from "./task-id.ts";
 import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
@@ -25,7 +27,9 @@ export interface Order {
   /** The function in `maps` that the payload goes through. */
   readonly via: string | null;
   /** What that function is given besides. */
-  readonly argument: Json;
+  readonly argument: StoredValue | null;
+  /** Where members stand in the payload. */
+  readonly members: readonly MembersAt[];
   readonly failures: number;
   readonly scheduledFor: number | null;
   /** Of the attempt itself, for a child. */
@@ -53,9 +57,10 @@ export async function attempt(
   try {
     const input = await inputOf(definition, order, surroundings.client);
     const result = await ofWorker.run(surroundings.client, () => definition.handler(input as never, context));
+    // Now: the handler's object may be changed while a report is still under way.
+    const { value, members } = take(result, `The result of task "${order.name}"`);
     await context.reported();
-    const stored = result === undefined ? undefined : storable(result, `The result of task "${order.name}"`);
-    return { kind: "done", result: stored };
+    return { kind: "done", result: value.text, ...(members === undefined ? {} : { members }) };
   } catch (error) {
     const verdict = verdictOf(error, definition, signal);
     if (verdict.kind === "failed" && !isOf(error, Retry)) log.write([errorStack(error)]);
@@ -65,17 +70,19 @@ export async function attempt(
 }
 
 async function inputOf(definition: Definition, order: Order, client: Client): Promise<unknown> {
-  const given = revived(order.payload, () => client.store());
+  const store = () => client.store();
+  const given = revived(order.payload, order.members, store);
   let input = given;
   if (order.via !== null) {
     const map = Object.hasOwn(definition.maps, order.via) ? definition.maps[order.via] : undefined;
     if (map === undefined) {
       throw new PermanentError(`Task "${order.name}" has no function named "${order.via}" in its maps.`);
     }
-    input = map(given as never, order.argument as never);
+    const { value = null, members } = order.argument ?? {};
+    input = map(given as never, revived(JsonText.of(value).value(), members, store) as never);
   }
-  // The results of a group are no plain data that a schema could parse.
-  if (definition.schema === null || (input === given && given !== order.payload)) return input;
+  // The results of a group are not plain data that a schema could parse.
+  if (definition.schema === null || input instanceof Members) return input;
   return await parseInput(definition.schema, input, order.name);
 }
 
@@ -174,7 +181,7 @@ class Attempt implements AttemptContext {
       ...(total === undefined ? {} : { total }),
       ...(note === undefined ? {} : { note }),
     };
-    const report = this.#around.progress.report(this.lease, value).catch((error) => {
+    const report = this.#reportOf(value).catch((error) => {
       if (error instanceof LostError) this.#around.lost(error);
       throw error;
     });
@@ -182,6 +189,12 @@ class Attempt implements AttemptContext {
     this.#report = report;
     return report;
   };
+
+  /** Takes it at once: what cannot be stored fails alone, and here. */
+  async #reportOf(value: unknown): Promise<void> {
+    const taken = take(value, `The progress of task "${this.#name}"`);
+    await this.#around.progress.report(this.lease, taken.value);
+  }
 
   readonly log = (...values: unknown[]): void => {
     this.#around.log.write(values);
@@ -199,7 +212,7 @@ class Attempt implements AttemptContext {
     options: EnqueueOptions = {},
   ): Promise<TaskHandle<Anything>> => {
     const { client } = this.#around;
-    const key = options.key ?? this.#callKey(what, input);
+    const key = options.key ?? this.#callKey(what, input, options);
     if ("definition" in what) {
       return await client.enqueue(what, input, { ...options, key });
     }
@@ -207,9 +220,10 @@ class Attempt implements AttemptContext {
   };
 
   /** Names a call by what it is and by how many like it came before, so that the next attempt names it alike. */
-  #callKey(what: AnyTask | AnyFlow, input: unknown): string {
+  #callKey(what: AnyTask | AnyFlow, input: unknown, { queue, priority }: EnqueueOptions): string {
     const name = "definition" in what ? what.name : JSON.stringify(what.compose().node);
-    const call = derivedId(this.id, name, JSON.stringify(input) ?? "");
+    const taken = take(input, "The input of what a task enqueues");
+    const call = derivedId(this.id, name, JSON.stringify([taken, queue, priority]));
     this.#calls ??= new Map();
     const times = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, times);

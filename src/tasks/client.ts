@@ -1,5 +1,5 @@
 import { PawlError } from "../errors.ts";
-import type { NewTask, Store } from "../store/contract.ts";
+import type { Json, NewTask, Store } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import type {
   Definition,
@@ -10,14 +10,13 @@ import type {
   InputArguments,
   Task,
 } from "./contract.ts";
-import { wholeNumber } from "./definition.ts";
-import { milliseconds, optionalMilliseconds } from "./duration.ts";
+import { assertCanBegin, timing } from "./definition.ts";
+import { finiteMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import { withTrace } from "./flow/spec.ts";
+import { type StoredValue, type TaskMeta, withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
-import { parseInput } from "./standard-schema.ts";
-import { measured, type Stored, storable } from "./stored.ts";
+import { checkInput, type Stored, take } from "./stored.ts";
 import { derivedId, newTaskId } from "./task-id.ts";
 import { type Sent, sending } from "./telemetry/spans.ts";
 import { Watcher } from "./watcher.ts";
@@ -66,19 +65,23 @@ export class Client implements HandleSource, AsyncDisposable {
     ...[input, options = {}]: InputArguments<In, EnqueueOptions>
   ): Promise<TaskHandle<Stored<Out>>> {
     const { definition } = task;
-    const { key } = options;
-    const id = key === undefined ? newTaskId() : derivedId(definition.name, key);
-    const shared = await this.#shared(definition, options);
-    if (definition.schema !== null) await parseInput(definition.schema, input, definition.name);
-    const made = newTask(definition, id, input, shared).task;
-    return await sending({ name: definition.name, queue: made.queue, id }, async ({ trace }) => {
+    const { name, schema } = definition;
+    // All of it now: the caller may change what it gave while this waits for the store.
+    const { key, tx } = options;
+    const id = key === undefined ? newTaskId() : keyedId(definition, key);
+    const taken = take(input, inputOf(name));
+    const call = new Call(definition, options);
+    const unique = orThrower(() => uniqueKey(definition, input, taken));
+    if (schema !== null) await checkInput(schema, taken, name, () => this.store());
+    const made = newTask(id, taken, unique(), await call.options(() => this.store()));
+    return await sending({ name, queue: made.queue, id }, async ({ trace }) => {
       const stored = withTrace(made, trace);
       const created =
-        options.tx === undefined
+        tx === undefined
           ? await this.#enqueuer.add(stored)
-          : (await (await this.store()).enqueue([stored], { tx: options.tx })).length > 0;
+          : (await (await this.store()).enqueue([stored], { tx })).length > 0;
       if (created || stored.unique === undefined) return new TaskHandle(id, this, created, true);
-      return await this.#uniqueOne(stored, options.tx !== undefined);
+      return await this.#uniqueOne(stored, tx !== undefined);
     });
   }
 
@@ -89,19 +92,22 @@ export class Client implements HandleSource, AsyncDisposable {
     options: EnqueueManyOptions<In> = {},
   ): Promise<{ count: number; created: number }> {
     const { name, queue } = task.definition;
-    return await sending({ name, queue: options.queue ?? queue, id: null }, (sent) =>
-      this.#storeMany(task.definition, inputs, options, sent),
+    const given = { ...options };
+    const call = new Call(task.definition, given);
+    return await sending({ name, queue: given.queue ?? queue, id: null }, (sent) =>
+      this.#storeMany(task.definition, inputs, given, call, sent),
     );
   }
 
   async #storeMany<In>(
     definition: Definition,
     inputs: Iterable<In> | AsyncIterable<In>,
-    { key, tx, ...rest }: EnqueueManyOptions<In>,
+    { key, tx }: EnqueueManyOptions<In>,
+    call: Call,
     sent: Sent,
   ): Promise<{ count: number; created: number }> {
-    const shared = await this.#shared(definition, rest);
     const store = await this.store();
+    const shared = await call.options(async () => store);
     let count = 0;
     let created = 0;
     let batch: NewTask[] = [];
@@ -122,26 +128,29 @@ export class Client implements HandleSource, AsyncDisposable {
       bytes = 0;
     };
     const { name, schema } = definition;
-    /** True when there are enough for a batch. */
-    const add = (input: In): boolean => {
-      const id = key === undefined ? newTaskId() : derivedId(name, key(input, count));
-      count++;
-      const { task, size } = newTask(definition, id, input, shared);
-      batch.push(withTrace(task, sent.trace));
-      bytes += size;
-      return batch.length >= BATCH || bytes >= BATCH_BYTES;
+    const what = inputOf(name);
+    /** Takes an input at the moment at which it was read: its object may be used for the next. True when there are enough for a batch. */
+    const add = (input: In): Promise<boolean> | boolean => {
+      const at = count++;
+      const taken = take(input, what);
+      const id = orThrower(() => (key === undefined ? newTaskId() : keyedId(definition, key(input, at))));
+      const unique = orThrower(() => uniqueKey(definition, input, taken));
+      const made = () => {
+        batch.push(withTrace(newTask(id(), taken, unique(), shared), sent.trace));
+        bytes += taken.value.text.length;
+        return batch.length >= BATCH || bytes >= BATCH_BYTES;
+      };
+      return schema === null ? made() : checkInput(schema, taken, name, async () => store).then(made);
     };
     if (Symbol.asyncIterator in Object(inputs)) {
       for await (const input of inputs) {
-        if (schema !== null) await parseInput(schema, input, name);
-        if (add(input)) await flush();
+        if (await add(input)) await flush();
       }
     } else {
       // A `for await` would wait a turn for each of them, which is half of the time that this takes.
       for (const given of inputs as Iterable<In>) {
-        const input = given instanceof Promise ? await given : given;
-        if (schema !== null) await parseInput(schema, input, name);
-        if (add(input)) await flush();
+        const full = add(given instanceof Promise ? await given : given);
+        if (full instanceof Promise ? await full : full) await flush();
       }
     }
     if (batch.length > 0) await flush();
@@ -156,11 +165,14 @@ export class Client implements HandleSource, AsyncDisposable {
     ...[input, options = {}]: InputArguments<In, FlowOptions>
   ): Promise<TaskHandle<Out>> {
     const { key, tx } = options;
+    if (key !== undefined) namingKey(key, "The key of a flow");
     const id = key === undefined ? newTaskId() : derivedId("pawl.flow", key);
-    const delayMs = await this.#delay(options, "a flow");
+    const taken = take(input, "The input of a flow");
+    const delay = new Delay(options, "a flow");
     const store = await this.store();
+    const delayMs = await delay.ms(async () => store);
     const created = await sending({ name: "flow", queue: null, id }, ({ trace }) =>
-      storeFlow(store, flow.compose(), id, storable(input, "The input of a flow"), {
+      storeFlow(store, flow.compose(), id, taken, {
         ...(delayMs === undefined ? {} : { delayMs }),
         ...(tx === undefined ? {} : { tx }),
         trace,
@@ -185,39 +197,6 @@ export class Client implements HandleSource, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
-  async #shared(
-    definition: Definition,
-    options: Omit<EnqueueOptions, "key" | "tx">,
-  ): Promise<Omit<NewTask, "id" | "payload">> {
-    const { name, rate, retentionMs } = definition;
-    const { priority = definition.priority, queue = definition.queue } = options;
-    wholeNumber(priority, `The priority of task "${name}"`, Number.MIN_SAFE_INTEGER);
-    const delayMs = await this.#delay(options, `task "${name}"`);
-    const expires = optionalMilliseconds(options.expires, `The expires of task "${name}"`);
-    const expiresMs = expires ?? definition.expiresMs;
-    return {
-      name,
-      queue,
-      retentionMs,
-      ...(priority === 0 ? {} : { priority }),
-      ...(delayMs === undefined ? {} : { delayMs }),
-      ...(expiresMs === null ? {} : { expiresMs }),
-      ...(rate === null ? {} : { lane: rate.lane }),
-    };
-  }
-
-  async #delay({ delay, at }: Pick<EnqueueOptions, "delay" | "at">, of: string): Promise<number | undefined> {
-    if (delay !== undefined && at !== undefined) {
-      throw new PawlError("task.delay", `The options delay and at of ${of} exclude each other.`);
-    }
-    if (delay !== undefined) return milliseconds(delay, `The delay of ${of}`);
-    if (at === undefined) return undefined;
-    const instant = at.getTime();
-    if (Number.isNaN(instant)) throw new PawlError("task.at", `The option at of ${of} is no valid date.`);
-    return Math.max(0, instant - (await (await this.store()).now()));
   }
 
   /** The handle of the task that holds a unique key, or of this one after all, if that has ended meanwhile. */
@@ -248,21 +227,124 @@ export function connect(store: Store | string): Client {
   return new Client(store);
 }
 
-/** A call, and about how long it is as JSON. */
+function inputOf(name: string): string {
+  return `The input of task "${name}"`;
+}
+
+/** What a function of the caller's gives now; what it throws is thrown later, since a bad input is the better reason. */
+function orThrower<T>(make: () => T): () => T {
+  try {
+    const made = make();
+    return () => made;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** When what is enqueued may begin: `delay` or `at`, as they were given. */
+class Delay {
+  readonly #ms: number | undefined;
+  readonly #instant: number | undefined;
+  readonly #of: string;
+
+  /** Throws a PawlError that names the option. */
+  constructor({ delay, at }: Pick<EnqueueOptions, "delay" | "at">, of: string) {
+    this.#of = of;
+    if (delay !== undefined && at !== undefined) {
+      throw new PawlError("task.delay", `The options delay and at of ${of} exclude each other.`);
+    }
+    this.#ms = delay === undefined ? undefined : finiteMilliseconds(delay, `The delay of ${of}`);
+    if (at === undefined) return;
+    this.#instant = at instanceof Date ? at.getTime() : Number.NaN;
+    if (Number.isNaN(this.#instant)) {
+      throw new PawlError("task.at", `The option at of ${of} must be a Date that is valid.`);
+    }
+  }
+
+  /** Milliseconds from now, by the store's clock. */
+  async ms(store: () => Promise<Store>): Promise<number | undefined> {
+    if (this.#instant === undefined) return this.#ms;
+    const ms = Math.max(0, this.#instant - (await (await store()).now()));
+    return finiteMilliseconds(ms, `The time until the at of ${this.#of}`);
+  }
+}
+
+type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
+
+/** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
+class Call {
+  readonly #name: string;
+  readonly #shared: Shared;
+  readonly #delay: Delay;
+
+  /** Throws a PawlError that names the option. */
+  constructor(definition: Definition, options: Omit<EnqueueOptions, "key" | "tx">) {
+    const { name } = definition;
+    this.#name = name;
+    this.#delay = new Delay(options, `task "${name}"`);
+    this.#shared = { name, ...timing(definition, options) };
+  }
+
+  async options(store: () => Promise<Store>): Promise<Shared> {
+    const delayMs = await this.#delay.ms(store);
+    if (delayMs === undefined) return this.#shared;
+    const { expiresMs } = this.#shared;
+    if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);
+    return { ...this.#shared, delayMs };
+  }
+}
+
+/** The id of a call with a key. */
+function keyedId({ name }: Definition, key: unknown): string {
+  namingKey(key, `The key of task "${name}"`);
+  return derivedId(name, key);
+}
+
+/** A key that is missing would make one call of all that miss it, and only the first would be stored. */
+function namingKey(key: unknown, what: string): asserts key is string {
+  if (typeof key === "string" && key !== "") return;
+  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
+  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
+}
+
+/** Longer than this a text is stored by what follows from it: it stands in an index. */
+const MOST_OF_UNIQUE = 500;
+
+/** The unique key of a call; undefined where the task is not unique. */
+function uniqueKey({ name, unique }: Definition, input: unknown, taken: StoredValue): string | undefined {
+  if (unique === null) return undefined;
+  const text = unique === true ? derivedId(canonical(taken)) : unique(input as never);
+  if (typeof text !== "string") {
+    throw new PawlError(
+      "task.unique",
+      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
+    );
+  }
+  // As JSON, so that no name and text are taken for another name and text.
+  const key = JSON.stringify([name, text]);
+  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
+}
+
 function newTask(
-  { name, unique }: Definition,
   id: string,
-  input: unknown,
-  shared: Omit<NewTask, "id" | "payload">,
-): { task: NewTask; size: number } {
-  const { value: payload, size } = measured(input, `The input of task "${name}"`);
-  if (unique === null) return { task: { id, payload, ...shared }, size };
-  const text = unique === true ? derivedId(canonical(payload)) : unique(input as never);
-  return { task: { id, payload, ...shared, unique: `${name}:${text}` }, size };
+  { value, members }: StoredValue,
+  unique: string | undefined,
+  shared: Shared,
+): NewTask {
+  const task = { id, payload: value, ...shared };
+  if (unique === undefined && members === undefined) return task;
+  const meta: TaskMeta = members === undefined ? {} : { members };
+  return {
+    ...task,
+    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
+    ...(unique === undefined ? {} : { unique }),
+  };
 }
 
 /** JSON with the properties of objects in order of their names. */
-function canonical(value: unknown): string {
+function canonical(value: StoredValue): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

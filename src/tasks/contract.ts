@@ -72,7 +72,8 @@ export interface Definition {
   readonly priority: number;
   readonly unique: true | ((input: never) => string) | null;
   readonly expiresMs: number | null;
-  readonly retentionMs: number;
+  /** Null: for ever. */
+  readonly retentionMs: number | null;
   readonly maps: Readonly<Record<string, (previous: never, argument: never) => unknown>>;
 }
 

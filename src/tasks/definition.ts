@@ -1,12 +1,19 @@
 import { pathToFileURL } from "node:url";
 import { PawlError } from "../errors.ts";
-import type { Definition, Handler, Maps, TaskOptions } from "./contract.ts";
-import { type Duration, milliseconds, optionalMilliseconds } from "./duration.ts";
+import type { NewTask } from "../store/contract.ts";
+import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "./contract.ts";
+import { type Duration, endingMilliseconds, finiteMilliseconds } from "./duration.ts";
+import { namingText } from "./naming.ts";
+import { RUN_QUEUES } from "./queue-rates.ts";
 import { laneRate } from "./rate.ts";
 import type { Schema } from "./standard-schema.ts";
+import { spoken } from "./verdicts.ts";
 
 const RETENTION: Duration = "7d";
 const RETRIES = 5;
+
+/** Tasks of these names are not run by handlers. */
+const OWN_NAMES = "pawl.";
 
 /** Checks what a program said about a task. Throws a PawlError that names the task and the option. */
 export function define<In, M extends Maps<In>>(
@@ -18,17 +25,23 @@ export function define<In, M extends Maps<In>>(
   if (typeof name !== "string" || name.trim() === "") {
     throw new PawlError("task.name", "A task needs a name: task({ name: … }, …).");
   }
+  namingText(name, "The name of a task", "task.name");
+  if (name.startsWith(OWN_NAMES)) {
+    throw new PawlError(
+      "task.name",
+      `A task cannot be named "${name}": names that begin with "${OWN_NAMES}" are those of Pawl itself.`,
+    );
+  }
   const of = (option: string) => `The ${option} of task "${name}"`;
   if (typeof handler !== "function") {
     throw new PawlError("task.handler", `Task "${name}" needs a function as its second argument.`);
   }
   const { queue = "default", retries = RETRIES, backoff = {}, priority = 0 } = options;
-  if (typeof queue !== "string" || queue === "")
-    throw new PawlError("task.queue", `${of("queue")} must be a name.`);
+  queueName(queue, of("queue"));
   wholeNumber(retries, of("retries"), 0);
-  wholeNumber(priority, of("priority"), Number.MIN_SAFE_INTEGER);
-  const softMs = optionalMilliseconds(options.softLimit, of("softLimit")) ?? null;
-  const hardMs = optionalMilliseconds(options.hardLimit, of("hardLimit")) ?? null;
+  priorityNumber(priority, of("priority"));
+  const softMs = endingMilliseconds(options.softLimit, of("softLimit"));
+  const hardMs = endingMilliseconds(options.hardLimit, of("hardLimit"));
   const isolate = options.isolate ?? (hardMs === null ? "none" : "process");
   if (!["none", "thread", "process"].includes(isolate)) {
     throw new PawlError("task.isolate", `${of("isolate")} must be "none", "thread" or "process".`);
@@ -42,8 +55,10 @@ export function define<In, M extends Maps<In>>(
   if (softMs !== null && hardMs !== null && softMs >= hardMs) {
     throw new PawlError("task.limits", `${of("softLimit")} must be shorter than its hardLimit.`);
   }
-  const base = optionalMilliseconds(backoff.base, of("backoff.base"));
-  const cap = optionalMilliseconds(backoff.cap, of("backoff.cap"));
+  const wait = (option: "base" | "cap") =>
+    backoff[option] === undefined ? undefined : finiteMilliseconds(backoff[option], of(`backoff.${option}`));
+  const base = wait("base");
+  const cap = wait("cap");
   return {
     name,
     queue,
@@ -63,14 +78,64 @@ export function define<In, M extends Maps<In>>(
     rate: options.rateLimit === undefined ? null : laneRate(name, options.rateLimit),
     priority,
     unique: (options.unique as Definition["unique"] | undefined) ?? null,
-    expiresMs: optionalMilliseconds(options.expires, of("expires")) ?? null,
-    retentionMs: milliseconds(options.retention ?? RETENTION, of("retention")),
+    expiresMs: endingMilliseconds(options.expires, of("expires")),
+    retentionMs: endingMilliseconds(options.retention ?? RETENTION, of("retention")),
     maps: options.maps ?? {},
   };
 }
 
+/** What the options of a call or a link make of the task that is stored for it. */
+type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "lane">;
+
+/** Checks the options of a call or of a link. Throws a PawlError that names the task and the option. */
+export function timing(
+  { name, rate, retentionMs, ...definition }: Definition,
+  { priority = definition.priority, queue = definition.queue, delay, expires }: LinkOptions,
+): Timing {
+  const of = (option: string) => `The ${option} of task "${name}"`;
+  queueName(queue, of("queue"));
+  priorityNumber(priority, of("priority"));
+  const delayMs = delay === undefined ? undefined : finiteMilliseconds(delay, of("delay"));
+  const expiresMs = expires === undefined ? definition.expiresMs : endingMilliseconds(expires, of("expires"));
+  if (expiresMs !== null) assertCanBegin(name, expiresMs, delayMs ?? 0);
+  return {
+    queue,
+    ...(retentionMs === null ? {} : { retentionMs }),
+    ...(priority === 0 ? {} : { priority }),
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(expiresMs === null ? {} : { expiresMs }),
+    ...(rate === null ? {} : { lane: rate.lane }),
+  };
+}
+
+/** Throws a PawlError `task.expires` where a task would have expired before it may begin. */
+export function assertCanBegin(name: string, expiresMs: number, delayMs: number): void {
+  if (expiresMs > delayMs) return;
+  throw new PawlError(
+    "task.expires",
+    `Task "${name}" would expire after ${spoken(expiresMs)} and may begin after ${spoken(delayMs)}, so it would never run: give it a longer expires.`,
+  );
+}
+
+/** Throws a PawlError `task.queue` unless it can be the name of a queue of tasks. */
+function queueName(queue: unknown, what: string): asserts queue is string {
+  namingText(queue, what, "task.queue");
+  if (!queue.startsWith(RUN_QUEUES)) return;
+  throw new PawlError(
+    "task.queue",
+    `${what} cannot be "${queue}": queues that begin with "${RUN_QUEUES}" are those of runs.`,
+  );
+}
+
+/** Throws a PawlError `task.number` unless it can be a priority. */
+function priorityNumber(priority: unknown, what: string): asserts priority is number {
+  wholeNumber(priority, what, -(2 ** 31));
+  if ((priority as number) < 2 ** 31) return;
+  throw new PawlError("task.number", `${what} must be less than 2^31, not ${String(priority)}.`);
+}
+
 /** Throws a PawlError `task.number` unless it is a whole number of at least `least`. */
-export function wholeNumber(value: unknown, what: string, least: number): void {
+function wholeNumber(value: unknown, what: string, least: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
   const bound = least > Number.MIN_SAFE_INTEGER ? ` of at least ${least}` : "";
   throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${String(value)}.`);

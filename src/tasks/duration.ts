@@ -12,19 +12,35 @@ const UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/** As far as anything can lie ahead, 1,000 years: what is added to a time must stay a time. */
+const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
+
 /** Milliseconds of a duration; `what` says in the PawlError `task.duration` where it stands. */
 export function milliseconds(duration: Duration, what: string): number {
   const ms = typeof duration === "number" ? duration : parse(duration);
   if (ms >= 0) return ms;
   throw new PawlError(
     "task.duration",
-    `${what} must be milliseconds or a duration such as "30s" or "10m", not ${JSON.stringify(duration) ?? String(duration)}.`,
+    `${what} must be milliseconds or a duration such as "30s" or "10m", not ${shown(duration)}.`,
   );
 }
 
 /** The same where there may be none. */
 export function optionalMilliseconds(duration: Duration | undefined, what: string): number | undefined {
   return duration === undefined ? undefined : milliseconds(duration, what);
+}
+
+/** The same where something is to happen after it, so that it must have an end. */
+export function finiteMilliseconds(duration: Duration, what: string): number {
+  const ms = milliseconds(duration, what);
+  if (ms <= LONGEST_MS) return ms;
+  throw new PawlError("task.duration", `${what} must be at most 1,000 years, not ${shown(duration)}.`);
+}
+
+/** The same where `Infinity` means never, and so does what is more than 1,000 years: null then, and where there is none. */
+export function endingMilliseconds(duration: Duration | undefined, what: string): number | null {
+  const ms = optionalMilliseconds(duration, what);
+  return ms === undefined || ms > LONGEST_MS ? null : ms;
 }
 
 /** A duration that a person typed; `what` says where. A bare number would be milliseconds, which nobody means. */
@@ -35,6 +51,14 @@ export function parseDuration(text: string, what: string): Duration {
 }
 
 function parse(text: unknown): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(text).trim());
+  if (typeof text !== "string") return Number.NaN;
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
   return match === null ? Number.NaN : Number(match[1]) * (own(UNITS, match[2] ?? "") ?? Number.NaN);
+}
+
+/** What somebody gave in place of a duration. */
+function shown(given: unknown): string {
+  if (typeof given === "string") return JSON.stringify(given);
+  const said = typeof given === "number" || typeof given === "bigint" || typeof given === "boolean";
+  return said || given === null ? String(given) : `a value of type ${typeof given}`;
 }

@@ -1,4 +1,5 @@
 import type { NewTask, TaskStore } from "../store/contract.ts";
+import { isRefusal } from "../store/refusal.ts";
 
 interface Entry {
   readonly task: NewTask;
@@ -35,14 +36,23 @@ export class Enqueuer {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH);
       try {
-        const store = await this.#store();
-        const created = new Set(await store.enqueue(batch.map(({ task }) => task)));
-        // Of two with one id in a batch, the first is the one that was stored.
-        for (const { task, done } of batch) done(created.delete(task.id));
+        await this.#add(batch, await this.#store());
       } catch (error) {
         for (const { failed } of batch) failed(error);
       }
     }
     this.#flushing = false;
+  }
+
+  async #add(batch: readonly Entry[], store: TaskStore): Promise<void> {
+    try {
+      const created = new Set(await store.enqueue(batch.map(({ task }) => task)));
+      // Of two with one id in a batch, the first is the one that was stored.
+      for (const { task, done } of batch) done(created.delete(task.id));
+    } catch (error) {
+      // What the store refuses for what it holds must not take the others along.
+      if (batch.length > 1 && isRefusal(error)) for (const each of batch) await this.#add([each], store);
+      else for (const { failed } of batch) failed(error);
+    }
   }
 }

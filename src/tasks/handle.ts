@@ -2,6 +2,7 @@ import { PawlError } from "../errors.ts";
 import type { Store, TaskRecord, TaskState } from "../store/contract.ts";
 import { type Duration, optionalMilliseconds } from "./duration.ts";
 import { revived } from "./flow/members.ts";
+import { metaOf } from "./flow/spec.ts";
 import { type Progress, progressOf } from "./progress.ts";
 import { Trail } from "./view.ts";
 import type { Records, Watcher } from "./watcher.ts";
@@ -99,7 +100,7 @@ export class TaskHandle<R = unknown> {
       throw new PawlError("task.waited", `Task ${this.id} had no result within ${ms} ms; it goes on.`);
     }
     if (over.state !== "succeeded") throw new TaskFailedError(over);
-    return revived(over.result, () => this.#source.store()) as R;
+    return revived(over.result, metaOf(over.meta).resultMembers, () => this.#source.store()) as R;
   }
 
   /**

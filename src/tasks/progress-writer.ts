@@ -1,10 +1,11 @@
 import { LostError } from "../errors.ts";
-import type { Json, Lease, TaskStore } from "../store/contract.ts";
+import type { Lease, TaskStore } from "../store/contract.ts";
+import type { JsonText } from "../store/json-text.ts";
 import { isRefusal } from "../store/refusal.ts";
 
 interface Pending {
   readonly lease: Lease;
-  value: Json;
+  value: JsonText;
   readonly written: PromiseWithResolvers<void>;
 }
 
@@ -22,7 +23,7 @@ export class ProgressWriter {
   }
 
   /** Resolves when this or a later value is durable. Throws a LostError when another worker has the task. */
-  report(lease: Lease, value: Json): Promise<void> {
+  report(lease: Lease, value: JsonText): Promise<void> {
     const key = `${lease.fence}:${lease.id}`;
     let pending = this.#pending.get(key);
     if (pending === undefined) {

@@ -1,6 +1,10 @@
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
-import type { Json } from "../store/contract.ts";
-import type { Members } from "./flow/members.ts";
+import type { TaskStore } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
+import { Members, revived, withMembersBeside } from "./flow/members.ts";
+import type { StoredValue } from "./flow/spec.ts";
+import { parseInput, type Schema } from "./standard-schema.ts";
 
 /** What is left of a value that was stored as JSON: a date is text then, a method is gone. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing
@@ -22,24 +26,20 @@ type Part<T> = T extends string | number | boolean | null | undefined
 const MOST_BYTES = 1024 * 1024;
 
 /**
- * The value as it will be stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
- * more than the store shall hold (`task.too-large`). `what` is such as `The input of task "x"`.
+ * The one way from a value to what is stored of it: its JSON at this moment, whatever becomes of the value later. What
+ * is measured is what is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
+ * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
-export function storable(value: unknown, what: string): Json {
-  return measured(value, what).value;
-}
-
-/** The same, and how many characters it has as JSON. */
-export function measured(value: unknown, what: string): { value: Json; size: number } {
-  if (value === undefined || value === null || typeof value === "boolean")
-    return { value: value ?? null, size: 4 };
-  let text: string | undefined;
+export function take(value: unknown, what: string): StoredValue & { readonly value: JsonText } {
+  let taken: StoredValue | undefined;
   try {
-    text = JSON.stringify(value);
+    taken = withMembersBeside(value ?? null);
   } catch (error) {
-    throw notJson(what, error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error));
+    throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
   }
-  if (text === undefined) throw notJson(what, `a ${typeof value} has no form in it`);
+  if (taken === undefined) throw notJson(what, `a ${typeof value} has no form in it`);
+  const json = JsonText.of(taken.value);
+  const { text } = json;
   // UTF-8 has at most three bytes for each unit of a string's length.
   const bytes = text.length * 3 <= MOST_BYTES ? 0 : Buffer.byteLength(text);
   if (bytes > MOST_BYTES) {
@@ -48,7 +48,19 @@ export function measured(value: unknown, what: string): { value: Json; size: num
       `${what} is ${megabytes(bytes)} MB as JSON, and at most ${megabytes(MOST_BYTES)} MB can be stored: keep it elsewhere, and pass where it is.`,
     );
   }
-  return { value: value as Json, size: text.length };
+  return { ...taken, value: json };
+}
+
+/** Checks an input as its task will be given it: a date, for one, is text by then. Throws the PawlError `task.input`. */
+export async function checkInput(
+  schema: Schema,
+  { value, members }: StoredValue,
+  name: string,
+  store: () => Promise<TaskStore>,
+): Promise<void> {
+  const input = revived(JsonText.of(value).value(), members, store);
+  // The results of a group are not plain data that a schema could parse.
+  if (!(input instanceof Members)) await parseInput(schema, input, name);
 }
 
 function notJson(what: string, why: string): PawlError {

@@ -1,6 +1,7 @@
 import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Claim, Outcome } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
 import { attempt, type Order } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
 import { backoffDelay } from "./backoff.ts";
@@ -41,7 +42,7 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
     trace: Trace | null,
   ): Promise<Ending | undefined> => {
     const { task, id, fence } = claim;
-    if (task.name === PASS) return settled(claim, { kind: "done", result: task.payload }, signal, null);
+    if (task.name === PASS) return settled(claim, passedOn(task), signal, null);
     const definition = tasks.get(task.name);
     if (definition === undefined) return unknownTask(task.name, id, fence, report);
     const order = orderOf(claim, trace);
@@ -84,8 +85,14 @@ class SoftLimit {
   }
 }
 
+/** What a task that only passes on gives: what it was given. */
+function passedOn({ payload, meta }: Claim["task"]): Verdict {
+  const { members } = metaOf(meta);
+  return { kind: "done", result: JSON.stringify(payload), ...(members === undefined ? {} : { members }) };
+}
+
 function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
-  const { via, argument, scheduledFor } = metaOf(task.meta);
+  const { via, argument, members, scheduledFor } = metaOf(task.meta);
   return {
     id,
     fence,
@@ -93,6 +100,7 @@ function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
     payload: task.payload,
     via: via ?? null,
     argument: argument ?? null,
+    members: members ?? [],
     failures: task.failures,
     scheduledFor: scheduledFor ?? null,
     trace,
@@ -112,7 +120,7 @@ function settled(
 ): Ending | undefined {
   switch (verdict.kind) {
     case "done":
-      return { outcome: done(task, verdict.result) };
+      return { outcome: done(task, verdict) };
     case "stopped":
       return stopped(signal.reason);
     case "snoozed":
@@ -129,12 +137,12 @@ function settled(
   }
 }
 
-function done(
-  task: Claim["task"],
-  result: Verdict & { kind: "done" } extends { result: infer R } ? R : never,
-): Outcome {
+function done(task: Claim["task"], { result, members }: Verdict & { kind: "done" }): Outcome {
   try {
-    return succeeded(task, result);
+    return succeeded(task, {
+      value: new JsonText(result),
+      ...(members === undefined ? {} : { members }),
+    });
   } catch (error) {
     // What follows is too large to be stored, and will be the next time.
     return { state: "dead", error: errorText(error) };

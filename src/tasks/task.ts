@@ -14,14 +14,13 @@ import type {
   TaskOptions,
 } from "./contract.ts";
 import { defaultClient } from "./default-client.ts";
-import { define } from "./definition.ts";
-import { milliseconds, optionalMilliseconds } from "./duration.ts";
+import { define, timing } from "./definition.ts";
 import type { Composed, Link } from "./flow/link.ts";
 import type { LinkSpec } from "./flow/spec.ts";
 import type { TaskHandle } from "./handle.ts";
 import { register } from "./registry.ts";
 import type { Schema, SchemaInput, SchemaOutput } from "./standard-schema.ts";
-import { storable } from "./stored.ts";
+import { take } from "./stored.ts";
 
 /**
  * Defines a task. Its name is what the store knows it by; define it at the top level of a module that every worker
@@ -68,8 +67,8 @@ class DefinedTask implements AnyTask {
   }
 
   with(input: unknown, options: LinkOptions = {}): Link<Anything, Anything> {
-    const stored = storable(input, `The input of task "${this.name}"`);
-    return linkTo({ ...this.#spec(options), input: stored });
+    const taken = take(input, `The input of task "${this.name}"`);
+    return linkTo({ ...this.#spec(options), input: taken });
   }
 
   via(name: string, options: LinkOptions & { readonly with?: unknown } = {}): Link<Anything, Anything> {
@@ -80,9 +79,7 @@ class DefinedTask implements AnyTask {
       );
     }
     const argument =
-      options.with === undefined
-        ? {}
-        : { argument: storable(options.with, `The with of task "${this.name}"`) };
+      options.with === undefined ? {} : { argument: take(options.with, `The with of task "${this.name}"`) };
     return linkTo({ ...this.#spec(options), via: name, ...argument });
   }
 
@@ -102,18 +99,7 @@ class DefinedTask implements AnyTask {
         `Task "${this.name}" is unique, so a flow could wait for one that is never stored: make a task of another name for the flow.`,
       );
     }
-    const of = (option: string) => `The ${option} of task "${this.name}"`;
-    const expiresMs = optionalMilliseconds(options.expires, of("expires")) ?? definition.expiresMs;
-    const priority = options.priority ?? definition.priority;
-    return {
-      name: this.name,
-      queue: options.queue ?? definition.queue,
-      retentionMs: definition.retentionMs,
-      ...(priority === 0 ? {} : { priority }),
-      ...(options.delay === undefined ? {} : { delayMs: milliseconds(options.delay, of("delay")) }),
-      ...(expiresMs === null ? {} : { expiresMs }),
-      ...(definition.rate === null ? {} : { lane: definition.rate.lane }),
-    };
+    return { name: this.name, ...timing(definition, options) };
   }
 }
 

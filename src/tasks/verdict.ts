@@ -1,8 +1,9 @@
-import type { Json } from "../store/contract.ts";
+import type { MembersAt } from "./flow/spec.ts";
 
 /** How an attempt ended, as plain data: it may come from a child. */
 export type Verdict =
-  | { readonly kind: "done"; readonly result: Json | undefined }
+  /** `result`: its JSON as it was taken in the moment of the return. `members`: where members of a group stand in it. */
+  | { readonly kind: "done"; readonly result: string; readonly members?: readonly MembersAt[] }
   /** `delayMs`: null where the backoff decides. */
   | {
       readonly kind: "failed";

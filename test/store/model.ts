@@ -16,6 +16,7 @@ import {
   type TaskSelector,
   type TaskState,
 } from "../../src/store/index.ts";
+import { JsonText } from "../../src/store/json-text.ts";
 import { ModelLanes } from "./model-lanes.ts";
 import { ModelSchedules, type NewSchedule } from "./model-schedules.ts";
 import type { TestClock } from "./test-clock.ts";
@@ -147,6 +148,11 @@ export class ModelStore {
     const reached = this.#select(selector).filter(({ state }) => state !== "leased" && state !== "succeeded");
     const bodies: ModelTask[] = [];
     let released = 0;
+    const free = reached.filter(
+      (task) => !this.#joins.some(({ body, state }) => body === task.id && state !== "released"),
+    );
+    const held = new Set(free.filter(({ state }) => state === "waiting").map(({ unique }) => unique));
+    this.#freeKeys(free.flatMap(({ unique }) => (unique === null || held.has(unique) ? [] : [unique])));
     for (const task of reached) {
       const join = this.#joins.find(({ body, state }) => body === task.id && state !== "released");
       if (join !== undefined) {
@@ -165,11 +171,7 @@ export class ModelStore {
     expired: string[];
     poisoned: string[];
   } {
-    for (const task of this.#tasks.filter((task) => this.#hasExpired(task))) {
-      task.error = "expired";
-      this.#endBody(task);
-      this.#finish(task, "cancelled");
-    }
+    this.#expire(() => true);
     const taken = this.#tasks.filter(
       (task) =>
         task.state === "leased" && (this.#ranOut(task) || options.deadWorkers.includes(task.worker ?? "")),
@@ -284,6 +286,7 @@ export class ModelStore {
   }
 
   #add(tasks: readonly NewTask[], joins: readonly NewJoin[]): string[] {
+    this.#freeKeys(tasks.flatMap(({ unique }) => unique ?? []));
     const added = tasks.filter((task) => this.#push(task)).map(({ id }) => id);
     for (const join of joins) {
       if (this.#find(join.body) === undefined) throw new PawlError("store.no-body", "");
@@ -319,7 +322,9 @@ export class ModelStore {
     if (taken || (unique !== null && this.#holder(unique) !== undefined)) return false;
     const now = this.#clock.wall();
     this.#tasks.push({
-      ...{ id, queue, name, group, payload, priority, unique, lane, member, meta, retentionMs },
+      ...{ id, queue, name, group, priority, unique, lane, member, retentionMs },
+      payload: JsonText.of(payload).value(),
+      meta: JsonText.of(meta).value(),
       state: "waiting",
       due: task.held ? null : now + (task.delayMs ?? 0),
       fence: 0,
@@ -513,6 +518,19 @@ export class ModelStore {
 
   #isDue(task: ModelTask): boolean {
     return task.due !== null && task.due <= this.#clock.wall();
+  }
+
+  #expire(which: (task: ModelTask) => boolean): void {
+    for (const task of this.#tasks.filter((task) => this.#hasExpired(task) && which(task))) {
+      task.error = "expired";
+      this.#endBody(task);
+      this.#finish(task, "cancelled");
+    }
+  }
+
+  /** What has expired holds no unique key that is wanted. */
+  #freeKeys(keys: readonly string[]): void {
+    this.#expire(({ unique }) => unique !== null && keys.includes(unique));
   }
 
   #hasExpired({ state, fence, expiresAt }: ModelTask): boolean {

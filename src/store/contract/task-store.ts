@@ -94,6 +94,15 @@ export interface ChangeRecord {
   readonly fence: number;
 }
 
+/** Members of a join, by index. */
+export interface MemberPage {
+  readonly afterIndex?: number;
+  readonly limit: number;
+  readonly states?: readonly TaskState[];
+  /** With what the layer above keeps with each. */
+  readonly withMeta?: boolean;
+}
+
 export interface EnqueueOptions {
   readonly joins?: readonly NewJoin[];
   /**
@@ -118,10 +127,7 @@ export interface TaskStore {
   sealJoin(id: string, members: number): Promise<void>;
   join(id: string): Promise<JoinRecord | undefined>;
   /** Members in order of their index; of one that was passed on, the last successor. */
-  members(
-    join: string,
-    page: { readonly afterIndex?: number; readonly limit: number; readonly states?: readonly TaskState[] },
-  ): Promise<MemberRecord[]>;
+  members(join: string, page: MemberPage): Promise<MemberRecord[]>;
   /** Leases up to `n` waiting tasks that are due: by priority, then by due time, then in order of enqueueing. */
   claim(request: ClaimRequest): Promise<Claim[]>;
   /** Extends leases; `lost` names those that are no longer held, `cancelRequested` those asked to stop. */

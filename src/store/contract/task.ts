@@ -1,3 +1,4 @@
+import type { JsonText } from "../json-text.ts";
 import type { Instant, Json } from "./value.ts";
 
 /**
@@ -14,7 +15,7 @@ export interface NewTask {
   readonly name: string;
   /** Tasks that belong together, such as the shards of a run or the parts of a chain. */
   readonly group?: string;
-  readonly payload: Json;
+  readonly payload: Json | JsonText;
   /** Higher first; default 0. */
   readonly priority?: number;
   /** Not before this many milliseconds from now; default 0. */
@@ -34,7 +35,7 @@ export interface NewTask {
   /** The join it is a member of, and its place there. */
   readonly member?: Membership;
   /** What the layer above keeps with the task, such as how it is tried again and what follows it. */
-  readonly meta?: Json;
+  readonly meta?: Json | JsonText;
 }
 
 export interface Membership {
@@ -76,6 +77,8 @@ export interface MemberRecord {
   readonly state: TaskState;
   readonly result: Json;
   readonly error: string | null;
+  /** What the layer above keeps with the task, where that was asked for. */
+  readonly meta?: Json;
 }
 
 export interface TaskRecord {
@@ -165,7 +168,9 @@ export type Outcome =
    */
   | {
       readonly state: "succeeded";
-      readonly result?: Json;
+      readonly result?: Json | JsonText;
+      /** Takes the place of what the layer above keeps with the task. */
+      readonly meta?: Json | JsonText;
       readonly next?: readonly NewTask[];
       readonly joins?: readonly NewJoin[];
       /** Which of `next` takes the place in the join; null when the join counts this one. */
@@ -195,4 +200,4 @@ export type Settlement = Lease & {
   readonly log?: string;
 };
 
-export type ProgressReport = Lease & { readonly value: Json };
+export type ProgressReport = Lease & { readonly value: Json | JsonText };

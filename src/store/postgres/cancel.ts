@@ -73,6 +73,15 @@ export async function cancelExpired(moves: Moves): Promise<void> {
   await cancelSome(moves, "error = 'expired'", EXPIRED, []);
 }
 
+/**
+ * Cancels, in a transaction, what has expired and still holds one of these unique keys because no sweep has come by:
+ * it must not keep another one from being stored.
+ */
+export async function cancelExpiredHolders(moves: Moves, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await cancelSome(moves, "error = 'expired'", `t.open_key = ANY($1::text[]) AND ${EXPIRED}`, [texts(keys)]);
+}
+
 async function cancelSome(
   moves: Moves,
   set: string,

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { JoinState, Membership, NewJoin, NewTask } from "../contract.ts";
 import { assertStorable, duration } from "../storable.ts";
-import { cancelWaiting } from "./cancel.ts";
+import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
 import { addJoins, lockJoins } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
@@ -42,6 +42,10 @@ export async function enqueue(
       `The store ${location} has no join ${id}: enqueue it with its first members or before them.`,
     );
   }
+  await cancelExpiredHolders(
+    moves,
+    tasks.flatMap(({ task }) => task.unique ?? []),
+  );
   const added: string[] = [];
   for (let start = 0; start < tasks.length; start += PAGE) {
     added.push(...(await addTasks(moves, tasks.slice(start, start + PAGE))));

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { JoinRecord, JoinState, MemberRecord, NewJoin, TaskState } from "../contract.ts";
+import type { JoinRecord, JoinState, MemberPage, MemberRecord, NewJoin, TaskState } from "../contract.ts";
 import type { Moves } from "./moves.ts";
 import { stateTerm } from "./selector.ts";
 import type { Session } from "./session.ts";
@@ -107,21 +107,19 @@ interface MemberRow {
   readonly state: TaskState;
   readonly result: string | null;
   readonly error: string | null;
+  readonly meta: string | null;
 }
 
 /** A page of the members of a join, by index. */
-export async function listMembers(
-  session: Session,
-  join: string,
-  page: { readonly afterIndex?: number; readonly limit: number; readonly states?: readonly TaskState[] },
-): Promise<MemberRecord[]> {
+export async function listMembers(session: Session, join: string, page: MemberPage): Promise<MemberRecord[]> {
   const states = page.states === undefined ? "" : ` AND ${stateTerm(page.states)}`;
   const rows = await session.all<MemberRow>(
-    `SELECT member_index, id, state, result, error FROM pawl.task
+    `SELECT member_index, id, state, result, error${page.withMeta ? ", meta" : ", NULL AS meta"} FROM pawl.task
      WHERE join_id = $1 AND member_index > $2${states} ORDER BY member_index LIMIT $3`,
     [join, page.afterIndex ?? Number.MIN_SAFE_INTEGER, page.limit],
   );
-  return rows.map(({ member_index, id, state, result, error }) => {
-    return { index: member_index, task: id, state, result: fromText(result), error };
+  return rows.map(({ member_index, id, state, result, error, meta }) => {
+    const member = { index: member_index, task: id, state, result: fromText(result), error };
+    return page.withMeta ? { ...member, meta: fromText(meta) } : member;
   });
 }

@@ -1,4 +1,6 @@
 import type { TaskSelector, TaskState } from "../contract.ts";
+import { keysWanted } from "../keys-wanted.ts";
+import { cancelExpiredHolders } from "./cancel.ts";
 import { lockJoinsOf } from "./joins.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
@@ -59,6 +61,7 @@ export async function release(moves: Moves, selector: TaskSelector): Promise<num
 async function releaseAll(moves: Moves, tasks: readonly Candidate[]): Promise<number> {
   const chosen = firstOfEachKey(tasks);
   if (chosen.length === 0) return 0;
+  await cancelExpiredHolders(moves, keysWanted(tasks));
   const rows = await moves.session.all<{ seq: number }>(
     `UPDATE pawl.task AS t SET state = 'waiting', due = least(t.due, (SELECT pawl.now_ms())), ${FORGOTTEN}
      WHERE t.seq = ANY($1::bigint[]) AND ${KEY_IS_FREE} RETURNING t.seq`,

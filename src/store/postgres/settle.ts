@@ -88,7 +88,11 @@ export async function settle(
 async function succeedAlone(moves: Moves, batch: readonly Settlement[]): Promise<Set<Settlement>> {
   const plain = batch.filter(
     ({ fence, outcome, log }) =>
-      fence === 1 && log === undefined && outcome.state === "succeeded" && !hasNext(outcome),
+      fence === 1 &&
+      log === undefined &&
+      outcome.state === "succeeded" &&
+      outcome.meta === undefined &&
+      !hasNext(outcome),
   );
   const settled = new Set<Settlement>();
   if (plain.length === 0) return settled;
@@ -130,6 +134,7 @@ async function settleRest(
       return { id, fence, state, outcome: outcome.state, error, log };
     }),
   );
+  replaceMeta(moves, held, settled);
   const passedOn = await follow(moves, held, settled, location);
   for (const { outcome, ...lease } of held) {
     const task = settled.get(keyOf(lease)) as Settled;
@@ -137,6 +142,23 @@ async function settleRest(
     if (task.state === "waiting") moves.wakes ||= outcome.state !== "snoozed" || outcome.delayMs !== null;
   }
   return new Set(held);
+}
+
+/** Writes what the layer above keeps with the tasks that succeeded, where that changed. */
+function replaceMeta(moves: Moves, held: readonly Settlement[], settled: ReadonlyMap<string, Settled>): void {
+  const changed = held.flatMap(({ outcome, ...lease }) =>
+    outcome.state === "succeeded" &&
+    outcome.meta !== undefined &&
+    settled.get(keyOf(lease))?.state === "succeeded"
+      ? [{ id: lease.id, meta: toText(outcome.meta) }]
+      : [],
+  );
+  if (changed.length === 0) return;
+  moves.session.later(
+    `UPDATE pawl.task AS t SET meta = m.meta
+     FROM unnest($1::text[], $2::text[]) AS m (id, meta) WHERE t.id = m.id`,
+    [texts(changed.map(({ id }) => id)), texts(changed.map(({ meta }) => meta))],
+  );
 }
 
 /** One statement a kind of outcome. */

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
+import { detached, takenReport, takenSettlement, takenTask } from "../taken.ts";
 import type { Address } from "./address.ts";
 import { Arrivals } from "./arrivals.ts";
 import { listAttempts } from "./attempts.ts";
@@ -53,7 +54,7 @@ export class PostgresStore implements contract.Store {
     tasks: readonly contract.NewTask[],
     options: contract.EnqueueOptions = {},
   ): Promise<string[]> {
-    return await this.#arrivals.enqueue(tasks, options);
+    return await this.#arrivals.enqueue(tasks.map(takenTask), options);
   }
 
   async sealJoin(id: string, members: number): Promise<void> {
@@ -64,14 +65,7 @@ export class PostgresStore implements contract.Store {
     return await this.#db.read((session) => findJoin(session, id));
   }
 
-  async members(
-    join: string,
-    page: {
-      readonly afterIndex?: number;
-      readonly limit: number;
-      readonly states?: readonly contract.TaskState[];
-    },
-  ): Promise<contract.MemberRecord[]> {
+  async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
     return await this.#db.read((session) => listMembers(session, join, page));
   }
 
@@ -90,12 +84,14 @@ export class PostgresStore implements contract.Store {
 
   async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
     if (settlements.length === 0) return { lost: [] };
-    return await this.#mover.write((moves) => settle(moves, settlements, this.location));
+    const taken = settlements.map(takenSettlement);
+    return await this.#mover.write((moves) => settle(moves, taken, this.location));
   }
 
   async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
     if (reports.length === 0) return { lost: [] };
-    const result = await this.#db.read((session) => progress(session, reports));
+    const taken = reports.map(takenReport);
+    const result = await this.#db.read((session) => progress(session, taken));
     this.#hints.tell("results");
     return result;
   }
@@ -155,7 +151,8 @@ export class PostgresStore implements contract.Store {
   }
 
   async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
-    return await this.#db.write(({ session }) => putSchedule(session, schedule));
+    const taken = detached(schedule);
+    return await this.#db.write(({ session }) => putSchedule(session, taken));
   }
 
   async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
@@ -176,8 +173,9 @@ export class PostgresStore implements contract.Store {
     next: contract.Instant | null,
     tasks: readonly contract.NewTask[],
   ): Promise<boolean> {
+    const taken = tasks.map(takenTask);
     if (!(await this.#db.read((session) => isDue(session, id, version)))) return false;
-    return await this.#mover.write((moves) => tick(moves, id, version, next, tasks, this.location));
+    return await this.#mover.write((moves) => tick(moves, id, version, next, taken, this.location));
   }
 
   async record(forMs: number): Promise<void> {
@@ -197,7 +195,8 @@ export class PostgresStore implements contract.Store {
   }
 
   async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
-    return await this.#db.write(({ session }) => createRun(session, run));
+    const taken = detached(run);
+    return await this.#db.write(({ session }) => createRun(session, taken));
   }
 
   async run(id: string): Promise<contract.RunRecord | undefined> {
@@ -213,11 +212,13 @@ export class PostgresStore implements contract.Store {
     from: readonly contract.RunState[],
     patch: contract.RunPatch,
   ): Promise<boolean> {
-    return await this.#db.write(({ session }) => updateRun(session, id, from, patch));
+    const taken = detached(patch);
+    return await this.#db.write(({ session }) => updateRun(session, id, from, taken));
   }
 
   async sample(run: string, value: contract.Json): Promise<void> {
-    await this.#db.write(({ session }) => addSample(session, run, value, this.location));
+    const taken = detached(value);
+    await this.#db.write(({ session }) => addSample(session, run, taken, this.location));
   }
 
   async samples(run: string): Promise<contract.Sample[]> {

@@ -1,4 +1,5 @@
 import type { Json } from "../contract.ts";
+import type { JsonText } from "../json-text.ts";
 import { toText as toJsonText } from "../sqlite/values.ts";
 
 /** What PostgreSQL cannot keep in a text. Errors and logs may hold it; it is shown as the picture of a null. */
@@ -10,7 +11,7 @@ export function storable(text: string): string {
 }
 
 /** JSON text of a value; null for null, so that what is not used takes no room. */
-export function toText(value: Json | undefined): string | null {
+export function toText(value: Json | JsonText | undefined): string | null {
   const text = toJsonText(value);
   return text === "null" ? null : text;
 }

@@ -47,6 +47,18 @@ export function cancelExpired(db: Connection, moves: Moves): void {
   cancel(db, "error = 'expired'", select(db, first, [db.clock.wall()]), moves);
 }
 
+/**
+ * Cancels, in a transaction, what has expired and still holds one of these unique keys because no sweep has come by:
+ * it must not keep another one from being stored.
+ */
+export function cancelExpiredHolders(db: Connection, keys: readonly string[], moves: Moves): void {
+  if (keys.length === 0) return;
+  const held = "unique_key IN (SELECT value FROM json_each(?)) AND state IN ('waiting', 'leased')";
+  const condition = `${held} AND state = 'waiting' AND ${EXPIRED} ORDER BY seq`;
+  const seqs = select(db, condition, [JSON.stringify(keys), db.clock.wall()]);
+  if (seqs.length > 0) cancel(db, "error = 'expired'", seqs, moves);
+}
+
 function cancel(db: Connection, set: string, seqs: readonly number[], moves: Moves): void {
   const now = db.clock.wall();
   const tasks = db.all<Moved & { id: string }>(

@@ -1,6 +1,6 @@
 import type { NewJoin, NewTask } from "../contract.ts";
 import { assertStorable, duration } from "../storable.ts";
-import { cancelWaiting } from "./cancel.ts";
+import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { addJoins, joinStates } from "./joins.ts";
 import type { Moves } from "./moves.ts";
@@ -14,6 +14,8 @@ export function enqueue(
   moves: Moves,
 ): string[] {
   assertStorable(tasks, joins);
+  const keys = tasks.flatMap(({ unique }) => unique ?? []);
+  cancelExpiredHolders(db, keys, moves);
   const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
   addJoins(db, joins, moves);
   cancelLate(

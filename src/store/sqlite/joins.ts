@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { JoinRecord, JoinState, MemberRecord, NewJoin, TaskState } from "../contract.ts";
+import type { JoinRecord, JoinState, MemberPage, MemberRecord, NewJoin, TaskState } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 import type { Moves } from "./moves.ts";
 import { stateTerm } from "./selector.ts";
@@ -79,25 +79,21 @@ interface MemberRow {
   readonly state: TaskState;
   readonly result: string;
   readonly error: string | null;
-}
-
-export interface MemberPage {
-  readonly afterIndex?: number;
-  readonly limit: number;
-  readonly states?: readonly TaskState[];
+  readonly meta: string;
 }
 
 /** A page of the members of a join, by index. */
 export function listMembers(db: Connection, join: string, page: MemberPage): MemberRecord[] {
   const states = page.states === undefined ? "" : ` AND ${stateTerm(page.states)}`;
   const rows = db.all<MemberRow>(
-    `SELECT member_index, id, state, result, error FROM task
+    `SELECT member_index, id, state, result, error, ${page.withMeta ? "meta" : "'null' AS meta"} FROM task
      WHERE join_id = ? AND member_index > ?${states} ORDER BY member_index LIMIT ?`,
     join,
     page.afterIndex ?? Number.MIN_SAFE_INTEGER,
     page.limit,
   );
-  return rows.map(({ member_index, id, state, result, error }) => {
-    return { index: member_index, task: id, state, result: fromText(result), error };
+  return rows.map(({ member_index, id, state, result, error, meta }) => {
+    const member = { index: member_index, task: id, state, result: fromText(result), error };
+    return page.withMeta ? { ...member, meta: fromText(meta) } : member;
   });
 }

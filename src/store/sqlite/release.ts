@@ -1,4 +1,6 @@
 import type { TaskSelector, TaskState } from "../contract.ts";
+import { keysWanted } from "../keys-wanted.ts";
+import { cancelExpiredHolders } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
@@ -11,6 +13,7 @@ const PAGE = 5_000;
 interface Candidate extends Moved {
   readonly id: string;
   readonly state: TaskState;
+  readonly unique_key: string | null;
   /** The join whose body it is, as long as that has not let it go. */
   readonly body_of: string | null;
 }
@@ -26,13 +29,15 @@ export function release(db: Connection, selector: TaskSelector, moves: Moves): n
   moves.wakes = true;
   for (let after = 0; ; ) {
     const page = db.all<Candidate>(
-      `SELECT id, state, ${MOVED},
+      `SELECT id, state, unique_key, ${MOVED},
          (SELECT j.id FROM task_join AS j WHERE j.body = task.id AND j.state <> 'released') AS body_of
        FROM task WHERE ${sql} AND state IN ('waiting', 'dead', 'cancelled') AND seq > ? ORDER BY seq LIMIT ?`,
       ...values,
       after,
       PAGE,
     );
+    const free = page.filter(({ body_of }) => body_of === null);
+    cancelExpiredHolders(db, keysWanted(free), moves);
     for (const task of page) {
       if (task.body_of === null) released += releaseOne(db, task, moves);
       else {

@@ -97,6 +97,7 @@ function isPlainSuccess({ fence, outcome, log }: Settlement): boolean {
   return (
     outcome.state === "succeeded" &&
     toText(outcome.result) === "null" &&
+    outcome.meta === undefined &&
     !hasNext(outcome) &&
     isPlain(fence, outcome.state, log)
   );
@@ -143,6 +144,9 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
   const [seq, queue, join] = task;
   const { state, sql, values } = change(task, outcome, now);
   db.run(sql, ...values, seq);
+  if (state === "succeeded" && outcome.state === "succeeded" && outcome.meta !== undefined) {
+    db.run("UPDATE task SET meta = ? WHERE seq = ?", toText(outcome.meta), seq);
+  }
   if (!isPlain(fence, state, log)) {
     addAttempt(db, seq, outcome.state, "error" in outcome ? outcome.error : null, log ?? null);
   }

@@ -1,11 +1,12 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
+import { detached, takenReport, takenSettlement, takenTask } from "../taken.ts";
 import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { enqueue } from "./enqueue.ts";
-import { findJoin, listMembers, type MemberPage, sealJoin } from "./joins.ts";
+import { findJoin, listMembers, sealJoin } from "./joins.ts";
 import { firstInLine } from "./line.ts";
 import { Moves } from "./moves.ts";
 import { canPrune, prune } from "./prune.ts";
@@ -56,7 +57,8 @@ export class SqliteStore implements contract.Store {
       );
     }
     if (tasks.length === 0 && joins.length === 0) return [];
-    return await this.#moving((moves) => enqueue(this.#db, tasks, joins, moves));
+    const taken = tasks.map(takenTask);
+    return await this.#moving((moves) => enqueue(this.#db, taken, joins, moves));
   }
 
   async sealJoin(id: string, members: number): Promise<void> {
@@ -67,7 +69,7 @@ export class SqliteStore implements contract.Store {
     return await this.#db.read(() => findJoin(this.#db, id));
   }
 
-  async members(join: string, page: MemberPage): Promise<contract.MemberRecord[]> {
+  async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
     return await this.#db.read(() => listMembers(this.#db, join, page));
   }
 
@@ -86,12 +88,14 @@ export class SqliteStore implements contract.Store {
 
   async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
     if (settlements.length === 0) return { lost: [] };
-    return await this.#moving((moves) => settle(this.#db, settlements, moves));
+    const taken = settlements.map(takenSettlement);
+    return await this.#moving((moves) => settle(this.#db, taken, moves));
   }
 
   async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
     if (reports.length === 0) return { lost: [] };
-    const result = await this.#db.write(() => progress(this.#db, reports));
+    const taken = reports.map(takenReport);
+    const result = await this.#db.write(() => progress(this.#db, taken));
     this.#wakeups.ring({ claimable: false, settled: true });
     return result;
   }
@@ -151,7 +155,8 @@ export class SqliteStore implements contract.Store {
   }
 
   async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
-    return await this.#db.write(() => putSchedule(this.#db, schedule));
+    const taken = detached(schedule);
+    return await this.#db.write(() => putSchedule(this.#db, taken));
   }
 
   async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
@@ -172,7 +177,8 @@ export class SqliteStore implements contract.Store {
     next: contract.Instant | null,
     tasks: readonly contract.NewTask[],
   ): Promise<boolean> {
-    return await this.#moving((moves) => tick(this.#db, id, version, next, tasks, moves));
+    const taken = tasks.map(takenTask);
+    return await this.#moving((moves) => tick(this.#db, id, version, next, taken, moves));
   }
 
   async record(forMs: number): Promise<void> {
@@ -192,7 +198,8 @@ export class SqliteStore implements contract.Store {
   }
 
   async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
-    return await this.#db.write(() => createRun(this.#db, run));
+    const taken = detached(run);
+    return await this.#db.write(() => createRun(this.#db, taken));
   }
 
   async run(id: string): Promise<contract.RunRecord | undefined> {
@@ -208,11 +215,13 @@ export class SqliteStore implements contract.Store {
     from: readonly contract.RunState[],
     patch: contract.RunPatch,
   ): Promise<boolean> {
-    return await this.#db.write(() => updateRun(this.#db, id, from, patch));
+    const taken = detached(patch);
+    return await this.#db.write(() => updateRun(this.#db, id, from, taken));
   }
 
   async sample(run: string, value: contract.Json): Promise<void> {
-    await this.#db.write(() => addSample(this.#db, run, value));
+    const taken = detached(value);
+    await this.#db.write(() => addSample(this.#db, run, taken));
   }
 
   async samples(run: string): Promise<contract.Sample[]> {

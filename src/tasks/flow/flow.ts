@@ -5,7 +5,7 @@ import type { TaskHandle } from "../handle.ts";
 import type { AnyLink, Composed, InOf, Link, OutOf, Streamed } from "./link.ts";
 import type { Members } from "./members.ts";
 import { nodeOf, PASS, passIn, queueOf } from "./nodes.ts";
-import type { NodeSpec } from "./spec.ts";
+import type { LinkSpec, NodeSpec, StageSpec } from "./spec.ts";
 
 /** What may fail in a group. See `policy`. */
 export type Policy = "failFast" | "wait" | { readonly atLeast: number };
@@ -150,13 +150,21 @@ function followNode(node: NodeSpec, next: NodeSpec): NodeSpec {
   const [head, ...tail] = next;
   if (last === undefined || head === undefined || !("members" in last) || last.body.name !== PASS)
     return [...node, ...next];
-  if ("members" in head) return [...node, ...next];
+  if (!canBeBody(head)) return [...node, ...next];
   return [...node.slice(0, -1), { ...last, body: head }, ...tail];
+}
+
+/**
+ * What has a time of its own, to begin or to expire, counts that from when the group has ended: it is stored by then, by
+ * the body that the group has by itself.
+ */
+function canBeBody(stage: StageSpec): stage is LinkSpec {
+  return !("members" in stage) && stage.delayMs === undefined && stage.expiresMs === undefined;
 }
 
 function followStream(streamed: Streamed, next: NodeSpec): Streamed {
   const [head, ...tail] = next;
-  if (streamed.body === null && streamed.after.length === 0 && head !== undefined && !("members" in head)) {
+  if (streamed.body === null && streamed.after.length === 0 && head !== undefined && canBeBody(head)) {
     return { ...streamed, body: head, after: tail };
   }
   return { ...streamed, after: followNode(streamed.after, next) };

@@ -1,17 +1,20 @@
 import type { Json, Outcome, TaskRecord } from "../../store/contract.ts";
-import { carriedOf, metaOf, withTrace } from "./spec.ts";
+import { carriedOf, type MembersAt, metaOf, type StoredValue, type TaskMeta, withTrace } from "./spec.ts";
 import { type Unfolded, unfold } from "./unfold.ts";
 
 /** How a task that succeeded is settled: with what follows it in its flow, if anything does. */
-export function succeeded(task: TaskRecord, result: Json | undefined): Outcome {
-  const settled = result === undefined ? {} : { result };
+export function succeeded(task: TaskRecord, result: StoredValue | undefined): Outcome {
   const meta = metaOf(task.meta);
+  const settled = {
+    ...(result === undefined ? {} : { result: result.value }),
+    ...(result?.members === undefined ? {} : { meta: withResultMembers(meta, result.members) }),
+  };
   const { flow: place, trace } = meta;
   if (place === undefined) return { state: "succeeded", ...settled };
   const { base, stage, after } = place;
   const into: Unfolded = { tasks: [], joins: [] };
   const position = { flow: task.group ?? base, base, stage: stage + 1, carried: carriedOf(meta) };
-  const exit = unfold(after, position, result ?? null, into);
+  const exit = unfold(after, position, result ?? { value: null }, into);
   return {
     state: "succeeded",
     ...settled,
@@ -19,4 +22,9 @@ export function succeeded(task: TaskRecord, result: Json | undefined): Outcome {
     joins: into.joins,
     successor: task.member === null ? null : exit,
   };
+}
+
+function withResultMembers(meta: TaskMeta, members: readonly MembersAt[]): Json {
+  const kept: TaskMeta = { ...meta, resultMembers: members };
+  return kept as unknown as Json;
 }

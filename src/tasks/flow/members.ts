@@ -1,22 +1,10 @@
+import { randomUUID } from "node:crypto";
 import type { Json, MemberRecord, TaskStore } from "../../store/contract.ts";
-
-/** What stands in the place of the members of a join where a value is stored. */
-const MARK = "pawl:members";
+import { JsonText } from "../../store/json-text.ts";
+import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
 
 /** Members that are read from the store at once. */
 const PAGE = 200;
-
-/** The form in which the members of a join are passed on. */
-export function membersMark(join: string): Json {
-  return { [MARK]: join };
-}
-
-/** The join whose members a stored value stands for; undefined for any other value. */
-function markedJoin(value: Json): string | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const join = (value as Record<string, Json>)[MARK];
-  return typeof join === "string" && Object.keys(value).length === 1 ? join : undefined;
-}
 
 /** What became of one member of a group. */
 export interface Member<R> {
@@ -71,9 +59,9 @@ export class Members<R> implements AsyncIterable<R> {
     };
   }
 
-  /** Stored, it becomes a reference to the same members. */
+  /** Where a value is taken to be stored, a reference to the same members; elsewhere only the id of their group. */
   toJSON(): Json {
-    return membersMark(this.join);
+    return marks === undefined ? { join: this.join } : marks.add(this.join);
   }
 
   async *#read(states: readonly MemberRecord["state"][]): AsyncGenerator<Member<R>, void, undefined> {
@@ -84,10 +72,12 @@ export class Members<R> implements AsyncIterable<R> {
         ...(afterIndex === undefined ? {} : { afterIndex }),
         limit: PAGE,
         states,
+        withMeta: true,
       });
-      for (const { index, task, state, result, error } of page) {
+      for (const { index, task, state, result, error, meta = null } of page) {
         const ended = state as Member<R>["state"];
-        yield { index, task, state: ended, result: result as R | null, error };
+        const given = revived(result, metaOf(meta).resultMembers, this.#store);
+        yield { index, task, state: ended, result: given as R | null, error };
       }
       if (page.length < PAGE) return;
       afterIndex = page.at(-1)?.index;
@@ -95,8 +85,85 @@ export class Members<R> implements AsyncIterable<R> {
   }
 }
 
-/** A stored value as it is given to people and handlers: with members that can be read. */
-export function revived(value: Json, store: () => Promise<TaskStore>): unknown {
-  const join = markedJoin(value);
-  return join === undefined ? value : new Members(join, store);
+/** A value that was just read as it is given to people and handlers: with members that can be read where they stand. */
+export function revived(
+  value: Json,
+  members: readonly MembersAt[] | undefined,
+  store: () => Promise<TaskStore>,
+): unknown {
+  const whole = { value: value as unknown };
+  for (const { at, join } of members ?? []) {
+    let holder: object = whole;
+    let name: string | number = "value";
+    for (const next of at) {
+      holder = Reflect.get(holder, name) as object;
+      name = next;
+    }
+    Object.defineProperty(holder, name, {
+      value: new Members(join, store),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return whole.value;
+}
+
+/** Takes note of the members in a value that is being turned into JSON. */
+class Marks {
+  /** Nobody can know it before, so no data can look like one of these marks. */
+  #secret = "";
+  readonly #joins: string[] = [];
+
+  add(join: string): string {
+    this.#secret ||= randomUUID();
+    this.#joins.push(join);
+    return `${this.#secret}/${this.#joins.length - 1}`;
+  }
+
+  get some(): boolean {
+    return this.#joins.length > 0;
+  }
+
+  /** Takes the marks out of the JSON, and says where they stood. */
+  takeOut(text: string): StoredValue {
+    const members: MembersAt[] = [];
+    const whole = { value: JSON.parse(text) as unknown };
+    const open: { readonly part: object; readonly at: readonly (string | number)[] }[] = [
+      { part: whole, at: [] },
+    ];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const [name, value] of Object.entries(next.part)) {
+        const at = [...next.at, Array.isArray(next.part) ? Number(name) : name];
+        const join = this.#joinOf(value);
+        if (join !== undefined) {
+          Object.defineProperty(next.part, name, { value: null });
+          members.push({ at: at.slice(1), join });
+        } else if (typeof value === "object" && value !== null) open.push({ part: value, at });
+      }
+    }
+    return { value: JsonText.of(whole.value), members };
+  }
+
+  #joinOf(value: unknown): string | undefined {
+    if (typeof value !== "string" || !value.startsWith(`${this.#secret}/`)) return undefined;
+    return this.#joins[Number(value.slice(this.#secret.length + 1))];
+  }
+}
+
+/** Those of the value that is being taken at this moment. */
+let marks: Marks | undefined;
+
+/** Turns a value into JSON, with the members in it kept beside. Throws what `JSON.stringify` throws; undefined where it gives nothing. */
+export function withMembersBeside(value: unknown): StoredValue | undefined {
+  const outer = marks;
+  const own = new Marks();
+  marks = own;
+  try {
+    const text = JSON.stringify(value);
+    if (text === undefined) return undefined;
+    return own.some ? own.takeOut(text) : { value: new JsonText(text) };
+  } finally {
+    marks = outer;
+  }
 }

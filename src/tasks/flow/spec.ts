@@ -1,5 +1,22 @@
 import type { Json, NewTask } from "../../store/contract.ts";
+import { JsonText } from "../../store/json-text.ts";
 import type { Trace } from "../telemetry/trace.ts";
+
+/** Where in a value the results of a group stand, and of which one. The value has null there. */
+export interface MembersAt {
+  /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
+  readonly at: readonly (string | number)[];
+  readonly join: string;
+}
+
+/**
+ * A value as it is stored. What stands for members is kept beside its JSON and never in it, so that no data can be
+ * taken for them.
+ */
+export interface StoredValue {
+  readonly value: Json | JsonText;
+  readonly members?: readonly MembersAt[];
+}
 
 /**
  * A flow as it is stored with its tasks: what runs after them stands in their `meta`, with everything that its
@@ -14,11 +31,11 @@ export interface LinkSpec {
   readonly name: string;
   readonly queue: string;
   /** The input; without it, the result of what came before. */
-  readonly input?: Json;
+  readonly input?: StoredValue;
   /** The name of the function in `maps` that what came before goes through. */
   readonly via?: string;
   /** What that function is given besides. */
-  readonly argument?: Json;
+  readonly argument?: StoredValue;
   readonly priority?: number;
   readonly delayMs?: number;
   readonly expiresMs?: number;
@@ -45,7 +62,11 @@ export interface FlowPlace {
 export interface TaskMeta {
   readonly flow?: FlowPlace;
   readonly via?: string;
-  readonly argument?: Json;
+  readonly argument?: StoredValue;
+  /** Where members stand in the payload. */
+  readonly members?: readonly MembersAt[];
+  /** Where members stand in the result. */
+  readonly resultMembers?: readonly MembersAt[];
   /** When the schedule said that it fires, in milliseconds since 1970. */
   readonly scheduledFor?: number;
   /** The trace in which it was enqueued, and the rest of its flow with it. */
@@ -59,7 +80,8 @@ export function carriedOf({ scheduledFor }: TaskMeta): Carried {
   return scheduledFor === undefined ? {} : { scheduledFor };
 }
 
-export function metaOf(meta: Json): TaskMeta {
+export function metaOf(given: Json | JsonText): TaskMeta {
+  const meta = given instanceof JsonText ? given.value() : given;
   return (typeof meta === "object" && meta !== null ? meta : {}) as TaskMeta;
 }
 

@@ -1,11 +1,10 @@
-import type { Json, NewTask, Store } from "../../store/contract.ts";
+import type { NewTask, Store } from "../../store/contract.ts";
 import { taskNamed } from "../registry.ts";
-import { parseInput } from "../standard-schema.ts";
-import { storable } from "../stored.ts";
+import { checkInput, take } from "../stored.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
 import { nodeOf, passIn, queueOf } from "./nodes.ts";
-import { type JoinSpec, type LinkSpec, type NodeSpec, withTrace } from "./spec.ts";
+import { type JoinSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
 import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
 
 export interface StoreOptions {
@@ -25,7 +24,7 @@ export async function storeFlow(
   store: Store,
   { node, streamed }: Composed,
   id: string,
-  input: Json,
+  input: StoredValue,
   options: StoreOptions,
 ): Promise<boolean> {
   if (streamed !== null) return await new FlowStream(store, id, input, options).run(streamed);
@@ -42,7 +41,7 @@ export async function storeFlow(
     const stream: Streamed = { members: links, need, body, queue: body.queue, after };
     return await new FlowStream(store, id, input, options).run(stream);
   }
-  await checkFlow(node, input);
+  await checkFlow(store, node, input);
   // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
   if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) return false;
   const into: Unfolded = { tasks: [], joins: [] };
@@ -62,12 +61,12 @@ export async function storeFlow(
 class FlowStream {
   readonly #store: Store;
   readonly #id: string;
-  readonly #input: Json;
+  readonly #input: StoredValue;
   readonly #options: StoreOptions;
   #batch: Unfolded = { tasks: [], joins: [] };
   #whole: boolean | undefined;
 
-  constructor(store: Store, id: string, input: Json, options: StoreOptions) {
+  constructor(store: Store, id: string, input: StoredValue, options: StoreOptions) {
     this.#store = store;
     this.#id = id;
     this.#input = input;
@@ -78,14 +77,17 @@ class FlowStream {
     if (this.#options.tx !== undefined) return await this.#atOnce(streamed);
     const at: Position = { flow: this.#id, base: this.#id, stage: 1 };
     const join = exitOf(at, streamed.after.length);
-    storable(streamed.after, "What follows in a flow");
-    await checkFixed(streamed.body === null ? streamed.after : [streamed.body, ...streamed.after]);
+    take(streamed.after, "What follows in a flow");
+    await checkFixed(
+      this.#store,
+      streamed.body === null ? streamed.after : [streamed.body, ...streamed.after],
+    );
     let created: boolean | undefined;
     let index = 0;
     try {
       for await (const link of streamed.members) {
         const member = nodeOf(link as AnyLink);
-        await checkFlow(member, this.#input);
+        await checkFlow(this.#store, member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
         if (!created && (await this.#isWhole(join))) return false;
         unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
@@ -165,31 +167,31 @@ function toStore(task: NewTask, options: StoreOptions): NewTask {
 }
 
 /** Parses the inputs that are known before anything runs: a bad one fails here. */
-export async function checkFlow(node: NodeSpec, previous: Json): Promise<void> {
+export async function checkFlow(store: Store, node: NodeSpec, previous: StoredValue): Promise<void> {
   const [first, ...after] = node;
   if (first === undefined) return;
   if ("members" in first) {
-    for (const member of first.members) await checkFlow(member, previous);
-    await checkLink(first.body, undefined);
-  } else await checkLink(first, previous);
+    for (const member of first.members) await checkFlow(store, member, previous);
+    await checkLink(store, first.body, undefined);
+  } else await checkLink(store, first, previous);
   // It is stored with each of the tasks before it.
-  if (after.length > 0) storable(after, "What follows in a flow");
-  await checkFixed(after);
+  if (after.length > 0) take(after, "What follows in a flow");
+  await checkFixed(store, after);
 }
 
 /** The same of what is given its input later, unless it has one of its own. */
-async function checkFixed(node: NodeSpec): Promise<void> {
+async function checkFixed(store: Store, node: NodeSpec): Promise<void> {
   for (const stage of node) {
     if ("members" in stage) {
-      for (const member of stage.members) await checkFixed(member);
-      await checkLink(stage.body, undefined);
-    } else await checkLink(stage, undefined);
+      for (const member of stage.members) await checkFixed(store, member);
+      await checkLink(store, stage.body, undefined);
+    } else await checkLink(store, stage, undefined);
   }
 }
 
-async function checkLink(link: LinkSpec, previous: Json | undefined): Promise<void> {
+async function checkLink(store: Store, link: LinkSpec, previous: StoredValue | undefined): Promise<void> {
   const given = link.input === undefined && link.via === undefined ? previous : link.input;
   if (given === undefined) return;
   const schema = taskNamed(link.name)?.definition.schema ?? null;
-  if (schema !== null) await parseInput(schema, given, link.name);
+  if (schema !== null) await checkInput(schema, given, link.name, async () => store);
 }

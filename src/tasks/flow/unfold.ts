@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { Json, Membership, NewJoin, NewTask } from "../../store/contract.ts";
-import { membersMark } from "./members.ts";
-import type { Carried, JoinSpec, LinkSpec, NodeSpec, TaskMeta } from "./spec.ts";
+import { JsonText } from "../../store/json-text.ts";
+import type { Carried, JoinSpec, LinkSpec, NodeSpec, StoredValue, TaskMeta } from "./spec.ts";
 
 /** Tasks and joins that are stored in one step. */
 export interface Unfolded {
@@ -31,7 +31,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * `exit/0`, `exit/1` and so on, and the join has the id of its body. Returns the id of the task in which the first
  * stage ends.
  */
-export function unfold(stages: NodeSpec, at: Position, previous: Json, into: Unfolded): string {
+export function unfold(stages: NodeSpec, at: Position, previous: StoredValue, into: Unfolded): string {
   const [stage, ...after] = stages;
   if (stage === undefined) throw new TypeError("A chain without links cannot begin.");
   const exit = exitOf(at, after.length);
@@ -45,11 +45,14 @@ export function exitOf(at: Position, after: number): string {
   return after === 0 ? at.base : `${at.base}:${at.stage}`;
 }
 
+/** The members of a join, as the one whole value that they are for what follows them. */
+function membersOf(join: string): StoredValue {
+  return { value: null, members: [{ at: [], join }] };
+}
+
 /** The body of a join that is not let go yet. */
 export function heldBody(body: LinkSpec, exit: string, at: Position, after: NodeSpec): NewTask {
-  const { expiresMs: _, delayMs: __, ...link } = body;
-  // Its time to expire would run while its members do.
-  return { ...taskOf(link, exit, at, after, membersMark(exit)), held: true };
+  return { ...taskOf(body, exit, at, after, membersOf(exit)), held: true };
 }
 
 function unfoldJoin(
@@ -57,10 +60,10 @@ function unfoldJoin(
   exit: string,
   at: Position,
   after: NodeSpec,
-  previous: Json,
+  previous: StoredValue,
   into: Unfolded,
 ): void {
-  const bytes = members.length * (JSON.stringify(previous)?.length ?? 0);
+  const bytes = members.length * JsonText.of(previous.value).text.length;
   if (bytes > MOST_BYTES) {
     throw new PawlError(
       "task.too-large",
@@ -78,17 +81,19 @@ function unfoldJoin(
 export function unfoldMember(
   member: NodeSpec,
   { at, join, index }: { readonly at: Position; readonly join: string; readonly index: number },
-  previous: Json,
+  previous: StoredValue,
   into: Unfolded,
 ): void {
   const position = { ...at, base: `${join}/${index}`, stage: 1, member: { join, index } };
   unfold(member, position, previous, into);
 }
 
-function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previous: Json): NewTask {
+function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previous: StoredValue): NewTask {
   const { name, queue, input, via, argument, priority, delayMs, expiresMs, retentionMs, lane } = link;
+  const { value, members } = input ?? previous;
   const meta: TaskMeta = {
     ...at.carried,
+    ...(members === undefined ? {} : { members }),
     ...(via === undefined ? {} : { via }),
     ...(argument === undefined ? {} : { argument }),
     ...(after.length === 0 ? {} : { flow: { base: at.base, stage: at.stage, after } }),
@@ -98,7 +103,7 @@ function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previ
     queue,
     name,
     group: at.flow,
-    payload: input === undefined ? previous : input,
+    payload: value,
     meta: meta as unknown as Json,
     ...(priority === undefined ? {} : { priority }),
     ...(delayMs === undefined ? {} : { delayMs }),

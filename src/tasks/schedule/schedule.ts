@@ -31,11 +31,11 @@ export async function schedule(
   if (name === "") throw new PawlError("schedule.name", "A schedule needs a name.");
   const spec = timesSpec(name, times);
   const node = begun(link);
-  await checkFlow(node, null);
-  const into: Unfolded = { tasks: [], joins: [] };
-  unfold(node, { flow: LATER, base: LATER, stage: 1 }, null, into);
-  const { id: _, group: __, ...template } = into.tasks[0] as NewTask;
   const store = await storeOf(options);
+  await checkFlow(store, node, { value: null });
+  const into: Unfolded = { tasks: [], joins: [] };
+  unfold(node, { flow: LATER, base: LATER, stage: 1 }, { value: null }, into);
+  const { id: _, group: __, ...template } = into.tasks[0] as NewTask;
   return await store.putSchedule({
     id: name,
     spec: spec as unknown as Json,
