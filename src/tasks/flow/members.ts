@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { own, setOwn } from "../../own.ts";
 import type { Json, MemberRecord, TaskStore } from "../../store/contract.ts";
 import { JsonText } from "../../store/json-text.ts";
 import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
@@ -85,26 +86,24 @@ export class Members<R> implements AsyncIterable<R> {
   }
 }
 
+/** An object, or an array, part of a value that was stored. */
+type Holder = Record<string, unknown>;
+
 /** A value that was just read as it is given to people and handlers: with members that can be read where they stand. */
 export function revived(
   value: Json,
   members: readonly MembersAt[] | undefined,
   store: () => Promise<TaskStore>,
 ): unknown {
-  const whole = { value: value as unknown };
+  const whole: Holder = { value };
   for (const { at, join } of members ?? []) {
-    let holder: object = whole;
-    let name: string | number = "value";
+    let holder: Holder = whole;
+    let name = "value";
     for (const next of at) {
-      holder = Reflect.get(holder, name) as object;
-      name = next;
+      holder = own(holder, name) as Holder;
+      name = String(next);
     }
-    Object.defineProperty(holder, name, {
-      value: new Members(join, store),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
+    setOwn<unknown>(holder, name, new Members(join, store));
   }
   return whole.value;
 }
