@@ -28,8 +28,6 @@ export interface StoreUnderTest {
   /** Opens the same place once more, as another process would. */
   reopen(): Promise<Store>;
   readonly clock: TestClock;
-  /** Whether its clocks are those of a machine: set by somebody, and one of them begins again at its start. */
-  readonly clocksJump: boolean;
   /** Closes what was opened and removes the place. */
   cleanup(): Promise<void>;
 }
@@ -37,8 +35,12 @@ export interface StoreUnderTest {
 /** Gives the tests a store of their own each. */
 export type Current = () => StoreUnderTest;
 
-/** What every driver of the store must do. */
-export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {
+/** What every driver of the store must do, and what this one must do besides. */
+export function storeConformance(
+  name: string,
+  open: () => Promise<StoreUnderTest>,
+  ...more: readonly ((current: Current) => void)[]
+): void {
   describe(`the store in ${name}`, () => {
     let under: StoreUnderTest;
     beforeEach(async () => {
@@ -61,6 +63,6 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       extremes,
     ];
     parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);
-    for (const part of parts) part(() => under);
+    for (const part of [...parts, ...more]) part(() => under);
   });
 }

@@ -11,11 +11,12 @@ import { openStore, PawlError, TransientError } from "../../src/store/index.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
 import { migrations } from "../../src/store/sqlite/migrations.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { machineClocks } from "./conformance/machine-clocks.ts";
 import { newTask } from "./conformance/tasks.ts";
 import { storeConformance } from "./conformance.ts";
 import { openTemporary } from "./temporary.ts";
 
-storeConformance("SQLite", openTemporary);
+storeConformance("SQLite", openTemporary, machineClocks);
 
 describe("a store file", () => {
   let folder: string;

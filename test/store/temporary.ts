@@ -19,5 +19,5 @@ export async function openTemporary(): Promise<StoreUnderTest> {
     for (const store of opened) await store.close();
     await rm(folder, { recursive: true });
   };
-  return { store: await reopen(), reopen, clock, clocksJump: true, cleanup };
+  return { store: await reopen(), reopen, clock, cleanup };
 }

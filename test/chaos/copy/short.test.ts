@@ -8,7 +8,7 @@ import { playCopy } from "./play.ts";
 const SCENARIOS = [1, 3];
 const SEED = "pawl";
 
-describe("copies killed at random moments", { skip: whyNoObjects() ?? false }, () => {
+describe("copies killed at random moments", { skip: whyNoObjects() }, () => {
   let servers: Servers;
 
   before(async () => {

@@ -16,7 +16,7 @@ import { bucketContents, folderContents } from "./scene.ts";
 
 const MB = 1024 * 1024;
 
-describe("copying from and to buckets", { skip: whyNoObjects() ?? false }, () => {
+describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
   let server: ObjectServer;
   let folder: string;
   let store: Store;

@@ -12,7 +12,7 @@ import { bucketContents, CopyScene, md5, Servers } from "./scene.ts";
 
 const SIZE = 30_000;
 
-describe("copies through trouble", { skip: whyNoObjects() ?? false }, () => {
+describe("copies through trouble", { skip: whyNoObjects() }, () => {
   let servers: Servers;
 
   before(async () => {

@@ -5,7 +5,7 @@ import { whyNoObjects } from "./s3/start.ts";
 import { bucketContents, CopyScene, Servers } from "./scene.ts";
 
 // By itself, because it takes the minute after which a silent connection is given up.
-describe("a server that falls silent", { skip: whyNoObjects() ?? false }, () => {
+describe("a server that falls silent", { skip: whyNoObjects() }, () => {
   let servers: Servers;
 
   before(async () => {

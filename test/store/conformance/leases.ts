@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, newTask, settlement, taskOf } from "./tasks.ts";
 
@@ -80,20 +80,6 @@ export function leases(current: Current): void {
       cancelRequested: [],
     });
     assert.equal((await taskOf(store, "b")).state, "succeeded");
-  });
-
-  test("a lease survives a wall clock that is set forward or back", async (t: TestContext) => {
-    const { store, clock, clocksJump } = current();
-    if (!clocksJump) return t.skip("its clock is the database's");
-    await claimed(store);
-    for (const jump of [86_400_000, -172_800_000]) {
-      clock.setWall(jump);
-      assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, []);
-      assert.equal(await store.due(["q"]), 1_000);
-    }
-    clock.advance(1_000);
-    assert.equal(await store.due(["q"]), 0);
-    assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
   test("the renewal tells the holder that it was asked to stop", async () => {

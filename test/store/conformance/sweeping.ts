@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
@@ -61,24 +61,6 @@ export function sweeping(current: Current): void {
     assert.deepEqual((await store.sweep({ deadWorkers: ["dead", "gone"], poisonAfter: 5 })).expired, ["a"]);
     assert.deepEqual((await store.sweep({ deadWorkers: ["dead"], poisonAfter: 5 })).expired, []);
     assert.equal((await taskOf(store, "b")).state, "leased");
-  });
-
-  test("a machine that was started anew voids the leases of before", async (t: TestContext) => {
-    const { store, clock, clocksJump } = current();
-    if (!clocksJump) return t.skip("its clock is the database's");
-    await claimed(store);
-    clock.reboot();
-    assert.equal(await store.due(["q"]), 0);
-    assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
-  });
-
-  test("a lease is void when the monotonic clock has begun again, even if the boot has no name", async (t: TestContext) => {
-    const { store, clock, clocksJump } = current();
-    if (!clocksJump) return t.skip("its clock is the database's");
-    await claimed(store);
-    clock.reboot(clock.boot);
-    assert.equal(await store.due(["q"]), 0);
-    assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
   test("a task that keeps taking its worker down is poison and dies", async () => {

@@ -33,7 +33,7 @@ export async function openPlace(
     await hands.query(`DROP SCHEMA ${schema} CASCADE`);
     await hands[Symbol.asyncDispose]();
   };
-  return { store: await reopen(), reopen, clock, clocksJump: false, cleanup };
+  return { store: await reopen(), reopen, clock, cleanup };
 }
 
 /** Sets the clock of the database to the test's before each operation, when that was moved. */

@@ -1,13 +1,10 @@
 /** Behind a pooler that hands a session to somebody else after each transaction. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { openStore } from "../../../src/store/index.ts";
 import { TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask, settlement } from "../conformance/tasks.ts";
-import { storeConformance } from "../conformance.ts";
 import { FaultyLink } from "./faulty-link.ts";
-import { findPgbouncer, Pgbouncer } from "./pgbouncer.ts";
-import { openPlace } from "./place.ts";
 
 let server: TestServer;
 before(async () => {
@@ -43,7 +40,9 @@ test("nothing is left in a session that a later transaction needs or would stumb
   assert.doesNotMatch(all, /set_config\([^)]*false\)/);
   // A statement that is parsed under a name stays in the session: `P`, the length, the name.
   assert.doesNotMatch(all, /P\0\0..[a-z0-9_]+\0(SELECT|INSERT|UPDATE|WITH|DELETE)/i);
-  const held = await hands.query("SELECT FROM pg_locks WHERE locktype = 'advisory'");
+  const held = await hands.query(
+    "SELECT FROM pg_locks JOIN pg_database ON oid = database WHERE locktype = 'advisory' AND datname = current_database()",
+  );
   assert.equal(held.length, 0);
 });
 
@@ -69,17 +68,4 @@ test("a store that cannot be notified looks, and hears of what others did", asyn
   const handedBack = called();
   await other.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
   await handedBack;
-});
-
-const program = findPgbouncer();
-
-describe("PgBouncer", { skip: program === undefined && "no pgbouncer on this machine" }, () => {
-  let bouncer: Pgbouncer;
-  before(async () => {
-    bouncer = await Pgbouncer.start(program ?? "", server.url);
-  });
-  after(async () => {
-    await bouncer[Symbol.asyncDispose]();
-  });
-  storeConformance("PostgreSQL behind PgBouncer", () => openPlace(server, bouncer.url));
 });

@@ -8,7 +8,7 @@ import { startObjects, whyNoObjects } from "./start.ts";
 
 const md5 = (body: Buffer): string => createHash("md5").update(body).digest("hex");
 
-describe("the S3 server of the tests", { skip: whyNoObjects() ?? false }, () => {
+describe("the S3 server of the tests", { skip: whyNoObjects() }, () => {
   let server: ObjectServer;
 
   before(async () => {

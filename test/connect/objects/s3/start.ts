@@ -1,3 +1,4 @@
+import { skipWithout } from "../../../missing.ts";
 import type { ObjectServer } from "./access.ts";
 import { whyNoServer } from "./build.ts";
 import { S3Server } from "./server.ts";
@@ -8,9 +9,9 @@ function isReferee(): boolean {
   return process.env.PAWL_TEST_S3 === "versitygw";
 }
 
-/** Why the server that the tests run on cannot be had on this machine; null where it can. For `skip`. */
-export function whyNoObjects(): string | null {
-  return isReferee() ? whyNoServer() : null;
+/** Why the server that the tests run on cannot be had on this machine; false where it can. For `skip`. */
+export function whyNoObjects(): string | false {
+  return isReferee() && skipWithout("go", whyNoServer());
 }
 
 /** The server that the tests run on: the stub, or where `PAWL_TEST_S3` is `versitygw` that one. */

@@ -1,0 +1,26 @@
+import { after, before, describe } from "node:test";
+import { TestServer } from "../../connect/postgres/server.ts";
+import { skipWithout } from "../../missing.ts";
+import { storeConformance } from "../conformance.ts";
+import { findPgbouncer, Pgbouncer } from "./pgbouncer.ts";
+import { openPlace } from "./place.ts";
+
+const program = findPgbouncer();
+const skip = skipWithout(
+  "pgbouncer",
+  program === undefined ? "no pgbouncer is on this machine's path, nor named by PAWL_PGBOUNCER" : null,
+);
+
+describe("PgBouncer", { skip }, () => {
+  let server: TestServer;
+  let bouncer: Pgbouncer;
+  before(async () => {
+    server = await TestServer.shared();
+    bouncer = await Pgbouncer.start(program ?? "", server.url);
+  });
+  after(async () => {
+    await bouncer[Symbol.asyncDispose]();
+    await server.stop();
+  });
+  storeConformance("PostgreSQL behind PgBouncer", () => openPlace(server, bouncer.url));
+});
