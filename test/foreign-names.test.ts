@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { parseDuration, parsePairs, parseSize } from "../src/cli/sizes.ts";
 import { visible } from "../src/cli/visible.ts";
 import { RowDecoder } from "../src/connect/csv/row-decoder.ts";
@@ -15,6 +14,7 @@ import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";
 import { type Duration, milliseconds } from "../src/tasks/duration.ts";
 import { laneRate } from "../src/tasks/rate.ts";
+import { fc } from "./random.ts";
 
 /** Names that every object inherits: content may have them, and no dictionary may find anything under them. */
 const inherited = Object.getOwnPropertyNames(Object.prototype);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
 import { type MapOptions, Pool } from "../../src/pool/index.ts";
+import { fc } from "../random.ts";
 import { echo, type Given, type Given2, pair } from "./fixtures/echo.ts";
 
 /** Items of many sizes; some of them fail, and some take a moment. */

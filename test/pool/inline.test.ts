@@ -9,11 +9,11 @@ import { promisify } from "node:util";
 import { runInThisContext } from "node:vm";
 import { brotliCompressSync } from "node:zlib";
 import { buildSync, transformSync } from "esbuild";
-import fc from "fast-check";
 import { type AnyFunction, callable } from "../../src/pool/callable.ts";
 import { compileInline } from "../../src/pool/inline/compile.ts";
 import { inlineSource } from "../../src/pool/inline.ts";
 import { referenceTo } from "../../src/pool/reference.ts";
+import { fc } from "../random.ts";
 import { childProcess, thread } from "./fixtures/ask.ts";
 import { randomFunction } from "./fixtures/random-function.ts";
 

@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { test } from "node:test";
-import fc from "fast-check";
 import { type Isolation, Pool, WorkerDiedError } from "../../src/pool/index.ts";
+import { fc, seed } from "../random.ts";
 import { deadly } from "./fixtures/tasks.ts";
 import { mortal } from "./fixtures/trouble.ts";
 
-/** `PAWL_RUNS=1000` for the long version, of a random seed if `PAWL_SEED` gives none. */
+/** `PAWL_RUNS=1000` for the long version. */
 const RUNS = process.env.PAWL_RUNS === undefined ? null : Number(process.env.PAWL_RUNS);
-const seed = Number(process.env.PAWL_SEED ?? (RUNS === null ? 4711 : randomInt(1_000_000_000)));
 const runs = (isolate: Isolation) => ({
   numRuns: RUNS ?? (isolate === "thread" ? 20 : 5),
-  seed,
   endOnFailure: true,
 });
 const timeout = RUNS === null ? {} : { timeout: 3_600_000 };

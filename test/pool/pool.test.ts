@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
 import {
   asCompleted,
   type Isolation,
@@ -15,6 +14,7 @@ import {
   WorkerDiedError,
   wait,
 } from "../../src/pool/index.ts";
+import { fc } from "../random.ts";
 import { patientLater } from "./fixtures/late.ts";
 import {
   add,

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import type { StoreUnderTest } from "./conformance.ts";
 import { ModelStore } from "./model.ts";
 import { clockCommands, commands, type Model } from "./model-commands.ts";
@@ -18,7 +18,6 @@ export function modelSuite(
   },
 ): void {
   test(`the store in ${name} does what the model does, whatever the workers and the clocks do`, async () => {
-    const seed = process.env.PAWL_SEED;
     const all = options.clocksJump ? [...commands, ...clockCommands] : commands;
     await fc.assert(
       fc.asyncProperty(fc.commands(all, { maxCommands: 80, size: "max" }), async (steps) => {
@@ -31,10 +30,7 @@ export function modelSuite(
           await cleanup();
         }
       }),
-      {
-        numRuns: Number(process.env.PAWL_RUNS ?? options.runs ?? 80),
-        ...(seed === undefined ? {} : { seed: Number(seed) }),
-      },
+      { numRuns: Number(process.env.PAWL_RUNS ?? options.runs ?? 80) },
     );
   });
 }

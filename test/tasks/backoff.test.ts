@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { backoffDelay } from "../../src/tasks/index.ts";
+import { fc } from "../random.ts";
 
 test("the longest delay doubles with each failure up to the cap", () => {
   const longest = [1, 2, 3, 4, 5, 100].map((n) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { laneRate, type RateLimit } from "../../src/tasks/rate.ts";
+import { fc } from "../random.ts";
 
 const PERIODS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { KeyColumn } from "../../../src/batch/contract.ts";
 import { csv } from "../../../src/connect/csv/index.ts";
+import { fc } from "../../random.ts";
 import { Folder, planOptions, readAll } from "./fixture.ts";
 
 const byKey = (...key: KeyColumn[]) => ({ kind: "byKey", key }) as const;

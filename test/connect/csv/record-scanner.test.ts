@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { grammarOf } from "../../../src/connect/csv/grammar.ts";
 import { RecordScanner } from "../../../src/connect/csv/record-scanner.ts";
+import { fc } from "../../random.ts";
 
 const text = fc
   .array(fc.constantFrom("a", "b,c", '"', '""', "\n", "\r\n", "\r", '"x\ny"'), { maxLength: 40 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { type CsvRow, csv } from "../../../src/connect/csv/index.ts";
+import { fc } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
 

@@ -15,7 +15,6 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import fc from "fast-check";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
 import { WorkLimits } from "../../../src/batch/limits.ts";
 import { Done } from "../../../src/connect/objects/done.ts";
@@ -30,6 +29,7 @@ import { ObjectWriter } from "../../../src/connect/objects/object-writer.ts";
 import { Taken } from "../../../src/connect/objects/taken.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
+import { fc } from "../../random.ts";
 
 describe("copying between folders", () => {
   let folder: string;

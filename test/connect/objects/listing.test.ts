@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import fc from "fast-check";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { foldsCase } from "../../../src/connect/objects/files/folds-case.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { Listing } from "../../../src/connect/objects/listing.ts";
 import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
 import { compareKeys } from "../../../src/connect/objects/s3/key-order.ts";
+import { fc } from "../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
   key,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
 import {
   type Actor,
   actor,
@@ -14,6 +13,7 @@ import {
   SharedArray,
   TimeLimitError,
 } from "../../../src/pool/index.ts";
+import { fc } from "../../random.ts";
 import { failureOf } from "./failure.ts";
 import { Ledger, Sharer, Tally, Unknown, Unready } from "./fixtures/classes.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Actor, ActorDiedError, actor, control } from "../../../src/pool/index.ts";
+import { randomFrom, seed } from "../../random.ts";
 import { failureOf } from "./failure.ts";
 import { Endless, Ledger, Once, SlowLedger, Stillborn, Tally, Unsavable } from "./fixtures/classes.ts";
 
@@ -13,18 +13,6 @@ const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** `PAWL_RUNS=200` for the long version. */
 const RUNS = Number(process.env.PAWL_RUNS ?? 2);
-const seed = Number(process.env.PAWL_SEED ?? randomInt(1_000_000_000));
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function random(from: number): () => number {
-  let state = from;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 for (const isolate of ["thread", "process"] as const) {
   suite(`an actor in a ${isolate} that dies`, () => {
@@ -147,7 +135,7 @@ for (const isolate of ["thread", "process"] as const) {
     });
 
     test(`at any moment loses nothing it has told (seed ${seed})`, async () => {
-      const next = random(seed);
+      const next = randomFrom(seed);
       for (let run = 0; run < RUNS; run++) {
         await using ledger = await actor(Ledger, [], { isolate, maxRestarts: Number.POSITIVE_INFINITY });
         const told: number[] = [];
@@ -183,7 +171,7 @@ for (const isolate of ["thread", "process"] as const) {
 }
 
 test(`killed from outside at any moment, a process gives each call its result or its error (seed ${seed})`, async () => {
-  const next = random(seed);
+  const next = randomFrom(seed);
   await using tally = await actor(Tally, [], { isolate: "process", maxRestarts: 1000 });
   for (let run = 0; run < RUNS * 2; run++) {
     const pid = Number((await tally.where()).split(" ")[0]);

@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import fc from "fast-check";
 import {
   type EachContext,
   type EachOptions,
@@ -15,6 +14,7 @@ import {
   PawlError,
   TimeLimitError,
 } from "../../../src/pool/index.ts";
+import { fc } from "../../random.ts";
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Pace, type PaceClock } from "../../../src/pool/each/pace.ts";
+import { fc } from "../../random.ts";
 
 /** Time that goes only when told to. A timer calls back as late, or as early, as `drift` says, but time goes on. */
 class TestClock implements PaceClock {

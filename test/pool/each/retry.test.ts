@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { retryDelay } from "../../../src/pool/each/retry.ts";
 import { retryAfterMs } from "../../../src/pool/each/retry-after.ts";
+import { fc } from "../../random.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const DATE = "Sun, 01 Mar 2026 12:00:30 GMT";

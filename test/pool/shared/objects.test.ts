@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import fc from "fast-check";
 import { pack, unpack } from "../../../src/pool/portable.ts";
 import {
   Counter,
@@ -13,6 +12,7 @@ import {
   type Ref,
   SharedArray,
 } from "../../../src/pool/shared/index.ts";
+import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";
 
 const views = fc.oneof(

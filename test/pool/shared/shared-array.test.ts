@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { pack, unpack } from "../../../src/pool/portable.ts";
 import { type Dtype, SharedArray } from "../../../src/pool/shared/index.ts";
+import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";
 
 const DTYPES = [

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { NewJoin, NewTask, Store } from "../../../src/store/index.ts";
+import { randomFrom, seed } from "../../random.ts";
 import type { Current, StoreUnderTest } from "../conformance.ts";
 import { RATE } from "./chaos-process.ts";
 import { newTask } from "./tasks.ts";
@@ -22,17 +23,6 @@ async function drain(address: string, count: number): Promise<string[][]> {
       return JSON.parse(stdout) as string[];
     }),
   );
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
 
 const JOINS = 12;
@@ -57,7 +47,7 @@ async function fill(store: Store): Promise<void> {
 }
 
 /** Workers of which one after the other is killed, `kills` times, and replaced; returns every claim they told of. */
-async function chaos({ store, clock }: StoreUnderTest, kills: number, random: (below: number) => number) {
+async function chaos({ store, clock }: StoreUnderTest, kills: number, random: () => number) {
   const told: string[] = [];
   const dead: string[] = [];
   let started = 0;
@@ -69,7 +59,7 @@ async function chaos({ store, clock }: StoreUnderTest, kills: number, random: (b
       stdio: ["ignore", "pipe", "inherit"],
     });
     const closed = once(child, "close");
-    let patience = 1 + random(20);
+    let patience = 1 + Math.floor(random() * 20);
     createInterface({ input: child.stdout }).on("line", (line) => {
       told.push(line);
       if (--patience > 0 || killed >= kills || child.killed) return;
@@ -135,7 +125,6 @@ export function processes(current: Current): void {
   test("processes that are killed at any moment lose no member, run no body early and fire no tick twice", async (t: TestContext) => {
     const under = current();
     const { store } = under;
-    const seed = Number(process.env.PAWL_SEED ?? Math.floor(Math.random() * 2 ** 31));
     t.diagnostic(`seed ${seed}`);
     await fill(store);
     const told = await chaos(under, 8, randomFrom(seed));

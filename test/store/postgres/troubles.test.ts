@@ -5,6 +5,7 @@ import { startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index
 import { type Store, TransientError } from "../../../src/store/index.ts";
 import { openPostgresStore } from "../../../src/store/postgres/open.ts";
 import { TestClient, TestServer } from "../../connect/postgres/server.ts";
+import { randomFrom, seed } from "../../random.ts";
 import { newTask, settlement } from "../conformance/tasks.ts";
 import { answersCommit, asksCommit, FaultyLink } from "./faulty-link.ts";
 
@@ -186,7 +187,6 @@ describe("a reply that is lost", () => {
   });
 
   test("at random, over and over, loses no task and does none twice", async (t) => {
-    const seed = Number(process.env.PAWL_SEED ?? Math.floor(Math.random() * 2 ** 31));
     t.diagnostic(`seed ${seed}`);
     const random = randomFrom(seed);
     const { proxy, url: through } = await FaultyLink.before(url);
@@ -317,14 +317,3 @@ describe("a server that goes away", () => {
 
 /** The files must survive a power cut here. */
 const careful = { shared_buffers: "64MB", max_wal_size: "1GB" };
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

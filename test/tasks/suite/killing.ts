@@ -4,25 +4,16 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chain, chord } from "../../../src/tasks/index.ts";
+import { randomFrom, seed } from "../../random.ts";
 import { counts, deaf, double, notes, sleepsInChild, slowly } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 import { WorkerCommand } from "./worker-command.ts";
 
-/** A generator of random numbers in [0, 1) that the same seed repeats. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) | 0;
-    return ((state ^ (state >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Workers as processes, that are stopped and killed. */
 export function killing(open: OpenPlace): void {
   test("a chord survives the death of its workers, and its body runs to its end once", async (t) => {
-    const seed = Number(process.env.PAWL_SEED ?? Math.floor(Math.random() * 2 ** 31));
     t.diagnostic(`seed ${seed}`);
-    const random = seeded(seed);
+    const random = randomFrom(seed);
     await using stage = await Stage.open(open);
     const file = join(stage.folder, "runs");
     const members = Array.from({ length: 150 }, (_, n) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -8,6 +8,7 @@ import { ItemError, openItems, replayJob, run } from "../../../../src/batch/inde
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
+import { randomFrom, seed } from "../../../random.ts";
 import { TestClient } from "../server.ts";
 import { audit, changes, LiveScene } from "./scene.ts";
 
@@ -167,13 +168,14 @@ describe("rows of a table in use", () => {
     );
     await using _ = client;
     await using other = await TestClient.connect(url);
+    const random = randomFrom(seed);
     let running = true;
     let raised = 0;
     const meddle = (async () => {
       while (running) {
         const changed = await other.query(
           "UPDATE tickets SET n = n + 1000 WHERE id % 100 = $1 RETURNING id",
-          [randomInt(100)],
+          [Math.floor(random() * 100)],
         );
         raised += changed.length;
         await sleep(1);
@@ -282,7 +284,7 @@ describe("rows of a table in use", () => {
   });
 
   it("are changed once though connections end at random moments and rows are locked by others", async () => {
-    const seed = randomInt(1e9);
+    const random = randomFrom(seed);
     for (const way of ["step", "expression"]) {
       const { url, client } = await scene.database(tickets);
       await using _ = client;
@@ -292,10 +294,11 @@ describe("rows of a table in use", () => {
       const meddle = (async () => {
         while (running && (await client.query("SELECT FROM audit LIMIT 1")).length === 0) await sleep(5);
         while (running) {
-          await sleep(randomInt(20, 400));
+          await sleep(20 + random() * 380);
           const [row] = await client.query<{ n: number }>(
             `SELECT count(pg_terminate_backend(pid))::int AS n FROM pg_stat_activity
-             WHERE datname = current_database() AND application_name LIKE 'pawl%' AND random() < 0.4`,
+             WHERE datname = current_database() AND application_name LIKE 'pawl%' AND (pid * 31 + $1::int) % 10 < 4`,
+            [Math.floor(random() * 10)],
           );
           ended += row?.n ?? 0;
         }
