@@ -57,10 +57,31 @@ export interface Opened extends Described {
   close(): Promise<void>;
 }
 
-/** A page of a listing, in the order of the keys' UTF-8 bytes, and where it goes on; null at the end. */
+/** A page of a listing, in the order of the keys' UTF-8 bytes, and where it goes on; null at the end, and only there. */
 export interface Page {
   readonly entries: readonly ObjectEntry[];
   readonly next: string | null;
+  /** What proves that the listing of a place with `borders` is complete; absent where nothing needs to. */
+  readonly proof?: PageProof;
+}
+
+export interface PageProof {
+  /** The key before `next`, from which a listing that goes on begins, so that it must come upon `next` once more. */
+  readonly before: string | null;
+  /** The first key that this stretch saw after where it begins; null where there is none. */
+  readonly first: string | null;
+  /** At the end of a stretch: the first key that it saw behind its border; null where there is none. */
+  readonly beyond: string | null;
+}
+
+/** Which part of a listing is asked for. */
+export interface ListRange {
+  /** The last key that may belong to it; absent or null where it goes to the end. */
+  readonly last?: string | null;
+  /** Of a listing that goes on: the key before the one from where it does. */
+  readonly before?: string | null;
+  /** Whether nothing below a folder is wanted, whose key ends in `/`. */
+  readonly skips?: (folder: string) => boolean;
 }
 
 export interface ReadPlace {
@@ -70,13 +91,26 @@ export interface ReadPlace {
   check(): Promise<void>;
   /** Changes when the list of what it holds is another one, where that is a file. */
   identity?(): Promise<Json>;
-  /** Pages from where an earlier listing stood, null from the beginning; up to the key `last`, null to the end. */
-  list(from: string | null, signal: AbortSignal, last?: string | null): AsyncIterable<Page>;
+  /**
+   * Pages from where an earlier listing stood, null from the beginning. Throws one sentence where what the place lists proves
+   * to be incomplete.
+   */
+  list(from: string | null, signal: AbortSignal, range?: ListRange): AsyncIterable<Page>;
   /**
    * Keys after `from`, in order, at which the rest of a listing may be cut into stretches that are listed at once; absent
    * where a listing goes in one. Each stretch ends with its border as `last`, and the next one goes on from there.
    */
   borders?(from: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Of two stretches side by side: throws one sentence where the second one left out `beyond`, which the first one saw behind
+   * the border between them. `first` is the first key that the second one saw.
+   */
+  assertJoined?(
+    border: string,
+    beyond: string | null,
+    first: string | null,
+    signal: AbortSignal,
+  ): Promise<void>;
   open(entry: ObjectEntry): Promise<Opened>;
   /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
   partBytes(entry: ObjectEntry): Promise<number | null>;

@@ -19,6 +19,9 @@ interface Row {
 /** Each stretch of the keys that is listed by itself has numbers of its own, so that its objects lie together. */
 const STRETCH = 2 ** 40;
 
+/** The form of the file. */
+const FORM = 2;
+
 /** So few ranges are always worth it, since they are worked through at once; each more must have so many objects. */
 const LEAST_RANGES = 4;
 const WORTHWHILE = 5000;
@@ -30,6 +33,17 @@ export interface Stretch {
   readonly next: string | null;
   /** The last key that may belong to it; null for the last stretch. */
   readonly last: string | null;
+  /** The key before `next`; null where there is none. */
+  readonly before: string | null;
+}
+
+/** What two stretches side by side have seen at the border between them. */
+export interface Joint {
+  readonly border: string;
+  /** The first key that the one before it saw behind the border; null where there was none. */
+  readonly beyond: string | null;
+  /** The first key that the one behind it saw. */
+  readonly first: string | null;
 }
 
 /** A range of a stored listing. */
@@ -65,10 +79,15 @@ export class Listing {
     mkdirSync(dirname(path), { recursive: true });
     const database = new DatabaseSync(path, { timeout: 5000 });
     // A page that a power cut takes away takes its place along: it is listed again.
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096;
-      CREATE TABLE IF NOT EXISTS object (
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096");
+    const { user_version: form } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+    // One of an older Pawl that is not complete proves too little: it is listed again.
+    if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS stretch");
+    database.exec(`CREATE TABLE IF NOT EXISTS object (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, tag TEXT, problem TEXT, seen INTEGER);
-      CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL)`);
+      CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
+        listed INTEGER NOT NULL, before TEXT, first TEXT, beyond TEXT);
+      PRAGMA user_version = ${FORM}`);
     return new Listing(path, database, process);
   }
 
@@ -86,25 +105,37 @@ export class Listing {
   /** The stretches that are not listed to their end; the first one is there from the beginning. */
   open(): Stretch[] {
     const rows = this.#database
-      .prepare("SELECT id, next, place AS last, done FROM stretch ORDER BY id")
+      .prepare("SELECT id, next, place AS last, before, done FROM stretch ORDER BY id")
       .all();
-    if (rows.length === 0) return [{ id: 0, next: null, last: null }];
+    if (rows.length === 0) return [{ id: 0, next: null, last: null, before: null }];
     return (rows as unknown as (Stretch & { done: number })[])
       .filter(({ done }) => done === 0)
-      .map(({ id, next, last }) => ({ id, next, last }));
+      .map(({ id, next, last, before }) => ({ id, next, last, before }));
+  }
+
+  /** Of a listing whose stretches have all come to their end: what they saw at each border. */
+  joints(): Joint[] {
+    const rows = this.#database
+      .prepare("SELECT place AS border, beyond, first FROM stretch ORDER BY id")
+      .all() as unknown as { border: string | null; beyond: string | null; first: string | null }[];
+    return rows.slice(0, -1).map(({ border, beyond }, at) => ({
+      border: border as string,
+      beyond,
+      first: rows[at + 1]?.first ?? null,
+    }));
   }
 
   /** Cuts what is left of the first and only stretch at some keys, in order, into stretches of their own. */
   cut(borders: readonly string[]): void {
     this.#database.exec("BEGIN IMMEDIATE");
     this.#database.prepare("UPDATE stretch SET place = ? WHERE id = 0").run(borders[0] ?? null);
-    const insert = this.#database.prepare("INSERT INTO stretch VALUES (?, ?, ?, 0, 0)");
+    const insert = this.#database.prepare("INSERT INTO stretch VALUES (?, ?, ?, 0, 0, 0, NULL, NULL, NULL)");
     for (const [at, border] of borders.entries()) insert.run(at + 1, borders[at + 1] ?? null, border);
     this.#database.exec("COMMIT");
   }
 
-  /** Adds a page of a stretch, and the place after it, in one step. */
-  add(stretch: number, { entries, next }: Page): void {
+  /** Adds a page of a stretch, and the place after it, in one step. `listed` is how many objects it had before some were chosen. */
+  add(stretch: number, { entries, next, proof }: Page, listed = entries.length): void {
     const row = this.#database.prepare("SELECT objects FROM stretch WHERE id = ?").get(stretch) as
       | { objects: number }
       | undefined;
@@ -125,10 +156,20 @@ export class Listing {
         );
       this.#database
         .prepare(
-          `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?)
-          ON CONFLICT (id) DO UPDATE SET next = excluded.next, done = excluded.done, objects = excluded.objects`,
+          `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?)
+          ON CONFLICT (id) DO UPDATE SET next = excluded.next, done = excluded.done, objects = excluded.objects,
+            listed = listed + excluded.listed, before = excluded.before, first = coalesce(first, excluded.first), beyond = excluded.beyond`,
         )
-        .run(stretch, next, next === null ? 1 : 0, number - stretch * STRETCH);
+        .run(
+          stretch,
+          next,
+          next === null ? 1 : 0,
+          number - stretch * STRETCH,
+          listed,
+          proof?.before ?? null,
+          proof?.first ?? null,
+          proof?.beyond ?? null,
+        );
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
@@ -160,6 +201,12 @@ export class Listing {
   /** How many objects are listed so far. */
   get objects(): number {
     const row = this.#database.prepare("SELECT coalesce(sum(objects), 0) AS n FROM stretch").get();
+    return (row as { n: number }).n;
+  }
+
+  /** How many objects the place has, chosen or not, as far as it is listed. */
+  get listed(): number {
+    const row = this.#database.prepare("SELECT coalesce(sum(listed), 0) AS n FROM stretch").get();
     return (row as { n: number }).n;
   }
 

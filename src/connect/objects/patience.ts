@@ -19,7 +19,9 @@ export async function patiently<T>(
       if (!isPassing(error) || signal.aborted) throw error;
       onTrouble(error);
       if (tried >= TRIES) throw error;
-      const grown = FIRST_MS * 2 ** (tried - 1) * (0.5 + Math.random() / 2);
+      // Shorter in tests of what does not pass.
+      const first = Number(process.env.PAWL_PAUSE_MS ?? FIRST_MS);
+      const grown = first * 2 ** (tried - 1) * (0.5 + Math.random() / 2);
       await sleep(Math.min(LONGEST_MS, Math.max(askedToWait(error) ?? 0, grown)), undefined, { signal });
     }
   }

@@ -98,8 +98,9 @@ export class ObjectSource implements Source<ObjectEntry> {
         items,
         bytes,
       }));
-      const nothing = `There is nothing to copy in ${(await this.#place()).name}: check the name and the patterns.`;
-      return { shards, duplicates: null, notes: shards.length === 0 ? [nothing] : [] };
+      const { name } = await this.#place();
+      const notes = shards.length === 0 ? [this.#choice.nothingLeft(name, listing.listed)] : [];
+      return { shards, duplicates: null, notes };
     } finally {
       listing.close();
     }
@@ -108,22 +109,25 @@ export class ObjectSource implements Source<ObjectEntry> {
   /** Lists to the end: one page first, then, where there is more and the place can tell its borders, many stretches at once. */
   async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
     const place = await this.#place();
+    const skips = (folder: string) => this.#choice.skips(folder);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const list = async ({ id, next, last }: Stretch, pages: number): Promise<void> => {
+    const list = async ({ id, next, last, before }: Stretch, pages: number): Promise<void> => {
       if (pages === 0) return;
       const glances = Array.from({ length: place.borders ? 1 : PAGES_AHEAD }, () => this.#target.glance());
-      const add = async (page: Promise<Page>) => {
-        listing.add(id, await page);
+      const add = async ({ page, listed }: { page: Promise<Page>; listed: number }) => {
+        listing.add(id, await page, listed);
         onProgress?.(listing.objects, 0);
       };
       // While the next page is listed, the target is asked for those before it.
-      const asked: Promise<Page>[] = [];
+      const asked: { page: Promise<Page>; listed: number }[] = [];
       let nth = 0;
-      for await (const page of place.list(next, either, last)) {
+      for await (const page of place.list(next, either, { last, before, skips })) {
         either.throwIfAborted();
-        if (asked.length === glances.length) await add(asked.shift() as Promise<Page>);
-        asked.push(this.#seen(page, glances[nth++ % glances.length] ?? null));
+        const oldest = asked.length === glances.length ? asked.shift() : undefined;
+        if (oldest !== undefined) await add(oldest);
+        const seen = this.#seen(page, glances[nth++ % glances.length] ?? null);
+        asked.push({ page: seen, listed: page.entries.length });
         if (--pages === 0) break;
       }
       for (const page of asked) await add(page);
@@ -145,6 +149,9 @@ export class ObjectSource implements Source<ObjectEntry> {
     );
     // The others end with the error of the one that failed first.
     for (const one of ended) if (one.status === "rejected") throw one.reason;
+    // Before anything is copied: the stretches must cover the whole.
+    for (const { border, beyond, first } of listing.joints())
+      await place.assertJoined?.(border, beyond, first, signal);
   }
 
   /** A page without what is not chosen, and with what the target has of it already. */
@@ -159,7 +166,8 @@ export class ObjectSource implements Source<ObjectEntry> {
     const { signal } = new AbortController();
     const place = await this.#place();
     const entries: ObjectEntry[] = [];
-    for await (const page of place.list(null, signal)) {
+    const skips = (folder: string) => this.#choice.skips(folder);
+    for await (const page of place.list(null, signal, { skips })) {
       entries.push(...page.entries.filter((entry) => this.#choice.takes(entry)));
       if (entries.length >= n) break;
     }

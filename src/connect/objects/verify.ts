@@ -70,24 +70,32 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
   }
 }
 
-/** The objects of a place; refuses a listing that is not in order, since nothing could be said by it. */
+/** The chosen objects of a place, in order: a place whose listing is not refuses to give it. */
 async function* inOrder(
   place: ReadPlace,
   choice: Choice,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
-  let before: Buffer | null = null;
-  for await (const { entries } of place.list(null, signal)) {
-    for (const entry of entries) {
-      const key = Buffer.from(entry.key);
-      if (before !== null && before.compare(key) >= 0)
-        throw new PawlError(
-          "copy.order",
-          `${place.name} lists ${entry.key} out of order, so that it cannot be compared: this provider does not keep to what S3 promises.`,
-        );
-      before = key;
-      if (choice.takes(entry)) yield entry;
-    }
+  const skips = (folder: string) => choice.skips(folder);
+  for await (const { entries } of place.list(null, signal, { skips })) {
+    for (const entry of entries) if (choice.takes(entry)) yield entry;
+  }
+}
+
+/** A folder of one side that cannot be read: what the other side has there can be compared with nothing. */
+class Unread {
+  #folder: ObjectEntry | null = null;
+
+  /** The same entry, or what it is where it lies in such a folder. */
+  of(entry: ObjectEntry): ObjectEntry {
+    const { key, problem } = this.#folder ?? {};
+    return key !== undefined && problem !== undefined && entry.key.startsWith(key)
+      ? { ...entry, problem: `of the other side ${problem}` }
+      : entry;
+  }
+
+  note(entry: ObjectEntry): void {
+    if (entry.problem !== undefined && entry.key.endsWith("/")) this.#folder = entry;
   }
 }
 
@@ -95,12 +103,17 @@ async function* paired(
   from: AsyncGenerator<ObjectEntry, void, undefined>,
   to: AsyncGenerator<ObjectEntry, void, undefined>,
 ): AsyncGenerator<Pair, void, undefined> {
+  const [here, there] = [new Unread(), new Unread()];
   let [a, b] = [await from.next(), await to.next()];
   while (!a.done || !b.done) {
     const order = a.done ? 1 : b.done ? -1 : Buffer.from(a.value.key).compare(Buffer.from(b.value.key));
+    const one = order <= 0 && !a.done ? a.value : null;
+    const other = order >= 0 && !b.done ? b.value : null;
+    if (one !== null) here.note(one);
+    if (other !== null) there.note(other);
     yield {
-      from: order <= 0 && !a.done ? a.value : null,
-      to: order >= 0 && !b.done ? b.value : null,
+      from: one === null ? null : there.of(one),
+      to: other === null ? null : here.of(other),
     };
     if (order <= 0) a = await from.next();
     if (order >= 0) b = await to.next();
@@ -114,7 +127,8 @@ async function judge(
   signal: AbortSignal,
 ): Promise<Verified> {
   if (from === null || to === null) {
-    const { key, size } = (from ?? to) as ObjectEntry;
+    const { key, size, problem } = (from ?? to) as ObjectEntry;
+    if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes: size ?? 0 };
     return { key, verdict: from === null ? "extra" : "missing", detail: null, bytes: size ?? 0 };
   }
   const { key } = from;

@@ -373,8 +373,8 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     await scene.source.put(long, "long");
     // The server lies over a file system too, so that only its listing can be made to hold these.
     const evil = ["../outside", "a/../../outside", "/etc/outside", "a//b", "nul\u0000byte", `${long}1`];
-    scene.near.decide = ({ operation }) =>
-      operation === "list" ? { kind: "rewritten", body: (text) => withKeys(text, evil) } : null;
+    scene.near.decide = ({ operation, query }) =>
+      operation === "list" ? { kind: "rewritten", body: (text) => withKeys(text, evil, query) } : null;
     const { code, out, err } = await scene.pawl(
       "copy",
       `s3://${scene.source.bucket}`,
@@ -419,9 +419,20 @@ function struck(proxy: FaultProxy): string[] {
   return proxy.journal.flatMap(({ fault }) => (fault === null ? [] : [fault.kind])).sort();
 }
 
-/** A page of a listing with more keys in it. */
-function withKeys(page: string, keys: readonly string[]): string {
+/** The last page of a listing with more keys in it, in their order; any other page is left alone. */
+function withKeys(page: string, keys: readonly string[], query: URLSearchParams): string {
+  const from = query.get("start-after") ?? "";
+  if (query.get("max-keys") === "1" || query.has("delimiter") || page.includes("<IsTruncated>true"))
+    return page;
   const one = (key: string) =>
-    `<Contents><Key>${key.replace("\u0000", "&#x0;")}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>`;
-  return page.replace("</ListBucketResult>", `${keys.map(one).join("")}</ListBucketResult>`);
+    `<Contents><Key>${encodeURIComponent(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+  const keyOf = (entry: string) => decodeURIComponent(/<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? "");
+  const own = [...page.matchAll(/<Contents>.*?<\/Contents>/gs)].map(([entry]) => entry);
+  const all = [...own, ...keys.filter((key) => key > from).map(one)].sort((a, b) =>
+    Buffer.compare(Buffer.from(keyOf(a)), Buffer.from(keyOf(b))),
+  );
+  return page
+    .replaceAll(/<Contents>.*?<\/Contents>/gs, "")
+    .replace(/<KeyCount>\d+</, `<KeyCount>${all.length}<`)
+    .replace("</ListBucketResult>", `${all.join("")}</ListBucketResult>`);
 }

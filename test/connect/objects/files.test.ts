@@ -279,6 +279,7 @@ describe("the walk through a folder", () => {
               for await (const { entries } of walk(base, after, root, new AbortController().signal, {
                 disk: new Disk(),
                 known: null,
+                skips: () => false,
               }))
                 keys.push(...entries.map(({ key }) => key));
               return keys;

@@ -101,13 +101,13 @@ describe("a stored listing", () => {
 
   it("keeps where each stretch stands, and what is left of it", () => {
     const listing = Listing.create(join(folder, "stands.db"), 1);
-    assert.deepEqual(listing.open(), [{ id: 0, next: null, last: null }]);
+    assert.deepEqual(listing.open(), [{ id: 0, next: null, last: null, before: null }]);
     listing.add(0, { entries: [entry("a")], next: "a" });
     listing.cut(["g", "p"]);
     assert.deepEqual(listing.open(), [
-      { id: 0, next: "a", last: "g" },
-      { id: 1, next: "g", last: "p" },
-      { id: 2, next: "p", last: null },
+      { id: 0, next: "a", last: "g", before: null },
+      { id: 1, next: "g", last: "p", before: null },
+      { id: 2, next: "p", last: null, before: null },
     ]);
     listing.add(1, { entries: [], next: null });
     listing.add(2, { entries: [entry("q")], next: "q" });

@@ -3,7 +3,7 @@ import { open, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
-import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
@@ -39,8 +39,9 @@ export class FileReader implements ReadPlace {
     );
   }
 
-  list(from: string | null, signal: AbortSignal): AsyncIterable<Page> {
-    return walk(this.#root, from, this.#scratch, signal, { disk: this.#disk, known: this.#sums.known });
+  list(from: string | null, signal: AbortSignal, { skips }: ListRange = {}): AsyncIterable<Page> {
+    const ways = { disk: this.#disk, known: this.#sums.known, skips: skips ?? (() => false) };
+    return walk(this.#root, from, this.#scratch, signal, ways);
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {
@@ -94,7 +95,8 @@ export class FileReader implements ReadPlace {
 
   /** What the walk found wrong, opening it will tell; of a file that was all right but for its name the problem stays. */
   again({ problem, ...entry }: ObjectEntry): ObjectEntry {
-    return problem === undefined || entry.size === null ? entry : { ...entry, problem };
+    const isOpenedAgain = entry.size === null && !entry.key.endsWith("/");
+    return problem === undefined || isOpenedAgain ? entry : { ...entry, problem };
   }
 
   where({ key, from = key }: ObjectEntry): string {

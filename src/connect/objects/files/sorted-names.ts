@@ -30,7 +30,12 @@ export async function* sortedNames(
       names = [];
     }
     if (spill === null) {
-      yield* names.sort();
+      // A folder that changes while it is read may give a name twice.
+      let before: string | null = null;
+      for (const name of names.sort()) {
+        if (name !== before) yield name;
+        before = name;
+      }
       return;
     }
     spill.add(names);

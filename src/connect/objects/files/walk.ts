@@ -11,6 +11,8 @@ interface Ways {
   readonly disk: Disk;
   /** Checksums from another time, to be told along. */
   readonly known: KnownSums | null;
+  /** Whether nothing below a folder is wanted, whose key ends in `/`: then it is not read. */
+  readonly skips: (folder: string) => boolean;
 }
 
 const PAGE = 1000;
@@ -30,7 +32,8 @@ export async function* walk(
 ): AsyncGenerator<Page, void, undefined> {
   let waiting: string[] = [];
   const after = from === null ? null : Buffer.from(from, "base64").toString("latin1");
-  for await (const key of below(root, "", after, scratch, signal)) {
+  const below = new Below(root, after, { scratch, signal, skips: ways.skips });
+  for await (const key of below.keys("")) {
     waiting.push(key);
     if (waiting.length < PAGE) continue;
     yield await pageOf(root, waiting, ways);
@@ -40,27 +43,74 @@ export async function* walk(
   yield { entries: [], next: null };
 }
 
-/** Keys as strings of one character a byte, so that their order is that of bytes. */
-async function* below(
-  root: string,
-  prefix: string,
-  after: string | null,
-  scratch: string,
-  signal: AbortSignal,
-): AsyncGenerator<string, void, undefined> {
-  const folder = prefix === "" ? root : pathOf(root, prefix);
-  for await (const name of sortedNames(folder as string, scratch)) {
-    signal.throwIfAborted();
-    const key = prefix + name;
-    if (!name.endsWith("/")) {
-      if ((after === null || key > after) && !isPartName(name)) yield key;
-      continue;
+/** What lies below a folder. Keys are strings of one character a byte, so that their order is that of bytes. */
+class Below {
+  readonly #root: string;
+  readonly #after: string | null;
+  readonly #scratch: string;
+  readonly #signal: AbortSignal;
+  readonly #skips: (folder: string) => boolean;
+
+  constructor(
+    root: string,
+    after: string | null,
+    {
+      scratch,
+      signal,
+      skips,
+    }: {
+      readonly scratch: string;
+      readonly signal: AbortSignal;
+      readonly skips: (folder: string) => boolean;
+    },
+  ) {
+    this.#root = root;
+    this.#after = after;
+    this.#scratch = scratch;
+    this.#signal = signal;
+    this.#skips = skips;
+  }
+
+  /** A folder that cannot be read is given by its own key, which ends in `/`. */
+  async *keys(prefix: string): AsyncGenerator<string, void, undefined> {
+    const after = this.#after;
+    for await (const name of this.#names(prefix)) {
+      this.#signal.throwIfAborted();
+      const key = prefix + name;
+      if (!name.endsWith("/")) {
+        if ((after === null || key > after) && !isPartName(name)) yield key;
+        continue;
+      }
+      if (name === "/") {
+        if (after === null || prefix > after) yield prefix;
+        continue;
+      }
+      // A folder may hold what comes after even if its own name comes before.
+      if (after !== null && key <= after && !after.startsWith(key)) continue;
+      if (!this.#skips(Buffer.from(key, "latin1").toString("utf8"))) yield* this.keys(key);
     }
-    // A folder may hold what comes after even if its own name comes before.
-    if (after !== null && key <= after && !after.startsWith(key)) continue;
-    yield* below(root, key, after, scratch, signal);
+  }
+
+  /** The names in a folder; `/` alone of one below the root that cannot be opened. */
+  async *#names(prefix: string): AsyncGenerator<string, void, undefined> {
+    const path = prefix === "" ? this.#root : pathOf(this.#root, prefix);
+    let isOpen = false;
+    try {
+      for await (const name of sortedNames(path as string, this.#scratch)) {
+        isOpen = true;
+        yield name;
+      }
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (isOpen || prefix === "" || !UNREADABLE.has(code)) throw error;
+      // One that is gone since its parent was read held nothing that is there now.
+      if (code !== "ENOENT") yield "/";
+    }
   }
 }
+
+/** What is wrong with one folder, and not with the disk. */
+const UNREADABLE = new Set(["EACCES", "EPERM", "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 
 function pathOf(root: string, key: string): Buffer | string {
   const bytes = Buffer.from(key, "latin1");
@@ -85,6 +135,7 @@ async function entryOf(root: string, bytes: string, { disk, known }: Ways): Prom
   const bad = (problem: string) => ({ key, size: null, modified: null, tag: null, problem });
   const path = pathOf(root, bytes);
   if (typeof path !== "string") return bad("its name is not UTF-8");
+  if (key.endsWith("/")) return bad("this folder cannot be read, so that nothing in it is copied");
   let found: BigIntStats;
   try {
     found = disk.isPrompt

@@ -88,7 +88,7 @@ export class S3Client {
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
-      body: await whole(response, request.method),
+      body: await whole(response, this.place, request.method),
     };
   }
 
@@ -97,7 +97,7 @@ export class S3Client {
     const response = await this.#exchange(request);
     const status = response.statusCode ?? 0;
     if (isSuccess(status)) return response;
-    throw errorOf(this.place, status, response.headers, await whole(response));
+    throw errorOf(this.place, status, response.headers, await whole(response, this.place));
   }
 
   /**
@@ -173,7 +173,7 @@ export class S3Client {
 }
 
 /** Reads an answer to its end, into one piece of memory where its length is known. */
-async function whole(response: IncomingMessage, method?: string): Promise<Buffer> {
+async function whole(response: IncomingMessage, place: string, method?: string): Promise<Buffer> {
   // The length that HEAD tells is that of an object, which does not come.
   const length = method === "HEAD" ? Number.NaN : Number(response.headers["content-length"] ?? Number.NaN);
   const pieces: Buffer[] = [];
@@ -185,7 +185,7 @@ async function whole(response: IncomingMessage, method?: string): Promise<Buffer
       else filled += piece.copy(bytes, filled);
     }
   } catch (error) {
-    throw outage(error, "the server");
+    throw outage(error, place);
   }
   return bytes === null ? Buffer.concat(pieces) : bytes.subarray(0, filled);
 }

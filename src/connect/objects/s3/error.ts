@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import { AnswerError, retryAfterMs } from "../answer-error.ts";
-import { textOf } from "./xml.ts";
+import { rootOf, textOf } from "./xml.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   301: "PermanentRedirect",
@@ -58,7 +58,7 @@ export function errorOf(
 
 /** The error that an answer carries although its status says that all is well; null where all is. */
 export function hiddenError(place: string, body: Buffer): AnswerError | null {
-  return textOf(body.toString("utf8"), "Error") === null ? null : errorOf(place, 500, {}, body);
+  return rootOf(body.toString("utf8")).name === "Error" ? errorOf(place, 500, {}, body) : null;
 }
 
 /** Whoever takes bytes without saying what came of them, such as a proxy that wants to be logged in to, may have kept none. */

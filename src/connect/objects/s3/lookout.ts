@@ -1,3 +1,4 @@
+import { PawlError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
 import type { Lookout, Present } from "../contract.ts";
 import { tagOf } from "../tag.ts";
@@ -19,6 +20,8 @@ export class StretchLookout implements Lookout {
   readonly #prefix: string;
   /** What lies after one key up to another, the last included; null stands for the end of the bucket. */
   #known: { after: string; to: string | null; present: Map<string, Present> } | null = null;
+  /** Its listing cannot be relied on: then each object is asked for by itself. */
+  #isUnreliable = false;
 
   constructor(client: S3Client, prefix: string) {
     this.#client = client;
@@ -50,6 +53,7 @@ export class StretchLookout implements Lookout {
     let rest = this.#recall([...new Set(keys)].sort(compareKeys), present);
     // Others may lie between them: then so many pages do not get through them.
     for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
+      if (this.#isUnreliable) break;
       await this.#list(rest[0] as string);
       rest = this.#recall(rest, present);
     }
@@ -72,8 +76,14 @@ export class StretchLookout implements Lookout {
   /** Lists a page that begins with a key: after what the key begins with, since a page begins behind a key. */
   async #list(first: string): Promise<void> {
     const after = first.replace(/.$/su, "");
-    const { entries, token } = await listPage(this.#client, this.#prefix, { after }, PAGE);
-    const last = entries.at(-1)?.key ?? after;
+    const page = await listPage(this.#client, this.#prefix, { after }, PAGE).catch((error) => {
+      if (!(error instanceof PawlError && error.code === "s3.listing")) throw error;
+      this.#isUnreliable = true;
+      return null;
+    });
+    if (page === null) return;
+    const { entries, token } = page;
+    const last = page.last ?? after;
     this.#known = {
       after,
       to: token === null ? null : last,

@@ -1,16 +1,62 @@
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { AnswerError, ofPlace } from "../answer-error.ts";
+import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { patiently } from "../patience.ts";
 import { goesWhole } from "../sizes.ts";
 import { tagOf } from "../tag.ts";
 import { outage, type S3Client } from "./client.ts";
 import { encodeQuery } from "./encode.ts";
 import { compareKeys } from "./key-order.ts";
-import { listPage } from "./list.ts";
+import { listPage, type S3Page, unreliable } from "./list.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { propertiesOf } from "./properties.ts";
 import { elementsOf, textOf } from "./xml.ts";
+
+/** The longest key, in bytes. */
+const LONGEST_KEY = 1024;
+/** A server may pass over what is deleted, a page at a time; so many pages in a row without a key are no listing. */
+const MOST_EMPTY_PAGES = 10_000;
+
+interface ListPlace {
+  readonly after: string | null;
+  readonly token?: string | null;
+}
+
+type Ask = (place: ListPlace, most?: number) => Promise<S3Page>;
+
+/** The first key of a page, also where it marks the folder itself; null of a page without keys. */
+function firstOf({ entries, last, hasMarker }: S3Page): string | null {
+  return hasMarker ? "" : (entries[0]?.key ?? last);
+}
+
+function isEmpty({ last, token }: S3Page): boolean {
+  return last === null && token === null;
+}
+
+/** The tokens of one listing, of which none may come twice: its pages would go round in a circle. */
+class Tokens {
+  readonly #place: string;
+  readonly #seen = new Set<string>();
+  #after: string | null = null;
+  #empty = 0;
+
+  constructor(place: string) {
+    this.#place = place;
+  }
+
+  /** `after` is the last key so far. */
+  add(token: string, after: string | null): void {
+    const short = token.length <= 64 ? token : hash("sha256", token);
+    if (this.#seen.has(short)) throw unreliable(this.#place, "it leads to the same page twice");
+    this.#seen.add(short);
+    this.#empty = after === this.#after ? this.#empty + 1 : 0;
+    this.#after = after;
+    if (this.#empty > MOST_EMPTY_PAGES)
+      throw unreliable(this.#place, `${MOST_EMPTY_PAGES} of its pages in a row have no keys`);
+  }
+}
 
 /** Of folders there may be as many as of objects: so many thousands tell enough. */
 const FOLDER_PAGES = 10;
@@ -31,30 +77,120 @@ export class S3Reader implements ReadPlace {
     await checkPlace(this.name, () => listPage(this.client, this.prefix, { after: null }, 1));
   }
 
+  /**
+   * Pages of which each one goes on where the one before ended. What comes next is asked in two ways, by the token of the page and
+   * by its last key, which must agree; that there is nothing more is asked, too. So a server that leaves something out would
+   * have to do so in both ways alike.
+   */
   async *list(
     from: string | null,
     signal: AbortSignal,
-    last: string | null = null,
+    { last = null, before: overlap = null }: ListRange = {},
   ): AsyncGenerator<Page, void, undefined> {
-    let after = from;
-    let token: string | null = null;
+    const ask = (place: ListPlace, most?: number) => this.#page(place, signal, most);
+    const tokens = new Tokens(this.client.place);
+    let [after, before] = [from, overlap];
+    let first: string | null = null;
+    let page = await ask({ after: overlap ?? from });
+    if (overlap !== null && from !== null) {
+      // A page may be empty though more come.
+      for (let token = page.token; page.last === null && token !== null; token = page.token) {
+        tokens.add(token, overlap);
+        page = await ask({ after: overlap, token });
+      }
+      page = await this.#goneOn(page, from, overlap, signal);
+    }
     for (;;) {
-      const place: { after: string | null; token: string | null } = { after, token };
-      const page = await patiently(() => listPage(this.client, this.prefix, place), signal);
-      after = page.entries.at(-1)?.key ?? after;
-      token = page.token;
-      const over = token === null || (last !== null && after !== null && compareKeys(after, last) >= 0);
+      const keys = page.entries.map(({ key }) => key);
+      first ??= firstOf(page);
+      before = keys.at(-2) ?? after;
+      after = page.last ?? after;
+      const isPast = last !== null && after !== null && compareKeys(after, last) > 0;
+      const beyond = isPast ? (keys.find((key) => compareKeys(key, last) > 0) ?? null) : null;
       const entries =
         last === null ? page.entries : page.entries.filter(({ key }) => compareKeys(key, last) <= 0);
-      yield { entries, next: over ? null : after };
-      if (over) return;
+      const { token } = page;
+      const unsaid: S3Page | null = isPast || token !== null || after === null ? null : await ask({ after });
+      const isOver = isPast || (token === null && (unsaid === null || isEmpty(unsaid)));
+      const proof = { before, first, beyond };
+      if (isOver) {
+        yield { entries, next: null, proof };
+        return;
+      }
+      // Where nothing has come yet, a listing that goes on does so from the beginning.
+      if (after !== null) yield { entries, next: after, proof };
+      page = token === null ? (unsaid as S3Page) : await this.#following(token, after, tokens, ask);
     }
+  }
+
+  /** The next page with keys, or the last one, by a token; its first key must be what comes after the key `after`. */
+  async #following(token: string, after: string | null, tokens: Tokens, ask: Ask): Promise<S3Page> {
+    tokens.add(token, after);
+    let [page, next] = await Promise.all([ask({ after, token }), ask({ after }, 1)]);
+    for (let more = page.token; page.last === null && more !== null; more = page.token) {
+      tokens.add(more, after);
+      token = more;
+      page = await ask({ after, token });
+    }
+    if (firstOf(page) === firstOf(next)) return page;
+    // Something may have come or gone just between the two.
+    page = await ask({ after, token });
+    next = await ask({ after }, 1);
+    const [found, wanted] = [firstOf(page), firstOf(next)];
+    if (found === wanted || (next.last === null && next.token !== null)) return page;
+    throw unreliable(
+      this.client.place,
+      `after ${after} it lists ${found ?? "nothing"} by its token and ${wanted ?? "nothing"} by start-after`,
+    );
+  }
+
+  async #page(place: ListPlace, signal: AbortSignal, most?: number): Promise<S3Page> {
+    return await patiently(() => listPage(this.client, this.prefix, place, most), signal).catch((error) => {
+      throw ofPlace(error);
+    });
+  }
+
+  /** What comes after a key, of a page that begins before it and must have come upon it. */
+  async #goneOn(page: S3Page, from: string, before: string, signal: AbortSignal): Promise<S3Page> {
+    if (!page.entries.some(({ key }) => key === from)) await this.#assertGone(from, before, signal);
+    const entries = page.entries.filter(({ key }) => compareKeys(key, from) > 0);
+    return { ...page, entries, last: entries.at(-1)?.key ?? null };
+  }
+
+  async assertJoined(
+    border: string,
+    beyond: string | null,
+    first: string | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // What the second stretch saw before it may have come, or gone, between the two.
+    if (beyond === null || (first !== null && compareKeys(first, beyond) <= 0)) return;
+    const again = await this.#page({ after: border }, signal, 1);
+    if (again.last === null || compareKeys(again.last, beyond) > 0)
+      await this.#assertGone(beyond, border, signal);
+  }
+
+  /** Throws where an object is there that was not listed from after a key on. */
+  async #assertGone(key: string, after: string, signal: AbortSignal): Promise<void> {
+    const isThere = await patiently(
+      () => this.client.send({ method: "HEAD", key: this.prefix + key }),
+      signal,
+    ).then(
+      () => true,
+      (error) => {
+        if (error instanceof AnswerError && error.status === 404) return false;
+        throw error;
+      },
+    );
+    if (isThere)
+      throw unreliable(this.client.place, `asked for what comes after ${after}, it leaves out ${key}`);
   }
 
   /** Folders are what can be known of the keys to come; where there is but one, what lies in it. */
   async borders(from: string, signal: AbortSignal): Promise<readonly string[]> {
     for (let inside = ""; ; ) {
       const folders: string[] = [];
+      const tokens = new Tokens(this.client.place);
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
         const place: { after: null; token: string | null } = { after: null, token };
@@ -64,10 +200,14 @@ export class S3Reader implements ReadPlace {
         );
         folders.push(...page.folders);
         token = page.token;
+        if (token !== null) tokens.add(token, null);
       }
-      const keys = folders.map((folder) => inside + folder).sort(compareKeys);
+      const keys = [...new Set(folders.filter((folder) => folder !== ""))]
+        .map((folder) => inside + folder)
+        .sort(compareKeys);
       const [only] = keys;
-      if (keys.length === 1 && only !== undefined) inside = only;
+      // No key is longer, so that this ends whatever a server says.
+      if (keys.length === 1 && only !== undefined && only.length <= LONGEST_KEY) inside = only;
       else return keys.filter((key) => compareKeys(key, from) > 0);
     }
   }

@@ -44,3 +44,17 @@ function unescaped(text: string): string {
     return own(ENTITIES, entity) ?? entity;
   });
 }
+
+/** The name of the outermost element, and whether the text goes to its end; null where it is no XML. */
+export function rootOf(xml: string): { readonly name: string | null; readonly isWhole: boolean } {
+  const text = xml.replace(/^\ufeff/, "").replace(/^\s*<\?xml[^>]*\?>/, "");
+  const name = /^\s*<([A-Za-z][\w.-]*)[\s>/]/.exec(text)?.[1] ?? null;
+  return { name, isWhole: name !== null && new RegExp(`</${name}>\\s*$`).test(text) };
+}
+
+/** How often a text stands in another. */
+export function countOf(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}

@@ -36,7 +36,7 @@ export const rightRules: ListRules = {
 };
 
 /** The first of some keys in the order of their bytes that comes after one. */
-function firstAfter(keys: readonly string[], after: string): number {
+export function firstAfter(keys: readonly string[], after: string): number {
   const bytes = Buffer.from(after);
   let [low, high] = [0, keys.length];
   while (low < high) {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Access, ObjectServer } from "../access.ts";
 import { S3Client } from "../client.ts";
-import { Bucket } from "./bucket.ts";
+import { Bucket, md5 } from "./bucket.ts";
 import { type ListRules, rightRules } from "./listing.ts";
 import { type Answer, type Asked, answerTo } from "./operations.ts";
 import { S3Refusal } from "./refusal.ts";
@@ -57,6 +57,22 @@ export class S3Stub implements ObjectServer {
   async bucket(name: string): Promise<S3Client> {
     this.#buckets.set(name, new Bucket());
     return this.client(name);
+  }
+
+  /** What it holds by itself, whatever it says. */
+  holds(bucket: string): Record<string, string> {
+    const held = this.#buckets.get(bucket) ?? new Bucket();
+    return Object.fromEntries(held.keys().map((key) => [key, held.get(key)?.etag ?? ""]));
+  }
+
+  /** Puts objects into a bucket without a request, each with its key as its content. */
+  fill(bucket: string, keys: readonly string[]): void {
+    const held = this.#buckets.get(bucket) ?? new Bucket();
+    this.#buckets.set(bucket, held);
+    for (const key of keys) {
+      const body = Buffer.from(key);
+      held.set(key, { body, etag: md5(body), modified: new Date(), headers: {}, tags: "", parts: null });
+    }
   }
 
   async dropBucket(name: string): Promise<void> {
