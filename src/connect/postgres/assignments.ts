@@ -37,10 +37,10 @@ export async function checkAssignments(
       namesInSql(source, names).map((as) => `NULL::${type} AS ${as}`),
     );
     const into = `EXPLAIN INSERT INTO ${table.sql} (${quoteName(column.name)}) OVERRIDING SYSTEM VALUE`;
-    const failure = await attempt(
-      session,
-      `${into} SELECT (${expression}) FROM (SELECT ${["1 AS pawl_n", ...columns].join(", ")}) s`,
-    );
+    const row = `(SELECT ${columns.join(", ")}) s`;
+    const failure =
+      (await whyNotOne(session, expression, row)) ??
+      (await attempt(session, `${into} SELECT (${expression}\n) FROM ${row}`));
     if (failure !== null) {
       throw new PawlError(
         "postgres.set",
@@ -48,10 +48,28 @@ export async function checkAssignments(
         { cause: failure },
       );
     }
-    const alone = await attempt(session, `${into} SELECT (${expression})`);
+    const alone = await attempt(session, `${into} SELECT (${expression}\n)`);
     assignments.push({ column, expression, ofRow: alone !== null });
   }
   return assignments;
+}
+
+/**
+ * Why a text is not one expression for one row; null when it is. It must be one without our brackets too, so that it cannot
+ * close them and say more; and VALUES takes neither a function that gives several rows nor one that sums several up.
+ */
+async function whyNotOne(session: Session, expression: string, row: string): Promise<Error | null> {
+  const bare = /^\s*(select|with|values|table)\b/i.test(expression) ? "" : "SELECT WHERE ";
+  const outside = await attempt(session, `EXPLAIN ${bare}${expression}\n`);
+  // By itself it may lack columns and be of another type; what must not be wrong is its syntax.
+  if (outside !== null && sqlState(outside) === "42601") return outside;
+  return await attempt(session, `EXPLAIN SELECT FROM ${row}, LATERAL (VALUES ((${expression}\n))) one`);
+}
+
+/** The same for an expression over the rows of a relation; throws where it is not one. Needs a transaction. */
+export async function assertOneExpression(session: Session, expression: string, row: string): Promise<void> {
+  const failure = await whyNotOne(session, expression, row);
+  if (failure !== null) throw failure;
 }
 
 /** How expressions may write a name of the source: as it is in quotes, or without quotes, which folds it. */

@@ -1,10 +1,11 @@
 import type { Failure, WriteOutcome } from "../../batch/contract.ts";
-import { blame, sqlState } from "./errors.ts";
+import { assertNotDenied, blame, sqlState } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import { settle, writeStaged } from "./merge.ts";
 import { fillNumbered } from "./numbering.ts";
 import { reasonOf } from "./reason.ts";
-import type { Statements } from "./statements.ts";
+import type { Selection, Statements } from "./statements.ts";
+import { isMutual, together } from "./together.ts";
 import { total, type Work } from "./work.ts";
 
 /** Into how many a range is cut that holds a bad row; four needs the fewest statements for few bad rows and many. */
@@ -22,8 +23,13 @@ export async function writeCareful(work: Work, feed: Feed): Promise<WriteOutcome
     unreadable.map((failure) => failure.index),
   );
   const outcomes = await search.run(feed.first, feed.first + feed.items - 1);
-  return total([...outcomes, { written: 0, unchanged: 0, skipped: 0, duplicates: 0, failures: unreadable }]);
+  return total([...outcomes, { ...nothing, failures: unreadable }]);
 }
+
+const nothing: WriteOutcome = { written: 0, unchanged: 0, skipped: 0, duplicates: 0, failures: [] };
+
+/** Rows of the numbered staging table. */
+type Rows = Pick<Selection, "range" | "only">;
 
 class Search {
   readonly #work: Work;
@@ -32,7 +38,8 @@ class Search {
   readonly #staged: Int32Array;
   readonly #first: number;
   readonly #outcomes: WriteOutcome[] = [];
-  #waiting: Failure[] = [];
+  /** Rows that were refused alone, and why. */
+  readonly #refused = new Map<number, unknown>();
   /** Several rows with one key were met. */
   #repeats = false;
 
@@ -52,28 +59,33 @@ class Search {
     await this.#work.session.run("SET CONSTRAINTS ALL IMMEDIATE");
     await this.#write(low, high);
     await this.#retryReferences();
-    this.#outcomes.push({ written: 0, unchanged: 0, skipped: 0, duplicates: 0, failures: this.#waiting });
+    const refused = [...this.#refused];
+    if (refused.length === this.#count(low, high)) assertNotDenied(refused.map(([, error]) => error));
+    const failures = refused.map(([index, error]) => {
+      const code = sqlState(error);
+      const reason = reasonOf(error, (staged) => this.#sql.nameOf(staged));
+      return { index, reason, ...(code === null ? {} : { code }) };
+    });
+    this.#outcomes.push({ ...nothing, failures });
     return this.#outcomes;
   }
 
   async #write(low: number, high: number): Promise<void> {
     if (this.#count(low, high) === 0) return;
-    const error = await this.#try(low, high);
+    const error = await this.#try({ range: [low, high] }, this.#count(low, high));
     if (error === null) return;
     if (low === high) {
-      const code = sqlState(error);
-      const reason = reasonOf(error, (staged) => this.#sql.nameOf(staged));
-      this.#waiting.push({ index: low, reason, ...(code === null ? {} : { code }) });
+      this.#refused.set(low, error);
       return;
     }
     const step = Math.ceil((high - low + 1) / parts);
     for (let at = low; at <= high; at += step) await this.#write(at, Math.min(at + step - 1, high));
   }
 
-  /** Writes a range or nothing; returns the error if a row of it is to blame. */
-  async #try(low: number, high: number): Promise<Error | null> {
+  /** Writes some rows or none; returns the error if a row of them is to blame. */
+  async #try(rows: Rows, count: number): Promise<Error | null> {
     try {
-      this.#outcomes.push(await this.#writeRange(low, high));
+      this.#outcomes.push(await this.#writeRows(rows, count));
       return null;
     } catch (error) {
       if (blame(error) !== "row") throw error;
@@ -81,30 +93,26 @@ class Search {
     }
   }
 
-  async #writeRange(low: number, high: number): Promise<WriteOutcome> {
-    const taken = await this.#taken(low, high);
-    const rows = this.#count(low, high) - taken.length;
-    const without = taken.map((failure) => failure.index);
-    const selection = { from: "numbered", range: [low, high], without } as const;
-    const written = await writeStaged(this.#work, this.#sql, selection, rows, {
+  async #writeRows(rows: Rows, count: number): Promise<WriteOutcome> {
+    const taken = await this.#taken(rows);
+    const left = count - taken.length;
+    const selection = { from: "numbered", ...rows, without: taken.map((failure) => failure.index) } as const;
+    const written = await writeStaged(this.#work, this.#sql, selection, left, {
       lookFirst: this.#work.target.table.triggersBefore,
       lastOnly: this.#repeats,
     });
     if (written.superseded > 0) this.#repeats = true;
-    return total([
-      settle(this.#work, rows, written),
-      { written: 0, unchanged: 0, skipped: 0, duplicates: 0, failures: taken },
-    ]);
+    return total([settle(this.#work, left, written), { ...nothing, failures: taken }]);
   }
 
   /** With `fail`: the rows whose key is there already. */
-  async #taken(low: number, high: number): Promise<Failure[]> {
+  async #taken(rows: Rows): Promise<Failure[]> {
     const { session, target } = this.#work;
     if (target.mode !== "fail" || target.key === null) return [];
-    const [found] = await session.run(this.#sql.taken({ from: "numbered", range: [low, high] }));
+    const [found] = await session.run(this.#sql.taken({ from: "numbered", ...rows }));
     const names = target.key.columns.map((column) => column.name).join(", ");
-    const rows = (found?.rows ?? []) as { n: number; key: string }[];
-    return rows.map(({ n, key }) => ({
+    const taken = (found?.rows ?? []) as { n: number; key: string }[];
+    return taken.map(({ n, key }) => ({
       index: n,
       reason: `A row with the key (${names}) = (${key}) is there already.`,
       code: "23505",
@@ -112,20 +120,35 @@ class Search {
   }
 
   /**
-   * Rows may refer to each other, and a range may have been tried before the row it refers to: as long as that
-   * helps, tries again those that lacked one. A row is left alone when a later one has its key, which has won.
+   * Rows may refer to each other, and a range may have been tried before the row it refers to: as long as that helps, tries
+   * again those that lacked one, and then those together that lack each other. A row is left alone when a later one has its
+   * key, which has won.
    */
   async #retryReferences(): Promise<void> {
-    for (let before = -1; before !== this.#waiting.length; ) {
-      before = this.#waiting.length;
-      const again = this.#waiting;
-      this.#waiting = [];
-      for (const failure of again) {
-        const mayWork = failure.code === "23503" && !(await this.#comesAgain(failure.index));
-        if (mayWork) await this.#write(failure.index, failure.index);
-        else this.#waiting.push(failure);
+    const { target } = this.#work;
+    // Which rows have the same key shows only once a trigger has made it.
+    if (target.keyComputed && target.mode === "update") return;
+    for (let before = -1; before !== this.#refused.size; ) {
+      before = this.#refused.size;
+      for (const [index, error] of this.#refused) {
+        if (sqlState(error) !== "23503" || (await this.#comesAgain(index))) continue;
+        if ((await this.#try({ only: [index] }, 1)) === null) this.#refused.delete(index);
       }
     }
+    const left = new Map<number, unknown>();
+    for (const [index, error] of this.#refused)
+      if (isMutual(error, target.table) && !(await this.#comesAgain(index))) left.set(index, error);
+    const before = [...left.keys()];
+    await together(left, async (only, trial) => {
+      if (!trial) return await this.#try({ only }, only.length);
+      await this.#work.session.run("SAVEPOINT pawl_trial");
+      const known = this.#outcomes.length;
+      const error = await this.#try({ only }, only.length);
+      this.#outcomes.length = known;
+      await this.#work.session.run("ROLLBACK TO SAVEPOINT pawl_trial; RELEASE SAVEPOINT pawl_trial");
+      return error;
+    });
+    for (const index of before) if (!left.has(index)) this.#refused.delete(index);
   }
 
   async #comesAgain(index: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import { namesInSql } from "./assignments.ts";
+import { assertOneExpression, namesInSql } from "./assignments.ts";
 import type { Session } from "./connection.ts";
 import { quoteName } from "./identifier.ts";
 import { inferType } from "./infer.ts";
@@ -77,12 +77,11 @@ async function typeOfExpression(
   expression: string,
   names: readonly string[],
 ): Promise<string> {
-  const columns = [
-    "1 AS pawl_n",
-    ...names.flatMap((name) => namesInSql(name, names).map((as) => `NULL::text AS ${as}`)),
-  ];
+  const columns = names.flatMap((name) => namesInSql(name, names).map((as) => `NULL::text AS ${as}`));
   try {
-    const probe = await session.query(`SELECT (${expression}) FROM (SELECT ${columns.join(", ")}) s LIMIT 0`);
+    const row = `(SELECT ${columns.join(", ")}) s`;
+    await assertOneExpression(session, expression, row);
+    const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);
     const { rows } = await session.query<{ type: string }>(
       "SELECT pg_catalog.format_type($1::oid, -1) AS type",
       [probe.fields[0]?.dataTypeID],

@@ -14,8 +14,11 @@ export type Blame = "row" | "transient" | "permanent";
 /** SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual. */
 const transientCodes = /^(08|53|57P0|40|55P03|55006|57014|58030|25P0[34]|F0|XX000$)/;
 const permanentCodes = /^(0A|25|26|28|2B|34|3D|3F|42|55|57|58|72|HV|XX|0[1-9])/;
-/** Too large for an index page, too many columns: the row's fault, although the class says otherwise. */
-const rowCodes = /^(22|23|54|42804)/;
+/**
+ * Too large for an index page, too many columns, a policy or a trigger that refuses the row: the row's fault, although the
+ * class says otherwise.
+ */
+const rowCodes = /^(22|23|54|42804|42501)/;
 
 export function blame(error: unknown): Blame {
   const code = sqlState(error);
@@ -24,6 +27,19 @@ export function blame(error: unknown): Blame {
   if (transientCodes.test(code)) return "transient";
   // What is left are errors that triggers and functions raise about the row they are given.
   return permanentCodes.test(code) ? "permanent" : "row";
+}
+
+/**
+ * Whether the server says that a right is missing. It says so of a row, too: one that a policy or a trigger refuses, or
+ * whose trigger calls what the user may not.
+ */
+function isDenied(error: unknown): boolean {
+  return sqlState(error) === "42501" && (error as { routine?: string }).routine === "aclcheck_error";
+}
+
+/** Throws where every row was refused for a missing right, and none was written: then it is no matter of the rows. */
+export function assertNotDenied(errors: readonly unknown[]): void {
+  if (errors.length > 0 && errors.every(isDenied)) throw errors[0];
 }
 
 /** One row's key meets a row that is there already. */

@@ -3,6 +3,13 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** What to begin names of our own with, so that none is among these: `pawl_`, or longer where a column is called so. */
+export function freshPrefix(names: readonly string[]): string {
+  let prefix = "pawl_";
+  while (names.some((name) => name.toLowerCase().startsWith(prefix))) prefix = `${prefix}_`;
+  return prefix;
+}
+
 /** A text as an SQL literal, whatever the server's setting for backslashes. */
 export function quoteText(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;

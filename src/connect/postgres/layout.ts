@@ -32,6 +32,8 @@ export interface Target {
   readonly table: Table;
   readonly mode: OnConflict;
   readonly key: Key | null;
+  /** A trigger may give the key another value: only the server can tell which rows have the same one. */
+  readonly keyComputed: boolean;
   readonly map: ReadonlyMap<string, string>;
   readonly assignments: readonly Assignment[];
   /** What the source is called, for sentences. */

@@ -1,5 +1,6 @@
 import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
 import { isDuplicateInStatement, sqlState } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import type { KeyRange, Selection, StagedKeys, Statements } from "./statements.ts";
@@ -69,7 +70,13 @@ export async function writeStaged(
   const numbered = selection.from === "numbered" || !work.distinct;
   const canRepeat = target.key !== null && target.mode === "update" && numbered;
   if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
-  const lookFirst = choice.lookFirst && target.key !== null && !target.key.nullable && target.mode !== "fail";
+  // Of two rows that a trigger gives one key, the one that changes nothing by its looks may be the last.
+  const lookFirst =
+    choice.lookFirst &&
+    target.key !== null &&
+    !target.key.nullable &&
+    target.mode !== "fail" &&
+    !(target.keyComputed && numbered);
   const statement = lookFirst
     ? sql.writeDiffering(selection, selection.from === "stage" ? await keysOf(work, sql, rows) : anyKeys)
     : sql.write(selection);
@@ -84,6 +91,12 @@ export async function writeStaged(
 /** Counts what became of rows that did not fail. */
 export function settle(work: Work, rows: number, { written, superseded }: Written): WriteOutcome {
   const rest = rows - written - superseded;
+  if (rest < 0) {
+    throw new PawlError(
+      "postgres.count",
+      `PostgreSQL wrote ${written} rows of ${rows} into ${work.target.table.label}: something there makes several of one; please report it.`,
+    );
+  }
   const { mode, key } = work.target;
   // Not written although nothing stood against it: an update that changes nothing, or else a row that a rule of
   // the target (`ignore`, or a trigger that returns nothing) drops on purpose.

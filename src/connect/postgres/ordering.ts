@@ -13,6 +13,14 @@ export function orderingOf(
   layout: Layout | null,
 ): { readonly ordering: Ordering; readonly note: string | null } {
   if (unique || target.key === null) return { ordering: { kind: "any" }, note: null };
+  if (target.keyComputed) {
+    return {
+      ordering: { kind: "total" },
+      note:
+        `A trigger of ${target.table.label} may compute the key, so only PostgreSQL can tell which keys are the same: the rows ` +
+        "are written in their order, one chunk after the other; --unique promises that no key repeats and lifts that.",
+    };
+  }
   if (stepped || layout === null) return { ordering: { kind: "total" }, note: null };
   const key: KeyColumn[] = [];
   for (const column of target.key.columns) {

@@ -14,7 +14,7 @@ import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
 import { Strategy } from "./strategy.ts";
-import { findTable, type Table, unknownTable } from "./table.ts";
+import { findTable, refuseRules, type Table, unknownTable } from "./table.ts";
 import { PostgresWriter } from "./writer.ts";
 
 type Item = Record<string, unknown>;
@@ -138,9 +138,14 @@ async function targetOf(
   }
   // A table made for this load without a key takes every row; another one must say what identifies a row.
   const mode = options.onConflict ?? (created !== null && created.key.length === 0 ? "fail" : "update");
-  const draft: Target = { table, mode, key: null, map, assignments, source };
+  const draft: Target = { table, mode, key: null, keyComputed: false, map, assignments, source };
   if (names !== null) checkSomeMatch(draft, names);
-  return { ...draft, key: chooseKey(table, options.key, mode, given, source) };
+  const key = chooseKey(table, options.key, mode, given, source);
+  refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
+  const { triggered } = table;
+  const keyComputed =
+    key !== null && (triggered === null || key.columns.some((column) => triggered.includes(column.name)));
+  return { ...draft, key, keyComputed };
 }
 
 class OpenPostgres implements OpenSink<Item> {

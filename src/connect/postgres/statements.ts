@@ -1,6 +1,6 @@
 import { namesInSql } from "./assignments.ts";
 import { comparison, differsSql } from "./differs.ts";
-import { quoteName } from "./identifier.ts";
+import { freshPrefix, quoteName } from "./identifier.ts";
 import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
 import type { Column } from "./table.ts";
 
@@ -10,6 +10,8 @@ export interface Selection {
   /** Of the numbered staging table: the first and the last number, and numbers between them to leave out. */
   readonly range?: readonly [number, number];
   readonly without?: readonly number[];
+  /** Just these numbers. */
+  readonly only?: readonly number[];
 }
 
 /** What is known of the keys in a staging table. */
@@ -37,12 +39,18 @@ export class Statements {
   readonly #layout: Layout;
   readonly #columns: readonly Column[];
   readonly #distinct: boolean;
+  /** What names of our own begin with, beside those of the table, of the source, and in expressions. */
+  readonly #p: string;
 
   /** `distinct`: no two rows have the same key, so that their order does not matter. */
   constructor(target: Target, layout: Layout, distinct: boolean) {
     this.#target = target;
     this.#layout = layout;
     this.#distinct = distinct;
+    this.#p = freshPrefix([
+      ...target.table.columns.map((column) => column.name),
+      ...layout.fields.map((field) => field.name),
+    ]);
     this.stage = `pawl_stage_${layout.number}`;
     this.numbered = `pawl_numbered_${layout.number}`;
     this.#columns = givenColumns(layout);
@@ -101,15 +109,15 @@ export class Statements {
     const incoming = this.#incoming(selection);
     const keys = this.#keyNames().map(quoteName);
     const last = (where: string) =>
-      `SELECT DISTINCT ON (${keys.join(", ")}) * FROM (${incoming}) i ${where} ORDER BY ${keys.join(", ")}, pawl_n DESC`;
+      `SELECT DISTINCT ON (${keys.join(", ")}) * FROM (${incoming}) i ${where} ORDER BY ${keys.join(", ")}, ${this.#p}n DESC`;
     const nulls = keys.map((key) => `${key} IS NULL`).join(" OR ");
     const kept = this.#target.key?.nullable
       ? `(${last(`WHERE NOT (${nulls})`)}) UNION ALL (SELECT * FROM (${incoming}) i WHERE ${nulls})`
       : last("");
     return (
-      `WITH kept AS MATERIALIZED (${kept}), ` +
-      `done AS (${this.#insert()} SELECT ${list(this.#columns)} FROM kept ${this.#onConflict()} RETURNING 1) ` +
-      "SELECT (SELECT pg_catalog.count(*) FROM kept)::int AS kept, (SELECT pg_catalog.count(*) FROM done)::int AS written"
+      `WITH ${this.#p}kept AS MATERIALIZED (${kept}), ` +
+      `${this.#p}done AS (${this.#insert()} SELECT ${list(this.#columns)} FROM ${this.#p}kept ${this.#onConflict()} RETURNING 1) ` +
+      `SELECT (SELECT pg_catalog.count(*) FROM ${this.#p}kept)::int4 AS kept, (SELECT pg_catalog.count(*) FROM ${this.#p}done)::int4 AS written`
     );
   }
 
@@ -138,9 +146,9 @@ export class Statements {
     const unknown = names.map((name) => `i.${name} IS NULL`).join(" OR ");
     const also = nulls ? ` UNION ALL SELECT * FROM (${incoming}) i WHERE ${unknown}` : "";
     return (
-      `WITH differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
+      `WITH ${this.#p}differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
-      `SELECT * FROM (${incoming}) i WHERE (${keys}) ${comparison("=", this.#target.key?.columns ?? [])} ANY (SELECT ${names.join(", ")} FROM differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
+      `SELECT * FROM (${incoming}) i WHERE (${keys}) ${comparison("=", this.#target.key?.columns ?? [])} ANY (SELECT ${names.join(", ")} FROM ${this.#p}differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
     );
   }
 
@@ -159,8 +167,8 @@ export class Statements {
     const equal = this.#equal("t", "i");
     const known = keys.map((key) => `${key} IS NOT NULL`).join(" AND ");
     return (
-      `SELECT pawl_n AS n, pg_catalog.concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
-      `(SELECT *, pg_catalog.row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY pawl_n) AS nth FROM (${this.#incoming(selection)}) s) i ` +
+      `SELECT ${this.#p}n AS n, pg_catalog.concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
+      `(SELECT *, pg_catalog.row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY ${this.#p}n) AS nth FROM (${this.#incoming(selection)}) s) i ` +
       `WHERE ${known} AND (nth > 1 OR EXISTS (SELECT FROM ${this.table} t WHERE ${equal}))`
     );
   }
@@ -172,7 +180,7 @@ export class Statements {
     const equal = this.#equal("l", "i");
     return (
       `SELECT EXISTS (SELECT FROM (${this.#incoming({ from: "numbered", range: [number, number] })}) i ` +
-      `JOIN (${this.#incoming({ from: "numbered" })}) l ON ${equal} WHERE l.pawl_n > i.pawl_n) AS again`
+      `JOIN (${this.#incoming({ from: "numbered" })}) l ON ${equal} WHERE l.${this.#p}n > i.${this.#p}n) AS again`
     );
   }
 
@@ -189,15 +197,16 @@ export class Statements {
     return `CREATE TEMP TABLE IF NOT EXISTS ${name} (${[...first, ...columns].join(", ")}) ON COMMIT DELETE ROWS`;
   }
 
-  /** The staged rows under the names of the table's columns, numbered in their order by `pawl_n` where that matters. */
-  #incoming({ from, range, without }: Selection): string {
+  /** The staged rows under the names of the table's columns, numbered in their order where that matters. */
+  #incoming({ from, range, without, only }: Selection): string {
     const { fields, assignments } = this.#layout;
     const conditions = range === undefined ? [] : [`n BETWEEN ${range[0]} AND ${range[1]}`];
+    if (only !== undefined) conditions.push(`n = ANY ('{${only.join(",")}}'::int4[])`);
     if (without !== undefined && without.length > 0)
       conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
     const source = `FROM pg_temp.${from === "stage" ? this.stage : this.numbered}${where}`;
-    const number = from === "numbered" || !this.#distinct ? ["n AS pawl_n"] : [];
+    const number = from === "numbered" || !this.#distinct ? [`n AS ${this.#p}n`] : [];
     const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
     if (assignments.length === 0) {
       const columns = mapped.map(({ staged, column }) => `${staged} AS ${quoteName(column.name)}`);
@@ -208,11 +217,11 @@ export class Statements {
       namesInSql(name, names).map((as) => `${staged} AS ${as}`),
     );
     const outer = [
-      ...number.map(() => "pawl_n"),
+      ...number.map(() => `${this.#p}n`),
       ...mapped.map(({ name, column }) => `s.${quoteName(name)} AS ${quoteName(column.name)}`),
       ...assignments.map(
         ({ column, expression }) =>
-          `CAST((${expression}) AS ${column.looseType}) AS ${quoteName(column.name)}`,
+          `CAST((${expression}\n) AS ${column.looseType}) AS ${quoteName(column.name)}`,
       ),
     ];
     return `SELECT ${outer.join(", ")} FROM (SELECT ${[...number, ...inner].join(", ")} ${source}) s`;
@@ -231,7 +240,7 @@ export class Statements {
    */
   #inOrder(): string {
     const { key, mode } = this.#target;
-    return this.#distinct || key === null || mode === "fail" ? "" : "ORDER BY i.pawl_n ";
+    return this.#distinct || key === null || mode === "fail" ? "" : `ORDER BY i.${this.#p}n `;
   }
 
   #onConflict(): string {

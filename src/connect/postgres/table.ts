@@ -51,9 +51,24 @@ export interface Table {
   readonly keys: readonly UniqueKey[];
   /** BEFORE INSERT row triggers may change a row, drop it, or fill what is missing. */
   readonly triggersBefore: boolean;
+  /** The same of BEFORE UPDATE and BEFORE DELETE. */
+  readonly triggersBeforeUpdate: boolean;
+  readonly triggersBeforeDelete: boolean;
+  /** The columns that BEFORE INSERT triggers may give another value; null where that cannot be told. */
+  readonly triggered: readonly string[] | null;
+  /** Constraints that rows may meet together and not alone: foreign keys into the table itself, and deferrable ones. */
+  readonly mutual: readonly string[];
+  /** Rules that rewrite INSERT, UPDATE or DELETE. */
+  readonly rules: readonly Rule[];
   /** Row-level security applies to us, with which COPY does not work. */
   readonly rowSecurity: boolean;
   readonly maySelect: boolean;
+}
+
+export interface Rule {
+  readonly name: string;
+  readonly event: "INSERT" | "UPDATE" | "DELETE";
+  readonly enabled: boolean;
 }
 
 interface Relation {
@@ -135,14 +150,19 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
   const { oid, schema, name } = relation;
   const columns = await session.query<Column & { identityCode: string }>(columnsSql, [oid]);
   const keys = await session.query<UniqueKey>(keysSql, [oid]);
-  const rest = await session.query<{ triggersBefore: boolean; rowSecurity: boolean; maySelect: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-                      AND t.tgtype & 7::int2 = 7::int2) AS "triggersBefore",
-            pg_catalog.row_security_active($1::oid) AS "rowSecurity",
+  const rest = await session.query<{ rowSecurity: boolean; maySelect: boolean }>(
+    `SELECT pg_catalog.row_security_active($1::oid) AS "rowSecurity",
             pg_catalog.has_table_privilege($1::oid, 'SELECT') AS "maySelect"`,
     [oid],
   );
-  const flags = rest.rows[0] ?? { triggersBefore: false, rowSecurity: false, maySelect: true };
+  const flags = rest.rows[0] ?? { rowSecurity: false, maySelect: true };
+  const triggers = (await session.query<Trigger & Record<string, unknown>>(triggersSql, [oid])).rows;
+  const mutual = await session.query<{ name: string }>(
+    `SELECT DISTINCT c.conname AS name FROM pg_catalog.pg_constraint c
+     WHERE c.conrelid = $1 AND (c.condeferrable OR (c.contype = 'f' AND c.confrelid = $1))`,
+    [oid],
+  );
+  const rules = await session.query<Rule & Record<string, unknown>>(rulesSql, [oid]);
   return {
     oid,
     schema,
@@ -152,8 +172,83 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
     partitioned: relation.kind === "p",
     columns: columns.rows,
     keys: keys.rows,
+    triggersBefore: triggers.some((trigger) => trigger.insert),
+    triggersBeforeUpdate: triggers.some((trigger) => trigger.update),
+    triggersBeforeDelete: triggers.some((trigger) => trigger.delete),
+    triggered: columnsGiven(triggers.filter((trigger) => trigger.insert || trigger.update)),
+    mutual: mutual.rows.map((row) => row.name),
+    rules: rules.rows,
     ...flags,
   };
+}
+
+/** A row trigger that fires before, of the table or of one of its partitions. */
+interface Trigger {
+  readonly insert: boolean;
+  readonly update: boolean;
+  readonly delete: boolean;
+  readonly language: string;
+  readonly source: string;
+}
+
+const triggersSql = `
+  WITH RECURSIVE part(oid) AS (
+    SELECT $1::oid UNION SELECT h.inhrelid FROM pg_catalog.pg_inherits h JOIN part ON h.inhparent = part.oid
+  )
+  SELECT DISTINCT t.tgtype & 4::int2 <> 0::int2 AS insert, t.tgtype & 16::int2 <> 0::int2 AS update,
+         t.tgtype & 8::int2 <> 0::int2 AS delete, l.lanname AS language, p.prosrc AS source
+  FROM pg_catalog.pg_trigger t JOIN part ON t.tgrelid = part.oid
+  JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3::int2 = 3::int2`;
+
+const rulesSql = `
+  SELECT r.rulename AS name, CASE r.ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END AS event,
+         r.ev_enabled <> 'D' AS enabled
+  FROM pg_catalog.pg_rewrite r
+  WHERE r.ev_class = $1 AND r.ev_type IN ('2', '3', '4') ORDER BY r.rulename`;
+
+/** A variable as PL/pgSQL writes it. */
+const variable = String.raw`(?:"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*))*`;
+/** What is given a value by `:=` or `=` (which may also compare), or by INTO. */
+const assigned = new RegExp(`(${variable})\\s*(?:\\[[^\\]]*\\]\\s*)*:?=`, "giu");
+const filled = new RegExp(`\\binto\\s+(?:strict\\s+)?((?:${variable}\\s*,\\s*)*${variable})`, "giu");
+
+/**
+ * The columns that triggers may give another value; null where that cannot be told. A trigger in PL/pgSQL returns NEW as it
+ * is but for what it assigns to its columns by name, unless it does something that is not looked at here.
+ */
+function columnsGiven(triggers: readonly Trigger[]): readonly string[] | null {
+  const columns = new Set<string>();
+  for (const { language, source } of triggers) {
+    const text = source.replaceAll(/\breturn\s+(new|null)\s*;/gi, "");
+    if (language !== "plpgsql" || /\b(return|alias|call|foreach|diagnostics)\b|\bfor\s+new\b/i.test(text))
+      return null;
+    const lists = [...text.matchAll(assigned), ...text.matchAll(filled)].map(([, list = ""]) => list);
+    for (const name of lists.flatMap((list) => list.split(",")).map((each) => each.trim())) {
+      const [, column] = /^new(?:\s*\.\s*("(?:[^"]|"")+"|[^.\s]+).*)?$/isu.exec(name) ?? [];
+      if (/^new$/i.test(name)) return null;
+      if (column === undefined) continue;
+      columns.add(column.startsWith('"') ? column.slice(1, -1).replaceAll('""', '"') : column.toLowerCase());
+    }
+  }
+  return [...columns];
+}
+
+/**
+ * Refuses a table whose rules would fire for some of our statements: COPY knows none, and INSERT … ON CONFLICT takes no
+ * table with one on UPDATE, also where it is disabled.
+ */
+export function refuseRules(table: Table, ...events: readonly (Rule["event"] | "ON CONFLICT")[]): void {
+  const rule = table.rules.find(
+    ({ event, enabled }) =>
+      (enabled && events.includes(event)) || (event === "UPDATE" && events.includes("ON CONFLICT")),
+  );
+  if (rule === undefined) return;
+  throw new PawlError(
+    "postgres.rule",
+    `${table.label} has the rule ${rule.name} on ${rule.event}, which PostgreSQL follows for some ways to write and not for others: ` +
+      "make a trigger of it and drop it (DROP RULE), or work on another table.",
+  );
 }
 
 const columnsSql = `

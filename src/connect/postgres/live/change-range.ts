@@ -6,7 +6,7 @@ import { quoteName } from "../identifier.ts";
 import { reasonOf } from "../reason.ts";
 import { bisect } from "./bisect.ts";
 import type { RangeChunk } from "./chunk.ts";
-import { between, filterSql, type KeyTexts } from "./keyset.ts";
+import { between, equal, filterSql, type KeyTexts } from "./keyset.ts";
 import type { LiveTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
@@ -16,33 +16,61 @@ export async function changeRange(
   chunk: RangeChunk,
 ): Promise<WriteOutcome> {
   checkSame(target, chunk);
+  // A trigger may keep rows as they are: then what was changed does not tell how many there were.
+  const met = target.triggersBefore ? await count(session, target, chunk) : 0;
   let written = 0;
   const failures: { index: number; reason: string; code?: string }[] = [];
   const refused: KeyTexts[] = [];
-  const refuse = (key: KeyTexts, error: unknown) => {
-    const code = sqlState(error);
-    failures.push({ index: refused.length, reason: reasonOf(error, () => null), ...(code ? { code } : {}) });
-    refused.push(key);
-  };
-  const all = async () => {
-    const values: unknown[] = [];
-    written += await change(session, target, chunk.condition(values), values);
-  };
   let failed = false;
-  await bisect(session, 0, 1, all, () => {
-    failed = true;
-  });
-  if (failed) {
-    const keys = await chunk.keys();
-    const some = async (low: number, high: number) => {
+  await bisect(session, target.table, 1, {
+    work: async () => {
       const values: unknown[] = [];
-      written += await change(session, target, partOf(chunk, keys, low, high, values), values);
-    };
-    await bisect(session, 0, keys.length, some, (at, error) => refuse(keys[at] as KeyTexts, error));
+      return await change(session, target, chunk.condition(values), values);
+    },
+    done: (n) => {
+      written += n;
+    },
+    refuse: () => {
+      failed = true;
+    },
+  });
+  let keys: KeyTexts[] = [];
+  if (failed) {
+    keys = await chunk.keys();
+    await bisect(session, target.table, keys.length, {
+      work: async (at) => {
+        const values: unknown[] = [];
+        return await change(session, target, partOf(chunk, keys, at, values), values);
+      },
+      done: (n) => {
+        written += n;
+      },
+      refuse: (at, error) => {
+        const code = sqlState(error);
+        const reason = reasonOf(error, () => null);
+        failures.push({ index: refused.length, reason, ...(code ? { code } : {}) });
+        refused.push(keys[at] as KeyTexts);
+      },
+    });
   }
-  chunk.settle(written + failures.length, refused);
-  const skipped = chunk.items - Math.min(chunk.items, written) - failures.length;
-  return { written: Math.min(chunk.items, written), unchanged: 0, skipped, duplicates: 0, failures };
+  const items = chunk.settle(Math.max(met, keys.length, written + failures.length), refused);
+  const counted = Math.min(written, items - failures.length);
+  return {
+    written: counted,
+    unchanged: 0,
+    skipped: items - counted - failures.length,
+    duplicates: 0,
+    failures,
+  };
+}
+
+async function count(session: Session, { table }: LiveTarget, chunk: RangeChunk): Promise<number> {
+  const values: unknown[] = [];
+  const { rows } = await session.query<{ n: number }>(
+    `SELECT pg_catalog.count(*)::int4 AS n FROM ${table.sql} WHERE ${chunk.condition(values)}`,
+    values,
+  );
+  return rows[0]?.n ?? 0;
 }
 
 async function change(
@@ -61,17 +89,23 @@ export function setSql(set: LiveTarget["set"]): string[] {
   return set.map(({ column, expression }) => `${quoteName(column.name)} = (${expression}\n)`);
 }
 
+/** The rows with some of the keys: a range where they lie side by side. */
 function partOf(
   chunk: RangeChunk,
   keys: readonly KeyTexts[],
-  low: number,
-  high: number,
+  at: readonly number[],
   values: unknown[],
 ): string {
   const { range, view } = chunk;
   if (range === null) return chunk.condition(values);
+  const [low = 0] = at;
+  const high = at.at(-1) ?? low;
+  if (high - low + 1 > at.length) {
+    const each = at.map((one) => equal(view.table, view.keyset, keys[one] as KeyTexts, values));
+    return `(${each.join(" OR ")})${filterSql(view.where)}`;
+  }
   const from = low === 0 ? range.from : (keys[low - 1] as KeyTexts);
-  return between(view.table, view.keyset, from, keys[high - 1] as KeyTexts, values) + filterSql(view.where);
+  return between(view.table, view.keyset, from, keys[high] as KeyTexts, values) + filterSql(view.where);
 }
 
 function checkSame(target: LiveTarget, chunk: RangeChunk): void {

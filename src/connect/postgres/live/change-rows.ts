@@ -3,7 +3,7 @@ import { ItemError, TransientError } from "../../../errors.ts";
 import type { Session } from "../connection.ts";
 import { comparison, differsSql } from "../differs.ts";
 import { sqlState } from "../errors.ts";
-import { quoteName } from "../identifier.ts";
+import { freshPrefix, quoteName } from "../identifier.ts";
 import { reasonOf } from "../reason.ts";
 import type { Column } from "../table.ts";
 import { bisect } from "./bisect.ts";
@@ -52,14 +52,11 @@ class RowsWork {
   }
 
   async apply(batch: Batch): Promise<void> {
-    await bisect(
-      this.#session,
-      0,
-      batch.indices.length,
-      // What is taken back must not have been counted.
-      async (low, high) => this.#count(await this.#part(batch, low, high)),
-      (at, error) => this.#refuse(batch.indices[at] as number, error),
-    );
+    await bisect(this.#session, this.#target.table, batch.indices.length, {
+      work: (at) => this.#part(batch, at),
+      done: (part) => this.#count(part),
+      refuse: (at, error) => this.#refuse(batch.indices[at] as number, error),
+    });
   }
 
   #count(part: Part): void {
@@ -74,10 +71,10 @@ class RowsWork {
     this.failures.push({ index, reason: reasonOf(error, () => null), ...(code ? { code } : {}) });
   }
 
-  async #part(batch: Batch, low: number, high: number): Promise<Part> {
+  async #part(batch: Batch, at: readonly number[]): Promise<Part> {
     const part: Part = { written: 0, unchanged: 0, skipped: 0, failures: [] };
     const range = batch.versioned ? (this.#packed.rows?.range ?? null) : null;
-    const sql = new Statements(this.#target, batch, low, high, range);
+    const sql = new Statements(this.#target, batch, at, range);
     if (range === null)
       await this.#session.run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off");
     const { rows } = await this.#session.query<{ n: number; done: number[] | null }>(
@@ -86,19 +83,20 @@ class RowsWork {
     );
     const count = rows[0]?.n ?? 0;
     part.written = count;
-    if (count === high - low) return part;
+    if (count === at.length) return part;
     const done = new Set(rows[0]?.done ?? []);
     const examined = await this.#session.query<{ n: number; stale: boolean; differs: boolean }>(
       sql.examine(),
       sql.values,
     );
     const seen = new Map(examined.rows.map((row) => [row.n, row]));
-    for (let n = low + 1; n <= high; n++) {
+    for (const one of at) {
+      const n = one + 1;
       if (done.has(n)) continue;
       const found = seen.get(n);
       // Gone, or kept as it is by a trigger.
       if (found === undefined || (!found.stale && found.differs)) part.skipped++;
-      else if (found.stale) await this.#again(batch, n - 1, part);
+      else if (found.stale) await this.#again(batch, one, part);
       else part.unchanged++;
     }
     return part;
@@ -129,7 +127,7 @@ class RowsWork {
     const one = packOne(result, index, this.#target);
     if (!("values" in one)) part.failures.push(one);
     else {
-      const own = await this.#part(one, 0, 1);
+      const own = await this.#part(one, [0]);
       part.written += own.written;
       part.unchanged += own.unchanged;
       part.skipped += own.skipped;
@@ -165,23 +163,29 @@ class Statements {
   readonly #items: string;
   readonly #match: string;
   readonly #count: number;
+  readonly #prefix: string;
 
-  constructor(target: LiveTarget, batch: Batch, low: number, high: number, range: RangeChunk["range"]) {
+  constructor(target: LiveTarget, batch: Batch, at: readonly number[], range: RangeChunk["range"]) {
     this.#target = target;
     this.#batch = batch;
-    this.#count = high - low;
+    this.#count = at.length;
     const { table, keyset } = target;
+    const p = freshPrefix(table.columns.map((column) => column.name));
+    this.#prefix = p;
     for (const values of [...batch.values, batch.versions]) this.values.push(values.parameter());
     const count = batch.columns.length;
     const arrays = this.values.map((_, at) => `$${at + 1}::text[]`).join(", ");
     const names = batch.columns.map((_, at) => `t${at}`).join(", ");
-    const typed = batch.columns.map((column, at) => `t${at}::${column.looseType} AS pawl_${at}`).join(", ");
-    const part = this.#count === batch.indices.length ? "" : ` WHERE pawl_n > ${low} AND pawl_n <= ${high}`;
+    const typed = batch.columns.map((column, at) => `t${at}::${column.looseType} AS ${p}${at}`).join(", ");
+    const part =
+      this.#count === batch.indices.length
+        ? ""
+        : ` WHERE ${p}n = ANY ('{${at.map((one) => one + 1).join(",")}}'::int8[])`;
     this.#items =
-      `(SELECT pawl_n::int4, ${typed}, t${count}::xid AS pawl_version ` +
-      `FROM unnest(${arrays}) WITH ORDINALITY AS pawl_texts(${names}, t${count}, pawl_n)${part}) pawl_item`;
+      `(SELECT ${p}n::int4, ${typed}, t${count}::xid AS ${p}version ` +
+      `FROM unnest(${arrays}) WITH ORDINALITY AS ${p}texts(${names}, t${count}, ${p}n)${part}) ${p}item`;
     const equal = keyset.columns.map(
-      (column, at) => `${ofTable(table, column)} ${comparison("=", [column])} pawl_${at}`,
+      (column, at) => `${ofTable(table, column)} ${comparison("=", [column])} ${p}${at}`,
     );
     // Within their range the rows are read in one go rather than looked up one by one.
     if (range !== null) equal.push(between(table, keyset, range.from, range.to, this.values));
@@ -191,7 +195,8 @@ class Statements {
   /** Returns how many rows it changed, and, where these are not all, the numbers of theirs from 1. */
   change(): string {
     const { table, change, set } = this.#target;
-    const asRead = `(pawl_version IS NULL OR ${table.sql}.xmin = pawl_version)`;
+    const p = this.#prefix;
+    const asRead = `(${p}version IS NULL OR ${table.sql}.xmin = ${p}version)`;
     const given = this.#given();
     const statement =
       change === "delete"
@@ -203,17 +208,18 @@ class Statements {
             ", ",
           )} FROM ${this.#items} WHERE ${this.#match} AND ${asRead}${given.length > 0 ? ` AND ${this.#differs()}` : ""}`;
     return (
-      `WITH pawl_done AS (${statement} RETURNING pawl_n) SELECT pg_catalog.count(*)::int AS n, ` +
-      `CASE WHEN pg_catalog.count(*) < ${this.#count} THEN pg_catalog.array_agg(pawl_n) END AS done FROM pawl_done`
+      `WITH ${p}done AS (${statement} RETURNING ${p}n) SELECT pg_catalog.count(*)::int AS n, ` +
+      `CASE WHEN pg_catalog.count(*) < ${this.#count} THEN pg_catalog.array_agg(${p}n) END AS done FROM ${p}done`
     );
   }
 
   /** For the rows that are there: whether they have changed since they were read, and whether they differ. */
   examine(): string {
     const { table, change } = this.#target;
+    const p = this.#prefix;
     const differs = change === "delete" || this.#given().length === 0 ? "true" : this.#differs();
     return (
-      `SELECT pawl_n AS n, coalesce(${table.sql}.xmin <> pawl_version, false) AS stale, ${differs} AS differs ` +
+      `SELECT ${p}n AS n, coalesce(${table.sql}.xmin <> ${p}version, false) AS stale, ${differs} AS differs ` +
       `FROM ${this.#items} JOIN ${table.sql} ON ${this.#match}`
     );
   }
@@ -223,7 +229,7 @@ class Statements {
   }
 
   #valueOf(column: Column): string {
-    return `pawl_item.pawl_${this.#batch.columns.indexOf(column)}`;
+    return `${this.#prefix}item.${this.#prefix}${this.#batch.columns.indexOf(column)}`;
   }
 
   #differs(): string {

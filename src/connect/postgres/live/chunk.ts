@@ -104,14 +104,18 @@ export class RangeChunk implements Chunk<Row> {
     }
   }
 
-  /** For a sink that changed the rows where they are: how many there were, and which it could not change. */
-  settle(items: number, refused: readonly KeyTexts[]): void {
+  /**
+   * For a sink that changed the rows where they are: how many there were, and which it could not change. Returns how many
+   * items that makes.
+   */
+  settle(items: number, refused: readonly KeyTexts[]): number {
     this.items = items;
     this.#slices = [];
     this.holds(
       0,
       refused.map((key) => ({ key, xmin: "0" })),
     );
+    return items;
   }
 
   async origin(index: number): Promise<Origin> {

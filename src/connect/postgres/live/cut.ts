@@ -2,7 +2,7 @@ import type { PlanOptions, Shard, ShardPlan } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Session } from "../connection.ts";
 import { sqlState } from "../errors.ts";
-import { quoteName } from "../identifier.ts";
+import { freshPrefix, quoteName } from "../identifier.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
 import type { View } from "./reader.ts";
 
@@ -115,12 +115,13 @@ async function boundaries(
 ): Promise<{ keys: KeyTexts[]; rows: number }> {
   const names = keyset.columns.map((column) => quoteName(column.name));
   const order = names.join(", ");
+  const p = freshPrefix(keyset.columns.map((column) => column.name));
   const sample = share < 1 ? ` TABLESAMPLE SYSTEM (${share * 100})` : "";
   const found = await session.arrays(
-    `SELECT ${names.map((name) => `${name}::text`).join(", ")}, pawl_all FROM (
-       SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS pawl_n, pg_catalog.count(*) OVER () AS pawl_all
-       FROM ${table.sql}${sample} WHERE true${filterSql(where)}) pawl_sample
-     WHERE pawl_n % greatest(1, pg_catalog.ceil(pawl_all::numeric / $1::numeric)::bigint) = 0 OR pawl_n = pawl_all ORDER BY pawl_n`,
+    `SELECT ${names.map((name) => `${name}::text`).join(", ")}, ${p}all FROM (
+       SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS ${p}n, pg_catalog.count(*) OVER () AS ${p}all
+       FROM ${table.sql}${sample} WHERE true${filterSql(where)}) ${p}sample
+     WHERE ${p}n % greatest(1, pg_catalog.ceil(${p}all::numeric / $1::numeric)::bigint) = 0 OR ${p}n = ${p}all ORDER BY ${p}n`,
     [n],
     texts,
   );

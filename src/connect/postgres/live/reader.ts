@@ -2,7 +2,7 @@ import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
-import { quoteName } from "../identifier.ts";
+import { freshPrefix, quoteName } from "../identifier.ts";
 import type { Column, Table } from "../table.ts";
 import { between, equal, filterSql, type Keyset, type KeyTexts, ofTable } from "./keyset.ts";
 import type { Row } from "./row.ts";
@@ -72,10 +72,11 @@ export class TableReader {
     const range = between(table, keyset, from, to, values);
     const names = keyset.columns.map((column) => quoteName(column.name));
     const order = names.join(", ");
+    const p = freshPrefix(keyset.columns.map((column) => column.name));
     const sql =
-      `SELECT ${names.map((name) => `${name}::text`).join(", ")}, pawl_n::int FROM (` +
-      `SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS pawl_n FROM ${table.sql} ` +
-      `WHERE ${range}${filterSql(where)} ORDER BY ${order} ${this.#first(limit)}) pawl_page ORDER BY pawl_n DESC LIMIT 1`;
+      `SELECT ${names.map((name) => `${name}::text`).join(", ")}, ${p}n::int4 FROM (` +
+      `SELECT ${order}, pg_catalog.row_number() OVER (ORDER BY ${order}) AS ${p}n FROM ${table.sql} ` +
+      `WHERE ${range}${filterSql(where)} ORDER BY ${order} ${this.#first(limit)}) ${p}page ORDER BY ${p}n DESC LIMIT 1`;
     const [last] = await this.#arrays(sql, values);
     if (last === undefined) return null;
     return { end: last.slice(0, -1) as string[], items: Number(last.at(-1)) };

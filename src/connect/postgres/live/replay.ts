@@ -68,7 +68,9 @@ class OneRow extends RangeChunk {
     yield [found?.row ?? new ItemError("the row is no longer in the table", { code: "gone" })];
   }
 
-  override settle(): void {}
+  override settle(): number {
+    return 1;
+  }
 }
 
 function keyOf({ view }: TableReader, record: QuarantineRecord): KeyTexts {

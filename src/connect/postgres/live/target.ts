@@ -1,11 +1,12 @@
 import type { SinkContext } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
+import { assertOneExpression } from "../assignments.ts";
 import type { Session } from "../connection.ts";
 import { sqlState } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
 import { findColumn } from "../key.ts";
 import { checkServer } from "../permission.ts";
-import { type Column, findTable, type Table, unknownTable } from "../table.ts";
+import { type Column, findTable, refuseRules, type Table, unknownTable } from "../table.ts";
 import { chooseKeyset, type Keyset } from "./keyset.ts";
 import type { UpdateOptions } from "./options.ts";
 
@@ -15,6 +16,8 @@ export interface LiveTarget {
   readonly table: Table;
   readonly keyset: Keyset;
   readonly set: readonly { readonly column: Column; readonly expression: string }[];
+  /** Triggers may keep a row as it is. */
+  readonly triggersBefore: boolean;
   /** Which server and database it is in; see `Session.place`. */
   readonly place: string;
 }
@@ -29,6 +32,7 @@ export async function liveTarget(
   await checkServer(session, options.url, false);
   const table = await findTable(session, options.table);
   if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
+  refuseRules(table, change === "update" ? "UPDATE" : "DELETE");
   const keyset = await chooseKeyset(session, table, options.key);
   if (context.stepped) assertUnique(table, keyset);
   const set = columnsOf(table, keyset, options.set ?? {});
@@ -40,7 +44,8 @@ export async function liveTarget(
       `Nothing says what to change in ${table.label}: give --set column=expression, or a step that returns the columns to change.`,
     );
   }
-  return { change, table, keyset, set, place: session.place };
+  const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
+  return { change, table, keyset, set, triggersBefore, place: session.place };
 }
 
 /** Where rows are changed one by one, each must have a key of its own. */
@@ -76,6 +81,7 @@ async function checkExpressions(session: Session, table: Table, set: LiveTarget[
   for (const { column, expression } of set) {
     await session.run("SAVEPOINT pawl_try");
     try {
+      await assertOneExpression(session, expression, table.sql);
       await session.query(`EXPLAIN UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`);
       await session.run("RELEASE SAVEPOINT pawl_try");
     } catch (cause) {

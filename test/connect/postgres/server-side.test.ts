@@ -1,0 +1,327 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Job } from "../../../src/batch/index.ts";
+import { csv } from "../../../src/connect/csv/index.ts";
+import { type PostgresOptions, postgres, table, update } from "../../../src/connect/postgres/index.ts";
+import { LiveScene } from "./live/scene.ts";
+import { databaseUrl } from "./server.ts";
+
+/** What a database does with rows by itself: triggers, rules, policies, constraints that rows meet together. */
+describe("a table that has ideas of its own", () => {
+  let scene: LiveScene;
+  let files = 0;
+  before(async () => {
+    scene = await LiveScene.begin();
+  });
+  after(() => scene[Symbol.asyncDispose]());
+
+  const load = async (
+    url: string,
+    text: string,
+    options: Partial<PostgresOptions> = {},
+    job: Partial<Job<unknown, unknown>> = {},
+  ) => {
+    const path = join(scene.folder, `f${++files}.csv`);
+    await writeFile(path, text);
+    return await scene.run({
+      source: csv(path),
+      sink: postgres({ url, table: "t", ...options }),
+      ...job,
+    } as never);
+  };
+  const counts = ({ read, written, unchanged, skipped, quarantined }: Record<string, unknown>) => [
+    read,
+    written,
+    unchanged,
+    skipped,
+    quarantined,
+  ];
+
+  const lowering = `CREATE TABLE t (k text PRIMARY KEY, v int);
+    CREATE FUNCTION low() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.k := lower(NEW.k); RETURN NEW; END $$;
+    CREATE TRIGGER low BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION low();`;
+
+  it("gives the last row of a key that a trigger computes, over several chunks and connections", async () => {
+    for (const onConflict of ["update", "ignore"] as const) {
+      const { url, client } = await scene.database(lowering);
+      await using _ = client;
+      const oracle = new Map<string, number>();
+      let text = "k,v\n";
+      for (let n = 0; n < 6000; n++) {
+        const key = `k${(n * 7919) % 4001}`;
+        const written = n % 3 === 0 ? key.toUpperCase() : key;
+        text += `${written},${n}\n`;
+        if (onConflict === "update" || !oracle.has(key)) oracle.set(key, n);
+      }
+      const chunkBytes = { min: 4096, max: 8192 };
+      for (const expected of ["first", "again"]) {
+        const summary = await load(url, text, { onConflict }, { concurrency: 2, chunkBytes });
+        assert.equal(summary.state, "succeeded", `${expected}: ${summary.note}`);
+        const rows = await client.query<{ k: string; v: number }>("SELECT * FROM t");
+        assert.deepEqual(new Map(rows.map(({ k, v }) => [k, v])), oracle, `${onConflict} ${expected}`);
+      }
+      // One that changes nothing by its looks may be the last: here the table holds (k1, 1).
+      await client.query("DELETE FROM t; INSERT INTO t VALUES ('k1', 1), ('k2', 2)");
+      await load(url, "k,v\nK1,9\nk1,1\nk2,2\n", { onConflict });
+      assert.deepEqual(await client.query("SELECT v FROM t ORDER BY k"), [{ v: 1 }, { v: 2 }]);
+    }
+  });
+
+  it("spreads a load over connections where triggers leave the key alone", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (k text PRIMARY KEY, v int, at timestamptz);
+       CREATE TABLE audit (k text);
+       CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.k IS NULL THEN RAISE EXCEPTION 'no'; END IF;
+         SELECT now() INTO NEW.at; INSERT INTO audit VALUES (NEW.k); NEW."v" = NEW.v + length(NEW.k); RETURN NEW; END $$;
+       CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION stamp();`,
+    );
+    await using _ = client;
+    const sources = [
+      ["NEW.k := 1; RETURN NEW;", "total"],
+      ["SELECT 1, 'x' INTO NEW.v, NEW.k; RETURN NEW;", "total"],
+      ["NEW := t FROM t LIMIT 1; RETURN NEW;", "total"],
+      ["IF OLD IS NULL THEN RETURN NEW; END IF; RETURN (SELECT t FROM t);", "total"],
+      ['NEW . "k" = lower(NEW.k); RETURN NEW;', "total"],
+      ["INSERT INTO audit VALUES (NEW.k); NEW.v := 1; RETURN NEW;", "byKey"],
+      ["IF NEW.v > 1 THEN RETURN NULL; END IF; PERFORM to_jsonb(NEW); RETURN NEW;", "byKey"],
+    ] as const;
+    const order = async () => {
+      const { context } = await import("./chunks.ts");
+      return (await postgres({ url, table: "t" }).open(context(["k", "v"], { run: `s${++files}` }))).ordering
+        .kind;
+    };
+    assert.equal(await order(), "byKey");
+    for (const [body, expected] of sources) {
+      await client.query(
+        `CREATE OR REPLACE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} END $$`,
+      );
+      assert.equal(await order(), expected, body);
+    }
+  });
+
+  it("is refused before anything is written where rules would fire for some ways to write only", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (k int PRIMARY KEY, v int); CREATE TABLE other (k int); INSERT INTO t VALUES (1, 1);
+       CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO other VALUES (NEW.k);`,
+    );
+    await using _ = client;
+    for (const onConflict of ["update", "ignore", "fail"] as const) {
+      await assert.rejects(load(url, "k,v\n2,1\nx,1\n", { onConflict }), {
+        code: "postgres.rule",
+        message: /public\.t has the rule r on INSERT/,
+      });
+    }
+    await client.query("DROP RULE r ON t; CREATE RULE u AS ON UPDATE TO t DO INSTEAD NOTHING");
+    await assert.rejects(load(url, "k,v\n1,2\n"), { code: "postgres.rule" });
+    const change = scene.run({
+      source: table({ url, table: "t" }),
+      sink: update({ url, table: "t", set: { v: "2" } }),
+    });
+    await assert.rejects(change, { code: "postgres.rule" });
+    await client.query("DROP RULE u ON t");
+    assert.equal((await load(url, "k,v\n1,2\n")).written, 1);
+  });
+
+  it("is refused an expression that gives several rows, sums rows up, or closes our brackets", async () => {
+    const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v int, b text)");
+    await using _ = client;
+    const bad = [
+      "generate_series(1,3)::text",
+      "unnest(array['a','b'])",
+      "max(v)::text",
+      "count(*)::text",
+      "row_number() OVER ()::text",
+      "v), (id",
+      "'x'), id=(id+1000",
+      "'x') FROM t --",
+      "'x' AS y",
+      "'a', 'b'",
+    ];
+    for (const b of bad) {
+      await assert.rejects(
+        load(url, "id,v\n1,2\n", { onConflict: "fail", set: { b } }),
+        { code: "postgres.set" },
+        b,
+      );
+      await assert.rejects(
+        load(url, "id,v\n1,2\n", { table: "made", create: true, set: { b } }),
+        { code: "postgres.set" },
+        b,
+      );
+      const sink = update({ url, table: "t", set: { b } });
+      await assert.rejects(
+        scene.run({ source: table({ url, table: "t" }), sink }),
+        { code: "postgres.set" },
+        b,
+      );
+    }
+    const good = [
+      "'x' -- why",
+      "select 'sub'",
+      "(select max(b) from t)",
+      "case when v > 1 then 'a' end",
+      "'a)' || '('",
+    ];
+    for (const b of good) {
+      const summary = await load(url, "id,v\n1,2\n", { set: { b } });
+      assert.equal(summary.state, "succeeded", `${b}: ${summary.note}`);
+      const live = await scene.run({
+        source: table({ url, table: "t" }),
+        sink: update({ url, table: "t", set: { b } }),
+      });
+      assert.deepEqual([live.state, live.written], ["succeeded", 1], `${b}: ${live.note}`);
+    }
+  });
+
+  it("keeps rows as they are by a trigger, which are counted as skipped", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g;
+       CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF OLD.id % 4 = 0 THEN RETURN NULL; END IF; IF OLD.id = 7 THEN RAISE EXCEPTION 'not 7'; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER keep BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep();`,
+    );
+    await using _ = client;
+    for (const step of [undefined, ({ id }: Readonly<Record<string, unknown>>) => ({ id, v: 2 })]) {
+      const set = step === undefined ? { v: "1" } : {};
+      const summary = await scene.run({
+        source: table({ url, table: "t" }),
+        ...(step ? { step } : {}),
+        sink: update({ url, table: "t", set }),
+      });
+      assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 100, 74, 0, 25, 1]);
+    }
+  });
+
+  it("refuses single rows by a policy or a trigger, and the others are written", async () => {
+    const { url, client } = await scene.database(
+      `CREATE ROLE tenant LOGIN PASSWORD 'x'; CREATE TABLE t (id int PRIMARY KEY, owner text); GRANT ALL ON t TO tenant;
+       ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+       CREATE POLICY p ON t USING (true) WITH CHECK (owner = 'tenant');
+       CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.id = 3 THEN RAISE insufficient_privilege USING MESSAGE = 'not 3'; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER f BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();`,
+    );
+    await using _ = client;
+    const as = databaseUrl(url, new URL(url).pathname.slice(1), "tenant", "x");
+    const summary = await load(as, "id,owner\n1,tenant\n2,other\n3,tenant\n4,tenant\n");
+    assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 4, 2, 0, 0, 2]);
+    const change = await scene.run({
+      source: table({ url: as, table: "t" }),
+      sink: update({ url: as, table: "t", set: { owner: "case id when 1 then 'other' else owner end" } }),
+      atLeastOnce: true,
+    });
+    assert.deepEqual([change.state, ...counts({ ...change })], ["succeeded", 2, 1, 0, 0, 1]);
+    // What every row lacks is a right.
+    await client.query(
+      "CREATE TABLE log (id int); CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (1); RETURN NEW; END $$",
+    );
+    const lacking = await load(as, "id,owner\n7,tenant\n8,tenant\n");
+    assert.deepEqual([lacking.state, lacking.quarantined], ["failed", 0]);
+    assert.match(lacking.note ?? "", /permission denied for table log.*GRANT/);
+  });
+
+  it("counts a row once that a deferred constraint refuses late", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 100);
+       CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p DEFERRABLE INITIALLY DEFERRED);
+       INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g;`,
+    );
+    await using _ = client;
+    const value = (id: unknown) => (Number(id) % 10 === 0 ? 999 : Number(id));
+    const stepped = await scene.run({
+      source: table({ url, table: "t" }),
+      step: ({ id }) => ({ id, p: value(id) }),
+      sink: update({ url, table: "t" }),
+    });
+    assert.deepEqual(
+      [stepped.state, ...counts({ ...stepped })],
+      ["succeeded", 100, 90, 0, 0, 10],
+      stepped.note,
+    );
+    const set = { p: "case when id % 10 = 1 then 999 else id end" };
+    const set2 = await scene.run({
+      source: table({ url, table: "t" }),
+      sink: update({ url, table: "t", set }),
+    });
+    assert.deepEqual([set2.state, ...counts({ ...set2 })], ["succeeded", 100, 90, 0, 0, 10], set2.note);
+  });
+
+  it("takes rows that need each other, with bad ones beside them", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE o (id int PRIMARY KEY); INSERT INTO o VALUES (1);
+       CREATE TABLE t (id int PRIMARY KEY, parent int REFERENCES t, o int REFERENCES o, n int UNIQUE DEFERRABLE);`,
+    );
+    await using _ = client;
+    // 5 and 4 need each other, 8 needs 9 and 9 needs 4; 6, 7 and what needs 7 lack something.
+    const summary = await load(
+      url,
+      "id,parent,o\n5,4,1\n6,99,1\n4,5,1\n8,9,1\n7,98,1\n10,7,1\n9,4,1\n11,4,55\n12,12,1\n",
+    );
+    assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 9, 5, 0, 0, 4], summary.note);
+    const rows = await client.query<{ id: number }>("SELECT id FROM t ORDER BY id");
+    assert.deepEqual(
+      rows.map(({ id }) => id),
+      [4, 5, 8, 9, 12],
+    );
+  });
+
+  it("takes rows that swap what is unique, with bad ones beside them", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (id int PRIMARY KEY, n int UNIQUE DEFERRABLE); INSERT INTO t SELECT g, g FROM generate_series(1, 400) g`,
+    );
+    await using _ = client;
+    // 110 and 111 swap their numbers, 112 takes one that stays.
+    const swap = "110,111\n111,110\n112,9\n";
+    const back = "110,110\n111,111\n112,9\n";
+    const file = await load(url, `id,n\n${swap}`);
+    assert.deepEqual([file.state, ...counts({ ...file })], ["succeeded", 3, 2, 0, 0, 1], file.note);
+    const path = join(scene.folder, "swap.csv");
+    await writeFile(path, `id,n\n${back}`);
+    const changed = await scene.run({ source: csv(path), sink: update({ url, table: "t" }) });
+    assert.deepEqual([changed.state, ...counts({ ...changed })], ["succeeded", 3, 2, 0, 0, 1], changed.note);
+    const set = { n: "case id when 110 then 111 when 111 then 110 when 112 then 9 else n end" };
+    const ranged = await scene.run({
+      source: table({ url, table: "t" }),
+      sink: update({ url, table: "t", set }),
+    });
+    assert.deepEqual([ranged.state, ...counts({ ...ranged })], ["succeeded", 400, 399, 0, 0, 1], ranged.note);
+    const rows = await client.query("SELECT id, n FROM t WHERE id <> n ORDER BY id");
+    assert.deepEqual(rows, [
+      { id: 110, n: 111 },
+      { id: 111, n: 110 },
+    ]);
+  });
+
+  it("may call its columns and its neighbours as Pawl calls its own", async () => {
+    const names = ["pawl_n", "pawl_all", "pawl_version", "pawl_0", "pawl__n", "n", "c0", "i", "s", "t"];
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (${names.map((name) => `${name} int`).join(", ")}, PRIMARY KEY (pawl_n, pawl_all));
+       CREATE TABLE kept (n int); CREATE TABLE differing (n int); INSERT INTO differing VALUES (41); CREATE TABLE pawl_done (n int);`,
+    );
+    await using _ = client;
+    const row = (k: number, v: number) => [k, k, ...names.slice(2).map(() => v)].join(",");
+    const head = names.join(",");
+    const set = { c0: "(SELECT max(n) FROM differing) + pawl_n" };
+    for (const [text, expected] of [
+      [`${head}\n${row(1, 1)}\n${row(2, 1)}\n`, [2, 2, 0, 0, 0]],
+      [`${head}\n${row(1, 1)}\n${row(2, 2)}\n`, [2, 1, 1, 0, 0]],
+      [`${head}\n${row(1, 3)}\n${row(1, 4)}\n${row(2, 2)}\nx${row(3, 2)}\n`, [4, 1, 1, 1, 1]],
+    ] as const) {
+      const summary = await load(url, text, { set });
+      assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", ...expected], summary.note);
+    }
+    const [one] = await client.query("SELECT c0, i FROM t WHERE pawl_n = 1");
+    assert.deepEqual(one, { c0: 42, i: 4 });
+    for (const step of [undefined, (r: Readonly<Record<string, unknown>>) => ({ ...r, pawl_0: 7 })]) {
+      const change = await scene.run({
+        source: table({ url, table: "t" }),
+        ...(step ? { step } : {}),
+        sink: update({ url, table: "t", set: { pawl_version: "pawl_version + 1" } }),
+      });
+      assert.deepEqual([change.state, change.written], ["succeeded", 2], change.note);
+    }
+  });
+});
