@@ -16,6 +16,14 @@ export class PawlError extends Error {
 /** Something outside failed that may work when tried again: a dropped connection, a full disk, a deadlock. */
 export class TransientError extends PawlError {
   override readonly name = "TransientError";
+
+  /** With a code for programs, or, for one's own handlers and transforms, with a message alone: the code is `transient` then. */
+  constructor(code: string, message: string, options?: ErrorOptions);
+  constructor(message: string, options?: ErrorOptions);
+  constructor(first: string, second?: string | ErrorOptions, third?: ErrorOptions) {
+    if (typeof second === "string") super(first, second, third);
+    else super("transient", first, second);
+  }
 }
 
 /** One item is bad: it goes to quarantine with this message as the reason, and the work goes on. */

@@ -9,6 +9,7 @@ import { ofWorker } from "./default-client.ts";
 import { type Duration, optionalMilliseconds } from "./duration.ts";
 import { Members, revived } from "./flow/members.ts";
 import type { MembersAt, StoredValue } from "./flow/spec.ts";
+import { Spool } from "./flow/spool.ts";
 import type { TaskHandle } from "./handle.ts";
 import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
@@ -212,18 +213,27 @@ class Attempt implements AttemptContext {
     options: EnqueueOptions = {},
   ): Promise<TaskHandle<Anything>> => {
     const { client } = this.#around;
-    const key = options.key ?? this.#callKey(what, input, options);
+    const given = { ...options };
+    const taken = take(input, "The input of what a task enqueues");
     if ("definition" in what) {
-      return await client.enqueue(what, input, { ...options, key });
+      const key = given.key ?? this.#callKey(what.name, taken, given);
+      return await client.enqueue(what, input, { ...given, key });
     }
-    return await client.enqueueFlow(what, input, { ...options, key });
+    const { node, streamed } = what.compose();
+    if (given.key !== undefined || streamed === null) {
+      const key = given.key ?? this.#callKey(JSON.stringify(node), taken, given);
+      return await client.enqueueFlow(what, input, { ...given, key });
+    }
+    await using spool = await Spool.of(streamed);
+    const key = this.#callKey(spool.identity(), taken, given);
+    // As it was given: the caller may have changed it while the members were read.
+    const copy = revived(taken.value.value(), taken.members, () => client.store());
+    return await client.enqueueFlow(spool, copy, { ...given, key });
   };
 
   /** Names a call by what it is and by how many like it came before, so that the next attempt names it alike. */
-  #callKey(what: AnyTask | AnyFlow, input: unknown, { queue, priority }: EnqueueOptions): string {
-    const name = "definition" in what ? what.name : JSON.stringify(what.compose().node);
-    const taken = take(input, "The input of what a task enqueues");
-    const call = derivedId(this.id, name, JSON.stringify([taken, queue, priority]));
+  #callKey(what: string, taken: StoredValue, { queue, priority }: EnqueueOptions): string {
+    const call = derivedId(this.id, what, JSON.stringify([taken, queue, priority]));
     this.#calls ??= new Map();
     const times = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, times);

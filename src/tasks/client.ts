@@ -1,18 +1,19 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../errors.ts";
-import type { Json, NewTask, Store } from "../store/contract.ts";
+import type { Json, NewTask, Store, TaskRecord } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
 import type {
   Definition,
   EnqueueManyOptions,
   EnqueueOptions,
-  Flow,
   FlowOptions,
   InputArguments,
   Task,
 } from "./contract.ts";
-import { assertCanBegin, timing } from "./definition.ts";
+import { assertCanBegin, onlyOptions, timing } from "./definition.ts";
 import { finiteMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
+import type { Link } from "./flow/link.ts";
 import { type StoredValue, type TaskMeta, withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
@@ -27,6 +28,10 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** How often a unique task may end between being found there and being looked up. */
 const UNIQUE_TRIES = 20;
+
+/** How long to wait for a unique task that was asked to stop: a child that does not listen is killed after 2 s. */
+const UNIQUE_WAIT_MS = 15_000;
+const UNIQUE_PAUSE_MS = 50;
 
 /** A task store as programs use it: enqueues, and gives handles. Opens the store when it is first needed. */
 export class Client implements HandleSource, AsyncDisposable {
@@ -66,6 +71,7 @@ export class Client implements HandleSource, AsyncDisposable {
   ): Promise<TaskHandle<Stored<Out>>> {
     const { definition } = task;
     const { name, schema } = definition;
+    onlyOptions(options, CALL_OPTIONS, `task "${name}"`);
     // All of it now: the caller may change what it gave while this waits for the store.
     const { key, tx } = options;
     const id = key === undefined ? newTaskId() : keyedId(definition, key);
@@ -93,6 +99,7 @@ export class Client implements HandleSource, AsyncDisposable {
   ): Promise<{ count: number; created: number }> {
     const { name, queue } = task.definition;
     const given = { ...options };
+    onlyOptions(given, CALL_OPTIONS, `task "${name}"`);
     const call = new Call(task.definition, given);
     return await sending({ name, queue: given.queue ?? queue, id: null }, (sent) =>
       this.#storeMany(task.definition, inputs, given, call, sent),
@@ -161,9 +168,10 @@ export class Client implements HandleSource, AsyncDisposable {
 
   /** Stores a flow to be run. */
   async enqueueFlow<In, Out>(
-    flow: Flow<In, Out>,
+    flow: Link<In, Out>,
     ...[input, options = {}]: InputArguments<In, FlowOptions>
   ): Promise<TaskHandle<Out>> {
+    onlyOptions(options, FLOW_OPTIONS, "a flow");
     const { key, tx } = options;
     if (key !== undefined) namingKey(key, "The key of a flow");
     const id = key === undefined ? newTaskId() : derivedId("pawl.flow", key);
@@ -202,24 +210,43 @@ export class Client implements HandleSource, AsyncDisposable {
   /** The handle of the task that holds a unique key, or of this one after all, if that has ended meanwhile. */
   async #uniqueOne<R>(task: NewTask, inTransaction: boolean): Promise<TaskHandle<R>> {
     const store = await this.store();
-    for (let tries = 0; tries < UNIQUE_TRIES; tries++) {
+    const since = performance.now();
+    for (let tries = 0; tries < UNIQUE_TRIES; ) {
       if ((await store.query({ ids: [task.id] })).length > 0)
         return new TaskHandle(task.id, this, false, true);
       const [holder] = await store.query({ unique: task.unique as string });
-      if (holder !== undefined) return new TaskHandle(holder.id, this, false, true);
+      if (holder !== undefined && !(await isEnding(holder, store))) {
+        return new TaskHandle(holder.id, this, false, true);
+      }
       if (inTransaction) {
         throw new PawlError(
           "task.unique",
-          `Task "${task.name}" is unique, and this transaction has enqueued one with its key: keep the handle of that one.`,
+          holder === undefined
+            ? `Task "${task.name}" is unique, and this transaction has enqueued one with its key: keep the handle of that one.`
+            : `Task "${task.name}" is unique, and the one with its key is being cancelled: try again when that has ended.`,
         );
       }
       if (await this.#enqueuer.add(task)) return new TaskHandle(task.id, this, true, true);
+      if (holder === undefined) tries++;
+      else if (performance.now() - since > UNIQUE_WAIT_MS) {
+        throw new PawlError(
+          "task.unique",
+          `Task "${task.name}" is unique, and the one with its key was asked to stop and still runs (${holder.id}): try again when that has ended.`,
+        );
+      } else await sleep(UNIQUE_PAUSE_MS);
     }
     throw new PawlError(
       "task.unique",
       `Task "${task.name}" is unique, and others with its key come and go too fast to be found: try again.`,
     );
   }
+}
+
+/** Whether a task holds its unique key only because it has not ended yet, and will not run for a call that comes now. */
+async function isEnding(holder: TaskRecord, store: Store): Promise<boolean> {
+  const { state, cancelRequested, fence, expiresAt } = holder;
+  if (state === "leased") return cancelRequested;
+  return fence === 0 && expiresAt !== null && expiresAt <= (await store.now());
 }
 
 /** Opens a store beside the program's own: an open one, or where it is. */
@@ -308,6 +335,9 @@ function namingKey(key: unknown, what: string): asserts key is string {
   const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
   throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
 }
+
+const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
+const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
 
 /** Longer than this a text is stored by what follows from it: it stands in an index. */
 const MOST_OF_UNIQUE = 500;

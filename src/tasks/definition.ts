@@ -108,6 +108,17 @@ export function timing(
   };
 }
 
+/** Throws a PawlError `task.option` for an option that would be dropped without a word. */
+export function onlyOptions(options: object, known: readonly string[], of: string): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(name)) continue;
+    throw new PawlError(
+      "task.option",
+      `There is no option ${JSON.stringify(name)} where ${of} is stored: there are ${known.join(", ")}.`,
+    );
+  }
+}
+
 /** Throws a PawlError `task.expires` where a task would have expired before it may begin. */
 export function assertCanBegin(name: string, expiresMs: number, delayMs: number): void {
   if (expiresMs > delayMs) return;

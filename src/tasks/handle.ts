@@ -49,6 +49,13 @@ export class TaskFailedError extends PawlError {
   }
 }
 
+/** Why there is nothing to try again. */
+const STANDING = {
+  waiting: "has not failed: it waits to begin",
+  leased: "is just being tried: wait for its end, or cancel it first",
+  succeeded: "has succeeded: enqueue it again",
+} as const;
+
 /** What a handle needs of its store. */
 export interface HandleSource {
   store(): Promise<Store>;
@@ -130,11 +137,29 @@ export class TaskHandle<R = unknown> {
     return inFlow > 0 || (await store.requestCancel({ ids: [this.id], states: ["waiting", "leased"] })) > 0;
   }
 
-  /** Tries again what failed or was cancelled; a flow goes on from there. False when nothing had. */
+  /**
+   * Tries again what failed or was cancelled; a flow goes on from there. What failed and waits for its next attempt is
+   * tried now. Throws the PawlError `task.not-failed` when there is nothing to try again, such as a task that still waits
+   * to begin. False when the store has no such task, or another one has taken its unique key.
+   */
   async retry(): Promise<boolean> {
     const store = await this.#source.store();
-    const inFlow = await store.release({ group: this.id, states: ["dead", "cancelled"] });
-    return inFlow > 0 || (await store.release({ ids: [this.id], states: ["dead", "cancelled"] })) > 0;
+    const released =
+      (await store.release({ group: this.id, states: ["dead", "cancelled"] })) ||
+      (await store.release({ ids: [this.id], states: ["dead", "cancelled"] }));
+    if (released > 0) return true;
+    const records = await store.query({ ids: this.#trail.ids() });
+    const standing = this.#trail.standing(new Map(records.map((record) => [record.id, record])));
+    if (standing === undefined) return false;
+    const { state, failures, due } = standing;
+    if (state === "waiting" && failures > 0 && due !== null) {
+      return (await store.release({ ids: [standing.id], states: ["waiting"] })) > 0;
+    }
+    if (state === "dead" || state === "cancelled") return false;
+    throw new PawlError(
+      "task.not-failed",
+      `Task ${standing.id} (${standing.name}) cannot be tried again, because it ${STANDING[state]}.`,
+    );
   }
 
   /** What comes after `seen`; undefined when the signal aborts before. */

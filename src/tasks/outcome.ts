@@ -1,6 +1,7 @@
 import { errorText, isOf } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Json, Outcome, TaskRecord } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
 import { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
 
@@ -13,12 +14,14 @@ export interface RetryPolicy {
 /** What a handler's return value means. */
 export function outcomeOfResult(result: Json | undefined): Outcome {
   try {
-    JSON.stringify(result);
+    // At once: the handler may go on with its object while other ends are being stored.
+    return result === undefined
+      ? { state: "succeeded" }
+      : { state: "succeeded", result: JsonText.of(result) };
   } catch (error) {
     // Found here, where it concerns one task, and not in the store, where it would hold up a whole batch.
     return { state: "dead", error: `The handler returned what JSON cannot express: ${errorText(error)}` };
   }
-  return result === undefined ? { state: "succeeded" } : { state: "succeeded", result };
 }
 
 /**

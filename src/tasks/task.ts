@@ -14,7 +14,7 @@ import type {
   TaskOptions,
 } from "./contract.ts";
 import { defaultClient } from "./default-client.ts";
-import { define, timing } from "./definition.ts";
+import { define, onlyOptions, timing } from "./definition.ts";
 import type { Composed, Link } from "./flow/link.ts";
 import type { LinkSpec } from "./flow/spec.ts";
 import type { TaskHandle } from "./handle.ts";
@@ -44,6 +44,8 @@ export function task(
   return made;
 }
 
+const LINK_OPTIONS = ["delay", "priority", "queue", "expires"];
+
 class DefinedTask implements AnyTask {
   readonly definition: Definition;
 
@@ -67,6 +69,7 @@ class DefinedTask implements AnyTask {
   }
 
   with(input: unknown, options: LinkOptions = {}): Link<Anything, Anything> {
+    onlyOptions(options, LINK_OPTIONS, `a link to task "${this.name}"`);
     const taken = take(input, `The input of task "${this.name}"`);
     return linkTo({ ...this.#spec(options), input: taken });
   }
@@ -78,6 +81,7 @@ class DefinedTask implements AnyTask {
         `Task "${this.name}" has no function named "${name}" in its maps: add it there.`,
       );
     }
+    onlyOptions(options, [...LINK_OPTIONS, "with"], `a link to task "${this.name}"`);
     const argument =
       options.with === undefined ? {} : { argument: take(options.with, `The with of task "${this.name}"`) };
     return linkTo({ ...this.#spec(options), via: name, ...argument });

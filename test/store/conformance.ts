@@ -18,6 +18,7 @@ import { scheduling } from "./conformance/scheduling.ts";
 import { selecting } from "./conformance/selecting.ts";
 import { settling } from "./conformance/settling.ts";
 import { sweeping } from "./conformance/sweeping.ts";
+import { taking } from "./conformance/taking.ts";
 import { uniqueness } from "./conformance/uniqueness.ts";
 import { waking } from "./conformance/waking.ts";
 import type { TestClock } from "./test-clock.ts";
@@ -61,6 +62,7 @@ export function storeConformance(
       expiring,
       limiting,
       extremes,
+      taking,
     ];
     parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);
     for (const part of [...parts, ...more]) part(() => under);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { task } from "../../src/tasks/index.ts";
+import { timesSpec } from "../../src/tasks/schedule/times.ts";
 
 const refused: readonly (readonly [options: object, code: string])[] = [
   [{ name: "" }, "task.name"],
@@ -35,4 +36,29 @@ test("two tasks of one name are an error; a refused one takes no name", () => {
   task({ name: "twice" }, () => {});
   assert.throws(() => task({ name: "twice" }, () => {}), { code: "task.name-taken", message: /"twice"/ });
   assert.throws(() => task({ name: "no-handler" }, undefined as never), { code: "task.handler" });
+});
+
+test("a name that is one of ours, or that no store can keep, is refused", () => {
+  for (const name of ["pawl.pass", "pawl.flow", "a\0b", "\ud800", "n".repeat(300), "", " "]) {
+    assert.throws(() => task({ name }, () => {}), { code: "task.name" }, JSON.stringify(name));
+  }
+  for (const queue of ["run/x", "", "a\0", "q".repeat(300), 5 as never]) {
+    assert.throws(() => task({ name: "odd-queue", queue }, () => {}), { code: "task.queue" });
+  }
+});
+
+test("a time without an end means never where that makes sense, and is refused where it does not", () => {
+  const never = Number.POSITIVE_INFINITY;
+  const { definition } = task(
+    { name: "for-ever", expires: never, retention: 1e20, softLimit: never, hardLimit: never },
+    () => {},
+  );
+  const { expiresMs, retentionMs, softMs, hardMs, isolate } = definition;
+  assert.deepEqual([expiresMs, retentionMs, softMs, hardMs, isolate], [null, null, null, null, "none"]);
+  for (const backoff of [{ base: never }, { cap: 1e20 }, { base: Number.NaN }, { cap: -1 }]) {
+    assert.throws(() => task({ name: "odd-backoff", backoff }, () => {}), { code: "task.duration" });
+  }
+  for (const every of [never, 1e20, Number.NaN, -1]) {
+    assert.throws(() => timesSpec("s", { every }), { code: "task.duration" });
+  }
 });

@@ -105,8 +105,9 @@ function limits({ softMs, hardMs }: Definition): CallOptions {
   const options: MapOptions = { chunkSize: 1 };
   if (softMs === null && hardMs === null) return options;
   // A soft limit alone: then it may go on for as long as a timer can be set for, which is 24 days.
-  const hard = hardMs ?? LONGEST_MS;
-  return { ...options, timeout: softMs === null ? { hard } : { soft: softMs, hard } } as MapOptions;
+  const hard = Math.min(hardMs ?? LONGEST_MS, LONGEST_MS);
+  const soft = softMs !== null && softMs < hard ? { soft: softMs } : {};
+  return { ...options, timeout: { ...soft, hard } } as MapOptions;
 }
 
 function overrun(hardMs: number | null): Verdict {

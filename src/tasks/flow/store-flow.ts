@@ -22,13 +22,14 @@ const ONE_STEP = 500;
 /** Stores a flow under an id, with the input of its first link. True when it is new. */
 export async function storeFlow(
   store: Store,
-  { node, streamed }: Composed,
+  { node: whole, streamed }: Composed,
   id: string,
   input: StoredValue,
   options: StoreOptions,
 ): Promise<boolean> {
   if (streamed !== null) return await new FlowStream(store, id, input, options).run(streamed);
-  if (node === null) throw new TypeError("A flow without links cannot be stored.");
+  if (whole === null) throw new TypeError("A flow without links cannot be stored.");
+  const node = startsLater(whole, options);
   const [first, ...after] = node;
   if (
     first !== undefined &&
@@ -86,13 +87,15 @@ class FlowStream {
     let index = 0;
     try {
       for await (const link of streamed.members) {
-        const member = nodeOf(link as AnyLink);
+        const member = startsLater(nodeOf(link as AnyLink), this.#options);
         await checkFlow(this.#store, member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
         if (!created && (await this.#isWhole(join))) return false;
         unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
         if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
       }
+      if (created === undefined && this.#options.delayMs !== undefined)
+        return await this.#storeEmpty(streamed);
       created ??= await this.#begin(streamed, at, join, undefined);
       if (!created && (await this.#isWhole(join))) return false;
       await this.#flush();
@@ -111,7 +114,15 @@ class FlowStream {
   async #atOnce({ members, need, body, after }: Streamed): Promise<boolean> {
     const nodes: NodeSpec[] = [];
     for await (const link of members) nodes.push(nodeOf(link as AnyLink));
-    const stage: JoinSpec = { members: nodes, need, body: linkOf(body, nodes[0]) };
+    return await this.#storeWhole({ members: nodes, need, body: linkOf(body, nodes[0]) }, after);
+  }
+
+  /** There were no members that could wait for the beginning of the flow. */
+  async #storeEmpty({ need, body, after }: Streamed): Promise<boolean> {
+    return await this.#storeWhole({ members: [], need, body: linkOf(body, undefined) }, after);
+  }
+
+  async #storeWhole(stage: JoinSpec, after: NodeSpec): Promise<boolean> {
     return await storeFlow(
       this.#store,
       { node: [stage, ...after], streamed: null },
@@ -157,9 +168,25 @@ function linkOf(body: NodeSpec[number] | null, first: NodeSpec | undefined): Lin
   return body;
 }
 
-/** What waits for others is let go when they have ended, and not later. */
+/** What waits for others is let go when they have ended, and not later. A time of its own counts from when the flow begins. */
 function delayed(task: NewTask, { delayMs }: StoreOptions): NewTask {
-  return delayMs === undefined || task.held ? task : { ...task, delayMs: delayMs + (task.delayMs ?? 0) };
+  if (delayMs === undefined || task.held) return task;
+  const { expiresMs } = task;
+  return {
+    ...task,
+    delayMs: delayMs + (task.delayMs ?? 0),
+    ...(expiresMs === undefined ? {} : { expiresMs: delayMs + expiresMs }),
+  };
+}
+
+/** A group without members lets its body go as soon as it is stored: then a task that only passes on waits before it. */
+function startsLater(node: NodeSpec, { delayMs }: StoreOptions): NodeSpec {
+  return delayMs !== undefined && beginsEmpty(node) ? [passIn(queueOf(node)), ...node] : node;
+}
+
+function beginsEmpty([first]: NodeSpec): boolean {
+  if (first === undefined || !("members" in first)) return false;
+  return first.members.length === 0 || first.members.some(beginsEmpty);
 }
 
 function toStore(task: NewTask, options: StoreOptions): NewTask {

@@ -2,7 +2,7 @@ import { Cron } from "croner";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { type Duration, milliseconds } from "../duration.ts";
+import { type Duration, finiteMilliseconds } from "../duration.ts";
 
 /** What becomes of times that passed while no worker ran. */
 export type CatchUp = "none" | "last" | "all";
@@ -36,7 +36,7 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
     );
   }
   if ("every" in times) {
-    const everyMs = milliseconds(times.every, `The every of schedule "${name}"`);
+    const everyMs = finiteMilliseconds(times.every, `The every of schedule "${name}"`);
     if (everyMs < 1) throw new PawlError("schedule.every", `Schedule "${name}" must not fire all the time.`);
     return { everyMs, catchUp };
   }

@@ -93,4 +93,56 @@ export function uniqueness(current: Current): void {
     assert.equal(await store.release({ ids: ["b"] }), 0);
     assert.equal((await taskOf(store, "b")).state, "cancelled");
   });
+
+  test("a task that has expired holds no unique key against another, swept or not", async () => {
+    const { store, clock } = current();
+    const one = (id: string, more = {}) => newTask(id, { unique: "k", ...more });
+    await store.enqueue([one("a", { expiresMs: 50 }), newTask("beside", { unique: "l", expiresMs: 50 })]);
+    clock.advance(49);
+    assert.deepEqual(await store.enqueue([one("b")]), []);
+    clock.advance(1);
+    // Of two at once one gets it, and the other does not.
+    assert.deepEqual(await store.enqueue([one("b"), one("c")]), ["b"]);
+    const { state, error } = await taskOf(store, "a");
+    assert.deepEqual([state, error], ["cancelled", "expired"]);
+    assert.equal((await taskOf(store, "beside")).state, "waiting", "nobody wants its key");
+    assert.deepEqual(ids(await claimOf(store, 9)), ["b"]);
+    assert.deepEqual(await store.enqueue([one("d")]), [], "one that was begun does not expire");
+    const counts = (await store.queues()).find(({ name }) => name === "q")?.counts;
+    assert.deepEqual([counts?.waiting, counts?.leased, counts?.cancelled], [1, 1, 1]);
+  });
+
+  test("of many that store a task at the moment at which the one with its key expires, one does", async () => {
+    const { store, clock, reopen } = current();
+    const stores = [store, await reopen(), await reopen()];
+    for (let round = 0; round < 5; round++) {
+      const key = `k${round}`;
+      await store.enqueue([newTask(`${key}-old`, { unique: key, expiresMs: 50 })]);
+      clock.advance(50);
+      const news = await Promise.all(
+        stores.flatMap((each, place) =>
+          [0, 1].map((n) => each.enqueue([newTask(`${key}-${place}-${n}`, { unique: key })])),
+        ),
+      );
+      assert.equal(news.flat().length, 1);
+      assert.deepEqual(ids(await store.query({ unique: key })), news.flat());
+    }
+  });
+
+  test("a task that ended gets its key again from one that has expired, and one that expired from itself", async () => {
+    const { store, clock } = current();
+    await store.enqueue([newTask("dead", { unique: "k" })]);
+    const [claim] = await claimOf(store);
+    assert.ok(claim);
+    await store.settle([settlement(claim, { state: "dead", error: "broken" })]);
+    await store.enqueue([newTask("expired", { unique: "k", expiresMs: 50 })]);
+    clock.advance(50);
+    assert.equal(await store.release({ ids: ["dead"] }), 1);
+    assert.deepEqual(ids(await claimOf(store, 9)), ["dead"]);
+    assert.equal((await taskOf(store, "expired")).state, "cancelled");
+    await store.enqueue([newTask("waits", { unique: "l", expiresMs: 50 })]);
+    clock.advance(50);
+    assert.equal(await store.release({ ids: ["waits"] }), 1);
+    assert.deepEqual(ids(await claimOf(store, 9)), ["waits"]);
+  });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptRecord } from "../../../src/store/index.ts";
-import { TaskFailedError } from "../../../src/tasks/index.ts";
+import { type Members, TaskFailedError } from "../../../src/tasks/index.ts";
 import {
   add,
   fails,
@@ -16,6 +16,7 @@ import {
   picky,
   snoozes,
   soft,
+  streams,
 } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
@@ -133,5 +134,31 @@ export function attempts(open: OpenPlace): void {
     assert.match(String(errors[0]), /No handler is named add/);
     await stage.work();
     assert.equal(await handle.result(), 2);
+  });
+
+  test("each streamed group that an attempt enqueues is stored, and the same one of the next attempt once", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const handle = await stage.client.enqueue(streams, null);
+    const [first, second, third, last] = (await handle.result()) as [string, string, string, string];
+    assert.equal(new Set([first, second, third, last]).size, 4);
+    const flows = (await stage.store.query({ name: "pawl.pass" })).map(({ id }) => id);
+    // The third attempt's and that of the second.
+    assert.equal(flows.length, 4);
+    for (const [id, from] of [
+      [first, 0],
+      [second, 0],
+      [third, 300],
+    ] as const) {
+      const members = await stage.client.handle<Members<unknown>>(id).result();
+      assert.deepEqual(
+        await members.all(),
+        [0, 1, 2].map((n) => ({ n: from + n })),
+      );
+    }
+    assert.deepEqual(
+      (await stage.store.query({ name: "double" })).map(({ queue }) => queue),
+      ["of-1", "of-2", "of-3"],
+    );
   });
 }

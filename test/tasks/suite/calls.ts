@@ -2,8 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStore } from "../../../src/store/index.ts";
-import { connect, PawlError, TaskFailedError } from "../../../src/tasks/index.ts";
-import { add, double, flaky, once, prompt, steps, waits } from "../fixtures/tasks.ts";
+import { connect, type EnqueueOptions, PawlError, TaskFailedError } from "../../../src/tasks/index.ts";
+import {
+  add,
+  alone,
+  aloneFor,
+  byText,
+  byTextColon,
+  double,
+  flaky,
+  lateRetry,
+  once,
+  prompt,
+  steps,
+  waits,
+} from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
 /** Enqueueing and handles. */
@@ -167,6 +180,113 @@ export function calls(open: OpenPlace): void {
     });
   });
 
+  test("one call that cannot be stored fails alone, and says which option is at fault", async () => {
+    await using stage = await Stage.open(open);
+    const bad: [EnqueueOptions, string, RegExp][] = [
+      [{ delay: Number.POSITIVE_INFINITY }, "task.duration", /delay .* at most 1,000 years, not Infinity/],
+      [{ delay: Number.NaN }, "task.duration", /delay .* not NaN/],
+      [{ delay: -1 }, "task.duration", /delay .* not -1/],
+      [{ delay: 1e20 }, "task.duration", /delay .* not 100000000000000000000/],
+      [{ delay: `${"9".repeat(400)}d` as never }, "task.duration", /delay/],
+      [{ delay: 5n as never }, "task.duration", /delay .* not 5/],
+      [{ expires: Number.NaN }, "task.duration", /expires .* not NaN/],
+      [{ expires: -1 }, "task.duration", /expires/],
+      [{ expires: 0 }, "task.expires", /would never run/],
+      [{ delay: "2h", expires: "1h" }, "task.expires", /would never run/],
+      [{ at: new Date(8.64e15) }, "task.duration", /the at of task "double"/],
+      [{ at: "2026-01-31" as never }, "task.at", /at of task "double" must be a Date/],
+      [{ priority: 2 ** 31 }, "task.number", /priority/],
+      [{ priority: 0.5 }, "task.number", /priority/],
+      [{ queue: "a\0b" }, "task.queue", /queue .* cannot be stored/],
+      [{ queue: "\ud800" }, "task.queue", /queue/],
+      [{ queue: "q".repeat(3_000) }, "task.queue", /queue .* 3000 characters/],
+      [{ queue: "run/1" }, "task.queue", /those of runs/],
+      [{ queue: "" }, "task.queue", /queue/],
+      [{ key: "" }, "task.key", /key .* an empty one/],
+      [{ key: null as never }, "task.key", /key .* null/],
+      [{ retries: 3 } as never, "task.option", /no option "retries"/],
+    ];
+    const calls = bad.flatMap(([options], n) => [
+      stage.client.enqueue(double, n),
+      stage.client.enqueue(double, -1, options),
+    ]);
+    const ends = await Promise.allSettled(calls);
+    for (const [n, [, code, message]] of bad.entries()) {
+      assert.equal(ends[2 * n]?.status, "fulfilled", `the neighbour of ${message}`);
+      const end = ends[2 * n + 1];
+      assert.ok(end?.status === "rejected", String(message));
+      assert.ok(end.reason instanceof PawlError, String(end.reason));
+      assert.equal(end.reason.code, code);
+      assert.match(end.reason.message, message);
+      assert.match(end.reason.message, /^[^\n]*\.$/);
+    }
+    assert.equal((await stage.store.query({ name: "double" })).length, bad.length);
+  });
+
+  test("what cannot expire within any time does not, and nothing in the store is unreadable after that", async () => {
+    await using stage = await Stage.open(open);
+    const handles: { id: string }[] = [];
+    for (const expires of [Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, 1e20, 1e300]) {
+      handles.push(await stage.client.enqueue(double, 1, { expires }));
+      handles.push(await stage.client.enqueue(prompt, undefined, { expires }));
+    }
+    handles.push(await stage.client.enqueue(double, 1, { delay: "365000d" }));
+    for (const { id } of handles) assert.equal((await stage.task(id)).expiresAt, null);
+    const later = (await stage.client.handle(handles.at(-1)?.id ?? "").status())?.due;
+    assert.ok(later && later.toISOString() > "3000");
+    await stage.work();
+    for (const { id } of handles.slice(0, -1)) await stage.client.handle(id).result();
+  });
+
+  test("a unique task that has expired does not swallow the next call, whoever has swept or not", async () => {
+    await using stage = await Stage.open(open);
+    const first = await stage.client.enqueue(alone, 1);
+    await stage.until(first.id, ({ expiresAt }) => (expiresAt ?? 0) <= Date.now());
+    const calls = await Promise.all(
+      [1, 1, 1, 2].map((n) => stage.client.enqueue(alone, n, { expires: "1h" })),
+    );
+    const made = calls.filter(({ created }) => created);
+    assert.equal(made.length, 2, "one for each input");
+    assert.ok(calls.every(({ id }) => id !== first.id));
+    assert.equal((await stage.task(first.id)).error, "expired");
+    await stage.client.enqueue(alone, 3);
+    assert.deepEqual(await stage.client.enqueueMany(alone, [1, 4, 4], { expires: "1h" }), {
+      count: 3,
+      created: 1,
+    });
+    await stage.work();
+    for (const call of calls) await call.result();
+  });
+
+  test("a unique task that is being cancelled is waited for, and the call is stored", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work({ lease: "600ms" });
+    const first = await stage.client.enqueue(aloneFor, 60_000);
+    await stage.until(first.id, ({ state }) => state === "leased");
+    assert.equal((await stage.client.enqueue(aloneFor, 60_000)).id, first.id);
+    await first.cancel();
+    const second = await stage.client.enqueue(aloneFor, 60_000);
+    assert.deepEqual([second.created, second.id === first.id], [true, false]);
+    await second.cancel();
+  });
+
+  test("a unique text may be anything, and is not taken for that of another task", async () => {
+    await using stage = await Stage.open(open);
+    const texts = ["a", "a\0", "\ud800", "é".repeat(5_000), `${"é".repeat(5_000)}x`, "", "toString"];
+    const handles = await Promise.all(texts.map((text) => stage.client.enqueue(byText, text)));
+    assert.equal(new Set(handles.map(({ id }) => id)).size, texts.length);
+    const again = await Promise.all(texts.map((text) => stage.client.enqueue(byText, text)));
+    assert.deepEqual(
+      again.map(({ id }) => id),
+      handles.map(({ id }) => id),
+    );
+    const [one, other] = [
+      await stage.client.enqueue(byText, "colon:a"),
+      await stage.client.enqueue(byTextColon, "a"),
+    ];
+    assert.deepEqual([other.created, other.id === one.id], [true, false]);
+  });
+
   test("waiting for a result has an end when it is told to, and the task goes on", async () => {
     await using stage = await Stage.open(open);
     const handle = await stage.client.enqueue(double, 2);
@@ -217,6 +337,18 @@ export function calls(open: OpenPlace): void {
     await assert.rejects(running.result(), { code: "task.cancelled" });
     assert.equal(await waiting.retry(), true);
     assert.equal(await waiting.result(), 6);
+    await assert.rejects(waiting.retry(), { code: "task.not-failed", message: /has succeeded/ });
+  });
+
+  test("what failed and waits is tried now, and what has not failed is said not to have", async () => {
+    await using stage = await Stage.open(open);
+    const delayed = await stage.client.enqueue(double, 3, { delay: "1h" });
+    await assert.rejects(delayed.retry(), { code: "task.not-failed", message: /waits to begin\.$/ });
+    await stage.work();
+    const handle = await stage.client.enqueue(lateRetry);
+    await stage.until(handle.id, ({ state, failures }) => state === "waiting" && failures === 1);
+    assert.equal(await handle.retry(), true);
+    assert.equal(await handle.result(), 2);
   });
 
   test("results of thousands of calls are waited for at once", async () => {

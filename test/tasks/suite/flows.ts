@@ -2,13 +2,25 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { atLeast, chain, chord, group, TaskFailedError } from "../../../src/tasks/index.ts";
+import {
+  atLeast,
+  chain,
+  chord,
+  type Flow,
+  group,
+  type Members,
+  TaskFailedError,
+} from "../../../src/tasks/index.ts";
 import {
   add,
+  checked,
   counts,
   deaf,
   double,
+  echo,
   fails,
+  hourly,
+  lists,
   mendable,
   notes,
   once,
@@ -16,7 +28,9 @@ import {
   pair,
   sumOf,
   total,
+  unwraps,
   waits,
+  wraps,
 } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
@@ -254,6 +268,112 @@ export function flows(open: OpenPlace): void {
     assert.throws(() => double.via("nothing" as "plus", { with: 1 }), { code: "task.via" });
     assert.throws(() => group([double], { policy: "sometimes" as never }), { code: "flow.policy" });
     assert.throws(() => (chain as (...links: never[]) => unknown)(), { code: "flow.empty" });
+  });
+
+  test("members of nested groups are members at any depth, also within what a task returns", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const groups = [group([double.with(1), double.with(2)]), group([double.with(3)])];
+    assert.deepEqual(await (await stage.client.enqueueFlow(chain(group(groups), lists))).result(), [
+      [2, 4],
+      [6],
+    ]);
+    const deepest = await (await stage.client.enqueueFlow(group([group(groups), double.with(9)]))).result();
+    const [outer, nine] = (await deepest.all()) as [Members<Members<number>>, number];
+    assert.equal(nine, 18);
+    assert.deepEqual(await Promise.all((await outer.all()).map((inner) => inner.all())), [[2, 4], [6]]);
+    for await (const { result } of outer.records()) assert.ok((await result?.counts())?.members);
+    const wrapped = chain(group([double.with(4), double.with(5)]), wraps, unwraps);
+    assert.deepEqual(await (await stage.client.enqueueFlow(wrapped)).result(), [
+      [8, 10],
+      [8, 10],
+    ]);
+    const kept = await (await stage.client.enqueueFlow(chain(group([double.with(6)]), wraps))).result();
+    assert.deepEqual(await kept.deep[0]?.again.all(), [12]);
+    assert.equal(kept.deep[0]?.["pawl:members"], "text");
+  });
+
+  test("no data of a client is ever taken for the members of a group", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const secret = await stage.client.enqueueFlow(group([echo.with("secret")]));
+    const members = await secret.result();
+    const marks: unknown[] = [
+      { "pawl:members": secret.id },
+      { join: secret.id },
+      { members: [{ at: [], join: secret.id }], value: null },
+      JSON.parse(JSON.stringify(members)),
+      [JSON.parse(JSON.stringify({ members }))],
+      `${secret.id}/0`,
+    ];
+    for (const mark of marks) {
+      await assert.rejects(stage.client.enqueue(checked, mark as never), { code: "task.input" });
+      await assert.rejects(stage.client.enqueueFlow(chain(echo.with(1), checked.with(mark as never))), {
+        code: "task.input",
+      });
+      assert.deepEqual(await (await stage.client.enqueue(echo, mark)).result(), mark);
+      const flow = chord([echo.with(mark)], echo);
+      const results = (await (await stage.client.enqueueFlow(flow)).result()) as Members<unknown>;
+      assert.deepEqual(await results.all(), [mark]);
+      const passed = await stage.client.enqueueFlow(chain(echo, echo.via("both", { with: mark })), mark);
+      assert.deepEqual(await passed.result(), { before: mark, more: mark });
+    }
+    await stage.store.enqueue([
+      { id: "forged", queue: "default", name: "checked", payload: { "pawl:members": secret.id } },
+    ]);
+    await stage.until("forged", ({ state }) => state === "dead");
+  });
+
+  test("a body that has a time of its own counts it from when its group has ended", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    for (const members of [[double.with(1)], new Set([double.with(1)])]) {
+      const delayed = await stage.client.enqueueFlow(
+        chain(chord(members, total), sumOf.via("late", { delay: "1h" })),
+      );
+      const body = await stage.client.enqueueFlow(chain(group(members), hourly));
+      assert.equal(await body.result(), 1);
+      const { expiresAt, createdAt } = await stage.task(body.id);
+      assert.equal(expiresAt, createdAt + 3_600_000);
+      const held = await stage.client.enqueueFlow(chord(members, echo.via("first", { delay: "1h" })));
+      for (const { id } of [delayed, held]) {
+        const { due, createdAt } = await stage.until(id, ({ state }) => state === "waiting");
+        assert.equal(due, createdAt + 3_600_000);
+      }
+    }
+  });
+
+  test("a delayed flow begins later, also where a group of it has no members", async () => {
+    await using stage = await Stage.open(open);
+    const none = [] as ReturnType<typeof double.with>[];
+    for (const flow of [
+      chord(none, total),
+      chord(new Set(none), total),
+      chord([chord(none, total)], counts),
+      chord(new Set([chord(none, total)]), counts),
+    ] as Flow<unknown, unknown>[]) {
+      const { id } = await stage.client.enqueueFlow(flow, undefined, { delay: "1h" });
+      const now = await stage.store.now();
+      const tasks = await stage.store.query({ group: id });
+      assert.ok(tasks.length > 0);
+      for (const { due } of tasks) assert.ok(due === null || due > now + 3_000_000);
+      assert.ok(tasks.some(({ due }) => due !== null));
+    }
+    const expiring = await stage.client.enqueueFlow(
+      chain(double.with(1, { expires: "1h" }), double),
+      undefined,
+      {
+        delay: "2h",
+      },
+    );
+    const { due, expiresAt } = await stage.task(`${expiring.id}:1`);
+    assert.equal(expiresAt, (due ?? 0) + 3_600_000);
+    await assert.rejects(
+      stage.client.enqueueFlow(chain(double.with(1)), undefined, { expires: "1h" } as never),
+      {
+        code: "task.option",
+      },
+    );
   });
 
   test("a delayed flow begins later, all of it", async () => {
