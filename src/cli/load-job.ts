@@ -15,7 +15,10 @@ export interface LoadParams {
   readonly key: readonly string[] | null;
   readonly map: Readonly<Record<string, string>>;
   readonly set: Readonly<Record<string, string>>;
-  readonly onConflict: "update" | "ignore" | "fail";
+  /** Null where it was not said. */
+  readonly onConflict: "update" | "ignore" | "fail" | null;
+  readonly append?: boolean;
+  readonly updateIf?: string;
   readonly create: boolean;
   readonly unique: boolean;
   readonly step: string | null;
@@ -56,7 +59,9 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       table: params.table,
       map: params.map,
       set: params.set,
-      onConflict: params.onConflict,
+      ...(params.onConflict === null ? {} : { onConflict: params.onConflict }),
+      ...(params.append ? { append: true } : {}),
+      ...(params.updateIf === undefined ? {} : { updateIf: params.updateIf }),
       create: params.create,
       unique: params.unique,
       ...(params.key ? { key: params.key } : {}),

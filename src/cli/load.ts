@@ -17,7 +17,9 @@ export interface LoadFlags extends BeginFlags, CsvFlags {
   key?: string;
   map?: string[];
   set?: string[];
-  onConflict: string;
+  onConflict?: string;
+  append?: boolean;
+  updateIf?: string;
   create?: boolean;
   step?: string;
   maxBad?: string;
@@ -83,7 +85,12 @@ function tuningOf(flags: LoadFlags): LoadTuning {
 
 async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit<LoadParams, "into">> {
   const onConflict = flags.onConflict;
-  if (onConflict !== "update" && onConflict !== "ignore" && onConflict !== "fail") {
+  if (
+    onConflict !== undefined &&
+    onConflict !== "update" &&
+    onConflict !== "ignore" &&
+    onConflict !== "fail"
+  ) {
     throw new PawlError("usage.on-conflict", `--on-conflict is update, ignore or fail, not "${onConflict}".`);
   }
   return {
@@ -92,7 +99,9 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
     key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
     map: parsePairs(flags.map ?? [], "--map"),
     set: parsePairs(flags.set ?? [], "--set"),
-    onConflict,
+    onConflict: onConflict ?? null,
+    ...(flags.append ? { append: true } : {}),
+    ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf }),
     create: flags.create ?? false,
     unique: flags.unique ?? false,
     step: flags.step === undefined ? null : resolve(flags.step),

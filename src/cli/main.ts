@@ -5,6 +5,7 @@ import type { CopyFlags } from "./copy.ts";
 import { EXIT } from "./exit.ts";
 import type { LoadFlags } from "./load.ts";
 import { tolerateClosedOutput } from "./output.ts";
+import { refuseEmpty } from "./refuse-empty.ts";
 import { runCommands } from "./run-commands.ts";
 import type { RunFlags } from "./run-job.ts";
 import { taskCommands } from "./tasks/commands.ts";
@@ -53,7 +54,16 @@ function program(): Command {
       collect,
     )
     .option("--set <col=expr>", "a column computed by PostgreSQL, such as processed_at=now()", collect)
-    .option("--on-conflict <what>", "update, ignore or fail a row whose key is in the table", "update")
+    .option(
+      "--on-conflict <what>",
+      "update, ignore or fail a row whose key is in the table; default: update (append, where --create makes a table without a key)",
+    )
+    .option("--append", "add every row, whatever its key; each once, however often the load is interrupted")
+    .option(
+      "--update-if <condition>",
+      "change a row only if it holds, such as 'excluded.updated_at > customers.updated_at'",
+      once,
+    )
     .option("--create", "create the table, with types inferred from a sample")
     .option("--step <module>", "a module whose default export is called with each row")
     .option("--delimiter <c>", "default: what sep= says, or found out among , ; tab |")
@@ -253,6 +263,7 @@ function program(): Command {
       await postgresServer(what);
     });
 
+  pawl.hook("preAction", (_, command) => refuseEmpty(command));
   for (const command of pawl.commands) command.exitOverride();
   return pawl;
 }

@@ -58,7 +58,9 @@ export async function checkMended(run: RunRecord, from: string, store: Store): P
   const load = run.job.params as unknown as LoadParams;
   const open = new Set<number>();
   for await (const item of openItems(store, run.id)) open.add(item.number);
-  const all = load.onConflict === "fail" ? open : await allNumbers(run, store);
+  const appends =
+    load.append === true || load.onConflict === "fail" || (load.create && load.onConflict === null);
+  const all = appends ? open : await allNumbers(run, store);
   let row = 0;
   for await (const number of mendedNumbers(from, load)) {
     row++;

@@ -49,6 +49,17 @@ describe("pawl sql", () => {
     }
   });
 
+  it("is refused an empty statement, like every command an empty word", async () => {
+    for (const args of [
+      ["sql", ""],
+      ["backfill", "--table", "t", "--set", "a=1", "--where", ""],
+    ]) {
+      const { code, err } = await scene.pawl(args);
+      assert.equal(code, 2, err);
+      assert.match(err, /^pawl: (<statement>|--where) was given without a value/);
+    }
+  });
+
   it("writes JSON that keeps numbers, columns of one name and nothing that a terminal obeys", async () => {
     const run = (...args: string[]) => scene.pawl(["sql", "--into", scene.url, ...args]);
     const json = await run(

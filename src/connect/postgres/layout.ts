@@ -36,6 +36,8 @@ export interface Target {
   readonly keyComputed: boolean;
   readonly map: ReadonlyMap<string, string>;
   readonly assignments: readonly Assignment[];
+  /** The condition under which a row that is there is changed; null for always. */
+  readonly updateIf: string | null;
   /** What the source is called, for sentences. */
   readonly source: string;
 }

@@ -116,6 +116,17 @@ async function assertOurs(session: Session): Promise<void> {
   if (found !== null) throw new PawlError("postgres.not-ours", found);
 }
 
+/** Whether the run has begun to write; false where there are no checkpoints to be read. */
+export async function hasCheckpoints(session: Session, run: string): Promise<boolean> {
+  const { rows } = await session.query<{ there: boolean }>(
+    `SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'pawl' AND c.relname = 'checkpoint'), false) AS there`,
+  );
+  if (rows[0]?.there !== true) return false;
+  await assertOurs(session);
+  return (await session.query(`SELECT FROM ${table} WHERE run = $1 LIMIT 1`, [run])).rowCount === 1;
+}
+
 /** What a shard's row held when we took it over. */
 export interface Holding {
   readonly checkpoint: Checkpoint | null;

@@ -68,7 +68,8 @@ export async function writeStaged(
 ): Promise<Written> {
   const { target } = work;
   const numbered = selection.from === "numbered" || !work.distinct;
-  const canRepeat = target.key !== null && target.mode === "update" && numbered;
+  // Where a condition decides, each row meets the one before it: which is the last to win shows only one by one.
+  const canRepeat = target.key !== null && target.mode === "update" && numbered && target.updateIf === null;
   if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
   // Of two rows that a trigger gives one key, the one that changes nothing by its looks may be the last.
   const lookFirst =

@@ -17,10 +17,22 @@ export interface PostgresOptions {
    */
   readonly set?: Readonly<Record<string, string>>;
   /**
-   * Default `update`. `ignore` keeps what is there; with `fail` such a row is refused. Without a key, `fail`
-   * appends every row.
+   * `ignore` keeps what is there; with `fail` such a row is refused. Without a key, `fail` appends every row.
+   * @default "update"; every row is appended where `create` makes a table without a key
    */
   readonly onConflict?: OnConflict;
+  /**
+   * Adds every row, whatever its key: no row is looked up, changed or left out. Each is added once, however often the run
+   * is interrupted, by the checkpoint that is committed with it. A row that a unique index refuses is quarantined.
+   * @default false
+   */
+  readonly append?: boolean;
+  /**
+   * SQL condition under which a row that is there is changed, such as `excluded.updated_at > customers.updated_at`: `excluded`
+   * is the new row, and the table's own name the one that is there. A row for which it does not hold stays, and counts as
+   * unchanged. Rows with one key are taken one after the other, in their order.
+   */
+  readonly updateIf?: string;
   /** Creates the table when it is missing, with types inferred from the first items. */
   readonly create?: boolean;
   /** The user's word that no key comes twice, so that order does not matter. */

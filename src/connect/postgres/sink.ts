@@ -1,15 +1,15 @@
 import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { isCsvChunk } from "../csv/chunk.ts";
-import { checkAssignments } from "./assignments.ts";
+import { assertOneExpression, checkAssignments } from "./assignments.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
 import { EncodedChunk, encode } from "./encode.ts";
-import { explain } from "./errors.ts";
+import { explain, sqlState } from "./errors.ts";
 import { chooseKey, matchColumn } from "./key.ts";
 import { kindsOf } from "./kinds.ts";
 import { checkRequired, checkSomeMatch, Layouts, type Target } from "./layout.ts";
-import { bury, prepareLedger, takeOver } from "./ledger.ts";
+import { bury, hasCheckpoints, prepareLedger, takeOver } from "./ledger.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
@@ -33,6 +33,7 @@ interface Prepared {
 }
 
 async function open(options: PostgresOptions, context: SinkContext): Promise<OpenSink<Item>> {
+  checkOptions(options);
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     const prepared = await prepare(session, options, context);
@@ -56,6 +57,11 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
   const notes: string[] = [];
   if (created !== null)
     notes.push(`${context.dryRun ? "Would create" : "Creates"} the table:\n${created.ddl}`);
+  if (created !== null && target.key === null && !options.append)
+    notes.push(
+      `${table.label} gets no key, for nothing says which column identifies a row: every row is added, and another load adds its ` +
+        "rows to them; --key names the columns of a primary key.",
+    );
   const layout = names === null ? null : layouts.of(names);
   if (layout !== null) {
     checkRequired(target, layout);
@@ -136,16 +142,73 @@ async function targetOf(
     const column = matchColumn(table, map.get(name) ?? name);
     if (column !== null) given?.add(column.name);
   }
-  // A table made for this load without a key takes every row; another one must say what identifies a row.
-  const mode = options.onConflict ?? (created !== null && created.key.length === 0 ? "fail" : "update");
-  const draft: Target = { table, mode, key: null, keyComputed: false, map, assignments, source };
+  const append = options.append === true || (await takesAll(session, options, table, created, context.run));
+  const mode = options.onConflict ?? (append ? "fail" : "update");
+  const updateIf = await checkUpdateIf(session, table, options.updateIf);
+  const draft: Target = { table, mode, key: null, keyComputed: false, map, assignments, updateIf, source };
   if (names !== null) checkSomeMatch(draft, names);
-  const key = chooseKey(table, options.key, mode, given, source);
+  const key = append ? null : chooseKey(table, options.key, mode, given, source);
   refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
   const { triggered } = table;
   const keyComputed =
     key !== null && (triggered === null || key.columns.some((column) => triggered.includes(column.name)));
   return { ...draft, key, keyComputed };
+}
+
+/** Options that cannot be meant together. */
+function checkOptions({ append, key, onConflict, updateIf }: PostgresOptions): void {
+  const upsert = key !== undefined ? "--key" : updateIf !== undefined ? "--update-if" : null;
+  if (append && (upsert !== null || (onConflict ?? "fail") !== "fail")) {
+    throw new PawlError(
+      "postgres.append",
+      `--append adds every row, whatever its key: leave out ${upsert ?? `--on-conflict ${onConflict}`}, or leave out --append.`,
+    );
+  }
+  if (updateIf === undefined) return;
+  if (updateIf.trim() === "") {
+    throw new PawlError("postgres.update-if", "--update-if is empty: give a condition, or leave it out.");
+  }
+  if ((onConflict ?? "update") !== "update") {
+    throw new PawlError(
+      "postgres.update-if",
+      `--update-if says when a row is changed, and --on-conflict ${onConflict} changes none: leave one of them out.`,
+    );
+  }
+}
+
+/**
+ * Whether the table was made for this run without a key, so that it takes every row: just now, or before the run was
+ * interrupted. Another table must say what identifies a row.
+ */
+async function takesAll(
+  session: Session,
+  { create, key, onConflict }: PostgresOptions,
+  table: Table,
+  created: Created | null,
+  run: string,
+): Promise<boolean> {
+  if (!create || key !== undefined || onConflict !== undefined || table.keys.some(({ primary }) => primary))
+    return false;
+  return created !== null || (await isEmpty(session, table)) || (await hasCheckpoints(session, run));
+}
+
+async function checkUpdateIf(session: Session, table: Table, condition?: string): Promise<string | null> {
+  if (condition === undefined) return null;
+  const rows = `${table.sql}, ${table.sql} AS excluded`;
+  try {
+    await session.run("SAVEPOINT pawl_try");
+    await assertOneExpression(session, condition, rows);
+    await session.query(`EXPLAIN SELECT FROM ${rows} WHERE (${condition}\n)`);
+    await session.run("RELEASE SAVEPOINT pawl_try");
+  } catch (cause) {
+    if (sqlState(cause) === null) throw cause;
+    throw new PawlError(
+      "postgres.update-if",
+      `The condition --update-if ${condition} does not work (${(cause as Error).message}): correct it; excluded.column is the new value, ${table.name}.column the one in the table.`,
+      { cause },
+    );
+  }
+  return condition;
 }
 
 class OpenPostgres implements OpenSink<Item> {

@@ -231,7 +231,7 @@ export class Statements {
     const overriding = this.#columns.some((column) => column.identity !== null)
       ? " OVERRIDING SYSTEM VALUE"
       : "";
-    return `INSERT INTO ${this.table} AS t (${list(this.#columns)})${overriding}`;
+    return `INSERT INTO ${this.table} (${list(this.#columns)})${overriding}`;
   }
 
   /**
@@ -252,7 +252,8 @@ export class Statements {
     const changes = this.#columns
       .filter((column) => !names.has(column.name) && column.identity !== "always")
       .map(({ name }) => `${quoteName(name)} = excluded.${quoteName(name)}`);
-    return `${arbiter} DO UPDATE SET ${changes.join(", ")} WHERE ${this.#differs("t", "excluded")}`;
+    const condition = this.#target.updateIf === null ? "" : ` AND (${this.#target.updateIf}\n)`;
+    return `${arbiter} DO UPDATE SET ${changes.join(", ")} WHERE ${this.#differs(quoteName(this.#target.table.name), "excluded")}${condition}`;
   }
 
   #differs(left: string, right: string): string {

@@ -9,6 +9,7 @@ import type {
   ShardPlan,
   Source,
 } from "../../../batch/contract.ts";
+import { PawlError } from "../../../errors.ts";
 import type { Json, QuarantineRecord } from "../../../store/contract.ts";
 import { Session } from "../connection.ts";
 import { findColumn } from "../key.ts";
@@ -30,6 +31,12 @@ import type { Row } from "./row.ts";
  * as the text that PostgreSQL writes.
  */
 export function table(options: TableOptions): Source<Row> {
+  if (options.where?.trim() === "") {
+    throw new PawlError(
+      "postgres.where",
+      "The condition is empty: give one, or leave it out to read every row.",
+    );
+  }
   return new TableSource(options);
 }
 
