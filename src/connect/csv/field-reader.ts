@@ -47,6 +47,7 @@ export class FieldReader {
     let value = "";
     let from = 0;
     let bare = true;
+    let quoted = false;
     /** Where the last quote, or blank after it, stands that may turn out to be text. */
     let closedAt = 0;
     this.strayReturn = false;
@@ -62,7 +63,7 @@ export class FieldReader {
       if (code < 0 || (kind === DELIMITER && next === START)) {
         if (state < CLOSED || state > CLOSED_RETURN) value += text.slice(from, at);
         if (fields < MOST_COLUMNS) {
-          this.values[fields] = trim && bare ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value;
+          this.values[fields] = trim && !quoted ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value;
           this.bare[fields] = bare;
           this.starts[fields] = start;
           this.ends[fields] = at;
@@ -73,11 +74,13 @@ export class FieldReader {
         from = start;
         value = "";
         bare = true;
+        quoted = false;
       } else if (event === OPENS) {
         // Blanks before the quote do not count where they are trimmed; anything else there is kept.
         if (state !== START) value += text.slice(from, at);
         from = at + 1;
         bare = false;
+        quoted = true;
       } else if (state === QUOTED && next === CLOSED) {
         value += text.slice(from, at);
         closedAt = at;

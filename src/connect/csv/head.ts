@@ -163,7 +163,7 @@ function skipLines(bytes: Buffer, wanted: number, ended: boolean): { bytes: numb
 
 /** The line by which Excel tells the delimiter. */
 function sepLine(bytes: Buffer): { delimiter: string; length: number } | null {
-  const match = /^"?sep=([^\r\n"])"?(?:\r\n|\n|\r|$)/i.exec(bytes.subarray(0, 16).toString("latin1"));
+  const match = /^"?sep=([^\r\n"])"?(?:\r*\n|\r|$)/i.exec(bytes.subarray(0, 16).toString("latin1"));
   const delimiter = match?.[1];
   return match && delimiter && delimiter <= "\x7f" ? { delimiter, length: match[0].length } : null;
 }

@@ -43,7 +43,7 @@ export class KeyReader {
   }
 
   /** NO_KEY when a column of the key is null or missing: such a record equals no other. */
-  read(record: Buffer, start: number, end: number): number {
+  read(record: Buffer, start: number, end: number, _line?: number): number {
     if (!this.#locate(record, start, end)) return NO_KEY;
     this.first = 0x9e3779b9;
     this.second = 0x7f4a7c15;

@@ -29,7 +29,10 @@ export interface CsvOptions {
   readonly comment?: string;
   /** How to read dates such as `31.01.2026` or `1/31/26` for columns that are dates or timestamps in the target. */
   readonly dateOrder?: DateOrder;
-  /** What stands before the decimals of numbers, such as `,`, for columns that are numbers in the target. */
+  /**
+   * What stands before the decimals of numbers, such as `,`, for columns that are numbers in the target.
+   * @default "," where a point stands between thousands, else "."
+   */
   readonly decimal?: string;
   /** What stands between groups of digits, such as `.` or a blank, for columns that are numbers in the target. */
   readonly thousands?: string;
@@ -142,7 +145,9 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
   ])
     if (/[\r\n]/.test(text) || (quote && text.includes(quote)) || (delimiter && text.includes(delimiter)))
       refuse(`${flag} ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`);
-  const { decimal = "", thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
+  const { thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
+  // Who writes points between thousands writes a comma before the decimals.
+  const decimal = options.decimal ?? (thousands === "." ? "," : "");
   if (options.decimal !== undefined) checkSeparator("--decimal", decimal);
   if (options.thousands !== undefined) checkSeparator("--thousands", thousands);
   if (thousands !== "" && thousands === (decimal || "."))

@@ -48,6 +48,7 @@ export async function plan(
       between: () => proof.relieve(),
     };
     const scan = { signal, granuleBytes: size, onProgress, ...seen };
+    if (part.kind === "range") proof?.begin(part);
     scanned.push(part.kind === "range" ? await scannedFile(part, layout, scan) : part);
   }
   const duplicates = proof ? await countRepeats(proof, scanned as RangePart[], layout, signal) : null;
@@ -77,6 +78,7 @@ async function countRepeats(
     if (!missed || file > missed.file) break;
     const end = file === missed.file ? missed.offset : part.size;
     if (end === part.offset) continue;
+    proof.begin(part);
     const onRecords = (buffer: Buffer, scanner: Parameters<KeyProof["take"]>[1]) =>
       proof.takeMissed(buffer, scanner);
     const between = () => proof.relieve();

@@ -40,7 +40,8 @@ export async function explainQuotes(
   for await (const piece of text) search.take(piece);
   const { first, lonely, lines } = search.finish();
   const open = search.openAt;
-  if (first === null)
+  // Where quotes may stand anywhere, only one that never closes is wrong.
+  if (first === null || layout.reading.loose)
     return new PawlError(
       "csv.unclosed-quote",
       `${name} line ${open ?? line}: the quote that opens here is never closed; close or double it, or say how quotes are meant: --quote none takes all as text.`,

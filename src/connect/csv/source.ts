@@ -11,9 +11,10 @@ import type {
 import { ItemError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./chunk.ts";
+import { guessKinds } from "./guess-kinds.ts";
 import { identityDifference, identityOf } from "./identity.ts";
 import { type Inspection, inspect } from "./inspect.ts";
-import { describedDialect, type Layout, layoutOf } from "./layout.ts";
+import { describedDialect, type Layout, layoutOf, withKinds } from "./layout.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
 import { STDIN } from "./paths.ts";
 import { plan } from "./plan.ts";
@@ -70,6 +71,12 @@ class FileSource implements CsvSource {
 
   async sample(n: number): Promise<readonly CsvRow[]> {
     const { layout, parts } = await this.#inspect();
+    const rows = await this.#first(n, layout, parts);
+    const kinds = guessKinds(layout, rows);
+    return kinds.length === 0 ? rows : await this.#first(n, withKinds(layout, kinds), parts);
+  }
+
+  async #first(n: number, layout: Layout, parts: readonly Part[]): Promise<readonly CsvRow[]> {
     const rows: CsvRow[] = [];
     const { signal } = new AbortController();
     const pace = { items: n, bytes: SAMPLE_BYTES };

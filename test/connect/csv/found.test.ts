@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
+import { dateReader, numberReader } from "../../../src/connect/csv/local-values.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
+
+const hex = (text: string) => Buffer.from(text, "hex");
+const tar = Buffer.alloc(1024);
+tar.write("data.csv", 0);
+tar.write("ustar\0", 257, "latin1");
+
+const FORMATS: [what: string, content: Buffer, message: RegExp][] = [
+  ["xz", hex("fd377a585a000004e6d6b446"), /an xz archive .*xz -dc '.*the file\.csv' \| pawl load -/],
+  ["bzip2", Buffer.from("BZh91AY&SYxxxx"), /bzip2 -dc/],
+  ["7-Zip", hex("377abcaf271c0004"), /7z e -so/],
+  ["RAR", hex("526172211a070100"), /unrar p/],
+  ["lz4", hex("04224d1864404000"), /lz4 -dc/],
+  ["lzip", hex("4c5a4950010c0000"), /lzip -dc/],
+  ["Parquet", hex("5041523115041500"), /a Parquet file .*duckdb/],
+  ["tar", tar, /a tar archive .*tar -xOf/],
+  ["a packed tar", gzipSync(tar), /a tar archive .*tar -xOf/],
+  ["a packed xz", zstdCompressSync(hex("fd377a585a000004e6d6b446")), /xz -dc/],
+  ["an old sheet", hex("d0cf11e0a1b11ae10000"), /save the sheet as CSV/],
+  ["JSON", Buffer.from('\n[\n  {"a": 1}]'), /is JSON .*jq -r '\.\[\]/],
+  ["JSON lines", Buffer.from('{"a": 1, "b": {"c": 2}}\n{"a": 2}\n'), /is JSON .*jq -r '\. \|/],
+  ["a web page", Buffer.from("<!DOCTYPE html>\n<html>"), /a web page/],
+  ["XML", Buffer.from('<?xml version="1.0"?><a/>'), /is XML/],
+];
+
+for (const [what, content, message] of FORMATS)
+  test(`${what} is told apart from a CSV, from a file and from a pipe`, async () => {
+    await using folder = await Folder.make();
+    const path = await folder.file(content, "the file.csv");
+    await assert.rejects(csv(path).describe(), { code: "csv.other-format", message });
+    const stdin = Readable.from([content.subarray(0, 3), content.subarray(3)]);
+    await assert.rejects(csv("-", { stdin }).describe(), { code: "csv.other-format" });
+  });
+
+test("headers that begin as other formats do are headers", async () => {
+  await using folder = await Folder.make();
+  for (const name of [
+    "BZhang",
+    "ORCID",
+    "PAR1",
+    "PK",
+    "LZIP",
+    "7z",
+    "Objective",
+    "SQLite format 3",
+
+    "[x]",
+  ])
+    assert.deepEqual(await rowsOf(csv(await folder.file(`${name},b\n1,2\n`)), folder), [
+      { [name]: "1", b: "2" },
+    ]);
+});
+
+test("a header of a hundred thousand columns is refused, and ten thousand are read", async () => {
+  await using folder = await Folder.make();
+  const names = Array.from({ length: 100_000 }, (_, index) => `c${index}`);
+  const wide = await folder.file(`${names.join(",")}\n`);
+  await assert.rejects(csv(wide).describe(), { code: "csv.header", message: /line 1 has 100000 fields/ });
+  await assert.rejects(csv(wide, { header: false }).describe(), { code: "csv.header" });
+  const long = await folder.file(`id,${"x".repeat(2_000_000)}\n1,2\n`);
+  await assert.rejects(csv(long).describe(), { code: "csv.header", message: /longer than 1 MB/ });
+  const taken = names.slice(0, 10_000);
+  const path = await folder.file(`${taken.join(",")}\n${taken.map((_, index) => index).join(",")}\n`);
+  for (const options of [{}, { trim: true, nullFor: { c7: "7" } }]) {
+    const [row] = await rowsOf(csv(path, options), folder);
+    assert.equal((row as Record<string, unknown>).c9999, "9999");
+  }
+  const twice = await folder.file(`${[...taken.slice(1), "c5"].join(",")}\n`);
+  await assert.rejects(csv(twice).describe(), { message: /"c5" twice, as columns 5 and 10000/ });
+});
+
+test("lines that end in every way, and marks between joined files, give clean values", async () => {
+  await using folder = await Folder.make();
+  const rows = [
+    { id: "1", v: "a" },
+    { id: "2", v: "b" },
+  ];
+  const read = async (text: string, options: CsvOptions = {}) =>
+    rowsOf(csv(await folder.file(text), options), folder);
+  assert.deepEqual(await read("id,v\r\r\n1,a\r\r\n2,b\r\r\n"), rows);
+  assert.deepEqual(await read('id,v\r\r\r\n1,"a"\r\r\n2,b\r\r'), rows);
+  assert.deepEqual(await read("\ufeffid,v\n1,a\n\ufeff2,b\n", {}), rows);
+  assert.deepEqual(await read('\ufeffid,v\n1,a\n\ufeff"2","b"\n'), rows);
+  assert.deepEqual(await read("\ufeffid,v\n1,a\n\ufeffid,v\n2,b\n"), [
+    rows[0],
+    "row is the header again: files were joined here",
+    rows[1],
+  ]);
+  const [first, ...others] = await read("a\nA\nx@y:1\rz@y:2\nB\n");
+  assert.deepEqual([first, others[1]], [{ a: "A" }, { a: "B" }]);
+  assert.match(String(others[0]), /carriage return outside quotes/);
+  const early = await folder.file("id,v\r1,a\n2,b\n", "t.csv");
+  await assert.rejects(rowsOf(csv(early), folder), {
+    code: "csv.mixed-line-ends",
+    message: /t\.csv line 1 ends with a carriage return alone, and a later line with a line feed/,
+  });
+});
+
+test("a mark before a key does not make it another key", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file("id,v\n7,a\n\ufeff7,b\n");
+  const ordering = { kind: "byKey", key: [{ name: "id", equality: "bytes" }] } as const;
+  assert.equal((await csv(path).shards(2, ordering, planOptions(folder.path))).duplicates, 1);
+});
+
+test("keys repeat as their values do, by whatever options the values come about", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file("id;v\n 1.000 ;a\n1000;b\n'2;c\n'3'';d\n");
+  const options: CsvOptions = { delimiter: ";", trim: true, thousands: ".", quote: null };
+  const key = [{ name: "id", equality: "integer" }] as const;
+  const planned = await csv(path, options).shards(
+    2,
+    { kind: "byKey", key },
+    { ...planOptions(folder.path), kinds: [["id", "number"]] },
+  );
+  assert.equal(planned.duplicates, 1);
+});
+
+test("values of dates and numbers are read for the columns that are such, and refused where they are none", async () => {
+  await using folder = await Folder.make();
+  const text =
+    "id;paid;amount;note\n1;31.01.2026;1.234,50;1.234,50\n2;1/2/26 14:30;-7;31.01.2026\n3;31.02.2026;1;x\n4;1.1.2026;1.5;y\n5;;;\n";
+  const options: CsvOptions = { dateOrder: "dmy", decimal: ",", thousands: "." };
+  const source = csv(await folder.file(text), options);
+  const kinds = [["paid", "date"] as const, ["amount", "number"] as const];
+  const planned = await source.shards(2, ANY, { ...planOptions(folder.path), kinds });
+  const seen = await readAll(source, planned.shards, { items: 2, bytes: 1000 });
+  assert.deepEqual(
+    seen.flatMap(({ rows }) => rows),
+    [
+      { id: "1", paid: "2026-01-31", amount: "1234.50", note: "1.234,50" },
+      { id: "2", paid: "2026-02-01 14:30", amount: "-7", note: "31.01.2026" },
+      'column "paid": "31.02.2026" is not a date in the order dmy',
+      'column "amount": "1.5" is not a number with the decimal "," and the thousands "."',
+      { id: "5", paid: null, amount: null, note: null },
+    ],
+  );
+  // Without a target a sample tells what is what, for a table that is made for it.
+  const sampled = await csv(await folder.file(text.slice(0, text.indexOf("3;"))), options).sample(9);
+  assert.deepEqual(sampled[0], { id: "1", paid: "2026-01-31", amount: "1234.50", note: "1.234,50" });
+});
+
+test("numbers and dates survive being written as a country writes them", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: -1e9, max: 1e9 }),
+      fc.nat(99),
+      fc.constantFrom(["de-DE", ",", "."], ["en-US", ".", ","], ["de-CH", ".", "'"], ["fr-FR", ",", " "]),
+      (whole, cents, [locale, decimal, thousands]) => {
+        const amount = Number(`${whole}.${String(cents).padStart(2, "0")}`);
+        const text = amount.toLocaleString(locale, { minimumFractionDigits: 2 }).replace("\u2212", "-");
+        const read = numberReader(decimal as string, thousands as string);
+        assert.equal(Number(read(text)), amount, text);
+        assert.equal(Number(read(amount.toFixed(0))), Number(amount.toFixed(0)));
+      },
+    ),
+    { numRuns: 500, seed: 3 },
+  );
+  const german = numberReader(",", ".");
+  for (const text of ["1.5", "1,2,3", "12.34", "1 000", "x", "", "1.2345", ".5", "-"])
+    assert.equal(german(text), null);
+  assert.deepEqual(["+1.000", ",5", "3-", "1e3", "NaN", "007"].map(german), [
+    "+1000",
+    "0.5",
+    "-3",
+    "1e3",
+    "NaN",
+    "007",
+  ]);
+  const us = dateReader("mdy");
+  assert.deepEqual(["1/31/2026", "2026-01-31", "12-1-69 7:00", "31 Jan 2026"].map(us), [
+    "2026-01-31",
+    "2026-01-31",
+    "2069-12-01 7:00",
+    "31 Jan 2026",
+  ]);
+  for (const text of ["31/1/2026", "2/30/2026", "1/2/3", "Sat 1/2/2026", "1.2-2026"])
+    assert.equal(us(text), null, text);
+});
