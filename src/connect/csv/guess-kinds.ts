@@ -1,4 +1,5 @@
 import type { ColumnKind } from "../../batch/contract.ts";
+import { own } from "../../own.ts";
 import type { CsvRow } from "./chunk.ts";
 import type { Layout } from "./layout.ts";
 import { dateReader, numberReader } from "./local-values.ts";
@@ -15,7 +16,7 @@ export function guessKinds(
   const number = decimal === "" && thousands === "" ? null : numberReader(decimal, thousands);
   const date = dateOrder === null ? null : dateReader(dateOrder);
   return columns.flatMap((name): [] | [readonly [string, ColumnKind]] => {
-    const values = rows.flatMap((row) => row[name] ?? []);
+    const values = rows.flatMap((row) => own(row, name) ?? []);
     const all = (read: ((text: string) => string | null) | null) =>
       read !== null && values.length > 0 && values.every((value) => read(value) !== null);
     if (all(number)) return values.every((value) => /^\d+$/.test(value)) ? [] : [[name, "number"]];

@@ -1,5 +1,6 @@
 import type { KeyColumn } from "../../batch/contract.ts";
 import { ItemError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { KeyReader, NO_KEY } from "./key-reader.ts";
 import { type Layout, rulesOf } from "./layout.ts";
 import { RowReader } from "./row-reader.ts";
@@ -40,7 +41,7 @@ export class ParsedKeys {
     // A record that is refused is written nowhere, so its key is equal to none.
     if (row instanceof ItemError) return NO_KEY;
     const values = this.#names.map((name) => {
-      const value = row[name];
+      const value = own(row, name);
       if (value === null || value === undefined) return "";
       return /^[-+\w]+$/.test(value) ? value : `"${value.replaceAll('"', '""')}"`;
     });
