@@ -31,6 +31,8 @@ export interface LoadTuning {
   readonly memory?: number;
   readonly concurrency?: number;
   readonly atLeastOnce?: boolean;
+  /** The files as they were given, and where: what messages call them. */
+  readonly given?: { readonly folder: string; readonly files: readonly string[] };
 }
 
 export function loadReference(params: LoadParams, tuning: LoadTuning): JobReference {
@@ -48,11 +50,12 @@ function loadKey(params: LoadParams): string {
 
 /** The job of a load. `url` is the target with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
+  const { given, ...rest } = tuning;
   const step = params.step === null ? undefined : await importStep<CsvRow>(params.step);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
     key: loadKey(params),
-    source: csv(params.files, params.csv as CsvOptions),
+    source: csv(given?.files ?? params.files, { ...params.csv, ...(given ? { folder: given.folder } : {}) }),
     ...(step ? { step } : {}),
     sink: postgres({
       url,
@@ -66,6 +69,6 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       unique: params.unique,
       ...(params.key ? { key: params.key } : {}),
     }),
-    ...tuning,
+    ...rest,
   }) as unknown as AnyJob;
 }

@@ -1,4 +1,4 @@
-import { access, glob } from "node:fs/promises";
+import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Place, parseMaxBad } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
@@ -36,13 +36,14 @@ export async function load(
   store: Store,
   place: Place,
 ): Promise<void> {
-  if (flags.detach && files.includes("-")) {
+  const pipe = flags.detach ? await pipeAmong(files) : undefined;
+  if (pipe !== undefined) {
     throw new PawlError(
       "usage.detach",
-      "--detach cannot take standard input along into the background: put it into a file first.",
+      `--detach cannot take ${pipe === "-" ? "standard input" : pipe} along into the background: put it into a file first.`,
     );
   }
-  const tuning = tuningOf(flags);
+  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files } };
   const shape = await shapeOf(files, flags);
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
@@ -52,6 +53,14 @@ export async function load(
       ? `embedded PostgreSQL: ${publicUrl(target.url)} (pawl postgres url)`
       : undefined;
   await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
+}
+
+async function pipeAmong(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) {
+    const stats = file === "-" ? undefined : await stat(file).catch(() => undefined);
+    if (file === "-" || stats?.isFIFO() || stats?.isCharacterDevice()) return file;
+  }
+  return undefined;
 }
 
 const MB = 1024 * 1024;

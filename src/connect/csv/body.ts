@@ -18,6 +18,8 @@ export interface FileVersion {
   readonly path: string;
   /** As people call it. */
   readonly name: string;
+  /** It can be read only once and from its beginning: standard input, a named pipe, a terminal. */
+  readonly pipe: boolean;
   readonly size: number;
   readonly mtimeMs: number;
 }

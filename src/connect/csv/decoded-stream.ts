@@ -7,7 +7,7 @@ import { ARCHIVE_HEAD, refuseArchive } from "./archive.ts";
 import { type FileVersion, openVersion } from "./body.ts";
 import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
-import { StandardInput } from "./standard-input.ts";
+import { SinglePass } from "./single-pass.ts";
 import { toUtf8 } from "./to-utf8.ts";
 import { isZstd, zstdFrames } from "./zstd-frames.ts";
 
@@ -57,9 +57,10 @@ export class DecodedStream implements AsyncIterable<Buffer> {
   }
 
   async *#stored(): AsyncGenerator<Buffer> {
-    const { path, name } = this.#file;
-    if (path === STDIN) {
-      const input = StandardInput.of(this.#stdin ?? process.stdin);
+    const { path, name, pipe } = this.#file;
+    if (pipe) {
+      const input =
+        path === STDIN ? SinglePass.of(this.#stdin ?? process.stdin, name) : SinglePass.at(path, name);
       for await (const bytes of this.#purpose === "look" ? input.look() : input.take()) {
         this.#raw += bytes.length;
         yield bytes;

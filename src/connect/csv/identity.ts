@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../store/contract.ts";
 import { FileBody, type FileVersion } from "./body.ts";
-import { STDIN } from "./paths.ts";
 
 const EDGE = 64 * 1024;
 
@@ -17,7 +16,7 @@ interface FileIdentity {
 /** What must be equal for a run to go on: of each file path, size, time of change, and a hash of both ends; null for standard input. */
 export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
   const identities: Json[] = [];
-  for (const file of files) if (file.path !== STDIN) identities.push({ ...(await fileIdentity(file)) });
+  for (const file of files) if (!file.pipe) identities.push({ ...(await fileIdentity(file)) });
   return identities.length === 0 ? null : { files: identities };
 }
 

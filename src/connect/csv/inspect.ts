@@ -5,7 +5,7 @@ import { type Head, readHead } from "./head.ts";
 import { fieldNames, orderOf } from "./header.ts";
 import { type Layout, layoutOf, rulesOf } from "./layout.ts";
 import type { Settings } from "./options.ts";
-import { findFiles, STDIN } from "./paths.ts";
+import { findFiles } from "./paths.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
 /** What is known of a source before its records are looked at. */
@@ -20,7 +20,7 @@ export interface Inspection {
 
 /** Finds the files and looks at the head of each. Errors: all that concern paths, options, heads and headers. */
 export async function inspect(paths: readonly string[], settings: Settings): Promise<Inspection> {
-  const files = await findFiles(paths);
+  const files = await findFiles(paths, settings.folder);
   const parts: (RangePart | StreamPart)[] = [];
   const notes: string[] = [];
   let layout: Layout | null = null;
@@ -80,7 +80,7 @@ function partOf(
   const begin = header ? head.second : head.begin;
   const { newline, compression, encoding, bom } = head;
   const shared = { ...file, newline, line: begin.line, order };
-  if (file.path !== STDIN && compression === null && encoding === "utf-8")
+  if (!file.pipe && compression === null && encoding === "utf-8")
     return { kind: "range", ...shared, bom, offset: begin.offset + bom, granules: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };
 }

@@ -54,6 +54,8 @@ export interface CsvOptions {
   readonly ignoreColumns?: readonly string[];
   /** A record may not be larger than this many bytes. Default 16 MiB. */
   readonly maxRecordBytes?: number;
+  /** Where relative paths begin, as messages name them. Default: the working directory. */
+  readonly folder?: string;
   /** What `-` reads. Default `process.stdin`. */
   readonly stdin?: Readable;
   /** About how many bytes one entry of the scan's table covers. Default: 64 KiB to 960 KiB, larger from 6 GB on. */
@@ -90,6 +92,7 @@ export interface Settings {
   readonly columns: readonly string[] | null;
   readonly ignoreColumns: readonly string[];
   readonly maxRecordBytes: number;
+  readonly folder: string;
   readonly stdin: Readable | null;
   readonly granuleBytes: number | null;
 }
@@ -129,6 +132,7 @@ export function settle(options: CsvOptions): Settings {
     columns: options.columns ?? null,
     ignoreColumns: options.ignoreColumns ?? [],
     maxRecordBytes,
+    folder: options.folder ?? process.cwd(),
     stdin: options.stdin ?? null,
     granuleBytes: options.granuleBytes ?? null,
   };

@@ -9,24 +9,26 @@ export const STDIN = "-";
 
 /**
  * The files that the paths name, each once: in the order given, those of a glob sorted by name. A path that exists
- * as it is written is no glob. Errors: `csv.missing`, `csv.directory`, `csv.permission`, `csv.no-match`.
+ * as it is written is no glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
+ * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
  */
-export async function findFiles(paths: readonly string[]): Promise<FileVersion[]> {
+export async function findFiles(paths: readonly string[], folder: string): Promise<FileVersion[]> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
   const found = new Map<string, FileVersion>();
   for (const path of paths) {
-    for (const name of await expand(path)) {
-      const absolute = name === STDIN ? STDIN : resolve(name);
+    for (const name of await expand(path, folder)) {
+      const absolute = name === STDIN ? STDIN : resolve(folder, name);
       if (!found.has(absolute)) found.set(absolute, await versionOf(absolute, name));
     }
   }
   return [...found.values()];
 }
 
-async function expand(path: string): Promise<string[]> {
-  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(path))) return [path];
+async function expand(path: string, folder: string): Promise<string[]> {
+  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
   const matches: string[] = [];
-  for await (const match of glob(path)) if ((await stat(match)).isFile()) matches.push(match);
+  for await (const match of glob(path, { cwd: folder }))
+    if ((await stat(resolve(folder, match))).isFile()) matches.push(match);
   if (matches.length > 0) return matches.sort();
   throw new PawlError("csv.no-match", `No file matches ${path}: check the pattern.`);
 }
@@ -39,13 +41,14 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function versionOf(path: string, name: string): Promise<FileVersion> {
-  if (path === STDIN) return { path, name: "standard input", size: 0, mtimeMs: 0 };
+  if (path === STDIN) return { path, name: "standard input", pipe: true, size: 0, mtimeMs: 0 };
   try {
     const stats = await stat(path);
     if (stats.isDirectory()) directory(name);
+    if (stats.isFIFO() || stats.isCharacterDevice()) return { path, name, pipe: true, size: 0, mtimeMs: 0 };
     if (!stats.isFile())
-      throw new PawlError("csv.not-a-file", `${name} is not a regular file: pipe it in as '-' instead.`);
-    return { path, name, size: stats.size, mtimeMs: stats.mtimeMs };
+      throw new PawlError("csv.not-a-file", `${name} is not a file or a pipe: pipe it in as '-' instead.`);
+    return { path, name, pipe: false, size: stats.size, mtimeMs: stats.mtimeMs };
   } catch (error) {
     const near = (error as NodeJS.ErrnoException).code === "ENOENT" ? await nearName(path) : null;
     if (near)

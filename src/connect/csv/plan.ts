@@ -5,7 +5,6 @@ import { cutParts } from "./cut-parts.ts";
 import type { Inspection } from "./inspect.ts";
 import { KeyProof } from "./key-proof.ts";
 import { type Layout, withKinds } from "./layout.ts";
-import { STDIN } from "./paths.ts";
 import { explainQuotes, isQuoteTrouble } from "./quote-trouble.ts";
 import { type ScanOptions, scanFile } from "./scan-file.ts";
 import { GRANULE_WIDTH, type Part, packShard, type RangePart } from "./shard-data.ts";
@@ -114,7 +113,7 @@ function shardOf(layout: Layout, parts: readonly Part[]): Shard {
   for (const part of parts) {
     if (part.kind === "stream") {
       items = null;
-      bytes = part.path === STDIN || bytes === null ? null : bytes + part.size;
+      bytes = part.pipe || bytes === null ? null : bytes + part.size;
       continue;
     }
     for (let at = 0; at < part.granules.length; at += GRANULE_WIDTH) {

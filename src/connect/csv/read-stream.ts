@@ -6,7 +6,6 @@ import { HeldBody } from "./body.ts";
 import type { CsvRow } from "./chunk.ts";
 import { DecodedStream, type Purpose } from "./decoded-stream.ts";
 import { type Layout, rulesOf } from "./layout.ts";
-import { STDIN } from "./paths.ts";
 import { explainQuotes, isQuoteTrouble } from "./quote-trouble.ts";
 import { chunkOf } from "./record-chunk.ts";
 import { RecordScanner } from "./record-scanner.ts";
@@ -29,7 +28,7 @@ export async function* readStream(
   try {
     yield* chunksOf(part, layout, from, pace, signal, stdin, purpose);
   } catch (error) {
-    if (part.path === STDIN || !isQuoteTrouble(error)) throw error;
+    if (part.pipe || !isQuoteTrouble(error)) throw error;
     const text = new DecodedStream(part, part.encoding, "look", null);
     throw await explainQuotes(behind(text, part.offset), layout, part);
   }
@@ -61,7 +60,7 @@ async function* chunksOf(
   let crc = 0;
   let base = 0;
   const chunk = (all: boolean) => {
-    const consumed = all && part.path !== STDIN ? part.size : Math.max(stored, stream.consumed);
+    const consumed = all && !part.pipe ? part.size : Math.max(stored, stream.consumed);
     const end = { part: from.part, at: scanner.recordStart, line: scanner.line, stored: consumed };
     const made = chunkOf({
       body: new HeldBody(parts),
@@ -70,7 +69,7 @@ async function* chunksOf(
       features: scanner.features,
       items: scanner.records,
       bytes: consumed - stored,
-      end: (part.path === STDIN ? { ...end, crc } : end) satisfies Cursor,
+      end: (part.pipe ? { ...end, crc } : end) satisfies Cursor,
       name: part.name,
       order: part.order,
       line,
@@ -85,32 +84,32 @@ async function* chunksOf(
   for await (const piece of stream) {
     signal.throwIfAborted();
     const skip = Math.min(piece.length, Math.max(0, from.at - base));
-    if (skip > 0 && part.path === STDIN) crc = crc32(piece.subarray(0, skip), crc);
-    if (base < from.at && base + skip === from.at) checkSame(from, crc);
+    if (skip > 0 && part.pipe) crc = crc32(piece.subarray(0, skip), crc);
+    if (base < from.at && base + skip === from.at) checkSame(from, crc, part.name);
     let at = skip;
     while (at < piece.length) {
       const begin = at;
       at = scanner.scan(piece, at, piece.length, base, start + pace.bytes, Math.max(1, pace.items));
       const bytes = piece.subarray(begin, at);
       parts.push(bytes);
-      if (part.path === STDIN) crc = crc32(bytes, crc);
+      if (part.pipe) crc = crc32(bytes, crc);
       const full = scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes;
       if (full && scanner.records > 0 && scanner.recordStart === base + at) yield chunk(false);
     }
     base += piece.length;
   }
-  if (base < from.at) refuseOther();
+  if (base < from.at) refuseOther(part.name);
   scanner.finish(base);
   if (scanner.records > 0) yield chunk(true);
 }
 
-function checkSame(from: Place, crc: number): void {
-  if (from.crc !== undefined && from.crc !== crc) refuseOther();
+function checkSame(from: Place, crc: number, name: string): void {
+  if (from.crc !== undefined && from.crc !== crc) refuseOther(name);
 }
 
-function refuseOther(): never {
+function refuseOther(name: string): never {
   throw new PawlError(
     "csv.other-input",
-    "Standard input is not what it was when this load began: give the same input again, or start over with --restart.",
+    `${name} is not what it was when this load began: give the same input again, or start over with --restart.`,
   );
 }

@@ -16,7 +16,6 @@ import { identityDifference, identityOf } from "./identity.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { describedDialect, type Layout, layoutOf, withKinds } from "./layout.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
-import { STDIN } from "./paths.ts";
 import { plan } from "./plan.ts";
 import { readRange } from "./read-range.ts";
 import { readStream } from "./read-stream.ts";
@@ -53,9 +52,7 @@ class FileSource implements CsvSource {
 
   async describe(): Promise<Description> {
     const { layout, parts, name, notes } = await this.#inspect();
-    const bytes = parts.some(({ path }) => path === STDIN)
-      ? null
-      : parts.reduce((sum, { size }) => sum + size, 0);
+    const bytes = parts.some(({ pipe }) => pipe) ? null : parts.reduce((sum, { size }) => sum + size, 0);
     const { columns } = layout;
     const identity = await identityOf(parts);
     return { name, unit: "rows", columns, identity, bytes, notes, dialect: describedDialect(layout) };

@@ -1,25 +1,38 @@
+import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { PawlError } from "../../errors.ts";
 
 /**
- * A stream that can be looked at before it is read: what was looked at is kept until the one reading begins, so
- * that header, sniffing and samples cost nothing of the data.
+ * Standard input or another pipe: it can be looked at before it is read, for what was looked at is kept until the one
+ * reading begins, so that header, sniffing and samples cost nothing of the data.
  */
-export class StandardInput {
-  static readonly #known = new WeakMap<Readable, StandardInput>();
+export class SinglePass {
+  static readonly #known = new WeakMap<Readable, SinglePass>();
+  static readonly #pipes = new Map<string, SinglePass>();
   readonly #kept: Buffer[] = [];
   readonly #iterator: AsyncIterator<Buffer | string>;
+  readonly #name: string;
   #taken = false;
 
-  private constructor(stream: Readable) {
+  private constructor(stream: Readable, name: string) {
     this.#iterator = stream[Symbol.asyncIterator]();
+    this.#name = name;
   }
 
   /** The same object for the same stream, so that two sources over it do not steal from each other. */
-  static of(stream: Readable): StandardInput {
-    const known = StandardInput.#known.get(stream) ?? new StandardInput(stream);
-    StandardInput.#known.set(stream, known);
+  static of(stream: Readable, name: string): SinglePass {
+    const known = SinglePass.#known.get(stream) ?? new SinglePass(stream, name);
+    SinglePass.#known.set(stream, known);
     return known;
+  }
+
+  /** The same object for the same pipe. */
+  static at(path: string, name: string): SinglePass {
+    const open = SinglePass.#pipes.get(path);
+    if (open) return open;
+    const made = new SinglePass(createReadStream(path), name);
+    SinglePass.#pipes.set(path, made);
+    return made;
   }
 
   /** From the first byte on, as far as the caller goes; may be called again until `take` was. */
@@ -51,7 +64,7 @@ export class StandardInput {
   #refuse(): never {
     throw new PawlError(
       "csv.stdin-taken",
-      "Standard input can be read only once and part of it is gone: run the same command again with the same input, and it goes on where it stopped.",
+      `${this.#name} can be read only once and part of it is gone: run the same command again with the same input, and it goes on where it stopped.`,
     );
   }
 }
