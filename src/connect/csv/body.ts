@@ -12,6 +12,16 @@ export interface Body {
   range(start: number, end: number): Promise<Buffer>;
 }
 
+/** A file inside a zip archive. */
+export interface ZipMember {
+  readonly name: string;
+  /** Of its header in the archive. */
+  readonly offset: number;
+  readonly packedBytes: number;
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
 /** A file as it was when the source was planned. */
 export interface FileVersion {
   /** Absolute. */
@@ -20,8 +30,15 @@ export interface FileVersion {
   readonly name: string;
   /** It can be read only once and from its beginning: standard input, a named pipe, a terminal. */
   readonly pipe: boolean;
+  /** Where it stands in an archive, which path, size and time are of then; null for a file of its own. */
+  readonly member: ZipMember | null;
   readonly size: number;
   readonly mtimeMs: number;
+}
+
+/** How many bytes of the source it is. */
+export function storedBytes({ size, member }: FileVersion): number {
+  return member?.packedBytes ?? size;
 }
 
 const PIECE = 256 * 1024;

@@ -1,3 +1,4 @@
+import { storedBytes } from "./body.ts";
 import { GRANULE_WIDTH, granulesOf, type Part, type RangePart } from "./shard-data.ts";
 
 /** Something that is not cut: some granules of a file, or a whole stream. */
@@ -24,7 +25,7 @@ export function cutParts(parts: readonly Part[], n: number): Part[][] {
 }
 
 function piecesOf(part: Part): Piece[] {
-  if (part.kind === "stream") return [{ part, bytes: Math.max(part.size, 1) }];
+  if (part.kind === "stream") return [{ part, bytes: Math.max(storedBytes(part), 1) }];
   return granulesOf(part).map(({ start, end, line }, index) => ({
     part: {
       ...part,

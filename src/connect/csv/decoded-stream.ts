@@ -9,6 +9,7 @@ import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
 import { SinglePass } from "./single-pass.ts";
 import { toUtf8 } from "./to-utf8.ts";
+import { unzipped } from "./zip.ts";
 import { isZstd, zstdFrames } from "./zstd-frames.ts";
 
 const PIECE = 256 * 1024;
@@ -43,7 +44,7 @@ export class DecodedStream implements AsyncIterable<Buffer> {
 
   /** How many bytes of the source, as stored, were needed so far. */
   get consumed(): number {
-    if (this.compression === null) return this.#raw;
+    if (this.compression === null || this.#file.member !== null) return this.#raw;
     return this.#unpacked + (this.#unpacker?.bytesWritten ?? 0);
   }
 
@@ -64,6 +65,16 @@ export class DecodedStream implements AsyncIterable<Buffer> {
       for await (const bytes of this.#purpose === "look" ? input.look() : input.take()) {
         this.#raw += bytes.length;
         yield bytes;
+      }
+      return;
+    }
+    const { member } = this.#file;
+    if (member !== null) {
+      let bytes = 0;
+      for await (const piece of unzipped(this.#file, member)) {
+        bytes += piece.length;
+        this.#raw = Math.round((bytes / member.bytes) * member.packedBytes);
+        yield piece;
       }
       return;
     }

@@ -16,7 +16,13 @@ interface FileIdentity {
 /** What must be equal for a run to go on: of each file path, size, time of change, and a hash of both ends; null for standard input. */
 export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
   const identities: Json[] = [];
-  for (const file of files) if (!file.pipe) identities.push({ ...(await fileIdentity(file)) });
+  const archives = new Set<string>();
+  for (const file of files) {
+    // An archive is one file, however many of its members are read.
+    if (file.member !== null && archives.has(file.path)) continue;
+    if (file.member !== null) archives.add(file.path);
+    if (!file.pipe) identities.push({ ...(await fileIdentity(file)) });
+  }
   return identities.length === 0 ? null : { files: identities };
 }
 

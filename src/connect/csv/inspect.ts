@@ -80,7 +80,7 @@ function partOf(
   const begin = header ? head.second : head.begin;
   const { newline, compression, encoding, bom } = head;
   const shared = { ...file, newline, line: begin.line, order };
-  if (!file.pipe && compression === null && encoding === "utf-8")
+  if (!file.pipe && file.member === null && compression === null && encoding === "utf-8")
     return { kind: "range", ...shared, bom, offset: begin.offset + bom, granules: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };
 }

@@ -3,25 +3,29 @@ import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { directory, fileTrouble } from "./file-trouble.ts";
+import { zipMembers } from "./zip.ts";
 
 /** What `-` stands for. */
 export const STDIN = "-";
 
 /**
- * The files that the paths name, each once: in the order given, those of a glob sorted by name. A path that exists
+ * The files that the paths name, each once, for a zip archive the CSVs in it: in the order given, those of a glob sorted by name. A path that exists
  * as it is written is no glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
  * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
  */
 export async function findFiles(paths: readonly string[], folder: string): Promise<FileVersion[]> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
-  const found = new Map<string, FileVersion>();
+  const found = new Map<string, readonly FileVersion[]>();
   for (const path of paths) {
     for (const name of await expand(path, folder)) {
       const absolute = name === STDIN ? STDIN : resolve(folder, name);
-      if (!found.has(absolute)) found.set(absolute, await versionOf(absolute, name));
+      if (found.has(absolute)) continue;
+      const file = await versionOf(absolute, name);
+      const members = file.pipe ? null : await zipMembers(file).catch((error) => fileTrouble(error, name));
+      found.set(absolute, members ?? [file]);
     }
   }
-  return [...found.values()];
+  return [...found.values()].flat();
 }
 
 async function expand(path: string, folder: string): Promise<string[]> {
@@ -41,14 +45,15 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function versionOf(path: string, name: string): Promise<FileVersion> {
-  if (path === STDIN) return { path, name: "standard input", pipe: true, size: 0, mtimeMs: 0 };
+  if (path === STDIN) return { path, name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
   try {
     const stats = await stat(path);
     if (stats.isDirectory()) directory(name);
-    if (stats.isFIFO() || stats.isCharacterDevice()) return { path, name, pipe: true, size: 0, mtimeMs: 0 };
+    if (stats.isFIFO() || stats.isCharacterDevice())
+      return { path, name, pipe: true, member: null, size: 0, mtimeMs: 0 };
     if (!stats.isFile())
       throw new PawlError("csv.not-a-file", `${name} is not a file or a pipe: pipe it in as '-' instead.`);
-    return { path, name, pipe: false, size: stats.size, mtimeMs: stats.mtimeMs };
+    return { path, name, pipe: false, member: null, size: stats.size, mtimeMs: stats.mtimeMs };
   } catch (error) {
     const near = (error as NodeJS.ErrnoException).code === "ENOENT" ? await nearName(path) : null;
     if (near)

@@ -1,6 +1,6 @@
 import type { KeyColumn, Ordering, PlanOptions, Shard, ShardPlan } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { FileBody } from "./body.ts";
+import { FileBody, storedBytes } from "./body.ts";
 import { cutParts } from "./cut-parts.ts";
 import type { Inspection } from "./inspect.ts";
 import { KeyProof } from "./key-proof.ts";
@@ -113,7 +113,7 @@ function shardOf(layout: Layout, parts: readonly Part[]): Shard {
   for (const part of parts) {
     if (part.kind === "stream") {
       items = null;
-      bytes = part.pipe || bytes === null ? null : bytes + part.size;
+      bytes = part.pipe || bytes === null ? null : bytes + storedBytes(part);
       continue;
     }
     for (let at = 0; at < part.granules.length; at += GRANULE_WIDTH) {

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import type { Chunk, Cursor, Pace } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { HeldBody } from "./body.ts";
+import { HeldBody, storedBytes } from "./body.ts";
 import type { CsvRow } from "./chunk.ts";
 import { DecodedStream, type Purpose } from "./decoded-stream.ts";
 import { type Layout, rulesOf } from "./layout.ts";
@@ -60,7 +60,7 @@ async function* chunksOf(
   let crc = 0;
   let base = 0;
   const chunk = (all: boolean) => {
-    const consumed = all && !part.pipe ? part.size : Math.max(stored, stream.consumed);
+    const consumed = all && !part.pipe ? storedBytes(part) : Math.max(stored, stream.consumed);
     const end = { part: from.part, at: scanner.recordStart, line: scanner.line, stored: consumed };
     const made = chunkOf({
       body: new HeldBody(parts),

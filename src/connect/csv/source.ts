@@ -10,6 +10,7 @@ import type {
 } from "../../batch/contract.ts";
 import { ItemError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
+import { storedBytes } from "./body.ts";
 import type { CsvRow, CsvSource } from "./chunk.ts";
 import { guessKinds } from "./guess-kinds.ts";
 import { identityDifference, identityOf } from "./identity.ts";
@@ -52,7 +53,9 @@ class FileSource implements CsvSource {
 
   async describe(): Promise<Description> {
     const { layout, parts, name, notes } = await this.#inspect();
-    const bytes = parts.some(({ pipe }) => pipe) ? null : parts.reduce((sum, { size }) => sum + size, 0);
+    const bytes = parts.some(({ pipe }) => pipe)
+      ? null
+      : parts.reduce((sum, part) => sum + storedBytes(part), 0);
     const { columns } = layout;
     const identity = await identityOf(parts);
     return { name, unit: "rows", columns, identity, bytes, notes, dialect: describedDialect(layout) };

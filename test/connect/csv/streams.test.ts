@@ -156,7 +156,7 @@ test("zstd frames of every kind come whole, however the input is cut into pieces
         const edges = [0, ...cuts.map((cut) => cut % packed.length).sort((a, b) => a - b), packed.length];
         const pieces = edges.slice(1).map((edge, index) => packed.subarray(edges[index], edge));
         const unpacked = async (stored: readonly Buffer[]) => {
-          const file = { path: "-", name: "standard input", pipe: true, size: 0, mtimeMs: 0 };
+          const file = { path: "-", name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
           const parts: Buffer[] = [];
           const stdin = Readable.from(stored.filter(({ length }) => length > 0));
           for await (const part of new DecodedStream(file, "utf-8", "read", stdin)) parts.push(part);

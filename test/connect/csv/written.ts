@@ -101,7 +101,7 @@ export function writable(text: string | null, all: Way): string | null {
 /** Random, but the same for the same place. */
 export type Choose = (n: number) => number;
 
-export function writeValue(text: string | null, all: Way, choose: Choose): string {
+function writeValue(text: string | null, all: Way, choose: Choose): string {
   const pad = () => (all.trim ? " ".repeat(choose(3)) : "");
   const { quote, escape: escaping } = all;
   if (text === null) return pad() + (all.nulls[choose(all.nulls.length)] as string) + pad();
