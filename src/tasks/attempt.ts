@@ -14,10 +14,19 @@ import type { TaskHandle } from "./handle.ts";
 import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
 import { take } from "./stored.ts";
+import { type Stray, withStrays } from "./strays.ts";
 import { derivedId } from "./task-id.ts";
 import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
-import { CancelledError, PermanentError, Retry, Snooze, SoftLimitError, StoppedError } from "./verdicts.ts";
+import {
+  CancelledError,
+  PermanentError,
+  Retry,
+  Snooze,
+  SoftLimitError,
+  StoppedError,
+  StrayError,
+} from "./verdicts.ts";
 
 /** One attempt, as plain data: it may run in a child. */
 export interface Order {
@@ -43,8 +52,59 @@ export interface Surroundings {
   readonly progress: ProgressWriter;
   readonly log: AttemptLog;
   readonly signal: AbortSignal;
-  /** Aborts the signal: another worker has the task. */
-  readonly lost: (error: LostError) => void;
+  readonly strays: AttemptStrays;
+  /** Aborts the signal. */
+  readonly abort: (reason: LostError | StrayError) => void;
+}
+
+/** Of an attempt whose callback threw: so long may it take to end by itself, since it may wait for that callback. */
+const CALLBACK_GRACE_MS = 2_000;
+
+/** The same after a rejection that nobody handled: it is rarely what a handler waits for. */
+const REJECTION_GRACE_MS = 30_000;
+
+/** Hears of what goes wrong in the context of one attempt where nothing waits for it. */
+export class AttemptStrays {
+  /** The first one. */
+  first: StrayError | undefined;
+  /** Rejects when the attempt has had its time to end after the first one. */
+  readonly overdue: Promise<never>;
+  readonly #abort: (reason: StrayError) => void;
+  readonly #report: (error: unknown) => void;
+  readonly #overdue = Promise.withResolvers<never>();
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  /** `report` is told of those that come when it is too late to count them. */
+  constructor(abort: (reason: StrayError) => void, report: (error: unknown) => void) {
+    this.#abort = abort;
+    this.#report = report;
+    this.overdue = this.#overdue.promise;
+    this.overdue.catch(() => {});
+  }
+
+  readonly heard = ({ error, wasCallback }: Stray): void => {
+    if (this.#isOver || this.first !== undefined) {
+      this.#report(error);
+      return;
+    }
+    const first = new StrayError(error);
+    this.first = first;
+    this.#abort(first);
+    const grace = wasCallback ? CALLBACK_GRACE_MS : REJECTION_GRACE_MS;
+    this.#timer = setTimeout(() => this.#overdue.reject(first), grace);
+  };
+
+  /** The handler has ended; one that comes now may still be counted. */
+  handled(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** What the attempt came to is on its way to the store. */
+  over(): void {
+    this.handled();
+    this.#isOver = true;
+  }
 }
 
 /** Runs the handler of a task once and says how that ended. Never throws. */
@@ -54,19 +114,25 @@ export async function attempt(
   surroundings: Surroundings,
 ): Promise<Verdict> {
   const context = new Attempt(order, surroundings);
-  const { signal, log } = surroundings;
+  const { client, signal, log, strays } = surroundings;
   try {
-    const input = await inputOf(definition, order, surroundings.client);
-    const result = await ofWorker.run(surroundings.client, () => definition.handler(input as never, context));
+    const input = await inputOf(definition, order, client);
+    const call = () => ofWorker.run(client, () => definition.handler(input as never, context));
+    const handled = withStrays(strays.heard, async () => await call());
+    const result = await Promise.race([handled, strays.overdue]);
     // Now: the handler's object may be changed while a report is still under way.
     const { value, members } = take(result, `The result of task "${order.name}"`);
     await context.reported();
+    if (strays.first !== undefined) throw strays.first;
     return { kind: "done", result: value.text, ...(members === undefined ? {} : { members }) };
   } catch (error) {
     const verdict = verdictOf(error, definition, signal);
-    if (verdict.kind === "failed" && !isOf(error, Retry)) log.write([errorStack(error)]);
+    const thrown = strays.first?.cause ?? error;
+    if (verdict.kind === "failed" && !isOf(thrown, Retry)) log.write([errorStack(thrown)]);
     await context.reported();
     return verdict;
+  } finally {
+    strays.handled();
   }
 }
 
@@ -96,6 +162,7 @@ function verdictOf(error: unknown, definition: Definition, signal: AbortSignal):
   if (isOf(error, LostError) || reason instanceof LostError) return { kind: "stopped" };
   if (reason instanceof CancelledError) return { kind: "stopped" };
   if (isOf(error, PermanentError)) return failed(error, false);
+  if (reason instanceof StrayError) return strayed(reason, definition);
   if (isOf(error, Snooze)) return snoozed(error, definition);
   if (reason instanceof StoppedError) return { kind: "stopped" };
   if (isOf(error, Retry)) return retried(error);
@@ -114,6 +181,11 @@ function again({ retryOn }: Definition, error: unknown): boolean {
     // Who cannot say it shall not lose the task.
     return true;
   }
+}
+
+/** What an attempt means in whose context something went wrong that nothing waits for. */
+export function strayed({ cause, message }: StrayError, definition: Definition): Verdict {
+  return { ...failed(cause, again(definition, cause)), error: message };
 }
 
 /** What it says was checked when it was made, and may have been changed since. */
@@ -183,7 +255,7 @@ class Attempt implements AttemptContext {
       ...(note === undefined ? {} : { note }),
     };
     const report = this.#reportOf(value).catch((error) => {
-      if (error instanceof LostError) this.#around.lost(error);
+      if (error instanceof LostError) this.#around.abort(error);
       throw error;
     });
     report.catch(() => {});

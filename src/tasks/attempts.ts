@@ -1,6 +1,6 @@
 import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
-import type { Claim, Lease, Store } from "../store/contract.ts";
+import type { Claim, Lease, Settlement, Store } from "../store/contract.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -162,9 +162,8 @@ export class Attempts {
     );
     if (ending === undefined) this.#keeper.drop(claim);
     else {
-      const { unknown, ...settlement } = ending;
-      if (unknown) this.#metUnknown = performance.now();
-      this.#settle(claim, settlement);
+      if (ending.unknown) this.#metUnknown = performance.now();
+      this.#settle(claim, ending);
     }
   }
 
@@ -180,7 +179,11 @@ export class Attempts {
   #settle(claim: Claim, ending: Ending): void {
     const { id, fence } = claim;
     this.#settling++;
-    this.#settler.settle({ id, fence, ...ending }, () => {
+    const settlement = (): Settlement => {
+      const { unknown: _, late, ...known } = ending;
+      return { id, fence, ...known, ...late?.() };
+    };
+    this.#settler.settle(settlement, () => {
       this.#keeper.drop(claim);
       this.#settling--;
       if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();

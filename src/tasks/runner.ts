@@ -1,4 +1,3 @@
-import type { LostError } from "../errors.ts";
 import type { Claim, Json, Lease, Settlement, TaskRecord } from "../store/contract.ts";
 
 export interface TaskContext {
@@ -24,14 +23,16 @@ export type Handler = (task: TaskRecord, context: TaskContext) => Promise<Json |
 export interface Ending extends Omit<Settlement, keyof Lease> {
   /** Nobody here knows this task. */
   readonly unknown?: true;
+  /** Asked when it is on its way to the store: what became of it instead, if something came to light since. */
+  readonly late?: () => Ending | undefined;
 }
 
 /**
  * Makes one attempt at a claimed task. Never rejects. Undefined when there is nothing to settle, because another worker
- * has the task. The signal's reasons are those of `TaskContext.signal`; `lost` aborts it.
+ * has the task. The signal's reasons are those of `TaskContext.signal`; `abort` aborts it.
  */
 export type Runner = (
   claim: Claim,
   signal: AbortSignal,
-  lost: (error: LostError) => void,
+  abort: (reason: Error) => void,
 ) => Promise<Ending | undefined>;

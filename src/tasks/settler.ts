@@ -6,7 +6,7 @@ import { isRefusal } from "../store/refusal.ts";
 import { backoffDelay } from "./backoff.ts";
 
 interface Entry {
-  readonly settlement: Settlement;
+  readonly settlement: () => Settlement;
   readonly done: () => void;
   /** It stands in place of one that the store refused. */
   readonly replaces: boolean;
@@ -36,9 +36,12 @@ export class Settler {
     this.#onError = onError;
   }
 
-  /** Calls `done` when the claim is settled, is found to be lost, or is abandoned. */
-  settle(settlement: Settlement, done: () => void): void {
-    this.#waiting.push({ settlement, done, replaces: false });
+  /**
+   * Calls `done` when the claim is settled, is found to be lost, or is abandoned. `settlement` is asked for when it goes to
+   * the store for the first time.
+   */
+  settle(settlement: () => Settlement, done: () => void): void {
+    this.#waiting.push({ settlement: lazily(settlement), done, replaces: false });
     this.#flushing ??= this.#flush();
   }
 
@@ -77,7 +80,7 @@ export class Settler {
   async #persist(batch: readonly Entry[]): Promise<readonly Entry[]> {
     try {
       // What is lost is in other hands; there is nothing left to do for it.
-      await this.#store.settle(batch.map(({ settlement }) => settlement));
+      await this.#store.settle(batch.map(({ settlement }) => settlement()));
       this.#failures = 0;
       this.#size = Math.min(BATCH, this.#size * 2);
     } catch (error) {
@@ -104,7 +107,7 @@ export class Settler {
 
   #refused(entry: Entry, error: unknown): readonly Entry[] {
     const { settlement, done, replaces } = entry;
-    const { id, fence } = settlement;
+    const { id, fence } = settlement();
     this.#onError(error);
     if (replaces) {
       // Its lease runs out, and it counts as a crash: the sweep writes nothing that came from the attempt.
@@ -113,7 +116,15 @@ export class Settler {
     }
     const why = `How this attempt ended cannot be stored: ${errorText(error)}`;
     const outcome = { state: "dead", error: why } as const;
-    this.#waiting.push({ settlement: { id, fence, outcome }, done, replaces: true });
+    this.#waiting.push({ settlement: () => ({ id, fence, outcome }), done, replaces: true });
     return [];
   }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -12,6 +12,7 @@ import { prune } from "./pruner.ts";
 import { knownTasks } from "./registry.ts";
 import { reporting } from "./reporting.ts";
 import { tickSchedules } from "./schedule/ticker.ts";
+import { watchStrays } from "./strays.ts";
 import { taskRunner } from "./task-runner.ts";
 import { POISON_AFTER, Worker } from "./worker.ts";
 
@@ -142,12 +143,14 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
     ...(options.lease === undefined ? {} : { leaseMs: milliseconds(options.lease, "The lease of a worker") }),
     onError: report,
   });
+  const stopWatching = watchStrays();
   worker.start();
   const ended = new AbortController();
   const chores = [prune(store, ended.signal, report), tickSchedules(store, ended.signal, report)];
   return new RunningWorker(worker, async () => {
     ended.abort();
     await Promise.all([...chores, ...[...children.values()].map((each) => each.end())]);
+    stopWatching();
     if (options.store !== undefined) await client.close();
   });
 }

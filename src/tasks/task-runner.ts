@@ -2,7 +2,7 @@ import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Claim, Outcome } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
-import { attempt, type Order } from "./attempt.ts";
+import { AttemptStrays, attempt, type Order, strayed } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Children } from "./child/children.ts";
@@ -38,7 +38,7 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
   const run = async (
     claim: Claim,
     signal: AbortSignal,
-    lost: (error: LostError) => void,
+    abort: (reason: Error) => void,
     trace: Trace | null,
   ): Promise<Ending | undefined> => {
     const { task, id, fence } = claim;
@@ -54,16 +54,34 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
     }
     const log = new MemoryLog();
     const limited = new SoftLimit(definition.softMs, signal);
-    const around = { client, progress, log, signal: limited.signal, lost };
+    const strays = new AttemptStrays(abort, report);
+    const around = { client, progress, log, signal: limited.signal, strays, abort };
     try {
       const verdict = await attempt(definition, order, around);
-      return withLog(settled(claim, verdict, signal, definition), log.text);
+      const ending = withLog(settled(claim, verdict, signal, definition), log.text);
+      if (ending === undefined) strays.over();
+      return ending && { ...ending, late: () => late(claim, verdict, strays, definition) };
     } finally {
       limited.clear();
     }
   };
-  return (claim, signal, lost) => processing(claim, (trace) => run(claim, signal, lost, trace));
+  return (claim, signal, abort) => processing(claim, (trace) => run(claim, signal, abort, trace));
 }
+
+/** A success does not count when something went wrong in the same turn of the event loop in which it ended. */
+function late(
+  claim: Claim,
+  verdict: Verdict,
+  strays: AttemptStrays,
+  definition: Definition,
+): Ending | undefined {
+  strays.over();
+  const { first } = strays;
+  if (first === undefined || verdict.kind !== "done") return undefined;
+  return settled(claim, strayed(first, definition), NEVER_ABORTED, definition);
+}
+
+const NEVER_ABORTED = new AbortController().signal;
 
 /** A signal that aborts with another one, or when a soft limit is over. */
 class SoftLimit {

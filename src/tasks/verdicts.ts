@@ -1,3 +1,4 @@
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 
@@ -58,6 +59,18 @@ export class SoftLimitError extends Error {
 
   constructor(softMs: number) {
     super(`It ran longer than its soft limit of ${spoken(softMs)}.`);
+  }
+}
+
+/**
+ * The reason of a task's signal when an error arose in its context that nothing waits for: a rejection that nobody
+ * handles, or an error in a callback. The attempt counts as failed.
+ */
+export class StrayError extends Error {
+  override readonly name = "StrayError";
+
+  constructor(cause: unknown) {
+    super(`An error that nothing waited for: ${errorText(cause)}`, { cause });
   }
 }
 

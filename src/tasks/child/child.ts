@@ -1,14 +1,15 @@
 /** What runs in a child: a thread or a process of a pool. Its store is its own, its writes carry the fence. */
 import { isMainThread } from "node:worker_threads";
-import { errorText } from "../../error-text.ts";
+import { asError, errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
-import { attempt } from "../attempt.ts";
+import { AttemptStrays, attempt, strayed } from "../attempt.ts";
 import { FileLog } from "../attempt-log.ts";
 import { Client } from "../client.ts";
 import { loading } from "../loading.ts";
 import { ProgressWriter } from "../progress-writer.ts";
 import { taskNamed } from "../registry.ts";
+import { watchStrays } from "../strays.ts";
 import { within } from "../telemetry/otel.ts";
 import type { Verdict } from "../verdict.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "../verdicts.ts";
@@ -26,6 +27,7 @@ export const beginChild = callable(import.meta, async ({ modules, address }: Chi
   await loading(async () => {
     for (const module of modules) await import(module);
   });
+  watchStrays();
   const client = new Client(address);
   return { client, progress: new ProgressWriter(() => client.store()) };
 });
@@ -45,11 +47,20 @@ export const attemptInChild = callable(
     const abort = new AbortController();
     asked.addEventListener("abort", () => abort.abort(reasonOf(asked.reason, order.softMs)), { once: true });
     const log = new FileLog(order.log);
+    const strays = new AttemptStrays(
+      (reason) => abort.abort(reason),
+      (error) => process.emitWarning(asError(error)),
+    );
     try {
-      const lost = (error: LostError) => abort.abort(error);
-      const around = { client, progress, log, signal: abort.signal, lost };
-      return await within(order.trace, () => attempt(known.definition, order, around));
+      const stop = (reason: Error) => abort.abort(reason);
+      const around = { client, progress, log, signal: abort.signal, strays, abort: stop };
+      const verdict = await within(order.trace, () => attempt(known.definition, order, around));
+      // A rejection that nobody handles is told of at the end of the turn in which it arose.
+      await new Promise(setImmediate);
+      const { first } = strays;
+      return first !== undefined && verdict.kind === "done" ? strayed(first, known.definition) : verdict;
     } finally {
+      strays.over();
       log.close();
     }
   },
