@@ -51,7 +51,11 @@ for (const name of inherited) {
     assert.ok(
       explainFile(Object.assign(new Error("x"), { code: name }), "a", "read") instanceof TransientError,
     );
-    const { fatal } = errorOf("s3://b", 400, {}, Buffer.from(`<Error><Code>${name}</Code></Error>`));
+    const { fatal } = errorOf("s3://b", {
+      status: 400,
+      headers: {},
+      body: Buffer.from(`<Error><Code>${name}</Code></Error>`),
+    });
     assert.equal(fatal, null);
     assert.equal(textOf(`<A>&${name};</A>`, "A"), `&${name};`);
     assert.equal(visible(name), name);

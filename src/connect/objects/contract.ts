@@ -44,6 +44,8 @@ export interface Described {
 
 /** An object opened for reading. */
 export interface Opened extends Described {
+  /** Tells this state of it from every later one, for `remove`; null where nothing does. */
+  readonly version: string | null;
   /** The bytes from the beginning, once. Throws when fewer come than were announced. */
   body(): AsyncIterable<Uint8Array>;
   /**
@@ -121,8 +123,13 @@ export interface ReadPlace {
   tagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
   /** The same where it is known from another time and holds still; null where it is not, or takes longer than a moment. */
   knownTag?(entry: ObjectEntry, partBytes: number | null): string | null;
-  /** Removes an object that has been copied; one that is gone is no error. */
-  remove(entry: ObjectEntry): Promise<void>;
+  /** The version in which an object is now, to be compared with the target; null of one that is gone. */
+  version(entry: ObjectEntry): Promise<string | null>;
+  /**
+   * Removes an object of which this version was copied; one that is gone is no error. Throws a TransientError where it is another
+   * one by now: that stays.
+   */
+  remove(entry: ObjectEntry, version: string): Promise<void>;
   /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
   again?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */

@@ -1,9 +1,9 @@
 import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
-import { ItemError } from "../../errors.ts";
+import { ItemError, TransientError } from "../../errors.ts";
 import { ofPlace } from "./answer-error.ts";
 import { isKnownSame, isSame, looksSame } from "./compare.ts";
 import type { Lookout, ObjectEntry, Present } from "./contract.ts";
-import type { Done } from "./done.ts";
+import type { Copied, Done } from "./done.ts";
 import { patiently } from "./patience.ts";
 import type { Taken } from "./taken.ts";
 import { transfer, type Ways } from "./transfer.ts";
@@ -36,6 +36,8 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   readonly #lookout: Lookout;
   /** An attempt before this one has left something. */
   readonly #hasLeft: boolean;
+  /** Objects that were another by the time they were to be removed, and are copied again. */
+  readonly #changed = new Set<string>();
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
@@ -79,47 +81,65 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     if (this.#move || this.#ways.transform !== null || present === undefined) return null;
     const { reader, writer } = this.#ways;
     if (!looksSame(entry, present) && !isKnownSame(entry, present, reader, writer)) return null;
-    return this.#left(entry) === present.size ? "written" : "unchanged";
+    return this.#left(entry)?.size === present.size ? "written" : "unchanged";
   }
 
   async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
     const { reader, writer } = this.#ways;
-    const outcome = await this.#write(entry, present);
-    if (this.#move && outcome !== "skipped") {
-      await writer.settle();
-      if (await writer.isSource?.(reader, entry))
-        throw new ItemError("it and its copy are one file, to which a link leads: it is not removed", {
-          code: "copy.itself",
-        });
-      await reader.remove(entry);
+    // What is not any more as it was listed, or as it was copied, is copied as it is now.
+    const { outcome, version } = this.#changed.has(entry.key)
+      ? await this.#write({ ...entry, size: null, tag: null }, undefined)
+      : await this.#write(entry, present);
+    if (!this.#move || outcome === "skipped" || version === null) return outcome;
+    await writer.settle();
+    if (await writer.isSource?.(reader, entry))
+      throw new ItemError("it and its copy are one file, to which a link leads: it is not removed", {
+        code: "copy.itself",
+      });
+    try {
+      await reader.remove(entry, version);
+    } catch (error) {
+      if (error instanceof TransientError && error.code === "copy.changed") {
+        this.#changed.add(entry.key);
+        this.#done.forget([entry.key]);
+      }
+      throw error;
     }
+    this.#changed.delete(entry.key);
     return outcome;
   }
 
-  #left({ key }: ObjectEntry): number | null {
+  #left({ key }: ObjectEntry): Copied | null {
     return this.#hasLeft ? this.#done.left(key) : null;
   }
 
-  async #write(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
+  /** Also gives the version of the source that the target has then. */
+  async #write(
+    entry: ObjectEntry,
+    present: Present | undefined,
+  ): Promise<{ outcome: Outcome; version: string | null }> {
     const { reader, writer, transform } = this.#ways;
     // What a process that died has written was paid for, and counts as written.
-    const left = this.#left(entry);
+    const left = this.#changed.has(entry.key) ? null : this.#left(entry);
     if (transform !== null) {
-      if (left !== null) return "written";
-      const size = await transferTransformed(entry, this.#ways, transform, (key) => {
+      if (left !== null) return { outcome: "written", version: left.version };
+      const copied = await transferTransformed(entry, this.#ways, transform, (key) => {
         const other = this.#taken?.give(key, originOf(entry)) ?? null;
         if (other !== null) throw new ItemError(givenTo(key, other), { code: "copy.taken" });
       });
-      if (size === null) return "skipped";
-      this.#done.add(entry.key, size);
-      return "written";
+      if (copied === null) return { outcome: "skipped", version: null };
+      this.#done.add(entry.key, copied);
+      return { outcome: "written", version: copied.version };
     }
     if (present !== undefined) {
-      if (left === present.size) return "written";
-      if (await isSame(entry, present, reader, writer)) return "unchanged";
+      if (left?.size === present.size) return { outcome: "written", version: left.version };
+      // Before it is compared: what is removed must be what was.
+      const version = this.#move ? await reader.version(entry) : null;
+      if (await isSame(entry, present, reader, writer)) return { outcome: "unchanged", version };
     }
-    this.#done.add(entry.key, await transfer(entry, this.#ways));
-    return "written";
+    const copied = await transfer(entry, this.#ways);
+    this.#done.add(entry.key, copied);
+    return { outcome: "written", version: copied.version };
   }
 }
 

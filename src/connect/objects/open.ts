@@ -33,7 +33,7 @@ export async function openWriter(
   { run, folder }: Pick<SinkContext, "run" | "folder">,
   sums: Checksums,
 ): Promise<WritePlace> {
-  if (address.kind === "files") return new FileWriter(address.path, run, sums);
+  if (address.kind === "files") return new FileWriter(address.path, { run, kept: folder }, sums);
   if (address.kind === "manifest") {
     throw new PawlError(
       "copy.address",

@@ -1,7 +1,8 @@
 import { createHash, hash } from "node:crypto";
 import type { Limits } from "../../batch/contract.ts";
-import { TransientError } from "../../errors.ts";
+import { ItemError, type PawlError, TransientError } from "../../errors.ts";
 import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "./contract.ts";
+import type { Copied } from "./done.ts";
 import type { Hashing } from "./hashing.ts";
 import type { MemoryGate } from "./memory-gate.ts";
 import { patiently } from "./patience.ts";
@@ -22,22 +23,26 @@ export interface Ways {
   readonly signal: AbortSignal;
 }
 
+/** What may come of an object whose size nobody tells: it might never end. */
+const LONGEST_UNANNOUNCED = 1024 ** 3;
+
 /** Parts of one object that are under way at once. */
 const PARTS_AT_ONCE = 4;
 
 /**
  * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
- * checksum of the source where it has one, and the target compares what it got with what was sent. Returns its size.
+ * checksum of the source where it has one, and the target compares what it got with what was sent.
  */
-export async function transfer(entry: ObjectEntry, ways: Ways): Promise<number> {
+export async function transfer(entry: ObjectEntry, ways: Ways): Promise<Copied> {
   const { reader, writer } = ways;
-  if (entry.size !== null && (await writer.copyWithin?.(reader, entry))) return entry.size;
+  if (entry.size !== null && (await writer.copyWithin?.(reader, entry)))
+    return { size: entry.size, version: entry.tag };
   if (goesWhole(entry)) {
-    const size = await ways.memory.hold(entry.size as number, () =>
+    const copied = await ways.memory.hold(entry.size as number, () =>
       // One that has grown since it was listed needs more memory than it was given.
       opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
     );
-    if (size !== null) return size;
+    if (copied !== null) return copied;
   }
   return await opened(entry, ways, async (open) =>
     goesWhole(open)
@@ -63,18 +68,24 @@ async function opened<T>(
   }
 }
 
-async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<number> {
-  const { bytes, md5 } = await readWhole(open);
+async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<Copied> {
+  const { bytes, md5 } = await readWhole(open, open.size ?? entry.size ?? 0);
   await limits.pass(bytes.length, signal);
   await writer.put(entry, bytes, md5, open);
   await open.remember?.(md5, null);
-  return bytes.length;
+  return { size: bytes.length, version: open.version };
 }
 
-/** All bytes of an object, compared with what its source says of them. */
-export async function readWhole(open: Opened): Promise<{ bytes: Buffer; md5: string }> {
+/** All bytes of an object, compared with what its source says of them: `most` at most, for which there is memory. */
+export async function readWhole(open: Opened, most: number): Promise<{ bytes: Buffer; md5: string }> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of open.body()) pieces.push(piece);
+  let came = 0;
+  for await (const piece of open.body()) {
+    came += piece.length;
+    if (came > most)
+      throw new TransientError("copy.too-long", `more bytes came than the ${most} that were announced`);
+    pieces.push(piece);
+  }
   const [first] = pieces;
   const bytes =
     pieces.length === 1 && first
@@ -99,7 +110,7 @@ function assertMd5(md5: string, tag: string | null): void {
   );
 }
 
-async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<number> {
+async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<Copied> {
   const { reader, writer } = ways;
   const asked = await reader.partBytes(entry);
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
@@ -110,7 +121,7 @@ async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<numb
         ? await inRanges(open, open.size, upload, fits, ways)
         : await inOrder(open, upload, ways);
     await upload.complete(size);
-    return size;
+    return { size, version: open.version };
   } catch (error) {
     // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
     await upload.abort().catch(() => {});
@@ -173,6 +184,15 @@ async function inRanges(
   return size;
 }
 
+function tooLong(announced: number | null): PawlError {
+  if (announced !== null)
+    return new TransientError("copy.too-long", `more bytes came than the ${announced} that were announced`);
+  return new ItemError(
+    `more than ${LONGEST_UNANNOUNCED} bytes came, and their number is announced nowhere: give it as size in the manifest`,
+    { code: "copy.too-long" },
+  );
+}
+
 /** Reads from the beginning to the end, a part at a time. */
 async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<number> {
   const { partBytes } = upload;
@@ -191,6 +211,7 @@ async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }:
     for await (const piece of open.body()) {
       md5.update(piece);
       size += piece.length;
+      if (size > (open.size ?? LONGEST_UNANNOUNCED)) throw tooLong(open.size);
       for (let at = 0; at < piece.length; ) {
         const copied = Buffer.from(piece.buffer, piece.byteOffset + at).copy(
           part,

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { ItemError } from "../../errors.ts";
 import { contentTypeOf } from "./content-type.ts";
 import type { ObjectEntry, Opened } from "./contract.ts";
+import type { Copied } from "./done.ts";
 import { readWhole, type Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
 
@@ -9,7 +10,7 @@ import type { Transformer } from "./transformer.ts";
 const LARGEST = 128 * 1024 * 1024;
 
 /**
- * Copies what a transform makes of an object; returns its size, or null where the transform leaves it out. `give` throws where
+ * Copies what a transform makes of an object; returns how large that is, or null where the transform leaves it out. `give` throws where
  * another object has the name already.
  */
 export async function transferTransformed(
@@ -17,15 +18,16 @@ export async function transferTransformed(
   ways: Ways,
   transform: Transformer,
   give: (key: string) => void,
-): Promise<number | null> {
+): Promise<Copied | null> {
   const open = await ways.reader.open(entry);
   try {
-    const size = open.size ?? entry.size ?? 0;
+    // What tells no size may be as large as any.
+    const size = open.size ?? entry.size ?? LARGEST;
     if (size > LARGEST)
       throw new ItemError(`it has ${size} bytes, too many to be transformed (${LARGEST} at most)`, {
         code: "copy.transform",
       });
-    return await ways.memory.hold(size, () => through(entry, open, ways, { transform, give }));
+    return await ways.memory.hold(size, () => through(entry, open, ways, { transform, give, size }));
   } finally {
     await open.close();
   }
@@ -35,10 +37,14 @@ async function through(
   entry: ObjectEntry,
   open: Opened,
   { writer, limits, signal }: Ways,
-  { transform, give }: { readonly transform: Transformer; readonly give: (key: string) => void },
-): Promise<number | null> {
+  {
+    transform,
+    give,
+    size,
+  }: { readonly transform: Transformer; readonly give: (key: string) => void; readonly size: number },
+): Promise<Copied | null> {
   const { headers } = open.properties;
-  const read = await readWhole(open);
+  const read = await readWhole(open, size);
   const contentType = headers["content-type"] ?? contentTypeOf(entry.key);
   const made = await transform.run(read.bytes, { key: entry.key, contentType });
   if (made === null) return null;
@@ -53,5 +59,5 @@ async function through(
   const md5 = hash("md5", made.bytes);
   const described = { size: made.bytes.length, modified: open.modified, tag: null, properties };
   await writer.put(target, made.bytes, md5, described);
-  return made.bytes.length;
+  return { size: made.bytes.length, version: open.version };
 }

@@ -73,6 +73,10 @@ export class Transformer {
       if (!["string", "undefined"].includes(typeof (result[name] ?? undefined)))
         throw new ItemError(`the transform returned a ${name} that is no text`, { code: "copy.transform" });
     }
+    if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(result.contentType ?? ""))
+      throw new ItemError("the transform returned a contentType that no header can hold", {
+        code: "copy.transform",
+      });
     const { buffer, byteOffset, length } = result.bytes;
     return {
       bytes: Buffer.from(buffer, byteOffset, length),

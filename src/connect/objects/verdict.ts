@@ -42,6 +42,11 @@ export async function reasonFor(error: unknown, reader: ReadPlace, writer: Write
 }
 
 function said({ status, code, place, message }: AnswerError): Reason {
+  if (code === "SignatureDoesNotMatch")
+    return {
+      reason: `its signature is refused by ${place}, which takes others: something between here and there changes its name or its headers`,
+      code: `copy.${status}`,
+    };
   const meaning = BY_STATUS[status];
   const detail = message === "" || message === code ? "" : `: ${message}`;
   return {

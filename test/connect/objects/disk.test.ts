@@ -57,7 +57,7 @@ for (const [name, disk] of [
       folder = await mkdtemp(join(tmpdir(), "pawl-disk-"));
       await mkdir(join(folder, "from"));
       reader = new FileReader(join(folder, "from"), folder, sums, disk());
-      writer = new FileWriter(join(folder, "to"), "run", sums, disk());
+      writer = new FileWriter(join(folder, "to"), { run: "run", kept: join(folder, "kept") }, sums, disk());
       await writer.prepare(false);
     });
     after(async () => {
@@ -75,7 +75,7 @@ for (const [name, disk] of [
     const copied = async (entry: ObjectEntry) => {
       const open = await reader.open(entry);
       try {
-        const { bytes, md5 } = await readWhole(open);
+        const { bytes, md5 } = await readWhole(open, open.size ?? 0);
         await writer.put(entry, bytes, md5, open);
       } finally {
         await open.close();

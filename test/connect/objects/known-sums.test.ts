@@ -103,7 +103,7 @@ describe("checksums that are known from another time", () => {
     const [hashing, known] = [new Hashing(), anew()];
     try {
       const reader = new FileReader(folder, tmpdir(), { hashing, known });
-      const writer = new FileWriter(folder, "run", { hashing, known });
+      const writer = new FileWriter(folder, { run: "run", kept: join(folder, "kept") }, { hashing, known });
       const entry = { key: "a", size: 10, modified: null, tag: null };
       assert.equal(await reader.tagOf(entry, null), FALSE);
       assert.equal(reader.knownTag(entry, null), FALSE);

@@ -1,14 +1,13 @@
-import { randomUUID } from "node:crypto";
 import { access, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { partName } from "./part-name.ts";
+import { newPartName } from "./part-name.ts";
 
 /** Whether a folder takes names that differ only by case for one; false where nothing can be written to find out. */
 export async function foldsCase(folder: string): Promise<boolean> {
   // A copy from this folder at the same time passes over it.
-  const name = partName("case", randomUUID());
+  const name = newPartName("case");
   try {
-    await writeFile(join(folder, name), "");
+    await writeFile(join(folder, name), "", { flag: "wx" });
     return await access(join(folder, name.toUpperCase())).then(
       () => true,
       () => false,

@@ -4,6 +4,7 @@ import { TransientError } from "../../../errors.ts";
 import type { Opened } from "../contract.ts";
 import type { KnownSums } from "./known-sums.ts";
 import { modifiedAt } from "./modified-at.ts";
+import { versionOf } from "./remove-file.ts";
 import { isSameFile } from "./same-file.ts";
 import { explainFile } from "./trouble.ts";
 
@@ -21,6 +22,7 @@ export interface FoundFile {
 /** A small file that has been read already. */
 export function wholeFile(bytes: Buffer, { found, type, known }: FoundFile): Opened {
   return {
+    version: versionOf(found),
     size: bytes.length,
     modified: modifiedAt(found),
     tag: null,
@@ -41,6 +43,7 @@ function propertiesOf(type: string | null): Opened["properties"] {
 
 /** A file that is read as it is asked for. */
 export class OpenFile implements Opened {
+  readonly version: string;
   readonly size: number;
   readonly modified: number;
   readonly tag = null;
@@ -51,6 +54,7 @@ export class OpenFile implements Opened {
   readonly #known: KnownSums | null;
 
   constructor(file: FileHandle, { path, found, type, known }: FoundFile) {
+    this.version = versionOf(found);
     this.size = Number(found.size);
     this.modified = modifiedAt(found);
     this.properties = propertiesOf(type);

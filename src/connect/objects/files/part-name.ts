@@ -1,15 +1,16 @@
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
-const PART = /^\.pawl-[a-z0-9]+-[0-9a-f]{16}\.part$/;
+const PART = /^\.pawl-[a-z0-9]+-[0-9a-f]{16,32}\.part$/;
 
 /**
- * The name under which an object is written, in the folder where it will be, until it is whole. A run that goes on after
- * a kill writes under the same name, so that nothing is left behind.
+ * A name under which an object is written, in the folder where it will be, until it is whole. Nobody can guess it, so that
+ * nothing can be laid in its way.
  */
-export function partName(run: string, key: string): string {
-  return `.pawl-${run}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}.part`;
+export function newPartName(run: string): string {
+  return `.pawl-${run}-${randomBytes(16).toString("hex")}.part`;
 }
 
-export function isPartName(name: string): boolean {
-  return PART.test(name);
+/** Whether a name is one of a run that writes, or was killed while it wrote; of the run that is given, or of any. */
+export function isPartName(name: string, run?: string): boolean {
+  return PART.test(name) && (run === undefined || name.startsWith(`.pawl-${run}-`));
 }

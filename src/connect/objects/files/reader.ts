@@ -1,5 +1,5 @@
 import { constants, statSync } from "node:fs";
-import { open, stat, unlink } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
@@ -7,6 +7,7 @@ import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contrac
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
+import { removeFile, versionOf } from "./remove-file.ts";
 import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
@@ -87,9 +88,18 @@ export class FileReader implements ReadPlace {
     }
   }
 
-  async remove(entry: ObjectEntry): Promise<void> {
-    await unlink(this.where(entry)).catch((error) => {
-      if (error.code !== "ENOENT") throw explainFile(error, this.where(entry), "remove");
+  async version(entry: ObjectEntry): Promise<string | null> {
+    const path = this.where(entry);
+    return await stat(path, { bigint: true }).then(versionOf, (error) => {
+      if (error.code === "ENOENT") return null;
+      throw explainFile(error, path, "read");
+    });
+  }
+
+  async remove(entry: ObjectEntry, version: string): Promise<void> {
+    const path = this.where(entry);
+    await removeFile(path, version).catch((error) => {
+      throw error instanceof PawlError ? error : explainFile(error, path, "remove");
     });
   }
 

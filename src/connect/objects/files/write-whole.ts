@@ -1,6 +1,7 @@
 import {
   type BigIntStats,
   closeSync,
+  constants,
   fstatSync,
   fsync,
   futimesSync,
@@ -16,6 +17,10 @@ import type { Disk } from "./disk.ts";
 
 const flush = promisify(fsync);
 
+/** A part is made by whoever writes it, and is no link. */
+export const NEW_FILE =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
 /**
  * Writes a small file under the name `part`, flushes it, and renames it to `path`. All but the flush is done on this thread.
  * Resolves with what stands there then; null where that is not what was written any more.
@@ -25,15 +30,23 @@ export async function writeWhole(
     part,
     path,
     modified,
-  }: { readonly part: string; readonly path: string; readonly modified: number | null },
+    assertIn,
+  }: {
+    readonly part: string;
+    readonly path: string;
+    readonly modified: number | null;
+    /** Throws where an open file does not lie where it should. */
+    readonly assertIn: (file: number) => void;
+  },
   bytes: Buffer,
   disk: Disk,
 ): Promise<BigIntStats | null> {
   let file: number | null = null;
   try {
     const opened = disk.ask(() => {
-      const opened = openSync(part, "w");
+      const opened = openSync(part, NEW_FILE, 0o666);
       file = opened;
+      assertIn(opened);
       for (let at = 0; at < bytes.length; ) at += writeSync(opened, bytes, at);
       if (modified !== null) futimesSync(opened, new Date(), new Date(modified));
       return opened;
@@ -53,7 +66,7 @@ export async function writeWhole(
     });
   } catch (error) {
     if (file !== null) closeSync(file);
-    rmSync(part, { force: true });
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") rmSync(part, { force: true });
     throw error;
   }
 }

@@ -1,15 +1,16 @@
-import { type BigIntStats, constants, statSync } from "node:fs";
-import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type BigIntStats, constants, readlinkSync, rmSync, statSync } from "node:fs";
+import { access, type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { refusedName } from "./name.ts";
-import { partName } from "./part-name.ts";
+import { PartFolders } from "./part-folders.ts";
+import { newPartName } from "./part-name.ts";
 import { FileReader } from "./reader.ts";
 import { type Checksums, tagOfFile } from "./tag-of-file.ts";
 import { explainFile } from "./trouble.ts";
-import { writeWhole } from "./write-whole.ts";
+import { NEW_FILE, writeWhole } from "./write-whole.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
 const LOOKED_AT_ONCE = 32;
@@ -19,6 +20,9 @@ export class FileWriter implements WritePlace {
   readonly name: string;
   readonly #root: string;
   readonly #run: string;
+  readonly #parts: PartFolders;
+  /** Where the root really lies, whatever links lead to it. */
+  #real: string | null = null;
   readonly #disk: Disk;
   readonly #sums: Checksums;
   /** Folders that are known to be there and to be no links. */
@@ -26,8 +30,15 @@ export class FileWriter implements WritePlace {
   /** Folders in which names have come up since the last `settle`. */
   #touched = new Set<string>();
 
-  constructor(root: string, run: string, sums: Checksums, disk = new Disk()) {
+  /** `kept` is where the run keeps what it needs on this machine. */
+  constructor(
+    root: string,
+    { run, kept }: { readonly run: string; readonly kept: string },
+    sums: Checksums,
+    disk = new Disk(),
+  ) {
     this.name = root;
+    this.#parts = new PartFolders(run, kept);
     this.#root = root;
     this.#run = run;
     this.#sums = sums;
@@ -49,6 +60,8 @@ export class FileWriter implements WritePlace {
         `Nothing can be written to ${this.#root} (${code}): check the path and its permissions.`,
       );
     }
+    this.#real = await realpath(this.#root);
+    await this.clear();
   }
 
   refuses(key: string): string | null {
@@ -123,7 +136,8 @@ export class FileWriter implements WritePlace {
   async #putWhole(entry: ObjectEntry, bytes: Buffer, md5: string, { modified }: Described): Promise<void> {
     const { path, folder, part } = await this.#place(entry);
     try {
-      const written = await writeWhole({ part, path, modified }, bytes, this.#disk);
+      const assertIn = (file: number) => this.#assertIn(file, part);
+      const written = await writeWhole({ part, path, modified, assertIn }, bytes, this.#disk);
       if (written !== null) this.#sums.known?.keep(written, null, md5);
     } catch (error) {
       throw error instanceof PawlError ? error : explainFile(error, path, "write");
@@ -136,19 +150,40 @@ export class FileWriter implements WritePlace {
     const path = join(this.#root, key);
     const folder = dirname(path);
     await this.#folder(folder);
-    return { path, folder, part: join(folder, partName(this.#run, key)) };
+    this.#parts.note(folder);
+    return { path, folder, part: join(folder, newPartName(this.#run)) };
+  }
+
+  /** A folder that somebody replaced by a link since it was made would lead what is written out of the root. */
+  #assertIn(file: number, part: string): void {
+    if (process.platform !== "linux" || this.#real === null) return;
+    const lies = realOf(file);
+    const should = join(this.#real, relative(this.#root, part));
+    if (lies === null || lies === should) return;
+    rmSync(lies, { force: true });
+    throw new ItemError(`${relative(this.#root, dirname(part))} leads out of the target by a link`, {
+      code: "copy.link",
+    });
   }
 
   async begin(entry: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
     const { path, folder, part } = await this.#place(entry);
-    const file = await open(part, "w").catch((error) => {
+    const file = await open(part, NEW_FILE, 0o666).catch((error) => {
       throw explainFile(error, path, "write");
     });
+    try {
+      this.#assertIn(file.fd, part);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return new FileUpload(file, partBytes, part, path, described.modified, () => this.#touched.add(folder));
   }
 
-  /** What is not renamed is removed at once, or written again under the same name. */
-  async clear(): Promise<void> {}
+  /** What is not renamed is removed at once; only a kill leaves something behind. */
+  async clear(): Promise<void> {
+    await this.#parts.sweep();
+  }
 
   async settle(): Promise<void> {
     const touched = this.#touched;
@@ -161,7 +196,9 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#parts.close();
+  }
 
   /** Makes a folder, below the root and nowhere else: a link that leads out of it is not followed. */
   #folder(path: string): Promise<void> {
@@ -190,6 +227,15 @@ export class FileWriter implements WritePlace {
         });
       if (!found.isDirectory()) throw explainFile(error, path, "write");
     }
+  }
+}
+
+/** Where an open file lies; null where the system does not tell. */
+function realOf(file: number): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${file}`);
+  } catch {
+    return null;
   }
 }
 

@@ -30,16 +30,27 @@ const FATAL: Readonly<Record<string, string>> = {
   AccountProblem: "there is a problem with the account",
 };
 
-/** The error that an answer is, by its status and what its body says. */
+/**
+ * The error that an answer is, by its status and what its body says. `hasTaken` says whether the place has taken a signature of
+ * these keys before.
+ */
 export function errorOf(
   place: string,
-  status: number,
-  headers: IncomingMessage["headers"],
-  body: Buffer,
+  {
+    status,
+    headers,
+    body,
+  }: {
+    readonly status: number;
+    readonly headers: IncomingMessage["headers"];
+    readonly body: Buffer;
+  },
+  hasTaken = true,
 ): AnswerError {
   const text = body.toString("utf8");
   const code = textOf(text, "Code") ?? BY_STATUS[status] ?? `HTTP ${status}`;
-  const meaning = own(FATAL, code);
+  // The keys are right where others were taken: then something of this one request was changed on its way.
+  const meaning = hasTaken && code === "SignatureDoesNotMatch" ? undefined : own(FATAL, code);
   return new AnswerError({
     status,
     code,
@@ -58,7 +69,9 @@ export function errorOf(
 
 /** The error that an answer carries although its status says that all is well; null where all is. */
 export function hiddenError(place: string, body: Buffer): AnswerError | null {
-  return rootOf(body.toString("utf8")).name === "Error" ? errorOf(place, 500, {}, body) : null;
+  return rootOf(body.toString("utf8")).name === "Error"
+    ? errorOf(place, { status: 500, headers: {}, body })
+    : null;
 }
 
 /** Whoever takes bytes without saying what came of them, such as a proxy that wants to be logged in to, may have kept none. */

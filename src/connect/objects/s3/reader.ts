@@ -8,6 +8,7 @@ import { goesWhole } from "../sizes.ts";
 import { tagOf } from "../tag.ts";
 import { outage, type S3Client } from "./client.ts";
 import { encodeQuery } from "./encode.ts";
+import { hiddenError } from "./error.ts";
 import { compareKeys } from "./key-order.ts";
 import { listPage, type S3Page, unreliable } from "./list.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
@@ -245,8 +246,48 @@ export class S3Reader implements ReadPlace {
     return count === 1 || (await partSize(count)) === size - first * (count - 1) ? first : null;
   }
 
-  async remove(entry: ObjectEntry): Promise<void> {
-    await this.client.send({ method: "DELETE", key: this.keyOf(entry) });
+  async version(entry: ObjectEntry): Promise<string | null> {
+    return entry.tag ?? (await this.#tagNow(entry));
+  }
+
+  /** What a server does not know that deletes on a condition is asked right before. */
+  async remove(entry: ObjectEntry, version: string): Promise<void> {
+    const key = this.keyOf(entry);
+    const now = await this.#tagNow(entry);
+    if (now === null) return;
+    if (now !== version) throw this.#changed(entry);
+    const remove = async (headers: Record<string, string>) => {
+      const { body } = await this.client.send({ method: "DELETE", key, headers });
+      const failed = hiddenError(this.client.place, body);
+      if (failed !== null) throw failed;
+    };
+    try {
+      await remove({ "if-match": `"${version}"` });
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      if (error.status === 404) return;
+      if (error.status === 412 || error.status === 409) throw this.#changed(entry);
+      if (error.status !== 501) throw error;
+      await remove({});
+    }
+  }
+
+  async #tagNow(entry: ObjectEntry): Promise<string | null> {
+    try {
+      const { headers } = await this.client.send({ method: "HEAD", key: this.keyOf(entry) });
+      assertObject(this.client, headers);
+      return tagOf(headers.etag);
+    } catch (error) {
+      if (error instanceof AnswerError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  #changed(entry: ObjectEntry): TransientError {
+    return new TransientError(
+      "copy.changed",
+      `${this.where(entry)} was changed since it was copied, and stays where it is`,
+    );
   }
 
   where({ key, from = key }: ObjectEntry): string {
@@ -288,6 +329,7 @@ function assertObject({ place }: S3Client, { etag }: IncomingMessage["headers"])
 class S3Object implements Opened {
   readonly size: number | null;
   readonly tag: string | null;
+  readonly version: string | null;
   readonly modified: number | null;
   readonly properties: Opened["properties"];
   readonly #client: S3Client;
@@ -306,6 +348,7 @@ class S3Object implements Opened {
     const modified = Date.parse(headers["last-modified"] ?? "");
     this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
     this.tag = tagOf(headers.etag);
+    this.version = this.tag;
     this.modified = Number.isNaN(modified) ? null : modified;
     this.properties = propertiesOf(headers, tags);
     this.#client = client;

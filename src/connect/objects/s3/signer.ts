@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
@@ -34,6 +34,28 @@ export async function loadSigner(): Promise<Signer> {
     override signature(): string {
       const key = keys.of(this.credentials.secretAccessKey ?? "", this.getDate(), this.region);
       return createHmac("sha256", key).update(this.stringToSign()).digest("hex");
+    }
+
+    /** Headers go out with one byte a character, and a server hashes the bytes. */
+    override stringToSign(): string {
+      const canonical = hash("sha256", Buffer.from(this.canonicalString(), "latin1"));
+      return ["AWS4-HMAC-SHA256", this.getDateTime(), this.credentialString(), canonical].join("\n");
+    }
+
+    /** Only spaces are spaces: what JavaScript takes for one may be half of a character. */
+    override canonicalHeaders(): string {
+      const values = new Map(
+        Object.entries(this.request.headers ?? {}).map(([name, value]) => [
+          name.toLowerCase(),
+          String(value),
+        ]),
+      );
+      return this.signedHeaders()
+        .split(";")
+        .map(
+          (name) => `${name}:${(values.get(name) ?? "").replace(/^[ \t]+|[ \t]+$/g, "").replace(/ +/g, " ")}`,
+        )
+        .join("\n");
     }
   }
 

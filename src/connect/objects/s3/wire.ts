@@ -247,7 +247,8 @@ function parseHead(text: string): Head | null {
   for (const line of lines) {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    // Any other space may be half of a character.
+    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
     // One that goes over several lines, or a length that is told twice.
     if (colon <= 0 || /\s/.test(name) || (name === "content-length" && headers[name] !== undefined))
       return null;

@@ -89,8 +89,12 @@ export class WebReader implements ReadPlace {
     return null;
   }
 
-  async remove({ from }: ObjectEntry): Promise<void> {
-    throw new ItemError(`${from} cannot be removed: objects of the web can only be read`);
+  async version(): Promise<null> {
+    return null;
+  }
+
+  async remove({ key }: ObjectEntry): Promise<void> {
+    throw new ItemError(`${key} cannot be removed: objects of the web can only be read`);
   }
 
   where({ from, key }: ObjectEntry): string {
@@ -101,6 +105,7 @@ export class WebReader implements ReadPlace {
 }
 
 class WebObject implements Opened {
+  readonly version = null;
   readonly size: number | null;
   readonly tag: string | null;
   readonly modified: number | null;

@@ -121,7 +121,7 @@ function assertCondition(headers: IncomingHttpHeaders, kept: Kept | undefined, s
 }
 
 function propertiesOf(headers: IncomingHttpHeaders): Pick<Kept, "headers" | "tags"> {
-  const kept: Record<string, string> = {};
+  const kept: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(headers))
     if (KEPT_HEADERS.includes(name) || name.startsWith("x-amz-meta-")) kept[name] = String(value);
   return {

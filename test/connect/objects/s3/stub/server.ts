@@ -65,13 +65,23 @@ export class S3Stub implements ObjectServer {
     return Object.fromEntries(held.keys().map((key) => [key, held.get(key)?.etag ?? ""]));
   }
 
-  /** Puts objects into a bucket without a request, each with its key as its content. */
-  fill(bucket: string, keys: readonly string[]): void {
+  /** What goes along with an object, one character a byte. */
+  headersOf(bucket: string, key: string): ReadonlyMap<string, string> {
+    return new Map(Object.entries(this.#buckets.get(bucket)?.get(key)?.headers ?? {}));
+  }
+
+  /** Puts objects into a bucket without a request, each with its key as its content where no other is given. */
+  fill(
+    bucket: string,
+    keys: readonly string[],
+    content?: string,
+    headers: Record<string, string> = {},
+  ): void {
     const held = this.#buckets.get(bucket) ?? new Bucket();
     this.#buckets.set(bucket, held);
     for (const key of keys) {
-      const body = Buffer.from(key);
-      held.set(key, { body, etag: md5(body), modified: new Date(), headers: {}, tags: "", parts: null });
+      const body = Buffer.from(content ?? key);
+      held.set(key, { body, etag: md5(body), modified: new Date(), headers, tags: "", parts: null });
     }
   }
 
