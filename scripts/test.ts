@@ -22,8 +22,8 @@ const runner = spawn(
   process.execPath,
   [
     "--test",
-    // Commands wait for their processes and servers: one more than there are cores keeps all cores at work.
-    `--test-concurrency=${availableParallelism() + 1}`,
+    // Tests wait for their processes, for servers and for leases: with this many at once all cores are at work.
+    `--test-concurrency=${2 * availableParallelism() + 1}`,
     // Only what hangs for ever comes to it, whatever the load.
     "--test-timeout=1200000",
     ...given.filter((word) => !isPath(word)),

@@ -14,7 +14,7 @@ export function onEachDriver(what: string, tests: (open: OpenPlace) => void): vo
   after(() => server.stop());
   describe(`${what} on SQLite`, () =>
     tests(async () => {
-      const folder = await mkdtemp(join(tmpdir(), "pawl-seeing-"));
+      const folder = await mkdtemp(join(tmpdir(), "pawl-tasks-"));
       return {
         address: join(folder, "state.db"),
         cleanup: () => rm(folder, { recursive: true, force: true }),

@@ -48,7 +48,10 @@ export const commands: readonly Case[] = [
   refused(["lod"], /unknown command 'lod', did you mean load\?/),
   refused(["load", "people.csv"], /required option '--table <table>' not specified/),
   refused(["status", "zzz"], /No run begins with "zzz" in .*store\.db; pawl status lists them/),
-  refused(["resume", "last"], /There is no run yet/),
+  refused(
+    ["resume", "last"],
+    /There is no store at .*store\.db: go to the folder .* or name its store with PAWL_STORE/,
+  ),
   refused(["run", "job.ts"], /The job module .*job\.ts does not exist/),
   refused(["run", "people.csv"], /The job module .*people\.csv could not be imported/),
   refused(["postgres", "restart"], /start, stop or url, not "restart"/),

@@ -1,0 +1,4 @@
+import { onEachDriver } from "./drivers.ts";
+import { children } from "./suite/children.ts";
+
+onEachDriver("children", children);

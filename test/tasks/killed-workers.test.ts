@@ -1,0 +1,4 @@
+import { onEachDriver } from "./drivers.ts";
+import { killing } from "./suite/killing.ts";
+
+onEachDriver("killed workers", killing);
