@@ -14,6 +14,7 @@ import { assertCanBegin, onlyOptions, timing } from "./definition.ts";
 import { finiteMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import type { Link } from "./flow/link.ts";
+import type { TakenValue } from "./flow/members.ts";
 import { type StoredValue, type TaskMeta, withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
@@ -136,18 +137,24 @@ export class Client implements HandleSource, AsyncDisposable {
     };
     const { name, schema } = definition;
     const what = inputOf(name);
+    /** True when there are enough for a batch. */
+    const put = (task: NewTask, taken: TakenValue): boolean => {
+      batch.push(withTrace(task, sent.trace));
+      bytes += taken.value.text.length;
+      return batch.length >= BATCH || bytes >= BATCH_BYTES;
+    };
     /** Takes an input at the moment at which it was read: its object may be used for the next. True when there are enough for a batch. */
     const add = (input: In): Promise<boolean> | boolean => {
       const at = count++;
       const taken = take(input, what);
+      if (schema === null) {
+        const id = key === undefined ? newTaskId() : keyedId(definition, key(input, at));
+        return put(newTask(id, taken, uniqueKey(definition, input, taken), shared), taken);
+      }
       const id = orThrower(() => (key === undefined ? newTaskId() : keyedId(definition, key(input, at))));
       const unique = orThrower(() => uniqueKey(definition, input, taken));
-      const made = () => {
-        batch.push(withTrace(newTask(id(), taken, unique(), shared), sent.trace));
-        bytes += taken.value.text.length;
-        return batch.length >= BATCH || bytes >= BATCH_BYTES;
-      };
-      return schema === null ? made() : checkInput(schema, taken, name, async () => store).then(made);
+      const checked = checkInput(schema, taken, name, async () => store);
+      return checked.then(() => put(newTask(id(), taken, unique(), shared), taken));
     };
     if (Symbol.asyncIterator in Object(inputs)) {
       for await (const input of inputs) {
@@ -363,11 +370,10 @@ function newTask(
   unique: string | undefined,
   shared: Shared,
 ): NewTask {
-  const task = { id, payload: value, ...shared };
-  if (unique === undefined && members === undefined) return task;
+  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
   const meta: TaskMeta = members === undefined ? {} : { members };
   return {
-    ...task,
+    ...{ id, payload: value, ...shared },
     ...(members === undefined ? {} : { meta: meta as unknown as Json }),
     ...(unique === undefined ? {} : { unique }),
   };

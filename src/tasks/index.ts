@@ -18,7 +18,7 @@ export { type Duration, milliseconds, parseDuration } from "./duration.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";
-export { linksAfter } from "./flow/spec.ts";
+export { groupsWithin, linksAfter } from "./flow/spec.ts";
 export { TaskFailedError, type TaskHandle, type TaskStatus } from "./handle.ts";
 export type { Queues } from "./lines.ts";
 export { type Progress, progressOf } from "./progress.ts";

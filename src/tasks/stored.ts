@@ -2,7 +2,7 @@ import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { TaskStore } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
-import { Members, revived, withMembersBeside } from "./flow/members.ts";
+import { Members, revived, type TakenValue, withMembersBeside } from "./flow/members.ts";
 import type { StoredValue } from "./flow/spec.ts";
 import { parseInput, type Schema } from "./standard-schema.ts";
 
@@ -30,16 +30,15 @@ const MOST_BYTES = 1024 * 1024;
  * is measured is what is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
  * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
-export function take(value: unknown, what: string): StoredValue & { readonly value: JsonText } {
-  let taken: StoredValue | undefined;
+export function take(value: unknown, what: string): TakenValue {
+  let taken: TakenValue | undefined;
   try {
     taken = withMembersBeside(value ?? null);
   } catch (error) {
     throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
   }
   if (taken === undefined) throw notJson(what, `a ${typeof value} has no form in it`);
-  const json = JsonText.of(taken.value);
-  const { text } = json;
+  const { text } = taken.value;
   // UTF-8 has at most three bytes for each unit of a string's length.
   const bytes = text.length * 3 <= MOST_BYTES ? 0 : Buffer.byteLength(text);
   if (bytes > MOST_BYTES) {
@@ -48,7 +47,7 @@ export function take(value: unknown, what: string): StoredValue & { readonly val
       `${what} is ${megabytes(bytes)} MB as JSON, and at most ${megabytes(MOST_BYTES)} MB can be stored: keep it elsewhere, and pass where it is.`,
     );
   }
-  return { ...taken, value: json };
+  return taken;
 }
 
 /** Checks an input as its task will be given it: a date, for one, is text by then. Throws the PawlError `task.input`. */

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, JoinRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
+import { groupsWithin } from "../../tasks/index.ts";
 import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { attemptJson, taskJson } from "./json.ts";
@@ -99,6 +100,7 @@ function asJson(id: string, { task, attempts, waitsFor, oneOf, links }: Seen) {
 function describe(task: TaskRecord, seen: Seen, now: number, full: boolean): string[] {
   const { id, state, name, queue, priority, unique, lane, group, member } = task;
   const { due, startedAt, settledAt, expiresAt, worker, failures, crashes, error } = task;
+  const groups = groupsWithin(task.meta);
   const rows: [string, string | null][] = [
     ["name", name],
     [
@@ -119,8 +121,8 @@ function describe(task: TaskRecord, seen: Seen, now: number, full: boolean): str
     ["failures", failures === 0 ? null : String(failures)],
     ["crashes", crashes === 0 ? null : String(crashes)],
     ["error", error],
-    ["input", shortened(task.payload, full)],
-    ["result", state === "succeeded" ? shortened(task.result, full) : null],
+    ["input", `${shortened(task.payload, full)}${groupWords(groups.input)}`],
+    ["result", state === "succeeded" ? `${shortened(task.result, full)}${groupWords(groups.result)}` : null],
   ];
   const asked = task.cancelRequested && state === "leased" ? ", asked to stop" : "";
   return [
@@ -161,6 +163,11 @@ function shortened(value: Json, full: boolean): string {
   const text = JSON.stringify(value);
   if (full || text.length <= JSON_CHARACTERS) return text;
   return `${text.slice(0, JSON_CHARACTERS)}… (${grouped(text.length)} characters; --full shows them)`;
+}
+
+/** What a value has null for: the results of a group are read where they are. */
+function groupWords(groups: readonly string[]): string {
+  return groups.length === 0 ? "" : ` with the results of ${groups.join(", ")}`;
 }
 
 function indented(text: string, by: number): string {

@@ -62,7 +62,9 @@ export class Members<R> implements AsyncIterable<R> {
 
   /** Where a value is taken to be stored, a reference to the same members; elsewhere only the id of their group. */
   toJSON(): Json {
-    return marks === undefined ? { join: this.join } : marks.add(this.join);
+    if (!taking) return { join: this.join };
+    marks ??= new Marks();
+    return marks.add(this.join);
   }
 
   async *#read(states: readonly MemberRecord["state"][]): AsyncGenerator<Member<R>, void, undefined> {
@@ -111,21 +113,16 @@ export function revived(
 /** Takes note of the members in a value that is being turned into JSON. */
 class Marks {
   /** Nobody can know it before, so no data can look like one of these marks. */
-  #secret = "";
+  readonly #secret = randomUUID();
   readonly #joins: string[] = [];
 
   add(join: string): string {
-    this.#secret ||= randomUUID();
     this.#joins.push(join);
     return `${this.#secret}/${this.#joins.length - 1}`;
   }
 
-  get some(): boolean {
-    return this.#joins.length > 0;
-  }
-
   /** Takes the marks out of the JSON, and says where they stood. */
-  takeOut(text: string): StoredValue {
+  takeOut(text: string): TakenValue {
     const members: MembersAt[] = [];
     const whole = { value: JSON.parse(text) as unknown };
     const open: { readonly part: object; readonly at: readonly (string | number)[] }[] = [
@@ -150,19 +147,29 @@ class Marks {
   }
 }
 
-/** Those of the value that is being taken at this moment. */
+/** A value as it was taken. */
+export interface TakenValue extends StoredValue {
+  readonly value: JsonText;
+}
+
+/** Whether a value is being taken at this moment, and the marks of it once it has members. */
+let taking = false;
 let marks: Marks | undefined;
 
 /** Turns a value into JSON, with the members in it kept beside. Throws what `JSON.stringify` throws; undefined where it gives nothing. */
-export function withMembersBeside(value: unknown): StoredValue | undefined {
-  const outer = marks;
-  const own = new Marks();
-  marks = own;
+export function withMembersBeside(value: unknown): TakenValue | undefined {
+  // A value may take another one while it is turned into JSON.
+  const outer = { taking, marks };
+  taking = true;
+  marks = undefined;
   try {
     const text = JSON.stringify(value);
     if (text === undefined) return undefined;
-    return own.some ? own.takeOut(text) : { value: new JsonText(text) };
+    // What was set meanwhile by `toJSON`, which the compiler does not see.
+    const met = marks as Marks | undefined;
+    return met === undefined ? { value: new JsonText(text) } : met.takeOut(text);
   } finally {
-    marks = outer;
+    taking = outer.taking;
+    marks = outer.marks;
   }
 }

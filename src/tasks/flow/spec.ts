@@ -92,6 +92,12 @@ export function withTrace(task: NewTask, trace: Trace | null | undefined): NewTa
   return { ...task, meta: meta as unknown as Json };
 }
 
+/** The groups whose results stand in the input and in the result of a task, by its meta. */
+export function groupsWithin(meta: Json): { readonly input: string[]; readonly result: string[] } {
+  const { members = [], resultMembers = [] } = metaOf(meta);
+  return { input: members.map(({ join }) => join), result: resultMembers.map(({ join }) => join) };
+}
+
 /** How many links of a chain follow a task, by its meta. */
 export function linksAfter(meta: Json): number {
   return metaOf(meta).flow?.after.length ?? 0;
