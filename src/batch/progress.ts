@@ -62,8 +62,6 @@ export interface RunProgress {
   readonly planning: { readonly done: number; readonly total: number } | null;
   readonly shards: readonly ShardProgress[];
   readonly notes: readonly string[];
-  /** Whether items can be put back into a file, mended there, and replayed from it. */
-  readonly mendable: boolean;
   readonly activeMs: number;
   readonly peakMemoryBytes: number;
 }
@@ -137,7 +135,6 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
     planning,
     shards,
     notes: details.notes,
-    mendable: details.dialect !== null && details.dialect !== undefined,
     activeMs: Math.max(details.activeMs, live?.activeMs ?? 0),
     peakMemoryBytes: Math.max(details.peakMemoryBytes, live?.peakMemoryBytes ?? 0),
   };

@@ -3,8 +3,9 @@ import { AT_REST, readProgress, summaryOf, workersOf } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { exitCodeOf } from "./exit.ts";
+import { hint } from "./hint.ts";
 import { progressView } from "./progress.ts";
-import { printSummary } from "./summary.ts";
+import { followupOf, printSummary } from "./summary.ts";
 
 const LOOK_MS = 250;
 /** A process that was just started detached needs a moment before it holds a lease. */
@@ -41,7 +42,7 @@ export async function attach(run: RunRecord, json: boolean, store: Store): Promi
       if (AT_REST.has(record.state)) {
         view.stop();
         const summary = summaryOf(progress);
-        printSummary(summary, progress, json);
+        printSummary(summary, progress, await followupOf(record, store), json);
         process.exitCode = exitCodeOf(summary);
         return;
       }
@@ -49,7 +50,7 @@ export async function attach(run: RunRecord, json: boolean, store: Store): Promi
       if (performance.now() - alone > ABANDONED_AFTER_MS) {
         throw new PawlError(
           "run.abandoned",
-          `No process works on run ${run.id} any more: go on with pawl resume ${run.id}.`,
+          `No process works on run ${run.id} any more: go on with ${hint(["resume", run.id])}.`,
         );
       }
       await sleep(LOOK_MS);

@@ -4,6 +4,7 @@ import type { Store } from "../store/index.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
 import { executeAndShow } from "./follow.ts";
+import { tell } from "./output.ts";
 import type { Target } from "./target.ts";
 
 /** What every command takes that begins a run. */
@@ -37,11 +38,13 @@ export async function begin(
     return;
   }
   const prepared = await prepare(job, options);
-  if (note !== undefined) process.stderr.write(`${note}\n`);
+  if (note !== undefined) tell(note);
   if (flags.detach) {
     await prepared.sink.close();
     await detach(prepared.run.id, target, place, json);
     return;
   }
-  await executeAndShow(prepared, place, json);
+  // What is not stored as a URL needs no password again.
+  const url = target?.stored.includes("://") ? target.url : undefined;
+  await executeAndShow(prepared, place, json, url);
 }

@@ -1,5 +1,8 @@
 import { cancel, clearAway, type Place, pause } from "../batch/index.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
+import { hint } from "./hint.ts";
+import { print, tell } from "./output.ts";
+import { jsonText, visible } from "./visible.ts";
 
 /** `pawl pause RUN` and `pawl cancel RUN`. */
 export async function control(
@@ -12,16 +15,16 @@ export async function control(
   // Otherwise the process that is at work does it.
   if (after.state === "cancelled") await clear(after, store, place);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ run: after.id, state: after.state })}\n`);
+    print(jsonText({ run: after.id, state: after.state }));
     return;
   }
   const sentence: Record<string, string> = {
     pausing: "stops at its next checkpoints",
-    paused: `is paused; go on with pawl resume ${after.id}`,
+    paused: `is paused; go on with ${hint(["resume", after.id])}`,
     cancelling: "stops at its next checkpoints, for good",
     cancelled: "is cancelled; what it wrote stays",
   };
-  process.stdout.write(`run ${after.id} ${sentence[after.state] ?? `is ${after.state}`}\n`);
+  print(`run ${after.id} ${sentence[after.state] ?? `is ${after.state}`}`);
 }
 
 /** It is cancelled all the same where that does not succeed: the target may be gone, and so may what was read. */
@@ -35,8 +38,6 @@ async function clear(run: RunRecord, store: Store, place: Place): Promise<void> 
     await clearAway(job, run.id, { source, runs: place.runs, signal: new AbortController().signal });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    process.stderr.write(
-      `pawl: What run ${run.id} had begun at its target could not be cleared away: ${why}\n`,
-    );
+    tell(`pawl: What run ${run.id} had begun at its target could not be cleared away: ${visible(why)}`);
   }
 }

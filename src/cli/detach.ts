@@ -3,7 +3,10 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../batch/index.ts";
 import { makeFolder } from "../state-folder.ts";
+import { hint } from "./hint.ts";
+import { print } from "./output.ts";
 import { INTO_VARIABLE, type Target } from "./target.ts";
+import { jsonText } from "./visible.ts";
 
 /** Lets a process of its own go on with a stored run, so that it survives this terminal. */
 export async function detach(run: string, target: Target | null, place: Place, json: boolean): Promise<void> {
@@ -19,10 +22,10 @@ export async function detach(run: string, target: Target | null, place: Place, j
   closeSync(log);
   child.unref();
   if (json) {
-    process.stdout.write(`${JSON.stringify({ run, pid: child.pid, log: logFile })}\n`);
+    print(jsonText({ run, pid: child.pid, log: logFile }));
     return;
   }
-  process.stdout.write(
-    `run ${run} goes on in the background (process ${child.pid})\n  follow it:  pawl attach ${run}\n  its log:    ${logFile}\n`,
+  print(
+    `run ${run} goes on in the background (process ${child.pid})\n  follow it:  ${hint(["attach", run])}\n  its log:    ${logFile}`,
   );
 }

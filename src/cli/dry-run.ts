@@ -1,6 +1,8 @@
 import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../batch/index.ts";
 import { grouped } from "./grouped.ts";
+import { print } from "./output.ts";
 import { megabytes } from "./sizes.ts";
+import { jsonText } from "./visible.ts";
 
 /** Reasons shown; the rest are like them. */
 const REASONS = 3;
@@ -22,7 +24,7 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
         : { items: rehearsal.items, shards: rehearsal.shards, sample: rehearsal.chunk }),
     };
     if (json) {
-      process.stdout.write(`${JSON.stringify(plan)}\n`);
+      print(jsonText(plan));
       return;
     }
     const size = source.bytes === null ? "" : `, ${megabytes(source.bytes)}`;
@@ -31,10 +33,10 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
       ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
       `  guarantee  ${sink.guarantee}`,
-      ...plan.notes.map((note) => `  ${note}`),
+      ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
       "nothing was written: leave out --dry-run to begin",
     ];
-    process.stdout.write(`${lines.join("\n")}\n`);
+    print(lines);
   } finally {
     await sink.close();
   }

@@ -3,8 +3,8 @@ import { writeField } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
 import { originOf } from "./origin.ts";
-import { write } from "./output.ts";
-import { visible } from "./visible.ts";
+import { write, writeData } from "./output.ts";
+import { jsonText, visible } from "./visible.ts";
 
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(
@@ -25,7 +25,7 @@ async function jsonl(run: RunRecord, store: Store): Promise<void> {
   for await (const item of openItems(store, run.id)) {
     const { number, at, reason, code } = item;
     const raw = Buffer.from(item.raw).toString("utf8");
-    if (!(await write(`${JSON.stringify({ number, at, reason, code, raw })}\n`))) return;
+    if (!(await write(`${jsonText({ number, at, reason, code, raw })}\n`))) return;
   }
 }
 
@@ -64,10 +64,10 @@ async function csv(named: RunRecord, store: Store): Promise<void> {
   }
   const { delimiter } = dialect;
   const field = (text: string) => writeField(text, dialect);
-  await write(`${["pawl_row", "pawl_reason", ...dialect.columns].map(field).join(delimiter)}\n`);
+  await writeData(`${["pawl_row", "pawl_reason", ...dialect.columns].map(field).join(delimiter)}\n`);
   for await (const item of openItems(store, run.id)) {
-    await write(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
-    await write(item.raw);
-    if (!(await write("\n"))) return;
+    await writeData(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
+    await writeData(item.raw);
+    if (!(await writeData("\n"))) return;
   }
 }

@@ -1,16 +1,21 @@
 import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../batch/index.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { progressView } from "./progress.ts";
-import { printSummary } from "./summary.ts";
+import { followupOf, printSummary } from "./summary.ts";
+import { INTO_VARIABLE } from "./target.ts";
+
+/** How long what was left behind may go on, in milliseconds. */
+const LEAVE_MS = 500;
 
 /**
  * Works on a prepared run in this process, shows it, and prints what it came to. The first Ctrl-C stops at the next
- * checkpoints, the second at once. Returns the summary and sets the exit code.
+ * checkpoints, the second at once. `url` is that of the run's database. Returns the summary and sets the exit code.
  */
 export async function executeAndShow(
   prepared: PreparedRun,
   place: Place,
   json: boolean,
+  url: string | null = process.env[INTO_VARIABLE] ?? null,
 ): Promise<RunSummary> {
   const view = await progressView(json);
   const interrupt = new AbortController();
@@ -39,8 +44,10 @@ export async function executeAndShow(
     view.update(progress);
     view.stop();
     const summary = summaryOf(progress);
-    printSummary(summary, progress, json);
+    printSummary(summary, progress, await followupOf(prepared.run, prepared.store, url), json);
     process.exitCode = exitCodeOf(summary);
+    // A source or a step that ignores that it was told to end may hold this process, and nobody waits for it.
+    if (summary.state !== "succeeded") setTimeout(() => process.exit(), LEAVE_MS).unref();
     return summary;
   } finally {
     view.stop();

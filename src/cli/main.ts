@@ -4,13 +4,14 @@ import type { BackfillFlags } from "./backfill.ts";
 import type { CopyFlags } from "./copy.ts";
 import { EXIT } from "./exit.ts";
 import type { LoadFlags } from "./load.ts";
-import { tolerateClosedOutput } from "./output.ts";
+import { print, tell, tolerateClosedOutput } from "./output.ts";
 import { refuseEmpty } from "./refuse-empty.ts";
 import { runCommands } from "./run-commands.ts";
 import type { RunFlags } from "./run-job.ts";
 import { taskCommands } from "./tasks/commands.ts";
 import type { VerifyFlags } from "./verify.ts";
 import { version } from "./version.ts";
+import { visible } from "./visible.ts";
 import { withStore } from "./with-store.ts";
 import type { WorkerFlags } from "./worker.ts";
 
@@ -38,7 +39,11 @@ function program(): Command {
   const pawl = new Command("pawl")
     .description("Work that is too big for a loop: every item exactly once, in bounded memory.")
     .version(version())
-    .configureOutput({ outputError: (text, print) => print(usageSentence(text)) })
+    .configureOutput({
+      writeOut: (text) => print(text.replace(/\n$/, "")),
+      writeErr: (text) => tell(text.replace(/\n$/, "")),
+      outputError: (text, write) => write(usageSentence(text)),
+    })
     .exitOverride();
 
   pawl
@@ -282,8 +287,10 @@ try {
   } else {
     // A defect of Pawl keeps its stack; what a user caused is one sentence.
     const text =
-      error instanceof PawlError ? error.message : error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`pawl: ${text}\n`);
+      error instanceof PawlError
+        ? visible(error.message)
+        : (await import("../error-text.ts")).errorStack(error);
+    tell(`pawl: ${text}`);
     process.exitCode = exitCodeFor(error);
   }
 }

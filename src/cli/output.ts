@@ -1,3 +1,9 @@
+/**
+ * All that Pawl says on a terminal or in a log goes through here, and nothing that came from elsewhere (a name, a
+ * header, a server's message, a row) can give orders to what shows it. A check refuses other ways out.
+ */
+import { harmless, visible } from "./visible.ts";
+
 /** Lets a reader such as `head` close our output early: that is no error, and no reason to stop a load. */
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -7,8 +13,28 @@ export function tolerateClosedOutput(): void {
   }
 }
 
+/** Writes to standard output: a text of several lines, or a list of lines of one each. */
+export function print(text: string | readonly string[]): void {
+  process.stdout.write(`${typeof text === "string" ? harmless(text) : text.map(visible).join("\n")}\n`);
+}
+
+/** Writes lines to standard error: what is said beside the result. */
+export function tell(text: string): void {
+  process.stderr.write(`${harmless(text)}\n`);
+}
+
 /** Writes to standard output at the speed of its reader; false once nobody reads any more. */
-export async function write(bytes: string | Uint8Array): Promise<boolean> {
+export async function write(text: string): Promise<boolean> {
+  return await writeRaw(harmless(text));
+}
+
+/** The same for data that must arrive byte for byte. On a terminal, which is no place for data, it is made harmless. */
+export async function writeData(bytes: string | Uint8Array): Promise<boolean> {
+  if (!process.stdout.isTTY) return await writeRaw(bytes);
+  return await write(typeof bytes === "string" ? bytes : Buffer.from(bytes).toString());
+}
+
+async function writeRaw(bytes: string | Uint8Array): Promise<boolean> {
   const { stdout } = process;
   if (!stdout.writable) return false;
   if (!stdout.write(bytes)) {
@@ -19,4 +45,25 @@ export async function write(bytes: string | Uint8Array): Promise<boolean> {
     stdout.removeAllListeners("drain");
   }
   return stdout.writable;
+}
+
+/** How many columns standard output has; null where it is not a terminal. */
+export function terminalWidth(): number | null {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? columns : null;
+}
+
+/** Whether standard output is a terminal. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
+
+/** Clears the terminal, where there is one. */
+export function clearTerminal(): void {
+  if (isTerminal()) process.stdout.write("\x1b[2J\x1b[H");
+}
+
+/** Where progress is drawn. */
+export function progressStream(): NodeJS.WriteStream {
+  return process.stderr;
 }

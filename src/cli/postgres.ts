@@ -1,22 +1,22 @@
 import { statePlace } from "../batch/index.ts";
 import { embeddedUrl, runSqlTexts, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
-import { write } from "./output.ts";
+import { print, write } from "./output.ts";
 import { resolveTarget } from "./target.ts";
-import { visible } from "./visible.ts";
+import { harmlessJson, visible } from "./visible.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */
 export async function postgresServer(what: string): Promise<void> {
   const { postgres } = statePlace();
   switch (what) {
     case "start":
-      process.stdout.write(`${(await startEmbedded(postgres)).url}\n`);
+      print(`${(await startEmbedded(postgres)).url}`);
       return;
     case "stop":
       await stopEmbedded(postgres);
       return;
     case "url":
-      process.stdout.write(`${await embeddedUrl(postgres)}\n`);
+      print(`${await embeddedUrl(postgres)}`);
       return;
     default:
       throw new PawlError("usage.postgres", `pawl postgres takes start, stop or url, not "${what}".`);
@@ -35,7 +35,7 @@ export async function sql(statement: string, flags: { into?: string; json?: bool
       );
       return `{${pairs.join(",")}}`;
     });
-    await write(`[${objects.join(",")}]\n`);
+    await write(`${harmlessJson(`[${objects.join(",")}]`)}\n`);
     return;
   }
   if (columns.length === 0) return;

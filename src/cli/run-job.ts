@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { assertResumable, type Place, prepare } from "../batch/index.ts";
 import type { RunRecord } from "../store/contract.ts";
 import type { Store } from "../store/index.ts";
+import { askedParams } from "./asked-params.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { detach } from "./detach.ts";
 import { executeAndShow } from "./follow.ts";
@@ -18,7 +19,9 @@ export interface RunFlags extends BeginFlags {
 export async function runJob(file: string, flags: RunFlags, store: Store, place: Place): Promise<void> {
   const path = resolve(file);
   const params = parsePairs(flags.param ?? [], "--param");
-  const job = await importJob(path, params);
+  const asked = askedParams(params);
+  const job = await importJob(path, asked.params);
+  await asked.check(path);
   const reference = { name: job.name, module: pathToFileURL(path).href, params };
   await begin({ job, reference, store, place, target: null }, flags);
 }

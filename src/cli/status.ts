@@ -2,9 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../batch/index.ts";
 import type { RunRecord, Sample, Store } from "../store/contract.ts";
 import { grouped } from "./grouped.ts";
-import { write } from "./output.ts";
+import { hint } from "./hint.ts";
+import { clearTerminal, print, write } from "./output.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
+import { jsonText, visible } from "./visible.ts";
 
 /** `pawl status`: the newest runs, one a line. */
 export async function listRuns(json: boolean, store: Store): Promise<void> {
@@ -13,19 +15,17 @@ export async function listRuns(json: boolean, store: Store): Promise<void> {
     runs.map(async (run) => ({ run, progress: await readProgress(store, run) })),
   );
   if (json) {
-    process.stdout.write(`${JSON.stringify(rows.map(({ progress }) => summaryOf(progress)))}\n`);
+    print(jsonText(rows.map(({ progress }) => summaryOf(progress))));
     return;
   }
   if (rows.length === 0) {
-    process.stdout.write(`no runs yet in ${store.location}\n`);
+    print(`no runs yet in ${store.location}`);
     return;
   }
   for (const { run, progress } of rows) {
     const when = new Date(run.createdAt).toISOString().slice(0, 16).replace("T", " ");
     const read = `${grouped(progress.counts.read)} ${progress.unit}`;
-    process.stdout.write(
-      `${run.id}  ${when}  ${run.state.padEnd(10)} ${read.padStart(18)}  ${run.job.name}\n`,
-    );
+    print([`${run.id}  ${when}  ${run.state.padEnd(10)} ${read.padStart(18)}  ${run.job.name}`]);
   }
 }
 
@@ -41,7 +41,7 @@ export async function showRun(
     const samples = await store.samples(run.id);
     const workers = AT_REST.has(record.state) ? [] : await workersOf(store, run.id);
     const text = flags.json
-      ? JSON.stringify({
+      ? jsonText({
           ...summaryOf(progress),
           job: record.job,
           workers,
@@ -49,7 +49,7 @@ export async function showRun(
           history: samples,
         })
       : describeRun(record, progress, samples, workers);
-    if (flags.watch && process.stdout.isTTY) process.stdout.write("\x1b[2J\x1b[H");
+    if (flags.watch) clearTerminal();
     const read = await write(`${text}\n`);
     if (!flags.watch || !read || AT_REST.has(record.state)) return;
     await sleep(1000);
@@ -86,13 +86,13 @@ function describeRun(
     lines.push(`  rate         ${sparkline(rates)}  up to ${grouped(Math.max(...rates))} ${unit}/s`);
   if (!AT_REST.has(run.state)) {
     lines.push(
-      `  workers      ${workers.length === 0 ? `none: the process is gone, go on with pawl resume ${run.id}` : workers.join(", ")}`,
+      `  workers      ${workers.length === 0 ? `none: the process is gone, go on with ${hint(["resume", run.id])}` : workers.join(", ")}`,
     );
   }
   for (const shard of progress.shards) {
     if (shard.error !== null) lines.push(`  shard ${shard.number}      ${shard.state}: ${shard.error}`);
   }
-  return lines.join("\n");
+  return lines.map(visible).join("\n");
 }
 
 /** Items a second between the points of the history. */

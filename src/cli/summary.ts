@@ -1,7 +1,37 @@
 import type { RunProgress, RunSummary } from "../batch/index.ts";
+import { publicUrl } from "../postgres-url.ts";
+import type { RunRecord, Store } from "../store/contract.ts";
 import { grouped } from "./grouped.ts";
+import { hint } from "./hint.ts";
+import { originOf } from "./origin.ts";
+import { print, tell } from "./output.ts";
 import { duration } from "./rate.ts";
 import { megabytes } from "./sizes.ts";
+import { LOAD_MODULE } from "./stored-as.ts";
+import { INTO_VARIABLE } from "./target.ts";
+import { jsonText, visible } from "./visible.ts";
+
+/** What the next commands about a run need to know of it. */
+export interface Followup {
+  /** Its items can be put into a file, fixed there, and replayed from it. */
+  readonly fixable: boolean;
+  /** It reads standard input, which only the same command can be given again. */
+  readonly readsInput: boolean;
+  /** The URL of its database brought a password, which is not stored. */
+  readonly hasPassword: boolean;
+}
+
+/** The follow-up of a run; `url` is that of its database in this process. */
+export async function followupOf(run: RunRecord, store: Store, url: string | null = null): Promise<Followup> {
+  const { job, details } = await originOf(run, store);
+  const { files } = (job.params ?? {}) as { files?: readonly string[] };
+  const isLoad = job.module === LOAD_MODULE;
+  return {
+    fixable: isLoad && (details as { dialect?: unknown }).dialect != null,
+    readsInput: run.job.module === LOAD_MODULE && files?.includes("-") === true,
+    hasPassword: url !== null && publicUrl(url) !== url,
+  };
+}
 
 /**
  * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
@@ -9,24 +39,24 @@ import { megabytes } from "./sizes.ts";
  */
 export function printSummary(
   summary: RunSummary,
-  { unit, mendable }: Pick<RunProgress, "unit" | "mendable">,
+  { unit }: Pick<RunProgress, "unit">,
+  followup: Followup,
   json: boolean,
 ): void {
   const { run, state, note } = summary;
   const failed = state === "failed" && note !== undefined;
-  if (failed) process.stderr.write(`pawl: ${note.replace(/\.?$/, ".")}\n`);
+  if (failed) tell(`pawl: ${visible(note).replace(/\.?$/, ".")}`);
   if (json) {
-    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    print(jsonText(summary));
     return;
   }
   const speed = summary.seconds > 0 ? `, ${grouped(summary.read / summary.seconds)} ${unit}/s` : "";
-  const lines = [
+  print([
     `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
     `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
-    ...next(summary, mendable),
-  ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+    ...next(summary, followup),
+  ]);
 }
 
 function counted(summary: RunSummary, unit: string): string[] {
@@ -44,15 +74,23 @@ function counted(summary: RunSummary, unit: string): string[] {
     .map(([label, count, what]) => `  ${label.padEnd(12)}${grouped(count).padStart(14)} ${what}`.trimEnd());
 }
 
-function next(summary: RunSummary, mendable: boolean): string[] {
-  const { run } = summary;
+/** Each command can be pasted as it stands. */
+function next(summary: RunSummary, { fixable, readsInput, hasPassword }: Followup): string[] {
+  const { run, state } = summary;
   const steps: string[] = [];
+  const goesOn = state === "paused" || state === "failed";
+  if (hasPassword && (summary.quarantined > 0 || goesOn))
+    steps.push(
+      `  first:        export ${INTO_VARIABLE}=… (the URL of the database again: its password is not stored)`,
+    );
   if (summary.quarantined > 0) {
-    steps.push(`  see them:     pawl failures ${run}`);
-    if (mendable) steps.push(`  mend them:    pawl failures ${run} --format csv > mended.csv`);
-    steps.push(`  once mended:  pawl replay ${run}${mendable ? " --from mended.csv" : ""}`);
+    steps.push(`  see them:     ${hint(["failures", run])}`);
+    if (fixable) steps.push(`  fix them:     ${hint(["failures", run, "--format", "csv"])} > fixed.csv`);
+    steps.push(`  once fixed:   ${hint(["replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`);
   }
-  if (summary.state === "paused" || summary.state === "failed")
-    steps.push(`  go on:        the same command again, or pawl resume ${run}`);
+  if (goesOn) {
+    const other = readsInput ? "with the same input" : `or ${hint(["resume", run])}`;
+    steps.push(`  go on:        the same command again, ${other}`);
+  }
   return steps;
 }

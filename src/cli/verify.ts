@@ -3,7 +3,7 @@ import { EXIT } from "./exit.ts";
 import { grouped } from "./grouped.ts";
 import { write } from "./output.ts";
 import { megabytes } from "./sizes.ts";
-import { visible } from "./visible.ts";
+import { jsonText, visible } from "./visible.ts";
 
 /** The flags of `pawl verify`, as the command line gives them. */
 export interface VerifyFlags {
@@ -39,7 +39,7 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
     if (one.verdict === "same") continue;
     const { key, verdict, detail } = one;
     const line = json
-      ? JSON.stringify({ key, verdict, detail })
+      ? jsonText({ key, verdict, detail })
       : `${verdict.padEnd(11)} ${visible(key)}${detail === null ? "" : `: ${visible(detail)}`}`;
     if (!(await write(`${line}\n`))) return;
   }
@@ -52,8 +52,6 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
     ...(differs > 0 ? [`${grouped(differs)} differ`] : []),
     ...(unreadable > 0 ? [`${grouped(unreadable)} could not be compared`] : []),
   ].join(", ");
-  await write(
-    json ? `${JSON.stringify({ equal, ...counts, bytes })}\n` : `${summary} (${megabytes(bytes)})\n`,
-  );
+  await write(json ? `${jsonText({ equal, ...counts, bytes })}\n` : `${summary} (${megabytes(bytes)})\n`);
   process.exitCode = equal ? EXIT.done : EXIT.quarantined;
 }

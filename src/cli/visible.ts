@@ -1,14 +1,34 @@
-import { own } from "../own.ts";
-
-const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\0": "\\0" };
-
-/** A text on one line of a terminal, to which nothing in it can give orders: names and rows come from strangers. */
-export function visible(text: string): string {
+/**
+ * What can give orders to a terminal or deceive who reads it: control characters but tabs and ends of lines, the ends of
+ * lines that only some programs know, marks that turn the direction of writing, and halves of characters.
+ */
+const ORDERS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  return text.replace(/[\0-\x08\n-\x1f\x7f-\x9f\u2028\u2029]/g, (c) => {
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** A text of several lines to which nothing in it can give orders: what could is shown as its escape. */
+export function harmless(text: string): string {
+  return text.replace(ORDERS, (c) => {
+    if (c === "\r") return "\\r";
+    if (c === "\0") return "\\0";
     const code = c.charCodeAt(0);
-    return (
-      own(NAMED, c) ?? (code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`)
-    );
+    return code < 256
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16).padStart(4, "0")}`;
   });
+}
+
+/** The same on one line: names and rows come from strangers. */
+export function visible(text: string): string {
+  return harmless(text).replaceAll("\n", "\\n");
+}
+
+/** A value as JSON that is exact, and as harmless. */
+export function jsonText(value: unknown): string {
+  return harmlessJson(JSON.stringify(value) ?? "null");
+}
+
+/** JSON that says the same: what it may leave raw is escaped in its own way. */
+export function harmlessJson(text: string): string {
+  return text.replace(ORDERS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -15,9 +15,11 @@ import {
 } from "../tasks/index.ts";
 import { EXIT } from "./exit.ts";
 import { importModule, oneLine } from "./import-module.ts";
+import { tell } from "./output.ts";
 import { jobAmong, mayMakeJob } from "./resolve-job.ts";
 import { parseCount, parseSize } from "./sizes.ts";
 import { storeLocation } from "./tasks/open.ts";
+import { visible } from "./visible.ts";
 
 export interface WorkerFlags {
   readonly queues?: string;
@@ -135,5 +137,5 @@ function parseQueues(text: string): Record<string, number> {
 }
 
 function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  tell(visible(line));
 }

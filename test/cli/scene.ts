@@ -21,6 +21,8 @@ export interface Outcome {
 export interface Invocation {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Buffer;
+  /** Leaves standard input open behind the input. */
+  readonly keepOpen?: boolean;
 }
 
 /** A command of pawl under way. */
@@ -77,7 +79,7 @@ export class Scene implements AsyncDisposable {
     return readFile(this.path(name), "utf8");
   }
 
-  start(args: readonly string[], { env = {}, input }: Invocation = {}): Running {
+  start(args: readonly string[], { env = {}, input, keepOpen = false }: Invocation = {}): Running {
     const child = spawn(process.execPath, [main, ...args], {
       cwd: this.folder,
       env: {
@@ -89,7 +91,9 @@ export class Scene implements AsyncDisposable {
       },
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
-    child.stdin?.on("error", () => {}).end(input);
+    child.stdin?.on("error", () => {});
+    if (keepOpen) child.stdin?.write(input ?? "");
+    else child.stdin?.end(input);
     const running = new Running(child);
     this.#running.add(running);
     void running.ended.then(() => this.#running.delete(running));

@@ -3,6 +3,7 @@ import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import { control } from "../control.ts";
 import { write } from "../output.ts";
+import { jsonText } from "../visible.ts";
 import { type ChoiceFlags, choiceOf, find, type Named, named, withoutRuns } from "./choose.ts";
 import type { CommonFlags } from "./open.ts";
 import { plural } from "./words.ts";
@@ -27,7 +28,7 @@ async function cancelChosen(chosen: TaskSelector, json: boolean, store: Store): 
   }
   await write(
     json
-      ? `${JSON.stringify({ reached })}\n`
+      ? `${jsonText({ reached })}\n`
       : `${plural(reached, "task")} cancelled, or asked to stop where they run\n`,
   );
 }
@@ -56,7 +57,7 @@ async function cancelNamed(ids: readonly string[], json: boolean, store: Store):
     const state = only.state ?? "ended";
     throw new PawlError("task.state", `Task ${only.id} is ${state} already: there is nothing to cancel.`);
   }
-  if (json) await write(`${JSON.stringify({ reached, tasks: done })}\n`);
+  if (json) await write(`${jsonText({ reached, tasks: done })}\n`);
 }
 
 function sentence(id: string, reached: number, isFlow: boolean, after: TaskRecord | undefined): string {

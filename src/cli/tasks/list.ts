@@ -1,7 +1,8 @@
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/index.ts";
-import { write } from "../output.ts";
+import { tell, write } from "../output.ts";
 import { parseCount } from "../sizes.ts";
+import { jsonText } from "../visible.ts";
 import { selectorOf } from "./filter.ts";
 import { type FilterFlags, STATES } from "./filter-flags.ts";
 import { taskJson } from "./json.ts";
@@ -45,13 +46,13 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
     const wanted = rows.slice(0, limit - shown);
     if (shown === 0 && wanted.length === 0) break;
     const read = json
-      ? await write(wanted.map((task) => `${JSON.stringify(taskJson(task))}\n`).join(""))
+      ? await write(wanted.map((task) => `${jsonText(taskJson(task))}\n`).join(""))
       : await table.print(wanted);
     shown += wanted.length;
     after = wanted.at(-1)?.id;
     if (!read || rows.length < Math.min(PAGE, limit - shown + wanted.length + 1)) return;
     if (shown === limit) {
-      process.stderr.write(`${shown} shown, and there are more: go on with --after ${after}\n`);
+      tell(`${shown} shown, and there are more: go on with --after ${after}`);
       return;
     }
   }

@@ -4,6 +4,7 @@ import type { QueueRecord, Store } from "../../store/contract.ts";
 import { queueRates } from "../../tasks/index.ts";
 import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
+import { jsonText } from "../visible.ts";
 import { queueJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
 import { Table } from "./table.ts";
@@ -16,7 +17,7 @@ export async function listQueues(flags: CommonFlags, store: Store): Promise<void
   const now = await store.now();
   if (flags.json) {
     const rows = queues.map((queue) => queueJson(queue, rates.get(queue.name) ?? 0, now));
-    await write(`${JSON.stringify(rows)}\n`);
+    await write(`${jsonText(rows)}\n`);
     return;
   }
   if (queues.length === 0) {
@@ -56,7 +57,7 @@ export async function pauseQueue(
   await assertQueue(queue, paused ? "pause" : "resume", store);
   await store.pauseQueue(queue, paused);
   const said = paused ? "is paused: what runs goes on, and nothing begins" : "goes on";
-  await write(flags.json ? `${JSON.stringify({ queue, paused })}\n` : `queue ${onOneLine(queue)} ${said}\n`);
+  await write(flags.json ? `${jsonText({ queue, paused })}\n` : `queue ${onOneLine(queue)} ${said}\n`);
 }
 
 /** `pawl queues purge QUEUE`. */
@@ -65,7 +66,7 @@ export async function purgeQueue(queue: string, flags: CommonFlags, store: Store
   const cancelled = await store.requestCancel({ queue, states: ["waiting"] });
   await write(
     flags.json
-      ? `${JSON.stringify({ queue, cancelled })}\n`
+      ? `${jsonText({ queue, cancelled })}\n`
       : `queue ${onOneLine(queue)}: ${plural(cancelled, "waiting task")} cancelled; what runs goes on\n`,
   );
 }

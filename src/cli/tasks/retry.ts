@@ -2,6 +2,7 @@ import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
 import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
+import { jsonText } from "../visible.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
 import type { CommonFlags } from "./open.ts";
 import { plural } from "./words.ts";
@@ -35,7 +36,7 @@ async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): P
     left += (await store.query({ ...selector, states: ["dead"] }, { limit: 1_000 })).length;
   }
   if (json) {
-    await write(`${JSON.stringify({ released })}\n`);
+    await write(`${jsonText({ released })}\n`);
     return;
   }
   await write(`${plural(released, "task")} will be tried again\n`);
@@ -77,7 +78,7 @@ async function retryNamed(
   const released = done.reduce((sum, each) => sum + each.released, 0);
   const [only] = all;
   if (released === 0 && ids.length === 1 && only !== undefined) throw nothingToRetry(only, states);
-  if (json) await write(`${JSON.stringify({ released, tasks: done })}\n`);
+  if (json) await write(`${jsonText({ released, tasks: done })}\n`);
 }
 
 function sentence(

@@ -9,6 +9,7 @@ import {
   timesOf,
 } from "../../tasks/index.ts";
 import { write } from "../output.ts";
+import { jsonText } from "../visible.ts";
 import { scheduleJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
 import { Table } from "./table.ts";
@@ -18,7 +19,7 @@ import { longSpan, onOneLine, plural, utcAndSpan } from "./words.ts";
 export async function listSchedules(flags: CommonFlags, store: Store): Promise<void> {
   const schedules = await store.schedules();
   if (flags.json) {
-    await write(`${JSON.stringify(schedules.map(scheduleJson))}\n`);
+    await write(`${jsonText(schedules.map(scheduleJson))}\n`);
     return;
   }
   if (schedules.length === 0) {
@@ -79,8 +80,6 @@ export async function steerSchedule(
     );
   }
   await write(
-    flags.json
-      ? `${JSON.stringify({ schedule: name, [done]: true })}\n`
-      : `schedule ${onOneLine(name)} ${said}\n`,
+    flags.json ? `${jsonText({ schedule: name, [done]: true })}\n` : `schedule ${onOneLine(name)} ${said}\n`,
   );
 }

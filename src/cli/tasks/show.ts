@@ -3,6 +3,7 @@ import type { AttemptRecord, JoinRecord, Json, Store, TaskRecord } from "../../s
 import { groupsWithin } from "../../tasks/index.ts";
 import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
+import { jsonText } from "../visible.ts";
 import { attemptJson, taskJson } from "./json.ts";
 import { progressWords, workerName } from "./list.ts";
 import type { CommonFlags } from "./open.ts";
@@ -34,7 +35,7 @@ interface Seen {
 export async function showTask(id: string, flags: ShowFlags, store: Store): Promise<void> {
   const seen = await look(id, store);
   if (flags.json) {
-    await write(`${JSON.stringify(asJson(id, seen))}\n`);
+    await write(`${jsonText(asJson(id, seen))}\n`);
     return;
   }
   const now = await store.now();

@@ -1,5 +1,6 @@
 import stringWidth from "string-width";
-import { write } from "../output.ts";
+import { clipped } from "../clip.ts";
+import { isTerminal, terminalWidth, write } from "../output.ts";
 
 export interface Column<Row> {
   readonly head: string;
@@ -12,8 +13,6 @@ export interface Column<Row> {
 
 /** A column is not made wider than this for the sake of one long text: that is cut on a terminal, and elsewhere shifts its own line. */
 const WIDEST = 32;
-
-const segmenter = new Intl.Segmenter();
 
 /** Prints rows under each other, page by page. Only on a terminal are they cut to its width. */
 export class Table<Row> {
@@ -28,7 +27,7 @@ export class Table<Row> {
 
   /** False once nobody reads any more. */
   async print(rows: readonly Row[]): Promise<boolean> {
-    const terminal = process.stdout.isTTY === true;
+    const terminal = isTerminal();
     const lines = rows.map((row) =>
       this.#columns.map(({ of, whole }, at) =>
         terminal && !whole && at < this.#columns.length - 1 ? clipped(of(row), WIDEST) : of(row),
@@ -50,24 +49,11 @@ export class Table<Row> {
       return this.#columns[at]?.right ? gap + cell : cell + gap;
     });
     const line = padded.join("  ").trimEnd();
-    const { isTTY, columns } = process.stdout;
-    if (!isTTY || !columns) return line;
+    const columns = terminalWidth();
+    if (columns === null) return line;
     const before = padded.slice(0, -1).join("  ");
     const room = columns - stringWidth(before) - 2;
     // Where the other columns fill the terminal already, the line is folded rather than robbed of its end.
     return room < 10 ? line : `${before}  ${clipped(cells.at(-1) ?? "", room)}`.trimEnd();
   }
-}
-
-/** As much of a text as fits into so many cells of the terminal. */
-function clipped(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
-  let kept = "";
-  let used = 0;
-  for (const { segment } of segmenter.segment(text)) {
-    used += stringWidth(segment);
-    if (used > width - 1) break;
-    kept += segment;
-  }
-  return `${kept}…`;
 }

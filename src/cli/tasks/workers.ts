@@ -3,6 +3,7 @@ import { isDead } from "../../tasks/index.ts";
 import { grouped } from "../grouped.ts";
 import { write } from "../output.ts";
 import { megabytes } from "../sizes.ts";
+import { jsonText } from "../visible.ts";
 import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
 import type { CommonFlags } from "./open.ts";
@@ -20,7 +21,7 @@ export async function listWorkers(flags: CommonFlags, store: Store): Promise<voi
   const workers = await store.workers(SHOWN_MS);
   const now = await store.now();
   if (flags.json) {
-    await write(`${JSON.stringify(workers.map((worker) => workerJson(worker, stateOf(worker, now))))}\n`);
+    await write(`${jsonText(workers.map((worker) => workerJson(worker, stateOf(worker, now))))}\n`);
     return;
   }
   if (workers.length === 0) {

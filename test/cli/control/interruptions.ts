@@ -17,7 +17,7 @@ export const interruptions: Stories = {
     const { code, out } = await loader.ended;
     assert.equal(code, 130);
     assert.match(out, /^run \w+ paused: paused by the user\n/);
-    assert.match(out, /go on: +the same command again, or pawl resume \w+/);
+    assert.match(out, /go on: +the same command again, or (?:PAWL_STORE=\S+ )?pawl resume \w+/);
     assert.equal((await statusOf(scene)).state, "paused");
     await quicken(scene);
     const resumed = await scene.pawl(["resume", "last", "--into", scene.url]);
@@ -81,7 +81,10 @@ export const interruptions: Stories = {
     loader.child.kill("SIGKILL");
     await loader.ended;
     const status = await scene.pawl(["status", "last"]);
-    assert.match(status.out, /workers +none: the process is gone, go on with pawl resume/);
+    assert.match(
+      status.out,
+      /workers +none: the process is gone, go on with (?:PAWL_STORE=\S+ )?pawl resume/,
+    );
     await quicken(scene);
     const again = await scene.load(LOAD);
     assert.equal(again.code, 0, again.err);
@@ -138,7 +141,7 @@ export const interruptions: Stories = {
       said += text;
     });
     await until("it is detached", () => /goes on in the background/.test(said));
-    assert.match(said, /follow it: +pawl attach \w+/);
+    assert.match(said, /follow it: +(?:PAWL_STORE=\S+ )?pawl attach \w+/);
     await until("rows arrive", () => scene.count("people"));
     process.kill(-(shell.pid as number), "SIGHUP");
     await new Promise((resolve) => shell.once("exit", resolve));
