@@ -8,7 +8,7 @@ import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
 import { optionsOf, value, way, writable, write } from "./written.ts";
 
-const NAMES = ["id", "na me", "constructor"];
+const NAMES = ["id", "__proto__", "constructor"];
 
 test("whatever way a file is written in, its rows come as they were written, by every way of reading", async () => {
   await using folder = await Folder.make();
