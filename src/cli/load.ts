@@ -120,7 +120,7 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
 
 /** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
 async function absolute(path: string): Promise<string> {
-  if (path === "-") return path;
+  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
   const full = resolve(path);
   const exists = await access(full).then(
     () => true,

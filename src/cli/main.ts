@@ -49,7 +49,10 @@ function program(): Command {
   pawl
     .command("load")
     .description("load CSV files into a PostgreSQL table, every row exactly once; given again, it resumes")
-    .argument("<file...>", "files, patterns such as 'in/*.csv', .gz or .zst, or - for standard input")
+    .argument(
+      "<file...>",
+      "files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, or - for standard input",
+    )
     .requiredOption("--table <table>", "the table to load into, with its schema if need be")
     .option("--into <url>", "postgres://… or env:NAME; default: an embedded PostgreSQL in .pawl/postgres")
     .option("--key <a,b>", "columns that identify a row; default: the primary key")

@@ -32,6 +32,8 @@ export interface FileVersion {
   readonly pipe: boolean;
   /** Where it stands in an archive, which path, size and time are of then; null for a file of its own. */
   readonly member: ZipMember | null;
+  /** What its place says of its content, where it is not on this machine; the path is a URL then. */
+  readonly tag?: string | null;
   readonly size: number;
   readonly mtimeMs: number;
 }

@@ -7,6 +7,7 @@ import { ARCHIVE_HEAD, refuseArchive } from "./archive.ts";
 import { type FileVersion, openVersion } from "./body.ts";
 import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
+import { isRemote, remoteBytes } from "./remote.ts";
 import { SinglePass } from "./single-pass.ts";
 import { toUtf8 } from "./to-utf8.ts";
 import { unzipped } from "./zip.ts";
@@ -69,6 +70,13 @@ export class DecodedStream implements AsyncIterable<Buffer> {
       return;
     }
     const { member } = this.#file;
+    if (isRemote(path)) {
+      for await (const bytes of remoteBytes(this.#file)) {
+        this.#raw += bytes.length;
+        yield bytes;
+      }
+      return;
+    }
     if (member !== null) {
       let bytes = 0;
       for await (const piece of unzipped(this.#file, member)) {

@@ -243,6 +243,6 @@ function refuseUnreadable(head: Buffer, name: string, encoding: string): void {
     encoding === "utf-8" ? "if it is UTF-16, give --encoding utf-16le or utf-16be" : "check --encoding";
   throw new PawlError(
     "csv.binary",
-    `${name} holds NUL bytes from the start and is no CSV as it stands: ${advice}.`,
+    `${name} holds NUL bytes from the start and is not a CSV as it stands: ${advice}.`,
   );
 }

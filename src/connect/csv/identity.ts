@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../store/contract.ts";
 import { FileBody, type FileVersion } from "./body.ts";
+import { isRemote } from "./remote.ts";
 
 const EDGE = 64 * 1024;
 
@@ -27,7 +28,8 @@ export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
 }
 
 async function fileIdentity(file: FileVersion): Promise<FileIdentity> {
-  const { path, size, mtimeMs } = file;
+  const { path, size, mtimeMs, tag } = file;
+  if (isRemote(path)) return { path, size, mtimeMs, hash: tag ?? "" };
   const body = new FileBody(file, 0, size);
   const hash = createHash("sha256");
   hash.update(await body.range(0, Math.min(EDGE, size)));

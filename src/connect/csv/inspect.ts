@@ -6,6 +6,7 @@ import { fieldNames, orderOf } from "./header.ts";
 import { type Layout, layoutOf, rulesOf } from "./layout.ts";
 import type { Settings } from "./options.ts";
 import { findFiles } from "./paths.ts";
+import { isRemote } from "./remote.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
 /** What is known of a source before its records are looked at. */
@@ -80,7 +81,8 @@ function partOf(
   const begin = header ? head.second : head.begin;
   const { newline, compression, encoding, bom } = head;
   const shared = { ...file, newline, line: begin.line, order };
-  if (!file.pipe && file.member === null && compression === null && encoding === "utf-8")
+  const local = !file.pipe && file.member === null && !isRemote(file.path);
+  if (local && compression === null && encoding === "utf-8")
     return { kind: "range", ...shared, bom, offset: begin.offset + bom, granules: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };
 }

@@ -1,4 +1,5 @@
 import type { ColumnKind, Description } from "../../batch/contract.ts";
+import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import type { CsvDialect } from "./chunk.ts";
 import { grammarOf } from "./grammar.ts";
@@ -117,5 +118,10 @@ export function packLayout(layout: Layout): Json {
 
 /** The inverse of `packLayout`; what a shard's data holds was written by it. */
 export function unpackLayout(packed: Json): Layout {
-  return withColumns(packed as unknown as Omit<Layout, "columns">);
+  const layout = packed as unknown as Omit<Layout, "columns">;
+  if (layout.reading !== undefined) return withColumns(layout);
+  throw new PawlError(
+    "csv.old-plan",
+    "The load was begun by an earlier version of Pawl, which read files in another way: start over with --restart.",
+  );
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { directory, fileTrouble } from "./file-trouble.ts";
+import { isRemote, remoteVersion } from "./remote.ts";
 import { zipMembers } from "./zip.ts";
 
 /** What `-` stands for. */
@@ -18,8 +19,12 @@ export async function findFiles(paths: readonly string[], folder: string): Promi
   const found = new Map<string, readonly FileVersion[]>();
   for (const path of paths) {
     for (const name of await expand(path, folder)) {
-      const absolute = name === STDIN ? STDIN : resolve(folder, name);
+      const absolute = name === STDIN || isRemote(name) ? name : resolve(folder, name);
       if (found.has(absolute)) continue;
+      if (isRemote(name)) {
+        found.set(absolute, [await remoteVersion(name)]);
+        continue;
+      }
       const file = await versionOf(absolute, name);
       const members = file.pipe ? null : await zipMembers(file).catch((error) => fileTrouble(error, name));
       found.set(absolute, members ?? [file]);
@@ -29,7 +34,8 @@ export async function findFiles(paths: readonly string[], folder: string): Promi
 }
 
 async function expand(path: string, folder: string): Promise<string[]> {
-  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
+  if (path === STDIN || isRemote(path) || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path))))
+    return [path];
   const matches: string[] = [];
   for await (const match of glob(path, { cwd: folder }))
     if ((await stat(resolve(folder, match))).isFile()) matches.push(match);

@@ -74,13 +74,13 @@ export class S3Stub implements ObjectServer {
   fill(
     bucket: string,
     keys: readonly string[],
-    content?: string,
+    content?: string | Buffer,
     headers: Record<string, string> = {},
   ): void {
     const held = this.#buckets.get(bucket) ?? new Bucket();
     this.#buckets.set(bucket, held);
     for (const key of keys) {
-      const body = Buffer.from(content ?? key);
+      const body = typeof content === "object" ? content : Buffer.from(content ?? key);
       held.set(key, { body, etag: md5(body), modified: new Date(), headers, tags: "", parts: null });
     }
   }
