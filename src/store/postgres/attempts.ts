@@ -1,5 +1,6 @@
 import type { AttemptRecord, Outcome, TaskState } from "../contract.ts";
 import type { Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import { scalars, storable, texts } from "./values.ts";
 
 /** How many attempts of a task are kept. */
@@ -29,7 +30,7 @@ export function addAttempts(session: Session, ended: readonly Ended[]): void {
      SELECT t.id, e.fence, coalesce(t.worker, ''), coalesce(t.started_at, (SELECT pawl.now_ms())), (SELECT pawl.now_ms()), e.outcome,
        e.error, e.log
      FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[]) AS e (id, fence, outcome, error, log)
-       JOIN pawl.task AS t ON t.id = e.id`,
+       JOIN pawl.task AS t ON ${sought("t.id", "e.id")}`,
     [
       texts(kept.map(({ id }) => id)),
       scalars(kept.map(({ fence }) => fence)),
@@ -42,7 +43,7 @@ export function addAttempts(session: Session, ended: readonly Ended[]): void {
   if (long.length === 0) return;
   session.later(
     `DELETE FROM pawl.attempt AS a USING unnest($1::text[], $2::integer[]) AS o (id, fence)
-     WHERE a.task = o.id AND a.fence <= o.fence`,
+     WHERE ${sought("a.task", "o.id")} AND a.fence <= o.fence`,
     [texts(long.map(({ id }) => id)), scalars(long.map(({ fence }) => fence - KEPT))],
   );
 }

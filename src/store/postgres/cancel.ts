@@ -3,6 +3,7 @@ import { lockJoinsOf } from "./joins.ts";
 import { ENDED, type Ended, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
 import type { Value } from "./session.ts";
+import { sought } from "./sought.ts";
 import { texts } from "./values.ts";
 
 /** How many tasks are looked at together, so that a million of them do not stand in memory. */
@@ -11,7 +12,9 @@ const PAGE = 5_000;
 /** Cancels waiting tasks and asks the holders of leased ones, in a transaction. */
 export async function requestCancel(moves: Moves, selector: TaskSelector): Promise<number> {
   const { sql, values } = where(selector);
-  lockJoinsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values);
+  lockJoinsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values, {
+    single: selector.ids !== undefined,
+  });
   let reached = await cancelOpen(moves, sql, values);
   if (selector.group === undefined) return reached;
   // Who was just being settled may have stored what follows him, which a statement that began before does not see.
@@ -39,7 +42,7 @@ export async function cancelOpen(moves: Moves, condition: string, values: readon
          state = CASE open.state WHEN 'waiting' THEN 'cancelled' ELSE t.state END,
          settled_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) END,
          prune_at = CASE open.state WHEN 'waiting' THEN (SELECT pawl.now_ms()) + t.retention_ms END
-       FROM open WHERE t.seq = open.seq RETURNING ${ENDED}, open.state AS was`,
+       FROM open WHERE ${sought("t.seq", "open.seq")} RETURNING ${ENDED}, open.state AS was`,
       [...values, last],
     );
     reached += page.length;
@@ -93,7 +96,7 @@ async function cancelSome(
        SELECT t.id FROM pawl.task AS t WHERE ${condition} AND t.state = 'waiting' LIMIT ${PAGE} FOR UPDATE)
      UPDATE pawl.task AS t SET state = 'cancelled', due = NULL, ${set}, settled_at = (SELECT pawl.now_ms()),
        prune_at = (SELECT pawl.now_ms()) + t.retention_ms
-     FROM open WHERE t.id = open.id RETURNING ${ENDED}`,
+     FROM open WHERE ${sought("t.id", "open.id")} RETURNING ${ENDED}`,
     values,
   );
   await noteCancelled(moves, tasks);

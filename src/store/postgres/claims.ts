@@ -4,6 +4,7 @@ import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
 import { firstInLine, type Line } from "./line.ts";
 import type { Moves } from "./moves.ts";
 import { prepared, type Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import { CLAIMED_ROW, type OfAllClaimed, type TaskRow, toTask } from "./task-row.ts";
 import { scalars, texts, toText } from "./values.ts";
 
@@ -20,7 +21,7 @@ function leaseLine(worker: string, length: string): string {
     SELECT batch.number, count(*), array_agg(line.seq) FROM line, batch GROUP BY batch.number)
   UPDATE pawl.task AS t SET state = 'leased', due = NULL, fence = t.fence + 1, worker = ${worker},
     started_at = (SELECT pawl.now_ms()), lease_until = (SELECT pawl.now_ms()) + ${length}, lease = batch.number
-  FROM line, batch WHERE t.seq = line.seq RETURNING ${CLAIMED_ROW}, line.due AS was_due`;
+  FROM line, batch WHERE ${sought("t.seq", "line.seq")} RETURNING ${CLAIMED_ROW}, line.due AS was_due`;
 }
 
 /** Most claims are for one queue, and are one statement. */
@@ -169,7 +170,7 @@ export async function progress(
  */
 export function claims(list: string): string {
   return `(SELECT *, 'leased'::text AS held, true AS alone FROM ${list} OFFSET 0) AS s
-    WHERE t.id = s.id AND t.fence = s.fence AND t.state = s.held`;
+    WHERE ${sought("t.id", "s.id")} AND t.fence = s.fence AND t.state = s.held`;
 }
 
 export function keyOf({ id, fence }: Lease): string {

@@ -30,15 +30,20 @@ export async function lockJoins(session: Session, ids: Iterable<string>): Promis
   return new Map(rows.map(({ id, state }) => [id, state]));
 }
 
-/** The same for the joins of the tasks that a condition names; sent along with the next statement. */
+/**
+ * The same for the joins of the tasks `t` that a condition names; sent along with the next statement. Where the condition
+ * names single tasks, those are looked up; otherwise the members of all joins are looked through.
+ */
 export function lockJoinsOf(
   session: Session,
   condition: string,
   values: readonly (string | number | boolean | null | Buffer)[],
+  { single }: { readonly single: boolean },
 ): void {
+  const members = single ? "true" : "t.join_id IS NOT NULL";
   session.later(
     `SELECT FROM pawl.task_join AS j
-     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM pawl.task AS t WHERE t.join_id IS NOT NULL AND ${condition}))
+     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM pawl.task AS t WHERE ${members} AND ${condition}))
      ORDER BY j.id FOR UPDATE`,
     values,
   );

@@ -1,4 +1,5 @@
 import { prepared, type Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import { scalars } from "./values.ts";
 
 /**
@@ -7,7 +8,7 @@ import { scalars } from "./values.ts";
  */
 export const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (seq) CROSS JOIN LATERAL (
     SELECT t.seq, t.queue, t.worker, t.lease_until FROM pawl.task AS t
-    WHERE t.seq = s.seq AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
+    WHERE ${sought("t.seq", "s.seq")} AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
 
 /**
  * With so small a share of its tasks still leased, a row is written anew without the others. Each must be looked up for
@@ -27,11 +28,11 @@ export function unlease(session: Session, counts: ReadonlyMap<number, number>): 
 const UNLEASE = prepared(
   `WITH ended AS MATERIALIZED (
        SELECT l.number, l.open - c.tasks AS open
-       FROM unnest($1::bigint[], $2::bigint[]) AS c (number, tasks) JOIN pawl.lease AS l ON l.number = c.number
+       FROM unnest($1::bigint[], $2::bigint[]) AS c (number, tasks) JOIN pawl.lease AS l ON ${sought("l.number", "c.number")}
        ORDER BY l.number FOR UPDATE OF l),
-     gone AS (DELETE FROM pawl.lease AS l USING ended AS e WHERE l.number = e.number AND e.open <= 0)
+     gone AS (DELETE FROM pawl.lease AS l USING ended AS e WHERE ${sought("l.number", "e.number")} AND e.open <= 0)
      UPDATE pawl.lease AS l SET open = e.open, tasks = CASE WHEN e.open * ${SHARE} > cardinality(l.tasks) THEN l.tasks
-       ELSE ARRAY(SELECT s.seq FROM unnest(l.tasks) AS s (seq) JOIN pawl.task AS t ON t.seq = s.seq
+       ELSE ARRAY(SELECT s.seq FROM unnest(l.tasks) AS s (seq) JOIN pawl.task AS t ON ${sought("t.seq", "s.seq")}
          WHERE t.lease = l.number AND t.state = 'leased') END
-     FROM ended AS e WHERE l.number = e.number AND e.open > 0`,
+     FROM ended AS e WHERE ${sought("l.number", "e.number")} AND e.open > 0`,
 );

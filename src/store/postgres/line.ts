@@ -7,6 +7,8 @@
  * The conditions are those of the indexes, word by word: only then does the planner see that they serve.
  */
 
+import { sought } from "./sought.ts";
+
 /** A line, in the table `l`; its queue is $1, its lane $2 if it is one. */
 export type Line = "plain" | "lane";
 
@@ -41,7 +43,7 @@ export function firstInLine(line: Line, limit: string): string {
   line AS MATERIALIZED (
     SELECT first.* FROM tier, clock, LATERAL (
       SELECT l.ctid AS place, l.seq, l.priority, l.due, l.lane
-      FROM pawl.line AS l JOIN pawl.task AS t ON t.seq = l.seq AND t.fence = l.fence AND t.due = l.due
+      FROM pawl.line AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.fence = l.fence AND t.due = l.due
       WHERE ${lineTerm(line)} AND l.priority = tier.priority AND l.due <= clock.now AND ${NOT_EXPIRED}
       ORDER BY l.due, l.seq LIMIT ${limit} FOR UPDATE OF t SKIP LOCKED) AS first
     LIMIT ${limit})`;

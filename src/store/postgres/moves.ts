@@ -2,6 +2,7 @@ import type { Lease, TaskState } from "../contract.ts";
 import { unlease } from "./leases.ts";
 import { type Retained, retain } from "./retained.ts";
 import { prepared, type Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import type { Transaction } from "./transaction.ts";
 import { scalars, texts } from "./values.ts";
 
@@ -148,7 +149,7 @@ export class Moves {
       `INSERT INTO pawl.change (at, task, name, queue, group_id, state, fence)
        SELECT (SELECT pawl.now_ms()), t.id, t.name, t.queue, t.group_id, c.state, c.fence
        FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS c (id, state, fence, place)
-         JOIN pawl.task AS t ON t.id = c.id
+         JOIN pawl.task AS t ON ${sought("t.id", "c.id")}
        ORDER BY c.place`,
       [
         texts(changes.map(({ id }) => id)),

@@ -1,5 +1,6 @@
 import { forgetChanges } from "./recording.ts";
 import type { Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import { scalars, texts } from "./values.ts";
 
 /** How many rows of pawl.retained are looked at together. */
@@ -9,19 +10,27 @@ const PAGE = 50;
  * Tasks that are kept no longer. The members of a join are kept until its body has ended, which reads their results;
  * the body until its join is over and all of them have ended, who may still have a successor.
  */
-const OVER = `NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON b.id = j.body
-      WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE j.body = t.id
+const OVER = `NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.body")}
+      WHERE ${sought("j.id", "t.join_id")} AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
+    AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE ${sought("j.body", "t.id")}
       AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
 /** Of the rows `r` of pawl.retained, the tasks `t` that were not released since. */
 const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
-  JOIN pawl.task AS t ON t.seq = s.seq AND t.prune_at = r.prune_at`;
+  JOIN pawl.task AS t ON ${sought("t.seq", "s.seq")} AND t.prune_at = r.prune_at`;
+
+/**
+ * The same for a statement outside of a transaction, whose planner may do as it likes: so that the tasks are looked up one
+ * by one, and not all of them read.
+ */
+const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN LATERAL (
+    SELECT t.id, t.join_id FROM pawl.task AS t
+    WHERE ${sought("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
 export async function canPrune(session: Session): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED}
+    `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED_APART}
        WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${OVER}) AS found`,
   );
   return row?.found ?? false;
@@ -71,7 +80,7 @@ async function removeOf(session: Session, numbers: readonly number[], limit: num
        WHERE r.number = ANY($1::bigint[]) GROUP BY r.number),
      less AS (
        UPDATE pawl.retained AS r SET tasks = kept.tasks FROM kept
-       WHERE r.number = kept.number AND cardinality(r.tasks) > cardinality(kept.tasks))
+       WHERE ${sought("r.number", "kept.number")} AND cardinality(r.tasks) > cardinality(kept.tasks))
      DELETE FROM pawl.retained AS r
      WHERE r.number = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM kept WHERE kept.number = r.number)`,
     [scalars(changed)],

@@ -29,7 +29,7 @@ export async function release(moves: Moves, selector: TaskSelector): Promise<num
   let released = 0;
   const ended: string[] = [];
   moves.wakes = true;
-  lockJoinsOf(moves.session, stopped, values);
+  lockJoinsOf(moves.session, stopped, values, { single: selector.ids !== undefined });
   for (let after = 0; ; ) {
     const page = await moves.session.all<Candidate>(
       `SELECT t.seq, t.state, t.unique_key, ${MOVED},

@@ -3,6 +3,7 @@ import { joinFailure, joinVerdict } from "../join-verdict.ts";
 import { cancelOpen } from "./cancel.ts";
 import { JOIN_ROW, type JoinRow, lockJoins } from "./joins.ts";
 import { ENDED, type Ended, type JoinChange, MOVED, type Moved, type Moves } from "./moves.ts";
+import { sought } from "./sought.ts";
 import { FORGOTTEN } from "./task-row.ts";
 import { scalars, texts } from "./values.ts";
 
@@ -29,7 +30,7 @@ async function count(moves: Moves, changes: ReadonlyMap<string, JoinChange>): Pr
   await lockJoins(moves.session, ids);
   const rows = await moves.session.all<JoinRow>(
     `UPDATE pawl.task_join AS j SET succeeded = j.succeeded + c.succeeded, failed = j.failed + c.failed
-     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (id, succeeded, failed) WHERE j.id = c.id
+     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (id, succeeded, failed) WHERE ${sought("j.id", "c.id")}
      RETURNING ${JOIN_ROW}`,
     [texts(ids), of("succeeded"), of("failed")],
   );

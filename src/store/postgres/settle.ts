@@ -8,6 +8,7 @@ import { enqueue, type Placed } from "./enqueue.ts";
 import { lockJoins } from "./joins.ts";
 import { type Alike, ENDED as ENDED_COLUMNS, type Ended, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
+import { sought } from "./sought.ts";
 import { scalars, storable, texts, toText } from "./values.ts";
 
 type Success = Extract<Outcome, { state: "succeeded" }>;
@@ -120,7 +121,7 @@ async function settleRest(
   if (batch.length === 0) return new Set();
   moves.session.later(
     `SELECT FROM pawl.task_join AS j
-     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON t.id = s.id))
+     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON ${sought("t.id", "s.id")}))
      ORDER BY j.id FOR UPDATE`,
     [texts(batch.map(({ id }) => id))],
   );
@@ -265,7 +266,7 @@ async function passOn(
   ]);
   moves.session.later(
     `UPDATE pawl.task AS t SET join_id = p.join_id, member_index = p.member_index
-     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, join_id, member_index) WHERE t.id = p.id`,
+     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, join_id, member_index) WHERE ${sought("t.id", "p.id")}`,
     [
       texts(passed.map(({ heir }) => heir)),
       texts(passed.map(({ from }) => from.join_id)),

@@ -8,6 +8,7 @@ import { LEASED } from "./leases.ts";
 import { nextDue } from "./line.ts";
 import { ENDED, type Ended, type Moves } from "./moves.ts";
 import type { Session } from "./session.ts";
+import { sought } from "./sought.ts";
 import { texts } from "./values.ts";
 
 /** Of the tasks `t` that are leased: those whose lease has run out, or whose worker is one of $1. */
@@ -36,14 +37,17 @@ export async function sweep(
 ): Promise<{ expired: string[]; poisoned: string[] }> {
   const { session } = moves;
   await cancelExpired(moves);
-  lockJoinsOf(session, `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`, [
-    texts(deadWorkers),
-  ]);
+  lockJoinsOf(
+    session,
+    `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`,
+    [texts(deadWorkers)],
+    { single: true },
+  );
   // A task that is just being settled is passed over: its worker lives.
   const rows = await session.all<Taken>(
     `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))
          AND t.state = 'leased' AND ${TAKEABLE} FOR UPDATE SKIP LOCKED)
-     UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE t.seq = taken.seq
+     UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE ${sought("t.seq", "taken.seq")}
      RETURNING ${ENDED}, t.state`,
     [texts(deadWorkers), poisonAfter],
   );

@@ -6,7 +6,7 @@ import pg from "pg";
 import { startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
 
 /** Settings for a server whose data nobody will miss. */
-const careless = {
+export const careless = {
   fsync: "off",
   full_page_writes: "off",
   shared_buffers: "64MB",
