@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Claim, LaneRate, Outcome, Store } from "../../../src/store/index.ts";
+import type { Claim, Outcome, Store } from "../../../src/store/index.ts";
 import { openStore } from "../../../src/store/index.ts";
 import { careless, TestClient, TestServer } from "../../connect/postgres/server.ts";
+import { live } from "../conformance/live.ts";
 import { newTask, settlement } from "../conformance/tasks.ts";
 
 /** The server writes the plan of each statement that it runs, with what each part of it came upon. */
@@ -45,7 +46,6 @@ interface Explained {
   readonly Plan: Node;
 }
 
-const RATE: LaneRate = { lane: "slow", intervalMs: 1, burst: 100 };
 const MANY = 6_000;
 
 let server: TestServer;
@@ -101,43 +101,6 @@ test("no statement of a worker walks a table that has grown since it was planned
     }
   }
 });
-
-/** What a worker does all the time, once each. */
-async function live(store: Store, mark: string): Promise<void> {
-  const tasks = ["a", "b", "c", "d", "e"].map((name, n) =>
-    newTask(`${mark} ${name}`, { priority: n === 4 ? 1 : 0 }),
-  );
-  await store.enqueue(tasks);
-  await store.enqueue([newTask(`${mark} u`, { unique: mark, expiresMs: 1e6, retentionMs: 0, lane: "slow" })]);
-  await store.enqueue(Array.from({ length: 25 }, (_, n) => newTask(`${mark} many${n}`, { queue: "other" })));
-  await store.due(["q", "other"], [RATE]);
-  const request = { queues: ["q"], leaseMs: 60_000, worker: "w" };
-  const plain = await store.claim({ ...request, n: 5 });
-  const laned = await store.claim({ ...request, queues: ["q", "other"], n: 3, lanes: [RATE] });
-  const claims = [...plain, ...laned];
-  assert.ok(plain.length === 5 && laned.length === 3, `${plain.length} ${laned.length}`);
-  await store.renew(claims, 60_000);
-  await store.progress(claims.map(({ id, fence }) => ({ id, fence, value: 1 })));
-  const ends: Outcome[] = [
-    { state: "succeeded", result: 1 },
-    { state: "retry", delayMs: 0, error: "again" },
-    { state: "dead", error: "given up" },
-    { state: "crashed", delayMs: 0, error: "died", poisonAfter: 5 },
-    { state: "succeeded", next: [newTask(`${mark} next`)] },
-  ];
-  await store.settle(claims.map((claim, n) => settlement(claim, ends[n % ends.length] as Outcome)));
-  await store.sweep({ poisonAfter: 5, deadWorkers: ["gone"] });
-  await store.query({ ids: [`${mark} a`] });
-  await store.query({ unique: mark });
-  await store.release({ ids: [`${mark} c`] });
-  await store.requestCancel({ ids: [`${mark} u`] });
-  await store.prune(10);
-  for (;;) {
-    const rest = await store.claim({ ...request, queues: ["q", "other"], n: 50 });
-    if (rest.length === 0) break;
-    await store.settle(rest.map((claim) => settlement(claim, { state: "succeeded" })));
-  }
-}
 
 async function enqueue(store: Store, name: string, more: Parameters<typeof newTask>[1]): Promise<void> {
   for (let start = 0; start < MANY; start += 2_000) {
