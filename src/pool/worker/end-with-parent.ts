@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { killGroup } from "./process-group.ts";
 import { startReaper } from "./reaper.ts";
 
 /** The children of this thread. */
@@ -15,7 +16,7 @@ function makeFamily(): Family {
   let reaper: ReturnType<typeof startReaper> | null = null;
 
   const killAll = (): void => {
-    for (const child of children) child.kill("SIGKILL");
+    for (const child of children) killGroup(child);
   };
   /** The program would have ended by this signal, had nobody listened: its children first, then itself. */
   const onSignal = (signal: NodeJS.Signals): void => {

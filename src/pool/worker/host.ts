@@ -6,6 +6,7 @@ import { entryOf } from "./bundled.ts";
 import { endWithParent } from "./end-with-parent.ts";
 import { execArgumentsOf } from "./exec-arguments.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
+import { killGroup, leadsGroup } from "./process-group.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 import { describeError, reviveError } from "./remote-error.ts";
 
@@ -86,6 +87,10 @@ export function startProcess<To = ToWorker, From = FromWorker>(
       release();
       resolve(why);
     };
+    // What it was in the middle of is over, and so is what it had started for that.
+    child.once("exit", (code) => {
+      if (code !== 0) killGroup(child);
+    });
     // Not at its exit: what it said before may still be on the way.
     child.once("close", (code, signal) =>
       over(fault ?? (signal ? `it was ended by ${signal}` : `it ended with code ${code}`)),
@@ -113,7 +118,7 @@ export function startProcess<To = ToWorker, From = FromWorker>(
       }
     },
     async kill() {
-      child.kill("SIGKILL");
+      killGroup(child);
       await gone;
     },
   };
@@ -128,12 +133,13 @@ function spawnNode(setup: Setup, maxHeap: number | null, marker: FileMarker): Ch
     child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc", marker.fd],
+      detached: leadsGroup,
     });
     // Throws what cannot be sent.
     if (child.pid !== undefined) child.send(setup as object, () => {});
     return child;
   } catch (error) {
-    child?.kill("SIGKILL");
+    if (child !== null) killGroup(child);
     marker.close();
     throw error;
   }

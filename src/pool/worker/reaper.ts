@@ -8,7 +8,7 @@ export interface Reaper {
   end(): void;
 }
 
-/** Keeps a list of processes; its input ends when whoever writes there is gone, and then they are ended. */
+/** Keeps a list of the leaders of process groups; its input ends when whoever writes there is gone, and then they are ended. */
 const script = `
 trap '' INT TERM HUP
 all=
@@ -20,7 +20,7 @@ while read -r what pid; do
        all=$rest ;;
   esac
 done
-for each in $all; do kill -9 "$each" 2>/dev/null; done
+for each in $all; do kill -s KILL -- "-$each" 2>/dev/null; done
 `;
 
 /**
