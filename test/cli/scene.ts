@@ -130,9 +130,9 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** Asks again until `look` gives something true; fails after half a minute. */
+/** Asks again until `look` gives something true; fails after ten minutes, which only what never comes takes. */
 export async function until<T>(what: string, look: () => Promise<T> | T): Promise<NonNullable<T>> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(50)) {
+  for (const deadline = Date.now() + 600_000; Date.now() < deadline; await sleep(50)) {
     const seen = await look();
     if (seen) return seen;
   }

@@ -142,7 +142,8 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       // Known to be quick, so that they go to the worker together.
       for (const _ of numbers(200)) await pool.apply(placeAfter, 0);
       const before = await pool.apply(place);
-      const futures = [300, ...numbers(20).map(() => 1)].map((ms) => pool.submit(placeAfter, ms));
+      // The first one keeps the worker busy until long after the others have been cancelled.
+      const futures = [2_000, ...numbers(20).map(() => 1)].map((ms) => pool.submit(placeAfter, ms));
       await sleep(100);
       for (const future of futures.slice(5, 15)) assert.equal(future.cancel({ kill: true }), true);
       const settled = await Promise.allSettled(futures.map((future) => future.result()));

@@ -81,10 +81,9 @@ test("a writer that stopped in the middle of a commit is disconnected and blocks
   });
   late.catch(() => {});
   await stopped.promise;
-  const started = Date.now();
+  // The old one holds its transaction open until both of these are done.
   const next = await sink.writer(0, 2);
   assert.equal((await write(next, csvChunk(columns, ["300,new"]))).written, 1);
-  assert.ok(Date.now() - started < 10_000);
   goOn.resolve();
   await assert.rejects(late, TransientError);
   await assert.rejects(sink.writer(0, 1), LostError);
