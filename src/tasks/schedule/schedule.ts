@@ -6,6 +6,7 @@ import { passIn, queueOf } from "../flow/nodes.ts";
 import type { NodeSpec } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
 import { type Unfolded, unfold } from "../flow/unfold.ts";
+import { namingText } from "../naming.ts";
 import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 
 /** What the functions about schedules may be told besides. */
@@ -28,7 +29,7 @@ export async function schedule(
   times: ScheduleTimes,
   options: ScheduleOptions = {},
 ): Promise<ScheduleRecord> {
-  if (name === "") throw new PawlError("schedule.name", "A schedule needs a name.");
+  namingText(name, "The name of a schedule", "schedule.name");
   const spec = timesSpec(name, times);
   const node = begun(link);
   const store = await storeOf(options);

@@ -1,3 +1,4 @@
+import { TransientError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, TaskStore } from "../../store/contract.ts";
 import { metaOf, type TaskMeta } from "../flow/spec.ts";
 import { rest } from "../pruner.ts";
@@ -18,7 +19,7 @@ export async function tickSchedules(
   while (!signal.aborted) {
     let pause = LOOK_MS;
     try {
-      pause = await tickDue(store);
+      pause = await tickDue(store, report);
     } catch (error) {
       if (!signal.aborted) report(error);
     }
@@ -27,20 +28,32 @@ export async function tickSchedules(
 }
 
 /** Fires what is due, and returns how many milliseconds there is nothing to do. */
-async function tickDue(store: Clocked): Promise<number> {
+async function tickDue(store: Clocked, report: (error: unknown) => void): Promise<number> {
   const schedules = await store.schedules();
   const now = schedules.length === 0 ? 0 : await store.now();
   let pause = LOOK_MS;
   for (const schedule of schedules) {
     if (schedule.paused || schedule.next === null) continue;
     if (schedule.next <= now) {
-      const { times, next } = firing(timesOf(schedule.spec), schedule.next, now);
-      const tasks = times.map((at) => taskAt(schedule, at));
-      await store.tick(schedule.id, schedule.version, next, tasks);
-      if (next !== null) pause = Math.min(pause, Math.max(0, next - now));
+      try {
+        const next = await fire(store, schedule, now);
+        if (next !== null) pause = Math.min(pause, Math.max(0, next - now));
+      } catch (error) {
+        // One that cannot be fired must not keep those after it from firing.
+        if (error instanceof TransientError) throw error;
+        report(error);
+      }
     } else pause = Math.min(pause, schedule.next - now);
   }
   return Math.max(SHORTEST_MS, pause);
+}
+
+/** Fires a schedule that is due; returns when it fires next. */
+async function fire(store: Clocked, schedule: ScheduleRecord, now: number): Promise<number | null> {
+  const { times, next } = firing(timesOf(schedule.spec), schedule.next ?? now, now);
+  const tasks = times.map((at) => taskAt(schedule, at));
+  await store.tick(schedule.id, schedule.version, next, tasks);
+  return next;
 }
 
 /** The task of one time: its id follows from schedule and time. */

@@ -56,7 +56,7 @@ export const looking: Stories = {
     assert.match(await desk.refused("tasks", "--state", "done"), /--state is waiting, leased/);
     assert.match(await desk.refused("tasks", "--older", "soon"), /--older takes a duration/);
     assert.match(await desk.refused("tasks", "--limit", "0"), /--limit takes a whole number/);
-    assert.match(await desk.refused("tasks", "--text", ""), /--text was given nothing/);
+    assert.match(await desk.refused("tasks", "--text", ""), /--text was given without a value/);
     assert.match(await desk.refused("tasks", "--after", "gone"), /no task gone/);
     assert.match(await desk.refused("task", "gone"), /There is no task gone/);
     assert.match(await desk.refused("tasks", "--store", "env:PAWL_NOT_SET"), /not set/);

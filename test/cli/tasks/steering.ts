@@ -10,7 +10,7 @@ export const steering: Stories = {
     }
     assert.match(await desk.refused("cancel", "a", "--all"), /not several of them/);
     assert.match(await desk.refused("dead", "requeue", "--all", "--queue", "q"), /not several of them/);
-    assert.match(await desk.refused("cancel", "--name", ""), /--name was given nothing/);
+    assert.match(await desk.refused("cancel", "--name", ""), /--name was given without a value/);
     assert.deepEqual(await desk.states(), { a: "waiting", b: "waiting" });
     assert.deepEqual(await desk.json("cancel", "--all"), [{ reached: 2 }]);
     assert.deepEqual(await desk.states(), { a: "cancelled", b: "cancelled" });

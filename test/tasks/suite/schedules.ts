@@ -33,6 +33,33 @@ export function schedules(open: OpenPlace): void {
     }
   });
 
+  test("a schedule that cannot be fired keeps no other from firing, and is told of", async () => {
+    await using stage = await Stage.open(open);
+    const { store } = stage;
+    // As another program may have stored them.
+    for (const [id, spec] of [
+      ["a", { everyMs: null, catchUp: "last" }],
+      ["b", { cron: "every day", timezone: "UTC", catchUp: "last" }],
+      ["c".repeat(990), { everyMs: 3_600_000, catchUp: "last" }],
+      ["d", { cron: "0 0 * * *", timezone: "Nowhere/Town", catchUp: "last" }],
+    ] as const) {
+      const task = { name: "timed", queue: "default", payload: null };
+      await store.putSchedule({ id, spec, task, next: 1 });
+    }
+    await schedule("whole", timed, { every: "100ms" }, { store });
+    const told: unknown[] = [];
+    await stage.work({ onError: (error) => told.push(error) });
+    for (;;) {
+      const fired = await store.query({ name: "timed", states: ["succeeded"] });
+      if (fired.length >= 2 && told.length >= 4) break;
+      await sleep(20);
+    }
+    assert.ok((await store.query({ name: "timed" })).every(({ id }) => id.startsWith("whole@")));
+    for (const name of ["", "a\0", "n".repeat(300)]) {
+      await assert.rejects(schedule(name, timed, { every: "1h" }, { store }), { code: "schedule.name" });
+    }
+  });
+
   test("a flow on a schedule runs whole each time", async () => {
     await using stage = await Stage.open(open);
     const { store } = stage;
