@@ -110,7 +110,8 @@ export function settle(options: CsvOptions): Settings {
   if (delimiter !== null) special.push(["--delimiter", delimiter]);
   if (options.quote !== null) special.push(["--quote", quote]);
   // A quote that escapes itself is doubled, which needs no option.
-  if (options.escape !== undefined && escaping !== quote) special.push(["--escape", escaping]);
+  if (options.escape !== undefined && (escaping === "" || escaping !== quote))
+    special.push(["--escape", escaping]);
   if (options.comment !== undefined) special.push(["--comment", comment]);
   for (const [flag, character] of special) checkCharacter(flag, character);
   refuseSame(special);

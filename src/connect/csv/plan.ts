@@ -62,7 +62,12 @@ async function scannedFile(part: RangePart, layout: Layout, scan: ScanOptions): 
     return await scanFile(part, layout, scan);
   } catch (error) {
     if (!isQuoteTrouble(error)) throw error;
-    throw await explainQuotes(new FileBody(part, part.offset, part.size).pieces(true), layout, part);
+    throw await explainQuotes(
+      new FileBody(part, part.offset, part.size).pieces(true),
+      layout,
+      part,
+      scan.signal,
+    );
   }
 }
 

@@ -35,9 +35,13 @@ export async function explainQuotes(
   text: AsyncIterable<Buffer>,
   layout: Layout,
   { name, newline, line }: Beginning,
+  signal: AbortSignal,
 ): Promise<PawlError> {
   const search = new QuoteSearch(layout, newline, line);
-  for await (const piece of text) search.take(piece);
+  for await (const piece of text) {
+    signal.throwIfAborted();
+    search.take(piece);
+  }
   const { first, lonely, lines } = search.finish();
   const open = search.openAt;
   // Where quotes may stand anywhere, only one that never closes is wrong.

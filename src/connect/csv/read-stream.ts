@@ -30,7 +30,7 @@ export async function* readStream(
   } catch (error) {
     if (part.pipe || !isQuoteTrouble(error)) throw error;
     const text = new DecodedStream(part, part.encoding, "look", null);
-    throw await explainQuotes(behind(text, part.offset), layout, part);
+    throw await explainQuotes(behind(text, part.offset), layout, part, signal);
   }
 }
 

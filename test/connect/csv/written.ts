@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import type { CsvOptions } from "../../../src/connect/csv/index.ts";
+import { fc } from "../../random.ts";
 
 /** A way to write a CSV, and how to tell a reader of it. */
 export interface Way {
