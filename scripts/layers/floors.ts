@@ -20,6 +20,7 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 export const foundation: readonly string[] = [
   "error-text.ts",
   "errors.ts",
+  "near-names.ts",
   "own.ts",
   "postgres-errors.ts",
   "postgres-ownership.ts",

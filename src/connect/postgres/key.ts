@@ -1,6 +1,6 @@
 import type { KeyColumn } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { suggest } from "./near.ts";
+import { suggest } from "../../near-names.ts";
 import type { OnConflict } from "./options.ts";
 import type { Column, Table } from "./table.ts";
 

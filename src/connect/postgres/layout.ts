@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
+import { suggest } from "../../near-names.ts";
 import { findColumn, type Key, matchColumn } from "./key.ts";
-import { suggest } from "./near.ts";
 import type { OnConflict } from "./options.ts";
 import type { Column, Table } from "./table.ts";
 

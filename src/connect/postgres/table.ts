@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
+import { suggest } from "../../near-names.ts";
 import { own } from "../../own.ts";
 import type { Session } from "./connection.ts";
 import { type NamePart, parseName, quoteName } from "./identifier.ts";
-import { suggest } from "./near.ts";
 
 export interface Column {
   readonly name: string;

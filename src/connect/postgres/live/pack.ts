@@ -1,9 +1,9 @@
 import type { Chunk, Failure, Origin } from "../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../errors.ts";
+import { suggest } from "../../../near-names.ts";
 import { own } from "../../../own.ts";
 import { toText } from "../encode-value.ts";
 import { matchColumn } from "../key.ts";
-import { suggest } from "../near.ts";
 import type { Column } from "../table.ts";
 import { RangeChunk } from "./chunk.ts";
 import { assertUnique, type LiveTarget } from "./target.ts";
