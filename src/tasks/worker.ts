@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { PawlError } from "../errors.ts";
 import type { Claim, LaneRate, Lease, Store } from "../store/contract.ts";
 import { Attempts } from "./attempts.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
@@ -93,6 +94,14 @@ export class Worker implements AsyncDisposable, Pulse {
   constructor(options: WorkerOptions) {
     const { store, leaseMs = 15_000, prefetch = 0, lanes } = options;
     const { poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
+    assertOption(
+      "lease",
+      leaseMs,
+      "milliseconds from 100 to 86400000",
+      leaseMs >= 100 && leaseMs <= 86_400_000,
+    );
+    assertOption("prefetch", prefetch, "a whole number of at least 0", isCount(prefetch, 0));
+    assertOption("poisonAfter", poisonAfter, "a whole number of at least 1", isCount(poisonAfter, 1));
     this.#options = options;
     this.#leaseMs = leaseMs;
     this.#poisonAfter = poisonAfter;
@@ -241,6 +250,18 @@ export class Worker implements AsyncDisposable, Pulse {
     }
     return undefined;
   }
+}
+
+/** More is nothing that anybody means, and less than the store can count. */
+const MOST = 1_000_000;
+
+function isCount(value: number, least: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= MOST;
+}
+
+function assertOption(name: string, value: number, what: string, isRight: boolean): void {
+  if (isRight) return;
+  throw new PawlError("worker.option", `The ${name} of a worker must be ${what}, not ${String(value)}.`);
 }
 
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -231,6 +231,24 @@ test("a worker whose store has gone can still be stopped", async (t) => {
   await worker.stop();
 });
 
+test("a worker with an option that makes no sense is refused, rather than busy for ever", async (context) => {
+  const scene = await Scene.open(context);
+  const numbers = [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY];
+  for (const [option, values] of Object.entries({
+    leaseMs: [...numbers, 0, 99],
+    prefetch: numbers,
+    poisonAfter: [...numbers, 0],
+  })) {
+    for (const value of values) {
+      assert.throws(
+        () => scene.work({}, { [option]: value }),
+        { code: "worker.option" },
+        `${option} ${value}`,
+      );
+    }
+  }
+});
+
 test("progress is stored, and given to the next attempt", async (t) => {
   const scene = await Scene.open(t);
   await scene.enqueue("steps");
