@@ -26,6 +26,12 @@ export interface CrewOptions {
 /** Workers that die before they have done anything, one after the other, until the crew gives up. */
 const STILLBORN = 3;
 
+/** How long an item may run, in milliseconds, before an idle worker gets those behind it in its batch. */
+const BEHIND_MS = 2;
+
+/** How long a batch may keep a worker from the items of another call, in milliseconds: twice what it should take. */
+const TURN_MS = 20;
+
 /** Cores for workers to start on while the caller's thread is at work. */
 export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
 
@@ -45,6 +51,7 @@ export class Crew {
   /** Callers that are at work themselves. */
   #helpers = 0;
   #idleTimer: NodeJS.Timeout | null = null;
+  #batchTimer: NodeJS.Timeout | null = null;
 
   /** `changed` is called when a worker has done what it had, or is gone. */
   constructor(options: CrewOptions, changed: () => void) {
@@ -98,13 +105,14 @@ export class Crew {
     // What the dead give back is nobody's any more.
     if (this.#closed) return;
     for (;;) {
-      const work = this.#nextWork();
-      if (work === null) break;
       const slot = this.#idleSlot();
       if (slot === null) {
-        if (this.#helpers === 0 || repaysStart(work.call.cost, work.left)) this.grow(work.ready);
+        this.#growForReady();
         break;
       }
+      // Only now is it its turn: who is passed over here would wait as long as the others have items.
+      const work = this.#nextWork();
+      if (work === null) break;
       if (this.#helpers > 0 && !slot.knows(work)) {
         slot.load(work);
         continue;
@@ -114,6 +122,58 @@ export class Crew {
       slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
+    this.#watchBatches();
+  }
+
+  #growForReady(): void {
+    let items = 0;
+    for (const work of this.#works) {
+      if (this.#helpers === 0 || repaysStart(work.call.cost, work.left)) items += work.ready;
+    }
+    if (items > 0) this.grow(items);
+  }
+
+  /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
+  #watchBatches(): void {
+    if (this.#batchTimer !== null || this.#closed) return;
+    const idle = this.#idleSlot() !== null || this.#slots.size < this.#options.workers;
+    if (!this.#anyBehind((slot) => idle || this.#waitsFor(slot))) return;
+    this.#batchTimer = setTimeout(
+      () => {
+        this.#batchTimer = null;
+        this.#breakUp();
+        this.schedule();
+      },
+      idle ? BEHIND_MS : TURN_MS / 2,
+    );
+  }
+
+  /**
+   * Takes items back from batches: those behind one that takes long, where another worker is idle or could be, and those
+   * that keep a worker longer than a batch should from the items of another call.
+   */
+  #breakUp(): void {
+    const idle = this.#idleSlot() !== null;
+    let behind = 0;
+    for (const slot of this.#slots) {
+      if (slot.state !== "busy" || slot.behind === 0) continue;
+      if (this.#waitsFor(slot) ? slot.batchMs >= TURN_MS : idle && slot.itemMs >= BEHIND_MS) slot.takeBack(1);
+      else if (!idle && slot.itemMs >= TURN_MS) behind += slot.behind;
+    }
+    // They have them when they are there.
+    if (behind > 0 && this.#helpers === 0) this.grow(behind);
+  }
+
+  #anyBehind(isMeant: (slot: Slot) => boolean): boolean {
+    for (const slot of this.#slots)
+      if (slot.state === "busy" && isMeant(slot) && slot.behind > 0) return true;
+    return false;
+  }
+
+  /** Items of another call than its own wait for this worker. */
+  #waitsFor(slot: Slot): boolean {
+    for (const work of this.#works) if (work !== slot.work && work.ready > 0) return true;
+    return false;
   }
 
   /** Starts workers for so many items, as far as there may be more, and at most so many at the same time. */
@@ -151,6 +211,8 @@ export class Crew {
     this.#closed = true;
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
+    if (this.#batchTimer !== null) clearTimeout(this.#batchTimer);
+    this.#batchTimer = null;
     await Promise.all([...this.#slots].map((slot) => slot.close()));
   }
 
@@ -163,14 +225,14 @@ export class Crew {
   /** How one call is reached that is under way. */
   readonly reach: Reach = {
     abort: (work, index, reason) => {
-      const slot = this.#slotOf(work, index);
-      slot?.abort(index, reason);
-      return slot !== undefined;
+      const stops = this.#slotOf(work, index)?.abort(index, reason) ?? false;
+      if (!stops) this.scheduleSoon();
+      return stops;
     },
     kill: (work, index, error) => {
-      const slot = this.#slotOf(work, index);
-      slot?.killItem(index, error);
-      return slot !== undefined;
+      const stops = this.#slotOf(work, index)?.killItem(index, error) ?? false;
+      if (!stops) this.scheduleSoon();
+      return stops;
     },
   };
 

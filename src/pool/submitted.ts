@@ -4,7 +4,9 @@ import { type Portion, Returned, type Work } from "./work.ts";
 
 /** What the pool does with calls that are under way. */
 export interface Reach {
+  /** Tells a call by its signal to stop; false when it has not begun, which it then does nowhere by itself. */
   abort(work: Work, index: number, reason: string): boolean;
+  /** The same, but ends its worker. */
   kill(work: Work, index: number, error: Error): boolean;
 }
 
@@ -90,8 +92,8 @@ export class Submitted implements Work, FutureOwner {
     const error = new DOMException(reason, "AbortError");
     if (kill && this.#reach.kill(this, index, error)) return true;
     if (this.#reach.abort(this, index, reason)) return true;
-    // It has not begun: whoever takes it finds nobody waiting for it.
-    this.#cancelled.add(index);
+    // It has not begun, and is not given out any more.
+    if (!this.#returned.remove(index)) this.#cancelled.add(index);
     this.#settle(index, { error });
     return true;
   }

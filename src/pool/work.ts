@@ -48,6 +48,20 @@ export class Returned {
     return { base: first.base, items: first.items.slice(0, limit) };
   }
 
+  /** Takes out one item, if it is here. */
+  remove(index: number): boolean {
+    const at = this.#portions.findIndex(({ base, items }) => index >= base && index < base + items.length);
+    const found = this.#portions[at];
+    if (found === undefined) return false;
+    const { base, items } = found;
+    const rest = [
+      { base, items: items.slice(0, index - base) },
+      { base: index + 1, items: items.slice(index - base + 1) },
+    ];
+    this.#portions.splice(at, 1, ...rest.filter((each) => each.items.length > 0));
+    return true;
+  }
+
   clear(): void {
     this.#portions.length = 0;
   }

@@ -2,7 +2,7 @@ import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { ItemContext } from "../context.ts";
 import { handlesByIndex, unpack } from "../portable.ts";
 import type { Line } from "./line.ts";
-import { monotonicMs, type Note } from "./marker.ts";
+import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 import { Results } from "./results.ts";
@@ -36,7 +36,7 @@ export class BatchRun {
     this.#results = new Results(batch.id, batch.base, line.isolation);
   }
 
-  async run(fn: AnyFunction, init: unknown, note: Note): Promise<void> {
+  async run(fn: AnyFunction, init: unknown, { note, begin }: Notes): Promise<void> {
     const { base, spread, handles, items } = this.#batch;
     const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     const results = this.#results;
@@ -45,11 +45,12 @@ export class BatchRun {
     let yielded = now;
     for (let at = 0; at < items.length && this.#cancelled === null && !this.#full; at++) {
       const index = base + at;
+      // It was given to another worker.
+      if (!begin(index, now, at)) break;
       if (this.#skipped.size > 0 && this.#skipped.has(index)) {
         results.nothing();
         continue;
       }
-      note(index, now);
       const context = new Context(index, init);
       this.#current = context;
       try {

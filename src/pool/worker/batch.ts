@@ -28,6 +28,8 @@ export class Batch {
   readonly #portion: Portion;
   /** The index of the first item whose result has not come. */
   #next: number;
+  /** The index after its last item: what was taken back is not part of it any more. */
+  #end: number;
   /** Items the worker may have passed over, since they were aborted before they began. */
   readonly #aborted = new Map<number, string>();
   /** Why the worker was ended on purpose, and which item is to blame. */
@@ -38,10 +40,26 @@ export class Batch {
     this.loads = loads;
     this.#portion = portion;
     this.#next = portion.base;
+    this.#end = portion.base + portion.items.length;
   }
 
   get size(): number {
-    return this.#portion.items.length;
+    return this.#end - this.#portion.base;
+  }
+
+  /** The place of an item in it. */
+  placeOf(index: number): number {
+    return index - this.#portion.base;
+  }
+
+  /** Gives back the items from this place on, none of which has begun or will. False when there are none. */
+  takeBack(place: number): boolean {
+    const from = Math.max(this.#next, this.#portion.base + place);
+    const end = this.#end;
+    if (from >= end) return false;
+    this.#end = from;
+    this.#giveBack(from, end);
+    return true;
   }
 
   /** Results have come. */
@@ -150,7 +168,7 @@ export class Batch {
     // Done, but their results died with the worker.
     this.#giveBack(this.#next, guilty);
     this.#giveBack(guilty + 1, this.#end);
-    if (verdict === null && events.mayRetry(work, guilty)) {
+    if (verdict === null && !this.#aborted.has(guilty) && events.mayRetry(work, guilty)) {
       this.#giveBack(guilty, guilty + 1);
       return;
     }
@@ -171,14 +189,20 @@ export class Batch {
     this.work.value(index, revived);
   }
 
-  get #end(): number {
-    return this.#portion.base + this.#portion.items.length;
-  }
-
+  /** Except for what was told to stop: that must not begin, or not again. */
   #giveBack(from: number, end: number): void {
-    if (from >= end) return;
     const { base, items } = this.#portion;
-    this.work.giveBack({ base: from, items: items.slice(from - base, end - base) });
+    let first = from;
+    const giveUntil = (index: number) => {
+      if (first < index) this.work.giveBack({ base: first, items: items.slice(first - base, index - base) });
+    };
+    for (const [index, reason] of [...this.#aborted].sort(([a], [b]) => a - b)) {
+      if (index < first || index >= end) continue;
+      giveUntil(index);
+      this.work.error(index, atIndex(new DOMException(reason, "AbortError"), index));
+      first = index + 1;
+    }
+    giveUntil(end);
   }
 }
 

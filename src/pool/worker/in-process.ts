@@ -1,4 +1,4 @@
-import { noteInFile } from "./marker.ts";
+import { notesInFile } from "./marker.ts";
 import { describeError } from "./remote-error.ts";
 import { type Setup, serveAny } from "./serve-any.ts";
 
@@ -27,7 +27,7 @@ export function serveInProcess(): void {
         end: () => process.disconnect(),
       },
       setup,
-      noteInFile(MARK_FD),
+      notesInFile(MARK_FD),
     );
     process.on("message", take);
   });

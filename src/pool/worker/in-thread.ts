@@ -1,6 +1,6 @@
 import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
-import { noteInMemory } from "./marker.ts";
+import { notesInMemory } from "./marker.ts";
 import { type Setup, serveAny } from "./serve-any.ts";
 
 /** Serves as a thread of a pool. */
@@ -20,7 +20,7 @@ export function serveInThread(): void {
       end: () => port.close(),
     },
     setup,
-    noteInMemory(mark),
+    notesInMemory(mark),
   );
   port.on("message", take);
   // What cannot be read is lost, and its call would wait for ever.

@@ -5,10 +5,20 @@ import { join } from "node:path";
 /**
  * Where a worker notes which item it runs and since when, so that its parent can read it at any moment: while the
  * worker is busy, and after it has died. Threads note it in shared memory; processes in a file that has no name.
+ *
+ * The same memory holds how far the worker may go in its batch. It notes an item as begun and then looks whether it may;
+ * its parent lowers the limit and then looks what has begun. So at least one of them sees what the other wrote, and no
+ * item that was taken back begins.
  */
 export interface Marker {
   /** Null while no item runs. `since` is in milliseconds of the machine's monotonic clock. */
   read(): Mark | null;
+  /** A batch of so many items is on its way to the worker, which has ended the one before. */
+  open(items: number): void;
+  /** The place in its batch of the last item that the worker has begun; -1 for none. */
+  readonly begun: number;
+  /** Lets it begin no further item, except that `least` may be begun in all. Returns the place from which on none is. */
+  limit(least: number): number;
   clear(): void;
   close(): void;
 }
@@ -20,7 +30,16 @@ export interface Mark {
 
 export type Note = (index: number, since: number) => void;
 
-const BYTES = 16;
+/** The worker's side of a marker. */
+export interface Notes {
+  readonly note: Note;
+  /** Notes the item at this place of the batch as begun; false when it must not begin. */
+  begin(index: number, since: number, place: number): boolean;
+}
+
+/** Two numbers of a mark. */
+const MARK_BYTES = 16;
+const BYTES = 32;
 const NONE = -1;
 
 /** Milliseconds of a clock that all threads and processes of this machine share. */
@@ -31,10 +50,27 @@ export const monotonicMs: () => number = (() => {
 
 export class SharedMarker implements Marker {
   readonly memory = new SharedArrayBuffer(BYTES);
-  readonly #view = new Float64Array(this.memory);
+  readonly #view = new Float64Array(this.memory, 0, 2);
+  /** The place begun last, and the first place that must not begin. */
+  readonly #places = new Int32Array(this.memory, MARK_BYTES, 2);
 
   constructor() {
     this.clear();
+  }
+
+  open(items: number): void {
+    Atomics.store(this.#places, 0, NONE);
+    Atomics.store(this.#places, 1, items);
+  }
+
+  get begun(): number {
+    return Atomics.load(this.#places, 0);
+  }
+
+  limit(least: number): number {
+    const limit = Math.min(Atomics.load(this.#places, 1), Math.max(this.begun + 1, least));
+    Atomics.store(this.#places, 1, limit);
+    return Math.max(limit, this.begun + 1);
   }
 
   read(): Mark | null {
@@ -54,19 +90,29 @@ export class SharedMarker implements Marker {
 }
 
 /** The thread's side of a shared marker. */
-export function noteInMemory(memory: SharedArrayBuffer): Note {
-  const view = new Float64Array(memory);
-  return (index, since) => {
+export function notesInMemory(memory: SharedArrayBuffer): Notes {
+  const view = new Float64Array(memory, 0, 2);
+  const places = new Int32Array(memory, MARK_BYTES, 2);
+  const note: Note = (index, since) => {
     view[0] = NONE;
     view[1] = since;
     view[0] = index;
+  };
+  return {
+    note,
+    begin(index, since, place) {
+      note(index, since);
+      Atomics.store(places, 0, place);
+      return place < Atomics.load(places, 1);
+    },
   };
 }
 
 export class FileMarker implements Marker {
   readonly fd: number;
   readonly #bytes = Buffer.alloc(BYTES);
-  readonly #view = new Float64Array(this.#bytes.buffer, this.#bytes.byteOffset, 2);
+  /** As it lies in the file: the mark, the place begun last, the first place that must not begin. */
+  readonly #view = new Float64Array(this.#bytes.buffer, this.#bytes.byteOffset, 4);
 
   constructor() {
     const folder = mkdtempSync(join(tmpdir(), "pawl-mark-"));
@@ -77,15 +123,39 @@ export class FileMarker implements Marker {
     this.clear();
   }
 
+  open(items: number): void {
+    this.#view[2] = NONE;
+    this.#view[3] = items;
+    writeSync(this.fd, this.#bytes, MARK_BYTES, BYTES - MARK_BYTES, MARK_BYTES);
+  }
+
+  get begun(): number {
+    this.#load();
+    return this.#view[2] as number;
+  }
+
+  limit(least: number): number {
+    const limit = Math.max(this.begun + 1, least);
+    if (limit < (this.#view[3] as number)) {
+      this.#view[3] = limit;
+      writeSync(this.fd, this.#bytes, BYTES - 8, 8, BYTES - 8);
+    }
+    const begun = this.begun;
+    return Math.max(this.#view[3] as number, begun + 1);
+  }
+
   read(): Mark | null {
-    if (readSync(this.fd, this.#bytes, 0, BYTES, 0) < BYTES) return null;
+    if (!this.#load()) return null;
     const [index, since] = this.#view as unknown as [number, number];
     return index === NONE ? null : { index, since };
   }
 
+  #load(): boolean {
+    return readSync(this.fd, this.#bytes, 0, BYTES, 0) === BYTES;
+  }
+
   clear(): void {
-    this.#view[0] = NONE;
-    this.#view[1] = 0;
+    this.#view.set([NONE, 0, NONE, 0]);
     writeSync(this.fd, this.#bytes, 0, BYTES, 0);
   }
 
@@ -95,12 +165,22 @@ export class FileMarker implements Marker {
 }
 
 /** The process's side of a file marker. */
-export function noteInFile(fd: number): Note {
-  const view = new Float64Array(2);
+export function notesInFile(fd: number): Notes {
+  const view = new Float64Array(4);
   const bytes = Buffer.from(view.buffer);
-  return (index, since) => {
-    view[0] = index;
-    view[1] = since;
-    writeSync(fd, bytes, 0, BYTES, 0);
+  return {
+    note(index, since) {
+      view[0] = index;
+      view[1] = since;
+      writeSync(fd, bytes, 0, MARK_BYTES, 0);
+    },
+    begin(index, since, place) {
+      view[0] = index;
+      view[1] = since;
+      view[2] = place;
+      writeSync(fd, bytes, 0, BYTES - 8, 0);
+      readSync(fd, bytes, BYTES - 8, 8, BYTES - 8);
+      return place < (view[3] as number);
+    },
   };
 }

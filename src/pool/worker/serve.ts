@@ -4,7 +4,7 @@ import { unpack } from "../portable.ts";
 import { type FunctionReference, resolveReference } from "../reference.ts";
 import { BatchRun } from "./batch-run.ts";
 import type { Line } from "./line.ts";
-import type { Note } from "./marker.ts";
+import type { Notes } from "./marker.ts";
 import type { BatchMessage, ToWorker, WorkerSetup } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 
@@ -16,9 +16,9 @@ async function knowShared(): Promise<void> {
 }
 
 /** Runs batches one after the other, as they come. Returns what to call with each message. */
-export function serve(line: Line, setup: WorkerSetup, note: Note): (message: ToWorker) => void {
+export function serve(line: Line, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
   connectUp(line);
-  const server = new Server(line, setup, note);
+  const server = new Server(line, setup, notes);
   void server.begin();
   return (message) => server.take(message);
 }
@@ -26,7 +26,7 @@ export function serve(line: Line, setup: WorkerSetup, note: Note): (message: ToW
 class Server {
   readonly #line: Line;
   readonly #setup: WorkerSetup;
-  readonly #note: Note;
+  readonly #notes: Notes;
   readonly #functions = new Map<number, AnyFunction>();
   /** Of functions that could not be loaded: the next batch tries again, and has the same error if it cannot be. */
   readonly #references = new Map<number, FunctionReference>();
@@ -35,10 +35,10 @@ class Server {
   #busy = true;
   #running: BatchRun | null = null;
 
-  constructor(line: Line, setup: WorkerSetup, note: Note) {
+  constructor(line: Line, setup: WorkerSetup, notes: Notes) {
     this.#line = line;
     this.#setup = setup;
-    this.#note = note;
+    this.#notes = notes;
   }
 
   async begin(): Promise<void> {
@@ -108,7 +108,7 @@ class Server {
       running.failAll(error);
       return;
     }
-    await running.run(fn, this.#init, this.#note);
+    await running.run(fn, this.#init, this.#notes);
   }
 
   async #resolve(batch: BatchMessage): Promise<AnyFunction> {

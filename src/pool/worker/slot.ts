@@ -5,6 +5,7 @@ import type { Portion, Work } from "../work.ts";
 import { Batch, type BatchEvents } from "./batch.ts";
 import { type Host, startProcess, startThread } from "./host.ts";
 import { ItemTimer } from "./item-timer.ts";
+import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { reviveError } from "./remote-error.ts";
 
@@ -57,6 +58,8 @@ export class Slot {
   #timer: ItemTimer | null = null;
   /** Until the batch's function is loaded. */
   #loading: NodeJS.Timeout | undefined;
+  /** When its batch was given to it, in milliseconds of `performance.now`. */
+  #began = 0;
   #tasks = 0;
   readonly #starting: NodeJS.Timeout | null = null;
   /** When it last became idle, in milliseconds of `performance.now`. */
@@ -97,16 +100,18 @@ export class Slot {
     this.state = "busy";
     this.#batch = batch;
     this.#host.hold(true);
+    this.#host.marker.open(portion.items.length);
     const { startTimeout } = this.#options;
-    const began = performance.now();
+    const { size } = batch;
+    this.#began = performance.now();
     if (!this.#send(batch)) return;
-    call.cost.observeTransport(batch.size, performance.now() - began);
+    call.cost.observeTransport(size, this.batchMs);
     if (batch.loads && startTimeout <= LONGEST_MS)
       this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeout), startTimeout);
     if (call.limit !== null) {
       this.#timer = new ItemTimer(call.limit, this.#host.marker, {
         isAborted: (index) => batch.isAborted(index),
-        abort: (index, reason) => this.abort(index, reason),
+        abort: (index, reason) => void this.abort(index, reason),
         kill: (index, error) => void this.kill(error, index),
       });
     }
@@ -117,33 +122,73 @@ export class Slot {
     return this.#batch?.work === work && this.#batch.awaits(index);
   }
 
-  /** Tells an item by its signal to stop, or passes it over when it has not begun. */
-  abort(index: number, reason: string): void {
+  /** Items of its batch that have not begun, behind one that has or will. */
+  get behind(): number {
     const batch = this.#batch;
-    if (batch === null) return;
+    return batch === null || batch.size < 2 ? 0 : batch.size - Math.max(1, this.#host.marker.begun + 1);
+  }
+
+  /** The work of its batch. */
+  get work(): Work | null {
+    return this.#batch?.work ?? null;
+  }
+
+  /** Milliseconds since its batch was given to it. */
+  get batchMs(): number {
+    return performance.now() - this.#began;
+  }
+
+  /** Milliseconds that the item has run which runs; or that a batch waits to be begun. */
+  get itemMs(): number {
+    const mark = this.#host.marker.read();
+    return mark === null ? this.batchMs : monotonicMs() - mark.since;
+  }
+
+  /** Gives the items back that have not begun, except for the first `least` of the batch. */
+  takeBack(least: number): void {
+    this.#batch?.takeBack(this.#host.marker.limit(least));
+  }
+
+  /** Tells an item by its signal to stop. False when it had not begun: it is given back, and begins nowhere by itself. */
+  abort(index: number, reason: string): boolean {
+    const batch = this.#batch;
+    if (!batch?.awaits(index)) return false;
+    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (!batch.awaits(index)) return false;
+    this.#tell(batch, index, reason);
+    return true;
+  }
+
+  /** Tells the worker of an item to stop, or to pass it over. */
+  #tell(batch: Batch, index: number, reason: string): void {
     batch.abort(index, reason);
     this.#host.post({ type: "abort", id: batch.id, index, reason });
   }
 
-  /** Ends the worker as soon as it runs this item; one that has not begun is passed over. */
-  killItem(index: number, error: Error): void {
+  /** Ends the worker as it runs this item. False when that had not begun: it is given back, and begins nowhere by itself. */
+  killItem(index: number, error: Error): boolean {
     const batch = this.#batch;
-    if (!batch?.awaits(index)) return;
+    if (!batch?.awaits(index)) return false;
+    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (!batch.awaits(index)) return false;
     if (this.#host.marker.read()?.index === index) {
       void this.kill(error, index);
-      return;
+      return true;
     }
-    if (!batch.isAborted(index)) this.abort(index, error.message);
-    // It may begin before the worker hears of that.
+    if (!batch.isAborted(index)) this.#tell(batch, index, error.message);
+    // It is about to begin, or its result is on the way.
     setTimeout(() => {
       if (this.#batch === batch) this.killItem(index, error);
     }, LOOK_MS);
+    return true;
   }
 
   /** Leaves the rest of the batch undone, when it is of this work. */
   cancel(work: Work, reason: string): void {
     const batch = this.#batch;
-    if (batch?.work === work) this.#host.post({ type: "cancel", id: batch.id, reason });
+    if (batch?.work !== work) return;
+    this.takeBack(0);
+    this.#host.post({ type: "cancel", id: batch.id, reason });
   }
 
   /** Ends the worker now. `error` is what becomes of the item at `index`, or of the one that runs. */
