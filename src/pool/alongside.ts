@@ -7,6 +7,8 @@ import { atIndex } from "./worker/remote-error.ts";
 
 /** How long items run here before workers that have done their batch get the next, in milliseconds. */
 const SLICE_MS = 1;
+/** After so many milliseconds the rest of a slice is given back: it was expected to be over long ago. */
+const OVER_MS = 5;
 
 export interface Alongside {
   readonly fn: AnyFunction;
@@ -27,8 +29,11 @@ export async function runAlongside({ fn, work, signal, enough }: Alongside): Pro
     const { itemMs } = cost;
     if (itemMs === null || blocks(cost)) return;
     const { base, items } = work.take(Math.max(1, Math.floor(SLICE_MS / itemMs)));
-    for (const [at, item] of items.entries()) {
-      const index = base + at;
+    const began = performance.now();
+    let done = 0;
+    for (const item of items) {
+      if (signal.aborted || (done > 0 && performance.now() - began >= OVER_MS)) break;
+      const index = base + done++;
       const args = spread ? (item as readonly unknown[]) : [item];
       const context: ItemContext = { index, signal, init: undefined };
       try {
@@ -38,6 +43,9 @@ export async function runAlongside({ fn, work, signal, enough }: Alongside): Pro
         work.error(index, atIndex(error, index));
       }
     }
+    cost.observe(done, performance.now() - began);
+    if (done < items.length) work.giveBack({ base: base + done, items: items.slice(done) });
+    if (signal.aborted) return;
     await yieldToLoop();
   }
 }

@@ -57,6 +57,21 @@ export function checkPoolOptions(options: PoolLimits): void {
   check("startTimeout", options.startTimeout, "milliseconds");
 }
 
+/** Whether errors are collected. Throws PawlError("pool.option") for what means neither. */
+export function collects(errors: unknown): boolean {
+  if (errors === undefined || errors === "throw") return false;
+  if (errors === "collect") return true;
+  throw new PawlError(
+    "pool.option",
+    `The option errors must be "throw" or "collect", not ${JSON.stringify(errors) ?? String(errors)}.`,
+  );
+}
+
+/** Throws PawlError("pool.option") for a time that is none, such as NaN. Infinity is for ever. */
+export function checkTimeout(timeout: number | undefined): void {
+  check("timeout", timeout, "milliseconds");
+}
+
 /** The same for the options of a call. */
 export function checkMapOptions({ chunkSize, crashRetries }: CallLimits, limit: TimeLimit | null): void {
   check("chunkSize", chunkSize ?? undefined, "count");

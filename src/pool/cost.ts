@@ -1,6 +1,10 @@
 /** Once so many milliseconds were measured, what came before counts half: a function may change with its items. */
 const MEMORY_MS = 50;
 
+/** Items that take so many times what those before took, for so many milliseconds, are of another kind. */
+const CHANGE = 4;
+const SURE_MS = 5;
+
 /** A mean over items in which the older ones count less and less. */
 class Mean {
   #items = 0;
@@ -11,10 +15,13 @@ class Mean {
   }
 
   add(items: number, ms: number): void {
-    if (this.#ms > MEMORY_MS) {
-      this.#items /= 2;
-      this.#ms /= 2;
-    }
+    const before = this.value;
+    let kept = this.#ms > MEMORY_MS ? 0.5 : 1;
+    // Items have become dear: thousands of cheap ones before would hide that for long.
+    if (before !== null && ms >= SURE_MS && ms > CHANGE * before * items)
+      kept = Math.min(kept, items / this.#items);
+    this.#items *= kept;
+    this.#ms *= kept;
     this.#items += items;
     this.#ms += ms;
   }

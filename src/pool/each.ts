@@ -1,4 +1,5 @@
 import { PawlError } from "../errors.ts";
+import { collects } from "./checked.ts";
 import type { ItemFunction } from "./each/attempt.ts";
 import { type EachOptions, settingsOf } from "./each/options.ts";
 import { type Outcome, outcomesOf } from "./each/outcomes.ts";
@@ -23,7 +24,7 @@ export function each<T, R>(
   fn: ItemFunction<T, R>,
   options?: EachOptions & { readonly errors?: "throw" },
 ): Each<R>;
-/** The same, but an error takes the place of its item's result. */
+/** The same, but each result says whether it is one: `{ status, value }`, or `{ status, reason }` for an error. */
 export function each<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   fn: ItemFunction<T, R>,
@@ -38,7 +39,7 @@ export function each<T, R>(
   if (!isIterable(items)) {
     throw new PawlError("each.items", "each() needs items to iterate over as its first argument.");
   }
-  if (options.errors === "collect") {
+  if (collects(options.errors)) {
     return new Results(
       (ordered) => outcomesOf(items, fn, { ...settings, ordered }, true),
       settings.ordered,

@@ -1,4 +1,6 @@
 import { PawlError } from "../errors.ts";
+import { checkTimeout } from "./checked.ts";
+import { after, type Timer, withTimeout } from "./timer.ts";
 
 /** What a pool does for a future. */
 export interface FutureOwner {
@@ -27,22 +29,15 @@ export class Future<T> {
 
   /**
    * The result. With `timeout`, in milliseconds, it throws a PawlError `pool.waited` when there is none by then; the
-   * call goes on.
+   * call goes on. Throws PawlError("pool.option") for a timeout that is not a number of milliseconds; Infinity waits.
    */
   async result(options: { readonly timeout?: number } = {}): Promise<T> {
     const { timeout } = options;
+    checkTimeout(timeout);
     if (timeout === undefined || this.#done) return await this.#outcome.promise;
-    const waited = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      waited.reject(
-        new PawlError("pool.waited", `There was no result within ${timeout} ms; the call goes on.`),
-      );
-    }, timeout);
-    try {
-      return await Promise.race([this.#outcome.promise, waited.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await withTimeout(this.#outcome.promise, timeout, (): never => {
+      throw new PawlError("pool.waited", `There was no result within ${timeout} ms; the call goes on.`);
+    });
   }
 
   /**
@@ -77,6 +72,7 @@ export async function* asCompleted<T>(
   const ended: Future<T>[] = [];
   let wake = () => {};
   let left = 0;
+  let next = 0;
   for (const future of futures) {
     left++;
     future.whenDone(() => {
@@ -85,12 +81,14 @@ export async function* asCompleted<T>(
     });
   }
   for (; left > 0; left--) {
-    if (ended.length === 0) {
+    if (next === ended.length) {
+      ended.length = 0;
+      next = 0;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
-    yield ended.shift() as Future<T>;
+    yield ended[next++] as Future<T>;
   }
 }
 
@@ -101,17 +99,21 @@ export interface WaitOptions {
   readonly until?: "all" | "first" | "firstError";
 }
 
-/** Waits for futures, and tells which have ended and which have not. Never throws for a failed one. */
+/**
+ * Waits for futures, and tells which have ended and which have not. Never throws for a failed one, but
+ * PawlError("pool.option") for a timeout that is not a number of milliseconds.
+ */
 export async function wait<T>(
   futures: Iterable<Future<T>>,
   { timeout, until = "all" }: WaitOptions = {},
 ): Promise<{ readonly done: Future<T>[]; readonly pending: Future<T>[] }> {
+  checkTimeout(timeout);
   const all = [...futures];
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   await new Promise<void>((resolve) => {
     let left = all.length;
     if (left === 0) resolve();
-    if (timeout !== undefined) timer = setTimeout(resolve, timeout);
+    if (timeout !== undefined) timer = after(timeout, resolve);
     for (const future of all) {
       future.whenDone((failed) => {
         left--;
@@ -119,6 +121,6 @@ export async function wait<T>(
       });
     }
   });
-  clearTimeout(timer);
+  timer?.cancel();
   return { done: all.filter((future) => future.done), pending: all.filter((future) => !future.done) };
 }

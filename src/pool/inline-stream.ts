@@ -2,6 +2,7 @@ import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
 import type { Cost } from "./cost.ts";
+import type { Settled } from "./mapped.ts";
 import type { Stop } from "./stop.ts";
 import { atIndex } from "./worker/remote-error.ts";
 
@@ -17,6 +18,8 @@ export interface InlineStream {
   readonly source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly cost: Cost;
   readonly signal: AbortSignal;
+  /** Errors are results. */
+  readonly collect: boolean;
   /** Stops waiting for the source or for the function. */
   readonly stop: Stop;
   /** Counts what ran. */
@@ -52,8 +55,11 @@ export async function* runInlineStream(run: InlineStream): AsyncGenerator<unknow
       const returned = wantsContext ? fn(item, context) : fn(item);
       const isPromise = typeof returned === "object" && returned !== null && "then" in returned;
       result = isPromise ? await run.stop.or(returned as PromiseLike<unknown>) : returned;
+      if (run.collect) result = { status: "fulfilled", value: result } satisfies Settled<unknown>;
     } catch (error) {
-      throw atIndex(error, at);
+      const reason = atIndex(error, at);
+      if (!run.collect || run.stop.isStopped) throw reason;
+      result = { status: "rejected", reason } satisfies Settled<unknown>;
     }
     const ms = performance.now() - began;
     run.account.inline++;

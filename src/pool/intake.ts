@@ -1,5 +1,4 @@
-/** Where items come from. */
-export type Source = AsyncIterator<unknown> | Iterator<unknown>;
+import { closeSource, type Source } from "./source.ts";
 
 /** Takes items from a source as long as there is room, and does not wait for the one that is slow to come. */
 export class Intake {
@@ -35,14 +34,11 @@ export class Intake {
     }
   }
 
-  /** Tells the source that no more is wanted. One that is slow to answer is not waited for. */
+  /** Tells the source that no more is wanted. One that is slow to answer is not waited for. Throws what it throws. */
   async end(): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    const returned = this.#source.return?.();
-    if (returned === undefined || !("then" in returned)) return;
-    if (this.pending) returned.then(undefined, () => {});
-    else await returned;
+    await closeSource(this.#source, this.pending);
   }
 
   async #wait(pulled: Promise<IteratorResult<unknown>>): Promise<void> {

@@ -1,5 +1,7 @@
+import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { runAlongside } from "./alongside.ts";
 import type { AnyFunction } from "./callable.ts";
+import { collects } from "./checked.ts";
 import { Choice } from "./choice.ts";
 import type { Crew } from "./crew.ts";
 import { runInline } from "./inline-run.ts";
@@ -7,7 +9,8 @@ import type { Ledger } from "./ledger.ts";
 import type { Lifetime } from "./lifetime.ts";
 import { Mapped } from "./mapped.ts";
 import type { MapOptions } from "./options.ts";
-import { never } from "./stop.ts";
+import { closeSource, iteratorOf, type Source } from "./source.ts";
+import { never, Stop } from "./stop.ts";
 
 /** What the calls of a pool are made with. */
 export interface Means {
@@ -35,16 +38,16 @@ export async function runMap(means: Means, { fn, given, options, face }: MapRun)
   const { crew, ledger, lifetime } = means;
   lifetime.assertOpen();
   const { call } = ledger.knownAs(fn, face, options);
+  const collect = collects(options.errors);
   const signal = options.signal ?? never;
   signal.throwIfAborted();
-  const stopped = Promise.withResolvers<never>();
-  stopped.promise.catch(() => {});
-  const abort = () => stopped.reject(signal.reason);
+  const stop = new Stop();
+  const abort = () => stop.now(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  lifetime.enter(stopped.reject);
+  const end = (error: unknown) => stop.now(error);
+  lifetime.enter(end);
   try {
-    const items = Array.isArray(given) ? given : await Promise.race([gather(given), stopped.promise]);
-    const collect = options.errors === "collect";
+    const items = Array.isArray(given) ? given : await gather(given, stop);
     const results: unknown[] = new Array(items.length);
     const account = ledger.account(fn);
     const choice = new Choice({ ...means, call, account });
@@ -62,17 +65,17 @@ export async function runMap(means: Means, { fn, given, options, face }: MapRun)
       account.inline += ran;
       return ran;
     };
-    const from = await Promise.race([runHere(), stopped.promise]);
+    const from = await stop.or(runHere());
     if (from === items.length) return results;
     account.parallel += items.length - from;
     const work = new Mapped(call, items, results, from, collect);
     const enough = () => crew.isAtWork(work);
     const help = choice.mayStay ? () => runAlongside({ fn, work, signal, enough }) : null;
-    await runToEnd(crew, work, help, Promise.race([work.finished, stopped.promise]));
+    await runToEnd(crew, work, help, stop.or(work.finished));
     return results;
   } finally {
     signal.removeEventListener("abort", abort);
-    lifetime.leave(stopped.reject);
+    lifetime.leave(end);
   }
 }
 
@@ -95,8 +98,26 @@ async function runToEnd(
   }
 }
 
-async function gather(items: Iterable<unknown> | AsyncIterable<unknown>): Promise<unknown[]> {
-  const all: unknown[] = [];
-  for await (const item of items) all.push(item);
-  return all;
+/** How long items are read at a stretch from a source that never waits, in milliseconds. */
+const SLICE_MS = 5;
+
+/** All items, unless it is stopped before; then the source is closed. */
+async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<unknown[]> {
+  const source = iteratorOf(given);
+  const items: unknown[] = [];
+  let began = performance.now();
+  for (;;) {
+    const pulled = source.next();
+    const next = "then" in pulled ? await stop.or(pulled, () => abandon(source)) : pulled;
+    if (next.done) return items;
+    items.push(next.value);
+    if (performance.now() - began < SLICE_MS) continue;
+    await stop.or(yieldToLoop(), () => abandon(source));
+    began = performance.now();
+  }
+}
+
+/** Whoever waited has heard why; what the source throws as it closes is not told beside that. */
+function abandon(source: Source): void {
+  closeSource(source, true).catch(() => {});
 }

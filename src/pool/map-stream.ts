@@ -1,17 +1,20 @@
 import type { AnyFunction } from "./callable.ts";
+import { collects } from "./checked.ts";
 import { Choice } from "./choice.ts";
 import { batchSize } from "./cost.ts";
 import { runInlineStream } from "./inline-stream.ts";
 import { Intake } from "./intake.ts";
 import type { Means } from "./map-run.ts";
+import type { Settled } from "./mapped.ts";
 import type { MapOptions } from "./options.ts";
+import { closeSource, iteratorOf } from "./source.ts";
 import { never, Stop } from "./stop.ts";
-import { Streamed } from "./streamed.ts";
+import { type Outcome, Streamed } from "./streamed.ts";
 
 export interface MapStream {
   readonly fn: AnyFunction;
   readonly items: Iterable<unknown> | AsyncIterable<unknown>;
-  readonly options: MapOptions;
+  readonly options: MapOptions & { readonly errors?: "throw" | "collect" };
   readonly face: "imap" | "imapUnordered";
 }
 
@@ -25,8 +28,10 @@ export async function* streamMap(
   const { call } = ledger.knownAs(fn, face, options);
   const account = ledger.account(fn);
   const signal = options.signal ?? never;
-  const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  const collect = collects(options.errors);
+  const source = iteratorOf(items);
   let ended = false;
+  let failed = false;
   let work: Streamed | null = null;
   let intake: Intake | null = null;
   const stop = new Stop();
@@ -49,7 +54,16 @@ export async function* streamMap(
         lifetime.assertGoesOn();
         return choice.leave(length - at, { items: [item], results: [result] });
       };
-      const left = yield* runInlineStream({ fn, source, cost: call.cost, signal, stop, account, leave });
+      const left = yield* runInlineStream({
+        fn,
+        source,
+        cost: call.cost,
+        signal,
+        collect,
+        stop,
+        account,
+        leave,
+      });
       if (left === null) {
         ended = true;
         return;
@@ -77,12 +91,16 @@ export async function* streamMap(
       crew.schedule();
       const outcome = streamed.next(face === "imap");
       if (outcome !== null) {
-        if ("error" in outcome) throw outcome.error;
-        yield outcome.value;
+        if (collect && !outcome.ends) yield settled(outcome);
+        else if ("error" in outcome) throw outcome.error;
+        else yield outcome.value;
       } else if (streamed.under > 0 || intake.pending) await streamed.came();
       else if (intake.failure !== null) throw intake.failure.error;
       else if (intake.ended) return;
     }
+  } catch (error) {
+    failed = true;
+    throw error;
   } finally {
     signal.removeEventListener("abort", abort);
     if (work !== null) {
@@ -90,10 +108,14 @@ export async function* streamMap(
       crew.drop(work, "nobody waits for it any more");
     }
     lifetime.leave(end);
-    if (intake !== null) await intake.end();
-    else if (!ended) {
-      const returned = source.return?.();
-      if (returned !== undefined && "then" in returned) await stop.or(returned);
-    }
+    const closed = intake !== null ? intake.end() : ended ? null : closeSource(source, stop.isStopped);
+    // What the source throws as it closes is told where nothing else is.
+    await (failed ? closed?.catch(() => {}) : closed);
   }
+}
+
+function settled(outcome: Outcome): Settled<unknown> {
+  return "error" in outcome
+    ? { status: "rejected", reason: outcome.error }
+    : { status: "fulfilled", value: outcome.value };
 }

@@ -1,10 +1,19 @@
 import type { Call } from "./call.ts";
 import { type Portion, Returned, type Work } from "./work.ts";
 
-/** What became of one item when errors are collected. */
-export type Settled<T> =
+/**
+ * What became of one item when errors are collected: as of Promise.allSettled, and never the value or the error itself.
+ * That it has no message says so to the compiler: after `result instanceof Error` there is no result left to read.
+ */
+export type Settled<T> = { readonly message?: never } & (
   | { readonly status: "fulfilled"; readonly value: T }
-  | { readonly status: "rejected"; readonly reason: unknown };
+  | { readonly status: "rejected"; readonly reason: unknown }
+);
+
+/** What becomes of errors of items: the first ends the call, or each is told in its item's place. */
+export interface Collecting {
+  readonly errors: "collect";
+}
 
 /** All items of a map that go to workers, and the results in their order. */
 export class Mapped implements Work {

@@ -10,7 +10,7 @@ import { type FunctionExplanation, Ledger } from "./ledger.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Means, runMap } from "./map-run.ts";
 import { streamMap } from "./map-stream.ts";
-import type { Settled } from "./mapped.ts";
+import type { Collecting, Settled } from "./mapped.ts";
 import type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
 import { type Isolation, type Packed, pack } from "./portable.ts";
 import { referenceTo } from "./reference.ts";
@@ -20,6 +20,8 @@ import { entryOf } from "./worker/bundled.ts";
 import { whyUnsendable } from "./worker/sendable.ts";
 
 const IDLE_MS = 10_000;
+
+type ErrorsOption = MapOptions & { readonly errors?: "throw" | "collect" };
 
 /** What `pool.explain()` tells. */
 export interface Explanation {
@@ -77,16 +79,16 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<T> | AsyncIterable<T>,
     options?: MapOptions & { readonly errors?: "throw" },
   ): Promise<R[]>;
-  /** The same, but an error takes the place of its item's result. */
+  /** The same, but each result says whether it is one: `{ status, value }`, or `{ status, reason }` for an error. */
   map<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,
-    options: MapOptions & { readonly errors: "collect" },
+    options: MapOptions & Collecting,
   ): Promise<Settled<R>[]>;
   map(
     fn: AnyFunction,
     items: Iterable<unknown> | AsyncIterable<unknown>,
-    options: MapOptions & { readonly errors?: "throw" | "collect" } = {},
+    options: ErrorsOption = {},
   ): Promise<unknown[]> {
     return runMap(this.#means, { fn, given: items, options, face: "map" });
   }
@@ -95,30 +97,60 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   starmap<A extends readonly unknown[], R>(
     fn: (...args: A) => R | Promise<R>,
     items: Iterable<A> | AsyncIterable<A>,
-    options: MapOptions = {},
-  ): Promise<R[]> {
-    const run = { fn: fn as AnyFunction, given: items, options, face: "starmap" } as const;
-    return runMap(this.#means, run) as Promise<R[]>;
+    options?: MapOptions & { readonly errors?: "throw" },
+  ): Promise<R[]>;
+  /** The same, with results as of Promise.allSettled. */
+  starmap<A extends readonly unknown[], R>(
+    fn: (...args: A) => R | Promise<R>,
+    items: Iterable<A> | AsyncIterable<A>,
+    options: MapOptions & Collecting,
+  ): Promise<Settled<R>[]>;
+  starmap(
+    fn: AnyFunction,
+    items: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
+    options: ErrorsOption = {},
+  ): Promise<unknown[]> {
+    return runMap(this.#means, { fn, given: items, options, face: "starmap" });
   }
 
   /** Results in order, as they are asked for; items are taken as there is room. Memory is that of a few batches. */
   imap<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,
-    options: MapOptions = {},
-  ): AsyncGenerator<R, void, undefined> {
-    const stream = { fn: fn as AnyFunction, items, options, face: "imap" } as const;
-    return streamMap(this.#means, stream) as AsyncGenerator<R, void, undefined>;
+    options?: MapOptions & { readonly errors?: "throw" },
+  ): AsyncGenerator<R, void, undefined>;
+  /** The same, with results as of Promise.allSettled: an error of an item does not end the iteration. */
+  imap<T, R>(
+    fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
+    items: Iterable<T> | AsyncIterable<T>,
+    options: MapOptions & Collecting,
+  ): AsyncGenerator<Settled<R>, void, undefined>;
+  imap(
+    fn: AnyFunction,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
+    options: ErrorsOption = {},
+  ): AsyncGenerator<unknown, void, undefined> {
+    return streamMap(this.#means, { fn, items, options, face: "imap" });
   }
 
   /** Like `imap`, but each result as soon as it is there. */
   imapUnordered<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,
-    options: MapOptions = {},
-  ): AsyncGenerator<R, void, undefined> {
-    const stream = { fn: fn as AnyFunction, items, options, face: "imapUnordered" } as const;
-    return streamMap(this.#means, stream) as AsyncGenerator<R, void, undefined>;
+    options?: MapOptions & { readonly errors?: "throw" },
+  ): AsyncGenerator<R, void, undefined>;
+  /** The same, with results as of Promise.allSettled; the place of an item that failed is the `index` of its error. */
+  imapUnordered<T, R>(
+    fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
+    items: Iterable<T> | AsyncIterable<T>,
+    options: MapOptions & Collecting,
+  ): AsyncGenerator<Settled<R>, void, undefined>;
+  imapUnordered(
+    fn: AnyFunction,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
+    options: ErrorsOption = {},
+  ): AsyncGenerator<unknown, void, undefined> {
+    return streamMap(this.#means, { fn, items, options, face: "imapUnordered" });
   }
 
   /** Calls `fn` in a worker. */

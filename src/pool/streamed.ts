@@ -3,8 +3,9 @@ import { type Portion, Returned, type Work } from "./work.ts";
 
 /** A result of `imap` that waits to be asked for. */
 export type Outcome =
-  | { readonly index: number; readonly value: unknown }
-  | { readonly index: number; readonly error: unknown };
+  | { readonly index: number; readonly value: unknown; readonly ends?: never }
+  /** With `ends`, the error is not that of an item but of the whole call. */
+  | { readonly index: number; readonly error: unknown; readonly ends?: true };
 
 /** Items that come one by one and results that leave one by one, with a bounded number between. */
 export class Streamed implements Work {
@@ -85,7 +86,7 @@ export class Streamed implements Work {
 
   /** Whoever asks next gets this error. */
   fail(error: unknown): void {
-    this.#outcomes.set(this.#given, { index: this.#given, error });
+    this.#outcomes.set(this.#given, { index: this.#given, error, ends: true });
     this.wake();
   }
 

@@ -2,11 +2,15 @@ import { PawlError } from "../../errors.ts";
 import type { ActorCallOptions } from "./callee.ts";
 import { type Actor, calleeOf, handleOf } from "./handle.ts";
 import type { ActorStats } from "./keeper.ts";
+import { checkLimit } from "./options.ts";
 import { OwnedActor } from "./owned.ts";
 
 /** What can be done with an actor beside calling it. All but `with` is for the thread that made it. */
 export interface ActorControl<T> {
-  /** A handle to the same actor, whose calls have these options: `control(model).with({ timeout: 500 }).predict(x)`. */
+  /**
+   * A handle to the same actor, whose calls have these options: `control(model).with({ timeout: 500 }).predict(x)`.
+   * Throws PawlError("pool.actor-options").
+   */
   with(options: ActorCallOptions): Actor<T>;
   /** The actor in numbers; of replicas, each of them. */
   stats(): ActorStats[];
@@ -38,7 +42,10 @@ export function control<T>(handle: Actor<T>): ActorControl<T> {
     );
   };
   return {
-    with: (options) => handleOf(callee, options) as Actor<T>,
+    with: (options) => {
+      checkLimit(options.timeout);
+      return handleOf(callee, options) as Actor<T>;
+    },
     stats: () => owned().stats(),
     room: async () => await owned().room(),
     close: async () => await owned().close(),

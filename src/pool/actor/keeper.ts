@@ -94,6 +94,7 @@ export class Keeper {
   /** Withdraws a call that waits, and tells one that runs. False when it is not here. */
   abort(order: Order, reason: unknown): boolean {
     if (this.#isSent(order)) {
+      order.aborted ??= { reason };
       this.#worker?.post({ type: "abort", seq: order.seq, reason: String(reason) });
       return true;
     }

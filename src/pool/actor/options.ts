@@ -57,6 +57,7 @@ export function planOf(options: ReplicaOptions): ActorPlan {
     if (!isCount(value, 1)) refuse(name, value, "a whole number, 1 or more, or Infinity");
   }
   if (maxHeap !== null && !(maxHeap > 0)) refuse("maxHeap", maxHeap, "a number of bytes");
+  checkLimit(timeout);
   if (!(startTimeout > 0)) refuse("startTimeout", startTimeout, "a number of milliseconds");
   return {
     isolate,
@@ -69,6 +70,16 @@ export function planOf(options: ReplicaOptions): ActorPlan {
     route,
     startTimeout,
   };
+}
+
+/** Throws PawlError("pool.actor-options"). */
+export function checkLimit(timeout: number | TimeLimit | undefined): void {
+  if (timeout === undefined) return;
+  const { soft = 0, hard } = typeof timeout === "number" ? { hard: timeout } : timeout;
+  for (const ms of [soft, hard]) {
+    if (typeof ms !== "number" || !(ms >= 0))
+      refuse("timeout", ms, "milliseconds, 0 or more, or { soft, hard } of them");
+  }
 }
 
 function isCount(value: number, least: number): boolean {

@@ -1,4 +1,5 @@
 import type { TimeLimit } from "../call.ts";
+import type { Timer } from "../timer.ts";
 
 /** One call on its way, from the caller to the result. */
 export class Order {
@@ -13,7 +14,9 @@ export class Order {
   /** Its number in the worker that has it. */
   seq = -1;
   /** Runs while its time does. */
-  timer: NodeJS.Timeout | null = null;
+  timer: Timer | null = null;
+  /** Why it is not wanted any more, though its worker has it. */
+  aborted: { readonly reason: unknown } | null = null;
 
   constructor(
     method: string,
@@ -49,7 +52,7 @@ export class Order {
   }
 
   #end(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = null;
     this.#settled();
   }

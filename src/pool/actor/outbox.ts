@@ -98,6 +98,8 @@ export class Outbox {
     const waiting: Order[] = [];
     for (const order of this.#sent.values()) {
       if (order.seq <= begun) order.reject(errorOf(order));
+      // It had not begun, and must not begin in the next worker.
+      else if (order.aborted !== null) order.reject(order.aborted.reason);
       else {
         order.seq = -1;
         waiting.push(order);

@@ -1,3 +1,4 @@
+import { after } from "../timer.ts";
 import { TimeLimitError } from "../worker/time-limit.ts";
 
 /** What the function of an `each` may take after its item. */
@@ -23,15 +24,15 @@ export async function attemptOnce<T, R>(
   const context = { index, attempt, signal: controller.signal };
   if (timeout === undefined) return await fn(item, context);
   const over = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const timer = after(timeout, () => {
     const sentence = `Item ${index} took longer than ${timeout} ms.`;
     const error = new TimeLimitError("each.timeout", sentence);
     over.reject(error);
     controller.abort(error);
-  }, timeout);
+  });
   try {
     return await Promise.race([fn(item, context), over.promise]);
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }

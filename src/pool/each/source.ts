@@ -1,3 +1,5 @@
+import { closeSource, iteratorOf } from "../source.ts";
+
 /**
  * The items of a call, taken one at a time and only when asked for. It can be ended while the one who gives them still
  * thinks about the next: whoever waits for that one hears that there is none.
@@ -11,7 +13,7 @@ export class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
   #exhausted = false;
 
   constructor(items: Iterable<T> | AsyncIterable<T>) {
-    this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.#items = iteratorOf(items);
   }
 
   [Symbol.asyncIterator](): this {
@@ -36,11 +38,11 @@ export class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
     this.end();
     if (this.#exhausted) return;
     this.#exhausted = true;
-    const closing = Promise.resolve(this.#items.return?.()).then(
-      () => {},
-      () => {},
-    );
-    if (this.#waiting === null) await closing;
+    try {
+      await closeSource(this.#items, this.#waiting !== null);
+    } catch {
+      // The results that there are, or the error that ends the call, are what counts.
+    }
   }
 
   async #pull(): Promise<IteratorResult<T>> {

@@ -1,0 +1,22 @@
+import { withTimeout } from "./timer.ts";
+
+/** Where items come from. */
+export type Source<T = unknown> = AsyncIterator<T> | Iterator<T>;
+
+/** How long a source may take to close, in milliseconds; after that nobody waits for it. */
+const CLOSE_MS = 1000;
+
+export function iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): Source<T> {
+  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+}
+
+/**
+ * Tells a source that no more is wanted, and waits for a while until it has closed. Throws what it throws. One that still
+ * thinks about its next item is told and not waited for.
+ */
+export async function closeSource(source: Source, thinks: boolean): Promise<void> {
+  const closing = source.return?.();
+  if (closing === undefined || !("then" in closing)) return;
+  if (thinks) closing.then(undefined, () => {});
+  else await withTimeout(closing, CLOSE_MS, () => {});
+}

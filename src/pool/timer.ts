@@ -1,0 +1,37 @@
+/** Milliseconds that setTimeout can hold; it takes more for 1. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A timer that can be taken back. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Calls back once so many milliseconds are over, however many that are; never after Infinity of them. */
+export function after(ms: number, callback: () => void): Timer {
+  let left = ms;
+  let timer: NodeJS.Timeout | undefined;
+  const wait = () => {
+    const piece = Math.min(left, LONGEST_MS);
+    left -= piece;
+    timer = setTimeout(() => (left > 0 ? wait() : callback()), piece);
+  };
+  if (ms !== Number.POSITIVE_INFINITY) wait();
+  return { cancel: () => clearTimeout(timer) };
+}
+
+/** The outcome of the promise; once the time is over, that of `late`, which may throw. */
+export async function withTimeout<T, L>(promise: PromiseLike<T>, ms: number, late: () => L): Promise<T | L> {
+  const over = Promise.withResolvers<L>();
+  const timer = after(ms, () => {
+    try {
+      over.resolve(late());
+    } catch (error) {
+      over.reject(error);
+    }
+  });
+  try {
+    return await Promise.race([promise, over.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
