@@ -25,9 +25,10 @@ export interface Alongside {
 export async function runAlongside({ fn, work, signal, enough }: Alongside): Promise<void> {
   const { cost, spread } = work.call;
   const plain = fn as (...args: unknown[]) => unknown;
-  while (work.ready > 0 && !enough()) {
+  for (;;) {
+    await yieldToLoop();
     const { itemMs } = cost;
-    if (itemMs === null || blocks(cost)) return;
+    if (signal.aborted || work.ready === 0 || enough() || itemMs === null || blocks(cost)) return;
     const { base, items } = work.take(Math.max(1, Math.floor(SLICE_MS / itemMs)));
     const began = performance.now();
     let done = 0;
@@ -45,8 +46,6 @@ export async function runAlongside({ fn, work, signal, enough }: Alongside): Pro
     }
     cost.observe(done, performance.now() - began);
     if (done < items.length) work.giveBack({ base: base + done, items: items.slice(done) });
-    if (signal.aborted) return;
-    await yieldToLoop();
   }
 }
 

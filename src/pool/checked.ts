@@ -73,10 +73,20 @@ export function checkTimeout(timeout: number | undefined): void {
 }
 
 /** The same for the options of a call. */
-export function checkMapOptions({ chunkSize, crashRetries }: CallLimits, limit: TimeLimit | null): void {
+export function checkMapOptions({ chunkSize, crashRetries }: CallLimits): void {
   check("chunkSize", chunkSize ?? undefined, "count");
   check("crashRetries", crashRetries, "number");
-  if (limit === null) return;
-  check("timeout.soft", limit.soft, "milliseconds");
-  check(limit.soft === undefined ? "timeout" : "timeout.hard", limit.hard, "milliseconds");
+}
+
+/** The same for its time limit, which from JavaScript may be anything. */
+export function limitFrom(timeout: unknown): TimeLimit | null {
+  if (timeout === undefined) return null;
+  if (typeof timeout !== "object" || timeout === null) {
+    check("timeout", timeout, "milliseconds");
+    return { hard: timeout as number };
+  }
+  const { soft, hard } = timeout as Partial<TimeLimit>;
+  check("timeout.soft", soft, "milliseconds");
+  check("timeout.hard", hard ?? null, "milliseconds");
+  return timeout as TimeLimit;
 }

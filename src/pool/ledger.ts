@@ -1,6 +1,6 @@
 import type { Call } from "./call.ts";
 import type { AnyFunction } from "./callable.ts";
-import { checkMapOptions } from "./checked.ts";
+import { checkMapOptions, limitFrom } from "./checked.ts";
 import { batchSize, Cost } from "./cost.ts";
 import { speedUp } from "./decide.ts";
 import type { MapOptions } from "./options.ts";
@@ -56,7 +56,7 @@ export class Ledger {
   knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
     const spread = face === "submit" || face === "starmap";
     const { timeout, crashRetries = 0, chunkSize = null } = options;
-    const limit = timeout === undefined ? null : typeof timeout === "number" ? { hard: timeout } : timeout;
+    const limit = limitFrom(timeout);
     const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
     const reference = referenceTo(fn, `pool.${face}`);
     const functionKey = keyOf(fn);
@@ -64,7 +64,7 @@ export class Ledger {
     this.#known.set(functionKey, ofFunction);
     const known = ofFunction.get(key);
     if (known !== undefined) return known;
-    checkMapOptions(options, limit);
+    checkMapOptions(options);
     const call: Call = {
       number: ++calls,
       reference,

@@ -58,7 +58,8 @@ export function planOf(options: ReplicaOptions): ActorPlan {
   }
   if (maxHeap !== null && !(maxHeap > 0)) refuse("maxHeap", maxHeap, "a number of bytes");
   checkLimit(timeout);
-  if (!(startTimeout > 0)) refuse("startTimeout", startTimeout, "a number of milliseconds");
+  if (typeof startTimeout !== "number" || !(startTimeout > 0))
+    refuse("startTimeout", startTimeout, "a number of milliseconds");
   return {
     isolate,
     maxRestarts,

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { each, Pool } from "../../src/pool/index.ts";
+
+/** An endless source that tells what became of it. */
+class Endless implements AsyncIterable<number> {
+  given = 0;
+  closed = 0;
+  readonly #stuckAt: number;
+  readonly #close: () => Promise<IteratorResult<number>>;
+
+  constructor({
+    stuckAt = Number.POSITIVE_INFINITY,
+    close = async (): Promise<IteratorResult<number>> => ({ done: true, value: undefined }),
+  } = {}) {
+    this.#stuckAt = stuckAt;
+    this.#close = close;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<number> {
+    return {
+      next: async () => {
+        if (this.given >= this.#stuckAt) return await new Promise<never>(() => {});
+        await turn();
+        return { done: false, value: this.given++ };
+      },
+      return: () => {
+        this.closed++;
+        return this.#close();
+      },
+    };
+  }
+
+  async gave(count: number): Promise<void> {
+    while (this.given < count) await turn();
+  }
+}
+
+const same = (x: number) => x;
+const refusing = (x: number) => {
+  if (x === 5) throw new RangeError("five");
+  return x;
+};
+
+async function drain(results: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of results);
+}
+
+type Options = { readonly signal?: AbortSignal };
+const faces: Readonly<
+  Record<string, (pool: Pool, items: AsyncIterable<number>, options: Options) => Promise<unknown>>
+> = {
+  map: (pool, items, options) => pool.map(same, items, options),
+  imap: (pool, items, options) => drain(pool.imap(same, items, options)),
+  "imap in workers": (pool, items, options) => drain(pool.imap(same, items, { ...options, chunkSize: 3 })),
+  imapUnordered: (pool, items, options) =>
+    drain(pool.imapUnordered(same, items, { ...options, chunkSize: 3 })),
+  each: (_, items, options) => drain(each(items, same, options)),
+};
+
+for (const [name, run] of Object.entries(faces)) {
+  suite(`an endless source (${name})`, () => {
+    for (const [how, stuckAt] of [
+      ["gives", Number.POSITIVE_INFINITY],
+      ["thinks", 20],
+    ] as const) {
+      test(`is closed when the call is aborted while it ${how}`, async () => {
+        await using pool = new Pool({ workers: 1 });
+        const source = new Endless({ stuckAt });
+        const controller = new AbortController();
+        const call = run(pool, source, { signal: controller.signal });
+        await source.gave(10);
+        controller.abort(new Error("enough"));
+        await assert.rejects(call, { message: "enough" });
+        assert.equal(source.closed, 1);
+        const { given } = source;
+        for (let turns = 0; turns < 20; turns++) await turn();
+        assert.ok(source.given <= given + 1, "no more is read");
+      });
+    }
+
+    test("that never closes does not hold up an abort for ever, nor does one that throws as it closes", async () => {
+      await using pool = new Pool({ workers: 1 });
+      for (const close of [
+        () => new Promise<never>(() => {}),
+        () => Promise.reject(new Error("stays open")),
+      ]) {
+        const source = new Endless({ close });
+        const controller = new AbortController();
+        const call = run(pool, source, { signal: controller.signal });
+        await source.gave(10);
+        controller.abort(new Error("enough"));
+        await assert.rejects(call, { message: "enough" });
+      }
+    });
+
+    if (name !== "each") {
+      test("is closed when the pool is terminated", async () => {
+        const pool = new Pool({ workers: 1 });
+        const source = new Endless();
+        const call = run(pool, source, {});
+        const ended = assert.rejects(call, { code: "pool.terminated" });
+        await source.gave(10);
+        await pool.terminate();
+        await ended;
+        assert.equal(source.closed, 1);
+      });
+    }
+  });
+}
+
+test("an endless source that never waits lets the loop turn", async () => {
+  await using pool = new Pool({ workers: 1 });
+  let closed = false;
+  function* endless() {
+    try {
+      for (let n = 0; ; n = (n + 1) % 10) yield n;
+    } finally {
+      closed = true;
+    }
+  }
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 20);
+  await assert.rejects(pool.map(same, endless(), { signal: controller.signal }), { message: "enough" });
+  assert.ok(closed);
+});
+
+test("the error of an item is told, whatever the source throws as it closes, and where nothing else is, that is", async () => {
+  await using pool = new Pool({ workers: 1 });
+  const close = () => Promise.reject(new Error("stays open"));
+  for (const options of [{}, { chunkSize: 2 }]) {
+    await assert.rejects(drain(pool.imap(refusing, new Endless({ close }), options)), { message: "five" });
+    await assert.rejects(
+      async () => {
+        for await (const _ of pool.imap(same, new Endless({ close }), options)) break;
+      },
+      { message: "stays open" },
+    );
+  }
+});
