@@ -17,7 +17,10 @@ export interface PoolOptions<Init = unknown> {
   readonly maxTasksPerWorker?: number;
   /** A worker that uses more bytes is replaced between two items. A process: all its memory; a thread: its heap. */
   readonly maxMemoryPerWorker?: number;
-  /** Bytes of JavaScript heap at which a worker dies, whatever it does. Default: what Node gives it, gigabytes. */
+  /**
+   * Bytes of JavaScript heap at which a worker dies, whatever it does. A promise only with `isolate: "process"`: a thread whose
+   * heap is full can end the whole program, which is a fault of Node. Default: what Node gives it, gigabytes.
+   */
   readonly maxHeapPerWorker?: number;
   /** A worker with nothing to do ends after so many milliseconds. Default 10,000. */
   readonly idle?: number;

@@ -4,8 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Counter, type Isolation, Pool, WorkerDiedError } from "../../src/pool/index.ts";
-import { counted, gate } from "./fixtures/gate.ts";
+import {
+  ActorDiedError,
+  actor,
+  Counter,
+  control,
+  type Isolation,
+  Pool,
+  WorkerDiedError,
+} from "../../src/pool/index.ts";
+import { counted, Gate, gate } from "./fixtures/gate.ts";
 import { add } from "./fixtures/tasks.ts";
 
 /** A folder with a log of what began, and a gate. */
@@ -81,6 +89,24 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       await assert.rejects(future.result(), WorkerDiedError);
       await pool.apply(add, 1, 2);
       assert.deepEqual(scene.log, ["a"]);
+    });
+
+    test("a call of an actor that was aborted before it began does not begin in the actor's next worker", async (t) => {
+      const scene = new Scene(t);
+      await using handle = await actor(Gate, [], { isolate, maxRestarts: 1 });
+      const controller = new AbortController();
+      const first = handle.pass(scene.folder, "a", "exit");
+      const aborted = control(handle).with({ signal: controller.signal }).pass(scene.folder, "b", "pass");
+      const last = handle.pass(scene.folder, "c", "pass");
+      const ended = Promise.allSettled([first, aborted, last]);
+      await scene.began("a");
+      controller.abort(new Error("not any more"));
+      scene.open();
+      const [one, other, third] = await ended;
+      assert.ok(one.status === "rejected" && one.reason instanceof ActorDiedError);
+      assert.ok(other.status === "rejected" && other.reason.message === "not any more");
+      assert.deepEqual(third, { status: "fulfilled", value: "c" });
+      assert.deepEqual(scene.log, ["a", "c"]);
     });
 
     test("calls do not wait behind a long one while a worker is idle, or could be", async (t) => {

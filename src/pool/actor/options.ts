@@ -18,7 +18,10 @@ export interface ActorOptions {
   readonly timeout?: number | TimeLimit;
   /** Of a class with `save` and `restore`: after how many calls its state is saved. Default 1. */
   readonly saveEvery?: number;
-  /** Bytes of heap at most for JavaScript in the worker, which dies when they do not suffice. */
+  /**
+   * Bytes of heap at most for JavaScript in the worker, which dies when they do not suffice. A promise only with
+   * `isolate: "process"`: a thread whose heap is full can end the whole program, which is a fault of Node.
+   */
   readonly maxHeap?: number;
   /** Milliseconds for the worker to start and make the object, after which it is ended. Default: no limit. */
   readonly startTimeout?: number;

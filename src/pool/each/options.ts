@@ -39,7 +39,8 @@ export function settingsOf(options: EachOptions): Settings {
   if (rate !== undefined && !(rate.perSecond > 0 && Number.isFinite(rate.perSecond))) {
     throw refusal("rate", "{ perSecond } with a number above 0", rate.perSecond);
   }
-  if (timeout !== undefined && !(timeout > 0)) throw refusal("timeout", "milliseconds above 0", timeout);
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0))
+    throw refusal("timeout", "milliseconds above 0", timeout);
   return {
     concurrency,
     rate: rate ?? null,

@@ -166,8 +166,11 @@ function holderOf(word: number): number {
 }
 
 function deadlineOf({ timeout = Number.POSITIVE_INFINITY }: LockOptions): number {
-  if (timeout >= 0) return performance.now() + timeout;
-  throw new PawlError("pool.lock-options", `A lock cannot be waited for ${timeout} ms: give 0 or more.`);
+  if (typeof timeout === "number" && timeout >= 0) return performance.now() + timeout;
+  throw new PawlError(
+    "pool.lock-options",
+    `A lock cannot be waited for ${String(timeout)} ms: give a number, 0 or more.`,
+  );
 }
 
 /** For how long to sleep; throws when the time is over. */
