@@ -143,6 +143,9 @@ export class S3Client {
       method,
       path,
       headers: {
+        ...("content-disposition" in headers
+          ? { "content-disposition": headers["content-disposition"] }
+          : {}),
         host: this.#host,
         ...(body.length > 0 || method === "PUT" || method === "POST"
           ? { "content-length": body.length }
@@ -173,10 +176,11 @@ export class S3Client {
         if (idle) resolve(this.#answer({ ...options, agent: false }, body));
         else reject(outage(error, this.place));
       });
-      // With a body at hand Node takes this one header for UTF-8, and sends other bytes than were signed.
-      if (/[^\x20-\x7e]/.test(String(outgoing.getHeader("content-disposition") ?? "")))
-        outgoing.flushHeaders();
-      outgoing.end(body);
+      // Once Node knows a length it takes this one header for UTF-8, and sends other bytes than were signed.
+      if (body.length > 0 && outgoing.hasHeader("content-disposition")) {
+        outgoing.write(body);
+        outgoing.end();
+      } else outgoing.end(body);
     });
   }
 }

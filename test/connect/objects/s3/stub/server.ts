@@ -114,7 +114,9 @@ export class S3Stub implements ObjectServer {
     const right = this.#answer(request, asked);
     const answer = this.misbehaviour.answer?.(asked, right) ?? right;
     if (this.misbehaviour.send?.(asked, answer, response)) return;
-    response.writeHead(answer.status, { "content-length": answer.body.length, ...answer.headers });
+    // The length comes last: Node takes a disposition that stands behind it for UTF-8.
+    const { "content-length": length = answer.body.length, ...headers } = answer.headers;
+    response.writeHead(answer.status, { ...headers, "content-length": length });
     response.end(asked.method === "HEAD" ? undefined : answer.body);
   }
 
