@@ -1,3 +1,4 @@
+import { TransientError } from "../../errors.ts";
 import type { ObjectEntry, Present, ReadPlace, WritePlace } from "./contract.ts";
 import { partBytesOf } from "./sizes.ts";
 import { isMd5, tagOfBytes } from "./tag.ts";
@@ -43,6 +44,20 @@ export async function isSame(
   return entry.tag === (await writer.tagOf(entry, present, partBytes));
 }
 
+/** As many bytes as were announced, and no more. */
+async function* atMost(
+  pieces: AsyncIterable<Uint8Array>,
+  announced: number | null,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let came = 0;
+  for await (const piece of pieces) {
+    came += piece.length;
+    if (announced !== null && came > announced)
+      throw new TransientError("copy.too-long", `more bytes came than the ${announced} that were announced`);
+    yield piece;
+  }
+}
+
 /** The tag of an object by reading it: of the whole, or in parts of so many bytes. */
 export async function tagByReading(
   entry: ObjectEntry,
@@ -52,7 +67,7 @@ export async function tagByReading(
   if (place.tagOf !== undefined) return await place.tagOf(entry, partBytes);
   const opened = await place.open(entry);
   try {
-    return await tagOfBytes(opened.body(), partBytes);
+    return await tagOfBytes(atMost(opened.body(), opened.size ?? entry.size), partBytes);
   } finally {
     await opened.close();
   }

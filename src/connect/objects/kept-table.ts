@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /** A table of keys that is kept beside a run, in a file of its own. */
@@ -11,13 +11,20 @@ export interface KeptTable {
   readonly cacheKb: number;
 }
 
+/** Opens a database that its user alone may read; makes it where there is none. */
+export function privateDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // What SQLite puts beside it gets the same mode.
+  closeSync(openSync(path, "a", 0o600));
+  return new DatabaseSync(path, { timeout: 5000 });
+}
+
 /**
  * Opens such a table; makes it where there is none. It is not flushed for each key: it is there for processes that die, and
  * a power cut may cost the last seconds.
  */
 export function keptTable(folder: string, { name, column, cacheKb }: KeptTable): DatabaseSync {
-  mkdirSync(folder, { recursive: true });
-  const database = new DatabaseSync(join(folder, `${name}.db`), { timeout: 5000 });
+  const database = privateDatabase(join(folder, `${name}.db`));
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -${cacheKb};
     CREATE TABLE IF NOT EXISTS ${name} (key TEXT PRIMARY KEY, ${column} NOT NULL) WITHOUT ROWID`,

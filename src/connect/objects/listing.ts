@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
 import type { ObjectEntry, Page } from "./contract.ts";
+import { privateDatabase } from "./kept-table.ts";
 
 interface Row {
   readonly id: number;
@@ -76,8 +76,8 @@ export class Listing {
    * what one has seen of the target holds for itself, since others come later.
    */
   static create(path: string, process: number): Listing {
-    mkdirSync(dirname(path), { recursive: true });
-    const database = new DatabaseSync(path, { timeout: 5000 });
+    // It holds the URLs of a manifest as they are.
+    const database = privateDatabase(path);
     // A page that a power cut takes away takes its place along: it is listed again.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096");
     const { user_version: form } = database.prepare("PRAGMA user_version").get() as { user_version: number };

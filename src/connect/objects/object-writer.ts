@@ -9,6 +9,7 @@ import type { Taken } from "./taken.ts";
 import { transfer, type Ways } from "./transfer.ts";
 import { transferTransformed } from "./transform.ts";
 import { reasonFor } from "./verdict.ts";
+import { sealedUrl, shownUrl } from "./web/sealed.ts";
 
 /** What became of one object. */
 type Outcome = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
@@ -157,12 +158,13 @@ export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<
   return counts;
 }
 
+/** As it may be kept beside the run. */
 function originOf({ key, from = key }: ObjectEntry): string {
-  return from;
+  return sealedUrl(from);
 }
 
 function givenTo(key: string, other: string): string {
-  return `the name ${key} is given to another object, ${other}`;
+  return `the name ${key} is given to another object, ${shownUrl(other)}`;
 }
 
 interface Judgement {

@@ -14,7 +14,8 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
   const from = text(fields.url);
   if (from === null) return await bad("the row has no url");
   const url = URL.parse(from);
-  if (url === null || !/^https?:$/.test(url.protocol)) return await bad(`"${from}" is no URL of the web`);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return await bad(`"${from.split(/[?#]/, 1)[0]?.slice(0, 200)}" is no URL of the web`);
   if (url.username !== "" || url.password !== "")
     return await bad("its URL holds a user or a password, and Pawl stores no passwords");
   const wrong = wrongField(fields);

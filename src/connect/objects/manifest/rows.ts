@@ -1,10 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { ItemError, PawlError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
 import { csv } from "../../csv/index.ts";
+
+/** Longer lines are not held in memory. */
+const LONGEST_LINE = 1024 * 1024;
 
 /** A row of a manifest. */
 export interface ManifestRow {
@@ -69,13 +71,15 @@ function jsonLines(path: string): Manifest {
     },
     rows: async function* () {
       let line = 0;
-      // One character a byte: what is not UTF-8 must show, and only line feeds end a line of JSON.
-      const input = createReadStream(path, "latin1");
-      for await (const bytes of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      for await (const bytes of linesOf(path)) {
         line++;
-        const text = Buffer.from(line === 1 ? bytes.replace(/^\xef\xbb\xbf/, "") : bytes, "latin1");
         const place = `${path} line ${line}`;
         const at = async () => place;
+        if (bytes === null) {
+          yield { at, fields: null, problem: `the line has more than ${LONGEST_LINE} bytes` };
+          continue;
+        }
+        const text = line === 1 && bytes.indexOf("\ufeff") === 0 ? bytes.subarray(3) : bytes;
         if (!isUtf8(text)) {
           yield { at, fields: null, problem: "the line is not valid UTF-8" };
           continue;
@@ -87,6 +91,31 @@ function jsonLines(path: string): Manifest {
       }
     },
   };
+}
+
+/** The lines of a file, each in bytes: only line feeds end a line of JSON. Null stands for one that is too long. */
+async function* linesOf(path: string): AsyncGenerator<Buffer | null, void, undefined> {
+  let pieces: Buffer[] = [];
+  let length = 0;
+  const take = (): Buffer | null => {
+    const line = length > LONGEST_LINE ? null : Buffer.concat(pieces);
+    pieces = [];
+    length = 0;
+    return line;
+  };
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      length += end - from;
+      if (length <= LONGEST_LINE) pieces.push(chunk.subarray(from, end));
+      yield take();
+      from = end + 1;
+    }
+    length += chunk.length - from;
+    if (length <= LONGEST_LINE) pieces.push(chunk.subarray(from));
+    else pieces = [];
+  }
+  if (length > 0) yield take();
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> | null {

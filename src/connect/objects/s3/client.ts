@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptio
 import https from "node:https";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError } from "../answer-error.ts";
+import { MOST_SAID, MOST_SAID_OF_ERROR } from "../budget.ts";
 import { encodePath, encodeQuery } from "./encode.ts";
 import { errorOf } from "./error.ts";
 import type { Settings } from "./settings.ts";
@@ -31,6 +32,8 @@ export interface S3Answer {
 
 /** A connection on which nothing moves for so long is given up. */
 const SILENCE_MS = 60_000;
+/** What is no object must have come after so long: an upload may take minutes to be put together. */
+const ANSWER_MS = 10 * 60_000;
 const EMPTY = Buffer.alloc(0);
 
 /** The requests of one bucket, signed, over connections that are kept. Tries each once. */
@@ -187,18 +190,38 @@ export class S3Client {
 
 /** Reads an answer to its end, into one piece of memory where its length is known. */
 async function whole(response: IncomingMessage, place: string, method?: string): Promise<Buffer> {
+  const { statusCode = 0 } = response;
+  const most = isSuccess(statusCode) ? MOST_SAID : MOST_SAID_OF_ERROR;
   // The length that HEAD tells is that of an object, which does not come.
   const length = method === "HEAD" ? Number.NaN : Number(response.headers["content-length"] ?? Number.NaN);
   const pieces: Buffer[] = [];
-  const bytes = length > 0 ? Buffer.allocUnsafe(length) : null;
+  const bytes = length > 0 && length <= most ? Buffer.allocUnsafe(length) : null;
   let filled = 0;
+  const deadline = setTimeout(
+    () =>
+      response.destroy(
+        new TransientError("s3.timeout", `${place} was not done after ${ANSWER_MS / 60_000} min`),
+      ),
+    ANSWER_MS,
+  );
   try {
     for await (const piece of response as AsyncIterable<Buffer>) {
-      if (bytes === null) pieces.push(piece);
-      else filled += piece.copy(bytes, filled);
+      if (bytes === null) {
+        filled += piece.length;
+        if (filled > most && isSuccess(statusCode))
+          throw new TransientError(
+            "s3.too-long",
+            `${place} answers with more than ${most} bytes, and no object`,
+          );
+        pieces.push(piece);
+        // The rest of an error adds nothing.
+        if (filled > most) break;
+      } else filled += piece.copy(bytes, filled);
     }
   } catch (error) {
     throw outage(error, place);
+  } finally {
+    clearTimeout(deadline);
   }
   return bytes === null ? Buffer.concat(pieces) : bytes.subarray(0, filled);
 }

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError, ofPlace } from "../answer-error.ts";
+import { BUDGET, paced } from "../budget.ts";
 import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { patiently } from "../patience.ts";
 import { goesWhole } from "../sizes.ts";
@@ -361,7 +362,7 @@ class S3Object implements Opened {
     if (Buffer.isBuffer(this.#content)) return yield this.#content;
     const response = this.#content ?? (await this.#client.begin({ key: this.#key }));
     try {
-      for await (const bytes of response) yield bytes;
+      yield* paced<Buffer>(response, BUDGET, (what) => this.#slow(what));
     } catch (error) {
       throw outage(error, this.#client.place);
     }
@@ -379,6 +380,10 @@ class S3Object implements Opened {
     if (answer?.status !== 206) await this.#fill(into, await this.#client.begin(request));
   }
 
+  #slow(what: string): TransientError {
+    return new TransientError("s3.timeout", `${this.#client.place} ${what}`);
+  }
+
   async #fill(into: Buffer, response: IncomingMessage): Promise<void> {
     const { length } = into;
     const wrong = (bytes: number | string) =>
@@ -389,7 +394,7 @@ class S3Object implements Opened {
     let filled = 0;
     try {
       if (response.statusCode !== 206) throw wrong("all");
-      for await (const piece of response as AsyncIterable<Buffer>) {
+      for await (const piece of paced<Buffer>(response, BUDGET, (what) => this.#slow(what))) {
         if (filled + piece.length > length) throw wrong("more");
         filled += piece.copy(into, filled);
       }

@@ -100,7 +100,10 @@ export class S3Upload implements Upload {
 
   /** Remembers what the server calls a part; returns the MD5 that it says it has. */
   #partIs(number: number, etag: string | undefined, headers: IncomingHttpHeaders): string | null {
-    this.#etags[number] = etag ?? "";
+    // What answers in the place of S3 has kept nothing.
+    if (etag === undefined)
+      throw new TransientError("s3.no-tag", `${this.#begun.client.place} took a part and gave no ETag`);
+    this.#etags[number] = etag;
     const tag = tagOf(etag);
     return isMd5(tag) && !isByKey(headers["x-amz-server-side-encryption"]) ? tag : null;
   }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { own, setOwn } from "../../../own.ts";
+import { BUDGET, isTooSlow } from "../budget.ts";
 
 /** What a request is sent as, once it is signed. */
 export interface WireRequest {
@@ -86,6 +87,7 @@ interface Pending {
   readonly resolve: (answer: WireAnswer | null) => void;
   readonly reject: (error: unknown) => void;
   answer: Head | null;
+  readonly began: number;
   /** Where the bytes go that come next: the caller's, or those of an error. */
   body: Buffer;
   filled: number;
@@ -95,6 +97,7 @@ class Connection {
   readonly #socket: Socket;
   readonly #events: { readonly free: () => void; readonly gone: () => void };
   readonly #head = Buffer.allocUnsafeSlow(LONGEST_HEAD);
+  readonly #silent: () => Error;
   #headFilled = 0;
   #pending: Pending | null = null;
   #hasHeard = false;
@@ -104,6 +107,7 @@ class Connection {
     events: { readonly free: () => void; readonly gone: () => void },
   ) {
     this.#events = events;
+    this.#silent = silent;
     const secure = endpoint.protocol === "https:";
     const host = endpoint.hostname.replace(/^\[(.*)\]$/, "$1");
     const options = {
@@ -139,7 +143,15 @@ class Connection {
     return new Promise((resolve, reject) => {
       this.#hasHeard = false;
       this.#headFilled = 0;
-      this.#pending = { into, resolve, reject, answer: null, body: into, filled: 0 };
+      this.#pending = {
+        into,
+        resolve,
+        reject,
+        answer: null,
+        began: performance.now(),
+        body: into,
+        filled: 0,
+      };
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       this.#socket.ref();
       this.#socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
@@ -165,6 +177,8 @@ class Connection {
     } else if (pending.answer === null) {
       this.#headFilled += bytes;
       this.#takeHead(pending);
+    } else if (isTooSlow(pending.filled + bytes, performance.now() - pending.began, BUDGET)) {
+      this.#socket.destroy(this.#silent());
     } else {
       pending.filled += bytes;
       this.#advance(pending, pending.answer);

@@ -1,24 +1,35 @@
+import type { IncomingMessage } from "node:http";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import type { Json } from "../../../store/contract.ts";
 import { AnswerError, retryAfterMs } from "../answer-error.ts";
+import { BUDGET, type Budget, paced } from "../budget.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { entryOf } from "../manifest/entry.ts";
 import { type Manifest, openManifest } from "../manifest/rows.ts";
 import { keptOf } from "../s3/properties.ts";
+import { get } from "./get.ts";
+import { type Reach, reachOf } from "./reach.ts";
+import { sealedUrl, shownUrl } from "./sealed.ts";
+import { SealedUrls } from "./urls.ts";
 
 const PAGE = 1000;
-/** A server that says nothing for so long is given up. */
-const SILENCE_MS = 60_000;
 
 /** Objects of the web that a manifest names. */
 export class WebReader implements ReadPlace {
   readonly name: string;
   readonly #manifest: Manifest;
+  readonly #urls: SealedUrls;
+  readonly #budget: Budget;
 
-  constructor(path: string) {
+  readonly #reach: (address: string) => Reach;
+
+  constructor(path: string, { budget = BUDGET, reach = reachOf } = {}) {
+    this.#reach = reach;
     this.name = path;
     this.#manifest = openManifest(path);
+    this.#urls = new SealedUrls(this.#manifest);
+    this.#budget = budget;
   }
 
   async check(): Promise<void> {
@@ -46,42 +57,34 @@ export class WebReader implements ReadPlace {
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {
-    const url = entry.from ?? "";
-    const host = URL.parse(url)?.host ?? url;
-    const giveUp = new AbortController();
-    let silence = setTimeout(() => giveUp.abort(), SILENCE_MS);
-    const heard = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => giveUp.abort(), SILENCE_MS);
-    };
-    try {
-      // Packed bytes would be unpacked on the way and no longer be those that were announced.
-      const response = await fetch(url, {
-        signal: giveUp.signal,
-        headers: { "accept-encoding": "identity" },
+    const named = await this.#urls.of(entry);
+    const url = named === null ? null : URL.parse(named);
+    if (url === null)
+      throw new ItemError("the manifest does not name it any more, and Pawl keeps no query of a URL", {
+        code: "copy.manifest",
       });
-      heard();
+    try {
+      const response = await get(url, this.#budget, this.#reach);
+      const { statusCode = 0, statusMessage = "", headers } = response;
       // Any other that is well, such as a part that nobody has asked for, is not the object.
-      if (response.status === 200) {
-        const object = new WebObject(response, entry, host, heard, () => clearTimeout(silence));
+      if (statusCode === 200) {
+        const object = new WebObject(response, entry, url.host, this.#budget);
         if (entry.size === null || object.size === null || object.size === entry.size) return object;
         await object.close();
         throw new ItemError(`it has ${object.size} bytes, and ${entry.size} by the manifest`, {
           code: "copy.size",
         });
       }
-      clearTimeout(silence);
-      await response.body?.cancel();
+      response.destroy();
       throw new AnswerError({
-        status: response.status,
-        code: `${response.status} ${response.statusText}`.trim(),
-        place: host,
+        status: statusCode,
+        code: `${statusCode} ${statusMessage.slice(0, 100)}`.trim(),
+        place: url.host,
         message: "",
-        retryAfterMs: retryAfterMs(response.headers.get("retry-after")),
+        retryAfterMs: retryAfterMs(headers["retry-after"]),
       });
     } catch (error) {
-      clearTimeout(silence);
-      throw outage(error, host);
+      throw outage(error, url.host);
     }
   }
 
@@ -97,11 +100,18 @@ export class WebReader implements ReadPlace {
     throw new ItemError(`${key} cannot be removed: objects of the web can only be read`);
   }
 
-  where({ from, key }: ObjectEntry): string {
-    return from ?? key;
+  /** What is kept of an entry that has failed holds no query: its URL is looked up again in the manifest. */
+  again(entry: ObjectEntry): ObjectEntry {
+    return entry.from === undefined ? entry : { ...entry, from: sealedUrl(entry.from) };
   }
 
-  async close(): Promise<void> {}
+  where({ from, key }: ObjectEntry): string {
+    return from === undefined ? key : shownUrl(from);
+  }
+
+  async close(): Promise<void> {
+    await this.#urls.close();
+  }
 }
 
 class WebObject implements Opened {
@@ -110,47 +120,52 @@ class WebObject implements Opened {
   readonly tag: string | null;
   readonly modified: number | null;
   readonly properties: Opened["properties"];
-  readonly #response: Response;
+  readonly #response: IncomingMessage;
   readonly #host: string;
-  readonly #heard: () => void;
-  readonly #done: () => void;
+  readonly #budget: Budget;
 
-  constructor(response: Response, entry: ObjectEntry, host: string, heard: () => void, done: () => void) {
+  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, budget: Budget) {
     const { headers } = response;
-    const length = headers.get("content-length");
-    const packed = headers.get("content-encoding");
-    const modified = Date.parse(headers.get("last-modified") ?? "");
-    // What came packed against our wish is unpacked by now, so its length says nothing.
-    this.size = packed !== null ? null : length !== null ? Number(length) : entry.size;
+    const packed = (headers["content-encoding"] ?? "").trim().toLowerCase();
+    if (!PLAIN.has(packed)) {
+      response.destroy();
+      throw new ItemError(`it comes packed as ${packed}, which nobody asked for`, { code: "copy.encoded" });
+    }
+    const length = headers["content-length"];
+    const modified = Date.parse(headers["last-modified"] ?? "");
+    this.size = length === undefined ? entry.size : Number(length);
     this.tag = entry.tag;
     this.modified = Number.isNaN(modified) ? null : modified;
-    const kept = keptOf(Object.fromEntries(headers));
+    const kept = keptOf(headers);
     delete kept["content-encoding"];
     this.properties = { headers: kept, metadata: {}, tags: null };
     this.#response = response;
     this.#host = host;
-    this.#heard = heard;
-    this.#done = done;
+    this.#budget = budget;
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for await (const bytes of this.#response.body ?? []) {
-        this.#heard();
-        yield bytes;
-      }
+      yield* paced<Buffer>(
+        this.#response,
+        this.#budget,
+        (what) => new TransientError("web.timeout", `${this.#host} ${what}`),
+      );
     } catch (error) {
       throw outage(error, this.#host);
     } finally {
-      this.#done();
+      if (!this.#response.complete) this.#response.destroy();
     }
   }
 
   async close(): Promise<void> {
-    this.#done();
-    if (!this.#response.bodyUsed) await this.#response.body?.cancel().catch(() => {});
+    // What has not been read to its end would keep its connection.
+    if (!this.#response.complete || !this.#response.readableEnded) this.#response.destroy();
   }
 }
+
+/** Ways to say that bytes come as they are. */
+const PLAIN = new Set(["", "identity", "aws-chunked"]);
 
 /** Errors of one host that no trying again helps against. */
 const HOPELESS: Readonly<Record<string, string>> = {
@@ -162,28 +177,12 @@ const HOPELESS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is that of another host",
 };
 
-/** The same, where only the text of the cause tells. */
-const HOPELESS_TEXT: Readonly<Record<string, string>> = {
-  "redirect count exceeded": "it leads from one address to the next without end",
-  "URL scheme must be a HTTP(S) scheme": "it leads to what is not of the web",
-  "bad port": "no page of the web may be asked for at this port",
-};
-
 function outage(error: unknown, host: string): unknown {
   if (error instanceof AnswerError || error instanceof PawlError) return error;
-  const { cause, name, message } = error as Error & { cause?: { code?: string; message?: string } };
-  if (name === "AbortError")
-    return new TransientError("web.timeout", `${host} has been silent for ${SILENCE_MS / 1000} s`);
-  const code = cause?.code ?? "";
+  const { code = "", message } = error as NodeJS.ErrnoException;
   const hopeless = own(HOPELESS, code);
   if (hopeless !== undefined) return new ItemError(`${host}: ${hopeless} (${code})`, { code: "copy.host" });
-  const text = own(HOPELESS_TEXT, cause?.message ?? "");
-  if (text !== undefined) return new ItemError(`${host}: ${text}`, { code: "copy.host" });
-  return new TransientError(
-    "web.connection",
-    `the connection to ${host} failed: ${code || (cause?.message ?? message)}`,
-    {
-      cause: error,
-    },
-  );
+  return new TransientError("web.connection", `the connection to ${host} failed: ${code || message}`, {
+    cause: error,
+  });
 }

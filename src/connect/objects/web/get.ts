@@ -1,0 +1,109 @@
+import { lookup } from "node:dns";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { ItemError, TransientError } from "../../../errors.ts";
+import type { Budget } from "../budget.ts";
+import { type Reach, reachOf } from "./reach.ts";
+
+const MOST_REDIRECTS = 10;
+const LONGEST_URL = 64 * 1024;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** Connections to servers that a manifest names are kept; those to where these lead are not, so that each is looked at. */
+const kept = {
+  "http:": new http.Agent({ keepAlive: true, scheduling: "lifo" }),
+  "https:": new https.Agent({ keepAlive: true, scheduling: "lifo" }),
+};
+
+/**
+ * Asks for what a URL names, and follows where it leads, without what belongs to the first server alone. It may name any address, but
+ * is led to none that is nearer to this machine than the server that leads there: to a private, loopback or link-local one from
+ * the public, by whatever name or form. Rejects with one sentence for people, that tells nothing of a query.
+ */
+export async function get(
+  named: URL,
+  budget: Budget,
+  reach: (address: string) => Reach = reachOf,
+): Promise<IncomingMessage> {
+  let url = named;
+  let nearest: Reach | null = null;
+  for (let redirects = 0; ; redirects++) {
+    const response = await ask(url, { nearest, reach }, budget);
+    const { statusCode = 0, headers } = response;
+    if (!REDIRECTS.has(statusCode) || headers.location === undefined) return response;
+    const connected = reach(response.socket.remoteAddress ?? "");
+    response.destroy();
+    const refused = (why: string) => new ItemError(`${url.host}: ${why}`, { code: "copy.host" });
+    if (redirects === MOST_REDIRECTS) throw refused("it leads from one address to the next without end");
+    const next = headers.location.length > LONGEST_URL ? null : URL.parse(headers.location, url.href);
+    if (next === null || !/^https?:$/.test(next.protocol))
+      throw refused("it leads to what is not of the web");
+    next.username = "";
+    next.password = "";
+    nearest = nearest === null || connected < nearest ? connected : nearest;
+    url = next;
+  }
+}
+
+/** How near an address may be; null for any. */
+interface Bound {
+  readonly nearest: Reach | null;
+  readonly reach: (address: string) => Reach;
+}
+
+function ask(url: URL, bound: Bound, { headMs, silenceMs }: Budget): Promise<IncomingMessage> {
+  const isNear = (address: string) => bound.nearest !== null && bound.reach(address) > bound.nearest;
+  const isSecure = url.protocol === "https:";
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return new Promise((resolve, reject) => {
+    if (isIP(host) !== 0 && isNear(host)) return reject(tooNear(host));
+    const request = (isSecure ? https : http).request(url, {
+      // Packed bytes would not be those that were announced.
+      headers: { "accept-encoding": "identity", "user-agent": "pawl", accept: "*/*" },
+      ...(bound.nearest === null
+        ? { agent: kept[url.protocol as keyof typeof kept] }
+        : { agent: false, lookup: guarded(isNear) }),
+    });
+    const giveUp = (what: string) =>
+      request.destroy(new TransientError("web.timeout", `${url.host} ${what}`));
+    const deadline = setTimeout(() => giveUp(`has not answered for ${headMs / 1000} s`), headMs);
+    request.setTimeout(silenceMs, () => giveUp(`has been silent for ${silenceMs / 1000} s`));
+    request.once("error", (error) => {
+      clearTimeout(deadline);
+      reject(error);
+    });
+    request.once("response", (response) => {
+      clearTimeout(deadline);
+      request.setTimeout(0);
+      // What is sent later is told by whoever reads it.
+      request.on("error", () => {});
+      const address = response.socket.remoteAddress ?? "";
+      if (isNear(address)) {
+        response.destroy();
+        reject(tooNear(url.host));
+      } else resolve(response);
+    });
+    request.end();
+  });
+}
+
+/** Looks a name up, and gives none of its addresses where one is nearer than allowed: they are those that are connected to. */
+function guarded(isNear: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, "", 0);
+      if (addresses.some(({ address }) => isNear(address))) return callback(tooNear(hostname), "", 0);
+      if (options.all) return callback(null, addresses);
+      const [first] = addresses;
+      callback(null, first?.address ?? "", first?.family ?? 0);
+    });
+  };
+}
+
+function tooNear(host: string): ItemError {
+  return new ItemError(
+    `it leads to ${host}, an address of this machine or of a private network: only a manifest may name such a one`,
+    { code: "copy.redirect" },
+  );
+}
