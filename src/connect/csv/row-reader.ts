@@ -1,5 +1,6 @@
 import type { ColumnKind } from "../../batch/contract.ts";
 import { ItemError } from "../../errors.ts";
+import { setOwn } from "../../own.ts";
 import type { CsvRow } from "./chunk.ts";
 import { FieldReader } from "./field-reader.ts";
 import type { Grammar } from "./grammar.ts";
@@ -62,7 +63,7 @@ export class RowReader {
       return ragged(count, width);
     if (this.#origin.joined && this.#isHeader(count))
       return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
-    const entries: [string, string | null][] = [];
+    const row: CsvRow = {};
     for (const { name, field, nulls, convert, what } of this.#values) {
       let value: string | null = field < count ? (fields.values[field] as string) : null;
       if (value !== null && fields.bare[field] && nulls.has(value)) value = null;
@@ -74,12 +75,11 @@ export class RowReader {
           });
         value = converted;
       }
-      entries.push([name, value]);
+      setOwn<string | null>(row, name, value);
     }
-    if (reading.fileColumn !== null) entries.push([reading.fileColumn, this.#origin.file]);
-    if (reading.lineColumn !== null) entries.push([reading.lineColumn, String(line)]);
-    // Makes `__proto__` a column like any other.
-    return Object.fromEntries(entries) as CsvRow;
+    if (reading.fileColumn !== null) setOwn<string | null>(row, reading.fileColumn, this.#origin.file);
+    if (reading.lineColumn !== null) setOwn<string | null>(row, reading.lineColumn, String(line));
+    return row;
   }
 
   #isHeader(count: number): boolean {

@@ -69,9 +69,14 @@ function longText(broken: string): string {
 
 test("the line whose quote has no partner is named, however many harmless ones stand before it", async () => {
   await using folder = await Folder.make();
+  // Packed, the second of them is enough.
   for (const broken of ['7815,5" pipe,x', '7815,"lost,x', '7815,lost",x', '7815,"lost ""two"",x'])
-    for (const pack of [(text: string) => text, gzipSync]) {
-      const { code, message } = await refusal(await folder.file(pack(longText(broken)), "t.csv"), folder);
+    for (const packed of broken.startsWith('7815,"lost,') ? [true, false] : [false]) {
+      const text = longText(broken);
+      const { code, message } = await refusal(
+        await folder.file(packed ? gzipSync(text) : text, "t.csv"),
+        folder,
+      );
       assert.equal(code, "csv.stray-quote");
       assert.match(message, /t\.csv line 7815: .*the first is line 653\)/, broken);
     }

@@ -170,7 +170,7 @@ test("zstd frames of every kind come whole, however the input is cut into pieces
           });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 
