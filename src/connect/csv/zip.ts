@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { crc32 } from "node:zlib";
-import { type Entry, openPromise, type ZipFile } from "yauzl";
+import type { Entry, ZipFile } from "yauzl";
 import { PawlError } from "../../errors.ts";
 import { type FileVersion, openVersion, type ZipMember } from "./body.ts";
 
@@ -71,6 +71,8 @@ async function isZip(path: string): Promise<boolean> {
 }
 
 async function opened(file: FileVersion): Promise<ZipFile> {
+  // Most loads read no archive.
+  const { openPromise } = await import("yauzl");
   return await openPromise(file.path, { lazyEntries: true, autoClose: false });
 }
 
