@@ -1,5 +1,5 @@
 import type { Failure, WriteOutcome } from "../../batch/contract.ts";
-import { assertNotDenied, blame, sqlState } from "./errors.ts";
+import { assertOfRows, mayBeOfRows, sqlState } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import { settle, writeStaged } from "./merge.ts";
 import { fillNumbered } from "./numbering.ts";
@@ -60,7 +60,7 @@ class Search {
     await this.#write(low, high);
     await this.#retryReferences();
     const refused = [...this.#refused];
-    if (refused.length === this.#count(low, high)) assertNotDenied(refused.map(([, error]) => error));
+    if (refused.length === this.#count(low, high)) assertOfRows(this.#refused.values(), true);
     const failures = refused.map(([index, error]) => {
       const code = sqlState(error);
       const reason = reasonOf(error, (staged) => this.#sql.nameOf(staged));
@@ -76,6 +76,7 @@ class Search {
     if (error === null) return;
     if (low === high) {
       this.#refused.set(low, error);
+      if (this.#outcomes.length === 0) assertOfRows(this.#refused.values(), false);
       return;
     }
     const step = Math.ceil((high - low + 1) / parts);
@@ -88,7 +89,7 @@ class Search {
       this.#outcomes.push(await this.#writeRows(rows, count));
       return null;
     } catch (error) {
-      if (blame(error) !== "row") throw error;
+      if (!mayBeOfRows(error)) throw error;
       return error as Error;
     }
   }

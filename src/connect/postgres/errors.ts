@@ -14,11 +14,10 @@ export type Blame = "row" | "transient" | "permanent";
 /** SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual. */
 const transientCodes = /^(08|53|57P0|40|55P03|55006|57014|58030|25P0[34]|F0|XX000$)/;
 const permanentCodes = /^(0A|25|26|28|2B|34|3D|3F|42|55|57|58|72|HV|XX|0[1-9])/;
-/**
- * Too large for an index page, too many columns, a policy or a trigger that refuses the row: the row's fault, although the
- * class says otherwise.
- */
-const rowCodes = /^(22|23|54|42804|42501)/;
+/** Too large for an index page, too many columns: the row's fault, although the class says otherwise. */
+const rowCodes = /^(22|23|54|42804)/;
+/** What a statement may not do, or names and is not there. A trigger may say so of single rows. */
+const statementCodes = /^(42|0A000)/;
 
 export function blame(error: unknown): Blame {
   const code = sqlState(error);
@@ -30,16 +29,33 @@ export function blame(error: unknown): Blame {
 }
 
 /**
- * Whether the server says that a right is missing. It says so of a row, too: one that a policy or a trigger refuses, or
- * whose trigger calls what the user may not.
+ * Whether an error may be about some rows only. Of one that speaks of the whole statement that shows once others can be
+ * written: a policy refuses single rows with the code of a missing right, a trigger with whatever it runs into.
  */
-function isDenied(error: unknown): boolean {
-  return sqlState(error) === "42501" && (error as { routine?: string }).routine === "aclcheck_error";
+export function mayBeOfRows(error: unknown): boolean {
+  return blame(error) === "row" || statementCodes.test(sqlState(error) ?? "");
 }
 
-/** Throws where every row was refused for a missing right, and none was written: then it is no matter of the rows. */
-export function assertNotDenied(errors: readonly unknown[]): void {
-  if (errors.length > 0 && errors.every(isDenied)) throw errors[0];
+/** Where the server says that a policy refuses a row, and where PL/pgSQL raises what a trigger says of one. */
+const ofARow = new Set(["ExecWithCheckOptions", "exec_stmt_raise"]);
+
+function isOfStatement(error: unknown): boolean {
+  const { routine = "" } = error as { routine?: string };
+  return blame(error) !== "row" && !ofARow.has(routine);
+}
+
+/** After so many rows that were refused for what no row is to blame for, and none that was written, it is no matter of rows. */
+const enough = 32;
+
+/** Throws where rows were refused for a reason that is not about them: where all were, or so many that more need not be tried. */
+export function assertOfRows(refused: Iterable<unknown>, all: boolean): void {
+  let count = 0;
+  let first: unknown;
+  for (const error of refused) {
+    if (!isOfStatement(error)) return;
+    if (count++ === 0) first = error;
+  }
+  if (count >= enough || (all && count > 0)) throw first;
 }
 
 /** One row's key meets a row that is there already. */

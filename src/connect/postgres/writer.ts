@@ -5,7 +5,7 @@ import { writeCareful } from "./careful.ts";
 import type { Session } from "./connection.ts";
 import { writeDirect } from "./direct.ts";
 import { type Encoded, EncodedChunk, encode } from "./encode.ts";
-import { blame, explain, isUniqueViolation } from "./errors.ts";
+import { explain, isUniqueViolation, mayBeOfRows } from "./errors.ts";
 import { csvFeed, type Feed } from "./feed.ts";
 import type { Layouts } from "./layout.ts";
 import { record } from "./ledger.ts";
@@ -118,7 +118,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
   /** What to try when a way failed; null when the error is not about the rows. */
   #after(way: Way, error: unknown): Way | null {
     const miscounted = error instanceof Miscount;
-    if (way === "careful" || (!miscounted && blame(error) !== "row")) return null;
+    if (way === "careful" || (!miscounted && !mayBeOfRows(error))) return null;
     if (way === "merge") return "careful";
     const { key, mode } = this.#layouts.target;
     const conflict = isUniqueViolation(error);

@@ -1,5 +1,5 @@
 import type { Session } from "../connection.ts";
-import { assertNotDenied, blame } from "../errors.ts";
+import { assertOfRows, mayBeOfRows } from "../errors.ts";
 import type { Table } from "../table.ts";
 import { isMutual, together } from "../together.ts";
 
@@ -33,7 +33,7 @@ export async function bisect<Result>(
       const end = trial ? "ROLLBACK TO SAVEPOINT pawl_part; RELEASE" : "RELEASE";
       await session.run(`SET CONSTRAINTS ALL IMMEDIATE; ${end} SAVEPOINT pawl_part`);
     } catch (error) {
-      if (blame(error) !== "row") throw error;
+      if (!mayBeOfRows(error)) throw error;
       await session.run("ROLLBACK TO SAVEPOINT pawl_part; RELEASE SAVEPOINT pawl_part");
       return error;
     }
@@ -49,6 +49,7 @@ export async function bisect<Result>(
     if (error === null) return;
     if (at.length === 1) {
       refused.set(first, error);
+      if (agreed === 0) assertOfRows(refused.values(), false);
       return;
     }
     const middle = at.length >> 1;
@@ -60,6 +61,6 @@ export async function bisect<Result>(
   const candidates = [...left.keys()];
   await together(left, attempt);
   for (const at of candidates) if (!left.has(at)) refused.delete(at);
-  if (agreed === 0) assertNotDenied([...refused.values()]);
+  if (agreed === 0) assertOfRows(refused.values(), true);
   for (const [at, error] of refused) parts.refuse(at, error);
 }
