@@ -8,7 +8,7 @@ import { openSink, type SinkPlace } from "./open-sink.ts";
 export async function clearAway(job: AnyJob, run: string, place: SinkPlace): Promise<void> {
   const { sink } = await openSink(job, run, place);
   try {
-    await sink.conclude();
+    await sink.conclude("given up");
   } finally {
     await sink.close();
   }

@@ -39,7 +39,7 @@ export async function conclude(
       break;
     case "cancelling":
       await store.requestCancel({ group: id, states: ["waiting"] });
-      await work?.sink.conclude();
+      await work?.sink.conclude("given up");
       await store.updateRun(id, ["cancelling"], { state: "cancelled" });
       break;
     default:
@@ -70,8 +70,9 @@ async function succeed(
     await store.updateRun(id, ["running"], { state: "failed", note: error.message });
     return;
   }
-  await sink.conclude();
+  const told = (await sink.conclude("succeeded")) ?? [];
+  const note = told.length === 0 ? null : told.join("; ");
   // In one step: were a replay done before its items are, they would wait to be replayed again.
   const mended = await job.mended?.(id);
-  await store.updateRun(id, ["running"], { state: "succeeded", note: null, ...(mended ? { mended } : {}) });
+  await store.updateRun(id, ["running"], { state: "succeeded", note, ...(mended ? { mended } : {}) });
 }

@@ -214,6 +214,8 @@ export interface SinkContext {
   readonly stepped: boolean;
   /** Look, but change nothing in the target. */
   readonly dryRun: boolean;
+  /** The items are only some of those of the job, such as those that are replayed: what is not among them is not missing. */
+  readonly partial?: boolean;
   /** The first items as they will reach the sink: after the step, where there is one. */
   readonly sample: () => Promise<readonly unknown[]>;
   /** Bytes the sink may hold at once, over all its writers. */
@@ -268,11 +270,18 @@ export interface OpenSink<T> {
    */
   writer(shard: number, fence: number, distinct?: boolean): Promise<Writer<T>>;
   /** After the last shard: removes what only the run needed. Safe to repeat. */
-  conclude(): Promise<void>;
+  /**
+   * `how` says whether the run succeeded or was given up. Returns what the user should be told about a run that succeeded.
+   */
+  conclude(how?: "succeeded" | "given up"): Promise<Conclusion>;
   /** Writes a chunk and takes it back at once, to show what would become of it. */
   rehearse?(chunk: Chunk<T>): Promise<WriteOutcome>;
   close(): Promise<void>;
 }
+
+/** Half sentences, or nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most sinks have nothing to tell.
+export type Conclusion = readonly string[] | void;
 
 export interface SinkPace {
   /** How long one chunk should take, in milliseconds. */

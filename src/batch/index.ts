@@ -27,6 +27,7 @@ export { parseMaxBad } from "./max-bad.ts";
 export { type Place, statePlace } from "./place.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./prepare.ts";
 export { AT_REST, type RunProgress, readProgress, type ShardProgress } from "./progress.ts";
+export { type FailureReason, failureReasons } from "./reasons.ts";
 export { type Rehearsal, type RehearsedChunk, rehearse } from "./rehearse.ts";
 export { type MendedItems, openItems, replayJob } from "./replay.ts";
 export { type RunSummary, summaryOf } from "./summary.ts";

@@ -55,6 +55,8 @@ export interface Job<T, U = T> {
   readonly throttle?: readonly Throttle[];
   /** Accept that items may be written again after a crash, for a sink that can neither commit nor repeat. */
   readonly atLeastOnce?: boolean;
+  /** See `SinkContext.partial`. */
+  readonly partial?: boolean;
   /** Of a replay: the numbers of the quarantined items that the run `replay` has mended. See `replayJob`. */
   mended?(replay: string): Promise<readonly number[]>;
 }

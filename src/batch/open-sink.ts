@@ -31,6 +31,7 @@ export async function openSink(
     source,
     stepped: job.step !== undefined,
     dryRun,
+    partial: job.partial ?? false,
     memory: memoryOf(job).inFlight,
     folder,
     cache: join(dirname(runs), "cache"),

@@ -35,6 +35,7 @@ export function replayJob(store: Store, run: RunRecord, job: AnyJob, mended?: Me
   const changed: Partial<AnyJob> = {
     source: mended?.source ?? job.source.replay?.(items) ?? jsonItems(items),
     key: `replay of ${run.id}`,
+    partial: true,
     mended: (replay) => mendedBy(store, replay, mended?.numbers() ?? numbersOf(items())),
   };
   // With all that its own methods may ask of it.

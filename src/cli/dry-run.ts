@@ -2,6 +2,7 @@ import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../batch
 import { grouped } from "./grouped.ts";
 import { print } from "./output.ts";
 import { megabytes } from "./sizes.ts";
+import { LOAD_MODULE } from "./stored-as.ts";
 import { jsonText } from "./visible.ts";
 
 /** Reasons shown; the rest are like them. */
@@ -29,7 +30,9 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
     }
     const size = source.bytes === null ? "" : `, ${megabytes(source.bytes)}`;
     const lines = [
-      rehearsal === null ? `would load ${source.name}${size}` : `would work through ${source.name}${size}`,
+      rehearsal === null || prepared.run.job.module === LOAD_MODULE
+        ? `would load ${source.name}${size}`
+        : `would work through ${source.name}${size}`,
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
       ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
       `  guarantee  ${sink.guarantee}`,

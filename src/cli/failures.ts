@@ -1,7 +1,8 @@
-import { openItems } from "../batch/index.ts";
+import { failureReasons, openItems } from "../batch/index.ts";
 import { writeField } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../store/contract.ts";
+import { grouped } from "./grouped.ts";
 import { originOf } from "./origin.ts";
 import { write, writeData } from "./output.ts";
 import { jsonText, visible } from "./visible.ts";
@@ -9,9 +10,14 @@ import { jsonText, visible } from "./visible.ts";
 /** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
 export async function failures(
   run: RunRecord,
-  flags: { json?: boolean; format?: string },
+  flags: { json?: boolean; format?: string; by?: string },
   store: Store,
 ): Promise<void> {
+  if (flags.by !== undefined) {
+    if (flags.by !== "reason") throw new PawlError("usage.by", `--by takes reason, not "${flags.by}".`);
+    await byReason(run, flags.json ?? false, store);
+    return;
+  }
   const format = flags.json ? "jsonl" : (flags.format ?? "table");
   const writers = new Map(Object.entries({ table, csv, jsonl }));
   const writer = writers.get(format);
@@ -19,6 +25,19 @@ export async function failures(
     throw new PawlError("usage.format", `--format is table, csv or jsonl, not "${format}".`);
   }
   await writer(run, store);
+}
+
+async function byReason(run: RunRecord, json: boolean, store: Store): Promise<void> {
+  const reasons = await failureReasons(store, run.id);
+  if (json) {
+    await write(`${JSON.stringify(reasons)}\n`);
+    return;
+  }
+  if (reasons.length === 0) await write(`run ${run.id} has no quarantined items that wait to be corrected\n`);
+  for (const { reason, count, at } of reasons) {
+    const line = `${grouped(count).padStart(10)}  ${visible(reason)} (first: ${visible(at)})\n`;
+    if (!(await write(line))) return;
+  }
 }
 
 async function jsonl(run: RunRecord, store: Store): Promise<void> {

@@ -19,6 +19,8 @@ export interface LoadParams {
   readonly onConflict: "update" | "ignore" | "fail" | null;
   readonly append?: boolean;
   readonly updateIf?: string;
+  readonly deleteMissing?: boolean;
+  readonly resetSequence?: boolean;
   readonly create: boolean;
   readonly unique: boolean;
   readonly step: string | null;
@@ -33,6 +35,7 @@ export interface LoadTuning {
   readonly atLeastOnce?: boolean;
   /** The files as they were given, and where: what messages call them. */
   readonly given?: { readonly folder: string; readonly files: readonly string[] };
+  readonly maxDeletes?: number | `${number}%`;
 }
 
 export function loadReference(params: LoadParams, tuning: LoadTuning): JobReference {
@@ -50,7 +53,7 @@ function loadKey(params: LoadParams): string {
 
 /** The job of a load. `url` is the target with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
-  const { given, ...rest } = tuning;
+  const { given, maxDeletes, ...rest } = tuning;
   const step = params.step === null ? undefined : await importStep<CsvRow>(params.step);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
@@ -63,6 +66,9 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       map: params.map,
       set: params.set,
       ...(params.onConflict === null ? {} : { onConflict: params.onConflict }),
+      ...(params.deleteMissing ? { deleteMissing: true } : {}),
+      ...(params.resetSequence ? { resetSequence: true } : {}),
+      ...(maxDeletes === undefined ? {} : { maxDeletes }),
       ...(params.append ? { append: true } : {}),
       ...(params.updateIf === undefined ? {} : { updateIf: params.updateIf }),
       create: params.create,

@@ -20,6 +20,9 @@ export interface LoadFlags extends BeginFlags, CsvFlags {
   onConflict?: string;
   append?: boolean;
   updateIf?: string;
+  deleteMissing?: boolean;
+  maxDeletes?: string;
+  resetSequence?: boolean;
   create?: boolean;
   step?: string;
   maxBad?: string;
@@ -89,6 +92,7 @@ function tuningOf(flags: LoadFlags): LoadTuning {
       ? {}
       : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
     ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+    ...(flags.maxDeletes === undefined ? {} : { maxDeletes: flags.maxDeletes as `${number}%` }),
   };
 }
 
@@ -111,6 +115,8 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
     onConflict: onConflict ?? null,
     ...(flags.append ? { append: true } : {}),
     ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf }),
+    ...(flags.deleteMissing ? { deleteMissing: true } : {}),
+    ...(flags.resetSequence ? { resetSequence: true } : {}),
     create: flags.create ?? false,
     unique: flags.unique ?? false,
     step: flags.step === undefined ? null : resolve(flags.step),

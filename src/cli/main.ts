@@ -72,6 +72,15 @@ function program(): Command {
       "change a row only if it holds, such as 'excluded.updated_at > customers.updated_at'",
       once,
     )
+    .option("--delete-missing", "in the end, delete the rows of the table whose key is not in the files")
+    .option(
+      "--max-deletes <n|n%>",
+      "how many that may be at most: more fail the load, and none is deleted; default: 10%",
+    )
+    .option(
+      "--reset-sequence",
+      "set the sequences of loaded columns to their greatest values, where they are behind",
+    )
     .option("--create", "create the table, with types inferred from a sample")
     .option("--step <module>", "a module whose default export is called with each row")
     .option("--delimiter <c>", "default: what sep= says, or found out among , ; tab |")

@@ -65,14 +65,16 @@ export function runCommands(pawl: Command): void {
   )
     .option("--detach", "go on in the background when this terminal closes")
     .option("--into <url>", INTO_AGAIN);
-  aboutRun<{ json?: boolean; format?: string }>(
+  aboutRun<{ json?: boolean; format?: string; by?: string }>(
     "failures",
     "the quarantined items of a run, with the reasons",
     async (run, flags, store) => {
       const { failures } = await import("./failures.ts");
       await failures(run, flags, store);
     },
-  ).option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table");
+  )
+    .option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table")
+    .option("--by <what>", "reason: how many failed for which reason, the most frequent first");
   aboutRun<{ json?: boolean; from?: string; into?: string; restart?: boolean }>(
     "replay",
     "run the quarantined items again, as they were or mended",

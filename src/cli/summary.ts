@@ -1,4 +1,4 @@
-import type { RunProgress, RunSummary } from "../batch/index.ts";
+import { type FailureReason, failureReasons, type RunProgress, type RunSummary } from "../batch/index.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
 import { grouped } from "./grouped.ts";
@@ -19,6 +19,8 @@ export interface Followup {
   readonly readsInput: boolean;
   /** The URL of its database brought a password, which is not stored. */
   readonly hasPassword: boolean;
+  /** Why items failed, the most frequent reason first. */
+  readonly reasons: readonly FailureReason[];
 }
 
 /** The follow-up of a run; `url` is that of its database in this process. */
@@ -30,8 +32,13 @@ export async function followupOf(run: RunRecord, store: Store, url: string | nul
     fixable: isLoad && (details as { dialect?: unknown }).dialect != null,
     readsInput: run.job.module === LOAD_MODULE && files?.includes("-") === true,
     hasPassword: url !== null && publicUrl(url) !== url,
+    // A store that does not answer now keeps nobody from the summary.
+    reasons: await failureReasons(store, run.id).catch(() => []),
   };
 }
+
+/** Reasons shown; the rest are counted by another command. */
+const REASONS = 3;
 
 /**
  * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
@@ -54,6 +61,12 @@ export function printSummary(
   print([
     `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
+    ...followup.reasons
+      .slice(0, REASONS)
+      .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(reason)}`),
+    ...(followup.reasons.length > REASONS
+      ? [`${" ".repeat(29)}and others: ${hint(["failures", run, "--by", "reason"])}`]
+      : []),
     `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
     ...next(summary, followup),
   ]);

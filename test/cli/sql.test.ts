@@ -73,3 +73,43 @@ describe("pawl sql", () => {
     assert.equal((await run("SELECT e'\\x1b[31mred\\n' AS t")).out, "t\n-------------\n\\x1b[31mred\\n\n");
   });
 });
+
+describe("pawl load --dry-run", () => {
+  it("tries the first rows and takes them back, and says what goes where and what would be refused", async () => {
+    await using server = await TestServer.start();
+    await using scene = await Scene.begin(
+      server,
+      "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL)",
+    );
+    await scene.write("people.csv", "ID,full,old\n1,Ann,x\n2,,x\n3,Bob,x\nz,Cid,x\ny,Dan,x\n");
+    const args = ["people.csv", "--table", "people", "--map", "full=name", "--map", "old=-"];
+    const dry = await scene.load([...args, "--dry-run"]);
+    assert.equal(dry.code, 0, dry.err);
+    assert.match(dry.out, /^would load people\.csv/);
+    assert.match(dry.out, /ID goes to id \(integer\)\n +full goes to name \(text\)\n +old is left out/);
+    assert.match(dry.out, /one chunk +5 rows in .* taken back: 2 written, 0 unchanged, 0 skipped, 3 failed/);
+    assert.match(dry.out, /failed +Column "full" may not be null/);
+    assert.deepEqual(await scene.query("SELECT * FROM people"), []);
+    const made = await scene.load(["people.csv", "--table", "made", "--create", "--dry-run"]);
+    assert.equal(made.code, 0, made.err);
+    assert.match(made.out, /taken back: 5 written/);
+    assert.deepEqual(await scene.query("SELECT to_regclass('made') AS t, to_regnamespace('pawl') AS s"), [
+      { t: null, s: null },
+    ]);
+
+    const done = await scene.load(args);
+    assert.equal(done.code, 3, done.err);
+    assert.match(
+      done.out,
+      /quarantined +3\n +2 Column "ID": invalid input syntax for type integer: "…"\.\n +1 Column/,
+    );
+    const by = await scene.pawl(["failures", "last", "--by", "reason"]);
+    assert.match(
+      by.out,
+      /^ +2 +Column "ID": .* \(first: people\.csv line 5\)\n +1 +Column "full" may not be null\. \(first: /,
+    );
+    const json = JSON.parse((await scene.pawl(["failures", "last", "--by", "reason", "--json"])).out);
+    assert.deepEqual(json[0].count, 2);
+    assert.equal((await scene.pawl(["failures", "last", "--by", "row"])).code, 2);
+  });
+});

@@ -38,6 +38,8 @@ export interface Target {
   readonly assignments: readonly Assignment[];
   /** The condition under which a row that is there is changed; null for always. */
   readonly updateIf: string | null;
+  /** Where the keys that came are kept, as SQL; null where they need not be. */
+  readonly seen: string | null;
   /** What the source is called, for sentences. */
   readonly source: string;
 }

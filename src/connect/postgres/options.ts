@@ -33,6 +33,16 @@ export interface PostgresOptions {
    * unchanged. Rows with one key are taken one after the other, in their order.
    */
   readonly updateIf?: string;
+  /**
+   * Once everything is loaded, deletes the rows of the table whose key did not come. A run that quarantined rows, that failed or
+   * that was given up deletes none, and neither does a replay. Needs checkpoints, and a key without nulls.
+   * @default false
+   */
+  readonly deleteMissing?: boolean;
+  /** How many rows that may be at most, or which share of the table: more fail the run, and none is deleted. @default "10%" */
+  readonly maxDeletes?: number | `${number}%`;
+  /** Sets the sequences of the columns that were loaded to their greatest values, where they are behind. @default false */
+  readonly resetSequence?: boolean;
   /** Creates the table when it is missing, with types inferred from the first items. */
   readonly create?: boolean;
   /** The user's word that no key comes twice, so that order does not matter. */

@@ -1,4 +1,13 @@
-import type { Chunk, OpenSink, Ordering, Sink, SinkContext, Writer } from "../../batch/contract.ts";
+import type {
+  Chunk,
+  Conclusion,
+  OpenSink,
+  Ordering,
+  Sink,
+  SinkContext,
+  WriteOutcome,
+  Writer,
+} from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { isCsvChunk } from "../csv/chunk.ts";
 import { assertOneExpression, checkAssignments } from "./assignments.ts";
@@ -6,15 +15,16 @@ import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
 import { EncodedChunk, encode } from "./encode.ts";
 import { explain, sqlState } from "./errors.ts";
+import { checkSequences, deleteMissing, dropSeen, limitOf, prepareSeen, seenTable } from "./finish.ts";
 import { chooseKey, matchColumn } from "./key.ts";
 import { kindsOf } from "./kinds.ts";
-import { checkRequired, checkSomeMatch, Layouts, type Target } from "./layout.ts";
+import { checkRequired, checkSomeMatch, givenColumns, type Layout, Layouts, type Target } from "./layout.ts";
 import { bury, hasCheckpoints, prepareLedger, takeOver } from "./ledger.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
 import { Strategy } from "./strategy.ts";
-import { findTable, refuseRules, type Table, unknownTable } from "./table.ts";
+import { type Column, findTable, refuseRules, type Table, unknownTable } from "./table.ts";
 import { PostgresWriter } from "./writer.ts";
 
 type Item = Record<string, unknown>;
@@ -30,6 +40,10 @@ interface Prepared {
   readonly kinds: NonNullable<OpenSink<Item>["kinds"]>;
   readonly guarantee: OpenSink<Item>["guarantee"];
   readonly notes: readonly string[];
+  /** What makes the table on a dry run, which has taken it back; null where it is there. */
+  readonly ddl: string | null;
+  /** The columns that rows bring, or all where that is not known. */
+  readonly columns: readonly Column[];
 }
 
 async function open(options: PostgresOptions, context: SinkContext): Promise<OpenSink<Item>> {
@@ -37,7 +51,7 @@ async function open(options: PostgresOptions, context: SinkContext): Promise<Ope
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     const prepared = await prepare(session, options, context);
-    return new OpenPostgres(options.url, context.run, prepared);
+    return new OpenPostgres(options, context.run, prepared);
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -52,7 +66,9 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
   const names = await namesOf(context);
   const found = await findOrCreate(session, options, context, names);
   const { table, created } = found;
-  const target = await targetOf(session, options, context, table, created, names);
+  const chosen = await targetOf(session, options, context, table, created, names);
+  const deletes = options.deleteMissing === true && context.partial !== true;
+  const target = deletes ? { ...chosen, seen: context.dryRun ? null : seenTable(context.run) } : chosen;
   const layouts = new Layouts(target);
   const notes: string[] = [];
   if (created !== null)
@@ -78,9 +94,28 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
           : "after an interruption some rows could be written twice."),
     );
   }
+  if (deletes) {
+    if (obstacle !== null)
+      throw new PawlError(
+        "postgres.delete-missing",
+        `${obstacle}, without which --delete-missing cannot know what it has seen.`,
+      );
+    await prepareSeen(session, target, context.run, context.dryRun);
+  }
+  if (context.dryRun && layout !== null) notes.push(...mappingOf(layout));
   const { ordering, note } = orderingOf(target, options.unique ?? false, context.stepped, layout);
   if (note !== null) notes.push(note);
-  return { layouts, ordering, kinds: kindsOf(target, context.source.columns ?? []), guarantee, notes };
+  const ddl = context.dryRun && created !== null ? created.ddl : null;
+  const columns = layout === null ? table.columns : givenColumns(layout);
+  return {
+    layouts,
+    ordering,
+    kinds: kindsOf(target, context.source.columns ?? []),
+    guarantee,
+    notes,
+    ddl,
+    columns,
+  };
 }
 
 /** Writing the same rows again gives the same table. */
@@ -145,7 +180,17 @@ async function targetOf(
   const append = options.append === true || (await takesAll(session, options, table, created, context.run));
   const mode = options.onConflict ?? (append ? "fail" : "update");
   const updateIf = await checkUpdateIf(session, table, options.updateIf);
-  const draft: Target = { table, mode, key: null, keyComputed: false, map, assignments, updateIf, source };
+  const draft: Target = {
+    table,
+    mode,
+    key: null,
+    keyComputed: false,
+    map,
+    assignments,
+    updateIf,
+    seen: null,
+    source,
+  };
   if (names !== null) checkSomeMatch(draft, names);
   const key = append ? null : chooseKey(table, options.key, mode, given, source);
   refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
@@ -155,8 +200,18 @@ async function targetOf(
   return { ...draft, key, keyComputed };
 }
 
+/** Which column of the source goes where, a line each. */
+function mappingOf({ fields, assignments }: Layout): string[] {
+  return [
+    ...fields.map(({ name, column }) =>
+      column === null ? `${name} is left out` : `${name} goes to ${column.name} (${column.type})`,
+    ),
+    ...assignments.map(({ column, expression }) => `${column.name} (${column.type}) is ${expression}`),
+  ];
+}
+
 /** Options that cannot be meant together. */
-function checkOptions({ append, key, onConflict, updateIf }: PostgresOptions): void {
+function checkOptions({ append, key, onConflict, updateIf, maxDeletes }: PostgresOptions): void {
   const upsert = key !== undefined ? "--key" : updateIf !== undefined ? "--update-if" : null;
   if (append && (upsert !== null || (onConflict ?? "fail") !== "fail")) {
     throw new PawlError(
@@ -164,6 +219,7 @@ function checkOptions({ append, key, onConflict, updateIf }: PostgresOptions): v
       `--append adds every row, whatever its key: leave out ${upsert ?? `--on-conflict ${onConflict}`}, or leave out --append.`,
     );
   }
+  if (maxDeletes !== undefined) limitOf(maxDeletes, 0);
   if (updateIf === undefined) return;
   if (updateIf.trim() === "") {
     throw new PawlError("postgres.update-if", "--update-if is empty: give a condition, or leave it out.");
@@ -219,14 +275,20 @@ class OpenPostgres implements OpenSink<Item> {
   readonly #url: string;
   readonly #run: string;
   readonly #layouts: Layouts;
+  readonly #options: PostgresOptions;
+  readonly #ddl: string | null;
+  readonly #columns: readonly Column[];
   #strategy: Promise<Strategy> | null = null;
 
-  constructor(url: string, run: string, prepared: Prepared) {
+  constructor(options: PostgresOptions, run: string, prepared: Prepared) {
+    this.#options = options;
+    this.#ddl = prepared.ddl;
+    this.#columns = prepared.columns;
     this.guarantee = prepared.guarantee;
     this.ordering = prepared.ordering;
     this.kinds = prepared.kinds;
     this.notes = prepared.notes;
-    this.#url = url;
+    this.#url = options.url;
     this.#run = run;
     this.#layouts = prepared.layouts;
   }
@@ -267,11 +329,40 @@ class OpenPostgres implements OpenSink<Item> {
     }
   }
 
-  async conclude(): Promise<void> {
-    if (this.guarantee !== "transactional") return;
+  async rehearse(chunk: Chunk<Item>): Promise<WriteOutcome> {
     const session = await Session.open(this.#url, `pawl ${this.#run}`);
     try {
-      await bury(session, this.#run);
+      const { target } = this.#layouts;
+      const fresh = { fresh: true, triggersBefore: target.table.triggersBefore };
+      const strategy = this.#ddl === null ? await beginStrategy(session, target) : new Strategy(fresh);
+      const begin = this.#ddl === null ? "BEGIN" : `BEGIN; ${this.#ddl}`;
+      const parts = {
+        session,
+        layouts: this.#layouts,
+        checkpoint: null,
+        claim: null,
+        strategy,
+        distinct: false,
+        begin,
+      };
+      return await new PostgresWriter(parts).rehearse(chunk);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async conclude(how: "succeeded" | "given up" = "succeeded"): Promise<Conclusion> {
+    const { resetSequence = false, maxDeletes } = this.#options;
+    const { target } = this.#layouts;
+    const session = await Session.open(this.#url, `pawl ${this.#run}`);
+    try {
+      const told: string[] = [];
+      if (how === "succeeded") {
+        if (target.seen !== null) told.push(...(await deleteMissing(session, target, this.#run, maxDeletes)));
+        told.push(...(await checkSequences(session, target.table, this.#columns, resetSequence)));
+      } else if (target.seen !== null) await dropSeen(session, this.#run);
+      if (this.guarantee === "transactional") await bury(session, this.#run);
+      return told;
     } catch (error) {
       throw explain(error, this.#url);
     } finally {

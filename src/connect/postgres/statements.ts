@@ -71,6 +71,7 @@ export class Statements {
     const { fields, assignments } = this.#layout;
     return (
       assignments.length === 0 &&
+      this.#target.seen === null &&
       fields.every((field) => field.column !== null) &&
       !this.#target.table.rowSecurity
     );
@@ -150,6 +151,13 @@ export class Statements {
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
       `SELECT * FROM (${incoming}) i WHERE (${keys}) ${comparison("=", this.#target.key?.columns ?? [])} ANY (SELECT ${names.join(", ")} FROM ${this.#p}differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
     );
+  }
+
+  /** Keeps the keys of all staged rows; null where that is not asked for. */
+  keepSeen(from: Selection["from"]): string | null {
+    const { seen, key } = this.#target;
+    if (seen === null || key === null) return null;
+    return `INSERT INTO ${seen} (${list(key.columns)}) SELECT ${list(key.columns)} FROM (${this.#incoming({ from })}) i`;
   }
 
   /** Asks for a `KeyRange`, where the key is one whole number; otherwise null. */

@@ -23,6 +23,8 @@ export interface WriterParts {
   readonly strategy: Strategy;
   /** No two rows of the run have the same key. */
   readonly distinct: boolean;
+  /** What begins a transaction; default `BEGIN`. */
+  readonly begin?: string;
 }
 
 /** Writes the chunks of one shard over a connection of its own. */
@@ -33,8 +35,10 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
   readonly #claim: WriterParts["claim"];
   readonly #work: Work;
   readonly #strategy: Strategy;
+  readonly #begin: string;
 
-  constructor({ session, layouts, checkpoint, claim, strategy, distinct }: WriterParts) {
+  constructor({ session, layouts, checkpoint, claim, strategy, distinct, begin = "BEGIN" }: WriterParts) {
+    this.#begin = begin;
     this.checkpoint = checkpoint;
     this.#session = session;
     this.#layouts = layouts;
@@ -51,6 +55,18 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
         failures.length === 0 ? outcome : { ...outcome, failures: [...outcome.failures, ...failures] };
       await this.#commit(await seal(whole));
       this.#work.committed();
+    } catch (error) {
+      throw await this.#giveUp(error);
+    }
+  }
+
+  /** What would become of a chunk: writes it, and takes it back. */
+  async rehearse(chunk: Chunk<Record<string, unknown>>): Promise<WriteOutcome> {
+    try {
+      const { feeds, failures } = await this.#encoded(chunk);
+      const outcome = await this.#apply(feeds);
+      await this.#session.run("ROLLBACK");
+      return { ...outcome, failures: [...outcome.failures, ...failures] };
     } catch (error) {
       throw await this.#giveUp(error);
     }
@@ -81,9 +97,10 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
     const canCopy = feeds.every((feed) => this.#work.statements(feed).canCopy);
     for (let way: Way | null = this.#strategy.first(canCopy); way !== null; ) {
       if (way !== "direct") await this.#work.prepare(feeds, way === "merge" ? "stage" : "numbered");
-      await this.#session.run("BEGIN");
+      await this.#session.run(this.#begin);
       try {
         const outcome = await this.#applyBy(way, feeds);
+        this.#assertWhole(outcome, feeds);
         await this.#session.run("SET CONSTRAINTS ALL IMMEDIATE");
         return outcome;
       } catch (error) {
@@ -94,6 +111,17 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
       }
     }
     throw new PawlError("postgres.strategy", "No way to write the chunk was left.");
+  }
+
+  /** The sum of what became of the rows is the rows, or nothing of them is committed. */
+  #assertWhole({ written, unchanged, skipped, failures }: WriteOutcome, feeds: readonly Feed[]): void {
+    const items = feeds.reduce((sum, feed) => sum + feed.items, 0);
+    const least = Math.min(written, unchanged, skipped);
+    if (least >= 0 && written + unchanged + skipped + failures.length === items) return;
+    throw new PawlError(
+      "postgres.count",
+      `Of ${items} rows, ${written} were written, ${unchanged} unchanged, ${skipped} skipped and ${failures.length} refused, which does not add up: nothing of them was committed; please report it.`,
+    );
   }
 
   async #applyBy(way: Way, feeds: readonly Feed[]): Promise<WriteOutcome> {
@@ -109,6 +137,11 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
       } else {
         outcomes.push(await writeCareful(this.#work, feed));
       }
+      const keep =
+        way === "direct"
+          ? null
+          : this.#work.statements(feed).keepSeen(way === "merge" ? "stage" : "numbered");
+      if (keep !== null) await this.#session.run(keep);
     }
     const outcome = total(outcomes);
     if (way === "careful") this.#strategy.careful(outcome.failures.length);

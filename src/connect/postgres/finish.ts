@@ -1,0 +1,159 @@
+import { PawlError } from "../../errors.ts";
+import { foreignObject } from "../../postgres-ownership.ts";
+import { publicUrl } from "../../postgres-url.ts";
+import type { Session } from "./connection.ts";
+import { comparison } from "./differs.ts";
+import { sqlState } from "./errors.ts";
+import { quoteName, quoteText } from "./identifier.ts";
+import type { Target } from "./layout.ts";
+import type { PostgresOptions } from "./options.ts";
+import type { Column, Table } from "./table.ts";
+
+/** Where the keys that a run has seen are kept until it deletes the others: written with each chunk, in its transaction. */
+export function seenTable(run: string): string {
+  return `pawl.${quoteName(`seen_${run}`)}`;
+}
+
+/** Makes that table; throws where the target does not let the rows be told that are missing. */
+export async function prepareSeen(
+  session: Session,
+  target: Target,
+  run: string,
+  dryRun: boolean,
+): Promise<void> {
+  const { table, key, keyComputed, mode } = target;
+  const why =
+    key === null || mode === "fail"
+      ? "rows have no key by which they are found"
+      : key.nullable
+        ? "its key may be null"
+        : keyComputed
+          ? "a trigger may compute its key"
+          : null;
+  if (why !== null) {
+    throw new PawlError(
+      "postgres.delete-missing",
+      `--delete-missing cannot tell which rows of ${table.label} are missing, for ${why}: name another unique key with --key, or leave it out.`,
+    );
+  }
+  if (dryRun) return;
+  const columns = key?.columns.map(({ name, type, collate }) => `${quoteName(name)} ${type}${collate}`) ?? [];
+  await session.run(`CREATE TABLE IF NOT EXISTS ${seenTable(run)} (${columns.join(", ")})`);
+  const found = await foreignObject(
+    async (sql, values) => (await session.query(sql, values)).rows,
+    { schema: "pawl", tables: [`seen_${run}`] },
+    publicUrl(session.url),
+  );
+  // The types of its columns are those of the user's own table.
+  if (found !== null && !found.startsWith("Pawl did not make a type"))
+    throw new PawlError("postgres.not-ours", found);
+}
+
+export async function dropSeen(session: Session, run: string): Promise<void> {
+  await session.run(`DROP TABLE IF EXISTS ${seenTable(run)}`);
+}
+
+/**
+ * Deletes the rows whose key the run has not seen, in one transaction with the end of that knowledge, so that it happens
+ * once. Returns what to tell; throws when they are more than allowed. A run that quarantined rows deletes none.
+ */
+export async function deleteMissing(
+  session: Session,
+  { table, key }: Target,
+  run: string,
+  maxDeletes: PostgresOptions["maxDeletes"] = "10%",
+): Promise<string[]> {
+  const seen = seenTable(run);
+  await session.run("BEGIN");
+  const there = await session.query(
+    "SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
+    [seen],
+  );
+  if (there.rowCount === 0) {
+    await session.run("ROLLBACK");
+    return [];
+  }
+  const { bad } = await session.one<{ bad: number }>(
+    `SELECT coalesce(pg_catalog.sum((c.counts ->> 'quarantined')::int8), 0::numeric)::int4 AS bad FROM pawl.checkpoint c WHERE c.run = ${quoteText(run)}`,
+  );
+  if (bad > 0) {
+    await session.run(`DROP TABLE ${seen}; COMMIT`);
+    return [
+      `no row was deleted as missing, for ${bad} ${bad === 1 ? "row was" : "rows were"} quarantined: correct the file and load it again`,
+    ];
+  }
+  await session.run(`ANALYZE ${seen}`);
+  const same = key?.columns
+    .map((column) => [quoteName(column.name), comparison("=", [column])] as const)
+    .map(([name, equals]) => `s.${name} ${equals} ${quoteName(table.name)}.${name}`)
+    .join(" AND ");
+  const missing = `NOT EXISTS (SELECT FROM ${seen} s WHERE ${same})`;
+  const { n, all } = await session.one<{ n: number; all: number }>(
+    `SELECT (SELECT pg_catalog.count(*) FROM ${table.sql} WHERE ${missing})::float8 AS n,
+            (SELECT pg_catalog.count(*) FROM ${table.sql})::float8 AS all`,
+  );
+  const limit = limitOf(maxDeletes, all);
+  if (n > limit) {
+    await session.run("ROLLBACK");
+    throw new PawlError(
+      "postgres.max-deletes",
+      `${n} of the ${all} rows of ${table.label} are missing in what was loaded, and --max-deletes ${maxDeletes} allows ${limit}: nothing was deleted; ` +
+        "look at the file, or allow more and give the same command again.",
+    );
+  }
+  const { rowCount } = await session.query(`DELETE FROM ${table.sql} WHERE ${missing}`);
+  await session.run(`DROP TABLE ${seen}; COMMIT`);
+  return [`${rowCount ?? 0} of ${all} rows were deleted as missing`];
+}
+
+/** How many rows may be deleted of so many. Throws where that is neither a number nor a share. */
+export function limitOf(maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>, all: number): number {
+  const share = /^(\d+(?:\.\d+)?)%$/.exec(String(maxDeletes))?.[1];
+  if (share !== undefined && Number(share) <= 100) return Math.floor((all * Number(share)) / 100);
+  if (/^\d+$/.test(String(maxDeletes))) return Number(maxDeletes);
+  throw new PawlError(
+    "postgres.max-deletes",
+    `--max-deletes takes a number of rows or a share such as 10%, not "${maxDeletes}".`,
+  );
+}
+
+/**
+ * Tells which sequences are behind the values that were loaded, so that the next row that the table numbers itself would be
+ * refused; with `reset` sets them to the greatest.
+ */
+export async function checkSequences(
+  session: Session,
+  table: Table,
+  columns: readonly Column[],
+  reset: boolean,
+): Promise<string[]> {
+  const notes: string[] = [];
+  for (const { name, base } of columns) {
+    if (!/^int[248]$/.test(base ?? "")) continue;
+    try {
+      const { rows } = await session.query<{ sequence: string | null }>(
+        "SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS sequence",
+        [table.sql, name],
+      );
+      const sequence = rows[0]?.sequence ?? null;
+      if (sequence === null) continue;
+      const { greatest, next } = await session.one<{ greatest: string | null; next: string }>(
+        `SELECT (SELECT pg_catalog.max(${quoteName(name)})::text FROM ${table.sql}) AS greatest,
+                (CASE WHEN is_called THEN last_value + 1::int8 ELSE last_value END)::text AS next FROM ${sequence}`,
+      );
+      if (greatest === null || BigInt(greatest) < BigInt(next)) continue;
+      const set = `setval(${quoteText(sequence)}, ${greatest})`;
+      if (reset)
+        await session.run(`SELECT pg_catalog.setval(${quoteText(sequence)}::regclass, ${greatest}::int8)`);
+      notes.push(
+        reset
+          ? `the sequence ${sequence} was set to ${greatest}`
+          : `the sequence ${sequence} is behind: its next number is ${next}, and "${name}" goes up to ${greatest}: set it with --reset-sequence, or SELECT ${set}`,
+      );
+    } catch (error) {
+      // Who may not look at a sequence does not number rows by it; who asked to set it is to know.
+      if (sqlState(error) !== "42501" || reset) throw error;
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { defineJob, failureReasons, replayJob, run } from "../../../src/batch/index.ts";
+import { csv } from "../../../src/connect/csv/index.ts";
+import { type PostgresOptions, postgres } from "../../../src/connect/postgres/index.ts";
+import { LiveScene } from "./live/scene.ts";
+import type { TestClient } from "./server.ts";
+
+describe("what a load does in the end", () => {
+  let scene: LiveScene;
+  let files = 0;
+  before(async () => {
+    scene = await LiveScene.begin();
+  });
+  after(() => scene[Symbol.asyncDispose]());
+
+  const file = async (text: string) => {
+    const path = join(scene.folder, `f${++files}.csv`);
+    await writeFile(path, text);
+    return path;
+  };
+  const ids = async (client: TestClient) =>
+    (await client.query<{ id: number }>("SELECT id FROM t ORDER BY id")).map(({ id }) => id);
+  const rows = (from: number, to: number, v = "x") =>
+    Array.from({ length: to - from + 1 }, (_, n) => `${from + n},${v}\n`).join("");
+  const load = async (url: string, paths: string | string[], options: Partial<PostgresOptions> = {}) =>
+    await scene.run({
+      source: csv(paths),
+      sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes: "50%", ...options }),
+      chunkBytes: { min: 64, max: 256 },
+    });
+  const table =
+    "CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad')); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g;";
+
+  it("is to delete the rows that were in no file, however they were written", async () => {
+    const { url, client } = await scene.database(table);
+    await using _ = client;
+    const paths = [
+      await file(`id,v\n${rows(11, 60)}`),
+      await file(`id,v\n${rows(61, 95, "new")}${rows(101, 120)}`),
+    ];
+    const summary = await load(url, paths);
+    assert.deepEqual([summary.state, summary.note], ["succeeded", "15 of 120 rows were deleted as missing"]);
+    assert.deepEqual(
+      await ids(client),
+      [...Array(85).keys(), ...Array(20).keys()].map((n, at) => (at < 85 ? n + 11 : n + 101)),
+    );
+    assert.deepEqual(await client.query("SELECT relname FROM pg_class WHERE relname LIKE 'seen%'"), []);
+    const ignored = await load(url, paths[0] as string, { onConflict: "ignore", maxDeletes: 1000 });
+    assert.deepEqual([ignored.state, ignored.note], ["succeeded", "55 of 105 rows were deleted as missing"]);
+  });
+
+  it("is to delete nothing where a row was bad, in a chunk of its own or beside others", async () => {
+    for (const bad of ["5,bad\n", "x,y\n", "5,x,y,z\n"]) {
+      const { url, client } = await scene.database(table);
+      await using _ = client;
+      const summary = await load(url, await file(`id,v\n${rows(1, 4)}${bad}${rows(6, 90)}`));
+      assert.equal(summary.state, "succeeded", summary.note);
+      assert.match(summary.note ?? "", /^no row was deleted as missing, for 1 row was quarantined/);
+      assert.equal((await ids(client)).length, 100);
+    }
+  });
+
+  it("is to delete nothing where more are missing than may be, until that is allowed", async () => {
+    const { url, client } = await scene.database(table);
+    await using _ = client;
+    const path = await file(`id,v\n${rows(1, 80)}`);
+    const job = (maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>) =>
+      defineJob({
+        name: "sync",
+        key: "sync",
+        source: csv(path),
+        sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes }),
+      });
+    for (const limit of ["10%", 0, 19] as const) {
+      const refused = await run(job(limit), { store: scene.store });
+      assert.equal(refused.state, "failed");
+      assert.match(refused.note ?? "", /^20 of the 100 rows of public\.t are missing .* nothing was deleted/);
+      assert.equal((await ids(client)).length, 100);
+    }
+    const done = await run(job(20), { store: scene.store });
+    assert.deepEqual([done.state, (await ids(client)).length], ["succeeded", 80], done.note);
+    await assert.rejects(async () => await run(job("many" as "1%"), { store: scene.store }), {
+      code: "postgres.max-deletes",
+    });
+  });
+
+  it("is to delete nothing after a file that ends early, a run that is given up, or a replay", async () => {
+    const { url, client } = await scene.database(table);
+    await using _ = client;
+    const path = await file(`id,v\n${rows(1, 50)}51,"never ends`);
+    const failed = await load(url, path).catch((error: Error) => ({ state: "failed", note: error.message }));
+    assert.equal(failed.state, "failed");
+    assert.equal((await ids(client)).length, 100);
+
+    const withBad = csv(await file(`id,v\n${rows(1, 98)}99,bad\n100,bad\n`));
+    const job = defineJob({
+      name: "replayed",
+      source: withBad,
+      sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes: "100%" }),
+    });
+    const summary = await run(job, { store: scene.store });
+    assert.equal(summary.quarantined, 2);
+    assert.deepEqual(
+      (await failureReasons(scene.store, summary.run)).map(({ reason, count }) => [reason, count]),
+      [["Check constraint t_v_check is violated.", 2]],
+    );
+    await client.query("ALTER TABLE t DROP CONSTRAINT t_v_check");
+    const record = await scene.store.run(summary.run);
+    assert.ok(record);
+    const replay = await run(replayJob(scene.store, record, job as never), { store: scene.store });
+    assert.deepEqual(
+      [replay.state, replay.written, (await ids(client)).length],
+      ["succeeded", 2, 100],
+      replay.note,
+    );
+  });
+
+  it("is refused to delete where keys do not tell rows apart", async () => {
+    const { url, client } = await scene.database(
+      `CREATE TABLE t (id int PRIMARY KEY, v text, e text UNIQUE); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN NEW.id = abs(NEW.id); RETURN NEW; END $$;`,
+    );
+    await using _ = client;
+    const path = await file("id,v,e\n1,x,y\n");
+    for (const options of [{ onConflict: "fail" as const }, { append: true }, { key: ["e"] }])
+      await assert.rejects(load(url, path, options), { code: "postgres.delete-missing" });
+    await client.query("CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()");
+    await assert.rejects(load(url, path), {
+      code: "postgres.delete-missing",
+      message: /a trigger may compute its key/,
+    });
+  });
+
+  it("is to say which sequence is behind, or to set it", async () => {
+    const { url, client } = await scene.database(
+      "CREATE TABLE t (id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, s serial, v text)",
+    );
+    await using _ = client;
+    const path = await file("id,v\n7,a\n9,b\n");
+    const told = await load(url, path, { deleteMissing: false });
+    assert.match(
+      told.note ?? "",
+      /^the sequence public\.t_id_seq is behind: its next number is 1, and "id" goes up to 9: .*--reset-sequence/,
+    );
+    const set = await load(url, path, { deleteMissing: false, resetSequence: true });
+    assert.deepEqual([set.state, set.note], ["succeeded", "the sequence public.t_id_seq was set to 9"]);
+    const [row] = await client.query("INSERT INTO t (v) VALUES ('c') RETURNING id");
+    assert.deepEqual(row, { id: 10 });
+    assert.equal((await load(url, path, { deleteMissing: false })).note, undefined);
+  });
+});
