@@ -8,12 +8,15 @@ export type Stories = Readonly<Record<string, (server: TestServer) => Promise<vo
 const ROWS = 20_000;
 export const LOAD = ["people.csv.gz", "--table", "people", ...SMALL_CHUNKS];
 
-/** A load of 20,000 rows that would take many seconds, with its first rows in the table. */
+/**
+ * A load of 20,000 rows that would take half a minute, which is time for a command even where it starts slowly, with its first
+ * rows in the table.
+ */
 export async function underWay(
   server: TestServer,
   ...flags: string[]
 ): Promise<{ scene: Scene; loader: Running }> {
-  const scene = await Scene.begin(server, slowTable(0.3));
+  const scene = await Scene.begin(server, slowTable(1.5));
   await scene.write("people.csv.gz", manyPeople(ROWS));
   const loader = scene.startLoad([...LOAD, ...flags]);
   await until("rows arrive", () => scene.count("people"));

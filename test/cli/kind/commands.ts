@@ -47,7 +47,7 @@ export const commands: readonly Case[] = [
   },
   refused(["lod"], /unknown command 'lod', did you mean load\?/),
   refused(["load", "people.csv"], /required option '--table <table>' not specified/),
-  refused(["status", "zzz"], /No run begins with "zzz" in .*store\.db; pawl status lists them/),
+  refused(["status", "zzz"], /There is no store at .*store\.db: go to the folder where the work was begun/),
   refused(
     ["resume", "last"],
     /There is no store at .*store\.db: go to the folder .* or name its store with PAWL_STORE/,
