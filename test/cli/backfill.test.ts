@@ -107,7 +107,7 @@ describe("pawl backfill", () => {
     );
     const first = await start(scene, "--set", "n = 100").ended;
     assert.equal(first.code, 3, first.err);
-    assert.match(first.out, /once fixed: +PAWL_STORE=\S+ pawl replay \w+\n/);
+    assert.match(first.out, /once fixed: +PAWL_STORE=\S+ (?:npx )?pawl replay \w+\n/);
     assert.match(
       (await scene.pawl(["failures", "last"])).out,
       /public\.tickets id=77 +Check constraint odd is violated/,

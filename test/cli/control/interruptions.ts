@@ -17,7 +17,7 @@ export const interruptions: Stories = {
     const { code, out } = await loader.ended;
     assert.equal(code, 130);
     assert.match(out, /^run \w+ paused: paused by the user\n/);
-    assert.match(out, /go on: +the same command again, or (?:PAWL_STORE=\S+ )?pawl resume \w+/);
+    assert.match(out, /go on: +the same command again, or (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume \w+/);
     assert.equal((await statusOf(scene)).state, "paused");
     await quicken(scene);
     const resumed = await scene.pawl(["resume", "last", "--into", scene.url]);
@@ -83,7 +83,7 @@ export const interruptions: Stories = {
     const status = await scene.pawl(["status", "last"]);
     assert.match(
       status.out,
-      /workers +none: the process is gone, go on with (?:PAWL_STORE=\S+ )?pawl resume/,
+      /workers +none: the process is gone, go on with (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume/,
     );
     await quicken(scene);
     const again = await scene.load(LOAD);
@@ -141,7 +141,7 @@ export const interruptions: Stories = {
       said += text;
     });
     await until("it is detached", () => /goes on in the background/.test(said));
-    assert.match(said, /follow it: +(?:PAWL_STORE=\S+ )?pawl attach \w+/);
+    assert.match(said, /follow it: +(?:PAWL_STORE=\S+ )?(?:npx )?pawl attach \w+/);
     await until("rows arrive", () => scene.count("people"));
     process.kill(-(shell.pid as number), "SIGHUP");
     await new Promise((resolve) => shell.once("exit", resolve));
