@@ -118,10 +118,11 @@ export async function attempt(
   try {
     const input = await inputOf(definition, order, client);
     const call = () => ofWorker.run(client, () => definition.handler(input as never, context));
-    const handled = withStrays(strays.heard, async () => await call());
-    const result = await Promise.race([handled, strays.overdue]);
-    // Now: the handler's object may be changed while a report is still under way.
-    const { value, members } = take(result, `The result of task "${order.name}"`);
+    // Taken as soon as the handler has ended: its object may be changed from then on.
+    const handled = withStrays(strays.heard, async () =>
+      take(await call(), `The result of task "${order.name}"`),
+    );
+    const { value, members } = await Promise.race([handled, strays.overdue]);
     await context.reported();
     if (strays.first !== undefined) throw strays.first;
     return { kind: "done", result: value.text, ...(members === undefined ? {} : { members }) };
