@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { Session } from "./connection.ts";
 import { sqlState } from "./errors.ts";
-import { quoteName } from "./identifier.ts";
+import { cutName, quoteName } from "./identifier.ts";
 import { findColumn, matchColumn } from "./key.ts";
 import type { Assignment } from "./layout.ts";
 import type { Table } from "./table.ts";
@@ -33,9 +33,8 @@ export async function checkAssignments(
       const own = typed === null || Object.hasOwn(set, typed.name) || Object.hasOwn(set, source);
       return { source, type: own ? "text" : typed.type };
     });
-    const columns = types.flatMap(({ source, type }) =>
-      namesInSql(source, names).map((as) => `NULL::${type} AS ${as}`),
-    );
+    const inSql = namesFor([expression], names);
+    const columns = types.flatMap(({ source, type }) => inSql(source).map((as) => `NULL::${type} AS ${as}`));
     const into = `EXPLAIN INSERT INTO ${table.sql} (${quoteName(column.name)}) OVERRIDING SYSTEM VALUE`;
     const row = `(SELECT ${columns.join(", ")}) s`;
     const failure =
@@ -72,10 +71,44 @@ export async function assertOneExpression(session: Session, expression: string, 
   if (failure !== null) throw failure;
 }
 
+/** A select list has at most 1,664 entries, and a table at most 1,600 columns. */
+export const mostColumns = 1600;
+
+/**
+ * How the names of the source are to be called beside these expressions: in all ways in which they may write them, or, where
+ * these are more than the server takes, in those that stand in one of them.
+ */
+export function namesFor(
+  expressions: readonly string[],
+  all: readonly string[],
+): (name: string) => readonly string[] {
+  const spellings = new Map<string, number>();
+  for (const name of new Set(all)) {
+    const folded = name.toLowerCase();
+    spellings.set(folded, (spellings.get(folded) ?? 0) + 1);
+  }
+  const cut = new Map<string, number>();
+  for (const name of new Set(all)) cut.set(cutName(name), (cut.get(cutName(name)) ?? 0) + 1);
+  // A long name that the server cannot tell from another has none in SQL.
+  const isKnown = (name: string) => cutName(name) === name || cut.get(cutName(name)) === 1;
+  const known = new Map(all.map((name) => [name, isKnown(name) ? namesInSql(name, spellings) : []]));
+  let count = 0;
+  for (const names of known.values()) count += names.length;
+  // Half of them, for they stand beside the values that go into the table.
+  if (count > mostColumns / 2) {
+    const text = expressions.join("\n").toLowerCase();
+    for (const [name, names] of known) {
+      const isMeant = text.includes(quoteName(name).slice(1, -1).toLowerCase());
+      known.set(name, isMeant ? names : []);
+    }
+  }
+  return (name) => known.get(name) ?? [];
+}
+
 /** How expressions may write a name of the source: as it is in quotes, or without quotes, which folds it. */
-export function namesInSql(name: string, all: readonly string[]): string[] {
+function namesInSql(name: string, spellings: ReadonlyMap<string, number>): string[] {
   const folded = name.toLowerCase();
-  const clash = all.some((other) => other !== name && other.toLowerCase() === folded);
+  const clash = (spellings.get(folded) ?? 0) > 1;
   return folded === name || clash ? [quoteName(name)] : [quoteName(name), quoteName(folded)];
 }
 

@@ -4,8 +4,9 @@ import type { Feed } from "./feed.ts";
 import { settle, writeStaged } from "./merge.ts";
 import { fillNumbered } from "./numbering.ts";
 import { reasonOf } from "./reason.ts";
-import type { Selection, Statements } from "./statements.ts";
+import type { Numbered, Selection, Statements } from "./statements.ts";
 import { isMutual, together } from "./together.ts";
+import { fillWide } from "./wide.ts";
 import { total, type Work } from "./work.ts";
 
 /** Into how many a range is cut that holds a bad row; four needs the fewest statements for few bad rows and many. */
@@ -16,7 +17,7 @@ const parts = 4;
  * rows that a constraint or a trigger refuses, by cutting the range until the statement fails for one row alone.
  */
 export async function writeCareful(work: Work, feed: Feed): Promise<WriteOutcome> {
-  const unreadable = await fillNumbered(work, feed);
+  const unreadable = await fill(work, feed);
   const search = new Search(
     work,
     feed,
@@ -25,6 +26,20 @@ export async function writeCareful(work: Work, feed: Feed): Promise<WriteOutcome
   const outcomes = await search.run(feed.first, feed.first + feed.items - 1);
   return total([...outcomes, { ...nothing, failures: unreadable }]);
 }
+
+async function fill(work: Work, feed: Feed): Promise<Failure[]> {
+  // Which kind of staging table suits is settled by the statements.
+  work.statements(feed);
+  if (work.numberedOf(feed) === "wide") return await fillWide(work, feed);
+  const failures = await fillNumbered(work, feed);
+  // A row may be too large for a row of a staging table, which holds also what is left out, and not for the target.
+  if (!failures.some(({ code }) => code === programLimit)) return failures;
+  work.widen(feed);
+  return await fillWide(work, feed);
+}
+
+/** SQLSTATE "program_limit_exceeded", such as a row that is too big for a page. */
+const programLimit = "54000";
 
 const nothing: WriteOutcome = { written: 0, unchanged: 0, skipped: 0, duplicates: 0, failures: [] };
 
@@ -37,6 +52,7 @@ class Search {
   /** How many of the items before each one are in the staging table. */
   readonly #staged: Int32Array;
   readonly #first: number;
+  readonly #from: Numbered;
   readonly #outcomes: WriteOutcome[] = [];
   /** Rows that were refused alone, and why. */
   readonly #refused = new Map<number, unknown>();
@@ -47,6 +63,7 @@ class Search {
     this.#work = work;
     this.#sql = work.statements(feed);
     this.#first = feed.first;
+    this.#from = work.numberedOf(feed);
     const gone = new Set(missing);
     this.#staged = new Int32Array(feed.items + 1);
     for (let i = 0; i < feed.items; i++) {
@@ -97,7 +114,7 @@ class Search {
   async #writeRows(rows: Rows, count: number): Promise<WriteOutcome> {
     const taken = await this.#taken(rows);
     const left = count - taken.length;
-    const selection = { from: "numbered", ...rows, without: taken.map((failure) => failure.index) } as const;
+    const selection = { from: this.#from, ...rows, without: taken.map((failure) => failure.index) } as const;
     const written = await writeStaged(this.#work, this.#sql, selection, left, {
       lookFirst: this.#work.target.table.triggersBefore,
       lastOnly: this.#repeats,
@@ -110,7 +127,7 @@ class Search {
   async #taken(rows: Rows): Promise<Failure[]> {
     const { session, target } = this.#work;
     if (target.mode !== "fail" || target.key === null) return [];
-    const [found] = await session.run(this.#sql.taken({ from: "numbered", ...rows }));
+    const [found] = await session.run(this.#sql.taken({ from: this.#from, ...rows }));
     const names = target.key.columns.map((column) => column.name).join(", ");
     const taken = (found?.rows ?? []) as { n: number; key: string }[];
     return taken.map(({ n, key }) => ({
@@ -153,7 +170,9 @@ class Search {
   }
 
   async #comesAgain(index: number): Promise<boolean> {
-    const { again } = await this.#work.session.one<{ again: boolean }>(this.#sql.comesAgain(index));
+    const { again } = await this.#work.session.one<{ again: boolean }>(
+      this.#sql.comesAgain(this.#from, index),
+    );
     return again;
   }
 

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import { assertOneExpression, namesInSql } from "./assignments.ts";
+import { assertOneExpression, namesFor } from "./assignments.ts";
 import type { Session } from "./connection.ts";
 import { quoteName } from "./identifier.ts";
 import { inferType } from "./infer.ts";
@@ -77,7 +77,8 @@ async function typeOfExpression(
   expression: string,
   names: readonly string[],
 ): Promise<string> {
-  const columns = names.flatMap((name) => namesInSql(name, names).map((as) => `NULL::text AS ${as}`));
+  const inSql = namesFor([expression], names);
+  const columns = names.flatMap((name) => inSql(name).map((as) => `NULL::text AS ${as}`));
   try {
     const row = `(SELECT ${columns.join(", ")}) s`;
     await assertOneExpression(session, expression, row);

@@ -1,6 +1,10 @@
+import { ItemError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import type { CsvChunk } from "../csv/chunk.ts";
 import { quoteText } from "./identifier.ts";
 import type { Layout } from "./layout.ts";
+
+export type Texts = readonly (string | null)[];
 
 /** Consecutive items of a chunk with the same columns, in a form that COPY reads. Each call starts anew. */
 export interface Feed {
@@ -13,6 +17,8 @@ export interface Feed {
   /** In pieces, each good only until the next is asked for. */
   bytes(): AsyncIterable<Buffer>;
   records(): AsyncIterable<readonly Buffer[]>;
+  /** The values of each item in the order of the fields, or why it has none, some items at a time. */
+  rows(): AsyncIterable<readonly (Texts | ItemError)[]>;
   /** A number as the first value of a record, with what separates it from the rest. */
   prefix(number: number): string;
 }
@@ -34,6 +40,13 @@ export function csvFeed(chunk: CsvChunk, layout: Layout): Feed {
     options: options.join(", "),
     bytes: () => chunk.csv.bytes(),
     records: () => chunk.csv.records(),
+    async *rows() {
+      const { columns } = chunk.csv;
+      for await (const slice of chunk.slices())
+        yield slice.map((row) =>
+          row instanceof ItemError ? row : columns.map((name) => own(row, name) ?? null),
+        );
+    },
     // In quotes, so that it cannot be taken for the null text.
     prefix: (number) => `${dialect.quote}${number}${dialect.quote}${dialect.delimiter}`,
   };
@@ -52,9 +65,27 @@ export function textFeed(layout: Layout, first: number, items: number, pieces: r
     async *records() {
       for (const piece of pieces) yield splitLines(piece);
     },
+    async *rows() {
+      for (const piece of pieces) yield splitLines(piece).map((line) => readValues(line.toString()));
+    },
     prefix: (number) => `${number}\t`,
   };
 }
+
+/** The values of a record in COPY's text format, as `encode` writes it. */
+function readValues(record: string): Texts {
+  return record
+    .split("\t")
+    .map((value) =>
+      value === "\\N" ? null : value.replaceAll(/\\(.)/g, (_, letter) => escaped.get(letter) ?? letter),
+    );
+}
+
+const escaped: ReadonlyMap<string, string> = new Map([
+  ["t", "\t"],
+  ["n", "\n"],
+  ["r", "\r"],
+]);
 
 function splitLines(piece: Buffer): Buffer[] {
   const lines: Buffer[] = [];

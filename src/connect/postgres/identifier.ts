@@ -3,11 +3,26 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** What to begin names of our own with, so that none is among these: `pawl_`, or longer where a column is called so. */
+/** The server cuts names after so many bytes, without a word. */
+const nameBytes = 63;
+
+/** A name as the server knows it. */
+export function cutName(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= nameBytes) return name;
+  let end = nameBytes;
+  // Not within a character.
+  while (((bytes[end] as number) & 0xc0) === 0x80) end--;
+  return bytes.toString("utf8", 0, end);
+}
+
+/** What to begin names of our own with, so that none is among these: `pawl_`, or with a number where a column is called so. */
 export function freshPrefix(names: readonly string[]): string {
-  let prefix = "pawl_";
-  while (names.some((name) => name.toLowerCase().startsWith(prefix))) prefix = `${prefix}_`;
-  return prefix;
+  const taken = names.map((name) => name.toLowerCase()).filter((name) => name.startsWith("pawl"));
+  for (let n = 0; ; n++) {
+    const prefix = `pawl${n === 0 ? "" : n}_`;
+    if (!taken.some((name) => name.startsWith(prefix))) return prefix;
+  }
 }
 
 /** A text as an SQL literal, whatever the server's setting for backslashes. */

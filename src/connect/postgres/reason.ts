@@ -2,13 +2,24 @@ import pg from "pg";
 
 const longest = 500;
 
-/** Why the server refused a row, as one sentence; `columnOf` translates a column of a staging table. */
-export function reasonOf(error: unknown, columnOf: (staged: string) => string | null): string {
+/**
+ * Why the server refused a row, as one sentence; `columnOf` translates a column of a staging table, and `field` is the name
+ * of the value where that is known otherwise.
+ */
+export function reasonOf(
+  error: unknown,
+  columnOf: (staged: string) => string | null,
+  field: string | null = null,
+): string {
   if (!(error instanceof pg.DatabaseError)) return error instanceof Error ? error.message : String(error);
-  return shorten(describe(error, columnOf).replaceAll(/\s+/g, " ").trim());
+  return shorten(describe(error, columnOf, field).replaceAll(/\s+/g, " ").trim());
 }
 
-function describe(error: pg.DatabaseError, columnOf: (staged: string) => string | null): string {
+function describe(
+  error: pg.DatabaseError,
+  columnOf: (staged: string) => string | null,
+  field: string | null,
+): string {
   const column = error.column === undefined ? null : (columnOf(error.column) ?? error.column);
   const detail = error.detail?.replace(/\.$/, "");
   switch (error.code) {
@@ -26,7 +37,7 @@ function describe(error: pg.DatabaseError, columnOf: (staged: string) => string 
       return `Exclusion constraint ${error.constraint} is violated: ${detail ?? error.message}.`;
     default: {
       const staged = /, (?:column )?(c\d+)\b/.exec(error.where ?? "")?.[1];
-      const name = staged === undefined ? null : columnOf(staged);
+      const name = staged === undefined ? field : columnOf(staged);
       const message = error.message.replace(/"(c\d+)"/, (whole, inner) => {
         const translated = columnOf(inner);
         return translated === null ? whole : `"${translated}"`;

@@ -1,13 +1,16 @@
-import { namesInSql } from "./assignments.ts";
+import { mostColumns, namesFor } from "./assignments.ts";
 import { comparison, differsSql } from "./differs.ts";
 import { freshPrefix, quoteName } from "./identifier.ts";
 import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
 import type { Column } from "./table.ts";
 
+/** The staging tables that number their rows: one column a field, or all fields in one. */
+export type Numbered = "numbered" | "wide";
+
 /** Which rows a statement takes, and from where. */
 export interface Selection {
-  readonly from: "stage" | "numbered";
-  /** Of the numbered staging table: the first and the last number, and numbers between them to leave out. */
+  readonly from: "stage" | Numbered;
+  /** Of a numbered staging table: the first and the last number, and numbers between them to leave out. */
   readonly range?: readonly [number, number];
   readonly without?: readonly number[];
   /** Just these numbers. */
@@ -33,6 +36,8 @@ export class Statements {
   readonly stage: string;
   /** The staging table that numbers its rows, for when single rows must be told apart. */
   readonly numbered: string;
+  /** The same where a row has more columns, or is larger, than one of a staging table may be: its fields as one JSON text. */
+  readonly wide: string;
   /** The columns that tell whether a row differs. */
   readonly compared: readonly Column[];
   readonly #target: Target;
@@ -53,6 +58,7 @@ export class Statements {
     ]);
     this.stage = `pawl_stage_${layout.number}`;
     this.numbered = `pawl_numbered_${layout.number}`;
+    this.wide = `pawl_wide_${layout.number}`;
     this.#columns = givenColumns(layout);
     const ignored = new Set(
       layout.assignments.flatMap((each) => (each.ofRow ? [] : each.column.name)).concat(this.#keyNames()),
@@ -88,6 +94,56 @@ export class Statements {
 
   copyNumbered(options: string): string {
     return `COPY pg_temp.${this.numbered} FROM STDIN (${options})`;
+  }
+
+  copyWide(): string {
+    return `COPY pg_temp.${this.wide} FROM STDIN (FORMAT text, ENCODING 'UTF8')`;
+  }
+
+  /** Whether a staging table can have a column for each field, and one for their number. */
+  get fitsColumns(): boolean {
+    return this.#layout.fields.length < mostColumns;
+  }
+
+  createWide(): string {
+    return `CREATE TEMP TABLE IF NOT EXISTS ${this.wide} (n integer PRIMARY KEY, item text) ON COMMIT DELETE ROWS`;
+  }
+
+  /** Fails where a value of these rows cannot be read as its type; of all fields, or of some. */
+  readWide([low, high]: readonly [number, number], fields: readonly Field[] = this.wideFields): string {
+    const casts = fields.filter(isOwnText).map((field) => `, pg_catalog.count(${readValue(field)})`);
+    return `SELECT pg_catalog.count(*)${casts.join("")} FROM ${this.#wideRows(fields)} WHERE n BETWEEN ${low} AND ${high}`;
+  }
+
+  dropWide(numbers: readonly number[]): string {
+    return `DELETE FROM pg_temp.${this.wide} WHERE n = ANY ('{${numbers.join(",")}}'::int4[])`;
+  }
+
+  /** The fields that something is made of. */
+  get wideFields(): readonly Field[] {
+    const { fields, assignments } = this.#layout;
+    const inSql = this.#namesInSql();
+    return fields.filter(
+      ({ name, column }) => column !== null || (assignments.length > 0 && inSql(name).length > 0),
+    );
+  }
+
+  #namesInSql(): (name: string) => readonly string[] {
+    const { fields, assignments } = this.#layout;
+    return namesFor(
+      assignments.map((each) => each.expression),
+      fields.map((field) => field.name),
+    );
+  }
+
+  #wideRows(fields: readonly Field[]): string {
+    const columns = fields.map((field) => {
+      const { staged, column } = field;
+      return column === null || isOwnText(field)
+        ? `${staged} text`
+        : `${staged} ${column.type}${column.collate}`;
+    });
+    return `pg_temp.${this.wide}, LATERAL pg_catalog.json_to_record(item::json) r(${columns.join(", ")})`;
   }
 
   createStage(): string {
@@ -182,13 +238,13 @@ export class Statements {
   }
 
   /** Whether a later numbered row has the same key as this one. */
-  comesAgain(number: number): string {
+  comesAgain(from: Numbered, number: number): string {
     const keys = this.#keyNames().map(quoteName);
     if (keys.length === 0) return "SELECT false AS again";
     const equal = this.#equal("l", "i");
     return (
-      `SELECT EXISTS (SELECT FROM (${this.#incoming({ from: "numbered", range: [number, number] })}) i ` +
-      `JOIN (${this.#incoming({ from: "numbered" })}) l ON ${equal} WHERE l.${this.#p}n > i.${this.#p}n) AS again`
+      `SELECT EXISTS (SELECT FROM (${this.#incoming({ from, range: [number, number] })}) i ` +
+      `JOIN (${this.#incoming({ from })}) l ON ${equal} WHERE l.${this.#p}n > i.${this.#p}n) AS again`
     );
   }
 
@@ -213,20 +269,24 @@ export class Statements {
     if (without !== undefined && without.length > 0)
       conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-    const source = `FROM pg_temp.${from === "stage" ? this.stage : this.numbered}${where}`;
-    const number = from === "numbered" || !this.#distinct ? [`n AS ${this.#p}n`] : [];
+    const used = from === "wide" ? this.wideFields : fields;
+    const source = `FROM ${from === "wide" ? this.#wideRows(used) : `pg_temp.${this[from]}`}${where}`;
+    const value = from === "wide" ? readValue : ({ staged }: Field) => staged;
+    const number = from !== "stage" || !this.#distinct ? [`n AS ${this.#p}n`] : [];
     const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
     if (assignments.length === 0) {
-      const columns = mapped.map(({ staged, column }) => `${staged} AS ${quoteName(column.name)}`);
+      const columns = mapped.map((field) => `${value(field)} AS ${quoteName(field.column.name)}`);
       return `SELECT ${[...number, ...columns].join(", ")} ${source}`;
     }
-    const names = fields.map((field) => field.name);
-    const inner = fields.flatMap(({ staged, name }) =>
-      namesInSql(name, names).map((as) => `${staged} AS ${as}`),
-    );
+    const inSql = this.#namesInSql();
+    // What goes into the table has a name of ours: the server may not tell long names of the source apart.
+    const inner = [
+      ...mapped.map((field) => `${value(field)} AS ${this.#p}${field.staged}`),
+      ...used.flatMap((field) => inSql(field.name).map((as) => `${value(field)} AS ${as}`)),
+    ];
     const outer = [
       ...number.map(() => `${this.#p}n`),
-      ...mapped.map(({ name, column }) => `s.${quoteName(name)} AS ${quoteName(column.name)}`),
+      ...mapped.map(({ staged, column }) => `s.${this.#p}${staged} AS ${quoteName(column.name)}`),
       ...assignments.map(
         ({ column, expression }) =>
           `CAST((${expression}\n) AS ${column.looseType}) AS ${quoteName(column.name)}`,
@@ -284,4 +344,13 @@ export class Statements {
 
 function list(columns: readonly Column[]): string {
   return columns.map((column) => quoteName(column.name)).join(", ");
+}
+
+/** A text of JSON would become a JSON string there. */
+function isOwnText({ column }: Field): boolean {
+  return column?.base === "json" || column?.base === "jsonb";
+}
+
+function readValue(field: Field): string {
+  return isOwnText(field) ? `CAST(${field.staged} AS ${field.column?.type})` : field.staged;
 }

@@ -2,7 +2,7 @@ import type { Failure, WriteOutcome } from "../../batch/contract.ts";
 import type { Session } from "./connection.ts";
 import type { Feed } from "./feed.ts";
 import type { Target } from "./layout.ts";
-import { Statements } from "./statements.ts";
+import { type Numbered, Statements } from "./statements.ts";
 
 /** The server counted other rows than the chunk has items: this way does not suit the chunk. */
 export class Miscount extends Error {
@@ -17,6 +17,8 @@ export class Work {
   readonly distinct: boolean;
   readonly #statements = new Map<number, Statements>();
   readonly #created = new Set<string>();
+  /** The layouts with rows that no staging table holds with a column a field. */
+  readonly #wide = new Set<number>();
   /** Staging tables that hold rows, or remains of rows that were rolled back. */
   readonly #used = new Set<string>();
 
@@ -31,15 +33,27 @@ export class Work {
     let found = this.#statements.get(layout.number);
     if (found === undefined) {
       found = new Statements(this.target, layout, this.distinct);
+      if (!found.fitsColumns) this.#wide.add(layout.number);
       this.#statements.set(layout.number, found);
     }
     return found;
+  }
+
+  /** Which staging table numbers the rows of a feed. */
+  numberedOf({ layout }: Feed): Numbered {
+    return this.#wide.has(layout.number) ? "wide" : "numbered";
+  }
+
+  /** From now on the rows of such feeds are staged as one value each. */
+  widen({ layout }: Feed): void {
+    this.#wide.add(layout.number);
   }
 
   /** Creates the staging tables of these feeds; outside of a transaction, so that they outlive a rollback. */
   async prepare(feeds: readonly Feed[], which: "stage" | "numbered"): Promise<void> {
     for (const feed of feeds) {
       const sql = this.statements(feed);
+      if (this.#wide.has(feed.layout.number)) continue;
       if (this.#created.has(sql[which])) continue;
       await this.session.run(which === "stage" ? sql.createStage() : sql.createNumbered());
       this.#created.add(sql[which]);

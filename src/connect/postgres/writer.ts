@@ -96,6 +96,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
   async #apply(feeds: readonly Feed[]): Promise<WriteOutcome> {
     const canCopy = feeds.every((feed) => this.#work.statements(feed).canCopy);
     for (let way: Way | null = this.#strategy.first(canCopy); way !== null; ) {
+      if (way === "merge" && feeds.some((feed) => this.#work.numberedOf(feed) === "wide")) way = "careful";
       if (way !== "direct") await this.#work.prepare(feeds, way === "merge" ? "stage" : "numbered");
       await this.#session.run(this.#begin);
       try {
@@ -140,7 +141,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
       const keep =
         way === "direct"
           ? null
-          : this.#work.statements(feed).keepSeen(way === "merge" ? "stage" : "numbered");
+          : this.#work.statements(feed).keepSeen(way === "merge" ? "stage" : this.#work.numberedOf(feed));
       if (keep !== null) await this.#session.run(keep);
     }
     const outcome = total(outcomes);
