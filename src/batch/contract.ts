@@ -276,6 +276,18 @@ export interface OpenSink<T> {
   conclude(how?: "succeeded" | "given up"): Promise<Conclusion>;
   /** Writes a chunk and takes it back at once, to show what would become of it. */
   rehearse?(chunk: Chunk<T>): Promise<WriteOutcome>;
+  /** What a dry run has to read the whole source for; null where one chunk tells enough. */
+  survey?(): Promise<Survey<T> | null>;
+  close(): Promise<void>;
+}
+
+/** Looks at all that a source gives, without writing any of it. */
+export interface Survey<T> {
+  take(chunk: Chunk<T>): Promise<void>;
+  /** So many items failed before they came here. */
+  skip(items: number): void;
+  /** What it came to, for the user. */
+  conclude(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

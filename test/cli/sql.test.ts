@@ -97,6 +97,30 @@ describe("pawl load --dry-run", () => {
       { t: null, s: null },
     ]);
 
+    // What would be deleted is counted over the whole file, not the first chunk, and nothing of it is done.
+    await scene.query("INSERT INTO people SELECT n, 'old' FROM generate_series(1, 9000) n");
+    const rows = Array.from({ length: 8500 }, (_, n) => `${n + 501},name ${n}\n`).join("");
+    await scene.write("all.csv", `id,name\n${rows}9001,new\n`);
+    const missing = ["all.csv", "--table", "people", "--delete-missing", "--dry-run"];
+    const would =
+      "--delete-missing would delete 500 of 9001 rows, counted over all keys of the source, if no row is refused";
+    for (const [flags, expected] of [
+      [[], `${would}\n`],
+      [
+        ["--max-deletes", "499"],
+        `${would}; that is more than --max-deletes 499 allows, which is 499: none would`,
+      ],
+    ] as const) {
+      const counted = await scene.load([...missing, ...flags]);
+      assert.ok(counted.out.includes(expected), counted.out + counted.err);
+    }
+    await scene.write("all.csv", `id,name\n${rows}x,new\n1,2,3\n`);
+    const none = await scene.load(missing);
+    assert.match(none.out, /--delete-missing would delete nothing, for 2 rows cannot be read: a load that/);
+    const [count] = await scene.query("SELECT count(*)::int AS n FROM people WHERE name = 'old'");
+    assert.deepEqual(count, { n: 9000 });
+    await scene.query("DELETE FROM people");
+
     const done = await scene.load(args);
     assert.equal(done.code, 3, done.err);
     assert.match(

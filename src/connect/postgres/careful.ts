@@ -27,7 +27,8 @@ export async function writeCareful(work: Work, feed: Feed): Promise<WriteOutcome
   return total([...outcomes, { ...nothing, failures: unreadable }]);
 }
 
-async function fill(work: Work, feed: Feed): Promise<Failure[]> {
+/** Fills the staging table that numbers the rows; returns those that cannot be read. */
+export async function fill(work: Work, feed: Feed): Promise<Failure[]> {
   // Which kind of staging table suits is settled by the statements.
   work.statements(feed);
   if (work.numberedOf(feed) === "wide") return await fillWide(work, feed);

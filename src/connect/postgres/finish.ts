@@ -59,10 +59,11 @@ export async function dropSeen(session: Session, run: string): Promise<void> {
  */
 export async function deleteMissing(
   session: Session,
-  { table, key }: Target,
+  target: Target,
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
 ): Promise<string[]> {
+  const { table } = target;
   const seen = seenTable(run);
   await session.run("BEGIN");
   const there = await session.query(
@@ -83,11 +84,7 @@ export async function deleteMissing(
     ];
   }
   await session.run(`ANALYZE ${seen}`);
-  const same = key?.columns
-    .map((column) => [quoteName(column.name), comparison("=", [column])] as const)
-    .map(([name, equals]) => `s.${name} ${equals} ${quoteName(table.name)}.${name}`)
-    .join(" AND ");
-  const missing = `NOT EXISTS (SELECT FROM ${seen} s WHERE ${same})`;
+  const missing = missingSql(target, table.sql, seen);
   const { n, all } = await session.one<{ n: number; all: number }>(
     `SELECT (SELECT pg_catalog.count(*) FROM ${table.sql} WHERE ${missing})::float8 AS n,
             (SELECT pg_catalog.count(*) FROM ${table.sql})::float8 AS all`,
@@ -104,6 +101,14 @@ export async function deleteMissing(
   const { rowCount } = await session.query(`DELETE FROM ${table.sql} WHERE ${missing}`);
   await session.run(`DROP TABLE ${seen}; COMMIT`);
   return [`${rowCount ?? 0} of ${all} rows were deleted as missing`];
+}
+
+/** The condition for rows of a relation whose key is not in another one. */
+export function missingSql({ key }: Target, of: string, other: string): string {
+  const same = key?.columns
+    .map((column) => [quoteName(column.name), comparison("=", [column])] as const)
+    .map(([name, equals]) => `pawl_other.${name} ${equals} ${of}.${name}`);
+  return `NOT EXISTS (SELECT FROM ${other} pawl_other WHERE ${same?.join(" AND ")})`;
 }
 
 /** How many rows may be deleted of so many. Throws where that is neither a number nor a share. */

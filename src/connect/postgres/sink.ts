@@ -5,6 +5,7 @@ import type {
   Ordering,
   Sink,
   SinkContext,
+  Survey,
   WriteOutcome,
   Writer,
 } from "../../batch/contract.ts";
@@ -20,6 +21,7 @@ import { chooseKey, matchColumn } from "./key.ts";
 import { kindsOf } from "./kinds.ts";
 import { checkRequired, checkSomeMatch, givenColumns, type Layout, Layouts, type Target } from "./layout.ts";
 import { bury, hasCheckpoints, prepareLedger, takeOver } from "./ledger.ts";
+import { MissingCount } from "./missing-count.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
@@ -51,7 +53,7 @@ async function open(options: PostgresOptions, context: SinkContext): Promise<Ope
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     const prepared = await prepare(session, options, context);
-    return new OpenPostgres(options, context.run, prepared);
+    return new OpenPostgres(options, context, prepared);
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -276,11 +278,13 @@ class OpenPostgres implements OpenSink<Item> {
   readonly #run: string;
   readonly #layouts: Layouts;
   readonly #options: PostgresOptions;
+  readonly #partial: boolean;
   readonly #ddl: string | null;
   readonly #columns: readonly Column[];
   #strategy: Promise<Strategy> | null = null;
 
-  constructor(options: PostgresOptions, run: string, prepared: Prepared) {
+  constructor(options: PostgresOptions, { run, partial = false }: SinkContext, prepared: Prepared) {
+    this.#partial = partial;
     this.#options = options;
     this.#ddl = prepared.ddl;
     this.#columns = prepared.columns;
@@ -348,6 +352,17 @@ class OpenPostgres implements OpenSink<Item> {
       return await new PostgresWriter(parts).rehearse(chunk);
     } finally {
       await session.close();
+    }
+  }
+
+  async survey(): Promise<Survey<Item> | null> {
+    if (this.#options.deleteMissing !== true || this.#partial || this.#ddl !== null) return null;
+    const session = await Session.open(this.#url, `pawl ${this.#run}`);
+    try {
+      return await MissingCount.begin(session, this.#layouts, this.#options.maxDeletes);
+    } catch (error) {
+      await session.close();
+      throw explain(error, this.#url);
     }
   }
 

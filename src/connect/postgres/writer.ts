@@ -49,7 +49,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
 
   async write(chunk: Chunk<Record<string, unknown>>, seal: Seal): Promise<void> {
     try {
-      const { feeds, failures } = await this.#encoded(chunk);
+      const { feeds, failures } = await encoded(chunk, this.#layouts);
       const outcome = await this.#apply(feeds);
       const whole =
         failures.length === 0 ? outcome : { ...outcome, failures: [...outcome.failures, ...failures] };
@@ -63,7 +63,7 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
   /** What would become of a chunk: writes it, and takes it back. */
   async rehearse(chunk: Chunk<Record<string, unknown>>): Promise<WriteOutcome> {
     try {
-      const { feeds, failures } = await this.#encoded(chunk);
+      const { feeds, failures } = await encoded(chunk, this.#layouts);
       const outcome = await this.#apply(feeds);
       await this.#session.run("ROLLBACK");
       return { ...outcome, failures: [...outcome.failures, ...failures] };
@@ -84,12 +84,6 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
 
   close(): Promise<void> {
     return this.#session.close();
-  }
-
-  async #encoded(chunk: Chunk<unknown>): Promise<Encoded> {
-    if (chunk instanceof EncodedChunk) return chunk.encoded;
-    if (!isCsvChunk(chunk)) return await encode(chunk, this.#layouts);
-    return { feeds: [csvFeed(chunk, this.#layouts.of(chunk.csv.columns))], failures: [] };
   }
 
   /** Leaves the effect of the feeds in an open transaction, by the fastest way that works. */
@@ -184,4 +178,11 @@ export class PostgresWriter implements Writer<Record<string, unknown>> {
     }
     return explained;
   }
+}
+
+/** The items of a chunk in a form that COPY reads. */
+export async function encoded(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
+  if (chunk instanceof EncodedChunk) return chunk.encoded;
+  if (!isCsvChunk(chunk)) return await encode(chunk, layouts);
+  return { feeds: [csvFeed(chunk, layouts.of(chunk.csv.columns))], failures: [] };
 }
