@@ -85,7 +85,7 @@ export function whileQuery(options: { readonly url: string; readonly sql: string
       value = Object.values(rows[0] ?? {})[0];
     } catch (error) {
       const explained = explain(error, url);
-      if (!(explained instanceof PawlError) || !/^postgres\.(42|22)/.test(explained.code)) throw error;
+      if (!(explained instanceof PawlError) || !/^postgres\.(42|22|25006)/.test(explained.code)) throw error;
       throw new PawlError(
         "postgres.pause-query",
         `The query that says when to wait does not work (${(error as Error).message}): correct ${sql}.`,

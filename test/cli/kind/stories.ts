@@ -100,6 +100,24 @@ export const stories: Readonly<Record<string, Story>> = {
     assert.equal(await scene.count("people"), 20_000);
   },
 
+  "what is missing is deleted once, by the process that goes on after a kill": async (server) => {
+    await using scene = await Scene.begin(server, slowTable(0.3));
+    await scene.write("people.csv.gz", manyPeople(20_000));
+    await scene.query("INSERT INTO people SELECT -n, 'gone' FROM generate_series(1, 50) n");
+    const load = ["people.csv.gz", "--table", "people", "--delete-missing", ...SMALL_CHUNKS];
+    const first = scene.startLoad(load);
+    await until("rows arrive", async () => (await scene.count("people")) > 50);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await scene.query(QUICK);
+    const again = await scene.load([...load, "--json"]);
+    assert.equal(again.code, 0, again.err);
+    assert.match(JSON.parse(again.out).note, /50 of 20050 rows were deleted as missing/);
+    const [ids] = await scene.query("SELECT min(id) AS least, count(*)::int AS n FROM people");
+    assert.deepEqual(ids, { least: 1, n: 20_000 });
+    assert.deepEqual(await scene.query("SELECT relname FROM pg_class WHERE relname LIKE 'seen%'"), []);
+  },
+
   "a file that changed after an interruption is refused, and nothing is lost": async (server) => {
     await using scene = await Scene.begin(server, slowTable(0.3));
     await scene.write("people.csv.gz", manyPeople(20_000));

@@ -26,6 +26,29 @@ describe("rows of a table in use", () => {
   });
   after(() => scene[Symbol.asyncDispose]());
 
+  it("are not waited for longer than the server can, nor for no time", async () => {
+    const { url, client } = await scene.database(
+      "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)",
+    );
+    await using _ = client;
+    const change = (limits: { lockTimeoutMs?: number; statementTimeoutMs?: number }) =>
+      scene.run({
+        source: table({ url, table: "t" }),
+        sink: del({ url, table: "t", ...limits }),
+      });
+    for (const name of ["lock-timeout", "statement-timeout"]) {
+      const option = name === "lock-timeout" ? "lockTimeoutMs" : "statementTimeoutMs";
+      for (const ms of [2 ** 31, 2 ** 53, Number.POSITIVE_INFINITY, 0, -1, Number.NaN])
+        await assert.rejects(change({ [option]: ms }), {
+          code: "postgres.timeout",
+          message: new RegExp(`^--${name} is ${ms} ms, and the server takes 1 ms to 24 days: `),
+        });
+    }
+    assert.deepEqual(await client.query("SELECT id FROM t"), [{ id: 1 }]);
+    const done = await change({ lockTimeoutMs: 2 ** 31 - 1, statementTimeoutMs: 2 ** 31 - 1 });
+    assert.deepEqual([done.state, done.written], ["succeeded", 1], done.note);
+  });
+
   it("are changed by a step, each once", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;

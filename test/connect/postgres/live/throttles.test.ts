@@ -64,6 +64,24 @@ describe("a table in use is left alone", () => {
     });
   });
 
+  it("by a query that may only ask, whatever it tries", async () => {
+    await using client = await TestClient.connect(url);
+    await client.query("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)");
+    const answer = (sql: string) => whileQuery({ url, sql })(signal);
+    const [before] = await client.query("SELECT count(*)::int AS n FROM pg_class");
+    for (const sql of [
+      "CREATE TABLE made (n int)",
+      "WITH gone AS (DELETE FROM kept RETURNING n) SELECT n FROM gone",
+    ])
+      await assert.rejects(answer(sql), {
+        code: "postgres.pause-query",
+        message:
+          /does not work \(cannot execute (CREATE TABLE|SELECT|DELETE) in a read-only transaction\): correct /,
+      });
+    assert.deepEqual(await client.query("SELECT n FROM kept"), [{ n: 1 }]);
+    assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM pg_class"), [before]);
+  });
+
   it("asking at most once a second for all", async (t) => {
     const sql = "SELECT 'asked' = 'told'";
     const queries = t.mock.method(pg.Client.prototype, "query");
