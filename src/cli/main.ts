@@ -175,10 +175,19 @@ function program(): Command {
   pawl
     .command("copy")
     .description("copy objects between folders and buckets, each once; given again, it resumes")
-    .argument("<from>", "a folder, s3://bucket/prefix, or manifest:urls.csv with the columns url and name")
-    .argument("<to>", "a folder or s3://bucket/prefix")
-    .option("--from-profile <name>", "a profile of ~/.aws/config; default: the environment")
-    .option("--to-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .argument(
+      "<from>",
+      "a folder, s3://bucket/prefix, az://account/container/prefix, or manifest:urls.csv with the columns url and name",
+    )
+    .argument("<to>", "a folder, s3://bucket/prefix or az://account/container/prefix")
+    .option(
+      "--from-profile <name>",
+      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
+    )
+    .option(
+      "--to-profile <name>",
+      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
+    )
     .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
     .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
     .option("--newer <time>", "only objects changed after it, such as 2026-01-31 or 24h")
@@ -207,10 +216,16 @@ function program(): Command {
   pawl
     .command("verify")
     .description("compare two folders or buckets, object by object, and print what differs")
-    .argument("<from>", "a folder or s3://bucket/prefix")
-    .argument("<to>", "a folder or s3://bucket/prefix")
-    .option("--from-profile <name>", "a profile of ~/.aws/config; default: the environment")
-    .option("--to-profile <name>", "a profile of ~/.aws/config; default: the environment")
+    .argument("<from>", "a folder, s3://bucket/prefix or az://account/container/prefix")
+    .argument("<to>", "a folder, s3://bucket/prefix or az://account/container/prefix")
+    .option(
+      "--from-profile <name>",
+      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
+    )
+    .option(
+      "--to-profile <name>",
+      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
+    )
     .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
     .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
     .option("--json", "print a JSON object for each difference, and one at the end")

@@ -6,15 +6,35 @@ import { PawlError } from "../../errors.ts";
 export type Address =
   | { readonly kind: "files"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string }
+  | {
+      readonly kind: "azure";
+      readonly account: string;
+      readonly container: string;
+      readonly prefix: string;
+    }
   | { readonly kind: "manifest"; readonly path: string };
 
-/** Parses a path, `file:path`, `s3://bucket/prefix` or `manifest:urls.csv`. Throws a PawlError on anything else. */
+/** Parses a path, `file:path`, `s3://bucket/prefix`, `az://account/container/prefix` or `manifest:urls.csv`. Throws a PawlError on anything else. */
 export function parseAddress(text: string): Address {
   if (text.startsWith("s3://")) {
     const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
     if (bucket === "")
       throw new PawlError("copy.address", `${text} names no bucket: write s3://bucket/prefix.`);
-    return { kind: "s3", bucket, prefix: rest === "" || rest.endsWith("/") ? rest : `${rest}/` };
+    return { kind: "s3", bucket, prefix: folderOf(rest) };
+  }
+  if (text.startsWith("az://")) {
+    const [, account = "", container = "", rest = ""] = /^az:\/\/([^/]*)\/?([^/]*)\/?(.*)$/s.exec(text) ?? [];
+    // What is no such name may be a URL with a signature: it is not repeated.
+    if (
+      !/^[a-z0-9-]+$/.test(account) ||
+      !/^(\$root|\$web|\$logs|[a-z0-9-]+)$/.test(container) ||
+      /[?&]sig=/.test(rest)
+    )
+      throw new PawlError(
+        "copy.address",
+        "A place of Azure Blob is written az://account/container/prefix, with the names of an account and a container in lower case and without a SAS token.",
+      );
+    return { kind: "azure", account, container, prefix: folderOf(rest) };
   }
   if (text.startsWith("file://")) return { kind: "files", path: pathOf(text) };
   if (text.startsWith("file:")) return { kind: "files", path: resolve(text.slice(5)) };
@@ -28,9 +48,13 @@ export function parseAddress(text: string): Address {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) || text === "")
     throw new PawlError(
       "copy.address",
-      `"${text}" is no place that Pawl knows: give a path, s3://bucket/prefix or manifest:FILE.`,
+      `"${text}" is no place that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
     );
   return { kind: "files", path: resolve(text) };
+}
+
+function folderOf(prefix: string): string {
+  return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
 }
 
 function pathOf(url: string): string {
@@ -51,6 +75,8 @@ export function addressName(address: Address): string {
       return address.path;
     case "s3":
       return `s3://${address.bucket}/${address.prefix}`.replace(/\/$/, "");
+    case "azure":
+      return `az://${address.account}/${address.container}/${address.prefix}`.replace(/\/$/, "");
     case "manifest":
       return `manifest:${address.path}`;
   }

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName } from "./address.ts";
+import { azureSettingsOf } from "./azure/settings.ts";
 import { settingsOf } from "./s3/settings.ts";
 
 interface Profiles {
@@ -12,6 +13,7 @@ interface Profiles {
 /** By their names alone: a copy that finds what it writes would never end. */
 export function assertNamedApart(from: Address, to: Address, { fromProfile, toProfile }: Profiles): void {
   if (from.kind === "s3" && to.kind === "s3" && fromProfile === toProfile) assertApart(from, to);
+  if (from.kind === "azure" && to.kind === "azure" && fromProfile === toProfile) assertApart(from, to);
   if (from.kind === "files" && to.kind === "files") assertApart(from, to);
 }
 
@@ -28,6 +30,16 @@ export async function assertReallyApart(
   if (from.kind === "s3" && to.kind === "s3" && from.bucket === to.bucket && fromProfile !== toProfile) {
     const [a, b] = [await providerOf(fromProfile), await providerOf(toProfile)];
     if (a === b) assertApart(from, to);
+  }
+  if (
+    from.kind === "azure" &&
+    to.kind === "azure" &&
+    from.account === to.account &&
+    fromProfile !== toProfile
+  ) {
+    const of = async (profile: string | undefined) =>
+      (await azureSettingsOf(from.account, profile ?? null)).endpoint.href;
+    if ((await of(fromProfile)) === (await of(toProfile))) assertApart(from, to);
   }
 }
 

@@ -130,6 +130,8 @@ export interface ReadPlace {
    * one by now: that stays.
    */
   remove(entry: ObjectEntry, version: string): Promise<void>;
+  /** Once it is listed: what a person should know of its objects. */
+  notes?(): readonly string[];
   /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
   again?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */
@@ -153,6 +155,8 @@ export interface ByteRange {
 export interface Upload {
   /** How many bytes a part has, but for the last. */
   readonly partBytes: number;
+  /** Whether `complete` wants the MD5 of the whole, which the place keeps with the object. */
+  readonly wantsMd5?: true;
   /**
    * `number` counts from 0; parts may be written in any order and at once. The bytes are not kept. Resolves with the MD5
    * that the place has taken of what came; null where it takes none.
@@ -160,8 +164,11 @@ export interface Upload {
   part(number: number, bytes: Buffer): Promise<string | null>;
   /** As `part`, with bytes of the source that the provider copies itself. Resolves with false where it cannot. */
   copyPart?(number: number, range: ByteRange): Promise<string | null | false>;
-  /** Makes the object visible, whole and durable, after the place has confirmed its size and content. */
-  complete(size: number): Promise<void>;
+  /**
+   * Makes the object visible, whole and durable, after the place has confirmed its size and content. `md5` is that of the whole; null
+   * where nobody has taken it.
+   */
+  complete(size: number, md5: string | null): Promise<void>;
   abort(): Promise<void>;
 }
 

@@ -14,11 +14,11 @@ import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
 
 export interface CopyOptions extends ChoiceOptions {
-  /** A folder, `s3://bucket/prefix`, or `manifest:urls.csv`. */
+  /** A folder, `s3://bucket/prefix`, `az://account/container/prefix`, or `manifest:urls.csv`. */
   readonly from: string;
-  /** A folder or `s3://bucket/prefix`. */
+  /** A folder, `s3://bucket/prefix` or `az://account/container/prefix`. */
   readonly to: string;
-  /** Profiles of `~/.aws/config` for either side. Default: the environment. */
+  /** Profiles of `~/.aws/config`, or for `az://` sections of `~/.azure/config`, for either side. Default: the environment. */
   readonly fromProfile?: string;
   readonly toProfile?: string;
   /** Remove each object from the source once its copy is safe. */

@@ -2,6 +2,9 @@ import { tmpdir } from "node:os";
 import type { SinkContext } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName } from "./address.ts";
+import { azureClientOf } from "./azure/place.ts";
+import { AzureReader } from "./azure/reader.ts";
+import { AzureWriter } from "./azure/writer.ts";
 import type { ReadPlace, WritePlace } from "./contract.ts";
 import { FileReader } from "./files/reader.ts";
 import type { Checksums } from "./files/tag-of-file.ts";
@@ -10,7 +13,7 @@ import { clientOf } from "./s3/place.ts";
 import { S3Reader } from "./s3/reader.ts";
 import { S3Writer } from "./s3/writer.ts";
 
-/** Opens a place for reading; a profile is one of `~/.aws/config`, null takes the environment. */
+/** Opens a place for reading; a profile is one of `~/.aws/config` or `~/.azure/config`, null takes the environment. */
 export async function openReader(
   address: Address,
   profile: string | null,
@@ -21,6 +24,10 @@ export async function openReader(
     // A list is rare, and brings all that reads CSV along.
     const { WebReader } = await import("./web/reader.ts");
     return new WebReader(address.path);
+  }
+  if (address.kind === "azure") {
+    const place = { ...address, profile };
+    return new AzureReader(place, await azureClientOf(place));
   }
   const place = { ...address, profile };
   return new S3Reader(place, await clientOf(place));
@@ -37,8 +44,12 @@ export async function openWriter(
   if (address.kind === "manifest") {
     throw new PawlError(
       "copy.address",
-      `${addressName(address)} can only be read: copy to a folder or s3://bucket/prefix.`,
+      `${addressName(address)} can only be read: copy to a folder, s3://bucket/prefix or az://account/container/prefix.`,
     );
+  }
+  if (address.kind === "azure") {
+    const place = { ...address, profile };
+    return new AzureWriter(place, await azureClientOf(place), sums.hashing);
   }
   const place = { ...address, profile };
   return new S3Writer(place, await clientOf(place), { folder, hashing: sums.hashing });

@@ -9,6 +9,7 @@ const PASSING_CODES = new Set([
   "OperationAborted",
   // What arrived was not what was sent.
   "BadDigest",
+  "Md5Mismatch",
   "IncompleteBody",
   "XAmzContentChecksumMismatch",
   "XAmzContentSHA256Mismatch",

@@ -18,10 +18,17 @@ export class RangeSum {
   /** Nobody but the provider can say whether it has copied all as it was. */
   #isProviders = false;
 
-  /** `sameParts` says that the source was written in parts like those that are read, `count` of them. */
-  constructor(tag: string | null, sameParts: boolean, count: number, hashing: Hashing) {
+  /**
+   * `sameParts` says that the source was written in parts like those that are read, `count` of them; `wantsWhole` that the target wants
+   * the MD5 of the whole, whatever the source tells.
+   */
+  constructor(
+    tag: string | null,
+    { sameParts, count, wantsWhole }: { sameParts: boolean; count: number; wantsWhole: boolean },
+    hashing: Hashing,
+  ) {
     this.#tag = tag;
-    this.#whole = isMd5(tag) ? hashing.running() : null;
+    this.#whole = isMd5(tag) || wantsWhole ? hashing.running() : null;
     this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
   }
 
@@ -62,12 +69,15 @@ export class RangeSum {
     });
   }
 
-  /** Once, in any case: rejects where all was read and is not what the source says it holds. */
-  async finish(): Promise<void> {
-    const md5 = await this.#whole?.finish();
-    if (this.#isProviders || this.#abandoned) return;
-    const found = md5 ?? (this.#parts === null ? this.#tag : tagOfParts(this.#parts));
-    if (found === this.#tag) return;
+  /**
+   * Once, in any case: rejects where all was read and is not what the source says it holds. Resolves with the MD5 of the whole; null
+   * where nobody has taken it.
+   */
+  async finish(): Promise<string | null> {
+    const md5 = (await this.#whole?.finish()) ?? null;
+    if (this.#isProviders || this.#abandoned) return null;
+    const found = isMd5(this.#tag) ? md5 : this.#parts === null ? this.#tag : tagOfParts(this.#parts);
+    if (found === this.#tag) return md5;
     throw new TransientError(
       "copy.checksum",
       `the checksum of the bytes is ${found} and that of the source ${this.#tag}`,

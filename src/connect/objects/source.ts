@@ -98,8 +98,9 @@ export class ObjectSource implements Source<ObjectEntry> {
         items,
         bytes,
       }));
-      const { name } = await this.#place();
-      const notes = shards.length === 0 ? [this.#choice.nothingLeft(name, listing.listed)] : [];
+      const place = await this.#place();
+      const nothing = shards.length === 0 ? [this.#choice.nothingLeft(place.name, listing.listed)] : [];
+      const notes = [...nothing, ...(place.notes?.() ?? [])];
       return { shards, duplicates: null, notes };
     } finally {
       listing.close();

@@ -116,17 +116,23 @@ async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<Copi
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
   const upload = await writer.begin(entry, open, fits ? asked : undefined, reader);
   try {
-    const size =
+    const { size, md5 } =
       open.range !== undefined && open.size !== null
         ? await inRanges(open, open.size, upload, fits, ways)
         : await inOrder(open, upload, ways);
-    await upload.complete(size);
+    await upload.complete(size, md5);
     return { size, version: open.version };
   } catch (error) {
     // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
     await upload.abort().catch(() => {});
     throw error;
   }
+}
+
+/** What went through an upload: its size, and its MD5 where that was taken. */
+interface Transferred {
+  readonly size: number;
+  readonly md5: string | null;
 }
 
 /** Reads and writes several parts at once. `sameParts` says that the source was written in parts of the same size. */
@@ -136,12 +142,13 @@ async function inRanges(
   upload: Upload,
   sameParts: boolean,
   { limits, memory, hashing, signal }: Ways,
-): Promise<number> {
+): Promise<Transferred> {
   const { partBytes } = upload;
   const count = Math.max(1, Math.ceil(size / partBytes));
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const sum = new RangeSum(open.tag, sameParts, count, hashing);
+  const wantsWhole = upload.wantsMd5 === true;
+  const sum = new RangeSum(open.tag, { sameParts, count, wantsWhole }, hashing);
   const md5s: (string | null)[] = [];
   let next = 0;
   let failure: { readonly reason: unknown } | null = null;
@@ -175,13 +182,15 @@ async function inRanges(
   );
   // None may be at work still when the upload is given up.
   await Promise.all(carriers);
+  let md5: string | null = null;
   try {
     if (failure !== null) throw (failure as { reason: unknown }).reason;
   } finally {
-    await sum.finish();
+    md5 = await sum.finish();
   }
-  if (md5s.length === count && md5s.every(isMd5)) await open.remember?.(tagOfParts(md5s), partBytes);
-  return size;
+  if (wantsWhole && md5 !== null) await open.remember?.(md5, null);
+  else if (md5s.length === count && md5s.every(isMd5)) await open.remember?.(tagOfParts(md5s), partBytes);
+  return { size, md5 };
 }
 
 function tooLong(announced: number | null): PawlError {
@@ -194,7 +203,7 @@ function tooLong(announced: number | null): PawlError {
 }
 
 /** Reads from the beginning to the end, a part at a time. */
-async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<number> {
+async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<Transferred> {
   const { partBytes } = upload;
   const md5 = createHash("md5");
   return await memory.lend(partBytes, async (part) => {
@@ -226,7 +235,8 @@ async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }:
     }
     if (filled > 0 || number === 0) await flush();
     assertSize(size, open.size);
-    assertMd5(md5.digest("hex"), open.tag);
-    return size;
+    const whole = md5.digest("hex");
+    assertMd5(whole, open.tag);
+    return { size, md5: whole };
   });
 }

@@ -42,7 +42,7 @@ export async function reasonFor(error: unknown, reader: ReadPlace, writer: Write
 }
 
 function said({ status, code, place, message }: AnswerError): Reason {
-  if (code === "SignatureDoesNotMatch")
+  if (code === "SignatureDoesNotMatch" || code === "AuthenticationFailed")
     return {
       reason: `its signature is refused by ${place}, which takes others: something between here and there changes its name or its headers`,
       code: `copy.${status}`,

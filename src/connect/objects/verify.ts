@@ -7,6 +7,7 @@ import type { ObjectEntry, ReadPlace } from "./contract.ts";
 import { Hashing } from "./hashing.ts";
 import { openReader } from "./open.ts";
 import { patiently } from "./patience.ts";
+import { compareKeys } from "./s3/key-order.ts";
 import { isMd5 } from "./tag.ts";
 
 export interface VerifyOptions extends ChoiceOptions {
@@ -77,8 +78,17 @@ async function* inOrder(
   signal: AbortSignal,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const skips = (folder: string) => choice.skips(folder);
+  let last: string | null = null;
   for await (const { entries } of place.list(null, signal, { skips })) {
-    for (const entry of entries) if (choice.takes(entry)) yield entry;
+    for (const entry of entries) {
+      if (last !== null && compareKeys(entry.key, last) <= 0)
+        throw new PawlError(
+          "copy.verify",
+          `${place.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two places cannot be compared in one pass: verify folder by folder.`,
+        );
+      last = entry.key;
+      if (choice.takes(entry)) yield entry;
+    }
   }
 }
 

@@ -7,14 +7,31 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, openItems, type RunSummary, run } from "../../../src/batch/index.ts";
-import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
-import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
+import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
+import { conformance } from "./conformance.ts";
 import type { ObjectServer } from "./s3/access.ts";
 import { startObjects, whyNoObjects } from "./s3/start.ts";
-import { bucketContents, folderContents } from "./scene.ts";
 
 const MB = 1024 * 1024;
+
+describe("S3 as a place for objects", { skip: whyNoObjects() }, () => {
+  conformance(async () => {
+    const server = await startObjects();
+    const { endpoint, accessKeyId, secretAccessKey, region } = server.access;
+    return {
+      environment: {
+        AWS_ENDPOINT_URL_S3: endpoint,
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_REGION: region,
+      },
+      names: ["a\tb"],
+      bucket: (name) => server.bucket(name),
+      stop: () => server.stop(),
+    };
+  });
+});
 
 describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
   let server: ObjectServer;
@@ -59,48 +76,6 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     await writeFile(join(root, key), content);
   };
 
-  it("carries any name and size there and back, and finds all unchanged the second time", async () => {
-    const bucket = await server.bucket(name);
-    const from = join(folder, name, "from");
-    const sizes = {
-      empty: 0,
-      one: 1,
-      "16 MB": 16 * MB,
-      "more than 16 MB": 16 * MB + 1,
-      "five parts": 33 * MB,
-    };
-    for (const [key, size] of Object.entries(sizes)) await put(from, `sizes/${key}`, randomBytes(size));
-    for (const key of [
-      "a+b&c=d?e#f",
-      "ü/é/𝒳",
-      "100%/%41%2F",
-      "it's (odd) *!~",
-      '<tag>&amp;"',
-      " space ",
-      "a\tb",
-    ])
-      await put(from, key, key);
-    const count = Object.keys(sizes).length + 7;
-    assert.equal((await done(from, `s3://${name}/x/y`)).written, count);
-    assert.deepEqual(
-      (await bucket.keys()).every((key) => key.startsWith("x/y/")),
-      true,
-    );
-    assert.deepEqual(await bucket.unfinished(), []);
-    const back = join(folder, name, "back");
-    assert.equal((await done(`s3://${name}/x/y/`, back)).written, count);
-    assert.deepEqual(await folderContents(back), await folderContents(from));
-    for (const [source, target] of [
-      [from, `s3://${name}/x/y`],
-      [`s3://${name}/x/y`, back],
-    ] as const) {
-      const again = await done(source, target);
-      assert.deepEqual([again.written, again.unchanged], [0, count]);
-      for await (const { key, verdict } of verify({ from: source, to: target }))
-        assert.equal(verdict, "same", key);
-    }
-  });
-
   it("takes metadata, headers and tags along, and the type from the name of a file", async () => {
     const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
     const headers = {
@@ -131,44 +106,6 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     await put(from, "a.webp", "x");
     await done(from, `s3://${name}-2/web`);
     assert.equal((await target.head("web/a.webp")).get("content-type"), "image/webp");
-  });
-
-  it("copies again what differs and nothing else, among thousands of others", async () => {
-    const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
-    // Between two keys of the source lie more of others than a page of a listing has.
-    for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
-    for (let at = 0; at < 2600; at += 100)
-      await Promise.all(Array.from({ length: 100 }, (_, n) => target.put(`b-${at + n}`, "")));
-    const first = await done(`s3://${name}`, `s3://${name}-2`);
-    assert.deepEqual([first.written, first.unchanged], [6, 0]);
-    await source.put("n", "N");
-    await target.delete("z");
-    const second = await done(`s3://${name}`, `s3://${name}-2`);
-    assert.deepEqual([second.written, second.unchanged], [2, 4]);
-    assert.equal((await target.get("n")).body.toString(), "N");
-  });
-
-  it("does not take what lies under the old name of an object for what a step calls it", async () => {
-    const [near, far] = [await server.bucket(name), await server.bucket(`${name}-far`)];
-    for (const bucket of [near, far]) await bucket.put("A", "the same in both");
-    const job = (step: boolean) => ({
-      name: `step ${step}`,
-      ...copy({ from: `s3://${near.bucket}`, to: `s3://${far.bucket}` }),
-      ...(step ? { step: (object: ObjectEntry) => ({ ...object, key: object.key.toLowerCase() }) } : {}),
-    });
-    assert.equal((await run(defineJob(job(false)), { store })).unchanged, 1);
-    assert.equal((await run(defineJob(job(true)), { store })).written, 1);
-    assert.deepEqual(Object.keys(await bucketContents(far)).sort(), ["A", "a"]);
-  });
-
-  it("moves objects, and a second time finds nothing", async () => {
-    const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
-    for (let at = 0; at < 40; at++) await source.put(`k${at}`, `content ${at}`);
-    const before = await bucketContents(source);
-    assert.equal((await done(`s3://${name}`, `s3://${name}-2`, { move: true })).written, 40);
-    assert.deepEqual(await source.keys(), []);
-    assert.deepEqual(await bucketContents(target), before);
-    assert.equal((await done(`s3://${name}`, `s3://${name}-2`, { move: true })).read, 0);
   });
 
   it("transforms in processes that may hang or die, and keeps those objects with the reason", async () => {

@@ -126,7 +126,7 @@ export class FileWriter implements WritePlace {
     const upload = await this.begin(entry, described);
     try {
       await upload.part(0, bytes);
-      await upload.complete(bytes.length);
+      await upload.complete(bytes.length, md5);
     } catch (error) {
       await upload.abort();
       throw error;

@@ -1,13 +1,12 @@
-import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { AnswerError, ofPlace } from "../answer-error.ts";
-import { BUDGET, paced } from "../budget.ts";
 import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { ListingTokens } from "../listing-tokens.ts";
 import { patiently } from "../patience.ts";
 import { goesWhole } from "../sizes.ts";
 import { tagOf } from "../tag.ts";
-import { outage, type S3Client } from "./client.ts";
+import type { S3Client } from "./client.ts";
 import { encodeQuery } from "./encode.ts";
 import { hiddenError } from "./error.ts";
 import { compareKeys } from "./key-order.ts";
@@ -18,9 +17,6 @@ import { elementsOf, textOf } from "./xml.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;
-/** A server may pass over what is deleted, a page at a time; so many pages in a row without a key are no listing. */
-const MOST_EMPTY_PAGES = 10_000;
-
 interface ListPlace {
   readonly after: string | null;
   readonly token?: string | null;
@@ -35,29 +31,6 @@ function firstOf({ entries, last, hasMarker }: S3Page): string | null {
 
 function isEmpty({ last, token }: S3Page): boolean {
   return last === null && token === null;
-}
-
-/** The tokens of one listing, of which none may come twice: its pages would go round in a circle. */
-class Tokens {
-  readonly #place: string;
-  readonly #seen = new Set<string>();
-  #after: string | null = null;
-  #empty = 0;
-
-  constructor(place: string) {
-    this.#place = place;
-  }
-
-  /** `after` is the last key so far. */
-  add(token: string, after: string | null): void {
-    const short = token.length <= 64 ? token : hash("sha256", token);
-    if (this.#seen.has(short)) throw unreliable(this.#place, "it leads to the same page twice");
-    this.#seen.add(short);
-    this.#empty = after === this.#after ? this.#empty + 1 : 0;
-    this.#after = after;
-    if (this.#empty > MOST_EMPTY_PAGES)
-      throw unreliable(this.#place, `${MOST_EMPTY_PAGES} of its pages in a row have no keys`);
-  }
 }
 
 /** Of folders there may be as many as of objects: so many thousands tell enough. */
@@ -90,7 +63,7 @@ export class S3Reader implements ReadPlace {
     { last = null, before: overlap = null }: ListRange = {},
   ): AsyncGenerator<Page, void, undefined> {
     const ask = (place: ListPlace, most?: number) => this.#page(place, signal, most);
-    const tokens = new Tokens(this.client.place);
+    const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
     let [after, before] = [from, overlap];
     let first: string | null = null;
     let page = await ask({ after: overlap ?? from });
@@ -126,7 +99,7 @@ export class S3Reader implements ReadPlace {
   }
 
   /** The next page with keys, or the last one, by a token; its first key must be what comes after the key `after`. */
-  async #following(token: string, after: string | null, tokens: Tokens, ask: Ask): Promise<S3Page> {
+  async #following(token: string, after: string | null, tokens: ListingTokens, ask: Ask): Promise<S3Page> {
     tokens.add(token, after);
     let [page, next] = await Promise.all([ask({ after, token }), ask({ after }, 1)]);
     for (let more = page.token; page.last === null && more !== null; more = page.token) {
@@ -192,7 +165,7 @@ export class S3Reader implements ReadPlace {
   async borders(from: string, signal: AbortSignal): Promise<readonly string[]> {
     for (let inside = ""; ; ) {
       const folders: string[] = [];
-      const tokens = new Tokens(this.client.place);
+      const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
         const place: { after: null; token: string | null } = { after: null, token };
@@ -361,11 +334,7 @@ class S3Object implements Opened {
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
     if (Buffer.isBuffer(this.#content)) return yield this.#content;
     const response = this.#content ?? (await this.#client.begin({ key: this.#key }));
-    try {
-      yield* paced<Buffer>(response, BUDGET, (what) => this.#slow(what));
-    } catch (error) {
-      throw outage(error, this.#client.place);
-    }
+    yield* this.#client.pieces(response);
   }
 
   async range(offset: number, into: Buffer): Promise<void> {
@@ -376,33 +345,7 @@ class S3Object implements Opened {
         ...(this.#etag === undefined ? {} : { "if-match": this.#etag }),
       },
     };
-    const answer = await this.#client.receive(request, into);
-    if (answer?.status !== 206) await this.#fill(into, await this.#client.begin(request));
-  }
-
-  #slow(what: string): TransientError {
-    return new TransientError("s3.timeout", `${this.#client.place} ${what}`);
-  }
-
-  async #fill(into: Buffer, response: IncomingMessage): Promise<void> {
-    const { length } = into;
-    const wrong = (bytes: number | string) =>
-      new TransientError(
-        "s3.range",
-        `${this.#client.place} gave ${bytes} bytes where ${length} were asked for`,
-      );
-    let filled = 0;
-    try {
-      if (response.statusCode !== 206) throw wrong("all");
-      for await (const piece of paced<Buffer>(response, BUDGET, (what) => this.#slow(what))) {
-        if (filled + piece.length > length) throw wrong("more");
-        filled += piece.copy(into, filled);
-      }
-    } catch (error) {
-      response.destroy();
-      throw outage(error, this.#client.place);
-    }
-    if (filled < length) throw wrong(filled);
+    await this.#client.receiveRange(request, into);
   }
 
   async close(): Promise<void> {

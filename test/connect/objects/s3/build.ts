@@ -49,7 +49,7 @@ async function build(path: string): Promise<void> {
 }
 
 /** A file that names the process which holds it; one whose process is gone is taken over. */
-class Lock implements AsyncDisposable {
+export class Lock implements AsyncDisposable {
   readonly #path: string;
 
   private constructor(path: string) {

@@ -28,6 +28,10 @@ export class S3Client {
     this.bucket = bucket;
   }
 
+  get address(): string {
+    return `s3://${this.bucket}`;
+  }
+
   async createBucket(): Promise<void> {
     await this.#send("PUT", null);
   }

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, beforeEach, it } from "node:test";
+import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
+import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
+import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
+import { openStore, type Store } from "../../../src/store/index.ts";
+import { folderContents, md5, type Seen } from "./scene.ts";
+
+const MB = 1024 * 1024;
+
+/** A bucket or container of a test, as a client of the tests' own sees it. */
+export interface TestBucket {
+  /** As Pawl is told of it. */
+  readonly address: string;
+  put(key: string, content: string): Promise<void>;
+  get(key: string): Promise<{ readonly body: Buffer }>;
+  keys(): Promise<string[]>;
+  delete(key: string): Promise<void>;
+  /** Objects of which only a part was written; absent where the service drops those by itself. */
+  unfinished?(): Promise<string[]>;
+}
+
+export interface TestPlace {
+  /** How Pawl finds and enters it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names that it holds besides those that all do. */
+  readonly names?: readonly string[];
+  /** A new, empty bucket. */
+  bucket(name: string): Promise<TestBucket>;
+  stop(): Promise<void>;
+}
+
+/** Names that every place must hold. */
+const NAMES = ["a+b&c=d?e#f", "ü/é/𝒳", "100%/%41%2F", "it's (odd) *!~", '<tag>&amp;"', " space "];
+
+/** What a copy promises whatever the service is: every reader and writer of buckets passes it. */
+export function conformance(start: () => Promise<TestPlace>): void {
+  let place: TestPlace;
+  let folder: string;
+  let store: Store;
+  let name: string;
+  const kept = { ...process.env };
+
+  before(async () => {
+    place = await start();
+    folder = await mkdtemp(join(tmpdir(), "pawl-conformance-"));
+    Object.assign(process.env, place.environment, { PAWL_STORE: join(folder, "place", "store.db") });
+    store = await openStore(join(folder, "store.db"));
+  });
+  beforeEach(() => {
+    name = `c-${randomBytes(5).toString("hex")}`;
+  });
+  after(async () => {
+    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
+    Object.assign(process.env, kept);
+    await store.close();
+    await place.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
+    const summary = await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), {
+      store,
+    });
+    assert.equal(summary.state, "succeeded", summary.note);
+    return summary;
+  };
+  const put = async (root: string, key: string, content: string | Buffer) => {
+    await mkdir(dirname(join(root, key)), { recursive: true });
+    await writeFile(join(root, key), content);
+  };
+
+  it("carries any name and size there and back, and finds all unchanged the second time", async () => {
+    const bucket = await place.bucket(name);
+    const from = join(folder, name, "from");
+    const sizes = {
+      empty: 0,
+      one: 1,
+      "16 MB": 16 * MB,
+      "more than 16 MB": 16 * MB + 1,
+      "five parts": 33 * MB,
+    };
+    for (const [key, size] of Object.entries(sizes)) await put(from, `sizes/${key}`, randomBytes(size));
+    const names = [...NAMES, ...(place.names ?? [])];
+    for (const key of names) await put(from, key, key);
+    const count = Object.keys(sizes).length + names.length;
+    const there = `${bucket.address}/x/y`;
+    assert.equal((await done(from, there)).written, count);
+    assert.deepEqual(
+      (await bucket.keys()).every((key) => key.startsWith("x/y/")),
+      true,
+    );
+    assert.deepEqual((await bucket.unfinished?.()) ?? [], []);
+    const back = join(folder, name, "back");
+    assert.equal((await done(`${there}/`, back)).written, count);
+    assert.deepEqual(await folderContents(back), await folderContents(from));
+    for (const [source, target] of [
+      [from, there],
+      [there, back],
+    ] as const) {
+      const again = await done(source, target);
+      assert.deepEqual([again.written, again.unchanged], [0, count]);
+      for await (const { key, verdict } of verify({ from: source, to: target }))
+        assert.equal(verdict, "same", key);
+    }
+  });
+
+  it("copies again what differs and nothing else, among thousands of others", async () => {
+    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    // Between two keys of the source lie more of others than a page of a listing has.
+    for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
+    for (let at = 0; at < 2600; at += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, n) => target.put(`b-${at + n}`, "")));
+    const first = await done(source.address, target.address);
+    assert.deepEqual([first.written, first.unchanged], [6, 0]);
+    await source.put("n", "N");
+    await target.delete("z");
+    const second = await done(source.address, target.address);
+    assert.deepEqual([second.written, second.unchanged], [2, 4]);
+    assert.equal((await target.get("n")).body.toString(), "N");
+  });
+
+  it("does not take what lies under the old name of an object for what a step calls it", async () => {
+    const [near, far] = [await place.bucket(name), await place.bucket(`${name}-far`)];
+    for (const bucket of [near, far]) await bucket.put("A", "the same in both");
+    const job = (step: boolean) => ({
+      name: `step ${step}`,
+      ...copy({ from: near.address, to: far.address }),
+      ...(step ? { step: (object: ObjectEntry) => ({ ...object, key: object.key.toLowerCase() }) } : {}),
+    });
+    assert.equal((await run(defineJob(job(false)), { store })).unchanged, 1);
+    assert.equal((await run(defineJob(job(true)), { store })).written, 1);
+    assert.deepEqual(Object.keys(await contentsOf(far)).sort(), ["A", "a"]);
+  });
+
+  it("moves objects, and a second time finds nothing", async () => {
+    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    for (let at = 0; at < 40; at++) await source.put(`k${at}`, `content ${at}`);
+    const before = await contentsOf(source);
+    assert.equal((await done(source.address, target.address, { move: true })).written, 40);
+    assert.deepEqual(await source.keys(), []);
+    assert.deepEqual(await contentsOf(target), before);
+    assert.equal((await done(source.address, target.address, { move: true })).read, 0);
+  });
+}
+
+async function contentsOf(bucket: TestBucket): Promise<Record<string, Seen>> {
+  const contents: Record<string, Seen> = {};
+  for (const key of await bucket.keys()) {
+    const { body } = await bucket.get(key);
+    contents[key] = { size: body.length, md5: md5(body) };
+  }
+  return contents;
+}
