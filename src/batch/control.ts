@@ -43,14 +43,14 @@ async function ask(
     const verb = to === "pausing" ? "pause" : "cancel";
     throw new PawlError("run.state", `Run ${run.id} is ${now} already: there is nothing to ${verb}.`);
   }
-  // Nobody may be at work to notice: then the run comes to rest here.
+  // No process may be at work to notice, or the one that was asked before has died: then the run comes to rest here.
   if ((await workersOf(store, run.id)).length === 0) await conclude(store, run.id, null);
   return (await store.run(run.id)) ?? run;
 }
 
 /** Asks a run to stop at its next checkpoints. It can be resumed. Takes effect whichever process is at work. */
 export async function pause(store: Store, run: RunRecord, note = "paused by the user"): Promise<RunRecord> {
-  return await ask(store, run, ["pending", "running"], "pausing", note);
+  return await ask(store, run, ["pending", "running", "pausing"], "pausing", note);
 }
 
 /**
@@ -62,7 +62,8 @@ export async function cancel(
   run: RunRecord,
   note = "cancelled by the user",
 ): Promise<RunRecord> {
-  return await ask(store, run, ["pending", "running", "pausing", "paused", "failed"], "cancelling", note);
+  const from: readonly RunState[] = ["pending", "running", "pausing", "paused", "failed", "cancelling"];
+  return await ask(store, run, from, "cancelling", note);
 }
 
 /** Refuses to go on with a run that has come to its end. */

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
-import type { Store } from "../store/contract.ts";
 import { Snooze, Worker } from "../tasks/index.ts";
 import { ChunkSizer, type SizeBounds } from "./chunk-sizer.ts";
+import { conclude } from "./conclude.ts";
 import type { OpenSink } from "./contract.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
 import type { AnyJob } from "./job.ts";
@@ -105,7 +105,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     await store.enqueue([leadTask(run.id, queue, LEAD)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
-    return await atRest(store, run.id, worker.id, stop, options.leave);
+    return await atRest(prepared, worker.id, stop, options.leave);
   } finally {
     options.signal?.removeEventListener("abort", interrupt);
     await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
@@ -148,21 +148,28 @@ const LOOK_MS = 50;
  * until this one is to leave. Aborts `stop` when the run is to stop.
  */
 async function atRest(
-  store: Store,
-  id: string,
+  { store, run: { id }, sink, job }: PreparedRun,
   worker: string,
   stop: AbortController,
   leave: AbortSignal | undefined,
 ): Promise<RunProgress> {
   const began = performance.now();
   for (;;) {
+    // Asked before the state is read: who changes the state after that finds nothing held here, and acts itself.
+    const leased = stop.signal.aborted ? await store.query({ group: id, states: ["leased"] }) : null;
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
     if (leave?.aborted) return await readProgress(store, run);
-    if (run.state !== "pending" && run.state !== "running") stop.abort(new Snooze(null));
-    if (AT_REST.has(run.state)) {
-      const held = await store.query({ group: id, states: ["leased"] });
-      if (!held.some((task) => task.worker === worker)) return await readProgress(store, run);
+    if (run.state !== "pending" && run.state !== "running") {
+      stop.abort(new Snooze(null));
+      if (leased === null) continue;
+      if (AT_REST.has(run.state)) {
+        if (!leased.some((task) => task.worker === worker)) return await readProgress(store, run);
+      } else if (leased.length === 0) {
+        // The lead has let go at a rest that was ended since, as when a run is cancelled while it comes to its pause.
+        await conclude(store, id, { sink, job });
+        continue;
+      }
     }
     await sleep(lookAgainMs(began, LOOK_MS));
   }

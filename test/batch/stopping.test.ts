@@ -126,6 +126,34 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     });
   }
 
+  it("comes to its end when it is cancelled just as it comes to its pause", async () => {
+    const source = new IdleSource(40, 15, "ignores its signal");
+    // The moment between the pause and the settlement of the lead, whose lease lets `cancel` leave the rest to it.
+    const between = new Proxy(store, {
+      get(of, name) {
+        const value = Reflect.get(of, name);
+        if (typeof value !== "function") return value;
+        if (name !== "settle") return value.bind(of);
+        return async (...args: Parameters<Store["settle"]>) => {
+          const record = await findRun(store, await handle.id());
+          if (record.state === "paused") await cancel(store, record);
+          return await store.settle(...args);
+        };
+      },
+    });
+    const handle: RunHandle = run(job({ source }), { store: between });
+    await source.idle.promise;
+    const summary = await stopped(handle, pause);
+    assert.equal(summary.state, "cancelled");
+    assert.deepEqual(sorted(target.effects), upTo(summary.written));
+  });
+
+  it("is brought to rest by a second order where the process that heard the first one has died", async () => {
+    const record = (await prepare(job({ source: new NumberSource(5) }), { store })).run;
+    await store.updateRun(record.id, ["pending"], { state: "cancelling" });
+    assert.equal((await cancel(store, record)).state, "cancelled");
+  });
+
   it("does not wait for steps that never end, and calls them again", async () => {
     let hangs = true;
     const hung = Promise.withResolvers<void>();
@@ -356,6 +384,51 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       { store },
     );
     assert.ok(Math.max(...sizes) > 500, sizes.join());
+  });
+
+  it("gives no item for what is nothing, alone or beside others", async () => {
+    const target = new MemoryTarget();
+    const step = (item: number) => [item, null, undefined].slice(item % 2) as number[];
+    const job = defineJob({ name: "nothing", source: new NumberSource(10), step, sink: target });
+    const summary = await run(job, { store });
+    assert.deepEqual([summary.written, summary.skipped], [5, 5]);
+    assert.deepEqual(sorted(target.effects), [0, 2, 4, 6, 8]);
+  });
+
+  it("is refused as a generator, and so is a number that is none", () => {
+    const job = { name: "none", source: new NumberSource(1), sink: new MemoryTarget() };
+    const step = function* (item: number) {
+      yield item;
+    };
+    assert.throws(() => defineJob({ ...job, step: step as unknown as (item: number) => number }), {
+      code: "job.step",
+    });
+    for (const option of ["memory", "commitMs", "patienceMs"]) {
+      for (const value of [Number.NaN, 0, -1, "512MB"]) {
+        assert.throws(
+          () => defineJob({ ...job, [option]: value }),
+          { code: "job.option" },
+          `${option} ${value}`,
+        );
+      }
+    }
+    assert.throws(() => defineJob({ ...job, chunkBytes: { min: Number.NaN } }), { code: "job.option" });
+    assert.throws(() => defineJob({ ...job, key: "" }), { code: "job.key" });
+  });
+
+  it("begins nothing for a sink that promises nothing that is known", async () => {
+    for (const odd of [
+      { guarantee: "maybe" },
+      { guarantee: undefined },
+      { ordering: { kind: "constructor" } },
+    ]) {
+      const target = new MemoryTarget();
+      const open = target.open.bind(target);
+      target.open = async (context) => Object.assign(await open(context), odd);
+      const job = defineJob({ name: "odd", source: new NumberSource(10), sink: target });
+      await assert.rejects(async () => await run(job, { store }), { code: "job.sink" });
+      assert.equal(target.effects.length, 0);
+    }
   });
 
   it("is refused with a number of calls that cannot be", () => {
