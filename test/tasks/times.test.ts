@@ -32,6 +32,33 @@ test("a time that the clock skips in spring fires once all the same", () => {
   assert.equal(times[1], "2026-03-30T00:30:00.000Z");
 });
 
+test("times that the clock skips in spring fire once when it has, whatever else the pattern holds", () => {
+  // On 29 March 2026 the clock of Berlin goes from 02:00 to 03:00, which is 01:00Z.
+  for (const cron of ["0,30 2 * * *", "*/10 2 * * *", "15 2,5 * * *", "10-20 2 * * *", "0 5 2 * * *"]) {
+    const times = timesIn(berlin(cron), "2026-03-28T12:00Z", "2026-03-29T02:00Z");
+    assert.deepEqual(times, ["2026-03-29T01:00:00.000Z"], cron);
+  }
+  // What fires at the first moment after the change does so once.
+  assert.deepEqual(timesIn(berlin("0 2,3 * * *"), "2026-03-28T12:00Z", "2026-03-29T02:00Z"), [
+    "2026-03-29T01:00:00.000Z",
+  ]);
+  // What fires each hour lacks nothing.
+  assert.deepEqual(timesIn(berlin("5 * * * *"), "2026-03-29T00:00Z", "2026-03-29T01:10Z"), [
+    "2026-03-29T00:05:00.000Z",
+    "2026-03-29T01:05:00.000Z",
+  ]);
+  const cairo = timesSpec("t", { cron: "0,15 0 * * *", timezone: "Africa/Cairo", catchUp: "all" });
+  assert.deepEqual(timesIn(cairo, "2026-04-23T12:00Z", "2026-04-24T12:00Z"), ["2026-04-23T22:00:00.000Z"]);
+});
+
+test("times that cannot be meant are refused", () => {
+  const refused = (times: Parameters<typeof timesSpec>[1], code: string) =>
+    assert.throws(() => timesSpec("t", times), { code });
+  refused({ cron: "0 0 31 2 *" }, "schedule.never");
+  // An unset variable is not the machine's own zone.
+  refused({ cron: "0 0 * * *", timezone: "" }, "schedule.timezone");
+});
+
 test("a time that comes twice in autumn fires once", () => {
   // On 25 October 2026 there are two times 02:30 in Berlin, 00:30Z and 01:30Z.
   const times = timesIn(berlin("30 2 * * *"), "2026-10-24T12:00Z", "2026-10-26T12:00Z");

@@ -113,7 +113,7 @@ class Composition implements Flow<never, unknown> {
 function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, { policy }: GroupOptions): Composed {
   const need = needOf(policy);
   if (!Array.isArray(members)) {
-    return { node: null, streamed: { members, need, body: null, queue: null, after: [] } };
+    return { node: null, streamed: { members: readOnce(members), need, body: null, queue: null, after: [] } };
   }
   const nodes = members.map((member: AnyLink) => nodeOf(member));
   if (typeof need === "number" && need > nodes.length) {
@@ -123,6 +123,34 @@ function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, { policy }
     );
   }
   return { node: [{ members: nodes, need, body: passIn(queueOf(nodes[0])) }], streamed: null };
+}
+
+/** Iterators whose members have been read. */
+const spent = new WeakSet<object>();
+
+/**
+ * The same members, where a second reading would find what the first has left over: a flow that is stored again would
+ * lack them without a word. Throws the PawlError `flow.spent` then.
+ */
+function readOnce(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): AsyncIterable<AnyLink> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (spent.has(members)) {
+        throw new PawlError(
+          "flow.spent",
+          "The members of this group have been read already, and a generator gives them once: make the flow again, or give the group something that can be read twice.",
+        );
+      }
+      if (isIterator(members)) spent.add(members);
+      yield* members;
+    },
+  };
+}
+
+/** Whether it is its own iterator, such as a generator, or a stream: it can be read once. */
+function isIterator(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): boolean {
+  if (members instanceof ReadableStream) return true;
+  return "next" in members && typeof members.next === "function";
 }
 
 function needOf(policy: Policy = "failFast"): "all" | number {

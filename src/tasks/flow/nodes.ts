@@ -21,6 +21,12 @@ export function queueOf(node: NodeSpec | undefined): string | undefined {
 
 /** A link that stands where it must be stored with what comes before it. */
 export function nodeOf(link: AnyLink): NodeSpec {
+  if (typeof (link as Partial<AnyLink> | null)?.compose !== "function") {
+    throw new PawlError(
+      "flow.link",
+      `A flow is made of tasks and flows, and ${link === null ? "null" : `a value of type ${typeof link}`} is neither: write task.with(input).`,
+    );
+  }
   const { node } = link.compose();
   if (node !== null) return node;
   throw new PawlError(

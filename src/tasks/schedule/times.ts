@@ -40,15 +40,29 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
     if (everyMs < 1) throw new PawlError("schedule.every", `Schedule "${name}" must not fire all the time.`);
     return { everyMs, catchUp };
   }
-  const spec = { cron: times.cron, timezone: times.timezone ?? "UTC", catchUp };
+  const { timezone = "UTC" } = times;
+  if (typeof timezone !== "string" || timezone.trim() === "") {
+    throw new PawlError(
+      "schedule.timezone",
+      `The timezone of schedule "${name}" must be a name such as "Europe/Berlin": leave it out for UTC.`,
+    );
+  }
+  const spec = { cron: times.cron, timezone, catchUp };
+  let first: number | null;
   try {
-    nextTime(spec, 0);
+    first = cronOf(spec.cron, timezone).nextRun(new Date(0))?.getTime() ?? null;
   } catch (error) {
     const why = errorText(error).replace(/\.$/, "");
     throw new PawlError(
       "schedule.cron",
       `The cron "${times.cron}" (${spec.timezone}) of schedule "${name}" cannot be read: ${why}.`,
       { cause: error },
+    );
+  }
+  if (first === null) {
+    throw new PawlError(
+      "schedule.never",
+      `The cron "${times.cron}" of schedule "${name}" names a time that never comes.`,
     );
   }
   return spec;
@@ -60,16 +74,87 @@ export function timesOf(spec: Json): TimesSpec {
 
 const crons = new Map<string, Cron>();
 
+function cronOf(pattern: string, timezone: string): Cron {
+  const key = `${timezone} ${pattern}`;
+  let cron = crons.get(key);
+  if (cron === undefined) {
+    cron = new Cron(pattern, { timezone, paused: true });
+    crons.set(key, cron);
+  }
+  return cron;
+}
+
 /** The first time after an instant; null when there is none any more. */
 export function nextTime(spec: TimesSpec, after: number): number | null {
   if ("everyMs" in spec) return after + spec.everyMs;
-  const key = `${spec.timezone} ${spec.cron}`;
-  let cron = crons.get(key);
-  if (cron === undefined) {
-    cron = new Cron(spec.cron, { timezone: spec.timezone, paused: true });
-    crons.set(key, cron);
+  const cron = cronOf(spec.cron, spec.timezone);
+  let next = cron.nextRun(new Date(after))?.getTime() ?? null;
+  // Where a whole day is skipped, Croner may answer with a time before the one that it was asked about.
+  for (let from = after; next !== null && next <= after; ) {
+    from += DAY_MS;
+    next = cron.nextRun(new Date(from))?.getTime() ?? null;
   }
-  return cron.nextRun(new Date(after))?.getTime() ?? null;
+  return skippedTime(spec.cron, spec.timezone, after, next ?? Number.POSITIVE_INFINITY) ?? next;
+}
+
+/** No zone has moved its clock by more than this at once. */
+const DAY_MS = 86_400_000;
+
+/**
+ * When the clock skips a time of the pattern between two instants: the moment after it. Croner does this for some patterns
+ * and leaves out others, such as those with two minutes in an hour that is skipped.
+ */
+function skippedTime(pattern: string, timezone: string, after: number, before: number): number | null {
+  if (timezone === "UTC" || isHourly(pattern)) return null;
+  const end = Math.min(before, after + 400 * DAY_MS);
+  // The clock goes forward at most a few times a year, so most stretches hold no change at all.
+  for (let from = after; from < end; from += DAY_MS) {
+    const to = Math.min(from + DAY_MS, end);
+    const early = offsetOf(timezone, from);
+    if (offsetOf(timezone, to) <= early) continue;
+    const change = firstWith(from, to, (at) => offsetOf(timezone, at) > early);
+    const gap = { from: change + early, to: change + offsetOf(timezone, change) };
+    // As if the zone were UTC: the pattern in what the clock on the wall would have shown.
+    const wall = cronOf(pattern, "UTC")
+      .nextRun(new Date(gap.from - 1000))
+      ?.getTime();
+    if (wall !== undefined && wall < gap.to) return change < before ? change : null;
+  }
+  return null;
+}
+
+/** Whether it fires in each hour alike, so that an hour that never was leaves nothing out. */
+function isHourly(pattern: string): boolean {
+  const fields = pattern.trim().split(/\s+/);
+  const hour = fields[fields.length === 5 ? 1 : 2];
+  return hour === "*" || hour === "?";
+}
+
+/** The first instant (to the second) in a stretch for which it holds; it holds for the last one. */
+function firstWith(from: number, to: number, holds: (at: number) => boolean): number {
+  let [low, high] = [Math.floor(from / 1000), Math.ceil(to / 1000)];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (holds(middle * 1000)) high = middle;
+    else low = middle;
+  }
+  return high * 1000;
+}
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+/** How far the local time of a zone is ahead of UTC, in milliseconds. */
+function offsetOf(timezone: string, at: number): number {
+  let clock = clocks.get(timezone);
+  if (clock === undefined) {
+    clock = new Intl.DateTimeFormat("en-US", { timeZone: timezone, timeZoneName: "longOffset" });
+    clocks.set(timezone, clock);
+  }
+  const name = clock.formatToParts(at).find((part) => part.type === "timeZoneName")?.value ?? "";
+  const [, sign, hours, minutes = "0", seconds = "0"] = /GMT([+-])(\d+):?(\d+)?:?(\d+)?/.exec(name) ?? [];
+  if (hours === undefined) return 0;
+  const ms = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
+  return sign === "-" ? -ms : ms;
 }
 
 /** What is later than this was missed, where missed times are not to be caught up with. */

@@ -36,6 +36,38 @@ import { type OpenPlace, Stage } from "./stage.ts";
 
 /** Chains, groups and chords. */
 export function flows(open: OpenPlace): void {
+  test("a group whose members can be read once is not stored without them the second time", async () => {
+    await using stage = await Stage.open(open);
+    function* generated() {
+      yield double.with(1);
+      yield double.with(2);
+    }
+    const once = [
+      generated(),
+      new Set([double.with(1)]).values(),
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(double.with(1));
+          controller.close();
+        },
+      }),
+    ];
+    for (const members of once) {
+      const flow = chord(members, total);
+      await stage.client.enqueueFlow(flow);
+      for (const again of [flow, chord(members, total)]) {
+        await assert.rejects(stage.client.enqueueFlow(again), { code: "flow.spent" });
+      }
+    }
+    for (const members of [new Set([double.with(1)]), { [Symbol.iterator]: generated }]) {
+      const flow = chord(members, total);
+      await stage.client.enqueueFlow(flow);
+      await stage.client.enqueueFlow(flow);
+    }
+    const stored = await stage.store.query({ name: double.name });
+    assert.equal(stored.length, 2 + 1 + 1 + 2 + 4);
+  });
+
   test("a chain passes results on, as they are or through a function of the next task", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
