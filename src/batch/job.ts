@@ -1,3 +1,4 @@
+import { inspect, types } from "node:util";
 import { PawlError } from "../errors.ts";
 import type { Json } from "../store/contract.ts";
 import type { Sink, Source } from "./contract.ts";
@@ -79,7 +80,39 @@ export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   if (job.atOnce !== undefined && !(Number.isInteger(job.atOnce) && job.atOnce >= 1)) {
     throw new PawlError("job.at-once", `Job ${job.name}: atOnce must be a whole number of at least 1.`);
   }
+  if (types.isGeneratorFunction(job.step)) {
+    throw new PawlError(
+      "job.step",
+      `Job ${job.name}: the step is a generator function, of which nothing would run: return an array of the items.`,
+    );
+  }
+  if (job.key !== undefined && (typeof job.key !== "string" || job.key === "")) {
+    throw new PawlError(
+      "job.key",
+      `Job ${job.name}: key must be a text that is not empty: leave it out to go by the name.`,
+    );
+  }
+  assertNumbers(job as AnyJob);
   return job;
+}
+
+/** A number that is none would be taken for a bound that nothing ever reaches. */
+function assertNumbers(job: AnyJob): void {
+  const { memory, commitMs, patienceMs, chunkBytes } = job;
+  const options = {
+    memory,
+    commitMs,
+    patienceMs,
+    "chunkBytes.min": chunkBytes?.min,
+    "chunkBytes.max": chunkBytes?.max,
+  };
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined || (typeof value === "number" && value > 0)) continue;
+    throw new PawlError(
+      "job.option",
+      `Job ${job.name}: ${option} must be a number above 0, not ${inspect(value)}.`,
+    );
+  }
 }
 
 /** What a module given to `pawl run` may export by default. */

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { PawlError } from "../errors.ts";
 import type { Chunk, Description, OpenSink } from "./contract.ts";
 import type { AnyJob } from "./job.ts";
 import { WorkLimits } from "./limits.ts";
@@ -39,7 +40,23 @@ export async function openSink(
     signal,
     sample: () => sampleOf(job),
   });
+  assertPromises(job, sink);
   return { sink, folder };
+}
+
+const GUARANTEES: readonly unknown[] = ["transactional", "idempotent", "none"];
+const ORDERINGS: readonly unknown[] = ["any", "byKey", "total"];
+
+/** What a sink promises decides what may be repeated: a word that Pawl does not know is no promise. */
+function assertPromises(job: AnyJob, { guarantee, ordering }: OpenSink<unknown>): void {
+  const refuse = (what: string, given: unknown, known: readonly unknown[]) => {
+    throw new PawlError(
+      "job.sink",
+      `The sink of job ${job.name} has the ${what} ${JSON.stringify(given) ?? "undefined"}: it must be one of ${known.join(", ")}.`,
+    );
+  };
+  if (!GUARANTEES.includes(guarantee)) refuse("guarantee", guarantee, GUARANTEES);
+  if (!ORDERINGS.includes(ordering?.kind)) refuse("ordering", ordering?.kind, ORDERINGS);
 }
 
 /** The first items as they reach the sink: fewer of them where the step takes long. */

@@ -333,11 +333,14 @@ class TransformedChunk implements Chunk<unknown>, Made {
       this.sources.push(index);
       return;
     }
-    if (result.length === 0) this.skipped++;
+    const before = given.length;
     for (const one of result) {
+      // Alone it would be no item, so it is none beside others.
+      if (one === null || one === undefined) continue;
       given.push(one);
       this.sources.push(index);
     }
+    if (given.length === before) this.skipped++;
   }
 
   /** Throws where nobody wants further calls. */
@@ -369,7 +372,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
     try {
       const result = (await this.#called(item)) as StepResult<unknown>;
       if (result === null || result === undefined) return [];
-      return Array.isArray(result) ? result : [result];
+      return Array.isArray(result) ? result.filter((one) => one !== null && one !== undefined) : [result];
     } catch (error) {
       if (isTransient(error) || this.#context.signal.aborted) throw error;
       if (error instanceof ItemError) return error;

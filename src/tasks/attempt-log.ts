@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { format } from "node:util";
+import { errorText } from "../error-text.ts";
 
 /** In a folder that all users share, nothing that another user put under the name may be opened. */
 const EXCLUSIVE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
@@ -74,5 +75,14 @@ export function takeLog(path: string): string | undefined {
 }
 
 function logLine(values: readonly unknown[]): string {
-  return `${new Date().toISOString()} ${format(...values)}\n`;
+  return `${new Date().toISOString()} ${formatted(values)}\n`;
+}
+
+/** In the manner of `console.log`; but a value that cannot be shown does not end the work that wanted to tell of it. */
+function formatted(values: readonly unknown[]): string {
+  try {
+    return format(...values);
+  } catch (error) {
+    return `a line that cannot be shown (${errorText(error)})`;
+  }
 }

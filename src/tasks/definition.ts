@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { types } from "node:util";
 import { PawlError } from "../errors.ts";
 import type { NewTask } from "../store/contract.ts";
 import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "./contract.ts";
@@ -35,6 +36,12 @@ export function define<In, M extends Maps<In>>(
   const of = (option: string) => `The ${option} of task "${name}"`;
   if (typeof handler !== "function") {
     throw new PawlError("task.handler", `Task "${name}" needs a function as its second argument.`);
+  }
+  if (types.isGeneratorFunction(handler)) {
+    throw new PawlError(
+      "task.handler",
+      `The handler of task "${name}" is a generator function, of which nothing would run: write it as an async function.`,
+    );
   }
   const { queue = "default", retries = RETRIES, backoff = {}, priority = 0 } = options;
   queueName(queue, of("queue"));

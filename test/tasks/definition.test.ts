@@ -62,3 +62,17 @@ test("a time without an end means never where that makes sense, and is refused w
     assert.throws(() => timesSpec("s", { every }), { code: "task.duration" });
   }
 });
+
+test("a generator function is refused as a handler, since nothing of it would run", () => {
+  const generators = [
+    function* () {
+      yield 1;
+    },
+    async function* () {
+      yield 1;
+    },
+  ];
+  for (const handler of generators) {
+    assert.throws(() => task({ name: "generator" }, handler as never), { code: "task.handler" });
+  }
+});
