@@ -28,7 +28,8 @@ async function shell(scene: Scene, command: string): Promise<{ code: number; out
   const { PAWL_STORE: _, ...env } = process.env;
   const child = spawn(
     "sh",
-    ["-c", `pawl() { "${process.execPath}" "${root}/src/cli/main.ts" "$@"; }\n${command}`],
+    // Below npm's scripts, a printed command begins with npx, which would look for a package that is not installed here.
+    ["-c", `pawl() { "${process.execPath}" "${root}/src/cli/main.ts" "$@"; }\nnpx() { "$@"; }\n${command}`],
     {
       cwd: scene.folder,
       env: { ...env, PAWL_INTO: scene.url, PAWL_LEASE_MS: "3000" },
