@@ -6,6 +6,9 @@ import { importsOf } from "../layers/imports.ts";
 const STARTS =
   /^(node:)?child_process$|\/s3\/server\.ts$|\/connect\/postgres\/(server|index)\.ts$|^pawl\/connect\/postgres$/;
 
+/** The isolation by which a pool, an actor or a task gets processes of its own. */
+const IN_PROCESSES = /"process"/;
+
 /** Of these test files, those that start no process and no server, however far away in the tests that would happen. */
 export function quickFiles(root: string, files: readonly string[]): string[] {
   const known = new Map<string, boolean>();
@@ -13,12 +16,15 @@ export function quickFiles(root: string, files: readonly string[]): string[] {
     const seen = known.get(path);
     if (seen !== undefined) return seen;
     known.set(path, false);
-    const found = importsOf(path, readFileSync(path, "utf8")).some(({ specifier }) => {
+    const text = readFileSync(path, "utf8");
+    const imports = importsOf(path, text);
+    const isStarting = ({ specifier }: (typeof imports)[number]) => {
       const target = specifier.startsWith(".") ? resolve(dirname(path), specifier) : specifier;
       if (STARTS.test(target)) return true;
       // The sources are what is tested: which processes they start is for the test to say.
       return target.endsWith(".ts") && !target.startsWith(join(root, "src/")) && starts(target);
-    });
+    };
+    const found = IN_PROCESSES.test(text) || imports.some(isStarting);
     known.set(path, found);
     return found;
   };
