@@ -38,8 +38,6 @@ export interface ConnectionErrors {
   range(place: string, came: string, wanted: number): TransientError;
 }
 
-/** A connection on which nothing moves for so long is given up. */
-const SILENCE_MS = 60_000;
 /** What is no object must have come after so long: an upload may take minutes to be put together. */
 const ANSWER_MS = 10 * 60_000;
 const EMPTY = Buffer.alloc(0);
@@ -68,7 +66,7 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
     // Which of the free connections is taken does not matter; the last used one is surely open still.
     this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
     const silent = () => this.#silent();
-    this.#wire = new Wire({ endpoint, silenceMs: SILENCE_MS, silent });
+    this.#wire = new Wire({ endpoint, silenceMs: BUDGET.silenceMs, silent });
   }
 
   protected abstract signed(request: Request): SignedRequest;
@@ -149,7 +147,7 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
   }
 
   #silent(): TransientError {
-    return this.#errors.silent(this.place, SILENCE_MS / 1000);
+    return this.#errors.silent(this.place, BUDGET.silenceMs / 1000);
   }
 
   /** A connection that broke or never came to be. */
@@ -166,7 +164,7 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
       host: hostname,
       port,
       agent: this.#agent,
-      timeout: SILENCE_MS,
+      timeout: BUDGET.silenceMs,
     };
     return this.#answer(options, request.body ?? EMPTY);
   }
