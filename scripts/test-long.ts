@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 /**
- * `npm run test:long -- --seconds 900 --seed 7 --only load,kills`: chaos, kills and the files `*.long.ts`, one after the other,
+ * `npm run test:long -- --seconds 900 --seed 7 --only load,kills`: chaos, kills, properties and the files `*.long.ts`, one after the other,
  * of one seed. The seconds are shared among them; each ends what it has begun.
  */
 const root = join(import.meta.dirname, "..");
@@ -26,6 +26,7 @@ const parts = new Map<string, (seconds: string) => readonly string[]>([
   ["tasks-postgres", (seconds) => [...chaos, "--work", "tasks", "--store", "postgres", "--seconds", seconds]],
   ["copy", (seconds) => ["test/chaos/copy/main.ts", "--seed", seed, "--seconds", seconds]],
   ["kills", () => ["test/pool/kills-many.ts"]],
+  ["properties", () => ["scripts/test.ts", "properties"]],
   ["files", () => ["scripts/test.ts", "long"]],
 ]);
 const names = values.only?.split(",") ?? [...parts.keys()];
@@ -46,7 +47,14 @@ for (const name of names) {
     cwd: root,
     stdio: "inherit",
     // The long version of kills, and for files that have a seed or a time of their own.
-    env: { PAWL_RUNS: "200", PAWL_POOLS: "100", ...process.env, PAWL_SEED: seed, PAWL_SECONDS: seconds },
+    env: {
+      PAWL_RUNS: "200",
+      PAWL_POOLS: "100",
+      PAWL_MANY: "10",
+      ...process.env,
+      PAWL_SEED: seed,
+      PAWL_SECONDS: seconds,
+    },
   });
   const [code] = await once(part, "exit");
   if (code !== 0) failed.push(name);

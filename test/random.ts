@@ -8,6 +8,11 @@ export const seed = Number(process.env.PAWL_SEED ?? 4711);
 
 fc.configureGlobal({ seed });
 
+/** How often a property is tried: so often in the gate, and `PAWL_MANY` times as often in the long runs. */
+export function runs(few: number): number {
+  return few * Number(process.env.PAWL_MANY ?? 1);
+}
+
 export { fc };
 
 /** Numbers from 0 to 1, without 1, which are the same for the same seed (mulberry32). */

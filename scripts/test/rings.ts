@@ -1,4 +1,5 @@
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { quickFiles } from "./quick.ts";
 
 const find = (root: string, ...patterns: string[]): string[] => globSync(patterns, { cwd: root }).sort();
@@ -10,6 +11,12 @@ export const rings = new Map<string, (root: string) => string[]>([
   ["gate", gate],
   // Of the gate, what needs neither a server nor a process of its own.
   ["quick", (root) => quickFiles(root, gate(root))],
+  // Of the gate, the properties that are tried more often where there is time.
+  [
+    "properties",
+    (root) =>
+      gate(root).filter((file) => /\bruns\b.*random\.ts"/.test(readFileSync(join(root, file), "utf8"))),
+  ],
   // Real servers in other languages.
   ["referees", (root) => find(root, "test/**/*.referee.ts")],
   // What takes minutes, apart from chaos and kills, which are programs of their own.

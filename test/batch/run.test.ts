@@ -17,7 +17,7 @@ import {
   TransientError,
 } from "../../src/batch/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
-import { fc } from "../random.ts";
+import { fc, runs } from "../random.ts";
 import { MemoryTarget, NumberSource, randomFaults } from "./memory-ends.ts";
 
 const sorted = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
@@ -147,7 +147,7 @@ describe("a run", () => {
         assert.equal(summary.quarantined, count - lucky.length);
         assert.equal(await store.quarantineCount(summary.run), summary.quarantined);
       }),
-      { numRuns: 6 },
+      { numRuns: runs(3) },
     );
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MapOptions, Pool } from "../../src/pool/index.ts";
-import { fc } from "../random.ts";
+import { fc, runs } from "../random.ts";
 import { echo, type Given, type Given2, pair } from "./fixtures/echo.ts";
 
 /** Items of many sizes; some of them fail, and some take a moment. */
@@ -63,7 +63,7 @@ function told(reason: unknown): string {
 
 for (const isolate of ["thread", "process"] as const) {
   suite(`every face gives each item its own result (${isolate})`, () => {
-    const numRuns = isolate === "thread" ? 60 : 30;
+    const numRuns = runs(isolate === "thread" ? 30 : 15);
     /** The same pools all along: what one call leaves behind must not harm the next. */
     async function check(
       property: (pool: Pool, all: Given[], options: MapOptions, kind: string) => Promise<void>,

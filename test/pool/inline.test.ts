@@ -13,7 +13,7 @@ import { type AnyFunction, callable } from "../../src/pool/callable.ts";
 import { compileInline } from "../../src/pool/inline/compile.ts";
 import { inlineSource } from "../../src/pool/inline.ts";
 import { referenceTo } from "../../src/pool/reference.ts";
-import { fc } from "../random.ts";
+import { fc, runs as times } from "../random.ts";
 import { childProcess, thread } from "./fixtures/ask.ts";
 import { randomFunction } from "./fixtures/random-function.ts";
 
@@ -194,7 +194,7 @@ test("the names a random function uses from outside are exactly those that are r
         if (missing !== undefined) assert.ok(free.has(missing), missing);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: times(800) },
   );
 });
 

@@ -14,7 +14,7 @@ import {
   WorkerDiedError,
   wait,
 } from "../../src/pool/index.ts";
-import { fc } from "../random.ts";
+import { fc, runs } from "../random.ts";
 import { patientLater } from "./fixtures/late.ts";
 import {
   add,
@@ -60,7 +60,7 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
             );
           },
         ),
-        { numRuns: 30 },
+        { numRuns: runs(15) },
       );
     });
 

@@ -30,7 +30,7 @@ export function modelSuite(
           await cleanup();
         }
       }),
-      { numRuns: Number(process.env.PAWL_RUNS ?? options.runs ?? 80) },
+      { numRuns: Number(process.env.PAWL_RUNS ?? options.runs ?? 40) },
     );
   });
 }

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import type { KeyColumn } from "../../../src/batch/contract.ts";
 import { csv } from "../../../src/connect/csv/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { Folder, planOptions, readAll } from "./fixture.ts";
 
 const byKey = (...key: KeyColumn[]) => ({ kind: "byKey", key }) as const;
@@ -75,7 +75,7 @@ for (const [equality, value] of [
         assert.equal(planned.notes.length, repeats === 0 ? 0 : 1);
         assert.ok(repeats === 0 || planned.shards.length === 1);
       }),
-      { numRuns: 80 },
+      { numRuns: runs(40) },
     );
   });
 

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
 import { optionsOf, value, way, writable, write } from "./written.ts";
@@ -110,7 +110,7 @@ test("whatever way a file is written in, its rows come as they were written, by 
         );
       },
     ),
-    { numRuns: Number(process.env.PAWL_RUNS ?? 120) },
+    { numRuns: runs(60) },
   );
 });
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
 import { PawlError } from "../../../src/errors.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
 
 const PIPES = 'id,v,w\n1,5" pipe,x\n2,6" pipe,y\n3,c,z\n';
@@ -173,7 +173,7 @@ test("a text is read as RFC 4180 means it or refused, wherever quotes stand", as
         records.filter((record) => record !== ""),
       );
     }),
-    { numRuns: 300 },
+    { numRuns: runs(120) },
   );
 });
 
@@ -202,6 +202,6 @@ test("loose quotes give every record of a text as a simple reader splits it", as
         rows.filter((row) => row !== null).map((row) => ({ x: row[0] ?? null, y: row[1] ?? null })),
       );
     }),
-    { numRuns: 300 },
+    { numRuns: runs(120) },
   );
 });

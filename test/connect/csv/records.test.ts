@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CsvRow, csv } from "../../../src/connect/csv/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
 
@@ -99,7 +99,7 @@ for (const columns of [1, 3])
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(25) },
     );
   });
 

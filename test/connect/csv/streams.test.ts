@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { DecodedStream } from "../../../src/connect/csv/decoded-stream.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 
 const ROWS = Array.from({ length: 3000 }, (_, id) => `${id},"zé\n""${id}""",${id % 7}\n`);
@@ -170,7 +170,7 @@ test("zstd frames of every kind come whole, however the input is cut into pieces
           });
       },
     ),
-    { numRuns: 30 },
+    { numRuns: runs(12) },
   );
 });
 

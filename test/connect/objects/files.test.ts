@@ -29,7 +29,7 @@ import { ObjectWriter } from "../../../src/connect/objects/object-writer.ts";
 import { Taken } from "../../../src/connect/objects/taken.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 
 describe("copying between folders", () => {
   let folder: string;
@@ -291,7 +291,7 @@ describe("the walk through a folder", () => {
               assert.deepEqual(await listed(Buffer.from(key).toString("base64")), all.slice(index + 1));
           },
         ),
-        { numRuns: 30 },
+        { numRuns: runs(12) },
       );
     } finally {
       await rm(root, { recursive: true, force: true });

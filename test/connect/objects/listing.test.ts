@@ -9,7 +9,7 @@ import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts"
 import { Listing } from "../../../src/connect/objects/listing.ts";
 import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
 import { compareKeys } from "../../../src/connect/objects/s3/key-order.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
   key,
@@ -61,7 +61,7 @@ describe("a stored listing", () => {
         listing.close();
         assert.deepEqual(found, wanted);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(15) },
     );
   });
 

@@ -13,7 +13,7 @@ import {
   SharedArray,
   TimeLimitError,
 } from "../../../src/pool/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 import { failureOf } from "./failure.ts";
 import { Ledger, Sharer, Tally, Unknown, Unready } from "./fixtures/classes.ts";
 
@@ -49,7 +49,7 @@ for (const isolate of ["thread", "process"] as const) {
             if (calls.length > 0) assert.equal(results.at(-1), await tally.count());
           },
         ),
-        { numRuns: 15 },
+        { numRuns: runs(8) },
       );
       assert.ok((await tally.most()) <= 1);
       const many = numbers(5000);

@@ -14,7 +14,7 @@ import {
   PawlError,
   TimeLimitError,
 } from "../../../src/pool/index.ts";
-import { fc } from "../../random.ts";
+import { fc, runs } from "../../random.ts";
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -332,7 +332,7 @@ test("an item that fails is tried as often as it may be, and each attempt knows 
         }
       },
     ),
-    { numRuns: 50 },
+    { numRuns: runs(20) },
   );
 });
 

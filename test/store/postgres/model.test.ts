@@ -11,4 +11,4 @@ after(async () => {
   await server.stop();
 });
 
-modelSuite("PostgreSQL", () => openPlace(server), { clocksJump: false, runs: 10 });
+modelSuite("PostgreSQL", () => openPlace(server), { clocksJump: false, runs: 8 });
