@@ -1,26 +1,27 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { runSql, startEmbedded, stopEmbedded } from "pawl/connect/postgres";
+import { runSql } from "pawl/connect/postgres";
+import { TestServer } from "../../test/connect/postgres/server.ts";
 
 const pawl = join(dirname(fileURLToPath(import.meta.resolve("pawl/package.json"))), "bin", "pawl.cjs");
 const recipe = fileURLToPath(new URL("load.ts", import.meta.url));
-const ROWS = 60_000;
+const ROWS = 40_000;
 
 let folder: string;
+let server: TestServer;
 let url: string;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "pawl-recipe-"));
-  // As root, the server runs as somebody else, who has to pass here.
-  await chmod(folder, 0o755);
-  ({ url } = await startEmbedded(join(folder, "postgres")));
+  server = await TestServer.shared();
+  ({ url } = server);
   await runSql(
     url,
     `CREATE TABLE customers (
@@ -36,7 +37,7 @@ before(async () => {
 });
 
 after(async () => {
-  await stopEmbedded(join(folder, "postgres"));
+  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

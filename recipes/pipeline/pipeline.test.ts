@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,9 +10,9 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { startEmbedded, stopEmbedded } from "pawl/connect/postgres";
 import { openStore, type Store } from "pawl/store";
 import { connect, pauseSchedule } from "pawl/tasks";
+import { TestServer } from "../../test/connect/postgres/server.ts";
 import { shop } from "./shop.ts";
 import { night, nightFrom, REGIONS } from "./tasks.ts";
 
@@ -23,42 +23,41 @@ const DAY = "2026-01-30";
 const ORDERS = 2_000;
 
 let folder: string;
+let server: TestServer;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "pawl-pipeline-"));
-  // As root, the server runs as somebody else, who has to pass here.
-  await chmod(folder, 0o755);
+  server = await TestServer.shared();
 });
 
 after(async () => {
-  await stopEmbedded(join(folder, "postgres")).catch(() => {});
+  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 describe("the nightly pipeline on SQLite", () => pipeline("sqlite", async () => join(folder, "store.db")));
 
-describe("the nightly pipeline on PostgreSQL", () =>
-  pipeline("postgres", async () => (await startEmbedded(join(folder, "postgres"))).url));
+describe("the nightly pipeline on PostgreSQL", () => pipeline("postgres", async () => server.url));
 
 function pipeline(name: string, address: () => Promise<string>): void {
   /** The region whose orders the shop holds back, until it is let go. */
   let heldBack: { readonly region: string; readonly until: Promise<void> } | undefined;
   let store: Store;
-  let server: Server;
+  let orders: Server;
   let env: NodeJS.ProcessEnv;
   const journal = () => join(folder, `${name}.journal`);
 
   before(async () => {
     const given = await address();
     store = await openStore(given);
-    server = shop(ORDERS, async (region) => {
+    orders = shop(ORDERS, async (region) => {
       if (region === heldBack?.region) await heldBack.until;
     });
-    await once(server.listen(0, "127.0.0.1"), "listening");
+    await once(orders.listen(0, "127.0.0.1"), "listening");
     env = {
       ...process.env,
       PAWL_STORE: given,
-      SHOP_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      SHOP_URL: `http://127.0.0.1:${(orders.address() as AddressInfo).port}`,
       WORK: join(folder, name),
       JOURNAL: journal(),
       RETRY_BASE: "50ms",
@@ -66,8 +65,8 @@ function pipeline(name: string, address: () => Promise<string>): void {
   });
 
   after(async () => {
-    server.close();
-    server.closeAllConnections();
+    orders.close();
+    orders.closeAllConnections();
     await store.close();
   });
 

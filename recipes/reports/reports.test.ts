@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { chmod, mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { startEmbedded, stopEmbedded } from "pawl/connect/postgres";
 import { type Client, connect, type TaskStatus } from "pawl/tasks";
+import { TestServer } from "../../test/connect/postgres/server.ts";
 import { Mailbox } from "./mailbox.ts";
 import { makeOrders } from "./samples.ts";
 
@@ -18,22 +18,21 @@ const here = import.meta.dirname;
 const LIMITS = { SOFT_LIMIT: "4s", HARD_LIMIT: "12s" };
 
 let folder: string;
+let server: TestServer;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "pawl-reports-"));
-  // As root, the server runs as somebody else, who has to pass here.
-  await chmod(folder, 0o755);
+  server = await TestServer.shared();
 });
 
 after(async () => {
-  await stopEmbedded(join(folder, "postgres")).catch(() => {});
+  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 describe("reports on SQLite", () => reports(async () => join(folder, "store.db")));
 
-describe("reports on PostgreSQL", () =>
-  reports(async () => (await startEmbedded(join(folder, "postgres"))).url));
+describe("reports on PostgreSQL", () => reports(async () => server.url));
 
 function reports(address: () => Promise<string>): void {
   const processes: ChildProcess[] = [];

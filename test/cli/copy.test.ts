@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { openStore } from "../../src/store/index.ts";
 import { Running, until } from "./scene.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -90,10 +92,9 @@ describe("pawl copy", () => {
   it("keeps to a rate, waits while it is told to, and says why", async () => {
     await writeFile(join(folder, "hold"), "");
     const waiting = start("copy", "from", "to", "--pause-file", "hold", "--include", "0/*");
-    const note = async () => {
-      const { out } = await pawl("status", "last", "--json");
-      return out === "" ? "" : (JSON.parse(out).note ?? "");
-    };
+    await until("it has begun", () => existsSync(join(folder, ".pawl/store.db")));
+    await using store = await openStore(join(folder, ".pawl/store.db"));
+    const note = async () => (await store.runs({ limit: 1 }))[0]?.note ?? "";
     await until("it waits", async () => /waiting: the file .*hold is there/.test(await note()));
     assert.deepEqual(await copied(), []);
     const attached = start("attach");

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { findRun, type RunSummary, readProgress, summaryOf } from "../../src/batch/index.ts";
+import { openStore, type Store } from "../../src/store/index.ts";
 import { TestClient, type TestServer } from "../connect/postgres/server.ts";
 
 /** Shared by all commands of the tests, so that each need not strip the types of the same sources again. */
@@ -55,6 +57,11 @@ export class Scene implements AsyncDisposable {
   private constructor(folder: string, url: string) {
     this.folder = folder;
     this.url = url;
+  }
+
+  /** A folder alone: the database's URL leads nowhere. */
+  static async withoutDatabase(): Promise<Scene> {
+    return new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), "postgres://127.0.0.1:1/none");
   }
 
   /** `sql` makes the tables. */
@@ -111,6 +118,31 @@ export class Scene implements AsyncDisposable {
 
   startLoad(args: readonly string[], invocation?: Invocation): Running {
     return this.start(["load", ...args, "--into", this.url], invocation);
+  }
+
+  /** Looks into the store that the commands use, without a process for it. Null while there is none. */
+  async stored<T>(
+    look: (store: Store) => Promise<T>,
+    address = this.path(".pawl/store.db"),
+  ): Promise<T | null> {
+    const store = await openStore(address, { create: false }).catch((error: { readonly code?: string }) => {
+      if (error.code === "store.missing") return null;
+      throw error;
+    });
+    if (store === null) return null;
+    try {
+      return await look(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** What `pawl status RUN --json` tells of a run. Null while there is none. */
+  status(run = "last"): Promise<RunSummary | null> {
+    return this.stored(async (store) => {
+      if ((await store.runs({ limit: 1 })).length === 0) return null;
+      return summaryOf(await readProgress(store, await findRun(store, run)));
+    });
   }
 
   async query<Row = Record<string, unknown>>(sql: string): Promise<Row[]> {

@@ -7,7 +7,7 @@ import { Scene, until } from "./scene.ts";
 const sources = new URL("../../src/", import.meta.url).href;
 /** A small file is one shard. */
 const FILES = 24;
-const ROWS_EACH = 500;
+const ROWS_EACH = 250;
 const ROWS = FILES * ROWS_EACH;
 
 /** Rows tell which process stepped them; steps are slow enough for others to come in time. */
@@ -22,11 +22,11 @@ export default ({ url }) => defineJob({
   name: "spread",
   source: csv("people-*.csv"),
   step: async (row) => {
-    if (Number(row.id) % 20 === 0) await sleep(20);
+    if (Number(row.id) % 10 === 0) await sleep(20);
     return { ...row, by: String(process.pid) };
   },
   sink: postgres({ url, table: "people", onConflict: "fail" }),
-  chunkBytes: { min: 4096, max: 8192 },
+  chunkBytes: { min: 2048, max: 4096 },
   concurrency: 2,
   throttle: [() => (existsSync("wait") ? "the file wait is there" : null)],
 });
@@ -62,9 +62,8 @@ async function whoWrote(scene: Scene): Promise<Map<number, number>> {
 /** Waits until so many processes hold shards of the run. */
 async function holders(scene: Scene, env: Record<string, string>, count: number): Promise<void> {
   await until(`${count} processes hold shards`, async () => {
-    const { out } = await scene.pawl(["tasks", "--state", "leased", "--json"], { env });
-    const lines = out.trim().split("\n").filter(Boolean);
-    return new Set(lines.map((line) => JSON.parse(line).worker)).size >= count;
+    const leased = await scene.stored((store) => store.query({ states: ["leased"] }), env.PAWL_STORE);
+    return new Set(leased?.map(({ worker }) => worker)).size >= count;
   });
 }
 

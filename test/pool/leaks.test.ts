@@ -25,8 +25,8 @@ function descriptors(): number {
 }
 
 for (const [isolate, pools] of [
-  ["thread", POOLS ?? 60],
-  ["process", POOLS ?? 12],
+  ["thread", POOLS ?? 32],
+  ["process", POOLS ?? 8],
 ] as const) {
   test(`${pools} pools of a ${isolate}, opened and closed, leave nothing behind`, async () => {
     const before = { resources: resources(), descriptors: 0 };

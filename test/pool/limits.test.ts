@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Isolation, Pool, TimeLimitError } from "../../src/pool/index.ts";
-import { double, patient, spin, stuck } from "./fixtures/tasks.ts";
+import { double, nap, patient, stuck } from "./fixtures/tasks.ts";
 import { counts, leaks, native, place, placeAfter } from "./fixtures/trouble.ts";
 
 const MB = 1024 * 1024;
@@ -102,8 +102,8 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       await using pool = new Pool({ workers: 1, isolate });
       // They wait for each other far longer than the limit.
       const items = numbers(100).map(() => 25);
-      assert.deepEqual(await pool.map(spin, items, { timeout: 2_000 }), items);
-      const futures = items.map((ms) => pool.submitWith({ timeout: 2_000 }, spin, ms));
+      assert.deepEqual(await pool.map(nap, items, { timeout: 2_000 }), items);
+      const futures = items.map((ms) => pool.submitWith({ timeout: 2_000 }, nap, ms));
       assert.deepEqual(await Promise.all(futures.map((future) => future.result())), items);
     });
 

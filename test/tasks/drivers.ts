@@ -6,7 +6,10 @@ import { TestServer } from "../connect/postgres/server.ts";
 import type { OpenPlace } from "./suite/stage.ts";
 
 /** Runs tests on each driver of the store. */
-export function onEachDriver(what: string, tests: (open: OpenPlace) => void): void {
+export function onEachDriver(
+  what: string,
+  tests: (open: OpenPlace, driver: "SQLite" | "PostgreSQL") => void,
+): void {
   let server: TestServer;
   before(async () => {
     server = await TestServer.shared();
@@ -19,7 +22,7 @@ export function onEachDriver(what: string, tests: (open: OpenPlace) => void): vo
         address: join(folder, "state.db"),
         cleanup: () => rm(folder, { recursive: true, force: true }),
       };
-    }));
+    }, "SQLite"));
   describe(`${what} on PostgreSQL`, () =>
-    tests(async () => ({ address: await server.createDatabase(), cleanup: async () => {} })));
+    tests(async () => ({ address: await server.createDatabase(), cleanup: async () => {} }), "PostgreSQL"));
 }

@@ -107,8 +107,8 @@ export const inputs: Stories = {
     const args = ["run", "job.ts", "--param", "file=people.csv.gz", "--param", "table=people"];
     const first = scene.start(args, { env });
     const { run } = await until("it waits", async () => {
-      const { code, out } = await scene.pawl(["status", "last", "--json"]);
-      return code === 0 && /waiting: the file wait is there/.test(out) ? JSON.parse(out) : null;
+      const status = await scene.status();
+      return /waiting: the file wait is there/.test(status?.note ?? "") ? status : null;
     });
     assert.equal((await scene.pawl(["pause", run])).code, 0);
     assert.equal((await first.ended).code, 130);

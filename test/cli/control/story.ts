@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { RunSummary } from "../../../src/batch/index.ts";
 import type { TestServer } from "../../connect/postgres/server.ts";
 import { type Running, Scene, until } from "../scene.ts";
 import { manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
@@ -37,18 +38,8 @@ export async function quicken(scene: Scene): Promise<void> {
   await scene.query(QUICK);
 }
 
-export interface Status {
-  readonly run: string;
-  readonly state: string;
-  readonly read: number;
-  readonly written: number;
-  readonly unchanged: number;
-  readonly quarantined: number;
-  readonly note?: string;
-}
-
-export async function statusOf(scene: Scene, run = "last"): Promise<Status> {
-  const { out, err } = await scene.pawl(["status", run, "--json"]);
-  assert.notEqual(out, "", err);
-  return JSON.parse(out) as Status;
+export async function statusOf(scene: Scene, run = "last"): Promise<RunSummary> {
+  const status = await scene.status(run);
+  assert.ok(status !== null);
+  return status;
 }

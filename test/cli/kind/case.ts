@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { findRun, openItems } from "../../../src/batch/index.ts";
+import type { QuarantineRecord } from "../../../src/store/index.ts";
 import type { TestServer } from "../../connect/postgres/server.ts";
 import { type Outcome, Scene } from "../scene.ts";
 
@@ -15,7 +17,7 @@ export interface Case {
   readonly code: number;
   /** In the one sentence on standard error, for codes 2 and 4. */
   readonly says?: RegExp;
-  /** What `pawl failures --format jsonl` gives, for code 3: where and why, in order. */
+  /** The items that the store keeps, for code 3: where and why, in order. */
   readonly quarantined?: readonly (readonly [at: string, reason: RegExp])[];
   /** Ids in the table afterwards. Default: none, for code 2. */
   readonly ids?: readonly number[];
@@ -70,12 +72,13 @@ export function assertKind(...texts: readonly string[]): void {
 }
 
 async function assertQuarantined(scene: Scene, expected: NonNullable<Case["quarantined"]>): Promise<void> {
-  const { out, code } = await scene.pawl(["failures", "last", "--format", "jsonl"]);
-  assert.equal(code, 0);
-  const items = out
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as { at: string; reason: string });
+  const items = await scene.stored(async (store) => {
+    const { id } = await findRun(store, "last");
+    const found: QuarantineRecord[] = [];
+    for await (const item of openItems(store, id)) found.push(item);
+    return found;
+  });
+  assert.ok(items !== null);
   assert.deepEqual(
     items.map(({ at }) => at),
     expected.map(([at]) => at),

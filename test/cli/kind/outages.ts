@@ -74,8 +74,7 @@ function canMount(): boolean {
 const load = ["people.csv.gz", "--table", "people", ...SMALL_CHUNKS];
 
 async function stateOf(scene: Scene): Promise<{ note?: string; written?: number }> {
-  const { code, out } = await scene.pawl(["status", "last", "--json"]);
-  return code === 0 ? JSON.parse(out) : {};
+  return (await scene.status()) ?? {};
 }
 
 export const outages: Readonly<Record<string, Story>> = {

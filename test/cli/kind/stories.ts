@@ -72,10 +72,7 @@ export const stories: Readonly<Record<string, Story>> = {
       await scene.pawl(["load", ...LOAD, "--into", `${url}?application_name=x`, "--detach"]),
     ];
     refused(outcomes[0] as Outcome, 2, /refused the password: correct it in the URL or in PGPASSWORD/);
-    await until("the detached load is done", async () => {
-      const { out } = await scene.pawl(["status", "last", "--json"]);
-      return JSON.parse(out).state === "succeeded";
-    });
+    await until("the detached load is done", async () => (await scene.status())?.state === "succeeded");
     const said = outcomes.map(({ out, err }) => out + err).join("");
     const stored = await everythingStored(scene.folder);
     for (const secret of ["open sesame", "open%20sesame", "close sesame", "close%20sesame"]) {

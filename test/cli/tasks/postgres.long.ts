@@ -1,3 +1,3 @@
 import { taskStories } from "./stories.ts";
 
-taskStories("PostgreSQL", (scene) => scene.url);
+taskStories("PostgreSQL");

@@ -1,3 +1,3 @@
 import { taskStories } from "./stories.ts";
 
-taskStories("SQLite", (scene) => scene.path("tasks.db"));
+taskStories("SQLite");

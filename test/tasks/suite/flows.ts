@@ -121,10 +121,10 @@ export function flows(open: OpenPlace): void {
     await stage.work({ queues: { default: 8 }, prefetch: 100 });
     let read = 0;
     function* members() {
-      for (; read < 3_000; read++) yield double.with(read);
+      for (; read < 1_100; read++) yield double.with(read);
     }
     const handle = await stage.client.enqueueFlow(chain(group(members()), total));
-    assert.deepEqual(await handle.result(), { sum: 3_000 * 2_999, count: 3_000, attempt: 1 });
+    assert.deepEqual(await handle.result(), { sum: 1_100 * 1_099, count: 1_100, attempt: 1 });
     assert.equal((await stage.task(handle.id)).fence, 1);
   });
 
