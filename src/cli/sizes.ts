@@ -76,6 +76,11 @@ export function parseNumber(text: string, flag: string): number {
   throw new PawlError("usage.number", `${flag} takes a number such as 4 or 1.5, not "${text}".`);
 }
 
+function isCalendarDay(date: string): boolean {
+  const midnight = new Date(`${date}T00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date);
+}
+
 /** A date as ISO 8601, or how many milliseconds ago: kept as it was said, so that the same command means the same. */
 export function parseTime(text: string, flag: string): string | number {
   const days = /^(\d+(?:\.\d+)?)\s*d$/.exec(text.trim());
@@ -84,7 +89,7 @@ export function parseTime(text: string, flag: string): string | number {
   const at = Date.parse(text);
   // A day that its month does not have would be one of the next.
   const [date] = /^\d{4}-\d{2}-\d{2}/.exec(text.trim()) ?? [];
-  const isDay = date === undefined || new Date(`${date}T00:00Z`).toISOString().startsWith(date);
+  const isDay = date === undefined || isCalendarDay(date);
   if (!Number.isNaN(at) && isDay) return new Date(at).toISOString();
   throw new PawlError(
     "usage.time",

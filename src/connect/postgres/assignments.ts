@@ -4,7 +4,7 @@ import { sqlState } from "./errors.ts";
 import { cutName, quoteName } from "./identifier.ts";
 import { findColumn, matchColumn } from "./key.ts";
 import type { Assignment } from "./layout.ts";
-import type { Table } from "./table.ts";
+import type { Column, Table } from "./table.ts";
 
 /**
  * Lets the server check the expressions of `--set` without running them. `names` are those of the source. Needs a
@@ -47,10 +47,34 @@ export async function checkAssignments(
         { cause: failure },
       );
     }
-    const alone = await attempt(session, `${into} SELECT (${expression}\n)`);
-    assignments.push({ column, expression, ofRow: alone !== null });
+    const compared = await tellsDifference(session, column, expression);
+    assignments.push({ column, expression, compared });
   }
   return assignments;
+}
+
+/** Whether the value of an expression tells if a row differs; see `Assignment`. Needs a transaction. */
+export async function tellsDifference(
+  session: Session,
+  column: Column,
+  expression: string,
+): Promise<boolean> {
+  const alone = await attempt(session, `EXPLAIN SELECT (${expression}\n)`);
+  return alone !== null || (await isConstant(session, column, expression));
+}
+
+/**
+ * Whether an expression that looks at no row has one value for ever. The server knows, and tells it of generated columns alone:
+ * they take no function whose answer changes from one statement to the next.
+ */
+async function isConstant(session: Session, column: Column, expression: string): Promise<boolean> {
+  await session.run("SAVEPOINT pawl_constant");
+  try {
+    const generated = `${column.looseType} GENERATED ALWAYS AS ((${expression}\n)) STORED`;
+    return (await attempt(session, `CREATE TEMP TABLE pawl_constant (value ${generated})`)) === null;
+  } finally {
+    await session.run("ROLLBACK TO SAVEPOINT pawl_constant; RELEASE SAVEPOINT pawl_constant");
+  }
 }
 
 /**

@@ -15,6 +15,16 @@ export function comparison(operator: "=" | ">" | "<=", columns: readonly Column[
   return own ? `OPERATOR(pg_catalog.${operator})` : operator;
 }
 
+/** The condition that a value is null as a whole: `IS NULL` looks into a composite value, and is true of one whose fields all are. */
+export function isNull(value: string): string {
+  return `${value} IS NOT DISTINCT FROM NULL`;
+}
+
+/** The opposite of `isNull`: `IS NOT NULL` is false of a composite value with one field that is null. */
+export function isKnown(value: string): string {
+  return `${value} IS DISTINCT FROM NULL`;
+}
+
 /** The condition that two relations differ in one of these columns; `right` names its column by place or by name. */
 export function differsSql(
   left: string,

@@ -16,8 +16,8 @@ export interface Field {
 export interface Assignment {
   readonly column: Column;
   readonly expression: string;
-  /** Whether it looks at the row, so that its value tells whether the row differs. */
-  readonly ofRow: boolean;
+  /** Whether its value tells if the row differs: it looks at the row, or is always the same; the time or a draw is neither. */
+  readonly compared: boolean;
 }
 
 /** Where the values of items with the same names go. */

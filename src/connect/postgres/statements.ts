@@ -1,5 +1,5 @@
 import { mostColumns, namesFor } from "./assignments.ts";
-import { comparison, differsSql } from "./differs.ts";
+import { comparison, differsSql, isKnown, isNull } from "./differs.ts";
 import { freshPrefix, quoteName } from "./identifier.ts";
 import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
 import type { Column } from "./table.ts";
@@ -61,7 +61,7 @@ export class Statements {
     this.wide = `pawl_wide_${layout.number}`;
     this.#columns = givenColumns(layout);
     const ignored = new Set(
-      layout.assignments.flatMap((each) => (each.ofRow ? [] : each.column.name)).concat(this.#keyNames()),
+      layout.assignments.flatMap((each) => (each.compared ? [] : each.column.name)).concat(this.#keyNames()),
     );
     this.compared = this.#columns.filter(
       (column) => !ignored.has(column.name) && column.identity !== "always",
@@ -167,7 +167,7 @@ export class Statements {
     const keys = this.#keyNames().map(quoteName);
     const last = (where: string) =>
       `SELECT DISTINCT ON (${keys.join(", ")}) * FROM (${incoming}) i ${where} ORDER BY ${keys.join(", ")}, ${this.#p}n DESC`;
-    const nulls = keys.map((key) => `${key} IS NULL`).join(" OR ");
+    const nulls = keys.map(isNull).join(" OR ");
     const kept = this.#target.key?.nullable
       ? `(${last(`WHERE NOT (${nulls})`)}) UNION ALL (SELECT * FROM (${incoming}) i WHERE ${nulls})`
       : last("");
@@ -200,10 +200,10 @@ export class Statements {
       this.#target.mode === "update" && this.compared.length > 0 ? ` OR ${this.#differs("t", "i")}` : "";
     const keys = names.map((name) => `i.${name}`).join(", ");
     // A null key is equal to nothing, and yet the target must get to see it, to refuse it.
-    const unknown = names.map((name) => `i.${name} IS NULL`).join(" OR ");
+    const unknown = names.map((name) => isNull(`i.${name}`)).join(" OR ");
     const also = nulls ? ` UNION ALL SELECT * FROM (${incoming}) i WHERE ${unknown}` : "";
     return (
-      `WITH ${this.#p}differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE t.${names[0]} IS NULL${differs}) ` +
+      `WITH ${this.#p}differing AS MATERIALIZED (SELECT ${keys} FROM (${incoming}) i ${there} WHERE ${isNull(`t.${names[0]}`)}${differs}) ` +
       `${this.#insert()} SELECT ${list(this.#columns)} FROM (` +
       `SELECT * FROM (${incoming}) i WHERE (${keys}) ${comparison("=", this.#target.key?.columns ?? [])} ANY (SELECT ${names.join(", ")} FROM ${this.#p}differing)${also}) i ${this.#inOrder()}${this.#onConflict()}`
     );
@@ -229,7 +229,7 @@ export class Statements {
   taken(selection: Selection): string {
     const keys = this.#keyNames().map(quoteName);
     const equal = this.#equal("t", "i");
-    const known = keys.map((key) => `${key} IS NOT NULL`).join(" AND ");
+    const known = keys.map(isKnown).join(" AND ");
     return (
       `SELECT ${this.#p}n AS n, pg_catalog.concat_ws(', ', ${keys.map((key) => `${key}::text`).join(", ")}) AS key FROM ` +
       `(SELECT *, pg_catalog.row_number() OVER (PARTITION BY ${keys.join(", ")} ORDER BY ${this.#p}n) AS nth FROM (${this.#incoming(selection)}) s) i ` +

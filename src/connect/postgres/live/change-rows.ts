@@ -233,6 +233,12 @@ class Statements {
   }
 
   #differs(): string {
-    return differsSql(this.#target.table.sql, this.#given(), (column) => this.#valueOf(column));
+    const { table, set } = this.#target;
+    const parts = set.flatMap(({ column, expression, compared }) =>
+      compared
+        ? [differsSql(table.sql, [column], () => `CAST((${expression}\n) AS ${column.looseType})`)]
+        : [],
+    );
+    return `(${[differsSql(table.sql, this.#given(), (column) => this.#valueOf(column)), ...parts].join(" OR ")})`;
   }
 }

@@ -1,6 +1,7 @@
 import type { PlanOptions, Shard, ShardPlan } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Session } from "../connection.ts";
+import { isKnown, isNull } from "../differs.ts";
 import { sqlState } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
@@ -59,7 +60,7 @@ function planOf(shards: readonly (Omit<Shard, "bytes"> & { data: unknown })[]): 
 async function refuseNulls(session: Session, { table, keyset, where }: View): Promise<void> {
   const nullable = keyset.columns.filter((column) => !column.notNull);
   if (nullable.length === 0) return;
-  const nulls = nullable.map((column) => `${quoteName(column.name)} IS NULL`).join(" OR ");
+  const nulls = nullable.map((column) => isNull(quoteName(column.name))).join(" OR ");
   const { rows } = await session.query(
     `SELECT FROM ${table.sql} WHERE (${nulls})${filterSql(where)} LIMIT 1`,
   );
@@ -91,7 +92,7 @@ async function sizeOf(session: Session, { table }: View): Promise<{ bytes: numbe
 
 async function greatest(session: Session, { table, keyset }: View): Promise<KeyTexts | null> {
   const names = keyset.columns.map((column) => quoteName(column.name));
-  const known = keyset.columns.map((column) => `${quoteName(column.name)} IS NOT NULL`).join(" AND ");
+  const known = keyset.columns.map((column) => isKnown(quoteName(column.name))).join(" AND ");
   const {
     rows: [row],
   } = await session.arrays(

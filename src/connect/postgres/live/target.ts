@@ -1,12 +1,13 @@
 import type { SinkContext } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
-import { assertOneExpression } from "../assignments.ts";
+import { assertOneExpression, tellsDifference } from "../assignments.ts";
 import type { Session } from "../connection.ts";
 import { sqlState } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
 import { findColumn } from "../key.ts";
+import type { Assignment } from "../layout.ts";
 import { checkServer } from "../permission.ts";
-import { type Column, findTable, refuseRules, type Table, unknownTable } from "../table.ts";
+import { findTable, refuseRules, type Table, unknownTable } from "../table.ts";
 import { chooseKeyset, type Keyset } from "./keyset.ts";
 import type { UpdateOptions } from "./options.ts";
 
@@ -15,7 +16,7 @@ export interface LiveTarget {
   readonly change: "update" | "delete";
   readonly table: Table;
   readonly keyset: Keyset;
-  readonly set: readonly { readonly column: Column; readonly expression: string }[];
+  readonly set: readonly Assignment[];
   /** Triggers may keep a row as it is. */
   readonly triggersBefore: boolean;
   /** Which server and database it is in; see `Session.place`. */
@@ -35,9 +36,9 @@ export async function liveTarget(
   refuseRules(table, change === "update" ? "UPDATE" : "DELETE");
   const keyset = await chooseKeyset(session, table, options.key);
   if (context.stepped) assertUnique(table, keyset);
-  const set = columnsOf(table, keyset, options.set ?? {});
-  await checkRights(session, change, table, set);
-  await checkExpressions(session, table, set);
+  const given = columnsOf(table, keyset, options.set ?? {});
+  await checkRights(session, change, table, given);
+  const set = await checkExpressions(session, table, given);
   if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
     throw new PawlError(
       "postgres.nothing-to-change",
@@ -58,7 +59,9 @@ export function assertUnique(table: Table, { columns, unique }: Keyset): void {
   );
 }
 
-function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): LiveTarget["set"] {
+type Given = Pick<Assignment, "column" | "expression">;
+
+function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): Given[] {
   return Object.entries(given).map(([name, expression]) => {
     const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
     if (column.generated || column.identity === "always") {
@@ -77,7 +80,12 @@ function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, 
   });
 }
 
-async function checkExpressions(session: Session, table: Table, set: LiveTarget["set"]): Promise<void> {
+async function checkExpressions(
+  session: Session,
+  table: Table,
+  set: readonly Given[],
+): Promise<Assignment[]> {
+  const checked: Assignment[] = [];
   for (const { column, expression } of set) {
     await session.run("SAVEPOINT pawl_try");
     try {
@@ -93,7 +101,9 @@ async function checkExpressions(session: Session, table: Table, set: LiveTarget[
         { cause },
       );
     }
+    checked.push({ column, expression, compared: await tellsDifference(session, column, expression) });
   }
+  return checked;
 }
 
 /** Says which right is missing before the first row would. */
@@ -101,7 +111,7 @@ async function checkRights(
   session: Session,
   change: LiveTarget["change"],
   table: Table,
-  set: LiveTarget["set"],
+  set: readonly Given[],
 ): Promise<void> {
   const missing: string[] = [];
   if (!table.maySelect) missing.push("SELECT");
