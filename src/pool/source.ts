@@ -1,3 +1,4 @@
+import { PawlError } from "../errors.ts";
 import { withTimeout } from "./timer.ts";
 
 /** Where items come from. */
@@ -6,8 +7,15 @@ export type Source<T = unknown> = AsyncIterator<T> | Iterator<T>;
 /** How long a source may take to close, in milliseconds; after that nobody waits for it. */
 const CLOSE_MS = 1000;
 
+/** Throws `pool.option` where there is nothing to iterate over: a number, null, an object that only looks like a list. */
 export function iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): Source<T> {
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  const given: Partial<Iterable<T> & AsyncIterable<T>> | null | undefined = items;
+  const iterator = given?.[Symbol.asyncIterator]?.() ?? given?.[Symbol.iterator]?.();
+  if (iterator !== undefined) return iterator;
+  throw new PawlError(
+    "pool.option",
+    `The items must be an array or something else to iterate over, not ${given === null ? "null" : `a ${typeof given}`} without an iterator.`,
+  );
 }
 
 /**

@@ -179,6 +179,7 @@ describe("pawl copy", () => {
       [["copy", "from", "manifest:x.csv"], /can only be read/],
       [["copy", "from", "to", "--newer", "yesterday"], /--newer takes a date/],
       [["copy", "from", "to", "--newer", "2026-02-30"], /--newer takes a date/],
+      [["copy", "from", "to", "--newer", "2026-13-01"], /--newer takes a date/],
       [["copy", "from", "to", "--window", "25:00-1:00"], /A time window is written like/],
       [["copy", "from", "to", "--rate", "0"], /rate must be a number above 0/],
       [["copy", "from", "to", "--concurrency", "0"], /--concurrency takes a whole number/],

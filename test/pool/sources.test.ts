@@ -139,3 +139,22 @@ test("the error of an item is told, whatever the source throws as it closes, and
     );
   }
 });
+
+async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const result of results) list.push(result);
+  return list;
+}
+
+test("a source may be any iterable, such as a text, and nothing else", async () => {
+  await using pool = new Pool({ workers: 1 });
+  const twice = (text: string) => text + text;
+  assert.deepEqual(await pool.map(twice, "a😀"), ["aa", "😀😀"]);
+  assert.deepEqual(await all(pool.imap(twice, "a😀")), ["aa", "😀😀"]);
+  for (const none of [5, null, undefined, {}, { length: 1, 0: "a" }, { [Symbol.iterator]: null }]) {
+    const items = none as unknown as string[];
+    await assert.rejects(pool.map(twice, items), { code: "pool.option" });
+    await assert.rejects(all(pool.imap(twice, items)), { code: "pool.option" });
+    await assert.rejects(pool.starmap(twice, items as unknown as [string][]), { code: "pool.option" });
+  }
+});

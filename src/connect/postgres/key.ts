@@ -2,7 +2,7 @@ import type { KeyColumn } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import type { OnConflict } from "./options.ts";
-import type { Column, Table } from "./table.ts";
+import { type Column, type Table, withoutKey } from "./table.ts";
 
 /** What identifies a row of the target. */
 export interface Key {
@@ -32,13 +32,13 @@ export function chooseKey(
     throw new PawlError(
       "postgres.key-missing",
       `The key column "${missing[0]}" of ${table.label} is not in ${source}: map it with --map csv=${missing[0]}, ` +
-        `name another unique key with --key${others(table)}, or append with --on-conflict fail.`,
+        `name another unique key with --key${others(table)}, or append with --append.`,
     );
   }
   throw new PawlError(
     "postgres.no-key",
-    `${table.label} has no primary key: name the columns of a unique index with --key${others(table)}, or append ` +
-      "every row with --on-conflict fail.",
+    `${withoutKey(table)}: name the columns of a unique index with --key${others(table)}, or append ` +
+      "every row with --append.",
   );
 }
 

@@ -63,6 +63,8 @@ export interface Table {
   /** Row-level security applies to us, with which COPY does not work. */
   readonly rowSecurity: boolean;
   readonly maySelect: boolean;
+  /** The primary key is deferrable, so that it is not among `keys`. */
+  readonly keyDeferrable: boolean;
 }
 
 export interface Rule {
@@ -150,12 +152,16 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
   const { oid, schema, name } = relation;
   const columns = await session.query<Column & { identityCode: string }>(columnsSql, [oid]);
   const keys = await session.query<UniqueKey>(keysSql, [oid]);
-  const rest = await session.query<{ rowSecurity: boolean; maySelect: boolean }>(
+  const rest = await session.query<
+    Pick<Table, "rowSecurity" | "maySelect" | "keyDeferrable"> & Record<string, unknown>
+  >(
     `SELECT pg_catalog.row_security_active($1::oid) AS "rowSecurity",
-            pg_catalog.has_table_privilege($1::oid, 'SELECT') AS "maySelect"`,
+            pg_catalog.has_table_privilege($1::oid, 'SELECT') AS "maySelect",
+            EXISTS (SELECT FROM pg_catalog.pg_constraint c
+                    WHERE c.conrelid = $1::oid AND c.contype = 'p' AND c.condeferrable) AS "keyDeferrable"`,
     [oid],
   );
-  const flags = rest.rows[0] ?? { rowSecurity: false, maySelect: true };
+  const flags = rest.rows[0] ?? { rowSecurity: false, maySelect: true, keyDeferrable: false };
   const triggers = (await session.query<Trigger & Record<string, unknown>>(triggersSql, [oid])).rows;
   const mutual = await session.query<{ name: string }>(
     `SELECT DISTINCT c.conname AS name FROM pg_catalog.pg_constraint c
@@ -180,6 +186,14 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
     rules: rules.rows,
     ...flags,
   };
+}
+
+/** What a table without a key to use has instead, for sentences. */
+export function withoutKey(table: Table): string {
+  const has = table.keyDeferrable
+    ? "only a deferrable primary key, which tells no two rows apart at once"
+    : "no primary key";
+  return `${table.label} has ${has}`;
 }
 
 /** A row trigger that fires before, of the table or of one of its partitions. */

@@ -19,6 +19,7 @@ before(async () => {
   await client.query(`
     CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, email text UNIQUE, age int);
     CREATE TABLE keyless (a int, b text);
+    CREATE TABLE late (a int PRIMARY KEY DEFERRABLE, b text);
     CREATE VIEW seen AS SELECT * FROM people;
     CREATE SCHEMA "Odd"; CREATE TABLE "Odd"."Na.me" ("Id" int PRIMARY KEY, "select" text);
     CREATE ROLE ${weak} LOGIN PASSWORD 'pw'; GRANT SELECT ON people TO ${weak}`);
@@ -59,7 +60,8 @@ test("what cannot work is refused in one sentence before any row", async () => {
   await refused(["id", "email"], {}, /"name".*may not be null.*--set name=/);
   await refused(people, { key: ["age"] }, /CREATE UNIQUE INDEX ON public\.people \(age\)/);
   await refused(people, { key: ["agee"] }, /no column "agee".*did you mean age/);
-  await refused(["a", "b"], { table: "keyless" }, /no primary key.*--on-conflict fail/);
+  await refused(["a", "b"], { table: "keyless" }, /no primary key.*--append/);
+  await refused(["a", "b"], { table: "late" }, /only a deferrable primary key.*--append/);
   await refused(people, { map: { nam: "name" } }, /has no column "nam"/);
   await refused([...people, "Name"], {}, /Both "name" and "Name".*--map Name=-/);
   await refused(people, { set: { age: "agee + 1" } }, /--set age=agee \+ 1 does not work/);

@@ -3,7 +3,7 @@ import type { Session } from "../connection.ts";
 import { comparison } from "../differs.ts";
 import { quoteName } from "../identifier.ts";
 import { findColumn } from "../key.ts";
-import type { Column, Table } from "../table.ts";
+import { type Column, type Table, withoutKey } from "../table.ts";
 
 /** The columns in whose order a table is read, and which tell where one has come to. */
 export interface Keyset {
@@ -50,7 +50,7 @@ function ownKey(table: Table): Column[] {
   if (found !== undefined) return found;
   throw new PawlError(
     "postgres.no-key",
-    `${table.label} has no primary key to go through it by: name the columns of a unique index with --key, or create one.`,
+    `${withoutKey(table)} to go through it by: name the columns of a unique index with --key, or create one.`,
   );
 }
 
