@@ -6,6 +6,7 @@ import { waited } from "./fixtures/never-loaded.ts";
 import { add, deadly, double } from "./fixtures/tasks.ts";
 import {
   chatty,
+  closesLine,
   disconnects,
   initExits,
   initNever,
@@ -165,4 +166,14 @@ suite("processes that die", () => {
       [0, true, 2, 3],
     );
   });
+});
+
+test("a thread whose function closes the line to its parent has died", { timeout: 60_000 }, async () => {
+  await using pool = new Pool({ workers: 1, isolate: "thread" });
+  const settled: (number | boolean)[] = [];
+  for (const n of numbers(4)) {
+    const [one] = await Promise.allSettled([pool.submit(closesLine, n, 1).result()]);
+    settled.push(one.status === "fulfilled" ? one.value : one.reason instanceof WorkerDiedError);
+  }
+  assert.deepEqual(settled, [0, true, 2, 3]);
 });

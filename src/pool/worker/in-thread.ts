@@ -8,6 +8,11 @@ export function serveInThread(): void {
   const { setup, mark } = workerData as { setup: Setup; mark: SharedArrayBuffer };
   const port = parentPort;
   if (port === null) throw new Error("This is started as a thread by a pool.");
+  let ended = false;
+  // A function that closes the line would leave its parent waiting for ever: it is told by the end of the thread.
+  port.on("close", () => {
+    if (!ended) process.exit(1);
+  });
   const take = serveAny(
     {
       isolation: "thread",
@@ -17,7 +22,10 @@ export function serveInThread(): void {
         const { used_heap_size, external_memory } = getHeapStatistics();
         return used_heap_size + external_memory;
       },
-      end: () => port.close(),
+      end: () => {
+        ended = true;
+        port.close();
+      },
     },
     setup,
     notesInMemory(mark),
