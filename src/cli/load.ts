@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Place, parseMaxBad } from "../batch/index.ts";
+import { keptPath, keptPaths } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
@@ -46,7 +48,14 @@ export async function load(
       `--detach cannot take ${pipe === "-" ? "standard input" : pipe} along into the background: put it into a file first.`,
     );
   }
-  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files } };
+  const hidden = flags.detach ? files.find((file) => keptPath(file).endsWith("?…")) : undefined;
+  if (hidden !== undefined) {
+    throw new PawlError(
+      "usage.detach",
+      `--detach cannot take the query of ${keptPath(hidden)} along into the background: put the address into the environment and name it env:NAME.`,
+    );
+  }
+  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: keptPaths(files) } };
   const shape = await shapeOf(files, flags);
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
@@ -126,8 +135,9 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
 
 /** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
 async function absolute(path: string): Promise<string> {
-  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
+  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return keptPath(path);
   const full = resolve(path);
+  if (/^env:\w+$/.test(path) && !existsSync(full)) return path;
   const exists = await access(full).then(
     () => true,
     () => false,

@@ -51,7 +51,7 @@ function program(): Command {
     .description("load CSV files into a PostgreSQL table, every row exactly once; given again, it resumes")
     .argument(
       "<file...>",
-      "files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, or - for standard input",
+      "files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, https://host/path, or - for standard input",
     )
     .requiredOption("--table <table>", "the table to load into, with its schema if need be")
     .option("--into <url>", "postgres://… or env:NAME; default: an embedded PostgreSQL in .pawl/postgres")

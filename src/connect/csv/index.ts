@@ -2,5 +2,6 @@
 export { type CsvChunk, type CsvDialect, type CsvRow, type CsvSource, isCsvChunk } from "./chunk.ts";
 export type { CsvOptions, DateOrder } from "./options.ts";
 export { parseRecord } from "./record-parser.ts";
+export { keptPath, keptPaths } from "./remote.ts";
 export { writeField } from "./row-reader.ts";
 export { csv } from "./source.ts";

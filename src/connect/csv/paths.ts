@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { directory, fileTrouble } from "./file-trouble.ts";
-import { isRemote, remoteVersion } from "./remote.ts";
+import { isRemote, keptPath, keptPaths, namedPath, remoteVersion } from "./remote.ts";
 import { zipMembers } from "./zip.ts";
 
 /** What `-` stands for. */
@@ -16,6 +16,7 @@ export const STDIN = "-";
  */
 export async function findFiles(paths: readonly string[], folder: string): Promise<FileVersion[]> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
+  keptPaths(paths);
   const found = new Map<string, readonly FileVersion[]>();
   for (const path of paths) {
     for (const name of await expand(path, folder)) {
@@ -34,8 +35,9 @@ export async function findFiles(paths: readonly string[], folder: string): Promi
 }
 
 async function expand(path: string, folder: string): Promise<string[]> {
-  if (path === STDIN || isRemote(path) || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path))))
-    return [path];
+  if (/^env:/.test(path) && !(await exists(resolve(folder, path)))) return [keptPath(namedPath(path))];
+  if (isRemote(path)) return [keptPath(path)];
+  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
   const matches: string[] = [];
   for await (const match of glob(path, { cwd: folder }))
     if ((await stat(resolve(folder, match))).isFile()) matches.push(match);

@@ -27,7 +27,7 @@ import { type Part, type Place, type StreamPart, unpackShard } from "./shard-dat
 const SAMPLE_BYTES = 256 * 1024;
 
 /**
- * Rows of one or several CSV files, of a glob, or of `-` (standard input); `.gz` and `.zst` are unpacked. Plain
+ * Rows of one or several CSV files, of a glob, of `-` (standard input), of `s3://bucket/key` or `https://host/path`; `.gz` and `.zst` are unpacked. Plain
  * UTF-8 files are cut into shards at true record boundaries; anything that must be unpacked or decoded is read as a
  * stream. Several files are one source and must have the same header.
  *

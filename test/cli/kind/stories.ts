@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { openStore } from "../../../src/store/index.ts";
 import { databaseUrl, type TestServer } from "../../connect/postgres/server.ts";
@@ -113,6 +115,49 @@ export const stories: Readonly<Record<string, Story>> = {
     const [ids] = await scene.query("SELECT min(id) AS least, count(*)::int AS n FROM people");
     assert.deepEqual(ids, { least: 1, n: 20_000 });
     assert.deepEqual(await scene.query("SELECT relname FROM pg_class WHERE relname LIKE 'seen%'"), []);
+  },
+
+  "an address with a signature is read on with a fresh one after a kill, and neither stands anywhere": async (
+    server,
+  ) => {
+    await using scene = await Scene.begin(server, slowTable(0.3));
+    const body = manyPeople(20_000);
+    const web = createServer((_, response) => {
+      response.writeHead(200, { "content-length": body.length, etag: '"one"' }).end(body);
+    });
+    await new Promise<void>((done) => web.listen(0, "127.0.0.1", done));
+    try {
+      const address = `http://127.0.0.1:${(web.address() as AddressInfo).port}/people.csv.gz`;
+      const load = (sign: string) => [`${address}?${sign}`, "--table", "people", ...SMALL_CHUNKS];
+      refused(
+        await scene.load([...load("secret1"), "--detach"]),
+        2,
+        /--detach cannot take the query of http/,
+      );
+      const first = scene.startLoad(load("secret1"));
+      await until("rows arrive", () => scene.count("people"));
+      first.child.kill("SIGKILL");
+      const { err } = await first.ended;
+      await scene.query(QUICK);
+      const without = await scene.pawl(["resume", "last", "--into", scene.url]);
+      assert.match(
+        without.err,
+        /people\.csv\.gz\?… was given with a query or a password, which Pawl keeps nowhere/,
+      );
+      const again = await scene.load(load("secret2"));
+      assert.equal(again.code, 0, again.err);
+      assert.match(again.err, /resuming run \w+ where it stopped/);
+      assert.equal(await scene.count("people"), 20_000);
+      const files = await readdir(scene.path(""), { recursive: true, withFileTypes: true });
+      assert.ok(files.length > 0);
+      for (const file of files.filter((each) => each.isFile()))
+        assert.ok(!(await readFile(join(file.parentPath, file.name))).includes("secret"), file.name);
+      const said = err + without.err + without.out + again.err + again.out;
+      assert.ok(!said.includes("secret"), said);
+    } finally {
+      web.close();
+      web.closeAllConnections();
+    }
   },
 
   "a file that changed after an interruption is refused, and nothing is lost": async (server) => {

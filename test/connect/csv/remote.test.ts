@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { csv } from "../../../src/connect/csv/index.ts";
 import { S3Stub } from "../objects/s3/stub/server.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
@@ -73,10 +75,121 @@ describe("a CSV in a bucket", () => {
     await assert.rejects(csv("s3://data/empty.csv").describe(), { code: "csv.empty" });
     for (const address of ["s3://data", "s3://data/", "s3://data/in/", "s3:///x"])
       await assert.rejects(csv(address).describe(), { code: "csv.address", message: /names no object/ });
-    await assert.rejects(csv("https://example.com/a.csv?token=secret").describe(), {
+    await assert.rejects(csv("ftp://example.com/a.csv?token=secret").describe(), {
       code: "csv.address",
       message:
-        "https://example.com/a.csv cannot be read from where it is: fetch it into a pipe: curl -fsSL URL | pawl load - ….",
+        "ftp://example.com/a.csv cannot be read from where it is: fetch it into a pipe: curl -fsSL URL | pawl load - ….",
     });
+  });
+});
+
+describe("a CSV of the web", () => {
+  const servers: Server[] = [];
+  const serve = async (listener: RequestListener) => {
+    const server = createServer(listener);
+    servers.push(server);
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  after(() => {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+  const SECRET = "X-Signature=secret";
+
+  it("is read and resumed, and its query stands nowhere", async () => {
+    await using folder = await Folder.make();
+    const bodies = new Map([
+      ["/a.csv", TEXT],
+      ["/packed", gzipSync(TEXT)],
+      ["/frames", zstdCompressSync(TEXT)],
+    ]);
+    let breaks = 0;
+    const host = await serve((request, response) => {
+      const { pathname, search } = new URL(request.url ?? "", "http://host");
+      if (search !== `?${SECRET}`) return void response.writeHead(403).end();
+      const body = bodies.get(pathname) as Buffer;
+      response.writeHead(200, { "content-length": body.length, etag: '"one"' });
+      if (breaks-- > 0) return void response.write(body.subarray(0, 100_000), () => response.destroy());
+      response.end(body);
+    });
+    for (const path of bodies.keys()) {
+      const source = csv(`${host}${path}?${SECRET}`, { lineColumn: "line" });
+      const { shards } = await source.shards(4, ANY, planOptions(folder.path));
+      const seen = await readAll(source, shards, { items: 9000, bytes: 1 << 20 });
+      assert.deepEqual(
+        seen.flatMap((chunk) => chunk.rows).map((row) => (row as { id: string }).id),
+        ROWS.map((_, id) => String(id)),
+      );
+      const rest = await readAll(source, shards, { items: 9000, bytes: 1 << 20 }, seen[1]?.end);
+      assert.deepEqual(
+        rest.flatMap((chunk) => chunk.rows),
+        seen.slice(2).flatMap((chunk) => chunk.rows),
+      );
+      assert.ok(!JSON.stringify([await source.describe(), shards]).includes("secret"));
+      breaks = 1;
+      const cut = readAll(source, shards, { items: 9000, bytes: 1 << 20 });
+      if (path === "/a.csv") await assert.rejects(cut, { name: "TransientError" });
+      else await cut.catch(() => {});
+      breaks = 0;
+    }
+    process.env.PAWL_TEST_URL = `${host}/a.csv?${SECRET}`;
+    assert.equal((await csv("env:PAWL_TEST_URL").sample(3)).length, 3);
+    await assert.rejects(csv([`${host}/a.csv?one`, `${host}/a.csv?two`]).describe(), {
+      code: "csv.address",
+      message: /^Two addresses/,
+    });
+    await assert.rejects(csv(`${host}/lost.csv?…`).describe(), {
+      code: "csv.address",
+      message: /keeps nowhere: give/,
+    });
+    await assert.rejects(csv(`http://?${SECRET}`).describe(), {
+      code: "csv.address",
+      message: /^What begins/,
+    });
+    await assert.rejects(csv("env:PAWL_TEST_NONE").describe(), {
+      code: "csv.address",
+      message: /is not set/,
+    });
+  });
+
+  it("is refused when it has changed, or does not tell whether it has", async () => {
+    await using folder = await Folder.make();
+    let headers: Record<string, string> = { etag: '"one"' };
+    let status = 200;
+    const host = await serve((_, response) => {
+      const body = Buffer.from("id\n1\n");
+      response.writeHead(status, { "content-length": body.length, ...headers }).end(body);
+    });
+    for (const [one, two] of [
+      [{ etag: '"one"' }, { etag: '"two"' }],
+      [
+        { "last-modified": "Fri, 27 Nov 2026 14:00:00 GMT" },
+        { "last-modified": "Fri, 27 Nov 2026 14:00:01 GMT" },
+      ],
+    ] as const) {
+      headers = one;
+      const source = csv(`${host}/changing.csv`);
+      const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+      assert.equal((await readAll(source, shards, { items: 10, bytes: 1000 })).length, 1);
+      headers = two;
+      await assert.rejects(readAll(source, shards, { items: 10, bytes: 1000 }), { code: "csv.changed" });
+    }
+    headers = {};
+    await assert.rejects(csv(`${host}/untold.csv`).describe(), {
+      code: "csv.address",
+      message: /neither ETag nor/,
+    });
+    for (const [answer, code] of [
+      [404, "csv.missing"],
+      [401, "csv.permission"],
+      [403, "csv.permission"],
+      [503, "csv.unavailable"],
+    ] as const) {
+      status = answer;
+      await assert.rejects(csv(`${host}/answers.csv`).describe(), { code });
+    }
   });
 });

@@ -103,7 +103,7 @@ function guarded(isNear: (address: string) => boolean): LookupFunction {
 
 function tooNear(host: string): ItemError {
   return new ItemError(
-    `it leads to ${host}, an address of this machine or of a private network: only a manifest may name such a one`,
+    `it leads to ${host}, an address of this machine or of a private network: name that address itself if it is meant`,
     { code: "copy.redirect" },
   );
 }
