@@ -47,7 +47,7 @@ export function loadReference(params: LoadParams, tuning: LoadTuning): JobRefere
 }
 
 /** Two loads with one key are the same work: an interrupted one is resumed by the other. */
-function loadKey(params: LoadParams): string {
+export function loadKey(params: LoadParams): string {
   return `load ${createHash("sha256").update(JSON.stringify(params)).digest("hex")}`;
 }
 

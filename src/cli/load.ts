@@ -6,6 +6,7 @@ import { keptPath, keptPaths } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
+import { refuseAddingAgain } from "./adding-again.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
@@ -59,6 +60,7 @@ export async function load(
   const shape = await shapeOf(files, flags);
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
+  if (!flags.dryRun) await refuseAddingAgain(params, store);
   const job = await loadJob(params, tuning, target.url);
   const note =
     params.into === "embedded" && !flags.json

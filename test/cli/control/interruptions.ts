@@ -107,6 +107,34 @@ export const interruptions: Stories = {
     assert.equal((await statusOf(scene, run)).state, "cancelled");
   },
 
+  "what an interrupted load has added is not added again by one with other options": async (server) => {
+    const { scene, loader } = await underWay(server, "--append");
+    await using _ = scene;
+    loader.child.kill("SIGKILL");
+    await loader.ended;
+    const { run } = await statusOf(scene);
+    await quicken(scene);
+    await scene.query("ALTER TABLE people DROP CONSTRAINT people_pkey");
+    for (const other of [
+      ["--null", "NA"],
+      ["--on-conflict", "fail"],
+    ]) {
+      const flags = other[0] === "--null" ? [...LOAD, "--append", ...other] : [...LOAD, ...other];
+      const refused = await scene.load(flags);
+      assert.equal(refused.code, 2, refused.err);
+      assert.match(
+        refused.err,
+        new RegExp(`^pawl: Run ${run} adds the rows of .*pawl cancel ${run} and delete`),
+      );
+    }
+    const same = await scene.load([...LOAD, "--append", "--max-bad", "5"]);
+    assert.equal(same.code, 0, same.err);
+    await assertWhole(scene);
+    const more = await scene.load([...LOAD, "--append", "--null", "NA"]);
+    assert.equal(more.code, 0, more.err);
+    assert.equal(await scene.count("people"), 40_000);
+  },
+
   "attach follows a load to its end and returns its exit code": async (server) => {
     const { scene, loader } = await underWay(server);
     await using _ = scene;
