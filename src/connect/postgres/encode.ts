@@ -1,4 +1,5 @@
 import type { Chunk, Failure, Origin } from "../../batch/contract.ts";
+import { errorText, isOf } from "../../error-text.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
 import { toText } from "./encode-value.ts";
@@ -37,8 +38,8 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
         failures.push({ index: index++, reason: value.message, code: value.code });
         continue;
       }
-      const item = asItem(value);
       try {
+        const item = asItem(value);
         if (!group?.add(item)) {
           close();
           const names = namesOf(item);
@@ -46,12 +47,12 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
           group.add(item);
         }
       } catch (error) {
-        if (error instanceof PawlError) throw error;
+        if (isOf(error, PawlError)) throw error;
         // An item that cannot be encoded ends the feed, so that the items of a feed stay consecutive.
         close();
         failures.push({
           index,
-          reason: `The value cannot be stored: ${(error as Error).message}.`,
+          reason: `The value cannot be stored: ${errorText(error)}.`,
           code: "encode",
         });
       }

@@ -259,6 +259,60 @@ describe("a table that has ideas of its own", () => {
     assert.deepEqual(rows.map(({ v }) => v).join(" "), "3 4 5 6 7");
   });
 
+  it("keeps an item that cannot be read, whatever it throws when it is, and writes the others", async () => {
+    const revoked = () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    };
+    const hostile: ((id: unknown) => object)[] = [
+      (id) => ({
+        id,
+        get v() {
+          throw new Error("lazy");
+        },
+      }),
+      (id) => ({
+        id,
+        get v() {
+          throw null;
+        },
+      }),
+      (id) => ({
+        id,
+        v: {
+          toJSON() {
+            throw Object.create(null);
+          },
+        },
+      }),
+      (id) => ({ id, v: revoked() }),
+    ];
+    const step = (row: Readonly<Record<string, unknown>>): object =>
+      hostile[Number(row.id)]?.(row.id) ?? { id: row.id, v: "new" };
+    const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v text)");
+    await using _ = client;
+    const text = `id,v\n${Array.from({ length: 10 }, (_, id) => `${id},old\n`).join("")}`;
+    await load(url, text);
+    const written = await scene.run({
+      source: table({ url, table: "t" }),
+      step,
+      sink: update({ url, table: "t" }),
+    } as never);
+    assert.deepEqual(
+      [written.state, ...counts({ ...written })],
+      ["succeeded", 10, 6, 0, 0, 4],
+      `${written.note}`,
+    );
+    await client.query("TRUNCATE t");
+    const loaded = await load(url, text, {}, { step } as never);
+    assert.deepEqual(
+      [loaded.state, ...counts({ ...loaded })],
+      ["succeeded", 10, 6, 0, 0, 4],
+      `${loaded.note}`,
+    );
+  });
+
   it("refuses single rows by a policy or a trigger, and the others are written", async () => {
     const { url, client } = await scene.database(
       `CREATE ROLE tenant LOGIN PASSWORD 'x'; CREATE TABLE t (id int PRIMARY KEY, owner text); GRANT ALL ON t TO tenant;

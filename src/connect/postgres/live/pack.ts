@@ -1,4 +1,5 @@
 import type { Chunk, Failure, Origin } from "../../../batch/contract.ts";
+import { errorText, isOf } from "../../../error-text.ts";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { suggest } from "../../../near-names.ts";
 import { own } from "../../../own.ts";
@@ -117,17 +118,19 @@ class Packing {
       this.failures.push({ index, reason: value.message, code: value.code });
       return;
     }
-    const item = asItem(value);
-    const layout = this.#layoutOf(item);
+    let layout: Layout;
     let texts: (string | null)[];
     try {
+      const item = asItem(value);
+      layout = this.#layoutOf(item);
+      const { names, columns } = layout;
       texts = layout.columns.map(() => null);
       layout.fields.forEach((place, at) => {
-        if (place !== null)
-          texts[place] = textOf(own(item, layout.names[at] as string), layout.columns[place] as Column);
+        if (place !== null) texts[place] = textOf(own(item, names[at] as string), columns[place] as Column);
       });
     } catch (error) {
-      const reason = `The value cannot be stored: ${(error as Error).message}.`;
+      if (isOf(error, PawlError)) throw error;
+      const reason = `The value cannot be stored: ${errorText(error)}.`;
       this.failures.push({ index, reason, code: "encode" });
       return;
     }
