@@ -201,14 +201,14 @@ describe("rows of a table in use", () => {
           [Math.floor(random() * 100)],
         );
         raised += changed.length;
-        await sleep(1);
+        await sleep(5);
       }
     })();
     const summary = await scene
       .run({
         source: table({ url, table: "tickets" }),
         step: (row) => {
-          for (const until = performance.now() + 1; performance.now() < until; );
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
           return { ...row, n: Number(row.n) + 1 };
         },
         sink: update({ url, table: "tickets" }),
@@ -319,7 +319,8 @@ describe("rows of a table in use", () => {
       let ended = 0;
       const meddle = (async () => {
         while (running && (await client.query("SELECT FROM audit LIMIT 1")).length === 0) await sleep(5);
-        while (running) {
+        // Without an end, a busy machine would hardly finish a chunk between two of them.
+        while (running && ended < 15) {
           await sleep(20 + random() * 180);
           const [row] = await client.query<{ n: number }>(
             `SELECT count(pg_terminate_backend(pid))::int AS n FROM pg_stat_activity
@@ -334,6 +335,7 @@ describe("rows of a table in use", () => {
           await other.query("BEGIN; SELECT FROM tickets WHERE id % 499 = 0 FOR UPDATE");
           await sleep(30);
           await other.query("COMMIT");
+          await sleep(15);
         }
       })();
       const summary = await scene
