@@ -123,7 +123,8 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
     key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
     map: parsePairs(flags.map ?? [], "--map"),
     set: parsePairs(flags.set ?? [], "--set"),
-    onConflict: onConflict ?? null,
+    // What is meant anyway is the same load, whether it is said or not: one begun in either way is resumed by the other.
+    onConflict: onConflict ?? (flags.create || flags.append ? null : "update"),
     ...(flags.append ? { append: true } : {}),
     ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf }),
     ...(flags.deleteMissing ? { deleteMissing: true } : {}),
