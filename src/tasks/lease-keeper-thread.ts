@@ -102,7 +102,8 @@ async function keep(store: Store): Promise<void> {
   if (!stopped) timer = setTimeout(() => void keep(store), next);
 }
 
-const store = await openStore(address);
+// A store that was removed meanwhile must not come to be again, empty.
+const store = await openStore(address, { create: false });
 
 port.on("message", (request: LeaseRequest) => {
   if (request.kind === "hold") unread.push(request);

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { machineClock } from "../../src/store/clock.ts";
-import { openStore, PawlError, TransientError } from "../../src/store/index.ts";
+import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
+import { FileIdentity } from "../../src/store/sqlite/file-identity.ts";
 import { migrations } from "../../src/store/sqlite/migrations.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { machineClocks } from "./conformance/machine-clocks.ts";
@@ -205,7 +206,9 @@ describe("a store file", () => {
     const database = new DatabaseSync(location);
     // To SQLite a file that may not grow is a full disk.
     database.exec("PRAGMA max_page_count = 1");
-    await using store = new SqliteStore(new Connection(database, location, machineClock));
+    await using store = new SqliteStore(
+      new Connection(database, new FileIdentity(location), location, machineClock),
+    );
     const batch = Array.from({ length: 1_000 }, (_, n) => newTask(`t${n}`, { payload: "x".repeat(1_000) }));
     await assert.rejects(store.enqueue(batch), (error) => {
       assert.ok(error instanceof TransientError);
@@ -215,5 +218,110 @@ describe("a store file", () => {
     assert.deepEqual(await store.query({ queue: "q" }), []);
     database.exec("PRAGMA max_page_count = 1000000");
     assert.equal((await store.enqueue(batch)).length, 1_000);
+  });
+
+  describe("under an open store", () => {
+    const acknowledged = ["before", "also before"];
+    let home: string;
+    let location: string;
+    beforeEach(async () => {
+      home = join(folder, "home");
+      location = join(home, "state.db");
+    });
+
+    /** What a program that begins now finds at a path. */
+    async function found(path: string): Promise<string[]> {
+      await using store = await openStore(path, { create: false });
+      return (await store.query({ queue: "q" })).map(({ id }) => id);
+    }
+
+    /** Asserts that nothing is acknowledged, alone or with others, and that each answer is one sentence. */
+    async function assertGone(store: Store, names: RegExp): Promise<void> {
+      const answers = await Promise.allSettled([
+        store.enqueue([newTask("a")]),
+        store.enqueue([newTask("b")]),
+        store.settle([{ id: "before", fence: 1, outcome: { state: "succeeded" } }]),
+        store.pauseQueue("q", true),
+      ]);
+      answers.push(...(await Promise.allSettled([store.enqueue([newTask("c")])])));
+      for (const answer of answers) {
+        assert.equal(answer.status, "rejected");
+        assert.equal(answer.reason.code, "store.gone");
+        assert.match(answer.reason.message, names);
+        assert.match(answer.reason.message, /^[^\n]+\.$/);
+      }
+    }
+
+    async function opened(at = location): Promise<Store> {
+      const store = await openStore(at);
+      await store.enqueue(acknowledged.map((id) => newTask(id)));
+      await store.claim({ queues: ["q"], n: 1, leaseMs: 60_000, worker: "w" });
+      return store;
+    }
+
+    const removals = {
+      removed: () => rm(home, { recursive: true }),
+      moved: () => rename(home, join(folder, "elsewhere")),
+      emptied: () => truncate(location),
+      "replaced by a copy of itself": async () => {
+        await copyFile(location, `${location}.copy`);
+        await rename(`${location}.copy`, location);
+      },
+      "replaced by a new store": async () => {
+        await rename(home, join(folder, "elsewhere"));
+        await (await openStore(location)).close();
+      },
+    };
+    for (const [how, remove] of Object.entries(removals)) {
+      test(`a file that is ${how} takes nothing more`, async () => {
+        const store = await opened();
+        await remove();
+        await assertGone(store, /state\.db was removed, moved, emptied or replaced/);
+        await assert.rejects(store.query({ queue: "q" }), { code: "store.gone" });
+        await store.close();
+        if (how === "replaced by a new store") assert.deepEqual(await found(location), []);
+        if (how !== "moved" && how !== "replaced by a new store") return;
+        assert.deepEqual(await found(join(folder, "elsewhere", "state.db")), acknowledged);
+      });
+    }
+
+    test("a folder that is moved back goes on", async () => {
+      await using store = await opened();
+      await rename(home, join(folder, "elsewhere"));
+      await assertGone(store, /state\.db/);
+      await rename(join(folder, "elsewhere"), home);
+      assert.deepEqual(await store.enqueue([newTask("after")]), ["after"]);
+      assert.deepEqual(await found(location), [...acknowledged, "after"]);
+    });
+
+    test("a link that is led to another store takes nothing more, and one that stays is as good as its file", async () => {
+      await using other = await openStore(join(folder, "other.db"));
+      await (await openStore(location)).close();
+      const link = join(folder, "link.db");
+      await symlink(location, link);
+      await using store = await opened(link);
+      await store.enqueue([newTask("through a link")]);
+      await rm(link);
+      await symlink(join(folder, "other.db"), link);
+      await assertGone(store, /link\.db/);
+      assert.deepEqual(await other.query({ queue: "q" }), []);
+      assert.deepEqual(await found(location), [...acknowledged, "through a link"]);
+    });
+
+    test("a log that is removed takes nothing more, and what was acknowledged is kept though the process is killed", async () => {
+      await using store = await opened();
+      await rm(`${location}-wal`);
+      await assertGone(store, /state\.db-wal was removed/);
+      // As after a kill: nothing but the file is left of what this process wrote.
+      await copyFile(location, join(folder, "left.db"));
+      assert.deepEqual(await found(join(folder, "left.db")), acknowledged);
+    });
+
+    test("shared memory that is removed takes nothing more, since another process would not see our locks", async () => {
+      await using store = await opened();
+      await rm(`${location}-shm`);
+      await assertGone(store, /state\.db-shm was removed/);
+      assert.deepEqual(await found(location), acknowledged);
+    });
   });
 });

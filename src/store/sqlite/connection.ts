@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { PawlError, TransientError } from "../../errors.ts";
 import type { Clock } from "../clock.ts";
+import { type FileIdentity, isGone } from "./file-identity.ts";
 import { patiently } from "./patience.ts";
 
 export type Row = Record<string, unknown>;
@@ -16,6 +17,7 @@ export class Connection {
   readonly location: string;
   readonly clock: Clock;
   readonly #database: DatabaseSync;
+  readonly #files: FileIdentity;
   readonly #statements = new Map<string, StatementSync>();
   /** Those whose rows are arrays. */
   readonly #tupleStatements = new Map<string, StatementSync>();
@@ -24,8 +26,9 @@ export class Connection {
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: DatabaseSync, location: string, clock: Clock) {
+  constructor(database: DatabaseSync, files: FileIdentity, location: string, clock: Clock) {
     this.#database = database;
+    this.#files = files;
     this.location = location;
     this.clock = clock;
   }
@@ -69,7 +72,10 @@ export class Connection {
   /** Reads without a lock: in write-ahead mode readers and writers do not wait for each other. */
   async read<T>(work: () => T): Promise<T> {
     this.#assertOpen();
-    return await patiently(work, this.location);
+    return await patiently(() => {
+      this.#files.assertFile();
+      return work();
+    }, this.location);
   }
 
   /** Runs `work` in a transaction that is durable when the promise resolves. Rejecting means: nothing happened. */
@@ -117,22 +123,35 @@ export class Connection {
       return true;
     } catch (error) {
       // One of them cannot be done, or was too much: then the others can. A trouble of the file is one of all.
-      if (!(error instanceof TransientError)) return false;
+      if (!(error instanceof TransientError) && !isGone(error)) return false;
       for (const { reject } of writes) reject(error);
       return true;
     }
   }
 
   #transaction<T>(work: () => T): T {
+    this.#assertKept();
     // IMMEDIATE takes the write lock at once: a transaction that starts as a reader cannot wait for it later.
     this.#prepared("BEGIN IMMEDIATE").run();
     try {
       const result = work();
       this.#prepared("COMMIT").run();
+      this.#assertKept();
       return result;
     } catch (error) {
       // Some errors, such as a full disk, have rolled back already.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Nothing may be acknowledged that another process could not find. */
+  #assertKept(): void {
+    try {
+      this.#files.assertWhole();
+    } catch (error) {
+      // What was committed before, and acknowledged, is still in the open log. It must not end with this process.
+      if (this.#files.lacksOnlyLog) this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
 import { noStore } from "../missing.ts";
 import { Connection } from "./connection.ts";
+import { FileIdentity } from "./file-identity.ts";
 import { assertStore, migrate } from "./migrate.ts";
 import { BLOCKING_MS, patiently } from "./patience.ts";
 import { SqliteStore } from "./store.ts";
@@ -20,7 +21,12 @@ const CACHE_KIB = 16 * 1024;
 /** The log is copied into the file when it has so many pages: the longer, the more often is one page copied for many. */
 const CHECKPOINT_PAGES = 4_000;
 
-function open(location: string): DatabaseSync {
+interface Opened {
+  readonly database: DatabaseSync;
+  readonly files: FileIdentity;
+}
+
+function open(location: string): Opened {
   openStateFolder(dirname(location));
   const database = new DatabaseSync(openStateFile(location), { timeout: BLOCKING_MS });
   try {
@@ -38,7 +44,9 @@ function open(location: string): DatabaseSync {
     migrate(database, location);
     // SQLite's own lower() knows only ASCII.
     database.function("pawl_lower", { deterministic: true }, (text) => String(text).toLowerCase());
-    return database;
+    // A read makes sure that the log and the shared memory are there.
+    database.prepare("SELECT value FROM counter LIMIT 1").get();
+    return { database, files: new FileIdentity(location) };
   } catch (error) {
     database.close();
     throw error;
@@ -58,6 +66,6 @@ export async function openSqliteStore(
   }
   const location = resolve(path);
   if (!create && !existsSync(location)) throw noStore(location);
-  const database = await patiently(() => open(location), location);
-  return new SqliteStore(new Connection(database, location, clock));
+  const { database, files } = await patiently(() => open(location), location);
+  return new SqliteStore(new Connection(database, files, location, clock));
 }
