@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorText } from "../error-text.ts";
+import { errorText, isOf } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import { Snooze, Worker } from "../tasks/index.ts";
 import { ChunkSizer, type SizeBounds } from "./chunk-sizer.ts";
@@ -106,6 +106,13 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     worker.start();
     if (options.signal?.aborted) interrupt();
     return await atRest(prepared, worker.id, stop, options.leave);
+  } catch (error) {
+    // A shard could only wait for a store that is not there any more.
+    if (isOf(error, PawlError) && error.code === "store.gone") {
+      stop.abort(new Snooze(null));
+      worker.abandonStore();
+    }
+    throw error;
   } finally {
     options.signal?.removeEventListener("abort", interrupt);
     await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});

@@ -160,6 +160,11 @@ export class Worker implements AsyncDisposable, Pulse {
     return this.#stopping;
   }
 
+  /** Gives up on a store that is gone for good: what ends here is settled no more, and `stop` does not wait for it. */
+  abandonStore(): void {
+    this.#attempts.abandon();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

@@ -126,6 +126,19 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     });
   }
 
+  it("ends in one sentence when the file of its store is removed", async () => {
+    const home = join(folder, "removed");
+    await using gone = await openStore(join(home, "store.db"));
+    let steps = 0;
+    const step = async (n: number) => {
+      if (++steps === 20) await rm(home, { recursive: true });
+      return n;
+    };
+    const handle = run(job({ source: new NumberSource(1_000, 5), step }), { store: gone });
+    await assert.rejects(async () => await handle, { code: "store.gone" });
+    assert.ok(target.effects.length < 1_000, String(target.effects.length));
+  });
+
   it("comes to its end when it is cancelled just as it comes to its pause", async () => {
     const source = new IdleSource(40, 15, "ignores its signal");
     // The moment between the pause and the settlement of the lead, whose lease lets `cancel` leave the rest to it.
