@@ -19,7 +19,7 @@ export function takenSettlement(settlement: Settlement): Settlement {
   const { outcome } = settlement;
   if (outcome.state !== "succeeded") return settlement;
   const { result, next, meta } = outcome;
-  if (result === undefined && next === undefined && meta === undefined) return settlement;
+  if (isTaken(result) && isTaken(meta) && next === undefined) return settlement;
   return {
     ...settlement,
     outcome: {
@@ -29,6 +29,10 @@ export function takenSettlement(settlement: Settlement): Settlement {
       ...(meta === undefined ? {} : { meta: JsonText.of(meta) }),
     },
   };
+}
+
+function isTaken(value: unknown): boolean {
+  return value === undefined || value instanceof JsonText;
 }
 
 export function takenReport(report: ProgressReport): ProgressReport {

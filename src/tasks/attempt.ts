@@ -5,16 +5,15 @@ import { JsonText } from "../store/json-text.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { Client } from "./client.ts";
 import type { AnyFlow, AnyTask, Anything, AttemptContext, Definition, EnqueueOptions } from "./contract.ts";
-import { ofWorker } from "./default-client.ts";
 import { type Duration, optionalMilliseconds } from "./duration.ts";
-import { Members, revived } from "./flow/members.ts";
+import { Members, revived, type TakenValue } from "./flow/members.ts";
 import type { MembersAt, StoredValue } from "./flow/spec.ts";
 import { Spool } from "./flow/spool.ts";
 import type { TaskHandle } from "./handle.ts";
 import type { ProgressWriter } from "./progress-writer.ts";
 import { parseInput } from "./standard-schema.ts";
 import { take } from "./stored.ts";
-import { type Stray, withStrays } from "./strays.ts";
+import { type Scope, type Stray, withinScope } from "./strays.ts";
 import { derivedId } from "./task-id.ts";
 import type { Trace } from "./telemetry/trace.ts";
 import type { Verdict } from "./verdict.ts";
@@ -39,7 +38,7 @@ export interface Order {
   /** What that function is given besides. */
   readonly argument: StoredValue | null;
   /** Where members stand in the payload. */
-  readonly members: readonly MembersAt[];
+  readonly members: readonly MembersAt[] | null;
   readonly failures: number;
   readonly scheduledFor: number | null;
   /** Of the attempt itself, for a child. */
@@ -51,11 +50,12 @@ export interface Surroundings {
   readonly client: Client;
   readonly progress: ProgressWriter;
   readonly log: AttemptLog;
-  readonly signal: AbortSignal;
+  readonly stop: Stop;
   readonly strays: AttemptStrays;
-  /** Aborts the signal. */
-  readonly abort: (reason: LostError | StrayError) => void;
 }
+
+/** The signal of an attempt, made when it is first asked for, and the way to abort it. */
+export type Stop = Pick<AbortController, "signal" | "abort">;
 
 /** Of an attempt whose callback threw: so long may it take to end by itself, since it may wait for that callback. */
 const CALLBACK_GRACE_MS = 2_000;
@@ -64,36 +64,43 @@ const CALLBACK_GRACE_MS = 2_000;
 const REJECTION_GRACE_MS = 30_000;
 
 /** Hears of what goes wrong in the context of one attempt where nothing waits for it. */
-export class AttemptStrays {
+export class AttemptStrays implements Scope {
+  readonly client: Client;
   /** The first one. */
   first: StrayError | undefined;
-  /** Rejects when the attempt has had its time to end after the first one. */
-  readonly overdue: Promise<never>;
-  readonly #abort: (reason: StrayError) => void;
+  readonly #stop: Stop;
   readonly #report: (error: unknown) => void;
-  readonly #overdue = Promise.withResolvers<never>();
+  /** Ends the wait for the handler. */
+  #overdue: ((reason: StrayError) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
   /** `report` is told of those that come when it is too late to count them. */
-  constructor(abort: (reason: StrayError) => void, report: (error: unknown) => void) {
-    this.#abort = abort;
+  constructor(client: Client, stop: Stop, report: (error: unknown) => void) {
+    this.client = client;
+    this.#stop = stop;
     this.#report = report;
-    this.overdue = this.#overdue.promise;
-    this.overdue.catch(() => {});
   }
 
-  readonly heard = ({ error, wasCallback }: Stray): void => {
+  heard({ error, wasCallback }: Stray): void {
     if (this.#isOver || this.first !== undefined) {
       this.#report(error);
       return;
     }
     const first = new StrayError(error);
     this.first = first;
-    this.#abort(first);
+    this.#stop.abort(first);
     const grace = wasCallback ? CALLBACK_GRACE_MS : REJECTION_GRACE_MS;
-    this.#timer = setTimeout(() => this.#overdue.reject(first), grace);
-  };
+    this.#timer = setTimeout(() => this.#overdue?.(first), grace);
+  }
+
+  /** What a handler gives; rejects when it has had its time to end after the first stray. */
+  handling<T>(handled: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#overdue = reject;
+      handled.then(resolve, reject);
+    });
+  }
 
   /** The handler has ended; one that comes now may still be counted. */
   handled(): void {
@@ -114,20 +121,17 @@ export async function attempt(
   surroundings: Surroundings,
 ): Promise<Verdict> {
   const context = new Attempt(order, surroundings);
-  const { client, signal, log, strays } = surroundings;
+  const { client, stop, log, strays } = surroundings;
   try {
     const input = await inputOf(definition, order, client);
-    const call = () => ofWorker.run(client, () => definition.handler(input as never, context));
-    // Taken as soon as the handler has ended: its object may be changed from then on.
-    const handled = withStrays(strays.heard, async () =>
-      take(await call(), `The result of task "${order.name}"`),
-    );
-    const { value, members } = await Promise.race([handled, strays.overdue]);
-    await context.reported();
+    const handled = withinScope(strays, () => handle(definition, input, context));
+    const { value, members } = handled instanceof Promise ? await strays.handling(handled) : handled;
+    if (context.report !== undefined) await context.reported();
     if (strays.first !== undefined) throw strays.first;
-    return { kind: "done", result: value.text, ...(members === undefined ? {} : { members }) };
+    const result = value.text;
+    return members === undefined ? { kind: "done", result } : { kind: "done", result, members };
   } catch (error) {
-    const verdict = verdictOf(error, definition, signal);
+    const verdict = verdictOf(error, definition, stop.signal);
     const thrown = strays.first?.cause ?? error;
     if (verdict.kind === "failed" && !isOf(thrown, Retry)) log.write([errorStack(thrown)]);
     await context.reported();
@@ -137,9 +141,24 @@ export async function attempt(
   }
 }
 
-async function inputOf(definition: Definition, order: Order, client: Client): Promise<unknown> {
+/** What a handler gives, taken as soon as it has ended: its object may be changed from then on. */
+function handle(definition: Definition, input: unknown, context: Attempt): TakenValue | Promise<TakenValue> {
+  const what = `The result of task "${definition.name}"`;
+  const given: unknown = definition.handler(input as never, context);
+  const isPlain = given === null || (typeof given !== "object" && typeof given !== "function");
+  return isPlain ? take(given, what) : takeLater(given, what);
+}
+
+async function takeLater(given: unknown, what: string): Promise<TakenValue> {
+  return take(await given, what);
+}
+
+/** What the handler is given; a promise where that takes time. */
+function inputOf(definition: Definition, order: Order, client: Client): unknown {
+  const { members } = order;
+  if (definition.schema === null && order.via === null && members === null) return order.payload;
   const store = () => client.store();
-  const given = revived(order.payload, order.members, store);
+  const given = revived(order.payload, members ?? undefined, store);
   let input = given;
   if (order.via !== null) {
     const map = Object.hasOwn(definition.maps, order.via) ? definition.maps[order.via] : undefined;
@@ -151,7 +170,7 @@ async function inputOf(definition: Definition, order: Order, client: Client): Pr
   }
   // The results of a group are not plain data that a schema could parse.
   if (definition.schema === null || input instanceof Members) return input;
-  return await parseInput(definition.schema, input, order.name);
+  return parseInput(definition.schema, input, order.name);
 }
 
 /**
@@ -225,7 +244,7 @@ class Attempt implements AttemptContext {
   readonly #name: string;
   readonly #around: Surroundings;
   /** The latest report under way. */
-  #report: Promise<void> | undefined;
+  report: Promise<void> | undefined;
   /** How often each call was enqueued by this attempt. */
   #calls: Map<string, number> | undefined;
 
@@ -240,12 +259,12 @@ class Attempt implements AttemptContext {
   }
 
   get signal(): AbortSignal {
-    return this.#around.signal;
+    return this.#around.stop.signal;
   }
 
   /** Resolves when no report is under way: what is settled meanwhile would look lost to it. */
   async reported(): Promise<void> {
-    await this.#report?.catch(() => {});
+    await this.report?.catch(() => {});
   }
 
   // Bound, so that handlers can take them apart from the context.
@@ -256,11 +275,11 @@ class Attempt implements AttemptContext {
       ...(note === undefined ? {} : { note }),
     };
     const report = this.#reportOf(value).catch((error) => {
-      if (error instanceof LostError) this.#around.abort(error);
+      if (error instanceof LostError) this.#around.stop.abort(error);
       throw error;
     });
     report.catch(() => {});
-    this.#report = report;
+    this.report = report;
     return report;
   };
 

@@ -5,7 +5,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Ending, Runner } from "./runner.ts";
-import { Settler } from "./settler.ts";
+import { type Ended, Settler } from "./settler.ts";
 import { CancelledError } from "./verdicts.ts";
 
 /** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
@@ -25,10 +25,14 @@ export interface AttemptsOptions {
   readonly report: (error: unknown) => void;
 }
 
-interface Running {
+class Running {
   readonly claim: Claim;
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
+  readonly stop = new AbortController();
+  done: Promise<void> | undefined;
+
+  constructor(claim: Claim) {
+    this.claim = claim;
+  }
 }
 
 /** What a worker holds: keeps the leases, makes the attempts, and has the store know how they ended. */
@@ -104,19 +108,10 @@ export class Attempts {
 
   /** Makes an attempt at what is held. Calls `freed` when it is over, which its lease may outlast. */
   begin(claim: Claim, freed: () => void): void {
-    const abort = new AbortController();
-    const running: Running = {
-      claim,
-      abort,
-      done: this.#attempt(claim, abort).then(() => {
-        this.#running.delete(running);
-        const { queue } = claim.task;
-        this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
-        freed();
-      }),
-    };
+    const running = new Running(claim);
     this.#running.add(running);
-    if (claim.task.cancelRequested) abort.abort(new CancelledError());
+    running.done = this.#attempt(running, freed);
+    if (claim.task.cancelRequested) running.stop.abort(new CancelledError());
   }
 
   /** Lets others have what is held. */
@@ -131,7 +126,7 @@ export class Attempts {
 
   /** Asks what runs to end. */
   abort(reason: Error): void {
-    for (const { abort } of this.#running) abort.abort(reason);
+    for (const { stop } of this.#running) stop.abort(reason);
   }
 
   /** Waits for what runs, and until the end of each is durable. */
@@ -156,15 +151,23 @@ export class Attempts {
   }
 
   /** Never rejects. */
-  async #attempt(claim: Claim, abort: AbortController): Promise<void> {
-    const ending = await this.#runner(claim, abort.signal, (error) => abort.abort(error)).catch((error) =>
-      this.#broken(claim, error),
-    );
+  async #attempt(running: Running, freed: () => void): Promise<void> {
+    const { claim, stop } = running;
+    let ending: Ending | undefined;
+    try {
+      ending = await this.#runner(claim, stop);
+    } catch (error) {
+      ending = this.#broken(claim, error);
+    }
     if (ending === undefined) this.#keeper.drop(claim);
     else {
       if (ending.unknown) this.#metUnknown = performance.now();
       this.#settle(claim, ending);
     }
+    this.#running.delete(running);
+    const { queue } = claim.task;
+    this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
+    freed();
   }
 
   /** A runner that throws is a defect, but one task's only. */
@@ -177,28 +180,48 @@ export class Attempts {
 
   /** Durable soon. The slot is free meanwhile; the lease is not. */
   #settle(claim: Claim, ending: Ending): void {
-    const { id, fence } = claim;
     this.#settling++;
-    const settlement = (): Settlement => {
-      const { unknown: _, late, ...known } = ending;
-      return { id, fence, ...known, ...late?.() };
-    };
-    this.#settler.settle(settlement, () => {
-      this.#keeper.drop(claim);
-      this.#settling--;
-      if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
-    });
+    this.#settler.settle(new EndedAttempt(claim, ending, this.#settled));
   }
 
+  readonly #settled = (claim: Claim): void => {
+    this.#keeper.drop(claim);
+    this.#settling--;
+    if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
+  };
+
   #interrupt(lease: Lease, reason: Error): void {
-    for (const { claim, abort } of this.#running) {
+    for (const { claim, stop } of this.#running) {
       if (claim.id !== lease.id || claim.fence !== lease.fence) continue;
-      abort.abort(reason);
+      stop.abort(reason);
       return;
     }
     const claim = this.#withdraw(lease);
     if (claim !== undefined && reason instanceof CancelledError) {
       this.#settle(claim, { outcome: { state: "cancelled" } });
     }
+  }
+}
+
+class EndedAttempt implements Ended {
+  readonly #claim: Claim;
+  readonly #ending: Ending;
+  readonly #settled: (claim: Claim) => void;
+
+  constructor(claim: Claim, ending: Ending, settled: (claim: Claim) => void) {
+    this.#claim = claim;
+    this.#ending = ending;
+    this.#settled = settled;
+  }
+
+  settlement(): Settlement {
+    const { id, fence } = this.#claim;
+    const { late } = this.#ending;
+    const { outcome, log = this.#ending.log } = late?.() ?? this.#ending;
+    return log === undefined ? { id, fence, outcome } : { id, fence, outcome, log };
+  }
+
+  done(): void {
+    this.#settled(this.#claim);
   }
 }

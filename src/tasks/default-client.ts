@@ -1,11 +1,8 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { join, resolve } from "node:path";
 import type { Store } from "../store/contract.ts";
 import { Client } from "./client.ts";
 import type { TaskHandle } from "./handle.ts";
-
-/** The store of the worker whose handler asks. */
-export const ofWorker = new AsyncLocalStorage<Client>();
+import { currentScope } from "./strays.ts";
 
 let chosen: Client | undefined;
 
@@ -19,8 +16,8 @@ export function useStore(store: Store | string): void {
 
 /** Inside a handler the store of its worker, otherwise that of the program. */
 export function defaultClient(): Client {
-  const worker = ofWorker.getStore();
-  if (worker !== undefined) return worker;
+  const scope = currentScope();
+  if (scope !== undefined) return scope.client;
   chosen ??= new Client(defaultLocation());
   return chosen;
 }

@@ -13,14 +13,15 @@ export interface HandlerRunnerOptions {
 
 /** Makes attempts with plain handlers, found by the name of the task. */
 export function handlerRunner({ store, handlers, policy, report }: HandlerRunnerOptions): Runner {
-  return async ({ task, id, fence }, signal, lost) => {
+  return async ({ task, id, fence }, stop) => {
+    const { signal } = stop;
     const handler = Object.hasOwn(handlers, task.name) ? handlers[task.name] : undefined;
     if (handler === undefined) return unknownTask(task.name, id, fence, report);
     const progress = async (value: Json) => {
       const { lost: gone } = await store.progress([{ id, fence, value }]);
       if (gone.length === 0) return;
       const error = new LostError(`Task ${id} has been taken over by another worker.`);
-      lost(error);
+      stop.abort(error);
       throw error;
     };
     try {

@@ -24,15 +24,12 @@ export interface Ending extends Omit<Settlement, keyof Lease> {
   /** Nobody here knows this task. */
   readonly unknown?: true;
   /** Asked when it is on its way to the store: what became of it instead, if something came to light since. */
-  readonly late?: () => Ending | undefined;
+  late?: () => Ending | undefined;
 }
 
 /**
  * Makes one attempt at a claimed task. Never rejects. Undefined when there is nothing to settle, because another worker
- * has the task. The signal's reasons are those of `TaskContext.signal`; `abort` aborts it.
+ * has the task. `stop` is aborted with the reasons of `TaskContext.signal`, and its signal is made when it is first asked
+ * for; the runner may abort it as well.
  */
-export type Runner = (
-  claim: Claim,
-  signal: AbortSignal,
-  abort: (reason: Error) => void,
-) => Promise<Ending | undefined>;
+export type Runner = (claim: Claim, stop: AbortController) => Promise<Ending | undefined>;

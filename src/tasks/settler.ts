@@ -5,11 +5,33 @@ import type { Settlement, TaskStore } from "../store/contract.ts";
 import { isRefusal } from "../store/refusal.ts";
 import { backoffDelay } from "./backoff.ts";
 
-interface Entry {
-  readonly settlement: () => Settlement;
-  readonly done: () => void;
-  /** It stands in place of one that the store refused. */
-  readonly replaces: boolean;
+/** A claim whose end is known. */
+export interface Ended {
+  /** How it is settled: asked once, when it goes to the store for the first time. */
+  settlement(): Settlement;
+  /** The claim is settled, is found to be lost, or is abandoned. */
+  done(): void;
+}
+
+class Entry {
+  readonly ended: Ended;
+  /** In place of the one that the store refused. */
+  readonly #instead: Settlement | null;
+  #settlement: Settlement | undefined;
+
+  constructor(ended: Ended, instead: Settlement | null = null) {
+    this.ended = ended;
+    this.#instead = instead;
+  }
+
+  get replaces(): boolean {
+    return this.#instead !== null;
+  }
+
+  get settlement(): Settlement {
+    this.#settlement ??= this.#instead ?? this.ended.settlement();
+    return this.#settlement;
+  }
 }
 
 /** Settlements in one transaction: what a worker ends in one turn, as a rule. */
@@ -36,12 +58,8 @@ export class Settler {
     this.#onError = onError;
   }
 
-  /**
-   * Calls `done` when the claim is settled, is found to be lost, or is abandoned. `settlement` is asked for when it goes to
-   * the store for the first time.
-   */
-  settle(settlement: () => Settlement, done: () => void): void {
-    this.#waiting.push({ settlement: lazily(settlement), done, replaces: false });
+  settle(ended: Ended): void {
+    this.#waiting.push(new Entry(ended));
     this.#flushing ??= this.#flush();
   }
 
@@ -70,7 +88,7 @@ export class Settler {
       const pause = backoffDelay(this.#failures, { baseMs: 100, capMs: 5_000 });
       if (!signal.aborted) await sleep(pause, undefined, { signal }).catch(() => {});
       // At the end: should one of these be what the store fails at, all others come before it.
-      if (signal.aborted) for (const { done } of again) done();
+      if (signal.aborted) for (const { ended } of again) ended.done();
       else this.#waiting.push(...again);
     }
     this.#flushing = undefined;
@@ -80,7 +98,7 @@ export class Settler {
   async #persist(batch: readonly Entry[]): Promise<readonly Entry[]> {
     try {
       // What is lost is in other hands; there is nothing left to do for it.
-      await this.#store.settle(batch.map(({ settlement }) => settlement()));
+      await this.#store.settle(batch.map(({ settlement }) => settlement));
       this.#failures = 0;
       this.#size = Math.min(BATCH, this.#size * 2);
     } catch (error) {
@@ -93,7 +111,7 @@ export class Settler {
         return batch;
       }
     }
-    for (const { done } of batch) done();
+    for (const { ended } of batch) ended.done();
     return [];
   }
 
@@ -106,25 +124,16 @@ export class Settler {
   }
 
   #refused(entry: Entry, error: unknown): readonly Entry[] {
-    const { settlement, done, replaces } = entry;
-    const { id, fence } = settlement();
+    const { ended, settlement } = entry;
+    const { id, fence } = settlement;
     this.#onError(error);
-    if (replaces) {
+    if (entry.replaces) {
       // Its lease runs out, and it counts as a crash: the sweep writes nothing that came from the attempt.
-      done();
+      ended.done();
       return [];
     }
     const why = `How this attempt ended cannot be stored: ${errorText(error)}`;
-    const outcome = { state: "dead", error: why } as const;
-    this.#waiting.push({ settlement: () => ({ id, fence, outcome }), done, replaces: true });
+    this.#waiting.push(new Entry(ended, { id, fence, outcome: { state: "dead", error: why } }));
     return [];
   }
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

@@ -31,9 +31,10 @@ const MOST_BYTES = 1024 * 1024;
  * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
 export function take(value: unknown, what: string): TakenValue {
+  if (value === undefined || value === null) return NOTHING;
   let taken: TakenValue | undefined;
   try {
-    taken = withMembersBeside(value ?? null);
+    taken = withMembersBeside(value);
   } catch (error) {
     throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
   }
@@ -61,6 +62,8 @@ export async function checkInput(
   // The results of a group are not plain data that a schema could parse.
   if (!(input instanceof Members)) await parseInput(schema, input, name);
 }
+
+const NOTHING: TakenValue = { value: new JsonText("null") };
 
 function notJson(what: string, why: string): PawlError {
   return new PawlError(

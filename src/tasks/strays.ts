@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Client } from "./client.ts";
 
 /** What went wrong where nothing waits for it: a rejection that nobody handles, or an error in a callback. */
 export interface Stray {
@@ -7,17 +8,28 @@ export interface Stray {
   readonly wasCallback: boolean;
 }
 
-/** Told of the strays of one attempt. */
-type Scope = (stray: Stray) => void;
+/** What belongs to one attempt and is found by whatever it begins. */
+export interface Scope {
+  /** The store of its worker. */
+  readonly client: Client;
+  /** Told of its strays. */
+  heard(stray: Stray): void;
+}
 
+/** One for all that is asked: each time that code is run in a context costs a copy of all there are. */
 const current = new AsyncLocalStorage<Scope>();
 
 /** How many watch; the process is listened to while there is one. */
 let watching = 0;
 
-/** Runs code whose strays, and those of whatever it begins, are told to `scope` while strays are watched. */
-export function withStrays<T>(scope: Scope, code: () => T): T {
+/** Runs code within an attempt: its strays, and those of whatever it begins, are told to `scope` while strays are watched. */
+export function withinScope<T>(scope: Scope, code: () => T): T {
   return current.run(scope, code);
+}
+
+/** The attempt that the running code belongs to. */
+export function currentScope(): Scope | undefined {
+  return current.getStore();
 }
 
 /**
@@ -44,14 +56,14 @@ function stopListening(): void {
 
 function onRejection(error: unknown): void {
   const scope = current.getStore();
-  if (scope !== undefined) scope({ error, wasCallback: false });
+  if (scope !== undefined) scope.heard({ error, wasCallback: false });
   // Whoever else listens decides; if nobody does, it is an exception that nobody catches.
   else if (process.listenerCount("unhandledRejection") === 1) throw error;
 }
 
 function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
   const scope = origin === "uncaughtException" ? current.getStore() : undefined;
-  if (scope !== undefined) scope({ error, wasCallback: true });
+  if (scope !== undefined) scope.heard({ error, wasCallback: true });
   else if (process.listenerCount("uncaughtException") === 1) {
     // Thrown once more when nobody listens, so that the process ends as it does without a worker.
     stopListening();

@@ -2,7 +2,7 @@ import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
 import type { Claim, Outcome } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
-import { AttemptStrays, attempt, type Order, strayed } from "./attempt.ts";
+import { AttemptStrays, attempt, type Order, type Stop, strayed } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Children } from "./child/children.ts";
@@ -37,35 +37,36 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
   const progress = new ProgressWriter(() => client.store());
   const run = async (
     claim: Claim,
-    signal: AbortSignal,
-    abort: (reason: Error) => void,
+    stop: AbortController,
     trace: Trace | null,
   ): Promise<Ending | undefined> => {
     const { task, id, fence } = claim;
-    if (task.name === PASS) return settled(claim, passedOn(task), signal, null);
+    if (task.name === PASS) return settled(claim, passedOn(task), stop, null);
     const definition = tasks.get(task.name);
     if (definition === undefined) return unknownTask(task.name, id, fence, report);
     const order = orderOf(claim, trace);
     if (definition.isolate !== "none") {
-      const end = await childrenOf(definition.isolate).attempt(definition, order, signal);
+      const end = await childrenOf(definition.isolate).attempt(definition, order, stop.signal);
       const log = end.log === undefined ? {} : { log: end.log };
       if ("died" in end) return { outcome: crashed(definition, task.crashes, end.died, poisonAfter), ...log };
-      return withLog(settled(claim, end.verdict, signal, definition), end.log);
+      return withLog(settled(claim, end.verdict, stop, definition), end.log);
     }
     const log = new MemoryLog();
-    const limited = new SoftLimit(definition.softMs, signal);
-    const strays = new AttemptStrays(abort, report);
-    const around = { client, progress, log, signal: limited.signal, strays, abort };
+    const { softMs } = definition;
+    const limit = softMs === null || softMs > LONGEST_MS ? null : new SoftLimit(softMs, stop);
+    const strays = new AttemptStrays(client, stop, report);
     try {
+      const around = { client, progress, log, stop: limit ?? stop, strays };
       const verdict = await attempt(definition, order, around);
-      const ending = withLog(settled(claim, verdict, signal, definition), log.text);
+      const ending = withLog(settled(claim, verdict, stop, definition), log.text);
       if (ending === undefined) strays.over();
-      return ending && { ...ending, late: () => late(claim, verdict, strays, definition) };
+      else ending.late = () => late(claim, verdict, strays, definition);
+      return ending;
     } finally {
-      limited.clear();
+      limit?.clear();
     }
   };
-  return (claim, signal, abort) => processing(claim, (trace) => run(claim, signal, abort, trace));
+  return (claim, stop) => processing(claim, (trace) => run(claim, stop, trace));
 }
 
 /** A success does not count when something went wrong in the same turn of the event loop in which it ended. */
@@ -81,21 +82,23 @@ function late(
   return settled(claim, strayed(first, definition), NEVER_ABORTED, definition);
 }
 
-const NEVER_ABORTED = new AbortController().signal;
+const NEVER_ABORTED = new AbortController();
 
 /** A signal that aborts with another one, or when a soft limit is over. */
-class SoftLimit {
+class SoftLimit implements Stop {
   readonly signal: AbortSignal;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #stop: Stop;
+  readonly #timer: NodeJS.Timeout;
 
-  constructor(softMs: number | null, signal: AbortSignal) {
-    if (softMs === null || softMs > LONGEST_MS) {
-      this.signal = signal;
-      return;
-    }
+  constructor(softMs: number, stop: Stop) {
     const over = new AbortController();
+    this.#stop = stop;
     this.#timer = setTimeout(() => over.abort(new SoftLimitError(softMs)), softMs);
-    this.signal = AbortSignal.any([signal, over.signal]);
+    this.signal = AbortSignal.any([stop.signal, over.signal]);
+  }
+
+  abort(reason: unknown): void {
+    this.#stop.abort(reason);
   }
 
   clear(): void {
@@ -118,7 +121,7 @@ function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
     payload: task.payload,
     via: via ?? null,
     argument: argument ?? null,
-    members: members ?? [],
+    members: members ?? null,
     failures: task.failures,
     scheduledFor: scheduledFor ?? null,
     trace,
@@ -133,14 +136,14 @@ function withLog(ending: Ending | undefined, log: string | undefined): Ending | 
 function settled(
   { task }: Claim,
   verdict: Verdict,
-  signal: AbortSignal,
+  stop: Stop,
   definition: Definition | null,
 ): Ending | undefined {
   switch (verdict.kind) {
     case "done":
       return { outcome: done(task, verdict) };
     case "stopped":
-      return stopped(signal.reason);
+      return stopped(stop.signal.reason);
     case "snoozed":
       return { outcome: { state: "snoozed", delayMs: verdict.delayMs } };
     case "failed": {
@@ -157,10 +160,8 @@ function settled(
 
 function done(task: Claim["task"], { result, members }: Verdict & { kind: "done" }): Outcome {
   try {
-    return succeeded(task, {
-      value: new JsonText(result),
-      ...(members === undefined ? {} : { members }),
-    });
+    const value = new JsonText(result);
+    return succeeded(task, members === undefined ? { value } : { value, members });
   } catch (error) {
     // What follows is too large to be stored, and will be the next time.
     return { state: "dead", error: errorText(error) };

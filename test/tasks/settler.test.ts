@@ -36,11 +36,7 @@ async function settleAll(stub: Stub, count: number): Promise<{ errors: unknown[]
   const errors: unknown[] = [];
   const settler = new Settler(stub, (error) => errors.push(error));
   let done = 0;
-  for (let id = 0; id < count; id++)
-    settler.settle(
-      () => success(id),
-      () => done++,
-    );
+  for (let id = 0; id < count; id++) settler.settle({ settlement: () => success(id), done: () => done++ });
   await settler.flushed();
   return { errors, done };
 }
@@ -88,11 +84,7 @@ test("one at which the store fails each time lets all others by", async () => {
   const stub = new Stub(({ id }) => (id === "0" ? busy : undefined));
   const settler = new Settler(stub, () => {});
   let done = 0;
-  for (let id = 0; id < 100; id++)
-    settler.settle(
-      () => success(id),
-      () => done++,
-    );
+  for (let id = 0; id < 100; id++) settler.settle({ settlement: () => success(id), done: () => done++ });
   while (stub.settled.size < 99) await new Promise(setImmediate);
   assert.equal(done, 99);
   settler.abandon();

@@ -47,13 +47,9 @@ export const attemptInChild = callable(
     const abort = new AbortController();
     asked.addEventListener("abort", () => abort.abort(reasonOf(asked.reason, order.softMs)), { once: true });
     const log = new FileLog(order.log);
-    const strays = new AttemptStrays(
-      (reason) => abort.abort(reason),
-      (error) => process.emitWarning(asError(error)),
-    );
+    const strays = new AttemptStrays(client, abort, (error) => process.emitWarning(asError(error)));
     try {
-      const stop = (reason: Error) => abort.abort(reason);
-      const around = { client, progress, log, signal: abort.signal, strays, abort: stop };
+      const around = { client, progress, log, stop: abort, strays };
       const verdict = await within(order.trace, () => attempt(known.definition, order, around));
       // A rejection that nobody handles is told of at the end of the turn in which it arose.
       await new Promise(setImmediate);

@@ -5,6 +5,10 @@ import { type Unfolded, unfold } from "./unfold.ts";
 /** How a task that succeeded is settled: with what follows it in its flow, if anything does. */
 export function succeeded(task: TaskRecord, result: StoredValue | undefined): Outcome {
   const meta = metaOf(task.meta);
+  // Most are in no flow and give no members.
+  if (result !== undefined && result.members === undefined && meta.flow === undefined) {
+    return { state: "succeeded", result: result.value };
+  }
   const settled = {
     ...(result === undefined ? {} : { result: result.value }),
     ...(result?.members === undefined ? {} : { meta: withResultMembers(meta, result.members) }),

@@ -80,9 +80,11 @@ export function carriedOf({ scheduledFor }: TaskMeta): Carried {
   return scheduledFor === undefined ? {} : { scheduledFor };
 }
 
+const NO_META: TaskMeta = Object.freeze({});
+
 export function metaOf(given: Json | JsonText): TaskMeta {
   const meta = given instanceof JsonText ? given.value() : given;
-  return (typeof meta === "object" && meta !== null ? meta : {}) as TaskMeta;
+  return typeof meta === "object" && meta !== null ? (meta as TaskMeta) : NO_META;
 }
 
 /** The task with the trace that it is enqueued in. */
