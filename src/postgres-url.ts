@@ -14,6 +14,18 @@ export function publicUrl(url: string): string {
   return parsed.href;
 }
 
+/**
+ * The URL of a database in one spelling, to be compared with another one: without its password, with the port that it leaves
+ * out, and with its settings in the order of their names. What is not a URL, such as `env:NAME`, is kept.
+ */
+export function comparableUrl(url: string): string {
+  const parsed = parse(publicUrl(url));
+  if (parsed === null || !/^postgres(ql)?:$/.test(parsed.protocol)) return url;
+  if (parsed.port === "") parsed.port = process.env.PGPORT || "5432";
+  parsed.searchParams.sort();
+  return parsed.href.replace(/^postgresql:/, "postgres:");
+}
+
 /** Throws one sentence when the driver could not understand the URL; the driver's own error would repeat it. */
 export function checkUrl(url: string): void {
   if (/^(postgres|postgresql):\/\//.test(url) && parse(url) !== null) return;

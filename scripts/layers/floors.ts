@@ -18,6 +18,8 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that lie in `src/` itself, below every floor. */
 export const foundation: readonly string[] = [
+  "canonical-json.ts",
+  "durations.ts",
   "error-text.ts",
   "errors.ts",
   "near-names.ts",
@@ -25,6 +27,7 @@ export const foundation: readonly string[] = [
   "postgres-errors.ts",
   "postgres-ownership.ts",
   "postgres-url.ts",
+  "sizes.ts",
   "state-folder.ts",
 ];
 

@@ -23,7 +23,6 @@ export {
   type StepResult,
 } from "./job.ts";
 export { type JoinOptions, joinRuns } from "./join.ts";
-export { parseMaxBad } from "./max-bad.ts";
 export { type Place, statePlace } from "./place.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./prepare.ts";
 export { AT_REST, type RunProgress, readProgress, type ShardProgress } from "./progress.ts";

@@ -1,4 +1,5 @@
 import { inspect, types } from "node:util";
+import { canonicalJson } from "../canonical-json.ts";
 import { PawlError } from "../errors.ts";
 import type { Json } from "../store/contract.ts";
 import type { Sink, Source } from "./contract.ts";
@@ -118,7 +119,10 @@ function assertNumbers(job: AnyJob): void {
 /** What a module given to `pawl run` may export by default. */
 export type JobModule = AnyJob | ((params: Readonly<Record<string, string>>) => AnyJob | Promise<AnyJob>);
 
-/** The work a job is, apart from its tunables: equal keys mean that an unfinished run is to be resumed. */
+/**
+ * The work a job is, apart from its tunables: equal keys mean that an unfinished run is to be resumed. Parameters are the same
+ * in whatever order they were given.
+ */
 export function jobKey(job: AnyJob, params: Json): string {
-  return job.key ?? `${job.name} ${JSON.stringify(params)}`;
+  return job.key ?? `${job.name} ${canonicalJson(params)}`;
 }

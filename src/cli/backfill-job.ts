@@ -7,7 +7,9 @@ import {
   whileFile,
   whileLoadAbove,
 } from "../batch/index.ts";
+import { canonicalJson } from "../canonical-json.ts";
 import { table, update, whileBusy, whileQuery, whileReplicaLags } from "../connect/postgres/index.ts";
+import { comparableUrl } from "../postgres-url.ts";
 import type { JobReference, Json } from "../store/contract.ts";
 import { importStep } from "./import-step.ts";
 import { BACKFILL_MODULE } from "./stored-as.ts";
@@ -54,8 +56,9 @@ export function backfillReference(params: BackfillParams, tuning: BackfillTuning
 }
 
 /** Two backfills with one key are the same work: an interrupted one is resumed by the other. */
-function backfillKey(params: BackfillParams): string {
-  return `backfill ${createHash("sha256").update(JSON.stringify(params)).digest("hex")}`;
+export function backfillKey(params: BackfillParams): string {
+  const work = canonicalJson({ ...params, into: comparableUrl(params.into) });
+  return `backfill ${createHash("sha256").update(work).digest("hex")}`;
 }
 
 /** Somebody may keep a row locked for minutes; a table in use is no reason to give up. */

@@ -1,10 +1,20 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place, parseMaxBad } from "../batch/index.ts";
+import { outsideOf, type Place } from "../batch/index.ts";
+import { millisecondsOf } from "../durations.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { type BackfillParams, type BackfillTuning, backfillJob, backfillReference } from "./backfill-job.ts";
 import { type BeginFlags, begin } from "./begin.ts";
-import { parseCount, parseDuration, parseNames, parseNumber, parsePairs, parseSize } from "./sizes.ts";
+import {
+  checkShare,
+  lacking,
+  parseAssignments,
+  parseCount,
+  parseDuration,
+  parseNames,
+  parseNumber,
+  parseSize,
+} from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
 /** The flags of `pawl backfill`, as the command line gives them. */
@@ -40,26 +50,27 @@ export async function backfill(flags: BackfillFlags, store: Store, place: Place)
     );
   }
   const tuning = tuningOf(flags);
-  const shape = shapeOf(flags);
+  const shape = backfillParams(flags);
   const target = await resolveTarget(flags.url, place, "--url");
   const params: BackfillParams = { ...shape, into: target.stored };
   const job = await backfillJob(params, tuning, target.url);
   await begin({ job, reference: backfillReference(params, tuning), store, place, target }, flags);
 }
 
-function shapeOf(flags: BackfillFlags): Omit<BackfillParams, "into"> {
+/** What a backfill is, in one spelling; the table is gone through by the columns of the key in their order. */
+export function backfillParams(flags: BackfillFlags): Omit<BackfillParams, "into"> {
   return {
-    table: flags.table,
+    table: flags.table.trim(),
     key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
-    columns: flags.columns === undefined ? null : parseNames(flags.columns, "--columns"),
-    where: flags.where ?? null,
-    set: parsePairs(flags.set ?? [], "--set"),
+    columns: flags.columns === undefined ? null : parseNames(flags.columns, "--columns").sort(),
+    where: flags.where?.trim() ?? null,
+    set: parseAssignments(flags.set ?? [], "--set"),
     step: flags.step === undefined ? null : resolve(flags.step),
   };
 }
 
 function tuningOf(flags: BackfillFlags): BackfillTuning {
-  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
   if (flags.window !== undefined) outsideOf(flags.window);
   const { pauseQuery: query, window: windows } = flags;
   return {
@@ -91,9 +102,12 @@ function tuningOf(flags: BackfillFlags): BackfillTuning {
   };
 }
 
-/** `5s`, or `100MB` of the log. */
+/** `5s`, or `100MB` of the log. What could be either, such as `100m` or `5`, is a time or refused. */
 function lagOf(text: string): { seconds: number } | { bytes: number } {
-  return /b$/i.test(text.trim())
-    ? { bytes: parseSize(text, "--max-lag") }
-    : { seconds: parseDuration(text, "--max-lag") / 1000 };
+  if (/\db$|[kmgt]i?b$/i.test(text.trim())) return { bytes: parseSize(text, "--max-lag") };
+  if (millisecondsOf(text) > 0) return { seconds: parseDuration(text, "--max-lag") / 1000 };
+  throw new PawlError(
+    "usage.lag",
+    `--max-lag takes a time such as 5s or 2min, or a size such as 100MB, not "${text}"${lacking(text)}.`,
+  );
 }

@@ -7,6 +7,7 @@ import {
   whileFile,
   whileLoadAbove,
 } from "../batch/index.ts";
+import { canonicalJson } from "../canonical-json.ts";
 import { copy } from "../connect/objects/index.ts";
 import type { JobReference, Json } from "../store/contract.ts";
 import { COPY_MODULE } from "./stored-as.ts";
@@ -50,8 +51,8 @@ export function copyReference(params: CopyParams, tuning: CopyTuning): JobRefere
 }
 
 /** Two copies with one key are the same work: an interrupted one is resumed by the other. */
-function copyKey(params: CopyParams): string {
-  return `copy ${createHash("sha256").update(JSON.stringify(params)).digest("hex")}`;
+export function copyKey(params: CopyParams): string {
+  return `copy ${createHash("sha256").update(canonicalJson(params)).digest("hex")}`;
 }
 
 /** Ranges of the listing that are worked through at once: while one waits for its last object the others go on. */

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place, parseMaxBad } from "../batch/index.ts";
+import { outsideOf, type Place } from "../batch/index.ts";
 import { addressName, parseAddress } from "../connect/objects/index.ts";
 import type { Store } from "../store/index.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./copy-job.ts";
-import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
+import { checkShare, parseCount, parseDuration, parseNumber, parseSize, parseTime } from "./sizes.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
 export interface CopyFlags extends BeginFlags {
@@ -35,27 +35,32 @@ export async function copyObjects(
   place: Place,
 ): Promise<void> {
   const tuning = tuningOf(flags);
-  const params = paramsOf(from, to, flags);
+  const params = copyParams(from, to, flags);
   const job = await copyJob(params, tuning);
   await begin({ job, reference: copyReference(params, tuning), store, place, target: null }, flags);
 }
 
-function paramsOf(from: string, to: string, flags: CopyFlags): CopyParams {
+/** What a copy is, in one spelling: patterns have no order, and none counts twice. */
+export function copyParams(from: string, to: string, flags: CopyFlags): CopyParams {
   return {
     from: addressName(parseAddress(from)),
     to: addressName(parseAddress(to)),
     fromProfile: flags.fromProfile ?? null,
     toProfile: flags.toProfile ?? null,
-    include: flags.include ?? [],
-    exclude: flags.exclude ?? [],
+    include: distinct(flags.include),
+    exclude: distinct(flags.exclude),
     newer: flags.newer === undefined ? null : parseTime(flags.newer, "--newer"),
     move: flags.move ?? false,
     transform: flags.transform === undefined ? null : resolve(flags.transform),
   };
 }
 
+function distinct(patterns: readonly string[] = []): string[] {
+  return [...new Set(patterns)].sort();
+}
+
 function tuningOf(flags: CopyFlags): CopyTuning {
-  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
   if (flags.window !== undefined) outsideOf(flags.window);
   return {
     job: {

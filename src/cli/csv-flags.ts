@@ -1,6 +1,6 @@
-import type { CsvOptions, DateOrder } from "../connect/csv/index.ts";
+import { type CsvOptions, type DateOrder, withoutDefaults } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
-import { parseCount, parseNames, parseSize } from "./sizes.ts";
+import { parseCount, parseNames } from "./sizes.ts";
 
 /** The flags that say how a CSV is to be read, as the command line gives them. */
 export interface CsvFlags {
@@ -26,17 +26,19 @@ export interface CsvFlags {
   maxRecord?: string;
 }
 
-/** What was given, so that a load without a flag stays the same work when a new flag comes. */
-export function csvOptions(flags: CsvFlags): Omit<CsvOptions, "stdin"> {
-  const { delimiter, quote, null: nulls, header, columns, maxRecord, skipLines } = flags;
+/**
+ * How the flags say that files are read: without what holds anyway and in one spelling, so that a load that says a default is the
+ * same work as one that does not.
+ */
+export function csvOptions(flags: CsvFlags): CsvOptions {
+  const { delimiter, quote, null: nulls, header, columns, skipLines } = flags;
   const options: { -readonly [Name in keyof CsvOptions]: CsvOptions[Name] | undefined } = {
     delimiter: delimiter === "\\t" ? "\t" : delimiter,
     quote: quote === "none" ? null : quote,
-    nullText: nulls?.length === 1 ? nulls[0] : nulls,
+    nullText: nulls,
     encoding: flags.encoding,
     header: header ? undefined : false,
     columns: columns === undefined ? undefined : parseNames(columns, "--columns"),
-    maxRecordBytes: maxRecord === undefined ? undefined : parseSize(maxRecord, "--max-record"),
     escape: flags.escape,
     looseQuotes: flags.looseQuotes,
     nullFor: flags.nullFor === undefined ? undefined : nullTexts(flags.nullFor),
@@ -51,7 +53,9 @@ export function csvOptions(flags: CsvFlags): Omit<CsvOptions, "stdin"> {
     fileColumn: flags.fileColumn,
     lineColumn: flags.lineColumn,
   };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return withoutDefaults(
+    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+  );
 }
 
 /** One column may have several texts, so that the name may come again. */

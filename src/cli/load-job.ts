@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { type AnyJob, defineJob } from "../batch/index.ts";
+import { canonicalJson } from "../canonical-json.ts";
 import { type CsvOptions, type CsvRow, csv } from "../connect/csv/index.ts";
 import { postgres } from "../connect/postgres/index.ts";
+import { comparableUrl } from "../postgres-url.ts";
 import type { JobReference, Json } from "../store/contract.ts";
 import { importStep } from "./import-step.ts";
 import { LOAD_MODULE } from "./stored-as.ts";
 
-/** What a load is, as it is stored with its run: everything but the password. */
+/** What a load is, as it is stored with its run: everything but the password, in one spelling. */
 export interface LoadParams {
   readonly files: readonly string[];
   /** The target without a password, `env:NAME`, or `embedded`. */
@@ -22,9 +24,9 @@ export interface LoadParams {
   readonly deleteMissing?: boolean;
   readonly resetSequence?: boolean;
   readonly create: boolean;
-  readonly unique: boolean;
   readonly step: string | null;
-  readonly csv: Omit<CsvOptions, "stdin">;
+  /** Without what holds anyway. */
+  readonly csv: CsvOptions;
 }
 
 /** What may differ from one attempt to the next. */
@@ -33,10 +35,15 @@ export interface LoadTuning {
   readonly memory?: number;
   readonly concurrency?: number;
   readonly atLeastOnce?: boolean;
+  readonly unique?: boolean;
+  readonly maxRecordBytes?: number;
   /** The files as they were given, and where: what messages call them. */
   readonly given?: { readonly folder: string; readonly files: readonly string[] };
   readonly maxDeletes?: number | `${number}%`;
 }
+
+/** A load as it stands in the store. */
+export type StoredLoad = LoadParams & { readonly tuning: LoadTuning };
 
 export function loadReference(params: LoadParams, tuning: LoadTuning): JobReference {
   return {
@@ -48,17 +55,29 @@ export function loadReference(params: LoadParams, tuning: LoadTuning): JobRefere
 
 /** Two loads with one key are the same work: an interrupted one is resumed by the other. */
 export function loadKey(params: LoadParams): string {
-  return `load ${createHash("sha256").update(JSON.stringify(params)).digest("hex")}`;
+  // Where `--create` leaves open whether the table gets a key, an update without one is refused before anything is written.
+  const onConflict = params.onConflict ?? "update";
+  // A column that is mapped to its own name goes there anyway, and two texts leave one out.
+  const map = Object.entries(params.map)
+    .filter(([name, column]) => name !== column)
+    .map(([name, column]) => [name, column || "-"]);
+  const into = comparableUrl(params.into);
+  const work = canonicalJson({ ...params, into, onConflict, map: Object.fromEntries(map) });
+  return `load ${createHash("sha256").update(work).digest("hex")}`;
 }
 
 /** The job of a load. `url` is the target with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
-  const { given, maxDeletes, ...rest } = tuning;
+  const { given, maxDeletes, unique = false, maxRecordBytes, ...rest } = tuning;
   const step = params.step === null ? undefined : await importStep<CsvRow>(params.step);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
     key: loadKey(params),
-    source: csv(given?.files ?? params.files, { ...params.csv, ...(given ? { folder: given.folder } : {}) }),
+    source: csv(given?.files ?? params.files, {
+      ...params.csv,
+      ...(maxRecordBytes === undefined ? {} : { maxRecordBytes }),
+      ...(given ? { folder: given.folder } : {}),
+    }),
     ...(step ? { step } : {}),
     sink: postgres({
       url,
@@ -72,7 +91,7 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       ...(params.append ? { append: true } : {}),
       ...(params.updateIf === undefined ? {} : { updateIf: params.updateIf }),
       create: params.create,
-      unique: params.unique,
+      unique,
       ...(params.key ? { key: params.key } : {}),
     }),
     ...rest,

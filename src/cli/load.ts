@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Place, parseMaxBad } from "../batch/index.ts";
+import type { Place } from "../batch/index.ts";
 import { keptPath, keptPaths } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
@@ -10,7 +10,7 @@ import { refuseAddingAgain } from "./adding-again.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
-import { parseCount, parseNames, parsePairs, parseSize } from "./sizes.ts";
+import { checkShare, parseAssignments, parseCount, parseNames, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
@@ -57,7 +57,7 @@ export async function load(
     );
   }
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: keptPaths(files) } };
-  const shape = await shapeOf(files, flags);
+  const shape = await loadParams(files, flags);
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
   if (!flags.dryRun) await refuseAddingAgain(params, store);
@@ -95,7 +95,8 @@ function checkRecordFits(flags: LoadFlags): void {
 
 function tuningOf(flags: LoadFlags): LoadTuning {
   checkRecordFits(flags);
-  if (flags.maxBad !== undefined) parseMaxBad(flags.maxBad);
+  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
+  if (flags.maxDeletes !== undefined) checkShare(flags.maxDeletes, "--max-deletes");
   return {
     ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
     ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
@@ -103,11 +104,20 @@ function tuningOf(flags: LoadFlags): LoadTuning {
       ? {}
       : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
     ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+    ...(flags.unique ? { unique: true } : {}),
+    ...(flags.maxRecord === undefined ? {} : { maxRecordBytes: parseSize(flags.maxRecord, "--max-record") }),
     ...(flags.maxDeletes === undefined ? {} : { maxDeletes: flags.maxDeletes as `${number}%` }),
   };
 }
 
-async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit<LoadParams, "into">> {
+/**
+ * What a load is, in one spelling: what is meant anyway is left out, and what has no order is sorted, so that a load is the same
+ * work whether or not a default is said.
+ */
+export async function loadParams(
+  files: readonly string[],
+  flags: LoadFlags,
+): Promise<Omit<LoadParams, "into">> {
   const onConflict = flags.onConflict;
   if (
     onConflict !== undefined &&
@@ -117,20 +127,22 @@ async function shapeOf(files: readonly string[], flags: LoadFlags): Promise<Omit
   ) {
     throw new PawlError("usage.on-conflict", `--on-conflict is update, ignore or fail, not "${onConflict}".`);
   }
+  const key = flags.key === undefined ? null : parseNames(flags.key, "--key");
+  // What is appended fails on no key, and says so anyway.
+  const appends = flags.append && onConflict === "fail";
   return {
     files: await Promise.all(files.map(absolute)),
-    table: flags.table,
-    key: flags.key === undefined ? null : parseNames(flags.key, "--key"),
-    map: parsePairs(flags.map ?? [], "--map"),
-    set: parsePairs(flags.set ?? [], "--set"),
-    // What is meant anyway is the same load, whether it is said or not: one begun in either way is resumed by the other.
-    onConflict: onConflict ?? (flags.create || flags.append ? null : "update"),
+    table: flags.table.trim(),
+    // The order matters for the primary key of a table that is made.
+    key: flags.create ? key : (key?.sort() ?? null),
+    map: parseAssignments(flags.map ?? [], "--map"),
+    set: parseAssignments(flags.set ?? [], "--set"),
+    onConflict: (appends ? undefined : onConflict) ?? (flags.create || flags.append ? null : "update"),
     ...(flags.append ? { append: true } : {}),
-    ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf }),
+    ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf.trim() }),
     ...(flags.deleteMissing ? { deleteMissing: true } : {}),
     ...(flags.resetSequence ? { resetSequence: true } : {}),
     create: flags.create ?? false,
-    unique: flags.unique ?? false,
     step: flags.step === undefined ? null : resolve(flags.step),
     csv: csvOptions(flags),
   };

@@ -2,14 +2,14 @@ import { type MendedItems, openItems } from "../batch/index.ts";
 import { type CsvOptions, csv } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import type { RunRecord, Store } from "../store/contract.ts";
-import type { LoadParams } from "./load-job.ts";
+import type { StoredLoad } from "./load-job.ts";
 
 /** Which quarantined item a row is, and why it was refused: the columns that `failures --format csv` adds. */
 const NUMBER_COLUMN = "pawl_row";
 const REASON_COLUMN = "pawl_reason";
 
 /** The rows of a mended file as the load they come from would have read them. */
-export function mendedItems(from: string, load: LoadParams): MendedItems {
+export function mendedItems(from: string, load: StoredLoad): MendedItems {
   return {
     source: csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] }),
     numbers: () => mendedNumbers(from, load),
@@ -17,16 +17,17 @@ export function mendedItems(from: string, load: LoadParams): MendedItems {
 }
 
 /** The file has the header of the failures, whatever the original had, and is UTF-8; its rows hold what was added. */
-function dialectOf(load: LoadParams): CsvOptions {
-  const { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, ...rest } = load.csv;
+function dialectOf(load: StoredLoad): CsvOptions {
+  const { delimiter, quote, escape: escaping, nullText, nullFor, ...rest } = load.csv;
   const { looseQuotes, trim, dateOrder, decimal, thousands, fillMissing, ignoreExtra } = rest;
+  const { maxRecordBytes } = load.tuning;
   const kept = { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, looseQuotes, trim };
   const all = { ...kept, dateOrder, decimal, thousands, fillMissing, ignoreExtra };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 /** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */
-async function* mendedNumbers(from: string, load: LoadParams): AsyncGenerator<number, void, undefined> {
+async function* mendedNumbers(from: string, load: StoredLoad): AsyncGenerator<number, void, undefined> {
   const source = csv(from, dialectOf(load));
   const { columns, name } = await source.describe();
   if (!columns?.includes(NUMBER_COLUMN)) {
@@ -55,7 +56,7 @@ function numberOf(text: unknown): number {
  * appends: there they would be written twice.
  */
 export async function checkMended(run: RunRecord, from: string, store: Store): Promise<void> {
-  const load = run.job.params as unknown as LoadParams;
+  const load = run.job.params as unknown as StoredLoad;
   const open = new Set<number>();
   for await (const item of openItems(store, run.id)) open.add(item.number);
   const appends =

@@ -6,7 +6,7 @@ import type { RunRecord, Store } from "../store/contract.ts";
 import type { BackfillParams, BackfillTuning } from "./backfill-job.ts";
 import type { CopyParams, CopyTuning } from "./copy-job.ts";
 import { importModule, oneLine } from "./import-module.ts";
-import type { LoadParams, LoadTuning } from "./load-job.ts";
+import type { LoadParams, StoredLoad } from "./load-job.ts";
 import { BACKFILL_MODULE, COPY_MODULE, LOAD_MODULE, REPLAY_MODULE } from "./stored-as.ts";
 import { storedTarget } from "./target.ts";
 
@@ -24,7 +24,7 @@ export interface ReplayParams {
 export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
-    const { tuning, ...load } = params as unknown as LoadParams & { tuning: LoadTuning };
+    const { tuning, ...load } = params as unknown as StoredLoad;
     const { loadJob } = await import("./load-job.ts");
     return await loadJob(load, tuning, await storedTarget(load.into, place));
   }
@@ -60,7 +60,7 @@ async function replayOf({ of, from }: ReplayParams, store: Store, place: Place):
     );
   }
   const { mendedItems } = await import("./mended.ts");
-  const mended = mendedItems(from, original.job.params as unknown as LoadParams);
+  const mended = mendedItems(from, original.job.params as unknown as StoredLoad);
   return { ...replayJob(store, original, job, mended), key: `replay of ${of} from ${from}` };
 }
 

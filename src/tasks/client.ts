@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { canonicalJson } from "../canonical-json.ts";
 import { PawlError } from "../errors.ts";
 import type { Json, NewTask, Store, TaskRecord } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
@@ -352,7 +353,7 @@ const MOST_OF_UNIQUE = 500;
 /** The unique key of a call; undefined where the task is not unique. */
 function uniqueKey({ name, unique }: Definition, input: unknown, taken: StoredValue): string | undefined {
   if (unique === null) return undefined;
-  const text = unique === true ? derivedId(canonical(taken)) : unique(input as never);
+  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
   if (typeof text !== "string") {
     throw new PawlError(
       "task.unique",
@@ -377,13 +378,4 @@ function newTask(
     ...(members === undefined ? {} : { meta: meta as unknown as Json }),
     ...(unique === undefined ? {} : { unique }),
   };
-}
-
-/** JSON with the properties of objects in order of their names. */
-function canonical(value: StoredValue): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

@@ -1,23 +1,12 @@
+import { LONGEST_MS, millisecondsOf } from "../durations.ts";
 import { PawlError } from "../errors.ts";
-import { own } from "../own.ts";
 
 /** Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"10m"`, `"6h"`, `"7d"`. */
-export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
-
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** As far as anything can lie ahead, 1,000 years: what is added to a time must stay a time. */
-const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
+export type Duration = number | `${number}${"ms" | "s" | "m" | "min" | "h" | "d"}`;
 
 /** Milliseconds of a duration; `what` says in the PawlError `task.duration` where it stands. */
 export function milliseconds(duration: Duration, what: string): number {
-  const ms = typeof duration === "number" ? duration : parse(duration);
+  const ms = typeof duration === "number" ? duration : millisecondsOf(String(duration));
   if (ms >= 0) return ms;
   throw new PawlError(
     "task.duration",
@@ -45,15 +34,9 @@ export function endingMilliseconds(duration: Duration | undefined, what: string)
 
 /** A duration that a person typed; `what` says where. A bare number would be milliseconds, which nobody means. */
 export function parseDuration(text: string, what: string): Duration {
-  const ms = parse(text);
-  if (Number.isFinite(ms)) return ms;
+  const ms = millisecondsOf(text);
+  if (ms <= LONGEST_MS) return ms;
   throw new PawlError("task.duration", `${what} takes a duration such as 30s or 10m, not "${text}".`);
-}
-
-function parse(text: unknown): number {
-  if (typeof text !== "string") return Number.NaN;
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
-  return match === null ? Number.NaN : Number(match[1]) * (own(UNITS, match[2] ?? "") ?? Number.NaN);
 }
 
 /** What somebody gave in place of a duration. */

@@ -139,6 +139,45 @@ export function settle(options: CsvOptions): Settings {
   };
 }
 
+/**
+ * The options without those that say what holds anyway, each in one spelling: files are read alike by options that are equal
+ * then. Leaves out what changes nothing in the rows that are read (`maxRecordBytes`) or is no option of the file (`folder`,
+ * `stdin`, `granuleBytes`). Errors: `csv.option`.
+ */
+export function withoutDefaults(options: CsvOptions): CsvOptions {
+  const { delimiter, quote, comment, skipLines, reading, encoding, header, columns, ignoreColumns } =
+    settle(options);
+  const { escape: escaping, decimal, thousands, dateOrder, fileColumn, lineColumn } = reading;
+  const [onlyNull] = reading.nulls;
+  return {
+    ...(delimiter === null ? {} : { delimiter }),
+    ...(quote === '"' ? {} : { quote: quote || null }),
+    ...(escaping === "" ? {} : { escape: escaping }),
+    ...(reading.loose ? { looseQuotes: true } : {}),
+    ...(reading.nulls.length > 1 ? { nullText: [...reading.nulls].sort() } : {}),
+    ...(reading.nulls.length === 1 && onlyNull ? { nullText: onlyNull } : {}),
+    ...(reading.nullFor.length === 0
+      ? {}
+      : {
+          nullFor: Object.fromEntries(reading.nullFor.map(([column, texts]) => [column, [...texts].sort()])),
+        }),
+    ...(reading.trim ? { trim: true } : {}),
+    ...(dateOrder === null ? {} : { dateOrder }),
+    ...(decimal === (thousands === "." ? "," : "") ? {} : { decimal }),
+    ...(thousands === "" ? {} : { thousands }),
+    ...(skipLines === 0 ? {} : { skipLines }),
+    ...(comment === "" ? {} : { comment }),
+    ...(reading.fillMissing ? { fillMissing: true } : {}),
+    ...(reading.ignoreExtra ? { ignoreExtra: true } : {}),
+    ...(fileColumn === null ? {} : { fileColumn }),
+    ...(lineColumn === null ? {} : { lineColumn }),
+    ...(encoding === "utf-8" ? {} : { encoding }),
+    ...(header ? {} : { header }),
+    ...(columns === null ? {} : { columns }),
+    ...(ignoreColumns.length === 0 ? {} : { ignoreColumns }),
+  };
+}
+
 function readingOf(options: CsvOptions, delimiter: string | null, quote: string): Reading {
   const nulls = textsOf(options.nullText ?? "");
   const nullFor = Object.entries(options.nullFor ?? {}).map(
@@ -152,8 +191,10 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
       refuse(`${flag} ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`);
   const { thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
   // Who writes points between thousands writes a comma before the decimals.
-  const decimal = options.decimal ?? (thousands === "." ? "," : "");
-  if (options.decimal !== undefined) checkSeparator("--decimal", decimal);
+  const usual = thousands === "." ? "," : "";
+  if (options.decimal !== undefined) checkSeparator("--decimal", options.decimal);
+  // A point is what numbers have without a word.
+  const decimal = options.decimal === "." && usual === "" ? "" : (options.decimal ?? usual);
   if (options.thousands !== undefined) checkSeparator("--thousands", thousands);
   if (thousands !== "" && thousands === (decimal || "."))
     refuse(`--thousands and --decimal are both ${JSON.stringify(thousands)}: choose two`);

@@ -105,7 +105,9 @@ class FileSource implements CsvSource {
     pace: Pace,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
-    const { layout, parts } = unpackShard(shard.data);
+    const { layout: planned, parts } = unpackShard(shard.data);
+    // A record that was too large for the run as it was begun may be accepted when it goes on.
+    const layout = { ...planned, maxRecordBytes: this.#settings.maxRecordBytes };
     const from = cursor as unknown as Place | null;
     for (let index = from?.part ?? 0; index < parts.length; index++) {
       const part = parts[index] as Part;
