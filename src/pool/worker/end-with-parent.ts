@@ -1,10 +1,9 @@
-import type { ChildProcess } from "node:child_process";
-import { killGroup } from "./process-group.ts";
+import type { Descendants } from "./process-group.ts";
 import { startReaper } from "./reaper.ts";
 
 /** The children of this thread. */
 interface Family {
-  add(child: ChildProcess): () => void;
+  add(child: Descendants): () => void;
 }
 
 const SYMBOL = Symbol.for("pawl.family");
@@ -12,11 +11,11 @@ const SYMBOL = Symbol.for("pawl.family");
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function makeFamily(): Family {
-  const children = new Set<ChildProcess>();
+  const children = new Set<Descendants>();
   let reaper: ReturnType<typeof startReaper> | null = null;
 
   const killAll = (): void => {
-    for (const child of children) killGroup(child);
+    for (const child of children) child.kill();
   };
   /** The program would have ended by this signal, had nobody listened: its children first, then itself. */
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -42,10 +41,11 @@ function makeFamily(): Family {
     add(child) {
       if (children.size === 0) start();
       children.add(child);
-      if (child.pid !== undefined) reaper?.watch(child.pid);
+      reaper?.watch(child);
       return () => {
         if (!children.delete(child)) return;
-        if (child.pid !== undefined) reaper?.forget(child.pid);
+        reaper?.forget(child);
+        void child.cgroup?.remove();
         if (children.size === 0) stop();
       };
     },
@@ -63,6 +63,6 @@ function family(): Family {
  * Sees to it that a child does not outlive this thread, however it ends and however busy the child is. Returns what to
  * call when the child is gone.
  */
-export function endWithParent(child: ChildProcess): () => void {
+export function endWithParent(child: Descendants): () => void {
   return family().add(child);
 }

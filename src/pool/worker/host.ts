@@ -6,8 +6,8 @@ import { entryOf } from "./bundled.ts";
 import { endWithParent } from "./end-with-parent.ts";
 import { execArgumentsOf } from "./exec-arguments.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
-import { killGroup, leadsGroup } from "./process-group.ts";
-import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { Descendants, leadsGroup } from "./process-group.ts";
+import type { FromWorker, ProcessSetup, ToWorker, WorkerSetup } from "./protocol.ts";
 import { describeError, reviveError } from "./remote-error.ts";
 
 /** The parent's end of the line to one worker. */
@@ -73,8 +73,8 @@ export function startProcess<To = ToWorker, From = FromWorker>(
   listener: Listener<From>,
 ): Host<To> {
   const marker = new FileMarker();
-  const child = spawnNode(setup, maxHeap, marker);
-  const release = endWithParent(child);
+  const { child, descendants } = spawnNode(setup, maxHeap, marker);
+  const release = endWithParent(descendants);
   let fault: string | null = null;
   child.on("message", (message) => {
     hear(message, (heard: FromWorker) => {
@@ -89,7 +89,7 @@ export function startProcess<To = ToWorker, From = FromWorker>(
     };
     // What it was in the middle of is over, and so is what it had started for that.
     child.once("exit", (code) => {
-      if (code !== 0) killGroup(child);
+      if (code !== 0) descendants.kill();
     });
     // Not at its exit: what it said before may still be on the way.
     child.once("close", (code, signal) =>
@@ -118,28 +118,35 @@ export function startProcess<To = ToWorker, From = FromWorker>(
       }
     },
     async kill() {
-      killGroup(child);
+      descendants.kill();
       await gone;
     },
   };
 }
 
-function spawnNode(setup: Setup, maxHeap: number | null, marker: FileMarker): ChildProcess {
-  let child: ChildProcess | null = null;
+function spawnNode(
+  setup: Setup,
+  maxHeap: number | null,
+  marker: FileMarker,
+): { child: ChildProcess; descendants: Descendants } {
+  let descendants: Descendants | null = null;
   try {
     const entry = entryOf("process");
     const limit = maxHeap === null ? [] : [`--max-old-space-size=${Math.ceil(maxHeap / MB)}`];
     const run = "file" in entry ? [entry.file] : ["--eval", entry.code];
-    child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
+    const child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc", marker.fd],
       detached: leadsGroup,
     });
+    descendants = new Descendants(child);
+    const start: ProcessSetup<Setup> = { setup, cgroup: descendants.cgroup?.path ?? null };
     // Throws what cannot be sent.
-    if (child.pid !== undefined) child.send(setup as object, () => {});
-    return child;
+    if (child.pid !== undefined) child.send(start, () => {});
+    return { child, descendants };
   } catch (error) {
-    if (child !== null) killGroup(child);
+    descendants?.kill();
+    void descendants?.cgroup?.remove();
     marker.close();
     throw error;
   }

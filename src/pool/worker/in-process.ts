@@ -1,4 +1,6 @@
+import { Cgroup } from "./cgroup.ts";
 import { notesInFile } from "./marker.ts";
+import type { ProcessSetup } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 import { type Setup, serveAny } from "./serve-any.ts";
 
@@ -14,7 +16,8 @@ export function serveInProcess(): void {
   process.on("uncaughtExceptionMonitor", (error) => {
     if (process.connected) process.send?.({ type: "fault", error: describeError(error) });
   });
-  process.once("message", (setup: Setup) => {
+  process.once("message", ({ setup, cgroup }: ProcessSetup<Setup>) => {
+    if (cgroup !== null) Cgroup.enter(cgroup);
     const take = serveAny(
       {
         isolation: "process",

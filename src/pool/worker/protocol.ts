@@ -57,6 +57,13 @@ export type FromWorker =
   /** Calls of actors that somebody above this worker owns. */
   | FromCaller;
 
+/** What a process is told first. */
+export interface ProcessSetup<Setup> {
+  readonly setup: Setup;
+  /** The folder of the control group that it enters before it loads anything; null where there is none. */
+  readonly cgroup: string | null;
+}
+
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly init: FunctionReference | null;

@@ -1,26 +1,42 @@
 import { spawn } from "node:child_process";
+import type { Descendants } from "./process-group.ts";
 
 /** Ends processes when this thread is no more. */
 export interface Reaper {
-  watch(pid: number): void;
-  forget(pid: number): void;
+  watch(child: Descendants): void;
+  forget(child: Descendants): void;
   /** There is nothing left to watch. */
   end(): void;
 }
 
-/** Keeps a list of the leaders of process groups; its input ends when whoever writes there is gone, and then they are ended. */
+/**
+ * Keeps a list of the leaders of process groups, each with the folder of its control group if there is one; its input ends
+ * when whoever writes there is gone, and then they are ended.
+ */
 const script = `
 trap '' INT TERM HUP
+set -f
 all=
-while read -r what pid; do
+while read -r what one; do
   case $what in
-    +) all="$all $pid" ;;
+    +) all="$all $one" ;;
     -) rest=
-       for each in $all; do [ "$each" = "$pid" ] || rest="$rest $each"; done
+       for each in $all; do [ "$each" = "$one" ] || rest="$rest $each"; done
        all=$rest ;;
   esac
 done
-for each in $all; do kill -s KILL -- "-$each" 2>/dev/null; done
+for each in $all; do
+  [ -z "\${each#*:}" ] || echo 1 >"\${each#*:}/cgroup.kill"
+  kill -s KILL -- "-\${each%%:*}"
+done 2>/dev/null
+for each in $all; do
+  tries=0
+  while [ -d "\${each#*:}" ] && [ $tries -lt 50 ]; do
+    find "\${each#*:}" -depth -type d -exec rmdir {} ';' || break
+    tries=$((tries + 1))
+    sleep 0.05
+  done
+done 2>/dev/null
 `;
 
 /**
@@ -44,8 +60,12 @@ export function startReaper(): Reaper | null {
   input?.on("error", () => {});
   input?.unref?.();
   return {
-    watch: (pid) => void input?.write(`+ ${pid}\n`),
-    forget: (pid) => void input?.write(`- ${pid}\n`),
+    watch: (child) => void input?.write(`+ ${wordFor(child)}\n`),
+    forget: (child) => void input?.write(`- ${wordFor(child)}\n`),
     end: () => void input?.end(),
   };
+}
+
+function wordFor({ pid, cgroup }: Descendants): string {
+  return `${pid}:${cgroup?.path ?? ""}`;
 }
