@@ -284,8 +284,8 @@ export interface OpenSink<T> {
 /** Looks at all that a source gives, without writing any of it. */
 export interface Survey<T> {
   take(chunk: Chunk<T>): Promise<void>;
-  /** So many items failed before they came here. */
-  skip(items: number): void;
+  /** So many items failed before they came here, and the step returned nothing for so many. */
+  skip(failed: number, leftOut: number): void;
   /** What it came to, for the user. */
   conclude(): Promise<readonly string[]>;
   close(): Promise<void>;

@@ -94,7 +94,7 @@ async function rehearseChunk(
           if (survey === null) return { first, notes: [] };
         }
         await survey?.take(prepared.output);
-        survey?.skip(prepared.failures.length);
+        survey?.skip(prepared.failures.length, prepared.skipped);
       }
     }
     return { first, notes: (await survey?.conclude()) ?? [] };

@@ -25,7 +25,8 @@ export async function prepareSeen(
   const why =
     key === null || mode === "fail"
       ? "rows have no key by which they are found"
-      : key.nullable
+      : // Also where the index takes nulls for equal, which no join of keys does.
+        key.columns.some((column) => !column.notNull)
         ? "its key may be null"
         : keyComputed
           ? "a trigger may compute its key"
@@ -53,9 +54,13 @@ export async function dropSeen(session: Session, run: string): Promise<void> {
   await session.run(`DROP TABLE IF EXISTS ${seenTable(run)}`);
 }
 
+/** What is going on in other transactions makes a snapshot stale so often in a row before that is an error. */
+const STALE = 5;
+
 /**
  * Deletes the rows whose key the run has not seen, in one transaction with the end of that knowledge, so that it happens
- * once. Returns what to tell; throws when they are more than allowed. A run that quarantined rows deletes none.
+ * once. Returns what to tell; throws when they are more than allowed. A run that does not know the keys of all items that it
+ * read deletes none.
  */
 export async function deleteMissing(
   session: Session,
@@ -63,9 +68,27 @@ export async function deleteMissing(
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
 ): Promise<string[]> {
+  for (let left = STALE; ; left--) {
+    try {
+      return await deleteOnce(session, target, run, maxDeletes);
+    } catch (error) {
+      if (sqlState(error) !== "40001" || left === 0) throw error;
+      await session.run("ROLLBACK");
+    }
+  }
+}
+
+async function deleteOnce(
+  session: Session,
+  target: Target,
+  run: string,
+  maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>,
+): Promise<string[]> {
   const { table } = target;
   const seen = seenTable(run);
-  await session.run("BEGIN");
+  const rows = rowsOf(target);
+  // In one snapshot, so that rows which others write meanwhile are neither deleted nor counted.
+  await session.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
   const there = await session.query(
     "SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
     [seen],
@@ -74,20 +97,22 @@ export async function deleteMissing(
     await session.run("ROLLBACK");
     return [];
   }
-  const { bad } = await session.one<{ bad: number }>(
-    `SELECT coalesce(pg_catalog.sum((c.counts ->> 'quarantined')::int8), 0::numeric)::int4 AS bad FROM pawl.checkpoint c WHERE c.run = ${quoteText(run)}`,
+  const { bad, unknown } = await session.one<{ bad: number; unknown: number }>(
+    `SELECT c.bad::float8 AS bad, (c.items - (SELECT pg_catalog.count(*) FROM ${seen}))::float8 AS unknown FROM (
+       SELECT coalesce(pg_catalog.sum((c.counts ->> 'quarantined')::int8), 0::numeric) AS bad,
+              coalesce(pg_catalog.sum((c.counts ->> 'read')::int8 + (c.counts ->> 'added')::int8), 0::numeric) AS items
+       FROM pawl.checkpoint c WHERE c.run = ${quoteText(run)}) c`,
   );
-  if (bad > 0) {
+  const why = whyNone(bad, unknown);
+  if (why !== null) {
     await session.run(`DROP TABLE ${seen}; COMMIT`);
-    return [
-      `no row was deleted as missing, for ${bad} ${bad === 1 ? "row was" : "rows were"} quarantined: correct the file and load it again`,
-    ];
+    return [`no row was deleted as missing, for ${why}`];
   }
   await session.run(`ANALYZE ${seen}`);
   const missing = missingSql(target, table.sql, seen);
   const { n, all } = await session.one<{ n: number; all: number }>(
-    `SELECT (SELECT pg_catalog.count(*) FROM ${table.sql} WHERE ${missing})::float8 AS n,
-            (SELECT pg_catalog.count(*) FROM ${table.sql})::float8 AS all`,
+    `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missing})::float8 AS n,
+            (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS all`,
   );
   const limit = limitOf(maxDeletes, all);
   if (n > limit) {
@@ -98,9 +123,33 @@ export async function deleteMissing(
         "look at the file, or allow more and give the same command again.",
     );
   }
-  const { rowCount } = await session.query(`DELETE FROM ${table.sql} WHERE ${missing}`);
+  const deleted = (await session.query(`DELETE FROM ${rows} WHERE ${missing}`)).rowCount ?? 0;
+  const { left } = await session.one<{ left: number }>(
+    `SELECT pg_catalog.count(*)::float8 AS left FROM ${rows}`,
+  );
+  if (left !== all - deleted) {
+    await session.run("ROLLBACK");
+    throw new PawlError(
+      "postgres.delete-missing",
+      `Deleting the ${deleted} rows of ${table.label} that are missing changed ${Math.abs(all - deleted - left)} others, by a foreign key with ON DELETE CASCADE ` +
+        "to the table itself or by a trigger: nothing was deleted; delete them in SQL, and leave --delete-missing out.",
+    );
+  }
   await session.run(`DROP TABLE ${seen}; COMMIT`);
-  return [`${rowCount ?? 0} of ${all} rows were deleted as missing`];
+  return [`${deleted} of ${all} rows were deleted as missing`];
+}
+
+/** Why none may be deleted, as the end of a sentence: the keys of these items are not among those that were seen. */
+export function whyNone(bad: number, unknown: number): string | null {
+  const rows = (n: number) => (n === 1 ? "1 row was" : `${n} rows were`);
+  if (bad > 0) return `${rows(bad)} quarantined: correct the file and load it again`;
+  if (unknown <= 0) return null;
+  return `${rows(unknown)} left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL`;
+}
+
+/** The rows of the target itself: those of tables that inherit from it are not under its key. */
+export function rowsOf({ table }: Target): string {
+  return table.partitioned ? table.sql : `ONLY ${table.sql}`;
 }
 
 /** The condition for rows of a relation whose key is not in another one. */

@@ -3,7 +3,7 @@ import { fill } from "./careful.ts";
 import type { Session } from "./connection.ts";
 import { explain, mayBeOfRows } from "./errors.ts";
 import type { Feed } from "./feed.ts";
-import { limitOf, missingSql } from "./finish.ts";
+import { limitOf, missingSql, rowsOf, whyNone } from "./finish.ts";
 import { quoteName } from "./identifier.ts";
 import type { Layouts, Target } from "./layout.ts";
 import type { PostgresOptions } from "./options.ts";
@@ -24,6 +24,7 @@ export class MissingCount implements Survey<Record<string, unknown>> {
   readonly #work: Work;
   readonly #maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>;
   #bad = 0;
+  #leftOut = 0;
 
   private constructor(session: Session, layouts: Layouts, maxDeletes: PostgresOptions["maxDeletes"]) {
     this.#session = session;
@@ -50,8 +51,9 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     for (const feed of feeds) this.#bad += await this.#keep(feed);
   }
 
-  skip(items: number): void {
-    this.#bad += items;
+  skip(failed: number, leftOut: number): void {
+    this.#bad += failed;
+    this.#leftOut += leftOut;
   }
 
   async conclude(): Promise<string[]> {
@@ -70,11 +72,14 @@ export class MissingCount implements Survey<Record<string, unknown>> {
         `--delete-missing would delete nothing, for ${rows} be read: a load that quarantines rows deletes none`,
       ];
     }
+    const why = whyNone(0, this.#leftOut);
+    if (why !== null) return [`--delete-missing would delete nothing, for ${why}`];
     await this.#session.run(`ANALYZE ${SEEN}`);
+    const rows = rowsOf(this.#target);
     const names = key?.columns.map(({ name }) => quoteName(name)).join(", ");
     const { n, there, more } = await this.#session.one<{ n: number; there: number; more: number }>(
-      `SELECT (SELECT pg_catalog.count(*) FROM ${table.sql} WHERE ${missingSql(this.#target, table.sql, SEEN)})::float8 AS n,
-              (SELECT pg_catalog.count(*) FROM ${table.sql})::float8 AS there,
+      `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missingSql(this.#target, table.sql, SEEN)})::float8 AS n,
+              (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS there,
               (SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ${names} FROM ${SEEN}) s WHERE ${missingSql(this.#target, "s", table.sql)})::float8 AS more`,
     );
     const all = there + more;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, failureReasons, replayJob, run } from "../../../src/batch/index.ts";
+import { defineJob, failureReasons, prepare, rehearse, replayJob, run } from "../../../src/batch/index.ts";
 import { csv } from "../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres } from "../../../src/connect/postgres/index.ts";
 import { LiveScene } from "./live/scene.ts";
@@ -63,6 +63,67 @@ describe("what a load does in the end", () => {
     }
   });
 
+  it("is to delete nothing where the step left rows out, of which nobody knows the key", async () => {
+    for (const onConflict of ["update", "ignore"] as const) {
+      const { url, client } = await scene.database(table);
+      await using _ = client;
+      // Twice the same key, and two rows of one: counted by what was written, not by what is there.
+      const path = await file(`id,v\n${rows(1, 98)}98,y\n`);
+      const job = (leftOut: number) =>
+        defineJob({
+          name: "stepped",
+          source: csv(path),
+          sink: postgres({ url, table: "t", deleteMissing: true, onConflict }),
+          step: (row: Record<string, unknown>) =>
+            row.id === "7" ? [row, { id: "200", v: "x" }] : Number(row.id) <= leftOut ? [] : row,
+        });
+      const told = async (leftOut: number) => {
+        const prepared = await prepare(job(leftOut), { store: scene.store, dryRun: true });
+        const rehearsal = await rehearse(prepared, scene.folder);
+        await prepared.sink.close();
+        const { state, note } = await run(job(leftOut), { store: scene.store });
+        return [state, note, ...(rehearsal?.notes ?? []).filter((each) => each.includes("missing"))];
+      };
+      assert.deepEqual(await told(3), [
+        "succeeded",
+        "no row was deleted as missing, for 3 rows were left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL",
+        "--delete-missing would delete nothing, for 3 rows were left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL",
+      ]);
+      assert.equal((await ids(client)).length, 101);
+      assert.deepEqual((await told(0)).slice(0, 2), ["succeeded", "2 of 101 rows were deleted as missing"]);
+    }
+  });
+
+  it("is to delete nothing where that would take other rows with it, and no row of a table that inherits", async () => {
+    const self = "CREATE TABLE t (id int PRIMARY KEY, v text, p int REFERENCES t ON DELETE CASCADE);";
+    const trigger = `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN DELETE FROM t WHERE id = 50; RETURN NULL; END $$; CREATE TRIGGER f AFTER DELETE ON t FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION f();`;
+    for (const [made, columns] of [
+      [
+        `${self} INSERT INTO t SELECT g, 'x', CASE WHEN g > 1 THEN 1 END FROM generate_series(1, 100) g;`,
+        "id,v",
+      ],
+      [`${trigger} INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g;`, "id,v"],
+    ] as const) {
+      const { url, client } = await scene.database(made);
+      await using _ = client;
+      const summary = await load(url, await file(`${columns}\n${rows(2, 100)}`));
+      assert.equal(summary.state, "failed");
+      assert.match(
+        summary.note ?? "",
+        /^Deleting the 1 rows of public\.t that are missing changed (99|1) others/,
+      );
+      assert.equal((await ids(client)).length, 100);
+    }
+    const { url, client } = await scene.database(
+      `${table} CREATE TABLE heir () INHERITS (t); INSERT INTO heir VALUES (500, 'x');`,
+    );
+    await using _ = client;
+    const summary = await load(url, await file(`id,v\n${rows(2, 100)}`));
+    assert.deepEqual([summary.state, summary.note], ["succeeded", "1 of 100 rows were deleted as missing"]);
+    assert.equal((await ids(client)).at(-1), 500);
+  });
+
   it("is to delete nothing where more are missing than may be, until that is allowed", async () => {
     const { url, client } = await scene.database(table);
     await using _ = client;
@@ -120,12 +181,12 @@ describe("what a load does in the end", () => {
 
   it("is refused to delete where keys do not tell rows apart", async () => {
     const { url, client } = await scene.database(
-      `CREATE TABLE t (id int PRIMARY KEY, v text, e text UNIQUE); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+      `CREATE TABLE t (id int PRIMARY KEY, v text, e text UNIQUE, n text UNIQUE NULLS NOT DISTINCT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN NEW.id = abs(NEW.id); RETURN NEW; END $$;`,
     );
     await using _ = client;
-    const path = await file("id,v,e\n1,x,y\n");
-    for (const options of [{ onConflict: "fail" as const }, { append: true }, { key: ["e"] }])
+    const path = await file("id,v,e,n\n1,x,y,z\n");
+    for (const options of [{ onConflict: "fail" as const }, { append: true }, { key: ["e"] }, { key: ["n"] }])
       await assert.rejects(load(url, path, options), { code: "postgres.delete-missing" });
     await client.query("CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()");
     await assert.rejects(load(url, path), {
