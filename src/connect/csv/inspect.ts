@@ -21,9 +21,8 @@ export interface Inspection {
 
 /** Finds the files and looks at the head of each. Errors: all that concern paths, options, heads and headers. */
 export async function inspect(paths: readonly string[], settings: Settings): Promise<Inspection> {
-  const files = await findFiles(paths, settings.folder);
+  const { files, notes } = await findFiles(paths, settings.folder);
   const parts: (RangePart | StreamPart)[] = [];
-  const notes: string[] = [];
   let layout: Layout | null = null;
   for (const file of files) {
     const head = await readHead(

@@ -4,7 +4,7 @@ import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { directory, fileTrouble } from "./file-trouble.ts";
 import { isRemote, keptPath, keptPaths, namedPath, remoteVersion } from "./remote.ts";
-import { zipMembers } from "./zip.ts";
+import { zipContent } from "./zip.ts";
 
 /** What `-` stands for. */
 export const STDIN = "-";
@@ -14,10 +14,14 @@ export const STDIN = "-";
  * as it is written is no glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
  * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
  */
-export async function findFiles(paths: readonly string[], folder: string): Promise<FileVersion[]> {
+export async function findFiles(
+  paths: readonly string[],
+  folder: string,
+): Promise<{ files: FileVersion[]; notes: string[] }> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
   keptPaths(paths);
   const found = new Map<string, readonly FileVersion[]>();
+  const notes: string[] = [];
   for (const path of paths) {
     for (const name of await expand(path, folder)) {
       const absolute = name === STDIN || isRemote(name) ? name : resolve(folder, name);
@@ -27,11 +31,12 @@ export async function findFiles(paths: readonly string[], folder: string): Promi
         continue;
       }
       const file = await versionOf(absolute, name);
-      const members = file.pipe ? null : await zipMembers(file).catch((error) => fileTrouble(error, name));
-      found.set(absolute, members ?? [file]);
+      const zip = file.pipe ? null : await zipContent(file).catch((error) => fileTrouble(error, name));
+      found.set(absolute, zip?.files ?? [file]);
+      if (zip?.note) notes.push(zip.note);
     }
   }
-  return [...found.values()].flat();
+  return { files: [...found.values()].flat(), notes };
 }
 
 async function expand(path: string, folder: string): Promise<string[]> {

@@ -8,18 +8,30 @@ import { type FileVersion, openVersion, type ZipMember } from "./body.ts";
 /** A list of more members than this is not worth its memory. */
 const MOST_MEMBERS = 10_000;
 const LONGEST_NAME = 1024;
+/** How members may be packed. */
+const STORED = 0;
+const DEFLATED = 8;
 const CSV = /\.(?:csv|tsv|tab|psv|txt)(?:\.gz|\.zst)?$/i;
+
+/** Members that are left out are named up to so many. */
+const NAMED = 5;
+
+/** Of a zip archive: the files in it that are read, and what to tell of the others. */
+export interface ZipContent {
+  readonly files: readonly FileVersion[];
+  readonly note: string | null;
+}
 
 /**
  * The members of a zip file that are CSVs, sorted by name, each as a file; null where the file is none. A single member
  * may be called as it likes. Errors: `csv.corrupt-archive`, `csv.other-format`.
  */
-export async function zipMembers(file: FileVersion): Promise<FileVersion[] | null> {
+export async function zipContent(file: FileVersion): Promise<ZipContent | null> {
   if (!(await isZip(file.path))) return null;
   const entries = await listed(file);
   const names = new Set(entries.map(({ name }) => name));
   refuseDocuments(names, file.name);
-  if (names.size < entries.length) throw corrupt(file.name, "two members have one name");
+  if (names.size < entries.length) throw unreadable(file.name, "two members of one name");
   const visible = entries.filter(({ name }) => isVisible(name));
   const named = visible.filter(({ name }) => CSV.test(name));
   const chosen = named.length > 0 ? named : visible.length === 1 ? visible : [];
@@ -34,9 +46,26 @@ export async function zipMembers(file: FileVersion): Promise<FileVersion[] | nul
       "csv.other-format",
       `${locked.name} in ${file.name} is encrypted: unpack it into a pipe: unzip -p ${file.name} | pawl load - ….`,
     );
-  return chosen
-    .map(({ encrypted: _, ...member }) => ({ ...file, name: `${file.name}/${member.name}`, member }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const foreign = chosen.find(({ method }) => method !== STORED && method !== DEFLATED);
+  if (foreign !== undefined)
+    throw unreadable(file.name, `the member ${foreign.name}, which is packed by method ${foreign.method},`);
+  const left = visible.filter((entry) => !chosen.includes(entry)).map(({ name }) => name);
+  return {
+    files: chosen
+      .map(({ encrypted: _, method: __, ...member }) => ({
+        ...file,
+        name: `${file.name}/${member.name}`,
+        member,
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    note: left.length === 0 ? null : leftOut(file.name, chosen.length, left),
+  };
+}
+
+function leftOut(archive: string, read: number, left: readonly string[]): string {
+  const names = left.slice(0, NAMED).join(", ");
+  const more = left.length > NAMED ? ` and ${left.length - NAMED} more` : "";
+  return `Of ${archive} ${read === 1 ? "one file is" : `${read} files are`} read, and ${names}${more} left out: only what is called .csv, .tsv or .txt is read.`;
 }
 
 /**
@@ -79,6 +108,7 @@ async function opened(file: FileVersion): Promise<ZipFile> {
 /** What is kept of a member: what else an archive says of it may be large. */
 interface Listed extends ZipMember {
   readonly encrypted: boolean;
+  readonly method: number;
 }
 
 async function listed(file: FileVersion): Promise<Listed[]> {
@@ -97,14 +127,31 @@ async function listed(file: FileVersion): Promise<Listed[]> {
     const entries: Listed[] = [];
     for await (const entry of zip.eachEntry()) {
       if (entry.fileName.length > LONGEST_NAME) throw new Error("a member has a name that is too long");
-      entries.push({ ...memberOf(entry), encrypted: entry.isEncrypted() });
+      entries.push({
+        ...memberOf(entry),
+        encrypted: entry.isEncrypted(),
+        method: entry.compressionMethod,
+      });
     }
+    await assertListEnds(file.path, Number(zip.readEntryCursor));
     return entries;
   } catch (error) {
     throw error instanceof PawlError ? error : corrupt(file.name, error);
   } finally {
     zip.close();
   }
+}
+
+/**
+ * An archive says how many members it has in 16 bits, which some programs let run over: the list must end where the
+ * count does, or members would be left out without a word.
+ */
+async function assertListEnds(path: string, position: number): Promise<void> {
+  await using handle = await open(path);
+  const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, position);
+  // The end as it was at first, with 64 bits, or with a signature before it.
+  if (!["504b0506", "504b0606", "504b0505"].includes(buffer.toString("hex")))
+    throw new Error("it lists more than it says it has");
 }
 
 async function entryAt(zip: ZipFile, member: ZipMember): Promise<Entry | null> {
@@ -140,8 +187,19 @@ function refuseDocuments(names: ReadonlySet<string>, name: string): void {
     throw new PawlError("csv.other-format", `${name} is ${what} and not a CSV: save the sheet as CSV.`);
 }
 
+/** What is not damaged, and yet not for this reader. */
+function unreadable(name: string, what: string, cause?: unknown): PawlError {
+  return new PawlError(
+    "csv.other-format",
+    `${name} is a zip archive with ${what} that cannot be read here: unpack the right one into a pipe: unzip -p ${name} NAME | pawl load - ….`,
+    { cause },
+  );
+}
+
 function corrupt(name: string, reason: unknown): PawlError {
   const why = reason instanceof Error ? reason.message : String(reason);
+  if (/^(?:invalid relative path|absolute path|invalid characters in fileName)/.test(why))
+    return unreadable(name, `a name that leads out of it (${why})`, reason);
   return new PawlError(
     "csv.corrupt-archive",
     `${name} is cut off or damaged: reading the zip archive says '${why}'; fetch the file again.`,

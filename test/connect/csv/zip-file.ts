@@ -9,12 +9,14 @@ export interface Packed {
   /** What the archive says, where that is a lie. */
   readonly size?: number;
   readonly crc?: number;
+  /** How the archive says that it is packed. */
+  readonly method?: number;
   /** Sizes and offsets stand in 64 bits. */
   readonly large?: boolean;
 }
 
-/** A zip archive, byte by byte, so that it can be wrong in every way. */
-export function zipFile(members: readonly Packed[]): Buffer {
+/** A zip archive, byte by byte, so that it can be wrong in every way: so may the number of members that it states. */
+export function zipFile(members: readonly Packed[], count = Math.min(members.length, 0xffff)): Buffer {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
@@ -25,7 +27,7 @@ export function zipFile(members: readonly Packed[]): Buffer {
     const head = Buffer.alloc(26);
     head.writeUInt16LE(large ? 45 : 20, 0);
     head.writeUInt16LE(0x800 | (encrypted ? 1 : 0), 2);
-    head.writeUInt16LE(stored ? 0 : 8, 4);
+    head.writeUInt16LE(said.method ?? (stored ? 0 : 8), 4);
     head.writeUInt32LE(said.crc ?? crc32(bytes), 10);
     head.writeUInt32LE(packed.length, 14);
     head.writeUInt32LE(size, 18);
@@ -52,8 +54,8 @@ export function zipFile(members: readonly Packed[]): Buffer {
   }
   const list = Buffer.concat(directory);
   const end = Buffer.alloc(18);
-  end.writeUInt16LE(Math.min(members.length, 0xffff), 4);
-  end.writeUInt16LE(Math.min(members.length, 0xffff), 6);
+  end.writeUInt16LE(count, 4);
+  end.writeUInt16LE(count, 6);
   end.writeUInt32LE(list.length, 8);
   end.writeUInt32LE(offset, 12);
   return Buffer.concat([...files, list, Buffer.from("PK\x05\x06"), end]);

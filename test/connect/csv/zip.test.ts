@@ -46,9 +46,13 @@ test("several CSVs in an archive are one source in order of name, and one file m
     { name: "a.CSV", text: "id,n\n1,y\n" },
     { name: "notes.pdf", text: "%PDF-" },
   ]);
-  assert.deepEqual(await rowsOf(csv(await folder.file(several)), folder), [
+  const path = await folder.file(several);
+  assert.deepEqual(await rowsOf(csv(path), folder), [
     { id: "1", n: "y" },
     { id: "2", n: "x" },
+  ]);
+  assert.deepEqual((await csv(path).describe()).notes, [
+    `Of ${path} 2 files are read, and notes.pdf left out: only what is called .csv, .tsv or .txt is read.`,
   ]);
   const single = zipFile([{ name: "export", text: "id\n1\n" }]);
   assert.deepEqual(await rowsOf(csv(await folder.file(single)), folder), [{ id: "1" }]);
@@ -86,14 +90,32 @@ const BAD: [what: string, content: Buffer, code: string, message: RegExp][] = [
       { name: "a.csv", text: "a\n1\n" },
       { name: "a.csv", text: "a\n2\n" },
     ]),
+    "csv.other-format",
+    /two members of one name.*unzip -p/,
+  ],
+  [
+    "fewer members in the count than in the list",
+    zipFile(
+      [
+        { name: "a.csv", text: TEXT },
+        { name: "b.csv", text: TEXT },
+      ],
+      1,
+    ),
     "csv.corrupt-archive",
-    /one name/,
+    /more than it says/,
+  ],
+  [
+    "a member that is packed by bzip2",
+    zipFile([{ name: "a.csv", text: TEXT, method: 12 }]),
+    "csv.other-format",
+    /a\.csv, which is packed by method 12, that cannot be read here: .*unzip -p/,
   ],
   [
     "a name that leads out",
     zipFile([{ name: "../../a.csv", text: "a\n1\n" }]),
-    "csv.corrupt-archive",
-    /relative path/,
+    "csv.other-format",
+    /leads out of it.*relative path.*unzip -p/,
   ],
   [
     "nothing that is a CSV",
