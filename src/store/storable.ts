@@ -22,18 +22,23 @@ export function duration(ms: number): number {
 
 /** Throws a PawlError `store.unstorable` that names the first task and field that no driver can keep. */
 export function assertStorable(tasks: readonly NewTask[], joins: readonly NewJoin[]): void {
-  for (const task of tasks) assertTask(task);
+  let before: NewTask | undefined;
+  for (const task of tasks) {
+    assertTask(task, before);
+    before = task;
+  }
   for (const { id, body } of joins) {
     assertKey(id, id, "id of the join");
     assertKey(body, id, "body of the join");
   }
 }
 
-function assertTask(task: NewTask): void {
+/** `before`: one that was checked. Those of a batch often have their queue and their name in common. */
+function assertTask(task: NewTask, before: NewTask | undefined): void {
   const { id, priority, member } = task;
   assertKey(id, id, "id");
-  assertKey(task.queue, id, "queue");
-  assertKey(task.name, id, "name");
+  if (task.queue !== before?.queue) assertKey(task.queue, id, "queue");
+  if (task.name !== before?.name) assertKey(task.name, id, "name");
   if (task.group !== undefined) assertKey(task.group, id, "group");
   if (task.unique !== undefined) assertKey(task.unique, id, "unique key");
   if (task.lane !== undefined) assertKey(task.lane, id, "lane");
@@ -43,14 +48,9 @@ function assertTask(task: NewTask): void {
       "is not a whole number of 32 bits",
     );
   }
-  for (const [what, ms] of [
-    ["delay", task.delayMs],
-    ["expiry", task.expiresMs],
-    ["retention", task.retentionMs],
-  ] as const) {
-    if (ms === undefined || ms >= 0) continue;
-    throw unstorable(`The ${what} of ${String(ms)} ms of task ${shown(id)}`, "is not a number of at least 0");
-  }
+  assertMs(task.delayMs, id, "delay");
+  assertMs(task.expiresMs, id, "expiry");
+  assertMs(task.retentionMs, id, "retention");
   if (member === undefined) return;
   assertKey(member.join, id, "join");
   if (!Number.isSafeInteger(member.index)) {
@@ -59,6 +59,11 @@ function assertTask(task: NewTask): void {
       "is not a whole number",
     );
   }
+}
+
+function assertMs(ms: number | undefined, id: unknown, what: string): void {
+  if (ms === undefined || ms >= 0) return;
+  throw unstorable(`The ${what} of ${String(ms)} ms of task ${shown(id)}`, "is not a number of at least 0");
 }
 
 function assertKey(text: unknown, id: unknown, what: string): void {

@@ -79,7 +79,8 @@ export class Client implements HandleSource, AsyncDisposable {
     const id = key === undefined ? newTaskId() : keyedId(definition, key);
     const taken = take(input, inputOf(name));
     const call = new Call(definition, options);
-    const unique = orThrower(() => uniqueKey(definition, input, taken));
+    const unique =
+      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken));
     if (schema !== null) await checkInput(schema, taken, name, () => this.store());
     const made = newTask(id, taken, unique(), await call.options(() => this.store()));
     return await sending({ name, queue: made.queue, id }, async ({ trace }) => {
@@ -266,6 +267,8 @@ function inputOf(name: string): string {
   return `The input of task "${name}"`;
 }
 
+function notUnique(): undefined {}
+
 /** What a function of the caller's gives now; what it throws is thrown later, since a bad input is the better reason. */
 function orThrower<T>(make: () => T): () => T {
   try {
@@ -298,10 +301,13 @@ class Delay {
     }
   }
 
-  /** Milliseconds from now, by the store's clock. */
-  async ms(store: () => Promise<Store>): Promise<number | undefined> {
-    if (this.#instant === undefined) return this.#ms;
-    const ms = Math.max(0, this.#instant - (await (await store()).now()));
+  /** Milliseconds from now, by the store's clock; without waiting where that need not be asked. */
+  ms(store: () => Promise<Store>): number | undefined | Promise<number> {
+    return this.#instant === undefined ? this.#ms : this.#until(this.#instant, store);
+  }
+
+  async #until(instant: number, store: () => Promise<Store>): Promise<number> {
+    const ms = Math.max(0, instant - (await (await store()).now()));
     return finiteMilliseconds(ms, `The time until the at of ${this.#of}`);
   }
 }
@@ -322,8 +328,13 @@ class Call {
     this.#shared = { name, ...timing(definition, options) };
   }
 
-  async options(store: () => Promise<Store>): Promise<Shared> {
-    const delayMs = await this.#delay.ms(store);
+  /** Without waiting where nothing depends on the store's clock. */
+  options(store: () => Promise<Store>): Shared | Promise<Shared> {
+    const ms = this.#delay.ms(store);
+    return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
+  }
+
+  #after(delayMs: number | undefined): Shared {
     if (delayMs === undefined) return this.#shared;
     const { expiresMs } = this.#shared;
     if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);

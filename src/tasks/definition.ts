@@ -95,10 +95,9 @@ export function define<In, M extends Maps<In>>(
 type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "lane">;
 
 /** Checks the options of a call or of a link. Throws a PawlError that names the task and the option. */
-export function timing(
-  { name, rate, retentionMs, ...definition }: Definition,
-  { priority = definition.priority, queue = definition.queue, delay, expires }: LinkOptions,
-): Timing {
+export function timing(definition: Definition, options: LinkOptions): Timing {
+  const { name, rate, retentionMs } = definition;
+  const { priority = definition.priority, queue = definition.queue, delay, expires } = options;
   const of = (option: string) => `The ${option} of task "${name}"`;
   queueName(queue, of("queue"));
   priorityNumber(priority, of("priority"));

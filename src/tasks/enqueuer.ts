@@ -24,12 +24,11 @@ export class Enqueuer {
   add(task: NewTask): Promise<boolean> {
     return new Promise((done, failed) => {
       this.#waiting.push({ task, done, failed });
-      void this.#flush();
+      if (!this.#flushing) void this.#flush();
     });
   }
 
   async #flush(): Promise<void> {
-    if (this.#flushing) return;
     this.#flushing = true;
     // What else is asked for in this turn joins the batch.
     await undefined;

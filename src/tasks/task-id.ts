@@ -2,8 +2,10 @@ import { createHash, randomFillSync } from "node:crypto";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RANDOM_DIGITS = 16;
-const pool = new Uint8Array(4096);
-let at = pool.length;
+const pool = Buffer.alloc(4096);
+/** The pool as text, and how much of it was used: cut out of one text, digits cost less than one by one. */
+let digits = "";
+let at = 0;
 
 /** The digits of the last moment: many ids are made in the same one. */
 let moment = Number.NaN;
@@ -20,13 +22,16 @@ export function newTaskId(): string {
       time = Math.floor(time / 32);
     }
   }
-  if (at + RANDOM_DIGITS > pool.length) {
+  if (at === digits.length) {
     randomFillSync(pool);
+    for (let byte = 0; byte < pool.length; byte++) {
+      pool[byte] = ALPHABET.charCodeAt((pool[byte] as number) & 31);
+    }
+    digits = pool.toString("latin1");
     at = 0;
   }
-  let tail = "";
-  for (let digit = 0; digit < RANDOM_DIGITS; digit++) tail += ALPHABET[(pool[at++] as number) & 31];
-  return head + tail;
+  at += RANDOM_DIGITS;
+  return head + digits.slice(at - RANDOM_DIGITS, at);
 }
 
 /** The id that follows from some texts: the same for the same ones, and for no others. */

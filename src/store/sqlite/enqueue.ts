@@ -14,15 +14,16 @@ export function enqueue(
   moves: Moves,
 ): string[] {
   assertStorable(tasks, joins);
-  const keys = tasks.flatMap(({ unique }) => unique ?? []);
+  const keys: string[] = [];
+  const into = new Set<string>();
+  for (const { unique, member } of tasks) {
+    if (unique !== undefined) keys.push(unique);
+    if (member !== undefined) into.add(member.join);
+  }
   cancelExpiredHolders(db, keys, moves);
   const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
   addJoins(db, joins, moves);
-  cancelLate(
-    db,
-    tasks.flatMap(({ member }) => member?.join ?? []),
-    moves,
-  );
+  cancelLate(db, into, moves);
   moves.wakes = true;
   return added;
 }
@@ -104,14 +105,19 @@ function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string
     ...[toText(first.meta), retentionMs === undefined ? null : duration(retentionMs)],
   );
   const after = lastSeq(db);
-  const ids = run.map(({ id }) => id);
-  // Numbers are given one after the other, so it is known which are whose if no task was left out.
-  const added =
-    count === run.length
-      ? ids.map((id, at) => [after - count + 1 + at, id] as const)
-      : db.tuples<[number, string]>("SELECT seq, id FROM task WHERE seq > ? ORDER BY seq", before);
-  for (const [seq] of added) moves.add({ seq, queue, join_id: null }, null, "waiting");
-  return added.map(([, id]) => id);
+  if (count === run.length) {
+    // Numbers are given one after the other, so it is known which are whose if no task was left out.
+    let seq = after - count;
+    return run.map(({ id }) => {
+      moves.add({ seq: ++seq, queue, join_id: null }, null, "waiting");
+      return id;
+    });
+  }
+  const added = db.tuples<[number, string]>("SELECT seq, id FROM task WHERE seq > ? ORDER BY seq", before);
+  return added.map(([seq, id]) => {
+    moves.add({ seq, queue, join_id: null }, null, "waiting");
+    return id;
+  });
 }
 
 function lastSeq(db: Connection): number {
@@ -144,8 +150,8 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
 }
 
 /** Members that come when their join has failed already are cancelled like those that were there. */
-export function cancelLate(db: Connection, joins: readonly string[], moves: Moves): void {
-  for (const [id, state] of joinStates(db, new Set(joins))) {
+export function cancelLate(db: Connection, joins: ReadonlySet<string>, moves: Moves): void {
+  for (const [id, state] of joinStates(db, joins)) {
     if (state === "failed") cancelWaiting(db, "join_id = ?", [id], moves);
   }
 }

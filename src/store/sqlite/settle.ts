@@ -173,6 +173,6 @@ function follow(db: Connection, [seq, , join, index]: Held, outcome: Success, mo
   if (!enqueue(db, tasks, joins, moves).includes(successor)) return false;
   db.run("UPDATE task SET join_id = NULL, member_index = NULL WHERE seq = ?", seq);
   db.run("UPDATE task SET join_id = ?, member_index = ? WHERE id = ?", join, index, successor);
-  cancelLate(db, [join], moves);
+  cancelLate(db, new Set([join]), moves);
   return true;
 }

@@ -159,7 +159,8 @@ let marks: Marks | undefined;
 /** Turns a value into JSON, with the members in it kept beside. Throws what `JSON.stringify` throws; undefined where it gives nothing. */
 export function withMembersBeside(value: unknown): TakenValue | undefined {
   // A value may take another one while it is turned into JSON.
-  const outer = { taking, marks };
+  const outerTaking = taking;
+  const outerMarks = marks;
   taking = true;
   marks = undefined;
   try {
@@ -169,7 +170,7 @@ export function withMembersBeside(value: unknown): TakenValue | undefined {
     const met = marks as Marks | undefined;
     return met === undefined ? { value: new JsonText(text) } : met.takeOut(text);
   } finally {
-    taking = outer.taking;
-    marks = outer.marks;
+    taking = outerTaking;
+    marks = outerMarks;
   }
 }

@@ -27,7 +27,11 @@ const SILENT: Sent = { trace: null, count: () => {} };
  * Stores tasks within a span of its own, of which their attempts will be children. Names and attributes are those of
  * OpenTelemetry's conventions for messaging.
  */
-export async function sending<T>(what: Sending, store: (sent: Sent) => Promise<T>): Promise<T> {
+export function sending<T>(what: Sending, store: (sent: Sent) => Promise<T>): Promise<T> {
+  return hasNoOtel() ? store(SILENT) : spannedSending(what, store);
+}
+
+async function spannedSending<T>(what: Sending, store: (sent: Sent) => Promise<T>): Promise<T> {
   const api = await otel();
   if (api === undefined) return await store(SILENT);
   const { name, queue, id } = what;
