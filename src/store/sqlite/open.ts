@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
@@ -53,6 +53,19 @@ function open(location: string): Opened {
   }
 }
 
+function assertThere(location: string): void {
+  try {
+    statSync(location);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw noStore(location);
+    throw new PawlError(
+      "store.cannot-open",
+      `The store ${location} lies in a folder that this user may not enter: run as the user that the work was begun as.`,
+      { cause: error },
+    );
+  }
+}
+
 /** Opens or creates the file at `path`. Errors as for `openStore`. */
 export async function openSqliteStore(
   path: string,
@@ -65,7 +78,7 @@ export async function openSqliteStore(
     );
   }
   const location = resolve(path);
-  if (!create && !existsSync(location)) throw noStore(location);
+  if (!create) assertThere(location);
   const { database, files } = await patiently(() => open(location), location);
   return new SqliteStore(new Connection(database, files, location, clock));
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { lstatSync, readFileSync, statSync } from "node:fs";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { initFailure } from "../../../src/connect/postgres/embedded/cluster.ts";
 import { embeddedUrl, runSql, startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
 
 let root: string;
@@ -63,6 +64,13 @@ test("it comes back after a power cut, at the same address and with what was com
   await stopEmbedded(home);
 });
 
+test("a user without a name, as containers have them, is told so and not that space may lack", () => {
+  const error = initFailure("initdb: could not look up effective user ID 12345: user does not exist");
+  assert.equal(error.code, "postgres.embedded.account");
+  assert.match(error.message, /user 12345 has none here: add a line for it to \/etc\/passwd/);
+  assert.match(initFailure("initdb: error: No space left on device").message, /\(initdb: error: No space/);
+});
+
 test("it knows nothing of the secrets of its caller, and has an account of its own under root", {
   skip: process.platform !== "linux",
 }, async () => {
@@ -82,6 +90,22 @@ test("it knows nothing of the secrets of its caller, and has an account of its o
     await stopEmbedded(home);
   } finally {
     delete process.env.PAWL_TEST_SECRET;
+  }
+});
+
+test("its files may be put back under a new state folder, which under root its account may pass again", async () => {
+  const [before, later] = ["before", "later"].map((name) => join(root, name, ".pawl"));
+  assert.ok(before && later);
+  try {
+    const { url } = await startEmbedded(join(before, "postgres"));
+    await runSql(url, "CREATE TABLE kept AS SELECT 7 AS n");
+    await stopEmbedded(join(before, "postgres"));
+    await mkdir(later, { recursive: true, mode: 0o700 });
+    await rename(join(before, "postgres"), join(later, "postgres"));
+    const again = await startEmbedded(join(later, "postgres"));
+    assert.deepEqual((await runSql(again.url, "SELECT n FROM kept")).rows, [{ n: 7 }]);
+  } finally {
+    for (const folder of [before, later]) await stopEmbedded(join(folder, "postgres"), "immediate");
   }
 });
 

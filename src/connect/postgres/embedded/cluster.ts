@@ -33,11 +33,16 @@ function apart(directory: string): string | null {
 function chooseHome(directory: string, account: Account | null): string {
   const noted = apart(directory);
   if (noted !== null) return noted;
-  if (account !== null && mayReach(dirname(directory), account)) admitGroup(dirname(directory), account.gid);
+  admit(directory, account);
   if (mayReach(dataDirectory(directory), account)) return directory;
   const folder = join(APART, `postgres-${randomBytes(12).toString("hex")}`);
   writeFileSync(join(directory, "data-at"), folder, { mode: 0o600, flag: "wx" });
   return folder;
+}
+
+/** Lets the server's account pass through the state folder that an embedded directory lies in. */
+function admit(directory: string, account: Account | null): void {
+  if (account !== null && mayReach(dirname(directory), account)) admitGroup(dirname(directory), account.gid);
 }
 
 /** A second reading of `postgresql.conf` may override these; they suit loads on one machine. */
@@ -67,9 +72,13 @@ export async function ensureCluster(
   account: Account | null,
 ): Promise<void> {
   const data = dataDirectory(directory);
-  if (existsSync(data)) return assertReach(data, account);
+  if (existsSync(data)) {
+    // The files may have been put back, or lie on a volume, under a state folder that is new.
+    if (!mayReach(data, account)) admit(directory, account);
+    return assertReach(data, account);
+  }
   // The port is settled once the files are whole.
-  if (existsSync(join(directory, "port"))) throw missingData(data);
+  if (existsSync(join(directory, "port"))) throw missingData(data, directory);
   const home = chooseHome(directory, account);
   makeFolder(home, 0o711);
   assertReach(join(home, "data"), account);
@@ -121,11 +130,10 @@ function assertReach(data: string, account: Account | null): void {
   );
 }
 
-function missingData(data: string): PawlError {
+function missingData(data: string, directory: string): PawlError {
   return new PawlError(
     "postgres.embedded.data",
-    `The files of the embedded PostgreSQL are not in ${data} any more: put them back, or remove the folder that holds ` +
-      "the server's password to begin with an empty one.",
+    `The files of the embedded PostgreSQL are not in ${data} any more: put them back, or remove ${directory} to begin with an empty server.`,
   );
 }
 
@@ -145,8 +153,18 @@ async function localeFlags(binaries: Binaries): Promise<string[]> {
 async function initialise(binaries: Binaries, account: Account | null, flags: string[]): Promise<void> {
   const { code, text } = await output(binaries.initdb, flags, account);
   if (code === 0) return;
-  const reason = text.trim().split("\n").at(-1) ?? "";
-  throw new PawlError(
+  throw initFailure(text.trim().split("\n").at(-1) ?? "");
+}
+
+/** Why `initdb` did not make the files, by the last line it wrote. */
+export function initFailure(reason: string): PawlError {
+  const [, uid] = /could not look up effective user ID (\d+)/.exec(reason) ?? [];
+  if (uid !== undefined)
+    return new PawlError(
+      "postgres.embedded.account",
+      `PostgreSQL runs only as a user that has a name, and user ${uid} has none here: add a line for it to /etc/passwd, run as another user, or name a server of your own with --into.`,
+    );
+  return new PawlError(
     "postgres.embedded.init",
     `The embedded PostgreSQL could not create its files (${reason}): check the free space and the rights of its folder, or name a server of your own with --into.`,
   );
