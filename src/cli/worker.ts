@@ -77,16 +77,18 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     if (jobs.length > 0 && error instanceof PawlError && error.code === "worker.no-tasks") return null;
     throw error;
   });
-  if (running !== null) say(`worker ${running.id} takes tasks from ${running.describe()}`);
   const leave = new AbortController();
   const runs = jobs.length === 0 ? null : takePartInRuns(jobs, location, options.lease, leave.signal);
-  await untilAsked(npm, async (signal, again) => {
+  const asked = untilAsked(npm, async (signal, again) => {
     const { length } = running?.running() ?? [];
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
     say(`${signal}: takes no more tasks${wait}${again}`);
     leave.abort();
     await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
   });
+  // Only now that signals are listened to: who reads it may send one at once.
+  if (running !== null) say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  await asked;
   await disconnect();
   // A handler that does not listen may go on; its task has been handed back.
   process.exit(EXIT.done);

@@ -27,28 +27,24 @@ async function heard(worker: { readonly said: string }, text: string): Promise<v
 }
 
 test("a worker that is started before its database says that it waits, and begins when it is there", async () => {
-  const server = await TestServer.shared();
+  await using server = await TestServer.shared();
   const url = new URL(await server.createDatabase());
   const port = await freePort();
   const proxied = new URL(url);
   proxied.port = `${port}`;
-  {
-    await using worker = new WorkerCommand(proxied.href);
-    await heard(worker, "waits for the store");
-    assert.ok(!worker.said.includes(url.password));
-    const proxy = createServer((socket) => {
-      const upstream = connect(Number(url.port), url.hostname);
-      socket.pipe(upstream).pipe(socket);
-      for (const each of [socket, upstream]) each.on("error", () => {});
-    });
-    await once(proxy.listen(port, url.hostname), "listening");
-    await worker.ready();
-    assert.match(worker.said, /the store is there/);
-    worker.signal("SIGTERM");
-    assert.deepEqual(await worker.exited, { code: 0, signal: null });
-    proxy.close();
-  }
-  await server.stop();
+  await using proxy = createServer((socket) => {
+    const upstream = connect(Number(url.port), url.hostname);
+    socket.pipe(upstream).pipe(socket);
+    for (const each of [socket, upstream]) each.on("error", () => {});
+  });
+  await using worker = new WorkerCommand(proxied.href);
+  await heard(worker, "waits for the store");
+  assert.ok(!worker.said.includes(url.password));
+  await once(proxy.listen(port, url.hostname), "listening");
+  await worker.ready();
+  assert.match(worker.said, /the store is there/);
+  worker.signal("SIGTERM");
+  assert.deepEqual(await worker.exited, { code: 0, signal: null });
 });
 
 test("a queue that does not parse is refused", async () => {
