@@ -52,22 +52,24 @@ export class Running {
 export class Scene implements AsyncDisposable {
   readonly folder: string;
   readonly url: string;
+  readonly #server: TestServer | null;
   readonly #running = new Set<Running>();
 
-  private constructor(folder: string, url: string) {
+  private constructor(folder: string, url: string, server: TestServer | null) {
     this.folder = folder;
     this.url = url;
+    this.#server = server;
   }
 
   /** A folder alone: the database's URL leads nowhere. */
   static async withoutDatabase(): Promise<Scene> {
-    return new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), "postgres://127.0.0.1:1/none");
+    return new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), "postgres://127.0.0.1:1/none", null);
   }
 
   /** `sql` makes the tables. */
   static async begin(server: TestServer, sql = ""): Promise<Scene> {
     const url = await server.createDatabase();
-    const scene = new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), url);
+    const scene = new Scene(await mkdtemp(join(tmpdir(), "pawl-cli-")), url, server);
     if (sql !== "") await scene.query(sql);
     return scene;
   }
@@ -158,6 +160,7 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { child } of this.#running) child.kill("SIGKILL");
     await Promise.all([...this.#running].map(({ ended }) => ended));
+    await this.#server?.giveBack(this.url);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }

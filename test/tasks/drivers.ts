@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { TestServer } from "../connect/postgres/server.ts";
-import type { OpenPlace } from "./suite/stage.ts";
+import { LentStores } from "../store/postgres/lent.ts";
+import type { OpenPlace, Place } from "./suite/stage.ts";
 
 /** Runs tests on each driver of the store. */
 export function onEachDriver(
@@ -11,10 +12,15 @@ export function onEachDriver(
   tests: (open: OpenPlace, driver: "SQLite" | "PostgreSQL") => void,
 ): void {
   let server: TestServer;
+  let stores: LentStores;
   before(async () => {
     server = await TestServer.shared();
+    stores = new LentStores(server);
   });
-  after(() => server.stop());
+  after(async () => {
+    await stores.close();
+    await server.stop();
+  });
   describe(`${what} on SQLite`, () =>
     tests(async () => {
       const folder = await mkdtemp(join(tmpdir(), "pawl-tasks-"));
@@ -23,6 +29,11 @@ export function onEachDriver(
         cleanup: () => rm(folder, { recursive: true, force: true }),
       };
     }, "SQLite"));
-  describe(`${what} on PostgreSQL`, () =>
-    tests(async () => ({ address: await server.createDatabase(), cleanup: async () => {} }), "PostgreSQL"));
+  describe(`${what} on PostgreSQL`, () => tests(() => lentPlace(stores), "PostgreSQL"));
+}
+
+/** A store in PostgreSQL, given back when the test has ended. */
+export async function lentPlace(stores: LentStores): Promise<Place> {
+  const { url, giveBack } = await stores.lend();
+  return { address: url, cleanup: giveBack };
 }

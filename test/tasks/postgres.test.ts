@@ -3,19 +3,24 @@ import { after, before, describe, test } from "node:test";
 import pg from "pg";
 import { chord } from "../../src/tasks/index.ts";
 import { TestServer } from "../connect/postgres/server.ts";
+import { LentStores } from "../store/postgres/lent.ts";
+import { lentPlace } from "./drivers.ts";
 import { add, double, once, total } from "./fixtures/tasks.ts";
 import { Stage } from "./suite/stage.ts";
 import { tasksSuite } from "./suite.ts";
 
 let server: TestServer;
+let stores: LentStores;
 before(async () => {
   server = await TestServer.shared();
+  stores = new LentStores(server);
 });
 after(async () => {
+  await stores.close();
   await server.stop();
 });
 
-const open = async () => ({ address: await server.createDatabase(), cleanup: async () => {} });
+const open = () => lentPlace(stores);
 
 tasksSuite("PostgreSQL", open);
 

@@ -1,14 +1,18 @@
 import { after, before } from "node:test";
 import { TestServer } from "../../connect/postgres/server.ts";
 import { storeConformance } from "../conformance.ts";
-import { openPlace } from "./place.ts";
+import { LentStores } from "./lent.ts";
+import { byTestClock, openPlace } from "./place.ts";
 
 let server: TestServer;
+let stores: LentStores;
 before(async () => {
   server = await TestServer.shared();
+  stores = new LentStores(server, byTestClock);
 });
 after(async () => {
+  await stores.close();
   await server.stop();
 });
 
-storeConformance("PostgreSQL", () => openPlace(server));
+storeConformance("PostgreSQL", () => openPlace(stores));

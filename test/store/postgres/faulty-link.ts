@@ -1,5 +1,11 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/**
+ * How many links to the server stay open when their client is gone: a real server notices in the end, and one that all test
+ * files share has only so many sessions for everybody.
+ */
+const UNNOTICED = 10;
+
 /** How a link was cut: both sides at once, or so that the server goes on for a while without anybody listening. */
 export type Cut = "both" | "client";
 
@@ -9,6 +15,8 @@ export class FaultyLink implements AsyncDisposable {
   readonly #links = new Set<{ readonly client: Socket; readonly server: Socket }>();
   /** Towards the server, those included that nobody listens to any more. */
   readonly #servers = new Set<Socket>();
+  /** Those that nobody listens to any more, the oldest first. */
+  readonly #unnoticed = new Set<Socket>();
   /** Asked about each piece that comes from the server: true swallows it and cuts the link. */
   swallows: (piece: Buffer, link: number) => boolean = () => false;
   /** Asked about each piece that goes to the server: true cuts the link before it gets there. */
@@ -55,7 +63,15 @@ export class FaultyLink implements AsyncDisposable {
     const link = { client, server };
     this.#links.add(link);
     this.#servers.add(server);
-    server.on("close", () => this.#servers.delete(server));
+    server.on("close", () => {
+      this.#servers.delete(server);
+      this.#unnoticed.delete(server);
+    });
+    client.on("close", () => {
+      if (this.how === "both" || server.destroyed) return;
+      this.#unnoticed.add(server);
+      for (const oldest of [...this.#unnoticed].slice(0, -UNNOTICED)) oldest.destroy();
+    });
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on("error", () => {});

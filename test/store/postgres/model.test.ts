@@ -1,14 +1,18 @@
 import { after, before } from "node:test";
 import { TestServer } from "../../connect/postgres/server.ts";
 import { modelSuite } from "../model-suite.ts";
-import { openPlace } from "./place.ts";
+import { LentStores } from "./lent.ts";
+import { byTestClock, openPlace } from "./place.ts";
 
 let server: TestServer;
+let stores: LentStores;
 before(async () => {
   server = await TestServer.shared();
+  stores = new LentStores(server, byTestClock);
 });
 after(async () => {
+  await stores.close();
   await server.stop();
 });
 
-modelSuite("PostgreSQL", () => openPlace(server), { clocksJump: false, runs: 8 });
+modelSuite("PostgreSQL", () => openPlace(stores), { clocksJump: false, runs: 8 });

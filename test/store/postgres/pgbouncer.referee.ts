@@ -2,8 +2,9 @@ import { after, before, describe } from "node:test";
 import { TestServer } from "../../connect/postgres/server.ts";
 import { skipWithout } from "../../missing.ts";
 import { storeConformance } from "../conformance.ts";
+import { LentStores } from "./lent.ts";
 import { findPgbouncer, Pgbouncer } from "./pgbouncer.ts";
-import { openPlace } from "./place.ts";
+import { byTestClock, openPlace } from "./place.ts";
 
 const program = findPgbouncer();
 const skip = skipWithout(
@@ -13,14 +14,17 @@ const skip = skipWithout(
 
 describe("PgBouncer", { skip }, () => {
   let server: TestServer;
+  let stores: LentStores;
   let bouncer: Pgbouncer;
   before(async () => {
     server = await TestServer.shared();
+    stores = new LentStores(server, byTestClock);
     bouncer = await Pgbouncer.start(program ?? "", server.url);
   });
   after(async () => {
     await bouncer[Symbol.asyncDispose]();
+    await stores.close();
     await server.stop();
   });
-  storeConformance("PostgreSQL behind PgBouncer", () => openPlace(server, bouncer.url));
+  storeConformance("PostgreSQL behind PgBouncer", () => openPlace(stores, (url) => bouncer.before(url)));
 });

@@ -23,19 +23,18 @@ export function findPgbouncer(): string | undefined {
 
 /** A PgBouncer in transaction mode before a server. */
 export class Pgbouncer implements AsyncDisposable {
-  readonly url: string;
+  readonly #port: number;
   readonly #process: ChildProcess;
   readonly #folder: string;
 
-  private constructor(url: string, process: ChildProcess, folder: string) {
-    this.url = url;
+  private constructor(port: number, process: ChildProcess, folder: string) {
+    this.#port = port;
     this.#process = process;
     this.#folder = folder;
   }
 
   static async start(program: string, server: string): Promise<Pgbouncer> {
-    const { hostname, port, username, password, pathname } = new URL(server);
-    const name = pathname.slice(1);
+    const { hostname, port, username, password } = new URL(server);
     const own = await freePort();
     const folder = await mkdtemp(join(tmpdir(), "pawl-pgbouncer-"));
     await chmod(folder, 0o755);
@@ -43,7 +42,7 @@ export class Pgbouncer implements AsyncDisposable {
     await writeFile(
       settings,
       `[databases]
-       ${name} = host=${hostname} port=${port} dbname=${name} user=${username} password=${decodeURIComponent(password)}
+       * = host=${hostname} port=${port} user=${username} password=${decodeURIComponent(password)}
        [pgbouncer]
        listen_addr = 127.0.0.1
        listen_port = ${own}
@@ -58,12 +57,17 @@ export class Pgbouncer implements AsyncDisposable {
     // It does not run as root.
     const account = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
     const child = spawn(program, ["-q", settings], { ...account, stdio: "ignore" });
-    const bouncer = new Pgbouncer(`postgres://somebody@127.0.0.1:${own}/${name}`, child, folder);
+    const bouncer = new Pgbouncer(own, child, folder);
     while (!(await answers(own))) {
       if (child.exitCode !== null) throw new Error(`PgBouncer ended with ${child.exitCode}.`);
       await sleep(20);
     }
     return bouncer;
+  }
+
+  /** The way to this database of the server that leads through here. */
+  before(url: string): string {
+    return `postgres://somebody@127.0.0.1:${this.#port}${new URL(url).pathname}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,37 +1,32 @@
 import { openStore, type Store } from "../../../src/store/index.ts";
-import { TestClient, type TestServer } from "../../connect/postgres/server.ts";
 import type { StoreUnderTest } from "../conformance.ts";
 import { TestClock } from "../test-clock.ts";
+import type { LentStores } from "./lent.ts";
 
-let schemas = 0;
+/** What stores by the test's clock need. The clock can be replaced only when the tables are there. */
+export const byTestClock = `
+  CREATE TABLE public.test_clock (ms bigint);
+  INSERT INTO public.test_clock VALUES (0);
+  CREATE OR REPLACE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT ms FROM public.test_clock'`;
 
-/** A store in a schema of its own, by the test's clock. */
+/** A store by the test's clock, one of `stores` that were prepared so; `through` may lead to it by another way. */
 export async function openPlace(
-  server: TestServer,
-  storeUrl = server.url,
-  parameters = "",
+  stores: LentStores,
+  through: (url: string) => string = (url) => url,
 ): Promise<StoreUnderTest> {
-  const schema = `test_${process.pid}_${++schemas}`;
-  const url = `${storeUrl}?schema=${schema}${parameters}`;
+  const lent = await stores.lend();
   const clock = new TestClock();
   const opened: Store[] = [];
-  // It makes the tables; the clock can be replaced only then.
-  await (await openStore(url)).close();
-  const hands = await TestClient.connect(server.url);
-  await hands.query(`
-    CREATE TABLE ${schema}.test_clock (ms bigint);
-    INSERT INTO ${schema}.test_clock VALUES (${clock.wall()});
-    CREATE OR REPLACE FUNCTION ${schema}.now_ms() RETURNS bigint LANGUAGE sql STABLE
-      AS 'SELECT ms FROM ${schema}.test_clock'`);
+  const set = (ms: number) => lent.hands.query(`UPDATE public.test_clock SET ms = ${ms}`);
+  await set(clock.wall());
   const reopen = async () => {
-    const store = await openStore(url);
+    const store = await openStore(through(lent.url));
     opened.push(store);
-    return clocked(store, clock, (ms) => hands.query(`UPDATE ${schema}.test_clock SET ms = ${ms}`));
+    return clocked(store, clock, set);
   };
   const cleanup = async () => {
     for (const store of opened) await store.close();
-    await hands.query(`DROP SCHEMA ${schema} CASCADE`);
-    await hands[Symbol.asyncDispose]();
+    await lent.giveBack();
   };
   return { store: await reopen(), reopen, clock, cleanup };
 }
