@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, Store, TaskRecord } from "../store/contract.ts";
+import { toJson } from "../store/json-text.ts";
 import { backoffDelay, type Handler, PermanentError, Snooze, type TaskContext } from "../tasks/index.ts";
 import { orAborted, settledWithin } from "./abort.ts";
 import { assertAccounted, assertComplete } from "./account.ts";
@@ -293,10 +294,23 @@ const TROUBLE = "trying again";
 
 /** Refuses a chunk behind which the cursor stands where it stood: a run that goes on from there would read it again. */
 function assertMoved(chunk: Chunk<unknown>, cursor: string): string {
-  const end = JSON.stringify(chunk.end);
+  const end = cursorJson(chunk.end);
   if (chunk.items === 0 || end !== cursor) return end;
   throw new PawlError(
     "source.cursor",
     `The source gave a chunk that ends at the cursor where it began (${end}): nothing of it was written; this is a defect of the source, please report it there.`,
   );
+}
+
+/** A run could not go on from what JSON keeps nothing of. */
+function cursorJson(end: unknown): string {
+  try {
+    return toJson(end) ?? "null";
+  } catch (error) {
+    throw new PawlError(
+      "source.cursor",
+      `The source gave a chunk whose cursor cannot be stored as JSON (${errorText(error)}): nothing of it was written; this is a defect of the source, please report it there.`,
+      { cause: error },
+    );
+  }
 }

@@ -2,6 +2,8 @@
  * What a store is given is taken at the moment of the call: a driver may write it later, when the file is free or the
  * server answers, and the caller may have changed its objects by then.
  */
+import { errorText } from "../error-text.ts";
+import { PawlError } from "../errors.ts";
 import type { NewTask, ProgressReport, Settlement } from "./contract.ts";
 import { JsonText } from "./json-text.ts";
 
@@ -10,9 +12,8 @@ export function takenTask(task: NewTask): NewTask {
   // Tasks of a batch that have nothing there are told to be alike by that.
   const bare = meta === undefined || meta === null;
   if (payload instanceof JsonText && (bare || meta instanceof JsonText)) return task;
-  return bare
-    ? { ...task, payload: JsonText.of(payload) }
-    : { ...task, payload: JsonText.of(payload), meta: JsonText.of(meta) };
+  const taken = { ...task, payload: take(payload, "payload", task) };
+  return bare ? taken : { ...taken, meta: take(meta, "meta", task) };
 }
 
 export function takenSettlement(settlement: Settlement): Settlement {
@@ -24,9 +25,9 @@ export function takenSettlement(settlement: Settlement): Settlement {
     ...settlement,
     outcome: {
       ...outcome,
-      ...(result === undefined ? {} : { result: JsonText.of(result) }),
+      ...(result === undefined ? {} : { result: take(result, "result", settlement) }),
       ...(next === undefined ? {} : { next: next.map(takenTask) }),
-      ...(meta === undefined ? {} : { meta: JsonText.of(meta) }),
+      ...(meta === undefined ? {} : { meta: take(meta, "meta", settlement) }),
     },
   };
 }
@@ -36,10 +37,28 @@ function isTaken(value: unknown): boolean {
 }
 
 export function takenReport(report: ProgressReport): ProgressReport {
-  return { ...report, value: JsonText.of(report.value) };
+  return { ...report, value: take(report.value, "progress", report) };
+}
+
+function take(value: unknown, what: string, { id }: { readonly id: string }): JsonText {
+  if (value instanceof JsonText) return value;
+  try {
+    return JsonText.of(value);
+  } catch (error) {
+    throw unstorable(`The ${what} of task ${JSON.stringify(id)}`, error);
+  }
+}
+
+function unstorable(what: string, error: unknown): PawlError {
+  const why = errorText(error).split("\n", 1)[0] ?? "";
+  return new PawlError("store.unstorable", `${what} cannot be stored as JSON: ${why}.`, { cause: error });
 }
 
 /** A copy of what is all JSON and seldom given, such as a run or a schedule. */
-export function detached<T>(value: T): T {
-  return JsonText.of(value).value() as T;
+export function detached<T>(value: T, what: string): T {
+  try {
+    return JsonText.of(value).value() as T;
+  } catch (error) {
+    throw unstorable(what, error);
+  }
 }

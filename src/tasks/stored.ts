@@ -38,7 +38,7 @@ export function take(value: unknown, what: string): TakenValue {
   } catch (error) {
     throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
   }
-  if (taken === undefined) throw notJson(what, `a ${typeof value} has no form in it`);
+  if (taken === undefined) throw notJson(what, "its toJSON gives undefined");
   const { text } = taken.value;
   // UTF-8 has at most three bytes for each unit of a string's length.
   const bytes = text.length * 3 <= MOST_BYTES ? 0 : Buffer.byteLength(text);

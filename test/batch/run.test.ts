@@ -53,6 +53,24 @@ describe("a run", () => {
     assert.equal(target.concluded, 1);
   });
 
+  it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
+    const lost = { at: new Map([["part", 1]]) };
+    class Lost extends NumberSource {
+      override async *read(...given: Parameters<NumberSource["read"]>) {
+        for await (const chunk of super.read(...given)) yield { ...chunk, end: lost as never };
+      }
+    }
+    const summary = await run(job(new Lost(100)), { store });
+    assert.equal(summary.state, "failed");
+    assert.match(
+      summary.note ?? "",
+      /cursor cannot be stored as JSON \(at is a Map\): nothing of it was written/,
+    );
+    const changes = (async () => await run(job(new NumberSource(100, 10, lost as never)), { store }))();
+    await assert.rejects(changes, { code: "store.unstorable", message: /identity\.at is a Map/ });
+    assert.deepEqual(target.effects, []);
+  });
+
   it("begins after a few items of the sample where the step takes long", async () => {
     let sample: readonly unknown[] = [];
     const stop = new AbortController();

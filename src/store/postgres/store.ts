@@ -151,7 +151,7 @@ export class PostgresStore implements contract.Store {
   }
 
   async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
-    const taken = detached(schedule);
+    const taken = detached(schedule, `Schedule ${JSON.stringify(schedule.id)}`);
     return await this.#db.write(({ session }) => putSchedule(session, taken));
   }
 
@@ -195,7 +195,7 @@ export class PostgresStore implements contract.Store {
   }
 
   async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
-    const taken = detached(run);
+    const taken = detached(run, `Run ${JSON.stringify(run.id)}`);
     return await this.#db.write(({ session }) => createRun(session, taken));
   }
 
@@ -212,12 +212,12 @@ export class PostgresStore implements contract.Store {
     from: readonly contract.RunState[],
     patch: contract.RunPatch,
   ): Promise<boolean> {
-    const taken = detached(patch);
+    const taken = detached(patch, `What is known of run ${JSON.stringify(id)}`);
     return await this.#db.write(({ session }) => updateRun(session, id, from, taken));
   }
 
   async sample(run: string, value: contract.Json): Promise<void> {
-    const taken = detached(value);
+    const taken = detached(value, `A sample of run ${JSON.stringify(run)}`);
     await this.#db.write(({ session }) => addSample(session, run, taken, this.location));
   }
 

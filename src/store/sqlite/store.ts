@@ -155,7 +155,7 @@ export class SqliteStore implements contract.Store {
   }
 
   async putSchedule(schedule: NewSchedule): Promise<contract.ScheduleRecord> {
-    const taken = detached(schedule);
+    const taken = detached(schedule, `Schedule ${JSON.stringify(schedule.id)}`);
     return await this.#db.write(() => putSchedule(this.#db, taken));
   }
 
@@ -198,7 +198,7 @@ export class SqliteStore implements contract.Store {
   }
 
   async createRun(run: contract.NewRun): Promise<{ run: contract.RunRecord; created: boolean }> {
-    const taken = detached(run);
+    const taken = detached(run, `Run ${JSON.stringify(run.id)}`);
     return await this.#db.write(() => createRun(this.#db, taken));
   }
 
@@ -215,12 +215,12 @@ export class SqliteStore implements contract.Store {
     from: readonly contract.RunState[],
     patch: contract.RunPatch,
   ): Promise<boolean> {
-    const taken = detached(patch);
+    const taken = detached(patch, `What is known of run ${JSON.stringify(id)}`);
     return await this.#db.write(() => updateRun(this.#db, id, from, taken));
   }
 
   async sample(run: string, value: contract.Json): Promise<void> {
-    const taken = detached(value);
+    const taken = detached(value, `A sample of run ${JSON.stringify(run)}`);
     await this.#db.write(() => addSample(this.#db, run, taken));
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { own, setOwn } from "../../own.ts";
 import type { Json, MemberRecord, TaskStore } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText, toJson } from "../../store/json-text.ts";
 import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
 
 /** Members that are read from the store at once. */
@@ -156,7 +156,7 @@ export interface TakenValue extends StoredValue {
 let taking = false;
 let marks: Marks | undefined;
 
-/** Turns a value into JSON, with the members in it kept beside. Throws what `JSON.stringify` throws; undefined where it gives nothing. */
+/** Turns a value into JSON, with the members in it kept beside. Throws what `toJson` throws; undefined where it gives nothing. */
 export function withMembersBeside(value: unknown): TakenValue | undefined {
   // A value may take another one while it is turned into JSON.
   const outerTaking = taking;
@@ -164,7 +164,7 @@ export function withMembersBeside(value: unknown): TakenValue | undefined {
   taking = true;
   marks = undefined;
   try {
-    const text = JSON.stringify(value);
+    const text = toJson(value);
     if (text === undefined) return undefined;
     // What was set meanwhile by `toJSON`, which the compiler does not see.
     const met = marks as Marks | undefined;

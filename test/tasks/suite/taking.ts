@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { chord, group, type Members, schedule } from "../../../src/tasks/index.ts";
+import { inline, inThread } from "../fixtures/content.ts";
 import { echo, Money, spoil, spoils, spoilsInChild } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
@@ -117,6 +118,48 @@ export function taking(open: OpenPlace): void {
       for (const [at, handle] of handles.entries()) {
         assert.deepEqual(await handle.result(), { given: values[at], price: "5 ct" });
         assert.deepEqual((await handle.status())?.progress, { current: 2, total: 2, note: "as it was" });
+      }
+    });
+  }
+
+  test("an input that JSON would lose is refused at its call by its place, and those beside it are stored", async () => {
+    await using stage = await Stage.open(open);
+    const { client } = stage;
+    const bad = { rows: [{ at: new Date(0) }, { seen: new Map([[1, 2]]) }] };
+    const refused = (of: RegExp) => ({ code: "task.not-json", message: of });
+    const calls = [client.enqueue(echo, 1), client.enqueue(echo, bad), client.enqueue(echo, 2)];
+    const states = await Promise.allSettled(calls);
+    assert.deepEqual(
+      states.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    await assert.rejects(
+      calls[1] as Promise<unknown>,
+      refused(/The input of task ".*" .*\(rows\[1\]\.seen is a Map\)/),
+    );
+    await assert.rejects(client.enqueueMany(echo, [{ n: Number.NaN }]), refused(/\(n is NaN\)/));
+    assert.throws(() => echo.with(new Set([1])), refused(/\(it is a Set\)/));
+    assert.throws(() => echo.via("both", { with: [/x/] }), refused(/\(\[0\] is a RegExp\)/));
+    await assert.rejects(client.enqueueFlow(group([echo]), new Error("x")), refused(/\(it is an Error\)/));
+    assert.equal((await stage.store.query({ name: echo.name })).length, 2);
+  });
+
+  for (const [where, task] of [
+    ["inline", inline],
+    ["in a child", inThread],
+  ] as const) {
+    test(`a result or a report that JSON would lose is a dead letter that names its place (${where})`, async () => {
+      await using stage = await Stage.open(open);
+      await stage.work();
+      for (const [way, kind, why] of [
+        ["returns", "a list", /The result of task .* \(\[0\] is an Error\): use plain data/],
+        ["returns", "an invalid date", /\(it is an invalid Date\)/],
+        ["reports progress", "NaN", /The progress of task .* \(current is NaN\)/],
+        ["enqueues", "a DOMException", /\(it is a DOMException\)/],
+      ] as const) {
+        const { id } = await stage.client.enqueue(task, { way, kind });
+        await stage.until(id, ({ state }) => state === "dead");
+        assert.match((await stage.task(id)).error ?? "", why);
       }
     });
   }
