@@ -94,7 +94,7 @@ export function program(): Command {
       collect,
     )
     .option("--null-for <col=text>", "what also stands for NULL in one column, such as paid=never", collect)
-    .option("--trim", "leave out blanks around values")
+    .option("--trim", "leave out blanks of every kind around values")
     .option("--date-order <dmy>", "dmy, mdy or ymd: how dates such as 31.01.2026 are meant")
     .option("--decimal <c>", "what stands before the decimals of numbers, such as ,")
     .option("--thousands <c>", "what stands between the thousands of numbers, such as .")

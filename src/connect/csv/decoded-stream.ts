@@ -170,9 +170,20 @@ export class DecodedStream implements AsyncIterable<Buffer> {
 
   #corrupt(error: unknown): PawlError {
     const reason = error instanceof Error ? error.message : String(error);
+    const { name, pipe, path } = this.#file;
+    // The magic of the first member was seen, so a wrong one stands behind a member.
+    if (/incorrect header check|follows/.test(reason)) {
+      const unpacked = pipe || isRemote(path) ? `unpack it with ${this.compression} -dc into a pipe` : null;
+      return new PawlError(
+        "csv.corrupt-archive",
+        `${name} has something behind its ${this.compression} data that is not ${this.compression}: fetch the file again, ` +
+          `or leave that out: ${unpacked ?? `${this.compression} -dc ${name} | pawl load - …`}.`,
+        { cause: error },
+      );
+    }
     return new PawlError(
       "csv.corrupt-archive",
-      `${this.#file.name} is cut off or damaged: ${this.compression} says '${reason}' after ${this.consumed} bytes; fetch the file again.`,
+      `${name} is cut off or damaged: ${this.compression} says '${reason}' after ${this.consumed} bytes; fetch the file again.`,
       { cause: error },
     );
   }

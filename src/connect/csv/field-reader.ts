@@ -63,7 +63,7 @@ export class FieldReader {
       if (code < 0 || (kind === DELIMITER && next === START)) {
         if (state < CLOSED || state > CLOSED_RETURN) value += text.slice(from, at);
         if (fields < MOST_COLUMNS) {
-          this.values[fields] = trim && !quoted ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value;
+          this.values[fields] = trim && !quoted ? value.replace(BLANKS, "") : value;
           this.bare[fields] = bare;
           this.starts[fields] = start;
           this.ends[fields] = at;
@@ -102,6 +102,9 @@ export class FieldReader {
     return fields;
   }
 }
+
+/** Blanks of every width, such as those that spreadsheets and web pages do not break lines at. */
+const BLANKS = /^[\p{Zs}\t]+|[\p{Zs}\t]+$/gu;
 
 /** What loses its meaning behind an escape: delimiter, quote, escape and line end. */
 function isEscapable(kind: number): boolean {

@@ -233,12 +233,15 @@ function tooLong(name: string, line: number): never {
   );
 }
 
-/** A row may hold a stray NUL and is refused by itself; a file full of them is no CSV in this encoding. */
+/**
+ * A row may hold a stray NUL and is refused by itself; a file full of them is not a CSV in this encoding. Of a few bytes a few may
+ * be strays and already a tenth.
+ */
 function refuseUnreadable(head: Buffer, name: string, encoding: string): void {
   refuseArchive(head, name);
   const sample = head.subarray(0, 4096);
   const nuls = sample.reduce((sum, byte) => sum + (byte === 0 ? 1 : 0), 0);
-  if (nuls * 10 < sample.length) return;
+  if (nuls * 10 < sample.length || (nuls < 8 && nuls * 4 < sample.length)) return;
   const advice =
     encoding === "utf-8" ? "if it is UTF-16, give --encoding utf-16le or utf-16be" : "check --encoding";
   throw new PawlError(

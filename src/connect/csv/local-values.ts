@@ -1,10 +1,11 @@
 import type { DateOrder } from "./options.ts";
 
-/** Characters that are typed or printed in place of others between groups of digits. */
-const ALIKE: ReadonlyMap<string, string> = new Map([
-  [" ", " \u00a0\u202f"],
-  ["'", "'\u2019"],
-]);
+/** Characters that stand for one another between groups of digits: what a person types, and what a program writes. */
+const ALIKE: readonly string[] = [" \u00a0\u202f\u2009\u2007", "'\u2019\u02bc"];
+
+function alike(character: string): string {
+  return ALIKE.find((each) => each.includes(character)) ?? character;
+}
 
 /**
  * Reads numbers as a country writes them. Null for what is none, which also is a number with its separators in the
@@ -12,15 +13,16 @@ const ALIKE: ReadonlyMap<string, string> = new Map([
  */
 export function numberReader(decimal: string, thousands: string): (text: string) => string | null {
   const point = escaped(decimal || ".");
-  const between = thousands === "" ? null : `[${escaped(ALIKE.get(thousands) ?? thousands)}]`;
+  const between = thousands === "" ? null : `[${escaped(alike(thousands))}]`;
   const grouped = between === null ? "" : `\\d{1,3}(?:${between}\\d{2,3})*${between}\\d{3}|`;
   const shape = new RegExp(
-    `^([+-]?) ?(?:(${grouped}\\d+)(?:${point}(\\d*))?|${point}(\\d+))([eE][+-]?\\d+)?(-?)$`,
+    `^([+-]?)[ \\u00a0\\u202f]?(?:(${grouped}\\d+)(?:${point}(\\d*))?|${point}(\\d+))([eE][+-]?\\d+)?(-?)$`,
     "u",
   );
   const gaps = between === null ? null : new RegExp(between, "gu");
   return (text) => {
-    const trimmed = text.trim();
+    // The minus sign of typesetting, as some countries' programs write it.
+    const trimmed = text.trim().replace("\u2212", "-");
     if (/^[+-]?(?:nan|inf|infinity)$/i.test(trimmed)) return trimmed;
     const match = shape.exec(trimmed);
     if (match === null) return null;

@@ -152,10 +152,18 @@ test("numbers and dates survive being written as a country writes them", () => {
     fc.property(
       fc.integer({ min: -1e9, max: 1e9 }),
       fc.nat(99),
-      fc.constantFrom(["de-DE", ",", "."], ["en-US", ".", ","], ["de-CH", ".", "'"], ["fr-FR", ",", " "]),
+      fc.constantFrom(
+        ["de-DE", ",", "."],
+        ["en-US", ".", ","],
+        ["de-CH", ".", "'"],
+        ["fr-FR", ",", " "],
+        ["fr-FR", ",", "\u00a0"],
+        ["sv-SE", ",", "\u202f"],
+        ["de-CH", ".", "\u2019"],
+      ),
       (whole, cents, [locale, decimal, thousands]) => {
         const amount = Number(`${whole}.${String(cents).padStart(2, "0")}`);
-        const text = amount.toLocaleString(locale, { minimumFractionDigits: 2 }).replace("\u2212", "-");
+        const text = amount.toLocaleString(locale, { minimumFractionDigits: 2 });
         const read = numberReader(decimal as string, thousands as string);
         assert.equal(Number(read(text)), amount, text);
         assert.equal(Number(read(amount.toFixed(0))), Number(amount.toFixed(0)));
@@ -174,6 +182,10 @@ test("numbers and dates survive being written as a country writes them", () => {
     "NaN",
     "007",
   ]);
+  const french = numberReader(",", " ");
+  for (const blank of [" ", "\u00a0", "\u202f", "\u2009"])
+    assert.equal(french(`${blank}-${blank}1${blank}234,50${blank}`), blank === "\u2009" ? null : "-1234.50");
+  assert.equal(french("12 34,5"), null);
   const us = dateReader("mdy");
   assert.deepEqual(["1/31/2026", "2026-01-31", "12-1-69 7:00", "31 Jan 2026"].map(us), [
     "2026-01-31",
@@ -183,6 +195,36 @@ test("numbers and dates survive being written as a country writes them", () => {
   ]);
   for (const text of ["31/1/2026", "2/30/2026", "1/2/3", "Sat 1/2/2026", "1.2-2026"])
     assert.equal(us(text), null, text);
+});
+
+test("a stray NUL costs its row, in a file of any size, and a file of another encoding is refused", async () => {
+  await using folder = await Folder.make();
+  for (const text of ["id,v\n1,a\0\n", "id,v\n\0,a\n2,b\n", "id,v\n1,\0a\0b\n"]) {
+    const source = csv(await folder.file(text));
+    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    const rows = (await readAll(source, shards, { items: 9, bytes: 1000 })).flatMap((each) => each.rows);
+    assert.equal(rows[0], "row contains a NUL byte, which text cannot hold", JSON.stringify(text));
+  }
+  for (const text of ["id,v\n1,a\n", "a\n1\n"])
+    for (const bytes of [Buffer.from(text, "utf16le"), Buffer.from(text, "utf16le").swap16()])
+      await assert.rejects(csv(await folder.file(bytes)).describe(), { code: "csv.binary" });
+  await assert.rejects(csv(await folder.file(`id,v\n${"1,a\0\0\0\n".repeat(9)}`)).describe(), {
+    code: "csv.binary",
+  });
+});
+
+test("blanks of every kind are trimmed from bare values, and kept within them and in quotes", async () => {
+  await using folder = await Folder.make();
+  const source = csv(await folder.file('a,b\n\u00a01\u202f2\u3000, "\u00a0x" \n\t\u2003,\u00a0NA\u00a0\n'), {
+    trim: true,
+    nullText: ["", "NA"],
+  });
+  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const rows = (await readAll(source, shards, { items: 9, bytes: 1000 })).flatMap((each) => each.rows);
+  assert.deepEqual(rows, [
+    { a: "1\u202f2", b: "\u00a0x" },
+    { a: null, b: null },
+  ]);
 });
 
 test("an option that is given empty is refused, unless the empty text is what it means", () => {

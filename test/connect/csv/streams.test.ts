@@ -179,7 +179,11 @@ test("what follows the end of a packed file is never dropped in silence", async 
   for (const pack of [gzipSync, zstdCompressSync])
     for (const tail of ["3,c\n", "\0\0\0x", Buffer.concat([Buffer.alloc(300_000), gzipSync("3,c\n")])]) {
       const content = Buffer.concat([pack("id,n\n1,a\n"), Buffer.from(tail)]);
-      await assert.rejects(rowsOf(csv(await folder.file(content)), folder), { code: "csv.corrupt-archive" });
+      await assert.rejects(rowsOf(csv(await folder.file(content)), folder), {
+        code: "csv.corrupt-archive",
+        message:
+          /has something behind its (gzip|zstd) data that is not \1: .* or leave that out: \1 -dc .* \| pawl load - …\.$/,
+      });
     }
 });
 
