@@ -60,20 +60,36 @@ export async function tellsDifference(
   expression: string,
 ): Promise<boolean> {
   const alone = await attempt(session, `EXPLAIN SELECT (${expression}\n)`);
-  return alone !== null || (await isConstant(session, column, expression));
+  return alone !== null || !(await changesByItself(session, column, expression));
 }
 
 /**
- * Whether an expression that looks at no row has one value for ever. The server knows, and tells it of generated columns alone:
- * they take no function whose answer changes from one statement to the next.
+ * Whether an expression that looks at no row gives another value each time it is asked: the time, a draw, or something of the
+ * session. What it reads from tables, in a subquery or by a function that says it only reads, is there for every row to be as it.
+ * The server tells which functions an expression calls by the parse tree of a view.
  */
-async function isConstant(session: Session, column: Column, expression: string): Promise<boolean> {
-  await session.run("SAVEPOINT pawl_constant");
+async function changesByItself(session: Session, column: Column, expression: string): Promise<boolean> {
+  await session.run("SAVEPOINT pawl_calls");
   try {
-    const generated = `${column.looseType} GENERATED ALWAYS AS ((${expression}\n)) STORED`;
-    return (await attempt(session, `CREATE TEMP TABLE pawl_constant (value ${generated})`)) === null;
+    const view = `CREATE TEMP VIEW pawl_calls AS SELECT ((${expression}\n))::${column.looseType} AS value`;
+    if ((await attempt(session, view)) !== null) return true;
+    const { rows } = await session.query<{ tree: string }>(
+      "SELECT ev_action::pg_catalog.text AS tree FROM pg_catalog.pg_rewrite WHERE ev_class = 'pg_temp.pawl_calls'::pg_catalog.regclass::pg_catalog.oid",
+    );
+    const tree = rows[0]?.tree ?? "";
+    // CURRENT_TIMESTAMP, CURRENT_USER and their kind are no functions to the server.
+    if (tree === "" || tree.includes("{SQLVALUEFUNCTION") || tree.includes("{NEXTVALUEEXPR")) return true;
+    const called = [...tree.matchAll(/:(?:op|win|agg)?(?:func|fn)(?:o?id) (\d+)/g)].map(([, id]) =>
+      Number(id),
+    );
+    const { rowCount } = await session.query(
+      `SELECT FROM pg_catalog.pg_proc WHERE oid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.oid[])
+        AND (provolatile = 'v'::"char" OR (provolatile = 's'::"char" AND pronargs = 0::pg_catalog.int2))`,
+      [called],
+    );
+    return (rowCount ?? 0) > 0;
   } finally {
-    await session.run("ROLLBACK TO SAVEPOINT pawl_constant; RELEASE SAVEPOINT pawl_constant");
+    await session.run("ROLLBACK TO SAVEPOINT pawl_calls; RELEASE SAVEPOINT pawl_calls");
   }
 }
 

@@ -16,7 +16,7 @@ export interface Field {
 export interface Assignment {
   readonly column: Column;
   readonly expression: string;
-  /** Whether its value tells if the row differs: it looks at the row, or is always the same; the time or a draw is neither. */
+  /** Whether its value tells if the row differs: it looks at the row, or is the same each time it is asked; the time or a draw is neither. */
   readonly compared: boolean;
 }
 

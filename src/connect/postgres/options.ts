@@ -12,8 +12,9 @@ export interface PostgresOptions {
   readonly map?: Readonly<Record<string, string>>;
   /**
    * SQL expression by column of the table, such as `now()` or `lower(email)`. It may use the names of the source,
-   * also of values that are left out, which are texts. An expression that uses none of them does not by itself
-   * make a row differ from the one in the table.
+   * also of values that are left out, which are texts. A row that is there is changed where the
+   * value differs, whether it depends on the row, is constant, or comes from a subquery. The time, a draw and what a volatile function
+   * gives (`now()`, `gen_random_uuid()`, `nextval('s')`) go only into rows that change anyway.
    */
   readonly set?: Readonly<Record<string, string>>;
   /**

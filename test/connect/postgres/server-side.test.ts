@@ -204,9 +204,19 @@ describe("a table that has ideas of its own", () => {
       ["now()::text", false],
       ["gen_random_uuid()::text", false],
       ["current_user", false],
+      ["(SELECT name FROM regions WHERE code = 'eu')", true],
+      ["(SELECT r.name FROM regions r JOIN regions o ON o.code < r.code)", true],
+      ["region_of('us')", true],
+      ["current_setting('server_version')", true],
+      ["(SELECT now()::text)", false],
+      ["(SELECT name FROM regions ORDER BY random() LIMIT 1)", false],
+      ["(SELECT max(name) || nextval('numbers') FROM regions)", false],
+      ["to_char(CURRENT_DATE, 'YYYY')", false],
     ];
     const { url, client } = await scene.database(
-      "CREATE TABLE t (id int PRIMARY KEY, v varchar(60), w text)",
+      `CREATE TABLE t (id int PRIMARY KEY, v varchar(60), w text); CREATE SEQUENCE numbers;
+       CREATE TABLE regions (code text PRIMARY KEY, name text); INSERT INTO regions VALUES ('eu', 'Europe'), ('us', 'States');
+       CREATE FUNCTION region_of(text) RETURNS text STABLE LANGUAGE sql AS 'SELECT name FROM regions WHERE code = $1'`,
     );
     await using _ = client;
     const step = ({ id, v }: Readonly<Record<string, unknown>>) => ({ id, v });
