@@ -55,6 +55,8 @@ describe("a run", () => {
 
   it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
     const lost = { at: new Map([["part", 1]]) };
+    const changes = (async () => await run(job(new NumberSource(100, 10, lost as never)), { store }))();
+    await assert.rejects(changes, { code: "store.unstorable", message: /identity\.at is a Map/ });
     class Lost extends NumberSource {
       override async *read(...given: Parameters<NumberSource["read"]>) {
         for await (const chunk of super.read(...given)) yield { ...chunk, end: lost as never };
@@ -66,8 +68,6 @@ describe("a run", () => {
       summary.note ?? "",
       /cursor cannot be stored as JSON \(at is a Map\): nothing of it was written/,
     );
-    const changes = (async () => await run(job(new NumberSource(100, 10, lost as never)), { store }))();
-    await assert.rejects(changes, { code: "store.unstorable", message: /identity\.at is a Map/ });
     assert.deepEqual(target.effects, []);
   });
 
