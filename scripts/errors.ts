@@ -1,7 +1,7 @@
 /** Writes docs/errors.md from the errors in the sources; with `--check` it only says whether that is up to date. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ErrorCode, errorCodes } from "./errors/codes.ts";
+import { type ErrorCode, errorCodes, subjectOf } from "./errors/codes.ts";
 
 const root = join(import.meta.dirname, "..");
 const file = join(root, "docs", "errors.md");
@@ -32,7 +32,7 @@ function cell(text: string): string {
 }
 
 function page(codes: readonly ErrorCode[]): string {
-  const subjects = Map.groupBy(codes, ({ code }) => code.slice(0, code.indexOf(".")));
+  const subjects = Map.groupBy(codes, ({ code }) => subjectOf(code));
   const parts = [...subjects].map(([subject, group]) => {
     const rows = group.map(({ code, messages }) => {
       const said = messages.size === 0 ? "what the failed part said" : [...messages].map(cell).join("<br>");
