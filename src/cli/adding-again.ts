@@ -1,4 +1,6 @@
 import { readProgress, UNFINISHED } from "../batch/index.ts";
+import { csv, sharedFile } from "../connect/csv/index.ts";
+import { writesToTable } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { grouped } from "./grouped.ts";
@@ -6,24 +8,33 @@ import { type LoadParams, loadKey } from "./load-job.ts";
 import { LOAD_MODULE } from "./stored-as.ts";
 
 /**
- * Refuses to add the rows of a file once more while another load of it, with other options, has stopped half-way: nothing in
- * the table would tell the rows of both apart. The same load is resumed instead, and `--restart` says that they are known.
+ * Refuses to add the rows of a file once more while another load of it, with other options or under other names, has stopped half-way:
+ * nothing in the table would tell the rows of both apart. The same load is resumed instead, and `--restart` says that they are known.
  */
-export async function refuseAddingAgain(params: LoadParams, store: Store): Promise<void> {
+export async function refuseAddingAgain(
+  params: LoadParams,
+  { url, store, hasPipe }: { url: string; store: Store; hasPipe: boolean },
+): Promise<void> {
   if (!params.append && params.onConflict !== "fail") return;
   const key = loadKey(params);
   for (const run of await store.runs({})) {
     if (run.job.module !== LOAD_MODULE || run.key === key || !UNFINISHED.includes(run.state)) continue;
     const other = run.job.params as unknown as LoadParams;
-    if (other.into !== params.into || other.table !== params.table) continue;
-    const file = params.files.find((each) => other.files.includes(each));
-    if (file === undefined) continue;
+    const sameTable =
+      (other.into === params.into && other.table === params.table) ||
+      (await writesToTable(url, run.id, params.table));
+    if (!sameTable) continue;
+    const file =
+      params.files.find((each) => other.files.includes(each)) ??
+      // What comes through a pipe can be read only once.
+      (hasPipe ? null : sharedFile(run.identity, (await csv(params.files, params.csv).describe()).identity));
+    if (file === null) continue;
     const { counts } = await readProgress(store, run);
     // One that failed has said what it wrote; of one that was killed that is known only when it is resumed.
     if (run.state === "failed" && counts.written === 0) continue;
     throw new PawlError(
       "usage.adding-again",
-      `Run ${run.id} adds the rows of ${file} to ${params.table} with other options, has not ended, and left ${grouped(counts.written)} or more there, ` +
+      `Run ${run.id} adds the rows of ${file} to ${params.table}, begun with other options or under another name, has not ended, and left ${grouped(counts.written)} or more there, ` +
         `which would be added again: go on with pawl resume ${run.id}, or give it up with pawl cancel ${run.id} and delete its rows.`,
     );
   }

@@ -30,7 +30,8 @@ export async function executeAndShow(
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, onSignal);
   try {
-    if (prepared.resumed) view.note(`resuming run ${prepared.run.id} where it stopped`);
+    if (prepared.resumed)
+      view.note(`resuming run ${prepared.run.id} where it stopped (--restart begins anew)`);
     else view.note(`run ${prepared.run.id}`);
     for (const note of prepared.notes) view.note(note);
     const lease = Number(process.env.PAWL_LEASE_MS);

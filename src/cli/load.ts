@@ -42,8 +42,8 @@ export async function load(
   store: Store,
   place: Place,
 ): Promise<void> {
-  const pipe = flags.detach ? await pipeAmong(files) : undefined;
-  if (pipe !== undefined) {
+  const pipe = await pipeAmong(files);
+  if (flags.detach && pipe !== undefined) {
     throw new PawlError(
       "usage.detach",
       `--detach cannot take ${pipe === "-" ? "standard input" : pipe} along into the background: put it into a file first.`,
@@ -60,7 +60,7 @@ export async function load(
   const shape = await loadParams(files, flags);
   const target = await resolveTarget(flags.into, place);
   const params: LoadParams = { ...shape, into: target.stored };
-  if (!flags.dryRun) await refuseAddingAgain(params, store);
+  if (!flags.dryRun) await refuseAddingAgain(params, { url: target.url, store, hasPipe: pipe !== undefined });
   const job = await loadJob(params, tuning, target.url);
   const note =
     params.into === "embedded" && !flags.json

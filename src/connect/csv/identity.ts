@@ -59,3 +59,13 @@ function filesOf(identity: Json): FileIdentity[] {
   const files = (identity as { files?: FileIdentity[] } | null)?.files;
   return Array.isArray(files) ? files : [];
 }
+
+/** The path, as it is now, of the first file that has the content of one of those before; null where none has. */
+export function sharedFile(before: Json, now: Json): string | null {
+  const known = new Set(filesOf(before).map(contentOf));
+  return filesOf(now).find((file) => known.has(contentOf(file)))?.path ?? null;
+}
+
+function contentOf({ path, size, hash }: FileIdentity): string {
+  return isRemote(path) ? `${path} ${size} ${hash}` : `${size} ${hash}`;
+}

@@ -6,10 +6,12 @@ import type { Session } from "./connection.ts";
 import { sqlState } from "./errors.ts";
 
 /** Where the checkpoints of all runs stand in the target's own database. */
-const table = "pawl.checkpoint";
+export const TABLE = "pawl.checkpoint";
 /** The shard number under which a run that is over stays known, so that a late worker cannot begin it again. */
-const tombstone = -1;
-/** For how long. A worker that was stopped for longer has lost its connection, its lease and its run. */
+export const TOMBSTONE = -1;
+/** The shard number under which it is noted which table a run writes to. */
+export const NOTED = -2;
+/** For how long a run that is over stays known. A worker that was stopped for longer has lost its connection, its lease and its run. */
 const buriedFor = "90 days";
 
 /** Serialises the creation of the schema; any constant that others are unlikely to use. */
@@ -25,7 +27,7 @@ const lockOf =
  */
 
 const ddl = `
-  CREATE TABLE IF NOT EXISTS ${table} (
+  CREATE TABLE IF NOT EXISTS ${TABLE} (
     run pg_catalog.text NOT NULL,
     shard pg_catalog.int4 NOT NULL,
     fence pg_catalog.int8 NOT NULL,
@@ -37,7 +39,7 @@ const ddl = `
     updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (run, shard)
   ) WITH (fillfactor = 50);
-  COMMENT ON TABLE ${table} IS 'How far each shard of each load is, committed together with its rows.'`;
+  COMMENT ON TABLE ${TABLE} IS 'How far each shard of each load is, committed together with its rows.'`;
 
 interface Usable {
   readonly schema: boolean;
@@ -85,7 +87,7 @@ export async function prepareLedger(session: Session, dryRun: boolean): Promise<
       ? [`GRANT ${found.schemaRights.join(", ")} ON SCHEMA pawl TO ${me}`]
       : []),
     ...(found.table && found.tableRights.length > 0
-      ? [`GRANT ${found.tableRights.join(", ")} ON ${table} TO ${me}`]
+      ? [`GRANT ${found.tableRights.join(", ")} ON ${TABLE} TO ${me}`]
       : []),
   ];
   if (grants.length > 0)
@@ -96,7 +98,7 @@ export async function prepareLedger(session: Session, dryRun: boolean): Promise<
     // Even where the schema is there, this asks for the right to make it.
     if (!found.schema) await session.run("CREATE SCHEMA IF NOT EXISTS pawl");
     await session.run(ddl);
-    if (found.group !== null) await session.run(`ALTER TABLE ${table} OWNER TO ${found.group}`);
+    if (found.group !== null) await session.run(`ALTER TABLE ${TABLE} OWNER TO ${found.group}`);
     // Another role may have been first meanwhile.
     await assertOurs(session);
     await session.run("COMMIT");
@@ -124,7 +126,7 @@ export async function hasCheckpoints(session: Session, run: string): Promise<boo
   );
   if (rows[0]?.there !== true) return false;
   await assertOurs(session);
-  return (await session.query(`SELECT FROM ${table} WHERE run = $1 LIMIT 1`, [run])).rowCount === 1;
+  return (await session.query(`SELECT FROM ${TABLE} WHERE run = $1 LIMIT 1`, [run])).rowCount === 1;
 }
 
 /** What a shard's row held when we took it over. */
@@ -178,20 +180,20 @@ async function claim(session: Session, run: string, shard: number, fence: number
   await session.query(`SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf})`, [run]);
   await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [`${run}/${shard}`]);
   await session.query(
-    `INSERT INTO ${table} (run, shard, fence) SELECT $1, $2, $3
-     WHERE NOT EXISTS (SELECT FROM ${table} WHERE run = $1 AND shard = ${tombstone})
+    `INSERT INTO ${TABLE} (run, shard, fence) SELECT $1, $2, $3
+     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
      ON CONFLICT (run, shard) DO NOTHING`,
     [run, shard, fence],
   );
   const { rows } = await session.query<Row>(
     `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
-     FROM ${table} WHERE run = $1 AND shard = $2 FOR UPDATE`,
+     FROM ${TABLE} WHERE run = $1 AND shard = $2 FOR UPDATE`,
     [run, shard],
   );
   const [row] = rows;
   if (row === undefined || Number(row.fence) > fence) throw lost(run, shard);
   await session.query(
-    `UPDATE ${table} SET fence = $3, backend = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.now(),
+    `UPDATE ${TABLE} SET fence = $3, backend = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.now(),
             backend_start = (SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())
      WHERE run = $1 AND shard = $2`,
     [run, shard, fence],
@@ -203,7 +205,7 @@ async function claim(session: Session, run: string, shard: number, fence: number
 async function peek(session: Session, run: string, shard: number): Promise<Row | null> {
   const { rows } = await session.query<Row>(
     `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
-     FROM ${table} WHERE run = $1 AND shard = $2`,
+     FROM ${TABLE} WHERE run = $1 AND shard = $2`,
     [run, shard],
   );
   return rows[0] ?? null;
@@ -240,7 +242,7 @@ async function disconnectHolders(session: Session, name: string): Promise<void> 
 }
 
 const commitSql = `
-  UPDATE ${table} SET cursor = $4, counts = $5, done = $6, updated_at = pg_catalog.now()
+  UPDATE ${TABLE} SET cursor = $4, counts = $5, done = $6, updated_at = pg_catalog.now()
   WHERE run = $1 AND shard = $2 AND fence = $3`;
 
 /** Writes the checkpoint into the open transaction; throws LostError when the fence has moved on. */
@@ -279,12 +281,12 @@ async function tryBury(session: Session, run: string): Promise<void> {
   await session.run("BEGIN; SET LOCAL lock_timeout = '2s'");
   await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [run]);
   await session.query(
-    `DELETE FROM ${table} WHERE (run = $1 AND shard <> ${tombstone})
-        OR (shard = ${tombstone} AND updated_at < pg_catalog.now() - '${buriedFor}'::pg_catalog.interval)`,
+    `DELETE FROM ${TABLE} WHERE (run = $1 AND shard <> ${TOMBSTONE})
+        OR (shard = ${TOMBSTONE} AND updated_at < pg_catalog.now() - '${buriedFor}'::pg_catalog.interval)`,
     [run],
   );
   await session.query(
-    `INSERT INTO ${table} (run, shard, fence, done) VALUES ($1, ${tombstone}, 0, true) ON CONFLICT DO NOTHING`,
+    `INSERT INTO ${TABLE} (run, shard, fence, done) VALUES ($1, ${TOMBSTONE}, 0, true) ON CONFLICT DO NOTHING`,
     [run],
   );
   await session.run("COMMIT");

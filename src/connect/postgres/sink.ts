@@ -25,6 +25,7 @@ import { MissingCount } from "./missing-count.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
+import { assertSameTable } from "./same-table.ts";
 import { Strategy } from "./strategy.ts";
 import { type Column, findTable, refuseRules, type Table, unknownTable } from "./table.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -312,6 +313,7 @@ class OpenPostgres implements OpenSink<Item> {
       const claim = transactional ? { run: this.#run, shard, fence } : null;
       const checkpoint =
         claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
+      if (claim !== null) await assertSameTable(session, claim.run, this.#layouts.target.table);
       // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
       if (transactional) await session.run("SET synchronous_commit = off");
       const strategy = await this.#begun(session);
@@ -373,6 +375,7 @@ class OpenPostgres implements OpenSink<Item> {
     try {
       const told: string[] = [];
       if (how === "succeeded") {
+        if (this.guarantee === "transactional") await assertSameTable(session, this.#run, target.table);
         if (target.seen !== null) told.push(...(await deleteMissing(session, target, this.#run, maxDeletes)));
         told.push(...(await checkSequences(session, target.table, this.#columns, resetSequence)));
       } else if (target.seen !== null) await dropSeen(session, this.#run);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { symlink } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Scene, until } from "../scene.ts";
 import { manyPeople, slowTable } from "../slow.ts";
@@ -115,11 +116,18 @@ export const interruptions: Stories = {
     const { run } = await statusOf(scene);
     await quicken(scene);
     await scene.query("ALTER TABLE people DROP CONSTRAINT people_pkey");
-    for (const other of [
-      ["--null", "NA"],
-      ["--on-conflict", "fail"],
+    const [file = "", ...rest] = LOAD;
+    await symlink(scene.path(file), scene.path("link.csv.gz"));
+    for (const flags of [
+      [...LOAD, "--append", "--null", "NA"],
+      [...LOAD, "--on-conflict", "fail"],
+      ["link.csv.gz", ...rest, "--append"],
+      [
+        file.replace("peo", "[p]eo"),
+        ...rest.map((word) => (word === "people" ? "PUBLIC.People" : word)),
+        "--append",
+      ],
     ]) {
-      const flags = other[0] === "--null" ? [...LOAD, "--append", ...other] : [...LOAD, ...other];
       const refused = await scene.load(flags);
       assert.equal(refused.code, 2, refused.err);
       assert.match(

@@ -65,6 +65,7 @@ class TableSource implements Source<Row> {
   difference(before: Json, now: Json): string | null {
     const [was, is] = [before as unknown as Identity, now as unknown as Identity];
     if (was.table !== is.table) return `The table is ${is.table} and was ${was.table}`;
+    if (was.oid !== is.oid) return `The table ${is.table} was dropped and made anew`;
     if (was.key.join() !== is.key.join())
       return `The key of ${is.table} is (${is.key.join(", ")}) and was (${was.key.join(", ")})`;
     if (was.where !== is.where)
@@ -157,6 +158,8 @@ class TableSource implements Source<Row> {
 
 interface Identity {
   readonly table: string;
+  /** One that is dropped and made anew is another table. */
+  readonly oid: number;
   readonly key: readonly string[];
   readonly where: string | null;
 }
@@ -165,6 +168,7 @@ interface Identity {
 function identityOf({ table, keyset, where }: View): Json {
   return {
     table: table.label,
+    oid: table.oid,
     key: keyset.columns.map((column) => `${column.name} ${column.type}`),
     where: where ?? null,
   };
