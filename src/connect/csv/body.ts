@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { changed, fileTrouble } from "./file-trouble.ts";
 
 /** The bytes of consecutive records, wherever they are. */
@@ -46,12 +46,24 @@ export function storedBytes({ size, member }: FileVersion): number {
 const PIECE = 256 * 1024;
 
 /** Opens a file and makes sure that it still is the one that was planned. Errors: `csv.changed` and those of opening. */
-export async function openVersion(file: FileVersion) {
+export async function openVersion(file: FileVersion): Promise<FileHandle> {
   const handle = await open(file.path).catch((error) => fileTrouble(error, file.name));
-  const stat = await handle.stat();
-  if (stat.size === file.size && stat.mtimeMs === file.mtimeMs) return handle;
-  await handle.close();
-  return changed(file.name);
+  try {
+    await assertVersion(handle, file);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that what was just read of an open file is of the version that was planned: a program may write into it at any
+ * moment. Errors: `csv.changed`.
+ */
+export async function assertVersion(handle: FileHandle, file: FileVersion): Promise<void> {
+  const { size, mtimeMs } = await handle.stat();
+  if (size !== file.size || mtimeMs !== file.mtimeMs) changed(file.name);
 }
 
 /** A range of a plain file; read when asked for, so that it takes no memory until then. */
@@ -86,6 +98,8 @@ export class FileBody implements Body {
       if (bytesRead === 0) changed(this.#file.name);
       at += bytesRead;
       coming = at < this.length ? next() : null;
+      // Before the last piece, for who has all of them has the whole.
+      if (coming === null) await assertVersion(handle, this.#file);
       try {
         yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
       } finally {
@@ -109,6 +123,7 @@ export class FileBody implements Body {
       if (bytesRead === 0) changed(this.#file.name);
       filled += bytesRead;
     }
+    await assertVersion(handle, this.#file);
     return buffer;
   }
 }

@@ -4,7 +4,7 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { PawlError } from "../../errors.ts";
 import { ARCHIVE_HEAD, refuseArchive } from "./archive.ts";
-import { type FileVersion, openVersion } from "./body.ts";
+import { assertVersion, type FileVersion, openVersion } from "./body.ts";
 import { fileTrouble } from "./file-trouble.ts";
 import { STDIN } from "./paths.ts";
 import { isRemote, remoteBytes } from "./remote.ts";
@@ -86,10 +86,13 @@ export class DecodedStream implements AsyncIterable<Buffer> {
       }
       return;
     }
-    // A file that is looked at may be any version; one that is read must be the planned one.
-    if (this.#purpose === "read") await (await openVersion(this.#file)).close();
-    const handle = await open(path).catch((error) => fileTrouble(error, name));
+    // A file that is looked at may be any version; one that is read must be the planned one, to its last byte.
+    const reads = this.#purpose === "read";
+    const handle = reads
+      ? await openVersion(this.#file)
+      : await open(path).catch((error) => fileTrouble(error, name));
     for await (const bytes of createReadStream(path, { fd: handle, highWaterMark: PIECE })) {
+      if (reads) await assertVersion(handle, this.#file);
       this.#raw += bytes.length;
       yield bytes;
     }

@@ -37,11 +37,16 @@ async function fileIdentity(file: FileVersion): Promise<FileIdentity> {
   return { path, size, mtimeMs, hash: hash.digest("hex") };
 }
 
-/** What differs between two identities of CSV sources, in one sentence; null when they are equal. */
-export function identityDifference(before: Json, now: Json): string | null {
+/** What differs between two identities of CSV sources, in one sentence with names for the paths; null when they are equal. */
+export function identityDifference(
+  before: Json,
+  now: Json,
+  nameOf: (path: string) => string = (path) => path,
+): string | null {
   if (isDeepStrictEqual(before, now)) return null;
   const [old, current] = [filesOf(before), filesOf(now)];
-  const names = (files: FileIdentity[]) => files.map(({ path }) => path).join(", ") || "standard input";
+  const names = (files: FileIdentity[]) =>
+    files.map(({ path }) => nameOf(path)).join(", ") || "standard input";
   if (names(old) !== names(current)) return `The input was ${names(old)} and is ${names(current)} now.`;
   const index = old.findIndex((file, at) => !isDeepStrictEqual(file, current[at]));
   const [was, is] = [old[index], current[index]];
@@ -52,7 +57,7 @@ export function identityDifference(before: Json, now: Json): string | null {
       : was.hash !== is.hash
         ? "has other content now, at the same size"
         : `was last changed ${new Date(was.mtimeMs).toISOString()} and is changed ${new Date(is.mtimeMs).toISOString()} now`;
-  return `${is.path} ${how}.`;
+  return `${nameOf(is.path)} ${how}.`;
 }
 
 function filesOf(identity: Json): FileIdentity[] {

@@ -180,8 +180,13 @@ async function openedOfWeb(shown: string): Promise<OpenObject> {
 
 function explained(error: unknown, url: string): unknown {
   // Of a load it is the only object, and no row.
-  if (error instanceof ItemError)
-    return new PawlError("csv.address", `${url}: ${error.message}.`, { cause: error });
+  if (error instanceof ItemError) {
+    const advice =
+      error.code === "copy.encoded"
+        ? ": fetch it into a pipe: curl -fsSL --compressed URL | pawl load - …"
+        : "";
+    return new PawlError("csv.address", `${url}: ${error.message}${advice}.`, { cause: error });
+  }
   if (!(error instanceof AnswerError)) return error;
   const isWeb = !url.startsWith("s3:");
   if (error.status === 404 || error.status === 410)
@@ -201,9 +206,11 @@ function explained(error: unknown, url: string): unknown {
       },
     );
   if (error.fatal === null && isPassing(error))
-    return new TransientError("csv.unavailable", `${url}: ${error.place} answers ${error.code}`, {
-      cause: error,
-    });
+    return new TransientError(
+      "csv.unavailable",
+      `${url}: ${error.place} answers ${error.code}: give the same command again later.`,
+      { cause: error },
+    );
   return ofPlace(error);
 }
 

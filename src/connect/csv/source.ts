@@ -45,6 +45,8 @@ class FileSource implements CsvSource {
   readonly #paths: readonly string[];
   readonly #settings: Settings;
   #inspection: Promise<Inspection> | null = null;
+  /** What people call the files, by their paths. */
+  readonly #names = new Map<string, string>();
 
   constructor(paths: readonly string[], settings: Settings) {
     this.#paths = paths;
@@ -53,6 +55,7 @@ class FileSource implements CsvSource {
 
   async describe(): Promise<Description> {
     const { layout, parts, name, notes } = await this.#inspect();
+    for (const part of parts) if (part.member === null) this.#names.set(part.path, part.name);
     const bytes = parts.some(({ pipe }) => pipe)
       ? null
       : parts.reduce((sum, part) => sum + storedBytes(part), 0);
@@ -62,7 +65,7 @@ class FileSource implements CsvSource {
   }
 
   difference(before: Json, now: Json): string | null {
-    return identityDifference(before, now);
+    return identityDifference(before, now, (path) => this.#names.get(path) ?? path);
   }
 
   async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {

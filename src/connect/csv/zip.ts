@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Entry, ZipFile } from "yauzl";
 import { PawlError } from "../../errors.ts";
-import { type FileVersion, openVersion, type ZipMember } from "./body.ts";
+import { assertVersion, type FileVersion, openVersion, type ZipMember } from "./body.ts";
 
 /** A list of more members than this is not worth its memory. */
 const MOST_MEMBERS = 10_000;
@@ -73,14 +73,17 @@ function leftOut(archive: string, read: number, left: readonly string[]): string
  * Errors: `csv.changed`, `csv.corrupt-archive`.
  */
 export async function* unzipped(file: FileVersion, member: ZipMember): AsyncGenerator<Buffer> {
-  await (await openVersion(file)).close();
+  await using watched = await openVersion(file);
   const zip = await opened(file);
   try {
+    // The archive is opened by its path once more, under which another may lie by now.
+    await (await openVersion(file)).close();
     const entry = await entryAt(zip, member);
     if (entry === null) throw new Error("the member is gone");
     let sum = 0;
     const stream = await zip.openReadStreamPromise(entry);
     for await (const bytes of stream as AsyncIterable<Buffer>) {
+      await assertVersion(watched, file);
       sum = crc32(bytes, sum);
       yield bytes;
     }

@@ -182,6 +182,12 @@ describe("a CSV of the web", () => {
       code: "csv.address",
       message: /neither ETag nor/,
     });
+    headers = { etag: '"one"', "content-encoding": "gzip" };
+    await assert.rejects(csv(`${host}/encoded.csv`).describe(), {
+      code: "csv.address",
+      message:
+        /comes packed as gzip, which nobody asked for: fetch it into a pipe: curl -fsSL --compressed URL \| pawl load - …\.$/,
+    });
     for (const [answer, code] of [
       [404, "csv.missing"],
       [401, "csv.permission"],
@@ -189,7 +195,7 @@ describe("a CSV of the web", () => {
       [503, "csv.unavailable"],
     ] as const) {
       status = answer;
-      await assert.rejects(csv(`${host}/answers.csv`).describe(), { code });
+      await assert.rejects(csv(`${host}/answers.csv`).describe(), { code, message: /: [a-z].*\.$/ });
     }
   });
 });

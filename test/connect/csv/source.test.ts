@@ -42,6 +42,12 @@ test("an identity differs when the file does, and says how", async () => {
   await writeFile(path, "id\n12\n");
   assert.match(identityDifference(before, await identity()) ?? "", /had 5 bytes and has 6 now/);
   assert.match(identityDifference(before, null) ?? "", /standard input now/);
+  // Messages call a file what the person called it.
+  const source = csv("a.csv", { folder: folder.path });
+  const named = csv(path.slice(folder.path.length + 1), { folder: folder.path });
+  const { identity: now } = await named.describe();
+  assert.match(named.difference?.(before, now) ?? "", /^[^/]+ had 5 bytes and has 6 now\.$/);
+  assert.match(source.difference?.(before, now) ?? "", /^\//);
 });
 
 test("columns of a list of failures are left out, and the rest passes as it was written", async () => {
