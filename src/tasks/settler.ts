@@ -79,9 +79,9 @@ export class Settler {
   }
 
   async #flush(): Promise<void> {
-    // What else ends in this turn of the event loop joins the batch.
-    await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
+      // What else ends in this turn of the event loop joins the batch; and what goes wrong beside it is only known then.
+      await new Promise(setImmediate);
       const again = await this.#persist(this.#waiting.splice(0, this.#size));
       if (again.length === 0) continue;
       const { signal } = this.#abandoned;

@@ -91,3 +91,26 @@ test("one at which the store fails each time lets all others by", async () => {
   await settler.flushed();
   assert.equal(done, 100);
 });
+
+test("how an attempt ended is asked in a later turn of the event loop, also while others are being stored", async () => {
+  const settler = new Settler(new Stub(() => undefined), () => {});
+  const early: number[] = [];
+  const settle = (id: number) => {
+    let turnIsOver = false;
+    setImmediate(() => {
+      turnIsOver = true;
+    });
+    settler.settle({
+      settlement() {
+        if (!turnIsOver) early.push(id);
+        return success(id);
+      },
+      done() {
+        if (id < 5) settle(id + 1);
+      },
+    });
+  };
+  settle(0);
+  await settler.flushed();
+  assert.deepEqual(early, []);
+});
