@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, globSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { longestFirst } from "./test/longest.ts";
 import { rings } from "./test/rings.ts";
 import { ServerOfRun } from "./test/server-of-run.ts";
 
@@ -16,19 +17,19 @@ if (filesOf === undefined) throw new Error(`name one of the rings: ${[...rings.k
 const root = join(import.meta.dirname, "..");
 const named = given.filter(isPath).flatMap(filesBelow);
 const files = named.length > 0 ? named : filesOf(root);
+const flags = given.filter((word) => !isPath(word));
+
+// Tests wait for their processes, for servers and for leases: with this many at once all cores are at work.
+const concurrency = 2 * availableParallelism() + 1;
+// Only what hangs for ever comes to it, whatever the load.
+const timeout = 1_200_000;
 
 await using server = await ServerOfRun.prepare();
 const runner = spawn(
   process.execPath,
-  [
-    "--test",
-    // Tests wait for their processes, for servers and for leases: with this many at once all cores are at work.
-    `--test-concurrency=${2 * availableParallelism() + 1}`,
-    // Only what hangs for ever comes to it, whatever the load.
-    "--test-timeout=1200000",
-    ...given.filter((word) => !isPath(word)),
-    ...files,
-  ],
+  flags.length > 0
+    ? ["--test", `--test-concurrency=${concurrency}`, `--test-timeout=${timeout}`, ...flags, ...files]
+    : [join(import.meta.dirname, "test/runner.ts"), `${concurrency}`, `${timeout}`, ...longestFirst(files)],
   {
     stdio: "inherit",
     env: {
