@@ -106,12 +106,13 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
   const shards = tasks
     .filter((task) => task.name === SHARD)
     .map((task) => {
-      const payload = task.payload as unknown as ShardPayload;
+      // Null where somebody has damaged it: the task is a dead letter then, which says so.
+      const payload = task.payload as unknown as ShardPayload | null;
       const counts = checkpointOf(task)?.counts ?? NO_COUNTS;
       return {
-        number: payload.number,
+        number: payload?.number ?? Number(task.id.slice(run.id.length + 1)),
         state: task.state,
-        items: expected(payload.shard, counts.read, task.state === "succeeded"),
+        items: payload === null ? null : expected(payload.shard, counts.read, task.state === "succeeded"),
         counts,
         worker: task.state === "leased" ? task.worker : null,
         error: task.error,

@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { PawlError } from "../errors.ts";
 import type { Json } from "./contract/value.ts";
 
 /**
@@ -164,4 +165,39 @@ function pathOf(open: readonly Met[], name: string): string {
 function step(holder: object, name: string): string {
   if (Array.isArray(holder)) return `[${name}]`;
   return NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+}
+
+/** What a store holds as JSON, unless somebody else wrote it. Throws the PawlError `store.damaged`. */
+export function fromJson(text: string, what: string): Json {
+  try {
+    return text === "null" ? null : (JSON.parse(text) as Json);
+  } catch (error) {
+    const sentence = `${what} in the store is not JSON, so something other than Pawl has changed it: correct it there.`;
+    throw new PawlError("store.damaged", sentence, { cause: error });
+  }
+}
+
+/** Reads the columns of one task. A damaged one reads as null and is told of, for it must hold up no other task. */
+export class Columns {
+  #damaged: string[] | null = null;
+
+  read(text: string | null, column: string): Json {
+    if (text === null || text === "null") return null;
+    try {
+      return JSON.parse(text) as Json;
+    } catch {
+      this.#damaged ??= [];
+      this.#damaged.push(column);
+      return null;
+    }
+  }
+
+  /** What is wrong with the task, as part of its record. */
+  get damage(): { readonly damaged?: string } {
+    if (this.#damaged === null) return {};
+    const columns = this.#damaged.join(" and its ");
+    return {
+      damaged: `Its ${columns} in the store is not JSON, so something other than Pawl has changed it: correct it there, and try again.`,
+    };
+  }
 }

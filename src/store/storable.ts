@@ -71,6 +71,20 @@ function assertKey(text: unknown, id: unknown, what: string): void {
   if (why !== null) throw unstorable(`The ${what} ${shown(text)} of task ${shown(id)}`, why);
 }
 
+/**
+ * Whether a store may hold this text as an id, a name or a key. What is looked for by another is not there: PostgreSQL would
+ * refuse to be asked for it, and SQLite would look for something else.
+ */
+export function canBeHeld(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
+/** Throws a PawlError `store.unstorable` for a name that no driver can keep. */
+export function assertName(text: string, what: string): void {
+  const why = fault(text);
+  if (why !== null) throw unstorable(`The ${what} ${shown(text)}`, why);
+}
+
 function fault(text: unknown): string | null {
   if (typeof text !== "string") return "is not a text";
   if (text.includes("\0")) return "holds a NUL";

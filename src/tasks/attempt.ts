@@ -235,6 +235,23 @@ function failed(error: unknown, again: boolean): Verdict & { kind: "failed" } {
   return { kind: "failed", error: errorText(error), again, delayMs: null };
 }
 
+/** What is not a number would be stored as null or as whatever it is, and nobody who follows could read it. */
+function finite(value: unknown, what: string): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
+}
+
+/** A value in a few words, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === "number" || value === null || value === undefined) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
 class Attempt implements AttemptContext {
   readonly id: string;
   readonly attempt: number;
@@ -269,12 +286,7 @@ class Attempt implements AttemptContext {
 
   // Bound, so that handlers can take them apart from the context.
   readonly progress = (current: number, total?: number, note?: string): Promise<void> => {
-    const value = {
-      current,
-      ...(total === undefined ? {} : { total }),
-      ...(note === undefined ? {} : { note }),
-    };
-    const report = this.#reportOf(value).catch((error) => {
+    const report = this.#reportOf(current, total, note).catch((error) => {
       if (error instanceof LostError) this.#around.stop.abort(error);
       throw error;
     });
@@ -284,8 +296,14 @@ class Attempt implements AttemptContext {
   };
 
   /** Takes it at once: what cannot be stored fails alone, and here. */
-  async #reportOf(value: unknown): Promise<void> {
-    const taken = take(value, `The progress of task "${this.#name}"`);
+  async #reportOf(current: unknown, total: unknown, note: unknown): Promise<void> {
+    const what = `The progress of task "${this.#name}"`;
+    const value = {
+      current: finite(current, `${what} has a current`),
+      ...(total === undefined || total === null ? {} : { total: finite(total, `${what} has a total`) }),
+      ...(note === undefined || note === null ? {} : { note: text(note, `${what} has a note`) }),
+    };
+    const taken = take(value, what);
     await this.#around.progress.report(this.lease, taken.value);
   }
 

@@ -108,6 +108,13 @@ export class Attempts {
 
   /** Makes an attempt at what is held. Calls `freed` when it is over, which its lease may outlast. */
   begin(claim: Claim, freed: () => void): void {
+    const { damaged } = claim.task;
+    if (damaged !== undefined) {
+      this.#settle(claim, { outcome: { state: "dead", error: damaged } });
+      // Not before this call is over: whoever begins tasks counts them first.
+      queueMicrotask(freed);
+      return;
+    }
     const running = new Running(claim);
     this.#running.add(running);
     running.done = this.#attempt(running, freed);

@@ -96,7 +96,9 @@ export interface AttemptContext {
   readonly signal: AbortSignal;
   /**
    * Stores how far it is; durable when this resolves, and who does not wait need not. It forgives earlier crashes.
-   * Throws a LostError when another worker has the task, and a TransientError when the store cannot be written just now.
+   * Throws a LostError when another worker has the task, a TransientError when the store cannot be written just now, and the
+   * PawlError `task.progress` where `current` or `total` is not a finite number or `note` is not a text: nothing is stored then, and
+   * the attempt goes on unless it waits for it.
    */
   progress(current: number, total?: number, note?: string): Promise<void>;
   /** Writes a line that is kept with the attempt, in the manner of `console.log`. */

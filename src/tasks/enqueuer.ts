@@ -1,5 +1,7 @@
 import type { NewTask, TaskStore } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
 import { isRefusal } from "../store/refusal.ts";
+import { batchOf } from "./batch-of.ts";
 
 interface Entry {
   readonly task: NewTask;
@@ -9,6 +11,10 @@ interface Entry {
 
 /** Tasks that are stored in one transaction. */
 const BATCH = 500;
+
+function charactersOf({ task: { payload } }: Entry): number {
+  return payload instanceof JsonText ? payload.text.length : 0;
+}
 
 /** Stores tasks in batches: what is asked for while one transaction is flushed to disk goes into the next. */
 export class Enqueuer {
@@ -33,7 +39,7 @@ export class Enqueuer {
     // What else is asked for in this turn joins the batch.
     await undefined;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH);
+      const batch = batchOf(this.#waiting, BATCH, charactersOf);
       try {
         await this.#add(batch, await this.#store());
       } catch (error) {

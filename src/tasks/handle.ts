@@ -107,6 +107,7 @@ export class TaskHandle<R = unknown> {
       throw new PawlError("task.waited", `Task ${this.id} had no result within ${ms} ms; it goes on.`);
     }
     if (over.state !== "succeeded") throw new TaskFailedError(over);
+    if (over.damaged !== undefined) throw new PawlError("task.damaged", `Task ${over.id}: ${over.damaged}`);
     return revived(over.result, metaOf(over.meta).resultMembers, () => this.#source.store()) as R;
   }
 

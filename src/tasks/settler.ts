@@ -2,8 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isOf } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Settlement, TaskStore } from "../store/contract.ts";
+import { JsonText } from "../store/json-text.ts";
 import { isRefusal } from "../store/refusal.ts";
 import { backoffDelay } from "./backoff.ts";
+import { batchOf } from "./batch-of.ts";
 
 /** A claim whose end is known. */
 export interface Ended {
@@ -82,7 +84,7 @@ export class Settler {
     while (this.#waiting.length > 0) {
       // What else ends in this turn of the event loop joins the batch; and what goes wrong beside it is only known then.
       await new Promise(setImmediate);
-      const again = await this.#persist(this.#waiting.splice(0, this.#size));
+      const again = await this.#persist(batchOf(this.#waiting, this.#size, charactersOf));
       if (again.length === 0) continue;
       const { signal } = this.#abandoned;
       const pause = backoffDelay(this.#failures, { baseMs: 100, capMs: 5_000 });
@@ -136,4 +138,20 @@ export class Settler {
     this.#waiting.push(new Entry(ended, { id, fence, outcome: { state: "dead", error: why } }));
     return [];
   }
+}
+
+/** About as much text as a settlement brings to the store. */
+function charactersOf({ settlement }: Entry): number {
+  const { outcome, log } = settlement;
+  let sum = log?.length ?? 0;
+  if ("error" in outcome) sum += outcome.error.length;
+  if (outcome.state !== "succeeded") return sum;
+  sum += textOf(outcome.result) + textOf(outcome.meta);
+  for (const { payload, meta } of outcome.next ?? []) sum += textOf(payload) + textOf(meta);
+  return sum;
+}
+
+/** What is large has been taken as a text long before. */
+function textOf(value: unknown): number {
+  return value instanceof JsonText ? value.text.length : 0;
 }

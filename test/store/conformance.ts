@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from "node:test";
 import type { Store } from "../../src/store/index.ts";
 import { attempts } from "./conformance/attempts.ts";
+import { damage } from "./conformance/damage.ts";
 import { expiring } from "./conformance/expiring.ts";
 import { extremes } from "./conformance/extremes.ts";
 import { following } from "./conformance/following.ts";
@@ -29,6 +30,8 @@ export interface StoreUnderTest {
   /** Opens the same place once more, as another process would. */
   reopen(): Promise<Store>;
   readonly clock: TestClock;
+  /** Writes a text into a column of a task, as somebody else could who may write where the store is. */
+  overwrite(id: string, column: "payload" | "progress" | "result" | "meta", text: string): Promise<void>;
   /** Closes what was opened and removes the place. */
   cleanup(): Promise<void>;
 }
@@ -63,6 +66,7 @@ export function storeConformance(
       limiting,
       extremes,
       taking,
+      damage,
     ];
     parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);
     for (const part of [...parts, ...more]) part(() => under);

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { openStore, type Store } from "../../src/store/index.ts";
 import type { StoreUnderTest } from "./conformance.ts";
 import { TestClock } from "./test-clock.ts";
@@ -19,5 +20,10 @@ export async function openTemporary(): Promise<StoreUnderTest> {
     for (const store of opened) await store.close();
     await rm(folder, { recursive: true });
   };
-  return { store: await reopen(), reopen, clock, cleanup };
+  const overwrite = async (id: string, column: string, text: string) => {
+    const database = new DatabaseSync(join(folder, "state.db"), { timeout: 10_000 });
+    database.prepare(`UPDATE task SET ${column} = ? WHERE id = ?`).run(text, id);
+    database.close();
+  };
+  return { store: await reopen(), reopen, clock, overwrite, cleanup };
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PawlError, TransientError } from "../../src/errors.ts";
-import type { Settlement, TaskStore } from "../../src/store/contract.ts";
+import type { NewTask, Settlement, TaskStore } from "../../src/store/contract.ts";
+import { JsonText } from "../../src/store/json-text.ts";
+import { Enqueuer } from "../../src/tasks/enqueuer.ts";
 import { Settler } from "../../src/tasks/settler.ts";
 
 /** Refuses a batch as `refuse` says, as a database does: all of it. */
@@ -113,4 +115,53 @@ test("how an attempt ended is asked in a later turn of the event loop, also whil
   settle(0);
   await settler.flushed();
   assert.deepEqual(early, []);
+});
+
+test("results that are large go to the store in several statements, each of a bounded size", async () => {
+  const sizes: number[] = [];
+  const store: Pick<TaskStore, "settle"> = {
+    settle: async (settlements) => {
+      const texts = settlements.map(({ outcome }) => (outcome as { result: JsonText }).result.text.length);
+      sizes.push(texts.reduce((sum, each) => sum + each, 0));
+      return { lost: [] };
+    },
+  };
+  const settler = new Settler(store, (error) => assert.fail(String(error)));
+  // One that is larger than all that may go together goes alone.
+  const lengths = [...new Array(40).fill(1_000_000), 9_000_000, 10];
+  let done = 0;
+  for (const [id, length] of lengths.entries()) {
+    const result = new JsonText(JSON.stringify("x".repeat(length)));
+    settler.settle({
+      settlement: () => ({ id: `${id}`, fence: 1, outcome: { state: "succeeded", result } }),
+      done: () => done++,
+    });
+  }
+  await settler.flushed();
+  assert.equal(done, lengths.length);
+  assert.ok(sizes.length <= 8, `${sizes.length} statements`);
+  assert.ok(
+    sizes.every((size) => size <= 9_000_010),
+    String(sizes),
+  );
+});
+
+test("large inputs that are enqueued at once go to the store in several statements as well", async () => {
+  const sizes: number[] = [];
+  const store = {
+    enqueue: async (tasks: readonly NewTask[]) => {
+      sizes.push(tasks.reduce((sum, { payload }) => sum + (payload as JsonText).text.length, 0));
+      return tasks.map(({ id }) => id);
+    },
+  } as unknown as TaskStore;
+  const enqueuer = new Enqueuer(async () => store);
+  const payload = new JsonText(JSON.stringify("x".repeat(1_000_000)));
+  const added = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => enqueuer.add({ id: `${n}`, queue: "q", name: "n", payload })),
+  );
+  assert.ok(added.every(Boolean));
+  assert.ok(
+    sizes.every((size) => size <= 8 * 1024 * 1024),
+    String(sizes),
+  );
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Store, TransientError } from "../../src/store/index.ts";
@@ -245,6 +246,24 @@ test("a worker with an option that makes no sense is refused, rather than busy f
         `${option} ${value}`,
       );
     }
+  }
+});
+
+test("a task whose payload somebody else has damaged becomes a dead letter that says so, and its neighbours finish", async (t) => {
+  const scene = await Scene.open(t);
+  for (let n = 0; n < 20; n++) await scene.enqueue("add", { id: `t${n}`, payload: [n] });
+  const database = new DatabaseSync(scene.store.location);
+  database.exec(
+    `UPDATE task SET payload = '[3' WHERE id = 't3'; UPDATE task SET meta = 'x' WHERE id = 't11'`,
+  );
+  database.close();
+  scene.work({ add: async ({ payload }) => payload });
+  for (let n = 0; n < 20; n++) {
+    const { state, error, result } = await scene.until(({ settledAt }) => settledAt !== null, `t${n}`);
+    if (n === 3 || n === 11) {
+      assert.equal(state, "dead");
+      assert.match(error ?? "", /^Its (payload|meta) in the store is not JSON, [^\n]+\.$/);
+    } else assert.deepEqual([state, result], ["succeeded", [n]]);
   }
 });
 

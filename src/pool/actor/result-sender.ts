@@ -1,10 +1,10 @@
 import { type Packed, pack } from "../portable.ts";
+import { isThenable } from "../thenable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs } from "../worker/marker.ts";
 import type { Busy } from "./busy.ts";
 import { Ended, unsaved } from "./ended.ts";
 import type { ActorSetup, FromActor } from "./protocol.ts";
-import { isThenable } from "./thenable.ts";
 
 /** Sends the results of calls, together with the object's state when it is time to save it. */
 export class ResultSender {

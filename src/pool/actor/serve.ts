@@ -1,6 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { resolveCallable } from "../callable.ts";
 import { type Handle, handlesByIndex, unpack } from "../portable.ts";
+import { isThenable } from "../thenable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";
@@ -10,7 +11,6 @@ import { Fifo } from "./fifo.ts";
 import { methodsOf } from "./methods.ts";
 import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
 import { ResultSender } from "./result-sender.ts";
-import { isThenable } from "./thenable.ts";
 import { answered, connectUp } from "./up.ts";
 
 type Method = (...args: unknown[]) => unknown;

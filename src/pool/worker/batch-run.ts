@@ -1,11 +1,14 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { ItemContext } from "../context.ts";
 import { handlesByIndex, unpack } from "../portable.ts";
+import { isThenable } from "../thenable.ts";
 import type { Line } from "./line.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 import { Results } from "./results.ts";
+
+const { prototype } = Object;
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -22,6 +25,8 @@ export class BatchRun {
   readonly #maxMemory: number;
   readonly #results: Results;
   #spentMs = 0;
+  /** Items that have a result, or were passed over. */
+  #ended = 0;
   #cancelled: string | null = null;
   #full = false;
   readonly #skipped = new Set<number>();
@@ -49,6 +54,7 @@ export class BatchRun {
       if (!begin(index, now, at)) break;
       if (this.#skipped.size > 0 && this.#skipped.has(index)) {
         results.nothing();
+        this.#ended = at + 1;
         continue;
       }
       const context = new Context(index, init);
@@ -58,11 +64,11 @@ export class BatchRun {
         const item = own === undefined ? items[at] : unpack({ value: items[at], handles: own });
         const args = spread ? (item as readonly unknown[]) : [item];
         const returned = fn.length > args.length ? fn(...args, context) : fn(...args);
-        const isPromise = typeof returned === "object" && returned !== null && "then" in returned;
-        results.value(isPromise ? await returned : returned);
+        results.value(isThenable(returned) ? await returned : returned);
       } catch (error) {
         results.error(describeError(error));
       }
+      this.#ended = at + 1;
       // The function has cut the line: the mark stays where it is, and says which item did.
       if (!this.#line.isOpen()) return;
       const after = monotonicMs();
@@ -92,6 +98,7 @@ export class BatchRun {
   failAll(thrown: unknown): void {
     const error = describeError(thrown);
     for (const _ of this.#batch.items) this.#results.error(error);
+    this.#ended = this.#batch.items.length;
     this.#flush(true);
   }
 
@@ -109,10 +116,17 @@ export class BatchRun {
 
   #flush(last: boolean): void {
     if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#line.memory() > this.#maxMemory;
-    const circumstances = { spentMs: this.#spentMs, last, full: this.#full };
+    const ended = this.#batch.base + this.#ended;
+    const full = this.#full || waitsForEverything();
+    const circumstances = { ended, spentMs: this.#spentMs, last, full };
     this.#results.post(circumstances, (message) => this.#line.post(message));
     this.#spentMs = 0;
   }
+}
+
+/** A `then` that all objects inherit keeps whoever awaits an object waiting for ever: the next item would not end. */
+function waitsForEverything(): boolean {
+  return typeof (prototype as { then?: unknown }).then === "function";
 }
 
 class Context implements ItemContext {

@@ -62,6 +62,11 @@ export class Batch {
     return true;
   }
 
+  /** How far its results have come. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** Results have come. */
   get hasResults(): boolean {
     return this.#next > this.#portion.base;
@@ -142,6 +147,27 @@ export class Batch {
         this.#deliverPacked(index, { value: values[at], handles: handlesOf.get(at) ?? [] });
       else work.value(index, values[at]);
     }
+  }
+
+  /**
+   * Items before `end` that the worker has run and whose results it has lost fail, for they must not run twice. False when
+   * there are none.
+   */
+  lose(end: number): boolean {
+    const first = this.#next;
+    const last = Math.min(end, this.#end);
+    if (first >= last) return false;
+    this.#next = last;
+    for (let index = first; index < last; index++) {
+      const sentence = `Item ${index} has run, and its worker lost its result: look for code that replaces what all code there uses, such as functions of Array.prototype or process.send.`;
+      this.work.error(index, atIndex(new WorkerDiedError("pool.worker-died", sentence), index));
+    }
+    return true;
+  }
+
+  /** The index of the item at this place. */
+  indexAt(place: number): number {
+    return this.#portion.base + place;
   }
 
   /** The worker does no more of it. */

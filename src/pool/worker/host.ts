@@ -1,10 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { Worker, type WorkerOptions } from "node:worker_threads";
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+  type WorkerOptions,
+} from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import type { ActorSetup } from "../actor/protocol.ts";
 import { entryOf } from "./bundled.ts";
 import { endWithParent } from "./end-with-parent.ts";
 import { execArgumentsOf } from "./exec-arguments.ts";
+import type { ThreadData } from "./in-thread.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
 import { Descendants, leadsGroup } from "./process-group.ts";
 import type { FromWorker, ProcessSetup, ToWorker, WorkerSetup } from "./protocol.ts";
@@ -39,31 +46,59 @@ export function startThread<To = ToWorker, From = FromWorker>(
 ): Host<To> {
   const marker = new SharedMarker();
   const entry = entryOf("thread");
+  const { port1: port, port2 } = new MessageChannel();
+  const data: ThreadData = { setup, mark: marker.memory, port: port2 };
   const options: WorkerOptions = {
-    workerData: { setup, mark: marker.memory },
+    workerData: data,
+    transferList: [port2],
     ...(maxHeap === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(maxHeap / MB) } }),
   };
   const worker =
     "file" in entry ? new Worker(entry.file, options) : new Worker(entry.code, { ...options, eval: true });
   let fault: string | null = null;
-  worker.on("message", (message) => hear(message, listener));
+  port.on("message", (message) => listener(message));
   worker.on("error", (error) => {
     fault = wordsFor(error);
   });
-  worker.on("messageerror", (error) => {
+  port.on("messageerror", (error) => {
     fault = wordsFor(error);
     void worker.terminate();
   });
   const gone = new Promise<string>((resolve) => {
-    worker.once("exit", (code) => resolve(fault ?? `it ended with code ${code}`));
+    worker.once("exit", (code) => {
+      for (const message of unread(port)) listener(message as From);
+      port.close();
+      resolve(fault ?? `it ended with code ${code}`);
+    });
   });
   return {
     marker,
     gone,
-    post: (message) => worker.postMessage(message),
-    hold: (held) => (held ? worker.ref() : worker.unref()),
+    post: (message) => port.postMessage(message),
+    hold(held) {
+      if (held) {
+        worker.ref();
+        port.ref();
+      } else {
+        worker.unref();
+        port.unref();
+      }
+    },
     kill: async () => void (await worker.terminate()),
   };
+}
+
+/** What a thread said before its end, and nobody has heard yet. */
+function* unread(port: MessagePort): Generator<unknown> {
+  try {
+    for (;;) {
+      const received: { readonly message: unknown } | undefined = receiveMessageOnPort(port);
+      if (received === undefined) return;
+      yield received.message;
+    }
+  } catch {
+    // One that cannot be read: what was to come with it and after it counts as lost with the thread.
+  }
 }
 
 /** Starts a process, which can be killed in native code too, and whose crash is its own. `maxHeap` is in bytes. */
@@ -152,7 +187,7 @@ function spawnNode(
   }
 }
 
-/** The functions of users may speak to their parent too. */
+/** The functions of users may speak to the parent of their process too. */
 function hear<From>(message: unknown, listener: Listener<From>): void {
   if (typeof message === "object" && message !== null) listener(message as From);
 }

@@ -2,6 +2,10 @@ import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** What a worker uses is taken before the functions of users run, which may replace it for all that runs there. */
+const { load, store } = Atomics;
+const now = performance.now.bind(performance);
+
 /**
  * Where a worker notes which item it runs and since when, so that its parent can read it at any moment: while the
  * worker is busy, and after it has died. Threads note it in shared memory; processes in a file that has no name.
@@ -15,6 +19,8 @@ export interface Marker {
   read(): Mark | null;
   /** A batch of so many items is on its way to the worker, which has ended the one before. */
   open(items: number): void;
+  /** When the worker last noted anything, in milliseconds of the machine's monotonic clock. */
+  readonly noted: number;
   /** The place in its batch of the last item that the worker has begun; -1 for none. */
   readonly begun: number;
   /** Lets it begin no further item, except that `least` may be begun in all. Returns the place from which on none is. */
@@ -44,8 +50,8 @@ const NONE = -1;
 
 /** Milliseconds of a clock that all threads and processes of this machine share. */
 export const monotonicMs: () => number = (() => {
-  const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-  return () => performance.now() + offset;
+  const offset = Number(process.hrtime.bigint()) / 1e6 - now();
+  return () => now() + offset;
 })();
 
 export class SharedMarker implements Marker {
@@ -61,6 +67,10 @@ export class SharedMarker implements Marker {
   open(items: number): void {
     Atomics.store(this.#places, 0, NONE);
     Atomics.store(this.#places, 1, items);
+  }
+
+  get noted(): number {
+    return this.#view[1] as number;
   }
 
   get begun(): number {
@@ -102,8 +112,8 @@ export function notesInMemory(memory: SharedArrayBuffer): Notes {
     note,
     begin(index, since, place) {
       note(index, since);
-      Atomics.store(places, 0, place);
-      return place < Atomics.load(places, 1);
+      store(places, 0, place);
+      return place < load(places, 1);
     },
   };
 }
@@ -127,6 +137,11 @@ export class FileMarker implements Marker {
     this.#view[2] = NONE;
     this.#view[3] = items;
     writeSync(this.fd, this.#bytes, MARK_BYTES, BYTES - MARK_BYTES, MARK_BYTES);
+  }
+
+  get noted(): number {
+    this.#load();
+    return this.#view[1] as number;
   }
 
   get begun(): number {

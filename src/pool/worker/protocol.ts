@@ -39,12 +39,14 @@ export interface ResultsMessage {
   readonly values: readonly unknown[];
   /** Of shared things in the values, by the index in `values`. */
   readonly handles: readonly Handle[];
+  /** The index after the last item that the worker has ended: so far there must be values. */
+  readonly ended: number;
   /** By index in `values`. */
   readonly errors: readonly (readonly [at: number, error: RemoteError])[];
   /** Time spent in the function, in milliseconds. */
   readonly spentMs: number;
   readonly last: boolean;
-  /** The worker uses more memory than it may. */
+  /** The worker must be replaced: it uses more memory than it may, or a function has spoiled it. */
   readonly full: boolean;
 }
 

@@ -5,7 +5,7 @@ import { describeError, type RemoteError, sendableError } from "./remote-error.t
 import { whyUnsendable } from "./sendable.ts";
 
 /** What the results of a batch are sent with. */
-export type Circumstances = Pick<ResultsMessage, "spentMs" | "last" | "full">;
+export type Circumstances = Pick<ResultsMessage, "ended" | "spentMs" | "last" | "full">;
 
 /** What came out of the items of a batch, until it is sent. */
 export class Results {

@@ -1,10 +1,10 @@
-import { PawlError } from "../../errors.ts";
+import { setImmediate } from "node:timers";
 import { answered, connectUp } from "../actor/up.ts";
 import { unpack } from "../portable.ts";
 import { type FunctionReference, resolveReference } from "../reference.ts";
 import { BatchRun } from "./batch-run.ts";
 import type { Line } from "./line.ts";
-import type { Notes } from "./marker.ts";
+import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage, ToWorker, WorkerSetup } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 
@@ -55,14 +55,14 @@ class Server {
     }
     this.#line.post({ type: "ready" });
     this.#busy = false;
-    this.#next();
+    void this.#next();
   }
 
   take(message: ToWorker): void {
     switch (message.type) {
       case "batch":
         this.#waiting.push(message);
-        this.#next();
+        void this.#next();
         return;
       case "cancel":
         if (this.#running?.id === message.id) this.#running.cancel(message.reason);
@@ -78,32 +78,39 @@ class Server {
     }
   }
 
-  #next(): void {
-    if (this.#busy) return;
-    const batch = this.#waiting.shift();
-    if (batch === undefined) return;
-    this.#busy = true;
-    this.#run(batch)
-      .catch((error: unknown) => {
+  /** Never rejects. */
+  async #next(): Promise<void> {
+    while (!this.#busy) {
+      const batch = this.#waiting.shift();
+      if (batch === undefined) return;
+      this.#busy = true;
+      try {
+        await this.#run(batch);
+      } catch (error) {
         // Not the function's errors, which are results: something in here is broken, and the parent must hear of it.
         setImmediate(() => {
           throw error;
         });
-      })
-      .finally(() => {
-        this.#busy = false;
-        this.#running = null;
-        this.#next();
-      });
+        return;
+      }
+      this.#busy = false;
+      this.#running = null;
+    }
   }
 
   async #run(batch: BatchMessage): Promise<void> {
     const running = new BatchRun(batch, this.#line, this.#setup.maxMemory);
     this.#running = running;
-    let fn: AnyFunction;
+    // Loading a function may take its time: that it has begun to is all that can be known of it.
+    if (batch.reference !== undefined) this.#notes.note(-1, monotonicMs());
+    const reference = batch.reference ?? this.#references.get(batch.call);
+    let fn = this.#functions.get(batch.call);
+    // Not a failure of the batch: another worker can run it.
+    if (fn === undefined && reference === undefined)
+      throw new Error("A worker has lost the functions it was told of.");
     try {
       if (batch.handles.length > 0) await knowShared();
-      fn = this.#functions.get(batch.call) ?? (await this.#resolve(batch));
+      fn ??= await this.#resolve(batch.call, reference as FunctionReference);
     } catch (error) {
       running.failAll(error);
       return;
@@ -111,15 +118,11 @@ class Server {
     await running.run(fn, this.#init, this.#notes);
   }
 
-  async #resolve(batch: BatchMessage): Promise<AnyFunction> {
-    const reference = batch.reference ?? this.#references.get(batch.call);
-    if (reference === undefined) {
-      throw new PawlError("pool.unknown-function", "A worker was asked for a function it was never told of.");
-    }
-    this.#references.set(batch.call, reference);
+  async #resolve(call: number, reference: FunctionReference): Promise<AnyFunction> {
+    this.#references.set(call, reference);
     const fn = (await resolveReference(reference)) as AnyFunction;
-    this.#references.delete(batch.call);
-    this.#functions.set(batch.call, fn);
+    this.#references.delete(call);
+    this.#functions.set(call, fn);
     return fn;
   }
 }

@@ -3,11 +3,12 @@ import { Relay } from "../actor/relay.ts";
 import type { Isolation } from "../portable.ts";
 import type { Portion, Work } from "../work.ts";
 import { Batch, type BatchEvents } from "./batch.ts";
-import { type Host, startProcess, startThread } from "./host.ts";
+import { type Host, startProcess, startThread, WorkerDiedError } from "./host.ts";
 import { ItemTimer } from "./item-timer.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { reviveError } from "./remote-error.ts";
+import { Watchdog } from "./watchdog.ts";
 
 export interface SlotOptions {
   readonly isolation: Isolation;
@@ -60,6 +61,12 @@ export class Slot {
   #loading: NodeJS.Timeout | undefined;
   /** When its batch was given to it, in milliseconds of `performance.now`. */
   #began = 0;
+  readonly #watchdog = new Watchdog(
+    () => this.#idleness(),
+    () => this.#silent(),
+  );
+  /** The same in milliseconds of the clock that the worker shares. */
+  #sent = 0;
   #tasks = 0;
   readonly #starting: NodeJS.Timeout | null = null;
   /** When it last became idle, in milliseconds of `performance.now`. */
@@ -104,7 +111,9 @@ export class Slot {
     const { startTimeout } = this.#options;
     const { size } = batch;
     this.#began = performance.now();
+    this.#sent = monotonicMs();
     if (!this.#send(batch)) return;
+    this.#watchdog.start();
     call.cost.observeTransport(size, this.batchMs);
     if (batch.loads && startTimeout <= LONGEST_MS)
       this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeout), startTimeout);
@@ -265,11 +274,39 @@ export class Slot {
     void this.kill(error);
   }
 
+  /** What a worker has come to that does nothing though it has a batch; null for one that does something. */
+  #idleness(): string | null {
+    const batch = this.#batch;
+    if (batch === null) {
+      this.#watchdog.stop();
+      return null;
+    }
+    const { marker } = this.#host;
+    if (marker.read() !== null) return null;
+    const { begun } = marker;
+    // It loads the function, if it has heard of the batch.
+    if (batch.loads && begun < 0 && marker.noted >= this.#sent) return null;
+    return `${batch.id} ${begun} ${batch.next}`;
+  }
+
+  /** It does not answer any more. */
+  #silent(): void {
+    const batch = this.#batch;
+    if (batch === null || this.state === "closing") return;
+    const { begun } = this.#host.marker;
+    if (begun >= 0) batch.lose(batch.indexAt(begun) + 1);
+    void this.kill(new WorkerDiedError("pool.worker-died", "The worker did not answer any more."));
+  }
+
   #deliver(results: ResultsMessage): void {
     const batch = this.#batch;
     if (batch === null || batch.id !== results.id) return;
     this.#tasks += results.values.length;
     batch.deliver(results);
+    if (batch.lose(results.ended)) {
+      void this.kill(new WorkerDiedError("pool.worker-died", "The worker lost results."));
+      return;
+    }
     if (!results.last) return;
     this.#end();
     batch.giveBackRest();
@@ -297,6 +334,7 @@ export class Slot {
   /** The worker is gone: what it ran gets its error, what it had not run goes to others. */
   #over(why: string): void {
     this.state = "gone";
+    this.#watchdog.stop();
     this.why = why;
     if (this.#starting !== null) clearTimeout(this.#starting);
     const batch = this.#batch;

@@ -89,6 +89,11 @@ export interface TaskRecord {
   readonly payload: Json;
   readonly priority: number;
   readonly state: TaskState;
+  /**
+   * What is wrong where its JSON is damaged, which only somebody else who writes to the store can do: a sentence. What cannot be
+   * read is null.
+   */
+  readonly damaged?: string;
   /** When a waiting task may be claimed; null while it is held. */
   readonly due: Instant | null;
   /** How many times it was claimed; the fence of the latest claim. */

@@ -5,7 +5,10 @@ import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-erro
 const UNLUCKY = /^(40|55P03)/;
 
 /** Connections broken or refused, servers that start, stop, fail over or have run out of something. */
-const TRANSIENT = /^(08|53|57P0|40|55P03|55006|57014|58030|25006|25P0[1234])/;
+const TRANSIENT = /^(08|53|57P0|40|55P03|55006|57014|58030|25P0[1234])/;
+
+/** Waited for like the others, because a server that takes over may do so in a moment; but no longer. */
+const READ_ONLY = "25006";
 
 /** Whether the connection is gone, and with it what was asked over it. */
 export function isDisconnect(error: unknown): boolean {
@@ -18,7 +21,9 @@ export function mayRetry(error: unknown): boolean {
   if (error instanceof PawlError) return false;
   if (error instanceof Error && /ENOTFOUND|client password/.test(error.message)) return false;
   const code = sqlState(error);
-  return isDisconnect(error) || (code !== null && (UNLUCKY.test(code) || /^(53300|25006)/.test(code)));
+  return (
+    isDisconnect(error) || (code !== null && (UNLUCKY.test(code) || code === READ_ONLY || code === "53300"))
+  );
 }
 
 /** The name of the constraint that a write broke, if one did. */
@@ -50,6 +55,13 @@ export function explain(error: unknown, location: string): unknown {
     return new PawlError(
       "store.gone",
       `The tables of the store ${location} are gone (${text}): restore them, or start again to create them anew.`,
+      cause,
+    );
+  }
+  if (code === READ_ONLY) {
+    return new PawlError(
+      "store.read-only",
+      `The database of the store ${location} takes no writes: use the primary server if it is a standby, or set default_transaction_read_only = off.`,
       cause,
     );
   }

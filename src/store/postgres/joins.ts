@@ -124,7 +124,13 @@ export async function listMembers(session: Session, join: string, page: MemberPa
     [join, page.afterIndex ?? Number.MIN_SAFE_INTEGER, page.limit],
   );
   return rows.map(({ member_index, id, state, result, error, meta }) => {
-    const member = { index: member_index, task: id, state, result: fromText(result), error };
-    return page.withMeta ? { ...member, meta: fromText(meta) } : member;
+    const member = {
+      index: member_index,
+      task: id,
+      state,
+      result: fromText(result, `The result of task ${id}`),
+      error,
+    };
+    return page.withMeta ? { ...member, meta: fromText(meta, `The meta of task ${id}`) } : member;
   });
 }

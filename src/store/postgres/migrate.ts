@@ -46,6 +46,7 @@ export async function migrate(
   }: { readonly steps?: readonly Migration[]; readonly create?: boolean } = {},
 ): Promise<void> {
   const found = await database.read(async (session) => {
+    await assertEncoding(database, session);
     await assertOurs(database, session);
     return await readVersion(session, database.schema);
   });
@@ -90,6 +91,18 @@ async function assertOurs(database: Database, session: Session): Promise<void> {
     database.location,
   );
   if (found !== null) throw new PawlError("store.not-ours", found);
+}
+
+/** Payloads hold any character. SQL_ASCII keeps bytes as they are. */
+async function assertEncoding(database: Database, session: Session): Promise<void> {
+  const row = await session.get<{ encoding: string }>(
+    "SELECT current_setting('server_encoding') AS encoding",
+  );
+  if (row === undefined || row.encoding === "UTF8" || row.encoding === "SQL_ASCII") return;
+  throw new PawlError(
+    "store.encoding",
+    `The database of the store ${database.location} cannot keep every text, because its server_encoding is ${row.encoding}: use a database that was created with ENCODING 'UTF8'.`,
+  );
 }
 
 async function createSchema(session: Session, schema: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { TaskSelector, TaskState } from "../contract.ts";
+import { canBeHeld } from "../storable.ts";
 import type { Value } from "./session.ts";
 import { texts } from "./values.ts";
 
@@ -31,8 +32,11 @@ export function where(selector: TaskSelector): Condition {
     values.push(value);
     terms.push(`${before} $${values.length}${after}`);
   };
-  const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
-  if (ids !== undefined) term("id = ANY(", texts(ids), "::text[])");
+  const { ids, states, olderMs, youngerMs, ...named } = selector;
+  // What cannot be sent is in no row.
+  const isAnywhere = Object.values(named).every((each) => each === undefined || canBeHeld(each));
+  const { group, queue, name, text, unique } = isAnywhere ? named : {};
+  if (ids !== undefined) term("id = ANY(", texts(ids.filter(canBeHeld)), "::text[])");
   if (group !== undefined) term("group_id =", group);
   if (queue !== undefined) term("queue =", queue);
   if (states !== undefined) terms.push(stateTerm(states));
@@ -44,6 +48,7 @@ export function where(selector: TaskSelector): Condition {
   if (unique !== undefined) {
     term("open_key IS NOT NULL AND open_key =", unique);
   }
+  if (!isAnywhere) terms.push("false");
   if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
   return { sql: terms.join(" AND "), values };
 }

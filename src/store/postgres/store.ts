@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
+import { assertName, canBeHeld } from "../storable.ts";
 import { detached, takenReport, takenSettlement, takenTask } from "../taken.ts";
 import type { Address } from "./address.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -62,10 +63,12 @@ export class PostgresStore implements contract.Store {
   }
 
   async join(id: string): Promise<contract.JoinRecord | undefined> {
+    if (!canBeHeld(id)) return undefined;
     return await this.#db.read((session) => findJoin(session, id));
   }
 
   async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
+    if (!canBeHeld(join)) return [];
     return await this.#db.read((session) => listMembers(session, join, page));
   }
 
@@ -121,6 +124,7 @@ export class PostgresStore implements contract.Store {
   }
 
   async attempts(id: string): Promise<contract.AttemptRecord[]> {
+    if (!canBeHeld(id)) return [];
     return await this.#db.read((session) => listAttempts(session, id));
   }
 
@@ -129,6 +133,7 @@ export class PostgresStore implements contract.Store {
   }
 
   async pauseQueue(queue: string, paused: boolean): Promise<void> {
+    assertName(queue, "queue");
     await this.#db.write(({ session }) => pauseQueue(session, queue, paused));
     if (!paused) this.#hints.tell("work");
   }
@@ -156,10 +161,12 @@ export class PostgresStore implements contract.Store {
   }
 
   async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
+    if (!canBeHeld(id)) return false;
     return await this.#db.write(({ session }) => pauseSchedule(session, id, paused, next));
   }
 
   async removeSchedule(id: string): Promise<boolean> {
+    if (!canBeHeld(id)) return false;
     return await this.#db.write(({ session }) => removeSchedule(session, id));
   }
 
@@ -200,10 +207,12 @@ export class PostgresStore implements contract.Store {
   }
 
   async run(id: string): Promise<contract.RunRecord | undefined> {
+    if (!canBeHeld(id)) return undefined;
     return await this.#db.read((session) => findRun(session, id));
   }
 
   async runs(filter: { readonly idPrefix?: string; readonly key?: string; readonly limit?: number }) {
+    if (![filter.idPrefix, filter.key].every((each) => each === undefined || canBeHeld(each))) return [];
     return await this.#db.read((session) => listRuns(session, filter));
   }
 

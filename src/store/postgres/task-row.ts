@@ -1,5 +1,5 @@
 import type { TaskRecord, TaskState } from "../contract.ts";
-import { fromText } from "./values.ts";
+import { Columns } from "../json-text.ts";
 
 /** A row of the table `task`, as far as a TaskRecord needs it. */
 export interface TaskRow {
@@ -44,12 +44,13 @@ export const TASK_ROW = `${CLAIMED_ROW}, t.state, t.due, t.worker, t.settled_at`
 
 /** A record of a row, which may lack what is the same for many. */
 export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClaimed): TaskRecord {
+  const columns = new Columns();
   return {
     id: row.id,
     queue: row.queue,
     name: row.name,
     group: row.group_id,
-    payload: fromText(row.payload),
+    payload: columns.read(row.payload, "payload"),
     priority: row.priority,
     state: others.state,
     due: others.due,
@@ -58,8 +59,8 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
     failures: row.failures,
     crashes: row.crashes,
     cancelRequested: row.cancel_requested,
-    progress: fromText(row.progress),
-    result: fromText(row.result),
+    progress: columns.read(row.progress, "progress"),
+    result: columns.read(row.result, "result"),
     error: row.error,
     createdAt: row.created_at,
     startedAt: row.started_at,
@@ -71,7 +72,8 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
       row.join_id === null || row.member_index === null
         ? null
         : { join: row.join_id, index: row.member_index },
-    meta: fromText(row.meta),
+    meta: columns.read(row.meta, "meta"),
+    ...columns.damage,
   };
 }
 

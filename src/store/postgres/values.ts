@@ -1,5 +1,5 @@
 import type { Json } from "../contract.ts";
-import type { JsonText } from "../json-text.ts";
+import { fromJson, type JsonText } from "../json-text.ts";
 import { toText as toJsonText } from "../sqlite/values.ts";
 
 /** What PostgreSQL cannot keep in a text. Errors and logs may hold it; it is shown as the picture of a null. */
@@ -16,8 +16,8 @@ export function toText(value: Json | JsonText | undefined): string | null {
   return text === "null" ? null : text;
 }
 
-export function fromText(text: string | null): Json {
-  return text === null ? null : (JSON.parse(text) as Json);
+export function fromText(text: string | null, what = "A value"): Json {
+  return text === null ? null : fromJson(text, what);
 }
 
 /**

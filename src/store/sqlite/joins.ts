@@ -93,7 +93,13 @@ export function listMembers(db: Connection, join: string, page: MemberPage): Mem
     page.limit,
   );
   return rows.map(({ member_index, id, state, result, error, meta }) => {
-    const member = { index: member_index, task: id, state, result: fromText(result), error };
-    return page.withMeta ? { ...member, meta: fromText(meta) } : member;
+    const member = {
+      index: member_index,
+      task: id,
+      state,
+      result: fromText(result, `The result of task ${id}`),
+      error,
+    };
+    return page.withMeta ? { ...member, meta: fromText(meta, `The meta of task ${id}`) } : member;
   });
 }

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { TaskSelector, TaskState } from "../contract.ts";
+import { canBeHeld } from "../storable.ts";
 import type { Connection } from "./connection.ts";
 
 interface Condition {
@@ -30,7 +31,8 @@ export function where(db: Connection, selector: TaskSelector): Condition {
     values.push(...bound);
   };
   const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
-  if (ids !== undefined) term("id IN (SELECT value FROM json_each(?))", JSON.stringify(ids));
+  if (ids !== undefined)
+    term("id IN (SELECT value FROM json_each(?))", JSON.stringify(ids.filter(canBeHeld)));
   if (group !== undefined) term("group_id = ?", group);
   if (queue !== undefined) term("queue = ?", queue);
   if (states !== undefined) term(stateTerm(states));
@@ -39,6 +41,8 @@ export function where(db: Connection, selector: TaskSelector): Condition {
   if (youngerMs !== undefined) term("created_at >= ?", db.clock.wall() - youngerMs);
   if (unique !== undefined) term("unique_key = ? AND state IN ('waiting', 'leased')", unique);
   if (text !== undefined) term("instr(pawl_lower(payload), ?) > 0", text.toLowerCase());
+  if (![group, queue, name, unique, text].every((each) => each === undefined || canBeHeld(each)))
+    terms.push("false");
   if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
   return { sql: terms.join(" AND "), values };
 }

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
+import { assertName, canBeHeld } from "../storable.ts";
 import { detached, takenReport, takenSettlement, takenTask } from "../taken.ts";
 import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
@@ -66,10 +67,12 @@ export class SqliteStore implements contract.Store {
   }
 
   async join(id: string): Promise<contract.JoinRecord | undefined> {
+    if (!canBeHeld(id)) return undefined;
     return await this.#db.read(() => findJoin(this.#db, id));
   }
 
   async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
+    if (!canBeHeld(join)) return [];
     return await this.#db.read(() => listMembers(this.#db, join, page));
   }
 
@@ -123,6 +126,7 @@ export class SqliteStore implements contract.Store {
   }
 
   async attempts(id: string): Promise<contract.AttemptRecord[]> {
+    if (!canBeHeld(id)) return [];
     return await this.#db.read(() => listAttempts(this.#db, id));
   }
 
@@ -131,6 +135,7 @@ export class SqliteStore implements contract.Store {
   }
 
   async pauseQueue(queue: string, paused: boolean): Promise<void> {
+    assertName(queue, "queue");
     await this.#moving((moves) => {
       pauseQueue(this.#db, queue, paused);
       moves.wakes = !paused;
@@ -160,10 +165,12 @@ export class SqliteStore implements contract.Store {
   }
 
   async pauseSchedule(id: string, paused: boolean, next?: contract.Instant | null): Promise<boolean> {
+    if (!canBeHeld(id)) return false;
     return await this.#db.write(() => pauseSchedule(this.#db, id, paused, next));
   }
 
   async removeSchedule(id: string): Promise<boolean> {
+    if (!canBeHeld(id)) return false;
     return await this.#db.write(() => removeSchedule(this.#db, id));
   }
 
@@ -203,10 +210,12 @@ export class SqliteStore implements contract.Store {
   }
 
   async run(id: string): Promise<contract.RunRecord | undefined> {
+    if (!canBeHeld(id)) return undefined;
     return await this.#db.read(() => findRun(this.#db, id));
   }
 
   async runs(filter: { readonly idPrefix?: string; readonly key?: string; readonly limit?: number }) {
+    if (![filter.idPrefix, filter.key].every((each) => each === undefined || canBeHeld(each))) return [];
     return await this.#db.read(() => listRuns(this.#db, filter));
   }
 

@@ -1,5 +1,5 @@
 import type { TaskRecord, TaskState } from "../contract.ts";
-import { fromText } from "./values.ts";
+import { Columns } from "../json-text.ts";
 
 /** The columns that a TaskRecord needs, in the order of a TaskRow. */
 export const TASK_COLUMNS = `
@@ -65,12 +65,13 @@ export function toTask(row: TaskRow): TaskRecord {
     payload,
     meta,
   ] = row;
+  const columns = new Columns();
   return {
     id,
     queue,
     name,
     group,
-    payload: fromText(payload),
+    payload: columns.read(payload, "payload"),
     priority,
     state,
     due,
@@ -79,8 +80,8 @@ export function toTask(row: TaskRow): TaskRecord {
     failures,
     crashes,
     cancelRequested: cancelRequested === 1,
-    progress: fromText(progress),
-    result: fromText(result),
+    progress: columns.read(progress, "progress"),
+    result: columns.read(result, "result"),
     error,
     createdAt,
     startedAt,
@@ -89,7 +90,8 @@ export function toTask(row: TaskRow): TaskRecord {
     unique,
     lane,
     member: join === null || index === null ? null : { join, index },
-    meta: fromText(meta),
+    meta: columns.read(meta, "meta"),
+    ...columns.damage,
   };
 }
 

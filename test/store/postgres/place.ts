@@ -28,7 +28,10 @@ export async function openPlace(
     for (const store of opened) await store.close();
     await lent.giveBack();
   };
-  return { store: await reopen(), reopen, clock, cleanup };
+  const overwrite = async (id: string, column: string, text: string) => {
+    await lent.hands.query(`UPDATE pawl.task SET ${column} = $$${text}$$ WHERE id = $$${id}$$`);
+  };
+  return { store: await reopen(), reopen, clock, overwrite, cleanup };
 }
 
 /** Sets the clock of the database to the test's before each operation, when that was moved. */

@@ -3,7 +3,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { chord, group, type Members, schedule } from "../../../src/tasks/index.ts";
 import { inline, inThread } from "../fixtures/content.ts";
-import { echo, Money, spoil, spoils, spoilsInChild } from "../fixtures/tasks.ts";
+import {
+  echo,
+  Money,
+  misreports,
+  misreportsInChild,
+  spoil,
+  spoils,
+  spoilsInChild,
+} from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
 /** Objects as programs give them: plain ones, and some with a form of their own in JSON. */
@@ -105,6 +113,19 @@ export function taking(open: OpenPlace): void {
     const [{ task } = { task: null }] = await stage.store.schedules();
     assert.deepEqual((task as { payload: unknown }).payload, { n: 1 });
   });
+
+  for (const [where, task] of [
+    ["inline", misreports],
+    ["in a child", misreportsInChild],
+  ] as const) {
+    test(`a progress that nobody could read is refused where it is reported, and none of it is stored (${where})`, async () => {
+      await using stage = await Stage.open(open);
+      await stage.work();
+      const handle = await stage.client.enqueue(task, null);
+      assert.deepEqual([...new Set((await handle.result()) as unknown[])], ["task.progress"]);
+      assert.equal((await stage.task(handle.id)).progress, null);
+    });
+  }
 
   for (const [where, task] of [
     ["inline", spoils],
