@@ -1,13 +1,11 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
-import { AnswerError } from "../answer-error.ts";
-import type { Lookout, ObjectEntry, Present } from "../contract.ts";
+import type { ObjectEntry, Present } from "../contract.ts";
+import { ListedLookout } from "../listed-lookout.ts";
 import { compareKeys } from "../s3/key-order.ts";
 import { type AzureClient, tagOfHeaders } from "./client.ts";
 import { BEGINNING, type Course, listBlobs, PAGE } from "./list.ts";
 
-/** So few are asked for one by one. */
-const FEW = 3;
-const ASKED_AT_ONCE = 16;
 /** Pages that are remembered: each range of a copy works in another part of the container. */
 const REMEMBERED = 8;
 
@@ -22,60 +20,24 @@ interface Seen {
 }
 
 /**
- * Tells what a container has under some keys. A listing of Azure goes on only from where a page ended, so that pages are remembered and
- * gone on from, since keys are asked for in order; what they do not reach is asked for one by one.
+ * A listing of Azure goes on only from where a page ended, so that pages are remembered and gone on from, since keys are asked for in
+ * order; what they do not reach is asked for one by one.
  */
-export class PagesLookout implements Lookout {
+export class PagesLookout extends ListedLookout {
   readonly #client: AzureClient;
-  readonly #prefix: string;
   #seen: Seen[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
-  /** Its listing cannot be relied on: then each object is asked for by itself. */
-  #isUnreliable = false;
 
   constructor(client: AzureClient, prefix: string) {
+    super(client, prefix, PAGE);
     this.#client = client;
-    this.#prefix = prefix;
   }
 
-  async look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
-    const present = new Map<string, Present>();
-    const rest = await this.#listed(keys, present);
-    for (let at = 0; at < rest.length; at += ASKED_AT_ONCE) {
-      await Promise.all(
-        rest.slice(at, at + ASKED_AT_ONCE).map(async (key) => {
-          const found = await this.#ask(this.#prefix + key);
-          if (found !== null) present.set(key, found);
-        }),
-      );
-    }
-    return present;
-  }
-
-  async glance(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
-    const present = new Map<string, Present>();
-    await this.#listed(keys, present);
-    return present;
-  }
-
-  /** Takes what so many pages tell as keys would fill; returns the keys of which they tell nothing. */
-  #listed(keys: readonly string[], present: Map<string, Present>): Promise<readonly string[]> {
-    // Those who ask at once would ask for the same pages.
-    const turn = this.#turn.then(async () => {
-      let rest = this.#recall([...new Set(keys)].sort(compareKeys), present);
-      for (let pages = Math.ceil(rest.length / PAGE) + 1; rest.length > FEW && pages > 0; pages--) {
-        if (this.#isUnreliable) break;
-        await this.#list(rest);
-        rest = this.#recall(rest, present);
-      }
-      return rest;
-    });
-    this.#turn = turn.catch(() => {});
-    return turn;
+  protected override tagOf(headers: IncomingHttpHeaders): string | null {
+    return tagOfHeaders(headers);
   }
 
   /** Takes what the remembered pages tell; returns the keys of which they tell nothing. */
-  #recall(keys: readonly string[], present: Map<string, Present>): readonly string[] {
+  protected override recall(keys: readonly string[], present: Map<string, Present>): readonly string[] {
     return keys.filter((key) => {
       const page = this.#seen.find(
         ({ prefix, after, to }) =>
@@ -90,7 +52,7 @@ export class PagesLookout implements Lookout {
   }
 
   /** Lists a page: the one after the nearest before the first of some keys, or the first of what they have in common. */
-  async #list(keys: readonly string[]): Promise<void> {
+  protected override async list(keys: readonly string[]): Promise<void> {
     const first = keys[0] as string;
     const before = this.#seen
       .filter(
@@ -100,13 +62,13 @@ export class PagesLookout implements Lookout {
       .sort((a, b) => compareKeys(b.to as string, a.to as string))[0];
     const prefix = before?.prefix ?? commonPrefix(first, keys.at(-1) as string);
     const from = before?.next ?? { marker: null, course: BEGINNING };
-    const page = await listBlobs(this.#client, this.#prefix + prefix, from).catch((error) => {
+    const page = await listBlobs(this.#client, this.prefix + prefix, from).catch((error) => {
       if (!(error instanceof PawlError && error.code === "azure.listing")) throw error;
       return null;
     });
     // In another order than ours, a page does not say what lies between two keys.
     if (page === null || !page.course.utf8) {
-      this.#isUnreliable = true;
+      this.isUnreliable = true;
       this.#seen = [];
       return;
     }
@@ -121,18 +83,6 @@ export class PagesLookout implements Lookout {
       next: marker === null ? null : { marker, course },
     };
     this.#seen = [seen, ...this.#seen].slice(0, REMEMBERED);
-  }
-
-  async #ask(key: string): Promise<Present | null> {
-    try {
-      const { headers } = await this.#client.send({ method: "HEAD", key });
-      return { size: Number(headers["content-length"]), tag: tagOfHeaders(headers) };
-    } catch (error) {
-      // What cannot be asked for will fail when it is written.
-      if (error instanceof AnswerError && [400, 403, 404].includes(error.status) && error.fatal === null)
-        return null;
-      throw error;
-    }
   }
 }
 
