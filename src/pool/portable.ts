@@ -1,8 +1,7 @@
 import { own, setOwn } from "../own.ts";
-import { assertForProcess, assertNotLost } from "./cloneable.ts";
+import { assertCloneable, assertIsData, type Isolation } from "./cloneable.ts";
 
-/** Where a value goes: threads share memory, processes do not. */
-export type Isolation = "thread" | "process";
+export type { Isolation } from "./cloneable.ts";
 
 /** The method of an object that crosses to a worker as a handle; structured cloning would take it apart. */
 export const toHandle: unique symbol = Symbol("pawl.toHandle");
@@ -52,13 +51,13 @@ export function portableKind<State>(kind: string, revive: (state: State) => obje
 /**
  * The value without the portable objects in it, and their handles. Looks into plain arrays (up to 1,024 elements) and
  * plain objects, four levels deep; further down a portable object cannot be cloned, and so is an error. Throws a
- * DataCloneError for what would arrive as an empty object.
+ * DataCloneError for what would arrive as less than it is, wherever it is.
  */
 export function pack(value: unknown, to: Isolation): Packed {
   if (typeof value !== "object" || value === null) return { value, handles: NONE };
   const handles: Handle[] = [];
   const packed = withoutPortables(value, { to, path: [], handles });
-  if (to === "process" && packed !== null) assertForProcess(packed);
+  if (to === "process" && packed !== null) assertCloneable(packed, to);
   return { value: packed, handles: handles.length === 0 ? NONE : handles };
 }
 
@@ -131,9 +130,9 @@ function withoutPortables(value: object, search: Search): object | null {
     handles.push({ ...(value as Portable)[toHandle](to), path: [...path] });
     return null;
   }
-  if (path.length === DEEPEST) return value;
+  if (path.length === DEEPEST) return asItIs(value, search);
   if (Array.isArray(value)) {
-    if (value.length > LONGEST) return value;
+    if (value.length > LONGEST) return asItIs(value, search);
     let copy: unknown[] | null = null;
     for (let at = 0; at < value.length; at++) {
       const before: unknown = value[at];
@@ -146,10 +145,8 @@ function withoutPortables(value: object, search: Search): object | null {
     return copy ?? value;
   }
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    assertNotLost(value);
-    return value;
-  }
+  if (prototype !== Object.prototype && prototype !== null) return asItIs(value, search);
+  assertIsData(value);
   let copy: Record<string, unknown> | null = null;
   for (const [name, before] of Object.entries(value)) {
     if (typeof before !== "object" || before === null) continue;
@@ -159,6 +156,12 @@ function withoutPortables(value: object, search: Search): object | null {
     setOwn(copy, name, each);
   }
   return copy ?? value;
+}
+
+/** What is not looked into for portable objects. On the way to a process all of the value is looked at in the end. */
+function asItIs(value: object, { to }: Search): object {
+  if (to === "thread") assertCloneable(value, to);
+  return value;
 }
 
 function inside(value: object, step: string | number, search: Search): object | null {

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 import { DefaultDeserializer, DefaultSerializer } from "node:v8";
 import { PawlError } from "../../errors.ts";
-import { assertForProcess } from "../cloneable.ts";
+import { assertCloneable } from "../cloneable.ts";
 import { sharedMemory } from "./memory.ts";
 import { aligned, type Place, Placement, type Segment, viewAt } from "./placement.ts";
 
@@ -148,7 +148,7 @@ class Reader extends DefaultDeserializer {
 function assertData(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   try {
-    assertForProcess(value);
+    assertCloneable(value, "process");
   } catch (cause) {
     if (!(cause instanceof DOMException)) throw cause;
     throw uncloneable(cause.message.replace(/\.$/, ""), cause);
