@@ -30,14 +30,23 @@ export function blame(error: unknown): Blame {
 
 /**
  * Whether an error may be about some rows only. Of one that speaks of the whole statement that shows once others can be
- * written: a policy refuses single rows with the code of a missing right, a trigger with whatever it runs into.
+ * written: a policy refuses single rows with the code of a missing right, a trigger with whatever it runs into, or with any
+ * code that it chooses.
  */
 export function mayBeOfRows(error: unknown): boolean {
-  return blame(error) === "row" || statementCodes.test(sqlState(error) ?? "");
+  const whose = blame(error);
+  if (whose === "row" || statementCodes.test(sqlState(error) ?? "")) return true;
+  const { severity, routine, where = "" } = error as { severity?: string; routine?: string; where?: string };
+  // A function may also run into a deadlock or a full disk, which pass.
+  return (
+    severity === "ERROR" && (routine === RAISED || (whose === "permanent" && /\bfunction\b/.test(where)))
+  );
 }
 
-/** Where the server says that a policy refuses a row, and where PL/pgSQL raises what a trigger says of one. */
-const ofARow = new Set(["ExecWithCheckOptions", "exec_stmt_raise"]);
+/** Where PL/pgSQL raises what a trigger says of a row. */
+const RAISED = "exec_stmt_raise";
+/** There, and where the server says that a policy refuses a row. */
+const ofARow = new Set(["ExecWithCheckOptions", RAISED]);
 
 function isOfStatement(error: unknown): boolean {
   const { routine = "" } = error as { routine?: string };

@@ -351,6 +351,40 @@ describe("a table that has ideas of its own", () => {
     assert.match(lacking.note ?? "", /permission denied for table log.*GRANT/);
   });
 
+  it("refuses single rows by a trigger with whatever code it raises or runs into, and the others are written", async () => {
+    const codes =
+      "40001 40P01 40002 53100 53300 57014 57P01 57P03 08006 55P03 XX000 XX001 25006 25P02 28000 3F000 02000 55000 HV000 01000 26000 58030 F0000 P0001 AB123".split(
+        " ",
+      );
+    const { url, client } = await scene.database(
+      `CREATE SEQUENCE unused; CREATE TABLE t (id int PRIMARY KEY, code text, n int);
+       CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.code = 'runs' THEN PERFORM currval('unused'); END IF;
+         IF NEW.code <> 'ok' AND NEW.n = 0 THEN RAISE EXCEPTION 'no' USING ERRCODE = NEW.code; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER f BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();`,
+    );
+    await using _ = client;
+    const bad = [...codes, "runs"].map((code, at) => `${2 * at},${code},0\n${2 * at + 1},ok,0\n`);
+    const summary = await load(url, `id,code,n\n${bad.join("")}`);
+    assert.deepEqual(
+      [summary.state, summary.written, summary.quarantined],
+      ["succeeded", bad.length, bad.length],
+      summary.note,
+    );
+    await client.query("ALTER TABLE t DISABLE TRIGGER f");
+    await client.query(
+      `INSERT INTO t SELECT g, c, 1 FROM unnest($1::text[]) WITH ORDINALITY u(c, g) ON CONFLICT (id) DO UPDATE SET code = excluded.code, n = 1`,
+      [codes],
+    );
+    await client.query("ALTER TABLE t ENABLE TRIGGER f");
+    const change = await scene.run({
+      source: table({ url, table: "t" }),
+      sink: update({ url, table: "t", set: { n: "0" } }),
+      atLeastOnce: true,
+    });
+    assert.deepEqual([change.state, change.quarantined], ["succeeded", codes.length], change.note);
+  });
+
   it("counts a row once that a deferred constraint refuses late", async () => {
     const { url, client } = await scene.database(
       `CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 100);
