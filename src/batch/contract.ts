@@ -269,6 +269,11 @@ export interface OpenSink<T> {
    * two items of the run have the same key, by the `ordering` this sink asked for.
    */
   writer(shard: number, fence: number, distinct?: boolean): Promise<Writer<T>>;
+  /**
+   * Where checkpoints are kept in the target: the numbers of the shards that are done by them; null where that is not known any
+   * more, or never was.
+   */
+  finished?(): Promise<ReadonlySet<number> | null>;
   /** After the last shard: removes what only the run needed. Safe to repeat. */
   /**
    * `how` says whether the run succeeded or was given up. Returns what the user should be told about a run that succeeded.

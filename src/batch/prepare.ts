@@ -9,7 +9,7 @@ import { parseMaxBad } from "./max-bad.ts";
 import { memoryOf } from "./memory.ts";
 import { openSink } from "./open-sink.ts";
 import { statePlace } from "./place.ts";
-import { type RunDetails, SHARD } from "./progress.ts";
+import { type RunDetails, readProgress, SHARD } from "./progress.ts";
 
 export interface PrepareOptions {
   readonly store: Store;
@@ -88,6 +88,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
         `${[...sink.notes, "This sink can neither"].join(" ")} commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say --at-least-once (atLeastOnce: true) to accept that.`,
       );
     }
+    if (unfinished !== undefined && !dryRun) await assertSameTarget(store, unfinished, sink);
     const notes = [...source.notes, ...sink.notes];
     const details: RunDetails = {
       source: source.name,
@@ -139,6 +140,24 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     await sink.close();
     throw error;
   }
+}
+
+/**
+ * Refuses to go on in a target that does not know the shards that are done: another database under the name of the one that the run
+ * began with, or one that was set back. What was written to the other would be missing in this one.
+ */
+async function assertSameTarget(store: Store, run: RunRecord, sink: OpenSink<unknown>): Promise<void> {
+  const finished = (await sink.finished?.()) ?? null;
+  if (finished === null) return;
+  const { shards } = await readProgress(store, run);
+  const done = shards.filter(({ state, counts }) => state === "succeeded" && counts.read > 0);
+  const missing = done.filter(({ number }) => !finished.has(number));
+  if (missing.length === 0) return;
+  throw new PawlError(
+    "run.other-target",
+    `Run ${run.id} has done ${done.length} of its ${shards.length} parts, and the target does not know of ${missing.length} of them: it is another database, or was set back ` +
+      "to an earlier state; name the one that the run began with, or begin anew with --restart.",
+  );
 }
 
 function busy(run: RunRecord, worker: string): string {

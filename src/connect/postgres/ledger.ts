@@ -2,8 +2,8 @@ import type { Checkpoint, Counts, Cursor } from "../../batch/contract.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
 import { publicUrl } from "../../postgres-url.ts";
-import type { Session } from "./connection.ts";
-import { sqlState } from "./errors.ts";
+import { Session } from "./connection.ts";
+import { explain, sqlState } from "./errors.ts";
 
 /** Where the checkpoints of all runs stand in the target's own database. */
 export const TABLE = "pawl.checkpoint";
@@ -127,6 +127,23 @@ export async function hasCheckpoints(session: Session, run: string): Promise<boo
   if (rows[0]?.there !== true) return false;
   await assertOurs(session);
   return (await session.query(`SELECT FROM ${TABLE} WHERE run = $1 LIMIT 1`, [run])).rowCount === 1;
+}
+
+/** The shards of a run whose last checkpoint is here; null where the run is known to be over. */
+export async function finishedShards(url: string, run: string): Promise<ReadonlySet<number> | null> {
+  const session = await Session.open(url, "pawl reader");
+  try {
+    const { rows } = await session.query<{ shard: number }>(
+      `SELECT shard FROM ${TABLE} WHERE run = $1 AND done`,
+      [run],
+    );
+    const shards = new Set(rows.map(({ shard }) => shard));
+    return shards.has(TOMBSTONE) ? null : shards;
+  } catch (error) {
+    throw explain(error, url);
+  } finally {
+    await session.close();
+  }
 }
 
 /** What a shard's row held when we took it over. */

@@ -1,4 +1,4 @@
-import { LostError, PawlError } from "../../errors.ts";
+import { PawlError } from "../../errors.ts";
 import { Session } from "./connection.ts";
 import { explain } from "./errors.ts";
 import { NOTED, TABLE, TOMBSTONE } from "./ledger.ts";
@@ -30,9 +30,8 @@ export async function assertSameTable(session: Session, run: string, table: Tabl
     [run],
   );
   const [{ noted, there } = { noted: null, there: 0 }] = rows;
-  if (noted === null) throw new LostError(`Run ${run} is over.`);
-  // Rows that others have taken away one by one are their affair.
-  if (there === 0 || (noted.oid === mark.oid && noted.place === mark.place)) return;
+  // Without one the run is over. Rows that others have taken away one by one are their affair.
+  if (noted === null || there === 0 || (noted.oid === mark.oid && noted.place === mark.place)) return;
   const left = noted.oid === mark.oid ? await rowsIn(session, table) : 0;
   if (left === null || left >= there) return;
   const what =

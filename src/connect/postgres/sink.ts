@@ -20,7 +20,7 @@ import { checkSequences, deleteMissing, dropSeen, limitOf, prepareSeen, seenTabl
 import { chooseKey, matchColumn } from "./key.ts";
 import { kindsOf } from "./kinds.ts";
 import { checkRequired, checkSomeMatch, givenColumns, type Layout, Layouts, type Target } from "./layout.ts";
-import { bury, hasCheckpoints, prepareLedger, takeOver } from "./ledger.ts";
+import { bury, finishedShards, hasCheckpoints, prepareLedger, takeOver } from "./ledger.ts";
 import { MissingCount } from "./missing-count.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
@@ -366,6 +366,10 @@ class OpenPostgres implements OpenSink<Item> {
       await session.close();
       throw explain(error, this.#url);
     }
+  }
+
+  async finished(): Promise<ReadonlySet<number> | null> {
+    return this.guarantee === "transactional" ? await finishedShards(this.#url, this.#run) : null;
   }
 
   async conclude(how: "succeeded" | "given up" = "succeeded"): Promise<Conclusion> {

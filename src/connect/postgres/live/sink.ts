@@ -2,7 +2,7 @@ import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from ".
 import { PawlError } from "../../../errors.ts";
 import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
-import { bury, prepareLedger, takeOver } from "../ledger.ts";
+import { bury, finishedShards, prepareLedger, takeOver } from "../ledger.ts";
 import type { PostgresOptions } from "../options.ts";
 import { postgres } from "../sink.ts";
 import { RangeChunk } from "./chunk.ts";
@@ -132,6 +132,10 @@ class OpenLive implements OpenSink<unknown> {
     } finally {
       await session.close();
     }
+  }
+
+  async finished(): Promise<ReadonlySet<number> | null> {
+    return this.guarantee === "transactional" ? await finishedShards(this.#options.url, this.#run) : null;
   }
 
   async conclude(): Promise<void> {
