@@ -106,9 +106,10 @@ async function keep(store: Store): Promise<void> {
 const store = await openStore(address, { create: false });
 
 port.on("message", (request: LeaseRequest) => {
-  if (request.kind === "hold") unread.push(request);
-  else if (request.kind === "drop") for (const number of request.numbers) drop(number);
-  else {
+  if (request.kind !== "stop") {
+    for (const number of request.dropped) drop(number);
+    if (request.kind === "hold") unread.push(request);
+  } else {
     stopped = true;
     clearTimeout(timer);
     port.close();

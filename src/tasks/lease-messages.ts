@@ -9,11 +9,12 @@ export interface LeaseKeeperSetup {
 
 /**
  * From the worker to the thread. Leases are numbered as they are held. Most are dropped long before they must be
- * renewed, so they are sent as a text that is read only then: JSON of pairs of id and fence, numbered from `first` on.
+ * renewed, so they are sent as a text that is read only then: JSON of pairs of id and fence, numbered from `first` on. What was
+ * dropped before comes with them.
  */
 export type LeaseRequest =
-  | { readonly kind: "hold"; readonly first: number; readonly leases: string }
-  | { readonly kind: "drop"; readonly numbers: Float64Array }
+  | { readonly kind: "hold"; readonly first: number; readonly leases: string; readonly dropped: Float64Array }
+  | { readonly kind: "drop"; readonly dropped: Float64Array }
   | { readonly kind: "stop" };
 
 /** From the thread to the worker. */
