@@ -68,6 +68,12 @@ export async function cancel(
 
 /** Refuses to go on with a run that has come to its end. */
 export function assertResumable(run: RunRecord): void {
+  if (run.state === "cancelling") {
+    throw new PawlError(
+      "run.state",
+      `Run ${run.id} is being cancelled and cannot be resumed: say pawl cancel ${run.id} again if no process is left that could end it.`,
+    );
+  }
   if (run.state !== "cancelled" && run.state !== "succeeded") return;
   const ended = run.state === "cancelled" ? "been cancelled" : run.state;
   throw new PawlError("run.state", `Run ${run.id} has ${ended} and cannot be resumed.`);

@@ -99,6 +99,8 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     },
     onError: (error) => options.onNote?.(`trouble: ${errorText(error)}`),
   });
+  // Of thousands of shards each would be claimed only to be put back, while the run seems to be at work.
+  stop.signal.addEventListener("abort", () => worker.claimNothing(), { once: true });
   const interrupt = () => void pause(store, run, "interrupted").catch(() => {});
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {

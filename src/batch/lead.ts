@@ -37,6 +37,9 @@ export interface LeadWork {
 }
 
 const LOOK_MS = 200;
+/** A pause is so many times as long as the look before it took, up to this. */
+const LOOK_PAUSES = 15;
+const LONGEST_LOOK_MS = 2_000;
 /** The same while a run comes to rest. */
 const STOPPING_MS = 20;
 const SAMPLE_MS = 1000;
@@ -156,6 +159,7 @@ class Lead {
     let sampledAt = 0;
     for (;;) {
       this.#context.signal.throwIfAborted();
+      const looked = performance.now();
       const record = await conclude(store, run, this.#work);
       if (record === undefined) throw new PawlError("run.unknown", `Run ${run} is no longer in the store.`);
       const progress = await readProgress(store, record);
@@ -167,14 +171,15 @@ class Lead {
       }
       if (atRest) return;
       await this.#report(null);
-      await this.#wait();
+      await this.#wait(performance.now() - looked);
     }
   }
 
   /** Until the next look, which comes soon once the run is to stop. */
-  async #wait(): Promise<void> {
+  async #wait(lookMs: number): Promise<void> {
     if (this.#either.aborted) return void (await sleep(STOPPING_MS));
-    const ms = lookAgainMs(this.#began, LOOK_MS);
+    // A look reads all shards: where there are thousands, looking must not take the time in which they are worked on.
+    const ms = Math.max(lookAgainMs(this.#began, LOOK_MS), Math.min(lookMs * LOOK_PAUSES, LONGEST_LOOK_MS));
     await sleep(ms, undefined, { signal: this.#either }).catch(() => {});
   }
 

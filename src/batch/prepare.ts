@@ -1,6 +1,7 @@
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
 import { clearAway } from "./clear-away.ts";
+import { conclude } from "./conclude.ts";
 import type { Description, OpenSink } from "./contract.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { assertSameSource, newRunId, sameSource } from "./identity.ts";
@@ -62,6 +63,14 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   if (unfinished !== undefined && !dryRun) {
     const [worker] = joins ? [] : await workersOf(store, unfinished.id);
     if (worker !== undefined) throw new PawlError("run.busy", busy(unfinished, worker));
+    if (unfinished.state === "cancelling" && !joins) {
+      // The process that was to end it has died.
+      await conclude(store, unfinished.id, null);
+      givenUp = unfinished.id;
+      unfinished = undefined;
+    }
+  }
+  if (unfinished !== undefined && !dryRun) {
     if (options.restart) {
       await abandon(store, unfinished, "given up for a new run with --restart");
       givenUp = unfinished.id;

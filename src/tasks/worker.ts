@@ -160,6 +160,11 @@ export class Worker implements AsyncDisposable, Pulse {
     return this.#stopping;
   }
 
+  /** Claims nothing more, and goes on with what it has. */
+  claimNothing(): void {
+    for (const line of this.#lines) line.stop();
+  }
+
   /** Gives up on a store that is gone for good: what ends here is settled no more, and `stop` does not wait for it. */
   abandonStore(): void {
     this.#attempts.abandon();

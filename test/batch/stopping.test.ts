@@ -139,6 +139,52 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     assert.ok(target.effects.length < 1_000, String(target.effects.length));
   });
 
+  for (const what of [pause, cancel]) {
+    it(`with a thousand shards is at rest after a ${what.name} without a claim of each of them`, async () => {
+      class Cut extends NumberSource {
+        override async shards() {
+          return await super.shards(1_000, { kind: "any" });
+        }
+      }
+      const begun = Promise.withResolvers<void>();
+      const step = async (n: number) => {
+        begun.resolve();
+        return n;
+      };
+      const handle = run(job({ source: new Cut(2_000, 5), step, concurrency: 2 }), { store });
+      await begun.promise;
+      const summary = await stopped(handle, what);
+      assert.equal(summary.state, what === pause ? "paused" : "cancelled");
+      const tasks = await store.query({ group: await handle.id() });
+      assert.equal(tasks.length, 1_001);
+      // Those that were worked on by then, and a few that were just claimed.
+      const claimed = tasks.filter(({ fence, state }) => fence > 0 && state !== "succeeded");
+      assert.ok(claimed.length < 50, `${claimed.length} were claimed`);
+    });
+  }
+
+  it("is not resumed while it is being cancelled, and gives way to a new run once nobody works on it", async () => {
+    const source = new IdleSource(40, 15, "ignores its signal");
+    const one = job({ source });
+    const handle = run(one, { store });
+    await source.idle.promise;
+    await stopped(handle, pause);
+    const id = await handle.id();
+    // As a process leaves it that is killed before it has come to the end that it was asked for.
+    await store.updateRun(id, ["paused"], { state: "cancelling" });
+    const refused = {
+      code: "run.state",
+      message: /^Run \w+ is being cancelled and cannot be resumed: [^\n]+\.$/,
+    };
+    await assert.rejects(prepare(one, { store, run: await findRun(store, id) }), refused);
+    assert.equal((await findRun(store, id)).state, "cancelling");
+    source.flows = true;
+    const next = run(one, { store });
+    assert.equal((await next).read, 40);
+    assert.notEqual(await next.id(), id);
+    assert.equal((await findRun(store, id)).state, "cancelled");
+  });
+
   it("comes to its end when it is cancelled just as it comes to its pause", async () => {
     const source = new IdleSource(40, 15, "ignores its signal");
     // The moment between the pause and the settlement of the lead, whose lease lets `cancel` leave the rest to it.
