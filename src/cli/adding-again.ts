@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { readProgress, UNFINISHED } from "../batch/index.ts";
 import { csv, sharedFile } from "../connect/csv/index.ts";
 import { writesToTable } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { grouped } from "./grouped.ts";
+import { hint } from "./hint.ts";
 import { type LoadParams, loadKey } from "./load-job.ts";
 import { LOAD_MODULE } from "./stored-as.ts";
 
@@ -38,4 +40,18 @@ export async function refuseAddingAgain(
         `which would be added again: go on with pawl resume ${run.id}, or give it up with pawl cancel ${run.id} and delete its rows.`,
     );
   }
+}
+
+/** A sentence on another load of the same files into the same table that has not ended, with which this one does not go on. */
+export async function unfinishedBeside(params: LoadParams, store: Store): Promise<string | undefined> {
+  const key = loadKey(params);
+  const unfinished = (await store.runs({})).filter(({ state }) => UNFINISHED.includes(state));
+  if (unfinished.some((run) => run.key === key)) return undefined;
+  const beside = unfinished.find(({ job }) => {
+    if (job.module !== LOAD_MODULE) return false;
+    const { into, table, files } = job.params as unknown as LoadParams;
+    return isDeepStrictEqual([into, table, files], [params.into, params.table, params.files]);
+  });
+  if (beside === undefined) return undefined;
+  return `Run ${beside.id} loads the same into ${params.table} with other options and has not ended: this is a load of its own; ${hint(["resume", beside.id])} goes on with that one, ${hint(["cancel", beside.id])} gives it up.`;
 }

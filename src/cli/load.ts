@@ -6,7 +6,7 @@ import { keptPath, keptPaths } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
-import { refuseAddingAgain } from "./adding-again.ts";
+import { refuseAddingAgain, unfinishedBeside } from "./adding-again.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
@@ -62,10 +62,13 @@ export async function load(
   const params: LoadParams = { ...shape, into: target.stored };
   if (!flags.dryRun) await refuseAddingAgain(params, { url: target.url, store, hasPipe: pipe !== undefined });
   const job = await loadJob(params, tuning, target.url);
-  const note =
-    params.into === "embedded" && !flags.json
+  const notes = [
+    params.into === "embedded"
       ? `embedded PostgreSQL: ${publicUrl(target.url)} (pawl postgres url)`
-      : undefined;
+      : undefined,
+    await unfinishedBeside(params, store),
+  ].filter((each) => each !== undefined);
+  const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");
   await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
 }
 

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type AnyJob, jobKey } from "../../src/batch/job.ts";
+import { unfinishedBeside } from "../../src/cli/adding-again.ts";
 import { type BackfillFlags, backfillParams } from "../../src/cli/backfill.ts";
 import { backfillKey } from "../../src/cli/backfill-job.ts";
 import { type CopyFlags, copyParams } from "../../src/cli/copy.ts";
 import { copyKey } from "../../src/cli/copy-job.ts";
 import { type LoadFlags, loadParams } from "../../src/cli/load.ts";
-import { loadKey } from "../../src/cli/load-job.ts";
+import { loadKey, loadReference } from "../../src/cli/load-job.ts";
 import { program } from "../../src/cli/program.ts";
 import { publicUrl } from "../../src/postgres-url.ts";
+import { openStore } from "../../src/store/index.ts";
 
 /**
  * What an option does to the work that a command is. `same`: groups of command lines that are one work. `work: false`: the option
@@ -280,4 +285,33 @@ test("the parameters of a job are the same work in whatever order they are given
     jobKey(job, { b: { c: "3", d: [2, 1] }, a: "1" }),
   );
   assert.notEqual(jobKey(job, { a: "1", b: { d: [2, 1] } }), jobKey(job, { a: "1", b: { d: [1, 2] } }));
+});
+
+test("a load beside an interrupted one of the same files is said to be another one", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "pawl-beside-"));
+  const store = await openStore(join(folder, "store.db"));
+  try {
+    const paramsOf = async (flags: Partial<LoadFlags>) => ({
+      ...(await loadParams(["a.csv"], { table: "t", header: true, ...flags })),
+      into: "embedded",
+    });
+    const params = await paramsOf({});
+    assert.equal(await unfinishedBeside(params, store), undefined);
+    const job = loadReference(params, {});
+    await store.createRun({ id: "abcdefghjk", job, key: loadKey(params), identity: null, details: {} });
+    assert.equal(
+      await unfinishedBeside(await paramsOf({ onConflict: "update", null: [""] }), store),
+      undefined,
+    );
+    assert.equal(await unfinishedBeside(await paramsOf({ table: "other" }), store), undefined);
+    assert.match(
+      (await unfinishedBeside(await paramsOf({ key: "id" }), store)) ?? "",
+      /^Run abcdefghjk loads the same into t with other options and has not ended: .*pawl resume abcdefghjk goes on/,
+    );
+    await store.updateRun("abcdefghjk", ["pending"], { state: "cancelled" });
+    assert.equal(await unfinishedBeside(await paramsOf({ key: "id" }), store), undefined);
+  } finally {
+    await store.close();
+    await rm(folder, { recursive: true });
+  }
 });
