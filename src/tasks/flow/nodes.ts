@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { AnyLink } from "./link.ts";
+import type { AnyLink, Composed } from "./link.ts";
 import type { LinkSpec, NodeSpec } from "./spec.ts";
 
 /** The task that returns what it is given: it ends a group whose results are what the flow gives, and begins flows on a schedule. */
@@ -17,6 +17,27 @@ export function queueOf(node: NodeSpec | undefined): string | undefined {
   const first = node?.[0];
   if (first === undefined) return undefined;
   return "members" in first ? first.body.queue : first.queue;
+}
+
+/** The task at the end of a node, which gives its result. */
+export function endOf(node: NodeSpec): string | undefined {
+  const last = node.at(-1);
+  if (last === undefined) return undefined;
+  return "members" in last ? last.body.name : last.name;
+}
+
+/**
+ * Which tasks a flow is made of, one after the other, as a text. Inputs and options do not count, nor the members of a group: a
+ * call that is made again may have read newer data.
+ */
+export function shapeOf({ node, streamed }: Composed): string {
+  if (node !== null || streamed === null) return JSON.stringify((node ?? []).map(nameOf));
+  const { body, after } = streamed;
+  return JSON.stringify([body === null ? [PASS] : [endOf([body])], ...after.map(nameOf)]);
+}
+
+function nameOf(stage: NodeSpec[number]): string | [string] {
+  return "members" in stage ? [stage.body.name] : stage.name;
 }
 
 /** A link that stands where it must be stored with what comes before it. */

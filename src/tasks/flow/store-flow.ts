@@ -1,9 +1,10 @@
+import { PawlError } from "../../errors.ts";
 import type { NewTask, Store } from "../../store/contract.ts";
 import { taskNamed } from "../registry.ts";
 import { checkInput, take } from "../stored.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
-import { nodeOf, passIn, queueOf } from "./nodes.ts";
+import { endOf, nodeOf, passIn, queueOf } from "./nodes.ts";
 import { type JoinSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
 import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
 
@@ -44,7 +45,11 @@ export async function storeFlow(
   }
   await checkFlow(store, node, input);
   // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
-  if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) return false;
+  if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) {
+    const join = exitOf({ flow: id, base: id, stage: 1 }, after.length);
+    if (first !== undefined && "members" in first) await assertSame(store, join, first.members);
+    return false;
+  }
   const into: Unfolded = { tasks: [], joins: [] };
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   const { tx } = options;
@@ -56,6 +61,19 @@ export async function storeFlow(
     },
   );
   return created.length > 0;
+}
+
+/** What is stored under a key must begin with a member as it is given now: another flow would be dropped without a word. */
+async function assertSame(store: Store, join: string, members: readonly NodeSpec[]): Promise<void> {
+  const names = members.map(endOf);
+  const [first] = await store.members(join, { limit: 1 });
+  if (names.length === 0 || first === undefined || first.index !== 0) return;
+  const [stored] = await store.query({ ids: [first.task] });
+  if (stored === undefined || names.includes(stored.name)) return;
+  throw new PawlError(
+    "flow.key",
+    `The key of this flow was given to another one, whose group begins with task "${stored.name}" and not "${names[0]}": give each flow a key of its own.`,
+  );
 }
 
 /** Stores the members of a group as they are read, some hundred at a time. */
@@ -90,6 +108,7 @@ class FlowStream {
         const member = startsLater(nodeOf(link as AnyLink), this.#options);
         await checkFlow(this.#store, member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
+        if (!created && index === 0) await assertSame(this.#store, join, [member]);
         if (!created && (await this.#isWhole(join))) return false;
         unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
         if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();

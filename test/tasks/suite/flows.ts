@@ -156,6 +156,34 @@ export function flows(open: OpenPlace): void {
     });
   }
 
+  test("two flows with one key are two, or the second is refused, and neither is dropped without a word", async () => {
+    await using stage = await Stage.open(open);
+    const { client } = stage;
+    const options = { key: "q" };
+    const streamed = () => new Set([double.with(3)]);
+    const flows = [
+      () => group([double.with(1)]),
+      () => chain(double.with(2)),
+      () => chain(double.with(2), double),
+      () => chord([double.with(1)], total),
+      () => chain(group(streamed()), total, echo),
+    ];
+    const handles = [];
+    for (const flow of flows)
+      handles.push(await client.enqueueFlow(flow() as Flow<unknown, unknown>, null, options));
+    assert.equal(new Set(handles.map(({ id }) => id)).size, flows.length);
+    for (const [n, flow] of flows.entries()) {
+      const again = await client.enqueueFlow(flow() as Flow<unknown, unknown>, null, options);
+      assert.deepEqual([again.id, again.created], [handles[n]?.id, false]);
+    }
+    const refused = { code: "flow.key", message: /begins with task "double" and not "echo"/ };
+    for (const members of [[echo.with(1)], new Set([echo.with(1)])]) {
+      await assert.rejects(client.enqueueFlow(group(members), null, options), refused);
+    }
+    const more = await client.enqueueFlow(group([echo.with(1), double.with(1)]), null, options);
+    assert.deepEqual([more.id, more.created], [handles[0]?.id, false]);
+  });
+
   test("a flow whose members break off leaves nothing that waits for ever", async () => {
     await using stage = await Stage.open(open);
     function* members() {
