@@ -1,28 +1,5 @@
-import { CommanderError } from "commander";
-import { PawlError, TransientError } from "../errors.ts";
-import { EXIT } from "./exit.ts";
-import { tell, tolerateClosedOutput } from "./output.ts";
-import { program } from "./program.ts";
-import { visible } from "./visible.ts";
-
-function exitCodeFor(error: unknown): number {
-  if (error instanceof TransientError) return EXIT.failed;
-  return error instanceof PawlError ? EXIT.usage : EXIT.failed;
-}
+import { execute } from "./execute.ts";
+import { tolerateClosedOutput } from "./output.ts";
 
 tolerateClosedOutput();
-try {
-  await program().parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  } else {
-    // A defect of Pawl keeps its stack; what a user caused is one sentence.
-    const text =
-      error instanceof PawlError
-        ? visible(error.message)
-        : (await import("../error-text.ts")).errorStack(error);
-    tell(`pawl: ${text}`);
-    process.exitCode = exitCodeFor(error);
-  }
-}
+await execute();

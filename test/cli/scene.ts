@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { findRun, type RunSummary, readProgress, summaryOf } from "../../src/batch/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { TestClient, type TestServer } from "../connect/postgres/server.ts";
+import { runInHost } from "./host.ts";
 
 /** Shared by all commands of the tests, so that each need not strip the types of the same sources again. */
 const compileCache = join(tmpdir(), "pawl-test-compile-cache");
@@ -46,6 +47,13 @@ export class Running {
       child.once("close", (code, signal) => resolve({ code, signal, out: this.out, err: this.err }));
     });
   }
+}
+
+/** Whether a command leaves nothing in its process for the next: it imports no module of the user's and starts nothing. */
+function mayShareProcess(args: readonly string[]): boolean {
+  const leaves = ["run", "worker", "resume", "replay", "postgres", "copy"];
+  const flags = ["--step", "--transform", "--detach", "--memory"];
+  return !leaves.includes(args[0] ?? "") && !flags.some((flag) => args.includes(flag));
 }
 
 /** A folder and a database of its own, in which pawl is used as a person would. */
@@ -88,16 +96,21 @@ export class Scene implements AsyncDisposable {
     return readFile(this.path(name), "utf8");
   }
 
+  /** Of the commands. */
+  environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      NODE_COMPILE_CACHE: compileCache,
+      PAWL_STORE: this.path(".pawl/store.db"),
+      PAWL_LEASE_MS: "3000",
+      ...more,
+    };
+  }
+
   start(args: readonly string[], { env = {}, input, keepOpen = false }: Invocation = {}): Running {
     const child = spawn(process.execPath, [main, ...args], {
       cwd: this.folder,
-      env: {
-        ...process.env,
-        NODE_COMPILE_CACHE: compileCache,
-        PAWL_STORE: this.path(".pawl/store.db"),
-        PAWL_LEASE_MS: "3000",
-        ...env,
-      },
+      env: this.environment(env),
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     child.stdin?.on("error", () => {});
@@ -109,8 +122,10 @@ export class Scene implements AsyncDisposable {
     return running;
   }
 
+  /** A command up to its end, in a process of its own only where that makes a difference. */
   pawl(args: readonly string[], invocation?: Invocation): Promise<Outcome> {
-    return this.start(args, invocation).ended;
+    if (invocation !== undefined || !mayShareProcess(args)) return this.start(args, invocation).ended;
+    return runInHost({ args, cwd: this.folder, env: this.environment() });
   }
 
   /** `pawl load … --into` this scene's database. */
