@@ -431,8 +431,12 @@ function withKeys(page: string, keys: readonly string[], query: URLSearchParams)
   const all = [...own, ...keys.filter((key) => key > from).map(one)].sort((a, b) =>
     Buffer.compare(Buffer.from(keyOf(a)), Buffer.from(keyOf(b))),
   );
-  return page
-    .replaceAll(/<Contents>.*?<\/Contents>/gs, "")
-    .replace(/<KeyCount>\d+</, `<KeyCount>${all.length}<`)
-    .replace("</ListBucketResult>", `${all.join("")}</ListBucketResult>`);
+  return (
+    page
+      .replaceAll(/<Contents>.*?<\/Contents>/gs, "")
+      .replace(/<KeyCount>\d+</, `<KeyCount>${all.length}<`)
+      // Not every server says how keys are written, or writes them so.
+      .replace(/<EncodingType>.*?<\/EncodingType>/, "")
+      .replace("</ListBucketResult>", `<EncodingType>url</EncodingType>${all.join("")}</ListBucketResult>`)
+  );
 }
