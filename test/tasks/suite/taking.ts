@@ -175,7 +175,7 @@ export function taking(open: OpenPlace): void {
       for (const [way, kind, why] of [
         ["returns", "a list", /The result of task .* \(\[0\] is an Error\): use plain data/],
         ["returns", "an invalid date", /\(it is an invalid Date\)/],
-        ["reports progress", "NaN", /The progress of task .* \(current is NaN\)/],
+        ["reports progress", "NaN", /The progress of task .* has a current that is NaN/],
         ["enqueues", "a DOMException", /\(it is a DOMException\)/],
       ] as const) {
         const { id } = await stage.client.enqueue(task, { way, kind });
