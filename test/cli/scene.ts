@@ -51,7 +51,7 @@ export class Running {
 
 /** Whether a command leaves nothing in its process for the next: it imports no module of the user's and starts nothing. */
 function mayShareProcess(args: readonly string[]): boolean {
-  const leaves = ["run", "worker", "resume", "replay", "postgres", "copy"];
+  const leaves = ["run", "worker", "resume", "replay", "postgres"];
   const flags = ["--step", "--transform", "--detach", "--memory"];
   return !leaves.includes(args[0] ?? "") && !flags.some((flag) => args.includes(flag));
 }
@@ -124,8 +124,8 @@ export class Scene implements AsyncDisposable {
 
   /** A command up to its end, in a process of its own only where that makes a difference. */
   pawl(args: readonly string[], invocation?: Invocation): Promise<Outcome> {
-    if (invocation !== undefined || !mayShareProcess(args)) return this.start(args, invocation).ended;
-    return runInHost({ args, cwd: this.folder, env: this.environment() });
+    if (invocation?.input !== undefined || !mayShareProcess(args)) return this.start(args, invocation).ended;
+    return runInHost({ args, cwd: this.folder, env: this.environment(invocation?.env) });
   }
 
   /** `pawl load … --into` this scene's database. */
