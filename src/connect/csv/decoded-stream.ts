@@ -88,10 +88,15 @@ export class DecodedStream implements AsyncIterable<Buffer> {
     }
     // A file that is looked at may be any version; one that is read must be the planned one, to its last byte.
     const reads = this.#purpose === "read";
-    const handle = reads
+    await using handle = reads
       ? await openVersion(this.#file)
       : await open(path).catch((error) => fileTrouble(error, name));
-    for await (const bytes of createReadStream(path, { fd: handle, highWaterMark: PIECE })) {
+    // Closed here and not by the stream, which ends before its last pieces are taken.
+    for await (const bytes of createReadStream(path, {
+      fd: handle,
+      highWaterMark: PIECE,
+      autoClose: false,
+    })) {
       if (reads) await assertVersion(handle, this.#file);
       this.#raw += bytes.length;
       yield bytes;

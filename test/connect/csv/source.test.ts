@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { identityDifference } from "../../../src/connect/csv/identity.ts";
 import { csv, isCsvChunk, parseRecord } from "../../../src/connect/csv/index.ts";
 import type { Json, QuarantineRecord } from "../../../src/store/contract.ts";
@@ -147,4 +148,18 @@ test("a record is parsed by PostgreSQL's rules", () => {
     'd "e"',
     "\r\n",
   ]);
+});
+
+test("a run that stopped at a record that is too large goes on when larger ones are accepted", async () => {
+  await using folder = await Folder.make();
+  const rows = Array.from({ length: 8000 }, (_, id) => `${id},${"x".repeat(id === 7000 ? 5000 : 20)}\n`);
+  const path = await folder.file(gzipSync(`id,v\n${rows.join("")}`));
+  const begun = csv(path, { maxRecordBytes: 1000 });
+  const { shards } = await begun.shards(1, ANY, planOptions(folder.path));
+  const pace = { items: 50, bytes: 10_000 };
+  await assert.rejects(readAll(begun, shards, pace), { code: "csv.record-too-large" });
+  const later = csv(path, { maxRecordBytes: 10_000 });
+  const [first] = await readAll(later, shards, pace);
+  const rest = await readAll(later, shards, pace, first?.end);
+  assert.equal(rest.flatMap((chunk) => chunk.rows).length, 7950);
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
+import type { Shard } from "../../../src/batch/contract.ts";
 import { DecodedStream } from "../../../src/connect/csv/decoded-stream.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
 import { fc, runs } from "../../random.ts";
@@ -207,4 +209,25 @@ test("plain and packed files together are one source in order", async () => {
   assert.deepEqual([ordered.shards.length, ordered.duplicates, ordered.notes.length], [1, null, 1]);
   const free = await csv(paths).shards(3, ANY, planOptions(folder.path));
   assert.ok(free.shards.length > 1);
+});
+
+test("a packed file is read to its end however slowly its rows are taken", async () => {
+  await using folder = await Folder.make();
+  const rows = Array.from({ length: 240_000 }, (_, id) => `${id},${"y".repeat(60)}\n`);
+  // So small and so long to unpack that the system has read ahead to its end while its first bytes are unpacked.
+  const content = gzipSync(`id,v\n${rows.join("")}`);
+  assert.ok(content.length > 530_000 && content.length < 780_000, String(content.length));
+  const source = csv(await folder.file(content));
+  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  let count = 0;
+  for await (const chunk of source.read(
+    shards[0] as Shard,
+    null,
+    { items: 50_000, bytes: 1 << 20 },
+    signal,
+  )) {
+    count += chunk.items;
+    for (let turn = 0; turn < 3_000; turn++) await setImmediate();
+  }
+  assert.equal(count, rows.length);
 });
