@@ -1,3 +1,4 @@
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { TimeLimit } from "./call.ts";
 
@@ -15,6 +16,13 @@ interface PoolLimits {
 interface CallLimits {
   readonly chunkSize?: number;
   readonly crashRetries?: number;
+  readonly signal?: unknown;
+}
+
+/** Those of other realms too. */
+function isSignal(value: unknown): boolean {
+  const { throwIfAborted, addEventListener } = Object(value);
+  return typeof throwIfAborted === "function" && typeof addEventListener === "function";
 }
 
 type Kind = "count" | "number" | "milliseconds" | "bytes";
@@ -34,12 +42,24 @@ function check(name: string, value: unknown, kind: Kind): void {
   if (typeof value === "number" && accepted[kind].is(value)) return;
   throw new PawlError(
     "pool.option",
-    `The option ${name} must be ${accepted[kind].words}, not ${String(value)}.`,
+    `The option ${name} must be ${accepted[kind].words}, not ${shown(value)}.`,
   );
+}
+
+/** A value in a few words, whatever it is: `String` and `JSON.stringify` throw for some. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : errorText(value, 60);
+}
+
+/** Throws a PawlError `pool.option` for options that are null or not an object. */
+export function checkOptions(options: unknown, what: string): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new PawlError("pool.option", `The options of ${what} must be an object, not ${shown(options)}.`);
 }
 
 /** Throws a PawlError `pool.option` that names the option which cannot be. */
 export function checkPoolOptions(options: PoolLimits): void {
+  checkOptions(options, "a pool");
   const { workers, isolate } = options;
   if (workers !== undefined && (!Number.isInteger(workers) || workers < 1)) {
     throw new PawlError("pool.workers", "A pool needs a whole number of workers, at least 1.");
@@ -47,7 +67,7 @@ export function checkPoolOptions(options: PoolLimits): void {
   if (isolate !== undefined && isolate !== "thread" && isolate !== "process") {
     throw new PawlError(
       "pool.option",
-      `The option isolate must be "thread" or "process", not ${String(isolate)}.`,
+      `The option isolate must be "thread" or "process", not ${shown(isolate)}.`,
     );
   }
   check("maxTasksPerWorker", options.maxTasksPerWorker, "count");
@@ -61,10 +81,7 @@ export function checkPoolOptions(options: PoolLimits): void {
 export function collects(errors: unknown): boolean {
   if (errors === undefined || errors === "throw") return false;
   if (errors === "collect") return true;
-  throw new PawlError(
-    "pool.option",
-    `The option errors must be "throw" or "collect", not ${JSON.stringify(errors) ?? String(errors)}.`,
-  );
+  throw new PawlError("pool.option", `The option errors must be "throw" or "collect", not ${shown(errors)}.`);
 }
 
 /** Throws PawlError("pool.option") for a time that is none, such as NaN. Infinity is for ever. */
@@ -73,7 +90,9 @@ export function checkTimeout(timeout: number | undefined): void {
 }
 
 /** The same for the options of a call. */
-export function checkMapOptions({ chunkSize, crashRetries }: CallLimits): void {
+export function checkMapOptions({ chunkSize, crashRetries, signal }: CallLimits): void {
+  if (signal !== undefined && !isSignal(signal))
+    throw new PawlError("pool.option", `The option signal must be an AbortSignal, not ${shown(signal)}.`);
   check("chunkSize", chunkSize ?? undefined, "count");
   check("crashRetries", crashRetries, "number");
 }

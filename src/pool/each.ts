@@ -39,6 +39,9 @@ export function each<T, R>(
   if (!isIterable(items)) {
     throw new PawlError("each.items", "each() needs items to iterate over as its first argument.");
   }
+  if (typeof fn !== "function") {
+    throw new PawlError("each.function", "each() needs a function of an item as its second argument.");
+  }
   if (collects(options.errors)) {
     return new Results(
       (ordered) => outcomesOf(items, fn, { ...settings, ordered }, true),

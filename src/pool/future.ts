@@ -1,5 +1,5 @@
 import { PawlError } from "../errors.ts";
-import { checkTimeout } from "./checked.ts";
+import { checkOptions, checkTimeout } from "./checked.ts";
 import { after, type Timer, withTimeout } from "./timer.ts";
 
 /** What a pool does for a future. */
@@ -32,6 +32,7 @@ export class Future<T> {
    * call goes on. Throws PawlError("pool.option") for a timeout that is not a number of milliseconds; Infinity waits.
    */
   async result(options: { readonly timeout?: number } = {}): Promise<T> {
+    checkOptions(options, "result");
     const { timeout } = options;
     checkTimeout(timeout);
     if (timeout === undefined || this.#done) return await this.#outcome.promise;
@@ -73,7 +74,7 @@ export async function* asCompleted<T>(
   let wake = () => {};
   let left = 0;
   let next = 0;
-  for (const future of futures) {
+  for (const future of futuresIn(futures)) {
     left++;
     future.whenDone(() => {
       ended.push(future);
@@ -123,4 +124,10 @@ export async function wait<T>(
   });
   timer?.cancel();
   return { done: all.filter((future) => future.done), pending: all.filter((future) => !future.done) };
+}
+
+function futuresIn<T>(given: Iterable<Future<T>>): readonly Future<T>[] {
+  const futures = Symbol.iterator in Object(given) ? [...given] : null;
+  if (futures?.every((each) => each instanceof Future)) return futures;
+  throw new PawlError("pool.option", "asCompleted takes futures to iterate over, such as those of submit.");
 }

@@ -1,6 +1,6 @@
 import type { Call } from "./call.ts";
 import type { AnyFunction } from "./callable.ts";
-import { checkMapOptions, limitFrom } from "./checked.ts";
+import { checkMapOptions, checkOptions, limitFrom } from "./checked.ts";
 import { batchSize, Cost } from "./cost.ts";
 import { speedUp } from "./decide.ts";
 import type { MapOptions } from "./options.ts";
@@ -55,6 +55,8 @@ export class Ledger {
   /** The function as it is called by `face` with these options. Throws a PawlError when it cannot reach a worker. */
   knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
     const spread = face === "submit" || face === "starmap";
+    checkOptions(options, `pool.${face}`);
+    checkMapOptions(options);
     const { timeout, crashRetries = 0, chunkSize = null } = options;
     const limit = limitFrom(timeout);
     const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
@@ -64,7 +66,6 @@ export class Ledger {
     this.#known.set(functionKey, ofFunction);
     const known = ofFunction.get(key);
     if (known !== undefined) return known;
-    checkMapOptions(options);
     const call: Call = {
       number: ++calls,
       reference,

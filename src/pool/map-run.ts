@@ -47,7 +47,8 @@ export async function runMap(means: Means, { fn, given, options, face }: MapRun)
   const end = (error: unknown) => stop.now(error);
   lifetime.enter(end);
   try {
-    const items = Array.isArray(given) ? given : await gather(given, stop);
+    // Taken at the call: whoever changes the array while it is worked on changes nothing of that.
+    const items = Array.isArray(given) ? given.slice() : await gather(given, stop);
     const results: unknown[] = new Array(items.length);
     const account = ledger.account(fn);
     const choice = new Choice({ ...means, call, account });

@@ -73,7 +73,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     };
   }
 
-  /** Calls `fn` with each item and resolves with the results in order. The first error stops it. */
+  /**
+   * Calls `fn` with each item and resolves with the results in order. The first error stops it. An array is taken at the call:
+   * what is put into it or taken out later changes nothing. An item that is an object is sent as it is by then.
+   */
   map<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { canonicalJson } from "../canonical-json.ts";
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Json, NewTask, Store, TaskRecord } from "../store/contract.ts";
 import { openStore } from "../store/index.ts";
@@ -72,7 +73,7 @@ export class Client implements HandleSource, AsyncDisposable {
     task: Task<In, Out, M>,
     ...[input, options = {}]: InputArguments<In, EnqueueOptions>
   ): Promise<TaskHandle<Stored<Out>>> {
-    const { definition } = task;
+    const definition = definitionOf(task);
     const { name, schema } = definition;
     onlyOptions(options, CALL_OPTIONS, `task "${name}"`);
     // All of it now: the caller may change what it gave while this waits for the store.
@@ -101,12 +102,19 @@ export class Client implements HandleSource, AsyncDisposable {
     inputs: Iterable<In> | AsyncIterable<In>,
     options: EnqueueManyOptions<In> = {},
   ): Promise<{ count: number; created: number }> {
-    const { name, queue } = task.definition;
+    const definition = definitionOf(task);
+    const { name, queue } = definition;
     const given = { ...options };
     onlyOptions(given, CALL_OPTIONS, `task "${name}"`);
-    const call = new Call(task.definition, given);
+    if (given.key !== undefined && typeof given.key !== "function") {
+      throw new PawlError(
+        "task.key",
+        `The key of enqueueMany of task "${name}" must be a function of the input.`,
+      );
+    }
+    const call = new Call(definition, given);
     return await sending({ name, queue: given.queue ?? queue, id: null }, (sent) =>
-      this.#storeMany(task.definition, inputs, given, call, sent),
+      this.#storeMany(definition, iterable(inputs, name), given, call, sent),
     );
   }
 
@@ -203,6 +211,9 @@ export class Client implements HandleSource, AsyncDisposable {
 
   /** The task or flow of this id, whoever enqueued it. */
   handle<R = unknown>(id: string): TaskHandle<R> {
+    if (typeof id !== "string") {
+      throw new PawlError("task.id", `The id of a task is a text, not ${errorText(id, 60)}.`);
+    }
     return new TaskHandle(id, this, false, false);
   }
 
@@ -262,6 +273,12 @@ async function isEnding(holder: TaskRecord, store: Store): Promise<boolean> {
 
 /** Opens a store beside the program's own: an open one, or where it is. */
 export function connect(store: Store | string): Client {
+  if (typeof store !== "string" && typeof (store as Partial<Store> | null)?.query !== "function") {
+    throw new PawlError(
+      "store.unsupported",
+      `A client needs an open store or where it is, not ${errorText(store, 60)}.`,
+    );
+  }
   return new Client(store);
 }
 
@@ -315,6 +332,25 @@ class Delay {
 }
 
 type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
+
+/** From JavaScript a task may be anything, such as one that a module does not export. */
+function definitionOf(task: { readonly definition: Definition }): Definition {
+  const definition = (task as { readonly definition?: Definition } | null | undefined)?.definition;
+  if (definition !== undefined) return definition;
+  throw new PawlError(
+    "task.unknown-task",
+    `What is enqueued must be a task made by task(), not ${errorText(task, 60)}.`,
+  );
+}
+
+function iterable<T>(inputs: T, name: string): T {
+  const given = Object(inputs);
+  if (Symbol.iterator in given || Symbol.asyncIterator in given) return inputs;
+  throw new PawlError(
+    "task.inputs",
+    `The inputs that enqueueMany of task "${name}" is given must be something to iterate over, not ${errorText(inputs, 60)}.`,
+  );
+}
 
 /** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
 class Call {

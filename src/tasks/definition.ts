@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
+import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { NewTask } from "../store/contract.ts";
 import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "./contract.ts";
@@ -116,6 +117,12 @@ export function timing(definition: Definition, options: LinkOptions): Timing {
 
 /** Throws a PawlError `task.option` for an option that would be dropped without a word. */
 export function onlyOptions(options: object, known: readonly string[], of: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new PawlError(
+      "task.option",
+      `The options with which ${of} is stored must be an object, not ${errorText(options, 60)}.`,
+    );
+  }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;
     throw new PawlError(

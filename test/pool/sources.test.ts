@@ -158,3 +158,20 @@ test("a source may be any iterable, such as a text, and nothing else", async () 
     await assert.rejects(pool.starmap(twice, items as unknown as [string][]), { code: "pool.option" });
   }
 });
+
+for (const [where, options] of [
+  ["here", {}],
+  ["in workers", { chunkSize: 3 }],
+] as const) {
+  test(`an array is taken when map and starmap are called, whatever becomes of it later (${where})`, async () => {
+    await using pool = new Pool({ workers: 2 });
+    const items = Array.from({ length: 50 }, (_, n) => n);
+    const pairs = items.map((n) => [n, n] as [number, number]);
+    const mapped = pool.map(async (n: number) => 2 * n, items, options);
+    const summed = pool.starmap(async (a: number, b: number) => a + b, pairs, options);
+    const expected = items.map((n) => 2 * n);
+    items.fill(-1).push(-1);
+    pairs.reverse().length = 7;
+    assert.deepEqual([await mapped, await summed], [expected, expected]);
+  });
+}

@@ -1,4 +1,6 @@
+import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { checkOptions } from "../checked.ts";
 import { LONGEST_TIMER_MS } from "./longest-timer.ts";
 import type { Rate } from "./pace.ts";
 import type { RetryOptions } from "./retry.ts";
@@ -32,6 +34,7 @@ const CONCURRENCY = 16;
 
 /** Throws a PawlError that names the option that cannot be. */
 export function settingsOf(options: EachOptions): Settings {
+  checkOptions(options, "each");
   const { concurrency = CONCURRENCY, rate, retries = 0, timeout, signal, ordered = true } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw refusal("concurrency", "a whole number, at least 1", concurrency);
@@ -67,5 +70,8 @@ function retryOptionsOf(retries: number | RetryOptions): RetryOptions {
 
 function refusal(option: string, wanted: string, given: unknown): PawlError {
   const code = `each.${option.split(".")[0]}`;
-  return new PawlError(code, `each() was given ${String(given)} as ${option}, which must be ${wanted}.`);
+  return new PawlError(
+    code,
+    `each() was given ${errorText(given, 60)} as ${option}, which must be ${wanted}.`,
+  );
 }

@@ -1,10 +1,11 @@
+import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Flow, FlowOptions } from "../contract.ts";
 import { defaultClient } from "../default-client.ts";
 import type { TaskHandle } from "../handle.ts";
 import type { AnyLink, Composed, InOf, Link, OutOf, Streamed } from "./link.ts";
 import type { Members } from "./members.ts";
-import { nodeOf, PASS, passIn, queueOf } from "./nodes.ts";
+import { composed, nodeOf, PASS, passIn, queueOf } from "./nodes.ts";
 import type { LinkSpec, NodeSpec, StageSpec } from "./spec.ts";
 
 /** What may fail in a group. See `policy`. */
@@ -52,7 +53,7 @@ export function chain<A, B, C, D, E, F, G>(
 ): Flow<A, G>;
 export function chain(...links: readonly AnyLink[]): Flow<never, unknown> {
   if (links.length === 0) throw new PawlError("flow.empty", "A chain needs at least one link.");
-  return new Composition(joined(links.map((link) => link.compose())));
+  return new Composition(joined(links.map(composed)));
 }
 
 /**
@@ -90,7 +91,7 @@ export function chord(
   body: AnyLink,
   options: GroupOptions = {},
 ): Flow<never, unknown> {
-  return new Composition(joined([groupOf(members, options), body.compose()]));
+  return new Composition(joined([groupOf(members, options), composed(body)]));
 }
 
 class Composition implements Flow<never, unknown> {
@@ -149,8 +150,15 @@ function readOnce(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): AsyncIte
 
 /** Whether it is its own iterator, such as a generator, or a stream: it can be read once. */
 function isIterator(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): boolean {
+  const given = Object(members);
+  if (!(Symbol.iterator in given || Symbol.asyncIterator in given)) {
+    throw new PawlError(
+      "flow.link",
+      `The members of a group must be something to iterate over, not ${errorText(members, 60)}: write group([task.with(input)]).`,
+    );
+  }
   if (members instanceof ReadableStream) return true;
-  return "next" in members && typeof members.next === "function";
+  return typeof given.next === "function";
 }
 
 function needOf(policy: Policy = "failFast"): "all" | number {

@@ -40,15 +40,20 @@ function nameOf(stage: NodeSpec[number]): string | [string] {
   return "members" in stage ? [stage.body.name] : stage.name;
 }
 
-/** A link that stands where it must be stored with what comes before it. */
-export function nodeOf(link: AnyLink): NodeSpec {
+/** A link taken apart. Throws the PawlError `flow.link` for what is not one. */
+export function composed(link: AnyLink): Composed {
   if (typeof (link as Partial<AnyLink> | null)?.compose !== "function") {
     throw new PawlError(
       "flow.link",
       `A flow is made of tasks and flows, and ${link === null ? "null" : `a value of type ${typeof link}`} is neither: write task.with(input).`,
     );
   }
-  const { node } = link.compose();
+  return link.compose();
+}
+
+/** A link that stands where it must be stored with what comes before it. */
+export function nodeOf(link: AnyLink): NodeSpec {
+  const { node } = composed(link);
   if (node !== null) return node;
   throw new PawlError(
     "flow.stream",
