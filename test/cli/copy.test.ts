@@ -1,51 +1,29 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { openStore } from "../../src/store/index.ts";
-import { Running, until } from "./scene.ts";
+import { Scene, until } from "./scene.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const OBJECTS = 400;
 
 describe("pawl copy", () => {
+  let scene: Scene;
   let folder: string;
-  let running: Running[];
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "pawl-copy-"));
-    running = [];
+    scene = await Scene.withoutDatabase();
+    folder = scene.folder;
     for (let at = 0; at < OBJECTS; at++) {
       if (at % 100 === 0) await mkdir(join(folder, "from", `${at / 100}`), { recursive: true });
       await writeFile(join(folder, "from", `${Math.floor(at / 100)}`, `${at}.txt`), `object ${at}`);
     }
   });
-  afterEach(async () => {
-    for (const { child } of running) child.kill("SIGKILL");
-    await Promise.all(running.map(({ ended }) => ended));
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  });
+  afterEach(() => scene[Symbol.asyncDispose]());
 
-  const start = (...args: string[]): Running => {
-    const child = spawn(process.execPath, [main, ...args], {
-      cwd: folder,
-      env: {
-        ...process.env,
-        NODE_COMPILE_CACHE: join(tmpdir(), "pawl-test-compile-cache"),
-        PAWL_STORE: join(folder, ".pawl/store.db"),
-        PAWL_LEASE_MS: "3000",
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const one = new Running(child);
-    running.push(one);
-    return one;
-  };
-  const pawl = (...args: string[]) => start(...args).ended;
+  const start = (...args: string[]) => scene.start(args);
+  const pawl = (...args: string[]) => scene.pawl(args);
   const copied = async () =>
     (await readdir(join(folder, "to"), { recursive: true, withFileTypes: true }).catch(() => []))
       .filter((entry) => entry.isFile())
