@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isOf } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
+import type { RunRecord, Store } from "../store/contract.ts";
 import { Snooze, Worker } from "../tasks/index.ts";
 import { ChunkSizer, type SizeBounds } from "./chunk-sizer.ts";
 import { conclude } from "./conclude.ts";
@@ -58,6 +59,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
       : null;
   // Aborts as soon as this process sees that the run is to stop, whoever asked for it.
   const stop = new AbortController();
+  let interruption: Interruption | undefined;
   const worker = new Worker({
     store,
     queues: [queue],
@@ -97,20 +99,25 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         stop: stop.signal,
       }),
     },
-    onError: (error) => options.onNote?.(`trouble: ${errorText(error)}`),
+    onError: (error) => {
+      options.onNote?.(`trouble: ${errorText(error)}`);
+      interruption?.trouble(error);
+    },
   });
   // Of thousands of shards each would be claimed only to be put back, while the run seems to be at work.
   stop.signal.addEventListener("abort", () => worker.claimNothing(), { once: true });
-  const interrupt = () => void pause(store, run, "interrupted").catch(() => {});
+  const interrupt = () => {
+    interruption = new Interruption(store, run);
+  };
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
     await store.enqueue([leadTask(run.id, queue, LEAD)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
-    return await atRest(prepared, worker.id, stop, options.leave);
+    return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
   } catch (error) {
-    // A shard could only wait for a store that is not there any more.
-    if (isOf(error, PawlError) && error.code === "store.gone") {
+    // A shard could only wait for a store that is not there any more, or that takes nothing.
+    if (isOf(error, PawlError) && (error.code === "store.gone" || error.code === "run.interrupted")) {
       stop.abort(new Snooze(null));
       worker.abandonStore();
     }
@@ -120,6 +127,58 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
     await stepWorkers?.close();
     await sink.close();
+  }
+}
+
+/** How long a store may fail to take it that the run is to stop; then this process leaves as one that was killed. */
+const UNHEARD_MS = 3_000;
+const ASK_AGAIN_MS = 200;
+
+/** The same where it has taken that, and then fails to take what the shards came to, which may pass. */
+const UNSETTLED_MS = 15_000;
+
+/** The wish to stop, which ends this process even where the store cannot be told of it, as on a disk that is full. */
+class Interruption {
+  #leaveAt = Number.POSITIVE_INFINITY;
+  #error: unknown;
+
+  constructor(store: Store, run: RunRecord) {
+    void this.#ask(store, run);
+  }
+
+  /** The worker could not store something. */
+  trouble(error: unknown): void {
+    this.#fails(error, UNSETTLED_MS);
+  }
+
+  /** Throws the PawlError `run.interrupted` where the store did not take it in time. */
+  assertHeard(): void {
+    if (performance.now() < this.#leaveAt) return;
+    throw new PawlError(
+      "run.interrupted",
+      `This process ends without a word to its store, which takes nothing (${errorText(this.#error)}): what was committed counts, and the same command goes on once that is put right.`,
+      { cause: this.#error },
+    );
+  }
+
+  #fails(error: unknown, patienceMs: number): void {
+    this.#leaveAt = Math.min(this.#leaveAt, performance.now() + patienceMs);
+    this.#error = error;
+  }
+
+  async #ask(store: Store, run: RunRecord): Promise<void> {
+    while (performance.now() < this.#leaveAt) {
+      try {
+        await pause(store, run, "interrupted");
+        this.#leaveAt = Number.POSITIVE_INFINITY;
+        return;
+      } catch (error) {
+        // It has come to rest by itself.
+        if (isOf(error, PawlError) && error.code === "run.state") return;
+        this.#fails(error, UNHEARD_MS);
+        await sleep(ASK_AGAIN_MS, undefined, { ref: false });
+      }
+    }
   }
 }
 
@@ -161,9 +220,11 @@ async function atRest(
   worker: string,
   stop: AbortController,
   leave: AbortSignal | undefined,
+  assertHeard: () => void,
 ): Promise<RunProgress> {
   const began = performance.now();
   for (;;) {
+    assertHeard();
     // Asked before the state is read: who changes the state after that finds nothing held here, and acts itself.
     const leased = stop.signal.aborted ? await store.query({ group: id, states: ["leased"] }) : null;
     const run = await store.run(id);

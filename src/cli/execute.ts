@@ -26,5 +26,6 @@ export async function execute(): Promise<void> {
 
 function exitCodeFor(error: unknown): number {
   if (error instanceof TransientError) return EXIT.failed;
+  if (error instanceof PawlError && error.code === "run.interrupted") return EXIT.interrupted;
   return error instanceof PawlError ? EXIT.usage : EXIT.failed;
 }

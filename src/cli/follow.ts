@@ -52,6 +52,7 @@ export async function executeAndShow(
     return summary;
   } finally {
     view.stop();
+    if (interrupt.signal.aborted) setTimeout(() => process.exit(), LEAVE_MS).unref();
     for (const signal of signals) process.off(signal, onSignal);
   }
 }

@@ -185,6 +185,47 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     assert.equal((await findRun(store, id)).state, "cancelled");
   });
 
+  it("ends when it is interrupted, though its store takes nothing, and goes on with what was committed", async () => {
+    const interrupt = new AbortController();
+    // As on a full disk: what is there can be read.
+    const full = new Proxy(store, {
+      get(target, name) {
+        const own: unknown = Reflect.get(target, name, target);
+        if (typeof own !== "function") return own;
+        const writes = ["updateRun", "settle", "progress", "sweep", "enqueue", "heartbeat"].includes(
+          String(name),
+        );
+        return (...given: unknown[]) =>
+          writes && interrupt.signal.aborted
+            ? Promise.reject(new TransientError("store.full", "The disk that holds the store is full."))
+            : own.apply(target, given);
+      },
+    });
+    let steps = 0;
+    const step = async (n: number) => {
+      if (++steps === 40) interrupt.abort();
+      return n;
+    };
+    const numbers = job({ source: new NumberSource(1_000, 5), step });
+    const prepared = await prepare(numbers, { store: full });
+    const executed = execute(prepared, { scratch: folder, signal: interrupt.signal, leaseMs: 1_000 });
+    await assert.rejects(executed, {
+      code: "run.interrupted",
+      message: /The disk that holds the store is full/,
+    });
+    assert.ok(target.effects.length < 1_000, String(target.effects.length));
+    // Until the lease has expired, as that of a process that was killed on another machine.
+    let again: RunSummary | null = null;
+    while (again === null) {
+      again = await (async () => await run(numbers, { store }))().catch((error: PawlError) => {
+        if (error.code !== "run.busy") throw error;
+        return null;
+      });
+    }
+    assert.equal(again.state, "succeeded");
+    assert.deepEqual(sorted(target.effects), upTo(1_000));
+  });
+
   it("comes to its end when it is cancelled just as it comes to its pause", async () => {
     const source = new IdleSource(40, 15, "ignores its signal");
     // The moment between the pause and the settlement of the lead, whose lease lets `cancel` leave the rest to it.
