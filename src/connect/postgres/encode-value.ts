@@ -4,7 +4,7 @@ import type { Column } from "./table.ts";
 export function toText(value: unknown, column: Column | null): string | null {
   switch (typeof value) {
     case "string":
-      return value;
+      return whole(value);
     case "number":
     case "bigint":
     case "boolean":
@@ -16,6 +16,12 @@ export function toText(value: unknown, column: Column | null): string | null {
   }
 }
 
+/** Half of a character, as `slice` leaves of an emoji, would arrive as another one: UTF-8 has no form for it. */
+export function whole(text: string): string {
+  if (!text.isWellFormed()) throw new TypeError("a text with half of a character cannot be stored");
+  return text;
+}
+
 function objectText(value: object, column: Column | null): string | null {
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw new RangeError("an invalid Date cannot be stored");
@@ -24,7 +30,7 @@ function objectText(value: object, column: Column | null): string | null {
   if (value instanceof Uint8Array) {
     return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`;
   }
-  if (Array.isArray(value) && column?.isArray) return arrayText(value, column);
+  if (Array.isArray(value) && column?.isArray) return whole(arrayText(value, column));
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === "bigint" ? json.rawJSON(`${inner}`) : inner,
   );

@@ -2,7 +2,7 @@ import type { Chunk, Failure, Origin } from "../../batch/contract.ts";
 import { errorText, isOf } from "../../error-text.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import { toText } from "./encode-value.ts";
+import { toText, whole } from "./encode-value.ts";
 import { type Feed, textFeed } from "./feed.ts";
 import type { Layout, Layouts } from "./layout.ts";
 
@@ -10,7 +10,8 @@ type Item = Readonly<Record<string, unknown>>;
 
 /** Rows are gathered in a string of about this length before they become bytes. */
 const pieceLength = 64 * 1024;
-const special = /[\\\t\n\r]/;
+/** What COPY reads otherwise, and halves of characters, which have to be looked at. */
+const special = /[\\\t\n\r\ud800-\udfff]/;
 
 export interface Encoded {
   readonly feeds: readonly Feed[];
@@ -112,7 +113,7 @@ class Group {
       const value = own(item, names[i] as string);
       if (value === undefined) return false;
       if (i > 0) row += "\t";
-      if (typeof value === "string") row += special.test(value) ? escapeText(value) : value;
+      if (typeof value === "string") row += special.test(value) ? escapeText(whole(value)) : value;
       else if (typeof value === "number") row += value;
       else if (value === null) row += "\\N";
       else row += this.#other(value, i);

@@ -317,3 +317,23 @@ describe("a server that goes away", () => {
 
 /** The files must survive a power cut here. */
 const careful = { shared_buffers: "64MB", max_wal_size: "1GB" };
+
+describe("a database that cannot serve", () => {
+  test("because of its encoding is refused at once, in a sentence that names it", async () => {
+    await using hands = await TestClient.connect(server.url);
+    const name = `latin_${process.pid}`;
+    await hands.query(
+      `CREATE DATABASE ${name} ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0`,
+    );
+    try {
+      const there = new URL(server.url);
+      there.pathname = `/${name}`;
+      await assert.rejects(openPostgresStore(there.href), {
+        code: "store.encoding",
+        message: /server_encoding is LATIN1: [^\n]+\.$/,
+      });
+    } finally {
+      await hands.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  });
+});
