@@ -50,9 +50,12 @@ export async function executeAndShow(
     // A source or a step that ignores that it was told to end may hold this process, and nobody waits for it.
     if (summary.state !== "succeeded") setTimeout(() => process.exit(), LEAVE_MS).unref();
     return summary;
+  } catch (error) {
+    // What works on a store that takes nothing may not end, and was told to.
+    if (interrupt.signal.aborted) setTimeout(() => process.exit(), LEAVE_MS).unref();
+    throw error;
   } finally {
     view.stop();
-    if (interrupt.signal.aborted) setTimeout(() => process.exit(), LEAVE_MS).unref();
     for (const signal of signals) process.off(signal, onSignal);
   }
 }
