@@ -5,6 +5,7 @@ import { PawlError } from "../errors.ts";
 import type { Store } from "../store/index.ts";
 import { type BackfillParams, type BackfillTuning, backfillJob, backfillReference } from "./backfill-job.ts";
 import { type BeginFlags, begin } from "./begin.ts";
+import { refuseChangingAgain } from "./changing-again.ts";
 import {
   checkShare,
   lacking,
@@ -53,6 +54,7 @@ export async function backfill(flags: BackfillFlags, store: Store, place: Place)
   const shape = backfillParams(flags);
   const target = await resolveTarget(flags.url, place, "--url");
   const params: BackfillParams = { ...shape, into: target.stored };
+  if (!flags.dryRun) await refuseChangingAgain(params, store);
   const job = await backfillJob(params, tuning, target.url);
   await begin({ job, reference: backfillReference(params, tuning), store, place, target }, flags);
 }

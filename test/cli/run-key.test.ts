@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 import { type AnyJob, jobKey } from "../../src/batch/job.ts";
 import { unfinishedBeside } from "../../src/cli/adding-again.ts";
 import { type BackfillFlags, backfillParams } from "../../src/cli/backfill.ts";
-import { backfillKey } from "../../src/cli/backfill-job.ts";
+import { backfillKey, backfillReference } from "../../src/cli/backfill-job.ts";
+import { refuseChangingAgain } from "../../src/cli/changing-again.ts";
 import { type CopyFlags, copyParams } from "../../src/cli/copy.ts";
 import { copyKey } from "../../src/cli/copy-job.ts";
 import { type LoadFlags, loadParams } from "../../src/cli/load.ts";
@@ -310,6 +311,38 @@ test("a load beside an interrupted one of the same files is said to be another o
     );
     await store.updateRun("abcdefghjk", ["pending"], { state: "cancelled" });
     assert.equal(await unfinishedBeside(await paramsOf({ key: "id" }), store), undefined);
+  } finally {
+    await store.close();
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a backfill that is an interrupted one in other words is refused, and another one is not", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "pawl-beside-"));
+  const store = await openStore(join(folder, "store.db"));
+  try {
+    const paramsOf = (flags: Partial<BackfillFlags>) => ({
+      ...backfillParams({ table: "t", set: ["v=v+1", "w='a b'"], ...flags }),
+      into: "embedded",
+    });
+    const params = paramsOf({});
+    const job = backfillReference(params, { job: { memory: 1 }, wait: {} });
+    await store.createRun({ id: "abcdefghjk", job, key: backfillKey(params), identity: null, details: {} });
+    const same = [
+      { table: "public.t" },
+      { table: '"T"' },
+      { set: ["w='a b'", "v = v + 1"] },
+      { set: ["v=v+1", "w = 'a b'"], where: " " },
+    ];
+    for (const flags of same)
+      await assert.rejects(refuseChangingAgain(paramsOf(flags), store), {
+        code: "usage.changing-again",
+        message: /^Run abcdefghjk is the same backfill of t in other words .*pawl resume abcdefghjk/,
+      });
+    const others = [{}, { table: "u" }, { set: ["v=v+2"] }, { set: ["v=v+1", "w='ab'"] }, { where: "v > 1" }];
+    for (const flags of others) await refuseChangingAgain(paramsOf(flags), store);
+    await store.updateRun("abcdefghjk", ["pending"], { state: "cancelled" });
+    await refuseChangingAgain(paramsOf({ table: "public.t" }), store);
   } finally {
     await store.close();
     await rm(folder, { recursive: true });
