@@ -13,6 +13,6 @@ export { del, insert, update } from "./live/sink.ts";
 export { table } from "./live/source.ts";
 export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, runSqlTexts, type SqlResult, type SqlTexts } from "./run-sql.ts";
-export { writesToTable } from "./same-table.ts";
 export { postgres } from "./sink.ts";
 export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";
+export { writesToTable } from "./writes-to-table.ts";

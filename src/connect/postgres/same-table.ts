@@ -1,8 +1,7 @@
 import { PawlError } from "../../errors.ts";
-import { Session } from "./connection.ts";
-import { explain } from "./errors.ts";
+import type { Session } from "./connection.ts";
 import { NOTED, TABLE, TOMBSTONE } from "./ledger.ts";
-import { findTable, type Table } from "./table.ts";
+import type { Table } from "./table.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
 interface Mark {
@@ -51,20 +50,8 @@ async function rowsIn(session: Session, table: Table): Promise<number | null> {
   return n;
 }
 
-/** Whether a run that has not ended writes to a table of this database, by whatever name that was given. */
-export async function writesToTable(url: string, run: string, name: string): Promise<boolean> {
-  const session = await Session.open(url, "pawl reader");
-  try {
-    const table = await findTable(session, name);
-    return table !== null && (await writesTo(session, run, table));
-  } catch (error) {
-    throw explain(error, url);
-  } finally {
-    await session.close();
-  }
-}
-
-async function writesTo(session: Session, run: string, table: Table): Promise<boolean> {
+/** Whether a run has noted that it writes to this table. */
+export async function writesTo(session: Session, run: string, table: Table): Promise<boolean> {
   const { rows } = await session.query<{ there: boolean }>(
     "SELECT pg_catalog.to_regclass($1) IS NOT NULL AS there",
     [TABLE],
