@@ -15,7 +15,7 @@ import { anyPicture, makePictures, serveFolder, writeManifest } from "./gallery.
 const root = dirname(fileURLToPath(import.meta.resolve("pawl/package.json")));
 const pawlCommand = join(root, "bin", "pawl.cjs");
 const resizeModule = fileURLToPath(new URL("resize.ts", import.meta.url));
-const COUNT = 24;
+const COUNT = 16;
 
 let folder: string;
 let storage: ChildProcess;

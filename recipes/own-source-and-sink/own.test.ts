@@ -14,7 +14,7 @@ import { TestServer } from "../../test/connect/postgres/server.ts";
 const pawl = join(dirname(fileURLToPath(import.meta.resolve("pawl/package.json"))), "bin", "pawl.cjs");
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-const ORDERS = 6_345;
+const ORDERS = 4_345;
 /** Each so many requests, the servers are in trouble. */
 const TROUBLE = 7;
 

@@ -76,8 +76,8 @@ function recipeReason(file: string, specifier: string, subpaths: readonly string
   if (specifier.startsWith(".")) {
     const recipe = file.split("/").slice(0, 2).join("/");
     const target = posix.join(posix.dirname(file), specifier);
-    // Its test may use the server that all tests share; what it shows to readers may not.
-    const isShared = file.endsWith(".test.ts") && target === "test/connect/postgres/server.ts";
+    // Its tests may use the server that all tests share; what it shows to readers may not.
+    const isShared = /\.(test|long)\.ts$/.test(file) && target === "test/connect/postgres/server.ts";
     return isShared || target.startsWith(`${recipe}/`)
       ? undefined
       : "a recipe uses only its own files and pawl/…";

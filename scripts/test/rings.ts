@@ -20,5 +20,5 @@ export const rings = new Map<string, (root: string) => string[]>([
   // Real servers in other languages.
   ["referees", (root) => find(root, "test/**/*.referee.ts")],
   // What takes minutes, apart from chaos and kills, which are programs of their own.
-  ["long", (root) => find(root, "test/**/*.long.ts")],
+  ["long", (root) => find(root, "test/**/*.long.ts", "recipes/**/*.long.ts")],
 ]);

@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { audit, changes } from "../connect/postgres/live/scene.ts";
 import { TestClient, TestServer } from "../connect/postgres/server.ts";
-import { type Running, Scene, until } from "./scene.ts";
+import { type Outcome, type Running, Scene, until } from "./scene.ts";
 
 const ROWS = 12_000;
 const tickets = `CREATE TABLE tickets (id bigint PRIMARY KEY, token uuid, n int NOT NULL DEFAULT 0);
@@ -19,6 +19,8 @@ describe("pawl backfill", () => {
 
   const start = (scene: Scene, ...args: string[]): Running =>
     scene.start(["backfill", "--url", scene.url, "--table", "tickets", ...args]);
+  const run = (scene: Scene, ...args: string[]): Promise<Outcome> =>
+    scene.pawl(["backfill", "--url", scene.url, "--table", "tickets", ...args]);
   const audited = async (scene: Scene) => {
     await using client = await TestClient.connect(scene.url);
     return await changes(client);
@@ -27,7 +29,7 @@ describe("pawl backfill", () => {
   it("changes rows by an expression, after a dry run that changes nothing", async () => {
     await using scene = await Scene.begin(server, tickets);
     const args = ["--set", "token = gen_random_uuid()", "--set", "n = n + 1", "--where", "id <= 9000"];
-    const dry = await start(scene, ...args, "--dry-run").ended;
+    const dry = await run(scene, ...args, "--dry-run");
     assert.equal(dry.code, 0, dry.err);
     assert.match(dry.out, /plan +about 9,000 rows in \d+ shards/);
     assert.match(
@@ -37,7 +39,7 @@ describe("pawl backfill", () => {
     assert.deepEqual(await audited(scene), { once: 0 });
     assert.deepEqual(await scene.query("SELECT FROM pg_namespace WHERE nspname = 'pawl'"), []);
 
-    const done = await start(scene, ...args).ended;
+    const done = await run(scene, ...args);
     assert.equal(done.code, 0, done.err);
     assert.match(done.err, /completed 100\.00 % \(9,000 of 9,000\) · [\d,]+ rows\/s · 0 failed\n/);
     assert.match(done.out, /run \w+ succeeded\n +read +9,000 rows\n +written +9,000\n/);
@@ -60,8 +62,7 @@ describe("pawl backfill", () => {
       await until("rows are changed", async () => (await scene.count("audit")) > 500);
       first.child.kill("SIGKILL");
       await first.ended;
-      const second = start(scene, ...args, "--json");
-      const { code, out, err } = await second.ended;
+      const { code, out, err } = await run(scene, ...args, "--json");
       assert.equal(code, 0, err);
       const summary = JSON.parse(out);
       assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", ROWS, ROWS]);
@@ -94,7 +95,7 @@ describe("pawl backfill", () => {
     assert.doesNotMatch(running.err, / left /);
 
     await rm(scene.path("hold"));
-    const done = await start(scene, "--set", "n = n + 1", "--json").ended;
+    const done = await run(scene, "--set", "n = n + 1", "--json");
     assert.equal(JSON.parse(done.out).state, "succeeded", done.err);
     assert.deepEqual(await audited(scene), { once: ROWS });
   });
@@ -104,7 +105,7 @@ describe("pawl backfill", () => {
       server,
       `${tickets} ALTER TABLE tickets ADD CONSTRAINT odd CHECK (n < 100 OR id <> 77)`,
     );
-    const first = await start(scene, "--set", "n = 100").ended;
+    const first = await run(scene, "--set", "n = 100");
     assert.equal(first.code, 3, first.err);
     assert.match(first.out, /once fixed: +PAWL_STORE=\S+ (?:npx )?pawl replay \w+\n/);
     assert.match(
@@ -137,15 +138,15 @@ describe("pawl backfill", () => {
       [["--set", "n=1", "--commit-time", "soon"], /--commit-time takes a time such as/],
       [["--set", "n=1", "--max-lag", "5 bananas"], /--max-lag takes a time/],
     ] as const) {
-      const { code, err } = await start(scene, ...args, "--dry-run").ended;
+      const { code, err } = await run(scene, ...args, "--dry-run");
       assert.equal(code, 2, err);
       assert.match(err, sentence);
       assert.equal(err.trim().split("\n").length, 1, err);
     }
     // Nothing was begun that somebody would have to clear away.
-    assert.equal((await start(scene, "--set", "n=n", "--where", "nn > 1").ended).code, 2);
+    assert.equal((await run(scene, "--set", "n=n", "--where", "nn > 1")).code, 2);
     assert.match((await scene.pawl(["status"])).out, /no runs yet/);
-    const hinted = await start(scene, "--set", "token=null", "--key", "n", "--dry-run").ended;
+    const hinted = await run(scene, "--set", "token=null", "--key", "n", "--dry-run");
     assert.match(hinted.out, /no index on \("n"\).*CREATE INDEX CONCURRENTLY/);
     assert.deepEqual(await audited(scene), { once: 0 });
   });

@@ -51,7 +51,9 @@ export class Running {
 
 /** Whether a command leaves nothing in its process for the next: it imports no module of the user's and starts nothing. */
 function mayShareProcess(args: readonly string[]): boolean {
-  const leaves = ["run", "worker", "resume", "replay", "postgres"];
+  const leaves = ["run", "worker", "postgres"];
+  // What goes on with a job imports its module; with --into it goes on with a load, which seldom has one.
+  if (!args.includes("--into")) leaves.push("resume", "replay");
   const flags = ["--step", "--transform", "--detach", "--memory"];
   return !leaves.includes(args[0] ?? "") && !flags.some((flag) => args.includes(flag));
 }

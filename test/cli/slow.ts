@@ -15,6 +15,11 @@ export const QUICK = "DROP TRIGGER IF EXISTS wait ON people";
 /** A packed file is read by one shard; these make its chunks as small as they can be. */
 export const SMALL_CHUNKS = ["--memory", "128MB", "--concurrency", "64"];
 
+/** The same load without those, which are not of its identity. With its memory left to it, it may share a process. */
+export function atEase(load: readonly string[]): string[] {
+  return load.filter((word) => !SMALL_CHUNKS.includes(word));
+}
+
 /** About 64 bytes a row. */
 export function manyPeople(rows: number, from = 1): Buffer {
   const lines = ["id,name\n"];

@@ -8,7 +8,7 @@ describe("pawl sql", () => {
   let scene: Scene;
 
   before(async () => {
-    server = await TestServer.start();
+    server = await TestServer.shared();
     scene = await Scene.begin(server);
   });
   after(async () => {
@@ -76,7 +76,7 @@ describe("pawl sql", () => {
 
 describe("pawl load --dry-run", () => {
   it("tries the first rows and takes them back, and says what goes where and what would be refused", async () => {
-    await using server = await TestServer.start();
+    await using server = await TestServer.shared();
     await using scene = await Scene.begin(
       server,
       "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL)",

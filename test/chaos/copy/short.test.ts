@@ -18,7 +18,7 @@ describe("copies killed at random moments", { skip: whyNoObjects() }, () => {
 
   it(`lose nothing, show nothing in part, and pay for nothing twice (seed ${SEED})`, async (t) => {
     for (const number of SCENARIOS) {
-      const { line, failure, kills } = await playCopy(servers, SEED, number, { largest: 40 });
+      const { line, failure, kills } = await playCopy(servers, SEED, number, { largest: 20 });
       t.diagnostic(line);
       if (failure !== null) throw new Error(failure);
       assert.ok(kills > 0);

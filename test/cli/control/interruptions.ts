@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { symlink } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Scene, until } from "../scene.ts";
-import { manyPeople, slowTable } from "../slow.ts";
+import { atEase, manyPeople, slowTable } from "../slow.ts";
 import { assertWhole, LOAD, quicken, type Stories, statusOf, underWay } from "./story.ts";
 
 const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
@@ -42,7 +42,7 @@ export const interruptions: Stories = {
     assert.equal(again.code, 2);
     assert.match(again.err, /is cancelled already: there is nothing to pause/);
     await quicken(scene);
-    const anew = await scene.load([...LOAD, "--json"]);
+    const anew = await scene.load([...atEase(LOAD), "--json"]);
     assert.equal(anew.code, 0, anew.err);
     assert.notEqual(JSON.parse(anew.out).run, run);
   },
@@ -57,7 +57,7 @@ export const interruptions: Stories = {
     const { run, state } = await statusOf(scene);
     assert.equal(state, "paused");
     await quicken(scene);
-    const again = await scene.load(LOAD);
+    const again = await scene.load(atEase(LOAD));
     assert.equal(again.code, 0, again.err);
     assert.match(again.err, new RegExp(`resuming run ${run} where it stopped`));
     await assertWhole(scene);
@@ -71,7 +71,7 @@ export const interruptions: Stories = {
     loader.child.kill("SIGINT");
     assert.equal((await loader.ended).code, 130);
     await quicken(scene);
-    const again = await scene.load(LOAD);
+    const again = await scene.load(atEase(LOAD));
     assert.equal(again.code, 0, again.err);
     await assertWhole(scene);
   },
@@ -87,7 +87,7 @@ export const interruptions: Stories = {
       /workers +none: the process is gone, go on with (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume/,
     );
     await quicken(scene);
-    const again = await scene.load(LOAD);
+    const again = await scene.load(atEase(LOAD));
     assert.equal(again.code, 0, again.err);
     assert.match(again.err, /resuming run/);
     await assertWhole(scene);
@@ -100,7 +100,7 @@ export const interruptions: Stories = {
     await loader.ended;
     const { run } = await statusOf(scene);
     await quicken(scene);
-    const anew = await scene.load([...LOAD, "--restart", "--json"]);
+    const anew = await scene.load([...atEase(LOAD), "--restart", "--json"]);
     assert.equal(anew.code, 0, anew.err);
     const summary = JSON.parse(anew.out);
     assert.notEqual(summary.run, run);
@@ -116,11 +116,11 @@ export const interruptions: Stories = {
     const { run } = await statusOf(scene);
     await quicken(scene);
     await scene.query("ALTER TABLE people DROP CONSTRAINT people_pkey");
-    const [file = "", ...rest] = LOAD;
+    const [file = "", ...rest] = atEase(LOAD);
     await symlink(scene.path(file), scene.path("link.csv.gz"));
     for (const flags of [
-      [...LOAD, "--append", "--null", "NA"],
-      [...LOAD, "--on-conflict", "fail"],
+      [...atEase(LOAD), "--append", "--null", "NA"],
+      [...atEase(LOAD), "--on-conflict", "fail"],
       ["link.csv.gz", ...rest, "--append"],
       [
         file.replace("peo", "[p]eo"),
@@ -135,10 +135,10 @@ export const interruptions: Stories = {
         new RegExp(`^pawl: Run ${run} adds the rows of .*pawl cancel ${run} and delete`),
       );
     }
-    const same = await scene.load([...LOAD, "--append", "--max-bad", "5"]);
+    const same = await scene.load([...atEase(LOAD), "--append", "--max-bad", "5"]);
     assert.equal(same.code, 0, same.err);
     await assertWhole(scene);
-    const more = await scene.load([...LOAD, "--append", "--null", "NA"]);
+    const more = await scene.load([...atEase(LOAD), "--append", "--null", "NA"]);
     assert.equal(more.code, 0, more.err);
     assert.equal(await scene.count("people"), 40_000);
   },

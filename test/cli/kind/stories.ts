@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { openStore } from "../../../src/store/index.ts";
 import { databaseUrl, type TestServer } from "../../connect/postgres/server.ts";
 import { type Outcome, Scene, until, writeLarge } from "../scene.ts";
-import { manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
+import { atEase, manyPeople, QUICK, SMALL_CHUNKS, slowTable } from "../slow.ts";
 import { assertKind, theSentence } from "./case.ts";
 
 export type Story = (server: TestServer) => Promise<void>;
@@ -100,7 +100,7 @@ export const stories: Readonly<Record<string, Story>> = {
     const first = scene.startLoad(load);
     await until("rows arrive", () => scene.count("people"));
     refused(
-      await scene.load(load),
+      await scene.load(atEase(load)),
       2,
       /already running as run \w+ .*: follow it with pawl attach \w+, or stop it/,
     );
@@ -119,7 +119,7 @@ export const stories: Readonly<Record<string, Story>> = {
     first.child.kill("SIGKILL");
     await first.ended;
     await scene.query(QUICK);
-    const again = await scene.load([...load, "--json"]);
+    const again = await scene.load([...atEase(load), "--json"]);
     assert.equal(again.code, 0, again.err);
     assert.match(JSON.parse(again.out).note, /50 of 20050 rows were deleted as missing/);
     const [ids] = await scene.query("SELECT min(id) AS least, count(*)::int AS n FROM people");
@@ -154,7 +154,7 @@ export const stories: Readonly<Record<string, Story>> = {
         without.err,
         /people\.csv\.gz\?… was given with a query or a password, which Pawl keeps nowhere/,
       );
-      const again = await scene.load(load("secret2"));
+      const again = await scene.load(atEase(load("secret2")));
       assert.equal(again.code, 0, again.err);
       assert.match(again.err, /resuming run \w+ where it stopped/);
       assert.equal(await scene.count("people"), 20_000);
@@ -181,11 +181,11 @@ export const stories: Readonly<Record<string, Story>> = {
     await scene.write("people.csv.gz", manyPeople(300));
     await scene.query(QUICK);
     refused(
-      await scene.load(load),
+      await scene.load(atEase(load)),
       2,
       /people\.csv\.gz had \d+ bytes and has \d+ now, so the checkpoints of run \w+ no longer fit: put the input back as it was, or begin anew with --restart/,
     );
-    const again = await scene.load([...load, "--restart", "--json"]);
+    const again = await scene.load([...atEase(load), "--restart", "--json"]);
     assert.equal(again.code, 0, again.err);
     assert.equal(JSON.parse(again.out).read, 300);
   },

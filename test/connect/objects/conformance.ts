@@ -33,6 +33,8 @@ export interface TestPlace {
   readonly others?: number;
   /** A new, empty bucket. */
   bucket(name: string): Promise<TestBucket>;
+  /** Puts many small objects into a bucket, where there is a quicker way than one after the other. */
+  fill?(bucket: string, keys: readonly string[]): Promise<void> | void;
   stop(): Promise<void>;
 }
 
@@ -84,7 +86,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
       one: 1,
       "16 MB": 16 * MB,
       "more than 16 MB": 16 * MB + 1,
-      "five parts": 33 * MB,
+      "four parts": 24 * MB + 1,
     };
     for (const [key, size] of Object.entries(sizes)) await put(from, `sizes/${key}`, randomBytes(size));
     const names = [...NAMES, ...(place.names ?? [])];
@@ -115,8 +117,8 @@ export function conformance(start: () => Promise<TestPlace>): void {
     const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
     // Between two keys of the source lie more of others than a page of a listing has.
     for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
-    for (let at = 0; at < (place.others ?? 2600); at += 100)
-      await Promise.all(Array.from({ length: 100 }, (_, n) => target.put(`b-${at + n}`, "")));
+    const others = Array.from({ length: place.others ?? 2600 }, (_, n) => `b-${n}`);
+    await (place.fill?.(`${name}-2`, others) ?? putAll(target, others));
     const first = await done(source.address, target.address);
     assert.deepEqual([first.written, first.unchanged], [6, 0]);
     await source.put("n", "N");
@@ -148,6 +150,11 @@ export function conformance(start: () => Promise<TestPlace>): void {
     assert.deepEqual(await contentsOf(target), before);
     assert.equal((await done(source.address, target.address, { move: true })).read, 0);
   });
+}
+
+async function putAll(bucket: TestBucket, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += 100)
+    await Promise.all(keys.slice(at, at + 100).map((key) => bucket.put(key, key)));
 }
 
 async function contentsOf(bucket: TestBucket): Promise<Record<string, Seen>> {

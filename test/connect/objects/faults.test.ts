@@ -7,9 +7,10 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Asked, type Entry, type Fault, FaultProxy } from "./fault-proxy.ts";
-import { whyNoObjects } from "./s3/start.ts";
+import { fillBucket, whyNoObjects } from "./s3/start.ts";
 import { bucketContents, CopyScene, md5, Servers } from "./scene.ts";
 
+const MB = 2 ** 20;
 const SIZE = 30_000;
 
 describe("copies through trouble", { skip: whyNoObjects() }, () => {
@@ -130,26 +131,22 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
   });
 
-  it("sees that a part of a large object came with other bytes", async () => {
-    for (const inParts of [false, true]) {
-      await using scene = await seeded(`ranges-${inParts}`, 0);
-      const parts = [randomBytes(6 * 2 ** 20), randomBytes(6 * 2 ** 20), randomBytes(5_000_000)];
-      if (inParts) await scene.source.putInParts("large", parts);
-      else await scene.source.put("large", Buffer.concat(parts));
-      let spoilt = 0;
-      scene.near.decide = ({ operation }) =>
-        operation === "get" && spoilt++ === 1 ? { kind: "spoilt" } : null;
-      const { code, out, err } = await scene.copy();
-      assert.equal(code, 0, out + err);
-      assert.ok(spoilt > 1);
-      assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
-      assert.deepEqual(await scene.target.unfinished(), []);
-    }
+  it("sees that a part of a large object that was put in parts came with other bytes", async () => {
+    await using scene = await seeded("ranges", 0);
+    await scene.source.putInParts("large", [randomBytes(5 * MB), randomBytes(5 * MB), randomBytes(100_000)]);
+    let spoilt = 0;
+    scene.near.decide = ({ operation }) =>
+      operation === "get" && spoilt++ === 1 ? { kind: "spoilt" } : null;
+    const { code, out, err } = await scene.copy();
+    assert.equal(code, 0, out + err);
+    assert.ok(spoilt > 1);
+    assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
+    assert.deepEqual(await scene.target.unfinished(), []);
   });
 
   it("completes a large object through faults of its parts", async () => {
     await using scene = await seeded("parts", 0);
-    await scene.source.put("large", randomBytes(24 * 2 ** 20), { "x-amz-meta-owner": "somebody" });
+    await scene.source.put("large", randomBytes(17 * MB), { "x-amz-meta-owner": "somebody" });
     const faults: Fault[] = [
       { kind: "refused" },
       { kind: "status", status: 500 },
@@ -157,7 +154,8 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
       { kind: "spoilt-upload" },
       { kind: "lost" },
     ];
-    const ranges: Fault[] = [{ kind: "cut", after: 100_000 }, { kind: "refused" }];
+    // The bytes of a part that came otherwise are seen by the sum of the whole only.
+    const ranges: Fault[] = [{ kind: "cut", after: 100_000 }, { kind: "refused" }, { kind: "spoilt" }];
     scene.far.decide = ({ operation }) => (operation === "part" ? (faults.shift() ?? null) : null);
     scene.near.decide = ({ operation }) => (operation === "get" ? (ranges.shift() ?? null) : null);
     const { code, out, err } = await scene.copy();
@@ -171,7 +169,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
   for (const how of ["cancelled", "begun anew"]) {
     it(`leaves no upload and no listing behind of a run that is ${how} after a kill`, async () => {
       await using scene = await seeded(how.replace(" ", "-"), 0);
-      await scene.source.put("large", randomBytes(20 * 2 ** 20));
+      await scene.source.put("large", randomBytes(16 * MB + 1));
       const stuck = Promise.withResolvers<void>();
       scene.far.decide = ({ operation }) => {
         if (operation !== "part") return null;
@@ -203,12 +201,8 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
 
   it("sees by the parts of the source that a part came to the target with other bytes, though none is signed", async () => {
     await using scene = await seeded("unsigned", 0);
-    await scene.source.putInParts("large", [
-      randomBytes(6 * 2 ** 20),
-      randomBytes(6 * 2 ** 20),
-      randomBytes(5),
-    ]);
-    await scene.source.putInParts("other", [randomBytes(17 * 2 ** 20), randomBytes(1_000_000)]);
+    await scene.source.putInParts("large", [randomBytes(5 * MB), randomBytes(5 * MB), randomBytes(5)]);
+    await scene.source.putInParts("other", [randomBytes(9 * MB), randomBytes(100_000)]);
     const signatures = new Set<unknown>();
     let parts = 0;
     scene.far.decide = ({ operation, headers }) => {
@@ -226,10 +220,10 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
   it("lets the provider copy the parts of a large object itself, and carries them where it does not", async () => {
     for (const knows of [true, false]) {
       await using scene = await seeded(`within-${knows}`, 0);
-      const parts = [randomBytes(6 * 2 ** 20), randomBytes(6 * 2 ** 20), randomBytes(5)];
+      const parts = [randomBytes(5 * MB), randomBytes(5 * MB), randomBytes(5)];
       const headers = { "content-type": "image/png", "x-amz-meta-owner": "somebody", "x-amz-tagging": "a=b" };
       await scene.source.putInParts("small", parts, headers);
-      await scene.source.putInParts("large", [randomBytes(9 * 2 ** 20), randomBytes(9 * 2 ** 20)]);
+      await scene.source.putInParts("large", [randomBytes(9 * MB), randomBytes(8 * MB)]);
       const to = await servers.near.bucket(`other-${knows}`);
       let gets = 0;
       scene.near.decide = ({ operation, headers: sent }) => {
@@ -255,11 +249,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
 
   it("signs each part where the target asks for it", async () => {
     await using scene = await seeded("signed", 0);
-    await scene.source.putInParts("large", [
-      randomBytes(9 * 2 ** 20),
-      randomBytes(9 * 2 ** 20),
-      randomBytes(5),
-    ]);
+    await scene.source.putInParts("large", [randomBytes(5 * MB), randomBytes(5 * MB), randomBytes(5)]);
     let refused = 0;
     let signed = 0;
     scene.far.decide = ({ operation, headers }) => {
@@ -276,7 +266,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
 
   it("is not taken in when the answer to the last request of an upload is lost", async () => {
     await using scene = await seeded("complete", 0);
-    await scene.source.put("large", randomBytes(20 * 2 ** 20));
+    await scene.source.put("large", randomBytes(16 * MB + 1));
     let lost = 0;
     scene.far.decide = ({ operation }) =>
       operation === "complete-parts" && lost++ === 0 ? { kind: "lost" } : null;
@@ -289,10 +279,9 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
   it("goes on when listing meets trouble, and after a kill in the middle of it", async () => {
     await using scene = await CopyScene.begin(servers, "listing");
     // Folders are listed at once: the keys between them, before and behind them must not be lost.
-    const keys = Array.from({ length: 1_300 }, (_, n) => `k/${n % 11}/${String(n).padStart(5, "0")}`);
+    const keys = Array.from({ length: 1_050 }, (_, n) => `k/${n % 11}/${String(n).padStart(5, "0")}`);
     keys.push("a", "k/3+", "k/z", "ü/last");
-    for (let at = 0; at < keys.length; at += 50)
-      await Promise.all(keys.slice(at, at + 50).map((key) => scene.source.put(key, key)));
+    await fillBucket(servers.near, scene.source.bucket, keys);
     const pages = () =>
       scene.near.done("list").filter(({ asked: { query } }) => query.get("max-keys") === "1000");
     scene.near.decide = ({ operation }) => (operation === "list" ? { kind: "slow", ms: 200 } : null);

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runInHost } from "../../cli/host.ts";
 import { type Outcome, Running } from "../../cli/scene.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import type { Access, ObjectServer } from "./s3/access.ts";
@@ -68,17 +69,22 @@ export class CopyScene implements AsyncDisposable {
     return this.path(name);
   }
 
+  #environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      NODE_COMPILE_CACHE: compileCache,
+      PAWL_STORE: this.path(".pawl/store.db"),
+      PAWL_LEASE_MS: "3000",
+      AWS_CONFIG_FILE: this.path("aws-config"),
+      AWS_SHARED_CREDENTIALS_FILE: this.path("none"),
+    };
+  }
+
+  /** In a process of its own, which may be killed. */
   start(...args: string[]): Running {
     const child = spawn(process.execPath, [main, ...args], {
       cwd: this.folder,
-      env: {
-        ...process.env,
-        NODE_COMPILE_CACHE: compileCache,
-        PAWL_STORE: this.path(".pawl/store.db"),
-        PAWL_LEASE_MS: "3000",
-        AWS_CONFIG_FILE: this.path("aws-config"),
-        AWS_SHARED_CREDENTIALS_FILE: this.path("none"),
-      },
+      env: this.#environment(),
       stdio: ["ignore", "pipe", "pipe"],
     });
     const running = new Running(child);
@@ -87,18 +93,23 @@ export class CopyScene implements AsyncDisposable {
     return running;
   }
 
+  /** Up to its end, in a process that it shares with others. */
   pawl(...args: string[]): Promise<Outcome> {
-    return this.start(...args).ended;
+    return runInHost({ args, cwd: this.folder, env: this.#environment() });
   }
 
   /** `pawl copy` from bucket to bucket. */
   startCopy(...flags: string[]): Running {
-    const [from, to] = [`s3://${this.source.bucket}`, `s3://${this.target.bucket}`];
-    return this.start("copy", from, to, "--from-profile", "near", "--to-profile", "far", "--json", ...flags);
+    return this.start(...this.#copying(flags));
   }
 
   copy(...flags: string[]): Promise<Outcome> {
-    return this.startCopy(...flags).ended;
+    return this.pawl(...this.#copying(flags));
+  }
+
+  #copying(flags: readonly string[]): string[] {
+    const [from, to] = [`s3://${this.source.bucket}`, `s3://${this.target.bucket}`];
+    return ["copy", from, to, "--from-profile", "near", "--to-profile", "far", "--json", ...flags];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

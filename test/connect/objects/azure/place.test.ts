@@ -130,7 +130,7 @@ describe("Azure Blob", () => {
     const there = await stub.container("spoilt");
     const from = join(folder, "spoilt");
     await put(join(from, "small"), randomBytes(1000));
-    await put(join(from, "large"), randomBytes(20 * MB));
+    await put(join(from, "large"), randomBytes(16 * MB + 1));
     let left = 2;
     stub.misbehaviour = {
       asked: (asked) => {
@@ -310,7 +310,7 @@ describe("Azure Blob", () => {
     const there = await stub.container("killed");
     const from = join(folder, "killed");
     for (let n = 0; n < 30; n++) await put(join(from, `${n}`), randomBytes(1000 + n));
-    await put(join(from, "large"), randomBytes(40 * MB));
+    await put(join(from, "large"), randomBytes(32 * MB));
     const env = {
       ...process.env,
       PAWL_STORE: join(folder, "killed-place", "store.db"),

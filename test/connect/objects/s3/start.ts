@@ -18,3 +18,15 @@ export function whyNoObjects(): string | false {
 export async function startObjects(): Promise<ObjectServer> {
   return isReferee() ? await S3Server.start() : await S3Stub.start();
 }
+
+/** Puts many objects into a bucket, each with its key as its content; the stub need not be asked for each. */
+export async function fillBucket(
+  server: ObjectServer,
+  bucket: string,
+  keys: readonly string[],
+): Promise<void> {
+  if (server instanceof S3Stub) return server.fill(bucket, keys);
+  const client = server.client(bucket);
+  for (let at = 0; at < keys.length; at += 50)
+    await Promise.all(keys.slice(at, at + 50).map((key) => client.put(key, key)));
+}
