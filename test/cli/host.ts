@@ -21,13 +21,15 @@ export async function runInHost(order: Order): Promise<Outcome> {
   const host = free.pop() ?? fork(HOST, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   hold(host, true);
   const answered = once(host, "message");
-  const ended = once(host, "exit").then(([code, signal]) => {
+  const settled = new AbortController();
+  const ended = once(host, "exit", { signal: settled.signal }).then(([code, signal]) => {
     throw new Error(`The process that ran pawl ${order.args.join(" ")} ended with ${code ?? signal}.`);
   });
   // It ends with this process, when no one waits for it any more.
   ended.catch(() => {});
   host.send(order);
   const [outcome] = await Promise.race([answered, ended]);
+  settled.abort();
   hold(host, false);
   free.push(host);
   return outcome as Outcome;
