@@ -97,7 +97,9 @@ test("the built package has pools", async () => {
   await using place = await folder();
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const dist = join(place.path, "dist");
-  await run(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", dist]);
+  // Its types are checked elsewhere.
+  const flags = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", dist];
+  await run(process.execPath, [compiler, ...flags]);
   await writeFile(join(place.path, "package.json"), '{"type":"module"}');
   await symlink(join(root, "node_modules"), join(place.path, "node_modules"), "junction");
   const program = join(place.path, "program.ts");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { after, before, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MapOptions, Pool } from "../../src/pool/index.ts";
 import { fc, runs } from "../random.ts";
@@ -65,13 +65,18 @@ for (const isolate of ["thread", "process"] as const) {
   suite(`every face gives each item its own result (${isolate})`, () => {
     const numRuns = runs(isolate === "thread" ? 30 : 15);
     /** The same pools all along: what one call leaves behind must not harm the next. */
+    let pools: readonly Pool[] = [];
+    before(() => {
+      pools = [1, 3].map((workers) => new Pool({ workers, isolate }));
+    });
+    after(async () => {
+      for (const pool of pools) await pool.close();
+    });
     async function check(
       property: (pool: Pool, all: Given[], options: MapOptions, kind: string) => Promise<void>,
     ): Promise<void> {
-      await using one = new Pool({ workers: 1, isolate });
-      await using three = new Pool({ workers: 3, isolate });
       await fc.assert(
-        fc.asyncProperty(fc.constantFrom(one, three), items, chunkSize, sources, (pool, all, size, kind) =>
+        fc.asyncProperty(fc.constantFrom(...pools), items, chunkSize, sources, (pool, all, size, kind) =>
           property(pool, all, size === undefined ? {} : { chunkSize: size }, kind),
         ),
         { numRuns, endOnFailure: true },

@@ -1,13 +1,36 @@
 import assert from "node:assert/strict";
-import { mock, suite, test } from "node:test";
+import { mock, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Isolation, Pool, WorkerDiedError } from "../../src/pool/index.ts";
+import { Pool } from "../../src/pool/index.ts";
 import { clean, double, spoil, spoils } from "./fixtures/hostile.ts";
+import { DEAFENING, holdsUpNothing } from "./spoiling.ts";
 
-/** After these a worker hears or finds nothing any more: that it does nothing is all that can be known. */
-const DEAFENING = new Set(["replaces Array.prototype.shift", "replaces process.nextTick"]);
-/** After these what the function itself returns is lost. */
-const LOSING = new Set(["replaces Array.prototype.push"]);
+/** Of the acts, one or two of each kind; all of them have their turn in `hostile.long.ts`. */
+const IN_THREADS = [
+  "removes the listeners of its line",
+  "removes the listeners for messages",
+  "stops listening",
+  "reads its line dry",
+  "takes apart what it was started with",
+  "replaces what sends",
+  "replaces process.exit",
+  "replaces performance.now",
+  "replaces setImmediate",
+  "replaces what Atomics do",
+  "replaces Promise.prototype.then",
+  "replaces Promise",
+  "replaces Map.prototype.get",
+  "replaces Array.prototype.push",
+  "replaces Object.keys",
+  "replaces structuredClone",
+  "lets all objects inherit type (number)",
+  "lets all objects inherit then (function)",
+  "lets all objects inherit errors (function)",
+  "lets all objects inherit value (number)",
+  "lets all objects inherit handles (function)",
+  "lets all objects inherit get",
+  "lets all objects inherit index 0",
+];
 
 /** A process costs ten threads, so it is asked only of what is different there. */
 const IN_PROCESSES = [
@@ -19,26 +42,12 @@ const IN_PROCESSES = [
   "lets all objects inherit then (function)",
 ];
 
-for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
-  suite(`a function that spoils its worker (${isolate})`, { timeout: 120_000 }, () => {
-    for (const act of isolate === "thread" ? spoils : IN_PROCESSES) {
-      if (DEAFENING.has(act)) continue;
-      test(`and ${act} holds up nothing behind it`, async () => {
-        await using pool = new Pool({ workers: 1, isolate });
-        assert.deepEqual(await pool.apply(clean, 1), { n: [1] });
-        const [own] = await Promise.allSettled([pool.apply(spoil, act, false)]);
-        if (LOSING.has(act)) {
-          assert.equal(own.status, "rejected");
-          assert.ok(own.reason instanceof WorkerDiedError);
-          assert.match(own.reason.message, /^Item 0 has run, and its worker lost its result: [^\n]+\.$/);
-        } else assert.deepEqual(own, { status: "fulfilled", value: { done: act } });
-        assert.deepEqual(await pool.apply(clean, 2), { n: [2] });
-        // One that this worker has yet to load.
-        assert.equal(await pool.apply(double, 4), 8);
-      });
-    }
-  });
-}
+holdsUpNothing("thread", IN_THREADS);
+holdsUpNothing("process", IN_PROCESSES);
+
+test("the acts that are tried are acts that there are", () => {
+  for (const act of [...IN_THREADS, ...IN_PROCESSES]) assert.ok(spoils.includes(act), act);
+});
 
 for (const act of DEAFENING) {
   const isolate = act === "replaces process.nextTick" ? "process" : "thread";

@@ -8,7 +8,7 @@ import { mortal } from "./fixtures/trouble.ts";
 /** `PAWL_RUNS=1000` for the long version. */
 const RUNS = process.env.PAWL_RUNS === undefined ? null : Number(process.env.PAWL_RUNS);
 const runs = (isolate: Isolation) => ({
-  numRuns: RUNS ?? (isolate === "thread" ? 10 : 3),
+  numRuns: RUNS ?? (isolate === "thread" ? 6 : 2),
   endOnFailure: true,
 });
 const timeout = RUNS === null ? {} : { timeout: 3_600_000 };

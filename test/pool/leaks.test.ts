@@ -25,7 +25,7 @@ function descriptors(): number {
 }
 
 for (const [isolate, pools] of [
-  ["thread", POOLS ?? 32],
+  ["thread", POOLS ?? 16],
   ["process", POOLS ?? 8],
 ] as const) {
   test(`${pools} pools of a ${isolate}, opened and closed, leave nothing behind`, async () => {
@@ -74,7 +74,7 @@ test("a pool keeps nothing of inline functions that are made anew for each call"
       if (at % 50 === 0) assert.equal(await pool.apply((x: number) => x + 1, at), at + 1);
     }
   };
-  await round(2_000);
+  await round(500);
   assert.equal(pool.explain().functions.length, 2);
 });
 

@@ -1,7 +1,8 @@
 import { onEachDriver } from "./drivers.ts";
-import { children } from "./suite/children.ts";
+import { children, childrenByStore } from "./suite/children.ts";
 
-// What a child does without end has nothing to do with the store.
-onEachDriver("children", (open, driver) =>
-  children(open, driver === "SQLite" ? ["loop", "regex", "native", "leak"] : ["loop"]),
-);
+onEachDriver("children", (open, driver) => {
+  childrenByStore(open);
+  // What a child does without end, and how it is ended, has nothing to do with the store.
+  if (driver === "SQLite") children(open, ["loop", "regex", "native", "leak"]);
+});

@@ -1,4 +1,8 @@
 import { onEachDriver } from "./drivers.ts";
-import { killing } from "./suite/killing.ts";
+import { killing, stopping } from "./suite/killing.ts";
 
-onEachDriver("killed workers", killing);
+onEachDriver("killed workers", (open, driver) => {
+  killing(open);
+  // What a signal does to the processes has nothing to do with the store.
+  if (driver === "SQLite") stopping(open);
+});

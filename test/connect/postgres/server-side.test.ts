@@ -49,8 +49,8 @@ describe("a table that has ideas of its own", () => {
       await using _ = client;
       const oracle = new Map<string, number>();
       let text = "k,v\n";
-      for (let n = 0; n < 6000; n++) {
-        const key = `k${(n * 7919) % 4001}`;
+      for (let n = 0; n < 2500; n++) {
+        const key = `k${(n * 7919) % 1667}`;
         const written = n % 3 === 0 ? key.toUpperCase() : key;
         text += `${written},${n}\n`;
         if (onConflict === "update" || !oracle.has(key)) oracle.set(key, n);

@@ -136,16 +136,19 @@ async function createDatabase(client: TestClient, name: string): Promise<void> {
 /** A connection for looking and preparing. */
 export class TestClient implements AsyncDisposable {
   readonly #client: pg.Client;
+  readonly #after: (() => Promise<void>) | undefined;
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, after: (() => Promise<void>) | undefined) {
     this.#client = client;
+    this.#after = after;
     client.on("error", () => {});
   }
 
-  static async connect(url: string): Promise<TestClient> {
+  /** `after` is called when it has been closed. */
+  static async connect(url: string, after?: () => Promise<void>): Promise<TestClient> {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    return new TestClient(client);
+    return new TestClient(client, after);
   }
 
   /** The rows of the last statement. */
@@ -164,6 +167,7 @@ export class TestClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.end();
+    await this.#after?.();
   }
 }
 

@@ -92,34 +92,34 @@ async function chaos({ store, clock }: StoreUnderTest, kills: number, random: ()
 export function processes(current: Current): void {
   test("processes that claim from one queue never share a task and leave none", async () => {
     const { store } = current();
-    const tasks = Array.from({ length: 600 }, (_, n) => newTask(`t${n}`, { priority: n % 3 }));
+    const tasks = Array.from({ length: 240 }, (_, n) => newTask(`t${n}`, { priority: n % 3 }));
     await store.enqueue(tasks);
     const worked = (await drain(store.address, 4)).flat();
-    assert.equal(worked.length, 600);
-    assert.equal(new Set(worked).size, 600);
-    assert.equal((await store.query({ queue: "q", states: ["succeeded"] })).length, 600);
+    assert.equal(worked.length, 240);
+    assert.equal(new Set(worked).size, 240);
+    assert.equal((await store.query({ queue: "q", states: ["succeeded"] })).length, 240);
     for (const task of await store.query({ queue: "q" })) {
       assert.deepEqual([task.fence, task.result], [1, task.worker]);
     }
     const [queue] = await store.queues();
-    assert.deepEqual(queue?.counts, { waiting: 0, leased: 0, succeeded: 600, dead: 0, cancelled: 0 });
+    assert.deepEqual(queue?.counts, { waiting: 0, leased: 0, succeeded: 240, dead: 0, cancelled: 0 });
   });
 
   test("members that end in many processes at a time are all counted, and the body goes once", async () => {
     const { store } = current();
-    const members = Array.from({ length: 500 }, (_, index) =>
+    const members = Array.from({ length: 250 }, (_, index) =>
       newTask(`m${index}`, { member: { join: "j", index } }),
     );
     await store.enqueue([newTask("body", { held: true, priority: -1 }), ...members], {
-      joins: [{ id: "j", members: 500, need: "all", body: "body" }],
+      joins: [{ id: "j", members: 250, need: "all", body: "body" }],
     });
     const worked = (await drain(store.address, 4)).flat();
     const join = await store.join("j");
-    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", 500, 0]);
+    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", 250, 0]);
     // The others may have found the queue empty before the last member let the body go.
     if (!worked.includes("body")) worked.push(...(await drain(store.address, 1)).flat());
-    assert.equal(worked.length, 501);
-    assert.equal(new Set(worked).size, 501);
+    assert.equal(worked.length, 251);
+    assert.equal(new Set(worked).size, 251);
   });
 
   test("processes that are killed at any moment lose no member, run no body early and fire no tick twice", async (t: TestContext) => {

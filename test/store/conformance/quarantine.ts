@@ -108,13 +108,13 @@ export function quarantine(current: Current): void {
     );
   });
 
-  test("a hundred thousand items are quarantined at once, all or none", async () => {
+  test("many thousand items are quarantined at once, all or none", async () => {
     const { store } = current();
     await store.createRun(newRun("r"));
-    const many = Array.from({ length: 100_000 }, (_, ordinal) => item(0, ordinal));
+    const many = Array.from({ length: 12_000 }, (_, ordinal) => item(0, ordinal));
     await store.quarantine("r", 0, 0, many);
-    assert.equal(await store.quarantineCount("r"), 100_000);
+    assert.equal(await store.quarantineCount("r"), 12_000);
     await assert.rejects(store.quarantine("r", 0, 0, [...many.slice(0, 5_000), item(9, 9)]), RangeError);
-    assert.equal(await store.quarantineCount("r"), 100_000);
+    assert.equal(await store.quarantineCount("r"), 12_000);
   });
 }

@@ -46,7 +46,7 @@ interface Explained {
   readonly Plan: Node;
 }
 
-const MANY = 6_000;
+const MANY = 4_000;
 
 let server: TestServer;
 let url: string;

@@ -15,7 +15,52 @@ import { type OpenPlace, Stage } from "./stage.ts";
 
 export type Endless = "loop" | "regex" | "native" | "leak";
 
-/** Attempts in children: limits that hold, and deaths that cost nothing else. */
+/** What attempts in children leave in the store. */
+export function childrenByStore(open: OpenPlace): void {
+  test("a child reports progress, writes its log and enqueues like anyone", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    const handle = await stage.client.enqueue(busyChild, 21);
+    const { pid, child, id } = await handle.result();
+    assert.notEqual(pid, process.pid);
+    assert.equal(id, handle.id);
+    assert.deepEqual((await handle.status())?.progress, { current: 1, total: 2, note: "in a child" });
+    const [attempt] = await stage.store.attempts(handle.id);
+    assert.match(attempt?.log ?? "", /line from a child/);
+    assert.equal(await stage.client.handle(child).result(), 42);
+  });
+
+  test("a child that dies is a crash and no failure, and too many are poison", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work({ poisonAfter: 3 });
+    const survives = await stage.client.enqueue(diesInChild, 2);
+    assert.equal(await survives.result(), 3);
+    const task = await stage.task(survives.id);
+    assert.deepEqual([task.failures, task.crashes], [0, 2]);
+    const attempts = await stage.store.attempts(survives.id);
+    assert.deepEqual(
+      attempts.map(({ outcome }) => outcome),
+      ["crashed", "crashed", "succeeded"],
+    );
+    assert.match(attempts[0]?.error ?? "", /code 3/);
+    assert.match(attempts[0]?.log ?? "", /goes 1/);
+    const poison = await stage.client.enqueue(diesInChild, 99);
+    await assert.rejects(poison.result(), /[Pp]oison/);
+    assert.equal((await stage.task(poison.id)).fence, 3);
+  });
+
+  test("a worker that stops ends its children and hands back what they ran", async () => {
+    await using stage = await Stage.open(open);
+    const worker = await stage.work();
+    const handle = await stage.client.enqueue(stubborn, null);
+    await stage.until(handle.id, ({ progress }) => progress !== null);
+    await worker.stop({ drain: 0 });
+    const task = await stage.task(handle.id);
+    assert.deepEqual([task.state, task.failures, task.crashes], ["waiting", 0, 0]);
+  });
+}
+
+/** Limits that hold in children, and how children are ended. */
 export function children(open: OpenPlace, ways: readonly Endless[]): void {
   for (const way of ways) {
     test(`a hard limit ends a task that will not end: ${way}`, async () => {
@@ -44,44 +89,12 @@ export function children(open: OpenPlace, ways: readonly Endless[]): void {
     await assert.rejects((await stage.client.enqueue(inThread, 3_600_000)).result(), /hard limit/);
   });
 
-  test("a child reports progress, writes its log and enqueues like anyone", async () => {
-    await using stage = await Stage.open(open);
-    await stage.work();
-    const handle = await stage.client.enqueue(busyChild, 21);
-    const { pid, child, id } = await handle.result();
-    assert.notEqual(pid, process.pid);
-    assert.equal(id, handle.id);
-    assert.deepEqual((await handle.status())?.progress, { current: 1, total: 2, note: "in a child" });
-    const [attempt] = await stage.store.attempts(handle.id);
-    assert.match(attempt?.log ?? "", /line from a child/);
-    assert.equal(await stage.client.handle(child).result(), 42);
-  });
-
   test("a soft limit reaches a child", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
     await assert.rejects((await stage.client.enqueue(softChild, null)).result(), /soft limit of 50 ms/);
     await assert.rejects((await stage.client.enqueue(softThread, true)).result(), /soft limit of 50 ms/);
     assert.equal(await (await stage.client.enqueue(softThread, false)).result(), "finished");
-  });
-
-  test("a child that dies is a crash and no failure, and too many are poison", async () => {
-    await using stage = await Stage.open(open);
-    await stage.work({ poisonAfter: 3 });
-    const survives = await stage.client.enqueue(diesInChild, 2);
-    assert.equal(await survives.result(), 3);
-    const task = await stage.task(survives.id);
-    assert.deepEqual([task.failures, task.crashes], [0, 2]);
-    const attempts = await stage.store.attempts(survives.id);
-    assert.deepEqual(
-      attempts.map(({ outcome }) => outcome),
-      ["crashed", "crashed", "succeeded"],
-    );
-    assert.match(attempts[0]?.error ?? "", /code 3/);
-    assert.match(attempts[0]?.log ?? "", /goes 1/);
-    const poison = await stage.client.enqueue(diesInChild, 99);
-    await assert.rejects(poison.result(), /[Pp]oison/);
-    assert.equal((await stage.task(poison.id)).fence, 3);
   });
 
   test("a cancelled child that does not listen is killed", async () => {
@@ -101,15 +114,5 @@ export function children(open: OpenPlace, ways: readonly Endless[]): void {
     assert.equal(new Set(pids).size, 3);
     assert.equal(pids[0], pids[1]);
     assert.equal(pids[2], pids[3]);
-  });
-
-  test("a worker that stops ends its children and hands back what they ran", async () => {
-    await using stage = await Stage.open(open);
-    const worker = await stage.work();
-    const handle = await stage.client.enqueue(stubborn, null);
-    await stage.until(handle.id, ({ progress }) => progress !== null);
-    await worker.stop({ drain: 0 });
-    const task = await stage.task(handle.id);
-    assert.deepEqual([task.state, task.failures, task.crashes], ["waiting", 0, 0]);
   });
 }

@@ -9,7 +9,7 @@ import { counts, deaf, double, notes, sleepsInChild, slowly } from "../fixtures/
 import { type OpenPlace, Stage } from "./stage.ts";
 import { WorkerCommand } from "./worker-command.ts";
 
-/** Workers as processes, that are stopped and killed. */
+/** Workers as processes, that are killed or give up what they run. */
 export function killing(open: OpenPlace): void {
   test("a chord survives the death of its workers, and its body runs to its end once", async (t) => {
     t.diagnostic(`seed ${seed}`);
@@ -48,6 +48,20 @@ export function killing(open: OpenPlace): void {
     assert.equal(new Set(runs).size, runs.length, "the same attempt ran twice");
   });
 
+  test("SIGTERM hands back at once what does not end in time, though it does not listen", async () => {
+    await using stage = await Stage.open(open);
+    await using worker = new WorkerCommand(stage.address, "--queues", "default:2", "--drain", "10ms");
+    const handle = await stage.client.enqueue(deaf, 3_600_000);
+    await stage.until(handle.id, ({ state }) => state === "leased");
+    worker.signal("SIGTERM");
+    assert.deepEqual(await worker.exited, { code: 0, signal: null });
+    const task = await stage.task(handle.id);
+    assert.deepEqual([task.state, task.failures, task.crashes], ["waiting", 0, 0]);
+  });
+}
+
+/** Workers as processes, that are told to stop or cannot begin. */
+export function stopping(open: OpenPlace): void {
   test("SIGTERM lets tasks end within the drain time", async () => {
     await using stage = await Stage.open(open);
     await using worker = new WorkerCommand(stage.address, "--queues", "slow:2", "--drain", "10m");
@@ -72,17 +86,6 @@ export function killing(open: OpenPlace): void {
     assert.deepEqual(await worker.exited, { code: 0, signal: null });
     const task = await stage.task(handle.id);
     assert.deepEqual([task.state, task.fence, task.crashes], ["succeeded", 1, 0]);
-  });
-
-  test("SIGTERM hands back at once what does not end in time, though it does not listen", async () => {
-    await using stage = await Stage.open(open);
-    await using worker = new WorkerCommand(stage.address, "--queues", "default:2", "--drain", "10ms");
-    const handle = await stage.client.enqueue(deaf, 3_600_000);
-    await stage.until(handle.id, ({ state }) => state === "leased");
-    worker.signal("SIGTERM");
-    assert.deepEqual(await worker.exited, { code: 0, signal: null });
-    const task = await stage.task(handle.id);
-    assert.deepEqual([task.state, task.failures, task.crashes], ["waiting", 0, 0]);
   });
 
   test("a command that cannot work says so in one sentence", async () => {

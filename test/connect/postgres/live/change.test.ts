@@ -12,7 +12,7 @@ import { randomFrom, seed } from "../../../random.ts";
 import { TestClient } from "../server.ts";
 import { audit, changes, LiveScene } from "./scene.ts";
 
-const ROWS = 6000;
+const ROWS = 3000;
 const tickets = `CREATE TABLE tickets (id bigint PRIMARY KEY, token uuid UNIQUE, n int NOT NULL DEFAULT 0, stamp timestamptz);
   INSERT INTO tickets SELECT g, gen_random_uuid() FROM generate_series(1, ${ROWS}) g; ${audit} ANALYZE tickets;`;
 
@@ -162,12 +162,12 @@ describe("rows of a table in use", () => {
       source: table({ url, table: "tickets", where: "n >= 0" }),
       step: async (row) => {
         const id = Number(row.id);
-        if (id % 500 === 0 && !meddled.has(String(id))) {
+        if (id % 250 === 0 && !meddled.has(String(id))) {
           meddled.add(String(id));
-          const n = id % 1500 === 0 ? -1 : 1000;
+          const n = id % 750 === 0 ? -1 : 1000;
           await client.query("UPDATE tickets SET n = $2 WHERE id = $1", [id, n]);
         }
-        if (row.n === 1000 && id % 2000 === 0) throw new ItemError("a thousand is too much");
+        if (row.n === 1000 && id % 1000 === 0) throw new ItemError("a thousand is too much");
         return { id: row.id, n: Number(row.n) + 1 };
       },
       sink: update({ url, table: "tickets" }),
@@ -187,7 +187,7 @@ describe("rows of a table in use", () => {
 
   it("lose nothing that others change while a slow step has them in other threads", async () => {
     const { url, client } = await scene.database(
-      `${tickets} DELETE FROM tickets WHERE id > 1500; TRUNCATE audit`,
+      `${tickets} DELETE FROM tickets WHERE id > 800; TRUNCATE audit`,
     );
     await using _ = client;
     await using other = await TestClient.connect(url);
@@ -217,22 +217,22 @@ describe("rows of a table in use", () => {
         running = false;
       });
     await meddle;
-    assert.deepEqual([summary.state, summary.written], ["succeeded", 1500]);
+    assert.deepEqual([summary.state, summary.written], ["succeeded", 800]);
     const [sum] = await client.query("SELECT sum(n)::int AS n FROM tickets");
-    assert.deepEqual(sum, { n: 1500 + 1000 * raised });
+    assert.deepEqual(sum, { n: 800 + 1000 * raised });
     assert.ok(raised > 0);
   });
 
   it("are changed by the rows of a file, of which those that name no row are skipped", async () => {
     const { url, client } = await scene.database(`${tickets} CREATE TABLE plain (id int, n int)`);
     await using _ = client;
-    const lines = Array.from({ length: 3000 }, (_, at) => `${at * 3},${at}`);
+    const lines = Array.from({ length: 1500 }, (_, at) => `${at * 3},${at}`);
     await writeFile(join(scene.folder, "n.csv"), `id,n\n${lines.join("\n")}\n6,7000\n`);
     const source = csv(join(scene.folder, "n.csv"));
     const summary = await scene.run({ source, sink: update({ url, table: "tickets" }) });
     // Key 0 and those above the last are not there, and key 6 comes twice.
-    assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", 3001, ROWS / 3]);
-    assert.equal(summary.skipped + summary.unchanged, 3001 - ROWS / 3);
+    assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", 1501, ROWS / 3]);
+    assert.equal(summary.skipped + summary.unchanged, 1501 - ROWS / 3);
     assert.equal((await changes(client)).once, ROWS / 3);
     const [row] = await client.query(
       "SELECT count(*)::int AS n FROM tickets WHERE id % 3 = 0 AND (n = id / 3 OR id = 6 AND n = 7000)",
@@ -262,7 +262,7 @@ describe("rows of a table in use", () => {
   it("that the table refuses are kept with the reason, and are changed by a replay once that is mended", async () => {
     for (const way of ["step", "expression"]) {
       const { url, client } = await scene.database(
-        `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 3003, 5999))`,
+        `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 1503, 2999))`,
       );
       await using _ = client;
       const job = {
@@ -286,8 +286,8 @@ describe("rows of a table in use", () => {
       const items: QuarantineRecord[] = [];
       for await (const item of openItems(scene.store, summary.run)) items.push(item);
       assert.deepEqual(items.map(({ at }) => at).sort(), [
-        "public.tickets id=3003",
-        "public.tickets id=5999",
+        "public.tickets id=1503",
+        "public.tickets id=2999",
         "public.tickets id=7",
       ]);
       for (const { reason, code, raw } of items) {
@@ -296,7 +296,7 @@ describe("rows of a table in use", () => {
         assert.equal(JSON.parse(Buffer.from(raw).toString()).n, 0);
       }
       assert.deepEqual(await changes(client), { once: ROWS - 3 });
-      await client.query("ALTER TABLE tickets DROP CONSTRAINT small; DELETE FROM tickets WHERE id = 5999");
+      await client.query("ALTER TABLE tickets DROP CONSTRAINT small; DELETE FROM tickets WHERE id = 2999");
       const replay = await run(replayJob(scene.store, record, job), { store: scene.store });
       assert.deepEqual([replay.state, replay.read, replay.written], ["succeeded", 3, 2]);
       const [row] = await client.query("SELECT min(n) AS n, count(*)::int AS rows FROM tickets WHERE n > 0");
@@ -379,8 +379,8 @@ describe("rows of a table in use", () => {
         if (id === "500" && !done) {
           done = true;
           // Behind the reading, ahead of it, and beyond the greatest key there was.
-          await client.query(`INSERT INTO tickets (id, n) VALUES (0, 10), (-5, 10), (${ROWS + 1}, 10); DELETE FROM tickets WHERE id > 5000 AND id < 5500;
-            UPDATE tickets SET id = 5100 WHERE id = 5000; INSERT INTO tickets (id, n) VALUES (5200, 10)`);
+          await client.query(`INSERT INTO tickets (id, n) VALUES (0, 10), (-5, 10), (${ROWS + 1}, 10); DELETE FROM tickets WHERE id > 2000 AND id < 2500;
+            UPDATE tickets SET id = 2100 WHERE id = 2000; INSERT INTO tickets (id, n) VALUES (2200, 10)`);
         }
         return { id, n: Number(n) + 1 };
       },
@@ -390,10 +390,10 @@ describe("rows of a table in use", () => {
     assert.deepEqual(await client.query("SELECT id::int, n FROM tickets WHERE n <> 1 ORDER BY id"), [
       { id: -5, n: 10 },
       { id: 0, n: 10 },
-      { id: 5200, n: 11 },
+      { id: 2200, n: 11 },
       { id: ROWS + 1, n: 10 },
     ]);
-    const [moved] = await client.query("SELECT n FROM tickets WHERE id = 5100");
+    const [moved] = await client.query("SELECT n FROM tickets WHERE id = 2100");
     assert.deepEqual(moved, { n: 1 });
   });
 
@@ -407,8 +407,8 @@ describe("rows of a table in use", () => {
     const backwards = (async () => {
       while (running) {
         await other
-          .query(`BEGIN; UPDATE tickets SET stamp = now() WHERE id = 4000; SELECT pg_sleep(0.02);
-            UPDATE tickets SET stamp = now() WHERE id = 3990; COMMIT`)
+          .query(`BEGIN; UPDATE tickets SET stamp = now() WHERE id = 2000; SELECT pg_sleep(0.02);
+            UPDATE tickets SET stamp = now() WHERE id = 1990; COMMIT`)
           .catch(async () => {
             deadlocks++;
             await other.query("ROLLBACK");

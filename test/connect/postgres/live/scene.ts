@@ -5,7 +5,7 @@ import { defineJob, type Job, type RunSummary, run } from "../../../../src/batch
 import { openStore, type Store } from "../../../../src/store/index.ts";
 import { TestClient, TestServer } from "../server.ts";
 
-/** A server, a store, and a database for each test that asks for one. */
+/** A server, a store, and a database for each test that asks for one; who closes its client gives the database back. */
 export class LiveScene implements AsyncDisposable {
   readonly server: TestServer;
   readonly folder: string;
@@ -27,7 +27,7 @@ export class LiveScene implements AsyncDisposable {
   /** A database prepared by `sql`. */
   async database(sql: string): Promise<{ url: string; client: TestClient }> {
     const url = await this.server.createDatabase();
-    const client = await TestClient.connect(url);
+    const client = await TestClient.connect(url, () => this.server.giveBack(url));
     await client.query(sql);
     return { url, client };
   }

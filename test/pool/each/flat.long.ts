@@ -1,0 +1,3 @@
+import { leavesHeapFlat } from "./flat.ts";
+
+leavesHeapFlat(1_000_000);
