@@ -14,6 +14,9 @@ export type Isolation = "thread" | "process";
  */
 type Arrival = "data" | "own" | "lost";
 
+/** Taken at the start: a function may replace it in its worker, whose results are looked at here. */
+const { isArray } = Array;
+
 /** By the prototype of an object. */
 const arrivals = new WeakMap<object, Arrival>();
 
@@ -41,7 +44,7 @@ interface Walk {
 function look(value: unknown, walk: Walk): void {
   if (typeof value !== "object" || value === null || walk.seen.has(value)) return;
   walk.seen.add(value);
-  if (Array.isArray(value)) {
+  if (isArray(value)) {
     for (const each of value) look(each, walk);
   } else if (isLiteral(value)) {
     assertIsData(value);
@@ -119,12 +122,12 @@ const NATIVE = /\{\s*\[native code\]\s*\}$/;
  * handle, bytes, or an object with a handle in it.
  */
 function isHidden(held: unknown): boolean {
-  if (typeof held !== "object" || held === null || Array.isArray(held)) return false;
+  if (typeof held !== "object" || held === null || isArray(held)) return false;
   return isLiteral(held) ? Object.values(held).some(isHandle) : isHandle(held);
 }
 
 function isHandle(held: unknown): boolean {
-  if (typeof held !== "object" || held === null || Array.isArray(held) || isLiteral(held)) return false;
+  if (typeof held !== "object" || held === null || isArray(held) || isLiteral(held)) return false;
   return ArrayBuffer.isView(held) || Object.keys(held).length === 0 || isNative(held);
 }
 

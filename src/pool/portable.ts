@@ -35,6 +35,9 @@ export interface Packed {
 
 type Revive = (state: never) => object;
 
+/** Taken at the start: a function may replace it in its worker, whose results are looked at here. */
+const { isArray } = Array;
+
 const kinds = new Map<string, Revive>();
 
 /** How deep in plain arrays and objects handles are looked for, and in arrays up to which length. */
@@ -131,7 +134,7 @@ function withoutPortables(value: object, search: Search): object | null {
     return null;
   }
   if (path.length === DEEPEST) return asItIs(value, search);
-  if (Array.isArray(value)) {
+  if (isArray(value)) {
     if (value.length > LONGEST) return asItIs(value, search);
     let copy: unknown[] | null = null;
     for (let at = 0; at < value.length; at++) {

@@ -39,6 +39,7 @@ const IN_PROCESSES = [
   "replaces what sends",
   "replaces process.exit",
   "replaces Array.prototype.push",
+  "replaces Array.isArray",
   "lets all objects inherit then (function)",
 ];
 
