@@ -33,7 +33,7 @@ export async function makePictures(folder: string, size: number): Promise<string
   const square =
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
   await writeFile(join(folder, "drawing.svg"), square);
-  await sharp({ create: { width: 9000, height: 9000, channels: 3, background: "white" } })
+  await sharp({ create: { width: 7100, height: 7100, channels: 3, background: "white" } })
     .png()
     .toFile(join(folder, "huge.png"));
   return [...names, "cut-off.jpeg", "drawing.svg", "huge.png"];

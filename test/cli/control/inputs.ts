@@ -35,9 +35,10 @@ export const inputs: Stories = {
     await scene.write("in/d.csv", people(6, 7));
     await scene.write("e.csv", people(8));
     const load = async (...files: string[]) => {
-      const { code, err, out } = await scene.load([...files, "--table", "people", "--json"], {
-        input: people(9),
-      });
+      const { code, err, out } = await scene.load(
+        [...files, "--table", "people", "--json"],
+        files.includes("-") ? { input: people(9) } : {},
+      );
       assert.equal(code, 0, err);
       return JSON.parse(out).written as number;
     };

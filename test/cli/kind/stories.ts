@@ -195,7 +195,7 @@ export const stories: Readonly<Record<string, Story>> = {
     const megabyte = "x".repeat(1 << 20);
     await writeLarge(scene.path("people.csv"), [
       'id,name\n1,Ada\n2,"',
-      ...Array<string>(100).fill(megabyte),
+      ...Array<string>(40).fill(megabyte),
       '"\n3,Alan\n',
     ]);
     const outcome = await scene.load([...LOAD, "--json"]);

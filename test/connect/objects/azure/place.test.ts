@@ -89,7 +89,7 @@ describe("Azure Blob", () => {
     const [source, back] = [await s3.bucket("meta"), await s3.bucket("meta-back")];
     const there = await stub.container("meta");
     await source.put("small", "small", headers);
-    await source.putInParts("large", [randomBytes(17 * MB), randomBytes(5)], headers);
+    await source.putInParts("large", [randomBytes(16 * MB), randomBytes(1)], headers);
     s3.fill("meta", ["umlaut"], "u", { "x-amz-meta-name": "\u00c3\u00a4" });
     const first = await done("s3://meta", there.address);
     assert.deepEqual([first.written, first.quarantined], [2, 1]);
@@ -310,7 +310,7 @@ describe("Azure Blob", () => {
     const there = await stub.container("killed");
     const from = join(folder, "killed");
     for (let n = 0; n < 30; n++) await put(join(from, `${n}`), randomBytes(1000 + n));
-    await put(join(from, "large"), randomBytes(32 * MB));
+    await put(join(from, "large"), randomBytes(24 * MB + 1));
     const env = {
       ...process.env,
       PAWL_STORE: join(folder, "killed-place", "store.db"),
