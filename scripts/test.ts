@@ -20,7 +20,7 @@ const files = named.length > 0 ? named : filesOf(root);
 const flags = given.filter((word) => !isPath(word));
 
 // Tests wait for their processes, for servers and for leases: with this many at once all cores are at work.
-const concurrency = 2 * availableParallelism() + 1;
+const concurrency = 3 * availableParallelism() + 1;
 // Only what hangs for ever comes to it, whatever the load.
 const timeout = 1_200_000;
 

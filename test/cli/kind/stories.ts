@@ -198,7 +198,8 @@ export const stories: Readonly<Record<string, Story>> = {
       ...Array<string>(40).fill(megabyte),
       '"\n3,Alan\n',
     ]);
-    const outcome = await scene.load([...LOAD, "--json"]);
+    // In a process of its own, which holds nothing of other commands.
+    const outcome = await scene.startLoad([...LOAD, "--json"]).ended;
     refused(
       outcome,
       4,

@@ -104,19 +104,19 @@ export function calls(open: OpenPlace): void {
     await using stage = await Stage.open(open);
     let read = 0;
     async function* inputs() {
-      for (; read < 4_300; read++) {
-        // What was read long ago is stored already.
-        if (read === 4_200) assert.ok(((await stage.store.queues())[0]?.counts.waiting ?? 0) >= 500);
+      for (; read < 6_300; read++) {
+        // The third batch waits for the first, so that what was read long ago is stored.
+        if (read === 6_200) assert.ok(((await stage.store.queues())[0]?.counts.waiting ?? 0) >= 500);
         yield read;
       }
     }
     const key = (n: number) => String(n);
     assert.deepEqual(await stage.client.enqueueMany(double, inputs(), { key }), {
-      count: 4_300,
-      created: 4_300,
+      count: 6_300,
+      created: 6_300,
     });
-    const again = Array.from({ length: 4_301 }, (_, n) => n);
-    assert.deepEqual(await stage.client.enqueueMany(double, again, { key }), { count: 4_301, created: 1 });
+    const again = Array.from({ length: 6_301 }, (_, n) => n);
+    assert.deepEqual(await stage.client.enqueueMany(double, again, { key }), { count: 6_301, created: 1 });
     assert.deepEqual(await stage.client.enqueueMany(double, []), { count: 0, created: 0 });
   });
 
