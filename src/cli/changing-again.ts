@@ -1,5 +1,6 @@
 import { UNFINISHED } from "../batch/index.ts";
 import { PawlError } from "../errors.ts";
+import { comparableUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
 import { type BackfillParams, backfillKey } from "./backfill-job.ts";
 import { hint } from "./hint.ts";
@@ -27,6 +28,7 @@ export async function refuseChangingAgain(params: BackfillParams, store: Store):
 }
 
 function isSameInOtherWords(one: BackfillParams, other: BackfillParams): boolean {
+  if (comparableUrl(one.into) !== comparableUrl(other.into)) return false;
   const [a, b] = [nameOf(one.table), nameOf(other.table)];
   if (a.name !== b.name || (a.schema !== null && b.schema !== null && a.schema !== b.schema)) return false;
   return work(one) === work(other);

@@ -32,6 +32,8 @@ function usageSentence(text: string): string {
   return `pawl: ${said}${said.endsWith("?") ? " " : "; "}pawl --help lists what there is.\n`;
 }
 
+const PROFILE = "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment";
+
 /** The command line of `pawl`: its commands with their options. */
 export function program(): Command {
   const pawl = new Command("pawl")
@@ -178,14 +180,8 @@ export function program(): Command {
       "a folder, s3://bucket/prefix, az://account/container/prefix, or manifest:urls.csv with the columns url and name",
     )
     .argument("<to>", "a folder, s3://bucket/prefix or az://account/container/prefix")
-    .option(
-      "--from-profile <name>",
-      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
-    )
-    .option(
-      "--to-profile <name>",
-      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
-    )
+    .option("--from-profile <name>", PROFILE)
+    .option("--to-profile <name>", PROFILE)
     .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
     .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
     .option("--newer <time>", "only objects changed after it, such as 2026-01-31 or 24h")
@@ -216,14 +212,8 @@ export function program(): Command {
     .description("compare two folders or buckets, object by object, and print what differs")
     .argument("<from>", "a folder, s3://bucket/prefix or az://account/container/prefix")
     .argument("<to>", "a folder, s3://bucket/prefix or az://account/container/prefix")
-    .option(
-      "--from-profile <name>",
-      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
-    )
-    .option(
-      "--to-profile <name>",
-      "a profile of ~/.aws/config, or for az:// of ~/.azure/config; default: the environment",
-    )
+    .option("--from-profile <name>", PROFILE)
+    .option("--to-profile <name>", PROFILE)
     .option("--include <pattern>", "only objects such as '*.jpg' or '2024/**'", collect)
     .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
     .option("--json", "print a JSON object for each difference, and one at the end")

@@ -341,6 +341,7 @@ test("a backfill that is an interrupted one in other words is refused, and anoth
       });
     const others = [{}, { table: "u" }, { set: ["v=v+2"] }, { set: ["v=v+1", "w='ab'"] }, { where: "v > 1" }];
     for (const flags of others) await refuseChangingAgain(paramsOf(flags), store);
+    await refuseChangingAgain({ ...paramsOf({ table: "public.t" }), into: URL_ }, store);
     await store.updateRun("abcdefghjk", ["pending"], { state: "cancelled" });
     await refuseChangingAgain(paramsOf({ table: "public.t" }), store);
   } finally {

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { Session } from "./connection.ts";
-import { NOTED, TABLE, TOMBSTONE } from "./ledger.ts";
+import { hasCheckpoints, NOTED, TABLE, TOMBSTONE } from "./ledger.ts";
 import type { Table } from "./table.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
@@ -52,11 +52,7 @@ async function rowsIn(session: Session, table: Table): Promise<number | null> {
 
 /** Whether a run has noted that it writes to this table. */
 export async function writesTo(session: Session, run: string, table: Table): Promise<boolean> {
-  const { rows } = await session.query<{ there: boolean }>(
-    "SELECT pg_catalog.to_regclass($1) IS NOT NULL AS there",
-    [TABLE],
-  );
-  if (rows[0]?.there !== true) return false;
+  if (!(await hasCheckpoints(session, run))) return false;
   const noted = await session.query<{ oid: number }>(
     `SELECT (cursor ->> 'oid')::pg_catalog.float8 AS oid FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
     [run],

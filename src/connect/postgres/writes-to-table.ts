@@ -3,6 +3,8 @@ import { explain } from "./errors.ts";
 import { writesTo } from "./same-table.ts";
 import { findTable } from "./table.ts";
 
+// A file of its own, so that the types of the package do not lead to those of the driver.
+
 /** Whether a run that has not ended writes to a table of this database, by whatever name that was given. */
 export async function writesToTable(url: string, run: string, name: string): Promise<boolean> {
   const session = await Session.open(url, "pawl reader");
