@@ -283,6 +283,7 @@ class OpenPostgres implements OpenSink<Item> {
   readonly #ddl: string | null;
   readonly #columns: readonly Column[];
   #strategy: Promise<Strategy> | null = null;
+  #same: Promise<void> | null = null;
 
   constructor(options: PostgresOptions, { run, partial = false }: SinkContext, prepared: Prepared) {
     this.#partial = partial;
@@ -313,7 +314,7 @@ class OpenPostgres implements OpenSink<Item> {
       const claim = transactional ? { run: this.#run, shard, fence } : null;
       const checkpoint =
         claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
-      if (claim !== null) await assertSameTable(session, claim.run, this.#layouts.target.table);
+      if (claim !== null) await this.#assertSame(session);
       // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
       if (transactional) await session.run("SET synchronous_commit = off");
       const strategy = await this.#begun(session);
@@ -321,6 +322,18 @@ class OpenPostgres implements OpenSink<Item> {
     } catch (error) {
       await session.close();
       throw explain(error, this.#url);
+    }
+  }
+
+  /** Once for all shards that this process works on. */
+  async #assertSame(session: Session): Promise<void> {
+    this.#same ??= assertSameTable(session, this.#run, this.#layouts.target.table);
+    try {
+      await this.#same;
+    } catch (error) {
+      // The next writer asks anew.
+      this.#same = null;
+      throw error;
     }
   }
 
