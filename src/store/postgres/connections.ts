@@ -1,18 +1,11 @@
 import pg from "pg";
 import type { Address } from "./address.ts";
+import { PooledClient } from "./client.ts";
 import { isDisconnect } from "./failure.ts";
 import { Session } from "./session.ts";
 
-const CONNECT_MS = 10_000;
 const IDLE_MS = 30_000;
 const CONNECTIONS = 4;
-
-class ClientWithTimeout extends pg.Client {
-  constructor(config: pg.ClientConfig) {
-    // To the pool the same option would mean how long to wait for another operation to end.
-    super({ ...config, connectionTimeoutMillis: CONNECT_MS });
-  }
-}
 
 /** A connection that is lent until it is given back. */
 export interface Loan {
@@ -47,7 +40,7 @@ export class Connections {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       pipeline: true,
-      Client: ClientWithTimeout as unknown as new () => pg.ClientBase,
+      Client: PooledClient as unknown as new () => pg.ClientBase,
     });
     // A connection that breaks while nobody uses it is replaced when one is needed; one that breaks in use tells the
     // statement that waits for it, and would end the process if nobody listened to it as well.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Address } from "./address.ts";
+import { destroy } from "./client.ts";
 
 /** How long to wait before a broken connection is opened again, doubled with each failure. */
 const FIRST_PAUSE_MS = 50;
@@ -108,10 +109,4 @@ export class Listener {
       this.#answered = undefined;
     }
   }
-}
-
-/** Ends a connection in whatever state it is, without waiting for the server. */
-function destroy(client: pg.Client): void {
-  client.end().catch(() => {});
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

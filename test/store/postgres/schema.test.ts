@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
@@ -96,6 +97,10 @@ test("a migration that fails half-way leaves nothing behind, and the next attemp
   await database.close();
 });
 
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+}
+
 test("an address that cannot be a store is refused in one sentence without its secrets", async () => {
   for (const [url, code] of [
     ["postgres://me:geheim@host:99999/x", "postgres.url"],
@@ -107,9 +112,13 @@ test("an address that cannot be a store is refused in one sentence without its s
     [server.url.replace(/:[^:@]+@/, ":geheim@"), "postgres.28P01"],
     [server.url.replace(/:[^:@]+@/, "@"), "postgres.password"],
   ] as const) {
+    const open = openSockets();
     const error = await refused(url, code);
     assert.ok(!error.message.includes("geheim"), error.message);
     assert.ok(!error.message.includes(new URL(server.url).password), error.message);
+    // The server waits a minute for the rest of a login, and lets nobody make or remove a database meanwhile.
+    for (let turn = 0; turn < 1_000 && openSockets() > open; turn++) await nextTurn();
+    assert.equal(openSockets(), open, `a connection to ${code} stays open`);
   }
   await assert.rejects(openStore("mysql://host/db"), { code: "store.unsupported" });
 });
