@@ -1,10 +1,10 @@
-import { PawlError } from "../../errors.ts";
 import type { NewTask, Store } from "../../store/contract.ts";
 import { taskNamed } from "../registry.ts";
 import { checkInput, take } from "../stored.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
-import { endOf, nodeOf, passIn, queueOf } from "./nodes.ts";
+import { nodeOf, passIn, queueOf } from "./nodes.ts";
+import { SameFlow } from "./same-flow.ts";
 import { type JoinSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
 import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
 
@@ -44,14 +44,14 @@ export async function storeFlow(
     return await new FlowStream(store, id, input, options).run(stream);
   }
   await checkFlow(store, node, input);
+  const into: Unfolded = { tasks: [], joins: [] };
+  unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
   if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) {
     const join = exitOf({ flow: id, base: id, stage: 1 }, after.length);
-    if (first !== undefined && "members" in first) await assertSame(store, join, first.members);
+    await new SameFlow(store, id, join).assertKinds(into.tasks);
     return false;
   }
-  const into: Unfolded = { tasks: [], joins: [] };
-  unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   const { tx } = options;
   const created = await store.enqueue(
     into.tasks.map((task) => toStore(task, options)),
@@ -63,19 +63,6 @@ export async function storeFlow(
   return created.length > 0;
 }
 
-/** What is stored under a key must begin with a member as it is given now: another flow would be dropped without a word. */
-async function assertSame(store: Store, join: string, members: readonly NodeSpec[]): Promise<void> {
-  const names = members.map(endOf);
-  const [first] = await store.members(join, { limit: 1 });
-  if (names.length === 0 || first === undefined || first.index !== 0) return;
-  const [stored] = await store.query({ ids: [first.task] });
-  if (stored === undefined || names.includes(stored.name)) return;
-  throw new PawlError(
-    "flow.key",
-    `The key of this flow was given to another one, whose group begins with task "${stored.name}" and not "${names[0]}": give each flow a key of its own.`,
-  );
-}
-
 /** Stores the members of a group as they are read, some hundred at a time. */
 class FlowStream {
   readonly #store: Store;
@@ -84,6 +71,7 @@ class FlowStream {
   readonly #options: StoreOptions;
   #batch: Unfolded = { tasks: [], joins: [] };
   #whole: boolean | undefined;
+  #same: SameFlow | undefined;
 
   constructor(store: Store, id: string, input: StoredValue, options: StoreOptions) {
     this.#store = store;
@@ -108,17 +96,15 @@ class FlowStream {
         const member = startsLater(nodeOf(link as AnyLink), this.#options);
         await checkFlow(this.#store, member, this.#input);
         created ??= await this.#begin(streamed, at, join, member);
-        if (!created && index === 0) await assertSame(this.#store, join, [member]);
-        if (!created && (await this.#isWhole(join))) return false;
         unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
-        if (this.#batch.tasks.length >= ONE_STEP) await this.#flush();
+        if (this.#batch.tasks.length >= ONE_STEP) await this.#flush(created, join);
       }
       if (created === undefined && this.#options.delayMs !== undefined)
         return await this.#storeEmpty(streamed);
       created ??= await this.#begin(streamed, at, join, undefined);
+      await this.#flush(created, join);
       if (!created && (await this.#isWhole(join))) return false;
-      await this.#flush();
-      await this.#store.sealJoin(join, index);
+      await this.#store.sealJoin(join, created ? index : await this.#countStored(join, index));
       return created;
     } catch (error) {
       // Half a flow can never end. One with a key is finished by the caller, who stores it again.
@@ -158,26 +144,52 @@ class FlowStream {
     first: NodeSpec | undefined,
   ): Promise<boolean> {
     const task = heldBody(linkOf(body, first), join, at, after);
-    const created = await this.#store.enqueue([withTrace(task, this.#options.trace)], {
-      joins: [{ id: join, members: null, need, body: join }],
-    });
-    return created.length > 0;
+    this.#same = new SameFlow(this.#store, this.#id, join);
+    // Where only the body was cleaned away, its members would never end once more.
+    const isThere =
+      this.#options.repeatable && (await this.#store.query({ group: this.#id }, { limit: 1 })).length > 0;
+    if (!isThere) {
+      const created = await this.#store.enqueue([withTrace(task, this.#options.trace)], {
+        joins: [{ id: join, members: null, need, body: join }],
+      });
+      if (created.length > 0) return true;
+    }
+    await this.#same.assertPlaces([task]);
+    return false;
   }
 
-  /** Whether all members have been stored, by an earlier call with the same key. */
+  /** Whether all members have been stored, by an earlier call with the same key; its join may be cleaned away since. */
   async #isWhole(join: string): Promise<boolean> {
-    this.#whole ??= ((await this.#store.join(join))?.members ?? null) !== null;
+    this.#whole ??= (await this.#store.join(join))?.members !== null;
     return this.#whole;
   }
 
-  async #flush(): Promise<void> {
+  /** How many members there are, where an earlier call that broke off may have read more than these. */
+  async #countStored(join: string, read: number): Promise<number> {
+    for (let count = read; ; ) {
+      const page = await this.#store.members(join, { afterIndex: count - 1, limit: ONE_STEP });
+      count = (page.at(-1)?.index ?? count - 1) + 1;
+      if (page.length < ONE_STEP) return count;
+    }
+  }
+
+  /** Stores what was read, unless an earlier call has: then it must be of the same flow. */
+  async #flush(isNew: boolean, join: string): Promise<void> {
     const { tasks, joins } = this.#batch;
     this.#batch = { tasks: [], joins: [] };
     if (tasks.length === 0) return;
-    await this.#store.enqueue(
-      tasks.map((task) => toStore(task, this.#options)),
-      { joins },
+    if (!isNew) {
+      if (await this.#isWhole(join)) return await this.#same?.assertKinds(tasks);
+      await this.#same?.assertPlaces(tasks);
+    }
+    const stored = new Set(
+      await this.#store.enqueue(
+        tasks.map((task) => toStore(task, this.#options)),
+        { joins },
+      ),
     );
+    // Another call has stored these meanwhile.
+    await this.#same?.assertPlaces(tasks.filter(({ id }) => !stored.has(id)));
   }
 }
 

@@ -135,12 +135,59 @@ export function flows(open: OpenPlace): void {
       const again = await client.enqueueFlow(flow() as Flow<unknown, unknown>, null, options);
       assert.deepEqual([again.id, again.created], [handles[n]?.id, false]);
     }
-    const refused = { code: "flow.key", message: /begins with task "double" and not "echo"/ };
-    for (const members of [[echo.with(1)], new Set([echo.with(1)])]) {
+    const refused = { code: "flow.key", message: /has no task "echo"/ };
+    for (const members of [[echo.with(1)], new Set([echo.with(1)]), [double.with(1), echo.with(1)]]) {
       await assert.rejects(client.enqueueFlow(group(members), null, options), refused);
     }
-    const more = await client.enqueueFlow(group([echo.with(1), double.with(1)]), null, options);
-    assert.deepEqual([more.id, more.created], [handles[0]?.id, false]);
+    const later = (member: typeof double | typeof echo) =>
+      chain(double.with(1), group([member, double]), counts);
+    await client.enqueueFlow(later(double), undefined, options);
+    assert.equal((await client.enqueueFlow(later(double), undefined, options)).created, false);
+    await assert.rejects(client.enqueueFlow(later(echo), undefined, options), { code: "flow.key" });
+  });
+
+  test("of two streamed groups with one key that begin alike, the other one is refused, also half-way", async () => {
+    await using stage = await Stage.open(open);
+    const { client, store } = stage;
+    const many = Array.from({ length: 600 }, () => double.with(1));
+    const begun = client.enqueueFlow(
+      group(
+        (function* () {
+          yield* many;
+          throw new Error("cut off");
+        })(),
+      ),
+      undefined,
+      { key: "half" },
+    );
+    await assert.rejects(begun, /cut off/);
+    const refused = { code: "flow.key", message: /give each flow a key of its own/ };
+    const nested = chain(group([double.with(1), echo.with(1)]), echo);
+    for (const [key, other] of [
+      ["half", [double.with(1), echo.with(2)]],
+      ["whole", [double.with(1), echo.with(2)]],
+      ["whole", [double.with(1), chain(double.with(1), echo)]],
+      ["whole", [double.with(1), nested]],
+    ] as const) {
+      if (key === "whole") await client.enqueueFlow(group(many.values()), undefined, { key });
+      const before = (await store.query({ queue: "default" })).length;
+      await assert.rejects(client.enqueueFlow(group(other.values()), undefined, { key }), refused);
+      assert.equal((await store.query({ queue: "default" })).length, before);
+    }
+    // What was stored of it counts, though it has fewer members now.
+    const fewer = await client.enqueueFlow(group(many.slice(0, 3).values()), undefined, { key: "half" });
+    assert.deepEqual([fewer.created, (await store.query({ group: fewer.id })).length], [false, 501]);
+    assert.equal((await store.join(fewer.id))?.members, 500);
+    const mixed = () => [double.with(1), nested, chain(double.with(2), echo)].values();
+    const first = await client.enqueueFlow(group(mixed()), undefined, { key: "mixed" });
+    for (let round = 0; round < 2; round++) {
+      const again = await client.enqueueFlow(group(mixed()), undefined, { key: "mixed" });
+      assert.deepEqual([again.id, again.created], [first.id, false]);
+      if (round === 0) {
+        await stage.work();
+        assert.equal(((await first.result()) as Members<unknown>).join, first.id);
+      }
+    }
   });
 
   test("a flow whose members break off leaves nothing that waits for ever", async () => {
