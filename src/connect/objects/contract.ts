@@ -187,8 +187,11 @@ export interface WritePlace {
   refuses(key: string): string | null;
   /** Whether an object that cannot be called so stands for nothing here, such as one that marks a folder. */
   omits?(entry: ObjectEntry): boolean;
-  /** For somebody who asks, in order, what there is: what was seen may be remembered for the next time. */
-  lookout(): Lookout;
+  /**
+   * For somebody who asks, in order, what there is: what was seen may be remembered for the next time, but where it is to be looked at
+   * anew.
+   */
+  lookout(how?: "anew"): Lookout;
   /**
    * A tag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
    * object that was uploaded in parts that of what it was copied from; null where there is none.

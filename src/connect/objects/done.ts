@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { keptTable } from "./kept-table.ts";
 
@@ -6,6 +8,11 @@ export interface Copied {
   readonly size: number;
   /** Of the source; null where nothing tells one from another. */
   readonly version: string | null;
+}
+
+/** Whether a process has written objects of the run that keeps what it needs in this folder. */
+export function hasBegun(folder: string): boolean {
+  return existsSync(join(folder, "copied.db"));
 }
 
 /**
@@ -17,9 +24,13 @@ export class Done {
   readonly #insert: StatementSync;
   readonly #find: StatementSync;
   #pending: [key: string, copied: Copied][] = [];
+  /** Whether any name is left out. */
+  #leavesOut: boolean;
 
   constructor(folder: string) {
     this.#database = keptTable(folder, { name: "copied", column: "what TEXT", cacheKb: 1024 });
+    this.#database.exec("CREATE TABLE IF NOT EXISTS left_out (key TEXT PRIMARY KEY) WITHOUT ROWID");
+    this.#leavesOut = this.#database.prepare("SELECT 1 FROM left_out LIMIT 1").get() !== undefined;
     this.#insert = this.#database.prepare("INSERT OR REPLACE INTO copied VALUES (?, ?)");
     this.#find = this.#database.prepare("SELECT what FROM copied WHERE key = ?");
   }
@@ -46,15 +57,34 @@ export class Done {
   forget(keys: readonly string[]): void {
     if (keys.length === 0) return;
     this.#flush();
-    const remove = this.#database.prepare("DELETE FROM copied WHERE key = ?");
-    this.#database.exec("BEGIN");
-    for (const key of keys) remove.run(key);
-    this.#database.exec("COMMIT");
+    this.#each("DELETE FROM copied WHERE key = ?", keys);
+  }
+
+  /** Notes names under which the target got nothing, until it gets something. */
+  leaveOut(names: readonly string[], given: readonly string[]): void {
+    this.#each("DELETE FROM left_out WHERE key = ?", this.#leavesOut ? given : []);
+    this.#each("INSERT OR IGNORE INTO left_out VALUES (?)", names);
+    this.#leavesOut ||= names.length > 0;
+  }
+
+  isLeftOut(name: string): boolean {
+    return (
+      this.#leavesOut &&
+      this.#database.prepare("SELECT 1 FROM left_out WHERE key = ?").get(name) !== undefined
+    );
   }
 
   close(): void {
     this.#flush();
     this.#database.close();
+  }
+
+  #each(sql: string, keys: readonly string[]): void {
+    if (keys.length === 0) return;
+    const statement = this.#database.prepare(sql);
+    this.#database.exec("BEGIN");
+    for (const key of keys) statement.run(key);
+    this.#database.exec("COMMIT");
   }
 
   #flush(): void {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
 import type { ObjectEntry, Page } from "./contract.ts";
@@ -55,6 +56,9 @@ export interface Range {
   /** Null where the size of one is not known. */
   readonly bytes: number | null;
 }
+
+/** Where the listing of a run is, in the folder of what it keeps on this machine. */
+export const listingPath = (folder: string): string => join(folder, "listing.db");
 
 /**
  * The objects of a run in a file beside it, in the order in which they were listed: written page by page with the place

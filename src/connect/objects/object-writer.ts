@@ -14,6 +14,11 @@ import { sealedUrl, shownUrl } from "./web/sealed.ts";
 /** What became of one object. */
 type Outcome = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
 
+interface End {
+  readonly entry: ObjectEntry;
+  readonly outcome: Outcome;
+}
+
 export interface WriterOptions {
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
@@ -39,6 +44,8 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   readonly #hasLeft: boolean;
   /** Objects that were another by the time they were to be removed, and are copied again. */
   readonly #changed = new Set<string>();
+  /** The names that a transform gave. */
+  readonly #named = new WeakMap<ObjectEntry, string>();
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
@@ -62,6 +69,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
       work: (entry, present) => this.#copy(entry, present),
     });
     await this.#ways.writer.settle();
+    this.#leaveOut(outcome.ends);
     await seal(outcome.counts);
     this.#before = outcome.keys;
   }
@@ -110,6 +118,18 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     return outcome;
   }
 
+  /** Before the checkpoint stands: what has no copy is not missed once the run is done. */
+  #leaveOut(ends: readonly End[]): void {
+    const names = (hasCopy: boolean) =>
+      ends.flatMap(({ entry, outcome }) => {
+        if ((outcome === "written" || outcome === "unchanged") !== hasCopy) return [];
+        // Another object has the name.
+        if (typeof outcome === "object" && outcome.code === "copy.taken") return [];
+        return (this.#ways.transform === null ? entry.key : this.#named.get(entry)) ?? [];
+      });
+    this.#done.leaveOut(names(false), names(true));
+  }
+
   #left({ key }: ObjectEntry): Copied | null {
     return this.#hasLeft ? this.#done.left(key) : null;
   }
@@ -127,6 +147,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
       const copied = await transferTransformed(entry, this.#ways, transform, (key) => {
         const other = this.#taken?.give(key, originOf(entry)) ?? null;
         if (other !== null) throw new ItemError(givenTo(key, other), { code: "copy.taken" });
+        this.#named.set(entry, key);
       });
       if (copied === null) return { outcome: "skipped", version: null };
       this.#done.add(entry.key, copied);
@@ -181,7 +202,12 @@ async function judged(
   chunk: Chunk<ObjectEntry>,
   ways: Ways,
   { lookout, settled, known, work }: Judgement,
-): Promise<{ counts: WriteOutcome; keys: readonly string[] }> {
+): Promise<{
+  counts: WriteOutcome;
+  keys: readonly string[];
+  /** What became of those that have a name, and that are not out of question from the beginning. */
+  ends: readonly End[];
+}> {
   const { writer, limits, signal } = ways;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
@@ -218,12 +244,23 @@ async function judged(
   stop.signal.throwIfAborted();
   const failures: Failure[] = [];
   const counts = { written: 0, unchanged: 0, skipped: 0 };
-  for (const [index, end] of ended.entries()) {
+  const outcomes = ended.map((end) => {
     if (end.status === "rejected") throw end.reason;
-    if (typeof end.value === "string") counts[end.value]++;
-    else failures.push({ index, ...end.value });
+    return end.value;
+  });
+  for (const [index, outcome] of outcomes.entries()) {
+    if (typeof outcome === "string") counts[outcome]++;
+    else failures.push({ index, ...outcome });
   }
-  return { counts: { ...counts, duplicates: 0, failures }, keys: possible.map(({ key }) => key) };
+  return {
+    counts: { ...counts, duplicates: 0, failures },
+    keys: possible.map(({ key }) => key),
+    ends: entries.flatMap((entry, at) =>
+      typeof entry?.key === "string" && entry.problem === undefined
+        ? [{ entry, outcome: outcomes[at] as Outcome }]
+        : [],
+    ),
+  };
 }
 
 /** What becomes of an object that cannot be copied; null for one that can. */

@@ -1,12 +1,13 @@
 import { rm } from "node:fs/promises";
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../batch/contract.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
-import { Done } from "./done.ts";
+import { Done, hasBegun } from "./done.ts";
 import type { KnownSums } from "./files/known-sums.ts";
 import type { Hashing } from "./hashing.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
+import { assertStillThere } from "./still-there.ts";
 import { Taken } from "./taken.ts";
 import type { Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
@@ -81,6 +82,8 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly #options: OpenOptions;
   #done: Done | null = null;
   #taken: Taken | null = null;
+  /** Whether other processes have been at work on the run before this one; null while nobody has asked. */
+  #isResumed: boolean | null = null;
 
   constructor(ways: Ways, options: OpenOptions) {
     this.#ways = ways;
@@ -89,21 +92,26 @@ class OpenObjects implements OpenSink<ObjectEntry> {
 
   async writer(): Promise<Writer<ObjectEntry>> {
     const { folder, move, renames } = this.#options;
-    this.#done ??= new Done(folder);
-    if (renames) this.#taken ??= new Taken(folder);
-    const trusts = !move && !renames;
-    return new ObjectWriter(this.#ways, { move, trusts, done: this.#done, taken: this.#taken });
+    this.#isResumed ??= hasBegun(folder);
+    return new ObjectWriter(this.#ways, { move, trusts: !move && !renames, ...this.#files() });
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
     return await rehearsed(chunk, this.#ways);
   }
 
-  async conclude(): Promise<void> {
+  async conclude(how?: "succeeded" | "given up"): Promise<void> {
+    const { folder, move } = this.#options;
+    this.#isResumed ??= hasBegun(folder);
+    if (how === "succeeded" && this.#isResumed) {
+      const { done, taken } = this.#files();
+      const { writer, signal } = this.#ways;
+      await assertStillThere({ folder, writer, done, taken, moved: move, signal });
+    }
     this.#closeFiles();
     const { writer, signal } = this.#ways;
     await patiently(() => writer.clear(), signal);
-    await rm(this.#options.folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
@@ -114,6 +122,13 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     await writer.close();
     await hashing.close();
     this.#options.known.close();
+  }
+
+  #files(): { done: Done; taken: Taken | null } {
+    const { folder, renames } = this.#options;
+    this.#done ??= new Done(folder);
+    if (renames) this.#taken ??= new Taken(folder);
+    return { done: this.#done, taken: this.#taken };
   }
 
   #closeFiles(): void {

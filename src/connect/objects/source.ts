@@ -1,5 +1,4 @@
 import { randomInt } from "node:crypto";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type {
   Chunk,
@@ -15,7 +14,7 @@ import type {
 import type { Json } from "../../store/contract.ts";
 import type { Choice } from "./choice.ts";
 import type { ObjectEntry, Page, ReadPlace } from "./contract.ts";
-import { Listing, type Stretch } from "./listing.ts";
+import { Listing, listingPath, type Stretch } from "./listing.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;
@@ -87,7 +86,7 @@ export class ObjectSource implements Source<ObjectEntry> {
   }
 
   async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
-    const path = join(options.folder, "listing.db");
+    const path = listingPath(options.folder);
     const listing = Listing.create(path, this.#process);
     try {
       await this.#list(listing, options);

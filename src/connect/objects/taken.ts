@@ -23,6 +23,20 @@ export class Taken {
     return other === origin ? null : other;
   }
 
+  /** All names after one, in order, with what they were given to; at most `most` of them. */
+  page(after: string | null, most: number): { key: string; origin: string }[] {
+    const sql = `SELECT key, origin FROM taken ${after === null ? "" : "WHERE key > ?"} ORDER BY key LIMIT ${most}`;
+    const rows = this.#database.prepare(sql).all(...(after === null ? [] : [after]));
+    return rows as unknown as { key: string; origin: string }[];
+  }
+
+  /** The names that were given to an object: more than one where a transform called it otherwise in another attempt. */
+  namesOf(origin: string): string[] {
+    this.#database.exec("CREATE INDEX IF NOT EXISTS taken_origin ON taken (origin)");
+    const rows = this.#database.prepare("SELECT key FROM taken WHERE origin = ?").all(origin);
+    return (rows as unknown as { key: string }[]).map(({ key }) => key);
+  }
+
   close(): void {
     this.#database.close();
   }

@@ -8,6 +8,7 @@ import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
+import { interruptedCopy } from "./interrupted.ts";
 import { folderContents, md5, type Seen } from "./scene.ts";
 
 const MB = 1024 * 1024;
@@ -112,6 +113,18 @@ export function conformance(start: () => Promise<TestPlace>): void {
       for await (const { key, verdict } of verify({ from: source, to: target }))
         assert.equal(verdict, "same", key);
     }
+  });
+
+  it("misses what is removed while the copy of it is interrupted, as long as it is", async () => {
+    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    await putAll(source, ["a", "b", "c", "d"]);
+    const options = { from: source.address, to: target.address };
+    const short = await interruptedCopy(options, { store, meanwhile: () => target.delete("a") });
+    assert.equal(short.state, "failed");
+    assert.match(short.note ?? "", /^An object that this run had copied is not in .* any more \(a\)/);
+    await target.put("a", "a");
+    const whole = await run(defineJob({ name: options.to, ...copy(options) }), { store });
+    assert.deepEqual([whole.state, whole.written], ["succeeded", 4]);
   });
 
   it("copies again what differs and nothing else, among thousands of others", async () => {

@@ -66,8 +66,8 @@ export class AzureWriter implements WritePlace {
     return null;
   }
 
-  lookout(): Lookout {
-    return this.#lookout;
+  lookout(how?: "anew"): Lookout {
+    return how === "anew" ? new PagesLookout(this.#client, this.#prefix) : this.#lookout;
   }
 
   async tagOf({ key }: ObjectEntry, { tag }: Present, partBytes: number | null): Promise<string | null> {
