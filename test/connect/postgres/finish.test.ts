@@ -205,13 +205,14 @@ describe("what a load does in the end", () => {
       ],
       "rewritten with its rows": ["VACUUM FULL t", null],
     };
+    // How rows are written makes a difference only where rows of others stand in the way.
     for (const [how, [sql, refusal]] of Object.entries(changes))
-      for (const append of [false, true]) {
+      for (const append of how.endsWith("again") ? [false, true] : [how === "emptied"]) {
         const { url, client } = await scene.database(
           "CREATE TABLE t (id int PRIMARY KEY, v text CONSTRAINT good CHECK (v <> 'bad'))",
         );
         await using _ = client;
-        const path = await file(`id,v\n${rows(1, 300)}301,bad\n${rows(302, 601)}`);
+        const path = await file(`id,v\n${rows(1, 100)}101,bad\n${rows(102, 201)}`);
         const job = (maxBad: number) =>
           defineJob({
             name: how,
@@ -223,12 +224,12 @@ describe("what a load does in the end", () => {
             maxBad,
           });
         const first = await run(job(0), { store: scene.store });
-        assert.ok(first.state === "failed" && first.written > 0 && first.written < 600, first.note);
+        assert.ok(first.state === "failed" && first.written > 0 && first.written < 200, first.note);
         await client.query("ALTER TABLE t DROP CONSTRAINT good");
         await client.query(sql);
         const again = await run(job(9), { store: scene.store });
         if (refusal === null) {
-          assert.deepEqual([again.state, (await ids(client)).length], ["succeeded", 600], again.note);
+          assert.deepEqual([again.state, (await ids(client)).length], ["succeeded", 200], again.note);
           continue;
         }
         assert.equal(again.state, "failed", how);
@@ -239,7 +240,7 @@ describe("what a load does in the end", () => {
         const anew = await run(job(9), { store: scene.store, restart: true });
         // Nine of them stand in the way of rows that are added.
         if (append && how.endsWith("again")) assert.equal(anew.quarantined, 9);
-        else assert.deepEqual([anew.state, (await ids(client)).length], ["succeeded", 601], anew.note);
+        else assert.deepEqual([anew.state, (await ids(client)).length], ["succeeded", 201], anew.note);
       }
   });
 
