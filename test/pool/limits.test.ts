@@ -126,7 +126,7 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       await using pool = new Pool({ workers: 1, isolate });
       const before = await pool.apply(place);
       const settled = await pool.map(stuck, [1, -1, 2], {
-        timeout: { soft: 50, hard: 2_000 },
+        timeout: { soft: 50, hard: 1_000 },
         errors: "collect",
         chunkSize: 3,
       });
@@ -160,7 +160,7 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
 test("native code in a process is ended at its limit, and the others are unharmed", async () => {
   await using pool = new Pool({ workers: 2, isolate: "process" });
   const settled = await pool.map(native, [1, -1, 2, -1, 3], {
-    timeout: 2_000,
+    timeout: 1_000,
     errors: "collect",
     chunkSize: 2,
   });

@@ -24,7 +24,7 @@ function resources(): string[] {
 const isWorker = (resource: string): boolean => /ProcessWrap|Worker/.test(resource);
 
 for (const [isolate, actors] of [
-  ["thread", 50],
+  ["thread", 24],
   ["process", 10],
 ] as const) {
   suite(`an actor in a ${isolate}`, () => {
