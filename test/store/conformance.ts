@@ -17,6 +17,7 @@ import { queues } from "./conformance/queues.ts";
 import { runs } from "./conformance/runs.ts";
 import { scheduling } from "./conformance/scheduling.ts";
 import { selecting } from "./conformance/selecting.ts";
+import { setBack } from "./conformance/set-back.ts";
 import { settling } from "./conformance/settling.ts";
 import { sweeping } from "./conformance/sweeping.ts";
 import { taking } from "./conformance/taking.ts";
@@ -58,6 +59,7 @@ export function storeConformance(
       leases,
       settling,
       sweeping,
+      setBack,
       waking,
       following,
       joins,

@@ -44,7 +44,9 @@ export class ModelLanes {
     if (last === undefined) return 0;
     const clock = this.#clock;
     const sameClock = last.boot === clock.boot && last.monotonic <= clock.monotonic();
-    const passed = sameClock ? clock.monotonic() - last.monotonic : Math.max(0, clock.wall() - last.wall);
+    const passed = sameClock
+      ? clock.monotonic() - last.monotonic
+      : Math.max(clock.monotonic(), clock.wall() - last.wall);
     return Math.max(0, Math.min(last.ahead, burst * intervalMs) - passed);
   }
 }

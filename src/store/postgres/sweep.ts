@@ -8,6 +8,7 @@ import { LEASED } from "./leases.ts";
 import { nextDue } from "./line.ts";
 import { ENDED, type Ended, type Moves } from "./moves.ts";
 import type { Session } from "./session.ts";
+import { followSetBack, IS_SET_BACK } from "./set-back.ts";
 import { sought } from "./sought.ts";
 import { texts } from "./values.ts";
 
@@ -19,7 +20,7 @@ const EXPIRED = `(SELECT min(expiring) <= (SELECT pawl.now_ms()) FROM pawl.task 
 /** Whether a sweep would find anything: asked first, so that an idle sweep writes nothing. */
 export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
-    `SELECT coalesce(${EXPIRED}, false) OR EXISTS (SELECT FROM ${LEASED} WHERE ${TAKEABLE}) AS found`,
+    `SELECT coalesce(${EXPIRED}, false) OR ${IS_SET_BACK} OR EXISTS (SELECT FROM ${LEASED} WHERE ${TAKEABLE}) AS found`,
     [texts(deadWorkers)],
   );
   return row?.found ?? false;
@@ -37,6 +38,7 @@ export async function sweep(
 ): Promise<{ expired: string[]; poisoned: string[] }> {
   const { session } = moves;
   await cancelExpired(moves);
+  const isSetBack = await followSetBack(session);
   lockJoinsOf(
     session,
     `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`,
@@ -57,7 +59,7 @@ export async function sweep(
     rows.map(({ id, fence, state }) => ({ id, fence, state, outcome: "crashed", error: null, log: null })),
   );
   for (const task of rows) moves.end(task, "leased", task.state);
-  moves.wakes = rows.length > 0;
+  moves.wakes = isSetBack || rows.length > 0;
   return {
     expired: rows.map(({ id }) => id),
     poisoned: rows.filter(({ state }) => state === "dead").map(({ id }) => id),

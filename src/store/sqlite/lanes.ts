@@ -22,11 +22,11 @@ function ahead(db: Connection, { lane, intervalMs, burst }: LaneRate): number {
   const row = db.get<LaneRow>("SELECT * FROM lane WHERE name = ?", lane);
   if (row === undefined) return 0;
   const { clock } = db;
-  // The monotonic clock of another boot says nothing about this one; the wall clock may lie, but is all there is.
+  // The monotonic clock of another boot says nothing about this one but that all of it has passed since; the wall clock may lie.
   const sameClock = row.boot === clock.boot && row.claimed_at <= clock.monotonic();
   const passed = sameClock
     ? clock.monotonic() - row.claimed_at
-    : Math.max(0, clock.wall() - row.claimed_at_wall);
+    : Math.max(clock.monotonic(), clock.wall() - row.claimed_at_wall);
   // No more than by this rate: a lower one may have been asked for before.
   return Math.max(0, Math.min(row.ahead, burst * intervalMs) - passed);
 }

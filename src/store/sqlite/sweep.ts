@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
 import { nextInLine } from "./line.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { followSetBack, setBackFrom } from "./set-back.ts";
 
 /**
  * A lease has run out when its time has come, when the machine was started anew, or when it lies further ahead than
@@ -26,7 +27,11 @@ function monotonic(db: Connection): number {
 export function canSweep(db: Connection, deadWorkers: readonly string[]): boolean {
   const { boot } = db.clock;
   const sql = `SELECT 1 FROM task INDEXED BY task_leased WHERE ${takeable("?1", "?2", "?3")} LIMIT 1`;
-  return hasExpired(db) || db.has(sql, boot, monotonic(db), JSON.stringify(deadWorkers));
+  return (
+    hasExpired(db) ||
+    setBackFrom(db) !== null ||
+    db.has(sql, boot, monotonic(db), JSON.stringify(deadWorkers))
+  );
 }
 
 interface Taken extends Moved {
@@ -43,6 +48,7 @@ export function sweep(
 ): { expired: string[]; poisoned: string[] } {
   const now = db.clock.wall();
   cancelExpired(db, moves);
+  followSetBack(db);
   const rows = db.all<Taken>(
     `UPDATE task INDEXED BY task_leased SET ${CRASHED} WHERE ${takeable("?4", "?5", "?6")}
      RETURNING id, state, ${MOVED}`,

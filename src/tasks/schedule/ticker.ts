@@ -2,7 +2,7 @@ import { TransientError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, TaskStore } from "../../store/contract.ts";
 import { metaOf, type TaskMeta } from "../flow/spec.ts";
 import { rest } from "../pruner.ts";
-import { firing, timesOf } from "./times.ts";
+import { firing, nextTime, timesOf } from "./times.ts";
 
 type Clocked = TaskStore & { now(): Promise<number> };
 
@@ -16,10 +16,11 @@ export async function tickSchedules(
   signal: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
+  const reckoned = new Reckoned();
   while (!signal.aborted) {
     let pause = LOOK_MS;
     try {
-      pause = await tickDue(store, report);
+      pause = await tickDue(store, reckoned, report);
     } catch (error) {
       if (!signal.aborted) report(error);
     }
@@ -28,24 +29,58 @@ export async function tickSchedules(
 }
 
 /** Fires what is due, and returns how many milliseconds there is nothing to do. */
-async function tickDue(store: Clocked, report: (error: unknown) => void): Promise<number> {
+async function tickDue(
+  store: Clocked,
+  reckoned: Reckoned,
+  report: (error: unknown) => void,
+): Promise<number> {
   const schedules = await store.schedules();
   const now = schedules.length === 0 ? 0 : await store.now();
   let pause = LOOK_MS;
   for (const schedule of schedules) {
     if (schedule.paused || schedule.next === null) continue;
-    if (schedule.next <= now) {
-      try {
-        const next = await fire(store, schedule, now);
-        if (next !== null) pause = Math.min(pause, Math.max(0, next - now));
-      } catch (error) {
-        // One that cannot be fired must not keep those after it from firing.
-        if (error instanceof TransientError) throw error;
-        report(error);
+    try {
+      let next: number | null = schedule.next;
+      if (next <= now) next = await fire(store, schedule, now);
+      else {
+        const right = reckoned.corrected(schedule, now);
+        if (right !== null) await store.pauseSchedule(schedule.id, false, right);
+        next = right ?? next;
       }
-    } else pause = Math.min(pause, schedule.next - now);
+      if (next !== null) pause = Math.min(pause, Math.max(0, next - now));
+    } catch (error) {
+      // One that cannot be fired must not keep those after it from firing.
+      if (error instanceof TransientError) throw error;
+      report(error);
+    }
   }
   return Math.max(SHORTEST_MS, pause);
+}
+
+/** Clocks that keep in step with others are set by less. */
+const STEP_MS = 60_000;
+
+/** Finds schedules whose next time was reckoned by a clock that was set back since: they would be silent until it is there again. */
+class Reckoned {
+  /** Versions that are right, by id. */
+  readonly #right = new Map<string, number>();
+  #latest = 0;
+
+  /**
+   * When such a schedule fires next; null for all others. A time at which it has fired already has its task, which is not
+   * stored twice.
+   */
+  corrected({ id, version, spec, next, lastFired }: ScheduleRecord, now: number): number | null {
+    if (now < this.#latest - STEP_MS) this.#right.clear();
+    this.#latest = now;
+    if (next === null || next - now <= STEP_MS || this.#right.get(id) === version) return null;
+    const right = nextTime(timesOf(spec), now);
+    // What was just fired may lie a moment ahead.
+    const hasFired = lastFired !== null && lastFired <= now + STEP_MS && (right ?? 0) <= lastFired + STEP_MS;
+    if (right !== null && next - right > STEP_MS && !hasFired) return right;
+    this.#right.set(id, version);
+    return null;
+  }
 }
 
 /** Fires a schedule that is due; returns when it fires next. */
