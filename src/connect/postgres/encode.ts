@@ -48,20 +48,22 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
           group.add(item);
         }
       } catch (error) {
-        if (isOf(error, PawlError)) throw error;
         // An item that cannot be encoded ends the feed, so that the items of a feed stay consecutive.
         close();
-        failures.push({
-          index,
-          reason: `The value cannot be stored: ${errorText(error)}.`,
-          code: "encode",
-        });
+        failures.push({ index, ...unstorable(error) });
       }
       index++;
     }
   }
   close();
+  layouts.firstItems.judge(index, failures);
   return { feeds, failures };
+}
+
+/** Why an item cannot be written: it has no key, names no column, is not an object, or holds a value that no column could hold. */
+export function unstorable(error: unknown): Omit<Failure, "index"> {
+  if (isOf(error, PawlError)) return { reason: error.message, code: error.code };
+  return { reason: `The value cannot be stored: ${errorText(error)}.`, code: "encode" };
 }
 
 /** A chunk whose items have become bytes for COPY ahead of its write, so that they are not held as objects. */
@@ -143,10 +145,9 @@ class Group {
   }
 }
 
-function asItem(value: unknown): Item {
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ItemError)) {
-    return value as Item;
-  }
+/** An item as an object by column name. Errors: `postgres.item`. */
+export function asItem(value: unknown): Item {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Item;
   throw new PawlError(
     "postgres.item",
     `An item for PostgreSQL must be an object with the values by column name, not ${Array.isArray(value) ? "an array" : typeof value}: let the step return one.`,

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
+import { FirstItems } from "./first-items.ts";
 import { findColumn, type Key, matchColumn } from "./key.ts";
 import type { OnConflict } from "./options.ts";
 import type { Column, Table } from "./table.ts";
@@ -47,6 +48,7 @@ export interface Target {
 /** Makes layouts and keeps them: items of a step may have different names from one to the next. */
 export class Layouts {
   readonly target: Target;
+  readonly firstItems = new FirstItems();
   readonly #known = new Map<string, Layout>();
 
   constructor(target: Target) {

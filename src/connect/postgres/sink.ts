@@ -66,7 +66,8 @@ async function open(options: PostgresOptions, context: SinkContext): Promise<Ope
 async function prepare(session: Session, options: PostgresOptions, context: SinkContext): Promise<Prepared> {
   await session.run("BEGIN");
   await checkServer(session, options.url);
-  const names = await namesOf(context);
+  const seen = await namesOf(context);
+  const names = seen === null ? null : [...new Set(seen.flat())];
   const found = await findOrCreate(session, options, context, names);
   const { table, created } = found;
   const chosen = await targetOf(session, options, context, table, created, names);
@@ -81,7 +82,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
       `${table.label} gets no key, for nothing says which column identifies a row: every row is added, and another load adds its ` +
         "rows to them; --key names the columns of a primary key.",
     );
-  const layout = names === null ? null : layouts.of(names);
+  const layout = seen === null ? null : layoutOf(layouts, seen);
   if (layout !== null) {
     checkRequired(target, layout);
     await checkPermissions(session, target, layout);
@@ -126,15 +127,36 @@ function repeatable(target: Target): boolean {
   return target.key !== null && !target.key.nullable && target.mode !== "fail";
 }
 
-/** What the items are expected to bring; null when nothing tells before they come. */
-async function namesOf(context: SinkContext): Promise<readonly string[] | null> {
-  if (!context.stepped && context.source.columns !== null) return context.source.columns;
+/** What the items are expected to bring, in each way in which some do; null when nothing tells before they come. */
+async function namesOf(context: SinkContext): Promise<(readonly string[])[] | null> {
+  if (!context.stepped && context.source.columns !== null) return [context.source.columns];
   const rows = await context.sample();
-  const names = new Set<string>();
+  const ways = new Map<string, readonly string[]>();
   for (const row of rows) {
-    if (typeof row === "object" && row !== null) for (const name of Object.keys(row)) names.add(name);
+    if (typeof row !== "object" || row === null || Array.isArray(row)) continue;
+    const names = Object.keys(row);
+    if (names.length > 0) ways.set(JSON.stringify(names), names);
   }
-  return names.size === 0 ? null : [...names];
+  return ways.size === 0 ? null : [...ways.values()];
+}
+
+/** The layout of all that is brought. Items that cannot be written are quarantined when they come; throws where none can. */
+function layoutOf(layouts: Layouts, ways: (readonly string[])[]): Layout {
+  try {
+    return layouts.of([...new Set(ways.flat())]);
+  } catch (error) {
+    const fits = (names: readonly string[]) => {
+      try {
+        layouts.of(names);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const fitting = ways.filter(fits);
+    if (fitting.length === 0 || fitting.length === ways.length) throw error;
+    return layouts.of([...new Set(fitting.flat())]);
+  }
 }
 
 async function findOrCreate(

@@ -418,15 +418,21 @@ test("objects are encoded by the type of their column", async () => {
   ]);
 });
 
-test("an item with a value that no column takes is a mistake of the job", async () => {
+test("items that are no rows of the table are refused, and all of the first ones are a mistake of the job", async () => {
   const sink = await open("things", null, {}, { stepped: true });
   const writer = await only(sink);
-  await assert.rejects(
-    write(writer, objectChunk([{ id: 1, tagz: "x" }])),
-    /no column for "tagz".*did you mean tags/,
-  );
-  await assert.rejects(write(writer, objectChunk(["text"])), /must be an object/);
-  await assert.rejects(write(writer, objectChunk([{ t: "no key" }])), /key column "id"/);
+  const wrong = [
+    [{ id: 1, tagz: "x" }, /no column for "tagz".*did you mean tags/],
+    ["text", /must be an object/],
+    [{ t: "no key" }, /key column "id"/],
+  ] as const;
+  for (const [item, reason] of wrong) {
+    await assert.rejects(write(writer, objectChunk([item, item])), reason);
+    assert.match((await write(writer, objectChunk([item]))).failures[0]?.reason ?? "", reason);
+  }
+  assert.equal((await write(writer, objectChunk([{ id: 1, t: "x" }, "text"]))).failures.length, 1);
+  for (const [item] of wrong)
+    assert.equal((await write(writer, objectChunk([item, item]))).failures.length, 2);
   await writer.close();
 });
 

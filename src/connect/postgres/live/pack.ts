@@ -1,8 +1,8 @@
 import type { Chunk, Failure, Origin } from "../../../batch/contract.ts";
-import { errorText, isOf } from "../../../error-text.ts";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { suggest } from "../../../near-names.ts";
 import { own } from "../../../own.ts";
+import { asItem, unstorable } from "../encode.ts";
 import { toText } from "../encode-value.ts";
 import { matchColumn } from "../key.ts";
 import type { Column } from "../table.ts";
@@ -71,6 +71,7 @@ export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<P
   const packing = new Packing(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
   packing.rows?.forget();
+  target.firstItems.judge(packing.items, packing.failures);
   return new PackedRows(chunk, packing);
 }
 
@@ -112,6 +113,11 @@ class Packing {
     this.rows = rowsOf(chunk, target);
   }
 
+  /** How many were taken in. */
+  get items(): number {
+    return this.#index;
+  }
+
   add(value: unknown): void {
     const index = this.#index++;
     if (value instanceof ItemError) {
@@ -129,9 +135,7 @@ class Packing {
         if (place !== null) texts[place] = textOf(own(item, names[at] as string), columns[place] as Column);
       });
     } catch (error) {
-      if (isOf(error, PawlError)) throw error;
-      const reason = `The value cannot be stored: ${errorText(error)}.`;
-      this.failures.push({ index, reason, code: "encode" });
+      this.failures.push({ index, ...unstorable(error) });
       return;
     }
     const version = this.#version(index, texts);
@@ -253,14 +257,6 @@ function textOf(value: unknown, column: Column): string | null {
   const text = toText(value, column);
   if (text?.includes("\0")) throw new TypeError("a text with a zero byte cannot be stored");
   return text;
-}
-
-function asItem(value: unknown): Item {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Item;
-  throw new PawlError(
-    "postgres.item",
-    `An item for PostgreSQL must be an object with the values by column name, not ${Array.isArray(value) ? "an array" : typeof value}: let the step return one.`,
-  );
 }
 
 /** One text for the spellings of a whole number or a UUID; other types are taken as they are written. */

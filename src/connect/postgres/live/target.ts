@@ -3,6 +3,7 @@ import { PawlError } from "../../../errors.ts";
 import { assertOneExpression, tellsDifference } from "../assignments.ts";
 import type { Session } from "../connection.ts";
 import { sqlState } from "../errors.ts";
+import { FirstItems } from "../first-items.ts";
 import { quoteName } from "../identifier.ts";
 import { findColumn } from "../key.ts";
 import type { Assignment } from "../layout.ts";
@@ -19,6 +20,7 @@ export interface LiveTarget {
   readonly set: readonly Assignment[];
   /** Triggers may keep a row as it is. */
   readonly triggersBefore: boolean;
+  readonly firstItems: FirstItems;
   /** Which server and database it is in; see `Session.place`. */
   readonly place: string;
 }
@@ -46,7 +48,7 @@ export async function liveTarget(
     );
   }
   const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
-  return { change, table, keyset, set, triggersBefore, place: session.place };
+  return { change, table, keyset, set, triggersBefore, firstItems: new FirstItems(), place: session.place };
 }
 
 /** Where rows are changed one by one, each must have a key of its own. */

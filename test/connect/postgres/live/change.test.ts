@@ -432,6 +432,41 @@ describe("rows of a table in use", () => {
     assert.deepEqual(await client.query("SELECT min(n), max(n) FROM tickets"), [{ min: 1, max: 1 }]);
   });
 
+  it("are changed though the step returns for others what can be no row of the table", async () => {
+    const { url, client } = await scene.database(
+      "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g FROM generate_series(1, 20) g; CREATE TABLE into_it (LIKE t INCLUDING ALL)",
+    );
+    await using _ = client;
+    const odd: Readonly<Record<number, readonly [made: unknown, code: string]>> = {
+      2: [{ v: "no key" }, "postgres.key-missing"],
+      3: [{ id: 3, w: "no such column" }, "postgres.unknown-column"],
+      5: ["a text", "postgres.item"],
+      7: [7, "postgres.item"],
+      11: [{ id: 11, v: Symbol("v") }, "encode"],
+    };
+    const step = ({ id }: Readonly<Record<string, unknown>>) =>
+      (odd[Number(id)]?.[0] ?? { id, v: "new" }) as Record<string, unknown>;
+    const source = table({ url, table: "t", columns: ["id"] });
+    for (const [sink, refused] of [
+      [insert({ url, table: "into_it" }), [2, 3, 5, 7, 11]],
+      [update({ url, table: "t" }), [2, 3, 5, 7, 11]],
+      // Of what is deleted nothing but the key is looked at.
+      [del({ url, table: "t" }), [2, 3, 5, 7]],
+    ] as const) {
+      const summary = await scene.run({ source, step, sink });
+      assert.equal(summary.state, "succeeded", summary.note);
+      const codes: string[] = [];
+      for await (const { code } of openItems(scene.store, summary.run)) codes.push(code ?? "");
+      assert.deepEqual(codes.sort(), refused.map((id) => odd[id]?.[1] ?? "").sort());
+    }
+    assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM into_it WHERE v = 'new'"), [
+      { n: 15 },
+    ]);
+    assert.deepEqual(await client.query("SELECT array_agg(id ORDER BY id) AS ids FROM t"), [
+      { ids: [2, 3, 5, 7] },
+    ]);
+  });
+
   it("of a key of several columns, and of a partitioned table, are changed once", async () => {
     const { url, client } = await scene.database(`
       CREATE TABLE tickets (tenant text COLLATE "de-x-icu", no int, id text GENERATED ALWAYS AS (tenant || no) STORED, n int DEFAULT 0, doc json,
