@@ -8,6 +8,8 @@ interface Mark {
   readonly oid: number;
   /** Where its rows lie, of all its partitions: TRUNCATE gives it another place, and so do VACUUM FULL and CLUSTER. */
   readonly place: string;
+  /** How many rows were ever added, by the statistics of the server. */
+  readonly inserted?: number;
 }
 
 /**
@@ -16,19 +18,7 @@ interface Mark {
  */
 export async function assertSameTable(session: Session, run: string, table: Table): Promise<void> {
   const mark = await markOf(session, table);
-  await session.query(
-    `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
-     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
-     ON CONFLICT (run, shard) DO NOTHING`,
-    [run, JSON.stringify(mark)],
-  );
-  const { rows } = await session.query<{ noted: Mark | null; there: number }>(
-    `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}) AS noted,
-            (SELECT coalesce(pg_catalog.sum((c.counts ->> 'written')::pg_catalog.int8), 0::pg_catalog.numeric)
-             FROM ${TABLE} c WHERE c.run = $1)::pg_catalog.float8 AS there`,
-    [run],
-  );
-  const [{ noted, there } = { noted: null, there: 0 }] = rows;
+  const { noted, written: there } = await noteOnce(session, run, mark);
   // Without one the run is over. Rows that others have taken away one by one are their affair.
   if (noted === null || there === 0 || (noted.oid === mark.oid && noted.place === mark.place)) return;
   const left = noted.oid === mark.oid ? await rowsIn(session, table) : 0;
@@ -41,6 +31,98 @@ export async function assertSameTable(session: Session, run: string, table: Tabl
     "postgres.other-table",
     `${what}, and this run had written ${there} rows to it before: they would be missing; begin anew with --restart.`,
   );
+}
+
+/**
+ * Looks at the table of a run that goes on, before any shard is taken over. Where its rows lie elsewhere now and none of them is as old
+ * as the last checkpoint, it was emptied and filled again, or rewritten by ALTER TABLE or a program such as pg_repack: VACUUM FULL and
+ * CLUSTER keep the age of the rows. Returns a note where that cannot be told; `changes` says whether the run adds rows itself, so
+ * that the server's count of added rows tells nothing. Errors: `postgres.other-table`.
+ */
+export async function lookAtTable(
+  session: Session,
+  run: string,
+  table: Table,
+  changes: "adds" | "adds none",
+): Promise<string | null> {
+  if (!(await hasCheckpoints(session, run))) return null;
+  const mark = await markOf(session, table);
+  const { noted, read, written } = await noteOnce(session, run, mark);
+  if (noted === null || read === 0 || noted.oid !== mark.oid || noted.place === mark.place) return null;
+  if (await keepsOldRows(session, run, noted.place, mark.place)) {
+    await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${NOTED}`, [
+      run,
+      JSON.stringify({ ...mark, inserted: noted.inserted }),
+    ]);
+    return null;
+  }
+  const rows = changes === "adds" ? null : await rowsIn(session, table);
+  const [before, now] = [noted.inserted ?? 0, mark.inserted ?? 0];
+  // Statistics that did not yet know, or know no more, of the rows that the run has read tell nothing.
+  if (rows !== null && before >= read && now - before >= rows)
+    throw new PawlError(
+      "postgres.other-table",
+      rows === 0
+        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: begin anew with --restart.`
+        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; begin anew with --restart.`,
+    );
+  return (
+    `${table.label} was rewritten while this run was interrupted: if that was ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
+    `filled again, what this run had done before, ${read} rows, is missing: begin anew with --restart.`
+  );
+}
+
+/** Notes which table a run changes, before it does. */
+export async function noteTable(session: Session, run: string, table: Table): Promise<void> {
+  await noteOnce(session, run, await markOf(session, table));
+}
+
+/** Whether each table whose rows lie elsewhere now has one that is as old as the last checkpoint of the run. */
+async function keepsOldRows(session: Session, run: string, before: string, now: string): Promise<boolean> {
+  const stays = new Set(before.split(" "));
+  const moved = now.split(" ").filter((place) => !stays.has(place));
+  for (const place of moved) {
+    const oid = Number.parseInt(place, 10);
+    const [found] = (
+      await session.query<{ name: string; may: boolean }>(
+        `SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+                pg_catalog.has_table_privilege(c.oid, 'SELECT') AND NOT pg_catalog.row_security_active(c.oid) AS may
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid`,
+        [oid],
+      )
+    ).rows;
+    if (found?.may !== true) return false;
+    // The age of a transaction whose number was used again is negative.
+    const { rows } = await session.query<{ there: boolean }>(
+      `SELECT EXISTS (SELECT FROM ONLY ${found.name} t WHERE pg_catalog.age(t.xmin) < 0 OR pg_catalog.age(t.xmin) >=
+         (SELECT pg_catalog.min(pg_catalog.age(c.xmin)) FROM ${TABLE} c WHERE c.run = $1 AND c.shard >= 0 AND c.counts IS NOT NULL)) AS there`,
+      [run],
+    );
+    if (rows[0]?.there !== true) return false;
+  }
+  return true;
+}
+
+/** Notes the table where none is noted yet; tells which one is, and what the run has come to. */
+async function noteOnce(
+  session: Session,
+  run: string,
+  mark: Mark,
+): Promise<{ readonly noted: Mark | null; readonly read: number; readonly written: number }> {
+  await session.query(
+    `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
+     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
+     ON CONFLICT (run, shard) DO NOTHING`,
+    [run, JSON.stringify(mark)],
+  );
+  const sum = (name: string) =>
+    `(SELECT coalesce(pg_catalog.sum((c.counts ->> '${name}')::pg_catalog.int8), 0::pg_catalog.numeric)
+      FROM ${TABLE} c WHERE c.run = $1)::pg_catalog.float8 AS ${name}`;
+  const { rows } = await session.query<{ noted: Mark | null; read: number; written: number }>(
+    `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}) AS noted, ${sum("read")}, ${sum("written")}`,
+    [run],
+  );
+  return rows[0] ?? { noted: null, read: 0, written: 0 };
 }
 
 /** How many rows there are; null where that may not be asked. */
@@ -61,9 +143,11 @@ export async function writesTo(session: Session, run: string, table: Table): Pro
 }
 
 async function markOf(session: Session, { oid }: Table): Promise<Mark> {
-  const { place } = await session.one<{ place: string }>(
-    `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS place FROM pg_catalog.pg_class c
+  const { place, inserted } = await session.one<{ place: string; inserted: number }>(
+    `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS place,
+            coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)), 0::pg_catalog.numeric)::pg_catalog.float8 AS inserted
+     FROM pg_catalog.pg_class c
      WHERE c.oid = ${oid}::oid OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(${oid}::oid) p)`,
   );
-  return { oid, place };
+  return { oid, place, inserted };
 }

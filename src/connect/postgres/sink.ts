@@ -25,7 +25,7 @@ import { MissingCount } from "./missing-count.ts";
 import type { PostgresOptions } from "./options.ts";
 import { orderingOf } from "./ordering.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
-import { assertSameTable } from "./same-table.ts";
+import { assertSameTable, lookAtTable } from "./same-table.ts";
 import { Strategy } from "./strategy.ts";
 import { type Column, findTable, refuseRules, type Table, unknownTable } from "./table.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -90,6 +90,10 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
   await session.run(context.dryRun ? "ROLLBACK" : "COMMIT");
   const obstacle = await prepareLedger(session, context.dryRun);
   const guarantee = obstacle === null ? "transactional" : repeatable(target) ? "idempotent" : "none";
+  if (guarantee === "transactional" && !context.dryRun) {
+    const note = await lookAtTable(session, context.run, table, "adds");
+    if (note !== null) notes.push(note);
+  }
   if (guarantee !== "transactional") {
     notes.push(
       `${obstacle}: ` +

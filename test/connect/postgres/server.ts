@@ -87,6 +87,8 @@ export class TestServer implements AsyncDisposable {
   async giveBack(url: string): Promise<void> {
     await using client = await TestClient.connect(url);
     await client.endOthers();
+    // What a test has put into the search path is not called.
+    await client.query("SET search_path = pg_catalog");
     await client.query(EMPTY);
     this.#empty.push(url);
   }

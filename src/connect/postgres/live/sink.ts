@@ -4,6 +4,7 @@ import { Session } from "../connection.ts";
 import { explain } from "../errors.ts";
 import { bury, finishedShards, prepareLedger, takeOver } from "../ledger.ts";
 import type { PostgresOptions } from "../options.ts";
+import { lookAtTable, noteTable } from "../same-table.ts";
 import { postgres } from "../sink.ts";
 import { RangeChunk } from "./chunk.ts";
 import type { DelOptions, UpdateOptions } from "./options.ts";
@@ -43,7 +44,9 @@ async function open(
     const target = await liveTarget(session, kind, options, context);
     await session.run("COMMIT");
     const obstacle = await prepareLedger(session, context.dryRun);
-    return new OpenLive(options, context.run, target, obstacle);
+    const looks = obstacle === null && !context.dryRun;
+    const note = looks ? await lookAtTable(session, context.run, target.table, "adds none") : null;
+    return new OpenLive(options, context.run, target, { obstacle, note });
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -79,8 +82,14 @@ class OpenLive implements OpenSink<unknown> {
   readonly #options: UpdateOptions;
   readonly #run: string;
   readonly #target: LiveTarget;
+  #noted: Promise<void> | null = null;
 
-  constructor(options: UpdateOptions, run: string, target: LiveTarget, obstacle: string | null) {
+  constructor(
+    options: UpdateOptions,
+    run: string,
+    target: LiveTarget,
+    { obstacle, note }: { readonly obstacle: string | null; readonly note: string | null },
+  ) {
     this.#options = options;
     this.#run = run;
     this.#target = target;
@@ -88,7 +97,9 @@ class OpenLive implements OpenSink<unknown> {
     this.guarantee = obstacle === null ? "transactional" : target.change === "delete" ? "idempotent" : "none";
     this.notes =
       obstacle === null
-        ? []
+        ? note === null
+          ? []
+          : [note]
         : [
             obstacle +
               (target.change === "delete"
@@ -111,12 +122,25 @@ class OpenLive implements OpenSink<unknown> {
       const claim = this.guarantee === "transactional" ? { run: this.#run, shard, fence } : null;
       const checkpoint =
         claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
+      if (claim !== null) await this.#note(session);
       // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
       if (claim !== null) await session.run("SET synchronous_commit = off");
       return new LiveWriter(session, this.#target, claim, checkpoint);
     } catch (error) {
       await session.close();
       throw explain(error, this.#options.url);
+    }
+  }
+
+  /** Once for all shards that this process works on. */
+  async #note(session: Session): Promise<void> {
+    this.#noted ??= noteTable(session, this.#run, this.#target.table);
+    try {
+      await this.#noted;
+    } catch (error) {
+      // The next writer notes it.
+      this.#noted = null;
+      throw error;
     }
   }
 

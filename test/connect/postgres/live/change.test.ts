@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
+import { defineJob, ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
@@ -465,6 +465,66 @@ describe("rows of a table in use", () => {
     assert.deepEqual(await client.query("SELECT array_agg(id ORDER BY id) AS ids FROM t"), [
       { ids: [2, 3, 5, 7] },
     ]);
+  });
+
+  it("are not called done where the table was emptied and filled again meanwhile", async () => {
+    const refill = "INSERT INTO t SELECT g, g / 100, 'again' FROM generate_series(1, 300) g";
+    const ways: Readonly<Record<string, [sql: string, refused: RegExp | null, note: RegExp | null]>> = {
+      emptied: ["TRUNCATE t", /^public\.t has no rows now, and this run had changed \d+ rows/, null],
+      "filled again": [
+        `TRUNCATE t; ${refill}`,
+        /^public\.t was emptied and filled again: all its 300 rows/,
+        null,
+      ],
+      "rewritten with its rows": ["VACUUM FULL t", null, null],
+      "of other types": [
+        "ALTER TABLE t ALTER p TYPE numeric",
+        null,
+        /^public\.t was rewritten while this run/,
+      ],
+    };
+    const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, p int, v text)");
+    await using _ = client;
+    for (const parts of [false, true])
+      for (const [how, [sql, refused, note]] of Object.entries(ways)) {
+        if (parts && how !== "filled again") continue;
+        await client.query(
+          `DROP TABLE t; CREATE TABLE t (id int, p int, v text CONSTRAINT good CHECK (v <> 'bad'), PRIMARY KEY (id${parts ? ", p" : ""}))` +
+            (parts
+              ? " PARTITION BY LIST (p); CREATE TABLE t0 PARTITION OF t FOR VALUES IN (0, 1, 3); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (2)"
+              : ""),
+        );
+        await client.query(refill);
+        await client.query("SELECT pg_stat_force_next_flush()");
+        const job = (maxBad: number) => ({
+          name: `${how} ${parts}`,
+          source: table({ url, table: "t" }),
+          sink: update({ url, table: "t", set: { v: "CASE id WHEN 150 THEN 'bad' ELSE 'new' END" } }),
+          concurrency: 1,
+          maxBad,
+          commitMs: 1,
+          chunkBytes: { min: 2048, max: 4096 },
+          key: `${how} ${parts}`,
+        });
+        const first = await scene.run(job(0));
+        assert.ok(first.state === "failed" && first.written > 0 && first.read < 300, first.note);
+        for (const one of sql.split("; ")) await client.query(one);
+        await client.query("SELECT pg_stat_force_next_flush()");
+        const notes: string[] = [];
+        const again = run(defineJob(job(1) as never), { store: scene.store });
+        again.on("note", (told) => notes.push(told));
+        if (refused === null) {
+          const { state, note: why } = await again;
+          assert.equal(state, "succeeded", `${how}: ${why}`);
+          assert.deepEqual(await client.query("SELECT id FROM t WHERE v <> 'new'"), [{ id: 150 }]);
+        } else
+          await assert.rejects(async () => await again, { code: "postgres.other-table", message: refused });
+        assert.equal(
+          notes.some((told) => note?.test(told) ?? /rewritten/.test(told)),
+          note !== null,
+          how,
+        );
+      }
   });
 
   it("of a key of several columns, and of a partitioned table, are changed once", async () => {
