@@ -2,6 +2,7 @@ import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
 import type { Cost } from "./cost.ts";
+import type { Block, Items } from "./items.ts";
 import type { Settled } from "./mapped.ts";
 import { isBefore, sharedClock } from "./shared-clock.ts";
 import { atIndex } from "./worker/remote-error.ts";
@@ -13,7 +14,7 @@ const SLICE_MS = 5;
 const MANY = 1_000;
 
 /** After so many items the system is asked for the time, whatever a thread has written down. */
-const UNASKED = 256;
+const UNASKED = 1_024;
 
 /** Items that take less are too short for asking the system for the time after each, in milliseconds. */
 const SHORT_MS = 0.01;
@@ -24,7 +25,7 @@ const SLOW_MS = 50;
 export interface InlineRun {
   readonly fn: AnyFunction;
   readonly spread: boolean;
-  readonly items: readonly unknown[];
+  readonly items: Items;
   readonly results: unknown[];
   readonly collect: boolean;
   readonly cost: Cost;
@@ -56,10 +57,11 @@ export async function runInline(run: InlineRun): Promise<number> {
     while (at < end && now < until && !signal.aborted) {
       if (plain) {
         const unasked = clock !== null && itemMs < SHORT_MS && sharedClock.isRight(now) ? UNASKED : 1;
-        const last = Math.min(end, at + unasked);
+        const block = items.blockOf(at);
+        const last = Math.min(end, at + unasked, block.base + block.items.length);
         try {
           // With `call`, V8 does not know which function it is, and so leaves it on its own.
-          at = runPlain.call(undefined, run, at, last, sharedClock.cells, until);
+          at = runPlain.call(undefined, run, block, at, last, until);
         } catch (error) {
           throw atIndex(error, firstWithout(run.results, at));
         }
@@ -98,18 +100,19 @@ export async function runInline(run: InlineRun): Promise<number> {
  * who calls does it in a way that does not make this loop a part of the caller. `for … of` has a handler, too.
  */
 function runPlain(
-  { fn, items, results }: InlineRun,
+  { fn, results }: InlineRun,
+  { base, items }: Block,
   from: number,
   end: number,
-  clock: Int32Array,
   until: number,
 ): number {
   const call = fn as unknown as (item: unknown) => unknown;
+  const { cells } = sharedClock;
   for (let at = from; at < end; at++) {
-    const value = call(items[at]);
+    const value = call(items[at - base]);
     results[at] = value;
     if (typeof value === "object" && isThenable(value)) return at;
-    if (!isBefore(clock, until)) return at + 1;
+    if (!isBefore(cells, until)) return at + 1;
   }
   return end;
 }
@@ -158,15 +161,15 @@ function callOf({
   };
   return (at) => {
     try {
-      const args = spread ? (items[at] as readonly unknown[]) : null;
+      const args = spread ? (items.at(at) as readonly unknown[]) : null;
       const given = args?.length ?? 1;
       const context: ItemContext | null =
         plain.length > given ? { index: at, signal, init: undefined } : null;
       const value =
         args === null
           ? context === null
-            ? plain(items[at])
-            : plain(items[at], context)
+            ? plain(items.at(at))
+            : plain(items.at(at), context)
           : context === null
             ? plain(...args)
             : plain(...args, context);

@@ -5,6 +5,7 @@ import { collects } from "./checked.ts";
 import { Choice } from "./choice.ts";
 import type { Crew } from "./crew.ts";
 import { runInline } from "./inline-run.ts";
+import { Items } from "./items.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lifetime } from "./lifetime.ts";
 import { Mapped } from "./mapped.ts";
@@ -47,8 +48,7 @@ export async function runMap(means: Means, { fn, given, options, face }: MapRun)
   const end = (error: unknown) => stop.now(error);
   lifetime.enter(end);
   try {
-    // Taken at the call: whoever changes the array while it is worked on changes nothing of that.
-    const items = Array.isArray(given) ? given.slice() : await gather(given, stop);
+    const items = Array.isArray(given) ? Items.of(given) : await gather(given, stop);
     const results: unknown[] = new Array(items.length);
     const account = ledger.account(fn);
     const choice = new Choice({ ...means, call, account });
@@ -103,15 +103,15 @@ async function runToEnd(
 const SLICE_MS = 5;
 
 /** All items, unless it is stopped before; then the source is closed. */
-async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<unknown[]> {
+async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<Items> {
   const source = iteratorOf(given);
-  const items: unknown[] = [];
+  const items = new Items();
   let began = performance.now();
   for (;;) {
     const pulled = source.next();
     const next = "then" in pulled ? await stop.or(pulled, () => abandon(source)) : pulled;
     if (next.done) return items;
-    items.push(next.value);
+    items.add(next.value);
     if (performance.now() - began < SLICE_MS) continue;
     await stop.or(yieldToLoop(), () => abandon(source));
     began = performance.now();

@@ -15,11 +15,14 @@ export interface Collecting {
   readonly errors: "collect";
 }
 
+/** A list of items, or what is asked in the same way. */
+type Sliceable = Pick<readonly unknown[], "length" | "slice">;
+
 /** All items of a map that go to workers, and the results in their order. */
 export class Mapped implements Work {
   readonly call: Call;
   barren = 0;
-  readonly #items: readonly unknown[];
+  readonly #items: Sliceable;
   readonly #results: unknown[];
   readonly #collect: boolean;
   readonly #outcome = Promise.withResolvers<void>();
@@ -29,7 +32,7 @@ export class Mapped implements Work {
   #stopped = false;
 
   /** The items before `from` have their results already. */
-  constructor(call: Call, items: readonly unknown[], results: unknown[], from: number, collect: boolean) {
+  constructor(call: Call, items: Sliceable, results: unknown[], from: number, collect: boolean) {
     this.call = call;
     this.#items = items;
     this.#results = results;

@@ -184,3 +184,30 @@ for (const [where, options] of [
     assert.deepEqual([await mapped, await summed], [expected, expected]);
   });
 }
+
+test("a function sees each item that was given, whatever it does to the array itself", async () => {
+  await using pool = new Pool({ workers: 1 });
+  const here = globalThis as unknown as { pawlQueue: number[] | undefined };
+  const given = Array.from({ length: 20_000 }, (_, n) => n);
+  here.pawlQueue = [...given];
+  try {
+    const takeLast = (n: number) => {
+      (globalThis as unknown as { pawlQueue?: number[] }).pawlQueue?.pop();
+      return n;
+    };
+    assert.deepEqual(await pool.map(takeLast, here.pawlQueue), given);
+    assert.equal(here.pawlQueue.length, 0);
+  } finally {
+    here.pawlQueue = undefined;
+  }
+});
+
+test("a long array and a long source reach workers whole and in order", async () => {
+  await using pool = new Pool({ workers: 2 });
+  const items = Array.from({ length: 30_000 }, (_, n) => n);
+  const expected = items.map((n) => 2 * n);
+  const double = (n: number) => 2 * n;
+  // Chunks of which some lie in more than one block of what was taken.
+  assert.deepEqual(await pool.map(double, items, { chunkSize: 5000 }), expected);
+  assert.deepEqual(await pool.map(double, new Set(items), { chunkSize: 5000 }), expected);
+});
