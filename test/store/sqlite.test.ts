@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -218,6 +230,66 @@ describe("a store file", () => {
     assert.deepEqual(await store.query({ queue: "q" }), []);
     database.exec("PRAGMA max_page_count = 1000000");
     assert.equal((await store.enqueue(batch)).length, 1_000);
+  });
+
+  test("that may only be read can be read, and says so in one sentence when it is to be written", async () => {
+    const location = join(folder, "state.db");
+    const assertReadOnly = async (store: Store) => {
+      assert.deepEqual(await store.query({ queue: "q" }), []);
+      await assert.rejects(store.enqueue([newTask("t")]), {
+        code: "store.read-only",
+        message: `The store ${location} may not be written: give yourself permission to write the file and its folder.`,
+      });
+    };
+    const writer = await openStore(location);
+    const readOnly = new DatabaseSync(location, { readOnly: true });
+    {
+      await using store = new SqliteStore(
+        new Connection(readOnly, new FileIdentity(location), location, machineClock),
+      );
+      await assertReadOnly(store);
+    }
+    await writer.close();
+    await chmod(location, 0o400);
+    // Root may write everything.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) for (const path of [folder, location]) await chown(path, 65_534, 65_534);
+    try {
+      if (isRoot) process.seteuid?.(65_534);
+      await using store = await openStore(location);
+      await assertReadOnly(store);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+  });
+
+  test("that a newer program or an older copy has changed while it was open takes nothing more", async () => {
+    const location = join(folder, "state.db");
+    await using store = await openStore(location);
+    await store.enqueue([newTask("before")]);
+    {
+      using copier = new DatabaseSync(location);
+      copier.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      await copyFile(location, join(folder, "backup.db"));
+      await store.enqueue([newTask("after")]);
+      copier.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    // As a shell copies: into the same file.
+    await writeFile(location, await readFile(join(folder, "backup.db")), { flag: "r+" });
+    await assert.rejects(store.enqueue([newTask("lost")]), { code: "store.gone" });
+    assert.deepEqual(
+      (await store.query({ queue: "q" })).map(({ id }) => id),
+      ["before"],
+    );
+    await using anew = await openStore(location);
+    await anew.enqueue([newTask("again")]);
+    using newer = new DatabaseSync(location);
+    newer.exec(`PRAGMA user_version = ${migrations.length + 1}`);
+    await assert.rejects(anew.enqueue([newTask("harm")]), {
+      code: "store.newer",
+      message: `The store ${location} was written by a newer version of Pawl: update Pawl to use it.`,
+    });
+    assert.equal((await anew.query({ queue: "q" })).length, 2);
   });
 
   describe("under an open store", () => {

@@ -49,7 +49,7 @@ export class Database {
     work: (transaction: Transaction) => Promise<T>,
     { mostlyIdle = false }: { readonly mostlyIdle?: boolean } = {},
   ): Promise<T> {
-    const means = { connections: this.#connections, marks: this.#marks };
+    const means = { connections: this.#connections, marks: this.#marks, location: this.location };
     return await this.#patiently(() => transact(means, work, mostlyIdle));
   }
 

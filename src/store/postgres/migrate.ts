@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
 import { noStore } from "../missing.ts";
 import type { Database } from "./database.ts";
-import { type Migration, migrations } from "./migrations.ts";
+import { assertKnown, type Migration, migrations } from "./migrations.ts";
 import type { Session } from "./session.ts";
 
 /** PostgreSQL 14 is the oldest that is maintained. */
@@ -51,7 +51,7 @@ export async function migrate(
     return await readVersion(session, database.schema);
   });
   if (found !== undefined) {
-    assertKnown(database, found, steps.length);
+    assertKnown(database.location, found.works_with, steps.length);
     if (found.version >= steps.length) return;
   } else if (!create) throw noStore(database.location);
   await database.read(async (session) => {
@@ -64,7 +64,7 @@ export async function migrate(
     // Another process, or another role, may have been first meanwhile.
     await assertOurs(database, session);
     const now = await readVersion(session, database.schema);
-    if (now !== undefined) assertKnown(database, now, steps.length);
+    if (now !== undefined) assertKnown(database.location, now.works_with, steps.length);
     for (const { sql } of steps.slice(now?.version ?? 0)) {
       if (now === undefined && sql === steps[0]?.sql) await createSchema(session, database.schema);
       await session.script(sql);
@@ -133,14 +133,6 @@ async function readVersion(session: Session, schema: string): Promise<Found | un
   );
   if (there === undefined) return undefined;
   return await session.get<Found>("SELECT version, works_with FROM pawl.version");
-}
-
-function assertKnown(database: Database, found: Found, known: number): void {
-  if (found.works_with <= known) return;
-  throw new PawlError(
-    "store.newer",
-    `The store ${database.location} was changed by a newer version of Pawl: update Pawl to use it.`,
-  );
 }
 
 async function assertServer(database: Database, session: Session): Promise<void> {

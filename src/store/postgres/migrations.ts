@@ -1,3 +1,5 @@
+import { PawlError } from "../../errors.ts";
+
 export interface Migration {
   /**
    * The oldest version of the schema whose programs can still work with this one. While a fleet is updated, workers of
@@ -289,3 +291,12 @@ export const migrations: readonly Migration[] = [
   `,
   },
 ];
+
+/** Throws for tables that were made by a program so much newer that this one would harm them. */
+export function assertKnown(location: string, worksWith: number, known = migrations.length): void {
+  if (worksWith <= known) return;
+  throw new PawlError(
+    "store.newer",
+    `The store ${location} was changed by a newer version of Pawl: update Pawl to use it.`,
+  );
+}

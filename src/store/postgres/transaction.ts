@@ -2,6 +2,7 @@ import { sqlState } from "../../postgres-errors.ts";
 import type { Connections, Loan } from "./connections.ts";
 import { isDisconnect } from "./failure.ts";
 import { MARK, MARK_WRITTEN, type Mark, type Marks } from "./marks.ts";
+import { assertKnown } from "./migrations.ts";
 import { RECORDING } from "./recording.ts";
 import { prepared, type Session } from "./session.ts";
 
@@ -17,7 +18,10 @@ export interface Transaction {
   readonly note: () => void;
 }
 
-type Begun = { readonly recording: boolean; readonly pid: number } & (Mark | { readonly xid: null });
+type Begun = { readonly recording: boolean; readonly pid: number; readonly works_with: number } & (
+  | Mark
+  | { readonly xid: null }
+);
 
 /**
  * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
@@ -41,8 +45,11 @@ const SETTINGS = Object.entries({
 
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
+/** A newer program may have changed the tables while they were open. */
+const WORKS_WITH = "(SELECT works_with FROM pawl.version) AS works_with";
+
 /** What a transaction is told as it begins: besides the mark, whether to record, and who answers. */
-const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${SETTINGS}`;
+const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${WORKS_WITH}, ${SETTINGS}`;
 
 /** All that is needed of a transaction that is to write, sent along with the BEGIN. */
 const BEGUN = prepared(
@@ -57,7 +64,11 @@ const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS mark, ${TOLD}`);
  * means that nothing happened. Work that is mostly idle leaves a mark only if it writes.
  */
 export async function transact<T>(
-  { connections, marks }: { readonly connections: Connections; readonly marks: Marks },
+  {
+    connections,
+    marks,
+    location,
+  }: { readonly connections: Connections; readonly marks: Marks; readonly location: string },
   work: (transaction: Transaction) => Promise<T>,
   mostlyIdle: boolean,
 ): Promise<T> {
@@ -78,6 +89,7 @@ export async function transact<T>(
     };
     const result = await work({ session, recording, note });
     if (mostlyIdle && !noted) note();
+    assertKnown(location, (await begun).works_with);
     ended = { result, mark: await mark };
     const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
     if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");

@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { PawlError, TransientError } from "../../errors.ts";
 import type { Clock } from "../clock.ts";
-import { type FileIdentity, isGone } from "./file-identity.ts";
+import { type FileIdentity, gone, isGone } from "./file-identity.ts";
+import { assertKnown } from "./migrate.ts";
 import { patiently } from "./patience.ts";
 
 export type Row = Record<string, unknown>;
@@ -23,6 +24,8 @@ export class Connection {
   readonly #tupleStatements = new Map<string, StatementSync>();
   /** What is to be written, in the order in which it was asked for. */
   #waiting: Write[] = [];
+  /** How far the counter of wake-ups was when it was last looked at. */
+  #wakeups = 0;
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -134,8 +137,11 @@ export class Connection {
     // IMMEDIATE takes the write lock at once: a transaction that starts as a reader cannot wait for it later.
     this.#prepared("BEGIN IMMEDIATE").run();
     try {
+      this.#assertContent();
       const result = work();
+      const wakeups = this.#countWakeups();
       this.#prepared("COMMIT").run();
+      this.#wakeups = wakeups;
       this.#assertKept();
       return result;
     } catch (error) {
@@ -154,6 +160,20 @@ export class Connection {
       if (this.#files.lacksOnlyLog) this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
       throw error;
     }
+  }
+
+  /**
+   * A newer program may have changed the tables while they were open, and somebody may have written an older copy over the
+   * file: then a counter that only grows is behind, unless the log still holds it.
+   */
+  #assertContent(): void {
+    const [version = 0] = this.tuple<[number]>("PRAGMA user_version") ?? [];
+    assertKnown(version, this.location);
+    if (this.#countWakeups() < this.#wakeups) throw gone(this.location);
+  }
+
+  #countWakeups(): number {
+    return this.tuple<[number]>("SELECT value FROM counter WHERE name = 'wakeups'")?.[0] ?? 0;
   }
 
   #prepared(sql: string, asArrays = false): StatementSync {

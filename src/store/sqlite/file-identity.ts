@@ -59,7 +59,8 @@ function identity(path: string, smallestBytes = 0): Identity {
   return found === undefined || found.size < smallestBytes ? null : `${found.dev}:${found.ino}`;
 }
 
-function gone(path: string): PawlError {
+/** What to throw for an open store that is not where it was, or not what it was. */
+export function gone(path: string): PawlError {
   return new PawlError(
     GONE,
     `The file ${path} was removed, moved, emptied or replaced while the store was open, so nothing more is written: ` +

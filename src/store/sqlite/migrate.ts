@@ -30,12 +30,16 @@ export function assertStore(database: DatabaseSync, location: string): void {
       `${location} is not a store of Pawl: move that file away or choose another path.`,
     );
   }
-  if (Number(found?.version) > migrations.length) {
-    throw new PawlError(
-      "store.newer",
-      `The store ${location} was written by a newer version of Pawl: update Pawl to use it.`,
-    );
-  }
+  assertKnown(Number(found?.version), location);
+}
+
+/** Throws for a version of the tables that a newer program has made. */
+export function assertKnown(version: number, location: string): void {
+  if (version <= migrations.length) return;
+  throw new PawlError(
+    "store.newer",
+    `The store ${location} was written by a newer version of Pawl: update Pawl to use it.`,
+  );
 }
 
 /** Brings the file to the latest version. Processes that do so at the same moment take turns. */

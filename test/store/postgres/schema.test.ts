@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
 import { Database } from "../../../src/store/postgres/database.ts";
+import { explain } from "../../../src/store/postgres/failure.ts";
 import { migrate } from "../../../src/store/postgres/migrate.ts";
 import { migrations } from "../../../src/store/postgres/migrations.ts";
 import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
@@ -73,6 +74,9 @@ test("a schema that a newer program has changed is used as long as it allows tha
   assert.deepEqual(await old.enqueue([newTask("t")]), ["t"]);
   await hands.query(`UPDATE newer.version SET version = ${newer}, works_with = ${newer}`);
   await refused(url, "store.newer");
+  // Nor does one write that had it open before.
+  await assert.rejects(old.enqueue([newTask("u")]), { code: "store.newer" });
+  assert.equal((await hands.query("SELECT id FROM newer.task")).length, 1);
   const [row] = await hands.query("SELECT version FROM newer.version");
   assert.deepEqual(row, { version: newer });
 });
@@ -95,6 +99,25 @@ test("a migration that fails half-way leaves nothing behind, and the next attemp
   assert.equal((await stores[1]?.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" }))?.length, 1);
   for (const store of stores) await store.close();
   await database.close();
+});
+
+test("a database that takes no writes says so in one sentence", async () => {
+  await hands.query("SET default_transaction_read_only = on");
+  const error = await hands.query("CREATE TABLE there (n int)").then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  await hands.query("SET default_transaction_read_only = off");
+  // The store waits for a moment first, since a server that fails over takes none either.
+  const explained = explain(error, "postgres://host/x");
+  assert.ok(explained instanceof PawlError);
+  assert.deepEqual(
+    [explained.code, explained.message],
+    [
+      "store.read-only",
+      "The database of the store postgres://host/x takes no writes: use the primary server if it is a standby, or set default_transaction_read_only = off.",
+    ],
+  );
 });
 
 function openSockets(): number {
