@@ -155,7 +155,16 @@ export interface PlanOptions {
 }
 
 /** What a column is in the target, where that says how the texts of a source are to be read. */
-export type ColumnKind = "number" | "date";
+export type ColumnKind = "number" | "date" | HoldingKind;
+
+/** A type with numbers or dates in its texts that a source cannot read: money, arrays, ranges, rows and the like. */
+export type HoldingKind = {
+  /** As the target declares it, such as `date[]`. */
+  readonly type: string;
+  readonly dates: boolean;
+  /** Whether its numbers can have decimals; money is written as the locale of the server says. */
+  readonly numbers: "none" | "whole" | "any" | "money";
+};
 
 export interface Source<T> {
   describe(): Promise<Description>;
@@ -247,7 +256,7 @@ export interface OpenSink<T> {
    */
   readonly guarantee: "transactional" | "idempotent" | "none";
   readonly ordering: Ordering;
-  /** Columns that are numbers or dates, by their name in the source; for sources of texts. */
+  /** Columns that are or hold numbers or dates, by their name in the source; for sources of texts. */
   readonly kinds?: PlanOptions["kinds"];
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];

@@ -2,7 +2,8 @@ import type { ColumnKind } from "../../batch/contract.ts";
 import { own } from "../../own.ts";
 import type { CsvRow } from "./chunk.ts";
 import type { Layout } from "./layout.ts";
-import { dateReader, numberReader } from "./local-values.ts";
+import { dateReader } from "./local-dates.ts";
+import { numberReader } from "./local-values.ts";
 
 /**
  * Which columns of a sample are numbers or dates as the options write them, where no target says it yet: those with a

@@ -4,8 +4,10 @@ import { setOwn } from "../../own.ts";
 import type { CsvRow } from "./chunk.ts";
 import { FieldReader } from "./field-reader.ts";
 import type { Grammar } from "./grammar.ts";
+import { holdingReader } from "./holding-values.ts";
 import type { Layout } from "./layout.ts";
-import { dateReader, numberReader } from "./local-values.ts";
+import { dateReader } from "./local-dates.ts";
+import { numberReader } from "./local-values.ts";
 import { type DecodedRow, RowDecoder, ragged } from "./row-decoder.ts";
 
 /** Where the records come from, beside their bytes. */
@@ -26,6 +28,7 @@ interface ValuePlan {
   readonly convert: ((text: string) => string | null) | null;
   /** What a value is not, that cannot be converted. */
   readonly what: string;
+  readonly code: string;
 }
 
 /** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
@@ -64,14 +67,14 @@ export class RowReader {
     if (this.#origin.joined && this.#isHeader(count))
       return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
     const row: CsvRow = {};
-    for (const { name, field, nulls, convert, what } of this.#values) {
+    for (const { name, field, nulls, convert, what, code } of this.#values) {
       let value: string | null = field < count ? (fields.values[field] as string) : null;
       if (value !== null && fields.bare[field] && nulls.has(value)) value = null;
       if (value !== null && convert !== null) {
         const converted = convert(value);
         if (converted === null)
           return new ItemError(`column ${JSON.stringify(name)}: ${JSON.stringify(value)} is not ${what}`, {
-            code: "csv.value",
+            code,
           });
         value = converted;
       }
@@ -124,7 +127,7 @@ export class RowReader {
 function planOf({ reading }: Layout, name: string, kind: ColumnKind | undefined, field: number): ValuePlan {
   const { nulls, nullFor, dateOrder, decimal, thousands } = reading;
   const own = nullFor.flatMap(([column, texts]) => (column === name ? texts : []));
-  const plan = { name, field, nulls: new Set([...nulls, ...own]) };
+  const plan = { name, field, nulls: new Set([...nulls, ...own]), code: "csv.value" };
   if (kind === "number" && (decimal !== "" || thousands !== "")) {
     const separators = [
       `the decimal ${JSON.stringify(decimal || ".")}`,
@@ -138,7 +141,8 @@ function planOf({ reading }: Layout, name: string, kind: ColumnKind | undefined,
   }
   if (kind === "date" && dateOrder !== null)
     return { ...plan, convert: dateReader(dateOrder), what: `a date in the order ${dateOrder}` };
-  return { ...plan, convert: null, what: "" };
+  const holding = typeof kind === "object" ? holdingReader(kind, reading) : null;
+  return { ...plan, convert: null, what: "", ...holding };
 }
 
 /** A value as a field of a CSV: in quotes where it needs them, and escaped where there are none. */

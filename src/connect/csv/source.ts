@@ -8,23 +8,27 @@ import type {
   Shard,
   ShardPlan,
 } from "../../batch/contract.ts";
-import { ItemError } from "../../errors.ts";
+import { ItemError, PawlError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
 import { storedBytes } from "./body.ts";
 import type { CsvRow, CsvSource } from "./chunk.ts";
 import { guessKinds } from "./guess-kinds.ts";
+import { HOLDING } from "./holding-values.ts";
 import { identityDifference, identityOf } from "./identity.ts";
 import { type Inspection, inspect } from "./inspect.ts";
-import { describedDialect, type Layout, layoutOf, withKinds } from "./layout.ts";
+import { describedDialect, isPlain, type Layout, layoutOf, withKinds } from "./layout.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
 import { plan } from "./plan.ts";
 import { readRange } from "./read-range.ts";
 import { readStream } from "./read-stream.ts";
 import { ReplaySource } from "./replay.ts";
+import type { DecodedRow } from "./row-decoder.ts";
 import { type Part, type Place, type StreamPart, unpackShard } from "./shard-data.ts";
 
 /** Bytes of text that a sample may look at in one step. */
 const SAMPLE_BYTES = 256 * 1024;
+/** So many rows are looked at before options are taken to be right. */
+const SAMPLE_ROWS = 1000;
 
 /**
  * Rows of one or several CSV files, of a glob, of `-` (standard input), of `s3://bucket/key` or `https://host/path`; `.gz` and `.zst` are unpacked. Plain
@@ -34,7 +38,7 @@ const SAMPLE_BYTES = 256 * 1024;
  * Errors, each one sentence with file and line: `csv.option` at once; `csv.missing`, `csv.no-match`,
  * `csv.directory`, `csv.not-a-file`, `csv.permission`, `csv.empty`, `csv.binary`, `csv.encoding`, `csv.header`,
  * `csv.header-differs`, `csv.unclosed-quote`, `csv.record-too-large`, `csv.mixed-line-ends`,
- * `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`, `csv.other-input`
+ * `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`, `csv.other-input`, `csv.holding`
  * when the source is used. A record that is no row (`csv.ragged`, `csv.bytes`) is an `ItemError` in its place.
  */
 export function csv(paths: string | readonly string[], options: CsvOptions = {}): CsvSource {
@@ -69,7 +73,9 @@ class FileSource implements CsvSource {
   }
 
   async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
-    return plan(await this.#inspect(), n, ordering, options, this.#settings.granuleBytes);
+    const inspection = await this.#inspect();
+    await this.#refuseUnreached(inspection, options.kinds ?? []);
+    return plan(inspection, n, ordering, options, this.#settings.granuleBytes);
   }
 
   async sample(n: number): Promise<readonly CsvRow[]> {
@@ -79,8 +85,30 @@ class FileSource implements CsvSource {
     return kinds.length === 0 ? rows : await this.#first(n, withKinds(layout, kinds), parts);
   }
 
+  /** Options that a column of the first rows does not follow are refused before anything is written. Errors: `csv.holding`. */
+  async #refuseUnreached(
+    { layout, parts }: Inspection,
+    kinds: NonNullable<PlanOptions["kinds"]>,
+  ): Promise<void> {
+    const holding = kinds.filter(([, kind]) => typeof kind === "object");
+    if (holding.length === 0 || isPlain(layout)) return;
+    for await (const row of this.#look(SAMPLE_ROWS, withKinds(layout, holding), parts))
+      if (row instanceof ItemError && row.code === HOLDING)
+        throw new PawlError(
+          "csv.holding",
+          `${parts[0]?.name}, ${row.message}: write it so, give the column a value with --set, or load it into a column of text.`,
+        );
+  }
+
   async #first(n: number, layout: Layout, parts: readonly Part[]): Promise<readonly CsvRow[]> {
     const rows: CsvRow[] = [];
+    for await (const row of this.#look(n, layout, parts)) if (!(row instanceof ItemError)) rows.push(row);
+    return rows;
+  }
+
+  /** The first rows, `n` of them that can be read, and those between them that cannot. */
+  async *#look(n: number, layout: Layout, parts: readonly Part[]): AsyncGenerator<DecodedRow> {
+    let left = n;
     const { signal } = new AbortController();
     const pace = { items: n, bytes: SAMPLE_BYTES };
     for (const part of parts) {
@@ -95,11 +123,14 @@ class FileSource implements CsvSource {
       );
       for await (const chunk of chunks) {
         for await (const slice of chunk.slices())
-          for (const row of slice) if (!(row instanceof ItemError) && rows.length < n) rows.push(row);
-        if (rows.length >= n) return rows;
+          for (const row of slice) {
+            if (left === 0) return;
+            if (!(row instanceof ItemError)) left--;
+            yield row;
+          }
+        if (left === 0) return;
       }
     }
-    return rows;
   }
 
   async *read(

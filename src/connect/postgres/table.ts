@@ -12,6 +12,8 @@ export interface Column {
   readonly looseType: string;
   /** The type below any domains, such as `int8`; null for a type that is not built in. */
   readonly base: string | null;
+  /** The built-in types of which it is made: of elements, bounds, attributes and domains, at any depth. */
+  readonly within: readonly string[];
   readonly isEnum: boolean;
   /** Declared with a length or a scale. */
   readonly limited: boolean;
@@ -270,6 +272,18 @@ const columnsSql = `
          pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
          pg_catalog.format_type(a.atttypid, -1) AS "looseType",
          CASE WHEN bt.typnamespace = 'pg_catalog'::regnamespace THEN bt.typname END AS base,
+         array(
+           WITH RECURSIVE part(oid) AS (
+             SELECT a.atttypid UNION
+             SELECT deeper.oid FROM part JOIN pg_type p ON p.oid = part.oid CROSS JOIN LATERAL (
+               SELECT p.typbasetype UNION ALL
+               SELECT p.typelem WHERE p.typcategory = 'A' UNION ALL
+               SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = p.oid OR r.rngmultitypid = p.oid UNION ALL
+               SELECT m.atttypid FROM pg_attribute m WHERE m.attrelid = p.typrelid AND p.typrelid <> 0::oid AND m.attnum > 0 AND NOT m.attisdropped
+             ) deeper(oid)
+           )
+           SELECT p.typname::text FROM part JOIN pg_type p ON p.oid = part.oid
+           WHERE p.typnamespace = 'pg_catalog'::regnamespace) AS within,
          bt.typtype = 'e' AS "isEnum",
          a.atttypmod >= 0 OR base.mod >= 0 AS limited,
          bt.typcategory = 'A' AS "isArray",

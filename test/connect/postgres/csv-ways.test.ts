@@ -72,10 +72,10 @@ async function load(
   content: string | Buffer,
   options: CsvOptions,
   step?: (row: CsvRow) => CsvRow,
-): Promise<{ rows: unknown[]; quarantined: string[] }> {
-  await client.query(
-    `CREATE TABLE ${table} (id int PRIMARY KEY, paid date, amount numeric(12,2), note text)`,
-  );
+  columns = "id int PRIMARY KEY, paid date, amount numeric(12,2), note text",
+  selected = "id, paid::text, amount::text, note",
+): Promise<{ rows: unknown[]; quarantined: string[]; note: string }> {
+  await client.query(`CREATE TABLE ${table} (${columns})`);
   const path = await folder.file(content, `${table}.csv`);
   const store = await openStore(join(folder.path, `${table}.db`));
   try {
@@ -89,8 +89,8 @@ async function load(
     const summary = await run(job, { store });
     const quarantined: string[] = [];
     for await (const { at, reason } of openItems(store, summary.run)) quarantined.push(`${at}: ${reason}`);
-    const rows = await client.query(`SELECT id, paid::text, amount::text, note FROM ${table} ORDER BY id`);
-    return { rows, quarantined };
+    const rows = await client.query(`SELECT ${selected} FROM ${table} ORDER BY id`);
+    return { rows, quarantined, note: summary.note ?? "" };
   } finally {
     await store.close();
   }
@@ -129,4 +129,55 @@ test("rows that the options cannot read are quarantined with their lines, and th
     'refused.csv line 3: column "amount": "1.5" is not a number with the decimal ","',
     "refused.csv line 5: row has 2 fields, the header has 4",
   ]);
+});
+
+test("no text of a date or number reaches the server's own guess, whatever the type of its column", async () => {
+  await client.query(
+    "CREATE TYPE stay AS (room int, since date); CREATE DOMAIN days AS date[]; CREATE DOMAIN paid AS date",
+  );
+  const german: CsvOptions = { dateOrder: "dmy", decimal: ",", thousands: "." };
+  const cases = [
+    ["date", "1 2 2026", "2026.032", "2026-02-01"],
+    ["paid", "010226", "1_2_12026", "2026-02-01"],
+    ["timestamp", "010226T1345", "13:45 1/2/2026", "2026-02-01 13:45:00"],
+    ["numeric", "1.234,5", "0.123", "1234.5"],
+    ["float8", "-12,5", "1.234e5", "-12.5"],
+    ["money", "3", "3,4", "$3.00"],
+    ["money[]", "{3}", "{3.40}", "{$3.00}"],
+    ["date[]", "{2026-02-01}", "{01/02/2026}", "{2026-02-01}"],
+    ["days", "{2026-02-01}", "{010226}", "{2026-02-01}"],
+    ["daterange", "[2026-02-01,2026-02-02)", "[01/02/2026,03/04/2026)", "[2026-02-01,2026-02-02)"],
+    ["datemultirange", "{[2026-02-01,)}", "{[01/02/2026,)}", "{[2026-02-01,)}"],
+    ["stay", "(7,2026-02-01)", "(7,01/02/2026)", "(7,2026-02-01)"],
+    ["numeric[]", "{3}", "{3,4}", "{3}"],
+    ["interval", "2 hours", "1,5 hours", "02:00:00"],
+  ] as const;
+  const names = cases.map((_, index) => `v${index}`);
+  const columns = `id int PRIMARY KEY, ${cases.map(([type], index) => `v${index} ${type}`).join(", ")}`;
+  const selected = names.map((name) => `${name}::text`).join(", ");
+  /** The wrong values of some cases, each in a row of its own from that one on. */
+  const file = (wrong: readonly number[], from: number) => {
+    const rows = Array.from({ length: from + wrong.length }, (_, id) =>
+      cases.map(([, right, other], index) => quoted(wrong[id - from] === index ? other : right)),
+    );
+    return `id;${names.join(";")}\n${rows.map((row, id) => `${id};${row.join(";")}\n`).join("")}`;
+  };
+  const all = [...cases.keys()];
+  const { rows, quarantined } = await load("guesses", file(all, 1001), german, undefined, columns, selected);
+  assert.equal(rows.length, 1001);
+  assert.deepEqual(
+    Object.values(rows.at(-1) as object),
+    cases.map(([, , , read]) => read),
+  );
+  assert.equal(quarantined.length, cases.length);
+  for (const [index, reason] of quarantined.entries())
+    assert.match(reason, new RegExp(`^guesses.csv line ${1003 + index}: column "v${index}": .* is not a`));
+  for (const index of [5, 7, 12]) {
+    const refused = await load(`guess${index}`, file([index], 3), german, undefined, columns, selected);
+    assert.match(
+      refused.note,
+      new RegExp(`guess${index}.csv, column "v${index}": .* cannot be followed in that type: write it so`),
+    );
+    assert.deepEqual(refused.rows, []);
+  }
 });
