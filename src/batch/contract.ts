@@ -320,6 +320,13 @@ export interface SinkPace {
 }
 
 export interface Sink<T> {
+  /**
+   * What the places are that it works with, whatever names lead there: kept with the run, and compared whenever that is opened
+   * again, before `open` may change anything. For a sink whose checkpoints are in the store, which the target cannot contradict.
+   */
+  identity?(): Promise<Json>;
+  /** What differs between two identities, in one sentence; null when nothing that matters does. */
+  difference?(before: Json, now: Json): string | null;
   /** Checks the target and makes it ready; throws one sentence when it cannot serve. */
   open(context: SinkContext): Promise<OpenSink<T>>;
 }

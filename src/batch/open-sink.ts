@@ -20,13 +20,18 @@ export interface SinkPlace {
   readonly dryRun?: boolean;
 }
 
+/** Where a run keeps what it needs on this machine; `runs` is the folder of all of them. */
+export function keptFolder(runs: string, run: string): string {
+  return join(runs, run, "kept");
+}
+
 /** Opens the sink of a job for a run; `folder` is where that one keeps what it needs on this machine. */
 export async function openSink(
   job: AnyJob,
   run: string,
   { source, runs, signal, dryRun = false }: SinkPlace,
 ): Promise<{ sink: OpenSink<unknown>; folder: string }> {
-  const folder = join(runs, run, "kept");
+  const folder = keptFolder(runs, run);
   const sink = await job.sink.open({
     run,
     source,

@@ -4,7 +4,13 @@ import { clearAway } from "./clear-away.ts";
 import { conclude } from "./conclude.ts";
 import type { Description, OpenSink } from "./contract.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
-import { assertSameSource, newRunId, sameSource } from "./identity.ts";
+import {
+  assertSamePlaces,
+  assertSameSource,
+  newRunId,
+  placeDifference,
+  sourceDifference,
+} from "./identity.ts";
 import { type AnyJob, jobKey } from "./job.ts";
 import { parseMaxBad } from "./max-bad.ts";
 import { memoryOf } from "./memory.ts";
@@ -58,7 +64,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   const reference = options.reference ?? { name: job.name, module: null, params: null };
   const source = await job.source.describe();
   const key = options.run?.key ?? jobKey(job, reference.params);
-  let givenUp: string | null = null;
+  let givenUp: RunRecord | null = null;
   let unfinished = options.run ?? (await unfinishedRun(store, key));
   if (unfinished !== undefined && !dryRun) {
     const [worker] = joins ? [] : await workersOf(store, unfinished.id);
@@ -66,25 +72,28 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     if (unfinished.state === "cancelling" && !joins) {
       // The process that was to end it has died.
       await conclude(store, unfinished.id, null);
-      givenUp = unfinished.id;
-      unfinished = undefined;
-    }
-  }
-  if (unfinished !== undefined && !dryRun) {
-    if (options.restart) {
+      givenUp = unfinished;
+    } else if (options.restart) {
       await abandon(store, unfinished, "given up for a new run with --restart");
-      givenUp = unfinished.id;
-      unfinished = undefined;
-    } else if (!joins && !sameSource(unfinished, source.identity) && !(await isPlanned(store, unfinished))) {
-      // Nothing was written yet: what stopped it, such as an unclosed quote, has been mended since.
-      await abandon(store, unfinished, "nothing was written before it stopped");
-      givenUp = unfinished.id;
-      unfinished = undefined;
+      givenUp = unfinished;
     } else {
-      const difference = job.source.difference?.(unfinished.identity, source.identity) ?? null;
-      assertSameSource(unfinished, source.identity, source.name, difference);
+      const difference = sourceDifference(unfinished, source, job.source);
+      const elsewhere = await placeDifference(unfinished, job.sink);
+      if ((difference ?? elsewhere) !== null && !joins && !(await isPlanned(store, unfinished))) {
+        // Nothing was written yet: what stopped it, such as an unclosed quote, has been mended since.
+        await abandon(store, unfinished, "nothing was written before it stopped");
+        givenUp = unfinished;
+      }
+      if (givenUp === null) {
+        assertSameSource(unfinished, difference);
+        assertSamePlaces(unfinished, elsewhere, "resumed");
+      }
     }
+    if (givenUp !== null) unfinished = undefined;
   }
+  const replayed = options.replayOf === undefined ? undefined : await store.run(options.replayOf);
+  if (replayed !== undefined)
+    assertSamePlaces(replayed, await placeDifference(replayed, job.sink), "replayed");
   // What an interrupted run keeps is not for a trial to use, nor to clear away.
   const id = (dryRun ? null : unfinished?.id) ?? newRunId();
   const { runs = statePlace().runs, signal = new AbortController().signal } = options;
@@ -103,6 +112,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       source: source.name,
       unit: source.unit,
       dialect: source.dialect ?? null,
+      ...(job.sink.identity === undefined || dryRun ? {} : { places: await job.sink.identity() }),
       notes,
       plan: null,
       activeMs: 0,

@@ -1,4 +1,4 @@
-import type { RunRecord, RunState, Store, TaskRecord } from "../store/contract.ts";
+import type { Json, RunRecord, RunState, Store, TaskRecord } from "../store/contract.ts";
 import type { Checkpoint, Counts, Description, Shard } from "./contract.ts";
 import { NO_COUNTS, sumCounts } from "./counts.ts";
 
@@ -16,6 +16,8 @@ export interface RunDetails {
   readonly unit: string;
   /** How raw items are put back into a file, where they are lines of one. */
   readonly dialect: Description["dialect"] | null;
+  /** What the places were that the sink works with when the run began; absent where it does not tell. */
+  readonly places?: Json;
   /** Sentences shown when the run began. */
   readonly notes: readonly string[];
   /** Set once the shards are cut. */

@@ -35,7 +35,7 @@ async function clear(run: RunRecord, store: Store, place: Place): Promise<void> 
     const { jobOf } = await import("./resolve-job.ts");
     const job = await jobOf(run, store, place);
     const source = await job.source.describe();
-    await clearAway(job, run.id, { source, runs: place.runs, signal: new AbortController().signal });
+    await clearAway(job, run, { source, runs: place.runs, signal: new AbortController().signal });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     tell(`pawl: What run ${run.id} had begun at its target could not be cleared away: ${visible(why)}`);

@@ -1,9 +1,7 @@
-import { realpath } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { PawlError } from "../../errors.ts";
 import { type Address, addressName } from "./address.ts";
-import { azureSettingsOf } from "./azure/settings.ts";
-import { settingsOf } from "./s3/settings.ts";
+import { realPath } from "./files/folder-location.ts";
+import { locationOf } from "./location.ts";
 
 interface Profiles {
   readonly fromProfile?: string;
@@ -23,24 +21,15 @@ export async function assertReallyApart(
   to: Address,
   { fromProfile, toProfile }: Profiles,
 ): Promise<void> {
-  if (from.kind === "files" && to.kind === "files") {
-    const [a, b] = [await real(from.path), await real(to.path)];
-    assertApart(from, to, a, b);
-  }
-  if (from.kind === "s3" && to.kind === "s3" && from.bucket === to.bucket && fromProfile !== toProfile) {
-    const [a, b] = [await providerOf(fromProfile), await providerOf(toProfile)];
-    if (a === b) assertApart(from, to);
-  }
-  if (
-    from.kind === "azure" &&
-    to.kind === "azure" &&
-    from.account === to.account &&
-    fromProfile !== toProfile
-  ) {
-    const of = async (profile: string | undefined) =>
-      (await azureSettingsOf(from.account, profile ?? null)).endpoint.href;
-    if ((await of(fromProfile)) === (await of(toProfile))) assertApart(from, to);
-  }
+  if (from.kind === "files" && to.kind === "files")
+    assertApart(from, to, await realPath(from.path), await realPath(to.path));
+  if (fromProfile === toProfile) return;
+  const isOne =
+    (from.kind === "s3" && to.kind === "s3" && from.bucket === to.bucket) ||
+    (from.kind === "azure" && to.kind === "azure" && from.account === to.account);
+  if (!isOne) return;
+  const [a, b] = [await locationOf(from, fromProfile ?? null), await locationOf(to, toProfile ?? null)];
+  if ("at" in a && "at" in b && a.at === b.at) assertApart(from, to);
 }
 
 function assertApart(from: Address, to: Address, a = addressName(from), b = addressName(to)): void {
@@ -50,20 +39,4 @@ function assertApart(from: Address, to: Address, a = addressName(from), b = addr
     "copy.within",
     `${addressName(from)} and ${addressName(to)} lie in one another: copy to a place outside of it.`,
   );
-}
-
-/** Where a path leads to, however much of it is there. */
-async function real(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(await real(parent), basename(path));
-  }
-}
-
-/** At AWS a bucket is the same in all regions. */
-async function providerOf(profile: string | undefined): Promise<string> {
-  const { endpoint } = await settingsOf(profile ?? null);
-  return /(^|\.)amazonaws\.com(\.cn)?$/.test(endpoint.hostname) ? "aws" : endpoint.href;
 }

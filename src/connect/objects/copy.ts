@@ -9,6 +9,7 @@ import { foldsCase } from "./files/folds-case.ts";
 import { KnownSums } from "./files/known-sums.ts";
 import { glanceAt } from "./glance.ts";
 import { Hashing } from "./hashing.ts";
+import { locationDifference, locationOf } from "./location.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./sink.ts";
 import { ObjectSource } from "./source.ts";
@@ -67,6 +68,12 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
         if (!options.move && options.transform === undefined) places = { reader: await reader(), writer };
         return writer;
       },
+      identity: async () => ({
+        from: await locationOf(from, options.fromProfile ?? null),
+        to: await locationOf(to, options.toProfile ?? null),
+      }),
+      difference: (before, now) =>
+        locationDifference(from, before.from, now.from) ?? locationDifference(to, before.to, now.to),
       sums,
       move: options.move ?? false,
       transform:

@@ -134,6 +134,12 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     return this.#hasLeft ? this.#done.left(key) : null;
   }
 
+  /** Whether the target still has what a transform made of an object: nothing is removed on the word of an attempt before. */
+  async #isThere(entry: ObjectEntry): Promise<boolean> {
+    const names = this.#taken?.namesOf(originOf(entry)) ?? [];
+    return (await this.#ways.writer.lookout("anew").look(names)).size > 0;
+  }
+
   /** Also gives the version of the source that the target has then. */
   async #write(
     entry: ObjectEntry,
@@ -143,7 +149,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
     // What a process that died has written was paid for, and counts as written.
     const left = this.#changed.has(entry.key) ? null : this.#left(entry);
     if (transform !== null) {
-      if (left !== null) return { outcome: "written", version: left.version };
+      if (left !== null && (await this.#isThere(entry))) return { outcome: "written", version: left.version };
       const copied = await transferTransformed(entry, this.#ways, transform, (key) => {
         const other = this.#taken?.give(key, originOf(entry)) ?? null;
         if (other !== null) throw new ItemError(givenTo(key, other), { code: "copy.taken" });

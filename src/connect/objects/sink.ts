@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../batch/contract.ts";
+import type { Json } from "../../store/contract.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
 import { Done, hasBegun } from "./done.ts";
 import type { KnownSums } from "./files/known-sums.ts";
 import type { Hashing } from "./hashing.ts";
+import type { Location } from "./location.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import { ObjectWriter, rehearsed } from "./object-writer.ts";
 import { patiently } from "./patience.ts";
@@ -12,9 +14,18 @@ import { Taken } from "./taken.ts";
 import type { Ways } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
 
+interface Places {
+  readonly from: Location;
+  readonly to: Location;
+}
+
 export interface SinkOptions {
   readonly reader: () => Promise<ReadPlace>;
   readonly writer: (context: SinkContext) => Promise<WritePlace>;
+  /** What the two places are, whatever names lead there. */
+  readonly identity: () => Promise<Places>;
+  /** What differs between the two and what they were, in one sentence; null when nothing that matters does. */
+  readonly difference: (before: Places, now: Places) => string | null;
   /** What both places take checksums with; ended with the sink. */
   readonly sums: { readonly hashing: Hashing; readonly known: KnownSums };
   /** Remove each object from the source once its copy is safe. */
@@ -29,6 +40,14 @@ export class ObjectSink implements Sink<ObjectEntry> {
 
   constructor(options: SinkOptions) {
     this.#options = options;
+  }
+
+  async identity(): Promise<Json> {
+    return (await this.#options.identity()) as unknown as Json;
+  }
+
+  difference(before: Json, now: Json): string | null {
+    return this.#options.difference(before as unknown as Places, now as unknown as Places);
   }
 
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {

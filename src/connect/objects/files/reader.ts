@@ -5,6 +5,7 @@ import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { assertSameFolder, folderLocation } from "./folder-location.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
 import { removeFile, versionOf } from "./remove-file.ts";
@@ -40,9 +41,18 @@ export class FileReader implements ReadPlace {
     );
   }
 
-  list(from: string | null, signal: AbortSignal, { skips }: ListRange = {}): AsyncIterable<Page> {
+  async *list(
+    from: string | null,
+    signal: AbortSignal,
+    { skips }: ListRange = {},
+  ): AsyncGenerator<Page, void, undefined> {
     const ways = { disk: this.#disk, known: this.#sums.known, skips: skips ?? (() => false) };
-    return walk(this.#root, from, this.#scratch, signal, ways);
+    const before = await folderLocation(this.#root);
+    for await (const page of walk(this.#root, from, this.#scratch, signal, ways)) {
+      // Of a disk that goes while it is listed, the end is not that of its files.
+      if (page.next === null) await assertSameFolder(this.#root, before);
+      yield page;
+    }
   }
 
   async open(entry: ObjectEntry): Promise<Opened> {

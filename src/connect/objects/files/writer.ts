@@ -1,9 +1,10 @@
 import { type BigIntStats, constants, readlinkSync, rmSync, statSync } from "node:fs";
-import { access, type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { assertSameFolder, type FolderLocation, folderLocation } from "./folder-location.ts";
 import { refusedName } from "./name.ts";
 import { PartFolders } from "./part-folders.ts";
 import { newPartName } from "./part-name.ts";
@@ -21,8 +22,8 @@ export class FileWriter implements WritePlace {
   readonly #root: string;
   readonly #run: string;
   readonly #parts: PartFolders;
-  /** Where the root really lies, whatever links lead to it. */
-  #real: string | null = null;
+  /** What the root was when it was made ready; null before. */
+  #location: FolderLocation | null = null;
   readonly #disk: Disk;
   readonly #sums: Checksums;
   /** Folders that are known to be there and to be no links. */
@@ -60,7 +61,7 @@ export class FileWriter implements WritePlace {
         `Nothing can be written to ${this.#root} (${code}): check the path and its permissions.`,
       );
     }
-    this.#real = await realpath(this.#root);
+    this.#location = await folderLocation(this.#root);
     await this.clear();
   }
 
@@ -156,9 +157,9 @@ export class FileWriter implements WritePlace {
 
   /** A folder that somebody replaced by a link since it was made would lead what is written out of the root. */
   #assertIn(file: number, part: string): void {
-    if (process.platform !== "linux" || this.#real === null) return;
+    if (process.platform !== "linux" || this.#location === null) return;
     const lies = realOf(file);
-    const should = join(this.#real, relative(this.#root, part));
+    const should = join(this.#location.path, relative(this.#root, part));
     if (lies === null || lies === should) return;
     rmSync(lies, { force: true });
     throw new ItemError(`${relative(this.#root, dirname(part))} leads out of the target by a link`, {
@@ -186,6 +187,8 @@ export class FileWriter implements WritePlace {
   }
 
   async settle(): Promise<void> {
+    // What was written since the last time may lie where the disk was that is gone.
+    if (this.#location !== null) await assertSameFolder(this.#root, this.#location);
     const touched = this.#touched;
     this.#touched = new Set();
     for (const folder of touched) {

@@ -33,7 +33,7 @@ export async function openUrl(
   }
 }
 
-class WebObject implements Opened {
+export class WebObject implements Opened {
   /** What the server calls this state of it; null where it does not. */
   readonly etag: string | null;
   readonly version = null;

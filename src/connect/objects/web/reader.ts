@@ -1,15 +1,19 @@
+import { createHash } from "node:crypto";
 import { ItemError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
+import { AnswerError } from "../answer-error.ts";
 import { BUDGET, type Budget } from "../budget.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { entryOf } from "../manifest/entry.ts";
 import { type Manifest, openManifest } from "../manifest/rows.ts";
-import { openUrl } from "./object.ts";
+import { openUrl, type WebObject } from "./object.ts";
 import { type Reach, reachOf } from "./reach.ts";
-import { sealedUrl, shownUrl } from "./sealed.ts";
+import { sealedUrl, shownUrl, unsignedUrl } from "./sealed.ts";
 import { SealedUrls } from "./urls.ts";
 
 const PAGE = 1000;
+/** How servers answer to a signature that is not good any more. */
+const EXPIRED = new Set([400, 401, 403, 410]);
 
 /** Objects of the web that a manifest names. */
 export class WebReader implements ReadPlace {
@@ -17,6 +21,8 @@ export class WebReader implements ReadPlace {
   readonly #manifest: Manifest;
   readonly #urls: SealedUrls;
   readonly #budget: Budget;
+  /** Signatures have been others in the manifest than in the listing, so that those of the manifest are taken. */
+  #isSignedAnew = false;
 
   readonly #reach: (address: string) => Reach;
 
@@ -32,8 +38,18 @@ export class WebReader implements ReadPlace {
     await this.#manifest.identity();
   }
 
+  /** Of what it names: with other signatures, or written in another form, it is the same. */
   async identity(): Promise<Json> {
-    return await this.#manifest.identity();
+    const sum = createHash("sha256");
+    let rows = 0;
+    for await (const row of this.#manifest.rows()) {
+      const { key, from, size, tag, problem } = await entryOf(row);
+      // The key of a row that cannot be read says where it stands.
+      const what = problem === undefined ? [key, unsignedUrl(from ?? ""), size, tag] : [problem];
+      sum.update(`${JSON.stringify(what)}\n`);
+      rows++;
+    }
+    return { rows, sha256: sum.digest("hex") };
   }
 
   /** `from` is how many rows have been listed. */
@@ -59,12 +75,29 @@ export class WebReader implements ReadPlace {
       throw new ItemError("the manifest does not name it any more, and Pawl keeps no query of a URL", {
         code: "copy.manifest",
       });
-    const object = await openUrl(url, entry, this.#budget, this.#reach);
+    const object = await this.#opened(url, entry);
     if (entry.size === null || object.size === null || object.size === entry.size) return object;
     await object.close();
     throw new ItemError(`it has ${object.size} bytes, and ${entry.size} by the manifest`, {
       code: "copy.size",
     });
+  }
+
+  /** With a fresh signature where the manifest has got one since the object was listed: one that expires opens nothing any more. */
+  async #opened(url: URL, entry: ObjectEntry): Promise<WebObject> {
+    const open = (of: URL) => openUrl(of, entry, this.#budget, this.#reach);
+    const fresh = async () => URL.parse((await this.#urls.signedAnew(url.href)) ?? "");
+    const isSigned = unsignedUrl(url.href) !== url.href;
+    if (isSigned && this.#isSignedAnew) return await open((await fresh()) ?? url);
+    try {
+      return await open(url);
+    } catch (error) {
+      if (!isSigned || !(error instanceof AnswerError) || !EXPIRED.has(error.status)) throw error;
+      const other = await fresh();
+      if (other === null) throw error;
+      this.#isSignedAnew = true;
+      return await open(other);
+    }
   }
 
   async partBytes(): Promise<null> {

@@ -21,3 +21,27 @@ export function sealedUrl(text: string): string {
 export function sealOf(text: string): string | null {
   return SEAL.exec(text)?.[1] ?? null;
 }
+
+/** Parameters that sign a URL, by the one without which it is not signed so: they are others from one day to the next. */
+const SIGNATURES: readonly (readonly [signature: string, others: RegExp])[] = [
+  ["x-amz-signature", /^x-amz-/],
+  ["x-goog-signature", /^x-goog-/],
+  [
+    "signature",
+    /^(signature|expires|(aws|oss)?accesskeyid|googleaccessid|x-amz-security-token|policy|key-pair-id)$/,
+  ],
+  ["sig", /^(sig|s[vprtei]|ss|srt|spr|sip|sk(oid|tid|t|e|s|v)|saoid|suoid|scid)$/],
+];
+
+/** A URL without its signature, as those of S3, Google, Azure and CloudFront are: what it names, whoever signs it and when. */
+export function unsignedUrl(text: string): string {
+  const url = /^https?:/i.test(text) ? URL.parse(text) : null;
+  if (url === null || url.search === "") return text;
+  const pairs = url.search.slice(1).split("&");
+  const nameOf = (pair: string) => pair.split("=", 1)[0]?.toLowerCase() ?? "";
+  const names = new Set(pairs.map(nameOf));
+  const signed = SIGNATURES.filter(([signature]) => names.has(signature)).map(([, others]) => others);
+  if (signed.length === 0) return text;
+  url.search = pairs.filter((pair) => !signed.some((others) => others.test(nameOf(pair)))).join("&");
+  return url.href;
+}

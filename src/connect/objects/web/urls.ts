@@ -7,10 +7,11 @@ import type { ObjectEntry } from "../contract.ts";
 import { keptTable } from "../kept-table.ts";
 import { entryOf } from "../manifest/entry.ts";
 import type { Manifest } from "../manifest/rows.ts";
-import { sealedUrl, sealOf } from "./sealed.ts";
+import { sealedUrl, sealOf, unsignedUrl } from "./sealed.ts";
 
 /**
- * The URLs of a manifest with a query, which is kept nowhere but there: for those that are replayed. They are found by their
+ * The URLs of a manifest with a query, which is kept nowhere but there: for those that are replayed, and for those that were signed
+ * anew since they were listed. They are found by their
  * checksum, or, where the manifest has been given fresh signatures, by the names of their objects. On disk for as long as this
  * process needs them, and read once.
  */
@@ -32,6 +33,14 @@ export class SealedUrls {
     return row?.url ?? null;
   }
 
+  /** The same URL with the signature that the manifest gives it now; null where it gives no other. */
+  async signedAnew(url: string): Promise<string | null> {
+    this.#read ??= this.#readAll();
+    const find = (await this.#read).database.prepare("SELECT url FROM urls WHERE key = ?");
+    const row = find.get(`unsigned ${hash("sha256", unsignedUrl(url))}`) as { url: string } | undefined;
+    return row === undefined || row.url === url ? null : row.url;
+  }
+
   async close(): Promise<void> {
     const read = await this.#read?.catch(() => null);
     this.#read = null;
@@ -49,6 +58,8 @@ export class SealedUrls {
       if (problem !== undefined || sealedUrl(from) === from) continue;
       insert.run(hash("sha256", from), from);
       insert.run(`named ${key}`, from);
+      const unsigned = unsignedUrl(from);
+      if (unsigned !== from) insert.run(`unsigned ${hash("sha256", unsigned)}`, from);
     }
     database.exec("COMMIT");
     return { folder, database };
