@@ -113,21 +113,23 @@ export class Client implements HandleSource, AsyncDisposable {
       );
     }
     const call = new Call(definition, given);
+    const reader = new InputReader(definition, given.key);
+    const source = iterable(inputs, name);
+    // What may be read again later may also be changed until then.
+    const taken = isCollection(source) ? Array.from(source, (input) => reader.readOrWait(input)) : source;
     return await sending({ name, queue: given.queue ?? queue, id: null }, (sent) =>
-      this.#storeMany(definition, iterable(inputs, name), given, call, sent),
+      this.#storeMany(definition, taken, reader, { call, sent, tx: given.tx }),
     );
   }
 
   async #storeMany<In>(
-    definition: Definition,
-    inputs: Iterable<In> | AsyncIterable<In>,
-    { key, tx }: EnqueueManyOptions<In>,
-    call: Call,
-    sent: Sent,
+    { name, schema }: Definition,
+    inputs: Iterable<In | Promise<In> | ReadInput> | AsyncIterable<In>,
+    reader: InputReader<In>,
+    { call, sent, tx }: { readonly call: Call; readonly sent: Sent; readonly tx: unknown },
   ): Promise<{ count: number; created: number }> {
     const store = await this.store();
     const shared = await call.options(async () => store);
-    let count = 0;
     let created = 0;
     let batch: NewTask[] = [];
     let bytes = 0;
@@ -146,26 +148,16 @@ export class Client implements HandleSource, AsyncDisposable {
       batch = [];
       bytes = 0;
     };
-    const { name, schema } = definition;
-    const what = inputOf(name);
     /** True when there are enough for a batch. */
-    const put = (task: NewTask, taken: TakenValue): boolean => {
-      batch.push(withTrace(task, sent.trace));
-      bytes += taken.value.text.length;
+    const put = (read: ReadInput): boolean => {
+      batch.push(withTrace(newTask(read.id(), read.taken, read.unique(), shared), sent.trace));
+      bytes += read.taken.value.text.length;
       return batch.length >= BATCH || bytes >= BATCH_BYTES;
     };
-    /** Takes an input at the moment at which it was read: its object may be used for the next. True when there are enough for a batch. */
-    const add = (input: In): Promise<boolean> | boolean => {
-      const at = count++;
-      const taken = take(input, what);
-      if (schema === null) {
-        const id = key === undefined ? newTaskId() : keyedId(definition, key(input, at));
-        return put(newTask(id, taken, uniqueKey(definition, input, taken), shared), taken);
-      }
-      const id = orThrower(() => (key === undefined ? newTaskId() : keyedId(definition, key(input, at))));
-      const unique = orThrower(() => uniqueKey(definition, input, taken));
-      const checked = checkInput(schema, taken, name, async () => store);
-      return checked.then(() => put(newTask(id(), taken, unique(), shared), taken));
+    const add = (given: In | ReadInput): Promise<boolean> | boolean => {
+      const read = given instanceof ReadInput ? given : reader.read(given);
+      if (schema === null) return put(read);
+      return checkInput(schema, read.taken, name, async () => store).then(() => put(read));
     };
     if (Symbol.asyncIterator in Object(inputs)) {
       for await (const input of inputs) {
@@ -173,15 +165,15 @@ export class Client implements HandleSource, AsyncDisposable {
       }
     } else {
       // A `for await` would wait a turn for each of them, which is half of the time that this takes.
-      for (const given of inputs as Iterable<In>) {
+      for (const given of inputs as Iterable<In | Promise<In> | ReadInput>) {
         const full = add(given instanceof Promise ? await given : given);
         if (full instanceof Promise ? await full : full) await flush();
       }
     }
     if (batch.length > 0) await flush();
     created += (await flushing).length + (await storing).length;
-    sent.count(count);
-    return { count, created };
+    sent.count(reader.count);
+    return { count: reader.count, created };
   }
 
   /** Stores a flow to be run. */
@@ -350,6 +342,62 @@ function iterable<T>(inputs: T, name: string): T {
     "task.inputs",
     `The inputs that enqueueMany of task "${name}" is given must be something to iterate over, not ${errorText(inputs, 60)}.`,
   );
+}
+
+/** Whether it is read at one go and can be changed meanwhile, unlike what gives its items one by one as they are asked for. */
+function isCollection<T>(inputs: Iterable<T> | AsyncIterable<T>): inputs is Iterable<T> {
+  return (
+    Array.isArray(inputs) || inputs instanceof Set || inputs instanceof Map || ArrayBuffer.isView(inputs)
+  );
+}
+
+/** An input of `enqueueMany` as it was when it was read: its object may be used for the next. */
+class ReadInput {
+  readonly taken: TakenValue;
+  /** Of its task. Both may throw what the functions of the user's have thrown: that the schema objects comes first. */
+  readonly id: () => string;
+  readonly unique: () => string | undefined;
+
+  constructor(taken: TakenValue, id: () => string, unique: () => string | undefined) {
+    this.taken = taken;
+    this.id = id;
+    this.unique = unique;
+  }
+}
+
+/** Reads the inputs of one call of `enqueueMany`. */
+class InputReader<In> {
+  /** Inputs that were read. */
+  count = 0;
+  readonly #definition: Definition;
+  readonly #key: ((input: In, index: number) => string) | undefined;
+  readonly #what: string;
+
+  constructor(definition: Definition, key: ((input: In, index: number) => string) | undefined) {
+    this.#definition = definition;
+    this.#key = key;
+    this.#what = inputOf(definition.name);
+  }
+
+  read(input: In): ReadInput {
+    const at = this.count++;
+    const key = this.#key;
+    const definition = this.#definition;
+    const taken = take(input, this.#what);
+    return new ReadInput(
+      taken,
+      key === undefined ? newTaskId : orThrower(() => keyedId(definition, key(input, at))),
+      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken)),
+    );
+  }
+
+  /** A promise of an input is read once it is kept. */
+  readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
+    if (!(input instanceof Promise)) return this.read(input);
+    // Whoever waits for it hears of it, and it may be long until then.
+    input.catch(() => {});
+    return input;
+  }
 }
 
 /** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */

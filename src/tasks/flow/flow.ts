@@ -114,7 +114,9 @@ class Composition implements Flow<never, unknown> {
 function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, { policy }: GroupOptions): Composed {
   const need = needOf(policy);
   if (!Array.isArray(members)) {
-    return { node: null, streamed: { members: readOnce(members), need, body: null, queue: null, after: [] } };
+    // A set can be changed until it is read.
+    const given = members instanceof Set ? [...members] : members;
+    return { node: null, streamed: { members: readOnce(given), need, body: null, queue: null, after: [] } };
   }
   const nodes = members.map((member: AnyLink) => nodeOf(member));
   if (typeof need === "number" && need > nodes.length) {

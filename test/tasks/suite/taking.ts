@@ -83,6 +83,40 @@ export function taking(open: OpenPlace, driver: "SQLite" | "PostgreSQL"): void {
     }
   });
 
+  test("an array, a set or a map of inputs is taken as it was at the call, with what its objects hold", async () => {
+    await using stage = await Stage.open(open);
+    const collections: Readonly<Record<string, (inputs: object[]) => Iterable<unknown> & { clear(): void }>> =
+      {
+        array: (inputs) => Object.assign(inputs, { clear: () => void inputs.splice(0) }),
+        set: (inputs) => new Set(inputs),
+        map: (inputs) => new Map(inputs.map((input, at) => [at, input])),
+      };
+    for (const [queue, collect] of Object.entries(collections)) {
+      const inputs = samples(6, 5) as object[];
+      const given = collect([...inputs]);
+      const expected = [...given].map(asStored);
+      const key = (_: unknown, at: number) => `${queue} ${at} of ${inputs.length}`;
+      const storing = stage.client.enqueueMany(echo, given, { queue, key });
+      for (const input of inputs) spoil(input);
+      given.clear();
+      inputs.length = 0;
+      assert.deepEqual(await storing, { count: 6, created: 6 });
+      const stored = await stage.store.query({ queue });
+      assert.deepEqual(
+        stored.map(({ payload }) => payload),
+        expected,
+      );
+      const ids = stored.map(({ id }) => id);
+      inputs.length = 6;
+      await stage.client.enqueueMany(echo, expected, { queue, key });
+      assert.deepEqual(
+        (await stage.store.query({ queue })).map(({ id }) => id),
+        ids,
+        "each had the key that it had then",
+      );
+    }
+  });
+
   test("links, the input of a flow and members of a streamed group are taken when they are made", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
