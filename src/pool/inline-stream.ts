@@ -41,6 +41,8 @@ export async function* runInlineStream(run: InlineStream): AsyncGenerator<unknow
   let slice = 0;
   for (let at = 0; ; at++) {
     signal.throwIfAborted();
+    // A source that was closed meanwhile would look like one that has no more.
+    run.stop.throwIfStopped();
     const pulled = source.next();
     const next = pulled instanceof Promise ? await run.stop.or(pulled) : pulled;
     if (next.done) {

@@ -35,14 +35,25 @@ export async function* streamMap(
   let work: Streamed | null = null;
   let intake: Intake | null = null;
   const stop = new Stop();
+  let closed: Promise<void> | null = null;
+  const close = () => {
+    closed ??= intake !== null ? intake.end() : closeSource(source, stop.isStopped);
+    return closed;
+  };
+  // The source is closed at once: who takes the results may be long with the one it has, or never ask for another.
+  const closeEarly = () => {
+    if (!ended) close().catch(() => {});
+  };
   const abort = () => {
     stop.now(signal.reason);
     work?.end();
+    closeEarly();
   };
   signal.addEventListener("abort", abort, { once: true });
   const end = (error: unknown) => {
     stop.now(error);
     work?.wake();
+    closeEarly();
   };
   lifetime.enter(end);
   try {
@@ -108,9 +119,8 @@ export async function* streamMap(
       crew.drop(work, "nobody waits for it any more");
     }
     lifetime.leave(end);
-    const closed = intake !== null ? intake.end() : ended ? null : closeSource(source, stop.isStopped);
     // What the source throws as it closes is told where nothing else is.
-    await (failed ? closed?.catch(() => {}) : closed);
+    if (!ended) await (failed ? close().catch(() => {}) : close());
   }
 }
 

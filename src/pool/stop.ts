@@ -7,6 +7,10 @@ export class Stop {
     return this.#stopped !== null;
   }
 
+  throwIfStopped(): void {
+    if (this.#stopped !== null) throw this.#stopped.error;
+  }
+
   /** Whoever waits, now or later, gets this error. */
   now(error: unknown): void {
     this.#stopped ??= { error };

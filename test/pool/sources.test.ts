@@ -110,6 +110,39 @@ for (const [name, run] of Object.entries(faces)) {
   });
 }
 
+type Stream = (pool: Pool, items: AsyncIterable<number>, options: Options) => AsyncIterable<unknown>;
+const streams: Readonly<Record<string, Stream>> = {
+  imap: (pool, items, options) => pool.imap(same, items, options),
+  "imap in workers": (pool, items, options) => pool.imap(same, items, { ...options, chunkSize: 3 }),
+  imapUnordered: (pool, items, options) => pool.imapUnordered(same, items, { ...options, chunkSize: 3 }),
+  each: (_, items, options) => each(items, same, options),
+};
+
+for (const [name, stream] of Object.entries(streams))
+  test(`a source is closed though nobody asks for another result (${name})`, async () => {
+    for (const how of name === "each" ? ["abort"] : ["abort", "terminate"]) {
+      const pool = new Pool({ workers: 1 });
+      const source = new Endless();
+      const controller = new AbortController();
+      const results = stream(pool, source, { signal: controller.signal })[Symbol.asyncIterator]();
+      await results.next();
+      const error = new Error("enough");
+      if (how === "abort") controller.abort(error);
+      const terminated = how === "terminate" ? pool.terminate() : undefined;
+      for (let turns = 0; turns < 1_000 && source.closed === 0; turns++) await turn();
+      assert.equal(source.closed, 1, how);
+      await assert.rejects(
+        async () => {
+          while (!(await results.next()).done);
+        },
+        how === "abort" ? error : { code: "pool.terminated" },
+      );
+      await terminated;
+      await pool.terminate();
+      assert.equal(source.closed, 1, how);
+    }
+  });
+
 test("an endless source that never waits lets the loop turn", async () => {
   await using pool = new Pool({ workers: 1 });
   let closed = false;

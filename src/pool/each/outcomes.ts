@@ -108,7 +108,11 @@ export async function* outcomesOf<T, R>(
   const { concurrency, signal, ordered } = settings;
   signal?.throwIfAborted();
   const run = new Run(items, fn, settings, collect);
-  const abort = () => run.stop(signal?.reason);
+  const abort = () => {
+    run.stop(signal?.reason);
+    // At once: who takes the results may be long with the one it has, or never ask for another.
+    void run.source.close();
+  };
   signal?.addEventListener("abort", abort, { once: true });
   const outcomes = pMapIterable(run.source, (item, index) => run.item(item, index), {
     concurrency,

@@ -11,6 +11,7 @@ export class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
   #turn: Promise<unknown> = Promise.resolve();
   #ended = false;
   #exhausted = false;
+  #closed: Promise<void> | null = null;
 
   constructor(items: Iterable<T> | AsyncIterable<T>) {
     this.#items = iteratorOf(items);
@@ -33,10 +34,14 @@ export class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
     this.#waiting?.({ done: true, value: undefined });
   }
 
-  /** Lets go of what the items come from. One that still thinks is told, and not waited for. */
-  async close(): Promise<void> {
+  /** Lets go of what the items come from, once. One that still thinks is told, and not waited for. */
+  close(): Promise<void> {
     this.end();
-    if (this.#exhausted) return;
+    this.#closed ??= this.#exhausted ? Promise.resolve() : this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#exhausted = true;
     try {
       await closeSource(this.#items, this.#waiting !== null);
