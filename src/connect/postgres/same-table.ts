@@ -67,7 +67,7 @@ export async function lookAtTable(
         : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; begin anew with --restart.`,
     );
   return (
-    `${table.label} was rewritten while this run was interrupted: if that was ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
+    `${table.label} was rewritten while this run was interrupted: if that was VACUUM FULL, ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
     `filled again, what this run had done before, ${read} rows, is missing: begin anew with --restart.`
   );
 }
