@@ -10,6 +10,7 @@ import { refuseAddingAgain, unfinishedBeside } from "./adding-again.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
+import { inWordsOfInterrupted } from "./same-load.ts";
 import { checkShare, parseAssignments, parseCount, parseNames, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
 
@@ -59,8 +60,10 @@ export async function load(
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: keptPaths(files) } };
   const shape = await loadParams(files, flags);
   const target = await resolveTarget(flags.into, place);
-  const params: LoadParams = { ...shape, into: target.stored };
-  if (!flags.dryRun) await refuseAddingAgain(params, { url: target.url, store, hasPipe: pipe !== undefined });
+  const beside = { url: target.url, store, hasPipe: pipe !== undefined };
+  const given: LoadParams = { ...shape, into: target.stored };
+  const params = flags.dryRun ? given : await inWordsOfInterrupted(given, beside);
+  if (!flags.dryRun) await refuseAddingAgain(params, beside);
   const job = await loadJob(params, tuning, target.url);
   const notes = [
     params.into === "embedded"

@@ -15,4 +15,4 @@ export type { OnConflict, PostgresOptions } from "./options.ts";
 export { runSql, runSqlTexts, type SqlResult, type SqlTexts } from "./run-sql.ts";
 export { postgres } from "./sink.ts";
 export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";
-export { writesToTable } from "./writes-to-table.ts";
+export { primaryKeyOf, writesToTable } from "./writes-to-table.ts";
