@@ -65,6 +65,33 @@ function refuseRepeats(names: readonly string[], where: string): void {
   }
 }
 
+/** What the header of a file says, where other names are given in its place: to tell whether another file has the same one. */
+export function headerOf({ first }: Head, grammar: Grammar): readonly string[] {
+  const reader = new FieldReader(grammar);
+  // latin1 keeps bytes apart that are not valid as UTF-8.
+  const count = reader.split(first.toString(isUtf8(first) ? "utf8" : "latin1"));
+  return reader.values.slice(0, count).map((value) => value.trim());
+}
+
+/**
+ * The same as `orderOf` for files whose columns have names that are given: their headers must be equal, or tell where each
+ * column stands. Errors: `csv.header-differs`.
+ */
+export function givenOrderOf(
+  first: readonly string[],
+  other: readonly string[],
+  firstName: string,
+  name: string,
+): readonly number[] | null {
+  if (first.length === other.length && first.every((value, index) => value === other[index])) return null;
+  const named = [first, other].every((names) => new Set(names).size === names.length && !names.includes(""));
+  if (named) return orderOf(first, other, firstName, name);
+  throw new PawlError(
+    "csv.header-differs",
+    `${name} has another header than ${firstName}, so --columns cannot name the columns of both: load them one by one.`,
+  );
+}
+
 /**
  * Files that are read as one must have the same columns: which field of the other file each of the first one's is, or
  * null where they stand in the same order. Errors: `csv.header-differs`.

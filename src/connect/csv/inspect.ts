@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { PawlError } from "../../errors.ts";
 import type { FileVersion } from "./body.ts";
 import { type Head, readHead } from "./head.ts";
-import { fieldNames, orderOf } from "./header.ts";
+import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
 import { type Layout, layoutOf, rulesOf } from "./layout.ts";
 import type { Settings } from "./options.ts";
 import { findFiles } from "./paths.ts";
@@ -24,6 +24,7 @@ export async function inspect(paths: readonly string[], settings: Settings): Pro
   const { files, notes } = await findFiles(paths, settings.folder);
   const parts: (RangePart | StreamPart)[] = [];
   let layout: Layout | null = null;
+  let header: readonly string[] | null = null;
   for (const file of files) {
     const head = await readHead(
       file,
@@ -33,10 +34,17 @@ export async function inspect(paths: readonly string[], settings: Settings): Pro
     );
     const { quote, reading, comment, maxRecordBytes } = settings;
     const dialect = { delimiter: head.delimiter, quote, nullText: reading.nulls[0] as string };
-    const draft = layout ?? layoutOf({ dialect, reading, comment, fields: [], maxRecordBytes }, []);
-    const fields = fieldNames(head, rulesOf(draft, head.newline, file.name).grammar, settings, file.name);
-    const order = layout ? orderOf(layout.fields, fields, (files[0] as FileVersion).name, file.name) : null;
-    layout ??= layoutOf({ ...draft, fields }, settings.ignoreColumns);
+    const draft = layout ?? layoutOf({ dialect, reading, comment, fields: [], header, maxRecordBytes }, []);
+    const { grammar } = rulesOf(draft, head.newline, file.name);
+    const fields = fieldNames(head, grammar, settings, file.name);
+    const firstName = (files[0] as FileVersion).name;
+    let order = layout ? orderOf(layout.fields, fields, firstName, file.name) : null;
+    if (settings.header && settings.columns !== null) {
+      const own = headerOf(head, grammar);
+      header ??= own;
+      order = givenOrderOf(header, own, firstName, file.name);
+    }
+    layout ??= layoutOf({ ...draft, fields, header }, settings.ignoreColumns);
     parts.push(partOf(file, head, settings.header, order));
     if (settings.header && head.single) notes.push(`${file.name} has a header but no rows.`);
   }

@@ -14,6 +14,8 @@ export interface Layout {
   readonly comment: string;
   /** Names of all fields of a record, in order. */
   readonly fields: readonly string[];
+  /** What the header of the first file says, where other names are given in its place; else null. */
+  readonly header: readonly string[] | null;
   /** Which fields are left out, ascending. */
   readonly dropped: readonly number[];
   /** Names of the values of a row: the fields that are left, and what is added. */
@@ -27,7 +29,7 @@ export interface Layout {
 export type Newline = 10 | 13;
 
 export function layoutOf(
-  parts: Pick<Layout, "dialect" | "reading" | "comment" | "fields" | "maxRecordBytes">,
+  parts: Pick<Layout, "dialect" | "reading" | "comment" | "fields" | "header" | "maxRecordBytes">,
   ignore: readonly string[],
 ): Layout {
   const ignored = new Set(ignore);
@@ -46,7 +48,7 @@ function withColumns(layout: Omit<Layout, "columns">): Layout {
 /** The layout of records that were put away: without the fields that are left out, with the values that were added. */
 export function putAwayLayout(layout: Layout): Layout {
   const reading = { ...layout.reading, fileColumn: null, lineColumn: null };
-  return { ...layout, reading, comment: "", fields: layout.columns, dropped: [], kinds: [] };
+  return { ...layout, reading, comment: "", fields: layout.columns, header: null, dropped: [], kinds: [] };
 }
 
 /** The layout with what the target says of its columns. */

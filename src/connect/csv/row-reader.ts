@@ -86,11 +86,11 @@ export class RowReader {
   }
 
   #isHeader(count: number): boolean {
-    const { fields } = this.#layout;
+    const { fields, header } = this.#layout;
     const { order } = this.#origin;
     return (
       count === fields.length &&
-      fields.every((name, index) => this.#fields.values[order?.[index] ?? index]?.trim() === name)
+      (header ?? fields).every((name, index) => this.#fields.values[order?.[index] ?? index]?.trim() === name)
     );
   }
 

@@ -168,7 +168,7 @@ class FileSource implements CsvSource {
     // The columns of a run that is replayed hold those that were added.
     const added = new Set([reading.fileColumn, reading.lineColumn]);
     const fields = columns.filter((name) => !added.has(name));
-    return layoutOf({ dialect, reading, comment, fields, maxRecordBytes }, ignoreColumns);
+    return layoutOf({ dialect, reading, comment, fields, header: null, maxRecordBytes }, ignoreColumns);
   }
 
   #inspect(): Promise<Inspection> {

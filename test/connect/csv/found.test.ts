@@ -105,6 +105,45 @@ test("lines that end in every way, and marks between joined files, give clean va
   });
 });
 
+test("names given for the columns go to the columns that the first header names, in whatever order other files have them", async () => {
+  await using folder = await Folder.make();
+  const columns = ["id", "vor", "nach"];
+  const first = await folder.file("id,first,last\n1,Ada,Lovelace\n", "n1.csv");
+  const [ada, grace] = [
+    { id: "1", vor: "Ada", nach: "Lovelace" },
+    { id: "2", vor: "Grace", nach: "Hopper" },
+  ];
+  const other = "id, last ,first\r\n2,Hopper,Grace\r\n";
+  for (const content of [other, gzipSync(other), `\ufeff${other}`, Buffer.from(`\ufeff${other}`, "utf16le")])
+    assert.deepEqual(await rowsOf(csv([first, await folder.file(content, "n2.csv")], { columns }), folder), [
+      ada,
+      grace,
+    ]);
+  for (const header of ["id,first,name", "id,last,last", "2,Grace,Hopper", "id,first,"])
+    await assert.rejects(
+      csv([first, await folder.file(`${header}\n2,a,b\n`, "n2.csv")], { columns }).describe(),
+      {
+        code: "csv.header-differs",
+        message: /n2\.csv/,
+      },
+    );
+  // Names are given for headers that have none, or the same twice, or in another encoding.
+  for (const header of [",a,a", "id,x\xe4,x\xf6"]) {
+    const files = [1, 2].map((id) => folder.file(Buffer.from(`${header}\n${id},a,b\n`, "latin1")));
+    const rows = await rowsOf(csv(await Promise.all(files), { columns }), folder);
+    assert.deepEqual(
+      rows,
+      [1, 2].map((id) => ({ id: String(id), vor: "a", nach: "b" })),
+    );
+  }
+  const joined = await folder.file("id,first,last\n1,Ada,Lovelace\n\ufeffid,first,last\n2,Grace,Hopper\n");
+  assert.deepEqual(await rowsOf(csv(joined, { columns }), folder), [
+    ada,
+    "row is the header again: files were joined here",
+    grace,
+  ]);
+});
+
 test("a mark before a key does not make it another key", async () => {
   await using folder = await Folder.make();
   const path = await folder.file("id,v\n7,a\n\ufeff7,b\n");
