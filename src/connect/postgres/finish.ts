@@ -1,12 +1,14 @@
 import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
 import { publicUrl } from "../../postgres-url.ts";
+import { type Moment, wasThere } from "./beginning.ts";
 import type { Session } from "./connection.ts";
 import { comparison } from "./differs.ts";
 import { sqlState } from "./errors.ts";
 import { quoteName, quoteText } from "./identifier.ts";
 import type { Target } from "./layout.ts";
 import type { PostgresOptions } from "./options.ts";
+import { begunAt, noteTable } from "./same-table.ts";
 import type { Column, Table } from "./table.ts";
 
 /** Where the keys that a run has seen are kept until it deletes the others: written with each chunk, in its transaction. */
@@ -14,12 +16,15 @@ export function seenTable(run: string): string {
   return `pawl.${quoteName(`seen_${run}`)}`;
 }
 
-/** Makes that table; throws where the target does not let the rows be told that are missing. */
+/**
+ * Makes that table, and notes when the run began, unless it only tries what would be (null); throws where the target does not let
+ * the rows be told that are missing.
+ */
 export async function prepareSeen(
   session: Session,
   target: Target,
   run: string,
-  dryRun: boolean,
+  began: Moment | null,
 ): Promise<void> {
   const { table, key, keyComputed, mode } = target;
   const why =
@@ -37,7 +42,8 @@ export async function prepareSeen(
       `--delete-missing cannot tell which rows of ${table.label} are missing, for ${why}: name another unique key with --key, or leave it out.`,
     );
   }
-  if (dryRun) return;
+  await assertTimes(session, table);
+  if (began === null) return;
   const columns = key?.columns.map(({ name, type, collate }) => `${quoteName(name)} ${type}${collate}`) ?? [];
   await session.run(`CREATE TABLE IF NOT EXISTS ${seenTable(run)} (${columns.join(", ")})`);
   const found = await foreignObject(
@@ -48,6 +54,27 @@ export async function prepareSeen(
   // The types of its columns are those of the user's own table.
   if (found !== null && !found.startsWith("Pawl did not make a type"))
     throw new PawlError("postgres.not-ours", found);
+  await noteTable(session, run, table, began);
+}
+
+/** Throws where rows do not tell by which transaction they were written. */
+async function assertTimes(session: Session, { oid, label, maySelect }: Table): Promise<void> {
+  // Who may see some columns only does not see that either.
+  if (!maySelect) {
+    throw new PawlError(
+      "postgres.delete-missing",
+      `--delete-missing has to see which rows of ${label} others add meanwhile, and the user may not read all of it: GRANT SELECT on the table.`,
+    );
+  }
+  const { rows } = await session.query<{ name: string }>(
+    `SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_partition_tree(${oid}::oid) p JOIN pg_catalog.pg_class c ON c.oid = p.relid
+     WHERE c.relkind = 'f' LIMIT 1`,
+  );
+  if (rows[0] === undefined) return;
+  throw new PawlError(
+    "postgres.delete-missing",
+    `--delete-missing cannot see which rows others add meanwhile to ${rows[0].name}, a partition of ${label} that is a foreign table: leave it out.`,
+  );
 }
 
 export async function dropSeen(session: Session, run: string): Promise<void> {
@@ -58,8 +85,8 @@ export async function dropSeen(session: Session, run: string): Promise<void> {
 const STALE = 5;
 
 /**
- * Deletes the rows whose key the run has not seen, in one transaction with the end of that knowledge, so that it happens
- * once. Returns what to tell; throws when they are more than allowed. A run that does not know the keys of all items that it
+ * Deletes the rows whose key the run has not seen, but for those that others have written since it began, in one transaction
+ * with the end of that knowledge, so that it happens once. Returns what to tell; throws when they are more than allowed. A run that does not know the keys of all items that it
  * read deletes none.
  */
 export async function deleteMissing(
@@ -108,11 +135,20 @@ async function deleteOnce(
     await session.run(`DROP TABLE ${seen}; COMMIT`);
     return [`no row was deleted as missing, for ${why}`];
   }
+  const began = await begunAt(session, run);
+  if (began === null) {
+    await session.run(`DROP TABLE ${seen}; COMMIT`);
+    return [
+      "no row was deleted as missing, for the load was begun by an earlier version of Pawl, which did not note when: load the file again",
+    ];
+  }
   await session.run(`ANALYZE ${seen}`);
+  const was = await wasThere(session, began, table.sql);
   const missing = missingSql(target, table.sql, seen);
-  const { n, all } = await session.one<{ n: number; all: number }>(
-    `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missing})::float8 AS n,
-            (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS all`,
+  const { n, newer, all } = await session.one<{ n: number; newer: number; all: number }>(
+    `SELECT m.n, m.newer, (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS all FROM (
+       SELECT (pg_catalog.count(*) FILTER (WHERE ${was}))::float8 AS n, (pg_catalog.count(*) FILTER (WHERE NOT ${was}))::float8 AS newer
+       FROM ${rows} WHERE ${missing}) m`,
   );
   const limit = limitOf(maxDeletes, all);
   if (n > limit) {
@@ -123,7 +159,7 @@ async function deleteOnce(
         "look at the file, or allow more and give the same command again.",
     );
   }
-  const deleted = (await session.query(`DELETE FROM ${rows} WHERE ${missing}`)).rowCount ?? 0;
+  const deleted = (await session.query(`DELETE FROM ${rows} WHERE ${missing} AND ${was}`)).rowCount ?? 0;
   const { left } = await session.one<{ left: number }>(
     `SELECT pg_catalog.count(*)::float8 AS left FROM ${rows}`,
   );
@@ -136,7 +172,12 @@ async function deleteOnce(
     );
   }
   await session.run(`DROP TABLE ${seen}; COMMIT`);
-  return [`${deleted} of ${all} rows were deleted as missing`];
+  const told = `${deleted} of ${all} rows were deleted as missing`;
+  return newer === 0 ? [told] : [told, leftAlone(newer)];
+}
+
+function leftAlone(newer: number): string {
+  return `${newer === 1 ? "1 row that is" : `${newer} rows that are`} in no file came or changed since the load began, and ${newer === 1 ? "was" : "were"} left`;
 }
 
 /** Why none may be deleted, as the end of a sentence: the keys of these items are not among those that were seen. */

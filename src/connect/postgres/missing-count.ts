@@ -1,4 +1,5 @@
 import type { Chunk, Survey } from "../../batch/contract.ts";
+import { type Moment, momentNow, wasThere } from "./beginning.ts";
 import { fill } from "./careful.ts";
 import type { Session } from "./connection.ts";
 import { explain, mayBeOfRows } from "./errors.ts";
@@ -23,10 +24,17 @@ export class MissingCount implements Survey<Record<string, unknown>> {
   readonly #target: Target;
   readonly #work: Work;
   readonly #maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>;
+  readonly #began: Moment;
   #bad = 0;
   #leftOut = 0;
 
-  private constructor(session: Session, layouts: Layouts, maxDeletes: PostgresOptions["maxDeletes"]) {
+  private constructor(
+    session: Session,
+    layouts: Layouts,
+    maxDeletes: PostgresOptions["maxDeletes"],
+    began: Moment,
+  ) {
+    this.#began = began;
     this.#session = session;
     this.#layouts = layouts;
     this.#target = { ...layouts.target, seen: SEEN };
@@ -42,7 +50,7 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     const columns = layouts.target.key?.columns ?? [];
     const declared = columns.map(({ name, type, collate }) => `${quoteName(name)} ${type}${collate}`);
     await session.run(`CREATE TEMP TABLE pawl_seen (${declared.join(", ")})`);
-    return new MissingCount(session, layouts, maxDeletes);
+    return new MissingCount(session, layouts, maxDeletes, await momentNow(session));
   }
 
   async take(chunk: Chunk<Record<string, unknown>>): Promise<void> {
@@ -75,13 +83,16 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     const why = whyNone(0, this.#leftOut);
     if (why !== null) return [`--delete-missing would delete nothing, for ${why}`];
     await this.#session.run(`ANALYZE ${SEEN}`);
+    await this.#session.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    const was = await wasThere(this.#session, this.#began, table.sql);
     const rows = rowsOf(this.#target);
     const names = key?.columns.map(({ name }) => quoteName(name)).join(", ");
     const { n, there, more } = await this.#session.one<{ n: number; there: number; more: number }>(
-      `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missingSql(this.#target, table.sql, SEEN)})::float8 AS n,
+      `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missingSql(this.#target, table.sql, SEEN)} AND ${was})::float8 AS n,
               (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS there,
               (SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ${names} FROM ${SEEN}) s WHERE ${missingSql(this.#target, "s", table.sql)})::float8 AS more`,
     );
+    await this.#session.run("COMMIT");
     const all = there + more;
     const limit = limitOf(this.#maxDeletes, all);
     const told = `--delete-missing would delete ${n} of ${all} rows, counted over all keys of the source, if no row is refused`;

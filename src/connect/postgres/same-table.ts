@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import type { Moment } from "./beginning.ts";
 import type { Session } from "./connection.ts";
 import { hasCheckpoints, NOTED, TABLE, TOMBSTONE } from "./ledger.ts";
 import type { Table } from "./table.ts";
@@ -10,6 +11,8 @@ interface Mark {
   readonly place: string;
   /** How many rows were ever added, by the statistics of the server. */
   readonly inserted?: number;
+  /** When the run began, for one that deletes what was there then. */
+  readonly began?: Moment;
 }
 
 /**
@@ -52,7 +55,7 @@ export async function lookAtTable(
   if (await keepsOldRows(session, run, noted.place, mark.place)) {
     await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${NOTED}`, [
       run,
-      JSON.stringify({ ...mark, inserted: noted.inserted }),
+      JSON.stringify({ ...noted, place: mark.place }),
     ]);
     return null;
   }
@@ -72,9 +75,21 @@ export async function lookAtTable(
   );
 }
 
-/** Notes which table a run changes, before it does. */
-export async function noteTable(session: Session, run: string, table: Table): Promise<void> {
-  await noteOnce(session, run, await markOf(session, table));
+/** Notes which table a run changes, and when it began, before it does. */
+export async function noteTable(session: Session, run: string, table: Table, began?: Moment): Promise<void> {
+  await noteOnce(session, run, {
+    ...(await markOf(session, table)),
+    ...(began === undefined ? {} : { began }),
+  });
+}
+
+/** When a run began; null where that is not noted. */
+export async function begunAt(session: Session, run: string): Promise<Moment | null> {
+  const { rows } = await session.query<{ began: Moment | null }>(
+    `SELECT cursor -> 'began' AS began FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
+    [run],
+  );
+  return rows[0]?.began ?? null;
 }
 
 /** Whether each table whose rows lie elsewhere now has one that is as old as the last checkpoint of the run. */

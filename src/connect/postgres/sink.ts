@@ -12,6 +12,7 @@ import type {
 import { PawlError } from "../../errors.ts";
 import { isCsvChunk } from "../csv/chunk.ts";
 import { assertOneExpression, checkAssignments } from "./assignments.ts";
+import { momentNow } from "./beginning.ts";
 import { Session } from "./connection.ts";
 import { type Created, createTable } from "./create.ts";
 import { EncodedChunk, encode } from "./encode.ts";
@@ -64,14 +65,16 @@ async function open(options: PostgresOptions, context: SinkContext): Promise<Ope
 
 /** Looks at everything in one transaction, which a dry run rolls back, with a table it may have created. */
 async function prepare(session: Session, options: PostgresOptions, context: SinkContext): Promise<Prepared> {
-  await session.run("BEGIN");
+  const deletes = options.deleteMissing === true && context.partial !== true;
   await checkServer(session, options.url);
+  // Before any item is looked at, which may take long.
+  const began = deletes && !context.dryRun ? await momentNow(session) : null;
+  await session.run("BEGIN");
   const seen = await namesOf(context);
   const names = seen === null ? null : [...new Set(seen.flat())];
   const found = await findOrCreate(session, options, context, names);
   const { table, created } = found;
   const chosen = await targetOf(session, options, context, table, created, names);
-  const deletes = options.deleteMissing === true && context.partial !== true;
   const target = deletes ? { ...chosen, seen: context.dryRun ? null : seenTable(context.run) } : chosen;
   const layouts = new Layouts(target);
   const notes: string[] = [];
@@ -108,7 +111,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
         "postgres.delete-missing",
         `${obstacle}, without which --delete-missing cannot know what it has seen.`,
       );
-    await prepareSeen(session, target, context.run, context.dryRun);
+    await prepareSeen(session, target, context.run, began);
   }
   if (context.dryRun && layout !== null) notes.push(...mappingOf(layout));
   const { ordering, note } = orderingOf(target, options.unique ?? false, context.stepped, layout);

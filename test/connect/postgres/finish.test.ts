@@ -6,7 +6,7 @@ import { defineJob, failureReasons, prepare, rehearse, replayJob, run } from "..
 import { csv } from "../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres } from "../../../src/connect/postgres/index.ts";
 import { LiveScene } from "./live/scene.ts";
-import type { TestClient } from "./server.ts";
+import { TestClient } from "./server.ts";
 
 describe("what a load does in the end", () => {
   let scene: LiveScene;
@@ -146,6 +146,62 @@ describe("what a load does in the end", () => {
     await assert.rejects(async () => await run(job("many" as "1%"), { store: scene.store }), {
       code: "postgres.max-deletes",
     });
+  });
+
+  it("is to leave rows that others have added or changed since the load began, also before it was interrupted", async () => {
+    for (const kind of [
+      "",
+      "PARTITION BY HASH (id); CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE t1 (v text, id int NOT NULL); ALTER TABLE t ATTACH PARTITION t1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    ]) {
+      const { url, client } = await scene.database(`CREATE TABLE t (id int PRIMARY KEY, v text) ${kind}`);
+      await using _ = client;
+      await using early = await TestClient.connect(url);
+      await client.query("INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g");
+      await client.query("VACUUM (FREEZE) t");
+      // Not over when the load begins, with numbers of its own and of its savepoints; what is over by then comes between.
+      await early.query(
+        "BEGIN; SAVEPOINT a; INSERT INTO t VALUES (901, 'x'); RELEASE a; INSERT INTO t VALUES (902, 'x')",
+      );
+      await client.query("INSERT INTO t VALUES (801, 'x')");
+      await early.query("SAVEPOINT b; INSERT INTO t VALUES (903, 'x')");
+      await client.query("INSERT INTO t VALUES (802, 'x')");
+      let meanwhile = async () => {
+        meanwhile = async () => {};
+        await early.query("COMMIT");
+        await client.query("INSERT INTO t VALUES (904, 'x'); UPDATE t SET v = 'y' WHERE id IN (1, 99)");
+        await client.query(
+          "DELETE FROM t WHERE id = 98; INSERT INTO t VALUES (98, 'x'); SELECT FROM t WHERE id = 97 FOR UPDATE",
+        );
+      };
+      const path = await file(`id,v\n${rows(1, 90)}`);
+      const job = (maxDeletes: number) =>
+        defineJob({
+          name: "shared",
+          key: `shared ${kind}`,
+          source: csv(path),
+          sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes }),
+          step: async (row: Record<string, unknown>) => {
+            await meanwhile();
+            return row;
+          },
+        });
+      const refused = await run(job(0), { store: scene.store });
+      assert.match(refused.note ?? "", /^10 of the 106 rows of public\.t are missing/);
+      await client.query("INSERT INTO t VALUES (905, 'x')");
+      const { state, note } = await run(job(10), { store: scene.store });
+      assert.deepEqual(
+        [state, note],
+        [
+          "succeeded",
+          "10 of 107 rows were deleted as missing; 7 rows that are in no file came or changed since the load began, and were left",
+        ],
+      );
+      assert.deepEqual((await ids(client)).slice(90), [98, 99, 901, 902, 903, 904, 905]);
+      const [{ left }] = (await client.query("SELECT count(*)::int AS left FROM t WHERE v = 'y'")) as [
+        { left: number },
+      ];
+      assert.equal(left, 1);
+    }
   });
 
   it("is to delete nothing after a file that ends early, a run that is given up, or a replay", async () => {
