@@ -64,6 +64,32 @@ export function openStateFolder(path: string): void {
   }
 }
 
+/**
+ * Opens a folder of Pawl's own beside a store, such as that of its runs, for this user alone. The folder around it may be one that all
+ * users share. Errors as for `assertOwnFolder`.
+ */
+export function openOwnFolder(path: string): void {
+  makeFolder(path);
+  assertOwnFolder(path);
+  const found = statSync(path);
+  if (hasModes && (found.mode & 0o077) !== 0 && mayChange(found)) chmodSync(path, found.mode & 0o700);
+}
+
+/** Throws `state.unsafe` where a folder, or a link that leads to it, is another user's, or where others may write. */
+export function assertOwnFolder(path: string): void {
+  if (!hasModes) return;
+  const found = statSync(path);
+  for (const each of [lstatSync(path), found]) if (isForeign(each)) throw unsafe(path, each);
+  if ((found.mode & 0o022) !== 0) throw unsafe(path, found);
+}
+
+/** Makes sure of a file beside a store that something else creates: where it is there it must be this user's. Throws `state.unsafe`. */
+export function assertOwnFile(path: string): void {
+  const found = hasModes ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+  if (found !== undefined && (isForeign(found) || found.isSymbolicLink() || (found.mode & 0o022) !== 0))
+    throw unsafe(path, found);
+}
+
 /** Lets one group, and nobody else, pass through a state folder to what lies in it. Other folders are left alone. */
 export function admitGroup(folder: string, gid: number): boolean {
   if (basename(folder) !== ".pawl" && !isStateFolder(folder)) return false;

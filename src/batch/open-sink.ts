@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { PawlError } from "../errors.ts";
+import { openOwnFolder, openStateFolder } from "../state-folder.ts";
 import type { Chunk, Description, OpenSink } from "./contract.ts";
 import type { AnyJob } from "./job.ts";
 import { WorkLimits } from "./limits.ts";
@@ -31,6 +32,9 @@ export async function openSink(
   run: string,
   { source, runs, signal, dryRun = false }: SinkPlace,
 ): Promise<{ sink: OpenSink<unknown>; folder: string }> {
+  // What lies there is believed: the listing of a run, what it has copied, what it has begun.
+  openStateFolder(dirname(runs));
+  openOwnFolder(runs);
   const folder = keptFolder(runs, run);
   const sink = await job.sink.open({
     run,

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
-import { chmod, chown, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lchown, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
+import { KnownSums } from "../../src/connect/objects/files/known-sums.ts";
+import { copy } from "../../src/connect/objects/index.ts";
+import { startEmbedded } from "../../src/connect/postgres/embedded.ts";
 import { openStore } from "../../src/store/index.ts";
 
 const unix = { skip: process.getuid === undefined };
@@ -15,6 +19,11 @@ before(async () => {
 after(async () => {
   await rm(root, { recursive: true, force: true });
 });
+
+const isRoot = process.getuid?.() === 0;
+/** Lets another user in: only root can give files away, and others can let everybody write. */
+const spoil = async (path: string): Promise<void> =>
+  isRoot ? await lchown(path, 12_345, 12_345) : await chmod(path, 0o777);
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
@@ -91,6 +100,82 @@ test(
     await assert.rejects(open(join(folder, "store.db")), { code: "state.unsafe" });
     await chmod(folder, 0o1777);
     await open(join(folder, "store.db"));
+  },
+);
+
+test("what lies beside a store in a folder that all users share must be this user's, too", unix, async () => {
+  const shared = join(root, "shared");
+  await mkdir(shared);
+  await chmod(shared, 0o1777);
+  const place = statePlace({ PAWL_STORE: join(shared, "s.db") });
+  const unsafe = { code: "state.unsafe" };
+  for (const part of ["s.db-wal", "s.db-shm"]) {
+    await writeFile(join(shared, part), "");
+    await spoil(join(shared, part));
+    await assert.rejects(open(place.store), unsafe);
+    await rm(join(shared, part));
+  }
+  await open(place.store);
+
+  await mkdir(join(root, "in"), { recursive: true });
+  await writeFile(join(root, "in", "a"), "a");
+  const job = defineJob({ name: "shared", ...copy({ from: join(root, "in"), to: join(root, "out") }) });
+  const store = await openStore(place.store);
+  const prepared = () => prepare(job as unknown as AnyJob, { store, runs: place.runs });
+  try {
+    await mkdir(place.runs);
+    await spoil(place.runs);
+    await assert.rejects(prepared(), unsafe);
+    await rm(place.runs, { recursive: true });
+    await mkdir(join(root, "elsewhere"));
+    await symlink(join(root, "elsewhere"), place.runs);
+    await lchown(place.runs, 12_345, 12_345);
+    await assert.rejects(prepared(), unsafe);
+    await rm(place.runs);
+    await mkdir(place.runs);
+    await chmod(place.runs, 0o777);
+    await assert.rejects(prepared(), { code: "state.unsafe", message: /may be written by other users/ });
+    await chmod(place.runs, 0o755);
+    await (await prepared()).sink.close();
+    assert.equal(await modeOf(place.runs), 0o700);
+    await mkdir(place.postgres);
+    await spoil(place.postgres);
+    await assert.rejects(startEmbedded(place.postgres), unsafe);
+  } finally {
+    await store.close();
+  }
+});
+
+test(
+  "checksums that are known are kept for their user alone, and those of another user are not believed",
+  unix,
+  async () => {
+    const before = process.umask(0);
+    const file = join(root, "old");
+    await writeFile(file, "old");
+    await utimes(file, 1, 1);
+    const found = await stat(file, { bigint: true });
+    const kept = (folder: string): string | null => {
+      const writing = new KnownSums(() => folder);
+      writing.keep(found, null, "0".repeat(32));
+      writing.close();
+      const reading = new KnownSums(() => folder);
+      const sum = reading.find(found, null);
+      reading.close();
+      return sum;
+    };
+    try {
+      const own = join(root, "cache");
+      assert.equal(kept(own), "0".repeat(32));
+      assert.deepEqual([await modeOf(own), await modeOf(join(own, "checksums.db"))], [0o700, 0o600]);
+      await chmod(join(own, "checksums.db"), 0o644);
+      assert.equal(kept(own), "0".repeat(32));
+      assert.equal(await modeOf(join(own, "checksums.db")), 0o600);
+      await spoil(own);
+      assert.equal(kept(own), null);
+    } finally {
+      process.umask(before);
+    }
   },
 );
 

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { PawlError } from "../../errors.ts";
-import { makeFolder, openStateFolder } from "../../state-folder.ts";
+import { assertOwnFolder, makeFolder, openStateFolder } from "../../state-folder.ts";
 import { serverAccount } from "./embedded/account.ts";
 import { findBinaries } from "./embedded/binaries.ts";
 import { ensureCluster } from "./embedded/cluster.ts";
@@ -36,6 +36,7 @@ export async function startEmbedded(directory: string, options?: EmbeddedOptions
   const home = resolve(directory);
   if (basename(dirname(home)) === ".pawl") openStateFolder(dirname(home));
   makeFolder(home, 0o711);
+  assertOwnFolder(home);
   return alone(home, async () => {
     const running = findPostmaster(home);
     if (running !== null) {

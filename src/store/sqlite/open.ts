@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
-import { openStateFile, openStateFolder } from "../../state-folder.ts";
+import { assertOwnFile, openStateFile, openStateFolder } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
 import { noStore } from "../missing.ts";
@@ -28,7 +28,10 @@ interface Opened {
 
 function open(location: string): Opened {
   openStateFolder(dirname(location));
-  const database = new DatabaseSync(openStateFile(location), { timeout: BLOCKING_MS });
+  const file = openStateFile(location);
+  // Who can write the log writes the store. Asked again once SQLite has made what was not there.
+  assertOwnParts(file);
+  const database = new DatabaseSync(file, { timeout: BLOCKING_MS });
   try {
     assertStore(database, location);
     const mode = database.prepare("PRAGMA journal_mode = WAL").get();
@@ -46,11 +49,16 @@ function open(location: string): Opened {
     database.function("pawl_lower", { deterministic: true }, (text) => String(text).toLowerCase());
     // A read makes sure that the log and the shared memory are there.
     database.prepare("SELECT value FROM counter LIMIT 1").get();
+    assertOwnParts(file);
     return { database, files: new FileIdentity(location) };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+function assertOwnParts(file: string): void {
+  for (const part of ["-wal", "-shm", "-journal"]) assertOwnFile(file + part);
 }
 
 function assertThere(location: string): void {

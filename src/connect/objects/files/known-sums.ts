@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { openOwnFolder, openStateFile } from "../../../state-folder.ts";
 import { inPartsOf, isMd5 } from "../tag.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -124,7 +125,7 @@ export class KnownSums {
 }
 
 function opened(folder: string): DatabaseSync {
-  mkdirSync(folder, { recursive: true });
+  openOwnFolder(folder);
   const path = join(folder, "checksums.db");
   try {
     return prepared(path);
@@ -136,7 +137,7 @@ function opened(folder: string): DatabaseSync {
 }
 
 function prepared(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 5000 });
+  const database = new DatabaseSync(openStateFile(path), { timeout: 5000 });
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2048;
     CREATE TABLE IF NOT EXISTS file (id INTEGER PRIMARY KEY, sum BLOB NOT NULL, used INTEGER NOT NULL)`);
   const { user_version: looked } = database.prepare("PRAGMA user_version").get() as { user_version: number };
