@@ -9,12 +9,13 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   symlink,
   truncate,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -324,11 +325,25 @@ describe("a store file", () => {
       }
     }
 
-    async function opened(at = location): Promise<Store> {
-      const store = await openStore(at);
+    /** Opens it, in a folder whose last change the store takes to be old where that is to be `settled`. */
+    async function opened({ at = location, settled = false } = {}): Promise<Store> {
+      const store = settled ? await openedLongAfter(at) : await openStore(at);
       await store.enqueue(acknowledged.map((id) => newTask(id)));
       await store.claim({ queues: ["q"], n: 1, leaseMs: 60_000, worker: "w" });
       return store;
+    }
+
+    async function openedLongAfter(at: string): Promise<Store> {
+      await (await openStore(at)).close();
+      const database = new DatabaseSync(at);
+      database.prepare("SELECT value FROM counter LIMIT 1").get();
+      const files = new FileIdentity(at, () => Date.now() + 3_600_000);
+      // The next change of the folder has another time.
+      const { ctimeMs } = await stat(dirname(at));
+      const other = join(folder, "other");
+      do await writeFile(other, "");
+      while ((await stat(other)).ctimeMs <= ctimeMs);
+      return new SqliteStore(new Connection(database, files, at, machineClock));
     }
 
     const removals = {
@@ -345,16 +360,18 @@ describe("a store file", () => {
       },
     };
     for (const [how, remove] of Object.entries(removals)) {
-      test(`a file that is ${how} takes nothing more`, async () => {
-        const store = await opened();
-        await remove();
-        await assertGone(store, /state\.db was removed, moved, emptied or replaced/);
-        await assert.rejects(store.query({ queue: "q" }), { code: "store.gone" });
-        await store.close();
-        if (how === "replaced by a new store") assert.deepEqual(await found(location), []);
-        if (how !== "moved" && how !== "replaced by a new store") return;
-        assert.deepEqual(await found(join(folder, "elsewhere", "state.db")), acknowledged);
-      });
+      for (const settled of [false, true]) {
+        test(`a file that is ${how} takes nothing more (its folder ${settled ? "unchanged for long" : "just changed"})`, async () => {
+          const store = await opened({ settled });
+          await remove();
+          await assertGone(store, /state\.db was removed, moved, emptied or replaced/);
+          await assert.rejects(store.query({ queue: "q" }), { code: "store.gone" });
+          await store.close();
+          if (how === "replaced by a new store") assert.deepEqual(await found(location), []);
+          if (how !== "moved" && how !== "replaced by a new store") return;
+          assert.deepEqual(await found(join(folder, "elsewhere", "state.db")), acknowledged);
+        });
+      }
     }
 
     test("a folder that is moved back goes on", async () => {
@@ -371,7 +388,7 @@ describe("a store file", () => {
       await (await openStore(location)).close();
       const link = join(folder, "link.db");
       await symlink(location, link);
-      await using store = await opened(link);
+      await using store = await opened({ at: link });
       await store.enqueue([newTask("through a link")]);
       await rm(link);
       await symlink(join(folder, "other.db"), link);
@@ -380,20 +397,23 @@ describe("a store file", () => {
       assert.deepEqual(await found(location), [...acknowledged, "through a link"]);
     });
 
-    test("a log that is removed takes nothing more, and what was acknowledged is kept though the process is killed", async () => {
-      await using store = await opened();
-      await rm(`${location}-wal`);
-      await assertGone(store, /state\.db-wal was removed/);
-      // As after a kill: nothing but the file is left of what this process wrote.
-      await copyFile(location, join(folder, "left.db"));
-      assert.deepEqual(await found(join(folder, "left.db")), acknowledged);
-    });
+    for (const settled of [false, true]) {
+      const when = settled ? "unchanged for long" : "just changed";
+      test(`a log that is removed takes nothing more, and what was acknowledged is kept though the process is killed (its folder ${when})`, async () => {
+        await using store = await opened({ settled });
+        await rm(`${location}-wal`);
+        await assertGone(store, /state\.db-wal was removed/);
+        // As after a kill: nothing but the file is left of what this process wrote.
+        await copyFile(location, join(folder, "left.db"));
+        assert.deepEqual(await found(join(folder, "left.db")), acknowledged);
+      });
 
-    test("shared memory that is removed takes nothing more, since another process would not see our locks", async () => {
-      await using store = await opened();
-      await rm(`${location}-shm`);
-      await assertGone(store, /state\.db-shm was removed/);
-      assert.deepEqual(await found(location), acknowledged);
-    });
+      test(`shared memory that is removed takes nothing more, since another process would not see our locks (its folder ${when})`, async () => {
+        await using store = await opened({ settled });
+        await rm(`${location}-shm`);
+        await assertGone(store, /state\.db-shm was removed/);
+        assert.deepEqual(await found(location), acknowledged);
+      });
+    }
   });
 });

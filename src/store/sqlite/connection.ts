@@ -133,28 +133,32 @@ export class Connection {
   }
 
   #transaction<T>(work: () => T): T {
-    this.#assertKept();
-    // IMMEDIATE takes the write lock at once: a transaction that starts as a reader cannot wait for it later.
-    this.#prepared("BEGIN IMMEDIATE").run();
+    this.#assertNames();
     try {
+      // IMMEDIATE takes the write lock at once: a transaction that starts as a reader cannot wait for it later.
+      this.#prepared("BEGIN IMMEDIATE").run();
       this.#assertContent();
       const result = work();
       const wakeups = this.#countWakeups();
       this.#prepared("COMMIT").run();
       this.#wakeups = wakeups;
-      this.#assertKept();
+      // Nothing may be acknowledged that another process could not find. Whether the log went meanwhile, which is still open here,
+      // is asked before anything else is written.
+      this.#files.assertFile();
       return result;
     } catch (error) {
       // Some errors, such as a full disk, have rolled back already.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      // Of a file that was emptied SQLite says that it is damaged.
+      this.#files.assertFile();
       throw error;
     }
   }
 
-  /** Nothing may be acknowledged that another process could not find. */
-  #assertKept(): void {
+  /** Nothing may be written that another process could not find. */
+  #assertNames(): void {
     try {
-      this.#files.assertWhole();
+      this.#files.assertNames();
     } catch (error) {
       // What was committed before, and acknowledged, is still in the open log. It must not end with this process.
       if (this.#files.lacksOnlyLog) this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");

@@ -1,4 +1,5 @@
-import { realpathSync, statSync } from "node:fs";
+import { type BigIntStats, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { PawlError } from "../../errors.ts";
 
 /** SQLite writes a header of 100 bytes before it switches a file to write-ahead logging: an empty file was emptied. */
@@ -11,8 +12,38 @@ export function isGone(error: unknown): boolean {
   return error instanceof PawlError && error.code === GONE;
 }
 
-/** Of one file, whatever its name becomes. */
-type Identity = string | null;
+/**
+ * How old the last change of a folder must be before its times tell whether there was another: the coarsest times of any file
+ * system are two seconds apart.
+ */
+const SETTLED_MS = 2_000;
+
+/** What a path led to when this was made, whatever it leads to later. */
+class Opened {
+  readonly path: string;
+  readonly #options: { readonly bigint: boolean; readonly throwIfNoEntry: false };
+  readonly #opened: Pick<Stats | BigIntStats, "dev" | "ino"> | null;
+
+  constructor(path: string) {
+    this.path = path;
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    // Numbers of files pass 2^53 on some file systems. Elsewhere plain numbers are exact, and cost less to ask for.
+    const bigint =
+      found !== undefined && Math.max(Number(found.ino), Number(found.dev)) > Number.MAX_SAFE_INTEGER;
+    this.#options = { bigint, throwIfNoEntry: false };
+    this.#opened = found === undefined ? null : (this.find() ?? null);
+  }
+
+  /** What the path leads to now. */
+  find(): Stats | BigIntStats | undefined {
+    return statSync(this.path, this.#options);
+  }
+
+  is(found: Stats | BigIntStats | undefined): boolean {
+    if (found === undefined || this.#opened === null) return found === undefined && this.#opened === null;
+    return found.ino === this.#opened.ino && found.dev === this.#opened.dev;
+  }
+}
 
 /**
  * Which files an open store consists of. SQLite goes on writing into a file that was removed, moved or replaced, and
@@ -20,43 +51,71 @@ type Identity = string | null;
  * and the shared memory belong to it: a process that opens the store without them sees neither commits nor locks.
  */
 export class FileIdentity {
-  readonly #location: string;
-  readonly #log: string;
-  readonly #sharedMemory: string;
-  readonly #opened: readonly [file: Identity, log: Identity, sharedMemory: Identity];
+  readonly #file: Opened;
+  readonly #log: Opened;
+  readonly #sharedMemory: Opened;
+  /** Of all three; null where a link leads to them, which may be led elsewhere. */
+  readonly #folder: Opened | null;
+  readonly #now: () => number;
+  /** The folder as it was at the last look at all three; null where its last change was too new for its times to tell of another. */
+  #settled: Stats | BigIntStats | null = null;
 
   /** Takes the identities of a store that was just opened, and read or written in write-ahead mode. */
-  constructor(location: string) {
-    this.#location = location;
+  constructor(location: string, now: () => number = Date.now) {
     // SQLite puts the log beside the file that a link leads to.
     const real = realpathSync(location);
-    this.#log = `${real}-wal`;
-    this.#sharedMemory = `${real}-shm`;
-    this.#opened = [identity(location), identity(this.#log), identity(this.#sharedMemory)];
+    this.#file = new Opened(location);
+    this.#log = new Opened(`${real}-wal`);
+    this.#sharedMemory = new Opened(`${real}-shm`);
+    this.#folder = real === location ? new Opened(dirname(location)) : null;
+    this.#now = now;
   }
 
   /** Throws a PawlError `store.gone` unless the path still leads to the file that was opened. */
   assertFile(): void {
-    if (identity(this.#location, SMALLEST_BYTES) !== this.#opened[0]) throw gone(this.#location);
+    if (!this.#hasFile) throw gone(this.#file.path);
   }
 
-  /** Throws a PawlError `store.gone` unless the file, its log and its shared memory are those that were opened. */
-  assertWhole(): void {
+  /**
+   * Throws a PawlError `store.gone` unless the names of the file, its log and its shared memory lead to what was opened. Where
+   * their folder has not changed since they were last looked at they do, which is one look instead of three; that the file was
+   * emptied only `assertFile` tells.
+   */
+  assertNames(): void {
+    const folder = this.#folder?.find();
+    if (folder !== undefined && this.#isSettled(folder)) return;
     this.assertFile();
-    if (identity(this.#log) !== this.#opened[1]) throw gone(this.#log);
-    if (identity(this.#sharedMemory) !== this.#opened[2]) throw gone(this.#sharedMemory);
+    for (const file of [this.#log, this.#sharedMemory]) if (!file.is(file.find())) throw gone(file.path);
+    const settles = folder !== undefined && this.#now() - lastChange(folder) > SETTLED_MS;
+    this.#settled = settles && this.#folder?.is(folder) ? folder : null;
   }
 
   /** Whether the log alone was removed, so that copying it into the file from the open one can harm nobody. */
   get lacksOnlyLog(): boolean {
-    return identity(this.#location, SMALLEST_BYTES) === this.#opened[0] && identity(this.#log) === null;
+    return this.#hasFile && this.#log.find() === undefined;
+  }
+
+  get #hasFile(): boolean {
+    const found = this.#file.find();
+    return found !== undefined && found.size >= SMALLEST_BYTES && this.#file.is(found);
+  }
+
+  /** Whether no entry of the folder was made, removed or renamed since the last look at all three. */
+  #isSettled(folder: Stats | BigIntStats): boolean {
+    const before = this.#settled;
+    return (
+      before !== null &&
+      before.ctimeMs === folder.ctimeMs &&
+      before.mtimeMs === folder.mtimeMs &&
+      before.ino === folder.ino &&
+      before.dev === folder.dev
+    );
   }
 }
 
-function identity(path: string, smallestBytes = 0): Identity {
-  // As integers of any size: numbers of files pass 2^53 on some file systems.
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined || found.size < smallestBytes ? null : `${found.dev}:${found.ino}`;
+/** In milliseconds of the machine's clock. */
+function lastChange({ ctimeMs, mtimeMs }: Stats | BigIntStats): number {
+  return Math.max(Number(ctimeMs), Number(mtimeMs));
 }
 
 /** What to throw for an open store that is not where it was, or not what it was. */
