@@ -19,7 +19,7 @@ export class Future<T> {
     this.#owner = owner;
     this.#index = index;
     // Who never asks need not hear.
-    this.#outcome.promise.catch(() => {});
+    this.#outcome.promise.then(undefined, ignore);
   }
 
   /** The call has ended, well or not. */
@@ -65,6 +65,8 @@ export class Future<T> {
     else this.#outcome.resolve(outcome.value);
   }
 }
+
+function ignore(): void {}
 
 /** Yields futures as they end, in that order, well or not. */
 export async function* asCompleted<T>(

@@ -45,6 +45,9 @@ let calls = 0;
 export class Ledger {
   readonly #reach: Reach;
   readonly #known = new Map<FunctionKey, Map<string, Known>>();
+  /** Those without options, which most calls are: all else need not be asked again for each. */
+  readonly #plain = new WeakMap<AnyFunction, Known>();
+  readonly #plainSpread = new WeakMap<AnyFunction, Known>();
   readonly #costs = new Map<FunctionKey, Cost>();
   readonly #accounts = new Map<FunctionKey, Account>();
 
@@ -56,6 +59,15 @@ export class Ledger {
   knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
     const spread = face === "submit" || face === "starmap";
     checkOptions(options, `pool.${face}`);
+    const plain = isPlain(options) ? (spread ? this.#plainSpread : this.#plain) : null;
+    const seen = plain?.get(fn);
+    if (seen !== undefined) return seen;
+    const known = this.#knownWith(fn, face, spread, options);
+    plain?.set(fn, known);
+    return known;
+  }
+
+  #knownWith(fn: AnyFunction, face: string, spread: boolean, options: MapOptions): Known {
     checkMapOptions(options);
     const { timeout, crashRetries = 0, chunkSize = null } = options;
     const limit = limitFrom(timeout);
@@ -115,6 +127,13 @@ export class Ledger {
     this.#costs.set(key, cost);
     return cost;
   }
+}
+
+/** Whether they say nothing of how the function is called. */
+function isPlain({ timeout, crashRetries, chunkSize, signal }: MapOptions): boolean {
+  return (
+    timeout === undefined && crashRetries === undefined && chunkSize === undefined && signal === undefined
+  );
 }
 
 /** Functions made anew for each call, of one text, are one function to a pool. */

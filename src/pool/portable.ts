@@ -58,10 +58,9 @@ export function portableKind<State>(kind: string, revive: (state: State) => obje
  */
 export function pack(value: unknown, to: Isolation): Packed {
   if (typeof value !== "object" || value === null) return { value, handles: NONE };
-  const handles: Handle[] = [];
-  const packed = withoutPortables(value, { to, path: [], handles });
-  if (to === "process" && packed !== null) assertCloneable(packed, to);
-  return { value: packed, handles: handles.length === 0 ? NONE : handles };
+  const search: Search = { to, deepest: DEEPEST, path: [], handles: [] };
+  const packed = packObject(value, search);
+  return { value: packed, handles: search.handles.length === 0 ? NONE : search.handles };
 }
 
 /** Packs each of several values; the first step of each path says which. */
@@ -69,13 +68,19 @@ export function packAll(
   values: readonly unknown[],
   to: Isolation,
 ): { readonly value: unknown[]; readonly handles: readonly Handle[] } {
-  const handles: Handle[] = [];
+  const search: Search = { to, deepest: 1 + DEEPEST, path: [0], handles: [] };
   const value = values.map((each, at) => {
-    const one = pack(each, to);
-    for (const handle of one.handles) handles.push(below(at, handle));
-    return one.value;
+    if (typeof each !== "object" || each === null) return each;
+    search.path[0] = at;
+    return packObject(each, search);
   });
-  return { value, handles };
+  return { value, handles: search.handles };
+}
+
+function packObject(value: object, search: Search): object | null {
+  const packed = withoutPortables(value, search);
+  if (search.to === "process" && packed !== null) assertCloneable(packed, search.to);
+  return packed;
 }
 
 /** The same handle, for a list in which its value is the one at this index. */
@@ -122,6 +127,8 @@ function holderOf(root: unknown, path: Handle["path"]): Record<string, unknown> 
 /** What a search for portable objects knows: the way to where it is, and what it has found. */
 interface Search {
   readonly to: Isolation;
+  /** How long the way to what is looked into may be. */
+  readonly deepest: number;
   readonly path: (string | number)[];
   readonly handles: Handle[];
 }
@@ -133,7 +140,7 @@ function withoutPortables(value: object, search: Search): object | null {
     handles.push({ ...(value as Portable)[toHandle](to), path: [...path] });
     return null;
   }
-  if (path.length === DEEPEST) return asItIs(value, search);
+  if (path.length === search.deepest) return asItIs(value, search);
   if (isArray(value)) {
     if (value.length > LONGEST) return asItIs(value, search);
     let copy: unknown[] | null = null;

@@ -62,6 +62,12 @@ export class Submitted implements Work, FutureOwner {
   }
 
   #shift(count: number): unknown[] {
+    if (this.#head === 0 && count === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      this.#base += count;
+      return all;
+    }
     const items = this.#waiting.slice(this.#head, this.#head + count);
     // What was given out is not kept.
     this.#waiting.fill(undefined, this.#head, this.#head + count);

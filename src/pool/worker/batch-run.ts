@@ -43,7 +43,7 @@ export class BatchRun {
 
   async run(fn: AnyFunction, init: unknown, { note, begin }: Notes): Promise<void> {
     const { base, spread, handles, items } = this.#batch;
-    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
+    const handlesOf = handles === null ? null : handlesByIndex(handles);
     const results = this.#results;
     let now = monotonicMs();
     let flushed = now;

@@ -95,7 +95,7 @@ export class Batch {
       spread: call.spread,
       base,
       items: value,
-      handles,
+      handles: handles.length === 0 ? null : handles,
     };
   }
 
@@ -132,14 +132,14 @@ export class Batch {
   deliver({ from, values, handles, errors, spentMs }: ResultsMessage): void {
     const { work } = this;
     const aborted = this.#aborted;
-    const failed = new Map(errors);
-    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
+    const failed = errors === null ? null : new Map(errors);
+    const handlesOf = handles === null ? null : handlesByIndex(handles);
     work.call.cost.observe(values.length, spentMs);
     this.#next = from + values.length;
     if (values.length > 0) work.barren = 0;
     for (let at = 0; at < values.length; at++) {
       const index = from + at;
-      const error = failed.get(at);
+      const error = failed?.get(at);
       if (error !== undefined) work.error(index, atIndex(reviveError(error), index));
       else if (aborted.size > 0 && aborted.has(index) && values[at] === undefined) {
         work.error(index, atIndex(new DOMException(aborted.get(index), "AbortError"), index));
@@ -217,6 +217,7 @@ export class Batch {
 
   /** Except for what was told to stop: that must not begin, or not again. */
   #giveBack(from: number, end: number): void {
+    if (from >= end) return;
     const { base, items } = this.#portion;
     let first = from;
     const giveUntil = (index: number) => {

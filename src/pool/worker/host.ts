@@ -57,6 +57,8 @@ export function startThread<To = ToWorker, From = FromWorker>(
     "file" in entry ? new Worker(entry.file, options) : new Worker(entry.code, { ...options, eval: true });
   let fault: string | null = null;
   port.on("message", (message) => listener(message));
+  // The thread itself keeps the program, as long as it is held.
+  port.unref();
   worker.on("error", (error) => {
     fault = wordsFor(error);
   });
@@ -75,15 +77,7 @@ export function startThread<To = ToWorker, From = FromWorker>(
     marker,
     gone,
     post: (message) => port.postMessage(message),
-    hold(held) {
-      if (held) {
-        worker.ref();
-        port.ref();
-      } else {
-        worker.unref();
-        port.unref();
-      }
-    },
+    hold: (held) => (held ? worker.ref() : worker.unref()),
     kill: async () => void (await worker.terminate()),
   };
 }

@@ -16,8 +16,8 @@ export interface BatchMessage {
   /** The index of the first item in its call. */
   readonly base: number;
   readonly items: readonly unknown[];
-  /** Of shared things in the items, by the index of the item in the batch. */
-  readonly handles: readonly Handle[];
+  /** Of shared things in the items, by the index of the item in the batch; null for none. */
+  readonly handles: readonly Handle[] | null;
 }
 
 export type ToWorker =
@@ -37,12 +37,12 @@ export interface ResultsMessage {
   /** The index of the first one in its call. */
   readonly from: number;
   readonly values: readonly unknown[];
-  /** Of shared things in the values, by the index in `values`. */
-  readonly handles: readonly Handle[];
+  /** Of shared things in the values, by the index in `values`; null for none. */
+  readonly handles: readonly Handle[] | null;
   /** The index after the last item that the worker has ended: so far there must be values. */
   readonly ended: number;
-  /** By index in `values`. */
-  readonly errors: readonly (readonly [at: number, error: RemoteError])[];
+  /** By index in `values`; null for none. */
+  readonly errors: readonly (readonly [at: number, error: RemoteError])[] | null;
   /** Time spent in the function, in milliseconds. */
   readonly spentMs: number;
   readonly last: boolean;

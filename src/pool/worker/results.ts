@@ -52,8 +52,8 @@ export class Results {
       id: this.#id,
       from: this.#from,
       values: this.#values,
-      handles: this.#handles,
-      errors: this.#errors,
+      handles: this.#handles.length === 0 ? null : this.#handles,
+      errors: this.#errors.length === 0 ? null : this.#errors,
       ...circumstances,
     };
     try {
@@ -63,15 +63,15 @@ export class Results {
     }
     this.#from += this.#values.length;
     this.#values = [];
-    this.#errors = [];
-    this.#handles = [];
+    if (message.errors !== null) this.#errors = [];
+    if (message.handles !== null) this.#handles = [];
   }
 }
 
 /** Puts an error in the place of each value that cannot be sent, so that it does not take the others along. */
 function sendable(message: ResultsMessage, to: Isolation): ResultsMessage {
   const canSend = (value: unknown) => whyUnsendable(value, to) === null;
-  const errors: [number, RemoteError][] = message.errors.map(([at, error]) => [
+  const errors: [number, RemoteError][] = (message.errors ?? []).map(([at, error]) => [
     at,
     canSend(error) ? error : sendableError(error, canSend),
   ]);

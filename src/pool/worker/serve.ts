@@ -109,7 +109,7 @@ class Server {
     if (fn === undefined && reference === undefined)
       throw new Error("A worker has lost the functions it was told of.");
     try {
-      if (batch.handles.length > 0) await knowShared();
+      if (batch.handles !== null) await knowShared();
       fn ??= await this.#resolve(batch.call, reference as FunctionReference);
     } catch (error) {
       running.failAll(error);
