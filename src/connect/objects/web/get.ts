@@ -25,18 +25,20 @@ export async function get(
   named: URL,
   budget: Budget,
   reach: (address: string) => Reach = reachOf,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
   let url = named;
   let nearest: Reach | null = null;
   for (let redirects = 0; ; redirects++) {
-    const response = await ask(url, { nearest, reach }, budget);
-    const { statusCode = 0, headers } = response;
-    if (!REDIRECTS.has(statusCode) || headers.location === undefined) return response;
+    const response = await ask(url, { nearest, reach }, budget, headers);
+    const { statusCode = 0 } = response;
+    const { location } = response.headers;
+    if (!REDIRECTS.has(statusCode) || location === undefined) return response;
     const connected = reach(response.socket.remoteAddress ?? "");
     response.destroy();
     const refused = (why: string) => new ItemError(`${url.host}: ${why}`, { code: "copy.host" });
     if (redirects === MOST_REDIRECTS) throw refused("it leads from one address to the next without end");
-    const next = headers.location.length > LONGEST_URL ? null : URL.parse(headers.location, url.href);
+    const next = location.length > LONGEST_URL ? null : URL.parse(location, url.href);
     if (next === null || !/^https?:$/.test(next.protocol))
       throw refused("it leads to what is not of the web");
     next.username = "";
@@ -52,7 +54,12 @@ interface Bound {
   readonly reach: (address: string) => Reach;
 }
 
-function ask(url: URL, bound: Bound, { headMs, silenceMs }: Budget): Promise<IncomingMessage> {
+function ask(
+  url: URL,
+  bound: Bound,
+  { headMs, silenceMs }: Budget,
+  headers: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> {
   const isNear = (address: string) => bound.nearest !== null && bound.reach(address) > bound.nearest;
   const isSecure = url.protocol === "https:";
   const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -60,7 +67,7 @@ function ask(url: URL, bound: Bound, { headMs, silenceMs }: Budget): Promise<Inc
     if (isIP(host) !== 0 && isNear(host)) return reject(tooNear(host));
     const request = (isSecure ? https : http).request(url, {
       // Packed bytes would not be those that were announced.
-      headers: { "accept-encoding": "identity", "user-agent": "pawl", accept: "*/*" },
+      headers: { "accept-encoding": "identity", "user-agent": "pawl", accept: "*/*", ...headers },
       ...(bound.nearest === null
         ? { agent: kept[url.protocol as keyof typeof kept] }
         : { agent: false, lookup: guarded(isNear) }),

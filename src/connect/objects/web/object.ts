@@ -16,22 +16,42 @@ export async function openUrl(
   reach: (address: string) => Reach = reachOf,
 ): Promise<WebObject> {
   try {
-    const response = await get(url, budget, reach);
-    const { statusCode = 0, statusMessage = "", headers } = response;
-    // Any other that is well, such as a part that nobody has asked for, is not the object.
-    if (statusCode === 200) return new WebObject(response, entry, url.host, budget);
-    response.destroy();
-    throw new AnswerError({
-      status: statusCode,
-      code: `${statusCode} ${statusMessage.slice(0, 100)}`.trim(),
-      place: url.host,
-      message: "",
-      retryAfterMs: retryAfterMs(headers["retry-after"]),
-    });
+    const ask = async (headers?: Readonly<Record<string, string>>) => {
+      const response = await get(url, budget, reach, headers);
+      // Any other that is well, such as a part that nobody has asked for, is not the object.
+      if (response.statusCode === 200 || (response.statusCode === 206 && headers?.range !== undefined))
+        return response;
+      response.destroy();
+      throw refusal(response, url.host);
+    };
+    return new WebObject(await ask(), entry, url.host, { budget, ask });
   } catch (error) {
     throw outage(error, url.host);
   }
 }
+
+function refusal(
+  { statusCode = 0, statusMessage = "", headers }: IncomingMessage,
+  host: string,
+): AnswerError {
+  return new AnswerError({
+    status: statusCode,
+    code: `${statusCode} ${statusMessage.slice(0, 100)}`.trim(),
+    place: host,
+    message: "",
+    retryAfterMs: retryAfterMs(headers["retry-after"]),
+  });
+}
+
+/** How an object is asked for. */
+interface Asked {
+  readonly budget: Budget;
+  /** Asks once more. */
+  readonly ask: (headers: Readonly<Record<string, string>>) => Promise<IncomingMessage>;
+}
+
+/** A connection that gave at least so much before it broke is followed by another one that goes on from there. */
+const WORTH_GOING_ON = 64 * 1024;
 
 export class WebObject implements Opened {
   /** What the server calls this state of it; null where it does not. */
@@ -41,11 +61,11 @@ export class WebObject implements Opened {
   readonly tag: string | null;
   readonly modified: number | null;
   readonly properties: Opened["properties"];
-  readonly #response: IncomingMessage;
+  #response: IncomingMessage;
   readonly #host: string;
-  readonly #budget: Budget;
+  readonly #asked: Asked;
 
-  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, budget: Budget) {
+  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, asked: Asked) {
     const { headers } = response;
     const packed = (headers["content-encoding"] ?? "").trim().toLowerCase();
     if (!PLAIN.has(packed)) {
@@ -63,21 +83,74 @@ export class WebObject implements Opened {
     this.properties = { headers: kept, metadata: {}, tags: null };
     this.#response = response;
     this.#host = host;
-    this.#budget = budget;
+    this.#asked = asked;
   }
 
+  /**
+   * All bytes. Where the connection breaks in the middle the same version is asked for from there on, so that a server which ends
+   * each connection after a while can be read to the end as well.
+   */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+    let given = 0;
+    let skip = 0;
+    for (;;) {
+      const from = given;
+      try {
+        for await (const piece of this.#pieces()) {
+          const rest = piece.subarray(Math.min(skip, piece.length));
+          skip -= piece.length - rest.length;
+          given += rest.length;
+          if (rest.length > 0) yield rest;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof TransientError) || given - from < WORTH_GOING_ON) throw error;
+        skip = await this.#goOn(given, error);
+      }
+    }
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    const response = this.#response;
     try {
       yield* paced<Buffer>(
-        this.#response,
-        this.#budget,
+        response,
+        this.#asked.budget,
         (what) => new TransientError("web.timeout", `${this.#host} ${what}`),
       );
     } catch (error) {
       throw outage(error, this.#host);
     } finally {
-      if (!this.#response.complete) this.#response.destroy();
+      if (!response.complete) response.destroy();
     }
+  }
+
+  /** Has the bytes from `offset` on come; returns how many before them come too. Throws `why` where that cannot be. */
+  async #goOn(offset: number, why: TransientError): Promise<number> {
+    const { size, etag, modified } = this;
+    if (size === null || (etag === null && modified === null)) throw why;
+    // By a weak one a server may not give a part: then all of it comes.
+    const isStrong = etag !== null && !etag.startsWith("W/");
+    const headers = isStrong ? { range: `bytes=${offset}-`, "if-range": etag } : {};
+    const response = await this.#asked.ask(headers).catch((error) => {
+      throw outage(error, this.#host);
+    });
+    const head = response.headers;
+    const at = response.statusCode === 206 ? offset : 0;
+    const isRest =
+      at === 0
+        ? Number(head["content-length"]) === size
+        : head["content-range"] === `bytes ${offset}-${size - 1}/${size}`;
+    const isSame =
+      (head.etag ?? null) === etag &&
+      (modified === null || Date.parse(head["last-modified"] ?? "") === modified) &&
+      PLAIN.has((head["content-encoding"] ?? "").trim().toLowerCase());
+    if (!isRest || !isSame) {
+      response.destroy();
+      throw why;
+    }
+    this.#response = response;
+    return offset - at;
   }
 
   async close(): Promise<void> {
