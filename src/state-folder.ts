@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   type Stats,
   statSync,
@@ -47,6 +48,7 @@ export function makeFolder(path: string, mode = 0o700): void {
 export function openStateFolder(path: string): void {
   const folder = resolve(path);
   const own = !existsSync(folder) || basename(folder) === ".pawl" || isStateFolder(folder);
+  refuseDangling(folder);
   makeFolder(folder);
   if (!hasModes) return;
   const found = statSync(folder);
@@ -110,6 +112,7 @@ export function openStateFile(path: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
+  refuseDangling(path);
   const real = realpathSync(path);
   if (!hasModes) return real;
   const found = lstatSync(real);
@@ -117,6 +120,15 @@ export function openStateFile(path: string): string {
   if (isForeign(found) || (found.mode & 0o022) !== 0) throw unsafe(real, found);
   if ((found.mode & 0o077) !== 0 && mayChange(found)) chmodSync(real, found.mode & 0o700);
   return real;
+}
+
+/** Throws `state.link` where a path is a link that leads to nothing, which no file or folder can be made at. */
+export function refuseDangling(path: string): void {
+  if (existsSync(path) || !lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  throw new PawlError(
+    "state.link",
+    `${path} is a link to ${readlinkSync(path)}, where there is nothing: put back what it leads to, or remove the link.`,
+  );
 }
 
 /** Whether Pawl created the folder: nobody else ignores all of one. */

@@ -22,6 +22,13 @@ const once = (value: string, before: string | undefined) => {
 
 const collect = (value: string, all: readonly string[] = []) => [...all, value];
 
+/** Not by commander, which asks for what is required before it looks at what it does not know: `--tabel` means the table. */
+function requireTable(command: Command): void {
+  const table = command.options.find(({ long }) => long === "--table");
+  if (table === undefined || command.getOptionValue("table") !== undefined) return;
+  command.error(`error: required option '${table.flags}' not specified`);
+}
+
 /** What commander says about a wrong command line, as one sentence of ours. */
 function usageSentence(text: string): string {
   const said = text
@@ -53,7 +60,7 @@ export function program(): Command {
       "<file...>",
       "files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, https://host/path, or - for standard input",
     )
-    .requiredOption("--table <table>", "the table to load into, with its schema if need be")
+    .option("--table <table>", "the table to load into, with its schema if need be")
     .option("--into <url>", "postgres://… or env:NAME; default: an embedded PostgreSQL in .pawl/postgres")
     .option("--key <a,b>", "columns that identify a row; default: the primary key")
     .option(
@@ -132,7 +139,7 @@ export function program(): Command {
   pawl
     .command("backfill")
     .description("change the rows of a PostgreSQL table in use, each exactly once; given again, it resumes")
-    .requiredOption("--table <table>", "the table to change, with its schema if need be")
+    .option("--table <table>", "the table to change, with its schema if need be")
     .option("--url <url>", "postgres://… or env:NAME; default: the embedded PostgreSQL in .pawl/postgres")
     .option("--set <col=expr>", "a column and its new value as SQL, such as token=gen_random_uuid()", collect)
     .option("--where <condition>", "only rows that meet it, such as 'token IS NULL'", once)
@@ -283,7 +290,10 @@ export function program(): Command {
       await postgresServer(what);
     });
 
-  pawl.hook("preAction", (_, command) => refuseEmpty(command));
+  pawl.hook("preAction", (_, command) => {
+    requireTable(command);
+    refuseEmpty(command);
+  });
   for (const command of pawl.commands) command.exitOverride();
   return pawl;
 }

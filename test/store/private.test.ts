@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmod, chown, lchown, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
 import { KnownSums } from "../../src/connect/objects/files/known-sums.ts";
@@ -190,4 +190,35 @@ test("a program that only looks creates no store, and a path that cannot be made
   }
   await writeFile(join(root, "file"), "");
   await assert.rejects(open(join(root, "file", "store.db")), { code: "store.cannot-open" });
+  await mkdir(join(root, "links"));
+  await symlink("nowhere.db", join(root, "links", "store.db"));
+  await symlink("nowhere", join(root, "links", "folder"));
+  for (const create of [true, false])
+    for (const [path, link] of [
+      ["store.db", "store.db is a link to nowhere.db"],
+      ["folder/store.db", "folder is a link to nowhere"],
+    ] as const)
+      await assert.rejects(open(join(root, "links", path), { create }), {
+        code: "state.link",
+        message: new RegExp(`${link}, where there is nothing: `),
+      });
+});
+
+test("a store that is not there is said to be missing where PAWL_STORE names it", async () => {
+  const before = process.env.PAWL_STORE;
+  const path = join(root, "none", "store.db");
+  const says = async (named: string) => {
+    process.env.PAWL_STORE = named;
+    return await open(path, { create: false }).catch((error: Error) => error.message);
+  };
+  try {
+    assert.equal(
+      await says(relative(process.cwd(), path)),
+      `There is no store at ${path}, which PAWL_STORE names: correct it, or begin work with it first.`,
+    );
+    assert.match(`${await says(join(root, "other.db"))}`, /go to the folder where the work was begun/);
+  } finally {
+    if (before === undefined) delete process.env.PAWL_STORE;
+    else process.env.PAWL_STORE = before;
+  }
 });

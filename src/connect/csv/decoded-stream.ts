@@ -146,10 +146,22 @@ export class DecodedStream implements AsyncIterable<Buffer> {
         fed = fed.filter(({ end }) => end > unpacker.bytesWritten);
         total += piece.value.length;
         fed.push({ bytes: piece.value, end: total });
+        end = Buffer.concat([end, piece.value.subarray(-TRAILER - 1)]).subarray(-TRAILER - 1);
         yield piece.value;
       }
     };
-    yield* this.#through(unpacker, feeding());
+    let end: Buffer = Buffer.alloc(0);
+    let unpacked = 0;
+    try {
+      for await (const bytes of this.#through(unpacker, feeding())) {
+        unpacked += bytes.length;
+        yield bytes;
+      }
+    } catch (error) {
+      throw endsBefore(end, unpacked) && isCorrupt(error)
+        ? this.#corrupt(new Error("a byte follows", { cause: error }))
+        : error;
+    }
     await coming;
     const taken = unpacker.bytesWritten;
     const left = fed.map(({ bytes, end }) => bytes.subarray(Math.max(0, bytes.length - (end - taken))));
@@ -195,6 +207,21 @@ export class DecodedStream implements AsyncIterable<Buffer> {
       { cause: error },
     );
   }
+}
+
+/** Of a gzip member: its checksum and how many bytes it holds, modulo 2 to the 32nd. */
+const TRAILER = 8;
+
+/**
+ * Whether a gzip file that holds so many bytes ends with a single byte that is not of its data: Node waits for more of what it takes for
+ * the next member, and then calls the file cut off.
+ */
+function endsBefore(end: Buffer, unpacked: number): boolean {
+  return end.length > TRAILER && end.at(-1) !== 0x1f && end.readUInt32LE(TRAILER - 4) === unpacked % 2 ** 32;
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof PawlError && error.code === "csv.corrupt-archive";
 }
 
 function compressionOf(head: Buffer): "gzip" | "zstd" | null {

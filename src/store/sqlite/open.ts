@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
-import { assertOwnFile, openStateFile, openStateFolder } from "../../state-folder.ts";
+import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
 import { noStore } from "../missing.ts";
@@ -65,7 +65,10 @@ function assertThere(location: string): void {
   try {
     statSync(location);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw noStore(location);
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") {
+      for (const path of [dirname(location), location]) refuseDangling(path);
+      throw noStore(location);
+    }
     throw new PawlError(
       "store.cannot-open",
       `The store ${location} lies in a folder that this user may not enter: run as the user that the work was begun as.`,

@@ -135,6 +135,24 @@ test("a packed file that is cut off or damaged is one sentence", async () => {
   }
 });
 
+test("a packed file with anything behind its data is refused, and told from one that is cut off", async () => {
+  await using folder = await Folder.make();
+  const packed = gzipSync("id\n1\n");
+  for (const behind of ["x", "xy", "\0x", "\x1fx", "\r\n"]) {
+    const source = csv(await folder.file(Buffer.concat([packed, Buffer.from(behind, "latin1")])));
+    await assert.rejects(rowsOf(source, folder), {
+      code: "csv.corrupt-archive",
+      message: /has something behind its gzip data .* or leave that out: gzip -dc /,
+    });
+  }
+  const padded = csv(await folder.file(Buffer.concat([packed, Buffer.alloc(1)])));
+  assert.equal((await rowsOf(padded, folder)).length, 1);
+  for (const end of [1, 4, 8, 9])
+    await assert.rejects(rowsOf(csv(await folder.file(packed.subarray(0, -end))), folder), {
+      message: /is cut off or damaged/,
+    });
+});
+
 test("zstd frames of every kind come whole, however the input is cut into pieces", async () => {
   await fc.assert(
     fc.asyncProperty(
