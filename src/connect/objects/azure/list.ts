@@ -1,7 +1,7 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { compareKeys } from "../s3/key-order.ts";
-import { countOf, elementsOf, rootOf, textOf } from "../s3/xml.ts";
+import { answersOther, countOf, elementsOf, rootOf, textOf } from "../s3/xml.ts";
 import { type AzureClient, tagOfBlob } from "./client.ts";
 
 /** The most blobs in a page. */
@@ -48,6 +48,8 @@ export async function listBlobs(
   });
   const xml = body.toString("utf8");
   assertListing(client.place, xml);
+  const other = answersOther(xml, (text) => text, prefix, "BlobPrefix");
+  if (other !== null) throw unreliableBlobs(client.place, other);
   const entries: ObjectEntry[] = [];
   let { last, utf8, utf16 } = course;
   let others = 0;

@@ -4,7 +4,7 @@ import { tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { hiddenError } from "./error.ts";
 import { compareKeys } from "./key-order.ts";
-import { countOf, elementsOf, rootOf, textOf } from "./xml.ts";
+import { answersOther, countOf, elementsOf, rootOf, textOf } from "./xml.ts";
 
 export interface S3Page {
   readonly entries: readonly ObjectEntry[];
@@ -52,6 +52,8 @@ export async function listPage(
     if (!key.startsWith(prefix)) throw unreliable(client.place, `asked for ${prefix}, it lists ${key}`);
     return key.slice(prefix.length);
   };
+  const other = folders ? null : answersOther(xml, keyOf, prefix, "CommonPrefixes");
+  if (other !== null) throw unreliable(client.place, other);
   const entries: ObjectEntry[] = [];
   let last = from.after;
   let count = 0;

@@ -52,6 +52,14 @@ export const blobMisbehaviours: Readonly<Record<string, () => BlobMisbehaviour>>
   "lists blobs of another folder": () =>
     paged((page) => ({ ...page, names: page.names.map((name) => name.replace("in/", "at/")) })),
   "does not say whether there is more": () => paged((page) => ({ ...page, marker: null })),
+  "groups by folders unasked": () => ({
+    list: { order: (names) => names.filter((name) => !name.startsWith("in/a")) },
+    ...rewritten((xml) => xml.replace("</Blobs>", "<BlobPrefix><Name>in/a/</Name></BlobPrefix>$&")),
+  }),
+  "gives each page as that of a longer prefix": () => ({
+    list: { order: (names) => names.filter((name) => name.startsWith("in/a")) },
+    ...rewritten((xml) => xml.replace("<Blobs>", "<Prefix>in/a</Prefix>$&")),
+  }),
   "gives no sizes": () => rewritten((xml) => xml.replace(/<Content-Length>\d+<\/Content-Length>/g, "")),
   "cuts its pages short": () => rewritten((xml) => xml.slice(0, xml.lastIndexOf("<Blob>"))),
   "answers 200 with an error": () => rewritten(() => "<Error><Code>InternalError</Code></Error>"),

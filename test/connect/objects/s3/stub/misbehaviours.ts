@@ -21,6 +21,20 @@ function paged(change: (page: ListPage, nth: number) => ListPage): Misbehaviour 
   };
 }
 
+/** Leaves out what begins with `group` in every answer alike, and says something of it. */
+function grouped(group: string, says: string): Misbehaviour {
+  return {
+    list: { order: (keys) => keys.filter((key) => !key.startsWith(group)) },
+    answer: (asked, answer) =>
+      asked.key === "" && asked.query.has("list-type") && !asked.query.has("delimiter")
+        ? {
+            ...answer,
+            body: Buffer.from(answer.body.toString().replace("</ListBucketResult>", `${says}$&`)),
+          }
+        : answer,
+  };
+}
+
 /**
  * Ways in which servers list that lose objects where they are believed. Each is made anew for each run, since some count.
  * What a server leaves out of every answer alike, nobody can know; these contradict themselves or S3.
@@ -136,6 +150,23 @@ export const misbehaviours: Readonly<Record<string, () => Misbehaviour>> = {
         body: Buffer.concat([half, Buffer.from("<Error><Code>InternalError</Code></Error>")]),
       };
     },
+  }),
+  "groups by folders unasked": () =>
+    grouped("in/a/", "<CommonPrefixes><Prefix>in/a/</Prefix></CommonPrefixes>"),
+  "groups by folders unasked, and tells only how": () => grouped("in/a/", "<Delimiter>/</Delimiter>"),
+  "gives each page as that of a longer prefix": () => ({
+    list: { order: (keys) => keys.filter((key) => key.startsWith("in/a")) },
+    answer: (asked, answer) => ({
+      ...answer,
+      body:
+        asked.key === "" && !asked.query.has("delimiter")
+          ? Buffer.from(
+              answer.body
+                .toString()
+                .replace(/<Prefix>[^<]*<\/Prefix>|<IsTruncated>/, "<Prefix>in/a</Prefix>$&"),
+            )
+          : answer.body,
+    }),
   }),
   "cuts its pages short and gives their length as it is then": () => ({
     answer: (asked, answer) => {
