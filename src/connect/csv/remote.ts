@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ItemError, PawlError, TransientError } from "../../errors.ts";
 import { own } from "../../own.ts";
 import { AnswerError, ofPlace } from "../objects/answer-error.ts";
 import type { Opened } from "../objects/contract.ts";
 import { isPassing } from "../objects/passing.ts";
+import { patiently, pauseMs, TRIES } from "../objects/patience.ts";
 import type { FileVersion } from "./body.ts";
 import { changed } from "./file-trouble.ts";
 
@@ -72,17 +74,31 @@ export async function remoteVersion(url: string): Promise<FileVersion> {
 
 /** The bytes of an object that is the one that was planned. Errors: `csv.changed`, those of `remoteVersion`. */
 export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
-  const object = await opened(file.path);
-  try {
-    const { size, tag, modified } = object;
-    if (size !== file.size || tag !== file.tag || (modified ?? 0) !== file.mtimeMs) changed(file.name);
-    yield* object.bytes(file.size);
-  } catch (error) {
-    // The object has another tag by now.
-    if (error instanceof AnswerError && error.status === 412) changed(file.name);
-    throw explained(error, file.name);
-  } finally {
-    await object.close();
+  let given = 0;
+  // Tries one after the other that have brought nothing new.
+  for (let tried = 1; ; ) {
+    const object = await opened(file.path);
+    try {
+      const { size, tag, modified } = object;
+      if (size !== file.size || tag !== file.tag || (modified ?? 0) !== file.mtimeMs) changed(file.name);
+      let at = 0;
+      for await (const bytes of object.bytes(file.size)) {
+        const fresh = bytes.subarray(Math.max(0, Math.min(given - at, bytes.length)));
+        at += bytes.length;
+        if (fresh.length === 0) continue;
+        given = at;
+        tried = 1;
+        yield fresh;
+      }
+      return;
+    } catch (error) {
+      // The object has another tag by now.
+      if (error instanceof AnswerError && error.status === 412) changed(file.name);
+      if (!isPassing(error) || tried >= TRIES) throw explained(error, file.name);
+      await sleep(pauseMs(tried++, error));
+    } finally {
+      await object.close();
+    }
   }
 }
 
@@ -95,30 +111,34 @@ interface OpenObject {
   close(): Promise<void>;
 }
 
+/** Tried again where a server is out for a moment, or hangs up. */
 async function opened(url: string): Promise<OpenObject> {
+  const { signal } = new AbortController();
+  return await patiently(() => openedOnce(url), signal).catch((error) => {
+    throw explained(error, url);
+  });
+}
+
+async function openedOnce(url: string): Promise<OpenObject> {
   if (/^https?:\/\//i.test(url)) return await openedOfWeb(url);
   const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? refuseAddress(url);
   if (bucket === "" || key === "" || key.endsWith("/"))
     throw new PawlError("csv.address", `${url} names no object: write s3://bucket/path/file.csv.`);
-  try {
-    const { clientOf } = await import("../objects/s3/place.ts");
-    const { S3Reader } = await import("../objects/s3/reader.ts");
-    const place = { bucket, prefix: "", profile: null };
-    const client = await clientOf(place);
-    const reader = new S3Reader(place, client);
-    const object: Opened = await reader.open({ key, size: null, modified: null, tag: null });
-    const { size, tag, modified } = object;
-    const range = object.range?.bind(object);
-    if (range === undefined)
-      throw new PawlError("csv.address", `${url} cannot be read in parts: copy it to a file first.`);
-    const close = async () => {
-      await object.close();
-      await reader.close();
-    };
-    return { size, tag, modified, bytes: (length) => inParts(range, length), close };
-  } catch (error) {
-    throw explained(error, url);
-  }
+  const { clientOf } = await import("../objects/s3/place.ts");
+  const { S3Reader } = await import("../objects/s3/reader.ts");
+  const place = { bucket, prefix: "", profile: null };
+  const client = await clientOf(place);
+  const reader = new S3Reader(place, client);
+  const object: Opened = await reader.open({ key, size: null, modified: null, tag: null });
+  const { size, tag, modified } = object;
+  const range = object.range?.bind(object);
+  if (range === undefined)
+    throw new PawlError("csv.address", `${url} cannot be read in parts: copy it to a file first.`);
+  const close = async () => {
+    await object.close();
+    await reader.close();
+  };
+  return { size, tag, modified, bytes: (length) => inParts(range, length), close };
 }
 
 /** The bytes of an object that can be read in parts, the next one while one is taken. */
@@ -150,32 +170,28 @@ async function openedOfWeb(shown: string): Promise<OpenObject> {
       "csv.address",
       `${shown} was given with a query or a password, which Pawl keeps nowhere: give the same load again with it, or put the address into the environment and name it env:NAME.`,
     );
-  try {
-    const { openUrl } = await import("../objects/web/object.ts");
-    const object = await openUrl(url, { key: shown, size: null, modified: null, tag: null });
-    const { size, modified, etag } = object;
-    if (size === null || (modified === null && etag === null)) {
-      await object.close();
-      const what = size === null ? "how long it is" : "when it has changed (neither ETag nor Last-Modified)";
-      throw new PawlError(
-        "csv.address",
-        `${shown} does not say ${what}: fetch it into a pipe: curl -fsSL URL | pawl load - ….`,
-      );
-    }
-    const bytes = async function* (): AsyncGenerator<Buffer> {
-      let count = 0;
-      for await (const piece of object.body()) {
-        count += piece.length;
-        if (count > size) break;
-        yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-      }
-      if (count !== size)
-        throw new TransientError("csv.unavailable", `${shown} gave ${count} of ${size} bytes`);
-    };
-    return { size, tag: etag, modified, bytes, close: () => object.close() };
-  } catch (error) {
-    throw explained(error, shown);
+  const { openUrl } = await import("../objects/web/object.ts");
+  const object = await openUrl(url, { key: shown, size: null, modified: null, tag: null });
+  const { size, modified, etag } = object;
+  if (size === null || (modified === null && etag === null)) {
+    await object.close();
+    const what = size === null ? "how long it is" : "when it has changed (neither ETag nor Last-Modified)";
+    throw new PawlError(
+      "csv.address",
+      `${shown} does not say ${what}: fetch it into a pipe: curl -fsSL URL | pawl load - ….`,
+    );
   }
+  const bytes = async function* (): AsyncGenerator<Buffer> {
+    let count = 0;
+    for await (const piece of object.body()) {
+      count += piece.length;
+      if (count > size) break;
+      yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+    }
+    if (count !== size)
+      throw new TransientError("csv.unavailable", `${shown} gave ${count} of ${size} bytes`);
+  };
+  return { size, tag: etag, modified, bytes, close: () => object.close() };
 }
 
 function explained(error: unknown, url: string): unknown {
@@ -187,6 +203,10 @@ function explained(error: unknown, url: string): unknown {
         : "";
     return new PawlError("csv.address", `${url}: ${error.message}${advice}.`, { cause: error });
   }
+  if (error instanceof TransientError && !error.message.startsWith(url))
+    return new TransientError(error.code, `${url}: ${error.message}: give the same command again later.`, {
+      cause: error,
+    });
   if (!(error instanceof AnswerError)) return error;
   const isWeb = !url.startsWith("s3:");
   if (error.status === 404 || error.status === 410)

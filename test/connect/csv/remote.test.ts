@@ -91,7 +91,13 @@ describe("a CSV of the web", () => {
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
+  const pause = process.env.PAWL_PAUSE_MS;
+  before(() => {
+    process.env.PAWL_PAUSE_MS = "1";
+  });
   after(() => {
+    if (pause === undefined) delete process.env.PAWL_PAUSE_MS;
+    else process.env.PAWL_PAUSE_MS = pause;
     for (const server of servers) {
       server.close();
       server.closeAllConnections();
@@ -148,6 +154,35 @@ describe("a CSV of the web", () => {
     });
   });
 
+  it("is asked for again where the server hangs up, before its headers or in its first bytes", async () => {
+    await using folder = await Folder.make();
+    const hangsUp = async (times: number, sends: "nothing" | "headers") => {
+      let requests = 0;
+      const host = await serve((request, response) => {
+        if (++requests > times)
+          return void response
+            .writeHead(200, { "content-length": 7, etag: '"1"' })
+            .end("id\n1\n2\n".slice(0, 7));
+        if (sends === "nothing") return void request.socket.destroy();
+        response.writeHead(200, { "content-length": 7, etag: '"1"' });
+        response.write("i", () => response.destroy());
+      });
+      return `${host}/a.csv`;
+    };
+    for (const sends of ["nothing", "headers"] as const) {
+      assert.equal((await rowsOf(csv(await hangsUp(2, sends)), folder)).length, 2);
+      const url = await hangsUp(Number.POSITIVE_INFINITY, sends);
+      await assert.rejects(csv(url).describe(), (error: Error) => {
+        assert.ok(
+          error.message.startsWith(`${url}: `) &&
+            error.message.endsWith(": give the same command again later."),
+          error.message,
+        );
+        return true;
+      });
+    }
+  });
+
   it("is read on where a connection breaks, as the same version and from the same byte", async () => {
     await using folder = await Folder.make();
     const [STEP, SMALL] = [300_000, 1_000];
@@ -193,7 +228,11 @@ describe("a CSV of the web", () => {
       isPlanned = true;
       const reading = readAll(source, shards, { items: 90_000, bytes: 1 << 24 });
       if (!comes) {
-        await assert.rejects(reading, { name: "TransientError" }, name);
+        await assert.rejects(
+          reading,
+          name === "has another version" ? { code: "csv.changed" } : { name: "TransientError" },
+          name,
+        );
         continue;
       }
       const ids = (await reading).flatMap((chunk) => chunk.rows).map((row) => (row as { id: string }).id);
