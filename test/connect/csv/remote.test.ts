@@ -185,7 +185,9 @@ describe("a CSV of the web", () => {
 
   it("is read on where a connection breaks, as the same version and from the same byte", async () => {
     await using folder = await Folder.make();
-    const [STEP, SMALL] = [300_000, 1_000];
+    const [STEP, SMALL] = [100_000, 1_000];
+    const rows = ROWS.slice(0, 15_000);
+    const text = Buffer.from(`id,note\n${rows.join("\n")}\n`);
     const strong = '"one"';
     const weak = 'W/"one"';
     /** What a server does on each request, by its number: how many bytes it sends before it breaks off. */
@@ -212,12 +214,12 @@ describe("a CSV of the web", () => {
         if (isPlanned) requests++;
         const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
         const at = ranges === "ignored" || request.headers["if-range"] !== etag ? 0 : from;
-        const body = TEXT.subarray(at);
+        const body = text.subarray(at);
         const first = ranges === "wrong" ? at - 1 : at;
         const part =
           at === 0 || ranges === "unsaid"
             ? {}
-            : { "content-range": `bytes ${first}-${TEXT.length - 1}/${TEXT.length}` };
+            : { "content-range": `bytes ${first}-${text.length - 1}/${text.length}` };
         response.writeHead(at === 0 ? 200 : 206, { "content-length": body.length, etag, ...part });
         const most = isPlanned ? sends(requests) : body.length;
         if (most >= body.length) response.end(body);
@@ -238,7 +240,7 @@ describe("a CSV of the web", () => {
       const ids = (await reading).flatMap((chunk) => chunk.rows).map((row) => (row as { id: string }).id);
       assert.deepEqual(
         ids,
-        ROWS.map((_, id) => String(id)),
+        rows.map((_, id) => String(id)),
         name,
       );
       assert.ok(requests > 2, name);
