@@ -121,7 +121,8 @@ class Search {
       lastOnly: this.#repeats,
     });
     if (written.superseded > 0) this.#repeats = true;
-    return total([settle(this.#work, left, written), { ...nothing, failures: taken }]);
+    const outcome = await settle(this.#work, this.#sql, selection, left, written);
+    return total([outcome, { ...nothing, failures: taken }]);
   }
 
   /** With `fail`: the rows whose key is there already. */

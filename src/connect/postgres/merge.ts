@@ -38,7 +38,7 @@ export async function writeMerged(
   const before = await insertions(work);
   const written = await writeStaged(work, sql, { from: "stage" }, feed.items, choice);
   const inserted = (await insertions(work)) - before;
-  const outcome = settle(work, feed.items, written);
+  const outcome = await settle(work, sql, { from: "stage" }, feed.items, written);
   return {
     outcome,
     experience: {
@@ -89,8 +89,14 @@ export async function writeStaged(
   }
 }
 
-/** Counts what became of rows that did not fail. */
-export function settle(work: Work, rows: number, { written, superseded }: Written): WriteOutcome {
+/** Counts what became of rows of a selection that did not fail. */
+export async function settle(
+  work: Work,
+  sql: Statements,
+  selection: Selection,
+  rows: number,
+  { written, superseded }: Written,
+): Promise<WriteOutcome> {
   const rest = rows - written - superseded;
   if (rest < 0) {
     throw new PawlError(
@@ -101,7 +107,10 @@ export function settle(work: Work, rows: number, { written, superseded }: Writte
   const { mode, key } = work.target;
   // Not written although nothing stood against it: an update that changes nothing, or else a row that a rule of
   // the target (`ignore`, or a trigger that returns nothing) drops on purpose.
-  const unchanged = mode === "update" && key !== null ? rest : 0;
+  const updates = mode === "update" && key !== null;
+  const count = updates && rest > 0 ? sql.dropped(selection, superseded > 0) : null;
+  const dropped = count === null ? 0 : Math.min(rest, (await work.session.one<{ n: number }>(count)).n);
+  const unchanged = updates ? rest - dropped : 0;
   return { written, unchanged, skipped: superseded + rest - unchanged, duplicates: superseded, failures: [] };
 }
 

@@ -209,6 +209,32 @@ export class Statements {
     );
   }
 
+  /**
+   * Counts rows that are not in the table after they were written, and of those with one key the last where the table has other
+   * values for it: a trigger dropped them. `lastOnly`: only the last of a key was to be written. Null where that cannot be told.
+   */
+  dropped(selection: Selection, lastOnly: boolean): string | null {
+    const { table, keyComputed, updateIf, mode } = this.#target;
+    const names = this.#keyNames().map(quoteName);
+    const blind = table.rowSecurity || !table.maySelect || keyComputed;
+    if (!table.dropping || blind || mode !== "update" || names.length === 0) return null;
+    const triggered = new Set(table.triggered ?? this.compared.map(({ name }) => name));
+    // What a trigger, or a condition, decides on tells nothing of the row.
+    const kept = updateIf === null ? this.compared.filter(({ name }) => !triggered.has(name)) : [];
+    const numbered = selection.from !== "stage" || !this.#distinct;
+    const nth = numbered
+      ? `pg_catalog.row_number() OVER (PARTITION BY ${names.join(", ")} ORDER BY ${this.#p}n DESC)`
+      : "1";
+    const wanted = [...names, ...kept.map(({ name }) => quoteName(name))].join(", ");
+    const differs = kept.length === 0 ? "" : ` OR (i.${this.#p}nth = 1 AND ${this.#differs("t", "i", kept)})`;
+    const absent = `${isNull(`t.${names[0]}`)}${lastOnly ? ` AND i.${this.#p}nth = 1` : ""}`;
+    return (
+      `SELECT pg_catalog.count(*)::int4 AS n FROM (SELECT *, ${nth} AS ${this.#p}nth FROM (${this.#incoming(selection)}) s) i ` +
+      `LEFT JOIN LATERAL (SELECT ${wanted} FROM ${this.table} b WHERE ${this.#equal("b", "i")} OFFSET 0) t ON true ` +
+      `WHERE ${names.map((name) => isKnown(`i.${name}`)).join(" AND ")} AND (${absent}${differs})`
+    );
+  }
+
   /** Keeps the keys of all staged rows; null where that is not asked for. */
   keepSeen(from: Selection["from"]): string | null {
     const { seen, key } = this.#target;
@@ -324,8 +350,8 @@ export class Statements {
     return `${arbiter} DO UPDATE SET ${changes.join(", ")} WHERE ${this.#differs(quoteName(this.#target.table.name), "excluded")}${condition}`;
   }
 
-  #differs(left: string, right: string): string {
-    return differsSql(left, this.compared, (column) => `${right}.${quoteName(column.name)}`);
+  #differs(left: string, right: string, compared = this.compared): string {
+    return differsSql(left, compared, (column) => `${right}.${quoteName(column.name)}`);
   }
 
   /** The condition that the rows of two relations have the same key. */

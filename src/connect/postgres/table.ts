@@ -56,6 +56,8 @@ export interface Table {
   /** The same of BEFORE UPDATE and BEFORE DELETE. */
   readonly triggersBeforeUpdate: boolean;
   readonly triggersBeforeDelete: boolean;
+  /** A trigger before INSERT or UPDATE may drop rows: it may return nothing. */
+  readonly dropping: boolean;
   /** The columns that BEFORE INSERT triggers may give another value; null where that cannot be told. */
   readonly triggered: readonly string[] | null;
   /** Constraints that rows may meet together and not alone: foreign keys into the table itself, and deferrable ones. */
@@ -183,6 +185,7 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
     triggersBefore: triggers.some((trigger) => trigger.insert),
     triggersBeforeUpdate: triggers.some((trigger) => trigger.update),
     triggersBeforeDelete: triggers.some((trigger) => trigger.delete),
+    dropping: triggers.some((trigger) => (trigger.insert || trigger.update) && mayDrop(trigger)),
     triggered: columnsGiven(triggers.filter((trigger) => trigger.insert || trigger.update)),
     mutual: mutual.rows.map((row) => row.name),
     rules: rules.rows,
@@ -229,14 +232,25 @@ const variable = String.raw`(?:"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*)(?:\s*\.\s
 const assigned = new RegExp(`(${variable})\\s*(?:\\[[^\\]]*\\]\\s*)*:?=`, "giu");
 const filled = new RegExp(`\\binto\\s+(?:strict\\s+)?((?:${variable}\\s*,\\s*)*${variable})`, "giu");
 
+/** Whether a trigger may return something else than NEW, or make nothing of it. */
+function mayDrop({ language, source }: Trigger): boolean {
+  return (
+    language !== "plpgsql" ||
+    /\breturn\b(?!\s+new\s*;)/i.test(source) ||
+    /\bnew\s*:?=|\binto\s+(?:strict\s+)?new\b(?!\s*\.)/i.test(source)
+  );
+}
+
 /**
  * The columns that triggers may give another value; null where that cannot be told. A trigger in PL/pgSQL returns NEW as it
  * is but for what it assigns to its columns by name, unless it does something that is not looked at here.
  */
 function columnsGiven(triggers: readonly Trigger[]): readonly string[] | null {
   const columns = new Set<string>();
-  for (const { language, source } of triggers) {
-    const text = source.replaceAll(/\breturn\s+(new|null)\s*;/gi, "");
+  for (const { language, source, update } of triggers) {
+    // Before INSERT there is no OLD.
+    const known = update ? /\breturn\s+(new|null)\s*;/gi : /\breturn\s+(new|old|null)\s*;/gi;
+    const text = source.replaceAll(known, "");
     if (language !== "plpgsql" || /\b(return|alias|call|foreach|diagnostics)\b|\bfor\s+new\b/i.test(text))
       return null;
     const lists = [...text.matchAll(assigned), ...text.matchAll(filled)].map(([, list = ""]) => list);

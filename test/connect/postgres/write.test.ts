@@ -293,6 +293,38 @@ test("a trigger may drop a row or refuse it", async () => {
   );
 });
 
+test("a row that a trigger drops is skipped, in whichever way rows are written", async () => {
+  await client.query(`CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF TG_OP = TG_ARGV[0] AND NEW.id % 2 = 0 THEN RETURN NULL; END IF; NEW.low = lower(NEW.low); RETURN NEW; END $$`);
+  const columns = ["id", "v", "low"];
+  for (const event of ["INSERT", "UPDATE"] as const) {
+    const table = `drops_${event.toLowerCase()}`;
+    await client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, v text CHECK (v <> 'bad'), low text);
+      INSERT INTO ${table} SELECT g, 'a', 'x' FROM generate_series(1, 8) g;
+      CREATE TRIGGER t BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION drops('${event}')`);
+    const inserts = event === "INSERT" ? 2 : 0;
+    for (const [lines, unchanged, skipped, failures] of [
+      // New ones alone, as COPY would take them.
+      [["11,a,x", "12,a,x", "13,a,x", "14,a,x"], 0, inserts, 0],
+      // As they are, and as the trigger makes them.
+      [["1,a,x", "2,a,x", "3,a,X"], 3, 0, 0],
+      [["1,b,x", "2,b,x", "3,b,x", "4,b,x", "5,a,x", "6,a,x"], 2, 2, 0],
+      // Twice in one chunk: the last counts, and a row before it gives way to it.
+      [["5,c,x", "5,d,x", "6,c,x", "6,d,x"], 0, 3, 0],
+      // With one that is refused, so that rows are written one by one.
+      [["7,e,x", "8,e,x", "21,bad,x", "7,e,X"], 1, 1, 1],
+    ] as const) {
+      const [outcome] = await load(table, columns, [[...lines]]);
+      assert.ok(outcome);
+      assert.deepEqual(
+        [outcome.written, outcome.unchanged, outcome.skipped, outcome.failures.length],
+        [lines.length - unchanged - skipped - failures, unchanged, skipped, failures],
+        `${event} ${lines.join(" ")}`,
+      );
+    }
+  }
+});
+
 test("partitions take their rows, and one that fits nowhere is refused", async () => {
   await client.query(`CREATE TABLE parts (id int, day date, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
     CREATE TABLE parts_24 PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`);
