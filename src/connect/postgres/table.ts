@@ -60,6 +60,9 @@ export interface Table {
   readonly dropping: boolean;
   /** The columns that BEFORE INSERT triggers may give another value; null where that cannot be told. */
   readonly triggered: readonly string[] | null;
+  /** The same of BEFORE UPDATE triggers alone, and these. */
+  readonly triggeredByUpdate: readonly string[] | null;
+  readonly updateTriggers: readonly Pick<Trigger, "name" | "source">[];
   /** Constraints that rows may meet together and not alone: foreign keys into the table itself, and deferrable ones. */
   readonly mutual: readonly string[];
   /** Rules that rewrite INSERT, UPDATE or DELETE. */
@@ -187,6 +190,8 @@ async function describe(session: Session, relation: Relation): Promise<Table> {
     triggersBeforeDelete: triggers.some((trigger) => trigger.delete),
     dropping: triggers.some((trigger) => (trigger.insert || trigger.update) && mayDrop(trigger)),
     triggered: columnsGiven(triggers.filter((trigger) => trigger.insert || trigger.update)),
+    triggeredByUpdate: columnsGiven(triggers.filter((trigger) => trigger.update)),
+    updateTriggers: triggers.filter((trigger) => trigger.update),
     mutual: mutual.rows.map((row) => row.name),
     rules: rules.rows,
     ...flags,
@@ -203,6 +208,7 @@ export function withoutKey(table: Table): string {
 
 /** A row trigger that fires before, of the table or of one of its partitions. */
 interface Trigger {
+  readonly name: string;
   readonly insert: boolean;
   readonly update: boolean;
   readonly delete: boolean;
@@ -214,7 +220,7 @@ const triggersSql = `
   WITH RECURSIVE part(oid) AS (
     SELECT $1::oid UNION SELECT h.inhrelid FROM pg_catalog.pg_inherits h JOIN part ON h.inhparent = part.oid
   )
-  SELECT DISTINCT t.tgtype & 4::int2 <> 0::int2 AS insert, t.tgtype & 16::int2 <> 0::int2 AS update,
+  SELECT DISTINCT t.tgname AS name, t.tgtype & 4::int2 <> 0::int2 AS insert, t.tgtype & 16::int2 <> 0::int2 AS update,
          t.tgtype & 8::int2 <> 0::int2 AS delete, l.lanname AS language, p.prosrc AS source
   FROM pg_catalog.pg_trigger t JOIN part ON t.tgrelid = part.oid
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_language l ON l.oid = p.prolang

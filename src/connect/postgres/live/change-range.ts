@@ -7,6 +7,7 @@ import { reasonOf } from "../reason.ts";
 import { bisect } from "./bisect.ts";
 import type { RangeChunk } from "./chunk.ts";
 import { between, equal, filterSql, type KeyTexts } from "./keyset.ts";
+import { assertNoneMoved } from "./moving.ts";
 import type { LiveTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
@@ -25,7 +26,7 @@ export async function changeRange(
   await bisect(session, target.table, 1, {
     work: async () => {
       const values: unknown[] = [];
-      return await change(session, target, chunk.condition(values), values);
+      return await change(session, target, chunk, chunk.condition(values), values);
     },
     done: (n) => {
       written += n;
@@ -40,7 +41,7 @@ export async function changeRange(
     await bisect(session, target.table, keys.length, {
       work: async (at) => {
         const values: unknown[] = [];
-        return await change(session, target, partOf(chunk, keys, at, values), values);
+        return await change(session, target, chunk, partOf(chunk, keys, at, values), values);
       },
       done: (n) => {
         written += n;
@@ -75,14 +76,28 @@ async function count(session: Session, { table }: LiveTarget, chunk: RangeChunk)
 
 async function change(
   session: Session,
-  { change, table, set }: LiveTarget,
+  { change, table, set, keyset, moving }: LiveTarget,
+  { range }: RangeChunk,
   condition: string,
-  values: readonly unknown[],
+  values: unknown[],
 ): Promise<number> {
   const statement =
     change === "delete" ? `DELETE FROM ${table.sql}` : `UPDATE ${table.sql} SET ${setSql(set).join(", ")}`;
-  const { rowCount } = await session.query(`${statement} WHERE ${condition}`, values);
-  return rowCount ?? 0;
+  if (!moving || range === null) {
+    const { rowCount } = await session.query(`${statement} WHERE ${condition}`, values);
+    return rowCount ?? 0;
+  }
+  const names = keyset.columns.map((column) => quoteName(column.name)).join(", ");
+  const stayed = between({ ...table, sql: "pawl_done" }, keyset, range.from, range.to, values);
+  const { n, moved } = (
+    await session.query<{ n: number; moved: number }>(
+      `WITH pawl_done AS (${statement} WHERE ${condition} RETURNING ${names})
+       SELECT pg_catalog.count(*)::int4 AS n, (pg_catalog.count(*) FILTER (WHERE (${stayed}) IS NOT TRUE))::int4 AS moved FROM pawl_done`,
+      values,
+    )
+  ).rows[0] as { n: number; moved: number };
+  assertNoneMoved(table, keyset, moved);
+  return n;
 }
 
 export function setSql(set: LiveTarget["set"]): string[] {

@@ -10,6 +10,7 @@ import { bisect } from "./bisect.ts";
 import { setSql } from "./change-range.ts";
 import type { RangeChunk } from "./chunk.ts";
 import { between, filterSql, ofTable } from "./keyset.ts";
+import { assertNoneMoved } from "./moving.ts";
 import { type Batch, type PackedRows, packOne } from "./pack.ts";
 import { readRow, selectList } from "./reader.ts";
 import type { LiveTarget } from "./target.ts";
@@ -77,11 +78,12 @@ class RowsWork {
     const sql = new Statements(this.#target, batch, at, range);
     if (range === null)
       await this.#session.run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off");
-    const { rows } = await this.#session.query<{ n: number; done: number[] | null }>(
+    const { rows } = await this.#session.query<{ n: number; moved: number; done: number[] | null }>(
       sql.change(),
       sql.values,
     );
-    const count = rows[0]?.n ?? 0;
+    const { n: count, moved } = rows[0] ?? { n: 0, moved: 0 };
+    assertNoneMoved(this.#target.table, this.#target.keyset, moved);
     part.written = count;
     if (count === at.length) return part;
     const done = new Set(rows[0]?.done ?? []);
@@ -162,6 +164,7 @@ class Statements {
   readonly #batch: Batch;
   readonly #items: string;
   readonly #match: string;
+  readonly #sameKey: string;
   readonly #count: number;
   readonly #prefix: string;
 
@@ -187,6 +190,7 @@ class Statements {
     const equal = keyset.columns.map(
       (column, at) => `${ofTable(table, column)} ${comparison("=", [column])} ${p}${at}`,
     );
+    this.#sameKey = equal.join(" AND ");
     // Within their range the rows are read in one go rather than looked up one by one.
     if (range !== null) equal.push(between(table, keyset, range.from, range.to, this.values));
     this.#match = equal.join(" AND ");
@@ -194,8 +198,9 @@ class Statements {
 
   /** Returns how many rows it changed, and, where these are not all, the numbers of theirs from 1. */
   change(): string {
-    const { table, change, set } = this.#target;
+    const { table, change, set, moving } = this.#target;
     const p = this.#prefix;
+    const moved = moving ? `(${this.#sameKey}) IS NOT TRUE` : "false";
     const asRead = `(${p}version IS NULL OR ${table.sql}.xmin = ${p}version)`;
     const given = this.#given();
     const statement =
@@ -208,7 +213,8 @@ class Statements {
             ", ",
           )} FROM ${this.#items} WHERE ${this.#match} AND ${asRead}${given.length > 0 ? ` AND ${this.#differs()}` : ""}`;
     return (
-      `WITH ${p}done AS (${statement} RETURNING ${p}n) SELECT pg_catalog.count(*)::int AS n, ` +
+      `WITH ${p}done AS (${statement} RETURNING ${p}n, ${moved} AS ${p}moved) SELECT pg_catalog.count(*)::int AS n, ` +
+      `(pg_catalog.count(*) FILTER (WHERE ${p}moved))::int AS moved, ` +
       `CASE WHEN pg_catalog.count(*) < ${this.#count} THEN pg_catalog.array_agg(${p}n) END AS done FROM ${p}done`
     );
   }

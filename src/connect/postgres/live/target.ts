@@ -10,6 +10,7 @@ import type { Assignment } from "../layout.ts";
 import { checkServer } from "../permission.ts";
 import { findTable, refuseRules, type Table, unknownTable } from "../table.ts";
 import { chooseKeyset, type Keyset } from "./keyset.ts";
+import { assertKeyStays } from "./moving.ts";
 import type { UpdateOptions } from "./options.ts";
 
 /** What is done to rows, and which. */
@@ -20,6 +21,8 @@ export interface LiveTarget {
   readonly set: readonly Assignment[];
   /** Triggers may keep a row as it is. */
   readonly triggersBefore: boolean;
+  /** Whether a change may give rows another key, so that each has to look. */
+  readonly moving: boolean;
   readonly firstItems: FirstItems;
   /** Which server and database it is in; see `Session.place`. */
   readonly place: string;
@@ -48,7 +51,18 @@ export async function liveTarget(
     );
   }
   const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
-  return { change, table, keyset, set, triggersBefore, firstItems: new FirstItems(), place: session.place };
+  const changed = context.stepped ? null : set.map(({ column }) => column.name);
+  const moving = change === "update" && (await assertKeyStays(session, table, keyset, changed));
+  return {
+    change,
+    table,
+    keyset,
+    set,
+    triggersBefore,
+    moving,
+    firstItems: new FirstItems(),
+    place: session.place,
+  };
 }
 
 /** Where rows are changed one by one, each must have a key of its own. */

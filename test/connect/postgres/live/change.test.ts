@@ -555,6 +555,64 @@ describe("rows of a table in use", () => {
     assert.deepEqual(row, { min: 2, max: 2, docs: ROWS });
   });
 
+  it("are not met twice where a change gives them another key, which is refused", async () => {
+    const before = (body: string) =>
+      `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NEW; END $$;
+       CREATE TRIGGER mover BEFORE UPDATE ON moved FOR EACH ROW EXECUTE FUNCTION f();`;
+    const { url, client } = await scene.database("SELECT");
+    await using _ = client;
+    type Row = Record<string, unknown>;
+    const early =
+      /^Rows of public\.moved cannot be gone through by id, for the (trigger mover|foreign key moved_id_fkey) /;
+    const late = /gives (\d+) rows of public\.moved another key \((id|computed)\)/;
+    for (const [name, made, refused, key] of [
+      ["assigned behind a condition", before('IF old.id < 1500 THEN NEW . "id" = 7; END IF;'), early],
+      [
+        "given by another record",
+        before("new := jsonb_populate_record(new, jsonb_build_object('id', old.id + 50001));"),
+        late,
+      ],
+      [
+        "computed",
+        "ALTER TABLE moved ADD computed int NOT NULL GENERATED ALWAYS AS (id + n * 50001) STORED UNIQUE;",
+        late,
+        ["computed"],
+      ],
+      [
+        "of another row",
+        "ALTER TABLE moved ADD FOREIGN KEY (id) REFERENCES moved (other) ON UPDATE CASCADE;",
+        early,
+      ],
+      ["kept", before("IF new.id = 5 THEN new.n := new.n; END IF; new.id := old.id;"), null],
+    ] as const) {
+      await client.query(`DROP TABLE IF EXISTS moved; DROP FUNCTION IF EXISTS f();
+        CREATE TABLE moved (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, other int UNIQUE);
+        INSERT INTO moved SELECT g, 0, g FROM generate_series(1, 300) g; ${made}`);
+      for (const stepped of name.startsWith("given") || refused === null ? [false, true] : [false]) {
+        const own = key === undefined ? {} : { key };
+        const told = await scene
+          .run({
+            source: table({ url, table: "moved", ...own }),
+            ...(stepped ? { step: ({ other, ...row }: Row) => ({ ...row, n: Number(row.n) + 1 }) } : {}),
+            sink: update({
+              url,
+              table: "moved",
+              ...own,
+              ...(stepped ? {} : { set: { n: "n + 1", other: "-id" } }),
+            }),
+            concurrency: 1,
+          })
+          .catch((error: Error) => ({ state: "refused", note: error.message }));
+        const [{ most, least }] = (await client.query(
+          "SELECT max(n) AS most, min(n) AS least FROM moved",
+        )) as [Row];
+        if (refused !== null) assert.match(told.note ?? "", refused, name);
+        const times = refused !== null ? 0 : stepped ? 2 : 1;
+        assert.deepEqual([least, most], [times, times], `${name}: ${told.note}`);
+      }
+    }
+  });
+
   it("are not touched when the definition is wrong, which is said in one sentence", async () => {
     const role = scene.server.roleName("reader");
     const { url, client } = await scene.database(
