@@ -118,11 +118,12 @@ export class Session {
   ): Promise<pg.QueryResult<Row>> {
     this.#check();
     // The extended protocol takes one statement only, so that a text of the user's cannot bring another along.
-    return this.#client.query<Row>({
+    const result = this.#client.query<Row>({
       text: sql,
       values: [...values],
       queryMode: "extended",
     } as pg.QueryConfig);
+    return values.length > 0 ? result : result.catch(refuseParameter);
   }
 
   /** The same, with a plan that the server keeps under this name. */
@@ -169,4 +170,19 @@ export class Session {
       cause: this.#lost,
     });
   }
+}
+
+/** A parameter in a text of the user's, for which there can be no value, in words of its own: the server speaks of messages. */
+function refuseParameter(error: unknown): never {
+  const code = (error as { readonly code?: unknown }).code;
+  if (
+    error instanceof Error &&
+    (code === "08P01" || code === "42P18") &&
+    /\bparameters?\b/.test(error.message)
+  )
+    throw Object.assign(error, {
+      code: "42P02",
+      message: "$1, $2 … are parameters, and there are no values for them: write the value itself",
+    });
+  throw error;
 }

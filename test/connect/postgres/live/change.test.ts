@@ -634,6 +634,21 @@ describe("rows of a table in use", () => {
       /column "nn" does not exist/,
     );
     await rejects(update({ url, table: "tickets", set: { id: "id + 1" } }), "postgres.set-key", /met twice/);
+    const parameter =
+      /does not work .*\(\$1, \$2 … are parameters, and there are no values for them: write the value itself\)/;
+    for (const given of ["$1", "n + $2", "(SELECT $1::int)"]) {
+      await rejects(update({ url, table: "tickets", set: { n: given } }), "postgres.set", parameter);
+      for (const step of [{}, { step: (row: object) => row }])
+        await assert.rejects(
+          async () =>
+            await scene.run({
+              source: table({ url, table: "tickets", where: `n = ${given}` }),
+              ...step,
+              sink: update({ url, table: "tickets", set: { n: "'$1'" } }),
+            }),
+          { code: "postgres.where", message: parameter },
+        );
+    }
     await rejects(update({ url, table: "tickets" }), "postgres.nothing-to-change", /--set/);
     await rejects(update({ url, table: "plain", set: { g: "2" }, key: ["id"] }), "postgres.generated");
     await rejects(update({ url, table: "plain", set: { id: "2" } }), "postgres.no-key");
