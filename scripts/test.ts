@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, globSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { longestFirst } from "./test/longest.ts";
+import { type Named, namedBy } from "./test/named.ts";
 import { rings } from "./test/rings.ts";
 import { ServerOfRun } from "./test/server-of-run.ts";
 
@@ -15,9 +15,9 @@ const [ring = "", ...given] = process.argv.slice(2);
 const filesOf = rings.get(ring);
 if (filesOf === undefined) throw new Error(`name one of the rings: ${[...rings.keys()].join(", ")}`);
 const root = join(import.meta.dirname, "..");
-const named = given.filter(isPath).flatMap(filesBelow);
-const files = named.length > 0 ? named : filesOf(root);
-const flags = given.filter((word) => !isPath(word));
+const named = namedOrSaid(given);
+const { flags } = named;
+const files = named.files ?? filesOf(root);
 
 // Tests wait for their processes, for servers and for leases: with this many at once all cores are at work.
 const concurrency = 3 * availableParallelism() + 1;
@@ -48,12 +48,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const [code, signal] = await once(runner, "exit");
 process.exitCode = code ?? (signal === null ? 1 : 130);
 
-/** A word that names a file or a folder, and is not the value of a flag. */
-function isPath(word: string): boolean {
-  return !word.startsWith("-") && (existsSync(word) || /[*{]/.test(word));
-}
-
-function filesBelow(path: string): string[] {
-  if (!existsSync(path)) return globSync(path);
-  return statSync(path).isDirectory() ? globSync(join(path, "**/*.test.ts")) : [path];
+function namedOrSaid(words: readonly string[]): Named {
+  try {
+    return namedBy(words);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
 }
