@@ -39,6 +39,9 @@ export class ActorWorker {
   /** Until it is ready. */
   readonly #starting: NodeJS.Timeout | undefined;
   #fault: unknown;
+  /** Why it is ended though nobody asked for it. */
+  #why: string | undefined;
+  #hasResults = false;
   #held = true;
   #gone = false;
 
@@ -86,7 +89,12 @@ export class ActorWorker {
         this.#events.began(message.seq);
         return;
       case "results":
+        this.#hasResults = true;
         this.#events.results(message);
+        return;
+      case "spoiled":
+        this.#why = (reviveError(message.error) as Error).message.replace(/\.$/, "");
+        void this.#host.kill();
         return;
       case "closed":
         this.#events.closed(message.error === null ? null : reviveError(message.error));
@@ -111,8 +119,10 @@ export class ActorWorker {
   #end(why: string): void {
     this.#gone = true;
     clearTimeout(this.#starting);
-    const begun = this.#host.marker.read()?.index ?? -1;
+    // A mark that cannot be read says nothing of what began after the first call: none of them must run twice.
+    const unread = this.#hasResults ? Number.POSITIVE_INFINITY : -1;
+    const begun = this.#host.marker.read()?.index ?? unread;
     this.#host.marker.close();
-    this.#events.gone({ why, begun, fault: this.#fault });
+    this.#events.gone({ why: this.#why ?? why, begun, fault: this.#fault });
   }
 }

@@ -5,7 +5,7 @@ import { packResult, unsendableResult } from "../worker/results.ts";
 import { whyUnsendable } from "../worker/sendable.ts";
 import type { ActorResults } from "./protocol.ts";
 
-/** Calls that have ended, until their results are sent. */
+/** Calls that have ended, until their results are sent. Methods of arrays may be replaced by the methods of users, so indexes serve. */
 export class Ended {
   readonly #isolation: Isolation;
   #seqs: number[] = [];
@@ -29,14 +29,14 @@ export class Ended {
       portable = packed.value;
       for (const handle of packed.handles) this.#handles.push(below(this.#values.length, handle));
     }
-    this.#seqs.push(seq);
-    this.#values.push(portable);
+    this.#seqs[this.#seqs.length] = seq;
+    this.#values[this.#values.length] = portable;
   }
 
   error(seq: number, error: unknown): void {
-    this.#errors.push([this.#values.length, describeError(error)]);
-    this.#seqs.push(seq);
-    this.#values.push(undefined);
+    this.#errors[this.#errors.length] = [this.#values.length, describeError(error)];
+    this.#seqs[this.#seqs.length] = seq;
+    this.#values[this.#values.length] = undefined;
   }
 
   /** The first `count` are to fail after all. */

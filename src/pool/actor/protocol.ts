@@ -57,6 +57,8 @@ export type FromActor =
   /** A watched call begins. */
   | { readonly type: "began"; readonly seq: number }
   | ActorResults
+  /** Nothing that it awaits will end: it is to be replaced. */
+  | { readonly type: "spoiled"; readonly error: RemoteError }
   | { readonly type: "closed"; readonly error: RemoteError | null }
   | FromCaller;
 

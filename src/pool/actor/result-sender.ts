@@ -6,6 +6,9 @@ import type { Busy } from "./busy.ts";
 import { Ended, unsaved } from "./ended.ts";
 import type { ActorSetup, FromActor } from "./protocol.ts";
 
+/** Taken before the methods of users can replace it. */
+const nextTick = process.nextTick.bind(process);
+
 /** Sends the results of calls, together with the object's state when it is time to save it. */
 export class ResultSender {
   readonly #line: Line<FromActor>;
@@ -64,7 +67,7 @@ export class ResultSender {
   flushSoon(): void {
     if (this.#soon) return;
     this.#soon = true;
-    process.nextTick(() => {
+    nextTick(() => {
       this.#soon = false;
       this.flush();
     });

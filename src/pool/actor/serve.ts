@@ -1,7 +1,8 @@
+import { setInterval } from "node:timers";
 import { PawlError } from "../../errors.ts";
 import { resolveCallable } from "../callable.ts";
 import { type Handle, handlesByIndex, unpack } from "../portable.ts";
-import { isThenable } from "../thenable.ts";
+import { inheritsThen, isThenable, neverEnds, THEN_LOOK_MS } from "../thenable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";
@@ -12,6 +13,11 @@ import { methodsOf } from "./methods.ts";
 import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
 import { ResultSender } from "./result-sender.ts";
 import { answered, connectUp } from "./up.ts";
+
+/** Taken before the methods of users can replace them. */
+const NativePromise = Promise;
+const nativeThen = Promise.prototype.then;
+const { apply } = Reflect;
 
 type Method = (...args: unknown[]) => unknown;
 type Instance = Record<PropertyKey, Method | undefined>;
@@ -54,6 +60,7 @@ class ActorServer {
   /** When it last looked for messages. */
   #turn = 0;
   #yielding = false;
+  #spoiled = false;
 
   constructor(line: Line<FromActor>, actor: ActorSetup["actor"], note: Note) {
     this.#line = line;
@@ -78,6 +85,19 @@ class ActorServer {
       return;
     }
     this.#line.post({ type: "ready", methods: methodsOf(this.#instance) });
+    setInterval(() => this.#lookForThen(), THEN_LOOK_MS).unref();
+  }
+
+  /** What is awaited here will never end, nor what comes after it. */
+  #lookForThen(): void {
+    if (!this.#spoiled && inheritsThen()) {
+      this.#spoiled = true;
+      this.#results.flush();
+      this.#line.post({
+        type: "spoiled",
+        error: describeError(neverEnds(`A method of ${this.#actor.name}`)),
+      });
+    }
   }
 
   take(message: ToActor): void {
@@ -115,7 +135,13 @@ class ActorServer {
   /** Begins calls while there are some and room for them. */
   #next(): void {
     const { maxConcurrency } = this.#actor;
-    while (!this.#results.isSaving && !this.#yielding && this.#busy.running < maxConcurrency) {
+    this.#lookForThen();
+    while (
+      !this.#spoiled &&
+      !this.#results.isSaving &&
+      !this.#yielding &&
+      this.#busy.running < maxConcurrency
+    ) {
       const call = this.#waiting.first;
       if (call === undefined) return;
       const now = monotonicMs();
@@ -155,10 +181,10 @@ class ActorServer {
           this.#results.flushOwed();
           this.#next();
         };
-        returned.then(
-          (value) => later(() => this.#value(call, value)),
-          (error: unknown) => later(() => this.#results.error(call.seq, error)),
-        );
+        const ended = (value: unknown) => later(() => this.#value(call, value));
+        const failed = (error: unknown) => later(() => this.#results.error(call.seq, error));
+        if (returned instanceof NativePromise) apply(nativeThen, returned, [ended, failed]);
+        else returned.then(ended, failed);
         return;
       }
       this.#value(call, returned);

@@ -1,14 +1,12 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { ItemContext } from "../context.ts";
 import { handlesByIndex, unpack } from "../portable.ts";
-import { isThenable } from "../thenable.ts";
+import { inheritsThen, isThenable, neverEnds } from "../thenable.ts";
 import type { Line } from "./line.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage } from "./protocol.ts";
 import { describeError } from "./remote-error.ts";
 import { Results } from "./results.ts";
-
-const { prototype } = Object;
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -29,6 +27,9 @@ export class BatchRun {
   #ended = 0;
   #cancelled: string | null = null;
   #full = false;
+  /** The index of the item whose promise is waited for. */
+  #awaited: number | null = null;
+  #abandoned = false;
   readonly #skipped = new Set<number>();
   #current: Context | null = null;
 
@@ -64,10 +65,17 @@ export class BatchRun {
         const item = own === undefined ? items[at] : unpack({ value: items[at], handles: own });
         const args = spread ? (item as readonly unknown[]) : [item];
         const returned = fn.length > args.length ? fn(...args, context) : fn(...args);
-        results.value(isThenable(returned) ? await returned : returned);
+        if (isThenable(returned)) {
+          this.#awaited = index;
+          const value = await returned;
+          if (this.#abandoned) return;
+          results.value(value);
+        } else results.value(returned);
       } catch (error) {
+        if (this.#abandoned) return;
         results.error(describeError(error));
       }
+      this.#awaited = null;
       this.#ended = at + 1;
       // The function has cut the line: the mark stays where it is, and says which item did.
       if (!this.#line.isOpen()) return;
@@ -102,6 +110,16 @@ export class BatchRun {
     this.#flush(true);
   }
 
+  /** Gives up an item that waits for what can never end, with all that were to follow. Others run them, and a new worker. */
+  lookForThen(): void {
+    if (this.#awaited === null || !inheritsThen()) return;
+    this.#abandoned = true;
+    this.#results.error(describeError(neverEnds(`Item ${this.#awaited}`)));
+    this.#ended = this.#awaited - this.#batch.base + 1;
+    this.#awaited = null;
+    this.#flush(true);
+  }
+
   /** Leaves the rest undone, and tells the item that runs. */
   cancel(reason: string): void {
     this.#cancelled = reason;
@@ -117,16 +135,11 @@ export class BatchRun {
   #flush(last: boolean): void {
     if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#line.memory() > this.#maxMemory;
     const ended = this.#batch.base + this.#ended;
-    const full = this.#full || waitsForEverything();
+    const full = this.#full || inheritsThen();
     const circumstances = { ended, spentMs: this.#spentMs, last, full };
     this.#results.post(circumstances, (message) => this.#line.post(message));
     this.#spentMs = 0;
   }
-}
-
-/** A `then` that all objects inherit keeps whoever awaits an object waiting for ever: the next item would not end. */
-function waitsForEverything(): boolean {
-  return typeof (prototype as { then?: unknown }).then === "function";
 }
 
 class Context implements ItemContext {

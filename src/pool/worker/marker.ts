@@ -43,6 +43,11 @@ export interface Notes {
   begin(index: number, since: number, place: number): boolean;
 }
 
+/** What a worker whose objects are spoiled has noted may be no number. */
+function markOf(index: number, since: number): Mark | null {
+  return Number.isInteger(index) && index !== NONE ? { index, since } : null;
+}
+
 /** Two numbers of a mark. */
 const MARK_BYTES = 16;
 const BYTES = 32;
@@ -88,7 +93,7 @@ export class SharedMarker implements Marker {
     for (;;) {
       const index = this.#view[0] as number;
       const since = this.#view[1] as number;
-      if (index === this.#view[0]) return index === NONE ? null : { index, since };
+      if (Object.is(index, this.#view[0])) return markOf(index, since);
     }
   }
 
@@ -162,7 +167,7 @@ export class FileMarker implements Marker {
   read(): Mark | null {
     if (!this.#load()) return null;
     const [index, since] = this.#view as unknown as [number, number];
-    return index === NONE ? null : { index, since };
+    return markOf(index, since);
   }
 
   #load(): boolean {

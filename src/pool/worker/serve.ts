@@ -1,7 +1,8 @@
-import { setImmediate } from "node:timers";
+import { setImmediate, setInterval } from "node:timers";
 import { answered, connectUp } from "../actor/up.ts";
 import { unpack } from "../portable.ts";
 import { type FunctionReference, resolveReference } from "../reference.ts";
+import { THEN_LOOK_MS } from "../thenable.ts";
 import { BatchRun } from "./batch-run.ts";
 import type { Line } from "./line.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
@@ -55,6 +56,7 @@ class Server {
     }
     this.#line.post({ type: "ready" });
     this.#busy = false;
+    setInterval(() => this.#running?.lookForThen(), THEN_LOOK_MS).unref();
     void this.#next();
   }
 
