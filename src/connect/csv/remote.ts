@@ -5,6 +5,7 @@ import { AnswerError, ofPlace } from "../objects/answer-error.ts";
 import type { Opened } from "../objects/contract.ts";
 import { isPassing } from "../objects/passing.ts";
 import { patiently, pauseMs, TRIES } from "../objects/patience.ts";
+import { assertBucketName } from "../objects/s3/bucket-name.ts";
 import type { FileVersion } from "./body.ts";
 import { changed } from "./file-trouble.ts";
 
@@ -122,6 +123,7 @@ async function opened(url: string): Promise<OpenObject> {
 async function openedOnce(url: string): Promise<OpenObject> {
   if (/^https?:\/\//i.test(url)) return await openedOfWeb(url);
   const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? refuseAddress(url);
+  if (bucket !== "") assertBucketName(bucket);
   if (bucket === "" || key === "" || key.endsWith("/"))
     throw new PawlError("csv.address", `${url} names no object: write s3://bucket/path/file.csv.`);
   const { clientOf } = await import("../objects/s3/place.ts");

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PawlError } from "../../errors.ts";
+import { assertBucketName } from "./s3/bucket-name.ts";
+import { shownUrl } from "./web/sealed.ts";
 
 /** A place as a person names it. */
 export type Address =
@@ -20,6 +22,7 @@ export function parseAddress(text: string): Address {
     const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
     if (bucket === "")
       throw new PawlError("copy.address", `${text} names no bucket: write s3://bucket/prefix.`);
+    assertBucketName(bucket);
     return { kind: "s3", bucket, prefix: folderOf(rest) };
   }
   if (text.startsWith("az://")) {
@@ -38,17 +41,24 @@ export function parseAddress(text: string): Address {
   }
   if (text.startsWith("file://")) return { kind: "files", path: pathOf(text) };
   if (text.startsWith("file:")) return { kind: "files", path: resolve(text.slice(5)) };
-  if (text.startsWith("manifest:")) return { kind: "manifest", path: resolve(text.slice(9)) };
-  if (/^https?:\/\//.test(text)) {
+  if (/^manifest:[a-z][a-z0-9+.-]+:\/\//i.test(text))
     throw new PawlError(
       "copy.address",
-      `${text} is one object of the web, which has no listing: write the URLs and the names they shall have into a CSV with the columns url and name, and copy from manifest:FILE.`,
+      "A manifest is a file of this machine: fetch it first, and name its path: manifest:urls.csv.",
+    );
+  if (text.startsWith("manifest:")) return { kind: "manifest", path: resolve(text.slice(9)) };
+  // What a URL holds besides may be a password or a signature: it is not repeated.
+  const [scheme] = /^[a-z][a-z0-9+.-]+:\/\//i.exec(text) ?? [];
+  if (scheme !== undefined && /^https?:/i.test(scheme)) {
+    throw new PawlError(
+      "copy.address",
+      `${shownUrl(text)} is one object of the web, which has no listing: write the URLs and the names they shall have into a CSV with the columns url and name, and copy from manifest:FILE.`,
     );
   }
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) || text === "")
+  if (scheme !== undefined || text === "")
     throw new PawlError(
       "copy.address",
-      `"${text}" is no place that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
+      `"${scheme === undefined ? "" : `${scheme}…`}" is no place that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
     );
   return { kind: "files", path: resolve(text) };
 }

@@ -127,6 +127,27 @@ export function conformance(start: () => Promise<TestPlace>): void {
     assert.deepEqual([whole.state, whole.written], ["succeeded", 4]);
   });
 
+  it("leaves out no object with content that is called as the folder that is copied", async () => {
+    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    await source.put("dir/", "content");
+    await source.put("dir/x", "x");
+    await source.put("empty/", "");
+    await source.put("empty/x", "x");
+    const below = await done(`${source.address}/dir`, `${target.address}/dir`);
+    assert.deepEqual([below.read, below.written, below.quarantined], [2, 1, 1]);
+    const verdicts: string[] = [];
+    for await (const { key, verdict } of verify({
+      from: `${source.address}/dir`,
+      to: `${target.address}/dir`,
+    }))
+      verdicts.push(`${key} ${verdict}`);
+    assert.deepEqual(verdicts, [" unreadable", "x same"]);
+    const marked = await done(`${source.address}/empty`, `${target.address}/empty`);
+    assert.deepEqual([marked.read, marked.written], [1, 1]);
+    assert.equal((await done(source.address, target.address)).quarantined, 0);
+    assert.equal((await target.get("dir/")).body.toString(), "content");
+  });
+
   it("copies again what differs and nothing else, among thousands of others", async () => {
     const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
     // Between two keys of the source lie more of others than a page of a listing has.

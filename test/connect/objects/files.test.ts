@@ -220,6 +220,28 @@ describe("copying between folders", () => {
     second.close();
   });
 
+  it("repeats no key, password or signature of an address that is none", () => {
+    for (const address of [
+      "s3://AKIA1:SECRET@bucket/x",
+      "s3://AKIA1:SEC/SECRET@bucket/x",
+      "s3://bucket:SECRET",
+      "s3://bucket?X-Amz-Signature=SECRET",
+      "az://account:SECRET/box",
+      "https://me:SECRET@host/a?sig=SECRET",
+      "sftp://me:SECRET@host/a",
+      "manifest:https://host/list.csv?sig=SECRET",
+    ])
+      assert.throws(
+        () => copy({ from: address, to }),
+        (error: Error & { code: string }) => {
+          assert.equal(error.code, "copy.address");
+          assert.doesNotMatch(error.message, /SEC/);
+          return true;
+        },
+        address,
+      );
+  });
+
   it("refuses places that lie in one another, and what is no place", async () => {
     assert.throws(() => copy({ from, to: join(from, "sub") }), { code: "copy.within" });
     assert.throws(() => copy({ from: "s3://b/x/y", to: "s3://b/x" }), { code: "copy.within" });

@@ -1,7 +1,8 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectEntry } from "../contract.ts";
+import { answersOther, NAMELESS } from "../listed.ts";
 import { compareKeys } from "../s3/key-order.ts";
-import { answersOther, countOf, elementsOf, rootOf, textOf } from "../s3/xml.ts";
+import { countOf, elementsOf, rootOf, textOf } from "../s3/xml.ts";
 import { type AzureClient, tagOfBlob } from "./client.ts";
 
 /** The most blobs in a page. */
@@ -67,9 +68,10 @@ export async function listBlobs(
     }
     last = key;
     // Accounts with a hierarchical namespace list folders, too; a blob of the name of the prefix marks one.
-    if (key === "" || textOf(blob, "ResourceType") === "directory") continue;
+    if (textOf(blob, "ResourceType") === "directory") continue;
     const size = textOf(blob, "Content-Length")?.trim() ?? "";
     if (!/^\d{1,15}$/.test(size)) throw unreliableBlobs(client.place, `it lists ${key} without a size`);
+    if (key === "" && Number(size) === 0) continue;
     const type = textOf(blob, "BlobType");
     if (type !== "BlockBlob") others++;
     const modified = Date.parse(textOf(blob, "Last-Modified") ?? "");
@@ -78,6 +80,7 @@ export async function listBlobs(
       size: Number(size),
       modified: Number.isNaN(modified) ? null : modified,
       tag: tagOfBlob(type, textOf(blob, "Content-MD5")),
+      ...(key === "" ? { problem: NAMELESS } : {}),
     });
   }
   return { entries, course: { last, utf8, utf16 }, marker: markerOf(client.place, xml), others };

@@ -1,10 +1,11 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectEntry } from "../contract.ts";
+import { answersOther, NAMELESS } from "../listed.ts";
 import { tagOf } from "../tag.ts";
 import type { S3Client } from "./client.ts";
 import { hiddenError } from "./error.ts";
 import { compareKeys } from "./key-order.ts";
-import { answersOther, countOf, elementsOf, rootOf, textOf } from "./xml.ts";
+import { countOf, elementsOf, rootOf, textOf } from "./xml.ts";
 
 export interface S3Page {
   readonly entries: readonly ObjectEntry[];
@@ -66,16 +67,17 @@ export async function listPage(
       );
     last = key;
     count++;
-    // What a console leaves behind when somebody makes a folder there.
-    if (key === "") continue;
     const size = textOf(element, "Size")?.trim() ?? "";
     if (!/^\d{1,15}$/.test(size)) throw unreliable(client.place, `it lists ${key} without a size`);
+    // What a console leaves behind when somebody makes a folder there.
+    if (key === "" && Number(size) === 0) continue;
     const modified = Date.parse(textOf(element, "LastModified") ?? "");
     entries.push({
       key,
       size: Number(size),
       modified: Number.isNaN(modified) ? null : modified,
       tag: tagOf(textOf(element, "ETag")),
+      ...(key === "" ? { problem: NAMELESS } : {}),
     });
   }
   const counted = textOf(xml, "KeyCount");
