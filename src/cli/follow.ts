@@ -1,4 +1,5 @@
 import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../batch/index.ts";
+import { endAnyway, sayLate } from "./end-anyway.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { progressView } from "./progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
@@ -19,13 +20,17 @@ export async function executeAndShow(
 ): Promise<RunSummary> {
   const view = await progressView(json);
   const interrupt = new AbortController();
-  const onSignal = () => {
+  const onSignal = (signal: NodeJS.Signals) => {
     if (interrupt.signal.aborted) {
       view.stop();
       process.exit(EXIT.interrupted);
     }
     interrupt.abort();
     view.note("stopping at the next checkpoint; once more to stop at once");
+    const say = (sentence: string) => view.note(sentence);
+    // Somebody at a terminal may ask once more; a service manager kills.
+    if (signal === "SIGINT") sayLate(say);
+    else endAnyway(say);
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, onSignal);

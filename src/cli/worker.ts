@@ -17,6 +17,7 @@ import {
   useStore,
 } from "../tasks/index.ts";
 import { knownTasks } from "../tasks/registry.ts";
+import { endAnyway } from "./end-anyway.ts";
 import { EXIT } from "./exit.ts";
 import { importModule, oneLine } from "./import-module.ts";
 import { launcher } from "./launcher.ts";
@@ -84,6 +85,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
     say(`${signal}: takes no more tasks${wait}${again}`);
     leave.abort();
+    endAnyway(say, milliseconds(drain, "--drain"));
     await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
   });
   // Only now that signals are listened to: who reads it may send one at once.
