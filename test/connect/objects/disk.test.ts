@@ -1,5 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -121,6 +133,27 @@ for (const [name, disk] of [
       await mkdir(path);
       await assert.rejects(copied(entry), /it is no file/);
       await rm(path, { recursive: true });
+    });
+
+    it("takes no file for empty, or for whole, that gives more bytes than it says to have", async () => {
+      if (process.platform !== "linux") return;
+      for (const path of [
+        "/proc/cpuinfo",
+        "/proc/self/status",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+      ]) {
+        if (!existsSync(path)) continue;
+        await symlink(path, join(folder, "from", "odd"));
+        const [entry] = (await listed()).filter(({ key }) => key === "odd");
+        assert.ok(entry);
+        // Those of /sys say to have 4096, and give fewer.
+        await assert.rejects(
+          copied(entry),
+          /more bytes than the 0 that it says|was changed while it was read/,
+          path,
+        );
+        await rm(join(folder, "from", "odd"));
+      }
     });
 
     it("leaves nothing behind of what cannot be written", async () => {

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { TransientError } from "../../../errors.ts";
+import { ItemError, TransientError } from "../../../errors.ts";
 import type { Opened } from "../contract.ts";
 import type { KnownSums } from "./known-sums.ts";
 import { modifiedAt } from "./modified-at.ts";
@@ -70,6 +70,7 @@ export class OpenFile implements Opened {
       await this.range(at, bytes);
       yield bytes;
     }
+    if (this.size === 0) await this.#assertEnd();
   }
 
   async range(offset: number, into: Buffer): Promise<void> {
@@ -84,8 +85,7 @@ export class OpenFile implements Opened {
       if (bytesRead === 0) throw this.#changed();
       filled += bytesRead;
     }
-    // The last bytes tell whether it was the same file all along.
-    if (offset + length === this.size && !(await this.#isAsFound())) throw this.#changed();
+    if (offset + length === this.size) await this.#assertEnd();
   }
 
   async remember(tag: string, partBytes: number | null): Promise<void> {
@@ -98,6 +98,18 @@ export class OpenFile implements Opened {
 
   async #isAsFound(): Promise<boolean> {
     return isSameFile(this.#found, await this.#file.stat({ bigint: true }));
+  }
+
+  /** At the end it shows whether it was the same file all along, and had no more than it says. */
+  async #assertEnd(): Promise<void> {
+    const { bytesRead } = await this.#file.read(Buffer.alloc(1), 0, 1, this.size).catch((error) => {
+      throw explainFile(error, this.#path, "read");
+    });
+    if (bytesRead > 0 && Number((await this.#file.stat()).size) === this.size)
+      throw new ItemError(`it gives more bytes than the ${this.size} that it says to have`, {
+        code: "copy.size",
+      });
+    if (!(await this.#isAsFound())) throw this.#changed();
   }
 
   #changed(): TransientError {

@@ -1,9 +1,11 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isSameFile } from "./same-file.ts";
 
+const probe = Buffer.alloc(1);
+
 /**
  * Reads a file on this thread, into a piece of `into` where one is given; null where it has more than `most` bytes, is no
- * file, or changes meanwhile.
+ * file, gives more bytes than it says, or changes meanwhile.
  */
 export function readInOneGo(
   path: string,
@@ -21,6 +23,8 @@ export function readInOneGo(
       if (read === 0) return null;
       filled += read;
     }
+    // Some files have more than they say, such as those of /proc.
+    if (readSync(file, probe, 0, 1, size) > 0) return null;
     return isSameFile(found, fstatSync(file, { bigint: true })) ? { bytes, found } : null;
   } finally {
     closeSync(file);
