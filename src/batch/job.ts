@@ -26,6 +26,11 @@ export interface Job<T, U = T> {
    * inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
    */
   step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
+  /**
+   * What tells the step from other versions of it: an interrupted run that goes on with another one says so.
+   * @default the text of the function
+   */
+  readonly stepText?: string;
   readonly sink: Sink<U>;
   /** Two runs with one key are the same work, of which one at a time may be unfinished. Default: the name. */
   readonly key?: string;

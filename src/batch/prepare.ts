@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { PawlError } from "../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../store/contract.ts";
 import { clearAway } from "./clear-away.ts";
@@ -16,7 +17,7 @@ import { parseMaxBad } from "./max-bad.ts";
 import { memoryOf } from "./memory.ts";
 import { openSink } from "./open-sink.ts";
 import { statePlace } from "./place.ts";
-import { type RunDetails, readProgress, SHARD } from "./progress.ts";
+import { detailsOf, type RunDetails, readProgress, SHARD } from "./progress.ts";
 
 export interface PrepareOptions {
   readonly store: Store;
@@ -108,11 +109,23 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     }
     if (unfinished !== undefined && !dryRun) await assertSameTarget(store, unfinished, sink);
     const notes = [...source.notes, ...sink.notes];
+    const step =
+      job.step === undefined
+        ? null
+        : createHash("sha256")
+            .update(job.stepText ?? String(job.step))
+            .digest("hex");
+    const before = unfinished === undefined || dryRun ? step : (detailsOf(unfinished).step ?? step);
+    if (before !== step && !joins)
+      notes.push(
+        "The step has changed since the run began: what was written before is as the step made it then; --restart does all of it again.",
+      );
     const details: RunDetails = {
       source: source.name,
       unit: source.unit,
       dialect: source.dialect ?? null,
       ...(job.sink.identity === undefined || dryRun ? {} : { places: await job.sink.identity() }),
+      ...(step === null ? {} : { step }),
       notes,
       plan: null,
       activeMs: 0,

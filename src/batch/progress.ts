@@ -18,6 +18,8 @@ export interface RunDetails {
   readonly dialect: Description["dialect"] | null;
   /** What the places were that the sink works with when the run began; absent where it does not tell. */
   readonly places?: Json;
+  /** A checksum of the step that the run began with; absent where it has none. */
+  readonly step?: string;
   /** Sentences shown when the run began. */
   readonly notes: readonly string[];
   /** Set once the shards are cut. */

@@ -82,7 +82,7 @@ export async function backfillJob(
       ...(params.columns ? { columns: params.columns } : {}),
       ...(params.where === null ? {} : { where: params.where }),
     }),
-    ...(step ? { step } : {}),
+    ...step,
     sink: update({
       ...place,
       set: params.set,

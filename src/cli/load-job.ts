@@ -78,7 +78,7 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       ...(maxRecordBytes === undefined ? {} : { maxRecordBytes }),
       ...(given ? { folder: given.folder } : {}),
     }),
-    ...(step ? { step } : {}),
+    ...step,
     sink: postgres({
       url,
       table: params.table,

@@ -62,9 +62,17 @@ export async function checkMended(run: RunRecord, from: string, store: Store): P
   const appends =
     load.append === true || load.onConflict === "fail" || (load.create && load.onConflict === null);
   const all = appends ? open : await allNumbers(run, store);
+  const rows = new Map<number, number>();
   let row = 0;
   for await (const number of mendedNumbers(from, load)) {
     row++;
+    const before = rows.get(number);
+    if (before !== undefined && !Number.isNaN(number))
+      throw new PawlError(
+        "replay.from",
+        `Row ${row} of ${from} has the ${NUMBER_COLUMN} ${number} of row ${before}, and would be written a second time: leave one of them out.`,
+      );
+    rows.set(number, row);
     // A row that cannot be read is quarantined again by the replay, with the reason.
     if (Number.isNaN(number) || open.has(number) || all.has(number)) continue;
     throw new PawlError(

@@ -240,6 +240,36 @@ describe("a run", () => {
     assert.equal((await run(job(changed), { store, restart: true })).state, "succeeded");
   });
 
+  it("says when it goes on with another step than it began with", async () => {
+    const steps = [(n: number) => n, (n: number) => n + 0];
+    for (const [stepText, begun, resumed, told] of [
+      [undefined, 0, 1, true],
+      [undefined, 1, 1, false],
+      [["a", "b"], 0, 0, true],
+      [["a", "a"], 0, 1, false],
+    ] as const) {
+      const key = `${stepText} ${begun} ${resumed}`;
+      const with_ = (which: 0 | 1, at: 0 | 1) => ({
+        key,
+        step: steps[which] as (n: number) => number,
+        ...(stepText === undefined ? {} : { stepText: stepText[at] }),
+      });
+      target.refuse = () => "all bad";
+      const first = await run(job(new NumberSource(100), { ...with_(begun, 0), maxBad: 5 }), { store });
+      assert.equal(first.state, "failed");
+      target.refuse = () => null;
+      const notes: string[] = [];
+      const handle = run(job(new NumberSource(100), with_(resumed, 1)), { store });
+      handle.on("note", (note) => notes.push(note));
+      assert.deepEqual([(await handle).run, (await handle).state], [first.run, "succeeded"]);
+      assert.equal(
+        /^The step has changed since the run began: .*--restart/m.test(notes.join("\n")),
+        told,
+        key,
+      );
+    }
+  });
+
   it("refuses work that is being done already", async () => {
     target.delayMs = 10;
     const first = run(job(new NumberSource(500)), { store });

@@ -44,6 +44,7 @@ export async function prepareSeen(
   }
   await assertTimes(session, table);
   if (began === null) return;
+  await assertMayKeep(session, run);
   const columns = key?.columns.map(({ name, type, collate }) => `${quoteName(name)} ${type}${collate}`) ?? [];
   await session.run(`CREATE TABLE IF NOT EXISTS ${seenTable(run)} (${columns.join(", ")})`);
   const found = await foreignObject(
@@ -57,15 +58,21 @@ export async function prepareSeen(
   await noteTable(session, run, table, began);
 }
 
+/** Throws where the role may not make the table of keys in the schema that is there. */
+async function assertMayKeep(session: Session, run: string): Promise<void> {
+  const { me, may } = await session.one<{ me: string; may: boolean }>(
+    `SELECT pg_catalog.quote_ident(CURRENT_USER::text) AS me,
+            pg_catalog.has_schema_privilege('pawl', 'CREATE') OR pg_catalog.to_regclass(${quoteText(seenTable(run))}) IS NOT NULL AS may`,
+  );
+  if (may) return;
+  throw new PawlError(
+    "postgres.permission",
+    `The user ${me} may not make a table in the schema pawl, where --delete-missing keeps the keys that it has seen: GRANT CREATE ON SCHEMA pawl TO ${me}.`,
+  );
+}
+
 /** Throws where rows do not tell by which transaction they were written. */
-async function assertTimes(session: Session, { oid, label, maySelect }: Table): Promise<void> {
-  // Who may see some columns only does not see that either.
-  if (!maySelect) {
-    throw new PawlError(
-      "postgres.delete-missing",
-      `--delete-missing has to see which rows of ${label} others add meanwhile, and the user may not read all of it: GRANT SELECT on the table.`,
-    );
-  }
+async function assertTimes(session: Session, { oid, label }: Table): Promise<void> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_partition_tree(${oid}::oid) p JOIN pg_catalog.pg_class c ON c.oid = p.relid
      WHERE c.relkind = 'f' LIMIT 1`,

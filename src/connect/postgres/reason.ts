@@ -22,7 +22,9 @@ function describe(
 ): string {
   const column = error.column === undefined ? null : (columnOf(error.column) ?? error.column);
   const detail = error.detail?.replace(/\.$/, "");
-  switch (error.code) {
+  // A trigger may raise any code, without what the server itself says with it.
+  const whole = error.code === "23502" ? column !== null : error.constraint !== undefined;
+  switch (whole ? error.code : "raised") {
     case "23502":
       return `Column "${column}" may not be null.`;
     case "23503":
@@ -30,9 +32,7 @@ function describe(
     case "23505":
       return `Unique constraint ${error.constraint} is violated: ${detail ?? error.message}.`;
     case "23514":
-      return error.constraint === undefined
-        ? `${capital(error.message)}.`
-        : `Check constraint ${error.constraint} is violated${ofDomain(error)}.`;
+      return `Check constraint ${error.constraint} is violated${ofDomain(error)}.`;
     case "23P01":
       return `Exclusion constraint ${error.constraint} is violated: ${detail ?? error.message}.`;
     default: {

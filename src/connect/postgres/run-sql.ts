@@ -1,6 +1,9 @@
 import type pg from "pg";
+import { PawlError } from "../../errors.ts";
+import { oneLine } from "../../postgres-errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import { Session } from "./connection.ts";
-import { explain } from "./errors.ts";
+import { explain, sqlState } from "./errors.ts";
 import { exactTypes } from "./live/values.ts";
 
 export interface SqlResult {
@@ -58,10 +61,25 @@ async function ask(url: string, sql: string, types: pg.CustomTypesConfig): Promi
   try {
     return await session.arrays(sql, [], types);
   } catch (error) {
-    throw explain(error, url);
+    throw refused(error, url);
   } finally {
     await session.close();
   }
+}
+
+/** What is wrong with a statement that a person has typed. */
+function refused(error: unknown, url: string): Error {
+  const code = sqlState(error);
+  const text = error instanceof Error ? oneLine(error.message) : "";
+  if (/cannot insert multiple commands into a prepared statement/.test(text))
+    return new PawlError(
+      "postgres.42601",
+      "Only one statement is run at a time: give the others in commands of their own, or make one of them with WITH.",
+      { cause: error },
+    );
+  if (code === "42P01" || code === "25006")
+    return new PawlError(`postgres.${code}`, `${publicUrl(url)} refused: ${text}.`, { cause: error });
+  return explain(error, url);
 }
 
 function typeOf(oid: number): SqlTexts["columns"][number]["type"] {

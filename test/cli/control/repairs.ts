@@ -100,7 +100,16 @@ export const repairs: Stories = {
     const { run } = await statusOf(scene);
     const replay = (which: string) =>
       scene.pawl(["replay", which, "--from", "mended.csv", "--into", scene.url]);
-    await scene.write("mended.csv", (await failuresCsv(scene, run)).replace("2,\n", "2,Grace\n"));
+    const mended = (await failuresCsv(scene, run)).replace("2,\n", "2,Grace\n");
+    const [, ...lines] = mended.split("\n");
+    await scene.write("mended.csv", `${mended}${lines.join("\n")}`);
+    const twice = await replay(run);
+    assert.equal(twice.code, 2);
+    assert.match(
+      twice.err,
+      /^pawl: Row 3 of .*mended\.csv has the pawl_row \d+ of row 1, and would be written a second time/,
+    );
+    await scene.write("mended.csv", mended);
     assert.equal((await replay(run)).code, 3);
     const again = await replay("last");
     assert.equal(again.code, 2);

@@ -251,6 +251,28 @@ describe("what a load does in the end", () => {
     });
   });
 
+  it("is refused to delete where the role may not keep the keys, with the right that is missing", async () => {
+    const role = scene.server.roleName("keeper");
+    const { url, client } = await scene.database(
+      `${table} CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT ALL ON t TO ${role}`,
+    );
+    await using _ = client;
+    const path = await file(`id,v\n${rows(1, 95)}`);
+    assert.equal((await load(url, path, { deleteMissing: false })).state, "succeeded");
+    await client.query(
+      `GRANT USAGE ON SCHEMA pawl TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON pawl.checkpoint TO ${role}`,
+    );
+    const own = new URL(url);
+    own.username = role;
+    own.password = "x";
+    await assert.rejects(load(own.href, path), {
+      code: "postgres.permission",
+      message: new RegExp(`GRANT CREATE ON SCHEMA pawl TO ${role}\\.$`),
+    });
+    await client.query(`GRANT CREATE ON SCHEMA pawl TO ${role}`);
+    assert.equal((await load(own.href, path)).note, "5 of 100 rows were deleted as missing");
+  });
+
   it("is refused where the table is no longer the one that was written to before an interruption", async () => {
     const changes: Readonly<Record<string, [sql: string, code: string | null]>> = {
       "made anew": ["DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)", "was dropped and made anew"],

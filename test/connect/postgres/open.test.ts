@@ -190,4 +190,12 @@ test("one statement can be run for its rows", async () => {
     rows: [{ a: 1, b: "x" }],
   });
   await assert.rejects(runSql(url, "SELEC 1"), /syntax error/);
+  // Nothing was loaded that could be gone.
+  await assert.rejects(runSql(url, "SELECT 1 FROM nix"), {
+    code: "postgres.42P01",
+    message: /refused: relation "nix" does not exist\.$/,
+  });
+  await assert.rejects(runSql(url, "SELECT 1; SELECT 2"), {
+    message: /^Only one statement is run at a time: /,
+  });
 });

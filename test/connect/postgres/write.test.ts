@@ -276,6 +276,7 @@ test("a trigger may drop a row or refuse it", async () => {
   await client.query(`CREATE TABLE gated (id int PRIMARY KEY, v text);
     CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.v = 'drop' THEN RETURN NULL; END IF;
+      IF NEW.v LIKE '23%' THEN RAISE EXCEPTION 'boo' USING ERRCODE = NEW.v; END IF;
       IF NEW.v = 'stop' THEN RAISE EXCEPTION 'no % here', NEW.id; END IF; RETURN NEW; END $$;
     CREATE TRIGGER g BEFORE INSERT ON gated FOR EACH ROW EXECUTE FUNCTION gate()`);
   const [a, b] = await load(
@@ -290,6 +291,25 @@ test("a trigger may drop a row or refuse it", async () => {
   assert.deepEqual(
     b?.failures.map((f) => [f.index, f.reason, f.code]),
     [[1, "No 5 here.", "P0001"]],
+  );
+  // Without a name of a constraint or column there is nothing but the message.
+  const codes = ["23502", "23503", "23505", "23514", "23P01"];
+  const [raised] = await load(
+    "gated",
+    ["id", "v"],
+    [["1,a", ...codes.map((code, at) => `${at + 10},${code}`)]],
+  );
+  assert.deepEqual(
+    raised?.failures.map(({ reason, code }) => [reason, code]),
+    codes.map((code) => ["Boo.", code]),
+  );
+  await client.query(
+    "CREATE DOMAIN known AS text NOT NULL; CREATE TABLE knows (id int PRIMARY KEY, v known)",
+  );
+  const [unknown] = await load("knows", ["id", "v"], [["1,", "2,b"]]);
+  assert.deepEqual(
+    [unknown?.written, unknown?.failures.map(({ reason }) => /null/.test(reason) && !/"null"/.test(reason))],
+    [1, [true]],
   );
 });
 
