@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Place } from "../batch/index.ts";
-import { keptPath, keptPaths } from "../connect/csv/index.ts";
+import { keptPath, keptPaths, type Silence, silences } from "../connect/csv/index.ts";
 import { PawlError } from "../errors.ts";
 import { publicUrl } from "../postgres-url.ts";
 import type { Store } from "../store/index.ts";
@@ -10,9 +10,11 @@ import { refuseAddingAgain, unfinishedBeside } from "./adding-again.ts";
 import { type BeginFlags, begin } from "./begin.ts";
 import { type CsvFlags, csvOptions } from "./csv-flags.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./load-job.ts";
+import { tell } from "./output.ts";
 import { inWordsOfInterrupted } from "./same-load.ts";
 import { checkShare, parseAssignments, parseCount, parseNames, parseSize } from "./sizes.ts";
 import { resolveTarget } from "./target.ts";
+import { visible } from "./visible.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
 export interface LoadFlags extends BeginFlags, CsvFlags {
@@ -44,6 +46,26 @@ export async function load(
   place: Place,
 ): Promise<void> {
   const pipe = await pipeAmong(files);
+  if (pipe !== undefined) silences.subscribe(sayWaiting);
+  try {
+    await begun(files, { pipe, flags }, store, place);
+  } finally {
+    silences.unsubscribe(sayWaiting);
+  }
+}
+
+/** A pipe into which nobody writes is waited for as long as it takes. */
+function sayWaiting(silence: unknown): void {
+  const { name } = silence as Silence;
+  tell(visible(`waiting for the first bytes of ${name}: nothing has been written to it yet`));
+}
+
+async function begun(
+  files: readonly string[],
+  { pipe, flags }: { readonly pipe: string | undefined; readonly flags: LoadFlags },
+  store: Store,
+  place: Place,
+): Promise<void> {
   if (flags.detach && pipe !== undefined) {
     throw new PawlError(
       "usage.detach",

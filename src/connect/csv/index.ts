@@ -5,4 +5,5 @@ export { type CsvOptions, type DateOrder, withoutDefaults } from "./options.ts";
 export { parseRecord } from "./record-parser.ts";
 export { keptPath, keptPaths } from "./remote.ts";
 export { writeField } from "./row-reader.ts";
+export { type Silence, silences } from "./single-pass.ts";
 export { csv } from "./source.ts";

@@ -1,6 +1,19 @@
+import { channel } from "node:diagnostics_channel";
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { PawlError } from "../../errors.ts";
+
+/** So long may the first bytes of a pipe take, in milliseconds, until somebody is told: they may never come. */
+const SILENT_MS = 3_000;
+
+/** What is said of a pipe that gives nothing. */
+export interface Silence {
+  /** Of the pipe, for people. */
+  readonly name: string;
+}
+
+/** Tells of each pipe that gives nothing for a while: whoever looks at a source waits for it. Messages are of type `Silence`. */
+export const silences = channel("pawl:csv:silence");
 
 /**
  * Standard input or another pipe: it can be looked at before it is read, for what was looked at is kept until the one
@@ -13,6 +26,7 @@ export class SinglePass {
   readonly #iterator: AsyncIterator<Buffer | string>;
   readonly #name: string;
   #taken = false;
+  #hasBegun = false;
 
   private constructor(stream: Readable, name: string) {
     this.#iterator = stream[Symbol.asyncIterator]();
@@ -57,8 +71,16 @@ export class SinglePass {
   }
 
   async #next(): Promise<Buffer | null> {
-    const { done, value } = await this.#iterator.next();
-    return done ? null : Buffer.from(value);
+    const told = this.#hasBegun
+      ? undefined
+      : setTimeout(() => silences.publish({ name: this.#name } satisfies Silence), SILENT_MS);
+    this.#hasBegun = true;
+    try {
+      const { done, value } = await this.#iterator.next();
+      return done ? null : Buffer.from(value);
+    } finally {
+      clearTimeout(told);
+    }
   }
 
   #refuse(): never {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import type { Shard } from "../../../src/batch/contract.ts";
 import { DecodedStream } from "../../../src/connect/csv/decoded-stream.ts";
-import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
+import { type CsvOptions, type CsvRow, csv, silences } from "../../../src/connect/csv/index.ts";
 import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 
@@ -112,6 +112,30 @@ test("standard input goes on where it stopped if it is the same input, and else 
   );
   for (const other of [TEXT.replace("zé", "ze"), TEXT.slice(0, 200)])
     await assert.rejects(readAll(input(other), shards, pace, seen[0]?.end), { code: "csv.other-input" });
+});
+
+test("a pipe into which nobody writes is told of, and one that gives something is not", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const told: unknown[] = [];
+  const listen = (silence: unknown) => told.push(silence);
+  silences.subscribe(listen);
+  try {
+    const silent = new PassThrough();
+    const sampled = csv("-", { stdin: silent }).sample(1);
+    // Until it waits for the first bytes.
+    while (silent.listenerCount("readable") === 0) await new Promise((done) => setImmediate(done));
+    t.mock.timers.tick(2_999);
+    assert.deepEqual(told, []);
+    t.mock.timers.tick(1);
+    assert.deepEqual(told, [{ name: "standard input" }]);
+    silent.end("id\n1\n");
+    assert.equal((await sampled).length, 1);
+    assert.equal((await csv("-", { stdin: Readable.from([Buffer.from("id\n1\n")]) }).sample(1)).length, 1);
+    t.mock.timers.tick(10_000);
+    assert.equal(told.length, 1);
+  } finally {
+    silences.unsubscribe(listen);
+  }
 });
 
 test("packed standard input is unpacked", async () => {
