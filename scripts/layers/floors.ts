@@ -18,6 +18,7 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that lie in `src/` itself, below every floor. */
 export const foundation: readonly string[] = [
+  "arguments.ts",
   "canonical-json.ts",
   "durations.ts",
   "error-text.ts",

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { assertMethods, assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import { isLoading } from "../pool/callable.ts";
 import type { JobReference, Json, Store } from "../store/contract.ts";
@@ -114,5 +115,9 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
 
 /** Runs a job in this process, or resumes its unfinished run. */
 export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {
+  assertObject(job, "What run takes");
+  assertObject(options, "The options of a run");
+  assertMethods(job.source, "describe", "The source of a job must be one such as csv() or table()");
+  assertMethods(job.sink, "open", "The sink of a job must be one such as postgres()");
   return new RunHandle(job as unknown as Job<unknown, unknown>, options);
 }

@@ -1,4 +1,5 @@
 import { inspect, types } from "node:util";
+import { assertObject } from "../arguments.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { PawlError } from "../errors.ts";
 import type { Json } from "../store/contract.ts";
@@ -76,6 +77,7 @@ export type AnyJob = Job<unknown, unknown>;
  * `pawl run module.ts`; a module may also export a function from parameters to a job.
  */
 export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
+  assertObject(job, "A job");
   if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
   if (job.concurrency !== undefined && !(Number.isInteger(job.concurrency) && job.concurrency >= 1)) {
     throw new PawlError(

@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { loadavg } from "node:os";
+import { assertMethods, assertText } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -13,6 +14,7 @@ export function whileLoadAbove(most: number, load: () => number = () => loadavg(
 
 /** Waits while a file is there: for people and programs that want the work to hold on. */
 export function whileFile(path: string): Throttle {
+  assertText(path, "The path of whileFile");
   return async () => {
     const there = await access(path).then(
       () => true,
@@ -24,6 +26,8 @@ export function whileFile(path: string): Throttle {
 
 /** Waits outside of the times of day, such as `22:00-06:00`, by this machine's clock. */
 export function outsideOf(windows: readonly string[], now: () => Date = () => new Date()): Throttle {
+  assertMethods(windows, "map", 'outsideOf takes a list such as ["22:00-06:00"]');
+  for (const window of windows) assertText(window, "Each of the times of outsideOf");
   const parsed = windows.map(parseWindow);
   const named = windows.join(" and ");
   return () => {

@@ -1,3 +1,4 @@
+import { assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import { checkOptions, checkTimeout } from "./checked.ts";
 import { after, type Timer, withTimeout } from "./timer.ts";
@@ -76,7 +77,7 @@ export async function* asCompleted<T>(
   let wake = () => {};
   let left = 0;
   let next = 0;
-  for (const future of futuresIn(futures)) {
+  for (const future of futuresIn(futures, "asCompleted")) {
     left++;
     future.whenDone(() => {
       ended.push(future);
@@ -108,10 +109,12 @@ export interface WaitOptions {
  */
 export async function wait<T>(
   futures: Iterable<Future<T>>,
-  { timeout, until = "all" }: WaitOptions = {},
+  options: WaitOptions = {},
 ): Promise<{ readonly done: Future<T>[]; readonly pending: Future<T>[] }> {
+  assertObject(options, "The options of wait");
+  const { timeout, until = "all" } = options;
   checkTimeout(timeout);
-  const all = [...futures];
+  const all = [...futuresIn(futures, "wait")];
   let timer: Timer | undefined;
   await new Promise<void>((resolve) => {
     let left = all.length;
@@ -128,8 +131,8 @@ export async function wait<T>(
   return { done: all.filter((future) => future.done), pending: all.filter((future) => !future.done) };
 }
 
-function futuresIn<T>(given: Iterable<Future<T>>): readonly Future<T>[] {
+function futuresIn<T>(given: Iterable<Future<T>>, what: string): readonly Future<T>[] {
   const futures = Symbol.iterator in Object(given) ? [...given] : null;
   if (futures?.every((each) => each instanceof Future)) return futures;
-  throw new PawlError("pool.option", "asCompleted takes futures to iterate over, such as those of submit.");
+  throw new PawlError("pool.option", `${what} takes futures to iterate over, such as those of submit.`);
 }

@@ -1,3 +1,4 @@
+import { assertObject, assertText } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { Store } from "./contract.ts";
@@ -26,6 +27,8 @@ export interface StoreOptions {
  * it may serve later.
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
+  assertText(location, "The place of a store");
+  assertObject(options, "The options of openStore");
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
   if (scheme === undefined) return await openSqliteStore(location, options);
   if (/^postgres(ql)?$/i.test(scheme)) {

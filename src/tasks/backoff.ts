@@ -1,3 +1,6 @@
+import { assertObject, shown } from "../arguments.ts";
+import { PawlError } from "../errors.ts";
+
 /** How long to wait before trying again: a random time up to `baseMs · 2^(failures − 1)`, at most `capMs`. */
 export interface Backoff {
   /** Default 1,000 ms. */
@@ -19,6 +22,9 @@ export function backoffDelay(
   backoff: Backoff = {},
   random: () => number = Math.random,
 ): number {
+  if (typeof failures !== "number")
+    throw new PawlError("task.backoff", `backoffDelay takes a number of failures, not ${shown(failures)}.`);
+  assertObject(backoff, "The backoff");
   const { baseMs = 1_000, capMs = 300_000, jitter = "full" } = backoff;
   // 2^30 passes any cap that makes sense and is still far from infinity.
   const exponent = Math.min(Math.max(failures, 1) - 1, 30);

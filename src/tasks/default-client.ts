@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
+import { assertObject } from "../arguments.ts";
 import type { Store } from "../store/contract.ts";
-import { Client } from "./client.ts";
+import { Client, connect } from "./client.ts";
 import type { TaskHandle } from "./handle.ts";
 import { currentScope } from "./strays.ts";
 
@@ -11,7 +12,7 @@ let chosen: Client | undefined;
  * `PAWL_STORE`, or `.pawl/store.db` in the working directory.
  */
 export function useStore(store: Store | string): void {
-  chosen = new Client(store);
+  chosen = connect(store);
 }
 
 /** Inside a handler the store of its worker, otherwise that of the program. */
@@ -31,6 +32,7 @@ export async function disconnect(): Promise<void> {
 
 /** `PAWL_STORE`: an address, or a path; otherwise `.pawl/store.db` in the working directory. */
 export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
+  assertObject(env, "The environment");
   const given = env.PAWL_STORE || join(".pawl", "store.db");
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(given) ? given : resolve(given);
 }

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
+import { assertObject, shown } from "../arguments.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { NewTask } from "../store/contract.ts";
@@ -63,6 +64,7 @@ export function define<In, M extends Maps<In>>(
   if (softMs !== null && hardMs !== null && softMs >= hardMs) {
     throw new PawlError("task.limits", `${of("softLimit")} must be shorter than its hardLimit.`);
   }
+  assertObject(backoff, of("backoff"));
   const wait = (option: "base" | "cap") =>
     backoff[option] === undefined ? undefined : finiteMilliseconds(backoff[option], of(`backoff.${option}`));
   const base = wait("base");
@@ -155,19 +157,24 @@ function queueName(queue: unknown, what: string): asserts queue is string {
 function priorityNumber(priority: unknown, what: string): asserts priority is number {
   wholeNumber(priority, what, -(2 ** 31));
   if ((priority as number) < 2 ** 31) return;
-  throw new PawlError("task.number", `${what} must be less than 2^31, not ${String(priority)}.`);
+  throw new PawlError("task.number", `${what} must be less than 2^31, not ${shown(priority)}.`);
 }
 
 /** Throws a PawlError `task.number` unless it is a whole number of at least `least`. */
 function wholeNumber(value: unknown, what: string, least: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
   const bound = least > Number.MIN_SAFE_INTEGER ? ` of at least ${least}` : "";
-  throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${String(value)}.`);
+  throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${shown(value)}.`);
 }
 
 function moduleUrl(module: ImportMeta | URL | string | undefined, name: string): string | null {
   if (module === undefined) return null;
-  const given = typeof module === "string" ? module : module instanceof URL ? module.href : module.url;
+  const given =
+    typeof module === "string"
+      ? module
+      : module instanceof URL
+        ? module.href
+        : (module as ImportMeta | null)?.url;
   if (typeof given !== "string") {
     throw new PawlError("task.module", `The module of task "${name}" has no URL: write module: import.meta.`);
   }

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { assertObject, shown } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 
 /** Queues that share the worker's slots, or each with slots of its own: then a full one never holds up another. */
@@ -12,6 +13,7 @@ export interface QueuesOfLine {
 
 /** Throws a PawlError `worker.queues` where there is no queue or no slot. */
 export function linesOf(queues: Queues, concurrency: number = availableParallelism()): QueuesOfLine[] {
+  assertObject(queues, "The queues of a worker");
   const lines = Array.isArray(queues)
     ? [{ queues: queues as readonly string[], slots: concurrency }]
     : Object.entries(queues as Readonly<Record<string, number>>).map(([queue, slots]) => ({
@@ -22,7 +24,7 @@ export function linesOf(queues: Queues, concurrency: number = availableParalleli
     if (names.length > 0 && Number.isSafeInteger(slots) && slots >= 1) continue;
     throw new PawlError(
       "worker.queues",
-      `A worker needs queues, each with a whole number of slots of at least 1: ${JSON.stringify(queues)} will not do.`,
+      `A worker needs queues, each with a whole number of slots of at least 1: ${shown(queues)} will not do.`,
     );
   }
   if (lines.length === 0)

@@ -1,3 +1,4 @@
+import { shown } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import { own } from "../own.ts";
 import type { LaneRate } from "../store/contract.ts";
@@ -15,13 +16,13 @@ const BURST = 0.05;
  * longer than the period over `n`: then no window of one period holds more than `n`, wherever it begins.
  */
 export function laneRate(lane: string, limit: RateLimit): LaneRate {
-  const match = /^(\d+)\s*\/\s*([smhd])$/.exec(String(limit).trim());
+  const match = /^(\d+)\s*\/\s*([smhd])$/.exec(typeof limit === "string" ? limit.trim() : "");
   const n = Number(match?.[1]);
   const period = own(PERIODS, match?.[2] ?? "");
   if (!(n >= 1) || period === undefined) {
     throw new PawlError(
       "task.rate-limit",
-      `The rateLimit of task "${lane}" must be such as "100/m" (a whole number, and s, m, h or d), not ${JSON.stringify(limit)}.`,
+      `The rateLimit of task "${lane}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
     );
   }
   const burst = Math.max(1, Math.ceil(n * BURST));

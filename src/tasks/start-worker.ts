@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
+import { assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
 import type { Children } from "./child/children.ts";
-import { Client } from "./client.ts";
+import { connect } from "./client.ts";
 import type { AnyTask, Definition } from "./contract.ts";
 import { defaultClient } from "./default-client.ts";
 import { type Duration, milliseconds, optionalMilliseconds } from "./duration.ts";
@@ -98,6 +99,7 @@ export class RunningWorker implements AsyncDisposable {
  */
 export async function startWorker(options: StartOptions = {}): Promise<RunningWorker> {
   assertNotLoading();
+  assertObject(options, "The options of startWorker");
   const tasks = (options.tasks ?? knownTasks()).map(({ definition }) => definition);
   if (tasks.length === 0) {
     throw new PawlError(
@@ -108,7 +110,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
   const modules = modulesOf(tasks, options.modules ?? []);
   const report = reporting(options.onError);
   const { poisonAfter = POISON_AFTER, maxTasks, maxMemory } = options;
-  const client = options.store === undefined ? defaultClient() : new Client(options.store);
+  const client = options.store === undefined ? defaultClient() : connect(options.store);
   const store = await client.store();
   const children = new Map<string, Children>();
   // Most tasks need no child, nor the memory that the code for one takes.

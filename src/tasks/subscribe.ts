@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { assertMethods, assertObject } from "../arguments.ts";
 import { PawlError, TransientError } from "../errors.ts";
 import type { ChangeRecord, Instant, Store, TaskState } from "../store/contract.ts";
 import { Bell } from "./bell.ts";
@@ -54,6 +55,8 @@ const PAGE = 500;
  * `subscribe.missed` instead of a gap. It costs the store a row for each change of any task while it lasts.
  */
 export function subscribe(store: Store, options: SubscribeOptions = {}): Subscription {
+  assertMethods(store, "changes", "subscribe needs an open store");
+  assertObject(options, "The options of subscribe");
   return new Subscription(store, options);
 }
 
@@ -67,6 +70,8 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
   /** For `subscribe`. */
   constructor(store: Store, options: SubscribeOptions) {
     const { signal: outer } = options;
+    if (outer !== undefined)
+      assertMethods(outer, "throwIfAborted", "The signal of subscribe must be an AbortSignal");
     const own = this.#end.signal;
     const signal = outer === undefined ? own : AbortSignal.any([outer, own]);
     const recording = new Recording(store, signal);

@@ -1,3 +1,4 @@
+import { assertMethods } from "../arguments.ts";
 import type { TaskSelector, TaskStore } from "../store/contract.ts";
 import { isDead } from "./worker-id.ts";
 
@@ -12,6 +13,7 @@ export async function takeOver(
   store: TaskStore,
   poisonAfter: number,
 ): Promise<{ expired: string[]; poisoned: string[] }> {
+  assertMethods(store, "workers", "takeOver needs an open store");
   const workers = await store.workers(REMEMBERED_MS);
   const deadWorkers = workers.map(({ id }) => id).filter(isDead);
   const taken = await store.sweep({ deadWorkers, poisonAfter });
@@ -22,6 +24,7 @@ export async function takeOver(
 
 /** The workers that hold leases on the selected tasks and are not known to be dead. */
 export async function liveWorkers(store: TaskStore, selector: TaskSelector): Promise<string[]> {
+  assertMethods(store, "query", "liveWorkers needs an open store");
   const workers = new Set<string>();
   for (const task of await store.query({ ...selector, states: ["leased"] })) {
     if (task.worker !== null && !isDead(task.worker)) workers.add(task.worker);

@@ -1,3 +1,4 @@
+import { assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Client } from "./client.ts";
 import type {
@@ -39,6 +40,7 @@ export function task(
   options: TaskOptions<unknown, Maps<unknown>> & { readonly input?: Schema | undefined },
   handler: (input: never, context: AttemptContext) => unknown,
 ): AnyTask {
+  assertObject(options, "The options of a task");
   const made = new DefinedTask(define(options, options.input ?? null, handler as Handler));
   register(made);
   return made;

@@ -44,6 +44,7 @@ export const ownWorkerId = [encodeURIComponent(own.host), own.pid, own.start, ow
 
 /** What a worker id says; undefined for an id of another make. */
 export function parseWorkerId(id: string): Identity | undefined {
+  if (typeof id !== "string") return undefined;
   const [host, pid, start, boot, machine, ...rest] = id.split(":");
   if (host === undefined || start === undefined || boot === undefined || machine === undefined)
     return undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { assertMethods, assertObject, shown } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Claim, LaneRate, Lease, Store } from "../store/contract.ts";
 import { Attempts } from "./attempts.ts";
@@ -92,13 +93,15 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #report: (error: unknown) => void;
 
   constructor(options: WorkerOptions) {
+    assertObject(options, "The options of a Worker");
+    assertMethods(options.store, "claim", "A Worker needs an open store");
     const { store, leaseMs = 15_000, prefetch = 0, lanes } = options;
     const { poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
     assertOption(
       "lease",
       leaseMs,
       "milliseconds from 100 to 86400000",
-      leaseMs >= 100 && leaseMs <= 86_400_000,
+      typeof leaseMs === "number" && leaseMs >= 100 && leaseMs <= 86_400_000,
     );
     assertOption("prefetch", prefetch, "a whole number of at least 0", isCount(prefetch, 0));
     assertOption("poisonAfter", poisonAfter, "a whole number of at least 1", isCount(poisonAfter, 1));
@@ -271,7 +274,7 @@ function isCount(value: number, least: number): boolean {
 
 function assertOption(name: string, value: number, what: string, isRight: boolean): void {
   if (isRight) return;
-  throw new PawlError("worker.option", `The ${name} of a worker must be ${what}, not ${String(value)}.`);
+  throw new PawlError("worker.option", `The ${name} of a worker must be ${what}, not ${shown(value)}.`);
 }
 
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -1,39 +1,6 @@
-import assert from "node:assert/strict";
 import { test } from "node:test";
-import { each, PawlError, Pool } from "../../src/pool/index.ts";
-
-/** What programs in JavaScript give by mistake. */
-const ODD: readonly unknown[] = [
-  null,
-  0,
-  -1,
-  Number.NaN,
-  "",
-  "x",
-  true,
-  Symbol("s"),
-  5n,
-  {},
-  [],
-  Object.create(null),
-];
-
-async function refusal(work: () => unknown): Promise<unknown> {
-  try {
-    await work();
-    return null;
-  } catch (error) {
-    return error;
-  }
-}
-
-/** Takes an argument, or refuses it with a code and in one sentence. */
-async function assertSaid(what: string, work: () => unknown): Promise<void> {
-  const error = await refusal(work);
-  if (error === null) return;
-  assert.ok(error instanceof PawlError, `${what}: ${String(error)}`);
-  assert.match(error.message, /^[^\n]+\.$/, what);
-}
+import { each, Pool } from "../../src/pool/index.ts";
+import { assertSaid, ODD } from "../odd.ts";
 
 test("options of a pool and of its calls are taken, or refused in a sentence, whatever they are", async () => {
   await using pool = new Pool({ workers: 1 });

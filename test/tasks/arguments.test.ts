@@ -3,23 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { PawlError } from "../../src/errors.ts";
-import { chain, chord, connect, group, task } from "../../src/tasks/index.ts";
-
-/** What programs in JavaScript give by mistake. */
-const ODD: readonly unknown[] = [
-  null,
-  0,
-  -1,
-  Number.NaN,
-  "",
-  "x",
-  true,
-  Symbol("s"),
-  5n,
-  {},
-  Object.create(null),
-];
+import { openStore } from "../../src/store/index.ts";
+import { chain, chord, connect, group, schedule, subscribe, task, Worker } from "../../src/tasks/index.ts";
+import { assertSaid, ODD } from "../odd.ts";
 
 test("what is enqueued is a task or a flow, its inputs can be iterated over and its options are an object: else it is said", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "pawl-arguments-"));
@@ -33,6 +21,7 @@ test("what is enqueued is a task or a flow, its inputs can be iterated over and 
     const any = odd as never;
     const isText = typeof odd === "string";
     const isObject = typeof odd === "object" && odd !== null;
+    const isIterable = isText || Array.isArray(odd);
     const refused: [string, () => unknown][] = [
       ["task.unknown-task", () => client.enqueue(any, 1)],
       ["task.unknown-task", () => client.enqueueMany(any, [])],
@@ -41,10 +30,12 @@ test("what is enqueued is a task or a flow, its inputs can be iterated over and 
       ["flow.link", () => chord([echo.with(1)], any)],
     ];
     if (!isText) {
-      refused.push(["task.inputs", () => client.enqueueMany(echo, any)]);
       refused.push(["task.id", () => client.handle(any)]);
-      refused.push(["flow.link", () => client.enqueueFlow(group(any), null)]);
       refused.push(["store.unsupported", () => connect(any)]);
+    }
+    if (!isIterable) {
+      refused.push(["task.inputs", () => client.enqueueMany(echo, any)]);
+      refused.push(["flow.link", () => client.enqueueFlow(group(any), null)]);
     }
     if (!isObject) refused.push(["task.option", () => client.enqueue(echo, 1, any)]);
     for (const [code, work] of refused) {
@@ -57,6 +48,79 @@ test("what is enqueued is a task or a flow, its inputs can be iterated over and 
           return true;
         },
       );
+    }
+  }
+});
+
+test("each option of a task, a schedule, a worker and a subscription is taken, or refused in a sentence", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "pawl-arguments-"));
+  const store = await openStore(join(folder, "store.db"));
+  t.after(async () => {
+    await store.close();
+    await rm(folder, { recursive: true });
+  });
+  const echo = task({ name: "echo-on-time" }, (given: unknown) => given);
+  let made = 0;
+  for (const odd of ODD) {
+    const any = odd as never;
+    for (const times of [
+      odd,
+      { every: odd },
+      { cron: odd },
+      { every: "1h", catchUp: odd },
+      { cron: "0 * * * *", timezone: odd },
+    ]) {
+      await assertSaid(`times ${inspect(times)}`, () => schedule("s", echo, times as never, { store }));
+    }
+    await assertSaid(`schedule of ${inspect(odd)}`, () => schedule("s", any, { every: "1h" }, { store }));
+    await assertSaid(`schedule named ${inspect(odd)}`, () => schedule(any, echo, { every: "1h" }, { store }));
+    for (const option of [
+      "queue",
+      "retries",
+      "backoff",
+      "priority",
+      "softLimit",
+      "hardLimit",
+      "isolate",
+      "module",
+      "rateLimit",
+      "unique",
+      "expires",
+      "retention",
+      "maps",
+      "input",
+      "retryOn",
+    ]) {
+      await assertSaid(`${option} ${inspect(odd)} of a task`, () =>
+        task({ name: `made${made++}`, [option]: odd } as never, () => null),
+      );
+    }
+    await assertSaid(`handler ${inspect(odd)}`, () => task({ name: `made${made++}` }, any));
+    await assertSaid(`name ${inspect(odd)}`, () => task({ name: any }, () => null));
+    for (const option of [
+      "queues",
+      "concurrency",
+      "prefetch",
+      "lanes",
+      "leaseMs",
+      "poisonAfter",
+      "maxFailures",
+      "backoff",
+      "handlers",
+      "onError",
+    ]) {
+      await assertSaid(
+        `${option} ${inspect(odd)} of a worker`,
+        () => new Worker({ store, queues: ["q"], [option]: odd }),
+      );
+    }
+    for (const option of ["signal", "queue", "group", "name", "task"]) {
+      const subscription = await assertSaid(`${option} ${inspect(odd)} of a subscription`, () => {
+        const begun = subscribe(store, { [option]: odd } as never);
+        begun.ready.catch(() => {});
+        return { begun };
+      });
+      await (subscription as { begun: AsyncDisposable } | undefined)?.begun[Symbol.asyncDispose]();
     }
   }
 });

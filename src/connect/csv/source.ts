@@ -1,3 +1,4 @@
+import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import type {
   Chunk,
   Cursor,
@@ -42,7 +43,11 @@ const SAMPLE_ROWS = 1000;
  * when the source is used. A record that is no row (`csv.ragged`, `csv.bytes`) is an `ItemError` in its place.
  */
 export function csv(paths: string | readonly string[], options: CsvOptions = {}): CsvSource {
-  return new FileSource(typeof paths === "string" ? [paths] : paths, settle(options));
+  const all = typeof paths === "string" ? [paths] : paths;
+  assertMethods(all, "map", "csv takes the path of a file, or a list of them");
+  for (const path of all) assertText(path, "The path of a file");
+  assertObject(options, "The options of csv");
+  return new FileSource(all, settle(options));
 }
 
 class FileSource implements CsvSource {

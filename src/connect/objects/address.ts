@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { assertBucketName } from "./s3/bucket-name.ts";
 import { shownUrl } from "./web/sealed.ts";
@@ -18,6 +19,7 @@ export type Address =
 
 /** Parses a path, `file:path`, `s3://bucket/prefix`, `az://account/container/prefix` or `manifest:urls.csv`. Throws a PawlError on anything else. */
 export function parseAddress(text: string): Address {
+  assertText(text, "The address of objects");
   if (text.startsWith("s3://")) {
     const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
     if (bucket === "")

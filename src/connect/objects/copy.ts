@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { assertObject } from "../../arguments.ts";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { parseAddress } from "./address.ts";
@@ -39,6 +40,7 @@ export interface CopyOptions extends ChoiceOptions {
  * key, or leave it out.
  */
 export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
+  assertObject(options, "The options of copy");
   const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
   assertNamedApart(from, to, options);
   if (options.move && from.kind === "manifest")

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { assertOwnFolder, makeFolder, openStateFolder } from "../../state-folder.ts";
 import { serverAccount } from "./embedded/account.ts";
@@ -33,6 +34,7 @@ export interface EmbeddedServer {
  * server does not come up.
  */
 export async function startEmbedded(directory: string, options?: EmbeddedOptions): Promise<EmbeddedServer> {
+  assertText(directory, "The folder of the embedded PostgreSQL");
   const home = resolve(directory);
   if (basename(dirname(home)) === ".pawl") openStateFolder(dirname(home));
   makeFolder(home, 0o711);
@@ -59,6 +61,7 @@ export async function startEmbedded(directory: string, options?: EmbeddedOptions
 
 /** Stops the server of this directory if it runs; `immediate` is like a power cut, and the next start recovers. */
 export async function stopEmbedded(directory: string, mode: "fast" | "immediate" = "fast"): Promise<void> {
+  assertText(directory, "The folder of the embedded PostgreSQL");
   const home = resolve(directory);
   if (findPostmaster(home) === null) return;
   await alone(home, () => end(home, mode));
@@ -66,6 +69,7 @@ export async function stopEmbedded(directory: string, mode: "fast" | "immediate"
 
 /** The URL of the embedded server, whether it runs or not. It contains the password. */
 export async function embeddedUrl(directory: string): Promise<string> {
+  assertText(directory, "The folder of the embedded PostgreSQL");
   const home = resolve(directory);
   const port = findPostmaster(home)?.port ?? (await keptPort(home));
   if (port === null) {

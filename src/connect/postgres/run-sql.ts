@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { oneLine } from "../../postgres-errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
@@ -57,6 +58,8 @@ export async function runSqlTexts(url: string, sql: string): Promise<SqlTexts> {
 }
 
 async function ask(url: string, sql: string, types: pg.CustomTypesConfig): Promise<pg.QueryArrayResult> {
+  assertText(url, "The URL of a database");
+  assertText(sql, "What runSql is to run");
   const session = await Session.open(url, "pawl");
   try {
     return await session.arrays(sql, [], types);

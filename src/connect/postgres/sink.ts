@@ -1,3 +1,4 @@
+import { assertObject } from "../../arguments.ts";
 import type {
   Chunk,
   Conclusion,
@@ -35,6 +36,7 @@ type Item = Record<string, unknown>;
 
 /** A table of PostgreSQL as the end of a batch: rows are inserted, or updated by key, each exactly once. */
 export function postgres(options: PostgresOptions): Sink<Item> {
+  assertObject(options, "The options of postgres");
   return { open: (context) => open(options, context) };
 }
 

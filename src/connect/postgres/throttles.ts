@@ -1,3 +1,4 @@
+import { assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { Session } from "./connection.ts";
 import { explain } from "./errors.ts";
@@ -17,6 +18,7 @@ export function whileReplicaLags(options: {
   readonly seconds?: number;
   readonly bytes?: number;
 }): Ask {
+  assertUrl(options, "whileReplicaLags");
   const { url, seconds = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY } = options;
   /** Where the log stood when. A replica that has stopped replaying reports no lag that grows. */
   const positions: { at: number; written: number }[] = [];
@@ -61,6 +63,7 @@ const replicasSql = `
 
 /** Waits while more than so many other connections are at work. */
 export function whileBusy(options: { readonly url: string; readonly connections: number }): Ask {
+  assertUrl(options, "whileBusy");
   const { url, connections } = options;
   return looked(url, async (session) => {
     const { rows } = await session.query<{ n: number }>(
@@ -77,6 +80,7 @@ export function whileBusy(options: { readonly url: string; readonly connections:
  * row, null, false, 0 or an empty text let the work go on.
  */
 export function whileQuery(options: { readonly url: string; readonly sql: string }): Ask {
+  assertUrl(options, "whileQuery");
   const { url, sql } = options;
   return looked(url, async (session) => {
     let value: unknown;
@@ -128,4 +132,9 @@ function looked(url: string, look: (session: Session) => Promise<string | null>)
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MB`;
+}
+
+function assertUrl(options: { readonly url: string }, what: string): void {
+  assertObject(options, `The options of ${what}`);
+  assertText(options.url, `The url of ${what}`);
 }

@@ -1,3 +1,4 @@
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import {
   type AnyClass,
@@ -62,7 +63,7 @@ async function open<C extends AnyClass>(
   if (!Number.isInteger(count) || count < 1) {
     throw new PawlError(
       "pool.actor-options",
-      `replicas makes a whole number of actors, 1 or more, and not ${count}.`,
+      `replicas makes a whole number of actors, 1 or more, and not ${shown(count)}.`,
     );
   }
   const made = new OwnedActor({ ...known(Class, face), args }, count, plan);

@@ -1,3 +1,4 @@
+import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { TimeLimit } from "../call.ts";
 import type { Isolation } from "../portable.ts";
@@ -50,6 +51,7 @@ export interface ActorPlan {
 
 /** Throws PawlError("pool.actor-options"). */
 export function planOf(options: ReplicaOptions): ActorPlan {
+  assertObject(options, "The options of an actor");
   const { isolate = "thread", maxRestarts = 0, timeout, maxHeap = null, route = "roundRobin" } = options;
   const { maxConcurrency = 1, maxPending = 100_000, saveEvery = 1 } = options;
   const { startTimeout = Number.POSITIVE_INFINITY } = options;
@@ -93,6 +95,6 @@ function isCount(value: number, least: number): boolean {
 function refuse(name: string, value: unknown, what: string): never {
   throw new PawlError(
     "pool.actor-options",
-    `The option ${name} of an actor is ${what}, and not ${String(value)}.`,
+    `The option ${name} of an actor is ${what}, and not ${shown(value)}.`,
   );
 }

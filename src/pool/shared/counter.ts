@@ -1,6 +1,7 @@
 import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
+import { sharedCell } from "./memory.ts";
 import { assertStaysInProcess } from "./stays-here.ts";
 
 const KIND = "counter";
@@ -18,7 +19,7 @@ export class Counter implements Portable {
     if (typeof start === "number") {
       this.#cell = new BigInt64Array(new SharedArrayBuffer(8));
       this.#cell[0] = exact(start);
-    } else this.#cell = new BigInt64Array(start);
+    } else this.#cell = new BigInt64Array(sharedCell(start, 8, "A Counter begins with a number, or takes"));
     markAsUncloneable(this);
   }
 

@@ -1,6 +1,8 @@
 import { markAsUncloneable, threadId } from "node:worker_threads";
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
+import { sharedCell } from "./memory.ts";
 import { assertStaysInProcess } from "./stays-here.ts";
 
 const KIND = "lock";
@@ -44,7 +46,7 @@ export class Lock implements Portable {
 
   /** A free lock, or over the memory of a lock that is there already. */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(4)) {
-    this.#word = new Int32Array(memory);
+    this.#word = new Int32Array(sharedCell(memory, 4, "A Lock takes nothing, or"));
     markAsUncloneable(this);
   }
 
@@ -169,7 +171,7 @@ function deadlineOf({ timeout = Number.POSITIVE_INFINITY }: LockOptions): number
   if (typeof timeout === "number" && timeout >= 0) return performance.now() + timeout;
   throw new PawlError(
     "pool.lock-options",
-    `A lock cannot be waited for ${String(timeout)} ms: give a number, 0 or more.`,
+    `A lock cannot be waited for ${shown(timeout)} ms: give a number, 0 or more.`,
   );
 }
 

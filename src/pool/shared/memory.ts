@@ -1,3 +1,4 @@
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 
 const MIB = 2 ** 20;
@@ -49,4 +50,13 @@ export function noteMetMemory(memory: SharedArrayBuffer): void {
   if (met.has(memory)) return;
   met.add(memory);
   noteMemory(Math.min(memory.byteLength, MET));
+}
+
+/** The memory of a lock or a counter that is there already. Throws the PawlError `pool.shared-memory` for anything else. */
+export function sharedCell(memory: unknown, bytes: number, what: string): SharedArrayBuffer {
+  if (memory instanceof SharedArrayBuffer && memory.byteLength === bytes) return memory;
+  throw new PawlError(
+    "pool.shared-memory",
+    `${what} the SharedArrayBuffer of ${bytes} bytes of another one, not ${shown(memory)}.`,
+  );
 }

@@ -1,3 +1,4 @@
+import { assertObject } from "../../arguments.ts";
 import { portableKind } from "../portable.ts";
 import type { ObjectOptions } from "./object-options.ts";
 import type { ObjectStats } from "./object-stats.ts";
@@ -55,6 +56,7 @@ export function get<T>(ref: Ref<T>): Shared<T> {
  * PawlError("pool.objects-options"), TransientError("pool.objects-full").
  */
 export function configureObjects(options: ObjectOptions): void {
+  assertObject(options, "What configureObjects takes");
   objects.configure(options);
 }
 

@@ -1,3 +1,4 @@
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 
 /** The lengths along the axes, the first one being the outermost; a number is one axis. */
@@ -33,5 +34,5 @@ export function stridesOf(shape: readonly number[]): readonly number[] {
 }
 
 export function describeShape(shape: unknown): string {
-  return Array.isArray(shape) ? `[${shape.join(", ")}]` : String(shape);
+  return Array.isArray(shape) ? `[${shape.join(", ")}]` : shown(shape);
 }

@@ -1,4 +1,5 @@
 import { markAsUncloneable } from "node:worker_threads";
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { type ArrayOf, arrayOf, type Dtype, type ElementOf, type Elements } from "./dtype.ts";
@@ -258,9 +259,9 @@ portableKind(KIND, ({ dtype, shape, buffer, byteOffset }: State) => {
 });
 
 function arrayClass<D extends Dtype>(dtype: D) {
-  if (Object.hasOwn(arrayOf, dtype)) return arrayOf[dtype];
+  if (typeof dtype === "string" && Object.hasOwn(arrayOf, dtype)) return arrayOf[dtype];
   throw new PawlError(
     "pool.shared-dtype",
-    `A SharedArray cannot hold ${String(dtype)}: its elements are ${Object.keys(arrayOf).join(", ")}.`,
+    `A SharedArray cannot hold ${shown(dtype)}: its elements are ${Object.keys(arrayOf).join(", ")}.`,
   );
 }

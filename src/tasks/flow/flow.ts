@@ -1,3 +1,4 @@
+import { assertObject, shown } from "../../arguments.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Flow, FlowOptions } from "../contract.ts";
@@ -22,7 +23,7 @@ export interface GroupOptions {
 /** What follows runs when all members have ended, if at least `n` of them succeeded. */
 export function atLeast(n: number): Policy {
   if (!Number.isSafeInteger(n) || n < 0)
-    throw new PawlError("flow.at-least", `atLeast takes a whole number, not ${String(n)}.`);
+    throw new PawlError("flow.at-least", `atLeast takes a whole number, not ${shown(n)}.`);
   return { atLeast: n };
 }
 
@@ -111,7 +112,9 @@ class Composition implements Flow<never, unknown> {
 }
 
 /** A group that nothing follows yet: its body passes the results on. */
-function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, { policy }: GroupOptions): Composed {
+function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: GroupOptions): Composed {
+  assertObject(options, "The options of a group");
+  const { policy } = options;
   const need = needOf(policy);
   if (!Array.isArray(members)) {
     // A set can be changed until it is read.
@@ -166,7 +169,8 @@ function isIterator(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): boolea
 function needOf(policy: Policy = "failFast"): "all" | number {
   if (policy === "failFast") return "all";
   if (policy === "wait") return 0;
-  if (typeof policy === "object" && Number.isSafeInteger(policy.atLeast)) return policy.atLeast;
+  if (typeof policy === "object" && policy !== null && Number.isSafeInteger(policy.atLeast))
+    return policy.atLeast;
   throw new PawlError("flow.policy", 'The policy of a group must be "failFast", "wait" or atLeast(n).');
 }
 

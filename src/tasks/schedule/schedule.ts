@@ -1,8 +1,9 @@
+import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.ts";
 import { defaultClient } from "../default-client.ts";
 import type { AnyLink, Link } from "../flow/link.ts";
-import { passIn, queueOf } from "../flow/nodes.ts";
+import { composed, passIn, queueOf } from "../flow/nodes.ts";
 import type { NodeSpec } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
 import { type Unfolded, unfold } from "../flow/unfold.ts";
@@ -47,6 +48,7 @@ export async function schedule(
 
 /** Lets a schedule rest. False when there is none of this name. */
 export async function pauseSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  assertText(name, "The name of a schedule");
   return await (await storeOf(options)).pauseSchedule(name, true);
 }
 
@@ -60,12 +62,13 @@ export async function resumeSchedule(name: string, options: ScheduleOptions = {}
 
 /** Removes a schedule; what it fired stays. False when there is none of this name. */
 export async function removeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  assertText(name, "The name of a schedule");
   return await (await storeOf(options)).removeSchedule(name);
 }
 
 /** A schedule fires one task: a flow that begins with a group has one before it that only passes on. */
 function begun(link: AnyLink): NodeSpec {
-  const { node } = link.compose();
+  const { node } = composed(link);
   if (node === null) {
     throw new PawlError(
       "schedule.stream",
@@ -76,6 +79,9 @@ function begun(link: AnyLink): NodeSpec {
   return first !== undefined && "members" in first ? [passIn(queueOf(node)), ...node] : node;
 }
 
-async function storeOf({ store }: ScheduleOptions): Promise<Store> {
+async function storeOf(options: ScheduleOptions): Promise<Store> {
+  assertObject(options, "The options of a schedule");
+  const { store } = options;
+  if (store !== undefined) assertMethods(store, "schedules", "The store of a schedule must be an open one");
   return store ?? (await defaultClient().store());
 }

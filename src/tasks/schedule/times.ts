@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { assertObject, assertText } from "../../arguments.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
@@ -28,6 +29,7 @@ export type TimesSpec =
 
 /** Checks when a schedule fires. Throws a PawlError that says what is wrong. */
 export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
+  assertObject(times, `The times of schedule "${name}"`);
   const { catchUp = "last" } = times;
   if (!["none", "last", "all"].includes(catchUp)) {
     throw new PawlError(
@@ -47,6 +49,7 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
       `The timezone of schedule "${name}" must be a name such as "Europe/Berlin": leave it out for UTC.`,
     );
   }
+  assertText(times.cron, `The cron of schedule "${name}"`);
   const spec = { cron: times.cron, timezone, catchUp };
   let first: number | null;
   try {

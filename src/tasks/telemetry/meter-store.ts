@@ -1,3 +1,4 @@
+import { assertMethods } from "../../arguments.ts";
 import type { Store } from "../../store/contract.ts";
 import { figuresOf } from "./figures.ts";
 import { otel, SCOPE } from "./otel.ts";
@@ -8,6 +9,7 @@ import { otel, SCOPE } from "./otel.ts";
  * the way to stop; does nothing where no SDK is set up.
  */
 export async function meterStore(store: Store): Promise<() => void> {
+  assertMethods(store, "queues", "meterStore needs an open store");
   const api = await otel();
   if (api === undefined) return () => {};
   const meter = api.metrics.getMeterProvider().getMeter(SCOPE);

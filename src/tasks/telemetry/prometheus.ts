@@ -1,3 +1,4 @@
+import { assertMethods } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/contract.ts";
 import { figuresOf } from "./figures.ts";
@@ -8,6 +9,7 @@ import { figuresOf } from "./figures.ts";
  * process. Needs the package prom-client; throws a PawlError `metrics.package` where it is missing.
  */
 export async function metricsText(store: Store): Promise<string> {
+  assertMethods(store, "queues", "metricsText needs an open store");
   const { Counter, Gauge, Registry } = await promClient();
   const registry = new Registry();
   for (const { name, help, type, labels, values } of await figuresOf(store)) {

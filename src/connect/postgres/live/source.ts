@@ -1,3 +1,4 @@
+import { assertObject } from "../../../arguments.ts";
 import type {
   Chunk,
   Cursor,
@@ -31,6 +32,7 @@ import type { Row } from "./row.ts";
  * as the text that PostgreSQL writes.
  */
 export function table(options: TableOptions): Source<Row> {
+  assertObject(options, "The options of table");
   if (options.where?.trim() === "") {
     throw new PawlError(
       "postgres.where",

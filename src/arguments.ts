@@ -1,0 +1,42 @@
+import { errorText } from "./error-text.ts";
+import { PawlError } from "./errors.ts";
+
+/** Characters of a wrong argument that its sentence shows. */
+const SHOWN = 60;
+
+/** A value in a few words, whatever it is: for the sentence that refuses it. */
+export function shown(value: unknown): string {
+  if (typeof value === "bigint" || typeof value === "symbol") return value.toString();
+  return errorText(value, SHOWN);
+}
+
+/** Throws the PawlError `argument.object` for what a program in JavaScript may give in place of an object. `what` begins the sentence. */
+export function assertObject(value: unknown, what: string): asserts value is object {
+  if (typeof value === "object" && value !== null) return;
+  throw new PawlError("argument.object", `${what} must be an object, not ${shown(value)}.`);
+}
+
+/** The same with the PawlError `argument.text`. */
+export function assertText(value: unknown, what: string): asserts value is string {
+  if (typeof value === "string") return;
+  throw new PawlError("argument.text", `${what} must be a text, not ${shown(value)}.`);
+}
+
+/** A method by which something is known. */
+type Method =
+  | "changes"
+  | "claim"
+  | "describe"
+  | "map"
+  | "open"
+  | "query"
+  | "queues"
+  | "schedules"
+  | "throwIfAborted"
+  | "workers";
+
+/** The same for what has methods, such as an open store, with the PawlError `argument.methods`. */
+export function assertMethods(value: unknown, method: Method, what: string): void {
+  if (typeof (value as Partial<Record<Method, unknown>> | null | undefined)?.[method] === "function") return;
+  throw new PawlError("argument.methods", `${what}, not ${shown(value)}.`);
+}

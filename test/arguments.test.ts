@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { inspect } from "node:util";
+import * as batch from "../src/batch/index.ts";
+import * as csv from "../src/connect/csv/index.ts";
+import * as objects from "../src/connect/objects/index.ts";
+import * as postgres from "../src/connect/postgres/index.ts";
+import * as pool from "../src/pool/index.ts";
+import * as store from "../src/store/index.ts";
+import * as tasks from "../src/tasks/index.ts";
+import { assertSaid, ODD } from "./odd.ts";
+
+/** What the command line needs of these floors and no page of the docs names. */
+const OF_THE_CLI = new Set([
+  ...[
+    "RunHandle",
+    "assertResumable",
+    "cancel",
+    "clearAway",
+    "execute",
+    "failureReasons",
+    "findRun",
+    "joinRuns",
+  ],
+  ...[
+    "pause",
+    "prepare",
+    "queueOf",
+    "readProgress",
+    "rehearse",
+    "replayJob",
+    "runOfQueue",
+    "statePlace",
+    "summaryOf",
+  ],
+  ...[
+    "workersOf",
+    "openItems",
+    "isCsvChunk",
+    "keptPath",
+    "keptPaths",
+    "parseRecord",
+    "withoutDefaults",
+    "writeField",
+  ],
+  ...["addressName", "primaryKeyOf", "publicUrl", "writesToTable"],
+]);
+
+/** They begin a server in whatever folder they are given. */
+const STARTING = new Set(["startEmbedded"]);
+
+let folder: string;
+let home: string;
+before(async () => {
+  home = process.cwd();
+  folder = await mkdtemp(join(tmpdir(), "pawl-arguments-"));
+  process.chdir(folder);
+  process.env.PAWL_STORE = join(folder, "default.db");
+});
+after(async () => {
+  await tasks.disconnect();
+  process.chdir(home);
+  await rm(folder, { recursive: true });
+});
+
+const shapes = [[], ["x"], [{}], [() => 1]].flatMap((first) => [
+  first,
+  ...[undefined, ...ODD].map((odd) => [...first, odd]),
+]);
+const all = { pool, tasks, store, batch, csv, objects, postgres };
+for (const [floor, exported] of Object.entries(all)) {
+  test(`what pawl/${floor} exports takes its arguments, or says what is wrong, whatever they are`, async () => {
+    for (const [name, made] of Object.entries(exported)) {
+      if (typeof made !== "function" || OF_THE_CLI.has(name) || STARTING.has(name)) continue;
+      if (made.prototype instanceof Error) continue;
+      const isClass = /^class\b/.test(String(made));
+      for (const given of shapes) {
+        const what = `${name}(${given.map((each) => inspect(each)).join(", ")})`;
+        const result = await assertSaid(what, () =>
+          isClass ? Reflect.construct(made, given) : Reflect.apply(made, undefined, given),
+        );
+        await end(result);
+      }
+    }
+  });
+}
+
+/** Ends what was begun, such as a pool or a worker. */
+async function end(result: unknown): Promise<void> {
+  const made = Object(result) as Partial<AsyncDisposable> & { stop?: unknown };
+  if (typeof made.stop === "function") await made.stop({ drain: 0 });
+  else if (typeof made[Symbol.asyncDispose] === "function") await made[Symbol.asyncDispose]?.();
+}
