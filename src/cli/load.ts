@@ -146,6 +146,11 @@ export async function loadParams(
   files: readonly string[],
   flags: LoadFlags,
 ): Promise<Omit<LoadParams, "into">> {
+  if (flags.maxDeletes !== undefined && !flags.deleteMissing)
+    throw new PawlError(
+      "usage.max-deletes",
+      "--max-deletes says how many rows --delete-missing may delete: give that too, or leave it out.",
+    );
   const onConflict = flags.onConflict;
   if (
     onConflict !== undefined &&

@@ -317,6 +317,13 @@ test("a load beside an interrupted one of the same files is said to be another o
   }
 });
 
+test("a limit of deletes is refused where nothing is to be deleted", async () => {
+  await assert.rejects(loadParams(["f.csv"], { table: "t", maxDeletes: "3" } as LoadFlags), {
+    code: "usage.max-deletes",
+    message: /--delete-missing/,
+  });
+});
+
 test("a backfill that is an interrupted one in other words is refused, and another one is not", async () => {
   const folder = await mkdtemp(join(tmpdir(), "pawl-beside-"));
   const store = await openStore(join(folder, "store.db"));

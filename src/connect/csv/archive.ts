@@ -34,6 +34,12 @@ const FORMATS: readonly Format[] = [
     magic: /^504152(?:31|45)[01]5/,
     advice: pipe(`duckdb -csv -c "FROM 'FILE'"`),
   },
+  // What is packed once is unpacked before it gets here.
+  {
+    what: "packed twice",
+    magic: /^(?:1f8b08|28b52ffd)/,
+    advice: () => "unpack it once, and load what comes out",
+  },
   { what: "an Arrow file", magic: /^4152524f573100/, advice: writeAgain },
   { what: "an ORC file", magic: /^4f52430[0-8]/, advice: writeAgain },
   { what: "an Avro file", magic: /^4f626a01/, advice: writeAgain },

@@ -55,7 +55,7 @@ export async function inspect(paths: readonly string[], settings: Settings): Pro
 }
 
 /** Errors: `csv.option`. */
-function checkNames({ fields, reading, dialect }: Layout): void {
+function checkNames({ fields, reading, dialect, comment }: Layout): void {
   const known = new Set(fields);
   const has = `the columns are ${fields.slice(0, 20).join(", ")}${fields.length > 20 ? ", …" : ""}`;
   for (const [column] of reading.nullFor)
@@ -71,6 +71,11 @@ function checkNames({ fields, reading, dialect }: Layout): void {
         `${flag} is ${JSON.stringify(column)}, which is a column of the file: choose another name.`,
       );
   const texts = [...reading.nulls, ...reading.nullFor.flatMap(([, each]) => each)];
+  if (comment !== "" && comment === dialect.delimiter)
+    throw new PawlError(
+      "csv.option",
+      `--comment is ${JSON.stringify(comment)}, which is the delimiter of the file, so that rows without a first value would be left out: give --delimiter if it is another one.`,
+    );
   const bad = texts.find((text) => text.includes(dialect.delimiter));
   if (bad !== undefined)
     throw new PawlError(

@@ -5,7 +5,7 @@ import type { Body } from "./body.ts";
 import type { CsvChunk, CsvRow } from "./chunk.ts";
 import { isPlain, type Layout, type Newline, rulesOf } from "./layout.ts";
 import { indexRecords, type RecordIndex } from "./record-index.ts";
-import { BARE_ENDS, CRLF_ENDS, MARKS, ODD_RETURNS } from "./record-scanner.ts";
+import { BARE_ENDS, CRLF_ENDS, CTRL_Z, CTRL_Z_ENDS, MARKS, ODD_RETURNS } from "./record-scanner.ts";
 import { type DecodedRow, RowDecoder } from "./row-decoder.ts";
 import { RowReader } from "./row-reader.ts";
 import { linedRecords, recordsOf, tidied, tidiedRecords, wholeRecords } from "./whole-records.ts";
@@ -36,7 +36,8 @@ export interface ChunkOf {
 
 /** The chunk of these bytes: one that passes them on where COPY reads them as they are meant. */
 export function chunkOf(of: ChunkOf): Chunk<CsvRow> {
-  const plain = isPlain(of.layout) && of.order === null && (of.features & (ODD_RETURNS | MARKS)) === 0;
+  const plain =
+    isPlain(of.layout) && of.order === null && (of.features & (ODD_RETURNS | MARKS | CTRL_Z_ENDS)) === 0;
   return plain ? new PlainChunk(of) : new ParsedChunk(of);
 }
 
@@ -97,11 +98,20 @@ class ParsedChunk extends RecordChunk {
   }
 
   async *slices(): AsyncGenerator<readonly DecodedRow[]> {
-    const { body, layout, newline, line } = this.of;
+    const { body, layout, newline, line, items, features } = this.of;
     let rows: DecodedRow[] = [];
+    let left = items;
     for await (const { records, lines } of linedRecords(body, layout, newline, line))
       for (const [index, record] of records.entries()) {
-        rows.push(this.#rows.read(record, lines[index] as number));
+        const last = --left === 0 && (features & CTRL_Z_ENDS) !== 0;
+        rows.push(
+          last && record.at(-1) === CTRL_Z
+            ? new ItemError(
+                "row ends with Ctrl-Z (0x1A), by which old programs mark the end of a file: remove that byte",
+                { code: "csv.end-mark" },
+              )
+            : this.#rows.read(record, lines[index] as number),
+        );
         if (rows.length < SLICE) continue;
         yield rows;
         rows = [];

@@ -42,6 +42,10 @@ const COMMENTS = 32;
 export const MARKS = 64;
 /** More than one carriage return before a line feed. */
 const REPEATED_RETURNS = 128;
+/** The last record has no line end, and its last byte is Ctrl-Z, by which DOS marks the end of a text. */
+export const CTRL_Z_ENDS = 256;
+/** That byte. */
+export const CTRL_Z = 0x1a;
 
 const SPANS = 4096;
 /** Where a comment goes on into the next block; no state of the grammar. */
@@ -73,6 +77,8 @@ export class RecordScanner {
   #state = START;
   /** How many carriage returns the last block ended with, outside quotes. */
   #returns = 0;
+  /** Of the last block. */
+  #lastByte = 0;
   /** The first bytes, at most three, of a record that began in an earlier block. */
   #opening: Buffer = Buffer.alloc(0);
   #firstLine: number;
@@ -117,6 +123,7 @@ export class RecordScanner {
     const { quote, escape: escaping, newline } = grammar;
     const bytes = to === buffer.length ? buffer : buffer.subarray(0, to);
     const { spans } = this;
+    if (to > from) this.#lastByte = bytes[to - 1] as number;
     const capacity = spans.length;
     const stop = Math.min(stopAt - base, to);
     const other = newline === 10 ? 13 : 10;
@@ -210,7 +217,7 @@ export class RecordScanner {
     this.#state = START;
     if (offset === start) return;
     this.recordStart = offset;
-    this.features |= UNENDED;
+    this.features |= UNENDED | (this.#lastByte === CTRL_Z ? CTRL_Z_ENDS : 0);
     if (commented) return;
     const close = offset - this.#returns;
     const first = start + (isMark(this.#opening) ? 3 : 0);

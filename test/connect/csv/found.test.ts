@@ -24,6 +24,8 @@ const FORMATS: [what: string, content: Buffer, message: RegExp][] = [
   ["Parquet", hex("5041523115041500"), /a Parquet file .*duckdb/],
   ["tar", tar, /a tar archive .*tar -xOf/],
   ["a packed tar", gzipSync(tar), /a tar archive .*tar -xOf/],
+  ["gzip in gzip", gzipSync(gzipSync("id,v\n1,a\n")), /is packed twice and not a CSV: unpack it once/],
+  ["zstd in gzip", gzipSync(zstdCompressSync("id,v\n1,a\n")), /is packed twice/],
   ["a packed xz", zstdCompressSync(hex("fd377a585a000004e6d6b446")), /xz -dc/],
   ["an old sheet", hex("d0cf11e0a1b11ae10000"), /save the sheet as CSV/],
   ["JSON", Buffer.from('\n[\n  {"a": 1}]'), /is JSON .*jq -r '\.\[\]/],
@@ -383,6 +385,32 @@ test("a stray NUL costs its row, in a file of any size, and a file of another en
   await assert.rejects(csv(await folder.file(`id,v\n${"1,a\0\0\0\n".repeat(9)}`)).describe(), {
     code: "csv.binary",
   });
+});
+
+test("a comment does not begin with the delimiter, also where that is found in the file", async () => {
+  await using folder = await Folder.make();
+  await assert.rejects(csv(await folder.file("id;v\n1;a\n;b\n"), { comment: ";" }).describe(), {
+    code: "csv.option",
+    message: /--comment is ";", which is the delimiter/,
+  });
+});
+
+test("the end mark of DOS costs its row, and is a value only where it does not end the file", async () => {
+  await using folder = await Folder.make();
+  const mark = "row ends with Ctrl-Z (0x1A), by which old programs mark the end of a file: remove that byte";
+  for (const pack of [(text: string) => text, gzipSync])
+    for (const [text, rows] of [
+      ["id,v\n1,a\n2,b\x1a", [{ id: "1", v: "a" }, mark]],
+      ["id\r\n1\r\n\x1a", [{ id: "1" }, mark]],
+      [
+        "id,v\n1,a\x1a\n2,b",
+        [
+          { id: "1", v: "a\x1a" },
+          { id: "2", v: "b" },
+        ],
+      ],
+    ] as const)
+      assert.deepEqual(await rowsOf(csv(await folder.file(pack(text))), folder), rows, JSON.stringify(text));
 });
 
 test("blanks of every kind are trimmed from bare values, and kept within them and in quotes", async () => {
