@@ -24,12 +24,12 @@ export function holdingReader(
   if (!dates && numbers === null) return null;
   const flags = [...(dates ? ["--date-order"] : []), ...(numbers === null ? [] : options)];
   const written = [
-    dates ? "dates such as 2026-01-31" : [],
-    numbers === null ? [] : "numbers without separators",
+    dates ? "with dates such as 2026-01-31" : [],
+    numbers === null ? [] : "without separators in its numbers",
   ].flat();
   return {
     convert: (text) => ((!dates || isoOnly(text)) && (numbers === null || numbers(text)) ? text : null),
-    what: `a ${kind.type} with ${written.join(" and ")}, which it must be because ${flags.join(" and ")} cannot be followed in that type`,
+    what: `written ${written.join(" and ")}, as a value of type ${kind.type} must be, for ${flags.join(" and ")} cannot be followed in it`,
     code: HOLDING,
   };
 }

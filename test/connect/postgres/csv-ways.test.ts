@@ -171,12 +171,15 @@ test("no text of a date or number reaches the server's own guess, whatever the t
   );
   assert.equal(quarantined.length, cases.length);
   for (const [index, reason] of quarantined.entries())
-    assert.match(reason, new RegExp(`^guesses.csv line ${1003 + index}: column "v${index}": .* is not a`));
+    assert.match(
+      reason,
+      new RegExp(`^guesses.csv line ${1003 + index}: column "v${index}": .* is not (?:a|written) `),
+    );
   for (const index of [5, 7, 12]) {
     const refused = await load(`guess${index}`, file([index], 3), german, undefined, columns, selected);
     assert.match(
       refused.note,
-      new RegExp(`guess${index}.csv, column "v${index}": .* cannot be followed in that type: write it so`),
+      new RegExp(`guess${index}.csv, column "v${index}": .* cannot be followed in it: write it so`),
     );
     assert.deepEqual(refused.rows, []);
   }
