@@ -7,6 +7,8 @@ const welcome = [
   /^docs\/.+\.(md|svg|png)$/,
 ];
 const unwelcome = /(^|\/)(test|tests|bench|recipes|scripts)\/|\.test\./;
+/** What npm would run, or warn of, where the package is installed: `prepare` from a tarball and from git. */
+const onInstall = ["preinstall", "install", "postinstall", "prepare"];
 const expected = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 /** What should not be in the tarball, and what should be and is not. */
@@ -16,5 +18,8 @@ export function contentProblems(files: readonly string[], description: Descripti
   return [
     ...junk.map((file) => `the tarball holds ${file}, which no user needs`),
     ...missing.map((file) => `the tarball lacks ${file}`),
+    ...onInstall
+      .filter((name) => Object.hasOwn(description.scripts ?? {}, name))
+      .map((name) => `package.json has the script ${name}, of which npm warns whoever installs the tarball`),
   ];
 }

@@ -40,3 +40,12 @@ test("a file that package.json promises and the tarball lacks is named", () => {
     assert.deepEqual(contentProblems(files, description), [`the tarball lacks ${file}`]);
   }
 });
+
+test("a script that npm would run on install is named", () => {
+  const scripts = { build: "tsc", prepack: "tsc", postprepare: "tsc" };
+  assert.deepEqual(contentProblems(whole, { ...description, scripts }), []);
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    assert.deepEqual(contentProblems(whole, { ...description, scripts: { ...scripts, [name]: "tsc" } }), [
+      `package.json has the script ${name}, of which npm warns whoever installs the tarball`,
+    ]);
+});
