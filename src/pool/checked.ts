@@ -1,5 +1,6 @@
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
+import { own } from "../own.ts";
 import type { TimeLimit } from "./call.ts";
 
 /** Those options of a pool that can be wrong though they have their type. */
@@ -13,6 +14,21 @@ interface PoolLimits {
   readonly startTimeout?: number;
 }
 
+const POOL_OPTIONS = [
+  "workers",
+  "isolate",
+  "init",
+  "initArgument",
+  "maxTasksPerWorker",
+  "maxMemoryPerWorker",
+  "maxHeapPerWorker",
+  "idle",
+  "startTimeout",
+];
+
+/** Node starts no worker with less. */
+export const LEAST_HEAP_BYTES = 16 * 1024 * 1024;
+
 interface CallLimits {
   readonly chunkSize?: number;
   readonly crashRetries?: number;
@@ -25,7 +41,7 @@ function isSignal(value: unknown): boolean {
   return typeof throwIfAborted === "function" && typeof addEventListener === "function";
 }
 
-type Kind = "count" | "number" | "milliseconds" | "bytes";
+type Kind = "count" | "number" | "milliseconds" | "bytes" | "heap";
 
 const accepted: Readonly<Record<Kind, { readonly words: string; is(value: number): boolean }>> = {
   count: {
@@ -35,6 +51,10 @@ const accepted: Readonly<Record<Kind, { readonly words: string; is(value: number
   number: { words: "a whole number, at least 0", is: (value) => Number.isInteger(value) && value >= 0 },
   milliseconds: { words: "milliseconds, at least 0", is: (value) => value >= 0 },
   bytes: { words: "bytes, more than 0", is: (value) => value > 0 },
+  heap: {
+    words: `bytes, at least ${LEAST_HEAP_BYTES} (16 MB), without which a worker does not start`,
+    is: (value) => value >= LEAST_HEAP_BYTES,
+  },
 };
 
 function check(name: string, value: unknown, kind: Kind): void {
@@ -51,15 +71,29 @@ function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : errorText(value, 60);
 }
 
-/** Throws a PawlError `pool.option` for options that are null or not an object. */
-export function checkOptions(options: unknown, what: string): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new PawlError("pool.option", `The options of ${what} must be an object, not ${shown(options)}.`);
+/** Throws a PawlError `pool.option` for options that are null or not an object, and for one that would be dropped without a word. */
+export function checkOptions(options: unknown, what: string, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null)
+    throw new PawlError("pool.option", `The options of ${what} must be an object, not ${shown(options)}.`);
+  const name = unknownOption(options, known);
+  if (name !== null)
+    throw new PawlError(
+      "pool.option",
+      `There is no option ${shown(name)} of ${what}: there are ${known.join(", ")}.`,
+    );
+}
+
+/** The first name that is none of those known; null where there is none. */
+export function unknownOption(options: object, known: readonly string[]): string | null {
+  // Most have no names at all, which this finds without a list of them.
+  for (const name in options)
+    if (!known.includes(name) && own(options as Record<string, unknown>, name) !== undefined) return name;
+  return null;
 }
 
 /** Throws a PawlError `pool.option` that names the option which cannot be. */
 export function checkPoolOptions(options: PoolLimits): void {
-  checkOptions(options, "a pool");
+  checkOptions(options, "a pool", POOL_OPTIONS);
   const { workers, isolate } = options;
   if (workers !== undefined && (!Number.isInteger(workers) || workers < 1)) {
     throw new PawlError("pool.workers", "A pool needs a whole number of workers, at least 1.");
@@ -72,7 +106,7 @@ export function checkPoolOptions(options: PoolLimits): void {
   }
   check("maxTasksPerWorker", options.maxTasksPerWorker, "count");
   check("maxMemoryPerWorker", options.maxMemoryPerWorker, "bytes");
-  check("maxHeapPerWorker", options.maxHeapPerWorker, "bytes");
+  check("maxHeapPerWorker", options.maxHeapPerWorker, "heap");
   check("idle", options.idle, "milliseconds");
   check("startTimeout", options.startTimeout, "milliseconds");
 }
@@ -87,6 +121,15 @@ export function collects(errors: unknown): boolean {
 /** Throws PawlError("pool.option") for a time that is none, such as NaN. Infinity is for ever. */
 export function checkTimeout(timeout: number | undefined): void {
   check("timeout", timeout, "milliseconds");
+}
+
+/** Throws PawlError("pool.option") for what nothing is waited for by. */
+export function checkUntil(until: unknown): void {
+  if (until === "all" || until === "first" || until === "firstError") return;
+  throw new PawlError(
+    "pool.option",
+    `The option until must be "all", "first" or "firstError", not ${shown(until)}.`,
+  );
 }
 
 /** The same for the options of a call. */
@@ -107,5 +150,11 @@ export function limitFrom(timeout: unknown): TimeLimit | null {
   const { soft, hard } = timeout as Partial<TimeLimit>;
   check("timeout.soft", soft, "milliseconds");
   check("timeout.hard", hard ?? null, "milliseconds");
+  checkOptions(timeout, "a timeout", ["soft", "hard"]);
+  if (soft !== undefined && soft > (hard as number))
+    throw new PawlError(
+      "pool.option",
+      `The option timeout.soft must be at most timeout.hard (${hard}), not ${soft}: nothing would come of it.`,
+    );
   return timeout as TimeLimit;
 }

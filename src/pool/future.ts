@@ -1,6 +1,5 @@
-import { assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
-import { checkOptions, checkTimeout } from "./checked.ts";
+import { checkOptions, checkTimeout, checkUntil } from "./checked.ts";
 import { after, type Timer, withTimeout } from "./timer.ts";
 
 /** What a pool does for a future. */
@@ -33,7 +32,7 @@ export class Future<T> {
    * call goes on. Throws PawlError("pool.option") for a timeout that is not a number of milliseconds; Infinity waits.
    */
   async result(options: { readonly timeout?: number } = {}): Promise<T> {
-    checkOptions(options, "result");
+    checkOptions(options, "result", ["timeout"]);
     const { timeout } = options;
     checkTimeout(timeout);
     if (timeout === undefined || this.#done) return await this.#outcome.promise;
@@ -111,8 +110,9 @@ export async function wait<T>(
   futures: Iterable<Future<T>>,
   options: WaitOptions = {},
 ): Promise<{ readonly done: Future<T>[]; readonly pending: Future<T>[] }> {
-  assertObject(options, "The options of wait");
+  checkOptions(options, "wait", ["timeout", "until"]);
   const { timeout, until = "all" } = options;
+  checkUntil(until);
   checkTimeout(timeout);
   const all = [...futuresIn(futures, "wait")];
   let timer: Timer | undefined;

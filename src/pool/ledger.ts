@@ -42,6 +42,9 @@ export interface Account {
 let calls = 0;
 
 /** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
+const CALL_OPTIONS = ["timeout", "crashRetries"];
+const MAP_OPTIONS = [...CALL_OPTIONS, "chunkSize", "signal", "errors"];
+
 export class Ledger {
   readonly #reach: Reach;
   readonly #known = new Map<FunctionKey, Map<string, Known>>();
@@ -58,7 +61,7 @@ export class Ledger {
   /** The function as it is called by `face` with these options. Throws a PawlError when it cannot reach a worker. */
   knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
     const spread = face === "submit" || face === "starmap";
-    checkOptions(options, `pool.${face}`);
+    checkOptions(options, `pool.${face}`, face === "submit" ? CALL_OPTIONS : MAP_OPTIONS);
     const plain = isPlain(options) ? (spread ? this.#plainSpread : this.#plain) : null;
     const seen = plain?.get(fn);
     if (seen !== undefined) return seen;

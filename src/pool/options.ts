@@ -19,7 +19,7 @@ export interface PoolOptions<Init = unknown> {
   readonly maxMemoryPerWorker?: number;
   /**
    * Bytes of JavaScript heap at which a worker dies, whatever it does. A promise only with `isolate: "process"`: a thread whose
-   * heap is full can end the whole program, which is a fault of Node. Default: what Node gives it, gigabytes.
+   * heap is full can end the whole program, which is a fault of Node. At least 16 MB. Default: what Node gives it, gigabytes.
    */
   readonly maxHeapPerWorker?: number;
   /** A worker with nothing to do ends after so many milliseconds. Default 10,000. */

@@ -1,6 +1,7 @@
 import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { TimeLimit } from "../call.ts";
+import { LEAST_HEAP_BYTES, unknownOption } from "../checked.ts";
 import type { Isolation } from "../portable.ts";
 
 export interface ActorOptions {
@@ -49,19 +50,38 @@ export interface ActorPlan {
   readonly route: "roundRobin" | "leastBusy";
 }
 
+const OPTIONS = [
+  "isolate",
+  "maxRestarts",
+  "maxConcurrency",
+  "maxPending",
+  "timeout",
+  "saveEvery",
+  "maxHeap",
+  "startTimeout",
+  "route",
+];
+
 /** Throws PawlError("pool.actor-options"). */
 export function planOf(options: ReplicaOptions): ActorPlan {
   assertObject(options, "The options of an actor");
   const { isolate = "thread", maxRestarts = 0, timeout, maxHeap = null, route = "roundRobin" } = options;
   const { maxConcurrency = 1, maxPending = 100_000, saveEvery = 1 } = options;
   const { startTimeout = Number.POSITIVE_INFINITY } = options;
+  const unknown = unknownOption(options, OPTIONS);
+  if (unknown !== null)
+    throw new PawlError(
+      "pool.actor-options",
+      `There is no option ${JSON.stringify(unknown)} of an actor: there are ${OPTIONS.join(", ")}.`,
+    );
   if (isolate !== "thread" && isolate !== "process") refuse("isolate", isolate, '"thread" or "process"');
   if (route !== "roundRobin" && route !== "leastBusy") refuse("route", route, '"roundRobin" or "leastBusy"');
   if (!isCount(maxRestarts, 0)) refuse("maxRestarts", maxRestarts, "a whole number, 0 or more, or Infinity");
   for (const [name, value] of Object.entries({ maxConcurrency, maxPending, saveEvery })) {
     if (!isCount(value, 1)) refuse(name, value, "a whole number, 1 or more, or Infinity");
   }
-  if (maxHeap !== null && !(maxHeap > 0)) refuse("maxHeap", maxHeap, "a number of bytes");
+  if (maxHeap !== null && !(maxHeap >= LEAST_HEAP_BYTES))
+    refuse("maxHeap", maxHeap, `a number of bytes, at least ${LEAST_HEAP_BYTES} (16 MB)`);
   checkLimit(timeout);
   if (typeof startTimeout !== "number" || !(startTimeout > 0))
     refuse("startTimeout", startTimeout, "a number of milliseconds");

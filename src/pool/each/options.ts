@@ -32,9 +32,11 @@ export interface Settings {
 
 const CONCURRENCY = 16;
 
+const OPTIONS = ["concurrency", "rate", "retries", "timeout", "signal", "ordered", "errors"];
+
 /** Throws a PawlError that names the option that cannot be. */
 export function settingsOf(options: EachOptions): Settings {
-  checkOptions(options, "each");
+  checkOptions(options, "each", OPTIONS);
   const { concurrency = CONCURRENCY, rate, retries = 0, timeout, signal, ordered = true } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw refusal("concurrency", "a whole number, at least 1", concurrency);
@@ -42,6 +44,8 @@ export function settingsOf(options: EachOptions): Settings {
   if (rate !== undefined && !(rate.perSecond > 0 && Number.isFinite(rate.perSecond))) {
     throw refusal("rate", "{ perSecond } with a number above 0", rate.perSecond);
   }
+  if (rate !== undefined) checkOptions(rate, "the rate of each", ["perSecond"]);
+  if (typeof ordered !== "boolean") throw refusal("ordered", "true or false", ordered);
   if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0))
     throw refusal("timeout", "milliseconds above 0", timeout);
   return {
@@ -56,6 +60,7 @@ export function settingsOf(options: EachOptions): Settings {
 
 function retryOptionsOf(retries: number | RetryOptions): RetryOptions {
   const options = typeof retries === "number" ? { times: retries } : retries;
+  checkOptions(options, "the retries of each", ["times", "baseMs", "capMs", "retryOn"]);
   const { times, baseMs = 0, capMs = 0 } = options;
   if (!(times >= 0) || !(Number.isInteger(times) || times === Number.POSITIVE_INFINITY)) {
     throw refusal("retries", "a whole number, at least 0", times);
