@@ -87,6 +87,23 @@ for (const [floor, exported] of Object.entries(all)) {
   });
 }
 
+test("the methods of shared memory take their arguments, or say what is wrong, whatever they are", async () => {
+  const fixed: readonly (readonly [string, (odd: never) => unknown])[] = [
+    ["a SharedArray without memory", (odd) => new pool.SharedArray("int32", 4, odd)],
+    ["exchange", (odd) => new pool.Counter().exchange(odd)],
+    ["compareExchange", (odd) => new pool.Counter().compareExchange(0, odd)],
+    ["add", (odd) => new pool.Counter().add(odd)],
+    ["options of lock", (odd) => new pool.Lock().lock(odd)[Symbol.dispose]()],
+    ["options of lockAsync", async (odd) => (await new pool.Lock().lockAsync(odd))[Symbol.dispose]()],
+    ["get", (odd) => pool.SharedArray.zeros("int32", 4).get(odd)],
+    ["subarray", (odd) => pool.SharedArray.zeros("int32", 4).subarray(0, odd)],
+    ["split", (odd) => pool.SharedArray.zeros("int32", 4).split(odd)],
+  ];
+  for (const odd of ODD) {
+    for (const [what, work] of fixed) await assertSaid(`${what} ${inspect(odd)}`, () => work(odd as never));
+  }
+});
+
 /** Ends what was begun, such as a pool or a worker. */
 async function end(result: unknown): Promise<void> {
   const made = Object(result) as Partial<AsyncDisposable> & { stop?: unknown };

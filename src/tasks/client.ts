@@ -15,9 +15,9 @@ import type {
 import { assertCanBegin, onlyOptions, timing } from "./definition.ts";
 import { finiteMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import type { Link } from "./flow/link.ts";
+import type { AnyLink, Link } from "./flow/link.ts";
 import type { TakenValue } from "./flow/members.ts";
-import { shapeOf } from "./flow/nodes.ts";
+import { composed, shapeOf } from "./flow/nodes.ts";
 import { type StoredValue, type TaskMeta, withTrace } from "./flow/spec.ts";
 import { storeFlow } from "./flow/store-flow.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
@@ -184,14 +184,14 @@ export class Client implements HandleSource, AsyncDisposable {
     onlyOptions(options, FLOW_OPTIONS, "a flow");
     const { key, tx } = options;
     if (key !== undefined) namingKey(key, "The key of a flow");
-    const composed = flow.compose();
-    const id = key === undefined ? newTaskId() : derivedId("pawl.flow", shapeOf(composed), key);
+    const parts = composed(flow as AnyLink);
+    const id = key === undefined ? newTaskId() : derivedId("pawl.flow", shapeOf(parts), key);
     const taken = take(input, "The input of a flow");
     const delay = new Delay(options, "a flow");
     const store = await this.store();
     const delayMs = await delay.ms(async () => store);
     const created = await sending({ name: "flow", queue: null, id }, ({ trace }) =>
-      storeFlow(store, composed, id, taken, {
+      storeFlow(store, parts, id, taken, {
         ...(delayMs === undefined ? {} : { delayMs }),
         ...(tx === undefined ? {} : { tx }),
         trace,

@@ -1,3 +1,4 @@
+import { assertObject } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Store, TaskRecord, TaskState } from "../store/contract.ts";
 import { type Duration, optionalMilliseconds } from "./duration.ts";
@@ -93,6 +94,7 @@ export class TaskHandle<R = unknown> {
    * when there was none within `timeout` and `task.unknown` when the store has no such task; or what `signal` aborts with.
    */
   async result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {
+    assertObject(options, "The options of result");
     const ms = optionalMilliseconds(options.timeout, "The timeout");
     const watcher = await this.#source.watcher();
     const over = await watcher.until(

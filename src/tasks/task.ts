@@ -1,4 +1,4 @@
-import { assertObject } from "../arguments.ts";
+import { assertObject, assertText } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Client } from "./client.ts";
 import type {
@@ -77,6 +77,7 @@ class DefinedTask implements AnyTask {
   }
 
   via(name: string, options: LinkOptions & { readonly with?: unknown } = {}): Link<Anything, Anything> {
+    assertText(name, `The name that task "${this.name}" is given in via`);
     if (!Object.hasOwn(this.definition.maps, name)) {
       throw new PawlError(
         "task.via",

@@ -27,6 +27,7 @@ test("what is enqueued is a task or a flow, its inputs can be iterated over and 
       ["task.unknown-task", () => client.enqueueMany(any, [])],
       ["task.key", () => client.enqueueMany(echo, [1], { key: any })],
       ["flow.link", () => chain(echo, any)],
+      ["flow.link", () => client.enqueueFlow(any, null)],
       ["flow.link", () => chord([echo.with(1)], any)],
     ];
     if (!isText) {

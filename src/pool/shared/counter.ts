@@ -1,4 +1,5 @@
 import { markAsUncloneable } from "node:worker_threads";
+import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { sharedCell } from "./memory.ts";
@@ -72,6 +73,6 @@ function safe(value: bigint): number {
 function range(value: number | bigint): PawlError {
   return new PawlError(
     "pool.counter-range",
-    `A Counter cannot tell ${value}: it counts in whole numbers up to ${Number.MAX_SAFE_INTEGER} either way.`,
+    `A Counter cannot tell ${shown(value)}: it counts in whole numbers up to ${Number.MAX_SAFE_INTEGER} either way.`,
   );
 }

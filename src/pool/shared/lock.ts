@@ -1,5 +1,5 @@
 import { markAsUncloneable, threadId } from "node:worker_threads";
-import { shown } from "../../arguments.ts";
+import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { sharedCell } from "./memory.ts";
@@ -167,7 +167,9 @@ function holderOf(word: number): number {
   return (word >> 1) - 1;
 }
 
-function deadlineOf({ timeout = Number.POSITIVE_INFINITY }: LockOptions): number {
+function deadlineOf(options: LockOptions): number {
+  assertObject(options, "The options of a lock");
+  const { timeout = Number.POSITIVE_INFINITY } = options;
   if (typeof timeout === "number" && timeout >= 0) return performance.now() + timeout;
   throw new PawlError(
     "pool.lock-options",

@@ -47,14 +47,21 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
     this.shape = shapeFrom(shape);
     this.strides = stridesOf(this.shape);
     const bytes = sizeOf(this.shape) * array.BYTES_PER_ELEMENT;
+    if (!(buffer instanceof SharedArrayBuffer)) {
+      throw new PawlError(
+        "pool.shared-memory",
+        `A SharedArray lies over a SharedArrayBuffer, not ${shown(buffer)}: SharedArray.zeros makes one with memory of its own.`,
+      );
+    }
     if (
+      !Number.isSafeInteger(byteOffset) ||
       byteOffset % array.BYTES_PER_ELEMENT !== 0 ||
       byteOffset < 0 ||
       byteOffset + bytes > buffer.byteLength
     ) {
       throw new PawlError(
         "pool.shared-shape",
-        `A SharedArray of ${dtype} with the shape ${describeShape(this.shape)} takes ${bytes} bytes from a multiple of ${array.BYTES_PER_ELEMENT} on, and the memory given has ${buffer.byteLength} bytes, of which it should start at ${byteOffset}.`,
+        `A SharedArray of ${dtype} with the shape ${describeShape(this.shape)} takes ${bytes} bytes from a multiple of ${array.BYTES_PER_ELEMENT} on, and the memory given has ${buffer.byteLength} bytes, of which it should start at ${shown(byteOffset)}.`,
       );
     }
     this.#elements = new array(buffer, byteOffset, sizeOf(this.shape));
@@ -119,7 +126,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
     if (!Number.isInteger(place) || place < 0 || place >= this.size) {
       throw new PawlError(
         "pool.shared-index",
-        `There is no element ${index} in a SharedArray of ${this.size} elements.`,
+        `There is no element ${shown(index)} in a SharedArray of ${this.size} elements.`,
       );
     }
     return this.#elements[place] as ElementOf<D>;
@@ -155,7 +162,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
     if (!Number.isSafeInteger(n) || n < 1) {
       throw new PawlError(
         "pool.shared-split",
-        `A SharedArray cannot be split into ${n} parts: give a whole number from 1.`,
+        `A SharedArray cannot be split into ${shown(n)} parts: give a whole number from 1.`,
       );
     }
     const least = Math.floor(this.#length / n);
@@ -224,7 +231,10 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
 
   #place(index: number): number {
     if (!Number.isInteger(index)) {
-      throw new PawlError("pool.shared-index", `${index} is not a place along an axis: give a whole number.`);
+      throw new PawlError(
+        "pool.shared-index",
+        `${shown(index)} is not a place along an axis: give a whole number.`,
+      );
     }
     return index < 0 ? Math.max(0, this.#length + index) : Math.min(index, this.#length);
   }
@@ -244,7 +254,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
       if (!(Number.isInteger(index) && index >= 0 && index < length)) {
         throw new PawlError(
           "pool.shared-index",
-          `Index ${index} is outside axis ${axis} of a SharedArray of the shape ${describeShape(shape)}: that axis goes from 0 to ${length - 1}.`,
+          `Index ${shown(index)} is outside axis ${axis} of a SharedArray of the shape ${describeShape(shape)}: that axis goes from 0 to ${length - 1}.`,
         );
       }
       offset = offset * length + index;
