@@ -1,7 +1,7 @@
 import { PawlError } from "../errors.ts";
-import type { RunRecord, Store, TaskRecord } from "../store/contract.ts";
+import type { Json, RunRecord, Store, TaskRecord } from "../store/contract.ts";
 import { assertSucceeded } from "./account.ts";
-import type { OpenSink } from "./contract.ts";
+import type { Concluded, OpenSink } from "./contract.ts";
 import type { AnyJob } from "./job.ts";
 import { detailsOf, type RunPlan, SHARD } from "./progress.ts";
 
@@ -70,9 +70,17 @@ async function succeed(
     await store.updateRun(id, ["running"], { state: "failed", note: error.message });
     return;
   }
-  const told = (await sink.conclude("succeeded")) ?? [];
+  const concluded = (await sink.conclude("succeeded")) ?? [];
+  const { told, deleted }: Concluded = "told" in concluded ? concluded : { told: concluded };
   const note = told.length === 0 ? null : told.join("; ");
   // In one step: were a replay done before its items are, they would wait to be replayed again.
   const mended = await job.mended?.(id);
-  await store.updateRun(id, ["running"], { state: "succeeded", note, ...(mended ? { mended } : {}) });
+  const record = deleted === undefined ? undefined : await store.run(id);
+  const details = record && ({ ...detailsOf(record), deleted } as unknown as Json);
+  await store.updateRun(id, ["running"], {
+    state: "succeeded",
+    note,
+    ...(details ? { details } : {}),
+    ...(mended ? { mended } : {}),
+  });
 }

@@ -305,9 +305,14 @@ export interface Survey<T> {
   close(): Promise<void>;
 }
 
-/** Half sentences, or nothing. */
+/** Half sentences, perhaps with how many rows of the target were deleted because no item named them; or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most sinks have nothing to tell.
-export type Conclusion = readonly string[] | void;
+export type Conclusion = readonly string[] | Concluded | void;
+
+export interface Concluded {
+  readonly told: readonly string[];
+  readonly deleted?: number;
+}
 
 export interface SinkPace {
   /** How long one chunk should take, in milliseconds. */

@@ -22,6 +22,8 @@ export interface RunDetails {
   readonly step?: string;
   /** Sentences shown when the run began. */
   readonly notes: readonly string[];
+  /** How many rows the run deleted in the end that no item named; absent where it was not to. */
+  readonly deleted?: number;
   /** Set once the shards are cut. */
   readonly plan: RunPlan | null;
   /** Milliseconds of work by processes that ended in order, and the highest memory any of them reported. */
@@ -66,6 +68,8 @@ export interface RunProgress {
   readonly planning: { readonly done: number; readonly total: number } | null;
   readonly shards: readonly ShardProgress[];
   readonly notes: readonly string[];
+  /** Rows deleted in the end that no item named; left out where none were to be. */
+  readonly deleted?: number;
   readonly activeMs: number;
   readonly peakMemoryBytes: number;
 }
@@ -140,6 +144,7 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
     planning,
     shards,
     notes: details.notes,
+    ...(details.deleted === undefined ? {} : { deleted: details.deleted }),
     activeMs: Math.max(details.activeMs, live?.activeMs ?? 0),
     peakMemoryBytes: Math.max(details.peakMemoryBytes, live?.peakMemoryBytes ?? 0),
   };

@@ -18,6 +18,8 @@ export interface RunSummary {
   readonly peakMemoryBytes: number;
   /** Results a step returned beyond one for one; left out when there are none. */
   readonly added?: number;
+  /** Rows that were deleted in the end because no item named them; left out where none were to be. */
+  readonly deleted?: number;
   /** Why it is in this state; left out when there is nothing to say. */
   readonly note?: string;
 }
@@ -36,6 +38,7 @@ export function summaryOf(progress: RunProgress): RunSummary {
     seconds: Math.round(progress.activeMs) / 1000,
     peakMemoryBytes: progress.peakMemoryBytes,
     ...(counts.added > 0 ? { added: counts.added } : {}),
+    ...(progress.deleted === undefined ? {} : { deleted: progress.deleted }),
     ...(progress.note === null ? {} : { note: progress.note }),
   };
 }

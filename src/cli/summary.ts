@@ -81,6 +81,7 @@ function counted(summary: RunSummary, unit: string): string[] {
     ["skipped", summary.skipped, ""],
     ["quarantined", summary.quarantined, ""],
     ["duplicates", summary.duplicates, "whose key came again"],
+    ["deleted", summary.deleted ?? 0, "that were in no file"],
   ];
   return rows
     .filter(([label, count]) => count > 0 || label === "read" || label === "written")

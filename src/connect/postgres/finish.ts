@@ -88,6 +88,12 @@ export async function dropSeen(session: Session, run: string): Promise<void> {
   await session.run(`DROP TABLE IF EXISTS ${seenTable(run)}`);
 }
 
+/** What was done about missing rows; without a number where it was done before. */
+export interface Missing {
+  readonly told: readonly string[];
+  readonly deleted?: number;
+}
+
 /** What is going on in other transactions makes a snapshot stale so often in a row before that is an error. */
 const STALE = 5;
 
@@ -101,7 +107,7 @@ export async function deleteMissing(
   target: Target,
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
-): Promise<string[]> {
+): Promise<Missing> {
   for (let left = STALE; ; left--) {
     try {
       return await deleteOnce(session, target, run, maxDeletes);
@@ -117,7 +123,7 @@ async function deleteOnce(
   target: Target,
   run: string,
   maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>,
-): Promise<string[]> {
+): Promise<Missing> {
   const { table } = target;
   const seen = seenTable(run);
   const rows = rowsOf(target);
@@ -129,7 +135,7 @@ async function deleteOnce(
   );
   if (there.rowCount === 0) {
     await session.run("ROLLBACK");
-    return [];
+    return { told: [] };
   }
   const { bad, unknown } = await session.one<{ bad: number; unknown: number }>(
     `SELECT c.bad::float8 AS bad, (c.items - (SELECT pg_catalog.count(*) FROM ${seen}))::float8 AS unknown FROM (
@@ -140,14 +146,17 @@ async function deleteOnce(
   const why = whyNone(bad, unknown);
   if (why !== null) {
     await session.run(`DROP TABLE ${seen}; COMMIT`);
-    return [`no row was deleted as missing, for ${why}`];
+    return { told: [`no row was deleted as missing, for ${why}`], deleted: 0 };
   }
   const began = await begunAt(session, run);
   if (began === null) {
     await session.run(`DROP TABLE ${seen}; COMMIT`);
-    return [
-      "no row was deleted as missing, for the load was begun by an earlier version of Pawl, which did not note when: load the file again",
-    ];
+    return {
+      told: [
+        "no row was deleted as missing, for the load was begun by an earlier version of Pawl, which did not note when: load the file again",
+      ],
+      deleted: 0,
+    };
   }
   await session.run(`ANALYZE ${seen}`);
   const was = await wasThere(session, began, table.sql);
@@ -180,7 +189,7 @@ async function deleteOnce(
   }
   await session.run(`DROP TABLE ${seen}; COMMIT`);
   const told = `${deleted} of ${all} rows were deleted as missing`;
-  return newer === 0 ? [told] : [told, leftAlone(newer)];
+  return { told: newer === 0 ? [told] : [told, leftAlone(newer)], deleted };
 }
 
 function leftAlone(newer: number): string {

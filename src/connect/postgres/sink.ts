@@ -422,13 +422,18 @@ class OpenPostgres implements OpenSink<Item> {
     const session = await Session.open(this.#url, `pawl ${this.#run}`);
     try {
       const told: string[] = [];
+      let deleted: number | undefined;
       if (how === "succeeded") {
         if (this.guarantee === "transactional") await assertSameTable(session, this.#run, target.table);
-        if (target.seen !== null) told.push(...(await deleteMissing(session, target, this.#run, maxDeletes)));
+        if (target.seen !== null) {
+          const missing = await deleteMissing(session, target, this.#run, maxDeletes);
+          told.push(...missing.told);
+          ({ deleted } = missing);
+        }
         told.push(...(await checkSequences(session, target.table, this.#columns, resetSequence)));
       } else if (target.seen !== null) await dropSeen(session, this.#run);
       if (this.guarantee === "transactional") await bury(session, this.#run);
-      return told;
+      return { told, ...(deleted === undefined ? {} : { deleted }) };
     } catch (error) {
       throw explain(error, this.#url);
     } finally {

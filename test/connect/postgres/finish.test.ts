@@ -43,6 +43,7 @@ describe("what a load does in the end", () => {
     ];
     const summary = await load(url, paths);
     assert.deepEqual([summary.state, summary.note], ["succeeded", "15 of 120 rows were deleted as missing"]);
+    assert.equal(summary.deleted, 15);
     assert.deepEqual(
       await ids(client),
       [...Array(85).keys(), ...Array(20).keys()].map((n, at) => (at < 85 ? n + 11 : n + 101)),
@@ -59,6 +60,7 @@ describe("what a load does in the end", () => {
       const summary = await load(url, await file(`id,v\n${rows(1, 4)}${bad}${rows(6, 90)}`));
       assert.equal(summary.state, "succeeded", summary.note);
       assert.match(summary.note ?? "", /^no row was deleted as missing, for 1 row was quarantined/);
+      assert.equal(summary.deleted, 0);
       assert.equal((await ids(client)).length, 100);
     }
   });
@@ -188,7 +190,7 @@ describe("what a load does in the end", () => {
       const refused = await run(job(0), { store: scene.store });
       assert.match(refused.note ?? "", /^10 of the 106 rows of public\.t are missing/);
       await client.query("INSERT INTO t VALUES (905, 'x')");
-      const { state, note } = await run(job(10), { store: scene.store });
+      const { state, note, deleted } = await run(job(10), { store: scene.store });
       assert.deepEqual(
         [state, note],
         [
@@ -196,6 +198,7 @@ describe("what a load does in the end", () => {
           "10 of 107 rows were deleted as missing; 7 rows that are in no file came or changed since the load began, and were left",
         ],
       );
+      assert.equal(deleted, 10);
       assert.deepEqual((await ids(client)).slice(90), [98, 99, 901, 902, 903, 904, 905]);
       const [{ left }] = (await client.query("SELECT count(*)::int AS left FROM t WHERE v = 'y'")) as [
         { left: number },
@@ -370,6 +373,7 @@ describe("what a load does in the end", () => {
     await using _ = client;
     const path = await file("id,v\n7,a\n9,b\n");
     const told = await load(url, path, { deleteMissing: false });
+    assert.equal(told.deleted, undefined);
     assert.match(
       told.note ?? "",
       /^the sequence public\.t_id_seq is behind: its next number is 1, and "id" goes up to 9: .*--reset-sequence/,
