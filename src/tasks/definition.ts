@@ -155,7 +155,8 @@ function queueName(queue: unknown, what: string): asserts queue is string {
 
 /** Throws a PawlError `task.number` unless it can be a priority. */
 function priorityNumber(priority: unknown, what: string): asserts priority is number {
-  wholeNumber(priority, what, -(2 ** 31));
+  // A store turns its sign round, which the lowest of 32 bits does not have.
+  wholeNumber(priority, what, 1 - 2 ** 31);
   if ((priority as number) < 2 ** 31) return;
   throw new PawlError("task.number", `${what} must be less than 2^31, not ${shown(priority)}.`);
 }

@@ -3,6 +3,7 @@ import { assertObject, assertText } from "../../arguments.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
+import { onlyOptions } from "../definition.ts";
 import { type Duration, finiteMilliseconds } from "../duration.ts";
 
 /** What becomes of times that passed while no worker ran. */
@@ -31,26 +32,34 @@ export type TimesSpec =
 export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
   assertObject(times, `The times of schedule "${name}"`);
   const { catchUp = "last" } = times;
+  const given: Partial<Record<"cron" | "every" | "timezone", unknown>> = times;
+  const isEvery = given.every !== undefined;
+  if (isEvery ? (given.cron ?? given.timezone) !== undefined : given.cron === undefined)
+    throw new PawlError(
+      "schedule.times",
+      `Schedule "${name}" must have either every, or cron with or without a timezone.`,
+    );
+  onlyOptions(times, ["cron", "timezone", "every", "catchUp"], `schedule "${name}"`);
   if (!["none", "last", "all"].includes(catchUp)) {
     throw new PawlError(
       "schedule.catch-up",
       `The catchUp of schedule "${name}" must be "none", "last" or "all".`,
     );
   }
-  if ("every" in times) {
+  if ("every" in times && isEvery) {
     const everyMs = finiteMilliseconds(times.every, `The every of schedule "${name}"`);
     if (everyMs < 1) throw new PawlError("schedule.every", `Schedule "${name}" must not fire all the time.`);
     return { everyMs, catchUp };
   }
-  const { timezone = "UTC" } = times;
+  const { timezone = "UTC", cron } = given;
   if (typeof timezone !== "string" || timezone.trim() === "") {
     throw new PawlError(
       "schedule.timezone",
       `The timezone of schedule "${name}" must be a name such as "Europe/Berlin": leave it out for UTC.`,
     );
   }
-  assertText(times.cron, `The cron of schedule "${name}"`);
-  const spec = { cron: times.cron, timezone, catchUp };
+  assertText(cron, `The cron of schedule "${name}"`);
+  const spec = { cron, timezone, catchUp };
   let first: number | null;
   try {
     first = cronOf(spec.cron, timezone).nextRun(new Date(0))?.getTime() ?? null;
@@ -58,14 +67,14 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
     const why = errorText(error).replace(/\.$/, "");
     throw new PawlError(
       "schedule.cron",
-      `The cron "${times.cron}" (${spec.timezone}) of schedule "${name}" cannot be read: ${why}.`,
+      `The cron "${cron}" (${timezone}) of schedule "${name}" cannot be read: ${why}.`,
       { cause: error },
     );
   }
   if (first === null) {
     throw new PawlError(
       "schedule.never",
-      `The cron "${times.cron}" of schedule "${name}" names a time that never comes.`,
+      `The cron "${cron}" of schedule "${name}" names a time that never comes.`,
     );
   }
   return spec;

@@ -196,6 +196,7 @@ export function calls(open: OpenPlace): void {
       [{ at: new Date(8.64e15) }, "task.duration", /the at of task "double"/],
       [{ at: "2026-01-31" as never }, "task.at", /at of task "double" must be a Date/],
       [{ priority: 2 ** 31 }, "task.number", /priority/],
+      [{ priority: -(2 ** 31) }, "task.number", /priority/],
       [{ priority: 0.5 }, "task.number", /priority/],
       [{ queue: "a\0b" }, "task.queue", /queue .* cannot be stored/],
       [{ queue: "\ud800" }, "task.queue", /queue/],

@@ -149,6 +149,10 @@ export function schedules(open: OpenPlace): void {
       [{ every: 0 }, "schedule.every"],
       [{ every: "now" as never }, "task.duration"],
       [{ every: 1, catchUp: "some" as never }, "schedule.catch-up"],
+      [{ every: 1, cron: "0 0 * * *" }, "schedule.times"],
+      [{ every: 1, timezone: "UTC" } as never, "schedule.times"],
+      [{} as never, "schedule.times"],
+      [{ every: 1, evry: 1 } as never, "task.option"],
     ] as const) {
       await assert.rejects(schedule("s", timed, times, { store }), { code });
     }
