@@ -28,7 +28,7 @@ export interface Job<T, U = T> {
    */
   step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
   /**
-   * What tells the step from other versions of it: an interrupted run that goes on with another one says so.
+   * What tells the step, or what the sink does to each item, from other versions of it: an interrupted run that goes on with another one says so.
    * @default the text of the function
    */
   readonly stepText?: string;

@@ -110,7 +110,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     if (unfinished !== undefined && !dryRun) await assertSameTarget(store, unfinished, sink);
     const notes = [...source.notes, ...sink.notes];
     const step =
-      job.step === undefined
+      job.step === undefined && job.stepText === undefined
         ? null
         : createHash("sha256")
             .update(job.stepText ?? String(job.step))

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import {
   type AnyJob,
   defineJob,
@@ -78,11 +79,18 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
       ...(toProfile === null ? {} : { toProfile }),
       ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),
     }),
+    ...(transform === null ? {} : await transformText(transform)),
     throttle: throttlesOf(tuning.wait),
     concurrency: RANGES_AT_ONCE,
     patienceMs: PATIENCE_MS,
     ...tuning.job,
   }) as unknown as AnyJob;
+}
+
+/** A module that cannot be read is refused by who runs it. */
+async function transformText(module: string): Promise<{ readonly stepText?: string }> {
+  const stepText = await readFile(module, "utf8").catch(() => null);
+  return stepText === null ? {} : { stepText };
 }
 
 function throttlesOf({ windows, load, file }: CopyTuning["wait"]): Throttle[] {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, prepare, replayJob, run, statePlace } from "../../../src/batch/index.ts";
+import { copyJob } from "../../../src/cli/copy-job.ts";
 import { parseAddress } from "../../../src/connect/objects/address.ts";
 import { Done } from "../../../src/connect/objects/done.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
@@ -206,6 +207,24 @@ describe("an interrupted copy", () => {
       (await readdir(to)).sort(),
       names.map((name) => `made-${name}`),
     );
+  });
+
+  it("says when it goes on with another transform than it began with", async () => {
+    const transform = join(root, "made.mjs");
+    const params = { from, to, transform, include: [], exclude: [], newer: null, move: false };
+    const job = async () =>
+      await copyJob({ ...params, fromProfile: null, toProfile: null }, { job: {}, wait: {} });
+    const notesOf = async () => {
+      const prepared = await prepare(await job(), { store });
+      await prepared.sink.close();
+      return prepared.notes.join("\n");
+    };
+    const returns = (what: string) => writeFile(transform, `export default (bytes) => ${what};`);
+    await returns("bytes");
+    assert.equal(await notesOf(), "");
+    assert.equal(await notesOf(), "");
+    await returns("null");
+    assert.match(await notesOf(), /^The step has changed since the run began/);
   });
 
   it("is replayed only where it worked", async () => {
