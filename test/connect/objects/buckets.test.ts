@@ -12,6 +12,7 @@ import { openStore, type Store } from "../../../src/store/index.ts";
 import { conformance } from "./conformance.ts";
 import type { ObjectServer } from "./s3/access.ts";
 import { fillBucket, startObjects, whyNoObjects } from "./s3/start.ts";
+import { S3Stub } from "./s3/stub/server.ts";
 
 const MB = 1024 * 1024;
 
@@ -27,6 +28,7 @@ describe("S3 as a place for objects", { skip: whyNoObjects() }, () => {
         AWS_REGION: region,
       },
       names: ["a\tb"],
+      foldersAreEmpty: !(server instanceof S3Stub),
       bucket: (name) => server.bucket(name),
       fill: (name, keys) => fillBucket(server, name, keys),
       stop: () => server.stop(),
