@@ -41,10 +41,10 @@ export interface Account {
 
 let calls = 0;
 
-/** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
-const CALL_OPTIONS = ["timeout", "crashRetries"];
-const MAP_OPTIONS = [...CALL_OPTIONS, "chunkSize", "signal", "errors"];
+const CALL_OPTIONS = ["timeout", "crashRetries", "chunkSize"];
+const MAP_OPTIONS = [...CALL_OPTIONS, "signal", "errors"];
 
+/** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
 export class Ledger {
   readonly #reach: Reach;
   readonly #known = new Map<FunctionKey, Map<string, Known>>();

@@ -61,24 +61,18 @@ export class Children {
   async attempt(definition: Definition, order: Order, signal: AbortSignal): Promise<ChildEnd> {
     const { softMs, hardMs } = definition;
     const log = logPath(newTaskId());
-    const future = this.#pool.submitWith(
-      limits(definition),
-      attemptInChild as never,
-      {
-        ...order,
-        log,
-        softMs,
-      } as never,
-    );
     let timer: NodeJS.Timeout | undefined;
-    const stop = () => {
-      const reason = wordsFor(signal.reason);
-      future.cancel({ reason });
-      timer = setTimeout(() => future.cancel({ reason, kill: true }), GRACE_MS);
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
+    let stop = () => {};
     try {
+      const given = { ...order, log, softMs } as never;
+      const future = this.#pool.submitWith(limits(definition), attemptInChild as never, given);
+      stop = () => {
+        const reason = wordsFor(signal.reason);
+        future.cancel({ reason });
+        timer = setTimeout(() => future.cancel({ reason, kill: true }), GRACE_MS);
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
       const verdict = (await future.result()) as Verdict;
       return { verdict, log: takeLog(log) };
     } catch (error) {
