@@ -12,8 +12,12 @@ interface LaneRow {
   readonly ahead: number;
 }
 
-/** How many milliseconds of the rate are used ahead of the present. */
-function ahead(db: Connection, { lane, intervalMs, burst }: LaneRate): number {
+/** How many milliseconds of the rate are used ahead of the present, by the monotonic clock `now`. */
+function ahead(
+  db: Connection,
+  { lane, intervalMs, burst }: LaneRate,
+  now: number = db.clock.monotonic(),
+): number {
   if (!(intervalMs > 0 && burst >= 1)) {
     throw new RangeError(
       `The rate of the lane ${lane} makes no sense: ${burst} at once, each ${intervalMs} ms.`,
@@ -23,10 +27,8 @@ function ahead(db: Connection, { lane, intervalMs, burst }: LaneRate): number {
   if (row === undefined) return 0;
   const { clock } = db;
   // The monotonic clock of another boot says nothing about this one but that all of it has passed since; the wall clock may lie.
-  const sameClock = row.boot === clock.boot && row.claimed_at <= clock.monotonic();
-  const passed = sameClock
-    ? clock.monotonic() - row.claimed_at
-    : Math.max(clock.monotonic(), clock.wall() - row.claimed_at_wall);
+  const sameClock = row.boot === clock.boot && row.claimed_at <= now;
+  const passed = sameClock ? now - row.claimed_at : Math.max(now, clock.wall() - row.claimed_at_wall);
   // No more than by this rate: a lower one may have been asked for before.
   return Math.max(0, Math.min(row.ahead, burst * intervalMs) - passed);
 }
@@ -44,13 +46,15 @@ export function laneWait(db: Connection, rate: LaneRate): number {
 
 /** Notes that so many were claimed, in a transaction. */
 export function charge(db: Connection, rate: LaneRate, claimed: number): void {
+  // Asked once: what passed between two looks would be given to the lane each time.
+  const now = Math.floor(db.clock.monotonic());
   db.run(
     `INSERT INTO lane (name, boot, claimed_at, claimed_at_wall, ahead) VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT (name) DO UPDATE SET boot = ?2, claimed_at = ?3, claimed_at_wall = ?4, ahead = ?5`,
     rate.lane,
     db.clock.boot,
-    Math.floor(db.clock.monotonic()),
+    now,
     db.clock.wall(),
-    ahead(db, rate) + claimed * rate.intervalMs,
+    ahead(db, rate, now) + claimed * rate.intervalMs,
   );
 }
