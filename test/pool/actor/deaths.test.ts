@@ -12,7 +12,7 @@ import { Endless, Ledger, Once, SlowLedger, Stillborn, Tally, Unsavable } from "
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** `PAWL_RUNS=200` for the long version. */
-const RUNS = Number(process.env.PAWL_RUNS ?? 2);
+const RUNS = Number(process.env.PAWL_RUNS ?? 1);
 
 for (const isolate of ["thread", "process"] as const) {
   suite(`an actor in a ${isolate} that dies`, () => {
