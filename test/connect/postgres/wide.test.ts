@@ -93,12 +93,10 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
       assert.match(why[0] ?? "", /check constraint "?few_check/i);
       assert.match(why[1] ?? "", /Column "he said "so"": value too long/);
       assert.match(why[2] ?? "", /^Column "pawl_x+": invalid input syntax for type json\.$/);
-      const third = await load(url, `${head}\n${row(1)}\n${row(9)}\n`, { onConflict: "fail" }, job);
-      assert.deepEqual(third.counts, [1, 0, 0, 1]);
       const found = await client.query<Record<string, unknown>>("SELECT * FROM t ORDER BY id");
       assert.deepEqual(
         found.map((one) => [one.id, one.c1599, one.n, one.r, one['he said "so"']]),
-        [1, 2, 4, 5, 9].map((n) => [
+        [1, 2, 4, 5].map((n) => [
           n,
           n === 2 ? 6 : n + 1599,
           `${n}.50`,
@@ -110,8 +108,12 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
         [found[1]?.[`pawl_${long}`], found[1]?.[`pawl_${"_".repeat(58)}`]],
         [{ a: 2 }, [1, 2]],
       );
+      // What follows is written alike, with a step or without.
+      if (step !== undefined) continue;
+      const third = await load(url, `${head}\n${row(1)}\n${row(9)}\n`, { onConflict: "fail" });
+      assert.deepEqual(third.counts, [1, 0, 0, 1]);
       const set = { c1598: "c1597 + 1", c1599: '"Mixed Case" + 1' };
-      const fourth = await load(url, `${head}\n${row(1)}\n${row(20, bad)}\n`, { set }, job);
+      const fourth = await load(url, `${head}\n${row(1)}\n${row(20, bad)}\n`, { set });
       assert.deepEqual(fourth.counts, [1, 0, 0, 1]);
       const [one] = await client.query<Record<string, unknown>>("SELECT * FROM t WHERE id = 1");
       assert.deepEqual([one?.c1598, one?.c1599], [1599, 8]);
