@@ -14,6 +14,7 @@ export function encodeRecord(random: Random, fields: readonly Value[], dialect: 
 
 function encodeField(random: Random, value: Value, { delimiter, nullText }: Dialect): string {
   if (value === null) return nullText;
-  const must = value === nullText || value.includes(delimiter) || /["\r\n]/.test(value);
+  // At the beginning of a record that character alone would be the mark of a file that was joined to another.
+  const must = value === nullText || value.includes(delimiter) || /^\ufeff|["\r\n]/.test(value);
   return must || random.chance(0.15) ? `"${value.replaceAll('"', '""')}"` : value;
 }
