@@ -1,5 +1,6 @@
 import { errorText } from "./error-text.ts";
 import { PawlError } from "./errors.ts";
+import { own } from "./own.ts";
 
 /** Characters of a wrong argument that its sentence shows. */
 const SHOWN = 60;
@@ -39,4 +40,12 @@ type Method =
 export function assertMethods(value: unknown, method: Method, what: string): void {
   if (typeof (value as Partial<Record<Method, unknown>> | null | undefined)?.[method] === "function") return;
   throw new PawlError("argument.methods", `${what}, not ${shown(value)}.`);
+}
+
+/** The first name of an option that has a value and is none of those known; null where there is none. */
+export function unknownOption(options: object, known: readonly string[]): string | null {
+  // Most have no names at all, which this finds without a list of them.
+  for (const name in options)
+    if (!known.includes(name) && own(options as Record<string, unknown>, name) !== undefined) return name;
+  return null;
 }

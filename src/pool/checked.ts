@@ -1,6 +1,6 @@
+import { unknownOption } from "../arguments.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
-import { own } from "../own.ts";
 import type { TimeLimit } from "./call.ts";
 
 /** Those options of a pool that can be wrong though they have their type. */
@@ -81,14 +81,6 @@ export function checkOptions(options: unknown, what: string, known: readonly str
       "pool.option",
       `There is no option ${shown(name)} of ${what}: there are ${known.join(", ")}.`,
     );
-}
-
-/** The first name that is none of those known; null where there is none. */
-export function unknownOption(options: object, known: readonly string[]): string | null {
-  // Most have no names at all, which this finds without a list of them.
-  for (const name in options)
-    if (!known.includes(name) && own(options as Record<string, unknown>, name) !== undefined) return name;
-  return null;
 }
 
 /** Throws a PawlError `pool.option` that names the option which cannot be. */

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
-import { assertObject, shown } from "../arguments.ts";
+import { assertObject, shown, unknownOption } from "../arguments.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { NewTask } from "../store/contract.ts";
@@ -125,13 +125,12 @@ export function onlyOptions(options: object, known: readonly string[], of: strin
       `The options with which ${of} is stored must be an object, not ${errorText(options, 60)}.`,
     );
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(name)) continue;
-    throw new PawlError(
-      "task.option",
-      `There is no option ${JSON.stringify(name)} where ${of} is stored: there are ${known.join(", ")}.`,
-    );
-  }
+  const unknown = unknownOption(options, known);
+  if (unknown === null) return;
+  throw new PawlError(
+    "task.option",
+    `There is no option ${JSON.stringify(unknown)} where ${of} is stored: there are ${known.join(", ")}.`,
+  );
 }
 
 /** Throws a PawlError `task.expires` where a task would have expired before it may begin. */

@@ -18,27 +18,27 @@ test("what is enqueued is a task or a flow, its inputs can be iterated over and 
   });
   const echo = task({ name: "echo" }, (given: unknown) => given);
   for (const odd of ODD) {
-    const any = odd as never;
+    const wrong = odd as never;
     const isText = typeof odd === "string";
     const isObject = typeof odd === "object" && odd !== null;
     const isIterable = isText || Array.isArray(odd);
     const refused: [string, () => unknown][] = [
-      ["task.unknown-task", () => client.enqueue(any, 1)],
-      ["task.unknown-task", () => client.enqueueMany(any, [])],
-      ["task.key", () => client.enqueueMany(echo, [1], { key: any })],
-      ["flow.link", () => chain(echo, any)],
-      ["flow.link", () => client.enqueueFlow(any, null)],
-      ["flow.link", () => chord([echo.with(1)], any)],
+      ["task.unknown-task", () => client.enqueue(wrong, 1)],
+      ["task.unknown-task", () => client.enqueueMany(wrong, [])],
+      ["task.key", () => client.enqueueMany(echo, [1], { key: wrong })],
+      ["flow.link", () => chain(echo, wrong)],
+      ["flow.link", () => client.enqueueFlow(wrong, null)],
+      ["flow.link", () => chord([echo.with(1)], wrong)],
     ];
     if (!isText) {
-      refused.push(["task.id", () => client.handle(any)]);
-      refused.push(["store.unsupported", () => connect(any)]);
+      refused.push(["task.id", () => client.handle(wrong)]);
+      refused.push(["store.unsupported", () => connect(wrong)]);
     }
     if (!isIterable) {
-      refused.push(["task.inputs", () => client.enqueueMany(echo, any)]);
-      refused.push(["flow.link", () => client.enqueueFlow(group(any), null)]);
+      refused.push(["task.inputs", () => client.enqueueMany(echo, wrong)]);
+      refused.push(["flow.link", () => client.enqueueFlow(group(wrong), null)]);
     }
-    if (!isObject) refused.push(["task.option", () => client.enqueue(echo, 1, any)]);
+    if (!isObject) refused.push(["task.option", () => client.enqueue(echo, 1, wrong)]);
     for (const [code, work] of refused) {
       await assert.rejects(
         async () => await work(),
@@ -63,7 +63,7 @@ test("each option of a task, a schedule, a worker and a subscription is taken, o
   const echo = task({ name: "echo-on-time" }, (given: unknown) => given);
   let made = 0;
   for (const odd of ODD) {
-    const any = odd as never;
+    const wrong = odd as never;
     for (const times of [
       odd,
       { every: odd },
@@ -73,8 +73,10 @@ test("each option of a task, a schedule, a worker and a subscription is taken, o
     ]) {
       await assertSaid(`times ${inspect(times)}`, () => schedule("s", echo, times as never, { store }));
     }
-    await assertSaid(`schedule of ${inspect(odd)}`, () => schedule("s", any, { every: "1h" }, { store }));
-    await assertSaid(`schedule named ${inspect(odd)}`, () => schedule(any, echo, { every: "1h" }, { store }));
+    await assertSaid(`schedule of ${inspect(odd)}`, () => schedule("s", wrong, { every: "1h" }, { store }));
+    await assertSaid(`schedule named ${inspect(odd)}`, () =>
+      schedule(wrong, echo, { every: "1h" }, { store }),
+    );
     for (const option of [
       "queue",
       "retries",
@@ -96,8 +98,8 @@ test("each option of a task, a schedule, a worker and a subscription is taken, o
         task({ name: `made${made++}`, [option]: odd } as never, () => null),
       );
     }
-    await assertSaid(`handler ${inspect(odd)}`, () => task({ name: `made${made++}` }, any));
-    await assertSaid(`name ${inspect(odd)}`, () => task({ name: any }, () => null));
+    await assertSaid(`handler ${inspect(odd)}`, () => task({ name: `made${made++}` }, wrong));
+    await assertSaid(`name ${inspect(odd)}`, () => task({ name: wrong }, () => null));
     for (const option of [
       "queues",
       "concurrency",

@@ -1,7 +1,7 @@
-import { assertObject, shown } from "../../arguments.ts";
+import { assertObject, shown, unknownOption } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { TimeLimit } from "../call.ts";
-import { LEAST_HEAP_BYTES, unknownOption } from "../checked.ts";
+import { LEAST_HEAP_BYTES } from "../checked.ts";
 import type { Isolation } from "../portable.ts";
 
 export interface ActorOptions {
