@@ -82,14 +82,10 @@ export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
     try {
       const { size, tag, modified } = object;
       if (size !== file.size || tag !== file.tag || (modified ?? 0) !== file.mtimeMs) changed(file.name);
-      let at = 0;
-      for await (const bytes of object.bytes(file.size)) {
-        const fresh = bytes.subarray(Math.max(0, Math.min(given - at, bytes.length)));
-        at += bytes.length;
-        if (fresh.length === 0) continue;
-        given = at;
+      for await (const bytes of object.bytes(file.size, given)) {
+        given += bytes.length;
         tried = 1;
-        yield fresh;
+        yield bytes;
       }
       return;
     } catch (error) {
@@ -108,7 +104,8 @@ interface OpenObject {
   readonly size: number | null;
   readonly tag: string | null;
   readonly modified: number | null;
-  bytes(size: number): AsyncIterable<Buffer>;
+  /** Those from one byte on, of so many that there are altogether. */
+  bytes(size: number, from: number): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
@@ -140,13 +137,14 @@ async function openedOnce(url: string): Promise<OpenObject> {
     await object.close();
     await reader.close();
   };
-  return { size, tag, modified, bytes: (length) => inParts(range, length), close };
+  return { size, tag, modified, bytes: (length, from) => inParts(range, length, from), close };
 }
 
 /** The bytes of an object that can be read in parts, the next one while one is taken. */
 async function* inParts(
   range: (offset: number, into: Buffer) => Promise<void>,
   size: number,
+  from: number,
 ): AsyncGenerator<Buffer> {
   const next = (at: number) => {
     const into = Buffer.allocUnsafe(Math.min(PIECE, size - at));
@@ -155,8 +153,8 @@ async function* inParts(
     reading.catch(() => {});
     return reading;
   };
-  let coming = size > 0 ? next(0) : null;
-  for (let at = 0; coming !== null; ) {
+  let coming = from < size ? next(from) : null;
+  for (let at = from; coming !== null; ) {
     const bytes = await coming;
     at += bytes.length;
     coming = at < size ? next(at) : null;
@@ -183,12 +181,14 @@ async function openedOfWeb(shown: string): Promise<OpenObject> {
       `${shown} does not say ${what}: fetch it into a pipe: curl -fsSL URL | pawl load - ….`,
     );
   }
-  const bytes = async function* (): AsyncGenerator<Buffer> {
+  const bytes = async function* (_: number, from: number): AsyncGenerator<Buffer> {
     let count = 0;
     for await (const piece of object.body()) {
+      const passed = Math.min(piece.length, Math.max(0, from - count));
       count += piece.length;
       if (count > size) break;
-      yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+      if (passed < piece.length)
+        yield Buffer.from(piece.buffer, piece.byteOffset + passed, piece.length - passed);
     }
     if (count !== size)
       throw new TransientError("csv.unavailable", `${shown} gave ${count} of ${size} bytes`);

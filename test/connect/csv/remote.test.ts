@@ -55,6 +55,32 @@ describe("a CSV in a bucket", () => {
       );
     });
 
+  it("is read on from the byte where the server hung up", async () => {
+    await using folder = await Folder.make();
+    const source = csv("s3://data/in/people.csv");
+    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    const begins: string[] = [];
+    let hangUps = 3;
+    stub.misbehaviour = {
+      send: ({ headers }, _, response) => {
+        const from = /^bytes=(\d+)-/.exec(headers.range ?? "")?.[1];
+        // The plan has read a little, and asked for what came next before it knew that it had enough.
+        if (from === undefined || (begins.length === 0 && from !== "0")) return false;
+        begins.push(from);
+        if (from === "0" || hangUps-- <= 0) return false;
+        response.destroy();
+        return true;
+      },
+    };
+    const seen = await readAll(source, shards, { items: 90_000, bytes: 1 << 24 });
+    stub.misbehaviour = {};
+    assert.deepEqual(
+      seen.flatMap((chunk) => chunk.rows).map((row) => (row as { id: string }).id),
+      ROWS.map((_, id) => String(id)),
+    );
+    assert.deepEqual(begins, ["0", ...new Array(4).fill(`${1024 * 1024}`)]);
+  });
+
   it("is refused when it has changed since it was planned", async () => {
     await using folder = await Folder.make();
     stub.fill("data", ["changing.csv"], Buffer.from("id\n1\n"));
