@@ -7,7 +7,7 @@ let violations = 0;
 for (const file of globSync("src/**/*.ts", { cwd: root }).sort()) {
   for (const { line, text } of waysOut(file, readFileSync(join(root, file), "utf8"))) {
     console.error(
-      `${file}:${line}: ${text} writes past src/cli/output.ts, which makes what it says harmless`,
+      `${file}:${line}: ${text} writes past src/cli/terminal/output.ts, which makes what it says harmless`,
     );
     violations++;
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDuration, parsePairs, parseSize } from "../src/cli/sizes.ts";
-import { visible } from "../src/cli/visible.ts";
+import { parseDuration, parsePairs, parseSize } from "../src/cli/options/parse.ts";
+import { visible } from "../src/cli/terminal/visible.ts";
 import { RowDecoder } from "../src/connect/csv/row-decoder.ts";
 import { contentTypeOf } from "../src/connect/objects/content-type.ts";
 import { explainFile } from "../src/connect/objects/files/trouble.ts";

@@ -1,9 +1,9 @@
 import { CommanderError } from "commander";
 import { PawlError, TransientError } from "../errors.ts";
-import { EXIT } from "./exit.ts";
-import { tell } from "./output.ts";
+import { EXIT } from "./exit-codes.ts";
 import { program } from "./program.ts";
-import { visible } from "./visible.ts";
+import { tell } from "./terminal/output.ts";
+import { visible } from "./terminal/visible.ts";
 
 /** Runs the command of `process.argv`. What went wrong has been said and stands in `process.exitCode` when it resolves. */
 export async function execute(): Promise<void> {

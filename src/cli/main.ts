@@ -1,5 +1,5 @@
 import { execute } from "./execute.ts";
-import { tolerateClosedOutput } from "./output.ts";
+import { tolerateClosedOutput } from "./terminal/output.ts";
 
 tolerateClosedOutput();
 await execute();

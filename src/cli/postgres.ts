@@ -1,9 +1,9 @@
 import { statePlace } from "../batch/index.ts";
 import { embeddedUrl, runSqlTexts, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
 import { PawlError } from "../errors.ts";
-import { print, write } from "./output.ts";
-import { resolveTarget } from "./target.ts";
-import { harmlessJson, visible } from "./visible.ts";
+import { resolveTarget } from "./options/database.ts";
+import { print, write } from "./terminal/output.ts";
+import { harmlessJson, visible } from "./terminal/visible.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */
 export async function postgresServer(what: string): Promise<void> {

@@ -1,16 +1,16 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { BackfillFlags } from "./backfill.ts";
-import type { CopyFlags } from "./copy.ts";
-import type { LoadFlags } from "./load.ts";
-import { print, tell } from "./output.ts";
-import { refuseEmpty } from "./refuse-empty.ts";
-import { runCommands } from "./run-commands.ts";
-import type { RunFlags } from "./run-job.ts";
+import type { BackfillFlags } from "./backfill/backfill.ts";
+import type { CopyFlags } from "./copy/copy.ts";
+import type { VerifyFlags } from "./copy/verify.ts";
+import type { LoadFlags } from "./load/load.ts";
+import { refuseEmpty } from "./options/empty.ts";
+import { runCommands } from "./runs/commands.ts";
+import type { RunFlags } from "./runs/run.ts";
 import { taskCommands } from "./tasks/commands.ts";
-import type { VerifyFlags } from "./verify.ts";
+import { print, tell } from "./terminal/output.ts";
 import { version } from "./version.ts";
 import { withStore } from "./with-store.ts";
-import type { WorkerFlags } from "./worker.ts";
+import type { WorkerFlags } from "./worker/worker.ts";
 
 // What a command is made of is imported when it is given: a backfill should not hold what a load needs.
 
@@ -131,7 +131,7 @@ export function program(): Command {
     .option("--json", "print one JSON object at the end and nothing else")
     .action((files: string[], flags: LoadFlags) =>
       withStore(async (store, place) => {
-        const { load } = await import("./load.ts");
+        const { load } = await import("./load/load.ts");
         await load(files, flags, store, place);
       }),
     );
@@ -174,7 +174,7 @@ export function program(): Command {
     .option("--json", "print one JSON object at the end and nothing else")
     .action((flags: BackfillFlags) =>
       withStore(async (store, place) => {
-        const { backfill } = await import("./backfill.ts");
+        const { backfill } = await import("./backfill/backfill.ts");
         await backfill(flags, store, place);
       }),
     );
@@ -209,7 +209,7 @@ export function program(): Command {
     .option("--json", "print one JSON object at the end and nothing else")
     .action((from: string, to: string, flags: CopyFlags) =>
       withStore(async (store, place) => {
-        const { copyObjects } = await import("./copy.ts");
+        const { copyObjects } = await import("./copy/copy.ts");
         await copyObjects(from, to, flags, store, place);
       }),
     );
@@ -225,7 +225,7 @@ export function program(): Command {
     .option("--exclude <pattern>", "no objects such as '*.tmp'", collect)
     .option("--json", "print a JSON object for each difference, and one at the end")
     .action(async (from: string, to: string, flags: VerifyFlags) => {
-      const { verifyObjects } = await import("./verify.ts");
+      const { verifyObjects } = await import("./copy/verify.ts");
       await verifyObjects(from, to, flags);
     });
 
@@ -240,7 +240,7 @@ export function program(): Command {
     .option("--json", "print one JSON object at the end and nothing else")
     .action((file: string, flags: RunFlags) =>
       withStore(async (store, place) => {
-        const { runJob } = await import("./run-job.ts");
+        const { runJob } = await import("./runs/run.ts");
         await runJob(file, flags, store, place);
       }),
     );
@@ -264,7 +264,7 @@ export function program(): Command {
     .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
     .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
     .action(async (modules: string[], flags: WorkerFlags) => {
-      const { worker } = await import("./worker.ts");
+      const { worker } = await import("./worker/worker.ts");
       await worker(modules, flags);
     });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { csvOptions } from "../../src/cli/csv-flags.ts";
+import { csvOptions } from "../../src/cli/load/csv-options.ts";
 import { csv } from "../../src/connect/csv/index.ts";
 
 test("each flag of reading becomes the option of the same meaning, and none is invented", () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { importModule } from "../../src/cli/import-module.ts";
+import { importModule } from "../../src/cli/options/module.ts";
 
 /** What a user wrote, under which name, in a package that `npm init -y` made; and what the message advises. */
 const cases: readonly (readonly [string, string, RegExp])[] = [

@@ -9,10 +9,10 @@ import fc from "fast-check";
 import stringWidth from "string-width";
 import { waysOut } from "../../scripts/output/ways-out.ts";
 import type { RunProgress } from "../../src/batch/index.ts";
-import { askedParams } from "../../src/cli/asked-params.ts";
-import { hint } from "../../src/cli/hint.ts";
-import { progressView } from "../../src/cli/progress.ts";
-import { harmless, harmlessJson, jsonText, visible } from "../../src/cli/visible.ts";
+import { askedParams } from "../../src/cli/runs/asked-params.ts";
+import { hint } from "../../src/cli/terminal/hint.ts";
+import { progressView } from "../../src/cli/terminal/progress.ts";
+import { harmless, harmlessJson, jsonText, visible } from "../../src/cli/terminal/visible.ts";
 import { PawlError } from "../../src/errors.ts";
 
 const SEED = { seed: 20_261_127 };
@@ -89,7 +89,7 @@ describe("what is said on a terminal", () => {
     assert.deepEqual(found("console.log(1); console['error'](2)"), ["console.log", "console['error']"]);
     assert.equal(found('import { stdout } from "node:process";').length, 1);
     assert.deepEqual(found("// console.log\nconst text = 'process.stdout'; child.stdout.on('data', f)"), []);
-    assert.deepEqual(found("process.stdout.write('x')", "src/cli/output.ts"), []);
+    assert.deepEqual(found("process.stdout.write('x')", "src/cli/terminal/output.ts"), []);
   });
 });
 

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type LoadFlags, loadParams } from "../../src/cli/load.ts";
-import { loadKey, loadReference } from "../../src/cli/load-job.ts";
-import { inWordsOfInterrupted } from "../../src/cli/same-load.ts";
+import { loadKey, loadReference } from "../../src/cli/load/job.ts";
+import { type LoadFlags, loadParams } from "../../src/cli/load/load.ts";
+import { inWordsOfInterrupted } from "../../src/cli/load/same-load.ts";
 import { openStore } from "../../src/store/index.ts";
 import { TestClient, TestServer } from "../connect/postgres/server.ts";
 

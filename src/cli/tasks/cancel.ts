@@ -1,9 +1,9 @@
 import { findRun, statePlace } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
-import { control } from "../control.ts";
-import { write } from "../output.ts";
-import { jsonText } from "../visible.ts";
+import { control } from "../runs/control.ts";
+import { write } from "../terminal/output.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, find, type Named, named, withoutRuns } from "./choose.ts";
 import type { CommonFlags } from "./open.ts";
 import { plural } from "./words.ts";

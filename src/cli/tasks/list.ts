@@ -1,13 +1,13 @@
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/index.ts";
-import { tell, write } from "../output.ts";
-import { parseCount } from "../sizes.ts";
-import { jsonText } from "../visible.ts";
+import { parseCount } from "../options/parse.ts";
+import { tell, write } from "../terminal/output.ts";
+import { Table } from "../terminal/table.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { selectorOf } from "./filter.ts";
 import { type FilterFlags, STATES } from "./filter-flags.ts";
 import { taskJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
-import { Table } from "./table.ts";
 import { onOneLine, shortSpan } from "./words.ts";
 
 export interface ListFlags extends CommonFlags, FilterFlags {

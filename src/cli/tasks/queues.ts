@@ -2,12 +2,12 @@ import { runOfQueue } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { QueueRecord, Store } from "../../store/contract.ts";
 import { queueRates } from "../../tasks/index.ts";
-import { grouped } from "../grouped.ts";
-import { write } from "../output.ts";
-import { jsonText } from "../visible.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { write } from "../terminal/output.ts";
+import { Table } from "../terminal/table.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { queueJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
-import { Table } from "./table.ts";
 import { onOneLine, plural, shortSpan } from "./words.ts";
 
 /** `pawl queues`: depth, rate and age of each. Those of runs are part of their run. */

@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
-import { grouped } from "../grouped.ts";
-import { write } from "../output.ts";
-import { jsonText } from "../visible.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { write } from "../terminal/output.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
 import type { CommonFlags } from "./open.ts";
 import { plural } from "./words.ts";

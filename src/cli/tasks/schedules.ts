@@ -8,11 +8,11 @@ import {
   type TimesSpec,
   timesOf,
 } from "../../tasks/index.ts";
-import { write } from "../output.ts";
-import { jsonText } from "../visible.ts";
+import { write } from "../terminal/output.ts";
+import { Table } from "../terminal/table.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { scheduleJson } from "./json.ts";
 import type { CommonFlags } from "./open.ts";
-import { Table } from "./table.ts";
 import { longSpan, onOneLine, plural, utcAndSpan } from "./words.ts";
 
 /** `pawl schedules`. */

@@ -1,9 +1,9 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, JoinRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
 import { groupsWithin } from "../../tasks/index.ts";
-import { grouped } from "../grouped.ts";
-import { write } from "../output.ts";
-import { jsonText } from "../visible.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { write } from "../terminal/output.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { attemptJson, taskJson } from "./json.ts";
 import { progressWords, workerName } from "./list.ts";
 import type { CommonFlags } from "./open.ts";

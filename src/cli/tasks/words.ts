@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { Instant } from "../../store/contract.ts";
-import { grouped } from "../grouped.ts";
-import { duration } from "../rate.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { duration } from "../terminal/rate.ts";
 
 const DAY_S = 86_400;
 

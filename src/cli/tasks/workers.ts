@@ -1,13 +1,13 @@
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
 import { isDead } from "../../tasks/index.ts";
-import { grouped } from "../grouped.ts";
-import { write } from "../output.ts";
-import { megabytes } from "../sizes.ts";
-import { jsonText } from "../visible.ts";
+import { megabytes } from "../options/parse.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { write } from "../terminal/output.ts";
+import { Table } from "../terminal/table.ts";
+import { jsonText } from "../terminal/visible.ts";
 import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
 import type { CommonFlags } from "./open.ts";
-import { Table } from "./table.ts";
 import { onOneLine, shortSpan } from "./words.ts";
 
 /** Workers that were heard of within this are shown. One that ends by itself is forgotten at once. */

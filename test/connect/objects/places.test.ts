@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, prepare, replayJob, run, statePlace } from "../../../src/batch/index.ts";
-import { copyJob } from "../../../src/cli/copy-job.ts";
+import { copyJob } from "../../../src/cli/copy/job.ts";
 import { parseAddress } from "../../../src/connect/objects/address.ts";
 import { Done } from "../../../src/connect/objects/done.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import {
+  type AnyJob,
+  defineJob,
+  outsideOf,
+  type Throttle,
+  whileFile,
+  whileLoadAbove,
+} from "../../batch/index.ts";
+import { canonicalJson } from "../../canonical-json.ts";
+import { copy } from "../../connect/objects/index.ts";
+import type { JobReference, Json } from "../../store/contract.ts";
+import { COPY_MODULE } from "../runs/built-in-jobs.ts";
+
+/** What a copy is, as it is stored with its run. It names profiles and holds no keys. */
+export interface CopyParams {
+  readonly from: string;
+  readonly to: string;
+  readonly fromProfile: string | null;
+  readonly toProfile: string | null;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** A time as ISO 8601, or how many milliseconds ago. */
+  readonly newer: string | number | null;
+  readonly move: boolean;
+  /** The path of a module. */
+  readonly transform: string | null;
+}
+
+/** What may differ from one attempt to the next. */
+export interface CopyTuning {
+  readonly job: {
+    readonly maxBad?: number | `${number}%`;
+    readonly memory?: number;
+    readonly atOnce?: number;
+    readonly rate?: number;
+    readonly bandwidth?: number;
+  };
+  readonly transformTimeoutMs?: number;
+  readonly wait: { readonly windows?: readonly string[]; readonly load?: number; readonly file?: string };
+}
+
+const nameOf = ({ from, to }: CopyParams): string => `copy ${from} ${to}`;
+
+export function copyReference(params: CopyParams, tuning: CopyTuning): JobReference {
+  return {
+    name: nameOf(params),
+    module: COPY_MODULE,
+    params: { ...params, tuning } as unknown as Json,
+  };
+}
+
+/** Two copies with one key are the same work: an interrupted one is resumed by the other. */
+export function copyKey(params: CopyParams): string {
+  return `copy ${createHash("sha256").update(canonicalJson(params)).digest("hex")}`;
+}
+
+/** Ranges of the listing that are worked through at once: while one waits for its last object the others go on. */
+const RANGES_AT_ONCE = 4;
+/** A provider may be out for minutes; what is left for the night should not give up. */
+const PATIENCE_MS = 10 * 60_000;
+
+/** The job of a copy. */
+export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<AnyJob> {
+  const { from, to, fromProfile, toProfile, include, exclude, newer, move, transform } = params;
+  return defineJob({
+    name: nameOf(params),
+    key: copyKey(params),
+    ...copy({
+      from,
+      to,
+      include,
+      exclude,
+      move,
+      ...(transform === null ? {} : { transform }),
+      ...(tuning.transformTimeoutMs === undefined ? {} : { transformTimeoutMs: tuning.transformTimeoutMs }),
+      ...(fromProfile === null ? {} : { fromProfile }),
+      ...(toProfile === null ? {} : { toProfile }),
+      ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),
+    }),
+    ...(transform === null ? {} : await transformText(transform)),
+    throttle: throttlesOf(tuning.wait),
+    concurrency: RANGES_AT_ONCE,
+    patienceMs: PATIENCE_MS,
+    ...tuning.job,
+  }) as unknown as AnyJob;
+}
+
+/** A module that cannot be read is refused by who runs it. */
+async function transformText(module: string): Promise<{ readonly stepText?: string }> {
+  const stepText = await readFile(module, "utf8").catch(() => null);
+  return stepText === null ? {} : { stepText };
+}
+
+function throttlesOf({ windows, load, file }: CopyTuning["wait"]): Throttle[] {
+  return [
+    ...(windows ? [outsideOf(windows)] : []),
+    ...(file === undefined ? [] : [whileFile(file)]),
+    ...(load === undefined ? [] : [whileLoadAbove(load)]),
+  ];
+}

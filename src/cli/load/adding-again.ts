@@ -1,0 +1,57 @@
+import { isDeepStrictEqual } from "node:util";
+import { readProgress, UNFINISHED } from "../../batch/index.ts";
+import { csv, sharedFile } from "../../connect/csv/index.ts";
+import { writesToTable } from "../../connect/postgres/index.ts";
+import { PawlError } from "../../errors.ts";
+import type { Store } from "../../store/index.ts";
+import { LOAD_MODULE } from "../runs/built-in-jobs.ts";
+import { hint } from "../terminal/hint.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { type LoadParams, loadKey } from "./job.ts";
+
+/**
+ * Refuses to add the rows of a file once more while another load of it, with other options or under other names, has stopped half-way:
+ * nothing in the table would tell the rows of both apart. The same load is resumed instead, and `--restart` says that they are known.
+ */
+export async function refuseAddingAgain(
+  params: LoadParams,
+  { url, store, hasPipe }: { url: string; store: Store; hasPipe: boolean },
+): Promise<void> {
+  if (!params.append && params.onConflict !== "fail") return;
+  const key = loadKey(params);
+  for (const run of await store.runs({})) {
+    if (run.job.module !== LOAD_MODULE || run.key === key || !UNFINISHED.includes(run.state)) continue;
+    const other = run.job.params as unknown as LoadParams;
+    const sameTable =
+      (other.into === params.into && other.table === params.table) ||
+      (await writesToTable(url, run.id, params.table));
+    if (!sameTable) continue;
+    const file =
+      params.files.find((each) => other.files.includes(each)) ??
+      // What comes through a pipe can be read only once.
+      (hasPipe ? null : sharedFile(run.identity, (await csv(params.files, params.csv).describe()).identity));
+    if (file === null) continue;
+    const { counts } = await readProgress(store, run);
+    // One that failed has said what it wrote; of one that was killed that is known only when it is resumed.
+    if (run.state === "failed" && counts.written === 0) continue;
+    throw new PawlError(
+      "usage.adding-again",
+      `Run ${run.id} adds the rows of ${file} to ${params.table}, begun with other options or under another name, has not ended, and left ${grouped(counts.written)} or more there, ` +
+        `which would be added again: go on with pawl resume ${run.id}, or give it up with pawl cancel ${run.id} and delete its rows.`,
+    );
+  }
+}
+
+/** A sentence on another load of the same files into the same table that has not ended, with which this one does not go on. */
+export async function unfinishedBeside(params: LoadParams, store: Store): Promise<string | undefined> {
+  const key = loadKey(params);
+  const unfinished = (await store.runs({})).filter(({ state }) => UNFINISHED.includes(state));
+  if (unfinished.some((run) => run.key === key)) return undefined;
+  const beside = unfinished.find(({ job }) => {
+    if (job.module !== LOAD_MODULE) return false;
+    const { into, table, files } = job.params as unknown as LoadParams;
+    return isDeepStrictEqual([into, table, files], [params.into, params.table, params.files]);
+  });
+  if (beside === undefined) return undefined;
+  return `Run ${beside.id} loads the same into ${params.table} with other options and has not ended: this is a load of its own; ${hint(["resume", beside.id])} goes on with that one, ${hint(["cancel", beside.id])} gives it up.`;
+}

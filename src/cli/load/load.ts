@@ -1,0 +1,197 @@
+import { existsSync } from "node:fs";
+import { access, glob, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Place } from "../../batch/index.ts";
+import { keptPath, keptPaths, type Silence, silences } from "../../connect/csv/index.ts";
+import { PawlError } from "../../errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
+import type { Store } from "../../store/index.ts";
+import { resolveTarget } from "../options/database.ts";
+import { checkShare, parseAssignments, parseCount, parseNames, parseSize } from "../options/parse.ts";
+import { type BeginFlags, begin } from "../runs/begin.ts";
+import { tell } from "../terminal/output.ts";
+import { visible } from "../terminal/visible.ts";
+import { refuseAddingAgain, unfinishedBeside } from "./adding-again.ts";
+import { type CsvFlags, csvOptions } from "./csv-options.ts";
+import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
+import { inWordsOfInterrupted } from "./same-load.ts";
+
+/** The flags of `pawl load`, as the command line gives them. */
+export interface LoadFlags extends BeginFlags, CsvFlags {
+  into?: string;
+  table: string;
+  key?: string;
+  map?: string[];
+  set?: string[];
+  onConflict?: string;
+  append?: boolean;
+  updateIf?: string;
+  deleteMissing?: boolean;
+  maxDeletes?: string;
+  resetSequence?: boolean;
+  create?: boolean;
+  step?: string;
+  maxBad?: string;
+  memory?: string;
+  concurrency?: string;
+  unique?: boolean;
+  atLeastOnce?: boolean;
+}
+
+/** `pawl load FILE… --table T`: begins a load, or resumes the one that was interrupted. */
+export async function load(
+  files: readonly string[],
+  flags: LoadFlags,
+  store: Store,
+  place: Place,
+): Promise<void> {
+  const pipe = await pipeAmong(files);
+  if (pipe !== undefined) silences.subscribe(sayWaiting);
+  try {
+    await begun(files, { pipe, flags }, store, place);
+  } finally {
+    silences.unsubscribe(sayWaiting);
+  }
+}
+
+/** A pipe into which nobody writes is waited for as long as it takes. */
+function sayWaiting(silence: unknown): void {
+  const { name } = silence as Silence;
+  tell(visible(`waiting for the first bytes of ${name}: nothing has been written to it yet`));
+}
+
+async function begun(
+  files: readonly string[],
+  { pipe, flags }: { readonly pipe: string | undefined; readonly flags: LoadFlags },
+  store: Store,
+  place: Place,
+): Promise<void> {
+  if (flags.detach && pipe !== undefined) {
+    throw new PawlError(
+      "usage.detach",
+      `--detach cannot take ${pipe === "-" ? "standard input" : pipe} along into the background: put it into a file first.`,
+    );
+  }
+  const hidden = flags.detach ? files.find((file) => keptPath(file).endsWith("?…")) : undefined;
+  if (hidden !== undefined) {
+    throw new PawlError(
+      "usage.detach",
+      `--detach cannot take the query of ${keptPath(hidden)} along into the background: put the address into the environment and name it env:NAME.`,
+    );
+  }
+  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: keptPaths(files) } };
+  const shape = await loadParams(files, flags);
+  const target = await resolveTarget(flags.into, place);
+  const beside = { url: target.url, store, hasPipe: pipe !== undefined };
+  const given: LoadParams = { ...shape, into: target.stored };
+  const params = flags.dryRun ? given : await inWordsOfInterrupted(given, beside);
+  if (!flags.dryRun) await refuseAddingAgain(params, beside);
+  const job = await loadJob(params, tuning, target.url);
+  const notes = [
+    params.into === "embedded"
+      ? `embedded PostgreSQL: ${publicUrl(target.url)} (pawl postgres url)`
+      : undefined,
+    await unfinishedBeside(params, store),
+  ].filter((each) => each !== undefined);
+  const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");
+  await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
+}
+
+async function pipeAmong(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) {
+    const stats = file === "-" ? undefined : await stat(file).catch(() => undefined);
+    if (file === "-" || stats?.isFIFO() || stats?.isCharacterDevice()) return file;
+  }
+  return undefined;
+}
+
+const MB = 1024 * 1024;
+/** Bytes that the longest row costs for each of its own while it is read, checked and sent: 3.5 measured. */
+const RECORD_WEIGHT = 4;
+const WITHOUT_DATA = 112 * MB;
+
+/** A row is held whole, so the longest one that is accepted must fit into the memory that is granted. */
+function checkRecordFits(flags: LoadFlags): void {
+  if (flags.maxRecord === undefined) return;
+  const needed = WITHOUT_DATA + RECORD_WEIGHT * parseSize(flags.maxRecord, "--max-record");
+  if (needed <= parseSize(flags.memory ?? "256MB", "--memory")) return;
+  throw new PawlError(
+    "usage.max-record",
+    `--max-record ${flags.maxRecord} may take ${Math.ceil(needed / MB)} MB of memory: add --memory ${Math.ceil(needed / MB)}MB, or accept shorter rows only.`,
+  );
+}
+
+function tuningOf(flags: LoadFlags): LoadTuning {
+  checkRecordFits(flags);
+  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
+  if (flags.maxDeletes !== undefined) checkShare(flags.maxDeletes, "--max-deletes");
+  return {
+    ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
+    ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
+    ...(flags.concurrency === undefined
+      ? {}
+      : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
+    ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+    ...(flags.unique ? { unique: true } : {}),
+    ...(flags.maxRecord === undefined ? {} : { maxRecordBytes: parseSize(flags.maxRecord, "--max-record") }),
+    ...(flags.maxDeletes === undefined ? {} : { maxDeletes: flags.maxDeletes as `${number}%` }),
+  };
+}
+
+/**
+ * What a load is, in one spelling: what is meant anyway is left out, and what has no order is sorted, so that a load is the same
+ * work whether or not a default is said.
+ */
+export async function loadParams(
+  files: readonly string[],
+  flags: LoadFlags,
+): Promise<Omit<LoadParams, "into">> {
+  if (flags.maxDeletes !== undefined && !flags.deleteMissing)
+    throw new PawlError(
+      "usage.max-deletes",
+      "--max-deletes says how many rows --delete-missing may delete: give that too, or leave it out.",
+    );
+  const onConflict = flags.onConflict;
+  if (
+    onConflict !== undefined &&
+    onConflict !== "update" &&
+    onConflict !== "ignore" &&
+    onConflict !== "fail"
+  ) {
+    throw new PawlError("usage.on-conflict", `--on-conflict is update, ignore or fail, not "${onConflict}".`);
+  }
+  const key = flags.key === undefined ? null : parseNames(flags.key, "--key");
+  // What is appended fails on no key, and says so anyway.
+  const appends = flags.append && onConflict === "fail";
+  return {
+    files: await Promise.all(files.map(absolute)),
+    table: flags.table.trim(),
+    // The order matters for the primary key of a table that is made.
+    key: flags.create ? key : (key?.sort() ?? null),
+    map: parseAssignments(flags.map ?? [], "--map"),
+    set: parseAssignments(flags.set ?? [], "--set"),
+    onConflict: (appends ? undefined : onConflict) ?? (flags.create || flags.append ? null : "update"),
+    ...(flags.append ? { append: true } : {}),
+    ...(flags.updateIf === undefined ? {} : { updateIf: flags.updateIf.trim() }),
+    ...(flags.deleteMissing ? { deleteMissing: true } : {}),
+    ...(flags.resetSequence ? { resetSequence: true } : {}),
+    create: flags.create ?? false,
+    step: flags.step === undefined ? null : resolve(flags.step),
+    csv: csvOptions(flags),
+  };
+}
+
+/** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
+async function absolute(path: string): Promise<string> {
+  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return keptPath(path);
+  const full = resolve(path);
+  if (/^env:\w+$/.test(path) && !existsSync(full)) return path;
+  const exists = await access(full).then(
+    () => true,
+    () => false,
+  );
+  if (exists || !/[*?[\]{}]/.test(path)) return full;
+  // Resolving a pattern would be wrong only for its magic characters, and those are not separators.
+  for await (const _ of glob(full)) return full;
+  throw new PawlError("csv.no-match", `No file matches ${path}: quote the pattern, or check the folder.`);
+}

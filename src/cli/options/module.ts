@@ -1,0 +1,65 @@
+import { access } from "node:fs/promises";
+import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { errorText } from "../../error-text.ts";
+import { PawlError } from "../../errors.ts";
+
+/** Imports a module of the user's; `what` says in messages what it is for. */
+export async function importModule(path: string, what: string): Promise<unknown> {
+  await access(path).catch(() => {
+    throw new PawlError("usage.module", `${what} ${path} does not exist: check the path.`);
+  });
+  try {
+    return await import(pathToFileURL(path).href);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    const why = oneLine(errorText(error));
+    const advice = adviceFor(error, path);
+    throw new PawlError(
+      "usage.module",
+      `${what} ${path} could not be imported: ${why}${advice === undefined ? "" : `: ${advice}`}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** What to do about errors of Node that say what it saw, and not what it takes. */
+function adviceFor(error: unknown, path: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { message } = error;
+  const ending = extname(path);
+  if (
+    error instanceof SyntaxError &&
+    /^\.[jt]s$/.test(ending) &&
+    /import statement outside a module|Unexpected token 'export'|import\.meta|await is only valid/.test(
+      message,
+    )
+  ) {
+    return (
+      "the nearest package.json says that it is CommonJS (npm init writes so), so run `npm pkg set type=module`, " +
+      `or rename it to end in .m${ending.slice(1)}`
+    );
+  }
+  if (
+    error instanceof SyntaxError &&
+    message === "Invalid or unexpected token" &&
+    /^\.[cm]?ts$/.test(ending)
+  ) {
+    return "Node runs TypeScript as it stands and knows no decorators, so call functions instead, or compile the module first";
+  }
+  if (/strip-only mode/.test(message)) {
+    return "Node removes types and generates no code, so use what is erased (erasableSyntaxOnly), or compile the module first";
+  }
+  if (/^Unknown file extension/.test(message)) {
+    return "compile it to JavaScript first, or name a .ts, .js, .mts or .mjs module";
+  }
+  if (/^require is not defined in ES module/.test(message)) {
+    return "use import, or rename it to end in .cjs or .cts";
+  }
+  return undefined;
+}
+
+/** The first line of what somebody else's code says, without a full stop. */
+export function oneLine(text: string): string {
+  return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
+}

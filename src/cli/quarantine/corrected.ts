@@ -1,0 +1,96 @@
+import { type MendedItems, openItems } from "../../batch/index.ts";
+import { type CsvOptions, csv } from "../../connect/csv/index.ts";
+import { PawlError } from "../../errors.ts";
+import type { RunRecord, Store } from "../../store/contract.ts";
+import type { StoredLoad } from "../load/job.ts";
+
+/** Which quarantined item a row is, and why it was refused: the columns that `failures --format csv` adds. */
+const NUMBER_COLUMN = "pawl_row";
+const REASON_COLUMN = "pawl_reason";
+
+/** The rows of a mended file as the load they come from would have read them. */
+export function mendedItems(from: string, load: StoredLoad): MendedItems {
+  return {
+    source: csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] }),
+    numbers: () => mendedNumbers(from, load),
+  };
+}
+
+/** The file has the header of the failures, whatever the original had, and is UTF-8; its rows hold what was added. */
+function dialectOf(load: StoredLoad): CsvOptions {
+  const { delimiter, quote, escape: escaping, nullText, nullFor, ...rest } = load.csv;
+  const { looseQuotes, trim, dateOrder, decimal, thousands, fillMissing, ignoreExtra } = rest;
+  const { maxRecordBytes } = load.tuning;
+  const kept = { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, looseQuotes, trim };
+  const all = { ...kept, dateOrder, decimal, thousands, fillMissing, ignoreExtra };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */
+async function* mendedNumbers(from: string, load: StoredLoad): AsyncGenerator<number, void, undefined> {
+  const source = csv(from, dialectOf(load));
+  const { columns, name } = await source.describe();
+  if (!columns?.includes(NUMBER_COLUMN)) {
+    throw new PawlError(
+      "replay.from",
+      `${name} has no column ${NUMBER_COLUMN}: --from takes a mended file in the form of pawl failures --format csv.`,
+    );
+  }
+  const options = { signal: new AbortController().signal, scratch: "", folder: "", memory: 0 };
+  const { shards } = await source.shards(1, { kind: "total" }, options);
+  for (const shard of shards) {
+    for await (const chunk of source.read(shard, null, { items: 10_000, bytes: 1 << 20 }, options.signal)) {
+      for await (const slice of chunk.slices()) {
+        for (const row of slice) yield row instanceof Error ? Number.NaN : numberOf(row[NUMBER_COLUMN]);
+      }
+    }
+  }
+}
+
+function numberOf(text: unknown): number {
+  return /^\d+$/.test(String(text ?? "")) ? Number(text) : Number.NaN;
+}
+
+/**
+ * Refuses a file whose rows are not of this run. Rows that are mended already may come again, except where the load
+ * appends: there they would be written twice.
+ */
+export async function checkMended(run: RunRecord, from: string, store: Store): Promise<void> {
+  const load = run.job.params as unknown as StoredLoad;
+  const open = new Set<number>();
+  for await (const item of openItems(store, run.id)) open.add(item.number);
+  const appends =
+    load.append === true || load.onConflict === "fail" || (load.create && load.onConflict === null);
+  const all = appends ? open : await allNumbers(run, store);
+  const rows = new Map<number, number>();
+  let row = 0;
+  for await (const number of mendedNumbers(from, load)) {
+    row++;
+    const before = rows.get(number);
+    if (before !== undefined && !Number.isNaN(number))
+      throw new PawlError(
+        "replay.from",
+        `Row ${row} of ${from} has the ${NUMBER_COLUMN} ${number} of row ${before}, and would be written a second time: leave one of them out.`,
+      );
+    rows.set(number, row);
+    // A row that cannot be read is quarantined again by the replay, with the reason.
+    if (Number.isNaN(number) || open.has(number) || all.has(number)) continue;
+    throw new PawlError(
+      "replay.from",
+      `Row ${row} of ${from} (${NUMBER_COLUMN} ${number}) does not wait to be mended in run ${run.id}: begin with the file that pawl failures ${run.id} --format csv gives now.`,
+    );
+  }
+}
+
+const PAGE = 1000;
+
+async function allNumbers(run: RunRecord, store: Store): Promise<Set<number>> {
+  const numbers = new Set<number>();
+  let after: { shard: number; ordinal: number } | undefined;
+  for (;;) {
+    const page = await store.quarantined(run.id, { limit: PAGE, ...(after ? { after } : {}) });
+    for (const item of page) numbers.add(item.number);
+    after = page.at(-1);
+    if (page.length < PAGE) return numbers;
+  }
+}

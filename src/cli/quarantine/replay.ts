@@ -1,0 +1,57 @@
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type Place, prepare, UNFINISHED } from "../../batch/index.ts";
+import { PawlError } from "../../errors.ts";
+import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
+import { giveTarget } from "../options/database.ts";
+import { REPLAY_MODULE } from "../runs/built-in-jobs.ts";
+import { executeAndShow } from "../runs/execute.ts";
+import { jobOf, type ReplayParams } from "../runs/resolve-job.ts";
+import { checkMended } from "./corrected.ts";
+import { originOf } from "./origin.ts";
+
+/** `pawl replay RUN [--from mended.csv]`: a run of its own over what another run quarantined. */
+export async function replay(
+  named: RunRecord,
+  flags: { json?: boolean; from?: string; into?: string; restart?: boolean },
+  store: Store,
+  place: Place,
+): Promise<void> {
+  const run = await originOf(named, store);
+  const from = flags.from === undefined ? null : resolve(flags.from);
+  if (from !== null) {
+    await access(from).catch(() => {
+      throw new PawlError("replay.from", `There is no file ${flags.from} to replay from.`);
+    });
+  }
+  if ((await store.quarantineCount(run.id, { openOnly: true })) === 0) {
+    throw new PawlError("replay.nothing", `Run ${run.id} has no quarantined items that wait to be mended.`);
+  }
+  await assertNoOther(run, from, store);
+  if (flags.into !== undefined) giveTarget(run, flags.into);
+  const params: ReplayParams = { of: run.id, from };
+  const reference: JobReference = {
+    name: `replay of ${run.job.name}`,
+    module: REPLAY_MODULE,
+    params: { ...params },
+  };
+  const job = await jobOf({ ...run, job: reference }, store, place);
+  if (from !== null) await checkMended(run, from, store);
+  const restart = flags.restart ?? false;
+  const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
+  await executeAndShow(prepared, place, flags.json ?? false);
+}
+
+/** What another replay has written already would be written once more: that one has to come to its end first. */
+async function assertNoOther(run: RunRecord, from: string | null, store: Store): Promise<void> {
+  for (const other of await store.runs({})) {
+    if (other.replayOf !== run.id || !UNFINISHED.includes(other.state)) continue;
+    const params = other.job.params as unknown as ReplayParams;
+    if (other.job.module !== REPLAY_MODULE || params.from === from) continue;
+    const given = params.from === null ? "" : ` --from ${params.from}`;
+    throw new PawlError(
+      "replay.unfinished",
+      `Run ${run.id} has an unfinished replay, ${other.id}${given}: resume it with pawl resume ${other.id}, or give it up with pawl cancel ${other.id}.`,
+    );
+  }
+}

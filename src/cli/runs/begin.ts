@@ -1,0 +1,50 @@
+import { type AnyJob, type Place, type PrepareOptions, prepare } from "../../batch/index.ts";
+import type { JobReference } from "../../store/contract.ts";
+import type { Store } from "../../store/index.ts";
+import type { Target } from "../options/database.ts";
+import { tell } from "../terminal/output.ts";
+import { detach } from "./detach.ts";
+import { dryRun } from "./dry-run.ts";
+import { executeAndShow } from "./execute.ts";
+
+/** What every command takes that begins a run. */
+export interface BeginFlags {
+  restart?: boolean;
+  dryRun?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+export interface Beginning {
+  readonly job: AnyJob;
+  readonly reference: JobReference;
+  readonly store: Store;
+  readonly place: Place;
+  /** The database that a process in the background has to be told of; null where there is none. */
+  readonly target: Target | null;
+  /** A line for people, once the run is prepared. */
+  readonly note?: string | undefined;
+}
+
+/** Begins the run of a job, or goes on with the one that was interrupted: in this process or another one, or only as a trial. */
+export async function begin(
+  { job, reference, store, place, target, note }: Beginning,
+  flags: BeginFlags,
+): Promise<void> {
+  const { restart = false, json = false } = flags;
+  const options: PrepareOptions = { store, reference, restart };
+  if (flags.dryRun) {
+    await dryRun(await prepare(job, { ...options, dryRun: true }), place, json);
+    return;
+  }
+  const prepared = await prepare(job, options);
+  if (note !== undefined) tell(note);
+  if (flags.detach) {
+    await prepared.sink.close();
+    await detach(prepared.run.id, target, place, json);
+    return;
+  }
+  // What is not stored as a URL needs no password again.
+  const url = target?.stored.includes("://") ? target.url : undefined;
+  await executeAndShow(prepared, place, json, url);
+}

@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { Place } from "../../batch/index.ts";
+import { makeFolder } from "../../state-folder.ts";
+import { INTO_VARIABLE, type Target } from "../options/database.ts";
+import { hint } from "../terminal/hint.ts";
+import { print } from "../terminal/output.ts";
+import { jsonText } from "../terminal/visible.ts";
+
+/** Lets a process of its own go on with a stored run, so that it survives this terminal. */
+export async function detach(run: string, target: Target | null, place: Place, json: boolean): Promise<void> {
+  const folder = join(place.runs, run);
+  makeFolder(folder);
+  const logFile = join(folder, "log");
+  const log = openSync(logFile, "a", 0o600);
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", "resume", run], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...process.env, PAWL_STORE: place.store, ...(target ? { [INTO_VARIABLE]: target.url } : {}) },
+  });
+  closeSync(log);
+  child.unref();
+  if (json) {
+    print(jsonText({ run, pid: child.pid, log: logFile }));
+    return;
+  }
+  print(
+    `run ${run} goes on in the background (process ${child.pid})\n  follow it:  ${hint(["attach", run])}\n  its log:    ${logFile}`,
+  );
+}

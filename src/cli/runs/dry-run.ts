@@ -1,0 +1,64 @@
+import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../../batch/index.ts";
+import { megabytes } from "../options/parse.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { print } from "../terminal/output.ts";
+import { jsonText } from "../terminal/visible.ts";
+import { LOAD_MODULE } from "./built-in-jobs.ts";
+
+/** Reasons shown; the rest are like them. */
+const REASONS = 3;
+
+/** Shows what a run would do. Nothing was changed to find out, or it was taken back at once. */
+export async function dryRun(prepared: PreparedRun, place: Place, json: boolean): Promise<void> {
+  const { source, sink, notes } = prepared;
+  try {
+    const rehearsal = await rehearse(prepared, place.runs);
+    const plan = {
+      source: source.name,
+      bytes: source.bytes,
+      columns: source.columns,
+      guarantee: sink.guarantee,
+      ordering: sink.ordering.kind,
+      notes: [...notes, ...(rehearsal?.notes ?? [])],
+      ...(rehearsal === null
+        ? {}
+        : { items: rehearsal.items, shards: rehearsal.shards, sample: rehearsal.chunk }),
+    };
+    if (json) {
+      print(jsonText(plan));
+      return;
+    }
+    const size = source.bytes === null ? "" : `, ${megabytes(source.bytes)}`;
+    const lines = [
+      rehearsal === null || prepared.run.job.module === LOAD_MODULE
+        ? `would load ${source.name}${size}`
+        : `would work through ${source.name}${size}`,
+      ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
+      ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
+      `  guarantee  ${sink.guarantee}`,
+      ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
+      "nothing was written: leave out --dry-run to begin",
+    ];
+    print(lines);
+  } finally {
+    await sink.close();
+  }
+}
+
+function rehearsed({ items, shards, chunk }: Rehearsal, unit: string): string[] {
+  const about = items === null ? "" : `about ${grouped(items)} ${unit} in `;
+  const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
+  if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];
+  const { written, unchanged, skipped, failures, ms } = chunk;
+  const counts = [
+    `${grouped(written)} written`,
+    `${grouped(unchanged)} unchanged`,
+    `${grouped(skipped)} skipped`,
+    `${grouped(failures.length)} failed`,
+  ];
+  return [
+    plan,
+    `  one chunk  ${grouped(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
+    ...failures.slice(0, REASONS).map((reason) => `    failed   ${reason}`),
+  ];
+}

@@ -1,0 +1,66 @@
+import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../../batch/index.ts";
+import { EXIT, exitCodeOf } from "../exit-codes.ts";
+import { INTO_VARIABLE } from "../options/database.ts";
+import { progressView } from "../terminal/progress.ts";
+import { endAnyway, sayLate } from "./end-anyway.ts";
+import { followupOf, printSummary } from "./summary.ts";
+
+/** How long what was left behind may go on, in milliseconds. */
+const LEAVE_MS = 500;
+
+/**
+ * Works on a prepared run in this process, shows it, and prints what it came to. The first Ctrl-C stops at the next
+ * checkpoints, the second at once. `url` is that of the run's database. Returns the summary and sets the exit code.
+ */
+export async function executeAndShow(
+  prepared: PreparedRun,
+  place: Place,
+  json: boolean,
+  url: string | null = process.env[INTO_VARIABLE] ?? null,
+): Promise<RunSummary> {
+  const view = await progressView(json);
+  const interrupt = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (interrupt.signal.aborted) {
+      view.stop();
+      process.exit(EXIT.interrupted);
+    }
+    interrupt.abort();
+    view.note("stopping at the next checkpoint; once more to stop at once");
+    const say = (sentence: string) => view.note(sentence);
+    // Somebody at a terminal may ask once more; a service manager kills.
+    if (signal === "SIGINT") sayLate(say);
+    else endAnyway(say);
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    if (prepared.resumed)
+      view.note(`resuming run ${prepared.run.id} where it stopped (--restart begins anew)`);
+    else view.note(`run ${prepared.run.id}`);
+    for (const note of prepared.notes) view.note(note);
+    const lease = Number(process.env.PAWL_LEASE_MS);
+    const progress = await execute(prepared, {
+      scratch: place.runs,
+      signal: interrupt.signal,
+      onProgress: (now) => view.update(now),
+      onNote: (note) => view.note(note),
+      ...(lease > 0 ? { leaseMs: lease } : {}),
+    });
+    view.update(progress);
+    view.stop();
+    const summary = summaryOf(progress);
+    printSummary(summary, progress, await followupOf(prepared.run, prepared.store, url), json);
+    process.exitCode = exitCodeOf(summary);
+    // A source or a step that ignores that it was told to end may hold this process, and nobody waits for it.
+    if (summary.state !== "succeeded") setTimeout(() => process.exit(), LEAVE_MS).unref();
+    return summary;
+  } catch (error) {
+    // What works on a store that takes nothing may not end, and was told to.
+    if (interrupt.signal.aborted) setTimeout(() => process.exit(), LEAVE_MS).unref();
+    throw error;
+  } finally {
+    view.stop();
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}

@@ -1,0 +1,110 @@
+import { type FailureReason, failureReasons, type RunProgress, type RunSummary } from "../../batch/index.ts";
+import { publicUrl } from "../../postgres-url.ts";
+import type { RunRecord, Store } from "../../store/contract.ts";
+import { INTO_VARIABLE } from "../options/database.ts";
+import { megabytes } from "../options/parse.ts";
+import { originOf } from "../quarantine/origin.ts";
+import { hint } from "../terminal/hint.ts";
+import { grouped } from "../terminal/numbers.ts";
+import { print, tell } from "../terminal/output.ts";
+import { duration } from "../terminal/rate.ts";
+import { jsonText, visible } from "../terminal/visible.ts";
+import { LOAD_MODULE } from "./built-in-jobs.ts";
+
+/** What the next commands about a run need to know of it. */
+export interface Followup {
+  /** Its items can be put into a file, fixed there, and replayed from it. */
+  readonly fixable: boolean;
+  /** It reads standard input, which only the same command can be given again. */
+  readonly readsInput: boolean;
+  /** The URL of its database brought a password, which is not stored. */
+  readonly hasPassword: boolean;
+  /** Why items failed, the most frequent reason first. */
+  readonly reasons: readonly FailureReason[];
+}
+
+/** The follow-up of a run; `url` is that of its database in this process. */
+export async function followupOf(run: RunRecord, store: Store, url: string | null = null): Promise<Followup> {
+  const { job, details } = await originOf(run, store);
+  const { files } = (job.params ?? {}) as { files?: readonly string[] };
+  const isLoad = job.module === LOAD_MODULE;
+  return {
+    fixable: isLoad && (details as { dialect?: unknown }).dialect != null,
+    readsInput: run.job.module === LOAD_MODULE && files?.includes("-") === true,
+    hasPassword: url !== null && publicUrl(url) !== url,
+    // A store that does not answer now keeps nobody from the summary.
+    reasons: await failureReasons(store, run.id).catch(() => []),
+  };
+}
+
+/** Reasons shown; the rest are counted by another command. */
+const REASONS = 3;
+
+/**
+ * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
+ * error, like every reason for an exit code.
+ */
+export function printSummary(
+  summary: RunSummary,
+  { unit }: Pick<RunProgress, "unit">,
+  followup: Followup,
+  json: boolean,
+): void {
+  const { run, state, note } = summary;
+  const failed = state === "failed" && note !== undefined;
+  if (failed) tell(`pawl: ${visible(note).replace(/\.?$/, ".")}`);
+  if (json) {
+    print(jsonText(summary));
+    return;
+  }
+  const speed = summary.seconds > 0 ? `, ${grouped(summary.read / summary.seconds)} ${unit}/s` : "";
+  print([
+    `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
+    ...counted(summary, unit),
+    ...followup.reasons
+      .slice(0, REASONS)
+      .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(reason)}`),
+    ...(followup.reasons.length > REASONS
+      ? [`${" ".repeat(29)}and others: ${hint(["failures", run, "--by", "reason"])}`]
+      : []),
+    `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
+    ...next(summary, followup),
+  ]);
+}
+
+function counted(summary: RunSummary, unit: string): string[] {
+  const rows: [string, number, string][] = [
+    ["read", summary.read, unit],
+    ["added", summary.added ?? 0, "by the step"],
+    ["written", summary.written, ""],
+    ["unchanged", summary.unchanged, ""],
+    ["skipped", summary.skipped, ""],
+    ["quarantined", summary.quarantined, ""],
+    ["duplicates", summary.duplicates, "whose key came again"],
+    ["deleted", summary.deleted ?? 0, "that were in no file"],
+  ];
+  return rows
+    .filter(([label, count]) => count > 0 || label === "read" || label === "written")
+    .map(([label, count, what]) => `  ${label.padEnd(12)}${grouped(count).padStart(14)} ${what}`.trimEnd());
+}
+
+/** Each command can be pasted as it stands. */
+function next(summary: RunSummary, { fixable, readsInput, hasPassword }: Followup): string[] {
+  const { run, state } = summary;
+  const steps: string[] = [];
+  const goesOn = state === "paused" || state === "failed";
+  if (hasPassword && (summary.quarantined > 0 || goesOn))
+    steps.push(
+      `  first:        export ${INTO_VARIABLE}=… (the URL of the database again: its password is not stored)`,
+    );
+  if (summary.quarantined > 0) {
+    steps.push(`  see them:     ${hint(["failures", run])}`);
+    if (fixable) steps.push(`  fix them:     ${hint(["failures", run, "--format", "csv"])} > fixed.csv`);
+    steps.push(`  once fixed:   ${hint(["replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`);
+  }
+  if (goesOn) {
+    const other = readsInput ? "with the same input" : `or ${hint(["resume", run])}`;
+    steps.push(`  go on:        the same command again, ${other}`);
+  }
+  return steps;
+}

@@ -1,0 +1,90 @@
+import { AT_REST, type RunProgress } from "../../batch/index.ts";
+import { grouped } from "./numbers.ts";
+import { duration, RateMeter } from "./rate.ts";
+import { visible } from "./visible.ts";
+
+/** Shows a run's progress while it is followed. */
+export interface ProgressView {
+  update(progress: RunProgress): void;
+  /** A sentence that stays on the screen. */
+  note(sentence: string): void;
+  stop(): void;
+}
+
+/** What is known of how far a run is: items where they are counted, bytes where they are not. */
+export class Measure {
+  readonly #items = new RateMeter();
+  readonly #bytes = new RateMeter();
+  readonly #planning = new RateMeter();
+
+  observe(progress: RunProgress, now: number): Shown {
+    if (progress.planning !== null && progress.shards.length === 0) {
+      const { done, total } = progress.planning;
+      // How much there is to list shows only at its end.
+      if (total === 0)
+        return { share: 0, parts: [{ text: `listed ${grouped(done)} ${progress.unit}`, rank: 0 }] };
+      this.#planning.observe(done, now);
+      const share = total > 0 ? done / total : 1;
+      return {
+        share,
+        parts: [{ text: `scanning ${percent(share)}`, rank: 0 }, ...left(this.#planning.secondsLeft(total))],
+      };
+    }
+    const { counts, items, bytes, unit } = progress;
+    this.#items.observe(counts.read, now);
+    this.#bytes.observe(counts.bytes, now);
+    const share =
+      items !== null ? ratio(counts.read, items) : bytes !== null ? ratio(counts.bytes, bytes) : 0;
+    const secondsLeft =
+      items !== null
+        ? this.#items.secondsLeft(items)
+        : bytes !== null
+          ? this.#bytes.secondsLeft(bytes)
+          : null;
+    const counted =
+      items === null ? `${grouped(counts.read)} ${unit}` : `${grouped(counts.read)} of ${grouped(items)}`;
+    const isShare = items !== null || bytes !== null;
+    const done = isShare ? `completed ${percent(share)}` : counted;
+    const rate = this.#items.perSecond();
+    const resting = AT_REST.has(progress.state);
+    const parts: Part[] = [
+      { text: isShare ? `${done} (${counted})` : done, short: isShare ? percent(share) : done, rank: 0 },
+      ...(rate === null ? [] : [{ text: `${grouped(rate)} ${unit}/s`, rank: 4 }]),
+      ...(resting || share === 1 ? [] : left(secondsLeft)),
+      { text: `${grouped(counts.quarantined)} failed`, rank: counts.quarantined > 0 ? 1 : 3 },
+      // Why it rests is said when the run is summed up.
+      ...(progress.note === null || resting ? [] : [{ text: visible(progress.note), rank: 2 }]),
+    ];
+    return { share, parts };
+  }
+}
+
+/** A part of what is shown. */
+export interface Part {
+  readonly text: string;
+  /** The same where there is little room. */
+  readonly short?: string;
+  /** The higher it is, the sooner the part gives way. */
+  readonly rank: number;
+}
+
+interface Shown {
+  readonly share: number;
+  readonly parts: readonly Part[];
+}
+
+/** What stands between two parts. */
+export const BETWEEN = " · ";
+
+function ratio(done: number, total: number): number {
+  return total > 0 ? Math.min(1, done / total) : 1;
+}
+
+function percent(share: number): string {
+  // Rounded down: 100 % is shown when it is true.
+  return `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+}
+
+function left(seconds: number | null): Part[] {
+  return seconds === null ? [] : [{ text: `${duration(seconds)} left`, rank: 3 }];
+}

@@ -1,0 +1,59 @@
+import stringWidth from "string-width";
+import { clipped } from "./clip.ts";
+import { isTerminal, terminalWidth, write } from "./output.ts";
+
+export interface Column<Row> {
+  readonly head: string;
+  readonly of: (row: Row) => string;
+  /** Figures stand on the right. */
+  readonly right?: boolean;
+  /** What somebody copies is never cut. */
+  readonly whole?: boolean;
+}
+
+/** A column is not made wider than this for the sake of one long text: that is cut on a terminal, and elsewhere shifts its own line. */
+const WIDEST = 32;
+
+/** Prints rows under each other, page by page. Only on a terminal are they cut to its width. */
+export class Table<Row> {
+  readonly #columns: readonly Column<Row>[];
+  #widths: number[];
+  #begun = false;
+
+  constructor(columns: readonly Column<Row>[]) {
+    this.#columns = columns;
+    this.#widths = columns.map(({ head }) => stringWidth(head));
+  }
+
+  /** False once nobody reads any more. */
+  async print(rows: readonly Row[]): Promise<boolean> {
+    const terminal = isTerminal();
+    const lines = rows.map((row) =>
+      this.#columns.map(({ of, whole }, at) =>
+        terminal && !whole && at < this.#columns.length - 1 ? clipped(of(row), WIDEST) : of(row),
+      ),
+    );
+    for (const cells of lines) {
+      this.#widths = this.#widths.map((width, at) =>
+        Math.max(width, Math.min(WIDEST, stringWidth(cells[at] ?? ""))),
+      );
+    }
+    if (!this.#begun) lines.unshift(this.#columns.map(({ head }) => head));
+    this.#begun = true;
+    return await write(lines.map((cells) => `${this.#line(cells)}\n`).join(""));
+  }
+
+  #line(cells: readonly string[]): string {
+    const padded = cells.map((cell, at) => {
+      const gap = " ".repeat(Math.max(0, (this.#widths[at] ?? 0) - stringWidth(cell)));
+      return this.#columns[at]?.right ? gap + cell : cell + gap;
+    });
+    const line = padded.join("  ").trimEnd();
+    const columns = terminalWidth();
+    if (columns === null) return line;
+    const before = padded.slice(0, -1).join("  ");
+    const room = columns - stringWidth(before) - 2;
+    // Where the other columns fill the terminal already, the line is folded rather than robbed of its end.
+    return room < 10 ? line : `${before}  ${clipped(cells.at(-1) ?? "", room)}`.trimEnd();
+  }
+}

@@ -1,0 +1,215 @@
+import { availableParallelism } from "node:os";
+import { basename, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { joinRuns, statePlace } from "../../batch/index.ts";
+import { errorText } from "../../error-text.ts";
+import { PawlError, TransientError } from "../../errors.ts";
+import { suggest } from "../../near-names.ts";
+import { setOwn } from "../../own.ts";
+import { openStore } from "../../store/index.ts";
+import {
+  type Duration,
+  disconnect,
+  milliseconds,
+  parseDuration,
+  startWorker,
+  useStore,
+} from "../../tasks/index.ts";
+import { knownTasks } from "../../tasks/registry.ts";
+import { EXIT } from "../exit-codes.ts";
+import { importModule, oneLine } from "../options/module.ts";
+import { parseCount, parseSize } from "../options/parse.ts";
+import { endAnyway } from "../runs/end-anyway.ts";
+import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
+import { storeLocation } from "../tasks/open.ts";
+import { tell } from "../terminal/output.ts";
+import { visible } from "../terminal/visible.ts";
+import { launcher } from "./launcher.ts";
+
+export interface WorkerFlags {
+  readonly queues?: string;
+  readonly prefetch?: string;
+  readonly maxMemory?: string;
+  readonly maxTasks?: string;
+  readonly drain: string;
+  readonly lease?: string;
+  readonly store?: string;
+}
+
+/** So long may a store take to answer before that is said, and so long is waited before it is asked again. */
+const SILENT_MS = 2_000;
+const AGAIN_MS = 1_000;
+
+/** Names as people give them; others need a task that is in such a queue. */
+const PLAIN_QUEUE = /^[\p{L}\p{N}_.:/@-]+$/u;
+
+/** How long tasks that were asked to stop may take, until they are handed back and the process ends. */
+const HAND_BACK: Duration = "1s";
+
+/**
+ * `pawl worker MODULE…`: runs the tasks that the modules define, and takes part in the runs of the jobs they export,
+ * until it is asked to stop.
+ */
+export async function worker(modules: readonly string[], flags: WorkerFlags): Promise<void> {
+  const npm = launcher();
+  const options = {
+    ...(flags.queues === undefined ? {} : { queues: parseQueues(flags.queues) }),
+    ...(flags.prefetch === undefined ? {} : { prefetch: parseCount(flags.prefetch, "--prefetch", 0) }),
+    ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, "--max-memory") }),
+    ...(flags.maxTasks === undefined ? {} : { maxTasks: parseCount(flags.maxTasks, "--max-tasks", 1) }),
+    ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
+  };
+  const drain = parseDuration(flags.drain, "--drain");
+  const location = storeLocation(flags.store);
+  useStore(location);
+  const jobs: string[] = [];
+  for (const module of modules) {
+    if (mayMakeJob(await importModule(module, "The module"))) jobs.push(resolve(module));
+  }
+  if (options.queues !== undefined) checkQueues(options.queues);
+  const start = () =>
+    startWorker({
+      ...options,
+      modules: modules.map((module) => pathToFileURL(resolve(module)).href),
+      onError: (error) => say(`trouble: ${messageOf(error)}`),
+    });
+  const running = await whenThere(start).catch((error: unknown) => {
+    if (jobs.length > 0 && error instanceof PawlError && error.code === "worker.no-tasks") return null;
+    throw error;
+  });
+  const leave = new AbortController();
+  const runs = jobs.length === 0 ? null : takePartInRuns(jobs, location, options.lease, leave.signal);
+  const asked = untilAsked(npm, async (signal, again) => {
+    const { length } = running?.running() ?? [];
+    const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
+    say(`${signal}: takes no more tasks${wait}${again}`);
+    leave.abort();
+    endAnyway(say, milliseconds(drain, "--drain"));
+    await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
+  });
+  // Only now that signals are listened to: who reads it may send one at once.
+  if (running !== null) say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  await asked;
+  await disconnect();
+  // A handler that does not listen may go on; its task has been handed back.
+  process.exit(EXIT.done);
+}
+
+/** Takes part in the runs of these modules' jobs, whoever begins them, until it is to leave. */
+async function takePartInRuns(
+  modules: readonly string[],
+  location: string,
+  lease: Duration | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const store = await whenThere(() => openStore(location));
+  try {
+    say(`takes part in runs of ${modules.map((module) => basename(module)).join(", ")}`);
+    await joinRuns({
+      store,
+      scratch: statePlace().runs,
+      jobOf: (run) => jobAmong(modules, run),
+      signal,
+      ...(lease === undefined ? {} : { leaseMs: milliseconds(lease, "--lease") }),
+      onJoin: (run) => say(`run ${run.id}: takes part`),
+      onRest: (run, { state }) => say(`run ${run.id}: ${signal.aborted ? "left to others" : state}`),
+      onRefused: (run, error) => say(`run ${run.id}: cannot take part: ${messageOf(error)}`),
+      onNote: say,
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return oneLine(errorText(error));
+}
+
+/** A worker may be started before its database: waits for a store that is away, and says so. */
+async function whenThere<T>(open: () => Promise<T>): Promise<T> {
+  let waits = false;
+  const early = setTimeout(() => {
+    waits = true;
+    say("waits for the store, which does not answer");
+  }, SILENT_MS);
+  try {
+    for (;;) {
+      try {
+        const opened = await open();
+        if (waits) say("the store is there");
+        return opened;
+      } catch (error) {
+        if (!(error instanceof TransientError)) throw error;
+        waits = true;
+        clearTimeout(early);
+        say(`waits for the store: ${messageOf(error)}`);
+      }
+      await sleep(AGAIN_MS);
+    }
+  } finally {
+    clearTimeout(early);
+  }
+}
+
+/**
+ * A queue that no task of the modules names may be one that callers name, so it is only said. One that looks like a slip
+ * of the finger in the option is refused.
+ */
+function checkQueues(queues: Readonly<Record<string, number>>): void {
+  const used = [...new Set(knownTasks().map(({ definition }) => definition.queue))];
+  if (used.length === 0) return;
+  for (const queue of Object.keys(queues)) {
+    if (used.includes(queue)) continue;
+    if (!PLAIN_QUEUE.test(queue)) {
+      throw new PawlError(
+        "usage.queues",
+        `--queues takes names such as heavy:4,light:16, and no task is in a queue "${queue}": write a colon before the number of slots, and a comma between queues.`,
+      );
+    }
+    const theirs = `the tasks of the modules are in ${used.join(", ")}`;
+    say(`no task of the modules is in queue "${queue}": ${suggest(queue, used, theirs)}`);
+  }
+}
+
+/** Resolves when the process was asked to stop, and has done so. The second time it ends at once. */
+function untilAsked(
+  npm: ReturnType<typeof launcher>,
+  stop: (signal: string, again: string) => Promise<void>,
+): Promise<void> {
+  return new Promise((ended, failed) => {
+    let asked = false;
+    npm.whenGone(() => {
+      if (asked) return;
+      asked = true;
+      stop("npm is gone, which had started this worker", "").then(ended, failed);
+    });
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        // What runs is a crash then, which another worker of this machine sees at once.
+        if (asked) process.exit(EXIT.interrupted);
+        asked = true;
+        stop(signal, "; once more to end at once").then(ended, failed);
+      });
+    }
+  });
+}
+
+/** Parses `heavy:4,light:16`. A queue without a number has one slot a core. */
+function parseQueues(text: string): Record<string, number> {
+  const queues: Record<string, number> = {};
+  for (const part of text.split(",")) {
+    const colon = part.lastIndexOf(":");
+    const queue = (colon < 0 ? part : part.slice(0, colon)).trim();
+    if (queue === "" || Object.hasOwn(queues, queue)) {
+      throw new PawlError("usage.queues", `--queues takes names such as heavy:4,light:16, not "${text}".`);
+    }
+    const slots = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), "--queues", 1);
+    setOwn(queues, queue, slots);
+  }
+  return queues;
+}
+
+function say(line: string): void {
+  tell(visible(line));
+}
