@@ -9,7 +9,7 @@ export interface WayOut {
 /** The one writer, and a child that turns what the user's own function prints to standard error. */
 const ALLOWED: ReadonlySet<string> = new Set([
   "src/cli/terminal/output.ts",
-  "src/connect/objects/transform-call.ts",
+  "src/connect/objects/transfer/transform-call.ts",
 ]);
 
 /** Modules whose streams and descriptors a program could write through instead. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
-import { KnownSums } from "../../src/connect/objects/files/known-sums.ts";
+import { KnownSums } from "../../src/connect/objects/files/checksum-cache.ts";
 import { copy } from "../../src/connect/objects/index.ts";
 import { startEmbedded } from "../../src/connect/postgres/embedded.ts";
 import { openStore } from "../../src/store/index.ts";

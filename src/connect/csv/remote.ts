@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ItemError, PawlError, TransientError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import { AnswerError, ofPlace } from "../objects/answer-error.ts";
 import type { Opened } from "../objects/contract.ts";
+import { AnswerError, ofPlace } from "../objects/http/response-error.ts";
+import { patiently, pauseMs, TRIES } from "../objects/http/retry.ts";
 import { isPassing } from "../objects/passing.ts";
-import { patiently, pauseMs, TRIES } from "../objects/patience.ts";
 import { assertBucketName } from "../objects/s3/bucket-name.ts";
 import type { FileVersion } from "./body.ts";
 import { changed } from "./file-trouble.ts";

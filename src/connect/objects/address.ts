@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { assertBucketName } from "./s3/bucket-name.ts";
-import { shownUrl } from "./web/sealed.ts";
+import { shownUrl } from "./web/redacted-url.ts";
 
 /** A place as a person names it. */
 export type Address =

@@ -4,16 +4,16 @@ import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { parseAddress } from "./address.ts";
 import { assertNamedApart, assertReallyApart } from "./apart.ts";
-import { Choice, type ChoiceOptions } from "./choice.ts";
+import { Hashing } from "./compare/checksum-threads.ts";
 import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
+import { KnownSums } from "./files/checksum-cache.ts";
 import { foldsCase } from "./files/folds-case.ts";
-import { KnownSums } from "./files/known-sums.ts";
 import { glanceAt } from "./glance.ts";
-import { Hashing } from "./hashing.ts";
+import { Choice, type ChoiceOptions } from "./list/selection.ts";
+import { ObjectSource } from "./list/source.ts";
 import { locationDifference, locationOf } from "./location.ts";
 import { openReader, openWriter } from "./open.ts";
-import { ObjectSink } from "./sink.ts";
-import { ObjectSource } from "./source.ts";
+import { ObjectSink } from "./transfer/sink.ts";
 
 export interface CopyOptions extends ChoiceOptions {
   /** A folder, `s3://bucket/prefix`, `az://account/container/prefix`, or `manifest:urls.csv`. */

@@ -1,6 +1,6 @@
-import { isKnownSame, looksSame } from "./compare.ts";
+import { isKnownSame, looksSame } from "./compare/same-content.ts";
 import type { ReadPlace, WritePlace } from "./contract.ts";
-import type { Glance } from "./source.ts";
+import type { Glance } from "./list/source.ts";
 
 /** Asks a target for what it has already, while the source is still being listed; null where that would ask nobody. */
 export function glanceAt({ reader, writer }: { reader: ReadPlace; writer: WritePlace }): Glance | null {

@@ -1,5 +1,5 @@
 import { PawlError, TransientError } from "../../errors.ts";
-import { AnswerError } from "./answer-error.ts";
+import { AnswerError } from "./http/response-error.ts";
 
 const PASSING_CODES = new Set([
   "RequestTimeout",

@@ -6,9 +6,9 @@ import { after, before, describe, it } from "node:test";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { foldsCase } from "../../../src/connect/objects/files/folds-case.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
-import { Listing } from "../../../src/connect/objects/listing.ts";
-import { MemoryGate } from "../../../src/connect/objects/memory-gate.ts";
-import { compareKeys } from "../../../src/connect/objects/s3/key-order.ts";
+import { compareKeys } from "../../../src/connect/objects/list/key-order.ts";
+import { Listing } from "../../../src/connect/objects/list/listing.ts";
+import { MemoryGate } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { fc, runs } from "../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({

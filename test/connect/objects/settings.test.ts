@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { retryAfterMs } from "../../../src/connect/objects/answer-error.ts";
+import { elementsOf, escaped, textOf } from "../../../src/connect/objects/buckets/xml.ts";
+import { tagOf, tagOfBytes } from "../../../src/connect/objects/compare/etag.ts";
+import { retryAfterMs } from "../../../src/connect/objects/http/response-error.ts";
 import { settingsOf } from "../../../src/connect/objects/s3/settings.ts";
-import { elementsOf, escaped, textOf } from "../../../src/connect/objects/s3/xml.ts";
-import { tagOf, tagOfBytes } from "../../../src/connect/objects/tag.ts";
 
 describe("the settings of a bucket", () => {
   let folder: string;

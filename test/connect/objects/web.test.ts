@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
-import { BUDGET } from "../../../src/connect/objects/budget.ts";
+import { BUDGET } from "../../../src/connect/objects/http/response-budget.ts";
 import { copy } from "../../../src/connect/objects/index.ts";
-import { reachOf } from "../../../src/connect/objects/web/reach.ts";
+import { reachOf } from "../../../src/connect/objects/web/address-scope.ts";
 import { WebReader } from "../../../src/connect/objects/web/reader.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 

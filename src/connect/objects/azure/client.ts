@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import type { AnswerError } from "../answer-error.ts";
 import {
   type ConnectionErrors,
   type ObjectAnswer,
   ObjectClient,
   type ObjectRequest,
   type SignedRequest,
-} from "../http-client.ts";
-import { encodePath, encodeQuery } from "../s3/encode.ts";
+} from "../buckets/client.ts";
+import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
+import type { AnswerError } from "../http/response-error.ts";
 import { azureErrorOf } from "./error.ts";
 import type { AzureSettings } from "./settings.ts";
 import { API_VERSION, readSas, sharedKey } from "./signer.ts";

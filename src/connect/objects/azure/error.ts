@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-import { AnswerError, retryAfterMs } from "../answer-error.ts";
-import { textOf } from "../s3/xml.ts";
+import { textOf } from "../buckets/xml.ts";
+import { AnswerError, retryAfterMs } from "../http/response-error.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   400: "BadRequest",

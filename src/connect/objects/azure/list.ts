@@ -1,8 +1,8 @@
 import { PawlError, TransientError } from "../../../errors.ts";
+import { answersOther, NAMELESS } from "../buckets/listing.ts";
+import { countOf, elementsOf, rootOf, textOf } from "../buckets/xml.ts";
 import type { ObjectEntry } from "../contract.ts";
-import { answersOther, NAMELESS } from "../listed.ts";
-import { compareKeys } from "../s3/key-order.ts";
-import { countOf, elementsOf, rootOf, textOf } from "../s3/xml.ts";
+import { compareKeys } from "../list/key-order.ts";
 import { type AzureClient, tagOfBlob } from "./client.ts";
 
 /** The most blobs in a page. */

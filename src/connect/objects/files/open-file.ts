@@ -2,11 +2,11 @@ import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { ItemError, TransientError } from "../../../errors.ts";
 import type { Opened } from "../contract.ts";
-import type { KnownSums } from "./known-sums.ts";
+import type { KnownSums } from "./checksum-cache.ts";
+import { explainFile } from "./file-error.ts";
+import { isSameFile } from "./file-version.ts";
 import { modifiedAt } from "./modified-at.ts";
 import { versionOf } from "./remove-file.ts";
-import { isSameFile } from "./same-file.ts";
-import { explainFile } from "./trouble.ts";
 
 const READ_BYTES = 1024 * 1024;
 

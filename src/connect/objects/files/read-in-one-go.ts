@@ -1,5 +1,5 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { isSameFile } from "./same-file.ts";
+import { isSameFile } from "./file-version.ts";
 
 const probe = Buffer.alloc(1);
 

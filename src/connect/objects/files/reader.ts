@@ -5,12 +5,12 @@ import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
 import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { explainFile } from "./file-error.ts";
+import { type Checksums, tagOfFile } from "./file-etag.ts";
 import { assertSameFolder, folderLocation } from "./folder-location.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
 import { removeFile, versionOf } from "./remove-file.ts";
-import { type Checksums, tagOfFile } from "./tag-of-file.ts";
-import { explainFile } from "./trouble.ts";
 import { walk } from "./walk.ts";
 
 /** A folder whose files are copied. */

@@ -1,8 +1,8 @@
 import { type BigIntStats, lstatSync } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import type { ObjectEntry, Page } from "../contract.ts";
+import type { KnownSums } from "./checksum-cache.ts";
 import type { Disk } from "./disk.ts";
-import type { KnownSums } from "./known-sums.ts";
 import { modifiedAt } from "./modified-at.ts";
 import { isPartName } from "./part-name.ts";
 import { sortedNames } from "./sorted-names.ts";

@@ -4,13 +4,13 @@ import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { explainFile } from "./file-error.ts";
+import { type Checksums, tagOfFile } from "./file-etag.ts";
+import { refusedName } from "./file-name.ts";
 import { assertSameFolder, type FolderLocation, folderLocation } from "./folder-location.ts";
-import { refusedName } from "./name.ts";
-import { PartFolders } from "./part-folders.ts";
+import { PartFolders } from "./part-files.ts";
 import { newPartName } from "./part-name.ts";
 import { FileReader } from "./reader.ts";
-import { type Checksums, tagOfFile } from "./tag-of-file.ts";
-import { explainFile } from "./trouble.ts";
 import { NEW_FILE, writeWhole } from "./write-whole.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;

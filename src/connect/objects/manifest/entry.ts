@@ -1,5 +1,5 @@
 import type { ObjectEntry } from "../contract.ts";
-import type { ManifestRow } from "./rows.ts";
+import type { ManifestRow } from "../web/manifest.ts";
 
 /** What a row of a manifest asks for: `url`, and where given `name`, `size` and `md5`. */
 export async function entryOf({ at, fields, problem }: ManifestRow): Promise<ObjectEntry> {

@@ -1,15 +1,15 @@
 import { hash } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import type { AnswerError } from "../answer-error.ts";
 import {
   type ConnectionErrors,
   type ObjectAnswer,
   ObjectClient,
   type ObjectRequest,
   type SignedRequest,
-} from "../http-client.ts";
-import { encodePath, encodeQuery } from "./encode.ts";
+} from "../buckets/client.ts";
+import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
+import type { AnswerError } from "../http/response-error.ts";
 import { errorOf } from "./error.ts";
 import type { Settings } from "./settings.ts";
 import { loadSigner, type Signer } from "./signer.ts";

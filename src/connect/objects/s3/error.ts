@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-import { AnswerError, retryAfterMs } from "../answer-error.ts";
-import { rootOf, textOf } from "./xml.ts";
+import { rootOf, textOf } from "../buckets/xml.ts";
+import { AnswerError, retryAfterMs } from "../http/response-error.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   301: "PermanentRedirect",

@@ -1,7 +1,7 @@
-import { AnswerError } from "../answer-error.ts";
+import { elementsOf, textOf } from "../buckets/xml.ts";
+import { AnswerError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
-import type { Begun } from "./journal.ts";
-import { elementsOf, textOf } from "./xml.ts";
+import type { Begun } from "./orphaned-uploads.ts";
 
 /** How far the clocks of two machines may be apart where requests are signed. */
 const SKEW_MS = 15 * 60_000;

@@ -1,11 +1,11 @@
 import { PawlError, TransientError } from "../../../errors.ts";
+import { answersOther, NAMELESS } from "../buckets/listing.ts";
+import { countOf, elementsOf, rootOf, textOf } from "../buckets/xml.ts";
+import { tagOf } from "../compare/etag.ts";
 import type { ObjectEntry } from "../contract.ts";
-import { answersOther, NAMELESS } from "../listed.ts";
-import { tagOf } from "../tag.ts";
+import { compareKeys } from "../list/key-order.ts";
 import type { S3Client } from "./client.ts";
 import { hiddenError } from "./error.ts";
-import { compareKeys } from "./key-order.ts";
-import { countOf, elementsOf, rootOf, textOf } from "./xml.ts";
 
 export interface S3Page {
   readonly entries: readonly ObjectEntry[];

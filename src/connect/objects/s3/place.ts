@@ -1,7 +1,7 @@
 import { PawlError, TransientError } from "../../../errors.ts";
-import { AnswerError } from "../answer-error.ts";
+import { AnswerError } from "../http/response-error.ts";
+import { patiently } from "../http/retry.ts";
 import { isPassing } from "../passing.ts";
-import { patiently } from "../patience.ts";
 import { S3Client } from "./client.ts";
 import { settingsOf } from "./settings.ts";
 

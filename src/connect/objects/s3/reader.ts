@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import { AnswerError, ofPlace } from "../answer-error.ts";
+import { encodeQuery } from "../buckets/url-encoding.ts";
+import { elementsOf, textOf } from "../buckets/xml.ts";
+import { tagOf } from "../compare/etag.ts";
 import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { AnswerError, ofPlace } from "../http/response-error.ts";
+import { patiently } from "../http/retry.ts";
+import { compareKeys } from "../list/key-order.ts";
 import { ListingTokens } from "../listing-tokens.ts";
-import { patiently } from "../patience.ts";
-import { goesWhole } from "../sizes.ts";
-import { tagOf } from "../tag.ts";
+import { goesWhole } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
-import { encodeQuery } from "./encode.ts";
 import { hiddenError } from "./error.ts";
-import { compareKeys } from "./key-order.ts";
 import { listPage, type S3Page, unreliable } from "./list.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { propertiesOf } from "./properties.ts";
-import { elementsOf, textOf } from "./xml.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;

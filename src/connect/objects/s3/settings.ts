@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { parseIni } from "./ini.ts";
+import { parseIni } from "../buckets/ini.ts";
 
 export interface Credentials {
   readonly accessKeyId: string;

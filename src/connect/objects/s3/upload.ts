@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import { AnswerError } from "../answer-error.ts";
+import { escaped, textOf } from "../buckets/xml.ts";
+import type { Hashing } from "../compare/checksum-threads.ts";
+import { isMd5, tagOf, tagOfParts } from "../compare/etag.ts";
 import type { ByteRange, Upload } from "../contract.ts";
-import type { Hashing } from "../hashing.ts";
-import { isMd5, tagOf, tagOfParts } from "../tag.ts";
+import { AnswerError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
 import { hiddenError, noTag } from "./error.ts";
 import { abortUpload } from "./leftovers.ts";
-import { escaped, textOf } from "./xml.ts";
 
 export interface BegunUpload {
   readonly client: S3Client;

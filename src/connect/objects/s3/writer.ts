@@ -1,21 +1,21 @@
 import { TransientError } from "../../../errors.ts";
+import { textOf } from "../buckets/xml.ts";
+import type { Hashing } from "../compare/checksum-threads.ts";
+import { isMd5, isOfParts, tagOf } from "../compare/etag.ts";
 import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
-import type { Hashing } from "../hashing.ts";
-import { patiently } from "../patience.ts";
-import { partBytesOf } from "../sizes.ts";
-import { isMd5, isOfParts, tagOf } from "../tag.ts";
+import { patiently } from "../http/retry.ts";
+import { partBytesOf } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
 import { hiddenError, noTag } from "./error.ts";
-import { UploadJournal } from "./journal.ts";
+import { StretchLookout } from "./existence-check.ts";
 import { abortBegun } from "./leftovers.ts";
 import { listPage } from "./list.ts";
-import { StretchLookout } from "./lookout.ts";
+import { UploadJournal } from "./orphaned-uploads.ts";
 import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
 import { headersOf, ORIGIN } from "./properties.ts";
 import { S3Reader } from "./reader.ts";
 import { S3Upload } from "./upload.ts";
-import { textOf } from "./xml.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;

@@ -3,8 +3,8 @@ import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { ItemError, TransientError } from "../../../errors.ts";
-import type { Budget } from "../budget.ts";
-import { type Reach, reachOf } from "./reach.ts";
+import type { Budget } from "../http/response-budget.ts";
+import { type Reach, reachOf } from "./address-scope.ts";
 
 const MOST_REDIRECTS = 10;
 const LONGEST_URL = 64 * 1024;

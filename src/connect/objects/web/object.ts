@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-import { AnswerError, retryAfterMs } from "../answer-error.ts";
-import { BUDGET, type Budget, paced } from "../budget.ts";
 import type { ObjectEntry, Opened } from "../contract.ts";
+import { BUDGET, type Budget, paced } from "../http/response-budget.ts";
+import { AnswerError, retryAfterMs } from "../http/response-error.ts";
 import { keptOf } from "../s3/properties.ts";
+import { type Reach, reachOf } from "./address-scope.ts";
 import { get } from "./get.ts";
-import { type Reach, reachOf } from "./reach.ts";
 
 /** What a URL names, as it is now. Rejects with an `AnswerError` where the server does not give it. */
 export async function openUrl(

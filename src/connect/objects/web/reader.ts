@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { ItemError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
-import { AnswerError } from "../answer-error.ts";
-import { BUDGET, type Budget } from "../budget.ts";
 import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import { BUDGET, type Budget } from "../http/response-budget.ts";
+import { AnswerError } from "../http/response-error.ts";
 import { entryOf } from "../manifest/entry.ts";
-import { type Manifest, openManifest } from "../manifest/rows.ts";
+import { type Reach, reachOf } from "./address-scope.ts";
+import { type Manifest, openManifest } from "./manifest.ts";
+import { SealedUrls } from "./manifest-urls.ts";
 import { openUrl, type WebObject } from "./object.ts";
-import { type Reach, reachOf } from "./reach.ts";
-import { sealedUrl, shownUrl, unsignedUrl } from "./sealed.ts";
-import { SealedUrls } from "./urls.ts";
+import { sealedUrl, shownUrl, unsignedUrl } from "./redacted-url.ts";
 
 const PAGE = 1000;
 /** How servers answer to a signature that is not good any more. */

@@ -1,0 +1,63 @@
+import { hash } from "node:crypto";
+import { type BigIntStats, statSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Hashing } from "../compare/checksum-threads.ts";
+import type { KnownSums } from "./checksum-cache.ts";
+import { type Disk, ONE_GO_BYTES } from "./disk.ts";
+import { explainFile } from "./file-error.ts";
+import { isSameFile } from "./file-version.ts";
+import { readInOneGo } from "./read-in-one-go.ts";
+
+/** What takes checksums of files. */
+export interface Checksums {
+  readonly hashing: Hashing;
+  /** Those of files that have not changed since they were read; null reads each file. */
+  readonly known: KnownSums | null;
+}
+
+interface Asked {
+  readonly size: number | null;
+  /** Null for the MD5 of the whole. */
+  readonly partBytes: number | null;
+}
+
+/** The MD5 of a file, or the tag of its parts of so many bytes: remembered, or taken now. */
+export async function tagOfFile(
+  path: string,
+  asked: Asked,
+  { disk, hashing, known }: Checksums & { readonly disk: Disk },
+): Promise<string> {
+  try {
+    if (known === null) return await taken(path, asked, hashing, disk);
+    const before = await look(path, disk);
+    const remembered = known.find(before, asked.partBytes);
+    if (remembered !== null) return remembered;
+    const tag = await taken(path, asked, hashing, disk);
+    if (isSameFile(before, await look(path, disk))) known.keep(before, asked.partBytes, tag);
+    return tag;
+  } catch (error) {
+    throw explainFile(error, path, "read");
+  }
+}
+
+/** Each small file is read into it, hashed, and forgotten, all in one go: nobody sees another one's bytes. */
+const scratch = Buffer.allocUnsafeSlow(ONE_GO_BYTES);
+
+/** Right here of a small file, on another thread of a large one. */
+async function taken(
+  path: string,
+  { size, partBytes }: Asked,
+  hashing: Hashing,
+  disk: Disk,
+): Promise<string> {
+  if (size !== null && size <= ONE_GO_BYTES && partBytes === null && disk.isPrompt) {
+    const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES, scratch));
+    if (whole !== null) return hash("md5", whole.bytes);
+  }
+  return await hashing.tagOfFile(path, partBytes);
+}
+
+async function look(path: string, disk: Disk): Promise<BigIntStats> {
+  if (disk.isPrompt) return disk.ask(() => statSync(path, { bigint: true }));
+  return await stat(path, { bigint: true });
+}

@@ -1,0 +1,62 @@
+import type { PawlError } from "../../../errors.ts";
+
+/** What may be spent on one answer from outside. Only the time in which we wait for bytes counts, not that in which we do not take them. */
+export interface Budget {
+  /** A server that says nothing for so long is given up. */
+  readonly silenceMs: number;
+  /** The head of an answer must have come after so long. */
+  readonly headMs: number;
+  /** After so long it must have sent this many bytes a second. */
+  readonly graceMs: number;
+  readonly leastPerSecond: number;
+}
+
+export const BUDGET: Budget = {
+  // The variable is for tests that need a silence and cannot take a minute for it.
+  silenceMs: Number(process.env.PAWL_SILENCE_MS) || 60_000,
+  headMs: 120_000,
+  graceMs: 60_000,
+  leastPerSecond: 1024,
+};
+
+/** What an answer that is no object may have in bytes: a page of a listing has at most a thousand keys of a thousand characters. */
+export const MOST_SAID = 16 * 1024 * 1024;
+/** What is read of an error. */
+export const MOST_SAID_OF_ERROR = 64 * 1024;
+
+/** Whether so many bytes are too few for so long a wait. */
+export function isTooSlow(bytes: number, waitedMs: number, { graceMs, leastPerSecond }: Budget): boolean {
+  return waitedMs > graceMs && bytes * 1000 < waitedMs * leastPerSecond;
+}
+
+/** The pieces of an answer; throws what `tooSlow` gives where they do not come, or come too slowly. */
+export async function* paced<T extends Uint8Array>(
+  pieces: AsyncIterable<T>,
+  budget: Budget,
+  tooSlow: (what: string) => PawlError,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let [bytes, waited] = [0, 0];
+  let isOver = false;
+  try {
+    for (;;) {
+      const began = performance.now();
+      const { promise, reject } = Promise.withResolvers<never>();
+      const timer = setTimeout(
+        () => reject(tooSlow(`has been silent for ${budget.silenceMs / 1000} s`)),
+        budget.silenceMs,
+      );
+      const next = await Promise.race([iterator.next(), promise]).finally(() => clearTimeout(timer));
+      isOver = next.done === true;
+      if (next.done) return;
+      waited += performance.now() - began;
+      bytes += next.value.length;
+      if (isTooSlow(bytes, waited, budget))
+        throw tooSlow(`sent ${bytes} bytes in ${Math.round(waited / 1000)} s, which is too slow`);
+      yield next.value;
+    }
+  } finally {
+    // One that waits in vain does not hear of it: its source is destroyed by whoever opened it.
+    if (!isOver) void iterator.return?.()?.catch(() => {});
+  }
+}

@@ -1,0 +1,268 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { PawlError } from "../../../errors.ts";
+import type { ObjectEntry, Page } from "../contract.ts";
+import { privateDatabase } from "../key-table.ts";
+
+interface Row {
+  readonly id: number;
+  readonly key: string;
+  readonly origin: string | null;
+  readonly size: number | null;
+  readonly modified: number | null;
+  readonly tag: string | null;
+  readonly problem: string | null;
+  /** Which process has seen that the target has it. */
+  readonly seen: number | null;
+}
+
+/** Each stretch of the keys that is listed by itself has numbers of its own, so that its objects lie together. */
+const STRETCH = 2 ** 40;
+
+/** The form of the file. */
+const FORM = 2;
+
+/** So few ranges are always worth it, since they are worked through at once; each more must have so many objects. */
+const LEAST_RANGES = 4;
+const WORTHWHILE = 5000;
+
+/** A part of the keys that is listed by itself. */
+export interface Stretch {
+  readonly id: number;
+  /** Where its listing stands; null before its beginning. */
+  readonly next: string | null;
+  /** The last key that may belong to it; null for the last stretch. */
+  readonly last: string | null;
+  /** The key before `next`; null where there is none. */
+  readonly before: string | null;
+}
+
+/** What two stretches side by side have seen at the border between them. */
+export interface Joint {
+  readonly border: string;
+  /** The first key that the one before it saw behind the border; null where there was none. */
+  readonly beyond: string | null;
+  /** The first key that the one behind it saw. */
+  readonly first: string | null;
+}
+
+/** A range of a stored listing. */
+export interface Range {
+  /** The first number in it, and the first behind it. */
+  readonly from: number;
+  readonly to: number;
+  readonly items: number;
+  /** Null where the size of one is not known. */
+  readonly bytes: number | null;
+}
+
+/** Where the listing of a run is, in the folder of what it keeps on this machine. */
+export const listingPath = (folder: string): string => join(folder, "listing.db");
+
+/**
+ * The objects of a run in a file beside it, in the order in which they were listed: written page by page with the place
+ * where the listing stands, so that nothing is listed twice, and read in ranges, so that nothing is held in memory.
+ */
+export class Listing {
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #process: number;
+
+  private constructor(path: string, database: DatabaseSync, process: number) {
+    this.path = path;
+    this.#database = database;
+    this.#process = process;
+  }
+
+  /**
+   * Opens the listing of a run for writing; makes it where there is none. `process` is a number that no other process has:
+   * what one has seen of the target holds for itself, since others come later.
+   */
+  static create(path: string, process: number): Listing {
+    // It holds the URLs of a manifest as they are.
+    const database = privateDatabase(path);
+    // A page that a power cut takes away takes its place along: it is listed again.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096");
+    const { user_version: form } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+    // One of an older Pawl that is not complete proves too little: it is listed again.
+    if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS stretch");
+    database.exec(`CREATE TABLE IF NOT EXISTS object (
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, tag TEXT, problem TEXT, seen INTEGER);
+      CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
+        listed INTEGER NOT NULL, before TEXT, first TEXT, beyond TEXT);
+      PRAGMA user_version = ${FORM}`);
+    return new Listing(path, database, process);
+  }
+
+  /** Opens a listing that is there for reading. */
+  static read(path: string, process: number): Listing {
+    if (!existsSync(path)) {
+      throw new PawlError(
+        "copy.no-listing",
+        `The listing ${path} is not on this machine: go on where the run began, or begin anew with --restart.`,
+      );
+    }
+    return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
+  }
+
+  /** The stretches that are not listed to their end; the first one is there from the beginning. */
+  open(): Stretch[] {
+    const rows = this.#database
+      .prepare("SELECT id, next, place AS last, before, done FROM stretch ORDER BY id")
+      .all();
+    if (rows.length === 0) return [{ id: 0, next: null, last: null, before: null }];
+    return (rows as unknown as (Stretch & { done: number })[])
+      .filter(({ done }) => done === 0)
+      .map(({ id, next, last, before }) => ({ id, next, last, before }));
+  }
+
+  /** Of a listing whose stretches have all come to their end: what they saw at each border. */
+  joints(): Joint[] {
+    const rows = this.#database
+      .prepare("SELECT place AS border, beyond, first FROM stretch ORDER BY id")
+      .all() as unknown as { border: string | null; beyond: string | null; first: string | null }[];
+    return rows.slice(0, -1).map(({ border, beyond }, at) => ({
+      border: border as string,
+      beyond,
+      first: rows[at + 1]?.first ?? null,
+    }));
+  }
+
+  /** Cuts what is left of the first and only stretch at some keys, in order, into stretches of their own. */
+  cut(borders: readonly string[]): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#database.prepare("UPDATE stretch SET place = ? WHERE id = 0").run(borders[0] ?? null);
+    const insert = this.#database.prepare("INSERT INTO stretch VALUES (?, ?, ?, 0, 0, 0, NULL, NULL, NULL)");
+    for (const [at, border] of borders.entries()) insert.run(at + 1, borders[at + 1] ?? null, border);
+    this.#database.exec("COMMIT");
+  }
+
+  /** Adds a page of a stretch, and the place after it, in one step. `listed` is how many objects it had before some were chosen. */
+  add(stretch: number, { entries, next, proof }: Page, listed = entries.length): void {
+    const row = this.#database.prepare("SELECT objects FROM stretch WHERE id = ?").get(stretch) as
+      | { objects: number }
+      | undefined;
+    let number = stretch * STRETCH + (row?.objects ?? 0);
+    const insert = this.#database.prepare("INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const { key, from, size, modified, tag, problem, same } of entries)
+        insert.run(
+          number++,
+          key,
+          from ?? null,
+          size,
+          modified,
+          tag,
+          problem ?? null,
+          same ? this.#process : null,
+        );
+      this.#database
+        .prepare(
+          `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?)
+          ON CONFLICT (id) DO UPDATE SET next = excluded.next, done = excluded.done, objects = excluded.objects,
+            listed = listed + excluded.listed, before = excluded.before, first = coalesce(first, excluded.first), beyond = excluded.beyond`,
+        )
+        .run(
+          stretch,
+          next,
+          next === null ? 1 : 0,
+          number - stretch * STRETCH,
+          listed,
+          proof?.before ?? null,
+          proof?.first ?? null,
+          proof?.beyond ?? null,
+        );
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /**
+   * Of several objects that the target would take for one, all but the first get a problem: those with the same key, or, where
+   * it folds case, with keys that differ by nothing else.
+   */
+  refuseRepeats(same: "key" | "folded"): void {
+    this.#database.function("pawl_fold", { deterministic: true }, (key) =>
+      same === "key" ? String(key) : String(key).normalize("NFC").toLowerCase(),
+    );
+    const problem =
+      same === "key"
+        ? "its name is given to another object"
+        : "its name differs from that of another only by case";
+    this.#database
+      .prepare(
+        `UPDATE object SET problem = ? WHERE id IN (
+          SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY pawl_fold(key) ORDER BY id) AS nth
+            FROM object WHERE problem IS NULL) WHERE nth > 1)`,
+      )
+      .run(problem);
+  }
+
+  /** How many objects are listed so far. */
+  get objects(): number {
+    const row = this.#database.prepare("SELECT coalesce(sum(objects), 0) AS n FROM stretch").get();
+    return (row as { n: number }).n;
+  }
+
+  /** How many objects the place has, chosen or not, as far as it is listed. */
+  get listed(): number {
+    const row = this.#database.prepare("SELECT coalesce(sum(listed), 0) AS n FROM stretch").get();
+    return (row as { n: number }).n;
+  }
+
+  /** Cuts the listing into at most `n` ranges of near-equal count, none much smaller than is worth a range. */
+  ranges(n: number): Range[] {
+    const stretches = this.#database.prepare("SELECT id, objects FROM stretch ORDER BY id").all() as {
+      id: number;
+      objects: number;
+    }[];
+    const all = this.objects;
+    if (all === 0) return [];
+    const count = Math.min(n, all, Math.max(LEAST_RANGES, Math.ceil(all / WORTHWHILE)));
+    /** The number of the object that is `nth` in order. */
+    const numberOf = (nth: number): number => {
+      let before = 0;
+      for (const { id, objects } of stretches) {
+        if (nth < before + objects) return id * STRETCH + (nth - before);
+        before += objects;
+      }
+      return Number.MAX_SAFE_INTEGER;
+    };
+    const total = this.#database.prepare(
+      "SELECT sum(size) AS bytes, count(*) - count(size) AS unknown FROM object WHERE id >= ? AND id < ?",
+    );
+    return Array.from({ length: count }, (_, at) => {
+      const [first, end] = [Math.floor((all * at) / count), Math.floor((all * (at + 1)) / count)];
+      const [from, to] = [numberOf(first), numberOf(end)];
+      const { bytes, unknown } = total.get(from, to) as { bytes: number | null; unknown: number };
+      return { from, to, items: end - first, bytes: unknown > 0 ? null : bytes };
+    });
+  }
+
+  /** Objects of a range in order, at most `most` of them, each with its number. */
+  page(from: number, to: number, most: number): { number: number; entry: ObjectEntry }[] {
+    const rows = this.#database
+      .prepare("SELECT * FROM object WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")
+      .all(from, to, most) as unknown as Row[];
+    return rows.map(({ id, key, origin, size, modified, tag, problem, seen }) => ({
+      number: id,
+      entry: {
+        key,
+        size,
+        modified,
+        tag,
+        from: origin ?? key,
+        ...(problem === null ? {} : { problem }),
+        ...(seen !== null && seen === this.#process ? { same: true as const } : {}),
+      },
+    }));
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

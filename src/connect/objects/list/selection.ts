@@ -1,0 +1,72 @@
+import { PawlError } from "../../../errors.ts";
+import type { Json } from "../../../store/contract.ts";
+import type { ObjectEntry } from "../contract.ts";
+import { KeyPattern } from "./key-pattern.ts";
+
+export interface ChoiceOptions {
+  /**
+   * Only objects whose key matches one of these patterns, such as `*.jpg` or `2024/**`. A star matches a dot, too; a pattern without
+   * a `/` speaks of the last part of a key.
+   */
+  readonly include?: readonly string[];
+  /** No object whose key matches one of these, whatever `include` says. */
+  readonly exclude?: readonly string[];
+  /** Only objects that were changed after this time, or in so many milliseconds before they are listed. */
+  readonly newer?: Date | number;
+}
+
+/** Which objects of a listing are taken: those that an `include` matches, where there is one, and no `exclude`. */
+export class Choice {
+  readonly identity: Readonly<Record<string, Json>>;
+  readonly #include: readonly KeyPattern[];
+  readonly #exclude: readonly KeyPattern[];
+  readonly #newer: number | null;
+
+  /** Throws a PawlError where a pattern is none, or where nothing could ever be chosen. */
+  constructor({ include = [], exclude = [], newer }: ChoiceOptions) {
+    this.#include = include.map((text) => new KeyPattern(text, "--include"));
+    this.#exclude = exclude.map((text) => new KeyPattern(text, "--exclude"));
+    this.#newer = typeof newer === "number" ? Date.now() - newer : (newer?.getTime() ?? null);
+    this.identity = {
+      ...(include.length > 0 ? { include: [...include] } : {}),
+      ...(exclude.length > 0 ? { exclude: [...exclude] } : {}),
+      ...(newer === undefined ? {} : { newer: newer instanceof Date ? newer.toISOString() : newer }),
+    };
+    const all = this.#exclude.find((pattern) => pattern.coversAllOf("/"));
+    if (all !== undefined)
+      throw new PawlError(
+        "copy.pattern",
+        `--exclude "${all.text}" leaves nothing: an exclude goes before every include, wherever it stands. Leave it out to take only what an include matches.`,
+      );
+  }
+
+  takes({ key, modified, problem }: ObjectEntry): boolean {
+    // A folder that could not be read stands for all that may lie in it.
+    if (problem !== undefined && key.endsWith("/"))
+      return !this.skips(key) && !this.#exclude.some((pattern) => pattern.matches(key.slice(0, -1)));
+    if (this.#include.length > 0 && !this.#include.some((pattern) => pattern.matches(key))) return false;
+    if (this.#exclude.some((pattern) => pattern.matches(key))) return false;
+    return this.#newer === null || modified === null || modified > this.#newer;
+  }
+
+  /** Whether nothing below a folder can be taken, whose key ends in `/`. */
+  skips(folder: string): boolean {
+    if (this.#exclude.some((pattern) => pattern.coversAllOf(folder))) return true;
+    return this.#include.length > 0 && !this.#include.some((pattern) => pattern.reachesInto(folder));
+  }
+
+  /** Says that nothing is left of a place in which so many objects were listed. */
+  nothingLeft(place: string, listed: number): string {
+    const given = [
+      ...this.#include.map(({ text }) => `--include "${text}"`),
+      ...this.#exclude.map(({ text }) => `--exclude "${text}"`),
+      ...(this.#newer === null ? [] : [`--newer ${new Date(this.#newer).toISOString()}`]),
+    ];
+    const nothing = `There is nothing to copy in ${place}: check the name and the patterns.`;
+    if (given.length === 0) return nothing;
+    const slash = this.#include.some(({ text }) => text.startsWith("/"))
+      ? " Keys do not begin with a /, and a pattern that does matches none of them."
+      : "";
+    return `${nothing} Of ${listed} objects that were listed none is chosen by ${given.join(" and ")}.${slash}`;
+  }
+}

@@ -1,0 +1,246 @@
+import { randomInt } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import type {
+  Chunk,
+  Cursor,
+  Description,
+  Ordering,
+  Pace,
+  PlanOptions,
+  Shard,
+  ShardPlan,
+  Source,
+} from "../../../batch/contract.ts";
+import type { Json } from "../../../store/contract.ts";
+import type { ObjectEntry, Page, ReadPlace } from "../contract.ts";
+import { Listing, listingPath, type Stretch } from "./listing.ts";
+import type { Choice } from "./selection.ts";
+
+/** A chunk of large objects is cut here, whatever their number. */
+const CHUNK_BYTES = 256 * 1024 * 1024;
+
+/** A folder is listed faster than its target can be asked: so many pages of it are asked for at once. */
+const PAGES_AHEAD = 4;
+
+/** Stretches of a listing that are listed at once. */
+const STRETCHES = 8;
+
+/** Which of some objects a target has already, as far as a glance tells. Does not fail. */
+export type Glance = (entries: readonly ObjectEntry[]) => Promise<readonly boolean[]>;
+
+/** What is asked about the place that objects are copied to. */
+export interface TargetView {
+  /** Which objects it would take for one; asked once all are listed. */
+  repeats(): Promise<"key" | "folded" | null>;
+  /** For somebody who asks in order; null where asking later takes no longer. */
+  glance(): Glance | null;
+}
+
+interface ShardData {
+  readonly listing: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The objects of a place. They are listed once, into a file beside the run; shards are ranges of it. */
+export class ObjectSource implements Source<ObjectEntry> {
+  readonly #place: () => Promise<ReadPlace>;
+  readonly #choice: Choice;
+  readonly #target: TargetView;
+  /** Marks what this process has seen. */
+  readonly #process = randomInt(2 ** 47);
+
+  constructor(
+    place: () => Promise<ReadPlace>,
+    choice: Choice,
+    target: TargetView = { repeats: async () => null, glance: () => null },
+  ) {
+    this.#place = place;
+    this.#choice = choice;
+    this.#target = target;
+  }
+
+  async describe(): Promise<Description> {
+    const place = await this.#place();
+    await place.check();
+    return {
+      name: place.name,
+      unit: "objects",
+      columns: null,
+      identity: {
+        from: place.name,
+        ...this.#choice.identity,
+        ...(place.identity ? { list: await place.identity() } : {}),
+      },
+      bytes: null,
+      notes: [],
+    };
+  }
+
+  difference(before: Json, now: Json): string | null {
+    const [was, is] = [before as { from?: string }, now as { from?: string }];
+    if (was.from !== is.from) return `The objects are read from ${is.from} and were read from ${was.from}`;
+    if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
+      return `${is.from} has changed`;
+    return "Other objects are chosen now by --include, --exclude or --newer";
+  }
+
+  async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
+    const path = listingPath(options.folder);
+    const listing = Listing.create(path, this.#process);
+    try {
+      await this.#list(listing, options);
+      const repeats = await this.#target.repeats();
+      if (repeats !== null) listing.refuseRepeats(repeats);
+      const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
+        data: { listing: path, from, to } satisfies ShardData,
+        items,
+        bytes,
+      }));
+      const place = await this.#place();
+      const nothing = shards.length === 0 ? [this.#choice.nothingLeft(place.name, listing.listed)] : [];
+      const notes = [...nothing, ...(place.notes?.() ?? [])];
+      return { shards, duplicates: null, notes };
+    } finally {
+      listing.close();
+    }
+  }
+
+  /** Lists to the end: one page first, then, where there is more and the place can tell its borders, many stretches at once. */
+  async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
+    const place = await this.#place();
+    const skips = (folder: string) => this.#choice.skips(folder);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const list = async ({ id, next, last, before }: Stretch, pages: number): Promise<void> => {
+      if (pages === 0) return;
+      const glances = Array.from({ length: place.borders ? 1 : PAGES_AHEAD }, () => this.#target.glance());
+      const add = async ({ page, listed }: { page: Promise<Page>; listed: number }) => {
+        listing.add(id, await page, listed);
+        onProgress?.(listing.objects, 0);
+      };
+      // While the next page is listed, the target is asked for those before it.
+      const asked: { page: Promise<Page>; listed: number }[] = [];
+      let nth = 0;
+      for await (const page of place.list(next, either, { last, before, skips })) {
+        either.throwIfAborted();
+        const oldest = asked.length === glances.length ? asked.shift() : undefined;
+        if (oldest !== undefined) await add(oldest);
+        const seen = this.#seen(page, glances[nth++ % glances.length] ?? null);
+        asked.push({ page: seen, listed: page.entries.length });
+        if (--pages === 0) break;
+      }
+      for (const page of asked) await add(page);
+    };
+    const [first, ...others] = listing.open();
+    if (first?.id === 0 && first.last === null && others.length === 0 && place.borders) {
+      if (first.next === null) await list(first, 1);
+      const [rest] = listing.open();
+      if (rest?.next) listing.cut(evenly(await place.borders(rest.next, signal)));
+    }
+    const open = listing.open();
+    const ended = await Promise.allSettled(
+      open.map((stretch) =>
+        list(stretch, Number.POSITIVE_INFINITY).catch((error) => {
+          stop.abort(error);
+          throw error;
+        }),
+      ),
+    );
+    // The others end with the error of the one that failed first.
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
+    // Before anything is copied: the stretches must cover the whole.
+    for (const { border, beyond, first } of listing.joints())
+      await place.assertJoined?.(border, beyond, first, signal);
+  }
+
+  /** A page without what is not chosen, and with what the target has of it already. */
+  async #seen(page: Page, glance: Glance | null): Promise<Page> {
+    const entries = page.entries.filter((entry) => this.#choice.takes(entry));
+    if (glance === null || entries.length === 0) return { ...page, entries };
+    const same = await glance(entries);
+    return { ...page, entries: entries.map((entry, at) => (same[at] ? { ...entry, same: true } : entry)) };
+  }
+
+  async sample(n: number): Promise<readonly ObjectEntry[]> {
+    const { signal } = new AbortController();
+    const place = await this.#place();
+    const entries: ObjectEntry[] = [];
+    const skips = (folder: string) => this.#choice.skips(folder);
+    for await (const page of place.list(null, signal, { skips })) {
+      entries.push(...page.entries.filter((entry) => this.#choice.takes(entry)));
+      if (entries.length >= n) break;
+    }
+    return entries.slice(0, n);
+  }
+
+  async *read(
+    shard: Shard,
+    cursor: Cursor | null,
+    pace: Pace,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
+    const { listing: path, from, to } = shard.data as unknown as ShardData;
+    const listing = Listing.read(path, this.#process);
+    try {
+      for (let next = (cursor as number | null) ?? from; next < to; ) {
+        signal.throwIfAborted();
+        const page = listing.page(next, to, pace.items);
+        if (page.length === 0) return;
+        let bytes = 0;
+        let count = 0;
+        for (const { entry } of page) {
+          if (count > 0 && bytes + (entry.size ?? 0) > CHUNK_BYTES) break;
+          bytes += entry.size ?? 0;
+          count++;
+        }
+        const taken = page.slice(0, count);
+        next = (taken.at(-1) as { number: number }).number + 1;
+        const place = await this.#place();
+        yield new ObjectChunk(
+          taken.map(({ entry }) => entry),
+          bytes,
+          next,
+          place,
+        );
+      }
+    } finally {
+      listing.close();
+    }
+  }
+}
+
+/** So many of the borders as there are to be stretches besides the first, with as many of the others between them. */
+function evenly(borders: readonly string[]): string[] {
+  if (borders.length < STRETCHES) return [...borders];
+  const at = (n: number) => borders[Math.floor((n * borders.length) / STRETCHES)] as string;
+  return Array.from({ length: STRETCHES - 1 }, (_, n) => at(n + 1));
+}
+
+class ObjectChunk implements Chunk<ObjectEntry> {
+  readonly bytes: number;
+  readonly end: Cursor;
+  readonly #entries: readonly ObjectEntry[];
+  readonly #place: ReadPlace;
+
+  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ReadPlace) {
+    this.#entries = entries;
+    this.bytes = bytes;
+    this.end = end;
+    this.#place = place;
+  }
+
+  get items(): number {
+    return this.#entries.length;
+  }
+
+  async *slices(): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
+    yield this.#entries;
+  }
+
+  async origin(index: number) {
+    const entry = this.#entries[index] as ObjectEntry;
+    const kept = this.#place.again?.(entry) ?? entry;
+    return { raw: Buffer.from(JSON.stringify(kept)), at: this.#place.where(entry) };
+  }
+}

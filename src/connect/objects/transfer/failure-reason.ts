@@ -1,0 +1,57 @@
+import type { Failure } from "../../../batch/contract.ts";
+import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import type { ReadPlace, WritePlace } from "../contract.ts";
+import { AnswerError } from "../http/response-error.ts";
+import { isPassing } from "../passing.ts";
+
+type Reason = Omit<Failure, "index">;
+
+const BY_STATUS: Readonly<Record<number, string>> = {
+  401: "access is denied",
+  403: "access is denied",
+  404: "it is not there",
+  410: "it is gone for good",
+  412: "it was changed while it was read",
+};
+
+/**
+ * Why one object failed after all tries; throws where not the object but a place is at fault: then trying the object again
+ * later, or a person, helps.
+ */
+export async function reasonFor(error: unknown, reader: ReadPlace, writer: WritePlace): Promise<Reason> {
+  if (error instanceof ItemError) return { reason: error.message, code: error.code };
+  if (error instanceof AnswerError && error.fatal !== null) throw error.fatal;
+  if (!isPassing(error)) {
+    if (error instanceof AnswerError) return said(error);
+    throw error;
+  }
+  // A full disk, a broken one: it would be the same for all the others.
+  if (error instanceof TransientError && error.code === "copy.file") throw error;
+  try {
+    await reader.check();
+    await writer.prepare(true);
+  } catch (cause) {
+    if (cause instanceof PawlError && !(cause instanceof TransientError)) throw cause;
+    throw error instanceof AnswerError
+      ? new TransientError("copy.unavailable", `${error.place} answers ${error.code}`, { cause })
+      : error;
+  }
+  return error instanceof AnswerError
+    ? said(error)
+    : { reason: (error as TransientError).message, code: (error as TransientError).code };
+}
+
+function said({ status, code, place, message }: AnswerError): Reason {
+  if (code === "SignatureDoesNotMatch" || code === "AuthenticationFailed")
+    return {
+      reason: `its signature is refused by ${place}, which takes others: something between here and there changes its name or its headers`,
+      code: `copy.${status}`,
+    };
+  const meaning = BY_STATUS[status];
+  const detail = message === "" || message === code ? "" : `: ${message}`;
+  return {
+    reason:
+      meaning === undefined ? `${place} answers ${code}${detail}` : `${meaning} (${code} from ${place})`,
+    code: `copy.${status}`,
+  };
+}

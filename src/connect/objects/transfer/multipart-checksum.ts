@@ -1,0 +1,86 @@
+import { TransientError } from "../../../errors.ts";
+import type { Hashing, RunningMd5 } from "../compare/checksum-threads.ts";
+import { isMd5, tagOfParts } from "../compare/etag.ts";
+
+/**
+ * The checksum of an object of which several parts are read at once, compared with the tag of its source. An MD5 of the
+ * whole takes the parts in their order, whatever the order they come in.
+ */
+export class RangeSum {
+  readonly #tag: string | null;
+  /** Of the whole; null where the tag is none. */
+  readonly #whole: RunningMd5 | null;
+  /** Of each part, where the tag is made of these; null where it is not. */
+  readonly #parts: string[] | null;
+  readonly #waiting = new Map<number, { enter: () => void; leave: () => void }>();
+  #next = 0;
+  #abandoned = false;
+  /** Nobody but the provider can say whether it has copied all as it was. */
+  #isProviders = false;
+
+  /**
+   * `sameParts` says that the source was written in parts like those that are read, `count` of them; `wantsWhole` that the target wants
+   * the MD5 of the whole, whatever the source tells.
+   */
+  constructor(
+    tag: string | null,
+    { sameParts, count, wantsWhole }: { sameParts: boolean; count: number; wantsWhole: boolean },
+    hashing: Hashing,
+  ) {
+    this.#tag = tag;
+    this.#whole = isMd5(tag) || wantsWhole ? hashing.running() : null;
+    this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
+  }
+
+  /** Whether the tag is made of the MD5s of the parts, which `confirm` then wants. */
+  get wantsParts(): boolean {
+    return this.#parts !== null;
+  }
+
+  /** The MD5 of a part, as the target has taken it or we have; null where the provider has copied it and tells none. */
+  confirm(number: number, md5: string | null): void {
+    if (md5 === null) this.#isProviders = true;
+    else if (this.#parts !== null) this.#parts[number] = md5;
+  }
+
+  /** Adds what was read as part `number`, once; waits for those before it, so that no more are held than are under way. */
+  async add(number: number, bytes: Buffer): Promise<void> {
+    if (this.#whole === null) return;
+    await this.#turn(number);
+    await this.#whole.update(bytes);
+    const next = this.#waiting.get(++this.#next);
+    this.#waiting.delete(this.#next);
+    next?.enter();
+  }
+
+  /** Ends the waiting: a part that others wait for will not come. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const { leave } of this.#waiting.values()) leave();
+    this.#waiting.clear();
+  }
+
+  #turn(number: number): Promise<void> {
+    if (number === this.#next) return Promise.resolve();
+    return new Promise<void>((enter, reject) => {
+      const leave = () => reject(new Error("A part before this one has failed."));
+      if (this.#abandoned) leave();
+      else this.#waiting.set(number, { enter, leave });
+    });
+  }
+
+  /**
+   * Once, in any case: rejects where all was read and is not what the source says it holds. Resolves with the MD5 of the whole; null
+   * where nobody has taken it.
+   */
+  async finish(): Promise<string | null> {
+    const md5 = (await this.#whole?.finish()) ?? null;
+    if (this.#isProviders || this.#abandoned) return null;
+    const found = isMd5(this.#tag) ? md5 : this.#parts === null ? this.#tag : tagOfParts(this.#parts);
+    if (found === this.#tag) return md5;
+    throw new TransientError(
+      "copy.checksum",
+      `the checksum of the bytes is ${found} and that of the source ${this.#tag}`,
+    );
+  }
+}

@@ -1,0 +1,242 @@
+import { createHash, hash } from "node:crypto";
+import type { Limits } from "../../../batch/contract.ts";
+import { ItemError, type PawlError, TransientError } from "../../../errors.ts";
+import type { Hashing } from "../compare/checksum-threads.ts";
+import { isMd5, tagOfParts } from "../compare/etag.ts";
+import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import { patiently } from "../http/retry.ts";
+import type { MemoryGate } from "./memory-budget.ts";
+import { RangeSum } from "./multipart-checksum.ts";
+import { goesWhole, isSmall, partsFit } from "./part-size.ts";
+import type { Transformer } from "./transformer.ts";
+import type { Copied } from "./written-log.ts";
+
+/** What copying an object needs. */
+export interface Ways {
+  readonly reader: ReadPlace;
+  readonly writer: WritePlace;
+  readonly limits: Limits;
+  readonly memory: MemoryGate;
+  readonly hashing: Hashing;
+  /** What is done to each object on the way; null copies it as it is. */
+  readonly transform: Transformer | null;
+  readonly signal: AbortSignal;
+}
+
+/** What may come of an object whose size nobody tells: it might never end. */
+const LONGEST_UNANNOUNCED = 1024 ** 3;
+
+/** Parts of one object that are under way at once. */
+const PARTS_AT_ONCE = 4;
+
+/**
+ * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
+ * checksum of the source where it has one, and the target compares what it got with what was sent.
+ */
+export async function transfer(entry: ObjectEntry, ways: Ways): Promise<Copied> {
+  const { reader, writer } = ways;
+  if (entry.size !== null && (await writer.copyWithin?.(reader, entry)))
+    return { size: entry.size, version: entry.tag };
+  if (goesWhole(entry)) {
+    const copied = await ways.memory.hold(entry.size as number, () =>
+      // One that has grown since it was listed needs more memory than it was given.
+      opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
+    );
+    if (copied !== null) return copied;
+  }
+  return await opened(entry, ways, async (open) =>
+    goesWhole(open)
+      ? await ways.memory.hold(open.size as number, () => small(entry, open, ways))
+      : await large(entry, open, ways),
+  );
+}
+
+function hasGrown({ size }: Opened): boolean {
+  return size !== null && !isSmall(size);
+}
+
+async function opened<T>(
+  entry: ObjectEntry,
+  { reader }: Ways,
+  work: (open: Opened) => Promise<T>,
+): Promise<T> {
+  const open = await reader.open(entry);
+  try {
+    return await work(open);
+  } finally {
+    await open.close();
+  }
+}
+
+async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<Copied> {
+  const { bytes, md5 } = await readWhole(open, open.size ?? entry.size ?? 0);
+  await limits.pass(bytes.length, signal);
+  await writer.put(entry, bytes, md5, open);
+  await open.remember?.(md5, null);
+  return { size: bytes.length, version: open.version };
+}
+
+/** All bytes of an object, compared with what its source says of them: `most` at most, for which there is memory. */
+export async function readWhole(open: Opened, most: number): Promise<{ bytes: Buffer; md5: string }> {
+  const pieces: Uint8Array[] = [];
+  let came = 0;
+  for await (const piece of open.body()) {
+    came += piece.length;
+    if (came > most)
+      throw new TransientError("copy.too-long", `more bytes came than the ${most} that were announced`);
+    pieces.push(piece);
+  }
+  const [first] = pieces;
+  const bytes =
+    pieces.length === 1 && first
+      ? Buffer.from(first.buffer, first.byteOffset, first.length)
+      : Buffer.concat(pieces);
+  assertSize(bytes.length, open.size);
+  const md5 = hash("md5", bytes);
+  assertMd5(md5, open.tag);
+  return { bytes, md5 };
+}
+
+function assertSize(size: number, announced: number | null): void {
+  if (announced === null || size === announced) return;
+  throw new TransientError("copy.truncated", `${size} bytes came where ${announced} were announced`);
+}
+
+function assertMd5(md5: string, tag: string | null): void {
+  if (!isMd5(tag) || md5 === tag) return;
+  throw new TransientError(
+    "copy.checksum",
+    `the checksum of the bytes is ${md5} and that of the source ${tag}`,
+  );
+}
+
+async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<Copied> {
+  const { reader, writer } = ways;
+  const asked = await reader.partBytes(entry);
+  const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
+  const upload = await writer.begin(entry, open, fits ? asked : undefined, reader);
+  try {
+    const { size, md5 } =
+      open.range !== undefined && open.size !== null
+        ? await inRanges(open, open.size, upload, fits, ways)
+        : await inOrder(open, upload, ways);
+    await upload.complete(size, md5);
+    return { size, version: open.version };
+  } catch (error) {
+    // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
+    await upload.abort().catch(() => {});
+    throw error;
+  }
+}
+
+/** What went through an upload: its size, and its MD5 where that was taken. */
+interface Transferred {
+  readonly size: number;
+  readonly md5: string | null;
+}
+
+/** Reads and writes several parts at once. `sameParts` says that the source was written in parts of the same size. */
+async function inRanges(
+  open: Opened,
+  size: number,
+  upload: Upload,
+  sameParts: boolean,
+  { limits, memory, hashing, signal }: Ways,
+): Promise<Transferred> {
+  const { partBytes } = upload;
+  const count = Math.max(1, Math.ceil(size / partBytes));
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const wantsWhole = upload.wantsMd5 === true;
+  const sum = new RangeSum(open.tag, { sameParts, count, wantsWhole }, hashing);
+  const md5s: (string | null)[] = [];
+  let next = 0;
+  let failure: { readonly reason: unknown } | null = null;
+  const carry = async () => {
+    while (next < count && !stop.signal.aborted) {
+      const number = next++;
+      const offset = number * partBytes;
+      const length = Math.min(partBytes, size - offset);
+      const copied = await patiently(async () => await upload.copyPart?.(number, { offset, length }), either);
+      if (typeof copied === "string" || copied === null) {
+        sum.confirm(number, copied);
+        continue;
+      }
+      await memory.lend(length, async (bytes) => {
+        await patiently(async () => open.range?.(offset, bytes), either);
+        await sum.add(number, bytes);
+        await limits.pass(length, signal);
+        const md5 = await patiently(() => upload.part(number, bytes), either);
+        md5s[number] = md5;
+        if (sum.wantsParts) sum.confirm(number, md5 ?? (await hashing.digest("md5", bytes)));
+      });
+    }
+  };
+  const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
+    carry().catch((reason) => {
+      // Of the others only the end of this one can be told.
+      failure ??= { reason };
+      stop.abort();
+      sum.abandon();
+    }),
+  );
+  // None may be at work still when the upload is given up.
+  await Promise.all(carriers);
+  let md5: string | null = null;
+  try {
+    if (failure !== null) throw (failure as { reason: unknown }).reason;
+  } finally {
+    md5 = await sum.finish();
+  }
+  if (wantsWhole && md5 !== null) await open.remember?.(md5, null);
+  else if (md5s.length === count && md5s.every(isMd5)) await open.remember?.(tagOfParts(md5s), partBytes);
+  return { size, md5 };
+}
+
+function tooLong(announced: number | null): PawlError {
+  if (announced !== null)
+    return new TransientError("copy.too-long", `more bytes came than the ${announced} that were announced`);
+  return new ItemError(
+    `more than ${LONGEST_UNANNOUNCED} bytes came, and their number is announced nowhere: give it as size in the manifest`,
+    { code: "copy.too-long" },
+  );
+}
+
+/** Reads from the beginning to the end, a part at a time. */
+async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<Transferred> {
+  const { partBytes } = upload;
+  const md5 = createHash("md5");
+  return await memory.lend(partBytes, async (part) => {
+    let number = 0;
+    let size = 0;
+    let filled = 0;
+    const flush = async () => {
+      const bytes = part.subarray(0, filled);
+      const at = number++;
+      await limits.pass(bytes.length, signal);
+      await patiently(() => upload.part(at, bytes), signal);
+      filled = 0;
+    };
+    for await (const piece of open.body()) {
+      md5.update(piece);
+      size += piece.length;
+      if (size > (open.size ?? LONGEST_UNANNOUNCED)) throw tooLong(open.size);
+      for (let at = 0; at < piece.length; ) {
+        const copied = Buffer.from(piece.buffer, piece.byteOffset + at).copy(
+          part,
+          filled,
+          0,
+          piece.length - at,
+        );
+        at += copied;
+        filled += copied;
+        if (filled === partBytes) await flush();
+      }
+    }
+    if (filled > 0 || number === 0) await flush();
+    assertSize(size, open.size);
+    const whole = md5.digest("hex");
+    assertMd5(whole, open.tag);
+    return { size, md5: whole };
+  });
+}

@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs";
+import { PawlError } from "../../../errors.ts";
+import type { WritePlace } from "../contract.ts";
+import { patiently } from "../http/retry.ts";
+import { Listing, listingPath } from "../list/listing.ts";
+import type { Taken } from "../transfer/name-registry.ts";
+import type { Done } from "../transfer/written-log.ts";
+
+/** As many as a page of a listing tells of. */
+const LOOKED_AT_ONCE = 1000;
+/** No process that saw anything of the target has this number. */
+const NOBODY = -1;
+
+export interface Copies {
+  /** What the run keeps on this machine. */
+  readonly folder: string;
+  readonly writer: WritePlace;
+  readonly done: Done;
+  /** Null where each object keeps its name. */
+  readonly taken: Taken | null;
+  /** The objects have been removed from the source. */
+  readonly moved: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sees that the target has an object under each name that a run has copied one to: what earlier processes of the run have copied may
+ * have been removed before this one went on. Errors: `copy.gone`.
+ */
+export async function assertStillThere(copies: Copies): Promise<void> {
+  const { writer, done, taken, moved, signal } = copies;
+  const lookout = writer.lookout("anew");
+  const look = (keys: readonly string[]) => patiently(() => lookout.look(keys), signal);
+  let gone = 0;
+  let first: string | null = null;
+  for (const page of taken === null ? listed(copies.folder) : given(taken)) {
+    signal.throwIfAborted();
+    const names = page.filter(({ key }) => !done.isLeftOut(key));
+    const present = await look(names.map(({ key }) => key));
+    for (const { key, origin } of names) {
+      if (present.has(key)) continue;
+      const others = taken === null ? [] : taken.namesOf(origin).filter((name) => name !== key);
+      if (others.length > 0 && (await look(others)).size > 0) continue;
+      first ??= key;
+      gone++;
+    }
+  }
+  if (first === null) return;
+  const [what, such] =
+    gone === 1
+      ? [`An object that this run had copied is`, `${first}`]
+      : [`${gone} objects that this run had copied are`, `such as ${first}`];
+  throw new PawlError(
+    "copy.gone",
+    `${what} not in ${writer.name} any more (${such}): ${
+      moved
+        ? "THEY WERE REMOVED FROM THE SOURCE when they had been copied (--move), so that only a backup has them; put them back, or begin anew with --restart, which goes without them."
+        : "begin anew with --restart, which copies what is missing and leaves alone what is there."
+    }`,
+  );
+}
+
+/** What was to be copied under its own name; nothing where the objects came from somewhere else than a listing. */
+function* listed(folder: string): Generator<readonly { key: string; origin: string }[], void, undefined> {
+  const path = listingPath(folder);
+  if (!existsSync(path)) return;
+  const listing = Listing.read(path, NOBODY);
+  try {
+    for (let next = 0; ; ) {
+      const page = listing.page(next, Number.MAX_SAFE_INTEGER, LOOKED_AT_ONCE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      next = last.number + 1;
+      yield page.flatMap(({ entry: { key, problem } }) =>
+        problem === undefined ? [{ key, origin: key }] : [],
+      );
+    }
+  } finally {
+    listing.close();
+  }
+}
+
+function* given(taken: Taken): Generator<readonly { key: string; origin: string }[], void, undefined> {
+  for (let after: string | null = null; ; ) {
+    const page = taken.page(after, LOOKED_AT_ONCE);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.key;
+    yield page;
+  }
+}

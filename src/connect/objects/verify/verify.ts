@@ -1,0 +1,169 @@
+import { pMapIterable } from "p-map";
+import { PawlError } from "../../../errors.ts";
+import { parseAddress } from "../address.ts";
+import { Hashing } from "../compare/checksum-threads.ts";
+import { isMd5 } from "../compare/etag.ts";
+import { tagByReading } from "../compare/same-content.ts";
+import type { ObjectEntry, ReadPlace } from "../contract.ts";
+import { patiently } from "../http/retry.ts";
+import { compareKeys } from "../list/key-order.ts";
+import { Choice, type ChoiceOptions } from "../list/selection.ts";
+import { openReader } from "../open.ts";
+
+export interface VerifyOptions extends ChoiceOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly fromProfile?: string;
+  readonly toProfile?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What an object is on both sides. */
+export interface Verified {
+  readonly key: string;
+  /** `missing`: only in the first place; `extra`: only in the second; `unreadable`: it could not be compared. */
+  readonly verdict: "same" | "missing" | "extra" | "differs" | "unreadable";
+  /** For people: what differs; null where there is nothing to say. */
+  readonly detail: string | null;
+  /** Of the first place; of the second for what is only there. */
+  readonly bytes: number;
+}
+
+interface Pair {
+  readonly from: ObjectEntry | null;
+  readonly to: ObjectEntry | null;
+}
+
+/** Objects that are compared at once. */
+const AT_ONCE = 8;
+
+/**
+ * Compares two places object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
+ * objects are read. Neither listing is held in memory.
+ */
+export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, void, undefined> {
+  const { signal = new AbortController().signal } = options;
+  const choice = new Choice(options);
+  const [first, second] = [parseAddress(options.from), parseAddress(options.to)];
+  if (first.kind === "manifest" || second.kind === "manifest")
+    throw new PawlError(
+      "copy.verify",
+      "A manifest says nothing about content: verify compares folders and buckets.",
+    );
+  // What was known before is not what is there.
+  const sums = { hashing: new Hashing(), known: null };
+  const [from, to] = await Promise.all([
+    openReader(first, options.fromProfile ?? null, sums),
+    openReader(second, options.toProfile ?? null, sums),
+  ]);
+  try {
+    await from.check();
+    await to.check();
+    const pairs = paired(inOrder(from, choice, signal), inOrder(to, choice, signal));
+    yield* pMapIterable(pairs, (pair) => judge(pair, from, to, signal), {
+      concurrency: AT_ONCE,
+      backpressure: AT_ONCE * 4,
+    });
+  } finally {
+    await from.close();
+    await to.close();
+    await sums.hashing.close();
+  }
+}
+
+/** The chosen objects of a place, in order: a place whose listing is not refuses to give it. */
+async function* inOrder(
+  place: ReadPlace,
+  choice: Choice,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  const skips = (folder: string) => choice.skips(folder);
+  let last: string | null = null;
+  for await (const { entries } of place.list(null, signal, { skips })) {
+    for (const entry of entries) {
+      if (last !== null && compareKeys(entry.key, last) <= 0)
+        throw new PawlError(
+          "copy.verify",
+          `${place.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two places cannot be compared in one pass: verify folder by folder.`,
+        );
+      last = entry.key;
+      if (choice.takes(entry)) yield entry;
+    }
+  }
+}
+
+/** A folder of one side that cannot be read: what the other side has there can be compared with nothing. */
+class Unread {
+  #folder: ObjectEntry | null = null;
+
+  /** The same entry, or what it is where it lies in such a folder. */
+  of(entry: ObjectEntry): ObjectEntry {
+    const { key, problem } = this.#folder ?? {};
+    return key !== undefined && problem !== undefined && entry.key.startsWith(key)
+      ? { ...entry, problem: `of the other side ${problem}` }
+      : entry;
+  }
+
+  note(entry: ObjectEntry): void {
+    if (entry.problem !== undefined && entry.key.endsWith("/")) this.#folder = entry;
+  }
+}
+
+async function* paired(
+  from: AsyncGenerator<ObjectEntry, void, undefined>,
+  to: AsyncGenerator<ObjectEntry, void, undefined>,
+): AsyncGenerator<Pair, void, undefined> {
+  const [here, there] = [new Unread(), new Unread()];
+  let [a, b] = [await from.next(), await to.next()];
+  while (!a.done || !b.done) {
+    const order = a.done ? 1 : b.done ? -1 : Buffer.from(a.value.key).compare(Buffer.from(b.value.key));
+    const one = order <= 0 && !a.done ? a.value : null;
+    const other = order >= 0 && !b.done ? b.value : null;
+    if (one !== null) here.note(one);
+    if (other !== null) there.note(other);
+    yield {
+      from: one === null ? null : there.of(one),
+      to: other === null ? null : here.of(other),
+    };
+    if (order <= 0) a = await from.next();
+    if (order >= 0) b = await to.next();
+  }
+}
+
+async function judge(
+  { from, to }: Pair,
+  first: ReadPlace,
+  second: ReadPlace,
+  signal: AbortSignal,
+): Promise<Verified> {
+  if (from === null || to === null) {
+    const { key, size, problem } = (from ?? to) as ObjectEntry;
+    if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes: size ?? 0 };
+    return { key, verdict: from === null ? "extra" : "missing", detail: null, bytes: size ?? 0 };
+  }
+  const { key } = from;
+  const bytes = from.size ?? 0;
+  const problem = from.problem ?? to.problem;
+  if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes };
+  if (from.size !== to.size)
+    return { key, verdict: "differs", detail: `${from.size} bytes and ${to.size} bytes`, bytes };
+  if (from.tag !== null && from.tag === to.tag) return { key, verdict: "same", detail: null, bytes };
+  try {
+    const [a, b] = await Promise.all([md5Of(from, first, signal), md5Of(to, second, signal)]);
+    if (a === b) return { key, verdict: "same", detail: null, bytes };
+    return { key, verdict: "differs", detail: `the checksums are ${a} and ${b}`, bytes };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      key,
+      verdict: "unreadable",
+      detail: error instanceof Error ? error.message : String(error),
+      bytes,
+    };
+  }
+}
+
+async function md5Of(entry: ObjectEntry, place: ReadPlace, signal: AbortSignal): Promise<string> {
+  if (isMd5(entry.tag)) return entry.tag;
+  return await patiently(() => tagByReading(entry, place, null), signal);
+}
