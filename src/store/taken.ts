@@ -17,15 +17,15 @@ export function takenTask(task: NewTask): NewTask {
 }
 
 export function takenSettlement(settlement: Settlement): Settlement {
-  const { outcome } = settlement;
-  if (outcome.state !== "succeeded") return settlement;
-  const { result, next, meta } = outcome;
-  if (isTaken(result) && isTaken(meta) && next === undefined) return settlement;
+  const { result } = settlement;
+  if (result.state !== "succeeded") return settlement;
+  const { value, next, meta } = result;
+  if (isTaken(value) && isTaken(meta) && next === undefined) return settlement;
   return {
     ...settlement,
-    outcome: {
-      ...outcome,
-      ...(result === undefined ? {} : { result: take(result, "result", settlement) }),
+    result: {
+      ...result,
+      ...(value === undefined ? {} : { value: take(value, "result", settlement) }),
       ...(next === undefined ? {} : { next: next.map(takenTask) }),
       ...(meta === undefined ? {} : { meta: take(meta, "meta", settlement) }),
     },

@@ -110,7 +110,7 @@ export class Attempts {
   begin(claim: Claim, freed: () => void): void {
     const { damaged } = claim.task;
     if (damaged !== undefined) {
-      this.#settle(claim, { outcome: { state: "dead", error: damaged } });
+      this.#settle(claim, { result: { state: "dead", error: damaged } });
       // Not before this call is over: whoever begins tasks counts them first.
       queueMicrotask(freed);
       return;
@@ -123,7 +123,7 @@ export class Attempts {
 
   /** Lets others have what is held. */
   handBack(claim: Claim): void {
-    this.#settle(claim, { outcome: { state: "snoozed", delayMs: 0 } });
+    this.#settle(claim, { result: { state: "snoozed", delayMs: 0 } });
   }
 
   /** Lets others have what runs, while it still does. */
@@ -181,8 +181,8 @@ export class Attempts {
   #broken({ task }: Claim, error: unknown): Ending {
     this.#report(error);
     const failures = task.failures + 1;
-    if (failures >= MOST_FAILURES) return { outcome: { state: "dead", error: errorText(error) } };
-    return { outcome: { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) } };
+    if (failures >= MOST_FAILURES) return { result: { state: "dead", error: errorText(error) } };
+    return { result: { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) } };
   }
 
   /** Durable soon. The slot is free meanwhile; the lease is not. */
@@ -205,7 +205,7 @@ export class Attempts {
     }
     const claim = this.#withdraw(lease);
     if (claim !== undefined && reason instanceof CancelledError) {
-      this.#settle(claim, { outcome: { state: "cancelled" } });
+      this.#settle(claim, { result: { state: "cancelled" } });
     }
   }
 }
@@ -224,8 +224,8 @@ class EndedAttempt implements Ended {
   settlement(): Settlement {
     const { id, fence } = this.#claim;
     const { late } = this.#ending;
-    const { outcome, log = this.#ending.log } = late?.() ?? this.#ending;
-    return log === undefined ? { id, fence, outcome } : { id, fence, outcome, log };
+    const { result, log = this.#ending.log } = late?.() ?? this.#ending;
+    return log === undefined ? { id, fence, result } : { id, fence, result, log };
   }
 
   done(): void {

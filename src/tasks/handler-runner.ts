@@ -26,10 +26,10 @@ export function handlerRunner({ store, handlers, policy, report }: HandlerRunner
     };
     try {
       const result = await handler(task, { signal, lease: { id, fence }, progress });
-      return { outcome: outcomeOfResult(result ?? undefined) };
+      return { result: outcomeOfResult(result ?? undefined) };
     } catch (error) {
-      const outcome = outcomeOfError(error, task, signal, policy);
-      return outcome === undefined ? undefined : { outcome };
+      const result = outcomeOfError(error, task, signal, policy);
+      return result === undefined ? undefined : { result };
     }
   };
 }
@@ -44,5 +44,5 @@ export function unknownTask(
   report(new Error(`No handler is named ${name}: task ${id} is left for another worker.`));
   // Longer each time, so that a task nobody knows does not keep everybody busy.
   const delayMs = backoffDelay(fence, { baseMs: 500, capMs: 60_000 });
-  return { outcome: { state: "snoozed", delayMs }, unknown: true };
+  return { result: { state: "snoozed", delayMs }, unknown: true };
 }

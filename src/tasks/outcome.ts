@@ -1,6 +1,6 @@
 import { errorText, isOf } from "../error-text.ts";
 import { LostError } from "../errors.ts";
-import type { Json, Outcome, TaskRecord } from "../store/contract.ts";
+import type { Json, TaskRecord, TaskResult } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
 import { type Backoff, backoffDelay } from "./backoff.ts";
 import { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
@@ -12,12 +12,10 @@ export interface RetryPolicy {
 }
 
 /** What a handler's return value means. */
-export function outcomeOfResult(result: Json | undefined): Outcome {
+export function outcomeOfResult(result: Json | undefined): TaskResult {
   try {
     // At once: the handler may go on with its object while other ends are being stored.
-    return result === undefined
-      ? { state: "succeeded" }
-      : { state: "succeeded", result: JsonText.of(result) };
+    return result === undefined ? { state: "succeeded" } : { state: "succeeded", value: JsonText.of(result) };
   } catch (error) {
     // Found here, where it concerns one task, and not in the store, where it would hold up a whole batch.
     return { state: "dead", error: `The handler returned what JSON cannot express: ${errorText(error)}` };
@@ -33,7 +31,7 @@ export function outcomeOfError(
   task: TaskRecord,
   signal: AbortSignal,
   policy: RetryPolicy,
-): Outcome | undefined {
+): TaskResult | undefined {
   if (isOf(error, LostError) || isOf(signal.reason, LostError)) return undefined;
   if (signal.reason instanceof CancelledError) return { state: "cancelled" };
   if (isOf(error, PermanentError)) return { state: "dead", error: errorText(error) };

@@ -135,19 +135,19 @@ export class Settler {
       return [];
     }
     const why = `How this attempt ended cannot be stored: ${errorText(error)}`;
-    this.#waiting.push(new Entry(ended, { id, fence, outcome: { state: "dead", error: why } }));
+    this.#waiting.push(new Entry(ended, { id, fence, result: { state: "dead", error: why } }));
     return [];
   }
 }
 
 /** About as much text as a settlement brings to the store. */
 function charactersOf({ settlement }: Entry): number {
-  const { outcome, log } = settlement;
+  const { result, log } = settlement;
   let sum = log?.length ?? 0;
-  if ("error" in outcome) sum += outcome.error.length;
-  if (outcome.state !== "succeeded") return sum;
-  sum += textOf(outcome.result) + textOf(outcome.meta);
-  for (const { payload, meta } of outcome.next ?? []) sum += textOf(payload) + textOf(meta);
+  if ("error" in result) sum += result.error.length;
+  if (result.state !== "succeeded") return sum;
+  sum += textOf(result.value) + textOf(result.meta);
+  for (const { payload, meta } of result.next ?? []) sum += textOf(payload) + textOf(meta);
   return sum;
 }
 

@@ -1,6 +1,6 @@
 import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
-import type { Claim, Outcome } from "../store/contract.ts";
+import type { Claim, TaskResult } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
 import { AttemptStrays, attempt, type Order, type Stop, strayed } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
@@ -48,7 +48,7 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
     if (definition.isolate !== "none") {
       const end = await childrenOf(definition.isolate).attempt(definition, order, stop.signal);
       const log = end.log === undefined ? {} : { log: end.log };
-      if ("died" in end) return { outcome: crashed(definition, task.crashes, end.died, poisonAfter), ...log };
+      if ("died" in end) return { result: crashed(definition, task.crashes, end.died, poisonAfter), ...log };
       return withLog(settled(claim, end.verdict, stop, definition), end.log);
     }
     const log = new MemoryLog();
@@ -141,24 +141,24 @@ function settled(
 ): Ending | undefined {
   switch (verdict.kind) {
     case "done":
-      return { outcome: done(task, verdict) };
+      return { result: done(task, verdict) };
     case "stopped":
       return stopped(stop.signal.reason);
     case "snoozed":
-      return { outcome: { state: "snoozed", delayMs: verdict.delayMs } };
+      return { result: { state: "snoozed", delayMs: verdict.delayMs } };
     case "failed": {
       const { error, again } = verdict;
       const failures = task.failures + 1;
       if (!again || definition === null || failures >= definition.maxFailures) {
-        return { outcome: { state: "dead", error } };
+        return { result: { state: "dead", error } };
       }
       const delayMs = verdict.delayMs ?? backoffDelay(failures, definition.backoff);
-      return { outcome: { state: "retry", delayMs, error } };
+      return { result: { state: "retry", delayMs, error } };
     }
   }
 }
 
-function done(task: Claim["task"], { result, members }: Verdict & { kind: "done" }): Outcome {
+function done(task: Claim["task"], { result, members }: Verdict & { kind: "done" }): TaskResult {
   try {
     const value = new JsonText(result);
     return succeeded(task, members === undefined ? { value } : { value, members });
@@ -170,12 +170,12 @@ function done(task: Claim["task"], { result, members }: Verdict & { kind: "done"
 
 /** The signal says why it stopped. */
 function stopped(reason: unknown): Ending | undefined {
-  if (reason instanceof CancelledError) return { outcome: { state: "cancelled" } };
-  if (reason instanceof StoppedError) return { outcome: { state: "snoozed", delayMs: 0 } };
+  if (reason instanceof CancelledError) return { result: { state: "cancelled" } };
+  if (reason instanceof StoppedError) return { result: { state: "snoozed", delayMs: 0 } };
   if (reason instanceof LostError || reason === undefined) return undefined;
-  return { outcome: { state: "snoozed", delayMs: 0 } };
+  return { result: { state: "snoozed", delayMs: 0 } };
 }
 
-function crashed(definition: Definition, crashes: number, error: string, poisonAfter: number): Outcome {
+function crashed(definition: Definition, crashes: number, error: string, poisonAfter: number): TaskResult {
   return { state: "crashed", delayMs: backoffDelay(crashes + 1, definition.backoff), error, poisonAfter };
 }

@@ -4,9 +4,9 @@ import {
   type Lease,
   type NewJoin,
   type NewTask,
-  type Outcome,
   PawlError,
   type Store,
+  type TaskResult,
 } from "../../src/store/index.ts";
 import { ModelStore } from "./model.ts";
 import type { TestClock } from "./test-clock.ts";
@@ -40,7 +40,7 @@ async function everything(target: Target): Promise<unknown> {
   const joins: unknown[] = [];
   for (const { id } of tasks) {
     if (target instanceof ModelStore) attempts.push(target.attempts(id));
-    else attempts.push((await target.attempts(id)).map(({ outcome }) => outcome));
+    else attempts.push((await target.attempts(id)).map(({ result }) => result));
   }
   for (const id of JOINS) {
     const members =
@@ -52,7 +52,7 @@ async function everything(target: Target): Promise<unknown> {
 }
 
 /** The result, or the code of the error. Versions are left to the store. */
-async function outcomeOf(work: () => unknown): Promise<unknown> {
+async function resultOf(work: () => unknown): Promise<unknown> {
   try {
     const result = await work();
     if (result === null || typeof result !== "object" || !("version" in result)) return result;
@@ -80,8 +80,8 @@ class Step implements fc.AsyncCommand<Model, Real> {
 
   async run(model: Model, real: Real): Promise<void> {
     const store = real.stores[real.turn++ % 2 === 0 ? 0 : 1];
-    const actual = await outcomeOf(() => this.#operation(store, model));
-    const expected = await outcomeOf(() => this.#operation(model.store, model));
+    const actual = await resultOf(() => this.#operation(store, model));
+    const expected = await resultOf(() => this.#operation(model.store, model));
     assert.deepEqual(actual, expected, this.#name);
     assert.deepEqual(await everything(store), await everything(model.store), this.#name);
   }
@@ -158,8 +158,8 @@ const chord: fc.Arbitrary<{ tasks: NewTask[]; joins: NewJoin[] }> = fc
     ],
     joins: [{ id: name, members: members === null ? null : tasks.length, need, body: `${name}.body` }],
   }));
-const outcome: fc.Arbitrary<Outcome> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ state: fc.constant("succeeded" as const), result: fc.nat() }) },
+const result: fc.Arbitrary<TaskResult> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ state: fc.constant("succeeded" as const), value: fc.nat() }) },
   fc.record({
     state: fc.constant("succeeded" as const),
     next: fc.array(newTask, { maxLength: 2 }),
@@ -223,12 +223,12 @@ const progress = fc
       target.progress(pick(model, args[0]).map((lease) => ({ ...lease, value: args[1] }))),
     ),
   );
-const settle = fc.tuple(which, outcome, fc.boolean()).map((args) =>
+const settle = fc.tuple(which, result, fc.boolean()).map((args) =>
   step("settle", args, (target, model) =>
     target.settle(
       pick(model, args[0]).map((lease) => ({
         ...lease,
-        outcome: args[1],
+        result: args[1],
         ...(args[2] ? { log: "log" } : {}),
       })),
     ),

@@ -6,13 +6,13 @@ import {
   type MemberRecord,
   type NewJoin,
   type NewTask,
-  type Outcome,
   PawlError,
   type ProgressReport,
   type QueueRecord,
   type ScheduleRecord,
   type Settlement,
   type TaskRecord,
+  type TaskResult,
   type TaskSelector,
   type TaskState,
 } from "../../src/store/index.ts";
@@ -27,7 +27,7 @@ interface ModelTask extends Mutable<TaskRecord> {
   leaseEnd: number;
   leaseBoot: string;
   retentionMs: number | null;
-  outcomes: string[];
+  results: string[];
 }
 
 interface ModelJoin extends Mutable<JoinRecord> {
@@ -131,7 +131,7 @@ export class ModelStore {
       for (const settlement of settlements) {
         const { held } = this.#held([settlement]);
         if (held[0] === undefined) lost.push(settlement.id);
-        else this.#end(held[0].task, settlement.outcome);
+        else this.#end(held[0].task, settlement.result);
       }
       return { lost };
     });
@@ -234,7 +234,7 @@ export class ModelStore {
 
   /** How the attempts of a task ended, oldest first. */
   attempts(id: string): string[] {
-    return this.#find(id)?.outcomes ?? [];
+    return this.#find(id)?.results ?? [];
   }
 
   putSchedule(schedule: NewSchedule): ScheduleRecord {
@@ -264,7 +264,7 @@ export class ModelStore {
   /** Every task, without what only the model knows. The rest of a poisoned task's error is left to the store. */
   all(): TaskRecord[] {
     return this.#tasks.map(
-      ({ leaseEnd: _end, leaseBoot: _boot, retentionMs: _retention, outcomes: _outcomes, ...task }) => task,
+      ({ leaseEnd: _end, leaseBoot: _boot, retentionMs: _retention, results: _outcomes, ...task }) => task,
     );
   }
 
@@ -341,7 +341,7 @@ export class ModelStore {
       expiresAt: expiresMs === undefined ? null : now + expiresMs,
       leaseEnd: 0,
       leaseBoot: "",
-      outcomes: [],
+      results: [],
     });
     this.#queue(queue).counts.waiting++;
     return true;
@@ -447,27 +447,27 @@ export class ModelStore {
     for (const task of members) if (task.state === "waiting" || task.state === "leased") this.#cancel(task);
   }
 
-  #end(task: ModelTask, outcome: Outcome): void {
-    if (outcome.state === "crashed") {
-      this.#crash(task, outcome.poisonAfter, outcome.delayMs);
+  #end(task: ModelTask, result: TaskResult): void {
+    if (result.state === "crashed") {
+      this.#crash(task, result.poisonAfter, result.delayMs);
       return;
     }
-    task.outcomes = [...task.outcomes, outcome.state].slice(-100);
-    if (outcome.state === "retry" || outcome.state === "dead") {
-      Object.assign(task, { failures: task.failures + 1, error: outcome.error });
+    task.results = [...task.results, result.state].slice(-100);
+    if (result.state === "retry" || result.state === "dead") {
+      Object.assign(task, { failures: task.failures + 1, error: result.error });
     }
-    if (outcome.state === "succeeded") this.#succeed(task, outcome);
-    else if (outcome.state === "retry" || outcome.state === "snoozed") this.#handBack(task, outcome.delayMs);
-    else this.#finish(task, outcome.state);
+    if (result.state === "succeeded") this.#succeed(task, result);
+    else if (result.state === "retry" || result.state === "snoozed") this.#handBack(task, result.delayMs);
+    else this.#finish(task, result.state);
   }
 
-  #succeed(task: ModelTask, outcome: Extract<Outcome, { state: "succeeded" }>): void {
-    const { next = [], joins = [], successor } = outcome;
+  #succeed(task: ModelTask, result: Extract<TaskResult, { state: "succeeded" }>): void {
+    const { next = [], joins = [], successor } = result;
     if (task.cancelRequested && next.length + joins.length > 0) {
       this.#finish(task, "cancelled");
       return;
     }
-    Object.assign(task, { result: outcome.result ?? null, error: null });
+    Object.assign(task, { result: result.value ?? null, error: null });
     const { member } = task;
     const join = member && this.#join(member.join);
     const heir = join && next.find(({ id }) => id === successor);
@@ -492,7 +492,7 @@ export class ModelStore {
 
   #crash(task: ModelTask, poisonAfter: number, delayMs: number): void {
     task.crashes++;
-    task.outcomes = [...task.outcomes, "crashed"].slice(-100);
+    task.results = [...task.results, "crashed"].slice(-100);
     if (task.cancelRequested || task.crashes < poisonAfter) this.#handBack(task, delayMs);
     else {
       task.error = "Poisoned";

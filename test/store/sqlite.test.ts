@@ -147,10 +147,10 @@ describe("a store file", () => {
     const counts = { waiting: 1, leased: 1, succeeded: 1, dead: 1, cancelled: 1 };
     assert.deepEqual(await store.queues(), [{ name: "q", paused: false, counts, oldestDue: 1_000 }]);
     // A claim of the version before is taken back, and can be settled, though nobody wrote down when it began.
-    assert.deepEqual(await store.settle([{ id: "leased", fence: 1, outcome: { state: "cancelled" } }]), {
+    assert.deepEqual(await store.settle([{ id: "leased", fence: 1, result: { state: "cancelled" } }]), {
       lost: [],
     });
-    assert.equal((await store.attempts("leased"))[0]?.outcome, "cancelled");
+    assert.equal((await store.attempts("leased"))[0]?.result, "cancelled");
     assert.equal((await store.attempts("succeeded")).length, 0);
     await store.enqueue([newTask("new", { priority: 2 })]);
     const claims = await store.claim({ queues: ["q"], n: 9, leaseMs: 1_000, worker: "w" });
@@ -335,7 +335,7 @@ describe("a store file", () => {
       const answers = await Promise.allSettled([
         store.enqueue([newTask("a")]),
         store.enqueue([newTask("b")]),
-        store.settle([{ id: "before", fence: 1, outcome: { state: "succeeded" } }]),
+        store.settle([{ id: "before", fence: 1, result: { state: "succeeded" } }]),
         store.pauseQueue("q", true),
       ]);
       answers.push(...(await Promise.allSettled([store.enqueue([newTask("c")])])));

@@ -30,9 +30,9 @@ class Stub {
 const success = (id: number): Settlement => ({
   id: `${id}`,
   fence: 1,
-  outcome: { state: "succeeded", result: id },
+  result: { state: "succeeded", value: id },
 });
-const isSuccess = ({ outcome }: Settlement) => outcome.state === "succeeded";
+const isSuccess = ({ result }: Settlement) => result.state === "succeeded";
 
 async function settleAll(stub: Stub, count: number): Promise<{ errors: unknown[]; done: number }> {
   const errors: unknown[] = [];
@@ -50,9 +50,9 @@ test("what the store refuses becomes a dead letter that says why, and all others
   const { done, errors } = await settleAll(stub, 1_000);
   assert.equal(done, 1_000);
   assert.equal(stub.settled.size, 1_000);
-  for (const [id, { outcome }] of stub.settled) {
-    assert.equal(outcome.state, bad.has(id) ? "dead" : "succeeded");
-    if (outcome.state === "dead") assert.match(outcome.error, /cannot be stored: The store x refused/);
+  for (const [id, { result }] of stub.settled) {
+    assert.equal(result.state, bad.has(id) ? "dead" : "succeeded");
+    if (result.state === "dead") assert.match(result.error, /cannot be stored: The store x refused/);
   }
   assert.equal(errors.length, 3);
   assert.ok(stub.transactions < 100, `${stub.transactions} transactions`);
@@ -121,7 +121,7 @@ test("results that are large go to the store in several statements, each of a bo
   const sizes: number[] = [];
   const store: Pick<TaskStore, "settle"> = {
     settle: async (settlements) => {
-      const texts = settlements.map(({ outcome }) => (outcome as { result: JsonText }).result.text.length);
+      const texts = settlements.map(({ result }) => (result as { value: JsonText }).value.text.length);
       sizes.push(texts.reduce((sum, each) => sum + each, 0));
       return { lost: [] };
     },
@@ -131,9 +131,9 @@ test("results that are large go to the store in several statements, each of a bo
   const lengths = [...new Array(40).fill(1_000_000), 9_000_000, 10];
   let done = 0;
   for (const [id, length] of lengths.entries()) {
-    const result = new JsonText(JSON.stringify("x".repeat(length)));
+    const value = new JsonText(JSON.stringify("x".repeat(length)));
     settler.settle({
-      settlement: () => ({ id: `${id}`, fence: 1, outcome: { state: "succeeded", result } }),
+      settlement: () => ({ id: `${id}`, fence: 1, result: { state: "succeeded", value } }),
       done: () => done++,
     });
   }

@@ -66,7 +66,7 @@ function tests(open: OpenPlace): void {
     assert.deepEqual(
       attempts.map(({ attributes, status, kind }) => [
         attributes["pawl.task.attempt"],
-        attributes["pawl.task.outcome"],
+        attributes["pawl.task.result"],
         status.code,
         kind,
       ]),
@@ -133,7 +133,7 @@ function tests(open: OpenPlace): void {
     assert.equal(Number(sent?.value) - sentBefore, 1);
     const [duration] = await of("messaging.process.duration", "add");
     assert.ok(duration);
-    assert.equal(duration.attributes["pawl.task.outcome"], "succeeded");
+    assert.equal(duration.attributes["pawl.task.result"], "succeeded");
     assert.ok((duration.value as { count: number }).count >= 1);
     const stop = await meterStore(stage.store);
     const succeeded = async () =>

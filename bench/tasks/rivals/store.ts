@@ -39,7 +39,7 @@ async function drain(store: Store, tasks: number): Promise<number> {
 }
 
 async function settle(store: Store, claims: readonly Claim[]): Promise<void> {
-  const outcome = { state: "succeeded" } as const;
-  const { lost } = await store.settle(claims.map(({ id, fence }) => ({ id, fence, outcome })));
+  const result = { state: "succeeded" } as const;
+  const { lost } = await store.settle(claims.map(({ id, fence }) => ({ id, fence, result })));
   if (lost.length > 0) throw new Error(`${lost.length} claims were lost.`);
 }

@@ -142,9 +142,9 @@ function countWords(join: JoinRecord | undefined): string {
 }
 
 function attemptLines(attempt: AttemptRecord, full: boolean): string[] {
-  const { fence, startedAt, endedAt, outcome, worker, error, log } = attempt;
+  const { fence, startedAt, endedAt, result, worker, error, log } = attempt;
   const lines = [
-    `    #${fence}  ${utc(startedAt)}  ${span(endedAt - startedAt)}  ${outcome}  ${workerName(worker)}`,
+    `    #${fence}  ${utc(startedAt)}  ${span(endedAt - startedAt)}  ${result}  ${workerName(worker)}`,
   ];
   if (error !== null) lines.push(`        ${indented(error, 8)}`);
   if (log !== null) {

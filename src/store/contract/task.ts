@@ -128,7 +128,7 @@ export interface AttemptRecord {
   readonly startedAt: Instant;
   readonly endedAt: Instant;
   /** How it ended; `crashed` where a lease ran out or the worker died. */
-  readonly outcome: Outcome["state"];
+  readonly result: TaskResult["state"];
   readonly error: string | null;
   readonly log: string | null;
 }
@@ -165,7 +165,8 @@ export interface LaneRate {
   readonly burst: number;
 }
 
-export type Outcome =
+/** What became of a claimed task: from its handler to its store. */
+export type TaskResult =
   /**
    * `next` and its `joins` are enqueued in the same step. A member of a join that has a successor passes its membership
    * on to it. With a `next`, a task that was asked to cancel is cancelled instead, and nothing is enqueued: what follows
@@ -173,7 +174,7 @@ export type Outcome =
    */
   | {
       readonly state: "succeeded";
-      readonly result?: Json | JsonText;
+      readonly value?: Json | JsonText;
       /** Takes the place of what the layer above keeps with the task. */
       readonly meta?: Json | JsonText;
       readonly next?: readonly NewTask[];
@@ -200,7 +201,7 @@ export type Outcome =
   | { readonly state: "snoozed"; readonly delayMs: number | null };
 
 export type Settlement = Lease & {
-  readonly outcome: Outcome;
+  readonly result: TaskResult;
   /** What the attempt wrote, for people; kept with the attempt. */
   readonly log?: string;
 };

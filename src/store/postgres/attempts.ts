@@ -1,4 +1,4 @@
-import type { AttemptRecord, Outcome, TaskState } from "../contract.ts";
+import type { AttemptRecord, TaskResult, TaskState } from "../contract.ts";
 import type { Session } from "./session.ts";
 import { sought } from "./sought.ts";
 import { scalars, storable, texts } from "./values.ts";
@@ -9,7 +9,7 @@ const KEPT = 100;
 export interface Ended {
   readonly id: string;
   readonly fence: number;
-  readonly outcome: Outcome["state"];
+  readonly result: TaskResult["state"];
   readonly error: string | null;
   readonly log: string | null;
   /** What the task came to. */
@@ -27,14 +27,14 @@ export function addAttempts(session: Session, ended: readonly Ended[]): void {
   if (kept.length === 0) return;
   session.later(
     `INSERT INTO pawl.attempt (task, fence, worker, started_at, ended_at, outcome, error, log)
-     SELECT t.id, e.fence, coalesce(t.worker, ''), coalesce(t.started_at, (SELECT pawl.now_ms())), (SELECT pawl.now_ms()), e.outcome,
+     SELECT t.id, e.fence, coalesce(t.worker, ''), coalesce(t.started_at, (SELECT pawl.now_ms())), (SELECT pawl.now_ms()), e.result,
        e.error, e.log
-     FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[]) AS e (id, fence, outcome, error, log)
+     FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[]) AS e (id, fence, result, error, log)
        JOIN pawl.task AS t ON ${sought("t.id", "e.id")}`,
     [
       texts(kept.map(({ id }) => id)),
       scalars(kept.map(({ fence }) => fence)),
-      texts(kept.map(({ outcome }) => outcome)),
+      texts(kept.map(({ result }) => result)),
       texts(kept.map(({ error }) => error && storable(error))),
       texts(kept.map(({ log }) => log && storable(log))),
     ],
@@ -53,7 +53,7 @@ interface AttemptRow {
   readonly worker: string | null;
   readonly started_at: number | null;
   readonly ended_at: number | null;
-  readonly outcome: TaskState | Outcome["state"];
+  readonly result: TaskState | TaskResult["state"];
   readonly error: string | null;
   readonly log: string | null;
 }
@@ -62,25 +62,25 @@ interface AttemptRow {
 export async function listAttempts(session: Session, id: string): Promise<AttemptRecord[]> {
   const [task, kept] = await Promise.all([
     session.get<AttemptRow>(
-      `SELECT fence, worker, started_at, settled_at AS ended_at, state AS outcome, NULL AS error, NULL AS log
+      `SELECT fence, worker, started_at, settled_at AS ended_at, state AS result, NULL AS error, NULL AS log
        FROM pawl.task WHERE id = $1 AND state = 'succeeded' AND fence = 1`,
       [id],
     ),
     session.all<AttemptRow>(
-      `SELECT fence, worker, started_at, ended_at, outcome, error, log FROM pawl.attempt
+      `SELECT fence, worker, started_at, ended_at, outcome AS result, error, log FROM pawl.attempt
        WHERE task = $1 ORDER BY fence`,
       [id],
     ),
   ]);
   const rows = kept.length > 0 || task === undefined ? kept : [task];
-  return rows.map(({ fence, worker, started_at, ended_at, outcome, error, log }) => {
+  return rows.map(({ fence, worker, started_at, ended_at, result, error, log }) => {
     const endedAt = ended_at ?? 0;
     return {
       fence,
       worker: worker ?? "",
       startedAt: started_at ?? endedAt,
       endedAt,
-      outcome: outcome as Outcome["state"],
+      result: result as TaskResult["state"],
       error,
       log,
     };

@@ -1,4 +1,4 @@
-import type { JoinState, NewJoin, Outcome, Settlement, TaskState } from "../contract.ts";
+import type { JoinState, NewJoin, Settlement, TaskResult, TaskState } from "../contract.ts";
 import { duration } from "../storable.ts";
 import { addAttempts } from "./attempts.ts";
 import { cancelWaiting } from "./cancel.ts";
@@ -11,7 +11,7 @@ import { prepared } from "./session.ts";
 import { sought } from "./sought.ts";
 import { scalars, storable, texts, toText } from "./values.ts";
 
-type Success = Extract<Outcome, { state: "succeeded" }>;
+type Success = Extract<TaskResult, { state: "succeeded" }>;
 
 interface Settled extends Ended {
   readonly state: TaskState;
@@ -88,12 +88,12 @@ export async function settle(
 /** Settles first successes of tasks in no join that wrote no log: nobody but their own row needs to know of them. */
 async function succeedAlone(moves: Moves, batch: readonly Settlement[]): Promise<Set<Settlement>> {
   const plain = batch.filter(
-    ({ fence, outcome, log }) =>
+    ({ fence, result, log }) =>
       fence === 1 &&
       log === undefined &&
-      outcome.state === "succeeded" &&
-      outcome.meta === undefined &&
-      !hasNext(outcome),
+      result.state === "succeeded" &&
+      result.meta === undefined &&
+      !hasNext(result),
   );
   const settled = new Set<Settlement>();
   if (plain.length === 0) return settled;
@@ -129,29 +129,29 @@ async function settleRest(
   const held = batch.filter((settlement) => settled.has(keyOf(settlement)));
   addAttempts(
     moves.session,
-    held.map(({ id, fence, outcome, log = null }) => {
+    held.map(({ id, fence, result, log = null }) => {
       const { state } = settled.get(keyOf({ id, fence })) as Settled;
-      const error = "error" in outcome ? outcome.error : null;
-      return { id, fence, state, outcome: outcome.state, error, log };
+      const error = "error" in result ? result.error : null;
+      return { id, fence, state, result: result.state, error, log };
     }),
   );
   replaceMeta(moves, held, settled);
   const passedOn = await follow(moves, held, settled, location);
-  for (const { outcome, ...lease } of held) {
+  for (const { result, ...lease } of held) {
     const task = settled.get(keyOf(lease)) as Settled;
     moves.end(passedOn.has(task.id) ? { ...task, join_id: null } : task, "leased", task.state);
-    if (task.state === "waiting") moves.wakes ||= outcome.state !== "snoozed" || outcome.delayMs !== null;
+    if (task.state === "waiting") moves.wakes ||= result.state !== "snoozed" || result.delayMs !== null;
   }
   return new Set(held);
 }
 
 /** Writes what the layer above keeps with the tasks that succeeded, where that changed. */
 function replaceMeta(moves: Moves, held: readonly Settlement[], settled: ReadonlyMap<string, Settled>): void {
-  const changed = held.flatMap(({ outcome, ...lease }) =>
-    outcome.state === "succeeded" &&
-    outcome.meta !== undefined &&
+  const changed = held.flatMap(({ result, ...lease }) =>
+    result.state === "succeeded" &&
+    result.meta !== undefined &&
     settled.get(keyOf(lease))?.state === "succeeded"
-      ? [{ id: lease.id, meta: toText(outcome.meta) }]
+      ? [{ id: lease.id, meta: toText(result.meta) }]
       : [],
   );
   if (changed.length === 0) return;
@@ -162,18 +162,18 @@ function replaceMeta(moves: Moves, held: readonly Settlement[], settled: Readonl
   );
 }
 
-/** One statement a kind of outcome. */
+/** One statement a kind of result. */
 async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settled[]> {
   const {
     plain = [],
     dead = [],
     other = [],
-  } = Object.groupBy(batch, ({ outcome }) => {
-    if (outcome.state === "crashed") return "dead";
-    return outcome.state === "succeeded" && !hasNext(outcome) ? "plain" : "other";
+  } = Object.groupBy(batch, ({ result }) => {
+    if (result.state === "crashed") return "dead";
+    return result.state === "succeeded" && !hasNext(result) ? "plain" : "other";
   });
-  const delay = ({ outcome }: Settlement) =>
-    "delayMs" in outcome && outcome.delayMs !== null ? duration(outcome.delayMs) : null;
+  const delay = ({ result }: Settlement) =>
+    "delayMs" in result && result.delayMs !== null ? duration(result.delayMs) : null;
   const pages: Promise<Settled[]>[] = [];
   if (plain.length > 0) {
     const values = [...leasesOf(plain), texts(plain.map(resultOf))];
@@ -183,11 +183,11 @@ async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settle
     pages.push(
       moves.session.all(ENDED, [
         ...leasesOf(other),
-        texts(other.map(({ outcome }) => outcome.state)),
+        texts(other.map(({ result }) => result.state)),
         texts(other.map(resultOf)),
-        scalars(other.map(({ outcome }) => outcome.state === "succeeded" && hasNext(outcome))),
+        scalars(other.map(({ result }) => result.state === "succeeded" && hasNext(result))),
         scalars(other.map(delay)),
-        texts(other.map(({ outcome }) => ("error" in outcome ? storable(outcome.error) : null))),
+        texts(other.map(({ result }) => ("error" in result ? storable(result.error) : null))),
       ]),
     );
   }
@@ -196,7 +196,7 @@ async function write(moves: Moves, batch: readonly Settlement[]): Promise<Settle
       moves.session.all(CRASHED, [
         ...leasesOf(dead),
         scalars(dead.map(delay)),
-        scalars(dead.map(({ outcome }) => (outcome.state === "crashed" ? outcome.poisonAfter : null))),
+        scalars(dead.map(({ result }) => (result.state === "crashed" ? result.poisonAfter : null))),
       ]),
     );
   }
@@ -207,8 +207,8 @@ function leasesOf(some: readonly Settlement[]): [string | null, string | null] {
   return [texts(some.map(({ id }) => id)), scalars(some.map(({ fence }) => fence))];
 }
 
-function resultOf({ outcome }: Settlement): string | null {
-  return outcome.state === "succeeded" ? toText(outcome.result) : null;
+function resultOf({ result }: Settlement): string | null {
+  return result.state === "succeeded" ? toText(result.value) : null;
 }
 
 function hasNext({ next = [], joins = [] }: Success): boolean {
@@ -227,26 +227,26 @@ async function follow(
   settled: ReadonlyMap<string, Settled>,
   location: string,
 ): Promise<Set<string>> {
-  const going = held.flatMap(({ outcome, ...lease }) => {
+  const going = held.flatMap(({ result, ...lease }) => {
     const from = settled.get(keyOf(lease)) as Settled;
-    const goes = outcome.state === "succeeded" && from.state === "succeeded" && hasNext(outcome);
-    return goes ? [{ from, outcome }] : [];
+    const goes = result.state === "succeeded" && from.state === "succeeded" && hasNext(result);
+    return goes ? [{ from, result }] : [];
   });
   if (going.length === 0) return new Set();
   // A join may have been cleaned up with its body.
-  const left = going.flatMap(({ from, outcome }) => (outcome.successor == null ? [] : (from.join_id ?? [])));
+  const left = going.flatMap(({ from, result }) => (result.successor == null ? [] : (from.join_id ?? [])));
   const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
   const next: Placed[] = [];
   const joins: NewJoin[] = [];
   const passing: Passing[] = [];
-  for (const { from, outcome } of going) {
-    for (const task of outcome.next ?? []) {
-      const inherits = task.id === outcome.successor && from.join_id !== null && there.has(from.join_id);
+  for (const { from, result } of going) {
+    for (const task of result.next ?? []) {
+      const inherits = task.id === result.successor && from.join_id !== null && there.has(from.join_id);
       if (inherits) passing.push({ from, heir: task.id });
       // The place is given up only when the heir is stored, so that none of the others can take it meanwhile.
       next.push({ task, member: inherits ? undefined : task.member });
     }
-    joins.push(...(outcome.joins ?? []));
+    joins.push(...(result.joins ?? []));
   }
   const added = new Set(await enqueue(moves, next, joins, location));
   // One that could not be stored, because its id or its unique key is taken, leaves the place to who has it.

@@ -56,7 +56,7 @@ export async function sweep(
   rows.sort((a, b) => a.seq - b.seq);
   addAttempts(
     session,
-    rows.map(({ id, fence, state }) => ({ id, fence, state, outcome: "crashed", error: null, log: null })),
+    rows.map(({ id, fence, state }) => ({ id, fence, state, result: "crashed", error: null, log: null })),
   );
   for (const task of rows) moves.end(task, "leased", task.state);
   moves.wakes = isSetBack || rows.length > 0;

@@ -8,7 +8,7 @@ const KEPT = 100;
 export function addAttempt(
   db: Connection,
   seq: number,
-  outcome: AttemptRecord["outcome"],
+  result: AttemptRecord["result"],
   error: string | null,
   log: string | null,
 ): void {
@@ -18,7 +18,7 @@ export function addAttempt(
     `INSERT INTO attempt (task, fence, worker, started_at, ended_at, outcome, error, log)
      SELECT seq, fence, worker, coalesce(started_at, ?1), ?1, ?2, ?3, ?4 FROM task WHERE seq = ?5`,
     now,
-    outcome,
+    result,
     error,
     log,
     seq,
@@ -53,7 +53,7 @@ export function listAttempts(db: Connection, id: string): AttemptRecord[] {
   if (task === undefined) return [];
   const kept = db
     .all<AttemptRecord>(
-      `SELECT fence, worker, started_at AS startedAt, ended_at AS endedAt, outcome, error, log
+      `SELECT fence, worker, started_at AS startedAt, ended_at AS endedAt, outcome AS result, error, log
        FROM attempt WHERE task = ? ORDER BY fence`,
       task.seq,
     )
@@ -62,6 +62,6 @@ export function listAttempts(db: Connection, id: string): AttemptRecord[] {
   if (kept.length > 0 || fence !== 1 || state !== "succeeded" || settled_at === null) return kept;
   const startedAt = started_at ?? settled_at;
   return [
-    { fence, worker: worker ?? "", startedAt, endedAt: settled_at, outcome: state, error: null, log: null },
+    { fence, worker: worker ?? "", startedAt, endedAt: settled_at, result: state, error: null, log: null },
   ];
 }

@@ -1,5 +1,5 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { Outcome, Settlement, TaskState } from "../contract.ts";
+import type { Settlement, TaskResult, TaskState } from "../contract.ts";
 import { duration } from "../storable.ts";
 import { addAttempt, isPlain } from "./attempts.ts";
 import { HELD } from "./claims.ts";
@@ -46,37 +46,37 @@ const CRASH = update(CRASHED);
 const WAIT = update("state = 'waiting', due = ?");
 const WAIT_FAILED = update(`${FAILED}state = 'waiting', due = ?`);
 
-function change(task: Held, outcome: Outcome, now: number): Change {
+function change(task: Held, result: TaskResult, now: number): Change {
   const cancelled = task[4] === 1;
-  switch (outcome.state) {
+  switch (result.state) {
     case "succeeded":
       // What follows a task is cancelled with it.
-      if (cancelled && hasNext(outcome)) return { state: "cancelled", sql: CANCEL, values: [now, now] };
-      return { state: "succeeded", sql: SUCCEED, values: [toText(outcome.result), now, now] };
+      if (cancelled && hasNext(result)) return { state: "cancelled", sql: CANCEL, values: [now, now] };
+      return { state: "succeeded", sql: SUCCEED, values: [toText(result.value), now, now] };
     case "dead":
-      return { state: "dead", sql: DIE, values: [outcome.error, now, now] };
+      return { state: "dead", sql: DIE, values: [result.error, now, now] };
     case "cancelled":
       return { state: "cancelled", sql: CANCEL, values: [now, now] };
     case "crashed": {
-      const values = [now, now + duration(outcome.delayMs), outcome.poisonAfter];
-      const ended = task[5] + 1 >= outcome.poisonAfter ? "dead" : "waiting";
+      const values = [now, now + duration(result.delayMs), result.poisonAfter];
+      const ended = task[5] + 1 >= result.poisonAfter ? "dead" : "waiting";
       return { state: cancelled ? "cancelled" : ended, sql: CRASH, values };
     }
     case "retry": {
-      const due = now + duration(outcome.delayMs);
+      const due = now + duration(result.delayMs);
       // A task that was asked to stop does not go back in line: who hands it back has stopped.
-      if (cancelled) return { state: "cancelled", sql: CANCEL_FAILED, values: [outcome.error, now, now] };
-      return { state: "waiting", sql: WAIT_FAILED, values: [outcome.error, due] };
+      if (cancelled) return { state: "cancelled", sql: CANCEL_FAILED, values: [result.error, now, now] };
+      return { state: "waiting", sql: WAIT_FAILED, values: [result.error, due] };
     }
     case "snoozed": {
-      const due = outcome.delayMs === null ? null : now + duration(outcome.delayMs);
+      const due = result.delayMs === null ? null : now + duration(result.delayMs);
       if (cancelled) return { state: "cancelled", sql: CANCEL, values: [now, now] };
       return { state: "waiting", sql: WAIT, values: [due] };
     }
   }
 }
 
-type Success = Extract<Outcome, { state: "succeeded" }>;
+type Success = Extract<TaskResult, { state: "succeeded" }>;
 
 function hasNext({ next = [], joins = [] }: Success): boolean {
   return next.length > 0 || joins.length > 0;
@@ -93,13 +93,13 @@ export function settle(db: Connection, settlements: readonly Settlement[], moves
 }
 
 /** A first success without a result and a log, after which nothing follows. */
-function isPlainSuccess({ fence, outcome, log }: Settlement): boolean {
+function isPlainSuccess({ fence, result, log }: Settlement): boolean {
   return (
-    outcome.state === "succeeded" &&
-    toText(outcome.result) === "null" &&
-    outcome.meta === undefined &&
-    !hasNext(outcome) &&
-    isPlain(fence, outcome.state, log)
+    result.state === "succeeded" &&
+    toText(result.value) === "null" &&
+    result.meta === undefined &&
+    !hasNext(result) &&
+    isPlain(fence, result.state, log)
   );
 }
 
@@ -133,7 +133,7 @@ function succeedAlone(
 
 /** Ends a claim; false when it is no longer held. */
 function settleOne(db: Connection, settlement: Settlement, now: number, moves: Moves): boolean {
-  const { id, fence, outcome, log } = settlement;
+  const { id, fence, result, log } = settlement;
   // Read and then written: a RETURNING costs more than both.
   const task = db.tuple<Held>(
     `SELECT seq, queue, join_id, member_index, cancel_requested, crashes FROM task WHERE ${HELD}`,
@@ -142,25 +142,25 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
   );
   if (task === undefined) return false;
   const [seq, queue, join] = task;
-  const { state, sql, values } = change(task, outcome, now);
+  const { state, sql, values } = change(task, result, now);
   db.run(sql, ...values, seq);
-  if (state === "succeeded" && outcome.state === "succeeded" && outcome.meta !== undefined) {
-    db.run("UPDATE task SET meta = ? WHERE seq = ?", toText(outcome.meta), seq);
+  if (state === "succeeded" && result.state === "succeeded" && result.meta !== undefined) {
+    db.run("UPDATE task SET meta = ? WHERE seq = ?", toText(result.meta), seq);
   }
   if (!isPlain(fence, state, log)) {
-    addAttempt(db, seq, outcome.state, "error" in outcome ? outcome.error : null, log ?? null);
+    addAttempt(db, seq, result.state, "error" in result ? result.error : null, log ?? null);
   }
-  const passedOn = state === "succeeded" && outcome.state === "succeeded" && follow(db, task, outcome, moves);
+  const passedOn = state === "succeeded" && result.state === "succeeded" && follow(db, task, result, moves);
   moves.add({ seq, queue, join_id: passedOn ? null : join }, "leased", state);
   // One that is held wakes nobody.
-  if (state === "waiting" && !(outcome.state === "snoozed" && outcome.delayMs === null)) moves.wakes = true;
+  if (state === "waiting" && !(result.state === "snoozed" && result.delayMs === null)) moves.wakes = true;
   return true;
 }
 
 /** Enqueues what follows a task; true when one of these took its place in a join. */
-function follow(db: Connection, [seq, , join, index]: Held, outcome: Success, moves: Moves): boolean {
-  const { next = [], joins = [], successor = null } = outcome;
-  if (!hasNext(outcome)) return false;
+function follow(db: Connection, [seq, , join, index]: Held, result: Success, moves: Moves): boolean {
+  const { next = [], joins = [], successor = null } = result;
+  if (!hasNext(result)) return false;
   const hasPlace = join !== null && index !== null && findJoin(db, join) !== undefined;
   if (!hasPlace || successor === null || !next.some(({ id }) => id === successor)) {
     enqueue(db, next, joins, moves);

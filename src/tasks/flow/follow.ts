@@ -1,16 +1,16 @@
-import type { Json, Outcome, TaskRecord } from "../../store/contract.ts";
+import type { Json, TaskRecord, TaskResult } from "../../store/contract.ts";
 import { carriedOf, type MembersAt, metaOf, type StoredValue, type TaskMeta, withTrace } from "./spec.ts";
 import { type Unfolded, unfold } from "./unfold.ts";
 
 /** How a task that succeeded is settled: with what follows it in its flow, if anything does. */
-export function succeeded(task: TaskRecord, result: StoredValue | undefined): Outcome {
+export function succeeded(task: TaskRecord, result: StoredValue | undefined): TaskResult {
   const meta = metaOf(task.meta);
   // Most are in no flow and give no members.
   if (result !== undefined && result.members === undefined && meta.flow === undefined) {
-    return { state: "succeeded", result: result.value };
+    return { state: "succeeded", value: result.value };
   }
   const settled = {
-    ...(result === undefined ? {} : { result: result.value }),
+    ...(result === undefined ? {} : { value: result.value }),
     ...(result?.members === undefined ? {} : { meta: withResultMembers(meta, result.members) }),
   };
   const { flow: place, trace } = meta;

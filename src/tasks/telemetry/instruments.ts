@@ -50,13 +50,13 @@ export function counted(
 export function timed(
   api: Api,
   seconds: number,
-  { queue, name, outcome }: { queue: string; name: string; outcome: string },
+  { queue, name, result }: { queue: string; name: string; result: string },
 ): void {
   instruments(api).duration.record(seconds, {
     "messaging.system": "pawl",
     "messaging.operation.name": "process",
     "messaging.destination.name": queue,
     "pawl.task.name": name,
-    "pawl.task.outcome": outcome,
+    "pawl.task.result": result,
   });
 }

@@ -96,19 +96,19 @@ async function spanned(
   const options = { kind: api.SpanKind.CONSUMER, attributes };
   const span = trace.getTracer(SCOPE).startSpan(`process ${name}`, options, parent);
   const began = performance.now();
-  let outcome = "lost";
+  let result = "lost";
   try {
     const ending = await context.with(trace.setSpan(parent, span), () => run(activeTrace(api)));
     if (ending !== undefined) {
-      outcome = ending.outcome.state;
-      if ("error" in ending.outcome) {
-        span.setStatus({ code: SpanStatusCode.ERROR, message: ending.outcome.error });
+      result = ending.result.state;
+      if ("error" in ending.result) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: ending.result.error });
       }
     }
     return ending;
   } finally {
-    span.setAttribute("pawl.task.outcome", outcome);
+    span.setAttribute("pawl.task.result", result);
     span.end();
-    timed(api, (performance.now() - began) / 1_000, { queue, name, outcome });
+    timed(api, (performance.now() - began) / 1_000, { queue, name, result });
   }
 }

@@ -121,7 +121,7 @@ export class Campaign implements AsyncDisposable {
     seen.joins += facts.joins.size;
     for (const each of facts.attempts.values()) {
       seen.attempts += each.length;
-      seen.crashed += each.filter(({ outcome }) => outcome === "crashed").length;
+      seen.crashed += each.filter(({ result }) => result === "crashed").length;
     }
     for (const entry of facts.entries) {
       if (entry.what === "settled") seen.lost += entry.lost.length;

@@ -135,7 +135,7 @@ const falsified: Readonly<Record<string, [(history: TrueHistory) => void, string
     (history) => {
       const [attempt] = history.attempts.get("plain") ?? [];
       assert.ok(attempt);
-      history.attempts.set("plain", [{ ...attempt, outcome: "retry" }]);
+      history.attempts.set("plain", [{ ...attempt, result: "retry" }]);
     },
     ["settlements: plain"],
   ],

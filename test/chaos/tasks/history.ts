@@ -5,8 +5,8 @@ import { join } from "node:path";
 export interface SettleRequest {
   readonly id: string;
   readonly fence: number;
-  /** The outcome's `state`. */
-  readonly outcome: string;
+  /** The result's `state`. */
+  readonly result: string;
 }
 
 /** What a process did, or was told. Where there is a `since`, the call began then and was answered at `t`. */

@@ -13,7 +13,7 @@ export interface Claimed {
 /** A settlement that was asked for, and what came back. */
 export interface Asked {
   readonly fence: number;
-  readonly outcome: string;
+  readonly result: string;
   readonly since: number;
   readonly by: string;
   /** `unknown`: its worker was killed before it was told, or the call failed. */
@@ -70,11 +70,11 @@ function settlementsOf(
     const t = answer?.t ?? failures.get(nameOf(entry))?.t ?? Number.POSITIVE_INFINITY;
     const lost = [...(answer?.lost ?? [])];
     // Of two claims of one task in one call the later one is held, if any is; of two words on one claim the first.
-    for (const { id, fence, outcome } of entry.settlements.toReversed().sort((a, b) => a.fence - b.fence)) {
+    for (const { id, fence, result } of entry.settlements.toReversed().sort((a, b) => a.fence - b.fence)) {
       const at = lost.indexOf(id);
       if (at >= 0) lost.splice(at, 1);
       const said = answer === undefined ? "unknown" : at >= 0 ? "lost" : "held";
-      added(settlements, id, { fence, outcome, since: entry.t, by: entry.by, answer: said, t });
+      added(settlements, id, { fence, result, since: entry.t, by: entry.by, answer: said, t });
     }
   }
   return settlements;

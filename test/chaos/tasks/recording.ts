@@ -17,7 +17,7 @@ export function recording(store: Store, history: History): Store {
     },
     async settle(settlements) {
       const call = calls++;
-      const asked = settlements.map(({ id, fence, outcome }) => ({ id, fence, outcome: outcome.state }));
+      const asked = settlements.map(({ id, fence, result }) => ({ id, fence, result: result.state }));
       history.write({ what: "settling", call, settlements: asked });
       try {
         const result = await store.settle(settlements);

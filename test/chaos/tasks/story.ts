@@ -60,7 +60,7 @@ function told(entry: Entry, task: string): string {
     case "settling": {
       const asked = entry.settlements.filter(({ id }) => id === task);
       return asked
-        .map(({ fence, outcome }) => `asks for ${outcome} with fence ${fence} (call ${entry.call})`)
+        .map(({ fence, result }) => `asks for ${result} with fence ${fence} (call ${entry.call})`)
         .join();
     }
     case "settled":

@@ -89,7 +89,7 @@ export class TrueHistory {
   /** A worker settles a claim as succeeded; lost if it is not the latest. */
   settle(id: string, fence: number, by: string, result: Record<string, unknown> = {}): void {
     const call = this.#calls++;
-    this.tell(by, { what: "settling", call, settlements: [{ id, fence, outcome: "succeeded" }] });
+    this.tell(by, { what: "settling", call, settlements: [{ id, fence, result: "succeeded" }] });
     const task = this.#task(id);
     const held = task.fence === fence && task.state === "leased";
     if (held) {
@@ -102,7 +102,7 @@ export class TrueHistory {
   /** A worker hands a claim back and, in the same call, settles it. */
   handBack(id: string, fence: number, by: string): void {
     const call = this.#calls++;
-    const settlements = ["snoozed", "succeeded"].map((outcome) => ({ id, fence, outcome }));
+    const settlements = ["snoozed", "succeeded"].map((result) => ({ id, fence, result }));
     this.tell(by, { what: "settling", call, settlements });
     this.#over(id, "snoozed");
     this.change(id, { state: "waiting" });
@@ -129,14 +129,14 @@ export class TrueHistory {
     return this.tasks.get(id) as TaskRecord;
   }
 
-  #over(id: string, outcome: AttemptRecord["outcome"]): void {
+  #over(id: string, result: AttemptRecord["result"]): void {
     const { fence, startedAt } = this.#task(id);
     const attempt = {
       fence,
       worker: "",
       startedAt: startedAt ?? 0,
       endedAt: 0,
-      outcome,
+      result,
       error: null,
       log: null,
     };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type NewTask, openStore, type Store } from "../../../src/store/index.ts";
+import { type NewTask, openStore, type Settlement, type Store } from "../../../src/store/index.ts";
 import type { Outcome, Scene } from "../scene.ts";
 
 export type Stories = Readonly<Record<string, (desk: Desk) => Promise<void>>>;
@@ -60,11 +60,11 @@ export class Desk implements AsyncDisposable {
   }
 
   /** Claims a task and ends it. */
-  async settle(queue: string, outcome: Parameters<Store["settle"]>[0][number]["outcome"], log?: string) {
+  async settle(queue: string, result: Settlement["result"], log?: string) {
     const [claim] = await this.store.claim({ queues: [queue], n: 1, leaseMs: 60_000, worker: "somebody" });
     assert.ok(claim);
     const { id, fence } = claim;
-    await this.store.settle([{ id, fence, outcome, ...(log === undefined ? {} : { log }) }]);
+    await this.store.settle([{ id, fence, result, ...(log === undefined ? {} : { log }) }]);
     return id;
   }
 

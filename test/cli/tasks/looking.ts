@@ -81,9 +81,9 @@ export const looking: Stories = {
     assert.match(out, /#2 .* dead {2}somebody\n +No such user\.\n/);
     const [task] = await desk.json("task", "t");
     assert.deepEqual(
-      task.attempts.map(({ attempt, outcome, error, log }: Record<string, unknown>) => [
+      task.attempts.map(({ attempt, result, error, log }: Record<string, unknown>) => [
         attempt,
-        outcome,
+        result,
         error,
         log,
       ]),

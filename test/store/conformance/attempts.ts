@@ -1,37 +1,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Outcome } from "../../../src/store/index.ts";
+import type { TaskResult } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, newTask, taskOf } from "./tasks.ts";
 
 /** What is kept of each try. */
 export function attempts(current: Current): void {
-  test("each attempt that is over is kept with its times, worker, outcome, error and log", async () => {
+  test("each attempt that is over is kept with its times, worker, result, error and log", async () => {
     const { store, clock } = current();
     await store.enqueue([newTask("t")]);
     const began = clock.wall();
-    const outcomes: Outcome[] = [
+    const results: TaskResult[] = [
       { state: "retry", delayMs: 0, error: "no luck" },
       { state: "snoozed", delayMs: 0 },
       { state: "crashed", delayMs: 0, error: "killed", poisonAfter: 9 },
       { state: "succeeded" },
     ];
-    for (const [n, outcome] of outcomes.entries()) {
+    for (const [n, result] of results.entries()) {
       const [claim] = await claimOf(store, 1, `w${n}`);
       assert.ok(claim);
       clock.advance(10);
       assert.equal((await store.attempts("t")).length, n, "one that runs is not over");
       const log = n === 0 ? { log: "first line\nsecond" } : {};
-      await store.settle([{ id: "t", fence: claim.fence, outcome, ...log }]);
+      await store.settle([{ id: "t", fence: claim.fence, result, ...log }]);
     }
     assert.deepEqual(
       await store.attempts("t"),
-      outcomes.map(({ state }, n) => ({
+      results.map(({ state }, n) => ({
         fence: n + 1,
         worker: `w${n}`,
         startedAt: began + n * 10,
         endedAt: began + n * 10 + 10,
-        outcome: state,
+        result: state,
         error: n === 0 ? "no luck" : n === 2 ? "killed" : null,
         log: n === 0 ? "first line\nsecond" : null,
       })),
@@ -46,15 +46,15 @@ export function attempts(current: Current): void {
     const startedAt = clock.wall();
     clock.advance(5);
     await store.settle([
-      { id: "a", fence: 1, outcome: { state: "succeeded" } },
-      { id: "b", fence: 1, outcome: { state: "succeeded" }, log: "hello" },
+      { id: "a", fence: 1, result: { state: "succeeded" } },
+      { id: "b", fence: 1, result: { state: "succeeded" }, log: "hello" },
     ]);
     const attempt = {
       fence: 1,
       worker: "w",
       startedAt,
       endedAt: clock.wall(),
-      outcome: "succeeded",
+      result: "succeeded",
       error: null,
     };
     assert.deepEqual(await store.attempts("a"), [{ ...attempt, log: null }]);
@@ -69,7 +69,7 @@ export function attempts(current: Current): void {
     await store.sweep({ deadWorkers: ["dead"], poisonAfter: 5 });
     const [attempt] = await store.attempts("t");
     assert.deepEqual(
-      [attempt?.worker, attempt?.outcome, attempt?.error, attempt?.endedAt],
+      [attempt?.worker, attempt?.result, attempt?.error, attempt?.endedAt],
       ["dead", "crashed", null, clock.wall()],
     );
   });
@@ -90,7 +90,7 @@ export function attempts(current: Current): void {
     for (let n = 1; n <= 103; n++) {
       const [claim] = await claimOf(store);
       assert.equal(claim?.fence, n);
-      await store.settle([{ id: "t", fence: n, outcome: { state: "snoozed", delayMs: 0 } }]);
+      await store.settle([{ id: "t", fence: n, result: { state: "snoozed", delayMs: 0 } }]);
     }
     assert.deepEqual(
       (await store.attempts("t")).map(({ fence }) => fence),
@@ -106,8 +106,8 @@ export function attempts(current: Current): void {
     assert.ok(t && stopped);
     await store.requestCancel({ ids: ["stopped"] });
     await store.settle([
-      { ...t, outcome: crash },
-      { ...stopped, outcome: crash },
+      { ...t, result: crash },
+      { ...stopped, result: crash },
     ]);
     assert.equal((await taskOf(store, "stopped")).state, "cancelled");
     const { state, crashes, failures, error, due } = await taskOf(store);
@@ -115,7 +115,7 @@ export function attempts(current: Current): void {
     clock.advance(100);
     const [again] = await claimOf(store, 2);
     assert.ok(again);
-    await store.settle([{ id: "t", fence: again.fence, outcome: crash }]);
+    await store.settle([{ id: "t", fence: again.fence, result: crash }]);
     const poisoned = await taskOf(store);
     assert.deepEqual([poisoned.state, poisoned.crashes, poisoned.failures], ["dead", 2, 0]);
     assert.match(poisoned.error ?? "", /^Poisoned.*2 times/);

@@ -4,19 +4,19 @@
  * for each claim.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Claim, type Outcome, openStore, type Store } from "../../../src/store/index.ts";
+import { type Claim, openStore, type Store, type TaskResult } from "../../../src/store/index.ts";
 import { newTask } from "./tasks.ts";
 
 export const RATE = { lane: "slow", intervalMs: 7.5, burst: 3 };
 
 /** Some fail at first, and some have a successor in their place. */
-function outcomeOf({ id, fence, task }: Claim): Outcome {
+function resultOf({ id, fence, task }: Claim): TaskResult {
   const number = Number(id.split(".")[1] ?? 0);
   if (number % 7 === 3 && fence === 1) return { state: "retry", delayMs: 0, error: "at first" };
   if (number % 5 === 4 && !id.endsWith("+")) {
     return { state: "succeeded", next: [newTask(`${id}+`)], successor: `${id}+` };
   }
-  return { state: "succeeded", result: task.fence };
+  return { state: "succeeded", value: task.fence };
 }
 
 async function fire(store: Store, worker: string): Promise<void> {
@@ -36,7 +36,7 @@ async function work(location: string, worker: string, deadWorkers: readonly stri
     await fire(store, worker);
     const claims = await store.claim({ ...request, n: 1 + (round % 5) });
     for (const { id, fence } of claims) process.stdout.write(`${id} ${fence}\n`);
-    await store.settle(claims.map((claim) => ({ ...claim, outcome: outcomeOf(claim) })));
+    await store.settle(claims.map((claim) => ({ ...claim, result: resultOf(claim) })));
     if (claims.length > 0) continue;
     const [body] = await store.query({ ids: ["top.body"] });
     if (body?.state === "succeeded") return;

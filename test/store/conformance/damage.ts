@@ -53,7 +53,7 @@ export function damage(current: Current): void {
     );
     const [claim] = await claimOf(store);
     assert.ok(claim);
-    await store.settle([settlement(claim, { state: "succeeded", result: [1] })]);
+    await store.settle([settlement(claim, { state: "succeeded", value: [1] })]);
     await overwrite("m", "result", "[1");
     await assert.rejects(store.members("j", { limit: 10 }), {
       code: "store.damaged",

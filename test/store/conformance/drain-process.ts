@@ -8,7 +8,7 @@ for (;;) {
   const claims = await store.claim({ queues: ["q"], n: 7, leaseMs: 60_000, worker });
   if (claims.length === 0) break;
   const { lost } = await store.settle(
-    claims.map(({ id, fence }) => ({ id, fence, outcome: { state: "succeeded", result: worker } })),
+    claims.map(({ id, fence }) => ({ id, fence, result: { state: "succeeded", value: worker } })),
   );
   if (lost.length > 0) throw new Error(`Lost ${lost.join()} within its lease.`);
   for (const { id } of claims) settled.push(id);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PawlError } from "../../../src/errors.ts";
-import type { NewTask, Outcome } from "../../../src/store/index.ts";
+import type { NewTask, TaskResult } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
@@ -39,13 +39,13 @@ export function extremes(current: Current): void {
     assert.equal(claims.length, 10);
     for (const [n, claim] of claims.entries()) {
       const delayMs = NEVER[n % NEVER.length] as number;
-      const outcomes: Outcome[] = [
+      const results: TaskResult[] = [
         { state: "retry", delayMs, error: "later" },
         { state: "snoozed", delayMs },
         { state: "crashed", delayMs, error: "died", poisonAfter: 9 },
         { state: "succeeded" },
       ];
-      await store.settle([settlement(claim, outcomes[n % outcomes.length] as Outcome)]);
+      await store.settle([settlement(claim, results[n % results.length] as TaskResult)]);
     }
     assert.deepEqual(await claimOf(store, 100), []);
     const tasks = await store.query({ queue: "q" });
@@ -85,9 +85,12 @@ export function extremes(current: Current): void {
     const lease = await claimed(store);
     for (const delayMs of NO_DURATION) {
       for (const state of ["retry", "snoozed"] as const) {
-        await assert.rejects(store.settle([settlement(lease, { state, delayMs, error: "x" } as Outcome)]), {
-          code: "store.unstorable",
-        });
+        await assert.rejects(
+          store.settle([settlement(lease, { state, delayMs, error: "x" } as TaskResult)]),
+          {
+            code: "store.unstorable",
+          },
+        );
       }
     }
     assert.deepEqual(await store.settle([settlement(lease, { state: "dead", error: "refused" })]), {
@@ -111,7 +114,7 @@ export function extremes(current: Current): void {
       const [again] = await claimOf(store);
       assert.deepEqual([again?.id, again?.task.progress], [id, { note: text }]);
       assert.ok(again);
-      await store.settle([{ ...settlement(again, { state: "succeeded", result: [text] }), log: text }]);
+      await store.settle([{ ...settlement(again, { state: "succeeded", value: [text] }), log: text }]);
       assert.deepEqual((await taskOf(store, id)).result, [text]);
       const lengths = (await store.attempts(id)).map(({ error, log }) => [error?.length, log?.length]);
       assert.deepEqual(lengths, [

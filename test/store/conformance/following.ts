@@ -42,7 +42,7 @@ export function following(current: Current): void {
       code: "store.unstorable",
     });
     assert.equal((await taskOf(store, "a")).state, "leased");
-    assert.deepEqual(await store.settle([settlement(lease, { state: "succeeded", result: 1, next })]), {
+    assert.deepEqual(await store.settle([settlement(lease, { state: "succeeded", value: 1, next })]), {
       lost: [],
     });
     assert.deepEqual(
@@ -61,8 +61,8 @@ export function following(current: Current): void {
     const late = await claimed(store, "a");
     clock.advance(1_000);
     await store.sweep({ poisonAfter: 9 });
-    const outcome = { state: "succeeded", next: [newTask("b")] } as const;
-    assert.deepEqual(await store.settle([settlement(late, outcome)]), { lost: ["a"] });
+    const result = { state: "succeeded", next: [newTask("b")] } as const;
+    assert.deepEqual(await store.settle([settlement(late, result)]), { lost: ["a"] });
     assert.deepEqual(await store.query({ ids: ["b"] }), []);
   });
 
@@ -70,7 +70,7 @@ export function following(current: Current): void {
     const { store } = current();
     const lease = await claimed(store, "a");
     await store.requestCancel({ ids: ["a"] });
-    await store.settle([settlement(lease, { state: "succeeded", result: 1, next: [newTask("b")] })]);
+    await store.settle([settlement(lease, { state: "succeeded", value: 1, next: [newTask("b")] })]);
     const task = await taskOf(store, "a");
     assert.deepEqual([task.state, task.result, task.settledAt !== null], ["cancelled", null, true]);
     assert.equal((await store.attempts("a")).length, 1);
@@ -107,7 +107,7 @@ export function following(current: Current): void {
     await store.settle([
       settlement(first, {
         state: "succeeded",
-        result: 1,
+        value: 1,
         next: [newTask("beside"), newTask("b")],
         successor: "b",
       }),
@@ -120,7 +120,7 @@ export function following(current: Current): void {
     const claims = await claimOf(store, 9);
     const second = claims.find(({ id }) => id === "b");
     assert.ok(second);
-    await store.settle([settlement(second, { state: "succeeded", result: 2 })]);
+    await store.settle([settlement(second, { state: "succeeded", value: 2 })]);
     assert.deepEqual(await store.members("j", { limit: 9 }), [
       { index: 4, task: "b", state: "succeeded", result: 2, error: null },
     ]);

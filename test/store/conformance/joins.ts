@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { NewJoin, NewTask, Outcome, Store } from "../../../src/store/index.ts";
+import type { NewJoin, NewTask, Store, TaskResult } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
@@ -22,12 +22,12 @@ async function chord(
 }
 
 /** Claims the named task, which must be among the claimable ones, and settles it. */
-async function end(store: Store, id: string, outcome: Outcome): Promise<void> {
+async function end(store: Store, id: string, result: TaskResult): Promise<void> {
   const claims = await claimOf(store, 100);
   const claim = claims.find((one) => one.id === id);
   assert.ok(claim, `${id} can be claimed, of ${ids(claims).join()}`);
   await store.settle(
-    claims.map((one) => settlement(one, one === claim ? outcome : { state: "snoozed", delayMs: 0 })),
+    claims.map((one) => settlement(one, one === claim ? result : { state: "snoozed", delayMs: 0 })),
   );
 }
 
@@ -179,14 +179,14 @@ export function joins(current: Current): void {
 
   test("a join that is sealed later waits for that, and comes to its end by it", async () => {
     const { store } = current();
-    for (const [id, need, outcome, state] of [
+    for (const [id, need, result, state] of [
       ["done", "all", succeeded, "released"],
       ["short", 2, succeeded, "failed"],
       ["lost", 1, dead, "failed"],
     ] as const) {
       await chord(store, id, 1, { members: null, need });
       assert.equal((await store.join(id))?.members, null);
-      await end(store, `${id}.0`, outcome);
+      await end(store, `${id}.0`, result);
       assert.equal((await store.join(id))?.state, "open", id);
       await store.sealJoin(id, 1);
       assert.deepEqual([(await store.join(id))?.state, (await store.join(id))?.members], [state, 1], id);
@@ -242,7 +242,7 @@ export function joins(current: Current): void {
   test("members are read in pages by index, also those in some states only", async () => {
     const { store } = current();
     await chord(store, "j", 5, { need: 0 });
-    await end(store, "j.3", { state: "succeeded", result: { n: 3 } });
+    await end(store, "j.3", { state: "succeeded", value: { n: 3 } });
     await end(store, "j.1", dead);
     const all = await store.members("j", { limit: 10 });
     assert.deepEqual(

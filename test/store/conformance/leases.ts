@@ -38,14 +38,14 @@ export function leases(current: Current): void {
       const before = await taskOf(store);
       assert.deepEqual(await store.renew([late], 9_000), { lost: ["t"], cancelRequested: [] });
       assert.deepEqual(await store.progress([{ ...late, value: "late" }]), { lost: ["t"] });
-      for (const outcome of [
-        { state: "succeeded", result: "late" },
+      for (const result of [
+        { state: "succeeded", value: "late" },
         { state: "retry", delayMs: 0, error: "late" },
         { state: "dead", error: "late" },
         { state: "cancelled" },
         { state: "snoozed", delayMs: null },
       ] as const) {
-        assert.deepEqual(await store.settle([settlement(late, outcome)]), { lost: ["t"] });
+        assert.deepEqual(await store.settle([settlement(late, result)]), { lost: ["t"] });
       }
       assert.deepEqual(await taskOf(store), before);
     };
@@ -53,7 +53,7 @@ export function leases(current: Current): void {
     const [next] = await claimOf(store, 1, "w2");
     assert.ok(next);
     await bounce();
-    await store.settle([settlement(next, { state: "succeeded", result: "first" })]);
+    await store.settle([settlement(next, { state: "succeeded", value: "first" })]);
     await bounce();
   });
 

@@ -44,7 +44,7 @@ export function line(current: Current): void {
     assert.deepEqual(await store.enqueue([newTask("b", { payload: "other" }), newTask("c")]), ["c"]);
     const [first] = await claimOf(store);
     assert.ok(first);
-    await store.settle([settlement(first, { state: "succeeded", result: 1 })]);
+    await store.settle([settlement(first, { state: "succeeded", value: 1 })]);
     assert.deepEqual(await store.enqueue([newTask("a")]), []);
     assert.equal((await taskOf(store, "a")).state, "succeeded");
     assert.deepEqual((await taskOf(store, "b")).payload, { id: "b" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LaneRate, Outcome, Store } from "../../../src/store/index.ts";
+import type { LaneRate, Store, TaskResult } from "../../../src/store/index.ts";
 import { newTask, settlement } from "./tasks.ts";
 
 const RATE: LaneRate = { lane: "slow", intervalMs: 1, burst: 100 };
@@ -20,14 +20,14 @@ export async function live(store: Store, mark: string): Promise<void> {
   assert.ok(plain.length === 5 && laned.length === 3, `${plain.length} ${laned.length}`);
   await store.renew(claims, 60_000);
   await store.progress(claims.map(({ id, fence }) => ({ id, fence, value: 1 })));
-  const ends: Outcome[] = [
-    { state: "succeeded", result: 1 },
+  const ends: TaskResult[] = [
+    { state: "succeeded", value: 1 },
     { state: "retry", delayMs: 0, error: "again" },
     { state: "dead", error: "given up" },
     { state: "crashed", delayMs: 0, error: "died", poisonAfter: 5 },
     { state: "succeeded", next: [newTask(`${mark} next`)] },
   ];
-  await store.settle(claims.map((claim, n) => settlement(claim, ends[n % ends.length] as Outcome)));
+  await store.settle(claims.map((claim, n) => settlement(claim, ends[n % ends.length] as TaskResult)));
   await store.sweep({ poisonAfter: 5, deadWorkers: ["gone"] });
   await store.query({ ids: [`${mark} a`] });
   await store.query({ unique: mark });

@@ -128,6 +128,6 @@ export function overseeing(current: Current): void {
 async function settleWithNext(store: Store): Promise<void> {
   const [task] = await store.query({ ids: ["m"] });
   assert.ok(task);
-  const outcome = { state: "succeeded", next: [newTask("next", { held: true })] } as const;
-  await store.settle([{ id: "m", fence: task.fence, outcome }]);
+  const result = { state: "succeeded", next: [newTask("next", { held: true })] } as const;
+  await store.settle([{ id: "m", fence: task.fence, result }]);
 }

@@ -144,7 +144,7 @@ export function processes(current: Current): void {
     const startsOfLane: number[] = [];
     for (const { id } of all) {
       const attempts = await store.attempts(id);
-      assert.ok(attempts.filter(({ outcome }) => outcome === "succeeded").length <= 1, `${id} ended once`);
+      assert.ok(attempts.filter(({ result }) => result === "succeeded").length <= 1, `${id} ended once`);
       if (!id.endsWith("body")) continue;
       // What let it go ended before it began.
       const members = await store.members(id.slice(0, -".body".length), { limit: 99 });

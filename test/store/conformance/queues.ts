@@ -43,7 +43,7 @@ export function queues(current: Current): void {
     const claims = await claimOf(store, 9, "w", 100);
     await same("claimed");
     const next = [newTask("next"), newTask("t3")];
-    const outcomes = [
+    const results = [
       { state: "succeeded" },
       { state: "succeeded", next },
       { state: "retry", delayMs: 10, error: "e" },
@@ -52,7 +52,7 @@ export function queues(current: Current): void {
       { state: "snoozed", delayMs: null },
       { state: "crashed", delayMs: 5, error: "e", poisonAfter: 1 },
     ] as const;
-    await store.settle(outcomes.map((outcome, n) => settlement(claims[n] ?? { id: "", fence: 0 }, outcome)));
+    await store.settle(results.map((result, n) => settlement(claims[n] ?? { id: "", fence: 0 }, result)));
     await store.settle([settlement({ id: "t0", fence: 1 }, { state: "dead", error: "late" })]);
     await same("settled");
     clock.advance(100);

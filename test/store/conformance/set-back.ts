@@ -24,12 +24,12 @@ export function setBack(current: Current): void {
     const begun = await store.claim({ ...request, n: 3 });
     const lease = (id: string) => begun.find((claim) => claim.id === id) as { id: string; fence: number };
     await store.settle([
-      { ...lease("retried"), outcome: { state: "retry", delayMs: 0, error: "x" } },
-      { ...lease("snoozed"), outcome: { state: "snoozed", delayMs: 2_000 } },
+      { ...lease("retried"), result: { state: "retry", delayMs: 0, error: "x" } },
+      { ...lease("snoozed"), result: { state: "snoozed", delayMs: 2_000 } },
     ]);
     await store.enqueue([newTask("plain"), newTask("delayed", { delayMs: 1_000 })]);
     clock.advance(100);
-    await store.settle([{ ...lease("member"), outcome: { state: "succeeded", result: null } }]);
+    await store.settle([{ ...lease("member"), result: { state: "succeeded", value: null } }]);
     clock.setWall(-HOURS);
     const other = await reopen();
     for (const each of [store, other, store]) {

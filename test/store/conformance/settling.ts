@@ -9,7 +9,7 @@ export function settling(current: Current): void {
     const { store, clock } = current();
     const lease = await claimed(store);
     clock.advance(7);
-    await store.settle([settlement(lease, { state: "succeeded", result: { rows: 3 } })]);
+    await store.settle([settlement(lease, { state: "succeeded", value: { rows: 3 } })]);
     const task = await taskOf(store);
     assert.deepEqual([task.state, task.result, task.settledAt], ["succeeded", { rows: 3 }, clock.wall()]);
     assert.equal(await store.release({ queue: "q" }), 0);
@@ -79,8 +79,8 @@ export function settling(current: Current): void {
     ];
     await store.requestCancel({ queue: "q" });
     await store.settle([
-      { ...leases[0], id: "retry", fence: 1, outcome: { state: "retry", delayMs: 0, error: "broke off" } },
-      { ...leases[1], id: "snoozed", fence: 1, outcome: { state: "snoozed", delayMs: null } },
+      { ...leases[0], id: "retry", fence: 1, result: { state: "retry", delayMs: 0, error: "broke off" } },
+      { ...leases[1], id: "snoozed", fence: 1, result: { state: "snoozed", delayMs: null } },
     ]);
     clock.advance(1_000);
     assert.deepEqual(await store.sweep({ poisonAfter: 1 }), { expired: ["crashed"], poisoned: [] });
@@ -95,7 +95,7 @@ export function settling(current: Current): void {
     const [a, b] = [await claimed(store, "a"), await claimed(store, "b")];
     await store.requestCancel({ queue: "q" });
     await store.settle([
-      settlement(a, { state: "succeeded", result: 1 }),
+      settlement(a, { state: "succeeded", value: 1 }),
       settlement(b, { state: "dead", error: "broken" }),
     ]);
     assert.deepEqual(
@@ -107,7 +107,7 @@ export function settling(current: Current): void {
   test("what was settled is there for whoever opens the store next", async () => {
     const { store, reopen } = current();
     const lease = await claimed(store);
-    await store.settle([settlement(lease, { state: "succeeded", result: [1, 2] })]);
+    await store.settle([settlement(lease, { state: "succeeded", value: [1, 2] })]);
     const other = await reopen();
     assert.deepEqual(await taskOf(other), await taskOf(store));
   });

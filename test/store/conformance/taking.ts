@@ -34,7 +34,7 @@ export function taking(current: Current): void {
     assert.deepEqual((await taskOf(store)).progress, { n: 1 });
     await given((value) =>
       store.settle([
-        settlement(lease, { state: "succeeded", result: value, next: [newTask("next", { payload: value })] }),
+        settlement(lease, { state: "succeeded", value: value, next: [newTask("next", { payload: value })] }),
       ]),
     );
     assert.deepEqual((await taskOf(store)).result, { n: 1 });
@@ -83,10 +83,10 @@ export function taking(current: Current): void {
         lease = { id, fence: again?.fence ?? 0 };
       }
       const late = { id, fence: lease.fence - 1 };
-      const outcome = { state: "succeeded", meta: { kept: id } } as const;
-      assert.deepEqual(await store.settle([settlement(late, outcome)]), { lost: [id] });
+      const ended = { state: "succeeded", meta: { kept: id } } as const;
+      assert.deepEqual(await store.settle([settlement(late, ended)]), { lost: [id] });
       assert.deepEqual((await taskOf(store, id)).meta, { old: true });
-      assert.deepEqual(await store.settle([settlement(lease, outcome)]), { lost: [] });
+      assert.deepEqual(await store.settle([settlement(lease, ended)]), { lost: [] });
       const { state, meta, result } = await taskOf(store, id);
       assert.deepEqual([state, meta, result], ["succeeded", { kept: id }, null]);
     }

@@ -3,10 +3,10 @@ import type {
   Claim,
   Lease,
   NewTask,
-  Outcome,
   Settlement,
   Store,
   TaskRecord,
+  TaskResult,
 } from "../../../src/store/index.ts";
 
 export function newTask(id: string, more: Partial<NewTask> = {}): NewTask {
@@ -25,8 +25,8 @@ export async function claimed(store: Store, id = "t", worker = "w1"): Promise<Le
   return { id, fence: claim.fence };
 }
 
-export function settlement(lease: Lease, outcome: Outcome): Settlement {
-  return { id: lease.id, fence: lease.fence, outcome };
+export function settlement(lease: Lease, result: TaskResult): Settlement {
+  return { id: lease.id, fence: lease.fence, result };
 }
 
 export async function taskOf(store: Store, id = "t"): Promise<TaskRecord> {

@@ -50,7 +50,7 @@ export function uniqueness(current: Current): void {
 
   test("a unique key is free again when its task has ended, whichever way", async () => {
     const { store, clock } = current();
-    for (const [n, outcome] of (
+    for (const [n, result] of (
       [
         { state: "succeeded" },
         { state: "dead", error: "broken" },
@@ -61,7 +61,7 @@ export function uniqueness(current: Current): void {
       assert.deepEqual(await store.enqueue([newTask(`t${n}`, { unique: "k" })]), [`t${n}`]);
       const [claim] = await claimOf(store);
       assert.ok(claim);
-      await store.settle([settlement(claim, outcome)]);
+      await store.settle([settlement(claim, result)]);
     }
     assert.equal((await taskOf(store, "next")).unique, "k", "a task may be followed by one with its key");
     await store.requestCancel({ ids: ["next"] });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Claim, Outcome, Store } from "../../../src/store/index.ts";
+import type { Claim, Store, TaskResult } from "../../../src/store/index.ts";
 import { openStore } from "../../../src/store/index.ts";
 import { careless, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { live } from "../conformance/live.ts";
@@ -64,7 +64,7 @@ test("no statement of a worker walks a table that has grown since it was planned
   const phases: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     delayed: (crowd) => enqueue(crowd, "delayed", { delayMs: 86_400_000 }),
     "of a lane": (crowd) => enqueue(crowd, "laned", { lane: "slow", delayMs: 86_400_000 }),
-    succeeded: (crowd) => fill(crowd, "good", { state: "succeeded", result: 1 }),
+    succeeded: (crowd) => fill(crowd, "good", { state: "succeeded", value: 1 }),
     dead: (crowd) => fill(crowd, "bad", { state: "dead", error: "no" }),
     cancelled: async (crowd) => {
       await enqueue(crowd, "off", { group: "off" });
@@ -109,7 +109,7 @@ async function enqueue(store: Store, name: string, more: Parameters<typeof newTa
 }
 
 /** Tasks that all come to one end; null leaves them leased. */
-async function fill(store: Store, name: string, outcome: Outcome | null): Promise<void> {
+async function fill(store: Store, name: string, result: TaskResult | null): Promise<void> {
   await enqueue(store, name, { queue: name, retentionMs: 86_400_000 });
   for (;;) {
     const claims: Claim[] = await store.claim({
@@ -119,7 +119,7 @@ async function fill(store: Store, name: string, outcome: Outcome | null): Promis
       worker: "crowd",
     });
     if (claims.length === 0) return;
-    if (outcome !== null) await store.settle(claims.map((claim) => settlement(claim, outcome)));
+    if (result !== null) await store.settle(claims.map((claim) => settlement(claim, result)));
   }
 }
 

@@ -60,7 +60,7 @@ describe("a reply that is lost", () => {
       assert.equal(claims.length, 30);
       assert.ok(claims.every(({ fence }) => fence === 1));
       const { lost } = await lose(() =>
-        store.settle(claims.map((claim) => settlement(claim, { state: "succeeded", result: 1 }))),
+        store.settle(claims.map((claim) => settlement(claim, { state: "succeeded", value: 1 }))),
       );
       assert.deepEqual(lost, [], "it was this very settlement that went through");
       assert.deepEqual(await countsOf(store), {
@@ -206,7 +206,7 @@ describe("a reply that is lost", () => {
         proxy.how = random() < 0.5 ? "both" : "client";
         const claims = await store.claim({ ...request, n: 1 + Math.floor(random() * 9) });
         assert.ok(claims.every(({ fence }) => fence === 1));
-        const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", result: null }));
+        const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", value: null }));
         assert.deepEqual(await store.settle(outcomes), { lost: [] });
         done.push(...claims.map(({ id }) => id));
       }
@@ -240,7 +240,7 @@ describe("a server that goes away", () => {
       const working = (async () => {
         while (done.length < 300) {
           const claims = await store.claim({ ...request, n: 7 });
-          const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", result: null }));
+          const outcomes = claims.map((claim) => settlement(claim, { state: "succeeded", value: null }));
           assert.deepEqual(await store.settle(outcomes), { lost: [] });
           done.push(...claims.map(({ id }) => id));
         }

@@ -20,7 +20,7 @@ import {
 } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "./stage.ts";
 
-const told = ({ outcome, error }: AttemptRecord) => `${outcome} ${error}`;
+const told = ({ result, error }: AttemptRecord) => `${result} ${error}`;
 
 /** What becomes of a task by how its attempts end. */
 export function attempts(open: OpenPlace): void {

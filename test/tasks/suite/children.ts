@@ -39,7 +39,7 @@ export function childrenByStore(open: OpenPlace): void {
     assert.deepEqual([task.failures, task.crashes], [0, 2]);
     const attempts = await stage.store.attempts(survives.id);
     assert.deepEqual(
-      attempts.map(({ outcome }) => outcome),
+      attempts.map(({ result }) => result),
       ["crashed", "crashed", "succeeded"],
     );
     assert.match(attempts[0]?.error ?? "", /code 3/);

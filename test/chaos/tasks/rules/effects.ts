@@ -7,7 +7,7 @@ const PASS = "pawl.pass";
 export const effects: Rule = function* ({ tasks, attempts }, index) {
   for (const { id, name, state, result, fence } of tasks.values()) {
     if (state !== "succeeded" || name === PASS) continue;
-    const counted = attempts.get(id)?.findLast(({ outcome }) => outcome === "succeeded")?.fence ?? fence;
+    const counted = attempts.get(id)?.findLast(({ result }) => result === "succeeded")?.fence ?? fence;
     const token = (result as { token?: unknown } | null)?.token;
     const run = index.ended.get(id)?.find((entry) => entry.fence === counted);
     if (run === undefined)

@@ -22,7 +22,7 @@ function judge(task: TaskRecord, facts: Facts, asked: ReadonlySet<string>): stri
       return name === "permanent" || name === "poison" ? `a ${name} task cannot succeed` : null;
     case "dead": {
       if (name === "permanent" && error === "never") return null;
-      const crashes = (facts.attempts.get(id) ?? []).filter(({ outcome }) => outcome === "crashed").length;
+      const crashes = (facts.attempts.get(id) ?? []).filter(({ result }) => result === "crashed").length;
       if (crashes >= facts.poisonAfter) return null;
       if (facts.joins.get(id)?.state === "failed") return null;
       return `it is dead after ${crashes} crashes for no good reason: ${error}`;

@@ -28,7 +28,7 @@ function* lateWrites(
   for (const write of [...settled, ...progressed]) {
     const later = claims.find(({ fence, t }) => fence > write.fence && t < write.since);
     if (later === undefined) continue;
-    const what = "outcome" in write ? `settle it (${write.outcome})` : "report progress";
+    const what = "result" in write ? `settle it (${write.result})` : "report progress";
     yield {
       task: id,
       text: `${write.by} could ${what} with fence ${write.fence} when ${later.by} held fence ${later.fence}`,
@@ -38,12 +38,12 @@ function* lateWrites(
 
 /** When the claim began, the task had ended. */
 function* lateClaims(id: string, claims: readonly Claimed[], settled: readonly Asked[]): Generator<Found> {
-  for (const end of settled.filter(({ outcome }) => ENDED.has(outcome))) {
+  for (const end of settled.filter(({ result }) => ENDED.has(result))) {
     const later = claims.find(({ since }) => since > end.t);
     if (later === undefined) continue;
     yield {
       task: id,
-      text: `${later.by} was given fence ${later.fence} after ${end.by} had been told that the task has ended (${end.outcome})`,
+      text: `${later.by} was given fence ${later.fence} after ${end.by} had been told that the task has ended (${end.result})`,
     };
   }
 }

@@ -33,7 +33,7 @@ function earlyMember(body: string, members: readonly TaskRecord[], index: Index)
   return members.find(({ id, fence, state }) => {
     // One that was cancelled or became poison was ended by somebody else.
     if (fence === 0 || state !== "succeeded") return false;
-    const ends = (index.settlements.get(id) ?? []).filter(({ outcome }) => ENDED.has(outcome));
+    const ends = (index.settlements.get(id) ?? []).filter(({ result }) => ENDED.has(result));
     return ends.every(({ since }) => since > first);
   })?.id;
 }

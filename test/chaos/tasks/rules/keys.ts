@@ -10,7 +10,7 @@ export const keys: Rule = function* ({ tasks }, index) {
   for (const { id, unique, state } of tasks.values()) {
     if (unique === null || state !== "succeeded") continue;
     const own = created.find((asked) => asked.id === id);
-    const ends = index.settlements.get(id)?.filter(({ outcome }) => ENDED.has(outcome)) ?? [];
+    const ends = index.settlements.get(id)?.filter(({ result }) => ENDED.has(result)) ?? [];
     if (own === undefined || ends.length === 0) continue;
     const end = Math.min(...ends.map(({ since }) => since));
     const other = created.find((asked) => {

@@ -7,7 +7,7 @@ export const settlements: Rule = function* ({ tasks, attempts }, index) {
   for (const { id, fence, state } of tasks.values()) {
     const ended = attempts.get(id) ?? [];
     const asked = index.settlements.get(id) ?? [];
-    const final = asked.filter(({ answer, outcome }) => answer === "held" && ENDED.has(outcome));
+    const final = asked.filter(({ answer, result }) => answer === "held" && ENDED.has(result));
     if (final.length > 1) {
       yield { task: id, text: `it was settled ${final.length} times, with fences ${listOf(final)}` };
     }
@@ -21,10 +21,10 @@ export const settlements: Rule = function* ({ tasks, attempts }, index) {
 
 /** Attempts follow each other without a gap, and after one that ended the task there is none. */
 function* each(id: string, ended: readonly AttemptRecord[]): Generator<Found> {
-  for (const [at, { fence, outcome }] of ended.entries()) {
+  for (const [at, { fence, result }] of ended.entries()) {
     if (fence !== at + 1) yield { task: id, text: `attempt ${at + 1} has fence ${fence}` };
-    if (ENDED.has(outcome) && at + 1 < ended.length) {
-      yield { task: id, text: `attempt ${fence} ended as ${outcome}, and another one followed` };
+    if (ENDED.has(result) && at + 1 < ended.length) {
+      yield { task: id, text: `attempt ${fence} ended as ${result}, and another one followed` };
     }
   }
 }
@@ -32,10 +32,10 @@ function* each(id: string, ended: readonly AttemptRecord[]): Generator<Found> {
 /** What the store holds is what workers asked for and were told. */
 function* agree(id: string, ended: readonly AttemptRecord[], asked: readonly Asked[]): Generator<Found> {
   const byFence = new Map(ended.map((attempt) => [attempt.fence, attempt]));
-  for (const { fence, outcome, answer, by, t } of asked) {
-    const stored = byFence.get(fence)?.outcome ?? "not over";
-    if (answer === "held" && stored !== outcome) {
-      yield { task: id, text: `${by} was told that fence ${fence} is ${outcome}, and it is ${stored}` };
+  for (const { fence, result, answer, by, t } of asked) {
+    const stored = byFence.get(fence)?.result ?? "not over";
+    if (answer === "held" && stored !== result) {
+      yield { task: id, text: `${by} was told that fence ${fence} is ${result}, and it is ${stored}` };
     }
     const before = asked.some((other) => {
       return other.fence === fence && other.answer !== "lost" && (other.since < t || other.answer === "held");
@@ -44,10 +44,10 @@ function* agree(id: string, ended: readonly AttemptRecord[], asked: readonly Ask
       yield { task: id, text: `${by} was told that it has lost fence ${fence}, which is ${stored}` };
     }
   }
-  for (const { fence, outcome } of ended) {
-    if (outcome === "crashed" || asked.some((other) => other.fence === fence && other.outcome === outcome))
+  for (const { fence, result } of ended) {
+    if (result === "crashed" || asked.some((other) => other.fence === fence && other.result === result))
       continue;
-    yield { task: id, text: `attempt ${fence} is ${outcome}, which nobody has asked for` };
+    yield { task: id, text: `attempt ${fence} is ${result}, which nobody has asked for` };
   }
 }
 
