@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseDuration, parsePairs, parseSize } from "../src/cli/options/parse.ts";
 import { visible } from "../src/cli/terminal/visible.ts";
-import { RowDecoder } from "../src/connect/csv/row-decoder.ts";
+import { RowDecoder } from "../src/connect/csv/rows/row-decoder.ts";
 import { parseIni } from "../src/connect/objects/buckets/ini.ts";
 import { textOf } from "../src/connect/objects/buckets/xml.ts";
 import { contentTypeOf } from "../src/connect/objects/content-type.ts";

@@ -1,10 +1,10 @@
 import type { ColumnKind, Description } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import type { CsvDialect } from "./chunk.ts";
-import { grammarOf } from "./grammar.ts";
+import type { CsvDialect } from "./contract.ts";
 import type { Reading } from "./options.ts";
-import type { RecordRules } from "./record-scanner.ts";
+import { grammarOf } from "./scan/grammar.ts";
+import type { RecordRules } from "./scan/record-scanner.ts";
 
 /** How the records of a source are laid out: settled once, and stored with each shard. */
 export interface Layout {

@@ -10,11 +10,11 @@ import type {
 } from "../../batch/contract.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
-import { HeldBody } from "./body.ts";
-import type { CsvRow, CsvSource } from "./chunk.ts";
+import type { CsvRow, CsvSource } from "./contract.ts";
 import { describedDialect, type Layout, putAwayLayout, rulesOf, withKinds } from "./layout.ts";
-import { chunkOf } from "./record-chunk.ts";
-import { RecordScanner } from "./record-scanner.ts";
+import { chunkOf } from "./rows/chunk.ts";
+import { HeldBody } from "./rows/chunk-bytes.ts";
+import { RecordScanner } from "./scan/record-scanner.ts";
 
 const LINE_FEED = Buffer.from("\n");
 

@@ -11,20 +11,20 @@ import type {
 } from "../../batch/contract.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
-import { storedBytes } from "./body.ts";
-import type { CsvRow, CsvSource } from "./chunk.ts";
-import { guessKinds } from "./guess-kinds.ts";
-import { HOLDING } from "./holding-values.ts";
-import { identityDifference, identityOf } from "./identity.ts";
-import { type Inspection, inspect } from "./inspect.ts";
+import type { CsvRow, CsvSource } from "./contract.ts";
 import { describedDialect, isPlain, type Layout, layoutOf, withKinds } from "./layout.ts";
+import { identityDifference, identityOf } from "./open/identity.ts";
 import { type CsvOptions, type Settings, settle } from "./options.ts";
-import { plan } from "./plan.ts";
-import { readRange } from "./read-range.ts";
-import { readStream } from "./read-stream.ts";
+import { type Inspection, inspect } from "./plan/inspect.ts";
+import { plan } from "./plan/plan.ts";
+import { type Part, type Place, type StreamPart, unpackShard } from "./plan/shard-data.ts";
 import { ReplaySource } from "./replay.ts";
-import type { DecodedRow } from "./row-decoder.ts";
-import { type Part, type Place, type StreamPart, unpackShard } from "./shard-data.ts";
+import { storedBytes } from "./rows/chunk-bytes.ts";
+import { readRange } from "./rows/read-range.ts";
+import { readStream } from "./rows/read-stream.ts";
+import type { DecodedRow } from "./rows/row-decoder.ts";
+import { HOLDING } from "./values/converters.ts";
+import { guessKinds } from "./values/guess-kinds.ts";
 
 /** Bytes of text that a sample may look at in one step. */
 const SAMPLE_BYTES = 256 * 1024;

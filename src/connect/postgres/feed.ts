@@ -1,6 +1,6 @@
 import { ItemError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import type { CsvChunk } from "../csv/chunk.ts";
+import type { CsvChunk } from "../csv/contract.ts";
 import { quoteText } from "./identifier.ts";
 import type { Layout } from "./layout.ts";
 

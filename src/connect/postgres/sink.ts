@@ -11,7 +11,7 @@ import type {
   Writer,
 } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { isCsvChunk } from "../csv/chunk.ts";
+import { isCsvChunk } from "../csv/contract.ts";
 import { assertOneExpression, checkAssignments } from "./assignments.ts";
 import { momentNow } from "./beginning.ts";
 import { Session } from "./connection.ts";

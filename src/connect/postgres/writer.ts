@@ -1,6 +1,6 @@
 import type { Checkpoint, Chunk, Seal, WriteOutcome, Writer } from "../../batch/contract.ts";
 import { PawlError, TransientError } from "../../errors.ts";
-import { isCsvChunk } from "../csv/chunk.ts";
+import { isCsvChunk } from "../csv/contract.ts";
 import { writeCareful } from "./careful.ts";
 import type { Session } from "./connection.ts";
 import { writeDirect } from "./direct.ts";

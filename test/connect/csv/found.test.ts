@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { holdingReader } from "../../../src/connect/csv/holding-values.ts";
 import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
-import { dateReader } from "../../../src/connect/csv/local-dates.ts";
-import { numberReader } from "../../../src/connect/csv/local-values.ts";
+import { holdingReader } from "../../../src/connect/csv/values/converters.ts";
+import { dateReader } from "../../../src/connect/csv/values/dates.ts";
+import { numberReader } from "../../../src/connect/csv/values/numbers.ts";
 import { fc } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
 

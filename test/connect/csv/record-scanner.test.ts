@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { grammarOf } from "../../../src/connect/csv/grammar.ts";
-import { RecordScanner } from "../../../src/connect/csv/record-scanner.ts";
+import { grammarOf } from "../../../src/connect/csv/scan/grammar.ts";
+import { RecordScanner } from "../../../src/connect/csv/scan/record-scanner.ts";
 import { fc } from "../../random.ts";
 
 const text = fc

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { identityDifference } from "../../../src/connect/csv/identity.ts";
 import { csv, isCsvChunk, parseRecord } from "../../../src/connect/csv/index.ts";
+import { identityDifference } from "../../../src/connect/csv/open/identity.ts";
 import type { Json, QuarantineRecord } from "../../../src/store/contract.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import type { Shard } from "../../../src/batch/contract.ts";
-import { DecodedStream } from "../../../src/connect/csv/decoded-stream.ts";
 import { type CsvOptions, type CsvRow, csv, silences } from "../../../src/connect/csv/index.ts";
+import { DecodedStream } from "../../../src/connect/csv/open/text-stream.ts";
 import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 

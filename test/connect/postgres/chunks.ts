@@ -7,7 +7,7 @@ import type {
   WriteOutcome,
   Writer,
 } from "../../../src/batch/contract.ts";
-import type { CsvChunk, CsvRow } from "../../../src/connect/csv/chunk.ts";
+import type { CsvChunk, CsvRow } from "../../../src/connect/csv/contract.ts";
 
 /** A chunk over records given as CSV text, one string a record, which may hold quoted newlines. */
 export function csvChunk(columns: readonly string[], records: readonly string[], nullText = ""): CsvChunk {

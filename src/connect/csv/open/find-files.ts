@@ -1,0 +1,104 @@
+import { glob, readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { PawlError } from "../../../errors.ts";
+import type { FileVersion } from "../rows/chunk-bytes.ts";
+import { directory, fileTrouble } from "./file-version.ts";
+import { isRemote, keptPath, keptPaths, namedPath, remoteVersion } from "./remote.ts";
+import { zipContent } from "./zip.ts";
+
+/** What `-` stands for. */
+export const STDIN = "-";
+
+/**
+ * The files that the paths name, each once, for a zip archive the CSVs in it: in the order given, those of a glob sorted by name. A path that exists
+ * as it is written is no glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
+ * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
+ */
+export async function findFiles(
+  paths: readonly string[],
+  folder: string,
+): Promise<{ files: FileVersion[]; notes: string[] }> {
+  if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
+  keptPaths(paths);
+  const found = new Map<string, readonly FileVersion[]>();
+  const notes: string[] = [];
+  for (const path of paths) {
+    for (const name of await expand(path, folder)) {
+      const absolute = name === STDIN || isRemote(name) ? name : resolve(folder, name);
+      if (found.has(absolute)) continue;
+      if (isRemote(name)) {
+        found.set(absolute, [await remoteVersion(name)]);
+        continue;
+      }
+      const file = await versionOf(absolute, name);
+      const zip = file.pipe ? null : await zipContent(file).catch((error) => fileTrouble(error, name));
+      found.set(absolute, zip?.files ?? [file]);
+      if (zip?.note) notes.push(zip.note);
+    }
+  }
+  return { files: [...found.values()].flat(), notes };
+}
+
+async function expand(path: string, folder: string): Promise<string[]> {
+  if (/^env:/.test(path) && !(await exists(resolve(folder, path)))) return [keptPath(namedPath(path))];
+  if (isRemote(path)) return [keptPath(path)];
+  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
+  const matches: string[] = [];
+  for await (const match of glob(path, { cwd: folder }))
+    if ((await stat(resolve(folder, match))).isFile()) matches.push(match);
+  if (matches.length > 0) return matches.sort();
+  throw new PawlError("csv.no-match", `No file matches ${path}: check the pattern.`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function versionOf(path: string, name: string): Promise<FileVersion> {
+  if (path === STDIN) return { path, name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
+  try {
+    const stats = await stat(path);
+    if (stats.isDirectory()) directory(name);
+    if (stats.isFIFO() || stats.isCharacterDevice())
+      return { path, name, pipe: true, member: null, size: 0, mtimeMs: 0 };
+    if (!stats.isFile())
+      throw new PawlError("csv.not-a-file", `${name} is not a file or a pipe: pipe it in as '-' instead.`);
+    return { path, name, pipe: false, member: null, size: stats.size, mtimeMs: stats.mtimeMs };
+  } catch (error) {
+    const near = (error as NodeJS.ErrnoException).code === "ENOENT" ? await nearName(path) : null;
+    if (near)
+      throw new PawlError("csv.missing", `${name} does not exist; is it ${join(dirname(name), near)}?`, {
+        cause: error,
+      });
+    return fileTrouble(error, name);
+  }
+}
+
+/** A name in the same folder that takes at most two edits. */
+async function nearName(path: string): Promise<string | null> {
+  const wanted = basename(path);
+  const names = await readdir(dirname(path)).catch(() => [] as string[]);
+  const ranked = names
+    .filter((name) => Math.abs(name.length - wanted.length) <= 2)
+    .map((name) => ({ name, edits: edits(name, wanted) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0];
+  return best && best.edits <= 2 ? best.name : null;
+}
+
+/** Levenshtein distance. */
+function edits(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const swap = (previous[column - 1] as number) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(swap, (previous[column] as number) + 1, (current[column - 1] as number) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] as number;
+}

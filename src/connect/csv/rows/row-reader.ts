@@ -1,0 +1,165 @@
+import type { ColumnKind } from "../../../batch/contract.ts";
+import { ItemError } from "../../../errors.ts";
+import { setOwn } from "../../../own.ts";
+import type { CsvRow } from "../contract.ts";
+import type { Layout } from "../layout.ts";
+import { FieldReader } from "../scan/field-splitter.ts";
+import type { Grammar } from "../scan/grammar.ts";
+import { holdingReader } from "../values/converters.ts";
+import { dateReader } from "../values/dates.ts";
+import { numberReader } from "../values/numbers.ts";
+import { type DecodedRow, RowDecoder, ragged } from "./row-decoder.ts";
+
+/** Where the records come from, beside their bytes. */
+export interface RecordOrigin {
+  /** As people call the file. */
+  readonly file: string;
+  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
+  readonly order: readonly number[] | null;
+  /** Records that equal the header are refused: files were joined here. */
+  readonly joined: boolean;
+}
+
+/** How one value of a row comes about. */
+interface ValuePlan {
+  readonly name: string;
+  readonly field: number;
+  readonly nulls: ReadonlySet<string>;
+  readonly convert: ((text: string) => string | null) | null;
+  /** What a value is not, that cannot be converted. */
+  readonly what: string;
+  readonly code: string;
+}
+
+/** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
+export class RowReader {
+  readonly #layout: Layout;
+  readonly #origin: RecordOrigin;
+  readonly #fields: FieldReader;
+  readonly #values: readonly ValuePlan[];
+
+  constructor(layout: Layout, grammar: Grammar, origin: RecordOrigin) {
+    this.#layout = layout;
+    this.#origin = origin;
+    this.#fields = new FieldReader(grammar);
+    const dropped = new Set(layout.dropped);
+    const kinds = new Map(layout.kinds);
+    this.#values = layout.fields.flatMap((name, index) =>
+      dropped.has(index) ? [] : [planOf(layout, name, kinds.get(index), origin.order?.[index] ?? index)],
+    );
+  }
+
+  /** The row, or why the record is none. */
+  read(record: Buffer, line: number): DecodedRow {
+    const flaw = RowDecoder.flaw(record);
+    if (flaw !== null) return new ItemError(flaw, { code: "csv.bytes" });
+    const { reading, fields: names } = this.#layout;
+    const fields = this.#fields;
+    const count = fields.split(record.toString("utf8"));
+    if (fields.strayReturn)
+      return new ItemError(
+        "row holds a carriage return outside quotes, so it may be two: end all lines in the same way, or quote the value",
+        { code: "csv.stray-return" },
+      );
+    const width = names.length;
+    if ((count < width && !reading.fillMissing) || (count > width && !reading.ignoreExtra))
+      return ragged(count, width);
+    if (this.#origin.joined && this.#isHeader(count))
+      return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
+    const row: CsvRow = {};
+    for (const { name, field, nulls, convert, what, code } of this.#values) {
+      let value: string | null = field < count ? (fields.values[field] as string) : null;
+      if (value !== null && fields.bare[field] && nulls.has(value)) value = null;
+      if (value !== null && convert !== null) {
+        const converted = convert(value);
+        if (converted === null)
+          return new ItemError(`column ${JSON.stringify(name)}: ${JSON.stringify(value)} is not ${what}`, {
+            code,
+          });
+        value = converted;
+      }
+      setOwn<string | null>(row, name, value);
+    }
+    if (reading.fileColumn !== null) setOwn<string | null>(row, reading.fileColumn, this.#origin.file);
+    if (reading.lineColumn !== null) setOwn<string | null>(row, reading.lineColumn, String(line));
+    return row;
+  }
+
+  #isHeader(count: number): boolean {
+    const { fields, header } = this.#layout;
+    const { order } = this.#origin;
+    return (
+      count === fields.length &&
+      (header ?? fields).every((name, index) => this.#fields.values[order?.[index] ?? index]?.trim() === name)
+    );
+  }
+
+  /**
+   * The record as it is put away: fields as they are written, in the order of the layout, without those that are left
+   * out and with what is added. A record with another number of fields stays as it is.
+   */
+  putAway(record: Buffer, line: number): Buffer {
+    const { reading, dialect, fields: names } = this.#layout;
+    const { order, file } = this.#origin;
+    const { fileColumn, lineColumn } = reading;
+    const same = order === null && this.#values.length === names.length;
+    if (same && fileColumn === null && lineColumn === null) return record;
+    const fields = this.#fields;
+    // latin1 keeps every byte as it is.
+    const text = record.toString("latin1");
+    const count = fields.split(text);
+    if ((count < names.length && !reading.fillMissing) || (count > names.length && !reading.ignoreExtra))
+      return record;
+    const missing = reading.nulls[0] as string;
+    const kept = this.#values.map(({ field }) =>
+      field < count
+        ? text.slice(fields.starts[field], fields.ends[field])
+        : Buffer.from(missing).toString("latin1"),
+    );
+    const added = [...(fileColumn === null ? [] : [file]), ...(lineColumn === null ? [] : [String(line)])];
+    const written = added.map((value) =>
+      Buffer.from(writeField(value, { ...dialect, escape: reading.escape })).toString("latin1"),
+    );
+    return Buffer.from([...kept, ...written].join(dialect.delimiter), "latin1");
+  }
+}
+
+function planOf({ reading }: Layout, name: string, kind: ColumnKind | undefined, field: number): ValuePlan {
+  const { nulls, nullFor, dateOrder, decimal, thousands } = reading;
+  const own = nullFor.flatMap(([column, texts]) => (column === name ? texts : []));
+  const plan = { name, field, nulls: new Set([...nulls, ...own]), code: "csv.value" };
+  if (kind === "number" && (decimal !== "" || thousands !== "")) {
+    const separators = [
+      `the decimal ${JSON.stringify(decimal || ".")}`,
+      ...(thousands === "" ? [] : [`the thousands ${JSON.stringify(thousands)}`]),
+    ];
+    return {
+      ...plan,
+      convert: numberReader(decimal, thousands),
+      what: `a number with ${separators.join(" and ")}`,
+    };
+  }
+  if (kind === "date" && dateOrder !== null)
+    return { ...plan, convert: dateReader(dateOrder), what: `a date in the order ${dateOrder}` };
+  const holding = typeof kind === "object" ? holdingReader(kind, reading) : null;
+  return { ...plan, convert: null, what: "", ...holding };
+}
+
+/** A value as a field of a CSV: in quotes where it needs them, and escaped where there are none. */
+export function writeField(
+  value: string,
+  {
+    delimiter,
+    quote,
+    escape: escaping = "",
+  }: { readonly delimiter: string; readonly quote: string; readonly escape?: string },
+): string {
+  const special = [delimiter, quote, escaping, "\n", "\r"].filter((each) => each !== "");
+  if (!special.some((each) => value.includes(each)) && value === value.trim() && value !== "") return value;
+  const guarded = escaping === "" ? value : value.replaceAll(escaping, escaping + escaping);
+  if (quote !== "") return quote + guarded.replaceAll(quote, quote + quote) + quote;
+  if (escaping !== "")
+    return guarded.replaceAll(delimiter, escaping + delimiter).replaceAll(/\r?\n|\r/g, " ");
+  // Nothing can make these a part of a value here.
+  return value.replaceAll(delimiter, " ").replaceAll(/\r?\n|\r/g, " ");
+}
