@@ -1,5 +1,5 @@
 /** The candidates most like `name`, best first: those that a slip of the finger or two would explain. */
-function nearNames(name: string, candidates: readonly string[], limit = 3): string[] {
+export function nearNames(name: string, candidates: readonly string[], limit = 3): string[] {
   const wanted = name.toLowerCase();
   const allowed = Math.max(2, Math.floor(wanted.length / 3));
   return candidates

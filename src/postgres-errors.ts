@@ -1,19 +1,17 @@
 import pg from "pg";
 import { PawlError, TransientError } from "./errors.ts";
+import { isNetworkCode } from "./transient-errors.ts";
 
 /** The five characters of the standard, when the server (and not the network) reported the error. */
 export function sqlState(error: unknown): string | null {
   return error instanceof pg.DatabaseError && error.code !== undefined ? error.code : null;
 }
 
-const networkCodes =
-  /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_[A-Z]+)$/;
-
 /** The driver reports lost connections as plain errors without a code. */
 export function isNetwork(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code !== undefined) return networkCodes.test(code) || syscall === "connect";
+  if (code !== undefined) return isNetworkCode(code) || syscall === "connect";
   return /^Connection terminated|^timeout e|^Query read timeout|not queryable|client password|SSL conn/.test(
     error.message,
   );

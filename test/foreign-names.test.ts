@@ -10,9 +10,9 @@ import { explainFile } from "../src/connect/objects/files/file-error.ts";
 import { errorOf } from "../src/connect/objects/s3/error.ts";
 import { headersOf, propertiesOf } from "../src/connect/objects/s3/properties.ts";
 import { readRow } from "../src/connect/postgres/live/reader.ts";
+import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";
-import { type Duration, milliseconds } from "../src/tasks/duration.ts";
 import { laneRate } from "../src/tasks/rate.ts";
 import { fc } from "./random.ts";
 
@@ -45,7 +45,7 @@ for (const name of inherited) {
   test(`"${name}" as a unit, an end of a name, a code or an entity is one that nobody knows`, () => {
     assert.throws(() => parseSize(`5${name}`, "--memory"), { code: "usage.size" });
     assert.throws(() => parseDuration(`5${name}`, "--wait"), { code: "usage.duration" });
-    assert.throws(() => milliseconds(`5${name}` as Duration, "timeout"), { code: "task.duration" });
+    assert.throws(() => milliseconds(`5${name}` as Duration, "timeout"), { code: "argument.duration" });
     assert.throws(() => laneRate("lane", `5/${name}` as "5/s"), { code: "task.rate-limit" });
     assert.equal(contentTypeOf(`file.${name}`), null);
     assert.ok(

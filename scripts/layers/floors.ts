@@ -28,8 +28,14 @@ export const foundation: readonly string[] = [
   "postgres-errors.ts",
   "postgres-ownership.ts",
   "postgres-url.ts",
+  "rate-limit.ts",
+  "retry-after.ts",
+  "retry.ts",
   "sizes.ts",
   "state-folder.ts",
+  "thenable.ts",
+  "timers.ts",
+  "transient-errors.ts",
 ];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */

@@ -1,7 +1,7 @@
 import { PawlError } from "../errors.ts";
+import { onAverage, RateLimiter } from "../rate-limit.ts";
 import type { Limits } from "./contract.ts";
 import { Level } from "./level.ts";
-import { RateLimit } from "./rate-limit.ts";
 
 export interface LimitOptions {
   readonly atOnce?: number;
@@ -13,8 +13,8 @@ export interface LimitOptions {
 export class WorkLimits implements Limits {
   readonly #fixed: number | null;
   readonly #level = new Level();
-  readonly #rate: RateLimit | null;
-  readonly #bandwidth: RateLimit | null;
+  readonly #rate: RateLimiter | null;
+  readonly #bandwidth: RateLimiter | null;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
@@ -26,8 +26,8 @@ export class WorkLimits implements Limits {
         throw new PawlError("job.rate", `${name} must be a number above 0.`);
     }
     this.#fixed = atOnce ?? null;
-    this.#rate = rate === undefined ? null : new RateLimit(rate);
-    this.#bandwidth = bandwidth === undefined ? null : new RateLimit(bandwidth);
+    this.#rate = rate === undefined ? null : new RateLimiter(onAverage({ perSecond: rate }));
+    this.#bandwidth = bandwidth === undefined ? null : new RateLimiter(onAverage({ perSecond: bandwidth }));
   }
 
   get level(): number {
@@ -39,7 +39,7 @@ export class WorkLimits implements Limits {
     else await this.#turn();
     try {
       signal?.throwIfAborted();
-      await this.#rate?.pass(1, signal);
+      await this.#rate?.turn(1, signal);
       const beganAt = performance.now();
       const result = await work(() => this.#level.trouble(beganAt));
       if (this.#waiting.length > 0) this.#level.done();
@@ -52,7 +52,7 @@ export class WorkLimits implements Limits {
   }
 
   async pass(bytes: number, signal?: AbortSignal): Promise<void> {
-    await this.#bandwidth?.pass(bytes, signal);
+    await this.#bandwidth?.turn(bytes, signal);
   }
 
   #turn(): Promise<void> {

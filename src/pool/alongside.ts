@@ -1,4 +1,5 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { isThenable } from "../thenable.ts";
 import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
 import { blocks } from "./decide.ts";
@@ -47,8 +48,4 @@ export async function runAlongside({ fn, work, signal, enough }: Alongside): Pro
     cost.observe(done, performance.now() - began);
     if (done < items.length) work.giveBack({ base: base + done, items: items.slice(done) });
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value;
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
+import { LONGEST_TIMER_MS } from "../timers.ts";
 import { batchSize } from "./cost.ts";
 import { repaysStart } from "./decide.ts";
 import { Mapped } from "./mapped.ts";
@@ -34,9 +35,6 @@ const TURN_MS = 20;
 
 /** Cores for workers to start on while the caller's thread is at work. */
 export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
-
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
 export class Crew {
@@ -324,7 +322,7 @@ export class Crew {
         }
         if (this.#slots.size > 0) this.#watchIdle();
       },
-      Math.min(Math.max(10, idle), LONGEST_MS),
+      Math.min(Math.max(10, idle), LONGEST_TIMER_MS),
     );
     this.#idleTimer.unref();
   }

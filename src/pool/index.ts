@@ -1,4 +1,5 @@
 export { PawlError } from "../errors.ts";
+export type { Rate } from "../rate-limit.ts";
 export {
   type Actor,
   type ActorCallOptions,
@@ -17,7 +18,6 @@ export { callable, isLoading } from "./callable.ts";
 export type { ItemContext } from "./context.ts";
 export type { EachContext } from "./each/attempt.ts";
 export type { EachOptions } from "./each/options.ts";
-export type { Rate } from "./each/pace.ts";
 export type { RetryOptions } from "./each/retry.ts";
 export { type Each, each } from "./each.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";

@@ -1,4 +1,5 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { isThenable } from "../thenable.ts";
 import type { AnyFunction } from "./callable.ts";
 import type { ItemContext } from "./context.ts";
 import type { Cost } from "./cost.ts";
@@ -120,10 +121,6 @@ function runPlain(
 /** Whether this item has run and its result is still to be waited for; results are written in order. */
 function isPending(results: readonly unknown[], at: number): boolean {
   return at in results;
-}
-
-function isThenable(value: object | null): value is PromiseLike<unknown> {
-  return value !== null && "then" in value;
 }
 
 /** The first item from `from` on that has no result: results are written in order, into an array of holes. */

@@ -1,5 +1,5 @@
 import { PawlError } from "../errors.ts";
-import { withTimeout } from "./timer.ts";
+import { withTimeout } from "../timers.ts";
 
 /** Where items come from. */
 export type Source<T = unknown> = AsyncIterator<T> | Iterator<T>;

@@ -2,12 +2,6 @@ import { PawlError } from "../errors.ts";
 
 const { prototype } = Object;
 
-/** Whether a value is to be waited for. What all objects inherit, because somebody gave them a `then`, says nothing of it. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== "object" || value === null || !("then" in value)) return false;
-  return typeof value.then === "function" && value.then !== (prototype as { then?: unknown }).then;
-}
-
 /** Whether all objects inherit a `then`: whoever awaits an object of this thread waits for ever. */
 export function inheritsThen(): boolean {
   return typeof (prototype as { then?: unknown }).then === "function";

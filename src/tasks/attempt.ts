@@ -1,3 +1,4 @@
+import { type Duration, optionalMilliseconds } from "../durations.ts";
 import { errorStack, errorText, isOf } from "../error-text.ts";
 import { LostError, PawlError } from "../errors.ts";
 import type { Json, Lease } from "../store/contract.ts";
@@ -5,7 +6,6 @@ import { JsonText } from "../store/json-text.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { Client } from "./client.ts";
 import type { AnyFlow, AnyTask, Anything, AttemptContext, Definition, EnqueueOptions } from "./contract.ts";
-import { type Duration, optionalMilliseconds } from "./duration.ts";
 import { Members, revived, type TakenValue } from "./flow/members.ts";
 import type { MembersAt, StoredValue } from "./flow/spec.ts";
 import { Spool } from "./flow/spool.ts";

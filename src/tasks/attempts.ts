@@ -1,7 +1,7 @@
 import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
+import { backoffDelay } from "../retry.ts";
 import type { Claim, Lease, Settlement, Store } from "../store/contract.ts";
-import { backoffDelay } from "./backoff.ts";
 import type { Bell } from "./bell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Ending, Runner } from "./runner.ts";

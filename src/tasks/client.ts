@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { canonicalJson } from "../canonical-json.ts";
+import { finiteMilliseconds } from "../durations.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { Json, NewTask, Store, TaskRecord } from "../store/contract.ts";
@@ -13,7 +14,6 @@ import type {
   Task,
 } from "./contract.ts";
 import { assertCanBegin, onlyOptions, timing } from "./definition.ts";
-import { finiteMilliseconds } from "./duration.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import type { AnyLink, Link } from "./flow/link.ts";
 import type { TakenValue } from "./flow/members.ts";

@@ -1,7 +1,8 @@
 /** The types of tasks, which refer to each other. */
+
+import type { Duration } from "../durations.ts";
+import type { Backoff } from "../retry.ts";
 import type { LaneRate, Lease } from "../store/contract.ts";
-import type { Backoff } from "./backoff.ts";
-import type { Duration } from "./duration.ts";
 import type { Link } from "./flow/link.ts";
 import type { TaskHandle } from "./handle.ts";
 import type { RateLimit } from "./rate.ts";

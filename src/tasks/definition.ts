@@ -1,11 +1,11 @@
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
 import { assertObject, shown, unknownOption } from "../arguments.ts";
+import { type Duration, endingMilliseconds, finiteMilliseconds } from "../durations.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { NewTask } from "../store/contract.ts";
 import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "./contract.ts";
-import { type Duration, endingMilliseconds, finiteMilliseconds } from "./duration.ts";
 import { namingText } from "./naming.ts";
 import { RUN_QUEUES } from "./queue-rates.ts";
 import { laneRate } from "./rate.ts";

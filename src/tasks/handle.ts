@@ -1,7 +1,7 @@
 import { assertObject } from "../arguments.ts";
+import { type Duration, optionalMilliseconds } from "../durations.ts";
 import { PawlError } from "../errors.ts";
 import type { Store, TaskRecord, TaskState } from "../store/contract.ts";
-import { type Duration, optionalMilliseconds } from "./duration.ts";
 import { revived } from "./flow/members.ts";
 import { metaOf } from "./flow/spec.ts";
 import { type Progress, progressOf } from "./progress.ts";

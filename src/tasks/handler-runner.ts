@@ -1,6 +1,6 @@
 import { LostError } from "../errors.ts";
+import { backoffDelay } from "../retry.ts";
 import type { Json, TaskStore } from "../store/contract.ts";
-import { backoffDelay } from "./backoff.ts";
 import { outcomeOfError, outcomeOfResult, type RetryPolicy } from "./outcome.ts";
 import type { Ending, Handler, Runner } from "./runner.ts";
 

@@ -1,5 +1,6 @@
+export { type Duration, parseDuration } from "../durations.ts";
 export { LostError, PawlError, TransientError } from "../errors.ts";
-export { type Backoff, backoffDelay } from "./backoff.ts";
+export { type Backoff, backoffDelay } from "../retry.ts";
 export { type Client, connect } from "./client.ts";
 export type {
   AnyTask,
@@ -14,7 +15,6 @@ export type {
   TaskOptions,
 } from "./contract.ts";
 export { defaultLocation, disconnect, handleOf, useStore } from "./default-client.ts";
-export { type Duration, milliseconds, parseDuration } from "./duration.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";

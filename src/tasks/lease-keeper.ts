@@ -1,8 +1,8 @@
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker as Thread } from "node:worker_threads";
+import { backoffDelay } from "../retry.ts";
 import type { Lease } from "../store/contract.ts";
-import { backoffDelay } from "./backoff.ts";
 import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
 
 /** The sources are .ts, the built package .js. */

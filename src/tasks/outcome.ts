@@ -1,8 +1,8 @@
 import { errorText, isOf } from "../error-text.ts";
 import { LostError } from "../errors.ts";
+import { type Backoff, backoffDelay } from "../retry.ts";
 import type { Json, TaskRecord, TaskResult } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
-import { type Backoff, backoffDelay } from "./backoff.ts";
 import { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
 
 export interface RetryPolicy {

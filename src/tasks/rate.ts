@@ -1,6 +1,7 @@
 import { shown } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import { own } from "../own.ts";
+import { strictSpacing } from "../rate-limit.ts";
 import type { LaneRate } from "../store/contract.ts";
 
 /** So many starts a second, minute, hour or day: `"100/m"`. */
@@ -25,6 +26,5 @@ export function laneRate(lane: string, limit: RateLimit): LaneRate {
       `The rateLimit of task "${lane}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
     );
   }
-  const burst = Math.max(1, Math.ceil(n * BURST));
-  return { lane, intervalMs: period / (n - burst + 1), burst };
+  return { lane, ...strictSpacing(n, period, BURST) };
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isOf } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
+import { backoffDelay } from "../retry.ts";
 import type { Settlement, TaskStore } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
 import { isRefusal } from "../store/refusal.ts";
-import { backoffDelay } from "./backoff.ts";
 import { batchOf } from "./batch-of.ts";
 
 /** A claim whose end is known. */

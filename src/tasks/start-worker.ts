@@ -1,12 +1,12 @@
 import { availableParallelism } from "node:os";
 import { assertObject } from "../arguments.ts";
+import { type Duration, milliseconds, optionalMilliseconds } from "../durations.ts";
 import { PawlError } from "../errors.ts";
 import type { Store } from "../store/contract.ts";
 import type { Children } from "./child/children.ts";
 import { connect } from "./client.ts";
 import type { AnyTask, Definition } from "./contract.ts";
 import { defaultClient } from "./default-client.ts";
-import { type Duration, milliseconds, optionalMilliseconds } from "./duration.ts";
 import type { Queues } from "./lines.ts";
 import { assertNotLoading } from "./loading.ts";
 import { prune } from "./pruner.ts";

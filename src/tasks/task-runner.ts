@@ -1,10 +1,11 @@
 import { errorText } from "../error-text.ts";
 import { LostError } from "../errors.ts";
+import { backoffDelay } from "../retry.ts";
 import type { Claim, TaskResult } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
+import { LONGEST_TIMER_MS } from "../timers.ts";
 import { AttemptStrays, attempt, type Order, type Stop, strayed } from "./attempt.ts";
 import { MemoryLog } from "./attempt-log.ts";
-import { backoffDelay } from "./backoff.ts";
 import type { Children } from "./child/children.ts";
 import type { Client } from "./client.ts";
 import type { Definition } from "./contract.ts";
@@ -28,9 +29,6 @@ export interface TaskRunnerOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** Makes attempts at defined tasks, here or in a child. */
 export function taskRunner(options: TaskRunnerOptions): Runner {
   const { client, tasks, childrenOf, poisonAfter, report } = options;
@@ -53,7 +51,7 @@ export function taskRunner(options: TaskRunnerOptions): Runner {
     }
     const log = new MemoryLog();
     const { softMs } = definition;
-    const limit = softMs === null || softMs > LONGEST_MS ? null : new SoftLimit(softMs, stop);
+    const limit = softMs === null || softMs > LONGEST_TIMER_MS ? null : new SoftLimit(softMs, stop);
     const strays = new AttemptStrays(client, stop, report);
     try {
       const around = { client, progress, log, stop: limit ?? stop, strays };

@@ -1,6 +1,6 @@
+import { type Duration, milliseconds } from "../durations.ts";
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
-import { type Duration, milliseconds } from "./duration.ts";
 
 /** Thrown by a handler when trying again cannot help: the task becomes a dead letter at once. */
 export class PermanentError extends PawlError {
@@ -26,7 +26,7 @@ export class Snooze extends Error {
 
   /**
    * @param delay until it may be claimed again; null or `Infinity` holds it until it is released
-   * @throws PawlError `task.duration` when that is not a duration
+   * @throws PawlError `argument.duration` when that is not a duration
    */
   constructor(delay: Duration | null) {
     super("The task was handed back.");

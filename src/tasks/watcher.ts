@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../errors.ts";
 import type { TaskRecord, TaskStore } from "../store/contract.ts";
+import { LONGEST_TIMER_MS } from "../timers.ts";
 import { Bell } from "./bell.ts";
 
 export type Records = ReadonlyMap<string, TaskRecord>;
@@ -68,7 +69,7 @@ export class Watcher {
     this.#entries.add(entry);
     this.#bell.ring();
     if (!this.#watching) void this.#watch();
-    const timer = ms < 2 ** 31 ? setTimeout(() => seen.resolve(undefined), ms) : undefined;
+    const timer = ms <= LONGEST_TIMER_MS ? setTimeout(() => seen.resolve(undefined), ms) : undefined;
     try {
       return await seen.promise;
     } finally {

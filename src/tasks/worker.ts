@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertObject, shown } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
+import { type Backoff, backoffDelay } from "../retry.ts";
 import type { Claim, LaneRate, Lease, Store } from "../store/contract.ts";
+import { LONGEST_TIMER_MS } from "../timers.ts";
 import { Attempts } from "./attempts.ts";
-import { type Backoff, backoffDelay } from "./backoff.ts";
 import { Bell } from "./bell.ts";
 import { handlerRunner } from "./handler-runner.ts";
 import { Heart, type Pulse } from "./heart.ts";
@@ -281,7 +282,7 @@ async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
   if (ms <= 0) return false;
   const late = Promise.withResolvers<boolean>();
   // Longer than a timer can be set for means for ever.
-  const timer = ms < 2 ** 31 ? setTimeout(late.resolve, ms, false) : undefined;
+  const timer = ms <= LONGEST_TIMER_MS ? setTimeout(late.resolve, ms, false) : undefined;
   try {
     return await Promise.race([work.then(() => true), late.promise]);
   } finally {

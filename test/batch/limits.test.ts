@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Level } from "../../src/batch/level.ts";
 import { WorkLimits } from "../../src/batch/limits.ts";
-import { RateLimit } from "../../src/batch/rate-limit.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
 function drive(level: Level, clock: { now: number }, windows: number, capacity: () => number, ms = 20): void {
@@ -68,31 +67,6 @@ describe("the level of things done at once", () => {
       level.idle();
     }
     assert.equal(level.value, before);
-  });
-});
-
-describe("a rate", () => {
-  it("lets so much pass a second, however it is asked for", () => {
-    for (const piece of [1, 7, 1000]) {
-      let now = 0;
-      const rate = new RateLimit(1000, () => now);
-      let passed = 0;
-      while (passed < 20_000) {
-        now += rate.take(piece);
-        passed += piece;
-      }
-      // What is let pass last has its time after it.
-      assert.ok(Math.abs(now + piece - 20_000) <= 200 + piece, `${piece}: ${now}`);
-    }
-  });
-
-  it("saves up next to nothing in a pause", () => {
-    let now = 0;
-    const rate = new RateLimit(100, () => now);
-    now = 60_000;
-    let free = 0;
-    while (rate.take(1) === 0) free++;
-    assert.ok(free <= 12, String(free));
   });
 });
 

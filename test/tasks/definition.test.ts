@@ -12,8 +12,8 @@ const refused: readonly (readonly [options: object, code: string])[] = [
   [{ name: "r5", softLimit: "10m", hardLimit: "5m" }, "task.limits"],
   [{ name: "r6", hardLimit: "5m", isolate: "none" }, "task.hard-limit"],
   [{ name: "r7", isolate: "cluster" }, "task.isolate"],
-  [{ name: "r8", softLimit: "5 minutes" }, "task.duration"],
-  [{ name: "r9", backoff: { base: "-1s" } }, "task.duration"],
+  [{ name: "r8", softLimit: "5 minutes" }, "argument.duration"],
+  [{ name: "r9", backoff: { base: "-1s" } }, "argument.duration"],
   [{ name: "r10", rateLimit: "many/s" }, "task.rate-limit"],
   [{ name: "r11", module: {} }, "task.module"],
 ];
@@ -56,10 +56,10 @@ test("a time without an end means never where that makes sense, and is refused w
   const { expiresMs, retentionMs, softMs, hardMs, isolate } = definition;
   assert.deepEqual([expiresMs, retentionMs, softMs, hardMs, isolate], [null, null, null, null, "none"]);
   for (const backoff of [{ base: never }, { cap: 1e20 }, { base: Number.NaN }, { cap: -1 }]) {
-    assert.throws(() => task({ name: "odd-backoff", backoff }, () => {}), { code: "task.duration" });
+    assert.throws(() => task({ name: "odd-backoff", backoff }, () => {}), { code: "argument.duration" });
   }
   for (const every of [never, 1e20, Number.NaN, -1]) {
-    assert.throws(() => timesSpec("s", { every }), { code: "task.duration" });
+    assert.throws(() => timesSpec("s", { every }), { code: "argument.duration" });
   }
 });
 

@@ -63,9 +63,9 @@ export function lacking(text: string): string {
 }
 
 /** Parses `200ms`, `5s` or `1.5min`; returns milliseconds. A bare number would be milliseconds, which nobody means. */
-export function parseDuration(text: string, flag: string): number {
+export function parseDuration(text: string, flag: string, leastMs = Number.MIN_VALUE): number {
   const ms = millisecondsOf(text);
-  if (ms > 0 && ms <= LONGEST_MS) return ms;
+  if (ms >= leastMs && ms <= LONGEST_MS) return ms;
   throw new PawlError(
     "usage.duration",
     `${flag} takes a time such as 200ms, 5s or 2min, not "${text}"${lacking(text)}.`,

@@ -1,6 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { TaskSelector, TaskState } from "../../store/contract.ts";
-import { milliseconds, parseDuration } from "../../tasks/index.ts";
+import { parseDuration } from "../sizes.ts";
+
 import { type FilterFlags, STATES } from "./filter-flags.ts";
 
 /** The conditions that the flags name; undefined where they name none. */
@@ -23,7 +24,7 @@ export function selectorOf(flags: FilterFlags): TaskSelector | undefined {
 }
 
 function time(text: string, flag: string): number {
-  return milliseconds(parseDuration(text, flag), flag);
+  return parseDuration(text, flag, 0);
 }
 
 function parseStates(text: string): TaskState[] {

@@ -8,18 +8,11 @@ import { PawlError, TransientError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { setOwn } from "../../own.ts";
 import { openStore } from "../../store/index.ts";
-import {
-  type Duration,
-  disconnect,
-  milliseconds,
-  parseDuration,
-  startWorker,
-  useStore,
-} from "../../tasks/index.ts";
+import { disconnect, startWorker, useStore } from "../../tasks/index.ts";
 import { knownTasks } from "../../tasks/registry.ts";
 import { EXIT } from "../exit-codes.ts";
 import { importModule, oneLine } from "../options/module.ts";
-import { parseCount, parseSize } from "../options/parse.ts";
+import { parseCount, parseDuration, parseSize } from "../options/parse.ts";
 import { endAnyway } from "../runs/end-anyway.ts";
 import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
 import { storeLocation } from "../tasks/open.ts";
@@ -60,7 +53,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     ...(flags.maxTasks === undefined ? {} : { maxTasks: parseCount(flags.maxTasks, "--max-tasks", 1) }),
     ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
   };
-  const drain = parseDuration(flags.drain, "--drain");
+  const drain = parseDuration(flags.drain, "--drain", 0);
   const location = storeLocation(flags.store);
   useStore(location);
   const jobs: string[] = [];
@@ -85,7 +78,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
     say(`${signal}: takes no more tasks${wait}${again}`);
     leave.abort();
-    endAnyway(say, milliseconds(drain, "--drain"));
+    endAnyway(say, drain);
     await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
   });
   // Only now that signals are listened to: who reads it may send one at once.
@@ -100,7 +93,7 @@ export async function worker(modules: readonly string[], flags: WorkerFlags): Pr
 async function takePartInRuns(
   modules: readonly string[],
   location: string,
-  lease: Duration | undefined,
+  lease: number | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const store = await whenThere(() => openStore(location));
@@ -111,7 +104,7 @@ async function takePartInRuns(
       scratch: statePlace().runs,
       jobOf: (run) => jobAmong(modules, run),
       signal,
-      ...(lease === undefined ? {} : { leaseMs: milliseconds(lease, "--lease") }),
+      ...(lease === undefined ? {} : { leaseMs: lease }),
       onJoin: (run) => say(`run ${run.id}: takes part`),
       onRest: (run, { state }) => say(`run ${run.id}: ${signal.aborted ? "left to others" : state}`),
       onRefused: (run, error) => say(`run ${run.id}: cannot take part: ${messageOf(error)}`),

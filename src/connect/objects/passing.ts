@@ -1,4 +1,5 @@
 import { PawlError, TransientError } from "../../errors.ts";
+import { isTransientStatus } from "../../transient-errors.ts";
 import { AnswerError } from "./http/response-error.ts";
 
 const PASSING_CODES = new Set([
@@ -21,7 +22,7 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof PawlError) return false;
   if (!(error instanceof AnswerError)) return false;
   const { status, code } = error;
-  return status === 408 || status === 429 || status >= 500 || PASSING_CODES.has(code);
+  return isTransientStatus(status) || PASSING_CODES.has(code);
 }
 
 /** How long the other side asked to be left alone, in milliseconds; null when it did not. */

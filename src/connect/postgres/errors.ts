@@ -1,6 +1,7 @@
 import { LostError, PawlError, TransientError } from "../../errors.ts";
 import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
+import { isTransientSqlState } from "../../transient-errors.ts";
 
 export { sqlState };
 
@@ -11,8 +12,9 @@ export { sqlState };
  */
 export type Blame = "row" | "transient" | "permanent";
 
+/** A server whose configuration or inside is in trouble: what a load waits for, since a restart may fix it. */
+const serverTrouble = /^(F0|XX000$)/;
 /** SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual. */
-const transientCodes = /^(08|53|57P0|40|55P03|55006|57014|58030|25P0[34]|F0|XX000$)/;
 const permanentCodes = /^(0A|25|26|28|2B|34|3D|3F|42|55|57|58|72|HV|XX|0[1-9])/;
 /** Too large for an index page, too many columns: the row's fault, although the class says otherwise. */
 const rowCodes = /^(22|23|54|42804)/;
@@ -23,7 +25,7 @@ export function blame(error: unknown): Blame {
   const code = sqlState(error);
   if (code === null) return isNetwork(error) ? "transient" : "permanent";
   if (rowCodes.test(code)) return "row";
-  if (transientCodes.test(code)) return "transient";
+  if (isTransientSqlState(code) || serverTrouble.test(code)) return "transient";
   // What is left are errors that triggers and functions raise about the row they are given.
   return permanentCodes.test(code) ? "permanent" : "row";
 }

@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { type Host, startProcess, startThread } from "../worker/host.ts";
 import { reviveError } from "../worker/remote-error.ts";
 import type { ActorPlan } from "./options.ts";
@@ -27,9 +28,6 @@ export interface WorkerEnd {
   readonly fault: unknown;
 }
 
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** A worker of an actor, from its start to its end. */
 export class ActorWorker {
   readonly #host: Host<ToActor>;
@@ -52,7 +50,7 @@ export class ActorWorker {
     const start = isolate === "thread" ? startThread : startProcess;
     this.#host = start<ToActor, FromActor>(setup, maxHeap, (message) => this.#hear(message));
     this.#relay = new Relay(isolate, (message) => this.#host.post(message));
-    if (startTimeout <= LONGEST_MS) {
+    if (startTimeout <= LONGEST_TIMER_MS) {
       this.#starting = setTimeout(() => this.#tooLate(setup.actor.name, startTimeout), startTimeout);
     }
     void this.#host.gone.then((why) => this.#end(why));

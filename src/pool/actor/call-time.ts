@@ -1,5 +1,5 @@
+import { after } from "../../timers.ts";
 import type { TimeLimit } from "../call.ts";
-import { after } from "../timer.ts";
 import type { Order } from "./order.ts";
 
 /** What becomes of a call whose time is over. */

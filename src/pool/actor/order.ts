@@ -1,5 +1,5 @@
+import type { Timer } from "../../timers.ts";
 import type { TimeLimit } from "../call.ts";
-import type { Timer } from "../timer.ts";
 
 /** One call on its way, from the caller to the result. */
 export class Order {

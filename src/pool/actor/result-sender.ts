@@ -1,5 +1,5 @@
+import { isThenable } from "../../thenable.ts";
 import { type Packed, pack } from "../portable.ts";
-import { isThenable } from "../thenable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs } from "../worker/marker.ts";
 import type { Busy } from "./busy.ts";

@@ -1,8 +1,9 @@
 import { setInterval } from "node:timers";
 import { PawlError } from "../../errors.ts";
+import { isThenable } from "../../thenable.ts";
 import { resolveCallable } from "../callable.ts";
 import { type Handle, handlesByIndex, unpack } from "../portable.ts";
-import { inheritsThen, isThenable, neverEnds, THEN_LOOK_MS } from "../thenable.ts";
+import { inheritsThen, neverEnds, THEN_LOOK_MS } from "../thenable.ts";
 import type { Line } from "../worker/line.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import { describeError } from "../worker/remote-error.ts";

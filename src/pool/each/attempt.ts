@@ -1,4 +1,4 @@
-import { after } from "../timer.ts";
+import { after } from "../../timers.ts";
 import { TimeLimitError } from "../worker/time-limit.ts";
 
 /** What the function of an `each` may take after its item. */

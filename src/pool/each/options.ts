@@ -1,8 +1,8 @@
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import type { Rate } from "../../rate-limit.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { checkOptions } from "../checked.ts";
-import { LONGEST_TIMER_MS } from "./longest-timer.ts";
-import type { Rate } from "./pace.ts";
 import type { RetryOptions } from "./retry.ts";
 
 export interface EachOptions {

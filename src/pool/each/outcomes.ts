@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pMapIterable, pMapSkip } from "p-map";
+import { atMost, RateLimiter } from "../../rate-limit.ts";
 import { atIndex } from "../worker/remote-error.ts";
 import { attemptOnce, type ItemFunction } from "./attempt.ts";
 import type { Settings } from "./options.ts";
-import { Pace } from "./pace.ts";
 import { retryDelay } from "./retry.ts";
 import { Source } from "./source.ts";
 
@@ -18,7 +18,7 @@ class Run<T, R> {
   readonly #fn: ItemFunction<T, R>;
   readonly #settings: Settings;
   readonly #collect: boolean;
-  readonly #pace: Pace | null;
+  readonly #rate: RateLimiter | null;
   /** Aborts the waits between attempts. */
   readonly #stop = new AbortController();
   readonly #running = new Set<AbortController>();
@@ -36,7 +36,7 @@ class Run<T, R> {
     this.#fn = fn;
     this.#settings = settings;
     this.#collect = collect;
-    this.#pace = settings.rate === null ? null : new Pace(settings.rate);
+    this.#rate = settings.rate === null ? null : new RateLimiter(atMost(settings.rate));
   }
 
   /** Never rejects: an error is an outcome, or it stops the call. */
@@ -61,7 +61,7 @@ class Run<T, R> {
     if (this.stopped !== null) return;
     this.stopped = { reason };
     this.source.end();
-    this.#pace?.end(reason);
+    this.#rate?.end(reason);
     this.#stop.abort(reason);
     for (const controller of this.#running) controller.abort(reason);
   }
@@ -77,7 +77,7 @@ class Run<T, R> {
   async #attempts(item: T, index: number): Promise<R> {
     const { retries, timeout } = this.#settings;
     for (let attempt = 1; ; attempt++) {
-      if (this.#pace !== null) await this.#pace.turn();
+      if (this.#rate !== null) await this.#rate.turn();
       const controller = new AbortController();
       this.#running.add(controller);
       try {

@@ -1,5 +1,5 @@
-import { LONGEST_TIMER_MS } from "./longest-timer.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { retryAfterOfError } from "../../retry-after.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 
 /** How items that failed are tried again. */
 export interface RetryOptions {
@@ -29,7 +29,7 @@ export function retryDelay(
 ): number | null {
   if (failures > times) return null;
   if (retryOn !== undefined && !retryOn(error)) return null;
-  const hint = retryAfterMs(error, Date.now()) ?? 0;
+  const hint = retryAfterOfError(error) ?? 0;
   if (hint > LONGEST_HINT_MS) return null;
   return Math.min(LONGEST_TIMER_MS, hint + random() * Math.min(capMs, baseMs * 2 ** (failures - 1)));
 }

@@ -1,6 +1,7 @@
 import { markAsUncloneable, threadId } from "node:worker_threads";
 import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
 import { sharedCell } from "./memory.ts";
 import { assertStaysInProcess } from "./stays-here.ts";
@@ -18,8 +19,6 @@ const HERE = (threadId + 1) * 2;
  * before it wakes: then the next one has to notice by itself.
  */
 const LOOK_AGAIN_MS = 200;
-
-const FOREVER_MS = 2 ** 31 - 1;
 
 export interface LockOptions {
   /** Milliseconds to wait at most. Default: for ever. */
@@ -80,7 +79,7 @@ export class Lock implements Portable {
   async lockAsync(options: LockOptions = {}): Promise<LockGuard> {
     const deadline = deadlineOf(options);
     // Waiting for memory alone does not keep a program from ending.
-    const alive = setInterval(() => {}, FOREVER_MS);
+    const alive = setInterval(() => {}, LONGEST_TIMER_MS);
     try {
       for (let mine = HERE; ; mine = HERE | WAITED_FOR) {
         const word = this.#takeOrWaitFor(mine);

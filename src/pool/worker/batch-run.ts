@@ -1,7 +1,8 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { isThenable } from "../../thenable.ts";
 import type { ItemContext } from "../context.ts";
 import { handlesByIndex, unpack } from "../portable.ts";
-import { inheritsThen, isThenable, neverEnds } from "../thenable.ts";
+import { inheritsThen, neverEnds } from "../thenable.ts";
 import type { Line } from "./line.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage } from "./protocol.ts";

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import type { TimeLimit } from "../call.ts";
 import { type Marker, monotonicMs } from "./marker.ts";
 import { TimeLimitError } from "./time-limit.ts";
@@ -8,9 +9,6 @@ export interface TimerEvents {
   abort(index: number, reason: string): void;
   kill(index: number, error: Error): void;
 }
-
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** Sees to it that no item of a batch runs longer than it may: looks at the one that runs when its time could be over. */
 export class ItemTimer {
@@ -42,7 +40,7 @@ export class ItemTimer {
         const next = this.#look();
         if (next !== null) this.#timer = this.#wait(next);
       },
-      Math.min(Math.max(1, ms), LONGEST_MS),
+      Math.min(Math.max(1, ms), LONGEST_TIMER_MS),
     );
   }
 

@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { Relay } from "../actor/relay.ts";
 import type { Isolation } from "../portable.ts";
 import type { Portion, Work } from "../work.ts";
@@ -37,8 +38,6 @@ export type SlotState = "starting" | "idle" | "busy" | "closing" | "gone";
 const CLOSE_MS = 1000;
 /** How often is looked whether an item that shall be ended has begun. */
 const LOOK_MS = 10;
-/** The longest time a timer can take. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** One worker and the batch it runs. */
 export class Slot {
@@ -78,7 +77,7 @@ export class Slot {
     const start = options.isolation === "thread" ? startThread : startProcess;
     this.#host = start(options.setup, options.maxHeap, (message) => this.#hear(message));
     const { startTimeout } = options;
-    if (startTimeout <= LONGEST_MS)
+    if (startTimeout <= LONGEST_TIMER_MS)
       this.#starting = setTimeout(() => this.#tooLate(startTimeout), startTimeout);
     this.#relay = new Relay(options.isolation, (message) => this.#host.post(message));
     this.closed = this.#host.gone.then((why) => this.#over(why));
@@ -115,7 +114,7 @@ export class Slot {
     if (!this.#send(batch)) return;
     this.#watchdog.start();
     call.cost.observeTransport(size, this.batchMs);
-    if (batch.loads && startTimeout <= LONGEST_MS)
+    if (batch.loads && startTimeout <= LONGEST_TIMER_MS)
       this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeout), startTimeout);
     if (call.limit !== null) {
       this.#timer = new ItemTimer(call.limit, this.#host.marker, {

@@ -1,11 +1,9 @@
 import { LostError, PawlError, TransientError } from "../../errors.ts";
 import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
+import { isConflictSqlState, isDisconnectSqlState, isTransientSqlState } from "../../transient-errors.ts";
 
-/** Deadlocks, serialization failures, and locks that could not be had in time: the transaction did not happen. */
-const UNLUCKY = /^(40|55P03)/;
-
-/** Connections broken or refused, servers that start, stop, fail over or have run out of something. */
-const TRANSIENT = /^(08|53|57P0|40|55P03|55006|57014|58030|25P0[1234])/;
+/** A transaction that the server had ended before its statement came. */
+const TRANSACTION_GONE = /^25P0[12]/;
 
 /** Waited for like the others, because a server that takes over may do so in a moment; but no longer. */
 const READ_ONLY = "25006";
@@ -13,7 +11,7 @@ const READ_ONLY = "25006";
 /** Whether the connection is gone, and with it what was asked over it. */
 export function isDisconnect(error: unknown): boolean {
   const code = sqlState(error);
-  return code === null ? isNetwork(error) : /^(08|57P0|25P03)/.test(code);
+  return code === null ? isNetwork(error) : isDisconnectSqlState(code);
 }
 
 /** Whether the same may succeed a moment later. A wrong host or a missing password stays wrong. */
@@ -22,7 +20,8 @@ export function mayRetry(error: unknown): boolean {
   if (error instanceof Error && /ENOTFOUND|client password/.test(error.message)) return false;
   const code = sqlState(error);
   return (
-    isDisconnect(error) || (code !== null && (UNLUCKY.test(code) || code === READ_ONLY || code === "53300"))
+    isDisconnect(error) ||
+    (code !== null && (isConflictSqlState(code) || code === READ_ONLY || code === "53300"))
   );
 }
 
@@ -65,7 +64,7 @@ export function explain(error: unknown, location: string): unknown {
       cause,
     );
   }
-  if (TRANSIENT.test(code)) {
+  if (isTransientSqlState(code) || TRANSACTION_GONE.test(code)) {
     return new TransientError(
       "store.busy",
       `The store ${location} answered "${text}": it may work later.`,

@@ -1,4 +1,5 @@
 import { PawlError, TransientError } from "../../errors.ts";
+import { isBusySqliteCode } from "../../transient-errors.ts";
 
 /** Result codes of SQLite, https://www.sqlite.org/rescode.html; extended codes hold these in their low byte. */
 const BUSY = 5;
@@ -20,7 +21,7 @@ function resultCode(error: unknown): number | undefined {
 /** Whether another process or thread holds the file just now. */
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
-  return code === BUSY || code === LOCKED || code === PROTOCOL;
+  return code !== undefined && isBusySqliteCode(code);
 }
 
 /** Whether the write broke a unique index: SQLITE_CONSTRAINT_UNIQUE or SQLITE_CONSTRAINT_PRIMARYKEY. */

@@ -7,6 +7,7 @@ import {
   TimeLimitError,
   WorkerDiedError,
 } from "../../pool/index.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
 import type { Order } from "../attempt.ts";
 import { logPath, takeLog } from "../attempt-log.ts";
 import type { Definition } from "../contract.ts";
@@ -35,8 +36,6 @@ export type ChildEnd =
 
 /** How long an attempt may take to stop by itself once its signal aborts, until its child is killed. */
 const GRACE_MS = 2_000;
-
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** Children are kept so long with nothing to do: a start costs a third of a second. */
 const IDLE_MS = 60_000;
@@ -99,7 +98,7 @@ function limits({ softMs, hardMs }: Definition): CallOptions {
   const options: MapOptions = { chunkSize: 1 };
   if (softMs === null && hardMs === null) return options;
   // A soft limit alone: then it may go on for as long as a timer can be set for, which is 24 days.
-  const hard = Math.min(hardMs ?? LONGEST_MS, LONGEST_MS);
+  const hard = Math.min(hardMs ?? LONGEST_TIMER_MS, LONGEST_TIMER_MS);
   const soft = softMs !== null && softMs < hard ? { soft: softMs } : {};
   return { ...options, timeout: { ...soft, hard } } as MapOptions;
 }

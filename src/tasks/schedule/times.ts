@@ -1,10 +1,10 @@
 import { Cron } from "croner";
 import { assertObject, assertText } from "../../arguments.ts";
+import { type Duration, finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { onlyOptions } from "../definition.ts";
-import { type Duration, finiteMilliseconds } from "../duration.ts";
 
 /** What becomes of times that passed while no worker ran. */
 export type CatchUp = "none" | "last" | "all";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { elementsOf, escaped, textOf } from "../../../src/connect/objects/buckets/xml.ts";
 import { tagOf, tagOfBytes } from "../../../src/connect/objects/compare/etag.ts";
-import { retryAfterMs } from "../../../src/connect/objects/http/response-error.ts";
 import { settingsOf } from "../../../src/connect/objects/s3/settings.ts";
+import { retryAfterMs } from "../../../src/retry-after.ts";
 
 describe("the settings of a bucket", () => {
   let folder: string;

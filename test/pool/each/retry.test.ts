@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { retryDelay } from "../../../src/pool/each/retry.ts";
-import { retryAfterMs } from "../../../src/pool/each/retry-after.ts";
+import { retryAfterOfError } from "../../../src/retry-after.ts";
 import { fc } from "../../random.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -27,7 +27,7 @@ test("a hint is found where clients put it", () => {
     [null, null],
     ["text", null],
   ];
-  for (const [error, ms] of cases) assert.equal(retryAfterMs(error, NOW), ms, JSON.stringify(error));
+  for (const [error, ms] of cases) assert.equal(retryAfterOfError(error, NOW), ms, JSON.stringify(error));
 });
 
 test("the wait lies between nothing and a doubling bound below the cap", () => {

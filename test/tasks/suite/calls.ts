@@ -163,7 +163,7 @@ export function calls(open: OpenPlace): void {
     });
     await assert.rejects(stage.client.enqueue(double, 1, { at: new Date("never") }), { code: "task.at" });
     await assert.rejects(stage.client.enqueue(double, 1, { delay: "soon" as never }), {
-      code: "task.duration",
+      code: "argument.duration",
     });
   });
 
@@ -183,17 +183,21 @@ export function calls(open: OpenPlace): void {
   test("one call that cannot be stored fails alone, and says which option is at fault", async () => {
     await using stage = await Stage.open(open);
     const bad: [EnqueueOptions, string, RegExp][] = [
-      [{ delay: Number.POSITIVE_INFINITY }, "task.duration", /delay .* at most 1,000 years, not Infinity/],
-      [{ delay: Number.NaN }, "task.duration", /delay .* not NaN/],
-      [{ delay: -1 }, "task.duration", /delay .* not -1/],
-      [{ delay: 1e20 }, "task.duration", /delay .* not 100000000000000000000/],
-      [{ delay: `${"9".repeat(400)}d` as never }, "task.duration", /delay/],
-      [{ delay: 5n as never }, "task.duration", /delay .* not 5/],
-      [{ expires: Number.NaN }, "task.duration", /expires .* not NaN/],
-      [{ expires: -1 }, "task.duration", /expires/],
+      [
+        { delay: Number.POSITIVE_INFINITY },
+        "argument.duration",
+        /delay .* at most 1,000 years, not Infinity/,
+      ],
+      [{ delay: Number.NaN }, "argument.duration", /delay .* not NaN/],
+      [{ delay: -1 }, "argument.duration", /delay .* not -1/],
+      [{ delay: 1e20 }, "argument.duration", /delay .* not 100000000000000000000/],
+      [{ delay: `${"9".repeat(400)}d` as never }, "argument.duration", /delay/],
+      [{ delay: 5n as never }, "argument.duration", /delay .* not 5/],
+      [{ expires: Number.NaN }, "argument.duration", /expires .* not NaN/],
+      [{ expires: -1 }, "argument.duration", /expires/],
       [{ expires: 0 }, "task.expires", /would never run/],
       [{ delay: "2h", expires: "1h" }, "task.expires", /would never run/],
-      [{ at: new Date(8.64e15) }, "task.duration", /the at of task "double"/],
+      [{ at: new Date(8.64e15) }, "argument.duration", /the at of task "double"/],
       [{ at: "2026-01-31" as never }, "task.at", /at of task "double" must be a Date/],
       [{ priority: 2 ** 31 }, "task.number", /priority/],
       [{ priority: -(2 ** 31) }, "task.number", /priority/],

@@ -147,7 +147,7 @@ export function schedules(open: OpenPlace): void {
       [{ cron: "61 * * * *" }, "schedule.cron"],
       [{ cron: "0 0 * * *", timezone: "Mars/Olympus" }, "schedule.cron"],
       [{ every: 0 }, "schedule.every"],
-      [{ every: "now" as never }, "task.duration"],
+      [{ every: "now" as never }, "argument.duration"],
       [{ every: 1, catchUp: "some" as never }, "schedule.catch-up"],
       [{ every: 1, cron: "0 0 * * *" }, "schedule.times"],
       [{ every: 1, timezone: "UTC" } as never, "schedule.times"],

@@ -1,6 +1,7 @@
 import { glob, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
+import { nearNames } from "../../../near-names.ts";
 import type { FileVersion } from "../rows/chunk-bytes.ts";
 import { directory, fileTrouble } from "./file-version.ts";
 import { isRemote, keptPath, keptPaths, namedPath, remoteVersion } from "./remote.ts";
@@ -77,28 +78,8 @@ async function versionOf(path: string, name: string): Promise<FileVersion> {
   }
 }
 
-/** A name in the same folder that takes at most two edits. */
+/** A name in the same folder that a slip of the finger would explain. */
 async function nearName(path: string): Promise<string | null> {
-  const wanted = basename(path);
   const names = await readdir(dirname(path)).catch(() => [] as string[]);
-  const ranked = names
-    .filter((name) => Math.abs(name.length - wanted.length) <= 2)
-    .map((name) => ({ name, edits: edits(name, wanted) }))
-    .sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  return best && best.edits <= 2 ? best.name : null;
-}
-
-/** Levenshtein distance. */
-function edits(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const swap = (previous[column - 1] as number) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(swap, (previous[column] as number) + 1, (current[column - 1] as number) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] as number;
+  return nearNames(basename(path), names, 1)[0] ?? null;
 }

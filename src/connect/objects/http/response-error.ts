@@ -30,14 +30,6 @@ export class AnswerError extends Error {
   }
 }
 
-/** The header in seconds or as a date (RFC 9110, 10.2.3), in milliseconds from now; null without one. */
-export function retryAfterMs(said: string | null | undefined, now = Date.now()): number | null {
-  if (said === undefined || said === null) return null;
-  if (/^\s*\d+\s*$/.test(said)) return Number(said) * 1000;
-  const at = /[a-z]/i.test(said) ? Date.parse(said) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
-}
-
 /** What an answer about a whole place means for the work. */
 export function ofPlace(error: unknown): unknown {
   if (!(error instanceof AnswerError)) return error;

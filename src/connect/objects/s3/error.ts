@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
+import { retryAfterMs } from "../../../retry-after.ts";
 import { rootOf, textOf } from "../buckets/xml.ts";
-import { AnswerError, retryAfterMs } from "../http/response-error.ts";
+import { AnswerError } from "../http/response-error.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   301: "PermanentRedirect",

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
+import { retryAfterMs } from "../../../retry-after.ts";
 import type { ObjectEntry, Opened } from "../contract.ts";
 import { BUDGET, type Budget, paced } from "../http/response-budget.ts";
-import { AnswerError, retryAfterMs } from "../http/response-error.ts";
+import { AnswerError } from "../http/response-error.ts";
 import { keptOf } from "../s3/properties.ts";
 import { type Reach, reachOf } from "./address-scope.ts";
 import { get } from "./get.ts";

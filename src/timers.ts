@@ -1,5 +1,5 @@
 /** Milliseconds that setTimeout can hold; it takes more for 1. */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A timer that can be taken back. */
 export interface Timer {
@@ -11,7 +11,7 @@ export function after(ms: number, callback: () => void): Timer {
   let left = ms;
   let timer: NodeJS.Timeout | undefined;
   const wait = () => {
-    const piece = Math.min(left, LONGEST_MS);
+    const piece = Math.min(left, LONGEST_TIMER_MS);
     left -= piece;
     timer = setTimeout(() => (left > 0 ? wait() : callback()), piece);
   };
@@ -19,7 +19,7 @@ export function after(ms: number, callback: () => void): Timer {
   return { cancel: () => clearTimeout(timer) };
 }
 
-/** The outcome of the promise; once the time is over, that of `late`, which may throw. */
+/** What the promise gives; once the time is over, what `late` gives, which may throw. */
 export async function withTimeout<T, L>(promise: PromiseLike<T>, ms: number, late: () => L): Promise<T | L> {
   const over = Promise.withResolvers<L>();
   const timer = after(ms, () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pace, type PaceClock } from "../../../src/pool/each/pace.ts";
-import { fc } from "../../random.ts";
+import { atMost, onAverage, type RateClock, RateLimiter } from "../src/rate-limit.ts";
+import type { Timer } from "../src/timers.ts";
+import { fc } from "./random.ts";
 
 /** Time that goes only when told to. A timer calls back as late, or as early, as `drift` says, but time goes on. */
-class TestClock implements PaceClock {
+class TestClock implements RateClock {
   ms = 0;
   #timer: { readonly at: number; readonly callback: () => void } | null = null;
   readonly #drift: () => number;
@@ -17,11 +18,13 @@ class TestClock implements PaceClock {
     return this.ms;
   }
 
-  after(ms: number, callback: () => void): () => void {
+  after(ms: number, callback: () => void): Timer {
     assert.equal(this.#timer, null, "there is one timer at a time");
     this.#timer = { at: this.ms + Math.max(0.25, ms + this.#drift()), callback };
-    return () => {
-      this.#timer = null;
+    return {
+      cancel: () => {
+        this.#timer = null;
+      },
     };
   }
 
@@ -39,10 +42,10 @@ class TestClock implements PaceClock {
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 async function beginnings(perSecond: number, callers: number, clock: TestClock): Promise<number[]> {
-  const pace = new Pace({ perSecond }, clock);
+  const limiter = new RateLimiter(atMost({ perSecond }), clock);
   const begun: { caller: number; at: number }[] = [];
   for (let caller = 0; caller < callers; caller++) {
-    void pace.turn().then(() => begun.push({ caller, at: clock.ms }));
+    void limiter.turn().then(() => begun.push({ caller, at: clock.ms }));
   }
   do await settled();
   while (clock.step());
@@ -94,23 +97,62 @@ test("the rate is reached but for a tenth, and never passed, when timers are exa
 
 test("nothing is made up for after a pause", async () => {
   const clock = new TestClock();
-  const pace = new Pace({ perSecond: 10 }, clock);
-  await pace.turn();
+  const limiter = new RateLimiter(atMost({ perSecond: 10 }), clock);
+  await limiter.turn();
   clock.ms += 60_000;
   let begun = 0;
-  for (let n = 0; n < 5; n++) void pace.turn().then(() => begun++);
+  for (let n = 0; n < 5; n++) void limiter.turn().then(() => begun++);
   await settled();
   assert.equal(begun, 1);
 });
 
 test("who waits when it ends gets the reason, and so does who comes later", async () => {
   const clock = new TestClock();
-  const pace = new Pace({ perSecond: 1 }, clock);
-  await pace.turn();
-  const waiting = pace.turn();
+  const limiter = new RateLimiter(atMost({ perSecond: 1 }), clock);
+  await limiter.turn();
+  const waiting = limiter.turn();
   const reason = new Error("enough");
-  pace.end(reason);
+  limiter.end(reason);
   await assert.rejects(waiting, reason);
-  await assert.rejects(pace.turn(), reason);
+  await assert.rejects(limiter.turn(), reason);
   assert.equal(clock.step(), false, "no timer is left behind");
+});
+
+test("one that stops waiting gets the reason of its signal, and those behind it their turn", async () => {
+  const clock = new TestClock();
+  const limiter = new RateLimiter(atMost({ perSecond: 1 }), clock);
+  await limiter.turn();
+  const stop = new AbortController();
+  const first = limiter.turn(1, stop.signal);
+  const second = limiter.turn();
+  stop.abort(new Error("no longer wanted"));
+  await assert.rejects(first, { message: "no longer wanted" });
+  await assert.rejects(limiter.turn(1, stop.signal), { message: "no longer wanted" });
+  clock.step();
+  await second;
+  assert.equal(clock.ms, 1000);
+});
+
+test("so many bytes a second are let through, in whatever pieces they are asked for", async () => {
+  for (const piece of [1, 7, 1000]) {
+    const clock = new TestClock();
+    const limiter = new RateLimiter(onAverage({ perSecond: 1000 }), clock);
+    const turns = Array.from({ length: Math.ceil(5_000 / piece) }, () => limiter.turn(piece));
+    do await settled();
+    while (clock.step());
+    await Promise.all(turns);
+    // What is let through last has its time after it.
+    assert.ok(Math.abs(clock.ms + piece - 5_000) <= 200 + piece, `${piece}: ${clock.ms}`);
+  }
+});
+
+test("next to nothing is saved up in a pause", async () => {
+  const clock = new TestClock();
+  const limiter = new RateLimiter(onAverage({ perSecond: 100 }), clock);
+  await limiter.turn();
+  clock.ms += 60_000;
+  let free = 0;
+  for (let n = 0; n < 100; n++) void limiter.turn().then(() => free++);
+  await settled();
+  assert.ok(free <= 12, String(free));
 });

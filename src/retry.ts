@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertObject, shown } from "./arguments.ts";
+import { PawlError } from "./errors.ts";
+import { LONGEST_TIMER_MS } from "./timers.ts";
+
+/** How long to wait before trying again: a random time up to `baseMs · 2^(failures − 1)`, at most `capMs`. */
+export interface Backoff {
+  /** @default 1_000 */
+  readonly baseMs?: number;
+  /** @default 300_000 */
+  readonly capMs?: number;
+  /**
+   * `full`: a random time up to the bound; `equal`: half of the bound and a random time up to the other half; `none`: all
+   * of it.
+   * @default "full"
+   */
+  readonly jitter?: "full" | "equal" | "none";
+}
+
+/**
+ * Milliseconds to wait after the `failures`-th failure in a row. Exponential with full jitter, which spreads those
+ * who failed together best: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ *
+ * @param random a number in [0, 1)
+ */
+export function backoffDelay(
+  failures: number,
+  backoff: Backoff = {},
+  random: () => number = Math.random,
+): number {
+  if (typeof failures !== "number")
+    throw new PawlError(
+      "argument.backoff",
+      `backoffDelay takes a number of failures, not ${shown(failures)}.`,
+    );
+  assertObject(backoff, "The backoff");
+  const { baseMs = 1_000, capMs = 300_000, jitter = "full" } = backoff;
+  // 2^30 passes any cap that makes sense and is still far from infinity.
+  const exponent = Math.min(Math.max(failures, 1) - 1, 30);
+  const bound = Math.min(capMs, baseMs * 2 ** exponent);
+  if (jitter === "none") return Math.floor(bound);
+  return Math.floor(jitter === "equal" ? (bound + random() * bound) / 2 : random() * bound);
+}
+
+/** When `retry` tries again, and when it gives up. */
+export interface RetryPolicy extends Backoff {
+  /** Whether trying again may help. */
+  readonly isTransient: (error: unknown) => boolean;
+  /**
+   * Attempts in all.
+   * @default Infinity
+   */
+  readonly attempts?: number;
+  /**
+   * No further attempt begins once so many milliseconds have passed since the first one began.
+   * @default Infinity
+   */
+  readonly deadlineMs?: number;
+  /** Ends the wait between two attempts; `retry` rejects with its reason then. */
+  readonly signal?: AbortSignal;
+  /** How long the other side asked to be left alone, in milliseconds: the wait is no shorter, though never above `capMs`. */
+  readonly askedMs?: (error: unknown) => number | null;
+  /** Told of each failure that is tried again. */
+  readonly onRetry?: (error: unknown, failures: number) => void;
+}
+
+/**
+ * Runs `attempt` until it succeeds, fails with what trying again does not help, or the policy gives up; then it rejects
+ * with the latest error. An attempt that failed must have left nothing behind.
+ *
+ * @example
+ * ```ts
+ * await retry(() => connect(), { isTransient: isNetworkError, deadlineMs: 15_000, baseMs: 10, capMs: 1_000 });
+ * ```
+ */
+export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolicy): Promise<T> {
+  const { isTransient, attempts = Number.POSITIVE_INFINITY, signal, askedMs, onRetry } = policy;
+  const { deadlineMs = Number.POSITIVE_INFINITY, capMs = 300_000 } = policy;
+  const began = performance.now();
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isTransient(error) || failures >= attempts || performance.now() - began >= deadlineMs) throw error;
+      signal?.throwIfAborted();
+      onRetry?.(error, failures);
+      const ms = Math.max(backoffDelay(failures, policy), askedMs?.(error) ?? 0);
+      await pause(Math.min(ms, capMs, LONGEST_TIMER_MS), signal);
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    // Node's own error would say that a timer was aborted, and not why.
+    signal?.throwIfAborted();
+  }
+}

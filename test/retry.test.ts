@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TransientError } from "../src/errors.ts";
+import { backoffDelay, retry } from "../src/retry.ts";
+import { isTransient } from "../src/transient-errors.ts";
+import { fc } from "./random.ts";
+
+test("the longest delay doubles with each failure up to the cap", () => {
+  const longest = [1, 2, 3, 4, 5, 100].map((n) =>
+    backoffDelay(n, { baseMs: 100, capMs: 1_000 }, () => 0.999999),
+  );
+  assert.deepEqual(longest, [99, 199, 399, 799, 999, 999]);
+});
+
+test("without jitter the delay is the longest", () => {
+  const delays = [1, 2, 3, 9].map((n) => backoffDelay(n, { baseMs: 60_000, capMs: 300_000, jitter: "none" }));
+  assert.deepEqual(delays, [60_000, 120_000, 240_000, 300_000]);
+});
+
+test("a delay is a whole number of milliseconds between nothing and the cap", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.nat({ max: 1e6 }), fc.nat({ max: 1e6 }), (failures, baseMs, capMs) => {
+      const delay = backoffDelay(failures, { baseMs, capMs });
+      assert.ok(Number.isInteger(delay) && delay >= 0 && delay <= capMs);
+    }),
+  );
+});
+
+test("equal jitter waits at least half of the bound", () => {
+  assert.equal(
+    backoffDelay(3, { baseMs: 100, capMs: 1_000, jitter: "equal" }, () => 0),
+    200,
+  );
+  assert.equal(
+    backoffDelay(3, { baseMs: 100, capMs: 1_000, jitter: "equal" }, () => 0.999999),
+    399,
+  );
+});
+
+/** Fails so many times before it succeeds. */
+function failing(times: number, error: unknown = new TransientError("later")): () => Promise<number> {
+  let called = 0;
+  return async () => {
+    if (called++ < times) throw error;
+    return called;
+  };
+}
+
+const quick = { isTransient, baseMs: 0, capMs: 1 };
+
+test("what may pass is tried again until it succeeds", async () => {
+  const heard: number[] = [];
+  const done = await retry(failing(3), { ...quick, onRetry: (_, failures) => heard.push(failures) });
+  assert.equal(done, 4);
+  assert.deepEqual(heard, [1, 2, 3]);
+});
+
+test("what trying again does not help is thrown at once", async () => {
+  const error = new Error("wrong");
+  await assert.rejects(retry(failing(1, error), quick), error);
+});
+
+test("the latest error is thrown when the attempts or the time are used up", async () => {
+  await assert.rejects(retry(failing(3), { ...quick, attempts: 3 }), { message: "later" });
+  assert.equal(await retry(failing(2), { ...quick, attempts: 3 }), 3);
+  await assert.rejects(retry(failing(1), { ...quick, deadlineMs: 0 }), { message: "later" });
+});
+
+test("a signal ends the wait with its own reason", async () => {
+  const stop = new AbortController();
+  const trying = retry(failing(1), {
+    ...quick,
+    askedMs: () => 600_000,
+    capMs: 600_000,
+    signal: stop.signal,
+    onRetry: () => queueMicrotask(() => stop.abort(new Error("enough"))),
+  });
+  await assert.rejects(trying, { message: "enough" });
+});
+
+test("the wait is as long as the other side asked for, up to the cap", async () => {
+  const asked = { ...quick, askedMs: () => 600_000 };
+  assert.equal(await retry(failing(1), { ...asked, capMs: 1 }), 2);
+  const stop = new AbortController();
+  const trying = retry(failing(1), { ...asked, capMs: 600_000, signal: stop.signal });
+  const first = await Promise.race([trying, new Promise((resolve) => setTimeout(resolve, 20, "waits"))]);
+  assert.equal(first, "waits");
+  stop.abort(new Error("enough"));
+  await assert.rejects(trying, { message: "enough" });
+});
