@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { TaskSelector, TaskState } from "../../store/contract.ts";
-import { parseDuration } from "../sizes.ts";
+import { parseDuration } from "../options/parse.ts";
 
 import { type FilterFlags, STATES } from "./filter-flags.ts";
 

@@ -8,7 +8,7 @@ import { PawlError, TransientError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { setOwn } from "../../own.ts";
 import { openStore } from "../../store/index.ts";
-import { disconnect, startWorker, useStore } from "../../tasks/index.ts";
+import { type Duration, disconnect, startWorker, useStore } from "../../tasks/index.ts";
 import { knownTasks } from "../../tasks/registry.ts";
 import { EXIT } from "../exit-codes.ts";
 import { importModule, oneLine } from "../options/module.ts";
