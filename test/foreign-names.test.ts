@@ -9,7 +9,7 @@ import { contentTypeOf } from "../src/connect/objects/content-type.ts";
 import { explainFile } from "../src/connect/objects/files/file-error.ts";
 import { errorOf } from "../src/connect/objects/s3/error.ts";
 import { headersOf, propertiesOf } from "../src/connect/objects/s3/properties.ts";
-import { readRow } from "../src/connect/postgres/live/reader.ts";
+import { readRow } from "../src/connect/postgres/source/table-reader.ts";
 import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { audit, changes } from "../connect/postgres/live/scene.ts";
+import { audit, changes } from "../connect/postgres/scene.ts";
 import { TestClient, TestServer } from "../connect/postgres/server.ts";
 import { type Outcome, type Running, Scene, until } from "./scene.ts";
 

@@ -31,7 +31,7 @@ const nowhere = ["--url", "postgres://127.0.0.1:1/nowhere", "--table", "tickets"
 
 test("a backfill holds nothing of loads, copies, pools, bars and tables", () => {
   const loaded = loadedBy("backfill", ...nowhere, "--set", "a=1");
-  for (const own of ["src/batch/execute.ts", "src/connect/postgres/live/sink.ts"])
+  for (const own of ["src/batch/execute.ts", "src/connect/postgres/sink/change.ts"])
     assert.ok(loaded.includes(own), own);
   const foreign =
     /^src\/(connect\/(csv\/(?!chunk\.ts)|objects)|pool\/(?!callable\.ts)|cli\/tasks\/table)|^node_modules\/(cli-progress|string-width)\/|^node:https?$/;

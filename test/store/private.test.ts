@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
 import { KnownSums } from "../../src/connect/objects/files/checksum-cache.ts";
 import { copy } from "../../src/connect/objects/index.ts";
-import { startEmbedded } from "../../src/connect/postgres/embedded.ts";
+import { startEmbedded } from "../../src/connect/postgres/embedded/server.ts";
 import { openStore } from "../../src/store/index.ts";
 
 const unix = { skip: process.getuid === undefined };

@@ -7,12 +7,17 @@ export {
   embeddedUrl,
   startEmbedded,
   stopEmbedded,
-} from "./embedded.ts";
-export type { DelOptions, TableOptions, UpdateOptions } from "./live/options.ts";
-export { del, insert, update } from "./live/sink.ts";
-export { table } from "./live/source.ts";
-export type { OnConflict, PostgresOptions } from "./options.ts";
-export { runSql, runSqlTexts, type SqlResult, type SqlTexts } from "./run-sql.ts";
-export { postgres } from "./sink.ts";
+} from "./embedded/server.ts";
+export type { DelOptions, OnConflict, PostgresOptions, TableOptions, UpdateOptions } from "./options.ts";
+export {
+  primaryKeyOf,
+  runSql,
+  runSqlTexts,
+  type SqlResult,
+  type SqlTexts,
+  writesToTable,
+} from "./run-sql.ts";
+export { del, insert, update } from "./sink/change.ts";
+export { postgres } from "./sink/load.ts";
+export { table } from "./source/source.ts";
 export { whileBusy, whileQuery, whileReplicaLags } from "./throttles.ts";
-export { primaryKeyOf, writesToTable } from "./writes-to-table.ts";

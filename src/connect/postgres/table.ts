@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { own } from "../../own.ts";
-import type { Session } from "./connection.ts";
 import { type NamePart, parseName, quoteName } from "./identifier.ts";
+import type { Session } from "./session.ts";
 
 export interface Column {
   readonly name: string;
@@ -345,3 +345,21 @@ const keysSql = `
   WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
     AND i.indpred IS NULL AND i.indexprs IS NULL
   ORDER BY i.indisprimary DESC, c.relname`;
+
+/** A column by the name a person wrote: exactly, or but for the case. */
+export function findColumn(table: Table, name: string, code: string, where: string): Column {
+  const found = matchColumn(table, name);
+  if (found !== null) return found;
+  const names = table.columns.map((column) => column.name);
+  throw new PawlError(
+    code,
+    `${table.label} has no column "${name}" (${where}): ${suggest(name, names, `its columns are ${names.join(", ")}.`)}`,
+  );
+}
+
+export function matchColumn(table: Table, name: string): Column | null {
+  const exact = table.columns.find((column) => column.name === name);
+  if (exact !== undefined) return exact;
+  const alike = table.columns.filter((column) => column.name.toLowerCase() === name.toLowerCase());
+  return alike.length === 1 ? (alike[0] ?? null) : null;
+}

@@ -1,7 +1,7 @@
 import { assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { Session } from "./connection.ts";
 import { explain } from "./errors.ts";
+import { Session } from "./session.ts";
 
 /** Says why the work should wait now, or null; as `pawl/batch` asks it before each chunk. */
 type Ask = (signal: AbortSignal) => Promise<string | null>;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type PostgresOptions, postgres, update } from "../../../src/connect/postgres/index.ts";
 import { foreignObject } from "../../../src/postgres-ownership.ts";
-import { context, csvChunk, only, write } from "./chunks.ts";
 import { databaseUrl, TestClient, TestServer } from "./server.ts";
+import { context, csvChunk, only, write } from "./sink/chunks.ts";
 
 let server: TestServer;
 

@@ -11,9 +11,9 @@ import {
   whileQuery,
   whileReplicaLags,
 } from "../../../src/connect/postgres/index.ts";
-import { context, csvChunk, only, write } from "./chunks.ts";
-import { LiveScene } from "./live/scene.ts";
+import { LiveScene } from "./scene.ts";
 import { databaseUrl, TestClient } from "./server.ts";
+import { context, csvChunk, only, write } from "./sink/chunks.ts";
 
 let scene: LiveScene;
 before(async () => {

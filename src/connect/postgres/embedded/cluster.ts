@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { appendFile, chown, lchown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,7 +7,6 @@ import { PawlError } from "../../../errors.ts";
 import { admitGroup, makeFolder } from "../../../state-folder.ts";
 import { type Account, mayReach, named } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
-import { scramVerifier } from "./scram.ts";
 
 /** Where root's servers keep their files if their account may not enter the folder they belong to. */
 const APART = "/var/lib/pawl";
@@ -190,4 +189,19 @@ function output(
   child.on("error", reject);
   child.on("close", (code) => resolve({ code, text }));
   return promise;
+}
+
+/** As PostgreSQL's own default, `scram_iterations`. */
+const ITERATIONS = 4096;
+
+/**
+ * What a server keeps of a password of ASCII characters (RFC 5803, in PostgreSQL's own form): with it a password can be
+ * checked, but nobody can log in.
+ */
+function scramVerifier(password: string): string {
+  const salt = randomBytes(16);
+  const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, "sha256");
+  const key = (name: string) => createHmac("sha256", salted).update(name).digest();
+  const stored = createHash("sha256").update(key("Client Key")).digest("base64");
+  return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString("base64")}$${stored}:${key("Server Key").toString("base64")}`;
 }

@@ -1,2 +1,0 @@
-/** A row of a table by column name. */
-export type Row = Readonly<Record<string, unknown>>;

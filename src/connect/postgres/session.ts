@@ -1,0 +1,286 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection, Submittable } from "pg";
+import pg from "pg";
+import { TransientError } from "../../errors.ts";
+import { checkUrl, publicUrl } from "../../postgres-url.ts";
+import { explain, sqlState } from "./errors.ts";
+import { quoteText } from "./identifier.ts";
+
+const connectMs = 15_000;
+const closeMs = 1_000;
+/** How long a server that is just starting, or recovering from a crash, is waited for. */
+const startingMs = 30_000;
+
+/**
+ * What every session needs: texts that mean the same wherever the server stands, a lock that is not waited for
+ * endlessly, and no transaction that a stopped client holds open for ever.
+ */
+const session = [
+  "SET client_encoding = 'UTF8'",
+  "SET datestyle = 'ISO'",
+  "SET intervalstyle = 'postgres'",
+  "SET standard_conforming_strings = on",
+  "SET client_min_messages = 'warning'",
+  "SET statement_timeout = 0",
+  "SET lock_timeout = '60s'",
+  "SET idle_in_transaction_session_timeout = '5min'",
+  // Room for the largest chunk: staged in memory, not in files, and joined in one go. Taken only as it is used.
+  "SET temp_buffers = '32MB'",
+  "SET work_mem = '32MB'",
+  // What the server brings comes first, also where a path says otherwise: anybody may make an operator of the same name.
+  "SELECT pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', pg_catalog.current_setting('search_path')), false) " +
+    "WHERE pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.~) 'pg_catalog'",
+].join("; ");
+
+function setSql(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
+}
+
+/** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
+export class Session {
+  readonly url: string;
+  readonly #client: pg.Client;
+  /** Why the connection is gone. */
+  #lost: Error | null = null;
+
+  private constructor(client: pg.Client, url: string) {
+    this.#client = client;
+    this.url = url;
+    client.on("error", (error) => {
+      this.#lost ??= error;
+    });
+    client.on("end", () => {
+      this.#lost ??= new Error("Connection terminated");
+    });
+  }
+
+  /**
+   * Connects and sets what every session needs, and what this one needs besides; throws one sentence when the server
+   * cannot be reached or refuses, and leaves nothing open then.
+   */
+  static async open(
+    url: string,
+    application: string,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Session> {
+    checkUrl(url);
+    const deadline = Date.now() + startingMs;
+    for (;;) {
+      const client = new pg.Client({
+        connectionString: url,
+        application_name: application.slice(0, 63),
+        connectionTimeoutMillis: connectMs,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
+      });
+      const opened = new Session(client, url);
+      try {
+        await client.connect();
+        await client.query([session, ...setSql(settings)].join("; "));
+        return opened;
+      } catch (error) {
+        await opened.close();
+        if (sqlState(error) !== "57P03" || Date.now() > deadline) throw explain(error, url);
+        await sleep(100);
+      }
+    }
+  }
+
+  /** Which database of which server this is, for as long as the address means the same one. */
+  get place(): string {
+    const { host, port, database } = this.#client;
+    return `${host}:${port}/${database}`;
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /** Runs statements without parameters; several, separated by semicolons, give several results. */
+  async run(sql: string): Promise<pg.QueryResult[]> {
+    this.#check();
+    const result = (await this.#client.query(sql)) as unknown as pg.QueryResult | pg.QueryResult[];
+    return Array.isArray(result) ? result : [result];
+  }
+
+  /** The one row of a query that always gives one. */
+  async one<Row>(sql: string): Promise<Row> {
+    const [result] = await this.run(sql);
+    const row = result?.rows[0] as Row | undefined;
+    if (row === undefined) throw new Error(`No row came from: ${sql}`);
+    return row;
+  }
+
+  /** Runs one statement with parameters. */
+  async query<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<pg.QueryResult<Row>> {
+    this.#check();
+    // The extended protocol takes one statement only, so that a text of the user's cannot bring another along.
+    const result = this.#client.query<Row>({
+      text: sql,
+      values: [...values],
+      queryMode: "extended",
+    } as pg.QueryConfig);
+    return values.length > 0 ? result : result.catch(refuseParameter);
+  }
+
+  /** The same, with a plan that the server keeps under this name. */
+  async prepared<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    name: string,
+    sql: string,
+    values: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    this.#check();
+    return this.#client.query<Row>({ name, text: sql, values: [...values] });
+  }
+
+  /** One statement whose rows come as arrays, with values made by `types`. */
+  async arrays(
+    sql: string,
+    values: readonly unknown[],
+    types: pg.CustomTypesConfig,
+  ): Promise<pg.QueryArrayResult> {
+    this.#check();
+    const query = { text: sql, values: [...values], rowMode: "array" as const, types, queryMode: "extended" };
+    return await this.#client.query<unknown[]>(query);
+  }
+
+  /** Sends the bytes to a `COPY … FROM STDIN` and returns how many rows the server counted. */
+  async copy(sql: string, bytes: AsyncIterable<Buffer>): Promise<number> {
+    this.#check();
+    return this.#client.query(new CopyIn(sql, bytes)).done;
+  }
+
+  /** Closes; never waits for a server that does not answer. */
+  async close(): Promise<void> {
+    const timer = AbortSignal.timeout(closeMs);
+    const end = this.#client.end().catch(() => {});
+    await Promise.race([
+      end,
+      new Promise<void>((resolve) => timer.addEventListener("abort", () => resolve(), { once: true })),
+    ]);
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
+  #check(): void {
+    if (this.#lost === null) return;
+    throw new TransientError("postgres.lost", `The connection to ${publicUrl(this.url)} was lost.`, {
+      cause: this.#lost,
+    });
+  }
+}
+
+/** A parameter in a text of the user's, for which there can be no value, in words of its own: the server speaks of messages. */
+function refuseParameter(error: unknown): never {
+  const code = (error as { readonly code?: unknown }).code;
+  if (
+    error instanceof Error &&
+    (code === "08P01" || code === "42P18") &&
+    /\bparameters?\b/.test(error.message)
+  )
+    throw Object.assign(error, {
+      code: "42P02",
+      message: "$1, $2 … are parameters, and there are no values for them: write the value itself",
+    });
+  throw error;
+}
+
+/** One CopyData message holds at most this much, so that neither side needs a large buffer for it. */
+const messageBytes = 256 * 1024;
+
+/**
+ * A `COPY … FROM STDIN`: passes the bytes on as they come and no faster than the server takes them; the next piece is
+ * asked for once the last one has left this process, whose buffer may be used again then. `done` resolves with the
+ * number of rows the server counted, once it is ready for the next query.
+ */
+class CopyIn implements Submittable {
+  readonly done: Promise<number>;
+  readonly #sql: string;
+  readonly #bytes: AsyncIterable<Buffer>;
+  readonly #settle = Promise.withResolvers<number>();
+  #rows = 0;
+  #over = false;
+  #sourceError: unknown;
+  #wake: (() => void) | null = null;
+
+  constructor(sql: string, bytes: AsyncIterable<Buffer>) {
+    this.#sql = sql;
+    this.#bytes = bytes;
+    this.done = this.#settle.promise;
+  }
+
+  submit(connection: Connection): void {
+    connection.query(this.#sql);
+  }
+
+  /** Called by the driver when the server is ready for the data. */
+  handleCopyInResponse(connection: CopyConnection): void {
+    this.#pump(connection).catch((error: unknown) => {
+      this.#sourceError = error ?? new Error("The source of a COPY failed.");
+      // The server answers with an error, by which the driver comes back to a known state.
+      if (!this.#over) connection.sendCopyFail("the source failed");
+    });
+  }
+
+  handleCommandComplete(message: { text?: string }): void {
+    this.#rows = Number(/^COPY (\d+)/.exec(message.text ?? "")?.[1] ?? 0);
+  }
+
+  handleReadyForQuery(): void {
+    this.#stop();
+    this.#settle.resolve(this.#rows);
+  }
+
+  handleError(error: unknown): void {
+    this.#stop();
+    this.#settle.reject(this.#sourceError ?? error);
+  }
+
+  async #pump(connection: CopyConnection): Promise<void> {
+    const { stream } = connection;
+    for await (const piece of this.#bytes) {
+      for (let start = 0; start < piece.length; start += messageBytes) {
+        if (this.#over) return;
+        await this.#sent(stream, piece.subarray(start, start + messageBytes));
+      }
+    }
+    if (!this.#over) connection.endCopyFrom();
+  }
+
+  /** Sends a message; resolves when the system has taken it, or nothing more is to be sent. */
+  #sent(stream: CopyConnection["stream"], data: Buffer): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => {
+      this.#wake = null;
+      resolve();
+    };
+    this.#wake = wake;
+    send(stream, data, wake);
+    return promise;
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#wake?.();
+  }
+}
+
+/** What the driver's connection offers beyond its published types. */
+interface CopyConnection {
+  readonly stream: NodeJS.WritableStream & { cork(): void; uncork(): void };
+  endCopyFrom(): void;
+  sendCopyFail(message: string): void;
+}
+
+function send(stream: CopyConnection["stream"], data: Buffer, taken: () => void): void {
+  const head = Buffer.allocUnsafe(5);
+  head[0] = 0x64; // 'd', CopyData
+  head.writeUInt32BE(data.length + 4, 1);
+  stream.cork();
+  stream.write(head);
+  // An error is told to the connection, which tells the driver, which ends the COPY.
+  stream.write(data, taken);
+  stream.uncork();
+}

@@ -1,0 +1,137 @@
+import type { WriteOutcome } from "../../../../batch/contract.ts";
+import { PawlError } from "../../../../errors.ts";
+import { reasonOf, sqlState } from "../../errors.ts";
+import { quoteName } from "../../identifier.ts";
+import type { Session } from "../../session.ts";
+import type { RangeChunk } from "../../source/key-range.ts";
+import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
+import { bisect } from "../bad-row-search.ts";
+import { assertNoneMoved, type LiveTarget } from "./target.ts";
+
+/** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
+export async function changeRange(
+  session: Session,
+  target: LiveTarget,
+  chunk: RangeChunk,
+): Promise<WriteOutcome> {
+  checkSame(target, chunk);
+  // A trigger may keep rows as they are: then what was changed does not tell how many there were.
+  const met = target.triggersBefore ? await count(session, target, chunk) : 0;
+  let written = 0;
+  const failures: { index: number; reason: string; code?: string }[] = [];
+  const refused: KeyTexts[] = [];
+  let failed = false;
+  await bisect(session, target.table, 1, {
+    work: async () => {
+      const values: unknown[] = [];
+      return await change(session, target, chunk, chunk.condition(values), values);
+    },
+    done: (n) => {
+      written += n;
+    },
+    refuse: () => {
+      failed = true;
+    },
+  });
+  let keys: KeyTexts[] = [];
+  if (failed) {
+    keys = await chunk.keys();
+    await bisect(session, target.table, keys.length, {
+      work: async (at) => {
+        const values: unknown[] = [];
+        return await change(session, target, chunk, partOf(chunk, keys, at, values), values);
+      },
+      done: (n) => {
+        written += n;
+      },
+      refuse: (at, error) => {
+        const code = sqlState(error);
+        const reason = reasonOf(error, () => null);
+        failures.push({ index: refused.length, reason, ...(code ? { code } : {}) });
+        refused.push(keys[at] as KeyTexts);
+      },
+    });
+  }
+  const items = chunk.settle(Math.max(met, keys.length, written + failures.length), refused);
+  const counted = Math.min(written, items - failures.length);
+  return {
+    written: counted,
+    unchanged: 0,
+    skipped: items - counted - failures.length,
+    duplicates: 0,
+    failures,
+  };
+}
+
+async function count(session: Session, { table }: LiveTarget, chunk: RangeChunk): Promise<number> {
+  const values: unknown[] = [];
+  const { rows } = await session.query<{ n: number }>(
+    `SELECT pg_catalog.count(*)::int4 AS n FROM ${table.sql} WHERE ${chunk.condition(values)}`,
+    values,
+  );
+  return rows[0]?.n ?? 0;
+}
+
+async function change(
+  session: Session,
+  { change, table, set, keyset, moving }: LiveTarget,
+  { range }: RangeChunk,
+  condition: string,
+  values: unknown[],
+): Promise<number> {
+  const statement =
+    change === "delete" ? `DELETE FROM ${table.sql}` : `UPDATE ${table.sql} SET ${setSql(set).join(", ")}`;
+  if (!moving || range === null) {
+    const { rowCount } = await session.query(`${statement} WHERE ${condition}`, values);
+    return rowCount ?? 0;
+  }
+  const names = keyset.columns.map((column) => quoteName(column.name)).join(", ");
+  const stayed = between({ ...table, sql: "pawl_done" }, keyset, range.from, range.to, values);
+  const { n, moved } = (
+    await session.query<{ n: number; moved: number }>(
+      `WITH pawl_done AS (${statement} WHERE ${condition} RETURNING ${names})
+       SELECT pg_catalog.count(*)::int4 AS n, (pg_catalog.count(*) FILTER (WHERE (${stayed}) IS NOT TRUE))::int4 AS moved FROM pawl_done`,
+      values,
+    )
+  ).rows[0] as { n: number; moved: number };
+  assertNoneMoved(table, keyset, moved);
+  return n;
+}
+
+export function setSql(set: LiveTarget["set"]): string[] {
+  return set.map(({ column, expression }) => `${quoteName(column.name)} = (${expression}\n)`);
+}
+
+/** The rows with some of the keys: a range where they lie side by side. */
+function partOf(
+  chunk: RangeChunk,
+  keys: readonly KeyTexts[],
+  at: readonly number[],
+  values: unknown[],
+): string {
+  const { range, view } = chunk;
+  if (range === null) return chunk.condition(values);
+  const [low = 0] = at;
+  const high = at.at(-1) ?? low;
+  if (high - low + 1 > at.length) {
+    const each = at.map((one) => equal(view.table, view.keyset, keys[one] as KeyTexts, values));
+    return `(${each.join(" OR ")})${filterSql(view.where)}`;
+  }
+  const from = low === 0 ? range.from : (keys[low - 1] as KeyTexts);
+  return between(view.table, view.keyset, from, keys[high] as KeyTexts, values) + filterSql(view.where);
+}
+
+function checkSame(target: LiveTarget, chunk: RangeChunk): void {
+  const { table } = chunk.view;
+  if (chunk.reader.place !== target.place || table.oid !== target.table.oid) {
+    throw new PawlError(
+      "postgres.other-table",
+      `Rows of ${table.label} at ${chunk.reader.place} cannot be changed where they are in ${target.table.label} at ${target.place}: give the source and the sink the same URL and table, or put a step between them.`,
+    );
+  }
+  if (target.change === "delete" || target.set.length > 0) return;
+  throw new PawlError(
+    "postgres.nothing-to-change",
+    `Nothing says what to change in ${table.label}: give update() a set, or put a step between that returns the columns to change.`,
+  );
+}

@@ -1,0 +1,210 @@
+import type { SinkContext } from "../../../../batch/contract.ts";
+import { PawlError } from "../../../../errors.ts";
+import { sqlState } from "../../errors.ts";
+import { quoteName } from "../../identifier.ts";
+import type { UpdateOptions } from "../../options.ts";
+import type { Session } from "../../session.ts";
+import { chooseKeyset, type Keyset } from "../../source/keyset.ts";
+import { findColumn, findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
+import { assertOneExpression, tellsDifference } from "../expressions.ts";
+import { FirstItems } from "../first-items.ts";
+import type { Assignment } from "../load/layout.ts";
+import { checkServer } from "../permission.ts";
+
+/** What is done to rows, and which. */
+export interface LiveTarget {
+  readonly change: "update" | "delete";
+  readonly table: Table;
+  readonly keyset: Keyset;
+  readonly set: readonly Assignment[];
+  /** Triggers may keep a row as it is. */
+  readonly triggersBefore: boolean;
+  /** Whether a change may give rows another key, so that each has to look. */
+  readonly moving: boolean;
+  readonly firstItems: FirstItems;
+  /** Which server and database it is in; see `Session.place`. */
+  readonly place: string;
+}
+
+/** Looks at the table and at what is to be done; throws one sentence where that cannot work. Needs a transaction. */
+export async function liveTarget(
+  session: Session,
+  change: LiveTarget["change"],
+  options: UpdateOptions,
+  context: SinkContext,
+): Promise<LiveTarget> {
+  await checkServer(session, options.url, false);
+  const table = await findTable(session, options.table);
+  if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
+  refuseRules(table, change === "update" ? "UPDATE" : "DELETE");
+  const keyset = await chooseKeyset(session, table, options.key);
+  if (context.stepped) assertUnique(table, keyset);
+  const given = columnsOf(table, keyset, options.set ?? {});
+  await checkRights(session, change, table, given);
+  const set = await checkExpressions(session, table, given);
+  if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
+    throw new PawlError(
+      "postgres.nothing-to-change",
+      `Nothing says what to change in ${table.label}: give --set column=expression, or a step that returns the columns to change.`,
+    );
+  }
+  const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
+  const changed = context.stepped ? null : set.map(({ column }) => column.name);
+  const moving = change === "update" && (await assertKeyStays(session, table, keyset, changed));
+  return {
+    change,
+    table,
+    keyset,
+    set,
+    triggersBefore,
+    moving,
+    firstItems: new FirstItems(),
+    place: session.place,
+  };
+}
+
+/** Where rows are changed one by one, each must have a key of its own. */
+export function assertUnique(table: Table, { columns, unique }: Keyset): void {
+  if (unique) return;
+  const names = columns.map((column) => column.name).join(", ");
+  throw new PawlError(
+    "postgres.key-not-unique",
+    `The key (${names}) of ${table.label} has no unique index without nulls, so that an item could mean several rows: name such a key with --key.`,
+  );
+}
+
+type Given = Pick<Assignment, "column" | "expression">;
+
+function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): Given[] {
+  return Object.entries(given).map(([name, expression]) => {
+    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
+    if (column.generated || column.identity === "always") {
+      throw new PawlError(
+        "postgres.generated",
+        `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
+      );
+    }
+    if (keyset.columns.some((key) => key.name === column.name)) {
+      throw new PawlError(
+        "postgres.set-key",
+        `--set cannot change ${column.name}, by which ${table.label} is gone through: a row that moves could be met twice; name another unique key with --key.`,
+      );
+    }
+    return { column, expression };
+  });
+}
+
+async function checkExpressions(
+  session: Session,
+  table: Table,
+  set: readonly Given[],
+): Promise<Assignment[]> {
+  const checked: Assignment[] = [];
+  for (const { column, expression } of set) {
+    await session.run("SAVEPOINT pawl_try");
+    try {
+      await assertOneExpression(session, expression, table.sql);
+      await session.query(`EXPLAIN UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`);
+      await session.run("RELEASE SAVEPOINT pawl_try");
+    } catch (cause) {
+      const code = sqlState(cause);
+      if (code === null || code === "42501") throw cause;
+      throw new PawlError(
+        "postgres.set",
+        `The expression of --set ${column.name}=${expression} does not work (${(cause as Error).message}): correct it; it may use the columns of ${table.label}.`,
+        { cause },
+      );
+    }
+    checked.push({ column, expression, compared: await tellsDifference(session, column, expression) });
+  }
+  return checked;
+}
+
+/** Says which right is missing before the first row would. */
+async function checkRights(
+  session: Session,
+  change: LiveTarget["change"],
+  table: Table,
+  set: readonly Given[],
+): Promise<void> {
+  const missing: string[] = [];
+  if (!table.maySelect) missing.push("SELECT");
+  if (change === "update" && !set.every(({ column }) => column.mayUpdate)) missing.push("UPDATE");
+  if (change === "update" && set.length === 0 && !table.columns.some((column) => column.mayUpdate))
+    missing.push("UPDATE");
+  const { rows } = await session.query<{ name: string; may: boolean }>(
+    "SELECT current_user::text AS name, pg_catalog.has_table_privilege($1::oid, 'DELETE') AS may",
+    [table.oid],
+  );
+  const user = rows[0]?.name ?? "the user";
+  if (change === "delete" && rows[0]?.may === false) missing.push("DELETE");
+  if (missing.length === 0) return;
+  throw new PawlError(
+    "postgres.permission",
+    `The user ${user} may not ${change} rows of ${table.label}: GRANT ${missing.join(", ")} ON ${table.label} TO ${user}.`,
+  );
+}
+
+/**
+ * Refuses a change after which rows have other keys than those by which the table is gone through: a row that moves could be met
+ * twice, or never. Returns whether each change has to look itself, because what a trigger does cannot be told, or a key is
+ * computed. Errors: `postgres.key-moves`.
+ */
+async function assertKeyStays(
+  session: Session,
+  table: Table,
+  { columns }: Keyset,
+  set: readonly string[] | null,
+): Promise<boolean> {
+  const names = columns.map((column) => column.name);
+  for (const trigger of table.updateTriggers) {
+    const moved = names.find((name) => assigns(trigger.source, name));
+    if (moved !== undefined) throw moves(table, moved, `the trigger ${trigger.name} gives it another value`);
+  }
+  const { rows } = await session.query<{ name: string; column: string; referred: string[] }>(
+    `SELECT c.conname AS name, a.attname AS column,
+            array(SELECT r.attname::text FROM pg_catalog.pg_attribute r WHERE r.attrelid = c.confrelid AND r.attnum = ANY (c.confkey)) AS referred
+     FROM pg_catalog.pg_constraint c
+     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+     WHERE c.conrelid = $1 AND c.confrelid = $1 AND c.contype = 'f' AND c.confupdtype IN ('c', 'n', 'd')
+       AND a.attname::text = ANY ($2::text[])`,
+    [table.oid, names],
+  );
+  const cascade = rows.find(({ referred }) => set === null || referred.some((name) => set.includes(name)));
+  if (cascade !== undefined)
+    throw moves(table, cascade.column, `the foreign key ${cascade.name} changes it in other rows`);
+  const { triggeredByUpdate: triggered } = table;
+  return (
+    columns.some((column) => column.generated) ||
+    triggered === null ||
+    names.some((name) => triggered.includes(name))
+  );
+}
+
+/** Whether a trigger in PL/pgSQL gives a column of NEW a value that is not the one of OLD. */
+function assigns(source: string, name: string): boolean {
+  const column = `(?:${name.replace(/\W/g, "\\$&")}|"${name.replaceAll('"', '""').replace(/\W/g, "\\$&")}")`;
+  const text = source.replaceAll(/--[^\n]*|\/\*.*?\*\//gs, " ");
+  return new RegExp(
+    `(?:^|;|\\b(?:begin|then|else|loop)\\b)\\s*new\\s*\\.\\s*${column}\\s*:?=(?!\\s*old\\s*\\.\\s*${column}\\s*;)`,
+    "iu",
+  ).test(text);
+}
+
+function moves(table: Table, column: string, why: string): PawlError {
+  return new PawlError(
+    "postgres.key-moves",
+    `Rows of ${table.label} cannot be gone through by ${column}, for ${why} when they are changed: a row that moves could be met twice; name another unique key with --key.`,
+  );
+}
+
+/** Throws where rows have other keys after a change that is not committed. */
+export function assertNoneMoved(table: Table, { columns }: Keyset, moved: number): void {
+  if (moved === 0) return;
+  const names = columns.map((column) => column.name).join(", ");
+  throw new PawlError(
+    "postgres.key-moves",
+    `The change gives ${moved} rows of ${table.label} another key (${names}), by a trigger or because it is computed, so that they could be met twice: ` +
+      "it was taken back, with the rest of its chunk, while chunks before it are done; name another unique key with --key.",
+  );
+}

@@ -1,0 +1,167 @@
+import type { QueryResult } from "pg";
+import type { WriteOutcome } from "../../../../batch/contract.ts";
+import { PawlError } from "../../../../errors.ts";
+import { isDuplicateInStatement, sqlState } from "../../errors.ts";
+import type { Feed } from "./copy-rows.ts";
+import { Miscount, type Work } from "./staging.ts";
+import type { KeyRange, Selection, StagedKeys, Statements } from "./statements.ts";
+
+/** What a merge taught about the rows to come. */
+export interface Experience {
+  /** The share of rows that were in the table as they should be. */
+  readonly unchangedShare: number;
+  /** Whether every row was new; null where the server does not tell. */
+  readonly allNew: boolean | null;
+  readonly duplicates: boolean;
+}
+
+export interface MergeChoice {
+  /** Look rows up before writing: pays where most are unchanged. */
+  readonly lookFirst: boolean;
+  /** Several rows with one key are likely: look for the last ones at once. */
+  readonly lastOnly: boolean;
+}
+
+/** A range of keys this much wider than the number of rows is still read rather than looked up one by one. */
+const density = 4n;
+
+/** COPY into a staging table, then one statement that inserts and updates. */
+export async function writeMerged(
+  work: Work,
+  feed: Feed,
+  choice: MergeChoice,
+): Promise<{ outcome: WriteOutcome; experience: Experience }> {
+  const sql = work.statements(feed);
+  await work.clear(sql.stage);
+  const staged = await work.session.copy(sql.copyStage(feed.options), feed.bytes());
+  if (staged !== feed.items) throw new Miscount();
+  const before = await insertions(work);
+  const written = await writeStaged(work, sql, { from: "stage" }, feed.items, choice);
+  const inserted = (await insertions(work)) - before;
+  const outcome = await settle(work, sql, { from: "stage" }, feed.items, written);
+  return {
+    outcome,
+    experience: {
+      unchangedShare: outcome.unchanged / feed.items,
+      allNew: work.target.table.partitioned ? null : inserted >= feed.items,
+      duplicates: outcome.duplicates > 0,
+    },
+  };
+}
+
+interface Written {
+  readonly written: number;
+  /** Rows that gave way to a later one with the same key. */
+  readonly superseded: number;
+}
+
+/**
+ * Runs the statement that suits; of rows with one key the last wins, whichever way that is found out. When it
+ * throws the server's error, the transaction is as it was before.
+ */
+export async function writeStaged(
+  work: Work,
+  sql: Statements,
+  selection: Selection,
+  rows: number,
+  choice: MergeChoice,
+): Promise<Written> {
+  const { target } = work;
+  const numbered = selection.from === "numbered" || !work.distinct;
+  // Where a condition decides, each row meets the one before it: which is the last to win shows only one by one.
+  const canRepeat = target.key !== null && target.mode === "update" && numbered && target.updateIf === null;
+  if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
+  // Of two rows that a trigger gives one key, the one that changes nothing by its looks may be the last.
+  const lookFirst =
+    choice.lookFirst &&
+    target.key !== null &&
+    !target.key.nullable &&
+    target.mode !== "fail" &&
+    !(target.keyComputed && numbered);
+  const statement = lookFirst
+    ? sql.writeDiffering(selection, selection.from === "stage" ? await keysOf(work, sql, rows) : anyKeys)
+    : sql.write(selection);
+  try {
+    return { written: (await attempt(work, statement)).rowCount ?? 0, superseded: 0 };
+  } catch (error) {
+    if (canRepeat && isDuplicateInStatement(error)) return writeLast(work, sql, selection, rows);
+    throw error;
+  }
+}
+
+/** Counts what became of rows of a selection that did not fail. */
+export async function settle(
+  work: Work,
+  sql: Statements,
+  selection: Selection,
+  rows: number,
+  { written, superseded }: Written,
+): Promise<WriteOutcome> {
+  const rest = rows - written - superseded;
+  if (rest < 0) {
+    throw new PawlError(
+      "postgres.count",
+      `PostgreSQL wrote ${written} rows of ${rows} into ${work.target.table.label}: something there makes several of one; please report it.`,
+    );
+  }
+  const { mode, key } = work.target;
+  // Not written although nothing stood against it: an update that changes nothing, or else a row that a rule of
+  // the target (`ignore`, or a trigger that returns nothing) drops on purpose.
+  const updates = mode === "update" && key !== null;
+  const count = updates && rest > 0 ? sql.dropped(selection, superseded > 0) : null;
+  const dropped = count === null ? 0 : Math.min(rest, (await work.session.one<{ n: number }>(count)).n);
+  const unchanged = updates ? rest - dropped : 0;
+  return { written, unchanged, skipped: superseded + rest - unchanged, duplicates: superseded, failures: [] };
+}
+
+async function writeLast(work: Work, sql: Statements, selection: Selection, rows: number): Promise<Written> {
+  const result = await attempt(work, sql.writeLast(selection));
+  const { kept, written } = result.rows[0] as { kept: number; written: number };
+  return { written, superseded: rows - kept };
+}
+
+/** Runs a statement in a savepoint, in one message to the server when it succeeds. */
+async function attempt(work: Work, statement: string): Promise<QueryResult> {
+  const { session } = work;
+  try {
+    const [, result] = await session.run(`SAVEPOINT pawl_write; ${statement}; RELEASE SAVEPOINT pawl_write`);
+    return result as QueryResult;
+  } catch (error) {
+    if (sqlState(error) !== null && !session.isLost) {
+      await session.run("ROLLBACK TO SAVEPOINT pawl_write; RELEASE SAVEPOINT pawl_write");
+    }
+    throw error;
+  }
+}
+
+const anyKeys: StagedKeys = { bounds: null, nulls: true };
+
+/** What can be told of the staged keys at little cost. */
+async function keysOf(work: Work, sql: Statements, rows: number): Promise<StagedKeys> {
+  const query = sql.keyRange();
+  if (query === null) return anyKeys;
+  const { low, high, known } = await work.session.one<KeyRange>(query);
+  const nulls = known < rows;
+  if (low === null || high === null) return { bounds: null, nulls };
+  const dense = BigInt(high) - BigInt(low) < density * BigInt(rows);
+  return { bounds: dense ? [low, high] : null, nulls };
+}
+
+/** Rows that this session inserted so far, by the server's running statistics: a hint, and a cheap one. */
+async function insertions(work: Work): Promise<number> {
+  const { n } = await work.session.one<{ n: number }>(
+    `SELECT coalesce(pg_catalog.pg_stat_get_xact_tuples_inserted(${work.target.table.oid}), 0)::float8 AS n`,
+  );
+  return n;
+}
+
+/**
+ * COPY straight into the table: the fastest way while every key is new. Throws the server's unique violation when
+ * one is not, and Miscount when the server took other rows than the feed has: a trigger may drop rows, and a line
+ * of `\.` alone ends the data before PostgreSQL 18.
+ */
+export async function writeDirect(work: Work, feed: Feed): Promise<WriteOutcome> {
+  const rows = await work.session.copy(work.statements(feed).copyDirect(feed.options), feed.bytes());
+  if (rows !== feed.items) throw new Miscount();
+  return { written: rows, unchanged: 0, skipped: 0, duplicates: 0, failures: [] };
+}

@@ -1,0 +1,106 @@
+import { PawlError } from "../../../../errors.ts";
+import { own } from "../../../../own.ts";
+import { quoteName } from "../../identifier.ts";
+import type { PostgresOptions } from "../../options.ts";
+import type { Session } from "../../session.ts";
+import { splitName } from "../../table.ts";
+import { assertOneExpression, namesFor } from "../expressions.ts";
+import { inferType } from "./infer-type.ts";
+
+export interface Created {
+  /** The statement, for people. */
+  readonly ddl: string;
+  readonly key: readonly string[];
+}
+
+/** PostgreSQL cuts longer names silently. */
+const longestName = 63;
+
+/**
+ * Creates the table with types inferred from a sample. Its primary key is the one asked for, otherwise a column
+ * `id` that is never empty and never the same twice in the sample, otherwise none.
+ */
+export async function createTable(
+  session: Session,
+  options: PostgresOptions,
+  names: readonly string[] | null,
+  sample: readonly unknown[],
+): Promise<Created> {
+  const rows = sample as readonly Record<string, unknown>[];
+  const all = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = all.flatMap((name) => {
+    const column = own(options.map ?? {}, name) ?? name;
+    return column === "" || column === "-" ? [] : [{ name, column }];
+  });
+  if (columns.length === 0) {
+    throw new PawlError(
+      "postgres.create-empty",
+      `Nothing tells the columns of ${options.table}: give at least one row.`,
+    );
+  }
+  for (const { column } of columns) checkName(column, options.table);
+  const declarations = columns.map(({ name, column }) => {
+    const type = inferType(rows.map((row) => own(row, name)));
+    return `${quoteName(column)} ${type}`;
+  });
+  for (const [column, expression] of Object.entries(options.set ?? {})) {
+    if (columns.some((each) => each.column === column)) continue;
+    declarations.push(`${quoteName(column)} ${await typeOfExpression(session, column, expression, all)}`);
+  }
+  const key = options.key ?? defaultKey(columns, rows);
+  if (key.length > 0) declarations.push(`PRIMARY KEY (${key.map(quoteName).join(", ")})`);
+  const table = splitName(options.table).map(({ text, quoted }) =>
+    quoteName(quoted ? text : text.toLowerCase()),
+  );
+  const ddl = `CREATE TABLE IF NOT EXISTS ${table.join(".")} (\n  ${declarations.join(",\n  ")}\n)`;
+  await session.run(ddl);
+  return { ddl, key };
+}
+
+function defaultKey(
+  columns: readonly { name: string; column: string }[],
+  rows: readonly Record<string, unknown>[],
+): string[] {
+  const id = columns.find(({ column }) => column.toLowerCase() === "id");
+  if (id === undefined || rows.length === 0) return [];
+  const values = rows.map((row) => own(row, id.name));
+  const distinct = new Set(values).size === values.length;
+  return distinct && values.every((value) => value !== null && value !== undefined && value !== "")
+    ? [id.column]
+    : [];
+}
+
+/** Lets the server tell the type, with every value of the source a text. */
+async function typeOfExpression(
+  session: Session,
+  column: string,
+  expression: string,
+  names: readonly string[],
+): Promise<string> {
+  const inSql = namesFor([expression], names);
+  const columns = names.flatMap((name) => inSql(name).map((as) => `NULL::text AS ${as}`));
+  try {
+    const row = `(SELECT ${columns.join(", ")}) s`;
+    await assertOneExpression(session, expression, row);
+    const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);
+    const { rows } = await session.query<{ type: string }>(
+      "SELECT pg_catalog.format_type($1::oid, -1) AS type",
+      [probe.fields[0]?.dataTypeID],
+    );
+    return rows[0]?.type ?? "text";
+  } catch (cause) {
+    throw new PawlError(
+      "postgres.set",
+      `The expression of --set ${column}=${expression} does not work (${(cause as Error).message}): correct it; here every column of the source is a text.`,
+      { cause },
+    );
+  }
+}
+
+function checkName(name: string, table: string): void {
+  if (name.trim() !== "" && Buffer.byteLength(name) <= longestName) return;
+  throw new PawlError(
+    "postgres.create-name",
+    `"${name.slice(0, 80)}" cannot be the name of a column of ${table}: give it another with --map csv=col.`,
+  );
+}

@@ -1,0 +1,165 @@
+import { PawlError } from "../../../../errors.ts";
+import { suggest } from "../../../../near-names.ts";
+import type { OnConflict } from "../../options.ts";
+import { type Column, findColumn, matchColumn, type Table } from "../../table.ts";
+import { FirstItems } from "../first-items.ts";
+import type { Key } from "./key.ts";
+
+/** A value of an item, by its name in the source; without a column it is left out of the table. */
+export interface Field {
+  readonly name: string;
+  readonly column: Column | null;
+  /** Its column in the staging tables. */
+  readonly staged: string;
+}
+
+/** A column that an expression fills. */
+export interface Assignment {
+  readonly column: Column;
+  readonly expression: string;
+  /** Whether its value tells if the row differs: it looks at the row, or is the same each time it is asked; the time or a draw is neither. */
+  readonly compared: boolean;
+}
+
+/** Where the values of items with the same names go. */
+export interface Layout {
+  readonly number: number;
+  readonly fields: readonly Field[];
+  readonly assignments: readonly Assignment[];
+}
+
+/** What stays the same for a whole load. */
+export interface Target {
+  readonly table: Table;
+  readonly mode: OnConflict;
+  readonly key: Key | null;
+  /** A trigger may give the key another value: only the server can tell which rows have the same one. */
+  readonly keyComputed: boolean;
+  readonly map: ReadonlyMap<string, string>;
+  readonly assignments: readonly Assignment[];
+  /** The condition under which a row that is there is changed; null for always. */
+  readonly updateIf: string | null;
+  /** Where the keys that came are kept, as SQL; null where they need not be. */
+  readonly seen: string | null;
+  /** What the source is called, for sentences. */
+  readonly source: string;
+}
+
+/** Makes layouts and keeps them: items of a step may have different names from one to the next. */
+export class Layouts {
+  readonly target: Target;
+  readonly firstItems = new FirstItems();
+  readonly #known = new Map<string, Layout>();
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  of(names: readonly string[]): Layout {
+    const id = JSON.stringify(names);
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const made = { ...makeLayout(this.target, names), number: this.#known.size };
+    this.#known.set(id, made);
+    return made;
+  }
+}
+
+function makeLayout(target: Target, names: readonly string[]): Omit<Layout, "number"> {
+  const { table, assignments, source, key } = target;
+  const fields = names.map((name, index) => ({
+    name,
+    column: columnFor(target, name),
+    staged: `c${index}`,
+  }));
+  const seen = new Map<string, string>();
+  for (const { name, column } of fields) {
+    if (column === null) continue;
+    const other = seen.get(column.name);
+    if (other !== undefined) {
+      throw new PawlError(
+        "postgres.column-twice",
+        `Both "${other}" and "${name}" of ${source} would go to the column "${column.name}" of ${table.label}: leave ` +
+          `one out with --map ${name}=-.`,
+      );
+    }
+    seen.set(column.name, name);
+  }
+  for (const { column } of key?.columns.map((each) => ({ column: each })) ?? []) {
+    if (seen.has(column.name) || assignments.some((each) => each.column.name === column.name)) continue;
+    throw new PawlError(
+      "postgres.key-missing",
+      `The key column "${column.name}" of ${table.label} is not among the columns of ${source} (${names.join(", ")}): ` +
+        `map it with --map csv=${column.name}, or name another unique key with --key.`,
+    );
+  }
+  return { fields, assignments };
+}
+
+/** The column a name of the source goes to: null when it is left out, one sentence when there is none. */
+function columnFor(target: Target, name: string): Column | null {
+  const { table, map, assignments, source } = target;
+  const mapped = map.get(name);
+  if (mapped === "" || mapped === "-") return null;
+  const column =
+    mapped === undefined
+      ? matchColumn(table, name)
+      : findColumn(table, mapped, "postgres.map", `--map ${name}=${mapped}`);
+  if (column === null) {
+    const names = table.columns.map((each) => each.name);
+    throw new PawlError(
+      "postgres.unknown-column",
+      `${table.label} has no column for "${name}" of ${source}: ` +
+        suggest(name, names, `name one with --map ${name}=column, or leave it out with --map ${name}=-.`),
+    );
+  }
+  // What an expression computes wins over the value of the same name, which the expression may use.
+  if (assignments.some((each) => each.column.name === column.name)) return null;
+  if (column.generated) {
+    throw new PawlError(
+      "postgres.generated",
+      `The column "${column.name}" of ${table.label} is generated and takes no values: leave it out with --map ${name}=-.`,
+    );
+  }
+  return column;
+}
+
+/** The names that go to no column although none was left out, when not one finds a column: the wrong file or table. */
+export function checkSomeMatch(target: Target, names: readonly string[]): void {
+  const { table, source, map } = target;
+  if (names.some((name) => map.has(name) || matchColumn(table, name) !== null)) return;
+  throw new PawlError(
+    "postgres.no-match",
+    `None of the columns of ${source} (${names.join(", ")}) is in ${table.label} ` +
+      `(${table.columns.map((column) => column.name).join(", ")}): check the table, or whether the file has a header.`,
+  );
+}
+
+/** Says which column must be given and is not, before every single row fails for it. */
+export function checkRequired(target: Target, layout: Layout): void {
+  const { table, source } = target;
+  if (table.triggersBefore) return;
+  const given = new Set(givenColumns(layout).map((column) => column.name));
+  const missing = table.columns.find(
+    (column) =>
+      column.notNull &&
+      !column.hasDefault &&
+      !column.generated &&
+      column.identity === null &&
+      !given.has(column.name),
+  );
+  if (missing === undefined) return;
+  throw new PawlError(
+    "postgres.required",
+    `The column "${missing.name}" of ${table.label} may not be null and has no default, and ${source} does not bring it: ` +
+      `map it with --map csv=${missing.name}, or give it a value with --set ${missing.name}=….`,
+  );
+}
+
+/** The columns a layout fills, in the order of its statements. */
+export function givenColumns(layout: Layout): Column[] {
+  return [
+    ...layout.fields.flatMap((field) => field.column ?? []),
+    ...layout.assignments.map((assignment) => assignment.column),
+  ];
+}

@@ -1,0 +1,210 @@
+import { PawlError } from "../../../errors.ts";
+import type { Session } from "../session.ts";
+import type { Table } from "../table.ts";
+import { hasCheckpoints, NOTED, TABLE, TOMBSTONE } from "./checkpoint-table.ts";
+
+/** What tells a table from another one of its name, and from itself after it was emptied. */
+interface Mark {
+  readonly oid: number;
+  /** Where its rows lie, of all its partitions: TRUNCATE gives it another place, and so do VACUUM FULL and CLUSTER. */
+  readonly place: string;
+  /** How many rows were ever added, by the statistics of the server. */
+  readonly inserted?: number;
+  /** When the run began, for one that deletes what was there then. */
+  readonly began?: Moment;
+}
+
+/**
+ * Notes which table a run writes to, or sees that it is still the one that was noted: what has been written before must not be
+ * missing in a table that was made anew or emptied while the run was interrupted. Errors: `postgres.other-table`.
+ */
+export async function assertSameTable(session: Session, run: string, table: Table): Promise<void> {
+  const mark = await markOf(session, table);
+  const { noted, written: there } = await noteOnce(session, run, mark);
+  // Without one the run is over. Rows that others have taken away one by one are their affair.
+  if (noted === null || there === 0 || (noted.oid === mark.oid && noted.place === mark.place)) return;
+  const left = noted.oid === mark.oid ? await rowsIn(session, table) : 0;
+  if (left === null || left >= there) return;
+  const what =
+    noted.oid === mark.oid
+      ? `${table.label} has ${left === 0 ? "no rows" : `${left} rows`} now`
+      : `${table.label} was dropped and made anew`;
+  throw new PawlError(
+    "postgres.other-table",
+    `${what}, and this run had written ${there} rows to it before: they would be missing; begin anew with --restart.`,
+  );
+}
+
+/**
+ * Looks at the table of a run that goes on, before any shard is taken over. Where its rows lie elsewhere now and none of them is as old
+ * as the last checkpoint, it was emptied and filled again, or rewritten by ALTER TABLE or a program such as pg_repack: VACUUM FULL and
+ * CLUSTER keep the age of the rows. Returns a note where that cannot be told; `changes` says whether the run adds rows itself, so
+ * that the server's count of added rows tells nothing. Errors: `postgres.other-table`.
+ */
+export async function lookAtTable(
+  session: Session,
+  run: string,
+  table: Table,
+  changes: "adds" | "adds none",
+): Promise<string | null> {
+  if (!(await hasCheckpoints(session, run))) return null;
+  const mark = await markOf(session, table);
+  const { noted, read, written } = await noteOnce(session, run, mark);
+  if (noted === null || read === 0 || noted.oid !== mark.oid || noted.place === mark.place) return null;
+  if (await keepsOldRows(session, run, noted.place, mark.place)) {
+    await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${NOTED}`, [
+      run,
+      JSON.stringify({ ...noted, place: mark.place }),
+    ]);
+    return null;
+  }
+  const rows = changes === "adds" ? null : await rowsIn(session, table);
+  const [before, now] = [noted.inserted ?? 0, mark.inserted ?? 0];
+  // Statistics that did not yet know, or know no more, of the rows that the run has read tell nothing.
+  if (rows !== null && before >= read && now - before >= rows)
+    throw new PawlError(
+      "postgres.other-table",
+      rows === 0
+        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: begin anew with --restart.`
+        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; begin anew with --restart.`,
+    );
+  return (
+    `${table.label} was rewritten while this run was interrupted: if that was VACUUM FULL, ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
+    `filled again, what this run had done before, ${read} rows, is missing: begin anew with --restart.`
+  );
+}
+
+/** Notes which table a run changes, and when it began, before it does. */
+export async function noteTable(session: Session, run: string, table: Table, began?: Moment): Promise<void> {
+  await noteOnce(session, run, {
+    ...(await markOf(session, table)),
+    ...(began === undefined ? {} : { began }),
+  });
+}
+
+/** When a run began; null where that is not noted. */
+export async function begunAt(session: Session, run: string): Promise<Moment | null> {
+  const { rows } = await session.query<{ began: Moment | null }>(
+    `SELECT cursor -> 'began' AS began FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
+    [run],
+  );
+  return rows[0]?.began ?? null;
+}
+
+/** Whether each table whose rows lie elsewhere now has one that is as old as the last checkpoint of the run. */
+async function keepsOldRows(session: Session, run: string, before: string, now: string): Promise<boolean> {
+  const stays = new Set(before.split(" "));
+  const moved = now.split(" ").filter((place) => !stays.has(place));
+  for (const place of moved) {
+    const oid = Number.parseInt(place, 10);
+    const [found] = (
+      await session.query<{ name: string; may: boolean }>(
+        `SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+                pg_catalog.has_table_privilege(c.oid, 'SELECT') AND NOT pg_catalog.row_security_active(c.oid) AS may
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid`,
+        [oid],
+      )
+    ).rows;
+    if (found?.may !== true) return false;
+    // The age of a transaction whose number was used again is negative.
+    const { rows } = await session.query<{ there: boolean }>(
+      `SELECT EXISTS (SELECT FROM ONLY ${found.name} t WHERE pg_catalog.age(t.xmin) < 0 OR pg_catalog.age(t.xmin) >=
+         (SELECT pg_catalog.min(pg_catalog.age(c.xmin)) FROM ${TABLE} c WHERE c.run = $1 AND c.shard >= 0 AND c.counts IS NOT NULL)) AS there`,
+      [run],
+    );
+    if (rows[0]?.there !== true) return false;
+  }
+  return true;
+}
+
+/** Notes the table where none is noted yet; tells which one is, and what the run has come to. */
+async function noteOnce(
+  session: Session,
+  run: string,
+  mark: Mark,
+): Promise<{ readonly noted: Mark | null; readonly read: number; readonly written: number }> {
+  await session.query(
+    `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
+     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
+     ON CONFLICT (run, shard) DO NOTHING`,
+    [run, JSON.stringify(mark)],
+  );
+  const sum = (name: string) =>
+    `(SELECT coalesce(pg_catalog.sum((c.counts ->> '${name}')::pg_catalog.int8), 0::pg_catalog.numeric)
+      FROM ${TABLE} c WHERE c.run = $1)::pg_catalog.float8 AS ${name}`;
+  const { rows } = await session.query<{ noted: Mark | null; read: number; written: number }>(
+    `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}) AS noted, ${sum("read")}, ${sum("written")}`,
+    [run],
+  );
+  return rows[0] ?? { noted: null, read: 0, written: 0 };
+}
+
+/** How many rows there are; null where that may not be asked. */
+async function rowsIn(session: Session, table: Table): Promise<number | null> {
+  if (!table.maySelect || table.rowSecurity) return null;
+  const { n } = await session.one<{ n: number }>(`SELECT pg_catalog.count(*)::float8 AS n FROM ${table.sql}`);
+  return n;
+}
+
+/** Whether a run has noted that it writes to this table. */
+export async function writesTo(session: Session, run: string, table: Table): Promise<boolean> {
+  if (!(await hasCheckpoints(session, run))) return false;
+  const noted = await session.query<{ oid: number }>(
+    `SELECT (cursor ->> 'oid')::pg_catalog.float8 AS oid FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
+    [run],
+  );
+  return noted.rows[0]?.oid === table.oid;
+}
+
+async function markOf(session: Session, { oid }: Table): Promise<Mark> {
+  const { place, inserted } = await session.one<{ place: string; inserted: number }>(
+    `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS place,
+            coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)), 0::pg_catalog.numeric)::pg_catalog.float8 AS inserted
+     FROM pg_catalog.pg_class c
+     WHERE c.oid = ${oid}::oid OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(${oid}::oid) p)`,
+  );
+  return { oid, place, inserted };
+}
+
+/** The state of all transactions at one moment: rows of those that are over by then were there. */
+export interface Moment {
+  /** All from this one on had not begun. */
+  readonly next: string;
+  /** Those before it that were not over. */
+  readonly running: readonly string[];
+}
+
+/** So many transactions at most are asked for one by one whether they are over: about a second of the server's time. */
+const MOST_ASKED = 500_000n;
+
+/**
+ * What is over now. The server's snapshot does not name savepoints, which write under numbers of their own, so each number since the
+ * oldest running transaction is asked for. Where these are too many, all of them count as running: rows then seem to be newer than they are.
+ */
+export async function momentNow(session: Session): Promise<Moment> {
+  const { oldest, next, running } = await session.one<{ oldest: string; next: string; running: string[] }>(
+    `SELECT pg_catalog.pg_snapshot_xmin(s)::text AS oldest, pg_catalog.pg_snapshot_xmax(s)::text AS next,
+            array(SELECT x::text FROM pg_catalog.pg_snapshot_xip(s) x) AS running
+     FROM pg_catalog.pg_current_snapshot() s`,
+  );
+  if (BigInt(next) - BigInt(oldest) > MOST_ASKED) return { next: oldest, running: [] };
+  const { rows } = await session.query<{ x: string }>(
+    `SELECT x::text FROM pg_catalog.generate_series($1::int8, $2::int8 - 1::int8) x
+     WHERE pg_catalog.pg_xact_status(x::text::xid8) = 'in progress'`,
+    [oldest, next],
+  );
+  return { next, running: [...new Set([...running, ...rows.map(({ x }) => x)])] };
+}
+
+/**
+ * The condition for rows of a relation that were there at a moment, and have not been changed since. It holds in the open transaction,
+ * whose number is asked for here: from it the age of a row's own number, which has lost its upper half, tells the whole number. A
+ * row that seems to come from the future, or from no transaction, has been there for so long that its number does not count any more.
+ */
+export async function wasThere(session: Session, { next, running }: Moment, of: string): Promise<string> {
+  const { own } = await session.one<{ own: string }>("SELECT pg_catalog.pg_current_xact_id()::text AS own");
+  const age = `pg_catalog.age(${of}.xmin)`;
+  const whole = `(${own}::int8 - ${age}::int8)`;
+  const list = running.map((each) => BigInt(each)).join(",");
+  return `(CASE WHEN ${age} BETWEEN 0 AND 2147483646 THEN ${whole} < ${BigInt(next)}::int8 AND ${whole} <> ALL ('{${list}}'::int8[]) ELSE true END)`;
+}
