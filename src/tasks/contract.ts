@@ -3,11 +3,11 @@
 import type { Duration } from "../durations.ts";
 import type { Backoff } from "../retry.ts";
 import type { LaneRate, Lease } from "../store/contract.ts";
+import type { TaskHandle } from "./client/handle.ts";
+import type { Stored } from "./client/stored-value.ts";
+import type { RateLimit } from "./define/rate-limit.ts";
+import type { Schema } from "./define/schema.ts";
 import type { Link } from "./flow/link.ts";
-import type { TaskHandle } from "./handle.ts";
-import type { RateLimit } from "./rate.ts";
-import type { Schema } from "./standard-schema.ts";
-import type { Stored } from "./stored.ts";
 
 /** Where an attempt runs: on the worker's event loop, or in a child of its own kind. */
 export type TaskIsolation = "none" | "thread" | "process";

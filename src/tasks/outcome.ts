@@ -3,7 +3,7 @@ import { LostError } from "../errors.ts";
 import { type Backoff, backoffDelay } from "../retry.ts";
 import type { Json, TaskRecord, TaskResult } from "../store/contract.ts";
 import { JsonText } from "../store/json-text.ts";
-import { CancelledError, PermanentError, Snooze, StoppedError } from "./verdicts.ts";
+import { CancelledError, PermanentError, Snooze, StoppedError } from "./attempt/errors.ts";
 
 export interface RetryPolicy {
   /** With this many failures a task becomes a dead letter. */

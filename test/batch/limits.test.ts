@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Level } from "../../src/batch/level.ts";
-import { WorkLimits } from "../../src/batch/limits.ts";
+import { Level } from "../../src/batch/job/adaptive-concurrency.ts";
+import { WorkLimits } from "../../src/batch/job/limits.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
 function drive(level: Level, clock: { now: number }, windows: number, capacity: () => number, ms = 20): void {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type AnyJob, jobKey } from "../../src/batch/job.ts";
+import { type AnyJob, jobKey } from "../../src/batch/job/job.ts";
 import { type BackfillFlags, backfillParams } from "../../src/cli/backfill/backfill.ts";
 import { refuseChangingAgain } from "../../src/cli/backfill/changing-again.ts";
 import { backfillKey, backfillReference } from "../../src/cli/backfill/job.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { laneRate, type RateLimit } from "../../src/tasks/rate.ts";
+import { laneRate, type RateLimit } from "../../src/tasks/define/rate-limit.ts";
 import { fc } from "../random.ts";
 
 const PERIODS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
-const STRAYS = JSON.stringify(new URL("../../src/tasks/strays.ts", import.meta.url).href);
+const STRAYS = JSON.stringify(new URL("../../src/tasks/attempt/strays.ts", import.meta.url).href);
 
 /** Runs code while strays are watched; says how the process ended. */
 function run(code: string): { status: number | null; stdout: string; stderr: string } {

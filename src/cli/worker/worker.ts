@@ -9,7 +9,7 @@ import { suggest } from "../../near-names.ts";
 import { setOwn } from "../../own.ts";
 import { openStore } from "../../store/index.ts";
 import { type Duration, disconnect, startWorker, useStore } from "../../tasks/index.ts";
-import { knownTasks } from "../../tasks/registry.ts";
+import { knownTasks } from "../../tasks/internal.ts";
 import { EXIT } from "../exit-codes.ts";
 import { importModule, oneLine } from "../options/module.ts";
 import { parseCount, parseDuration, parseSize } from "../options/parse.ts";

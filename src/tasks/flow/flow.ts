@@ -1,9 +1,9 @@
 import { assertObject, shown } from "../../arguments.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { defaultClient } from "../client/default-client.ts";
+import type { TaskHandle } from "../client/handle.ts";
 import type { Flow, FlowOptions } from "../contract.ts";
-import { defaultClient } from "../default-client.ts";
-import type { TaskHandle } from "../handle.ts";
 import type { AnyLink, Composed, InOf, Link, OutOf, Streamed } from "./link.ts";
 import type { Members } from "./members.ts";
 import { composed, nodeOf, PASS, passIn, queueOf } from "./nodes.ts";

@@ -1,6 +1,6 @@
 import type { NewTask, Store } from "../../store/contract.ts";
-import { taskNamed } from "../registry.ts";
-import { checkInput, take } from "../stored.ts";
+import { checkInput, take } from "../client/stored-value.ts";
+import { taskNamed } from "../define/registry.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
 import { nodeOf, passIn, queueOf } from "./nodes.ts";

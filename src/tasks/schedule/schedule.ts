@@ -1,13 +1,13 @@
 import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.ts";
-import { defaultClient } from "../default-client.ts";
+import { defaultClient } from "../client/default-client.ts";
+import { namingText } from "../define/naming.ts";
 import type { AnyLink, Link } from "../flow/link.ts";
 import { composed, passIn, queueOf } from "../flow/nodes.ts";
 import type { NodeSpec } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
 import { type Unfolded, unfold } from "../flow/unfold.ts";
-import { namingText } from "../naming.ts";
 import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 
 /** What the functions about schedules may be told besides. */

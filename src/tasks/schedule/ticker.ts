@@ -1,7 +1,7 @@
 import { TransientError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, TaskStore } from "../../store/contract.ts";
 import { metaOf, type TaskMeta } from "../flow/spec.ts";
-import { rest } from "../pruner.ts";
+import { rest } from "../worker/prune.ts";
 import { firing, nextTime, timesOf } from "./times.ts";
 
 type Clocked = TaskStore & { now(): Promise<number> };

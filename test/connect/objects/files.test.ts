@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
-import { WorkLimits } from "../../../src/batch/limits.ts";
+import { WorkLimits } from "../../../src/batch/job/limits.ts";
 import { Hashing } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/file-name.ts";

@@ -1,0 +1,246 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorText, isOf } from "../../error-text.ts";
+import { PawlError } from "../../errors.ts";
+import type { RunRecord, Store } from "../../store/contract.ts";
+import { Snooze, Worker } from "../../tasks/index.ts";
+import type { OpenSink } from "../contract.ts";
+import { leadHandler, leadTask } from "../coordinator/coordinator.ts";
+import type { AnyJob } from "../job/job.ts";
+import { parseMaxBad } from "../job/max-bad.ts";
+import { concurrencyOf, memoryOf } from "../job/memory.ts";
+import { ChunkSizer, type SizeBounds } from "../shard/chunk-sizer.ts";
+import { shardHandler } from "../shard/shard.ts";
+import { Transform } from "../transform/transform.ts";
+import { StepWorkers } from "../transform/transform-workers.ts";
+import { POISON_AFTER, pause, queueOf } from "./control.ts";
+import { conclude } from "./finalize.ts";
+import { lookAgainMs } from "./poll.ts";
+import type { PreparedRun } from "./prepare.ts";
+import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
+
+/** Shards a process aims for, for each it works on at once, so that the last ones end together. */
+const SHARDS_PER_SLOT = 4;
+
+export interface ExecuteOptions {
+  /** A folder for large intermediate files. */
+  readonly scratch: string;
+  /** How long a claim is good for, in milliseconds; default 15,000. */
+  readonly leaseMs?: number;
+  /** In place of the job's. */
+  readonly patienceMs?: number;
+  readonly onProgress?: (progress: RunProgress) => void;
+  readonly onNote?: (note: string) => void;
+  /** Aborting pauses the run at its next checkpoints. */
+  readonly signal?: AbortSignal;
+  /** Aborting takes this process out of the run, which others go on with: it hands back what it works on. */
+  readonly leave?: AbortSignal;
+}
+
+/** Works on a prepared run until it comes to rest, and tells how it stands then. Closes the sink. */
+export async function execute(prepared: PreparedRun, options: ExecuteOptions): Promise<RunProgress> {
+  const { run, job, sink, store, source } = prepared;
+  const queue = queueOf(run.id);
+  const concurrency = concurrencyOf(job);
+  const memory = memoryOf(job);
+  let latest: RunProgress | undefined;
+  const patienceMs = options.patienceMs ?? job.patienceMs ?? 90_000;
+  const tell = (note: string) => options.onNote?.(note);
+  const stepWorkers = job.step ? new StepWorkers(job.step, memory.stepThreads, tell) : null;
+  const transform =
+    job.step && stepWorkers
+      ? new Transform({
+          step: job.step.bind(job),
+          atOnce: job.atOnce,
+          workers: stepWorkers,
+          patienceMs,
+          tell,
+        })
+      : null;
+  // Aborts as soon as this process sees that the run is to stop, whoever asked for it.
+  const stop = new AbortController();
+  let interruption: Interruption | undefined;
+  const worker = new Worker({
+    store,
+    queues: [queue],
+    concurrency: concurrency + 1,
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+    poisonAfter: POISON_AFTER,
+    handlers: {
+      [LEAD]: leadHandler({
+        store,
+        run: run.id,
+        queue,
+        job,
+        sink,
+        // A replay's items are told apart by their place in its one shard.
+        shards: run.replayOf === null ? concurrency * SHARDS_PER_SLOT : 1,
+        memory: memory.inFlight,
+        scratch: join(options.scratch, run.id),
+        folder: prepared.folder,
+        stop: stop.signal,
+        onProgress: (progress) => {
+          latest = progress;
+          options.onProgress?.(progress);
+        },
+        onNote: (note) => options.onNote?.(note),
+      }),
+      [SHARD]: shardHandler({
+        store,
+        run: run.id,
+        job,
+        sink,
+        unit: source.unit,
+        sizer: new ChunkSizer(sizesOf(job, sink, memory.chunk, transform)),
+        transform,
+        maxBad: parseMaxBad(job.maxBad ?? 1000),
+        total: () => latest?.items ?? null,
+        patienceMs,
+        stop: stop.signal,
+      }),
+    },
+    onError: (error) => {
+      options.onNote?.(`trouble: ${errorText(error)}`);
+      interruption?.trouble(error);
+    },
+  });
+  // Of thousands of shards each would be claimed only to be put back, while the run seems to be at work.
+  stop.signal.addEventListener("abort", () => worker.claimNothing(), { once: true });
+  const interrupt = () => {
+    interruption = new Interruption(store, run);
+  };
+  options.signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    await store.enqueue([leadTask(run.id, queue, LEAD)]);
+    worker.start();
+    if (options.signal?.aborted) interrupt();
+    return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
+  } catch (error) {
+    // A shard could only wait for a store that is not there any more, or that takes nothing.
+    if (isOf(error, PawlError) && (error.code === "store.gone" || error.code === "run.interrupted")) {
+      stop.abort(new Snooze(null));
+      worker.abandonStore();
+    }
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", interrupt);
+    await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
+    await stepWorkers?.close();
+    await sink.close();
+  }
+}
+
+/** How long a store may fail to take it that the run is to stop; then this process leaves as one that was killed. */
+const UNHEARD_MS = 3_000;
+const ASK_AGAIN_MS = 200;
+
+/** The same where it has taken that, and then fails to take what the shards came to, which may pass. */
+const UNSETTLED_MS = 15_000;
+
+/** The wish to stop, which ends this process even where the store cannot be told of it, as on a disk that is full. */
+class Interruption {
+  #leaveAt = Number.POSITIVE_INFINITY;
+  #error: unknown;
+
+  constructor(store: Store, run: RunRecord) {
+    void this.#ask(store, run);
+  }
+
+  /** The worker could not store something. */
+  trouble(error: unknown): void {
+    this.#fails(error, UNSETTLED_MS);
+  }
+
+  /** Throws the PawlError `run.interrupted` where the store did not take it in time. */
+  assertHeard(): void {
+    if (performance.now() < this.#leaveAt) return;
+    throw new PawlError(
+      "run.interrupted",
+      `This process ends without a word to its store, which takes nothing (${errorText(this.#error)}): what was committed counts, and the same command goes on once that is put right.`,
+      { cause: this.#error },
+    );
+  }
+
+  #fails(error: unknown, patienceMs: number): void {
+    this.#leaveAt = Math.min(this.#leaveAt, performance.now() + patienceMs);
+    this.#error = error;
+  }
+
+  async #ask(store: Store, run: RunRecord): Promise<void> {
+    while (performance.now() < this.#leaveAt) {
+      try {
+        await pause(store, run, "interrupted");
+        this.#leaveAt = Number.POSITIVE_INFINITY;
+        return;
+      } catch (error) {
+        // It has come to rest by itself.
+        if (isOf(error, PawlError) && error.code === "run.state") return;
+        this.#fails(error, UNHEARD_MS);
+        await sleep(ASK_AGAIN_MS, undefined, { ref: false });
+      }
+    }
+  }
+}
+
+/** Items of a chunk that is sized in items because the sink says so. */
+const MIN_ITEMS = 16;
+const MAX_ITEMS = 1024;
+
+/** The job's word on chunk sizes, then the sink's, then what suits most. */
+function sizesOf(
+  job: AnyJob,
+  { pace }: OpenSink<unknown>,
+  largest: number,
+  transform: Transform | null,
+): SizeBounds {
+  const bounds = {
+    minBytes: job.chunkBytes?.min ?? pace?.minBytes ?? 64 * 1024,
+    maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
+    targetMs: job.commitMs ?? pace?.commitMs ?? 250,
+  };
+  // How long a step takes has nothing to do with bytes.
+  const firstItems = Math.min(
+    transform?.firstItems ?? Number.POSITIVE_INFINITY,
+    pace?.firstItems ?? Number.POSITIVE_INFINITY,
+  );
+  if (firstItems === Number.POSITIVE_INFINITY)
+    return { ...bounds, ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }) };
+  if (pace?.firstItems === undefined) return { ...bounds, firstItems };
+  return { ...bounds, firstItems, minItems: transform ? 1 : MIN_ITEMS, maxItems: MAX_ITEMS };
+}
+
+const LOOK_MS = 50;
+
+/**
+ * Waits until the run rests and this worker holds nothing of it, for another process may have done the last of it; or
+ * until this one is to leave. Aborts `stop` when the run is to stop.
+ */
+async function atRest(
+  { store, run: { id }, sink, job }: PreparedRun,
+  worker: string,
+  stop: AbortController,
+  leave: AbortSignal | undefined,
+  assertHeard: () => void,
+): Promise<RunProgress> {
+  const began = performance.now();
+  for (;;) {
+    assertHeard();
+    // Asked before the state is read: who changes the state after that finds nothing held here, and acts itself.
+    const leased = stop.signal.aborted ? await store.query({ group: id, states: ["leased"] }) : null;
+    const run = await store.run(id);
+    if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
+    if (leave?.aborted) return await readProgress(store, run);
+    if (run.state !== "pending" && run.state !== "running") {
+      stop.abort(new Snooze(null));
+      if (leased === null) continue;
+      if (AT_REST.has(run.state)) {
+        if (!leased.some((task) => task.worker === worker)) return await readProgress(store, run);
+      } else if (leased.length === 0) {
+        // The lead has let go at a rest that was ended since, as when a run is cancelled while it comes to its pause.
+        await conclude(store, id, { sink, job });
+        continue;
+      }
+    }
+    await sleep(lookAgainMs(began, LOOK_MS));
+  }
+}

@@ -1,0 +1,98 @@
+import { dirname, join } from "node:path";
+import { PawlError } from "../../errors.ts";
+import { openOwnFolder, openStateFolder } from "../../state-folder.ts";
+import type { Chunk, Description, OpenSink } from "../contract.ts";
+import type { AnyJob } from "../job/job.ts";
+import { WorkLimits } from "../job/limits.ts";
+import { memoryOf } from "../job/memory.ts";
+import { Transform } from "../transform/transform.ts";
+
+/** Items looked at for type inference. */
+const SAMPLE_ITEMS = 10_000;
+/** How long steps may take over them, in milliseconds. */
+const SAMPLE_MS = 1_000;
+
+export interface SinkPlace {
+  readonly source: Description;
+  /** The folder in which runs keep what they need on this machine. */
+  readonly runs: string;
+  readonly signal: AbortSignal;
+  /** Look, but change nothing in the target. */
+  readonly dryRun?: boolean;
+}
+
+/** Where a run keeps what it needs on this machine; `runs` is the folder of all of them. */
+export function keptFolder(runs: string, run: string): string {
+  return join(runs, run, "kept");
+}
+
+/** Opens the sink of a job for a run; `folder` is where that one keeps what it needs on this machine. */
+export async function openSink(
+  job: AnyJob,
+  run: string,
+  { source, runs, signal, dryRun = false }: SinkPlace,
+): Promise<{ sink: OpenSink<unknown>; folder: string }> {
+  // What lies there is believed: the listing of a run, what it has copied, what it has begun.
+  openStateFolder(dirname(runs));
+  openOwnFolder(runs);
+  const folder = keptFolder(runs, run);
+  const sink = await job.sink.open({
+    run,
+    source,
+    stepped: job.step !== undefined,
+    dryRun,
+    partial: job.partial ?? false,
+    memory: memoryOf(job).inFlight,
+    folder,
+    cache: join(dirname(runs), "cache"),
+    limits: new WorkLimits(job),
+    signal,
+    sample: () => sampleOf(job),
+  });
+  assertPromises(job, sink);
+  return { sink, folder };
+}
+
+const GUARANTEES: readonly unknown[] = ["transactional", "idempotent", "none"];
+const ORDERINGS: readonly unknown[] = ["any", "byKey", "total"];
+
+/** What a sink promises decides what may be repeated: a word that Pawl does not know is no promise. */
+function assertPromises(job: AnyJob, { guarantee, ordering }: OpenSink<unknown>): void {
+  const refuse = (what: string, given: unknown, known: readonly unknown[]) => {
+    throw new PawlError(
+      "job.sink",
+      `The sink of job ${job.name} has the ${what} ${JSON.stringify(given) ?? "undefined"}: it must be one of ${known.join(", ")}.`,
+    );
+  };
+  if (!GUARANTEES.includes(guarantee)) refuse("guarantee", guarantee, GUARANTEES);
+  if (!ORDERINGS.includes(ordering?.kind)) refuse("ordering", ordering?.kind, ORDERINGS);
+}
+
+/** The first items as they reach the sink: fewer of them where the step takes long. */
+async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
+  const items = await job.source.sample(SAMPLE_ITEMS);
+  if (!job.step) return items;
+  const transform = new Transform({ step: job.step.bind(job), atOnce: job.atOnce });
+  const { signal } = new AbortController();
+  const results: unknown[] = [];
+  const began = performance.now();
+  for (let at = 0, count = 1; at < items.length && performance.now() - began < SAMPLE_MS; count *= 2) {
+    const chunk = chunkOf(items.slice(at, at + count));
+    const { output } = await transform.chunk(chunk, 0, { stop: signal, end: signal });
+    for await (const slice of output.slices()) results.push(...slice);
+    at += count;
+  }
+  return results;
+}
+
+function chunkOf(items: readonly unknown[]): Chunk<unknown> {
+  return {
+    items: items.length,
+    bytes: 0,
+    end: null,
+    slices: async function* () {
+      yield items;
+    },
+    origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
+  };
+}

@@ -1,0 +1,151 @@
+import type { Json, RunRecord, RunState, Store, TaskRecord } from "../../store/contract.ts";
+import type { Checkpoint, Counts, Description, Shard } from "../contract.ts";
+import { NO_COUNTS, sumCounts } from "../shard/counts.ts";
+
+/** The payload of a shard's task. */
+export interface ShardPayload {
+  readonly number: number;
+  readonly shard: Shard;
+  /** The plan has shown that no two items of the run have the same key. */
+  readonly distinct?: boolean;
+}
+
+/** What is kept with a run beside its state. */
+export interface RunDetails {
+  readonly source: string;
+  readonly unit: string;
+  /** How raw items are put back into a file, where they are lines of one. */
+  readonly dialect: Description["dialect"] | null;
+  /** What the places were that the sink works with when the run began; absent where it does not tell. */
+  readonly places?: Json;
+  /** A checksum of the step that the run began with; absent where it has none. */
+  readonly step?: string;
+  /** Sentences shown when the run began. */
+  readonly notes: readonly string[];
+  /** How many rows the run deleted in the end that no item named; absent where it was not to. */
+  readonly deleted?: number;
+  /** Set once the shards are cut. */
+  readonly plan: RunPlan | null;
+  /** Milliseconds of work by processes that ended in order, and the highest memory any of them reported. */
+  readonly activeMs: number;
+  readonly peakMemoryBytes: number;
+}
+
+export interface RunPlan {
+  readonly shards: number;
+  /** Items in all, when known. */
+  readonly items: number | null;
+  readonly bytes: number | null;
+  /** Items whose key comes again, when the source counted them. */
+  readonly duplicates: number | null;
+}
+
+export interface ShardProgress {
+  readonly number: number;
+  readonly state: TaskRecord["state"];
+  /** Items in all, when known; where they come and go, as well as it is known now. */
+  readonly items: number | null;
+  readonly counts: Counts;
+  readonly worker: string | null;
+  readonly error: string | null;
+}
+
+/** Where a run stands, read from the store by any process. */
+export interface RunProgress {
+  readonly run: string;
+  readonly job: string;
+  readonly state: RunState;
+  /** Why: an error, what it waits for, who paused it; null when there is nothing to say. */
+  readonly note: string | null;
+  readonly source: string;
+  readonly unit: string;
+  readonly counts: Counts;
+  /** Items in all, or about as many where they come and go; null when only reading to the end will tell. */
+  readonly items: number | null;
+  /** Source bytes in all, when known. */
+  readonly bytes: number | null;
+  /** Bytes looked at while the shards are being cut; null before and after. */
+  readonly planning: { readonly done: number; readonly total: number } | null;
+  readonly shards: readonly ShardProgress[];
+  readonly notes: readonly string[];
+  /** Rows deleted in the end that no item named; left out where none were to be. */
+  readonly deleted?: number;
+  readonly activeMs: number;
+  readonly peakMemoryBytes: number;
+}
+
+/** States in which no shard of a run is worked on. */
+export const AT_REST: ReadonlySet<RunState> = new Set(["paused", "cancelled", "succeeded", "failed"]);
+
+export const LEAD = "batch.lead";
+export const SHARD = "batch.shard";
+
+export function detailsOf(run: RunRecord): RunDetails {
+  return run.details as unknown as RunDetails;
+}
+
+/** The last checkpoint a shard's task tells of. */
+export function checkpointOf(task: TaskRecord): Checkpoint | null {
+  const value = (task.state === "succeeded" ? task.result : task.progress) as unknown as {
+    checkpoint?: Checkpoint;
+  } | null;
+  return value?.checkpoint ?? null;
+}
+
+/** How many items a shard has: the estimate gives way to what turns out. */
+function expected(shard: Shard, read: number, done: boolean): number | null {
+  if (shard.items !== null || shard.estimate === undefined) return shard.items;
+  return done ? read : Math.max(read, shard.estimate);
+}
+
+function expectedInAll(shards: readonly { readonly items: number | null }[]): number | null {
+  let sum = 0;
+  for (const { items } of shards) {
+    if (items === null) return null;
+    sum += items;
+  }
+  return shards.length === 0 ? null : sum;
+}
+
+/** Reads where a run stands. */
+export async function readProgress(store: Store, run: RunRecord): Promise<RunProgress> {
+  const tasks = await store.query({ group: run.id });
+  const details = detailsOf(run);
+  const shards = tasks
+    .filter((task) => task.name === SHARD)
+    .map((task) => {
+      // Null where somebody has damaged it: the task is a dead letter then, which says so.
+      const payload = task.payload as unknown as ShardPayload | null;
+      const counts = checkpointOf(task)?.counts ?? NO_COUNTS;
+      return {
+        number: payload?.number ?? Number(task.id.slice(run.id.length + 1)),
+        state: task.state,
+        items: payload === null ? null : expected(payload.shard, counts.read, task.state === "succeeded"),
+        counts,
+        worker: task.state === "leased" ? task.worker : null,
+        error: task.error,
+      };
+    })
+    .sort((a, b) => a.number - b.number);
+  const lead = tasks.find((task) => task.name === LEAD);
+  const planning = details.plan ? null : ((lead?.progress ?? null) as { done: number; total: number } | null);
+  const counts = sumCounts(shards.map((shard) => shard.counts));
+  const live = (lead?.progress ?? null) as { activeMs?: number; peakMemoryBytes?: number } | null;
+  return {
+    run: run.id,
+    job: run.job.name,
+    state: run.state,
+    note: run.note,
+    source: details.source,
+    unit: details.unit,
+    counts: { ...counts, duplicates: details.plan?.duplicates ?? counts.duplicates },
+    items: details.plan === null ? null : (details.plan.items ?? expectedInAll(shards)),
+    bytes: details.plan?.bytes ?? null,
+    planning,
+    shards,
+    notes: details.notes,
+    ...(details.deleted === undefined ? {} : { deleted: details.deleted }),
+    activeMs: Math.max(details.activeMs, live?.activeMs ?? 0),
+    peakMemoryBytes: Math.max(details.peakMemoryBytes, live?.peakMemoryBytes ?? 0),
+  };
+}

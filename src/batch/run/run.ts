@@ -1,0 +1,123 @@
+import { EventEmitter } from "node:events";
+import { assertMethods, assertObject } from "../../arguments.ts";
+import { PawlError } from "../../errors.ts";
+import { isLoading } from "../../pool/callable.ts";
+import type { JobReference, Json, Store } from "../../store/contract.ts";
+import { openStore } from "../../store/index.ts";
+import type { Job } from "../job/job.ts";
+import { cancel, pause } from "./control.ts";
+import { execute } from "./execute.ts";
+import { statePlace } from "./location.ts";
+import { type PreparedRun, prepare } from "./prepare.ts";
+import type { RunProgress } from "./progress.ts";
+import { type RunSummary, summaryOf } from "./summary.ts";
+
+export interface RunOptions {
+  /** An open store, or where it is. Default: `PAWL_STORE`, or `.pawl/store.db` in the working directory. */
+  readonly store?: Store | string;
+  /** Part of the work's identity: a run with other parameters is other work. Holds no secrets. */
+  readonly params?: Json;
+  /** The file URL of the module that exports the job, so that `pawl resume` finds it. */
+  readonly module?: string;
+  /** Give up an unfinished run of the same work and begin anew. */
+  readonly restart?: boolean;
+  /** Aborting pauses the run at its next checkpoints. */
+  readonly signal?: AbortSignal;
+}
+
+interface RunEvents {
+  /** Several times a second. */
+  progress: [RunProgress];
+  /** A sentence for the user. */
+  note: [string];
+}
+
+/**
+ * A run under way. Await it for the summary; listen to `progress` and `note` meanwhile. The summary is given for
+ * every state in which a run comes to rest, `failed` included: look at `state`. It rejects when the run could not
+ * begin.
+ */
+export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<RunSummary> {
+  readonly #prepared: Promise<{ prepared: PreparedRun; store: Store }>;
+  readonly #summary: Promise<RunSummary>;
+
+  constructor(job: Job<unknown, unknown>, options: RunOptions) {
+    super();
+    if (isLoading()) {
+      throw new PawlError(
+        "run.unguarded-main",
+        `Job ${job.name} is run while a worker loads its module to find a function: put run() under if (import.meta.main).`,
+      );
+    }
+    const place = statePlace();
+    const given = options.store ?? place.store;
+    const opened = typeof given === "string" ? openStore(given) : Promise.resolve(given);
+    const reference: JobReference = {
+      name: job.name,
+      module: options.module ?? null,
+      params: options.params ?? null,
+    };
+    const { restart = false, signal } = options;
+    const prepared = opened.then(async (store) => ({
+      store,
+      prepared: await prepare(job, { store, reference, restart, ...(signal ? { signal } : {}) }),
+    }));
+    this.#prepared = prepared;
+    this.#summary = prepared
+      .then(({ prepared: ready }) => this.#execute(ready, place.runs, signal))
+      .finally(async () => {
+        if (typeof given === "string") await opened.then((store) => store.close());
+      });
+    // Whoever awaits the handle gets the error; nobody else must be hurt by it.
+    this.#summary.catch(() => {});
+  }
+
+  async #execute(
+    prepared: PreparedRun,
+    scratch: string,
+    signal: AbortSignal | undefined,
+  ): Promise<RunSummary> {
+    for (const note of prepared.notes) this.emit("note", note);
+    const progress = await execute(prepared, {
+      scratch,
+      onProgress: (now) => this.emit("progress", now),
+      onNote: (note) => this.emit("note", note),
+      ...(signal ? { signal } : {}),
+    });
+    return summaryOf(progress);
+  }
+
+  /** The run's id, once it is stored. */
+  async id(): Promise<string> {
+    return (await this.#prepared).prepared.run.id;
+  }
+
+  /** Asks the run to stop at its next checkpoints; it can be resumed. */
+  async pause(): Promise<void> {
+    const { prepared, store } = await this.#prepared;
+    await pause(store, prepared.run);
+  }
+
+  /** Asks the run to stop at its next checkpoints for good. What it wrote stays. */
+  async cancel(): Promise<void> {
+    const { prepared, store } = await this.#prepared;
+    await cancel(store, prepared.run);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: awaiting the handle is its main use
+  then<A = RunSummary, B = never>(
+    onFulfilled?: ((summary: RunSummary) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#summary.then(onFulfilled, onRejected);
+  }
+}
+
+/** Runs a job in this process, or resumes its unfinished run. */
+export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {
+  assertObject(job, "What run takes");
+  assertObject(options, "The options of a run");
+  assertMethods(job.source, "describe", "The source of a job must be one such as csv() or table()");
+  assertMethods(job.sink, "open", "The sink of a job must be one such as postgres()");
+  return new RunHandle(job as unknown as Job<unknown, unknown>, options);
+}

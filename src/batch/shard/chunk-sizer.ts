@@ -1,0 +1,70 @@
+import type { Pace } from "../contract.ts";
+
+export interface SizeBounds {
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  /** The size of the first chunk; default 1 MB. */
+  readonly firstBytes?: number;
+  /** Where items say how long a chunk takes: how many the first one has. Bytes only bound it then. */
+  readonly firstItems?: number;
+  /** Bounds of a chunk that is sized in items. */
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  /** What one chunk should take, in milliseconds. */
+  readonly targetMs: number;
+}
+
+/** How much of the last measurement enters the smoothed rate. */
+const SMOOTHING = 0.4;
+/** A chunk grows or shrinks at most by this factor at a time, so that one odd chunk does not throw it about. */
+const MAX_STEP = 2;
+const MAX_ITEMS = 1_000_000;
+
+/**
+ * Finds the chunk size that takes the target time to read, transform and write, from the rate of the chunks before:
+ * an exponentially smoothed rate times the target, within bounds. Only chunks that held something count, and what a
+ * throttle holds up does not.
+ */
+export class ChunkSizer implements Pace {
+  items: number;
+  bytes: number;
+  readonly #bounds: SizeBounds;
+  /** Bytes a millisecond, or items where they count. */
+  #perMs: number | null = null;
+
+  constructor(bounds: SizeBounds) {
+    this.#bounds = bounds;
+    this.items = bounds.firstItems ?? MAX_ITEMS;
+    this.bytes = bounds.firstItems ? bounds.maxBytes : this.#clamp(bounds.firstBytes ?? 1024 * 1024);
+  }
+
+  /**
+   * Learns from a chunk of `items` that was asked for with `bytes` and took `ms`. Fewer than `atLeast` items are not
+   * asked for: so many wait side by side, and take no longer together than one.
+   */
+  observe(bytes: number, ms: number, items: number, atLeast = 1): void {
+    const { firstItems, targetMs } = this.#bounds;
+    const size = firstItems === undefined ? bytes : items;
+    if (size === 0 || ms <= 0) return;
+    const rate = size / ms;
+    this.#perMs = this.#perMs === null ? rate : SMOOTHING * rate + (1 - SMOOTHING) * this.#perMs;
+    const wanted = this.#perMs * targetMs;
+    this.#resize((now) => Math.min(now * MAX_STEP, Math.max(now / MAX_STEP, wanted)), atLeast);
+  }
+
+  /** After a chunk that timed out or could not be committed. */
+  halve(): void {
+    this.#resize((now) => now / 2, 1);
+    this.#perMs = null;
+  }
+
+  #resize(to: (now: number) => number, atLeast: number): void {
+    const { firstItems, minItems = 1, maxItems = MAX_ITEMS } = this.#bounds;
+    if (firstItems === undefined) this.bytes = this.#clamp(to(this.bytes));
+    else this.items = Math.round(Math.min(maxItems, Math.max(minItems, atLeast, to(this.items))));
+  }
+
+  #clamp(bytes: number): number {
+    return Math.round(Math.min(this.#bounds.maxBytes, Math.max(this.#bounds.minBytes, bytes)));
+  }
+}

@@ -1,0 +1,316 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../../error-text.ts";
+import { LostError, PawlError } from "../../errors.ts";
+import type { Json, Store, TaskRecord } from "../../store/contract.ts";
+import { toJson } from "../../store/json-text.ts";
+import { backoffDelay, type Handler, PermanentError, Snooze, type TaskContext } from "../../tasks/index.ts";
+import { isTransient } from "../../transient-errors.ts";
+import { orAborted, settledWithin } from "../abort.ts";
+import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts";
+import type { AnyJob } from "../job/job.ts";
+import { exceeds, type MaxBad } from "../job/max-bad.ts";
+import { waitForThrottles } from "../job/throttle.ts";
+import { boundNursery } from "../job/young-generation.ts";
+import type { ShardPayload } from "../run/progress.ts";
+import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
+import type { Transform } from "../transform/transform.ts";
+import { assertAccounted, assertComplete } from "./account.ts";
+import { sealChunk } from "./checkpoint-builder.ts";
+import type { ChunkSizer } from "./chunk-sizer.ts";
+import { START } from "./counts.ts";
+import { prefetch } from "./prefetch.ts";
+
+/** What a process needs to work on the shards of one run. */
+export interface ShardWork {
+  readonly store: Store;
+  readonly run: string;
+  readonly job: AnyJob;
+  readonly sink: OpenSink<unknown>;
+  readonly unit: string;
+  /** Shared by the shards: what one has learnt about the target holds for the next. */
+  readonly sizer: ChunkSizer;
+  /** The job's step, as this process runs it; null without one. */
+  readonly transform: Transform | null;
+  readonly maxBad: MaxBad;
+  /** The run's total, once planned. */
+  total(): number | null;
+  /** How long a shard keeps trying while nothing succeeds, in milliseconds. */
+  readonly patienceMs: number;
+  /** Aborts, with a Snooze, when the run is to stop. */
+  readonly stop: AbortSignal;
+}
+
+/** How often a shard tells the store how far it is, where the target holds the truth. */
+const REPORT_MS = 250;
+/** How long steps that are under way when the run is to stop may take, so that they need not be called again. */
+const GRACE_MS = 400;
+/** How long a source may take to end when it was told to. */
+const CLOSE_MS = 200;
+/** Trouble of one item is not told more often than this. */
+const TELL_MS = 1_000;
+const RETRY = { baseMs: 200, capMs: 5_000 };
+
+/** A chunk that is ready, and how long reading it and its step took. */
+interface ReadyChunk {
+  readonly bytes: number;
+  readonly prepared: PreparedChunk;
+  readonly ms: number;
+}
+
+/** The handler of a shard's task: works through its chunks, and through passing trouble, until it is done. */
+export function shardHandler(work: ShardWork): Handler {
+  return async (task, context) => {
+    const either = AbortSignal.any([context.signal, work.stop]);
+    const attempt = new ShardAttempt(work, task, context, either);
+    let troubleSince: number | null = null;
+    for (let tries = 1; ; tries++) {
+      const committedBefore = attempt.committed;
+      try {
+        return { checkpoint: await attempt.work() } as unknown as Json;
+      } catch (error) {
+        await attempt.report(error);
+        if (error instanceof LostError || error instanceof Snooze || context.signal.aborted) throw error;
+        work.stop.throwIfAborted();
+        if (error instanceof PermanentError || !isTransient(error)) throw permanent(error);
+        if (attempt.committed > committedBefore || troubleSince === null) {
+          troubleSince = performance.now();
+          tries = 1;
+        }
+        if (performance.now() - troubleSince > work.patienceMs) throw permanent(error);
+        attempt.trouble(error);
+        await sleep(backoffDelay(tries, RETRY), undefined, { signal: either }).catch(() => {});
+        either.throwIfAborted();
+      }
+    }
+  };
+}
+
+function permanent(error: unknown): Error {
+  return error instanceof PermanentError ? error : new PermanentError(errorText(error), { cause: error });
+}
+
+class ShardAttempt {
+  /** Chunks committed by this process, to tell whether anything moves. */
+  committed = 0;
+  readonly #work: ShardWork;
+  readonly #context: TaskContext;
+  /** Aborts when this process should no longer work on the shard, or the run is to stop. */
+  readonly #either: AbortSignal;
+  readonly #number: number;
+  readonly #shard: Shard;
+  readonly #distinct: boolean;
+  #latest: Checkpoint;
+  #reported: Checkpoint | null = null;
+  #reportedAt = 0;
+  /** When trouble was last told; null where the run's note does not speak of any. */
+  #toldAt: number | null = Number.NEGATIVE_INFINITY;
+
+  constructor(work: ShardWork, task: TaskRecord, context: TaskContext, either: AbortSignal) {
+    const payload = task.payload as unknown as ShardPayload;
+    this.#work = work;
+    this.#context = context;
+    this.#either = either;
+    this.#number = payload.number;
+    this.#shard = payload.shard;
+    this.#distinct = payload.distinct ?? false;
+    this.#latest = (task.progress as unknown as { checkpoint: Checkpoint } | null)?.checkpoint ?? START;
+  }
+
+  async work(): Promise<Checkpoint> {
+    const { store, run, sink } = this.#work;
+    // The signal of a run that has just been stopped may still be on its way.
+    if ((await store.run(run))?.state !== "running") throw new Snooze(null);
+    await this.#throttled();
+    const opening = sink.writer(this.#number, this.#context.lease.fence, this.#distinct);
+    const writer = await orAborted(opening, this.#either).catch((error) => {
+      void opening.then((late) => late.close()).catch(() => {});
+      throw error;
+    });
+    try {
+      this.#latest = writer.checkpoint ?? (sink.guarantee === "transactional" ? START : this.#latest);
+      assertAccounted(this.#latest.counts, this.#name);
+      // What an attempt left behind whose commit never came would be counted by no checkpoint.
+      await store.quarantine(run, this.#number, this.#latest.counts.read, [], this.#context.lease);
+      if (!this.#latest.done) await this.#chunks(writer);
+      assertComplete(this.#shard, this.#latest.counts, this.#name, this.#work.unit);
+      await this.#report();
+      return this.#latest;
+    } finally {
+      await writer.close();
+    }
+  }
+
+  get #name(): string {
+    return `Shard ${this.#number} of run ${this.#work.run}`;
+  }
+
+  async #chunks(writer: Writer<unknown>): Promise<void> {
+    const { sizer, stop, total } = this.#work;
+    // A run that stopped for too many goes on only when they were mended or more are allowed.
+    await this.#stopIfTooManyBad(total());
+    // Aborts when nobody waits for what is read any more.
+    const end = new AbortController();
+    const endNow = () => end.abort(this.#context.signal.reason ?? stop.reason);
+    const endSoon = () => timers.push(setTimeout(endNow, GRACE_MS));
+    const timers: NodeJS.Timeout[] = [];
+    this.#context.signal.addEventListener("abort", endNow, { once: true });
+    stop.addEventListener("abort", endSoon, { once: true });
+    if (stop.aborted) endSoon();
+    if (this.#context.signal.aborted) endNow();
+    // One chunk of the size that suits now: more would only be of a size that suited once.
+    const ahead = prefetch(
+      this.#prepare(end.signal),
+      () => sizer.bytes,
+      () => end.abort(),
+    );
+    try {
+      for await (const chunk of ahead) {
+        await this.#throttled();
+        await this.#write(writer, chunk);
+        await this.#stopIfTooManyBad(total());
+      }
+      // A source that was told to end may do so without a word, and has not come to its end.
+      this.#either.throwIfAborted();
+    } finally {
+      this.#context.signal.removeEventListener("abort", endNow);
+      stop.removeEventListener("abort", endSoon);
+      for (const timer of timers) clearTimeout(timer);
+    }
+    await this.#stopIfTooManyBad(total() ?? this.#latest.counts.read);
+    const done = { ...this.#latest, done: true };
+    assertComplete(this.#shard, done.counts, this.#name, this.#work.unit);
+    await writer.finish(done);
+    this.#latest = done;
+  }
+
+  /** Chunks ready to be written, until the source ends or the run is to stop: none begins after that. */
+  async *#prepare(end: AbortSignal): AsyncGenerator<ReadyChunk, void, undefined> {
+    const { job, sink, sizer, stop, transform } = this.#work;
+    const signals = { stop, end, onTrouble: (error: unknown) => this.trouble(error) };
+    const pack = sink.pack?.bind(sink);
+    const chunks = job.source.read(this.#shard, this.#latest.cursor, sizer, end)[Symbol.asyncIterator]();
+    let cursor = JSON.stringify(this.#latest.cursor);
+    try {
+      for (;;) {
+        const began = performance.now();
+        const asked = sizer.bytes;
+        const { done, value: chunk } = await orAborted(chunks.next(), stop, end);
+        if (done) return;
+        cursor = assertMoved(chunk, cursor);
+        const prepared = transform
+          ? await orAborted(transform.chunk(chunk, asked, signals, pack), end)
+          : untransformed(chunk, asked, sink);
+        boundNursery();
+        yield { bytes: asked, prepared, ms: performance.now() - began };
+      }
+    } finally {
+      await settledWithin(chunks.return?.(), CLOSE_MS);
+    }
+  }
+
+  async #write(writer: Writer<unknown>, { prepared, ms }: ReadyChunk): Promise<void> {
+    const { store, run, sizer, transform } = this.#work;
+    const before = this.#latest;
+    let sealed: Checkpoint | undefined;
+    const began = performance.now();
+    try {
+      await writer.write(prepared.output, async (outcome) => {
+        const place = { store, run, shard: this.#number, lease: this.#context.lease };
+        sealed = await sealChunk(place, before, prepared, outcome);
+        return sealed;
+      });
+    } catch (error) {
+      sizer.halve();
+      throw error;
+    }
+    if (sealed === undefined)
+      throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
+    const { items } = prepared.source;
+    if (items > 0)
+      sizer.observe(prepared.bytes, ms + performance.now() - began, items, transform?.leastItems);
+    this.#latest = sealed;
+    this.committed++;
+    const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";
+    if (storeHoldsTheTruth || performance.now() - this.#reportedAt > REPORT_MS) await this.#report();
+  }
+
+  /** Tells what was committed before the attempt ended with an error: what is counted is what is in the target. */
+  async report(error: unknown): Promise<void> {
+    if (error instanceof LostError || this.#reported === this.#latest || this.#latest === START) return;
+    await this.#report().catch(() => {});
+  }
+
+  async #report(): Promise<void> {
+    const latest = this.#latest;
+    await this.#context.progress({ checkpoint: latest } as unknown as Json);
+    this.#reported = latest;
+    this.#reportedAt = performance.now();
+    if (this.#toldAt === null || this.committed === 0) return;
+    // The first success after trouble takes the trouble's note away.
+    this.#toldAt = null;
+    const run = await this.#work.store.run(this.#work.run);
+    if (run?.note?.startsWith(TROUBLE)) await this.#note(null);
+  }
+
+  /** Tells the user of something outside that failed and is tried again. */
+  trouble(error: unknown): void {
+    if (this.#toldAt !== null && performance.now() - this.#toldAt < TELL_MS) return;
+    this.#toldAt = performance.now();
+    void this.#note(`${TROUBLE}: ${errorText(error)}`).catch(() => {});
+  }
+
+  async #note(note: string | null): Promise<void> {
+    await this.#work.store.updateRun(this.#work.run, ["running"], { note });
+  }
+
+  /** Returns when the job's throttles let the next chunk pass. */
+  async #throttled(): Promise<void> {
+    const { job } = this.#work;
+    if (job.throttle === undefined || job.throttle.length === 0) return;
+    // Before they are asked, since one that fails each time would keep the run from being stopped.
+    this.#either.throwIfAborted();
+    await waitForThrottles(job.throttle, this.#either, (reason) =>
+      this.#note(reason === null ? null : `waiting: ${reason}`),
+    );
+  }
+
+  /** `total` is what a share of is allowed; null while it is not known. */
+  async #stopIfTooManyBad(total: number | null): Promise<void> {
+    const { store, run, maxBad, unit } = this.#work;
+    const { counts } = this.#latest;
+    if (counts.quarantined === 0) return;
+    // What a replay has mended no longer counts.
+    const quarantined = await store.quarantineCount(run, { openOnly: true });
+    const reason = exceeds(maxBad, quarantined, counts.read, total, unit);
+    if (reason === null) return;
+    await this.#report();
+    await store.updateRun(run, ["running"], { state: "failed", note: reason });
+    throw new Snooze(null);
+  }
+}
+
+/** How the note of a run begins that speaks of trouble. */
+const TROUBLE = "trying again";
+
+/** Refuses a chunk behind which the cursor stands where it stood: a run that goes on from there would read it again. */
+function assertMoved(chunk: Chunk<unknown>, cursor: string): string {
+  const end = cursorJson(chunk.end);
+  if (chunk.items === 0 || end !== cursor) return end;
+  throw new PawlError(
+    "source.cursor",
+    `The source gave a chunk that ends at the cursor where it began (${end}): nothing of it was written; this is a defect of the source, please report it there.`,
+  );
+}
+
+/** A run could not go on from what JSON keeps nothing of. */
+function cursorJson(end: unknown): string {
+  try {
+    return toJson(end) ?? "null";
+  } catch (error) {
+    throw new PawlError(
+      "source.cursor",
+      `The source gave a chunk whose cursor cannot be stored as JSON (${errorText(error)}): nothing of it was written; this is a defect of the source, please report it there.`,
+      { cause: error },
+    );
+  }
+}

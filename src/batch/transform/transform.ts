@@ -1,0 +1,445 @@
+import { setTimeout as sleep, setImmediate as yieldToLoop } from "node:timers/promises";
+import { errorText } from "../../error-text.ts";
+import { ItemError, PawlError } from "../../errors.ts";
+import type { Settled } from "../../pool/index.ts";
+import { backoffDelay, PermanentError } from "../../tasks/index.ts";
+import { isTransient } from "../../transient-errors.ts";
+import type { Chunk, Failure, Made, Origin } from "../contract.ts";
+import type { AnyJob, StepContext, StepResult } from "../job/job.ts";
+import { boundNursery } from "../job/young-generation.ts";
+import { assertDelivered, type PreparedChunk } from "./prepared-chunk.ts";
+import { Slots } from "./slots.ts";
+import type { StepWorkers } from "./transform-workers.ts";
+
+/** Calls of a step that wait side by side, over all shards of a process, where the job does not say. */
+const AT_ONCE = 32;
+/** How long the step may run before other shards, sockets and timers get their turn, in milliseconds. */
+const YIELD_AFTER_MS = 8;
+/** Slices that are under way in workers while the one before them is taken. */
+const AHEAD = 2;
+/** A step waits, rather than computes, where a call takes at least so long, and so many times what it computes. */
+const WAITS_MS = 20;
+const WAITS_TIMES = 4;
+/** Calls that must have ended before the user is told how the step waits. */
+const ENOUGH_CALLS = 20;
+const RETRY = { baseMs: 200, capMs: 5_000 };
+
+/** How a sink turns results into its own form while they are made; see `OpenSink.pack`. */
+type Pack = (results: Chunk<unknown>) => Promise<Chunk<unknown>>;
+
+/** What a shard gives its chunks on their way through the step. */
+export interface TransformSignals {
+  /** No further call begins; those under way may end. */
+  readonly stop: AbortSignal;
+  /** Nobody waits for the calls under way any more. Steps get it as their own signal. */
+  readonly end: AbortSignal;
+  /** Something outside failed, and is tried again. */
+  onTrouble?(error: unknown): void;
+}
+
+export interface TransformOptions {
+  readonly step: NonNullable<AnyJob["step"]>;
+  /** Calls under way at once. Default 32. */
+  readonly atOnce?: number | undefined;
+  /** Where the step may run beside this thread. */
+  readonly workers?: StepWorkers;
+  /** How long an item is tried again while no other succeeds, in milliseconds; without it, it is not. */
+  readonly patienceMs?: number;
+  readonly tell?: (note: string) => void;
+}
+
+/**
+ * The step of a job, as a process runs it: calls that wait are under way side by side, those that compute go to
+ * workers, results keep the order of the items. An item that failed for a reason outside of it is tried again alone.
+ */
+export class Transform {
+  readonly step: NonNullable<AnyJob["step"]>;
+  readonly slots: Slots;
+  readonly workers: StepWorkers | null;
+  readonly patienceMs: number | null;
+  readonly #tell: (note: string) => void;
+  #calls = 0;
+  #computedMs = 0;
+  #waited = { calls: 0, ms: 0 };
+  #told = false;
+  /** When a call that waits, or one of a worker, last succeeded. */
+  succeededAt = 0;
+
+  constructor(options: TransformOptions) {
+    this.step = options.step;
+    this.slots = new Slots(options.atOnce ?? AT_ONCE);
+    this.workers = options.workers ?? null;
+    this.patienceMs = options.patienceMs ?? null;
+    this.#tell = options.tell ?? (() => {});
+  }
+
+  /** How many items the first chunk has: nobody knows yet how long the step takes. */
+  get firstItems(): number {
+    return this.slots.size;
+  }
+
+  /** Items that a chunk has at least: calls that wait take no longer together than one. */
+  get leastItems(): number {
+    if (this.#waits) return this.slots.size;
+    return this.wantsWorkers ? (this.workers?.threads ?? 1) : 1;
+  }
+
+  /** The step computes so much that workers should have it. */
+  get wantsWorkers(): boolean {
+    return this.workers?.worthwhile === true && !this.#waits;
+  }
+
+  /** Adds calls that began in this thread, and how long they computed until they returned. */
+  computed(calls: number, ms: number): void {
+    this.#calls += calls;
+    this.#computedMs += ms;
+    this.workers?.observe(calls, ms);
+  }
+
+  succeeded(): void {
+    this.succeededAt = performance.now();
+  }
+
+  /** Adds a call that returned a promise, and how long that took. */
+  waited(ms: number): void {
+    this.#waited.calls++;
+    this.#waited.ms += ms;
+    if (this.#told || this.#waited.calls < ENOUGH_CALLS || !this.#waits) return;
+    this.#told = true;
+    const each = Math.round(this.#waited.ms / this.#waited.calls);
+    this.#tell(
+      `The step waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; atOnce of the job sets another number.`,
+    );
+  }
+
+  get #waits(): boolean {
+    const { calls, ms } = this.#waited;
+    if (calls === 0) return false;
+    return ms / calls >= Math.max(WAITS_MS, (WAITS_TIMES * this.#computedMs) / this.#calls);
+  }
+
+  /**
+   * Runs the step over a chunk, once: what it returns is kept until the chunk is committed. A sink that packs gets the
+   * results as they are made, and only its packed form is kept.
+   */
+  async chunk(
+    source: Chunk<unknown>,
+    asked: number,
+    signals: TransformSignals,
+    pack: Pack = keep,
+  ): Promise<PreparedChunk> {
+    const transformed = new TransformedChunk(this, source, signals);
+    const output = await pack(transformed);
+    const { failures, skipped, sources } = transformed;
+    return {
+      source,
+      output,
+      failures,
+      skipped,
+      added: sources.length + skipped + failures.length - source.items,
+      sourceIndex: (result) => transformed.sourceIndex(result),
+      bytes: asked,
+    };
+  }
+}
+
+/** What stands in the place of a result: the item came to none. */
+class Failed {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** A slice whose calls have begun. */
+interface BegunSlice {
+  /** Its first item's index in the chunk. */
+  readonly first: number;
+  readonly items: number;
+  /** What the step returned for each item, or a `Failed`; a promise where not all is known yet. */
+  readonly results: readonly unknown[] | Promise<readonly unknown[]>;
+}
+
+/** The results of a step over a chunk as they are made; they can be read once. */
+class TransformedChunk implements Chunk<unknown>, Made {
+  readonly bytes: number;
+  readonly end: Chunk<unknown>["end"];
+  readonly failures: Failure[] = [];
+  skipped = 0;
+  /** The item of the source's chunk that each result came from. */
+  readonly sources: number[] = [];
+  readonly #source: Chunk<unknown>;
+  readonly #transform: Transform;
+  readonly #signals: TransformSignals;
+  readonly #context: StepContext;
+  #yieldAt = performance.now() + YIELD_AFTER_MS;
+
+  constructor(transform: Transform, source: Chunk<unknown>, signals: TransformSignals) {
+    this.bytes = source.bytes;
+    this.end = source.end;
+    this.#source = source;
+    this.#transform = transform;
+    this.#signals = signals;
+    this.#context = { signal: signals.end };
+  }
+
+  /** Results so far. */
+  get items(): number {
+    return this.sources.length;
+  }
+
+  async *slices(): AsyncGenerator<readonly unknown[], void, undefined> {
+    const { workers, slots } = this.#transform;
+    const begun: BegunSlice[] = [];
+    let first = 0;
+    let ahead = 0;
+    for await (const slice of this.#source.slices()) {
+      this.#assertWanted();
+      const elsewhere = workers !== null && this.#transform.wantsWorkers && (await workers.accept());
+      begun.push(elsewhere ? this.#send(workers, first, slice) : await this.#begin(first, slice));
+      first += slice.length;
+      ahead += slice.length;
+      // What is known goes on at once; of what is waited for, so much is ahead as can be under way.
+      for (let next = begun[0]; next !== undefined; next = begun[0]) {
+        const mayWait = elsewhere ? begun.length <= AHEAD : ahead <= slots.size;
+        if (next.results instanceof Promise && mayWait) break;
+        begun.shift();
+        ahead -= next.items;
+        yield await this.#taken(next);
+      }
+    }
+    for (const slice of begun) yield await this.#taken(slice);
+    assertDelivered(this.#source, first);
+  }
+
+  /** Calls the step with each item of a slice, in order. Resolves once all calls have begun. */
+  async #begin(first: number, slice: readonly unknown[]): Promise<BegunSlice> {
+    const { slots } = this.#transform;
+    const results: unknown[] = new Array(slice.length);
+    let waits = false;
+    let computedMs = 0;
+    let from = performance.now();
+    for (let at = 0; at < slice.length; at++) {
+      const isLong = performance.now() > this.#yieldAt;
+      if (isLong || !slots.tryTake()) {
+        computedMs += performance.now() - from;
+        if (isLong) await yieldToLoop();
+        await slots.take();
+        this.#assertWanted(() => slots.leave());
+        from = performance.now();
+        this.#yieldAt = from + YIELD_AFTER_MS;
+      }
+      const result = this.#call(slice[at]);
+      if (result instanceof Promise) waits = true;
+      results[at] = result;
+    }
+    this.#transform.computed(slice.length, computedMs + performance.now() - from);
+    boundNursery();
+    return { first, items: slice.length, results: waits ? handled(Promise.all(results)) : results };
+  }
+
+  /** Calls the step with one item, for which a slot was taken. Most steps do not wait, and need no promise. */
+  #call(item: unknown): unknown {
+    const { slots, step } = this.#transform;
+    let result: unknown;
+    try {
+      result = item instanceof ItemError ? new Failed(item) : step(item, this.#context);
+    } catch (error) {
+      result = isTransient(error) ? Promise.reject(error) : new Failed(error);
+    }
+    if (isPromise(result)) return handled(this.#settled(item, result).finally(() => slots.leave()));
+    slots.leave();
+    return result;
+  }
+
+  /** What a call that waits comes to, after as many attempts as it takes. */
+  async #settled(item: unknown, first: PromiseLike<unknown>): Promise<unknown> {
+    const began = performance.now();
+    const trouble = new Trouble(this.#transform, this.#signals);
+    for (let result = first; ; result = this.#called(item)) {
+      try {
+        const value = await result;
+        this.#transform.succeeded();
+        if (trouble.failures === 0) this.#transform.waited(performance.now() - began);
+        return value;
+      } catch (error) {
+        this.#signals.end.throwIfAborted();
+        if (!isTransient(error)) return new Failed(error);
+        await trouble.pause(error);
+      }
+    }
+  }
+
+  async #called(item: unknown): Promise<unknown> {
+    return await this.#transform.step(item, this.#context);
+  }
+
+  #send(workers: StepWorkers, first: number, slice: readonly unknown[]): BegunSlice {
+    return { first, items: slice.length, results: handled(this.#inWorkers(workers, slice)) };
+  }
+
+  /** Lets workers have the items, and have those again that failed for a reason outside of them. */
+  async #inWorkers(workers: StepWorkers, slice: readonly unknown[]): Promise<readonly unknown[]> {
+    const results: unknown[] = slice.map((item) =>
+      item instanceof ItemError ? new Failed(item) : undefined,
+    );
+    const trouble = new Trouble(this.#transform, this.#signals);
+    let open = results.flatMap((result, at) => (result === undefined ? [at] : []));
+    while (open.length > 0) {
+      const items = open.map((at) => slice[at]);
+      const settled = await workers.map(items, this.#signals.end);
+      if (settled === null) {
+        const here = await (await this.#begin(0, items)).results;
+        for (const [nth, at] of open.entries()) results[at] = here[nth];
+        return results;
+      }
+      const again: number[] = [];
+      let reason: unknown;
+      for (const [nth, at] of open.entries()) {
+        const outcome = settled[nth] as Settled<StepResult<unknown>>;
+        if (outcome.status === "fulfilled") results[at] = outcome.value;
+        else if (!isTransient(outcome.reason)) results[at] = new Failed(outcome.reason);
+        else {
+          again.push(at);
+          reason = outcome.reason;
+        }
+      }
+      if (again.length < open.length) this.#transform.succeeded();
+      open = again;
+      if (open.length > 0) await trouble.pause(reason);
+    }
+    return results;
+  }
+
+  async #taken({ first, results }: BegunSlice): Promise<unknown[]> {
+    const given: unknown[] = [];
+    const known = results instanceof Promise ? await results : results;
+    for (let at = 0; at < known.length; at++) {
+      const result = known[at];
+      if (result instanceof Failed) this.failures.push(failureOf(first + at, result.error));
+      else this.#give(first + at, result as StepResult<unknown>, given);
+    }
+    return given;
+  }
+
+  #give(index: number, result: StepResult<unknown>, given: unknown[]): void {
+    if (result === null || result === undefined) {
+      this.skipped++;
+      return;
+    }
+    if (!Array.isArray(result)) {
+      given.push(result);
+      this.sources.push(index);
+      return;
+    }
+    const before = given.length;
+    for (const one of result) {
+      // Alone it would be no item, so it is none beside others.
+      if (one === null || one === undefined) continue;
+      given.push(one);
+      this.sources.push(index);
+    }
+    if (given.length === before) this.skipped++;
+  }
+
+  /** Throws where nobody wants further calls. */
+  #assertWanted(before?: () => void): void {
+    const { stop, end } = this.#signals;
+    if (!stop.aborted && !end.aborted) return;
+    before?.();
+    end.throwIfAborted();
+    stop.throwIfAborted();
+  }
+
+  origin(index: number): Promise<Origin> {
+    return this.#source.origin(this.sourceIndex(index));
+  }
+
+  get made(): Made {
+    return this;
+  }
+
+  get from(): Chunk<unknown> {
+    return this.#source;
+  }
+
+  sourceIndex(index: number): number {
+    return this.sources[index] ?? 0;
+  }
+
+  async again(item: unknown): Promise<readonly unknown[] | ItemError> {
+    try {
+      const result = (await this.#called(item)) as StepResult<unknown>;
+      if (result === null || result === undefined) return [];
+      return Array.isArray(result) ? result.filter((one) => one !== null && one !== undefined) : [result];
+    } catch (error) {
+      if (isTransient(error) || this.#context.signal.aborted) throw error;
+      if (error instanceof ItemError) return error;
+      const { reason, code } = failureOf(0, error);
+      return new ItemError(reason, { cause: error, ...(code === undefined ? {} : { code }) });
+    }
+  }
+}
+
+/** Failures in a row of something outside, and how long they are borne. */
+class Trouble {
+  failures = 0;
+  readonly #transform: Transform;
+  readonly #signals: TransformSignals;
+  #since = 0;
+
+  constructor(transform: Transform, signals: TransformSignals) {
+    this.#transform = transform;
+    this.#signals = signals;
+  }
+
+  /** Waits until the next attempt. Throws where there is none: the run stops, or nothing has succeeded for too long. */
+  async pause(error: unknown): Promise<void> {
+    const { patienceMs, succeededAt } = this.#transform;
+    const { stop, end, onTrouble } = this.#signals;
+    if (patienceMs === null) throw error;
+    if (this.failures++ === 0) this.#since = performance.now();
+    if (performance.now() - Math.max(this.#since, succeededAt) > patienceMs) {
+      throw new PermanentError(errorText(error), { cause: error });
+    }
+    onTrouble?.(error);
+    const signal = AbortSignal.any([stop, end]);
+    await sleep(backoffDelay(this.failures, RETRY), undefined, { signal }).catch(() => {});
+    end.throwIfAborted();
+    stop.throwIfAborted();
+  }
+}
+
+/** The same promise, whose failure hurts nobody before it is waited for. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+function failureOf(index: number, error: unknown): Failure {
+  if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
+  if (error instanceof PawlError && error.code === "pool.worker-died")
+    return { index, reason: "the step ended its worker", code: "step" };
+  return { index, reason: `the step threw: ${errorText(error)}`, code: "step" };
+}
+
+/** For a sink that does not pack: the results stay as they are. */
+async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
+  const kept: (readonly unknown[])[] = [];
+  for await (const slice of results.slices()) kept.push(slice);
+  return {
+    items: results.items,
+    bytes: results.bytes,
+    end: results.end,
+    slices: async function* () {
+      yield* kept;
+    },
+    origin: (index) => results.origin(index),
+    ...(results.made ? { made: results.made } : {}),
+  };
+}

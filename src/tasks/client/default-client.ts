@@ -1,0 +1,43 @@
+import { join, resolve } from "node:path";
+import { assertObject } from "../../arguments.ts";
+import type { Store } from "../../store/contract.ts";
+import { currentScope } from "../attempt/strays.ts";
+import { Client, connect } from "./client.ts";
+import type { TaskHandle } from "./handle.ts";
+
+let chosen: Client | undefined;
+
+/**
+ * Where tasks are stored that this program enqueues, from now on: an open store, or where it is. Without it that is
+ * `PAWL_STORE`, or `.pawl/store.db` in the working directory.
+ */
+export function useStore(store: Store | string): void {
+  chosen = connect(store);
+}
+
+/** Inside a handler the store of its worker, otherwise that of the program. */
+export function defaultClient(): Client {
+  const scope = currentScope();
+  if (scope !== undefined) return scope.client;
+  chosen ??= new Client(defaultLocation());
+  return chosen;
+}
+
+/** Lets go of the program's store; it is opened again when it is needed again. */
+export async function disconnect(): Promise<void> {
+  const client = chosen;
+  chosen = undefined;
+  await client?.close();
+}
+
+/** `PAWL_STORE`: an address, or a path; otherwise `.pawl/store.db` in the working directory. */
+export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
+  assertObject(env, "The environment");
+  const given = env.PAWL_STORE || join(".pawl", "store.db");
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(given) ? given : resolve(given);
+}
+
+/** The task or flow of this id, whoever enqueued it. */
+export function handleOf<R = unknown>(id: string): TaskHandle<R> {
+  return defaultClient().handle<R>(id);
+}

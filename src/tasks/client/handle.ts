@@ -1,0 +1,223 @@
+import { assertObject } from "../../arguments.ts";
+import { type Duration, optionalMilliseconds } from "../../durations.ts";
+import { PawlError } from "../../errors.ts";
+import type { Store, TaskRecord, TaskState } from "../../store/contract.ts";
+import { revived } from "../flow/members.ts";
+import { metaOf } from "../flow/spec.ts";
+import { type Progress, progressOf } from "./progress.ts";
+import { Trail } from "./trail.ts";
+import type { Records, Watcher } from "./watcher.ts";
+
+/** How a task stands; of a flow, its link that is under way, or that failed. */
+export interface TaskStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: TaskState;
+  /** How many times it was begun. */
+  readonly attempt: number;
+  readonly failures: number;
+  readonly crashes: number;
+  readonly progress: Progress | null;
+  /** Why the latest attempt failed. */
+  readonly error: string | null;
+  readonly cancelRequested: boolean;
+  readonly worker: string | null;
+  readonly createdAt: Date;
+  /** When it may begin; null while it waits for others, and once it has begun. */
+  readonly due: Date | null;
+  readonly startedAt: Date | null;
+  readonly settledAt: Date | null;
+}
+
+/** A task that will give no result. */
+export class TaskFailedError extends PawlError {
+  override readonly name = "TaskFailedError";
+  /** Of the task that failed: of a flow, the link. */
+  readonly task: string;
+  readonly state: "dead" | "cancelled";
+
+  constructor(record: TaskRecord) {
+    const { id, name, state, error, failures } = record;
+    const why = (error ?? "no reason is known").replace(/\.$/, "");
+    const sentence =
+      state === "cancelled"
+        ? `Task ${id} (${name}) was cancelled${error === null ? "" : `: ${why}`}.`
+        : `Task ${id} (${name}) failed${failures > 1 ? ` ${failures} times` : ""}: ${why}.`;
+    super(state === "cancelled" ? "task.cancelled" : "task.failed", sentence);
+    this.task = id;
+    this.state = state as "dead" | "cancelled";
+  }
+}
+
+/** Why there is nothing to try again. */
+const STANDING = {
+  waiting: "has not failed: it waits to begin",
+  leased: "is just being tried: wait for its end, or cancel it first",
+  succeeded: "has succeeded: enqueue it again",
+} as const;
+
+/** What a handle needs of its store. */
+export interface HandleSource {
+  store(): Promise<Store>;
+  watcher(): Promise<Watcher>;
+}
+
+/** A task or a flow that is stored, seen from any process. */
+export class TaskHandle<R = unknown> {
+  readonly id: string;
+  /** False when it was there already, by its key or because it is unique. */
+  readonly created: boolean;
+  readonly #source: HandleSource;
+  readonly #trail: Trail;
+
+  /** For clients. `alone`: it is known to be no flow. */
+  constructor(id: string, source: HandleSource, created: boolean, alone: boolean) {
+    this.id = id;
+    this.created = created;
+    this.#source = source;
+    this.#trail = new Trail(id, alone);
+  }
+
+  /** How it stands now; undefined when the store has no such task, or none any more. */
+  async status(): Promise<TaskStatus | undefined> {
+    const store = await this.#source.store();
+    const records: Records = new Map(
+      (await store.query({ ids: this.#trail.ids() })).map((record) => [record.id, record]),
+    );
+    const record = this.#trail.standing(records);
+    return record === undefined ? undefined : statusOf(record, this.#trail);
+  }
+
+  /**
+   * The result, once there is one. Throws a TaskFailedError when there will be none, and the PawlErrors `task.waited`
+   * when there was none within `timeout` and `task.unknown` when the store has no such task; or what `signal` aborts with.
+   */
+  async result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {
+    assertObject(options, "The options of result");
+    const ms = optionalMilliseconds(options.timeout, "The timeout");
+    const watcher = await this.#source.watcher();
+    const over = await watcher.until(
+      this.#trail.ids,
+      (records) => {
+        const record = this.#known(records);
+        return this.#trail.isOver(record) ? record : undefined;
+      },
+      { ...(ms === undefined ? {} : { ms }), ...signalOf(options) },
+    );
+    if (over === undefined) {
+      throw new PawlError("task.waited", `Task ${this.id} had no result within ${ms} ms; it goes on.`);
+    }
+    if (over.state !== "succeeded") throw new TaskFailedError(over);
+    if (over.damaged !== undefined) throw new PawlError("task.damaged", `Task ${over.id}: ${over.damaged}`);
+    return revived(over.result, metaOf(over.meta).resultMembers, () => this.#source.store()) as R;
+  }
+
+  /**
+   * Each progress that is seen until it has ended, or `signal` aborts; what comes in quick succession may be passed over.
+   */
+  async *progress(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Progress, void, undefined> {
+    const watcher = await this.#source.watcher();
+    let seen = "null";
+    for (;;) {
+      const next = await this.#nextProgress(watcher, seen, options);
+      if (next === undefined) return;
+      if (next.text !== seen && next.progress !== null) yield next.progress;
+      seen = next.text;
+      if (next.over) return;
+    }
+  }
+
+  /**
+   * Cancels what waits, and asks what runs to stop: its signal aborts, and a child that does not listen is killed. Of
+   * a flow, all of it. False when there was nothing left to cancel.
+   */
+  async cancel(): Promise<boolean> {
+    const store = await this.#source.store();
+    const inFlow = await store.requestCancel({ group: this.id, states: ["waiting", "leased"] });
+    return inFlow > 0 || (await store.requestCancel({ ids: [this.id], states: ["waiting", "leased"] })) > 0;
+  }
+
+  /**
+   * Tries again what failed or was cancelled; a flow goes on from there. What failed and waits for its next attempt is
+   * tried now. Throws the PawlError `task.not-failed` when there is nothing to try again, such as a task that still waits
+   * to begin. False when the store has no such task, or another one has taken its unique key.
+   */
+  async retry(): Promise<boolean> {
+    const store = await this.#source.store();
+    const released =
+      (await store.release({ group: this.id, states: ["dead", "cancelled"] })) ||
+      (await store.release({ ids: [this.id], states: ["dead", "cancelled"] }));
+    if (released > 0) return true;
+    const records = await store.query({ ids: this.#trail.ids() });
+    const standing = this.#trail.standing(new Map(records.map((record) => [record.id, record])));
+    if (standing === undefined) return false;
+    const { state, failures, due } = standing;
+    if (state === "waiting" && failures > 0 && due !== null) {
+      return (await store.release({ ids: [standing.id], states: ["waiting"] })) > 0;
+    }
+    if (state === "dead" || state === "cancelled") return false;
+    throw new PawlError(
+      "task.not-failed",
+      `Task ${standing.id} (${standing.name}) cannot be tried again, because it ${STANDING[state]}.`,
+    );
+  }
+
+  /** What comes after `seen`; undefined when the signal aborts before. */
+  async #nextProgress(watcher: Watcher, seen: string, options: { readonly signal?: AbortSignal }) {
+    try {
+      return await watcher.until(
+        this.#trail.ids,
+        (records) => {
+          const record = this.#known(records);
+          const progress = progressOf(record.progress);
+          const text = JSON.stringify(progress);
+          const over = this.#trail.isOver(record);
+          return over || text !== seen ? { progress, text, over } : undefined;
+        },
+        signalOf(options),
+      );
+    } catch (error) {
+      if (options.signal?.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  #known(records: Records): TaskRecord {
+    const record = this.#trail.standing(records);
+    if (record !== undefined) return record;
+    throw new PawlError(
+      "task.unknown",
+      `The store has no task ${this.id}: it was never there, or its retention is over.`,
+    );
+  }
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+function statusOf(record: TaskRecord, trail: Trail): TaskStatus {
+  const date = (instant: number | null) => (instant === null ? null : new Date(instant));
+  // A link that succeeded has a successor, which is on its way to being read.
+  const state = record.state === "succeeded" && !trail.isOver(record) ? "waiting" : record.state;
+  return {
+    id: trail.id,
+    name: record.name,
+    queue: record.queue,
+    state,
+    attempt: record.fence,
+    failures: record.failures,
+    crashes: record.crashes,
+    progress: progressOf(record.progress),
+    error: record.error,
+    cancelRequested: record.cancelRequested,
+    worker: record.worker,
+    createdAt: new Date(record.createdAt),
+    due: date(record.due),
+    startedAt: date(record.startedAt),
+    settledAt: date(record.settledAt),
+  };
+}

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertMethods, assertObject } from "../../arguments.ts";
+import { PawlError, TransientError } from "../../errors.ts";
+import type { ChangeRecord, Instant, Store, TaskState } from "../../store/contract.ts";
+import { Bell } from "../wake-up.ts";
+
+/** A task came to a state. */
+export interface Change {
+  /** Grows with each change of the store; the number to compare by, since two may have happened at the same time. */
+  readonly number: number;
+  readonly at: Date;
+  /** The id of the task. */
+  readonly task: string;
+  readonly name: string;
+  readonly queue: string;
+  /** The flow that it belongs to. */
+  readonly group: string | null;
+  /** `leased` when an attempt begins; `waiting` when it was enqueued, and again before each further attempt. */
+  readonly state: TaskState;
+  /** The number of the attempt; 0 before the first. */
+  readonly attempt: number;
+}
+
+/** Which changes are given. Without conditions, all of the store. */
+export interface SubscribeOptions {
+  readonly queue?: string;
+  readonly name?: string;
+  /** Of one flow. */
+  readonly group?: string;
+  readonly states?: readonly TaskState[];
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+/** For so long the store keeps changes without being asked again. */
+const KEEP_MS = 120_000;
+const RENEW_MS = 30_000;
+
+/** A hint comes sooner; not for the beginning of an attempt, which nobody else waits for. */
+const POLL_MS = 250;
+
+/** However many hints come, the store is not asked more often. */
+const SHORTEST_MS = 10;
+
+const PAGE = 500;
+
+/**
+ * What happens to tasks from now on, in any process, in the order in which it happened:
+ *
+ *     for await (const { task, state } of subscribe(store, { queue: "heavy" })) …
+ *
+ * A change is given once it is durable: as soon as this process, a look at the file or PostgreSQL says so, and else at
+ * the next look after 250 ms. None is left out: the store keeps changes while somebody is subscribed, ten minutes
+ * of them. A reader that falls further behind, or a process that was suspended for minutes, gets a PawlError
+ * `subscribe.missed` instead of a gap. It costs the store a row for each change of any task while it lasts.
+ */
+export function subscribe(store: Store, options: SubscribeOptions = {}): Subscription {
+  assertMethods(store, "changes", "subscribe needs an open store");
+  assertObject(options, "The options of subscribe");
+  return new Subscription(store, options);
+}
+
+/** Changes as they come. Ends with the loop that reads it, or with its signal. */
+export class Subscription implements AsyncIterableIterator<Change, undefined>, AsyncDisposable {
+  /** Resolves when it has begun: whatever happens from then on is given. */
+  readonly ready: Promise<void>;
+  readonly #changes: AsyncGenerator<Change, undefined>;
+  readonly #end = new AbortController();
+
+  /** For `subscribe`. */
+  constructor(store: Store, options: SubscribeOptions) {
+    const { signal: outer } = options;
+    if (outer !== undefined)
+      assertMethods(outer, "throwIfAborted", "The signal of subscribe must be an AbortSignal");
+    const own = this.#end.signal;
+    const signal = outer === undefined ? own : AbortSignal.any([outer, own]);
+    const recording = new Recording(store, signal);
+    const begun = recording.begin();
+    // It is told to whoever reads; not everybody waits for it here.
+    begun.catch(() => {});
+    this.ready = begun.then(() => {});
+    this.ready.catch(() => {});
+    this.#changes = read(store, options, signal, recording, begun);
+  }
+
+  next(): Promise<IteratorResult<Change, undefined>> {
+    return this.#changes.next();
+  }
+
+  /** Ends it. */
+  async return(): Promise<IteratorResult<Change, undefined>> {
+    // First: the generator may be waiting for something to happen.
+    this.#end.abort();
+    return await this.#changes.return(undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}
+
+/** Has the store keep changes, whether somebody is just reading them or not. */
+class Recording {
+  readonly #store: Store;
+  readonly #signal: AbortSignal;
+  #until: Instant = 0;
+  /** Why changes may be missing. */
+  trouble: PawlError | undefined;
+
+  constructor(store: Store, signal: AbortSignal) {
+    this.#store = store;
+    this.#signal = signal;
+  }
+
+  /** The number of the last change that was before it. */
+  async begin(): Promise<number> {
+    if (this.#signal.aborted) return 0;
+    await this.#renew();
+    const { last } = await this.#store.changes(null, 1);
+    this.#keep();
+    return last;
+  }
+
+  async #renew(): Promise<void> {
+    // Taken before: what is kept is kept at least so long from here.
+    const now = await this.#store.now();
+    if (this.#until !== 0 && now > this.#until) {
+      this.trouble ??= missed("this process or its store did not answer for minutes");
+    }
+    await this.#store.record(KEEP_MS);
+    this.#until = now + KEEP_MS;
+  }
+
+  #keep(): void {
+    if (this.#signal.aborted) return;
+    // A store that is away is asked again; if that takes too long, its own clock tells.
+    const timer = setInterval(() => void this.#renew().catch(() => {}), RENEW_MS).unref();
+    this.#signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+}
+
+async function* read(
+  store: Store,
+  options: SubscribeOptions,
+  signal: AbortSignal,
+  recording: Recording,
+  begun: Promise<number>,
+): AsyncGenerator<Change, undefined> {
+  let last = await begun;
+  const bell = new Bell();
+  const ring = () => bell.ring();
+  const stops = [store.wake(ring), store.onSettled(ring)];
+  signal.addEventListener("abort", ring);
+  try {
+    while (!signal.aborted) {
+      const page = await changesAfter(store, last);
+      if (recording.trouble !== undefined) throw recording.trouble;
+      const [first] = page;
+      // Numbers have no gaps, so one says that the store has cleaned up what was not fetched in time.
+      if (first !== undefined && first.number > last + 1) throw missed("they were not read for ten minutes");
+      for (const change of page) {
+        last = change.number;
+        if (!matches(change, options)) continue;
+        yield toChange(change);
+        if (signal.aborted) return undefined;
+      }
+      if (page.length === PAGE || signal.aborted) continue;
+      await sleep(SHORTEST_MS);
+      if (!signal.aborted) await bell.wait(POLL_MS);
+    }
+  } finally {
+    for (const stop of stops) stop();
+    signal.removeEventListener("abort", ring);
+  }
+  return undefined;
+}
+
+/** Nothing where the store cannot be reached just now: the changes are there when it is back. */
+async function changesAfter(store: Store, last: number): Promise<readonly ChangeRecord[]> {
+  try {
+    return (await store.changes(last, PAGE)).changes;
+  } catch (error) {
+    if (error instanceof TransientError) return [];
+    throw error;
+  }
+}
+
+function matches(change: ChangeRecord, { queue, name, group, states }: SubscribeOptions): boolean {
+  if (queue !== undefined && change.queue !== queue) return false;
+  if (name !== undefined && change.name !== name) return false;
+  if (group !== undefined && change.group !== group) return false;
+  return states === undefined || states.includes(change.state);
+}
+
+function toChange({ fence, at, ...rest }: ChangeRecord): Change {
+  return { ...rest, at: new Date(at), attempt: fence };
+}
+
+function missed(why: string): PawlError {
+  return new PawlError(
+    "subscribe.missed",
+    `Changes of tasks may have been missed because ${why}: look at what there is, and subscribe again.`,
+  );
+}

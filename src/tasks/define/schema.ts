@@ -1,0 +1,47 @@
+import { PawlError } from "../../errors.ts";
+
+/** What zod, valibot, arktype and others have in common: https://standardschema.dev */
+export interface Schema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Verdict<Output> | Promise<Verdict<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+export type SchemaInput<S extends Schema> = NonNullable<S["~standard"]["types"]>["input"];
+export type SchemaOutput<S extends Schema> = NonNullable<S["~standard"]["types"]>["output"];
+
+type Verdict<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** As many of the things that are wrong as one sentence can hold. */
+const MOST = 3;
+
+/** Parses an input. Throws a PawlError `task.input` that names the task, the places, and what is wrong there. */
+export async function parseInput<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+  name: string,
+): Promise<Output> {
+  const validated = schema["~standard"].validate(value);
+  const verdict = validated instanceof Promise ? await validated : validated;
+  if (verdict.issues === undefined) return verdict.value;
+  const said = verdict.issues.slice(0, MOST).map(sentence).join("; ");
+  const more = verdict.issues.length > MOST ? `; and ${verdict.issues.length - MOST} more` : "";
+  throw new PawlError("task.input", `The input of task "${name}" is not what it takes: ${said}${more}.`);
+}
+
+function sentence({ message, path }: Issue): string {
+  const place = path?.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+  const words = message.replace(/\.$/, "");
+  // Some say the place themselves.
+  return place && !words.startsWith(place.split(".", 1)[0] ?? "") ? `${place}: ${words}` : words;
+}

@@ -1,0 +1,128 @@
+import { extname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker as Thread } from "node:worker_threads";
+import { backoffDelay } from "../../retry.ts";
+import type { Lease } from "../../store/contract.ts";
+import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
+
+/** The sources are .ts, the built package .js. */
+const THREAD = new URL(`./lease-keeper-thread${extname(import.meta.url)}`, import.meta.url);
+
+/** How long a thread gets to close its store before it is ended. */
+const FAREWELL_MS = 2_000;
+
+/** What is let go waits so long for a message that goes anyway: to wake the thread costs more than to write down a thousand. */
+const DROP_MS = 50;
+
+export interface LeaseKeeperEvents {
+  readonly lost: (lease: Lease) => void;
+  readonly cancelRequested: (lease: Lease) => void;
+  readonly error: (error: unknown) => void;
+}
+
+/** Keeps leases from running out, from a thread of its own; starts the thread anew should it die. */
+export class LeaseKeeper {
+  readonly #setup: LeaseKeeperSetup;
+  readonly #events: LeaseKeeperEvents;
+  /** With their numbers. */
+  readonly #held = new Map<Lease, number>();
+  #next = 0;
+  #dropped: number[] = [];
+  #dropping: NodeJS.Timeout | undefined;
+  #thread: Thread | undefined;
+  readonly #ready = Promise.withResolvers<void>();
+  #failures = 0;
+  #stopped = false;
+
+  constructor(setup: LeaseKeeperSetup, events: LeaseKeeperEvents) {
+    this.#setup = setup;
+    this.#events = events;
+  }
+
+  start(): void {
+    const thread = new Thread(THREAD, {
+      workerData: this.#setup,
+      name: "pawl-leases",
+      // Flags meant for the program, such as --input-type, can keep a thread from starting.
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, codeRangeSizeMb: 8 },
+    });
+    this.#thread = thread;
+    thread.on("message", (report: LeaseReport) => this.#hear(report));
+    thread.on("error", (error) => this.#events.error(error));
+    thread.on("exit", () => void this.#restart());
+    for (const [lease, number] of this.#held) this.#tellOf([lease], number);
+  }
+
+  /** Resolves when the first thread renews leases: before that nothing should be claimed. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  hold(claims: readonly Lease[]): void {
+    const first = this.#next;
+    for (const claim of claims) this.#held.set(claim, this.#next++);
+    this.#tellOf(claims, first);
+  }
+
+  /** Lets go what was given to `hold`. */
+  drop(claim: Lease): void {
+    const number = this.#held.get(claim);
+    if (number === undefined) return;
+    this.#held.delete(claim);
+    this.#dropped.push(number);
+    this.#dropping ??= setTimeout(
+      () => this.#tell({ kind: "drop", dropped: this.#takeDropped() }),
+      DROP_MS,
+    ).unref();
+  }
+
+  #takeDropped(): Float64Array {
+    clearTimeout(this.#dropping);
+    this.#dropping = undefined;
+    const numbers = Float64Array.from(this.#dropped);
+    this.#dropped = [];
+    return numbers;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    const gone = new Promise((resolve) => thread.once("exit", resolve));
+    thread.ref();
+    this.#tell({ kind: "stop" });
+    await Promise.race([gone, sleep(FAREWELL_MS, undefined, { ref: false })]);
+    await thread.terminate();
+  }
+
+  #tellOf(leases: readonly Lease[], first: number): void {
+    const texts = JSON.stringify(leases.map(({ id, fence }) => [id, fence]));
+    this.#tell({ kind: "hold", first, leases: texts, dropped: this.#takeDropped() });
+  }
+
+  #tell(request: LeaseRequest): void {
+    this.#thread?.postMessage(request);
+  }
+
+  #hear(report: LeaseReport): void {
+    if (report.kind === "ready") {
+      this.#failures = 0;
+      // From here on the worker's loop keeps the process alive, not this; unless its end is waited for already.
+      if (!this.#stopped) this.#thread?.unref();
+      this.#ready.resolve();
+    } else if (report.kind === "trouble") {
+      this.#events.error(report.error);
+    } else {
+      for (const lease of report.leases) this.#events[report.kind](lease);
+    }
+  }
+
+  async #restart(): Promise<void> {
+    this.#thread = undefined;
+    if (this.#stopped) return;
+    this.#failures++;
+    await sleep(backoffDelay(this.#failures, { baseMs: 200, capMs: 5_000 }));
+    if (!this.#stopped) this.start();
+  }
+}

@@ -1,0 +1,183 @@
+import type { Claim, LaneRate, Lease, Store } from "../../store/contract.ts";
+import type { Bell } from "../wake-up.ts";
+import type { Attempts } from "./attempts.ts";
+import type { QueuesOfLine } from "./queues.ts";
+
+/** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
+const LANES_MS = 20;
+
+/** What all lines of a worker have in common. */
+export interface Claiming {
+  readonly store: Pick<Store, "claim" | "concurrent">;
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** Tasks that are claimed ahead of a free slot. */
+  readonly prefetch: number;
+  /** Lanes that are claimed from as well. */
+  readonly lanes?: readonly LaneRate[] | undefined;
+  /** Begins what was claimed. */
+  readonly attempts: Attempts;
+  /** Rung when there may be more to claim. */
+  readonly bell: Bell;
+  readonly report: (error: unknown) => void;
+}
+
+/** Queues that share slots: claims from them, ahead of free slots if so asked, and begins what was claimed in its order. */
+export class Line {
+  readonly queues: readonly string[];
+  readonly slots: number;
+  readonly #claiming: Claiming;
+  /** Half of what is claimed ahead is claimed while the other half is worked on. */
+  readonly #inHalves: boolean;
+  /** Attempts that run. */
+  #running = 0;
+  /** Slots that are kept free for a claim under way. */
+  #reserved = 0;
+  /** Tasks that were asked for and are not here yet. */
+  #coming = 0;
+  /** Claimed ahead, in order. */
+  readonly #ahead: Claim[] = [];
+  /** When a free slot is next offered to the lanes. */
+  #nextLanes = 0;
+  /** Claims that go by themselves. */
+  readonly #beside = new Set<Promise<void>>();
+  #stopped = false;
+
+  constructor({ queues, slots }: QueuesOfLine, claiming: Claiming) {
+    this.queues = queues;
+    this.slots = slots;
+    this.#claiming = claiming;
+    this.#inHalves = claiming.prefetch > 0 && claiming.store.concurrent;
+  }
+
+  /** Claims as much as there is room for. True when there was not as much as that. */
+  async claim(): Promise<boolean> {
+    if (this.#stopped) return false;
+    const { lanes, prefetch } = this.#claiming;
+    if (lanes === undefined) return await this.#claim(this.#room());
+    if (prefetch === 0) return await this.#claim(this.#room(), lanes);
+    let hungry = false;
+    const free = this.slots - this.#running;
+    // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
+    if (free > 0 && this.#lanesAreDue()) {
+      this.#nextLanes = performance.now() + LANES_MS;
+      this.#reserved = free;
+      try {
+        hungry = await this.#claim(free, lanes);
+      } finally {
+        this.#reserved = 0;
+      }
+    }
+    this.#fill();
+    return (await this.#claim(this.#room())) || hungry;
+  }
+
+  /** Takes out a claim that was to begin later. */
+  withdraw({ id, fence }: Lease): Claim | undefined {
+    const at = this.#ahead.findIndex((claim) => claim.id === id && claim.fence === fence);
+    return at < 0 ? undefined : this.#ahead.splice(at, 1)[0];
+  }
+
+  /** Begins nothing more: hands back what was claimed ahead, and what a claim under way still brings. */
+  stop(): void {
+    this.#stopped = true;
+    this.#fill();
+  }
+
+  /** Resolves when no claim that goes by itself is under way. */
+  async quiet(): Promise<void> {
+    while (this.#beside.size > 0) await Promise.all(this.#beside);
+  }
+
+  async #claim(n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
+    if (n === 0) return false;
+    const { store, leaseMs, worker, attempts } = this.#claiming;
+    const request = { queues: this.queues, n, leaseMs, worker };
+    this.#coming += n;
+    const claiming = store.claim(lanes === undefined ? request : { ...request, lanes });
+    const claims = await claiming.finally(() => {
+      this.#coming -= n;
+    });
+    // All of them first: a handler that does not yield must not keep the others from being renewed.
+    if (claims.length > 0) attempts.hold(claims);
+    if (lanes !== undefined && this.#reserved > 0) {
+      this.#reserved = 0;
+      this.#ahead.unshift(...claims);
+    } else this.#ahead.push(...claims);
+    const hungry = claims.length < n;
+    if (!hungry && lanes === undefined) this.#claimBeside();
+    this.#fill();
+    return hungry;
+  }
+
+  /**
+   * Claims on while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
+   * other. Goes by itself, so that it holds up no other line.
+   */
+  #claimBeside(): void {
+    const { attempts, bell, report } = this.#claiming;
+    const n = this.#inHalves ? this.#roomBeside() : 0;
+    if (n === 0 || this.#stopped || attempts.areBehind) return;
+    const claimed = this.#claim(n)
+      .catch(report)
+      .then(() => {
+        this.#beside.delete(claimed);
+        bell.ring();
+      });
+    this.#beside.add(claimed);
+  }
+
+  /** Begins what was claimed ahead while there are free slots. */
+  #fill(): void {
+    const { attempts } = this.#claiming;
+    while (this.#ahead.length > 0 && (this.#running + this.#reserved < this.slots || this.#stopped)) {
+      const claim = this.#ahead.shift() as Claim;
+      if (this.#stopped) attempts.handBack(claim);
+      else {
+        this.#running++;
+        attempts.begin(claim, this.#freed);
+      }
+    }
+  }
+
+  /** An attempt is over. */
+  readonly #freed = (): void => {
+    this.#running--;
+    const lanesAreDue = this.#lanesAreDue();
+    if (!lanesAreDue) this.#fill();
+    if (lanesAreDue || this.#roomAhead() > 0) this.#claiming.bell.ring();
+  };
+
+  /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
+  #lanesAreDue(): boolean {
+    const { lanes, prefetch } = this.#claiming;
+    return lanes !== undefined && prefetch > 0 && performance.now() >= this.#nextLanes;
+  }
+
+  /** How many tasks to claim now. */
+  #room(): number {
+    const room = this.#roomAhead();
+    return this.#inHalves ? Math.min(room, this.#half()) : room;
+  }
+
+  /** How many tasks there is room for. Those claimed ahead are refilled when half of them are gone. */
+  #roomAhead(): number {
+    const { prefetch } = this.#claiming;
+    const ahead = this.#ahead.length + this.#coming;
+    const free = this.slots - this.#running - ahead;
+    if (prefetch === 0 || free > 0) return Math.max(0, free + prefetch);
+    return ahead * 2 <= prefetch ? prefetch - ahead : 0;
+  }
+
+  /** So many are claimed at a time where one half can be claimed while the other is worked on. */
+  #half(): number {
+    return Math.ceil((this.slots + this.#claiming.prefetch) / 2);
+  }
+
+  /** How many to claim while those that were just claimed begin; none where that would be few. */
+  #roomBeside(): number {
+    const half = this.#half();
+    const room = this.slots + this.#claiming.prefetch - this.#running - this.#ahead.length - this.#coming;
+    return room * 2 >= half ? Math.min(room, half) : 0;
+  }
+}

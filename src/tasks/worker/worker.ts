@@ -1,0 +1,291 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertMethods, assertObject, shown } from "../../arguments.ts";
+import { PawlError } from "../../errors.ts";
+import { type Backoff, backoffDelay } from "../../retry.ts";
+import type { Claim, LaneRate, Lease, Store } from "../../store/contract.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { StoppedError } from "../attempt/errors.ts";
+import { handlerRunner } from "../handler-runner.ts";
+import type { Handler, Runner } from "../runner.ts";
+import { Bell } from "../wake-up.ts";
+import { Attempts } from "./attempts.ts";
+import { Heart, type Pulse } from "./heartbeat.ts";
+import { takeOver } from "./orphans.ts";
+import { linesOf, type Queues } from "./queues.ts";
+import { reporting } from "./reporting.ts";
+import { Line } from "./slot-group.ts";
+import { ownWorkerId } from "./worker-id.ts";
+
+export interface WorkerOptions {
+  readonly store: Store;
+  /** Queues that share `concurrency` slots, or each with slots of its own. */
+  readonly queues: Queues;
+  /** By the name of the task. */
+  readonly handlers?: Readonly<Record<string, Handler>>;
+  /** Makes the attempts, in place of `handlers`. */
+  readonly runner?: Runner;
+  /** How many tasks run at once; default one a core. */
+  readonly concurrency?: number;
+  /** Tasks that are claimed ahead of a free slot, for each line; default 0. */
+  readonly prefetch?: number;
+  /** Lanes that are claimed from as well. */
+  readonly lanes?: readonly LaneRate[];
+  /** How long a claim is good for without renewal; default 15,000 ms. */
+  readonly leaseMs?: number;
+  /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
+  readonly poisonAfter?: number;
+  /** Of `handlers`: a task that fails so many times becomes a dead letter; default 10. */
+  readonly maxFailures?: number;
+  /** Of `handlers`. */
+  readonly backoff?: Backoff;
+  /**
+   * Told of what goes wrong outside the handlers: a store that cannot be reached, a task nobody has a handler for.
+   * The worker goes on. Default: a process warning.
+   */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface StopOptions {
+  /** How long running tasks may go on before their signals abort; default 10,000 ms. */
+  readonly drainMs?: number;
+  /**
+   * How long they may take after that, in ms, until they are handed back while they still run: for a process that ends
+   * right then. Without it they have one lease, and are left to whoever takes them over.
+   */
+  readonly handBackMs?: number;
+}
+
+/** A task that takes so many workers down without progress becomes a dead letter. */
+export const POISON_AFTER = 5;
+
+/** How often a worker looks for leases to take over, and at the queues should a wake-up have been missed. */
+const LOOK_MS = 1_000;
+
+/** A pause that keeps a queue whose next task somebody else is just claiming from being asked in a tight loop. */
+const SHORTEST_PAUSE_MS = 20;
+
+/** How long a stopping worker waits for its tasks before it asks them to stop. */
+const DRAIN_MS = 10_000;
+
+/** How long a worker with nothing else to do is shy after it met a task that it does not know, and how shy. */
+const SHY_MS = 60_000;
+const COURTESY_MS = 200;
+
+/**
+ * Claims tasks from queues and runs their handlers, until it is stopped. It holds no task in memory that the store
+ * does not know of, so it may be killed at any moment: another worker takes over.
+ */
+export class Worker implements AsyncDisposable, Pulse {
+  /** The same for all workers of one process. */
+  readonly id: string = ownWorkerId;
+  readonly queues: readonly string[];
+  readonly slots: number;
+  readonly #options: WorkerOptions;
+  readonly #leaseMs: number;
+  readonly #poisonAfter: number;
+  readonly #lines: readonly Line[];
+  readonly #attempts: Attempts;
+  readonly #bell = new Bell();
+  readonly #stopAsked = Promise.withResolvers<void>();
+  #heart: Heart | undefined;
+  #loop: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #nextSweep = 0;
+  readonly #report: (error: unknown) => void;
+
+  constructor(options: WorkerOptions) {
+    assertObject(options, "The options of a Worker");
+    assertMethods(options.store, "claim", "A Worker needs an open store");
+    const { store, leaseMs = 15_000, prefetch = 0, lanes } = options;
+    const { poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
+    assertOption(
+      "lease",
+      leaseMs,
+      "milliseconds from 100 to 86400000",
+      typeof leaseMs === "number" && leaseMs >= 100 && leaseMs <= 86_400_000,
+    );
+    assertOption("prefetch", prefetch, "a whole number of at least 0", isCount(prefetch, 0));
+    assertOption("poisonAfter", poisonAfter, "a whole number of at least 1", isCount(poisonAfter, 1));
+    this.#options = options;
+    this.#leaseMs = leaseMs;
+    this.#poisonAfter = poisonAfter;
+    const lines = linesOf(options.queues, options.concurrency);
+    this.queues = lines.flatMap(({ queues }) => queues);
+    this.slots = lines.reduce((sum, { slots }) => sum + slots, 0);
+    const bell = this.#bell;
+    const report = reporting(options.onError);
+    this.#report = report;
+    const policy = { maxFailures, backoff };
+    const runner =
+      options.runner ?? handlerRunner({ store, handlers: options.handlers ?? {}, policy, report });
+    const withdraw = (lease: Lease) => this.#withdraw(lease);
+    const attempts = new Attempts({ store, leaseMs, runner, bell, withdraw, report });
+    this.#attempts = attempts;
+    const claiming = { store, worker: this.id, leaseMs, prefetch, lanes, attempts, bell, report };
+    this.#lines = lines.map((line) => new Line(line, claiming));
+  }
+
+  /** It has been asked to stop. */
+  get draining(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Attempts that ended since it began, by queue. */
+  get ended(): ReadonlyMap<string, number> {
+    return this.#attempts.ended;
+  }
+
+  /** Its queues and their slots, for people. */
+  describe(): string {
+    const lines = this.#lines.map(({ queues, slots }) => `${queues.join(" + ")} (${slots} at once)`);
+    return lines.join(", ");
+  }
+
+  /** Ids of the tasks that run. */
+  running(): string[] {
+    return this.#attempts.ids();
+  }
+
+  /** Begins to claim. The process stays alive until the worker is stopped. */
+  start(): void {
+    if (this.#stopping !== undefined) throw new Error("A stopped worker cannot be started again.");
+    if (this.#loop !== undefined) return;
+    this.#attempts.start();
+    this.#loop = this.#work();
+  }
+
+  /**
+   * Claims nothing more, hands back what was claimed ahead, and waits for the running tasks: up to `drainMs` (default
+   * 10,000), then aborts their signals and waits one lease longer, or `handBackMs`. What still runs then is left to
+   * whoever takes it over; its late writes bounce.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#drain(options);
+    return this.#stopping;
+  }
+
+  /** Claims nothing more, and goes on with what it has. */
+  claimNothing(): void {
+    for (const line of this.#lines) line.stop();
+  }
+
+  /** Gives up on a store that is gone for good: what ends here is settled no more, and `stop` does not wait for it. */
+  abandonStore(): void {
+    this.#attempts.abandon();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #drain({ drainMs = DRAIN_MS, handBackMs }: StopOptions): Promise<void> {
+    this.#stopAsked.resolve();
+    this.#bell.ring();
+    for (const line of this.#lines) line.stop();
+    const idle = (async () => {
+      await this.#loop;
+      for (const line of this.#lines) await line.quiet();
+      await this.#attempts.over();
+    })();
+    if (!(await endsWithin(idle, drainMs))) {
+      this.#attempts.abort(new StoppedError());
+      if (!(await endsWithin(idle, handBackMs ?? this.#leaseMs)) && handBackMs !== undefined) {
+        this.#attempts.handBackRunning();
+        await endsWithin(this.#attempts.settled(), this.#leaseMs);
+      }
+    }
+    this.#attempts.abandon();
+    await this.#heart?.leave(this);
+    await this.#attempts.stop();
+  }
+
+  async #work(): Promise<void> {
+    const { store } = this.#options;
+    const stopListening = store.wake(() => this.#bell.ring());
+    await Promise.race([this.#attempts.ready, this.#stopAsked.promise]);
+    let failures = 0;
+    let rung = true;
+    while (this.#stopping === undefined) {
+      try {
+        // Before the first claim: a process that the store does not know cannot be told to be dead.
+        this.#heart ??= await Heart.join(store, this, this.#report);
+        const pause = await this.#turn(rung);
+        failures = 0;
+        rung = await this.#bell.wait(pause);
+        await this.#letOthersFirst();
+        // What else ends in this turn of the event loop makes room for the same claim.
+        await new Promise(setImmediate);
+      } catch (error) {
+        this.#report(error);
+        failures++;
+        await this.#bell.wait(SHORTEST_PAUSE_MS + backoffDelay(failures, { baseMs: 200, capMs: 5_000 }));
+      }
+    }
+    stopListening();
+  }
+
+  /** Who has met a task that it does not know may meet it again: one that knows it should be quicker. */
+  async #letOthersFirst(): Promise<void> {
+    if (performance.now() - this.#attempts.metUnknown > SHY_MS || this.#attempts.size > 0) return;
+    await Promise.race([
+      sleep(Math.random() * COURTESY_MS, undefined, { ref: false }),
+      this.#stopAsked.promise,
+    ]);
+  }
+
+  /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
+  async #turn(rung: boolean): Promise<number> {
+    const { store, lanes } = this.#options;
+    if (performance.now() >= this.#nextSweep) {
+      await takeOver(store, this.#poisonAfter);
+      this.#nextSweep = performance.now() + LOOK_MS;
+    }
+    if (this.#attempts.areBehind) return LOOK_MS;
+    // Nobody said that there is something: one question is less than a claim for each line.
+    if (!rung && this.#attempts.areOver) {
+      const due = await store.due(this.queues, lanes);
+      if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+    }
+    const hungry: string[] = [];
+    for (const line of this.#lines) {
+      if (await line.claim()) hungry.push(...line.queues);
+    }
+    if (hungry.length === 0) return LOOK_MS;
+    const due = await store.due(hungry, lanes);
+    // A lease that has run out is due as well, and is there for the next sweep.
+    if (due === 0) this.#nextSweep = 0;
+    return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+  }
+
+  #withdraw(lease: Lease): Claim | undefined {
+    for (const line of this.#lines) {
+      const claim = line.withdraw(lease);
+      if (claim !== undefined) return claim;
+    }
+    return undefined;
+  }
+}
+
+/** More is nothing that anybody means, and less than the store can count. */
+const MOST = 1_000_000;
+
+function isCount(value: number, least: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= MOST;
+}
+
+function assertOption(name: string, value: number, what: string, isRight: boolean): void {
+  if (isRight) return;
+  throw new PawlError("worker.option", `The ${name} of a worker must be ${what}, not ${shown(value)}.`);
+}
+
+async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  if (ms <= 0) return false;
+  const late = Promise.withResolvers<boolean>();
+  // Longer than a timer can be set for means for ever.
+  const timer = ms <= LONGEST_TIMER_MS ? setTimeout(late.resolve, ms, false) : undefined;
+  try {
+    return await Promise.race([work.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
