@@ -32,7 +32,7 @@ export const exceptions: readonly Exception[] = [
     because: "a job module finds in its parameters what it would find in the object itself",
   },
   {
-    file: "src/pool/callable.ts",
+    file: "src/pool/callable/callable.ts",
     text: "namespace[each]",
     because: "the keys are those of the module itself, whose namespace inherits nothing",
   },
@@ -47,22 +47,22 @@ export const exceptions: readonly Exception[] = [
     because: "the handle offers only names that methodsOf has found on this object",
   },
   {
-    file: "src/pool/inline/known-globals.ts",
+    file: "src/pool/callable/inline/known-globals.ts",
     text: "name in globalThis",
     because: "the name is one of a list, and an identifier of a program finds what globalThis inherits",
   },
   {
-    file: "src/pool/inline/namesakes.ts",
+    file: "src/pool/callable/inline/shadowed-globals.ts",
     text: "member in globalThis.crypto",
     because: "it asks what crypto.member would find, inherited or not",
   },
   {
-    file: "src/pool/inline/namesakes.ts",
+    file: "src/pool/callable/inline/shadowed-globals.ts",
     text: 'member in process.getBuiltinModule("node:crypto")',
     because: "it asks what crypto.member would find, inherited or not",
   },
   {
-    file: "src/pool/worker/remote-error.ts",
+    file: "src/pool/transfer/remote-error.ts",
     text: "Reflect.get(thrown, key)",
     because: "the keys are the error's own, or names that stand in the program",
   },

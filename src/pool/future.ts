@@ -1,6 +1,6 @@
 import { PawlError } from "../errors.ts";
 import { after, type Timer, withTimeout } from "../timers.ts";
-import { checkOptions, checkTimeout, checkUntil } from "./checked.ts";
+import { checkOptions, checkTimeout, checkUntil } from "./options.ts";
 
 /** What a pool does for a future. */
 export interface FutureOwner {

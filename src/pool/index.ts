@@ -13,19 +13,17 @@ export {
   type ReplicaOptions,
   replicas,
 } from "./actor/index.ts";
-export type { TimeLimit } from "./call.ts";
-export { callable, isLoading } from "./callable.ts";
-export type { ItemContext } from "./context.ts";
-export type { EachContext } from "./each/attempt.ts";
+export { callable } from "./callable/callable.ts";
+export type { FunctionExplanation } from "./calls/function-registry.ts";
+export type { TimeLimit } from "./calls/work.ts";
+export { type Each, each } from "./each/each.ts";
 export type { EachOptions } from "./each/options.ts";
 export type { RetryOptions } from "./each/retry.ts";
-export { type Each, each } from "./each.ts";
+export type { EachContext } from "./each/run.ts";
+export { TimeLimitError } from "./errors.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
-export type { FunctionExplanation } from "./ledger.ts";
-export type { Settled } from "./mapped.ts";
-export type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
+export type { CallOptions, ItemContext, MapOptions, PoolOptions, Settled } from "./options.ts";
 export { type Explanation, Pool } from "./pool.ts";
-export type { Isolation } from "./portable.ts";
 export {
   Counter,
   configureObjects,
@@ -45,5 +43,5 @@ export {
   type Shared,
   SharedArray,
 } from "./shared/index.ts";
+export type { Isolation } from "./transfer/portable.ts";
 export { WorkerDiedError } from "./worker/host.ts";
-export { TimeLimitError } from "./worker/time-limit.ts";

@@ -1,5 +1,5 @@
 import { PawlError } from "../errors.ts";
-import { isLoading, unguarded } from "./callable.ts";
+import { isLoading, unguarded } from "./callable/callable.ts";
 
 type End = (error: unknown) => void;
 

@@ -1,23 +1,21 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
-import type { AnyFunction } from "./callable.ts";
-import { checkPoolOptions } from "./checked.ts";
-import { mayInline } from "./choice.ts";
-import type { ItemContext } from "./context.ts";
-import { Crew } from "./crew.ts";
+import type { AnyFunction } from "./callable/callable.ts";
+import { referenceTo } from "./callable/reference.ts";
+import { type FunctionExplanation, Ledger } from "./calls/function-registry.ts";
+import { type Means, runMap } from "./calls/map.ts";
+import { mayInline } from "./calls/placement.ts";
+import { streamMap } from "./calls/stream.ts";
 import type { Future } from "./future.ts";
-import { type FunctionExplanation, Ledger } from "./ledger.ts";
 import { Lifetime } from "./lifetime.ts";
-import { type Means, runMap } from "./map-run.ts";
-import { streamMap } from "./map-stream.ts";
-import type { Collecting, Settled } from "./mapped.ts";
-import type { CallOptions, MapOptions, PoolOptions } from "./options.ts";
-import { type Isolation, type Packed, pack } from "./portable.ts";
-import { referenceTo } from "./reference.ts";
-import type { ObjectStats } from "./shared/object-stats.ts";
-import { objectStats } from "./shared/objects.ts";
-import { entryOf } from "./worker/bundled.ts";
-import { whyUnsendable } from "./worker/sendable.ts";
+import type { CallOptions, Collecting, ItemContext, MapOptions, PoolOptions, Settled } from "./options.ts";
+import { checkPoolOptions } from "./options.ts";
+import { objectStats } from "./shared/objects/objects.ts";
+import type { ObjectStats } from "./shared/objects/options.ts";
+import { whyUnsendable } from "./transfer/cloneable.ts";
+import { type Isolation, type Packed, pack } from "./transfer/portable.ts";
+import { entryOf } from "./worker/entry.ts";
+import { Crew } from "./worker/worker-pool.ts";
 
 const IDLE_MS = 10_000;
 

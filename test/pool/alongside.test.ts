@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runAlongside } from "../../src/pool/alongside.ts";
-import { type Call, Cost } from "../../src/pool/call.ts";
-import type { ItemContext } from "../../src/pool/context.ts";
-import { Mapped, type Settled } from "../../src/pool/mapped.ts";
+import { runAlongside } from "../../src/pool/calls/help.ts";
+import { Mapped } from "../../src/pool/calls/map.ts";
+import { type Call, Cost } from "../../src/pool/calls/work.ts";
+import type { ItemContext, Settled } from "../../src/pool/options.ts";
 
 const never = new AbortController().signal;
 

@@ -7,8 +7,8 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
-import { callable, isLoading } from "../../src/pool/callable.ts";
-import { referenceTo } from "../../src/pool/reference.ts";
+import { callable, isLoading } from "../../src/pool/callable/callable.ts";
+import { referenceTo } from "../../src/pool/callable/reference.ts";
 import { childProcess, thread } from "./fixtures/ask.ts";
 import { root, scale, shout } from "./fixtures/callables.ts";
 import { double, make, remake } from "./fixtures/factory.ts";
@@ -131,7 +131,7 @@ test("a worker that finds another version of a function says so", async () => {
   await using place = await folder();
   const path = join(place.path, "changing.ts");
   const module = (body: string) =>
-    `import { callable } from ${JSON.stringify(new URL("callable.ts", sources).href)};\n` +
+    `import { callable } from ${JSON.stringify(new URL("callable/callable.ts", sources).href)};\n` +
     `export const count = callable(import.meta, (x: number) => ${body});\n`;
   await writeFile(path, module("x + 1"));
   const url = pathToFileURL(path).href;
@@ -161,7 +161,7 @@ test("a module that fails to load in a worker is named, with its reason", async 
   await writeFile(
     path,
     `import { isMainThread } from "node:worker_threads";
-    import { callable } from ${JSON.stringify(new URL("callable.ts", sources).href)};
+    import { callable } from ${JSON.stringify(new URL("callable/callable.ts", sources).href)};
     if (!isMainThread) throw new Error("No screen to draw on.\\nAt all.");
     export const draw = callable(import.meta, () => 1);`,
   );

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { runInNewContext, Script } from "node:vm";
 import { Pool } from "../../src/pool/index.ts";
-import { type Isolation, pack } from "../../src/pool/portable.ts";
+import { type Isolation, pack } from "../../src/pool/transfer/portable.ts";
 
 class Cart {
   readonly #total = 5;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { runAlongside } from "../../src/pool/alongside.ts";
-import { Cost } from "../../src/pool/call.ts";
+import { runAlongside } from "../../src/pool/calls/help.ts";
+import { Mapped } from "../../src/pool/calls/map.ts";
+import { sharedClock } from "../../src/pool/calls/shared-clock.ts";
+import { Cost } from "../../src/pool/calls/work.ts";
 import { Pool } from "../../src/pool/index.ts";
-import { Mapped } from "../../src/pool/mapped.ts";
-import { sharedClock } from "../../src/pool/shared-clock.ts";
 import { add } from "./fixtures/tasks.ts";
 
 /** What the functions below find in this thread and in no other: an inline function has nothing else from outside. */

@@ -9,10 +9,10 @@ import { promisify } from "node:util";
 import { runInThisContext } from "node:vm";
 import { brotliCompressSync } from "node:zlib";
 import { buildSync, transformSync } from "esbuild";
-import { type AnyFunction, callable } from "../../src/pool/callable.ts";
-import { compileInline } from "../../src/pool/inline/compile.ts";
-import { inlineSource } from "../../src/pool/inline.ts";
-import { referenceTo } from "../../src/pool/reference.ts";
+import { type AnyFunction, callable } from "../../src/pool/callable/callable.ts";
+import { compileInline } from "../../src/pool/callable/inline/compile.ts";
+import { inlineSource } from "../../src/pool/callable/inline/source.ts";
+import { referenceTo } from "../../src/pool/callable/reference.ts";
 import { fc, runs as times } from "../random.ts";
 import { childProcess, thread } from "./fixtures/ask.ts";
 import { randomFunction } from "./fixtures/random-function.ts";
@@ -489,7 +489,7 @@ test("the parser is loaded when the first inline function is checked, and not be
   const program = `
     import { Module } from "node:module";
     const loaded = () => Object.keys(Module._cache).some((path) => path.includes("acorn"));
-    const { referenceTo } = await import(${JSON.stringify(new URL("../../src/pool/reference.ts", import.meta.url).href)});
+    const { referenceTo } = await import(${JSON.stringify(new URL("../../src/pool/callable/reference.ts", import.meta.url).href)});
     const { scale } = await import(${JSON.stringify(new URL("fixtures/callables.ts", import.meta.url).href)});
     referenceTo(scale, "pool.map");
     const before = loaded();

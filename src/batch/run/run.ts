@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { assertMethods, assertObject } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { isLoading } from "../../pool/callable.ts";
+import { isLoading } from "../../pool/internal.ts";
 import type { JobReference, Json, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
 import type { Job } from "../job/job.ts";

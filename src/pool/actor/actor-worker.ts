@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { reviveError } from "../transfer/remote-error.ts";
 import { type Host, startProcess, startThread } from "../worker/host.ts";
-import { reviveError } from "../worker/remote-error.ts";
 import type { ActorPlan } from "./options.ts";
 import type { ActorResults, ActorSetup, FromActor, ToActor } from "./protocol.ts";
 import { Relay } from "./relay.ts";

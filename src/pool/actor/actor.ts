@@ -7,10 +7,10 @@ import {
   isClass,
   isLoading,
   unguarded,
-} from "../callable.ts";
+} from "../callable/callable.ts";
 import { type Actor, handleOf } from "./handle.ts";
 import { type ActorOptions, planOf, type ReplicaOptions } from "./options.ts";
-import { OwnedActor } from "./owned.ts";
+import { OwnedActor } from "./owned-actor.ts";
 
 /**
  * Makes an object of the class in a worker of its own, and resolves with a handle to it once it is made. Each public

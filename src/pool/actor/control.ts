@@ -1,9 +1,9 @@
 import { PawlError } from "../../errors.ts";
-import type { ActorCallOptions } from "./callee.ts";
 import { type Actor, calleeOf, handleOf } from "./handle.ts";
-import type { ActorStats } from "./keeper.ts";
 import { checkLimit } from "./options.ts";
-import { OwnedActor } from "./owned.ts";
+import { OwnedActor } from "./owned-actor.ts";
+import type { ActorStats } from "./supervisor.ts";
+import type { ActorCallOptions } from "./target.ts";
 
 /** What can be done with an actor beside calling it. All but `with` is for the thread that made it. */
 export interface ActorControl<T> {

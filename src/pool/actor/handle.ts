@@ -1,7 +1,7 @@
 import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
-import { type HandleState, toHandle } from "../portable.ts";
-import type { ActorCallOptions, Callee } from "./callee.ts";
+import { type HandleState, toHandle } from "../transfer/portable.ts";
+import type { ActorCallOptions, Callee } from "./target.ts";
 
 /** The kind of handle on its way to another worker. */
 export const ACTOR = "actor";

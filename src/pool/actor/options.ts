@@ -1,8 +1,8 @@
 import { assertObject, shown, unknownOption } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import type { TimeLimit } from "../call.ts";
-import { LEAST_HEAP_BYTES } from "../checked.ts";
-import type { Isolation } from "../portable.ts";
+import type { TimeLimit } from "../calls/work.ts";
+import { LEAST_HEAP_BYTES } from "../options.ts";
+import type { Isolation } from "../transfer/portable.ts";
 
 export interface ActorOptions {
   /**

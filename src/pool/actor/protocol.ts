@@ -1,7 +1,7 @@
-import type { TimeLimit } from "../call.ts";
-import type { CallableReference } from "../callable.ts";
-import type { Handle, Packed } from "../portable.ts";
-import type { RemoteError } from "../worker/remote-error.ts";
+import type { CallableReference } from "../callable/callable.ts";
+import type { TimeLimit } from "../calls/work.ts";
+import type { Handle, Packed } from "../transfer/portable.ts";
+import type { RemoteError } from "../transfer/remote-error.ts";
 
 /** What an actor's worker is started with. */
 export interface ActorSetup {

@@ -1,10 +1,10 @@
-import "../kinds.ts";
+import "../transfer/kinds.ts";
 import { PawlError } from "../../errors.ts";
-import { type Isolation, type Packed, pack, unpack } from "../portable.ts";
-import { describeError } from "../worker/remote-error.ts";
-import { type Callee, ownedActor } from "./callee.ts";
+import { type Isolation, type Packed, pack, unpack } from "../transfer/portable.ts";
+import { describeError } from "../transfer/remote-error.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "./protocol.ts";
-import { RemoteActor } from "./remote.ts";
+import { RemoteActor } from "./remote-actor.ts";
+import { type Callee, ownedActor } from "./target.ts";
 
 /**
  * The parent's end: makes the calls that one worker asks for, of actors that this thread owns or, if it is a worker

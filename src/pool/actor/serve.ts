@@ -1,19 +1,17 @@
 import { setInterval } from "node:timers";
 import { PawlError } from "../../errors.ts";
 import { isThenable } from "../../thenable.ts";
-import { resolveCallable } from "../callable.ts";
-import { type Handle, handlesByIndex, unpack } from "../portable.ts";
-import { inheritsThen, neverEnds, THEN_LOOK_MS } from "../thenable.ts";
-import type { Line } from "../worker/line.ts";
+import { resolveCallable } from "../callable/callable.ts";
+import { type Handle, handlesByIndex, unpack } from "../transfer/portable.ts";
+import { describeError } from "../transfer/remote-error.ts";
+import { inheritsThen, neverEnds, THEN_LOOK_MS } from "../worker/inherited-then.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
-import { describeError } from "../worker/remote-error.ts";
-import { Busy } from "./busy.ts";
+import type { Line } from "../worker/protocol.ts";
 import { withSignal } from "./call-signal.ts";
 import { Fifo } from "./fifo.ts";
-import { methodsOf } from "./methods.ts";
+import { answered, connectUp } from "./parent-calls.ts";
 import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
-import { ResultSender } from "./result-sender.ts";
-import { answered, connectUp } from "./up.ts";
+import { Busy, ResultSender } from "./result-sender.ts";
 
 /** Taken before the methods of users can replace them. */
 const NativePromise = Promise;
@@ -74,7 +72,7 @@ class ActorServer {
     const { reference, args, saved, saveEvery } = this.#actor;
     try {
       // Now rather than at the first handle, which would let the calls behind it overtake.
-      await import("../kinds.ts");
+      await import("../transfer/kinds.ts");
       const Class = (await resolveCallable(reference)) as unknown as new (...args: unknown[]) => Instance;
       this.#instance = new Class(...(unpack(args) as unknown[]));
       const { save, restore } = this.#instance;
@@ -250,4 +248,29 @@ function isIterator(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (!(Symbol.iterator in value || Symbol.asyncIterator in value)) return false;
   return "next" in value && typeof value.next === "function";
+}
+
+/** Never a method of a handle: awaiting the handle would call it. */
+const NEVER = new Set(["constructor", "then"]);
+
+/**
+ * The names of what can be called on an object: methods of its class and of those it extends, and functions among its
+ * own properties. Getters are not run to find out.
+ */
+function methodsOf(object: object): string[] {
+  const names = new Set<string>();
+  const seen = new Set<string>();
+  for (
+    let at: object | null = object;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      // What hides a method of the same name further up hides it here too.
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (typeof descriptor.value === "function" && !NEVER.has(name)) names.add(name);
+    }
+  }
+  return [...names];
 }

@@ -2,7 +2,7 @@ import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Rate } from "../../rate-limit.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { checkOptions } from "../checked.ts";
+import { checkOptions } from "../options.ts";
 import type { RetryOptions } from "./retry.ts";
 
 export interface EachOptions {

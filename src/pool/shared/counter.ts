@@ -1,9 +1,14 @@
 import { markAsUncloneable } from "node:worker_threads";
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
-import { sharedCell } from "./memory.ts";
-import { assertStaysInProcess } from "./stays-here.ts";
+import {
+  type HandleState,
+  type Isolation,
+  type Portable,
+  portableKind,
+  toHandle,
+} from "../transfer/portable.ts";
+import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "counter";
 

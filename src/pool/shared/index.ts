@@ -1,10 +1,8 @@
 export { Counter } from "./counter.ts";
-export type { Dtype, ElementOf } from "./dtype.ts";
 export { Lock, type LockGuard, type LockOptions } from "./lock.ts";
-export type { ObjectOptions } from "./object-options.ts";
-export type { ObjectStats } from "./object-stats.ts";
-export { configureObjects, get, objectStats, put } from "./objects.ts";
-export type { Ref } from "./ref.ts";
-export type { ShapeLike } from "./shape.ts";
+export type { Shared } from "./objects/objects.ts";
+export { configureObjects, get, objectStats, put } from "./objects/objects.ts";
+export type { ObjectOptions, ObjectStats } from "./objects/options.ts";
+export type { Ref } from "./objects/ref.ts";
+export type { Dtype, ElementOf, ShapeLike } from "./shared-array.ts";
 export { type NestedArray, SharedArray } from "./shared-array.ts";
-export type { Shared } from "./shared-value.ts";

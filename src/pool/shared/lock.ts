@@ -2,9 +2,14 @@ import { markAsUncloneable, threadId } from "node:worker_threads";
 import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
-import { sharedCell } from "./memory.ts";
-import { assertStaysInProcess } from "./stays-here.ts";
+import {
+  type HandleState,
+  type Isolation,
+  type Portable,
+  portableKind,
+  toHandle,
+} from "../transfer/portable.ts";
+import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "lock";
 

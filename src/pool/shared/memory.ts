@@ -1,5 +1,6 @@
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
+import type { Isolation } from "../transfer/portable.ts";
 
 const MIB = 2 ** 20;
 /** Shared memory that may become garbage before V8 is to take note, in bytes. */
@@ -58,5 +59,14 @@ export function sharedCell(memory: unknown, bytes: number, what: string): Shared
   throw new PawlError(
     "pool.shared-memory",
     `${what} the SharedArrayBuffer of ${bytes} bytes of another one, not ${shown(memory)}.`,
+  );
+}
+
+/** Refuses the way to another process to what lives in this one's memory. */
+export function assertStaysInProcess(to: Isolation, what: string, remedy: string): void {
+  if (to === "thread") return;
+  throw new PawlError(
+    "pool.shared-process",
+    `${what} lies in the memory of this process, and a worker process cannot see it: ${remedy}.`,
   );
 }

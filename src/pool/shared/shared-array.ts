@@ -1,11 +1,14 @@
 import { markAsUncloneable } from "node:worker_threads";
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { type HandleState, type Isolation, type Portable, portableKind, toHandle } from "../portable.ts";
-import { type ArrayOf, arrayOf, type Dtype, type ElementOf, type Elements } from "./dtype.ts";
-import { noteMetMemory, sharedMemory } from "./memory.ts";
-import { describeShape, type ShapeLike, shapeFrom, sizeOf, stridesOf } from "./shape.ts";
-import { assertStaysInProcess } from "./stays-here.ts";
+import {
+  type HandleState,
+  type Isolation,
+  type Portable,
+  portableKind,
+  toHandle,
+} from "../transfer/portable.ts";
+import { assertStaysInProcess, noteMetMemory, sharedMemory } from "./memory.ts";
 
 const KIND = "shared-array";
 
@@ -275,3 +278,89 @@ function arrayClass<D extends Dtype>(dtype: D) {
     `A SharedArray cannot hold ${shown(dtype)}: its elements are ${Object.keys(arrayOf).join(", ")}.`,
   );
 }
+
+/** The lengths along the axes, the first one being the outermost; a number is one axis. */
+export type ShapeLike = number | readonly number[];
+
+/** A shape of at least one axis, frozen. Throws PawlError("pool.shared-shape"). */
+function shapeFrom(given: ShapeLike): readonly number[] {
+  const shape = typeof given === "number" ? [given] : Array.isArray(given) ? [...given] : [];
+  const sound = shape.length > 0 && shape.every((length) => Number.isSafeInteger(length) && length >= 0);
+  if (!sound || !Number.isSafeInteger(sizeOf(shape))) {
+    throw new PawlError(
+      "pool.shared-shape",
+      `A SharedArray cannot have the shape ${describeShape(given)}: give a whole number from 0 for each axis, and at least one axis.`,
+    );
+  }
+  return Object.freeze(shape);
+}
+
+/** How many elements. */
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+/** How many elements lie between neighbours along each axis, in row-major order. */
+function stridesOf(shape: readonly number[]): readonly number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis] as number;
+  }
+  return Object.freeze(strides);
+}
+
+function describeShape(shape: unknown): string {
+  return Array.isArray(shape) ? `[${shape.join(", ")}]` : shown(shape);
+}
+
+/** What the elements of a SharedArray can be, with the typed array that holds them. */
+export interface ArrayOf {
+  readonly int8: Int8Array<SharedArrayBuffer>;
+  readonly uint8: Uint8Array<SharedArrayBuffer>;
+  readonly uint8clamped: Uint8ClampedArray<SharedArrayBuffer>;
+  readonly int16: Int16Array<SharedArrayBuffer>;
+  readonly uint16: Uint16Array<SharedArrayBuffer>;
+  readonly int32: Int32Array<SharedArrayBuffer>;
+  readonly uint32: Uint32Array<SharedArrayBuffer>;
+  readonly float16: Float16Array<SharedArrayBuffer>;
+  readonly float32: Float32Array<SharedArrayBuffer>;
+  readonly float64: Float64Array<SharedArrayBuffer>;
+  readonly bigint64: BigInt64Array<SharedArrayBuffer>;
+  readonly biguint64: BigUint64Array<SharedArrayBuffer>;
+}
+
+export type Dtype = keyof ArrayOf;
+
+/** `bigint` for the two of 64 bits, `number` for all others. */
+export type ElementOf<D extends Dtype> = ArrayOf[D][number];
+
+/** What all typed arrays have in common, for elements of one type. */
+export interface Elements<E> extends Iterable<E> {
+  readonly length: number;
+  [index: number]: E;
+  set(values: ArrayLike<E>, offset?: number): void;
+  fill(value: E): unknown;
+}
+
+interface ArrayConstructor<E> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: SharedArrayBuffer, byteOffset: number, length: number): Elements<E>;
+}
+
+/** The typed array class of each element type. */
+const arrayOf: { readonly [D in Dtype]: ArrayConstructor<ElementOf<D>> } = {
+  int8: Int8Array,
+  uint8: Uint8Array,
+  uint8clamped: Uint8ClampedArray,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  float16: Float16Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  bigint64: BigInt64Array,
+  biguint64: BigUint64Array,
+};

@@ -1,10 +1,10 @@
 import { PawlError } from "../../errors.ts";
-import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../portable.ts";
-import type { Portion, Work } from "../work.ts";
+import type { Portion, Work } from "../calls/work.ts";
+import { whyUnsendable } from "../transfer/cloneable.ts";
+import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/portable.ts";
+import { atIndex, reviveError } from "../transfer/remote-error.ts";
 import { WorkerDiedError } from "./host.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
-import { atIndex, reviveError } from "./remote-error.ts";
-import { whyUnsendable } from "./sendable.ts";
 
 /** What is asked and told of when a worker has died over a batch. */
 export interface BatchEvents {

@@ -8,14 +8,13 @@ import {
 } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
 import type { ActorSetup } from "../actor/protocol.ts";
-import { entryOf } from "./bundled.ts";
-import { endWithParent } from "./end-with-parent.ts";
-import { execArgumentsOf } from "./exec-arguments.ts";
+import { describeError, reviveError } from "../transfer/remote-error.ts";
+import { entryOf } from "./entry.ts";
 import type { ThreadData } from "./in-thread.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
 import { Descendants, leadsGroup } from "./process-group.ts";
 import type { FromWorker, ProcessSetup, ToWorker, WorkerSetup } from "./protocol.ts";
-import { describeError, reviveError } from "./remote-error.ts";
+import { endWithParent } from "./reaper.ts";
 
 /** The parent's end of the line to one worker. */
 export interface Host<To = ToWorker> {
@@ -196,4 +195,19 @@ function wordsFor(thrown: unknown): string {
 /** The worker died while it ran an item. */
 export class WorkerDiedError extends PawlError {
   override readonly name = "WorkerDiedError";
+}
+
+/** What Node was told about this program alone: a worker that was told the same would do something else. */
+const alone = /^(--test|--watch|--input-type|--eval|--print|--check|--interactive|--inspect|-[epci]$|-pe$)/;
+
+/** Arguments for a Node that is to run under the same conditions as this one. */
+function execArgumentsOf(given: readonly string[]): string[] {
+  const kept: string[] = [];
+  let drop = false;
+  for (const argument of given) {
+    // What is no flag is the value of the one before it.
+    if (argument.startsWith("-")) drop = alone.test(argument);
+    if (!drop) kept.push(argument);
+  }
+  return kept;
 }

@@ -1,7 +1,7 @@
 import type { AnswersMessage, FromCaller } from "../actor/protocol.ts";
-import type { Handle, Packed } from "../portable.ts";
-import type { FunctionReference } from "../reference.ts";
-import type { RemoteError } from "./remote-error.ts";
+import type { FunctionReference } from "../callable/reference.ts";
+import type { Handle, Isolation, Packed } from "../transfer/portable.ts";
+import type { RemoteError } from "../transfer/remote-error.ts";
 
 /** Work for one worker: consecutive items for one function. */
 export interface BatchMessage {
@@ -72,4 +72,16 @@ export interface WorkerSetup {
   readonly initArgument: Packed;
   /** Bytes above which it leaves the rest of a batch to others; null for no limit. */
   readonly maxMemory: number | null;
+}
+
+/** The worker's end of the line to its parent. */
+export interface Line<From = FromWorker> {
+  readonly isolation: Isolation;
+  post(message: From): void;
+  /** Whether anything can still be sent. */
+  isOpen(): boolean;
+  /** Bytes this worker uses. */
+  memory(): number;
+  /** Ends the worker. */
+  end(): void;
 }

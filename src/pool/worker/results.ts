@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
-import { below, type Handle, type Isolation, type Packed, pack } from "../portable.ts";
+import { whyUnsendable } from "../transfer/cloneable.ts";
+import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/portable.ts";
+import { describeError, type RemoteError, sendableError } from "../transfer/remote-error.ts";
 import type { ResultsMessage } from "./protocol.ts";
-import { describeError, type RemoteError, sendableError } from "./remote-error.ts";
-import { whyUnsendable } from "./sendable.ts";
 
 /** What the results of a batch are sent with. */
 export type Circumstances = Pick<ResultsMessage, "ended" | "spentMs" | "last" | "full">;

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { threadId } from "node:worker_threads";
-import { pack, unpack } from "../../../src/pool/portable.ts";
 import { Counter, Lock, SharedArray } from "../../../src/pool/shared/index.ts";
+import { pack, unpack } from "../../../src/pool/transfer/portable.ts";
 import { childProcess, thread } from "./worker.ts";
 
 const run = promisify(execFile);

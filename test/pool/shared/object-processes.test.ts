@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { type Handle, pack } from "../../../src/pool/portable.ts";
 import { get, type ObjectStats, objectStats, put, type Ref } from "../../../src/pool/shared/index.ts";
+import { type Handle, pack } from "../../../src/pool/transfer/portable.ts";
 import { childProcess, thread } from "./worker.ts";
 
 const DISPOSED = { code: "pool.ref-disposed" };

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { pack, unpack } from "../../../src/pool/portable.ts";
 import {
   Counter,
   get,
@@ -12,6 +11,7 @@ import {
   type Ref,
   SharedArray,
 } from "../../../src/pool/shared/index.ts";
+import { pack, unpack } from "../../../src/pool/transfer/portable.ts";
 import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";
 

@@ -1,0 +1,174 @@
+import {
+  below,
+  type Handle,
+  handlesByIndex,
+  type Isolation,
+  type Packed,
+  packAll,
+  unpack,
+} from "../transfer/portable.ts";
+import { reviveError } from "../transfer/remote-error.ts";
+import type { Order } from "./call.ts";
+import { Fifo } from "./fifo.ts";
+import { unsendable } from "./parent-calls.ts";
+import type { ActorResults, CallsMessage } from "./protocol.ts";
+
+type Post = (message: CallsMessage) => void;
+
+/** Calls that a worker has at most; the others wait here, where its death does not touch them. */
+const WINDOW = 256;
+
+/** The calls of one actor that have no result: those that its worker has, and those that wait. */
+export class Outbox {
+  /** Calls that have ended in a worker, well or not. */
+  ended = 0;
+  readonly #name: string;
+  readonly #isolation: Isolation;
+  readonly #waiting = new Fifo<Order>();
+  /** By their numbers in the worker that has them. */
+  readonly #sent = new Map<number, Order>();
+  /** To the worker that is ready. */
+  #post: Post | null = null;
+  #next = 0;
+  #flushing = false;
+
+  /** The name is that of the actor. */
+  constructor(name: string, isolation: Isolation) {
+    this.#name = name;
+    this.#isolation = isolation;
+  }
+
+  /** Calls without a result. */
+  get length(): number {
+    return this.#waiting.length + this.#sent.size;
+  }
+
+  add(order: Order): void {
+    this.#waiting.push(order);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // Those of one turn in one message.
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  /** Before all others. */
+  putBack(orders: readonly Order[]): void {
+    this.#waiting.pushFront(orders);
+  }
+
+  /** A worker takes calls from now on. */
+  open(post: Post): void {
+    this.#post = post;
+    this.#flush();
+  }
+
+  /** The call that the worker has under this number. */
+  sent(seq: number): Order | undefined {
+    return this.#sent.get(seq);
+  }
+
+  /** Takes out a call that waits; false where it does not. */
+  withdraw(order: Order): boolean {
+    return this.#waiting.take((each) => each === order) !== undefined;
+  }
+
+  /** Ends the calls whose results have come, and sends more. */
+  deliver({ seqs, values, handles, errors }: ActorResults): void {
+    const failed = errors.length === 0 ? null : new Map(errors);
+    const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
+    for (let at = 0; at < seqs.length; at++) {
+      const seq = seqs[at] as number;
+      const order = this.#sent.get(seq);
+      if (order === undefined) continue;
+      this.#sent.delete(seq);
+      this.ended++;
+      const error = failed?.get(at);
+      if (error !== undefined) order.reject(reviveError(error));
+      else resolve(order, { value: values[at], handles: handlesOf?.get(at) ?? [] });
+    }
+    if (this.#sent.size <= WINDOW / 2) this.#flush();
+  }
+
+  /** The worker is gone: calls up to number `begun` fail, the others wait for the next one. */
+  strand(begun: number, errorOf: (order: Order) => Error): void {
+    this.#post = null;
+    const waiting: Order[] = [];
+    for (const order of this.#sent.values()) {
+      if (order.seq <= begun) order.reject(errorOf(order));
+      // It had not begun, and must not begin in the next worker.
+      else if (order.aborted !== null) order.reject(order.aborted.reason);
+      else {
+        order.seq = -1;
+        waiting.push(order);
+      }
+    }
+    this.#sent.clear();
+    this.#next = 0;
+    this.#waiting.pushFront(waiting);
+  }
+
+  /** Takes out all calls, and sends none any more. */
+  drain(): Order[] {
+    this.#post = null;
+    const all = [...this.#sent.values(), ...this.#waiting.drain()];
+    this.#sent.clear();
+    return all;
+  }
+
+  /** Sends calls that wait, as many as the worker may have. */
+  #flush(): void {
+    while (this.#post !== null && this.#waiting.length > 0 && this.#sent.size < WINDOW) {
+      const batch: Order[] = [];
+      while (this.#sent.size + batch.length < WINDOW) {
+        const order = this.#waiting.shift();
+        if (order === undefined) break;
+        batch.push(order);
+      }
+      this.#send(batch, this.#post);
+    }
+  }
+
+  /** In one message; if one of them cannot be sent, each in its own. */
+  #send(batch: readonly Order[], post: Post): void {
+    try {
+      const handles: Handle[] = [];
+      const args = batch.map((order, at) => {
+        if (order.args.length === 0) return order.args;
+        const all = packAll(order.args, this.#isolation);
+        for (const handle of all.handles) handles.push(below(at, handle));
+        return all.value;
+      });
+      const first = this.#next;
+      post({
+        type: "calls",
+        first,
+        methods: batch.map(({ method }) => method),
+        args,
+        handles,
+        watched: batch.flatMap((order, at) => (order.watched ? [first + at] : [])),
+      });
+      this.#next += batch.length;
+      for (let at = 0; at < batch.length; at++) {
+        const order = batch[at] as Order;
+        order.seq = first + at;
+        this.#sent.set(order.seq, order);
+      }
+    } catch (error) {
+      const [only] = batch;
+      if (batch.length > 1) for (const order of batch) this.#send([order], post);
+      else only?.reject(unsendable(`${this.#name}.${only.method}`, error));
+    }
+  }
+}
+
+/** A handle may be to something that is no more. */
+function resolve(order: Order, packed: Packed): void {
+  try {
+    order.resolve(unpack(packed));
+  } catch (error) {
+    order.reject(error);
+  }
+}

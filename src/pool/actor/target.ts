@@ -1,0 +1,42 @@
+import type { TimeLimit } from "../calls/work.ts";
+
+/** What holds for a call of an actor. */
+export interface ActorCallOptions {
+  /** How long the call may run, counted from its own start, in milliseconds or as soft and hard limit. */
+  readonly timeout?: number | TimeLimit;
+  /** Withdraws the call while it waits; one that runs is told by its `callSignal()`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a handle calls: an actor of this thread, or the way to one that somebody above owns. */
+export interface Callee {
+  /** Of the actor, the same wherever there is a handle to it. */
+  readonly id: string;
+  /** The name of the class, for people. */
+  readonly name: string;
+  readonly methods: readonly string[];
+  readonly maxPending: number;
+  call(method: string, args: readonly unknown[], options: ActorCallOptions): Promise<unknown>;
+  /** Ends the actor, where this thread owns it. */
+  dispose(): Promise<void>;
+}
+
+/** The actors that this thread owns and that have not ended, by id. */
+const actors = new Map<string, Callee>();
+
+export function own(callee: Callee): void {
+  actors.set(callee.id, callee);
+}
+
+export function disown(callee: Callee): void {
+  actors.delete(callee.id);
+}
+
+export function ownedActor(id: string): Callee | undefined {
+  return actors.get(id);
+}
+
+export function limitOf({ timeout }: ActorCallOptions): TimeLimit | null {
+  if (timeout === undefined) return null;
+  return typeof timeout === "number" ? { hard: timeout } : timeout;
+}

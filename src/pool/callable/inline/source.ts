@@ -1,0 +1,71 @@
+import type { AnyFunction } from "../callable.ts";
+import { Refusals } from "./errors.ts";
+import { freeIdentifiers } from "./free-names.ts";
+import { exportOfNode, isGlobalOfWorkers, pathOfGlobal } from "./known-globals.ts";
+import { misplaced } from "./outer-context.ts";
+import { readFunction } from "./parse.ts";
+import { namesake } from "./shadowed-globals.ts";
+
+const byFunction = new WeakMap<AnyFunction, string>();
+
+/** Functions made anew for every call have one text; only so many are kept. */
+const byText = new Map<string, string>();
+const KEPT_TEXTS = 500;
+
+/**
+ * The source of a function that stands on its own: an expression that means the same in a worker. Throws a PawlError
+ * that says by name what the function uses from outside, or what else about it cannot go along, and what to do; it
+ * speaks of the function as passed to `face`, such as `pool.map`.
+ *
+ * Only the text is looked at. A variable of the program that is named like a global of Node, such as `performance`, is
+ * taken for that global, unless the way it is used tells: `crypto.createHash`, or `await setTimeout(100)`.
+ */
+export function inlineSource(fn: AnyFunction, face: string): string {
+  const known = byFunction.get(fn);
+  if (known !== undefined) return known;
+  const refusals = new Refusals(face);
+  if (typeof fn !== "function") throw refusals.noFunction(fn);
+  const text = Function.prototype.toString.call(fn);
+  const source = byText.get(text) ?? checkedSource(fn, text, refusals);
+  if (byText.size >= KEPT_TEXTS) byText.clear();
+  byText.set(text, source);
+  byFunction.set(fn, source);
+  return source;
+}
+
+function checkedSource(fn: AnyFunction, text: string, refusals: Refusals): string {
+  // Some of Node's globals are written in JavaScript.
+  const path = pathOfGlobal(fn);
+  if (path !== null) throw refusals.builtIn(path);
+  try {
+    return standing(fn, text, refusals);
+  } catch (refusal) {
+    // So are most of the functions of its modules, and nobody cares what they use inside.
+    const exported = exportOfNode(fn);
+    throw exported === null ? refusal : refusals.exportOfNode(exported);
+  }
+}
+
+/** The source of a function whose text says all there is to it. */
+function standing(fn: AnyFunction, text: string, refusals: Refusals): string {
+  if (/\{\s*\[native code\]\s*\}$/.test(text)) throw refusals.native(nameOf(fn));
+  const read = readFunction(text);
+  if ("trouble" in read) throw refusals.unreadable(read.trouble);
+  const { root, program, source } = read;
+  if (root.type === "ClassExpression") throw refusals.class(nameOf(fn));
+  if (root.generator) throw refusals.generator();
+  const found = misplaced(root);
+  if (found !== null) throw refusals.misplaced(found);
+  const free = freeIdentifiers(program);
+  const captured = new Set(free.map(({ name }) => name).filter((name) => !isGlobalOfWorkers(name)));
+  if (captured.size > 0) throw refusals.captured([...captured]);
+  const imported = namesake(program, free);
+  if (imported !== null) throw refusals.namesake(imported);
+  return source;
+}
+
+/** A class may have a static member of that name. */
+function nameOf(fn: AnyFunction): string {
+  const name: unknown = fn.name;
+  return typeof name === "string" ? name : "";
+}

@@ -1,0 +1,252 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { pMapIterable, pMapSkip } from "p-map";
+import { atMost, RateLimiter } from "../../rate-limit.ts";
+import { after } from "../../timers.ts";
+import { closeSource, iteratorOf } from "../calls/source.ts";
+import { TimeLimitError } from "../errors.ts";
+import { atIndex } from "../transfer/remote-error.ts";
+import type { Settings } from "./options.ts";
+import { retryDelay } from "./retry.ts";
+
+/** What became of one item. */
+export type Outcome<R> =
+  | { readonly index: number; readonly value: R }
+  | { readonly index: number; readonly error: unknown };
+
+/** One call of `each` while it runs: what is under way, and how it is stopped. */
+class Run<T, R> {
+  readonly source: Source<T>;
+  readonly #fn: ItemFunction<T, R>;
+  readonly #settings: Settings;
+  readonly #collect: boolean;
+  readonly #rate: RateLimiter | null;
+  /** Aborts the waits between attempts. */
+  readonly #stop = new AbortController();
+  readonly #running = new Set<AbortController>();
+  #under = 0;
+  #idle = (): void => {};
+  stopped: { readonly reason: unknown } | null = null;
+
+  constructor(
+    items: Iterable<T> | AsyncIterable<T>,
+    fn: ItemFunction<T, R>,
+    settings: Settings,
+    collect: boolean,
+  ) {
+    this.source = new Source(items);
+    this.#fn = fn;
+    this.#settings = settings;
+    this.#collect = collect;
+    this.#rate = settings.rate === null ? null : new RateLimiter(atMost(settings.rate));
+  }
+
+  /** Never rejects: an error is an outcome, or it stops the call. */
+  async item(item: T, index: number): Promise<Outcome<R> | typeof pMapSkip> {
+    if (this.stopped !== null) return pMapSkip;
+    this.#under++;
+    try {
+      return { index, value: await this.#attempts(item, index) };
+    } catch (thrown) {
+      // What fails after the stop most often fails because of it.
+      if (this.stopped !== null) return pMapSkip;
+      const error = atIndex(thrown, index);
+      if (this.#collect) return { index, error };
+      this.stop(error);
+      return pMapSkip;
+    } finally {
+      if (--this.#under === 0) this.#idle();
+    }
+  }
+
+  stop(reason: unknown): void {
+    if (this.stopped !== null) return;
+    this.stopped = { reason };
+    this.source.end();
+    this.#rate?.end(reason);
+    this.#stop.abort(reason);
+    for (const controller of this.#running) controller.abort(reason);
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    if (this.#under === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  async #attempts(item: T, index: number): Promise<R> {
+    const { retries, timeout } = this.#settings;
+    for (let attempt = 1; ; attempt++) {
+      if (this.#rate !== null) await this.#rate.turn();
+      const controller = new AbortController();
+      this.#running.add(controller);
+      try {
+        return await attemptOnce(this.#fn, item, { index, attempt }, controller, timeout);
+      } catch (error) {
+        if (this.stopped !== null) throw error;
+        const delay = retryDelay(error, attempt, retries);
+        if (delay === null) throw error;
+        await sleep(delay, undefined, { signal: this.#stop.signal });
+      } finally {
+        this.#running.delete(controller);
+      }
+    }
+  }
+}
+
+/**
+ * Runs the items, at most so many at once, and yields what became of each as it is asked for; no item is taken before
+ * there is room for it. After an error that is not to be collected, or when nobody asks any more, nothing new begins
+ * and what runs is waited for.
+ */
+export async function* outcomesOf<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  fn: ItemFunction<T, R>,
+  settings: Settings,
+  collect: boolean,
+): AsyncGenerator<Outcome<R>, void, undefined> {
+  const { concurrency, signal, ordered } = settings;
+  signal?.throwIfAborted();
+  const run = new Run(items, fn, settings, collect);
+  const abort = () => {
+    run.stop(signal?.reason);
+    // At once: who takes the results may be long with the one it has, or never ask for another.
+    void run.source.close();
+  };
+  signal?.addEventListener("abort", abort, { once: true });
+  const outcomes = pMapIterable(run.source, (item, index) => run.item(item, index), {
+    concurrency,
+    backpressure: concurrency,
+    preserveOrder: ordered,
+  });
+  try {
+    for await (const outcome of outcomes) {
+      if (run.stopped !== null) break;
+      yield outcome;
+    }
+    if (run.stopped !== null) throw run.stopped.reason;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    run.stop(new DOMException("nobody waits for its result any more", "AbortError"));
+    await run.idle();
+    await run.source.close();
+  }
+}
+
+/** What the function of an `each` may take after its item. */
+export interface EachContext {
+  /** Which item this is, from 0. */
+  readonly index: number;
+  /** Which attempt at it, from 1. */
+  readonly attempt: number;
+  /** Aborts when the call is stopped or the attempt's time is over: give it to `fetch`, or to whatever waits. */
+  readonly signal: AbortSignal;
+}
+
+export type ItemFunction<T, R> = (item: T, context: EachContext) => R | Promise<R>;
+
+/** Calls the function once, and waits no longer than it may take. What does not listen to its signal goes on unheard. */
+async function attemptOnce<T, R>(
+  fn: ItemFunction<T, R>,
+  item: T,
+  { index, attempt }: { readonly index: number; readonly attempt: number },
+  controller: AbortController,
+  timeout: number | undefined,
+): Promise<R> {
+  const context = { index, attempt, signal: controller.signal };
+  if (timeout === undefined) return await fn(item, context);
+  const over = Promise.withResolvers<never>();
+  const timer = after(timeout, () => {
+    const sentence = `Item ${index} took longer than ${timeout} ms.`;
+    const error = new TimeLimitError("each.timeout", sentence);
+    over.reject(error);
+    controller.abort(error);
+  });
+  try {
+    return await Promise.race([fn(item, context), over.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
+
+/**
+ * The items of a call, taken one at a time and only when asked for. It can be ended while the one who gives them still
+ * thinks about the next: whoever waits for that one hears that there is none.
+ */
+class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
+  readonly #items: Iterator<T> | AsyncIterator<T>;
+  /** Who waits for a next item that has not come yet. */
+  #waiting: ((result: IteratorResult<T>) => void) | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+  #ended = false;
+  #exhausted = false;
+  #closed: Promise<void> | null = null;
+
+  constructor(items: Iterable<T> | AsyncIterable<T>) {
+    this.#items = iteratorOf(items);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Calls that overlap get their items one after the other, for not every iterator can be asked twice at once. */
+  next(): Promise<IteratorResult<T>> {
+    const next = this.#turn.then(() => this.#pull());
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  /** Gives nothing more. */
+  end(): void {
+    this.#ended = true;
+    this.#waiting?.({ done: true, value: undefined });
+  }
+
+  /** Lets go of what the items come from, once. One that still thinks is told, and not waited for. */
+  close(): Promise<void> {
+    this.end();
+    this.#closed ??= this.#exhausted ? Promise.resolve() : this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#exhausted = true;
+    try {
+      await closeSource(this.#items, this.#waiting !== null);
+    } catch {
+      // The results that there are, or the error that ends the call, are what counts.
+    }
+  }
+
+  async #pull(): Promise<IteratorResult<T>> {
+    if (this.#ended || this.#exhausted) return { done: true, value: undefined };
+    try {
+      const pulled = this.#items.next();
+      const result = "then" in pulled ? await this.#orEnd(pulled) : pulled;
+      if (result.done && !this.#ended) this.#exhausted = true;
+      return result;
+    } catch (error) {
+      // An iterator that threw is over.
+      this.#exhausted = true;
+      throw error;
+    }
+  }
+
+  #orEnd(pulled: Promise<IteratorResult<T>>): Promise<IteratorResult<T>> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<T>>();
+    this.#waiting = resolve;
+    pulled.then(
+      (result) => {
+        this.#waiting = null;
+        resolve(result);
+      },
+      (error) => {
+        this.#waiting = null;
+        reject(error);
+      },
+    );
+    return promise;
+  }
+}

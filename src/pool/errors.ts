@@ -1,0 +1,11 @@
+import { PawlError } from "../errors.ts";
+
+/** An item or a call ran longer than its hard limit. */
+export class TimeLimitError extends PawlError {
+  override readonly name = "TimeLimitError";
+}
+
+/** The actor died while it ran the call, or before it could. What it knew since the last save is lost. */
+export class ActorDiedError extends PawlError {
+  override readonly name = "ActorDiedError";
+}

@@ -1,3 +1,0 @@
-/** Makes known every kind of handle that can come from another thread or process. */
-import "./shared/index.ts";
-import "./actor/remote.ts";

@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { PawlError } from "../../errors.ts";
+import type { Isolation } from "../transfer/portable.ts";
+
+/** Left by the code that starts a worker from a bundle. */
+interface Boot {
+  readonly kind: Isolation;
+  serve?: () => Promise<void>;
+}
+
+const BOOT = "pawl.boot";
+const boot = (globalThis as { [key: symbol]: Boot | undefined })[Symbol.for(BOOT)];
+
+// This is a worker, and it imports the bundle: what it has to do is in here.
+if (boot !== undefined) {
+  boot.serve ??= async () => {
+    if (boot.kind === "thread") (await import("./in-thread.ts")).serveInThread();
+    else (await import("./in-process.ts")).serveInProcess();
+  };
+}
+
+/** How a worker is started: by a file, or by code that imports a bundle. */
+export type Entry = { readonly file: string } | { readonly code: string };
+
+const entries = new Map<Isolation, Entry>();
+
+/**
+ * What a worker runs first: its own file, or where a bundler has put this one elsewhere, the bundle, which is imported
+ * like the module of a callable. Throws a PawlError where that is no ES module.
+ */
+export function entryOf(kind: Isolation): Entry {
+  const known = entries.get(kind);
+  if (known !== undefined) return known;
+  const here: unknown = import.meta.url;
+  if (typeof here !== "string") {
+    throw new PawlError(
+      "pool.bundle",
+      "A pool cannot find its own code, which was bundled as CommonJS: have the bundler write ES modules.",
+    );
+  }
+  // Sources and the built package have the same names but for their ends.
+  const url = new URL(`./pool-${kind}${here.slice(-3)}`, here);
+  const file = fileURLToPath(url);
+  let entry: Entry = { file };
+  if (!existsSync(file)) entry = { code: codeFor(kind, here) };
+  // Threads are told what Node was told, which may be that the program is a text of some type: then no file will do.
+  else if (kind === "thread" && process.execArgv.some((each) => each.startsWith("--input-type"))) {
+    entry = { code: `import(${JSON.stringify(url.href)})` };
+  }
+  entries.set(kind, entry);
+  return entry;
+}
+
+/** Imports the bundle in the state that callable.ts knows as loading, in which no pool may be used. */
+function codeFor(kind: Isolation, bundle: string): string {
+  const url = JSON.stringify(bundle);
+  return `
+    const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
+    const boot = (globalThis[Symbol.for(${JSON.stringify(BOOT)})] = { kind: ${JSON.stringify(kind)} });
+    const loading = new AsyncLocalStorage();
+    globalThis[Symbol.for("pawl.callables")] = { modules: new Map(), places: new WeakMap(), loading };
+    loading.run(${url}, () => import(${url})).then(() => boot.serve());
+  `;
+}

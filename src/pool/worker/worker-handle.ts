@@ -1,0 +1,387 @@
+import { PawlError } from "../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { Relay } from "../actor/relay.ts";
+import type { Portion, Work } from "../calls/work.ts";
+import type { Isolation } from "../transfer/portable.ts";
+import { reviveError } from "../transfer/remote-error.ts";
+import { Batch, type BatchEvents } from "./batch.ts";
+import { type Host, startProcess, startThread, WorkerDiedError } from "./host.ts";
+import { monotonicMs } from "./marker.ts";
+import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
+import { ItemTimer } from "./time-limit.ts";
+
+export interface SlotOptions {
+  readonly isolation: Isolation;
+  readonly setup: WorkerSetup;
+  /** Items after which the worker is replaced. */
+  readonly maxTasks: number;
+  /** Bytes of JavaScript heap at which the worker dies; null for what Node gives it. */
+  readonly maxHeap: number | null;
+  /** Milliseconds for the worker to begin, and for it to load a function. */
+  readonly startTimeout: number;
+}
+
+/** What a slot tells its pool. */
+export interface SlotEvents extends BatchEvents {
+  /** The worker is ready for a batch. */
+  idle(slot: Slot): void;
+  /** The worker is gone for good; what it held was given back. */
+  gone(slot: Slot): void;
+  /** A worker cannot begin: `init` threw, or does not end. */
+  unready(slot: Slot, error: unknown): void;
+}
+
+export type SlotState = "starting" | "idle" | "busy" | "closing" | "gone";
+
+/** How long a worker that was asked to close may take. */
+const CLOSE_MS = 1000;
+/** How often is looked whether an item that shall be ended has begun. */
+const LOOK_MS = 10;
+
+/** One worker and the batch it runs. */
+export class Slot {
+  state: SlotState = "starting";
+  readonly #options: SlotOptions;
+  readonly #events: SlotEvents;
+  readonly #host: Host;
+  /** Makes the calls of actors that functions in the worker ask for. */
+  readonly #relay: Relay;
+  readonly #known = new Set<number>();
+  readonly closed: Promise<void>;
+  /** It ended before it could take a batch. */
+  neverReady = true;
+  /** Why it is gone, for people. */
+  why = "";
+  #batch: Batch | null = null;
+  /** Of the batch's items. */
+  #timer: ItemTimer | null = null;
+  /** Until the batch's function is loaded. */
+  #loading: NodeJS.Timeout | undefined;
+  /** When its batch was given to it, in milliseconds of `performance.now`. */
+  #began = 0;
+  readonly #watchdog = new Watchdog(
+    () => this.#idleness(),
+    () => this.#silent(),
+  );
+  /** The same in milliseconds of the clock that the worker shares. */
+  #sent = 0;
+  #tasks = 0;
+  readonly #starting: NodeJS.Timeout | null = null;
+  /** When it last became idle, in milliseconds of `performance.now`. */
+  idleSince = 0;
+
+  constructor(options: SlotOptions, events: SlotEvents) {
+    this.#options = options;
+    this.#events = events;
+    const start = options.isolation === "thread" ? startThread : startProcess;
+    this.#host = start(options.setup, options.maxHeap, (message) => this.#hear(message));
+    const { startTimeout } = options;
+    if (startTimeout <= LONGEST_TIMER_MS)
+      this.#starting = setTimeout(() => this.#tooLate(startTimeout), startTimeout);
+    this.#relay = new Relay(options.isolation, (message) => this.#host.post(message));
+    this.closed = this.#host.gone.then((why) => this.#over(why));
+  }
+
+  /** Items it may still be given. */
+  get room(): number {
+    return this.#options.maxTasks - this.#tasks;
+  }
+
+  /** The worker has loaded the function. */
+  knows({ call }: Work): boolean {
+    const batch = this.#batch;
+    return this.#known.has(call.number) && !(batch?.loads && batch.work.call === call);
+  }
+
+  /** Has an idle worker load the function, and be idle again. */
+  load(work: Work): void {
+    this.run(work, { base: 0, items: [] });
+  }
+
+  /** Gives a batch to an idle worker. */
+  run(work: Work, portion: Portion): void {
+    const { call } = work;
+    const batch = new Batch(work, portion, !this.#known.has(call.number));
+    this.state = "busy";
+    this.#batch = batch;
+    this.#host.hold(true);
+    this.#host.marker.open(portion.items.length);
+    const { startTimeout } = this.#options;
+    const { size } = batch;
+    this.#began = performance.now();
+    this.#sent = monotonicMs();
+    if (!this.#send(batch)) return;
+    this.#watchdog.start();
+    call.cost.observeTransport(size, this.batchMs);
+    if (batch.loads && startTimeout <= LONGEST_TIMER_MS)
+      this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeout), startTimeout);
+    if (call.limit !== null) {
+      this.#timer = new ItemTimer(call.limit, this.#host.marker, {
+        isAborted: (index) => batch.isAborted(index),
+        abort: (index, reason) => void this.abort(index, reason),
+        kill: (index, error) => void this.kill(error, index),
+      });
+    }
+  }
+
+  /** Whether this slot has the item, running or about to. */
+  has(work: Work, index: number): boolean {
+    return this.#batch?.work === work && this.#batch.awaits(index);
+  }
+
+  /** Items of its batch that have not begun, behind one that has or will. */
+  get behind(): number {
+    const batch = this.#batch;
+    return batch === null || batch.size < 2 ? 0 : batch.size - Math.max(1, this.#host.marker.begun + 1);
+  }
+
+  /** The work of its batch. */
+  get work(): Work | null {
+    return this.#batch?.work ?? null;
+  }
+
+  /** Milliseconds since its batch was given to it. */
+  get batchMs(): number {
+    return performance.now() - this.#began;
+  }
+
+  /** Milliseconds that the item has run which runs; or that a batch waits to be begun. */
+  get itemMs(): number {
+    const mark = this.#host.marker.read();
+    return mark === null ? this.batchMs : monotonicMs() - mark.since;
+  }
+
+  /** Gives the items back that have not begun, except for the first `least` of the batch. */
+  takeBack(least: number): void {
+    this.#batch?.takeBack(this.#host.marker.limit(least));
+  }
+
+  /** Tells an item by its signal to stop. False when it had not begun: it is given back, and begins nowhere by itself. */
+  abort(index: number, reason: string): boolean {
+    const batch = this.#batch;
+    if (!batch?.awaits(index)) return false;
+    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (!batch.awaits(index)) return false;
+    this.#tell(batch, index, reason);
+    return true;
+  }
+
+  /** Tells the worker of an item to stop, or to pass it over. */
+  #tell(batch: Batch, index: number, reason: string): void {
+    batch.abort(index, reason);
+    this.#host.post({ type: "abort", id: batch.id, index, reason });
+  }
+
+  /** Ends the worker as it runs this item. False when that had not begun: it is given back, and begins nowhere by itself. */
+  killItem(index: number, error: Error): boolean {
+    const batch = this.#batch;
+    if (!batch?.awaits(index)) return false;
+    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (!batch.awaits(index)) return false;
+    if (this.#host.marker.read()?.index === index) {
+      void this.kill(error, index);
+      return true;
+    }
+    if (!batch.isAborted(index)) this.#tell(batch, index, error.message);
+    // It is about to begin, or its result is on the way.
+    setTimeout(() => {
+      if (this.#batch === batch) this.killItem(index, error);
+    }, LOOK_MS);
+    return true;
+  }
+
+  /** Leaves the rest of the batch undone, when it is of this work. */
+  cancel(work: Work, reason: string): void {
+    const batch = this.#batch;
+    if (batch?.work !== work) return;
+    this.takeBack(0);
+    this.#host.post({ type: "cancel", id: batch.id, reason });
+  }
+
+  /** Ends the worker now. `error` is what becomes of the item at `index`, or of the one that runs. */
+  async kill(error: Error, index: number | null = null): Promise<void> {
+    this.#batch?.blame(index, error);
+    // Whatever it still says, it gets nothing more to do.
+    this.state = "closing";
+    // The program must not end while this waits.
+    this.#host.hold(true);
+    await this.#host.kill();
+  }
+
+  /** Lets an idle worker end; one that does not is ended. */
+  async close(): Promise<void> {
+    if (this.state === "gone") return;
+    this.state = "closing";
+    this.#host.hold(true);
+    this.#host.post({ type: "close" });
+    const timer = setTimeout(() => void this.#host.kill(), CLOSE_MS);
+    await this.closed;
+    clearTimeout(timer);
+  }
+
+  #send(batch: Batch): boolean {
+    const { isolation } = this.#options;
+    try {
+      this.#host.post(batch.message(isolation));
+      this.#known.add(batch.work.call.number);
+      return true;
+    } catch (error) {
+      this.#batch = null;
+      batch.refuse(error, isolation);
+      this.#becomeIdle();
+      return false;
+    }
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case "ready":
+        if (this.state === "starting") this.#becomeIdle();
+        return;
+      case "unready":
+        if (this.state === "starting") this.#giveUp(reviveError(message.error));
+        return;
+      case "results":
+        this.#deliver(message);
+        return;
+      case "ask":
+      case "ask-abort":
+        this.#relay.take(message);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.state = "closing";
+    this.neverReady = false;
+    this.#events.unready(this, error);
+    void this.#host.kill();
+  }
+
+  #tooLate(ms: number): void {
+    if (this.state !== "starting") return;
+    const sentence = `A worker of the pool was not ready after ${ms} ms: let init end sooner, or give a longer startTimeout.`;
+    this.#giveUp(new PawlError("pool.start-timeout", sentence));
+  }
+
+  #stillLoading(batch: Batch, ms: number): void {
+    // Each message and each mark shows that it has begun.
+    if (batch.hasResults || this.#host.marker.read() !== null) return;
+    const sentence = `A worker had not loaded ${batch.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
+    const error = new PawlError("pool.start-timeout", sentence);
+    this.#events.hopeless(batch.work, error);
+    void this.kill(error);
+  }
+
+  /** What a worker has come to that does nothing though it has a batch; null for one that does something. */
+  #idleness(): string | null {
+    const batch = this.#batch;
+    if (batch === null) {
+      this.#watchdog.stop();
+      return null;
+    }
+    const { marker } = this.#host;
+    if (marker.read() !== null) return null;
+    const { begun } = marker;
+    // It loads the function, if it has heard of the batch.
+    if (batch.loads && begun < 0 && marker.noted >= this.#sent) return null;
+    return `${batch.id} ${begun} ${batch.next}`;
+  }
+
+  /** It does not answer any more. */
+  #silent(): void {
+    const batch = this.#batch;
+    if (batch === null || this.state === "closing") return;
+    const { begun } = this.#host.marker;
+    if (begun >= 0) batch.lose(batch.indexAt(begun) + 1);
+    void this.kill(new WorkerDiedError("pool.worker-died", "The worker did not answer any more."));
+  }
+
+  #deliver(results: ResultsMessage): void {
+    const batch = this.#batch;
+    if (batch === null || batch.id !== results.id) return;
+    this.#tasks += results.values.length;
+    batch.deliver(results);
+    if (batch.lose(results.ended)) {
+      void this.kill(new WorkerDiedError("pool.worker-died", "The worker lost results."));
+      return;
+    }
+    if (!results.last) return;
+    this.#end();
+    batch.giveBackRest();
+    if (this.state === "closing") return;
+    if (this.room <= 0 || results.full) void this.close();
+    else this.#becomeIdle();
+  }
+
+  #becomeIdle(): void {
+    if (this.#starting !== null) clearTimeout(this.#starting);
+    this.state = "idle";
+    this.neverReady = false;
+    this.idleSince = performance.now();
+    this.#host.hold(false);
+    this.#events.idle(this);
+  }
+
+  #end(): void {
+    this.#timer?.stop();
+    this.#timer = null;
+    clearTimeout(this.#loading);
+    this.#batch = null;
+  }
+
+  /** The worker is gone: what it ran gets its error, what it had not run goes to others. */
+  #over(why: string): void {
+    this.state = "gone";
+    this.#watchdog.stop();
+    this.why = why;
+    if (this.#starting !== null) clearTimeout(this.#starting);
+    const batch = this.#batch;
+    this.#end();
+    batch?.bury(this.#host.marker.read()?.index ?? null, why, this.#events);
+    this.#host.marker.close();
+    this.#events.gone(this);
+  }
+}
+
+/** How often a busy worker is looked at, and how often in a row it may be found to do nothing. */
+const SILENCE_LOOK_MS = 5_000;
+const SILENT_LOOKS = 4;
+
+/**
+ * Notices a worker that will never answer: one that neither runs anything nor says anything, because a function has
+ * cut or spoiled what it speaks with. Time alone tells nothing, since the whole machine may have stood still; between two looks
+ * this thread has heard everything that had been said.
+ */
+class Watchdog {
+  readonly #state: () => string | null;
+  readonly #silent: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #last: string | null = null;
+  #looks = 0;
+
+  /** `state` says what a worker that seems to do nothing has come to; null for one that does something. */
+  constructor(state: () => string | null, silent: () => void) {
+    this.#state = state;
+    this.#silent = silent;
+  }
+
+  /** Begins to look, if it does not. Costs nothing while it does. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#look(), SILENCE_LOOK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#last = null;
+  }
+
+  #look(): void {
+    const state = this.#state();
+    this.#looks = state !== null && state === this.#last ? this.#looks + 1 : 1;
+    this.#last = state;
+    if (state === null || this.#looks < SILENT_LOOKS) return;
+    this.stop();
+    this.#silent();
+  }
+}

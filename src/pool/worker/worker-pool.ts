@@ -1,0 +1,320 @@
+import { availableParallelism } from "node:os";
+import { PawlError } from "../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { batchSize, repaysStart } from "../calls/cost.ts";
+import type { Reach } from "../calls/submit.ts";
+import type { Work } from "../calls/work.ts";
+import type { Isolation } from "../transfer/portable.ts";
+import type { WorkerSetup } from "./protocol.ts";
+import { Slot, type SlotEvents, type SlotOptions } from "./worker-handle.ts";
+
+export interface CrewOptions {
+  /** Workers at most. */
+  readonly workers: number;
+  readonly isolation: Isolation;
+  readonly setup: WorkerSetup;
+  readonly maxTasks: number;
+  /** Bytes; null for what Node gives. */
+  readonly maxHeap: number | null;
+  /** Milliseconds. */
+  readonly startTimeout: number;
+  readonly idle: number;
+}
+
+/** Workers that die before they have done anything, one after the other, until the crew gives up. */
+const STILLBORN = 3;
+
+/** How long an item may run, in milliseconds, before an idle worker gets those behind it in its batch. */
+const BEHIND_MS = 2;
+
+/** How long a batch may keep a worker from the items of another call, in milliseconds: twice what it should take. */
+const TURN_MS = 20;
+
+/** Cores for workers to start on while the caller's thread is at work. */
+export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
+
+/** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #changed: () => void;
+  readonly #slots = new Set<Slot>();
+  readonly #works = new Set<Work>();
+  readonly #crashes = new WeakMap<Work, Map<number, number>>();
+  #scheduled = false;
+  #closed = false;
+  #stillborn = 0;
+  /** Callers that are at work themselves. */
+  #helpers = 0;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #batchTimer: NodeJS.Timeout | null = null;
+
+  /** `changed` is called when a worker has done what it had, or is gone. */
+  constructor(options: CrewOptions, changed: () => void) {
+    this.#options = options;
+    this.#changed = changed;
+  }
+
+  /** Something is to be done, or is being done. */
+  get busy(): boolean {
+    for (const work of this.#works) if (work.ready > 0) return true;
+    for (const slot of this.#slots) if (slot.state === "busy") return true;
+    return false;
+  }
+
+  /** A worker could take a batch, now or when it has done what it has. */
+  get isReady(): boolean {
+    for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
+    return false;
+  }
+
+  /** Every worker there may be is there and has loaded the function. */
+  isAtWork(work: Work): boolean {
+    if (this.#slots.size < this.#options.workers) return false;
+    for (const slot of this.#slots) if (!slot.knows(work)) return false;
+    return true;
+  }
+
+  /** Takes items of this work from now on. */
+  add(work: Work): void {
+    this.#works.add(work);
+  }
+
+  /** Takes no more of it, and leaves undone what was taken. */
+  drop(work: Work, reason: string): void {
+    this.#works.delete(work);
+    for (const slot of this.#slots) slot.cancel(work, reason);
+  }
+
+  /** Gives out what there is once this turn of the program is over. */
+  scheduleSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.schedule();
+    });
+  }
+
+  /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
+  schedule(): void {
+    // What the dead give back is nobody's any more.
+    if (this.#closed) return;
+    for (;;) {
+      const slot = this.#idleSlot();
+      if (slot === null) {
+        this.#growForReady();
+        break;
+      }
+      // Only now is it its turn: who is passed over here would wait as long as the others have items.
+      const work = this.#nextWork();
+      if (work === null) break;
+      if (this.#helpers > 0 && !slot.knows(work)) {
+        slot.load(work);
+        continue;
+      }
+      const { cost, chunkSize, limit } = work.call;
+      const size = batchSize(cost, chunkSize, work.left, this.#options.workers);
+      slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
+    }
+    this.#watchIdle();
+    this.#watchBatches();
+  }
+
+  #growForReady(): void {
+    let items = 0;
+    for (const work of this.#works) {
+      if (this.#helpers === 0 || repaysStart(work.call.cost, work.left)) items += work.ready;
+    }
+    if (items > 0) this.grow(items);
+  }
+
+  /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
+  #watchBatches(): void {
+    if (this.#batchTimer !== null || this.#closed) return;
+    const idle = this.#idleSlot() !== null || this.#slots.size < this.#options.workers;
+    if (!this.#anyBehind((slot) => idle || this.#waitsFor(slot))) return;
+    this.#batchTimer = setTimeout(
+      () => {
+        this.#batchTimer = null;
+        this.#breakUp();
+        this.schedule();
+      },
+      idle ? BEHIND_MS : TURN_MS / 2,
+    );
+  }
+
+  /**
+   * Takes items back from batches: those behind one that takes long, where another worker is idle or could be, and those
+   * that keep a worker longer than a batch should from the items of another call.
+   */
+  #breakUp(): void {
+    const idle = this.#idleSlot() !== null;
+    let behind = 0;
+    for (const slot of this.#slots) {
+      if (slot.state !== "busy" || slot.behind === 0) continue;
+      if (this.#waitsFor(slot) ? slot.batchMs >= TURN_MS : idle && slot.itemMs >= BEHIND_MS) slot.takeBack(1);
+      else if (!idle && slot.itemMs >= TURN_MS) behind += slot.behind;
+    }
+    // They have them when they are there.
+    if (behind > 0 && this.#helpers === 0) this.grow(behind);
+  }
+
+  #anyBehind(isMeant: (slot: Slot) => boolean): boolean {
+    for (const slot of this.#slots)
+      if (slot.state === "busy" && isMeant(slot) && slot.behind > 0) return true;
+    return false;
+  }
+
+  /** Items of another call than its own wait for this worker. */
+  #waitsFor(slot: Slot): boolean {
+    for (const work of this.#works) if (work !== slot.work && work.ready > 0) return true;
+    return false;
+  }
+
+  /** Starts workers for so many items, as far as there may be more, and at most so many at the same time. */
+  grow(items: number, atOnce = this.#startsAtOnce): void {
+    if (this.#closed) return;
+    let starting = 0;
+    for (const slot of this.#slots) if (slot.state === "starting") starting++;
+    for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#options.workers; starting++)
+      if (!this.#start()) return;
+  }
+
+  /**
+   * Does what there is, with the help of the caller's thread while that lasts: workers that start leave it a core, and
+   * take no items before they have loaded the function, for the caller has done them by then.
+   */
+  async scheduleWith(help: () => Promise<void>): Promise<void> {
+    this.#helpers++;
+    this.schedule();
+    await help();
+    this.#helpers--;
+    this.schedule();
+  }
+
+  get #startsAtOnce(): number {
+    return this.#helpers === 0 ? Number.POSITIVE_INFINITY : OTHER_CORES;
+  }
+
+  /** Every call that is under way gets this error. */
+  failAll(error: unknown): void {
+    for (const work of this.#works) work.fail(error);
+  }
+
+  /** Lets the workers end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+    if (this.#batchTimer !== null) clearTimeout(this.#batchTimer);
+    this.#batchTimer = null;
+    await Promise.all([...this.#slots].map((slot) => slot.close()));
+  }
+
+  /** Ends the workers now. */
+  async kill(error: Error): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
+  }
+
+  /** How one call is reached that is under way. */
+  readonly reach: Reach = {
+    abort: (work, index, reason) => {
+      const stops = this.#slotOf(work, index)?.abort(index, reason) ?? false;
+      if (!stops) this.scheduleSoon();
+      return stops;
+    },
+    kill: (work, index, error) => {
+      const stops = this.#slotOf(work, index)?.killItem(index, error) ?? false;
+      if (!stops) this.scheduleSoon();
+      return stops;
+    },
+  };
+
+  #slotOf(work: Work, index: number): Slot | undefined {
+    return [...this.#slots].find((each) => each.has(work, index));
+  }
+
+  #nextWork(): Work | null {
+    for (const work of this.#works) {
+      if (work.ready === 0) continue;
+      // To the end of the line.
+      this.#works.delete(work);
+      this.#works.add(work);
+      return work;
+    }
+    return null;
+  }
+
+  #idleSlot(): Slot | null {
+    for (const slot of this.#slots) if (slot.state === "idle") return slot;
+    return null;
+  }
+
+  /** False when none could be started. */
+  #start(): boolean {
+    const { isolation, setup, maxTasks, maxHeap, startTimeout } = this.#options;
+    const options: SlotOptions = { isolation, setup, maxTasks, maxHeap, startTimeout };
+    try {
+      this.#slots.add(new Slot(options, this.#slotEvents));
+      return true;
+    } catch (error) {
+      // Those there are do what there is to do.
+      if (this.#slots.size > 0) return false;
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `The pool cannot start a worker: ${why.replace(/\.$/, "")}.`;
+      this.failAll(
+        error instanceof PawlError ? error : new PawlError("pool.no-worker", sentence, { cause: error }),
+      );
+      return false;
+    }
+  }
+
+  readonly #slotEvents: SlotEvents = {
+    idle: () => {
+      this.#stillborn = 0;
+      this.schedule();
+      this.#changed();
+    },
+    gone: (gone) => {
+      this.#slots.delete(gone);
+      if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
+        const sentence = `The pool's workers end before they begin: ${gone.why}.`;
+        this.failAll(new PawlError("pool.no-worker", sentence));
+      }
+      this.schedule();
+      this.#changed();
+    },
+    unready: (_slot, error) => this.failAll(error),
+    hopeless: (work, error) => work.fail(error),
+    mayRetry: (work, index) => this.#mayRetry(work, index),
+  };
+
+  #mayRetry(work: Work, index: number): boolean {
+    const { crashRetries } = work.call;
+    if (crashRetries === 0) return false;
+    const counts = this.#crashes.get(work) ?? new Map<number, number>();
+    this.#crashes.set(work, counts);
+    const crashes = (counts.get(index) ?? 0) + 1;
+    counts.set(index, crashes);
+    return crashes <= crashRetries;
+  }
+
+  /** Ends workers that had nothing to do for long. The timer keeps no program alive. */
+  #watchIdle(): void {
+    if (this.#idleTimer !== null || this.#closed) return;
+    const { idle } = this.#options;
+    this.#idleTimer = setTimeout(
+      () => {
+        this.#idleTimer = null;
+        const now = performance.now();
+        for (const slot of this.#slots) {
+          if (slot.state === "idle" && now - slot.idleSince >= idle) void slot.close();
+        }
+        if (this.#slots.size > 0) this.#watchIdle();
+      },
+      Math.min(Math.max(10, idle), LONGEST_TIMER_MS),
+    );
+    this.#idleTimer.unref();
+  }
+}
