@@ -46,5 +46,5 @@ export function floorOf(path: string): string | undefined {
 
 /** Whether a path relative to `src/` is a door of its floor: a file at the top of it, or a subfolder's face. */
 export function isDoor(path: string): boolean {
-  return path.split("/").length <= 2 || /\/(index|contract)\.ts$/.test(path);
+  return path.split("/").length <= 2 || /\/(index|internal|contract)\.ts$/.test(path);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
-import { KnownSums } from "../../src/connect/objects/files/checksum-cache.ts";
+import { ChecksumCache } from "../../src/connect/objects/files/checksum-cache.ts";
 import { copy } from "../../src/connect/objects/index.ts";
 import { startEmbedded } from "../../src/connect/postgres/embedded/server.ts";
 import { openStore } from "../../src/store/index.ts";
@@ -156,10 +156,10 @@ test(
     await utimes(file, 1, 1);
     const found = await stat(file, { bigint: true });
     const kept = (folder: string): string | null => {
-      const writing = new KnownSums(() => folder);
+      const writing = new ChecksumCache(() => folder);
       writing.keep(found, null, "0".repeat(32));
       writing.close();
-      const reading = new KnownSums(() => folder);
+      const reading = new ChecksumCache(() => folder);
       const sum = reading.find(found, null);
       reading.close();
       return sum;

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { outsideOf, type Place } from "../../batch/index.ts";
-import { addressName, parseAddress } from "../../connect/objects/index.ts";
+import { objectAddressText, parseObjectAddress } from "../../connect/objects/internal.ts";
 import type { Store } from "../../store/index.ts";
 import {
   checkShare,
@@ -50,8 +50,8 @@ export async function copyObjects(
 /** What a copy is, in one spelling: patterns have no order, and none counts twice. */
 export function copyParams(from: string, to: string, flags: CopyFlags): CopyParams {
   return {
-    from: addressName(parseAddress(from)),
-    to: addressName(parseAddress(to)),
+    from: objectAddressText(parseObjectAddress(from)),
+    to: objectAddressText(parseObjectAddress(to)),
     fromProfile: flags.fromProfile ?? null,
     toProfile: flags.toProfile ?? null,
     include: distinct(flags.include),

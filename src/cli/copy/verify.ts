@@ -1,4 +1,4 @@
-import { type Verified, verify } from "../../connect/objects/index.ts";
+import { type VerifiedObject, verify } from "../../connect/objects/index.ts";
 import { EXIT } from "../exit-codes.ts";
 import { megabytes } from "../options/parse.ts";
 import { grouped } from "../terminal/numbers.ts";
@@ -17,7 +17,7 @@ export interface VerifyFlags {
 /** `pawl verify FROM TO`: prints what differs between two places; exit code 3 when anything does. */
 export async function verifyObjects(from: string, to: string, flags: VerifyFlags): Promise<void> {
   const { fromProfile, toProfile, include, exclude, json = false } = flags;
-  const counts: Record<Verified["verdict"], number> = {
+  const counts: Record<VerifiedObject["result"], number> = {
     same: 0,
     missing: 0,
     extra: 0,
@@ -34,13 +34,13 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
     ...(exclude === undefined ? {} : { exclude }),
   });
   for await (const one of found) {
-    counts[one.verdict]++;
+    counts[one.result]++;
     bytes += one.bytes;
-    if (one.verdict === "same") continue;
-    const { key, verdict, detail } = one;
+    if (one.result === "same") continue;
+    const { key, result, detail } = one;
     const line = json
-      ? jsonText({ key, verdict, detail })
-      : `${verdict.padEnd(11)} ${visible(key)}${detail === null ? "" : `: ${visible(detail)}`}`;
+      ? jsonText({ key, result, detail })
+      : `${result.padEnd(11)} ${visible(key)}${detail === null ? "" : `: ${visible(detail)}`}`;
     if (!(await write(`${line}\n`))) return;
   }
   const { same, missing, extra, differs, unreadable } = counts;

@@ -6,7 +6,7 @@ import { assertBucketName } from "./s3/bucket-name.ts";
 import { shownUrl } from "./web/redacted-url.ts";
 
 /** A place as a person names it. */
-export type Address =
+export type ObjectAddress =
   | { readonly kind: "files"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string }
   | {
@@ -18,7 +18,7 @@ export type Address =
   | { readonly kind: "manifest"; readonly path: string };
 
 /** Parses a path, `file:path`, `s3://bucket/prefix`, `az://account/container/prefix` or `manifest:urls.csv`. Throws a PawlError on anything else. */
-export function parseAddress(text: string): Address {
+export function parseObjectAddress(text: string): ObjectAddress {
   assertText(text, "The address of objects");
   if (text.startsWith("s3://")) {
     const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
@@ -81,7 +81,7 @@ function pathOf(url: string): string {
 }
 
 /** An address as it is stored and shown. */
-export function addressName(address: Address): string {
+export function objectAddressText(address: ObjectAddress): string {
   switch (address.kind) {
     case "files":
       return address.path;

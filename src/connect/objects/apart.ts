@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { type Address, addressName } from "./address.ts";
+import { type ObjectAddress, objectAddressText } from "./address.ts";
 import { realPath } from "./files/folder-location.ts";
 import { locationOf } from "./location.ts";
 
@@ -9,7 +9,11 @@ interface Profiles {
 }
 
 /** By their names alone: a copy that finds what it writes would never end. */
-export function assertNamedApart(from: Address, to: Address, { fromProfile, toProfile }: Profiles): void {
+export function assertNamedApart(
+  from: ObjectAddress,
+  to: ObjectAddress,
+  { fromProfile, toProfile }: Profiles,
+): void {
   if (from.kind === "s3" && to.kind === "s3" && fromProfile === toProfile) assertApart(from, to);
   if (from.kind === "azure" && to.kind === "azure" && fromProfile === toProfile) assertApart(from, to);
   if (from.kind === "files" && to.kind === "files") assertApart(from, to);
@@ -17,8 +21,8 @@ export function assertNamedApart(from: Address, to: Address, { fromProfile, toPr
 
 /** What another name may hide: a link that leads there, or a second profile of the same provider. */
 export async function assertReallyApart(
-  from: Address,
-  to: Address,
+  from: ObjectAddress,
+  to: ObjectAddress,
   { fromProfile, toProfile }: Profiles,
 ): Promise<void> {
   if (from.kind === "files" && to.kind === "files")
@@ -32,11 +36,16 @@ export async function assertReallyApart(
   if ("at" in a && "at" in b && a.at === b.at) assertApart(from, to);
 }
 
-function assertApart(from: Address, to: Address, a = addressName(from), b = addressName(to)): void {
+function assertApart(
+  from: ObjectAddress,
+  to: ObjectAddress,
+  a = objectAddressText(from),
+  b = objectAddressText(to),
+): void {
   const [one, other] = [a, b].map((name) => `${name.replace(/\/$/, "")}/`) as [string, string];
   if (!one.startsWith(other) && !other.startsWith(one)) return;
   throw new PawlError(
     "copy.within",
-    `${addressName(from)} and ${addressName(to)} lie in one another: copy to a place outside of it.`,
+    `${objectAddressText(from)} and ${objectAddressText(to)} lie in one another: copy to a place outside of it.`,
   );
 }

@@ -15,17 +15,17 @@ export interface ObjectEntry {
   /** Milliseconds since 1970; null where it is not known. */
   readonly modified: number | null;
   /** What its place says of its content: an MD5 in hex, or in S3 that of a multipart upload; null without one. */
-  readonly tag: string | null;
+  readonly etag: string | null;
   /** Why it cannot be copied, where the listing has shown that. */
   readonly problem?: string;
   /** The target was seen to have it already while it was listed, a moment ago and in this process. */
-  readonly same?: true;
+  readonly seenInTarget?: true;
   /** An MD5 of its content that is known from another time and holds still; a listing keeps none. */
-  readonly known?: string;
+  readonly knownMd5?: string;
 }
 
 /** What goes along with the bytes where both places know it. Names are those of HTTP, in lower case. */
-export interface Properties {
+export interface ObjectProperties {
   /** `content-type`, `cache-control`, `content-disposition`, `content-encoding`, `content-language`, `expires`. */
   readonly headers: Readonly<Record<string, string>>;
   /** The user's own, without a prefix. */
@@ -35,15 +35,15 @@ export interface Properties {
 }
 
 /** What is known of an object besides its bytes. */
-export interface Described {
+export interface ObjectDetails {
   readonly size: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
   readonly modified: number | null;
-  readonly properties: Properties;
+  readonly properties: ObjectProperties;
 }
 
 /** An object opened for reading. */
-export interface Opened extends Described {
+export interface OpenObject extends ObjectDetails {
   /** Tells this state of it from every later one, for `remove`; null where nothing does. */
   readonly version: string | null;
   /** The bytes from the beginning, once. Throws when fewer come than were announced. */
@@ -53,14 +53,14 @@ export interface Opened extends Described {
    * only. Throws when the object is no longer the one that was opened.
    */
   range?(offset: number, into: Buffer): Promise<void>;
-  /** Keeps the tag of what was read, of the whole or in parts of so many bytes, where that saves reading it another time. */
-  remember?(tag: string, partBytes: number | null): Promise<void>;
+  /** Keeps the ETag of what was read, of the whole or in parts of so many bytes, where that saves reading it another time. */
+  rememberEtag?(etag: string, partBytes: number | null): Promise<void>;
   /** Gives back what reading holds. */
   close(): Promise<void>;
 }
 
 /** A page of a listing, in the order of the keys' UTF-8 bytes, and where it goes on; null at the end, and only there. */
-export interface Page {
+export interface ListedPage {
   readonly entries: readonly ObjectEntry[];
   readonly next: string | null;
   /** What proves that the listing of a place with `borders` is complete; absent where nothing needs to. */
@@ -86,7 +86,7 @@ export interface ListRange {
   readonly skips?: (folder: string) => boolean;
 }
 
-export interface ReadPlace {
+export interface ObjectReader {
   /** For people, without secrets. */
   readonly name: string;
   /** Throws one sentence where nothing can be listed. */
@@ -97,32 +97,32 @@ export interface ReadPlace {
    * Pages from where an earlier listing stood, null from the beginning. Throws one sentence where what the place lists proves
    * to be incomplete.
    */
-  list(from: string | null, signal: AbortSignal, range?: ListRange): AsyncIterable<Page>;
+  list(from: string | null, signal: AbortSignal, range?: ListRange): AsyncIterable<ListedPage>;
   /**
    * Keys after `from`, in order, at which the rest of a listing may be cut into stretches that are listed at once; absent
    * where a listing goes in one. Each stretch ends with its border as `last`, and the next one goes on from there.
    */
-  borders?(from: string, signal: AbortSignal): Promise<readonly string[]>;
+  splitKeys?(from: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * Of two stretches side by side: throws one sentence where the second one left out `beyond`, which the first one saw behind
    * the border between them. `first` is the first key that the second one saw.
    */
-  assertJoined?(
+  assertContiguous?(
     border: string,
     beyond: string | null,
     first: string | null,
     signal: AbortSignal,
   ): Promise<void>;
-  open(entry: ObjectEntry): Promise<Opened>;
+  open(entry: ObjectEntry): Promise<OpenObject>;
   /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
   partBytes(entry: ObjectEntry): Promise<number | null>;
   /**
-   * The tag of an object by reading it where it lies: of the whole, or in parts of so many bytes. Absent where that is
+   * The ETag of an object by reading it where it lies: of the whole, or in parts of so many bytes. Absent where that is
    * nothing but opening it.
    */
-  tagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
+  etagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
   /** The same where it is known from another time and holds still; null where it is not, or takes longer than a moment. */
-  knownTag?(entry: ObjectEntry, partBytes: number | null): string | null;
+  cachedEtag?(entry: ObjectEntry, partBytes: number | null): string | null;
   /** The version in which an object is now, to be compared with the target; null of one that is gone. */
   version(entry: ObjectEntry): Promise<string | null>;
   /**
@@ -133,16 +133,16 @@ export interface ReadPlace {
   /** Once it is listed: what a person should know of its objects. */
   notes?(): readonly string[];
   /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
-  again?(entry: ObjectEntry): ObjectEntry;
+  forReplay?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */
   where(entry: ObjectEntry): string;
   close(): Promise<void>;
 }
 
 /** What a target has under a key. */
-export interface Present {
+export interface PresentObject {
   readonly size: number;
-  readonly tag: string | null;
+  readonly etag: string | null;
 }
 
 /** Bytes of an object. */
@@ -163,7 +163,7 @@ export interface Upload {
    */
   part(number: number, bytes: Buffer): Promise<string | null>;
   /** As `part`, with bytes of the source that the provider copies itself. Resolves with false where it cannot. */
-  copyPart?(number: number, range: ByteRange): Promise<string | null | false>;
+  copyPartOnServer?(number: number, range: ByteRange): Promise<string | null | false>;
   /**
    * Makes the object visible, whole and durable, after the place has confirmed its size and content. `md5` is that of the whole; null
    * where nobody has taken it.
@@ -172,54 +172,59 @@ export interface Upload {
   abort(): Promise<void>;
 }
 
-export interface Lookout {
+export interface ExistenceCheck {
   /** What there is under some keys. */
-  look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
+  find(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>>;
   /** As `look`, with few requests: what it does not tell of may be there all the same. Absent where looking asks nobody. */
-  glance?(keys: readonly string[]): Promise<ReadonlyMap<string, Present>>;
+  findQuickly?(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>>;
 }
 
-export interface WritePlace {
+export interface ObjectWriter {
   readonly name: string;
   /** Makes the place ready; throws one sentence where it cannot serve. Changes nothing in a dry run. */
   prepare(dryRun: boolean): Promise<void>;
   /** Why no object can be called so here; null where it can. */
-  refuses(key: string): string | null;
+  nameProblem(key: string): string | null;
   /** Whether an object that cannot be called so stands for nothing here, such as one that marks a folder. */
-  omits?(entry: ObjectEntry): boolean;
+  isFolderMarker?(entry: ObjectEntry): boolean;
   /**
    * For somebody who asks, in order, what there is: what was seen may be remembered for the next time, but where it is to be looked at
    * anew.
    */
-  lookout(how?: "anew"): Lookout;
+  existenceCheck(how?: "anew"): ExistenceCheck;
   /**
-   * A tag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
+   * An ETag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
    * object that was uploaded in parts that of what it was copied from; null where there is none.
    */
-  tagOf(entry: ObjectEntry, present: Present, partBytes: number | null): Promise<string | null>;
+  etagOf(entry: ObjectEntry, present: PresentObject, partBytes: number | null): Promise<string | null>;
   /** How many bytes a part has where an object of so many is written in parts. */
   partBytes(size: number): number;
   /** Writes a whole object; `md5` is that of `bytes`. When it resolves the object is visible, durable, and confirmed. */
-  put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void>;
+  put(entry: ObjectEntry, bytes: Buffer, md5: string, described: ObjectDetails): Promise<void>;
   /** Whether what it has under the key is the very object of `source`, reached by another way; removing that would lose it. */
-  isSource?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
+  isSource?(source: ObjectReader, entry: ObjectEntry): Promise<boolean>;
   /** Lets the provider copy an object of `source` itself, where both are one provider; false where it cannot. */
-  copyWithin?(source: ReadPlace, entry: ObjectEntry): Promise<boolean>;
+  copyOnServer?(source: ObjectReader, entry: ObjectEntry): Promise<boolean>;
   /**
-   * Begins an object of many parts. `partBytes` asks for parts as the source has them: the tag of the source is that of the
+   * Begins an object of many parts. `partBytes` asks for parts as the source has them: the ETag of the source is that of the
    * parts then, and is compared with what `part` tells. `source` is the place that they come
    * from.
    */
-  begin(entry: ObjectEntry, described: Described, partBytes?: number, source?: ReadPlace): Promise<Upload>;
+  beginUpload(
+    entry: ObjectEntry,
+    described: ObjectDetails,
+    partBytes?: number,
+    source?: ObjectReader,
+  ): Promise<Upload>;
   /** Clears away what attempts that failed have left behind; after the last object. */
-  clear(): Promise<void>;
+  removeOrphans(): Promise<void>;
   /** Makes what was written safe from a power cut, before a checkpoint says so. */
-  settle(): Promise<void>;
+  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What a transform is told of an object. */
-export interface ObjectAbout {
+export interface ObjectInfo {
   readonly key: string;
   readonly contentType: string | null;
 }

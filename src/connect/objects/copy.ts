@@ -2,20 +2,20 @@ import { pathToFileURL } from "node:url";
 import { assertObject } from "../../arguments.ts";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
-import { parseAddress } from "./address.ts";
+import { parseObjectAddress } from "./address.ts";
 import { assertNamedApart, assertReallyApart } from "./apart.ts";
-import { Hashing } from "./compare/checksum-threads.ts";
-import type { ObjectEntry, ReadPlace, WritePlace } from "./contract.ts";
-import { KnownSums } from "./files/checksum-cache.ts";
+import { ChecksumThreads } from "./compare/checksum-threads.ts";
+import type { ObjectEntry, ObjectReader, ObjectWriter } from "./contract.ts";
+import { ChecksumCache } from "./files/checksum-cache.ts";
 import { foldsCase } from "./files/folds-case.ts";
-import { glanceAt } from "./glance.ts";
-import { Choice, type ChoiceOptions } from "./list/selection.ts";
+import { targetCheck } from "./glance.ts";
+import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
 import { ObjectSource } from "./list/source.ts";
 import { locationDifference, locationOf } from "./location.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./transfer/sink.ts";
 
-export interface CopyOptions extends ChoiceOptions {
+export interface CopyOptions extends SelectionOptions {
   /** A folder, `s3://bucket/prefix`, `az://account/container/prefix`, or `manifest:urls.csv`. */
   readonly from: string;
   /** A folder, `s3://bucket/prefix` or `az://account/container/prefix`. */
@@ -41,30 +41,30 @@ export interface CopyOptions extends ChoiceOptions {
  */
 export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
   assertObject(options, "The options of copy");
-  const [from, to] = [parseAddress(options.from), parseAddress(options.to)];
+  const [from, to] = [parseObjectAddress(options.from), parseObjectAddress(options.to)];
   assertNamedApart(from, to, options);
   if (options.move && from.kind === "manifest")
     throw new PawlError("copy.move", "What a manifest names can only be read: leave out --move.");
-  let cache = "";
-  let places: { reader: ReadPlace; writer: WritePlace } | null = null;
-  const sums = { hashing: new Hashing(), known: new KnownSums(() => cache) };
+  let cacheFolder = "";
+  let places: { reader: ObjectReader; writer: ObjectWriter } | null = null;
+  const sums = { threads: new ChecksumThreads(), cache: new ChecksumCache(() => cacheFolder) };
   const reader = once(async () => {
     await assertReallyApart(from, to, options);
     return await openReader(from, options.fromProfile ?? null, sums);
   });
   return {
-    source: new ObjectSource(reader, new Choice(options), {
+    source: new ObjectSource(reader, new ObjectSelection(options), {
       async repeats() {
         if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
         // A folder or a bucket has each name once; whoever writes a list may err.
         return from.kind === "manifest" ? "key" : null;
       },
-      glance: () => (places === null ? null : glanceAt(places)),
+      checkTarget: () => (places === null ? null : targetCheck(places)),
     }),
     sink: new ObjectSink({
       reader,
       writer: async (context) => {
-        cache = context.cache;
+        cacheFolder = context.cache;
         const writer = await openWriter(to, options.toProfile ?? null, context, sums);
         // What is moved or made anew is looked at when its turn comes.
         if (!options.move && options.transform === undefined) places = { reader: await reader(), writer };

@@ -1,11 +1,17 @@
-import { isKnownSame, looksSame } from "./compare/same-content.ts";
-import type { ReadPlace, WritePlace } from "./contract.ts";
-import type { Glance } from "./list/source.ts";
+import { isSameByCache, isSameByListing } from "./compare/same-content.ts";
+import type { ObjectReader, ObjectWriter } from "./contract.ts";
+import type { TargetCheck } from "./list/source.ts";
 
 /** Asks a target for what it has already, while the source is still being listed; null where that would ask nobody. */
-export function glanceAt({ reader, writer }: { reader: ReadPlace; writer: WritePlace }): Glance | null {
-  const lookout = writer.lookout();
-  const glance = lookout.glance?.bind(lookout);
+export function targetCheck({
+  reader,
+  writer,
+}: {
+  reader: ObjectReader;
+  writer: ObjectWriter;
+}): TargetCheck | null {
+  const lookout = writer.existenceCheck();
+  const glance = lookout.findQuickly?.bind(lookout);
   if (glance === undefined) return null;
   let isOver = false;
   return async (entries) => {
@@ -15,7 +21,7 @@ export function glanceAt({ reader, writer }: { reader: ReadPlace; writer: WriteP
     return entries.map((entry) => {
       const found = present?.get(entry.key);
       if (found === undefined) return false;
-      return looksSame(entry, found) || isKnownSame(entry, found, reader, writer);
+      return isSameByListing(entry, found) || isSameByCache(entry, found, reader, writer);
     });
   };
 }

@@ -1,4 +1,3 @@
-export { addressName, parseAddress } from "./address.ts";
-export type { ObjectAbout, ObjectEntry, Transformed } from "./contract.ts";
+export type { ObjectEntry, ObjectInfo, Transformed } from "./contract.ts";
 export { type CopyOptions, copy } from "./copy.ts";
-export { type Verified, type VerifyOptions, verify } from "./verify/verify.ts";
+export { type VerifiedObject, type VerifyOptions, verify } from "./verify/verify.ts";

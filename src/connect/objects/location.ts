@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Address, addressName } from "./address.ts";
+import { type ObjectAddress, objectAddressText } from "./address.ts";
 import { azureSettingsOf } from "./azure/settings.ts";
 import { type FolderLocation, folderDifference, folderLocation } from "./files/folder-location.ts";
-import { settingsOf } from "./s3/settings.ts";
+import { s3SettingsOf } from "./s3/settings.ts";
 
 /** What a place is, whatever names lead there. It holds no keys: those may be others from one day to the next. */
 export type Location =
@@ -19,12 +19,12 @@ export type Location =
   | { readonly kind: "manifest"; readonly path: string };
 
 /** Where an address leads now. */
-export async function locationOf(address: Address, profile: string | null): Promise<Location> {
+export async function locationOf(address: ObjectAddress, profile: string | null): Promise<Location> {
   const { kind } = address;
   if (kind === "manifest") return { kind, path: address.path };
   if (kind === "files") return { kind, ...(await folderLocation(address.path)) };
   if (kind === "s3") {
-    const { endpoint } = await settingsOf(profile);
+    const { endpoint } = await s3SettingsOf(profile);
     return { kind, at: providerOf(endpoint), bucket: address.bucket, prefix: address.prefix };
   }
   const { account, container, prefix } = address;
@@ -33,8 +33,8 @@ export async function locationOf(address: Address, profile: string | null): Prom
 }
 
 /** What differs between where an address has led and where it leads now, in half a sentence; null when nothing that matters does. */
-export function locationDifference(address: Address, was: Location, now: Location): string | null {
-  const name = addressName(address);
+export function locationDifference(address: ObjectAddress, was: Location, now: Location): string | null {
+  const name = objectAddressText(address);
   if (was.kind === "files" && now.kind === "files") return folderDifference(name, was, now);
   if (isDeepStrictEqual(was, now)) return null;
   if (was.kind === now.kind && "at" in was && "at" in now && was.at !== now.at)

@@ -112,8 +112,8 @@ export function conformance(start: () => Promise<TestPlace>): void {
     ] as const) {
       const again = await done(source, target);
       assert.deepEqual([again.written, again.unchanged], [0, count]);
-      for await (const { key, verdict } of verify({ from: source, to: target }))
-        assert.equal(verdict, "same", key);
+      for await (const { key, result } of verify({ from: source, to: target }))
+        assert.equal(result, "same", key);
     }
   });
 
@@ -142,7 +142,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
     const below = await done(from, to);
     assert.deepEqual([below.read, below.written, below.quarantined], [2, 1, 1]);
     const verdicts: string[] = [];
-    for await (const { key, verdict } of verify({ from, to })) verdicts.push(`${key} ${verdict}`);
+    for await (const { key, result } of verify({ from, to })) verdicts.push(`${key} ${result}`);
     assert.deepEqual(verdicts, [" unreadable", "x same"]);
     assert.equal((await done(source.address, target.address)).quarantined, 0);
     assert.equal((await target.get("dir/")).body.toString(), "content");

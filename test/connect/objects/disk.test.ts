@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Hashing } from "../../../src/connect/objects/compare/checksum-threads.ts";
+import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
@@ -62,8 +62,8 @@ for (const [name, disk] of [
     let folder: string;
     let reader: FileReader;
     let writer: FileWriter;
-    const hashing = new Hashing();
-    const sums = { hashing, known: null };
+    const hashing = new ChecksumThreads();
+    const sums = { threads: hashing, cache: null };
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "pawl-disk-"));
@@ -103,17 +103,17 @@ for (const [name, disk] of [
       }
       const entries = await listed();
       assert.deepEqual(entries.map(({ size }) => size).sort(), sizes.toSorted());
-      const present = await writer.lookout().look(entries.map(({ key }) => key));
+      const present = await writer.existenceCheck().find(entries.map(({ key }) => key));
       assert.equal(present.size, 0);
       for (const entry of entries) {
         await copied(entry);
         const to = join(folder, "to", entry.key);
         assert.ok((await readFile(to)).equals(await readFile(join(folder, "from", entry.key))));
         assert.equal((await stat(to)).mtimeMs, modified.getTime());
-        const there = { size: entry.size ?? 0, tag: null };
-        assert.equal(await writer.tagOf(entry, there, null), await reader.tagOf(entry, null));
+        const there = { size: entry.size ?? 0, etag: null };
+        assert.equal(await writer.etagOf(entry, there, null), await reader.etagOf(entry, null));
       }
-      assert.equal((await writer.lookout().look(entries.map(({ key }) => key))).size, sizes.length);
+      assert.equal((await writer.existenceCheck().find(entries.map(({ key }) => key))).size, sizes.length);
       assert.deepEqual((await readdir(join(folder, "to"))).sort(), entries.map(({ key }) => key).sort());
     });
 

@@ -17,16 +17,16 @@ import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
 import { WorkLimits } from "../../../src/batch/job/limits.ts";
-import { Hashing } from "../../../src/connect/objects/compare/checksum-threads.ts";
+import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/file-name.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { walk } from "../../../src/connect/objects/files/walk.ts";
 import { type CopyOptions, copy, type ObjectEntry, verify } from "../../../src/connect/objects/index.ts";
-import { ObjectWriter } from "../../../src/connect/objects/transfer/copy-writer.ts";
-import { MemoryGate } from "../../../src/connect/objects/transfer/memory-budget.ts";
-import { Taken } from "../../../src/connect/objects/transfer/name-registry.ts";
-import { Done } from "../../../src/connect/objects/transfer/written-log.ts";
+import { CopyWriter } from "../../../src/connect/objects/transfer/copy-writer.ts";
+import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
+import { NameRegistry } from "../../../src/connect/objects/transfer/name-registry.ts";
+import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 import { fc, runs } from "../../random.ts";
@@ -212,10 +212,10 @@ describe("copying between folders", () => {
 
   it("remembers in another process which names are given", () => {
     const place = join(folder, crypto.randomUUID());
-    const first = new Taken(place);
+    const first = new NameRegistry(place);
     assert.deepEqual([first.give("k", "a"), first.give("k", "a"), first.give("k", "b")], [null, null, "a"]);
     first.close();
-    const second = new Taken(place);
+    const second = new NameRegistry(place);
     assert.deepEqual([second.give("k", "b"), second.give("k", "a")], ["a", null]);
     second.close();
   });
@@ -259,8 +259,8 @@ describe("copying between folders", () => {
     await run(job(), { store });
     const all = async () => {
       const found: string[] = [];
-      for await (const { key, verdict } of verify({ from, to }))
-        if (verdict !== "same") found.push(`${verdict} ${key}`);
+      for await (const { key, result } of verify({ from, to }))
+        if (result !== "same") found.push(`${result} ${key}`);
       return found;
     };
     assert.deepEqual(await all(), []);
@@ -300,7 +300,7 @@ describe("the walk through a folder", () => {
               const keys: string[] = [];
               for await (const { entries } of walk(base, after, root, new AbortController().signal, {
                 disk: new Disk(),
-                known: null,
+                cache: null,
                 skips: () => false,
               }))
                 keys.push(...entries.map(({ key }) => key));
@@ -355,35 +355,35 @@ describe("a key", () => {
 describe("the objects of a chunk", () => {
   it("are given up together, when what stops one of them would stop the others", async () => {
     const folder = await mkdtemp(join(tmpdir(), "pawl-chunk-"));
-    const done = new Done(folder);
+    const writtenLog = new WrittenLog(folder);
     try {
       let tried = 0;
       const place = {
         name: "a disk",
-        lookout: () => ({ look: async () => new Map() }),
-        refuses: () => null,
+        existenceCheck: () => ({ find: async () => new Map() }),
+        nameProblem: () => null,
         open: async () => {
           tried++;
           throw new PawlError("test.gone", "the disk is gone");
         },
       };
-      const writer = new ObjectWriter(
+      const writer = new CopyWriter(
         {
           reader: place as never,
           writer: place as never,
           limits: new WorkLimits({ atOnce: 2 }),
-          memory: new MemoryGate(1024),
-          hashing: new Hashing(),
+          memory: new MemoryBudget(1024),
+          checksums: new ChecksumThreads(),
           transform: null,
           signal: new AbortController().signal,
         },
-        { move: false, trusts: false, done, taken: null },
+        { move: false, trustsListing: false, writtenLog, names: null },
       );
       const entries = Array.from({ length: 50 }, (_, n) => ({
         key: `${n}`,
         size: 1,
         modified: null,
-        tag: null,
+        etag: null,
       }));
       const chunk = {
         items: entries.length,
@@ -401,7 +401,7 @@ describe("the objects of a chunk", () => {
       // Those that were let in meanwhile have begun.
       assert.ok(tried < 10, String(tried));
     } finally {
-      done.close();
+      writtenLog.close();
       await rm(folder, { recursive: true, force: true });
     }
   });

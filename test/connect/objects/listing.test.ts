@@ -8,14 +8,14 @@ import { foldsCase } from "../../../src/connect/objects/files/folds-case.ts";
 import { sortedNames } from "../../../src/connect/objects/files/sorted-names.ts";
 import { compareKeys } from "../../../src/connect/objects/list/key-order.ts";
 import { Listing } from "../../../src/connect/objects/list/listing.ts";
-import { MemoryGate } from "../../../src/connect/objects/transfer/memory-budget.ts";
+import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { fc, runs } from "../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
   key,
   size,
   modified: null,
-  tag: null,
+  etag: null,
 });
 
 describe("a stored listing", () => {
@@ -45,7 +45,7 @@ describe("a stored listing", () => {
         const listing = Listing.create(path, 1);
         assert.equal(listing.objects, wanted.length);
         const found: string[] = [];
-        for (const { from, to, items, bytes } of listing.ranges(n)) {
+        for (const { from, to, items, bytes } of listing.slices(n)) {
           const before = found.length;
           let sum = 0;
           for (let next = from; ; ) {
@@ -78,10 +78,10 @@ describe("a stored listing", () => {
   it("tells what was seen of the target to the process that saw it, and to no other", () => {
     const path = join(folder, "seen.db");
     const first = Listing.create(path, 1);
-    first.add(0, { entries: [{ ...entry("a"), same: true }, entry("b")], next: "b" });
+    first.add(0, { entries: [{ ...entry("a"), seenInTarget: true }, entry("b")], next: "b" });
     first.close();
     const second = Listing.create(path, 2);
-    second.add(0, { entries: [{ ...entry("c"), same: true }], next: null });
+    second.add(0, { entries: [{ ...entry("c"), seenInTarget: true }], next: null });
     second.close();
     for (const [process, seen] of [
       [1, ["a"]],
@@ -91,7 +91,7 @@ describe("a stored listing", () => {
       const listing = Listing.read(path, process);
       const page = listing.page(0, 10, 10).map((one) => one.entry);
       assert.deepEqual(
-        page.filter(({ same }) => same).map(({ key }) => key),
+        page.filter(({ seenInTarget }) => seenInTarget).map(({ key }) => key),
         seen,
       );
       assert.equal(page.length, 3);
@@ -101,10 +101,10 @@ describe("a stored listing", () => {
 
   it("keeps where each stretch stands, and what is left of it", () => {
     const listing = Listing.create(join(folder, "stands.db"), 1);
-    assert.deepEqual(listing.open(), [{ id: 0, next: null, last: null, before: null }]);
+    assert.deepEqual(listing.openRanges(), [{ id: 0, next: null, last: null, before: null }]);
     listing.add(0, { entries: [entry("a")], next: "a" });
     listing.cut(["g", "p"]);
-    assert.deepEqual(listing.open(), [
+    assert.deepEqual(listing.openRanges(), [
       { id: 0, next: "a", last: "g", before: null },
       { id: 1, next: "g", last: "p", before: null },
       { id: 2, next: "p", last: null, before: null },
@@ -112,7 +112,7 @@ describe("a stored listing", () => {
     listing.add(1, { entries: [], next: null });
     listing.add(2, { entries: [entry("q")], next: "q" });
     assert.deepEqual(
-      listing.open().map(({ id, next }) => [id, next]),
+      listing.openRanges().map(({ id, next }) => [id, next]),
       [
         [0, "a"],
         [2, "q"],
@@ -129,7 +129,7 @@ describe("a stored listing", () => {
       listing.refuseRepeats(same);
       // Asked again when a run goes on, it changes nothing.
       listing.refuseRepeats(same);
-      const [range] = listing.ranges(1);
+      const [range] = listing.slices(1);
       assert.equal(range?.bytes, null);
       const found = listing
         .page(0, Number.MAX_SAFE_INTEGER, 10)
@@ -174,7 +174,7 @@ describe("large folders within large folders", () => {
 
 describe("the memory for objects under way", () => {
   it("is never more than was given, but for one that needs more alone", async () => {
-    const gate = new MemoryGate(100);
+    const gate = new MemoryBudget(100);
     let held = 0;
     let most = 0;
     const pieces = new Set<ArrayBufferLike>();

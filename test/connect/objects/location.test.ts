@@ -7,15 +7,15 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, prepare, replayJob, run, statePlace } from "../../../src/batch/index.ts";
 import { copyJob } from "../../../src/cli/copy/job.ts";
-import { parseAddress } from "../../../src/connect/objects/address.ts";
-import { Hashing } from "../../../src/connect/objects/compare/checksum-threads.ts";
+import { parseObjectAddress } from "../../../src/connect/objects/address.ts";
+import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
 import { versionOf } from "../../../src/connect/objects/files/remove-file.ts";
 import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
 import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
 import { locationDifference, locationOf } from "../../../src/connect/objects/location.ts";
-import { Done } from "../../../src/connect/objects/transfer/written-log.ts";
+import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { unsignedUrl } from "../../../src/connect/objects/web/redacted-url.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 import { interruptedCopy } from "./interrupted.ts";
@@ -193,7 +193,7 @@ describe("an interrupted copy", () => {
     await writeFile(transform, 'export default (bytes, { key }) => ({ bytes, key: "made-" + key });');
     const claim = async () => {
       const [{ id } = { id: "" }] = await store.runs({ limit: 1 });
-      const done = new Done(join(statePlace().runs, id, "kept"));
+      const done = new WrittenLog(join(statePlace().runs, id, "kept"));
       for (const name of await readdir(from)) {
         const version = versionOf(await stat(join(from, name), { bigint: true }));
         done.add(name, { size: 1, version });
@@ -247,10 +247,10 @@ describe("an interrupted copy", () => {
 describe("a place", () => {
   const at = async (endpoint: string) => {
     process.env.AWS_ENDPOINT_URL_S3 = endpoint;
-    return await locationOf(parseAddress("s3://b/p"), null);
+    return await locationOf(parseObjectAddress("s3://b/p"), null);
   };
   const same = async (a: string, b: string) =>
-    locationDifference(parseAddress("s3://b/p"), await at(a), await at(b)) === null;
+    locationDifference(parseObjectAddress("s3://b/p"), await at(a), await at(b)) === null;
 
   it("of S3 is its host, in whatever spelling, or AWS", async () => {
     for (const [a, b] of [
@@ -275,7 +275,7 @@ describe("a place", () => {
   it("of Azure is its account at its service", async () => {
     const of = async (endpoint: string) => {
       Object.assign(process.env, { AZURE_STORAGE_KEY: "AAAA", AZURE_STORAGE_SERVICE_ENDPOINT: endpoint });
-      const location = await locationOf(parseAddress("az://me/box/p"), null);
+      const location = await locationOf(parseObjectAddress("az://me/box/p"), null);
       return "at" in location ? location.at : null;
     };
     assert.equal(await of(""), "me.blob.core.windows.net");
@@ -285,7 +285,7 @@ describe("a place", () => {
   });
 
   it("that is a folder is one after the machine was started again, and not another disk at its path", async () => {
-    const address = parseAddress(from);
+    const address = parseObjectAddress(from);
     const now = await locationOf(address, null);
     assert.ok(now.kind === "files" && now.folder);
     const with_ = (marks: object, path = now.path) => ({ ...now, path, folder: { ...now.folder, ...marks } });
@@ -300,10 +300,10 @@ describe("a place", () => {
   });
 
   it("that is another folder while it is worked with is trouble, and no end of a listing", async () => {
-    const sums = { hashing: new Hashing(), known: null };
+    const sums = { threads: new ChecksumThreads(), cache: null };
     const writer = new FileWriter(to, { run: "r1", kept: join(root, "kept") }, sums, new Disk());
     await writer.prepare(false);
-    await writer.settle();
+    await writer.flush();
     const listing = new FileReader(from, root, sums)
       .list(null, new AbortController().signal)
       [Symbol.asyncIterator]();
@@ -313,7 +313,7 @@ describe("a place", () => {
       await mkdir(place);
     }
     const gone = { code: "copy.other-folder" };
-    await assert.rejects(writer.settle(), gone);
+    await assert.rejects(writer.flush(), gone);
     await assert.rejects(async () => await listing.next(), gone);
     await writer.close();
   });

@@ -103,8 +103,8 @@ describe("a server that lists otherwise than S3 promises", () => {
       stub.misbehaviour = make();
       let same = 0;
       try {
-        for await (const { verdict } of verify({ from: "s3://full/in", to: "s3://full/in" }))
-          if (verdict === "same") same++;
+        for await (const { result } of verify({ from: "s3://full/in", to: "s3://full/in" }))
+          if (result === "same") same++;
         assert.equal(same, keys.length);
       } catch (error) {
         assert.ok(error instanceof PawlError, String(error));

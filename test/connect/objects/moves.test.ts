@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, openItems, run } from "../../../src/batch/index.ts";
-import { Hashing } from "../../../src/connect/objects/compare/checksum-threads.ts";
+import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { isPartName } from "../../../src/connect/objects/files/part-name.ts";
 import { removeFile, versionOf } from "../../../src/connect/objects/files/remove-file.ts";
@@ -190,15 +190,15 @@ describe("an object of a bucket that is moved", () => {
 
 describe("a file that is being written", () => {
   const writer = async (kept: string) => {
-    const sums = { hashing: new Hashing(), known: null };
+    const sums = { threads: new ChecksumThreads(), cache: null };
     const made = new FileWriter(to, { run: "r1", kept }, sums, new Disk());
     await made.prepare(false);
     return made;
   };
-  const entry = { key: "sub/a", size: 3, modified: null, tag: null };
+  const entry = { key: "sub/a", size: 3, modified: null, etag: null };
   const described = {
     size: 3,
-    tag: null,
+    etag: null,
     modified: null,
     properties: { headers: {}, metadata: {}, tags: null },
   };
@@ -207,7 +207,7 @@ describe("a file that is being written", () => {
     const made = await writer(join(folder, "names"));
     const seen = new Set<string>();
     for (let n = 0; n < 3; n++) {
-      const upload = await made.begin(entry, described);
+      const upload = await made.beginUpload(entry, described);
       const [name = ""] = (await readdir(join(to, "sub"))).filter((each) => isPartName(each));
       assert.match(name, /^\.pawl-r1-[0-9a-f]{32}\.part$/);
       seen.add(name);
@@ -220,7 +220,7 @@ describe("a file that is being written", () => {
   it("is swept after a kill, with no more than what the run has left", async () => {
     const place = join(folder, "swept");
     const killed = await writer(place);
-    await killed.begin(entry, described);
+    await killed.beginUpload(entry, described);
     await writeFile(join(to, "sub", `.pawl-other-${"0".repeat(32)}.part`), "another run");
     await writeFile(join(to, "sub", "mine.part"), "of the user");
     assert.equal((await readdir(join(to, "sub"))).length, 3);

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { elementsOf, escaped, textOf } from "../../../src/connect/objects/buckets/xml.ts";
-import { tagOf, tagOfBytes } from "../../../src/connect/objects/compare/etag.ts";
-import { settingsOf } from "../../../src/connect/objects/s3/settings.ts";
+import { etagOfBytes, unquotedEtag } from "../../../src/connect/objects/compare/etag.ts";
+import { s3SettingsOf } from "../../../src/connect/objects/s3/settings.ts";
 import { retryAfterMs } from "../../../src/retry-after.ts";
 
 describe("the settings of a bucket", () => {
@@ -46,13 +46,13 @@ region = x
       AWS_SECRET_ACCESS_KEY: "es",
       AWS_ENDPOINT_URL_S3: "http://localhost:9",
     };
-    const found = await settingsOf(null, env);
+    const found = await s3SettingsOf(null, env);
     assert.deepEqual(found.credentials, { accessKeyId: "E", secretAccessKey: "es" });
     assert.deepEqual(
       [found.endpoint.href, found.pathStyle, found.region],
       ["http://localhost:9/", true, "eu-1"],
     );
-    const plain = await settingsOf(null, files);
+    const plain = await s3SettingsOf(null, files);
     assert.deepEqual(plain.credentials, { accessKeyId: "D", secretAccessKey: "ds" });
     assert.deepEqual([plain.endpoint.href, plain.pathStyle], ["https://s3.eu-1.amazonaws.com/", false]);
   });
@@ -65,7 +65,7 @@ region = x
       AWS_ENDPOINT_URL: "http://localhost:9",
       AWS_REGION: "env-1",
     };
-    const found = await settingsOf("old", env);
+    const found = await s3SettingsOf("old", env);
     assert.deepEqual(found.credentials, {
       accessKeyId: "O",
       secretAccessKey: "a=b/c+d==",
@@ -78,14 +78,14 @@ region = x
   });
 
   it("that are missing or wrong are said in one sentence", async () => {
-    await assert.rejects(settingsOf("nobody", files), /There is no profile "nobody"/);
-    await assert.rejects(settingsOf("keyless", files), /"keyless" has no aws_access_key_id/);
+    await assert.rejects(s3SettingsOf("nobody", files), /There is no profile "nobody"/);
+    await assert.rejects(s3SettingsOf("keyless", files), /"keyless" has no aws_access_key_id/);
     await assert.rejects(
-      settingsOf(null, { AWS_CONFIG_FILE: "/none", AWS_SHARED_CREDENTIALS_FILE: "/none" }),
+      s3SettingsOf(null, { AWS_CONFIG_FILE: "/none", AWS_SHARED_CREDENTIALS_FILE: "/none" }),
       /no credentials for S3/,
     );
     const env = { ...files, AWS_ENDPOINT_URL: "storage.example.com" };
-    await assert.rejects(settingsOf(null, env), /no URL/);
+    await assert.rejects(s3SettingsOf(null, env), /no URL/);
   });
 });
 
@@ -110,15 +110,15 @@ describe("an answer of a server", () => {
   });
 
   it("has tags with and without quotes, of the whole or of parts", async () => {
-    assert.deepEqual(['"a"', 'W/"a"', "a", undefined].map(tagOf), ["a", "a", "a", null]);
+    assert.deepEqual(['"a"', 'W/"a"', "a", undefined].map(unquotedEtag), ["a", "a", "a", null]);
     const bytes = Buffer.from("0123456789");
     for (const cut of [1, 3, 10]) {
       const pieces = async function* () {
         for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
       };
-      assert.equal(await tagOfBytes(pieces(), null), "781e5e245d69b566979b86e28d23f2c7");
+      assert.equal(await etagOfBytes(pieces(), null), "781e5e245d69b566979b86e28d23f2c7");
       // md5(md5("01234") + md5("56789")), as the S3 manual describes it.
-      assert.equal(await tagOfBytes(pieces(), 5), "9a6dbec798b1bfe66cc7659d2bb41720-2");
+      assert.equal(await etagOfBytes(pieces(), 5), "9a6dbec798b1bfe66cc7659d2bb41720-2");
     }
   });
 });

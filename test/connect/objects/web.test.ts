@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
-import { BUDGET } from "../../../src/connect/objects/http/response-budget.ts";
+import { DEFAULT_BUDGET } from "../../../src/connect/objects/http/response-budget.ts";
 import { copy } from "../../../src/connect/objects/index.ts";
-import { reachOf } from "../../../src/connect/objects/web/address-scope.ts";
+import { scopeOf } from "../../../src/connect/objects/web/address-scope.ts";
 import { WebReader } from "../../../src/connect/objects/web/reader.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 
@@ -102,7 +102,7 @@ describe("an address", () => {
       ],
     };
     for (const [reach, addresses] of Object.entries(near))
-      for (const address of addresses) assert.equal(reachOf(address), Number(reach), address);
+      for (const address of addresses) assert.equal(scopeOf(address), Number(reach), address);
   });
 });
 
@@ -120,7 +120,7 @@ describe("where a server of the web leads", () => {
       if (to === null) response.end("public");
       else response.writeHead(302, { location: to }).end();
     }, "127.0.0.2");
-    const reach = (address: string) => (/127\.0\.0\.2$/.test(address) ? 0 : reachOf(address));
+    const reach = (address: string) => (/127\.0\.0\.2$/.test(address) ? 0 : scopeOf(address));
     const forms = [
       "127.0.0.1",
       "localhost",
@@ -156,7 +156,7 @@ describe("where a server of the web leads", () => {
     assert.deepEqual(asked, []);
     // What the manifest itself names may lie anywhere, and may lead to its own kind and to what is farther away.
     const named = async (url: string) => {
-      const opened = await reader.open({ key: "k", from: url, size: null, modified: null, tag: null });
+      const opened = await reader.open({ key: "k", from: url, size: null, modified: null, etag: null });
       let text = "";
       for await (const piece of opened.body()) text += Buffer.from(piece).toString();
       return text;
@@ -229,9 +229,9 @@ describe("a server of the web that has no measure", () => {
         response.once("close", () => clearInterval(timer));
       }
     });
-    const read = async (path: string, budget: Partial<typeof BUDGET>) => {
-      const reader = new WebReader(join(folder, "none.jsonl"), { budget: { ...BUDGET, ...budget } });
-      const opened = await reader.open({ key: "k", from: at + path, size: null, modified: null, tag: null });
+    const read = async (path: string, budget: Partial<typeof DEFAULT_BUDGET>) => {
+      const reader = new WebReader(join(folder, "none.jsonl"), { budget: { ...DEFAULT_BUDGET, ...budget } });
+      const opened = await reader.open({ key: "k", from: at + path, size: null, modified: null, etag: null });
       for await (const _ of opened.body());
     };
     await assert.rejects(read("/drip", { graceMs: 50 }), {
@@ -289,7 +289,7 @@ describe("the query of a URL", () => {
         ...copy({ from: `manifest:${list}`, to: join(folder, "signed") }),
         // So that names are kept beside the run.
         step: (entry) => ({
-          ...(entry as { key: string; size: null; modified: null; tag: null }),
+          ...(entry as { key: string; size: null; modified: null; etag: null }),
           key: entry.key.replace("again", "a"),
         }),
       });

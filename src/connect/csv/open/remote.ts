@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-import type { Opened } from "../../objects/contract.ts";
-import { AnswerError, ofPlace } from "../../objects/http/response-error.ts";
-import { patiently, pauseMs, TRIES } from "../../objects/http/retry.ts";
+import type { OpenObject } from "../../objects/contract.ts";
+import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
+import { pauseMs, retried, TRIES } from "../../objects/http/retry.ts";
 import { isPassing } from "../../objects/passing.ts";
 import { assertBucketName } from "../../objects/s3/bucket-name.ts";
 import type { FileVersion } from "../rows/chunk-bytes.ts";
@@ -90,7 +90,7 @@ export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
       return;
     } catch (error) {
       // The object has another tag by now.
-      if (error instanceof AnswerError && error.status === 412) changed(file.name);
+      if (error instanceof ResponseError && error.status === 412) changed(file.name);
       if (!isPassing(error) || tried >= TRIES) throw explained(error, file.name);
       await sleep(pauseMs(tried++, error));
     } finally {
@@ -100,7 +100,7 @@ export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
 }
 
 /** An object that can be read in ranges, each of the version that was opened. */
-interface OpenObject {
+interface RemoteObject {
   readonly size: number | null;
   readonly tag: string | null;
   readonly modified: number | null;
@@ -110,14 +110,14 @@ interface OpenObject {
 }
 
 /** Tried again where a server is out for a moment, or hangs up. */
-async function opened(url: string): Promise<OpenObject> {
+async function opened(url: string): Promise<RemoteObject> {
   const { signal } = new AbortController();
-  return await patiently(() => openedOnce(url), signal).catch((error) => {
+  return await retried(() => openedOnce(url), signal).catch((error) => {
     throw explained(error, url);
   });
 }
 
-async function openedOnce(url: string): Promise<OpenObject> {
+async function openedOnce(url: string): Promise<RemoteObject> {
   if (/^https?:\/\//i.test(url)) return await openedOfWeb(url);
   const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? refuseAddress(url);
   if (bucket !== "") assertBucketName(bucket);
@@ -128,8 +128,8 @@ async function openedOnce(url: string): Promise<OpenObject> {
   const place = { bucket, prefix: "", profile: null };
   const client = await clientOf(place);
   const reader = new S3Reader(place, client);
-  const object: Opened = await reader.open({ key, size: null, modified: null, tag: null });
-  const { size, tag, modified } = object;
+  const object: OpenObject = await reader.open({ key, size: null, modified: null, etag: null });
+  const { size, etag, modified } = object;
   const range = object.range?.bind(object);
   if (range === undefined)
     throw new PawlError("csv.address", `${url} cannot be read in parts: copy it to a file first.`);
@@ -137,7 +137,7 @@ async function openedOnce(url: string): Promise<OpenObject> {
     await object.close();
     await reader.close();
   };
-  return { size, tag, modified, bytes: (length, from) => inParts(range, length, from), close };
+  return { size, tag: etag, modified, bytes: (length, from) => inParts(range, length, from), close };
 }
 
 /** The bytes of an object that can be read in parts, the next one while one is taken. */
@@ -163,7 +163,7 @@ async function* inParts(
 }
 
 /** What a URL names. It can be told from what it becomes later, or is not taken. */
-async function openedOfWeb(shown: string): Promise<OpenObject> {
+async function openedOfWeb(shown: string): Promise<RemoteObject> {
   const url = URL.parse(whole.get(shown) ?? shown);
   if (url === null || (shown.endsWith(HIDDEN) && !whole.has(shown)))
     throw new PawlError(
@@ -171,8 +171,8 @@ async function openedOfWeb(shown: string): Promise<OpenObject> {
       `${shown} was given with a query or a password, which Pawl keeps nowhere: give the same load again with it, or put the address into the environment and name it env:NAME.`,
     );
   const { openUrl } = await import("../../objects/web/object.ts");
-  const object = await openUrl(url, { key: shown, size: null, modified: null, tag: null });
-  const { size, modified, etag } = object;
+  const object = await openUrl(url, { key: shown, size: null, modified: null, etag: null });
+  const { size, modified, serverEtag: etag } = object;
   if (size === null || (modified === null && etag === null)) {
     await object.close();
     const what = size === null ? "how long it is" : "when it has changed (neither ETag nor Last-Modified)";
@@ -209,7 +209,7 @@ function explained(error: unknown, url: string): unknown {
     return new TransientError(error.code, `${url}: ${error.message}: give the same command again later.`, {
       cause: error,
     });
-  if (!(error instanceof AnswerError)) return error;
+  if (!(error instanceof ResponseError)) return error;
   const isWeb = !url.startsWith("s3:");
   if (error.status === 404 || error.status === 410)
     return new PawlError(
@@ -233,7 +233,7 @@ function explained(error: unknown, url: string): unknown {
       `${url}: ${error.place} answers ${error.code}: give the same command again later.`,
       { cause: error },
     );
-  return ofPlace(error);
+  return explainResponse(error);
 }
 
 function refuseAddress(url: string): never {

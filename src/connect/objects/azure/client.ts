@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import {
+  BucketClient,
+  type BucketRequest,
+  type BucketResponse,
   type ConnectionErrors,
-  type ObjectAnswer,
-  ObjectClient,
-  type ObjectRequest,
   type SignedRequest,
 } from "../buckets/client.ts";
 import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
-import type { AnswerError } from "../http/response-error.ts";
+import type { ResponseError } from "../http/response-error.ts";
 import { azureErrorOf } from "./error.ts";
 import type { AzureSettings } from "./settings.ts";
 import { API_VERSION, readSas, sharedKey } from "./signer.ts";
@@ -35,7 +35,7 @@ const errors: ConnectionErrors = {
  * The requests of one container. A client of our own rather than `@azure/storage-blob`: that one draws a dozen packages in and has an
  * HTTP pipeline of its own, in which none of our budgets and no direct receiving into memory would hold.
  */
-export class AzureClient extends ObjectClient {
+export class AzureClient extends BucketClient {
   readonly container: string;
   readonly #settings: AzureSettings;
   readonly #base: string;
@@ -65,7 +65,7 @@ export class AzureClient extends ObjectClient {
     return `${others.endpoint.origin}${other.#base}/${encodePath(key)}?${query}`;
   }
 
-  protected override errorOf(answer: ObjectAnswer, hasTaken: boolean): AnswerError {
+  protected override errorOf(answer: BucketResponse, hasTaken: boolean): ResponseError {
     // A SAS expires, whatever it has opened before; a key that has signed other requests is right.
     return azureErrorOf(this.place, answer, !hasTaken || this.#settings.credentials.kind === "sas");
   }
@@ -76,7 +76,7 @@ export class AzureClient extends ObjectClient {
     query = {},
     headers = {},
     body = EMPTY,
-  }: ObjectRequest): SignedRequest {
+  }: BucketRequest): SignedRequest {
     const { account, endpoint, credentials } = this.#settings;
     const path = key === null ? this.#base : `${this.#base}/${encodePath(key)}`;
     const all = {

@@ -3,7 +3,7 @@ import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import { retryAfterMs } from "../../../retry-after.ts";
 import { textOf } from "../buckets/xml.ts";
-import { AnswerError } from "../http/response-error.ts";
+import { ResponseError } from "../http/response-error.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   400: "BadRequest",
@@ -43,7 +43,7 @@ export function azureErrorOf(
   place: string,
   answer: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer },
   lasting: boolean,
-): AnswerError {
+): ResponseError {
   const text = answer.body.toString("utf8");
   const header = answer.headers["x-ms-error-code"];
   const code =
@@ -53,7 +53,7 @@ export function azureErrorOf(
     `HTTP ${answer.status}`;
   const meaning = code === "AuthenticationFailed" && !lasting ? undefined : own(FATAL, code);
   const [message = ""] = (textOf(text, "Message") ?? "").split("\n", 1);
-  return new AnswerError({
+  return new ResponseError({
     status: answer.status,
     code,
     place,

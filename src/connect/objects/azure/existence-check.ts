@@ -1,31 +1,31 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
-import { ListedLookout } from "../buckets/existence-check.ts";
-import type { ObjectEntry, Present } from "../contract.ts";
+import { ListingExistenceCheck } from "../buckets/existence-check.ts";
+import type { ObjectEntry, PresentObject } from "../contract.ts";
 import { compareKeys } from "../list/key-order.ts";
 import { type AzureClient, tagOfHeaders } from "./client.ts";
-import { BEGINNING, type Course, listBlobs, PAGE } from "./list.ts";
+import { BEGINNING, type ListingOrder, listBlobs, PAGE } from "./list.ts";
 
 /** Pages that are remembered: each range of a copy works in another part of the container. */
 const REMEMBERED = 8;
 
 /** A page of a listing: all keys with a prefix that lie after one key up to another, the last included. */
-interface Seen {
+interface RememberedPage {
   readonly prefix: string;
   /** Null stands for the beginning and, of `to`, for the end. */
   readonly after: string | null;
   readonly to: string | null;
-  readonly present: ReadonlyMap<string, Present>;
-  readonly next: { readonly marker: string; readonly course: Course } | null;
+  readonly present: ReadonlyMap<string, PresentObject>;
+  readonly next: { readonly marker: string; readonly course: ListingOrder } | null;
 }
 
 /**
  * A listing of Azure goes on only from where a page ended, so that pages are remembered and gone on from, since keys are asked for in
  * order; what they do not reach is asked for one by one.
  */
-export class PagesLookout extends ListedLookout {
+export class AzureExistenceCheck extends ListingExistenceCheck {
   readonly #client: AzureClient;
-  #seen: Seen[] = [];
+  #seen: RememberedPage[] = [];
 
   constructor(client: AzureClient, prefix: string) {
     super(client, prefix, PAGE);
@@ -37,7 +37,7 @@ export class PagesLookout extends ListedLookout {
   }
 
   /** Takes what the remembered pages tell; returns the keys of which they tell nothing. */
-  protected override recall(keys: readonly string[], present: Map<string, Present>): readonly string[] {
+  protected override recall(keys: readonly string[], present: Map<string, PresentObject>): readonly string[] {
     return keys.filter((key) => {
       const page = this.#seen.find(
         ({ prefix, after, to }) =>
@@ -74,7 +74,7 @@ export class PagesLookout extends ListedLookout {
     }
     const { entries, course, marker } = page;
     const last = course.last === null ? null : prefix + course.last;
-    const seen: Seen = {
+    const seen: RememberedPage = {
       prefix,
       after: before?.to ?? null,
       // A page may be empty though more come.
@@ -86,8 +86,8 @@ export class PagesLookout extends ListedLookout {
   }
 }
 
-function presentOf({ size, tag }: ObjectEntry): Present {
-  return { size: size ?? 0, tag };
+function presentOf({ size, etag }: ObjectEntry): PresentObject {
+  return { size: size ?? 0, etag };
 }
 
 /** Of two keys and so of all that lie between them. */

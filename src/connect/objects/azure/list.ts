@@ -9,7 +9,7 @@ import { type AzureClient, tagOfBlob } from "./client.ts";
 export const PAGE = 5000;
 
 /** What a listing has shown so far, for the pages that follow. */
-export interface Course {
+export interface ListingOrder {
   /** The last key; null where none has come. */
   readonly last: string | null;
   /** Whether all keys so far grow by their bytes in UTF-8, and by UTF-16, which differ beyond U+D7FF. */
@@ -17,11 +17,11 @@ export interface Course {
   readonly utf16: boolean;
 }
 
-export const BEGINNING: Course = { last: null, utf8: true, utf16: true };
+export const BEGINNING: ListingOrder = { last: null, utf8: true, utf16: true };
 
 export interface AzurePage {
   readonly entries: readonly ObjectEntry[];
-  readonly course: Course;
+  readonly course: ListingOrder;
   /** To ask for the next page with; null after the last. */
   readonly marker: string | null;
   /** How many of them are append blobs and page blobs. */
@@ -35,7 +35,7 @@ export interface AzurePage {
 export async function listBlobs(
   client: AzureClient,
   prefix: string,
-  { marker, course }: { readonly marker: string | null; readonly course: Course },
+  { marker, course }: { readonly marker: string | null; readonly course: ListingOrder },
   most = PAGE,
 ): Promise<AzurePage> {
   const { body } = await client.send({
@@ -79,7 +79,7 @@ export async function listBlobs(
       key,
       size: Number(size),
       modified: Number.isNaN(modified) ? null : modified,
-      tag: tagOfBlob(type, textOf(blob, "Content-MD5")),
+      etag: tagOfBlob(type, textOf(blob, "Content-MD5")),
       ...(key === "" ? { problem: NAMELESS } : {}),
     });
   }

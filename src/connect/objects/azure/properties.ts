@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { ItemError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
-import type { Properties } from "../contract.ts";
+import type { ObjectProperties } from "../contract.ts";
 import { keptOf } from "../s3/properties.ts";
 
 const METADATA = "x-ms-meta-";
@@ -14,7 +14,7 @@ export const ORIGIN = "pawl_origin_tag";
 const RENAMED = "rename_";
 const RENAMED_FROM = "rename_key_";
 
-export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null): Properties {
+export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null): ObjectProperties {
   const found = new Map<string, string>();
   for (const [name, value] of Object.entries(headers))
     if (name.startsWith(METADATA)) found.set(name.slice(METADATA.length), String(value));
@@ -32,7 +32,7 @@ export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null):
 }
 
 /** Throws an ItemError where Azure cannot keep one of them. */
-export function headersOf({ headers, metadata, tags }: Properties): OutgoingHttpHeaders {
+export function headersOf({ headers, metadata, tags }: ObjectProperties): OutgoingHttpHeaders {
   const all: OutgoingHttpHeaders = {};
   // `Expires` is the only one that Azure does not know.
   for (const [name, value] of Object.entries(headers))

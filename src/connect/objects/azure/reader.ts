@@ -2,19 +2,19 @@ import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { encodeQuery } from "../buckets/url-encoding.ts";
 import { elementsOf, textOf } from "../buckets/xml.ts";
-import { isMd5, tagOf } from "../compare/etag.ts";
-import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
-import { AnswerError, ofPlace } from "../http/response-error.ts";
-import { patiently } from "../http/retry.ts";
+import { isMd5, unquotedEtag } from "../compare/etag.ts";
+import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
+import { explainResponse, ResponseError } from "../http/response-error.ts";
+import { retried } from "../http/retry.ts";
 import { ListingTokens } from "../listing-tokens.ts";
-import { goesWhole } from "../transfer/part-size.ts";
+import { fitsOneRequest } from "../transfer/part-size.ts";
 import { type AzureClient, tagOfHeaders } from "./client.ts";
-import { BEGINNING, type Course, listBlobs, unreliableBlobs } from "./list.ts";
+import { BEGINNING, type ListingOrder, listBlobs, unreliableBlobs } from "./list.ts";
 import { type ContainerPlace, checkContainer, nameOf } from "./place.ts";
 import { propertiesOf } from "./properties.ts";
 
 /** A container, or what lies below a prefix in it, that is copied from. */
-export class AzureReader implements ReadPlace {
+export class AzureReader implements ObjectReader {
   readonly name: string;
   readonly client: AzureClient;
   readonly #prefix: string;
@@ -39,16 +39,16 @@ export class AzureReader implements ReadPlace {
     from: string | null,
     signal: AbortSignal,
     _range: ListRange = {},
-  ): AsyncGenerator<Page, void, undefined> {
+  ): AsyncGenerator<ListedPage, void, undefined> {
     const tokens = new ListingTokens((what) => unreliableBlobs(this.client.place, what));
-    let place: { marker: string | null; course: Course } =
+    let place: { marker: string | null; course: ListingOrder } =
       from === null ? { marker: null, course: BEGINNING } : JSON.parse(from);
     for (;;) {
-      const { entries, course, marker, others } = await patiently(
+      const { entries, course, marker, others } = await retried(
         () => listBlobs(this.client, this.#prefix, place),
         signal,
       ).catch((error) => {
-        throw ofPlace(error);
+        throw explainResponse(error);
       });
       this.#others += others;
       if (marker === null) {
@@ -68,9 +68,9 @@ export class AzureReader implements ReadPlace {
     ];
   }
 
-  async open(entry: ObjectEntry): Promise<Opened> {
+  async open(entry: ObjectEntry): Promise<OpenObject> {
     const key = this.keyOf(entry);
-    if (goesWhole(entry)) {
+    if (fitsOneRequest(entry)) {
       const bytes = Buffer.allocUnsafe(entry.size as number);
       const answer = await this.client.receive({ key }, bytes);
       if (answer !== null) return await this.#opened(key, answer.headers, bytes);
@@ -116,7 +116,7 @@ export class AzureReader implements ReadPlace {
 
   /** The checksum in the listing where it has one, since that is what is compared; else the ETag, for what will be read. */
   async version(entry: ObjectEntry): Promise<string | null> {
-    return entry.tag ?? tagOf((await this.#head(entry))?.etag);
+    return entry.etag ?? unquotedEtag((await this.#head(entry))?.etag);
   }
 
   async remove(entry: ObjectEntry, version: string): Promise<void> {
@@ -124,7 +124,7 @@ export class AzureReader implements ReadPlace {
     if (headers === null) return;
     const isSame = isMd5(version)
       ? tagOfHeaders(headers) === version && Number(headers["content-length"]) === (entry.size ?? Number.NaN)
-      : tagOf(headers.etag) === version;
+      : unquotedEtag(headers.etag) === version;
     const changed = () =>
       new TransientError("copy.changed", `${this.where(entry)} has changed since it was read, and stays`);
     if (!isSame || headers.etag === undefined) throw changed();
@@ -135,7 +135,7 @@ export class AzureReader implements ReadPlace {
         headers: { "if-match": headers.etag },
       });
     } catch (error) {
-      if (!(error instanceof AnswerError)) throw error;
+      if (!(error instanceof ResponseError)) throw error;
       if (error.status === 404 && error.fatal === null) return;
       throw error.code === "ConditionNotMet" ? changed() : error;
     }
@@ -146,7 +146,7 @@ export class AzureReader implements ReadPlace {
     try {
       return (await this.client.send({ method: "HEAD", key: this.keyOf(entry) })).headers;
     } catch (error) {
-      if (error instanceof AnswerError && error.status === 404 && error.fatal === null) return null;
+      if (error instanceof ResponseError && error.status === 404 && error.fatal === null) return null;
       throw error;
     }
   }
@@ -165,12 +165,12 @@ export class AzureReader implements ReadPlace {
   }
 }
 
-class AzureBlob implements Opened {
+class AzureBlob implements OpenObject {
   readonly size: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
   readonly version: string | null;
   readonly modified: number | null;
-  readonly properties: Opened["properties"];
+  readonly properties: OpenObject["properties"];
   readonly #client: AzureClient;
   readonly #key: string;
   readonly #etag: string;
@@ -186,8 +186,8 @@ class AzureBlob implements Opened {
   ) {
     const modified = Date.parse(headers["last-modified"] ?? "");
     this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
-    this.tag = tagOfHeaders(headers);
-    this.version = tagOf(headers.etag);
+    this.etag = tagOfHeaders(headers);
+    this.version = unquotedEtag(headers.etag);
     this.modified = Number.isNaN(modified) ? null : modified;
     this.properties = propertiesOf(headers, tags);
     this.#client = client;

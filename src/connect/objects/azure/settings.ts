@@ -19,7 +19,7 @@ export interface AzureSettings {
 }
 
 /** The same as the az CLI reads from its environment and from a section of its file. */
-interface Given {
+interface AzureConfig {
   readonly account?: string | undefined;
   readonly key?: string | undefined;
   readonly sas?: string | undefined;
@@ -63,7 +63,7 @@ export async function azureSettingsOf(
   };
 }
 
-function fromEnvironment(env: NodeJS.ProcessEnv): Given | null {
+function fromEnvironment(env: NodeJS.ProcessEnv): AzureConfig | null {
   const given = {
     account: env.AZURE_STORAGE_ACCOUNT,
     key: env.AZURE_STORAGE_KEY,
@@ -74,7 +74,7 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Given | null {
   return given.key || given.sas || given.connection ? given : null;
 }
 
-async function fromFile(section: string, env: NodeJS.ProcessEnv): Promise<Given | null> {
+async function fromFile(section: string, env: NodeJS.ProcessEnv): Promise<AzureConfig | null> {
   const path = join(env.AZURE_CONFIG_DIR || join(homedir(), ".azure"), "config");
   const text = await readFile(path, "utf8").catch(() => null);
   const found = text === null ? undefined : parseIni(text).get(section);
@@ -84,7 +84,7 @@ async function fromFile(section: string, env: NodeJS.ProcessEnv): Promise<Given 
 }
 
 /** A connection string goes before what is said beside it, as in the az CLI. */
-function resolved(given: Given): Given {
+function resolved(given: AzureConfig): AzureConfig {
   if (!given.connection) return given;
   const parts = new Map<string, string>();
   for (const part of given.connection.split(";")) {
@@ -104,7 +104,7 @@ function resolved(given: Given): Given {
   };
 }
 
-function credentialsOf(account: string, { key, sas }: Given): AzureCredentials {
+function credentialsOf(account: string, { key, sas }: AzureConfig): AzureCredentials {
   if (key) {
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key))
       throw new PawlError(

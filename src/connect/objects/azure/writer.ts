@@ -2,14 +2,22 @@ import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { escaped } from "../buckets/xml.ts";
-import type { Hashing } from "../compare/checksum-threads.ts";
+import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5 } from "../compare/etag.ts";
-import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
-import { AnswerError } from "../http/response-error.ts";
+import type {
+  ExistenceCheck,
+  ObjectDetails,
+  ObjectEntry,
+  ObjectReader,
+  ObjectWriter,
+  PresentObject,
+  Upload,
+} from "../contract.ts";
+import { ResponseError } from "../http/response-error.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
 import { type AzureClient, base64OfMd5, md5OfBase64, tagOfHeaders } from "./client.ts";
 import { noProof } from "./error.ts";
-import { PagesLookout } from "./existence-check.ts";
+import { AzureExistenceCheck } from "./existence-check.ts";
 import { BEGINNING, listBlobs } from "./list.ts";
 import { type ContainerPlace, checkContainer, nameOf } from "./place.ts";
 import { headersOf, ORIGIN } from "./properties.ts";
@@ -24,21 +32,21 @@ const LARGEST_COPY = 256 * 1024 ** 2;
 const NOT_COPIED = new Set([400, 401, 403, 404, 409, 501]);
 
 /** A container, or what lies below a prefix in it, that is copied to. */
-export class AzureWriter implements WritePlace {
+export class AzureWriter implements ObjectWriter {
   readonly name: string;
   readonly #client: AzureClient;
   readonly #prefix: string;
-  readonly #hashing: Hashing;
-  readonly #lookout: PagesLookout;
+  readonly #checksums: ChecksumThreads;
+  readonly #lookout: AzureExistenceCheck;
   /** Whether the service has not refused to copy from itself. */
   #copies = true;
 
-  constructor(place: ContainerPlace, client: AzureClient, hashing: Hashing) {
+  constructor(place: ContainerPlace, client: AzureClient, checksums: ChecksumThreads) {
     this.name = nameOf(place);
     this.#client = client;
     this.#prefix = place.prefix;
-    this.#hashing = hashing;
-    this.#lookout = new PagesLookout(client, place.prefix);
+    this.#checksums = checksums;
+    this.#lookout = new AzureExistenceCheck(client, place.prefix);
   }
 
   async prepare(): Promise<void> {
@@ -47,9 +55,9 @@ export class AzureWriter implements WritePlace {
   }
 
   /** Blocks that no list names are dropped by the service: with the next write of their blob, or after a week. */
-  async clear(): Promise<void> {}
+  async removeOrphans(): Promise<void> {}
 
-  refuses(key: string): string | null {
+  nameProblem(key: string): string | null {
     if (key === "") return "its name is empty";
     const name = this.#prefix + key;
     if (name.length > LONGEST_NAME)
@@ -66,21 +74,25 @@ export class AzureWriter implements WritePlace {
     return null;
   }
 
-  lookout(how?: "anew"): Lookout {
-    return how === "anew" ? new PagesLookout(this.#client, this.#prefix) : this.#lookout;
+  existenceCheck(how?: "anew"): ExistenceCheck {
+    return how === "anew" ? new AzureExistenceCheck(this.#client, this.#prefix) : this.#lookout;
   }
 
-  async tagOf({ key }: ObjectEntry, { tag }: Present, partBytes: number | null): Promise<string | null> {
-    if (isMd5(tag) && partBytes === null) return tag;
+  async etagOf(
+    { key }: ObjectEntry,
+    { etag }: PresentObject,
+    partBytes: number | null,
+  ): Promise<string | null> {
+    if (isMd5(etag) && partBytes === null) return etag;
     const { headers } = await this.#client.send({ method: "HEAD", key: this.#prefix + key });
-    return (headers[`x-ms-meta-${ORIGIN}`] as string | undefined) ?? tag;
+    return (headers[`x-ms-meta-${ORIGIN}`] as string | undefined) ?? etag;
   }
 
   partBytes(size: number): number {
     return partBytesOf(size);
   }
 
-  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void> {
+  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, described: ObjectDetails): Promise<void> {
     const { headers } = await this.#client.send({
       method: "PUT",
       key: this.#prefix + key,
@@ -104,9 +116,9 @@ export class AzureWriter implements WritePlace {
   }
 
   /** Lets the service copy a blob of the same account itself, where it compares its MD5; false where it does not. */
-  async copyWithin(source: ReadPlace, entry: ObjectEntry): Promise<boolean> {
+  async copyOnServer(source: ObjectReader, entry: ObjectEntry): Promise<boolean> {
     if (!this.#copies || !(source instanceof AzureReader)) return false;
-    if (entry.size === null || entry.size > LARGEST_COPY || !isMd5(entry.tag)) return false;
+    if (entry.size === null || entry.size > LARGEST_COPY || !isMd5(entry.etag)) return false;
     const url = this.#client.sourceOf(source.client, source.keyOf(entry));
     if (url === null) return false;
     const key = this.#prefix + entry.key;
@@ -118,30 +130,30 @@ export class AzureWriter implements WritePlace {
           "x-ms-copy-source": url,
           "x-ms-copy-source-tag-option": "COPY",
           "x-ms-requires-sync": "true",
-          "x-ms-source-content-md5": base64OfMd5(entry.tag),
+          "x-ms-source-content-md5": base64OfMd5(entry.etag),
         },
       });
     } catch (error) {
-      if (!(error instanceof AnswerError && NOT_COPIED.has(error.status))) throw error;
+      if (!(error instanceof ResponseError && NOT_COPIED.has(error.status))) throw error;
       // Of one blob, or of all: reading and writing it tells.
       if (error.status !== 404 && error.status !== 409) this.#copies = false;
       return false;
     }
     const { headers } = await this.#client.send({ method: "HEAD", key });
-    return Number(headers["content-length"]) === entry.size && tagOfHeaders(headers) === entry.tag;
+    return Number(headers["content-length"]) === entry.size && tagOfHeaders(headers) === entry.etag;
   }
 
-  async begin(entry: ObjectEntry, described: Described, partBytes?: number): Promise<Upload> {
+  async beginUpload(entry: ObjectEntry, described: ObjectDetails, partBytes?: number): Promise<Upload> {
     const size = described.size ?? entry.size ?? 0;
     return new AzureUpload(this.#client, this.#prefix + entry.key, {
       partBytes: partBytes ?? partBytesOf(size),
       headers: keptHeaders(described),
-      hashing: this.#hashing,
+      checksums: this.#checksums,
     });
   }
 
   /** An answer of Azure means that the blob is safe. */
-  async settle(): Promise<void> {}
+  async flush(): Promise<void> {}
 
   async close(): Promise<void> {
     this.#client.close();
@@ -149,8 +161,8 @@ export class AzureWriter implements WritePlace {
 }
 
 /** What goes along with a blob, and the checksum of its source where that is no MD5. */
-function keptHeaders({ properties, tag }: Described): OutgoingHttpHeaders {
-  const origin = tag === null || isMd5(tag) ? {} : { [`x-ms-meta-${ORIGIN}`]: tag };
+function keptHeaders({ properties, etag }: ObjectDetails): OutgoingHttpHeaders {
+  const origin = etag === null || isMd5(etag) ? {} : { [`x-ms-meta-${ORIGIN}`]: etag };
   return { ...headersOf(properties), ...origin };
 }
 
@@ -161,7 +173,7 @@ class AzureUpload implements Upload {
   readonly #client: AzureClient;
   readonly #key: string;
   readonly #headers: OutgoingHttpHeaders;
-  readonly #hashing: Hashing;
+  readonly #checksums: ChecksumThreads;
   /** So that no other upload of the same blob puts blocks into this one. */
   readonly #nonce = randomBytes(8).toString("hex");
   #count = 0;
@@ -172,14 +184,18 @@ class AzureUpload implements Upload {
     {
       partBytes,
       headers,
-      hashing,
-    }: { readonly partBytes: number; readonly headers: OutgoingHttpHeaders; readonly hashing: Hashing },
+      checksums,
+    }: {
+      readonly partBytes: number;
+      readonly headers: OutgoingHttpHeaders;
+      readonly checksums: ChecksumThreads;
+    },
   ) {
     this.#client = client;
     this.#key = key;
     this.partBytes = partBytes;
     this.#headers = headers;
-    this.#hashing = hashing;
+    this.#checksums = checksums;
   }
 
   /** All of a blob must be of one length. */
@@ -188,7 +204,7 @@ class AzureUpload implements Upload {
   }
 
   async part(number: number, bytes: Buffer): Promise<string> {
-    const md5 = await this.#hashing.digest("md5", bytes);
+    const md5 = await this.#checksums.digest("md5", bytes);
     const { headers } = await this.#client.send({
       method: "PUT",
       key: this.#key,

@@ -1,12 +1,12 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from "node:http";
 import https from "node:https";
 import { TransientError } from "../../../errors.ts";
-import { isSuccess, Wire } from "../http/direct-client.ts";
-import { BUDGET, MOST_SAID, MOST_SAID_OF_ERROR, paced } from "../http/response-budget.ts";
-import { AnswerError } from "../http/response-error.ts";
+import { DirectHttpClient, isSuccess } from "../http/direct-client.ts";
+import { DEFAULT_BUDGET, LONGEST_BODY, LONGEST_ERROR_BODY, paced } from "../http/response-budget.ts";
+import { ResponseError } from "../http/response-error.ts";
 
 /** What every request of a client says; a service may ask for more. */
-export interface ObjectRequest {
+export interface BucketRequest {
   readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Null speaks of the bucket or container. */
   readonly key?: string | null;
@@ -15,7 +15,7 @@ export interface ObjectRequest {
   readonly body?: Buffer;
 }
 
-export interface ObjectAnswer {
+export interface BucketResponse {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
@@ -46,14 +46,14 @@ const EMPTY = Buffer.alloc(0);
  * The requests to one bucket or container over connections that are kept, within budgets for time and bytes. Tries each once. A
  * service signs its requests and reads its errors.
  */
-export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest> {
+export abstract class BucketClient<Request extends BucketRequest = BucketRequest> {
   /** For people. */
   readonly place: string;
   readonly #endpoint: URL;
   readonly #errors: ConnectionErrors;
   readonly #http: typeof http | typeof https;
   readonly #agent: http.Agent;
-  readonly #wire: Wire;
+  readonly #wire: DirectHttpClient;
   /** Whether a signature was taken already: then the keys are right, and another that is not has to do with its object. */
   #hasTaken = false;
 
@@ -66,16 +66,16 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
     // Which of the free connections is taken does not matter; the last used one is surely open still.
     this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
     const silent = () => this.#silent();
-    this.#wire = new Wire({ endpoint, silenceMs: BUDGET.silenceMs, silent });
+    this.#wire = new DirectHttpClient({ endpoint, silenceMs: DEFAULT_BUDGET.silenceMs, silent });
   }
 
   protected abstract signed(request: Request): SignedRequest;
 
   /** The error that an answer is. `hasTaken` says whether the place has taken a signature of these keys before. */
-  protected abstract errorOf(answer: ObjectAnswer, hasTaken: boolean): AnswerError;
+  protected abstract errorOf(answer: BucketResponse, hasTaken: boolean): ResponseError;
 
   /** Sends a request and reads the answer to its end. Throws an AnswerError where the answer is one. */
-  async send(request: Request): Promise<ObjectAnswer> {
+  async send(request: Request): Promise<BucketResponse> {
     const response = await this.begin(request);
     return {
       status: response.statusCode ?? 0,
@@ -108,13 +108,13 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
       throw this.#outage(error);
     });
     if (answer === null || isSuccess(answer.status)) return answer;
-    throw this.errorOf({ ...answer, body: answer.said }, this.#hasTaken);
+    throw this.errorOf({ ...answer, body: answer.errorBody }, this.#hasTaken);
   }
 
   /** The pieces of an answer that `begin` gave, within the budget. */
   async *pieces(response: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
     try {
-      yield* paced<Buffer>(response, BUDGET, (what) => this.#errors.slow(this.place, what));
+      yield* paced<Buffer>(response, DEFAULT_BUDGET, (what) => this.#errors.slow(this.place, what));
     } catch (error) {
       throw this.#outage(error);
     }
@@ -147,12 +147,12 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
   }
 
   #silent(): TransientError {
-    return this.#errors.silent(this.place, BUDGET.silenceMs / 1000);
+    return this.#errors.silent(this.place, DEFAULT_BUDGET.silenceMs / 1000);
   }
 
   /** A connection that broke or never came to be. */
   #outage(error: unknown): Error {
-    if (error instanceof TransientError || error instanceof AnswerError) return error;
+    if (error instanceof TransientError || error instanceof ResponseError) return error;
     const { code, message } = error as NodeJS.ErrnoException;
     return this.#errors.broken(this.place, code ?? message, error);
   }
@@ -164,7 +164,7 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
       host: hostname,
       port,
       agent: this.#agent,
-      timeout: BUDGET.silenceMs,
+      timeout: DEFAULT_BUDGET.silenceMs,
     };
     return this.#answer(options, request.body ?? EMPTY);
   }
@@ -189,7 +189,7 @@ export abstract class ObjectClient<Request extends ObjectRequest = ObjectRequest
   /** Reads an answer to its end, into one piece of memory where its length is known. */
   async #whole(response: IncomingMessage, method?: string): Promise<Buffer> {
     const { statusCode = 0 } = response;
-    const most = isSuccess(statusCode) ? MOST_SAID : MOST_SAID_OF_ERROR;
+    const most = isSuccess(statusCode) ? LONGEST_BODY : LONGEST_ERROR_BODY;
     // The length that HEAD tells is that of an object, which does not come.
     const length = method === "HEAD" ? Number.NaN : Number(response.headers["content-length"] ?? Number.NaN);
     const pieces: Buffer[] = [];

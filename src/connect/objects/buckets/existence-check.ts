@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Lookout, Present } from "../contract.ts";
-import { AnswerError } from "../http/response-error.ts";
+import type { ExistenceCheck, PresentObject } from "../contract.ts";
+import { ResponseError } from "../http/response-error.ts";
 import { compareKeys } from "../list/key-order.ts";
-import type { ObjectClient } from "./client.ts";
+import type { BucketClient } from "./client.ts";
 
 /** So few are asked for one by one. */
 const FEW = 3;
@@ -12,23 +12,23 @@ const ASKED_AT_ONCE = 16;
  * Tells what a bucket or container has under some keys: by listing where they lie, a page at a time; one by one where too many others
  * lie between them. A service says how it lists and what it remembers of that.
  */
-export abstract class ListedLookout implements Lookout {
+export abstract class ListingExistenceCheck implements ExistenceCheck {
   protected readonly prefix: string;
   /** Its listing cannot be relied on: then each object is asked for by itself. */
   protected isUnreliable = false;
-  readonly #client: ObjectClient;
+  readonly #client: BucketClient;
   readonly #page: number;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `page` is how many objects a page of a listing tells of. */
-  constructor(client: ObjectClient, prefix: string, page: number) {
+  constructor(client: BucketClient, prefix: string, page: number) {
     this.#client = client;
     this.#page = page;
     this.prefix = prefix;
   }
 
   /** Takes what is remembered; returns the keys of which nothing is. */
-  protected abstract recall(keys: readonly string[], present: Map<string, Present>): readonly string[];
+  protected abstract recall(keys: readonly string[], present: Map<string, PresentObject>): readonly string[];
 
   /** Lists a page that tells of the first of some keys, which are sorted, and remembers it. */
   protected abstract list(keys: readonly string[]): Promise<void>;
@@ -36,8 +36,8 @@ export abstract class ListedLookout implements Lookout {
   /** The checksum that the headers of an object tell. */
   protected abstract tagOf(headers: IncomingHttpHeaders): string | null;
 
-  async look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
-    const present = new Map<string, Present>();
+  async find(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>> {
+    const present = new Map<string, PresentObject>();
     const rest = await this.#listed(keys, present);
     for (let at = 0; at < rest.length; at += ASKED_AT_ONCE) {
       await Promise.all(
@@ -50,14 +50,14 @@ export abstract class ListedLookout implements Lookout {
     return present;
   }
 
-  async glance(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
-    const present = new Map<string, Present>();
+  async findQuickly(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>> {
+    const present = new Map<string, PresentObject>();
     await this.#listed(keys, present);
     return present;
   }
 
   /** Takes what so many pages tell as keys would fill; returns the keys of which they tell nothing. */
-  #listed(keys: readonly string[], present: Map<string, Present>): Promise<readonly string[]> {
+  #listed(keys: readonly string[], present: Map<string, PresentObject>): Promise<readonly string[]> {
     // Those who ask at once would ask for the same pages.
     const turn = this.#turn.then(async () => {
       let rest = this.recall([...new Set(keys)].sort(compareKeys), present);
@@ -73,13 +73,13 @@ export abstract class ListedLookout implements Lookout {
     return turn;
   }
 
-  async #ask(key: string): Promise<Present | null> {
+  async #ask(key: string): Promise<PresentObject | null> {
     try {
       const { headers } = await this.#client.send({ method: "HEAD", key });
-      return { size: Number(headers["content-length"]), tag: this.tagOf(headers) };
+      return { size: Number(headers["content-length"]), etag: this.tagOf(headers) };
     } catch (error) {
       // Where nothing may be listed, what is not there is forbidden; what cannot be asked for will fail when it is written.
-      if (error instanceof AnswerError && [400, 403, 404].includes(error.status) && error.fatal === null)
+      if (error instanceof ResponseError && [400, 403, 404].includes(error.status) && error.fatal === null)
         return null;
       throw error;
     }

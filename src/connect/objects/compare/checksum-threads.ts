@@ -1,18 +1,18 @@
 import { hash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Actor, ActorControl } from "../../../pool/index.ts";
-import type { Algorithm, Hasher } from "./checksum-worker.ts";
+import type { Algorithm, ChecksumWorker } from "./checksum-worker.ts";
 
 /** More would take from those who copy. */
 const MOST_THREADS = 4;
 
-interface Hired {
-  readonly hasher: Actor<Hasher>;
-  readonly control: ActorControl<Hasher>;
+interface StartedThread {
+  readonly worker: Actor<ChecksumWorker>;
+  readonly control: ActorControl<ChecksumWorker>;
 }
 
-interface Seat {
-  readonly hired: Promise<Hired>;
+interface Thread {
+  readonly started: Promise<StartedThread>;
   /** Calls under way, and contents that are being hashed piece by piece. */
   busy: number;
 }
@@ -26,71 +26,71 @@ export interface RunningMd5 {
 }
 
 /** Takes checksums of what is large on other threads, which are started when there is something to do. */
-export class Hashing {
-  readonly #seats: Seat[] = [];
+export class ChecksumThreads {
+  readonly #threads: Thread[] = [];
   #numbers = 0;
 
   /** Of bytes in memory that threads share; of any other right here, since sending them would cost more. */
   async digest(algorithm: Algorithm, bytes: Buffer): Promise<string> {
     if (!isShared(bytes)) return hash(algorithm, bytes);
-    return await this.#ask((hasher) => hasher.digest(algorithm, bytes));
+    return await this.#ask((worker) => worker.digest(algorithm, bytes));
   }
 
   running(): RunningMd5 {
     const id = this.#numbers++;
-    const seat = this.#seat();
-    seat.busy++;
+    const thread = this.#leastBusy();
+    thread.busy++;
     return {
-      update: async (bytes) => await (await seat.hired).hasher.update(id, bytes),
+      update: async (bytes) => await (await thread.started).worker.update(id, bytes),
       finish: async () => {
-        seat.busy--;
-        return await (await seat.hired).hasher.finish(id);
+        thread.busy--;
+        return await (await thread.started).worker.finish(id);
       },
     };
   }
 
-  /** The MD5 of a file, or the tag of its parts of so many bytes. */
-  async tagOfFile(path: string, partBytes: number | null): Promise<string> {
-    return await this.#ask((hasher) => hasher.tagOfFile(path, partBytes));
+  /** The MD5 of a file, or the ETag of its parts of so many bytes. */
+  async etagOfFile(path: string, partBytes: number | null): Promise<string> {
+    return await this.#ask((worker) => worker.etagOfFile(path, partBytes));
   }
 
   async close(): Promise<void> {
-    for (const { hired } of this.#seats.splice(0)) await (await hired).control.close();
+    for (const { started } of this.#threads.splice(0)) await (await started).control.close();
   }
 
-  async #ask<T>(work: (hasher: Actor<Hasher>) => Promise<T>): Promise<T> {
-    const seat = this.#seat();
-    seat.busy++;
+  async #ask<T>(work: (worker: Actor<ChecksumWorker>) => Promise<T>): Promise<T> {
+    const thread = this.#leastBusy();
+    thread.busy++;
     try {
-      return await work((await seat.hired).hasher);
+      return await work((await thread.started).worker);
     } finally {
-      seat.busy--;
+      thread.busy--;
     }
   }
 
   /** The one with the least to do; another one while all are busy. */
-  #seat(): Seat {
-    const least = this.#seats.reduce<Seat | null>(
-      (best, seat) => (best === null || seat.busy < best.busy ? seat : best),
+  #leastBusy(): Thread {
+    const least = this.#threads.reduce<Thread | null>(
+      (best, thread) => (best === null || thread.busy < best.busy ? thread : best),
       null,
     );
-    if (least !== null && (least.busy === 0 || this.#seats.length >= mostThreads())) return least;
-    const seat = { hired: hire(), busy: 0 };
+    if (least !== null && (least.busy === 0 || this.#threads.length >= mostThreads())) return least;
+    const thread = { started: startThread(), busy: 0 };
     // Whoever asks it hears of it.
-    seat.hired.catch(() => {});
-    this.#seats.push(seat);
-    return seat;
+    thread.started.catch(() => {});
+    this.#threads.push(thread);
+    return thread;
   }
 }
 
 /** Most copies have nothing large, and what threads are made of takes time and memory. */
-async function hire(): Promise<Hired> {
-  const [{ actor, control }, { Hasher }] = await Promise.all([
+async function startThread(): Promise<StartedThread> {
+  const [{ actor, control }, { ChecksumWorker }] = await Promise.all([
     import("../../../pool/index.ts"),
     import("./checksum-worker.ts"),
   ]);
-  const hasher = await actor(Hasher, []);
-  return { hasher, control: control(hasher) };
+  const worker = await actor(ChecksumWorker, []);
+  return { worker, control: control(worker) };
 }
 
 function mostThreads(): number {

@@ -1,14 +1,14 @@
 import { createHash, type Hash, hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { callable } from "../../../pool/index.ts";
-import { tagOfBytes } from "./etag.ts";
+import { etagOfBytes } from "./etag.ts";
 
 const READ_BYTES = 1024 * 1024;
 
 export type Algorithm = "md5" | "sha256";
 
 /** Takes checksums in a thread of its own. Bytes come in memory that threads share, and are not copied. */
-export class Hasher {
+export class ChecksumWorker {
   readonly #running = new Map<number, Hash>();
 
   digest(algorithm: Algorithm, bytes: Uint8Array): string {
@@ -32,12 +32,12 @@ export class Hasher {
     return md5.digest("hex");
   }
 
-  /** The MD5 of a file, or the tag of its parts of so many bytes. */
-  tagOfFile(path: string, partBytes: number | null): Promise<string> {
-    return tagOfBytes(piecesOf(path), partBytes);
+  /** The MD5 of a file, or the ETag of its parts of so many bytes. */
+  etagOfFile(path: string, partBytes: number | null): Promise<string> {
+    return etagOfBytes(piecesOf(path), partBytes);
   }
 }
-callable(import.meta, Hasher);
+callable(import.meta, ChecksumWorker);
 
 /** A file piece by piece, always in the same memory. This thread has nothing else to do while it waits for the disk. */
 async function* piecesOf(path: string): AsyncGenerator<Uint8Array, void, undefined> {

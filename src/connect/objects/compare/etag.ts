@@ -1,35 +1,35 @@
 import { createHash } from "node:crypto";
 
-/** Whether a tag is the MD5 of a content, and not of its parts or something else. */
-export function isMd5(tag: string | null): tag is string {
-  return tag !== null && /^[0-9a-f]{32}$/.test(tag);
+/** Whether an ETag is the MD5 of a content, and not of its parts or something else. */
+export function isMd5(etag: string | null): etag is string {
+  return etag !== null && /^[0-9a-f]{32}$/.test(etag);
 }
 
-/** Whether a tag is that of an object of several parts. */
-export function isOfParts(tag: string | null): boolean {
-  return tag !== null && /-\d+$/.test(tag);
+/** Whether an ETag is that of an object of several parts. */
+export function isMultipartEtag(etag: string | null): boolean {
+  return etag !== null && /-\d+$/.test(etag);
 }
 
-/** The MD5 in the tag of an object of so many parts; null where it is none. */
-export function inPartsOf(tag: string, parts: number): string | null {
-  return tag.endsWith(`-${parts}`) ? tag.slice(0, tag.lastIndexOf("-")) : null;
+/** The MD5 in the ETag of an object of so many parts; null where it is none. */
+export function md5OfMultipartEtag(etag: string, parts: number): string | null {
+  return etag.endsWith(`-${parts}`) ? etag.slice(0, etag.lastIndexOf("-")) : null;
 }
 
-/** The tag that S3 gives to an object uploaded in parts: the MD5 of their MD5s, and how many they were. */
-export function tagOfParts(md5s: readonly string[]): string {
+/** The ETag that S3 gives to an object uploaded in parts: the MD5 of their MD5s, and how many they were. */
+export function multipartEtag(md5s: readonly string[]): string {
   const all = Buffer.from(md5s.join(""), "hex");
   return `${createHash("md5").update(all).digest("hex")}-${md5s.length}`;
 }
 
 /** An ETag without what HTTP puts around it. */
-export function tagOf(etag: string | undefined | null): string | null {
+export function unquotedEtag(etag: string | undefined | null): string | null {
   if (etag === undefined || etag === null) return null;
   const strong = etag.startsWith("W/") ? etag.slice(2) : etag;
   return strong.length > 1 && strong.startsWith('"') && strong.endsWith('"') ? strong.slice(1, -1) : strong;
 }
 
-/** The tag of some bytes: their MD5, or that of their parts. */
-export async function tagOfBytes(
+/** The ETag of some bytes: their MD5, or that of their parts. */
+export async function etagOfBytes(
   pieces: AsyncIterable<Uint8Array>,
   partBytes: number | null,
 ): Promise<string> {
@@ -50,5 +50,5 @@ export async function tagOfBytes(
   }
   if (partBytes === null) return md5.digest("hex");
   if (room < partBytes) md5s.push(md5.digest("hex"));
-  return tagOfParts(md5s);
+  return multipartEtag(md5s);
 }

@@ -1,47 +1,47 @@
 import { TransientError } from "../../../errors.ts";
-import type { ObjectEntry, Present, ReadPlace, WritePlace } from "../contract.ts";
+import type { ObjectEntry, ObjectReader, ObjectWriter, PresentObject } from "../contract.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
-import { isMd5, tagOfBytes } from "./etag.ts";
+import { etagOfBytes, isMd5 } from "./etag.ts";
 
 /** Whether the target has an object already, by the size and the checksum that both listings tell. */
-export function looksSame({ size, tag }: ObjectEntry, present: Present): boolean {
-  return size === present.size && tag !== null && tag === present.tag;
+export function isSameByListing({ size, etag }: ObjectEntry, present: PresentObject): boolean {
+  return size === present.size && etag !== null && etag === present.etag;
 }
 
 /** As `looksSame`, where the listing of the source tells no checksum but one is known from another time. */
-export function isKnownSame(
+export function isSameByCache(
   entry: ObjectEntry,
-  present: Present,
-  reader: ReadPlace,
-  writer: WritePlace,
+  present: PresentObject,
+  reader: ObjectReader,
+  writer: ObjectWriter,
 ): boolean {
-  if (entry.tag !== null || present.tag === null || entry.size !== present.size) return false;
-  if (entry.known !== undefined && isMd5(present.tag)) return entry.known === present.tag;
-  const partBytes = isMd5(present.tag) ? null : writer.partBytes(present.size);
-  return reader.knownTag?.(entry, partBytes) === present.tag;
+  if (entry.etag !== null || present.etag === null || entry.size !== present.size) return false;
+  if (entry.knownMd5 !== undefined && isMd5(present.etag)) return entry.knownMd5 === present.etag;
+  const partBytes = isMd5(present.etag) ? null : writer.partBytes(present.size);
+  return reader.cachedEtag?.(entry, partBytes) === present.etag;
 }
 
 /**
  * Whether the target has an object already, by size and checksum. What the listings say is enough where both places
  * have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.
  */
-export async function isSame(
+export async function isSameContent(
   entry: ObjectEntry,
-  present: Present,
-  reader: ReadPlace,
-  writer: WritePlace,
+  present: PresentObject,
+  reader: ObjectReader,
+  writer: ObjectWriter,
 ): Promise<boolean> {
   if (entry.size !== present.size) return false;
-  if (looksSame(entry, present)) return true;
-  if (isMd5(entry.tag) && isMd5(present.tag)) return false;
-  if (entry.tag === null) {
+  if (isSameByListing(entry, present)) return true;
+  if (isMd5(entry.etag) && isMd5(present.etag)) return false;
+  if (entry.etag === null) {
     // A source without a checksum is read, in the parts in which it would have been written.
-    const inParts = present.tag !== null && !isMd5(present.tag);
-    const tag = await tagByReading(entry, reader, inParts ? writer.partBytes(present.size) : null);
-    return tag === (present.tag ?? (await writer.tagOf(entry, present, null)));
+    const inParts = present.etag !== null && !isMd5(present.etag);
+    const etag = await etagByReading(entry, reader, inParts ? writer.partBytes(present.size) : null);
+    return etag === (present.etag ?? (await writer.etagOf(entry, present, null)));
   }
-  const partBytes = isMd5(entry.tag) ? null : ((await reader.partBytes(entry)) ?? partBytesOf(present.size));
-  return entry.tag === (await writer.tagOf(entry, present, partBytes));
+  const partBytes = isMd5(entry.etag) ? null : ((await reader.partBytes(entry)) ?? partBytesOf(present.size));
+  return entry.etag === (await writer.etagOf(entry, present, partBytes));
 }
 
 /** As many bytes as were announced, and no more. */
@@ -58,16 +58,16 @@ async function* atMost(
   }
 }
 
-/** The tag of an object by reading it: of the whole, or in parts of so many bytes. */
-export async function tagByReading(
+/** The ETag of an object by reading it: of the whole, or in parts of so many bytes. */
+export async function etagByReading(
   entry: ObjectEntry,
-  place: ReadPlace,
+  place: ObjectReader,
   partBytes: number | null,
 ): Promise<string> {
-  if (place.tagOf !== undefined) return await place.tagOf(entry, partBytes);
+  if (place.etagOf !== undefined) return await place.etagOf(entry, partBytes);
   const opened = await place.open(entry);
   try {
-    return await tagOfBytes(atMost(opened.body(), opened.size ?? entry.size), partBytes);
+    return await etagOfBytes(atMost(opened.body(), opened.size ?? entry.size), partBytes);
   } finally {
     await opened.close();
   }

@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { openOwnFolder, openStateFile } from "../../../state-folder.ts";
-import { inPartsOf, isMd5 } from "../compare/etag.ts";
+import { isMd5, md5OfMultipartEtag } from "../compare/etag.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A file that was written so lately may be written again without its time showing it, in milliseconds. */
@@ -16,7 +16,7 @@ const LOOKED_DAYS = 7;
 /** Rows that are stored at once. */
 const BATCH = 1000;
 
-interface Row {
+interface CachedChecksum {
   readonly sum: Uint8Array;
   readonly used: number;
 }
@@ -26,7 +26,7 @@ interface Row {
  * times of its last changes, to the nanosecond. Any change makes it another one. Nothing here is needed: whatever goes
  * wrong with it, files are read again.
  */
-export class KnownSums {
+export class ChecksumCache {
   readonly #folder: () => string;
   readonly #pending = new Map<bigint, Uint8Array>();
   #database: DatabaseSync | null = null;
@@ -40,7 +40,7 @@ export class KnownSums {
     this.#folder = folder;
   }
 
-  /** The MD5 of a file, or the tag of its parts of so many bytes; null where it is not known. */
+  /** The MD5 of a file, or the ETag of its parts of so many bytes; null where it is not known. */
   find(found: BigIntStats, partBytes: number | null): string | null {
     if (!isSettled(found)) return null;
     const id = idOf(found, partBytes);
@@ -50,9 +50,9 @@ export class KnownSums {
     return partBytes === null ? md5 : `${md5}-${countOf(found, partBytes)}`;
   }
 
-  /** Remembers the tag of a file that had these properties before it was read, and has them since. */
-  keep(found: BigIntStats, partBytes: number | null, tag: string): void {
-    const md5 = partBytes === null ? tag : inPartsOf(tag, countOf(found, partBytes));
+  /** Remembers the ETag of a file that had these properties before it was read, and has them since. */
+  keep(found: BigIntStats, partBytes: number | null, etag: string): void {
+    const md5 = partBytes === null ? etag : md5OfMultipartEtag(etag, countOf(found, partBytes));
     if (md5 === null || !isMd5(md5) || !isSettled(found)) return;
     this.#store(idOf(found, partBytes), Buffer.from(md5, "hex"));
   }
@@ -73,7 +73,7 @@ export class KnownSums {
         this.#isReading = true;
         setImmediate(() => this.#endReading());
       }
-      const row = this.#find.get(id) as Row | undefined;
+      const row = this.#find.get(id) as CachedChecksum | undefined;
       if (row === undefined) return null;
       // Stored again, it is marked as used today.
       if (row.used < today() - LOOKED_DAYS) this.#store(id, row.sum);
@@ -148,7 +148,7 @@ function prepared(path: string): DatabaseSync {
   return database;
 }
 
-/** Of 64 bits: two files that share it are taken for each other only where a target has the tag of the other one. */
+/** Of 64 bits: two files that share it are taken for each other only where a target has the ETag of the other one. */
 function idOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats, partBytes: number | null): bigint {
   const sha = hash("sha256", `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs} ${partBytes ?? "whole"}`, "buffer");
   return sha.readBigInt64LE();

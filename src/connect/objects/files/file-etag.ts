@@ -1,40 +1,40 @@
 import { hash } from "node:crypto";
 import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import type { Hashing } from "../compare/checksum-threads.ts";
-import type { KnownSums } from "./checksum-cache.ts";
+import type { ChecksumThreads } from "../compare/checksum-threads.ts";
+import type { ChecksumCache } from "./checksum-cache.ts";
 import { type Disk, ONE_GO_BYTES } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
 import { isSameFile } from "./file-version.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
 
 /** What takes checksums of files. */
-export interface Checksums {
-  readonly hashing: Hashing;
+export interface FileChecksums {
+  readonly threads: ChecksumThreads;
   /** Those of files that have not changed since they were read; null reads each file. */
-  readonly known: KnownSums | null;
+  readonly cache: ChecksumCache | null;
 }
 
-interface Asked {
+interface FileRead {
   readonly size: number | null;
   /** Null for the MD5 of the whole. */
   readonly partBytes: number | null;
 }
 
-/** The MD5 of a file, or the tag of its parts of so many bytes: remembered, or taken now. */
-export async function tagOfFile(
+/** The MD5 of a file, or the ETag of its parts of so many bytes: remembered, or taken now. */
+export async function etagOfFile(
   path: string,
-  asked: Asked,
-  { disk, hashing, known }: Checksums & { readonly disk: Disk },
+  asked: FileRead,
+  { disk, threads, cache }: FileChecksums & { readonly disk: Disk },
 ): Promise<string> {
   try {
-    if (known === null) return await taken(path, asked, hashing, disk);
+    if (cache === null) return await taken(path, asked, threads, disk);
     const before = await look(path, disk);
-    const remembered = known.find(before, asked.partBytes);
+    const remembered = cache.find(before, asked.partBytes);
     if (remembered !== null) return remembered;
-    const tag = await taken(path, asked, hashing, disk);
-    if (isSameFile(before, await look(path, disk))) known.keep(before, asked.partBytes, tag);
-    return tag;
+    const etag = await taken(path, asked, threads, disk);
+    if (isSameFile(before, await look(path, disk))) cache.keep(before, asked.partBytes, etag);
+    return etag;
   } catch (error) {
     throw explainFile(error, path, "read");
   }
@@ -46,15 +46,15 @@ const scratch = Buffer.allocUnsafeSlow(ONE_GO_BYTES);
 /** Right here of a small file, on another thread of a large one. */
 async function taken(
   path: string,
-  { size, partBytes }: Asked,
-  hashing: Hashing,
+  { size, partBytes }: FileRead,
+  checksums: ChecksumThreads,
   disk: Disk,
 ): Promise<string> {
   if (size !== null && size <= ONE_GO_BYTES && partBytes === null && disk.isPrompt) {
     const whole = disk.ask(() => readInOneGo(path, ONE_GO_BYTES, scratch));
     if (whole !== null) return hash("md5", whole.bytes);
   }
-  return await hashing.tagOfFile(path, partBytes);
+  return await checksums.etagOfFile(path, partBytes);
 }
 
 async function look(path: string, disk: Disk): Promise<BigIntStats> {

@@ -1,8 +1,8 @@
 import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { ItemError, TransientError } from "../../../errors.ts";
-import type { Opened } from "../contract.ts";
-import type { KnownSums } from "./checksum-cache.ts";
+import type { OpenObject } from "../contract.ts";
+import type { ChecksumCache } from "./checksum-cache.ts";
 import { explainFile } from "./file-error.ts";
 import { isSameFile } from "./file-version.ts";
 import { modifiedAt } from "./modified-at.ts";
@@ -16,44 +16,44 @@ export interface FoundFile {
   readonly found: BigIntStats;
   /** As its name says. */
   readonly type: string | null;
-  readonly known: KnownSums | null;
+  readonly cache: ChecksumCache | null;
 }
 
 /** A small file that has been read already. */
-export function wholeFile(bytes: Buffer, { found, type, known }: FoundFile): Opened {
+export function wholeFile(bytes: Buffer, { found, type, cache }: FoundFile): OpenObject {
   return {
     version: versionOf(found),
     size: bytes.length,
     modified: modifiedAt(found),
-    tag: null,
+    etag: null,
     properties: propertiesOf(type),
     async *body() {
       yield bytes;
     },
-    async remember(tag, partBytes) {
-      known?.keep(found, partBytes, tag);
+    async rememberEtag(etag, partBytes) {
+      cache?.keep(found, partBytes, etag);
     },
     async close() {},
   };
 }
 
-function propertiesOf(type: string | null): Opened["properties"] {
+function propertiesOf(type: string | null): OpenObject["properties"] {
   return { headers: type === null ? {} : { "content-type": type }, metadata: {}, tags: null };
 }
 
 /** A file that is read as it is asked for. */
-export class OpenFile implements Opened {
+export class OpenFile implements OpenObject {
   readonly version: string;
   readonly size: number;
   readonly modified: number;
-  readonly tag = null;
-  readonly properties: Opened["properties"];
+  readonly etag = null;
+  readonly properties: OpenObject["properties"];
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #found: BigIntStats;
-  readonly #known: KnownSums | null;
+  readonly #known: ChecksumCache | null;
 
-  constructor(file: FileHandle, { path, found, type, known }: FoundFile) {
+  constructor(file: FileHandle, { path, found, type, cache }: FoundFile) {
     this.version = versionOf(found);
     this.size = Number(found.size);
     this.modified = modifiedAt(found);
@@ -61,7 +61,7 @@ export class OpenFile implements Opened {
     this.#file = file;
     this.#path = path;
     this.#found = found;
-    this.#known = known;
+    this.#known = cache;
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -88,8 +88,8 @@ export class OpenFile implements Opened {
     if (offset + length === this.size) await this.#assertEnd();
   }
 
-  async remember(tag: string, partBytes: number | null): Promise<void> {
-    if (this.#known !== null && (await this.#isAsFound())) this.#known.keep(this.#found, partBytes, tag);
+  async rememberEtag(etag: string, partBytes: number | null): Promise<void> {
+    if (this.#known !== null && (await this.#isAsFound())) this.#known.keep(this.#found, partBytes, etag);
   }
 
   async close(): Promise<void> {

@@ -3,10 +3,10 @@ import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
-import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
+import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
-import { type Checksums, tagOfFile } from "./file-etag.ts";
+import { etagOfFile, type FileChecksums } from "./file-etag.ts";
 import { assertSameFolder, folderLocation } from "./folder-location.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
 import { readInOneGo } from "./read-in-one-go.ts";
@@ -14,15 +14,15 @@ import { removeFile, versionOf } from "./remove-file.ts";
 import { walk } from "./walk.ts";
 
 /** A folder whose files are copied. */
-export class FileReader implements ReadPlace {
+export class FileReader implements ObjectReader {
   readonly name: string;
   readonly #root: string;
   readonly #scratch: string;
   readonly #disk: Disk;
-  readonly #sums: Checksums;
+  readonly #sums: FileChecksums;
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
-  constructor(root: string, scratch: string, sums: Checksums, disk = new Disk()) {
+  constructor(root: string, scratch: string, sums: FileChecksums, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#scratch = scratch;
@@ -45,8 +45,8 @@ export class FileReader implements ReadPlace {
     from: string | null,
     signal: AbortSignal,
     { skips }: ListRange = {},
-  ): AsyncGenerator<Page, void, undefined> {
-    const ways = { disk: this.#disk, known: this.#sums.known, skips: skips ?? (() => false) };
+  ): AsyncGenerator<ListedPage, void, undefined> {
+    const ways = { disk: this.#disk, cache: this.#sums.cache, skips: skips ?? (() => false) };
     const before = await folderLocation(this.#root);
     for await (const page of walk(this.#root, from, this.#scratch, signal, ways)) {
       // Of a disk that goes while it is listed, the end is not that of its files.
@@ -55,13 +55,13 @@ export class FileReader implements ReadPlace {
     }
   }
 
-  async open(entry: ObjectEntry): Promise<Opened> {
+  async open(entry: ObjectEntry): Promise<OpenObject> {
     const path = this.where(entry);
     const type = contentTypeOf(entry.key);
-    const { known } = this.#sums;
+    const { cache } = this.#sums;
     if (entry.size !== null && entry.size <= ONE_GO_BYTES && this.#disk.isPrompt) {
       const whole = this.#whole(path);
-      if (whole !== null) return wholeFile(whole.bytes, { path, type, known, found: whole.found });
+      if (whole !== null) return wholeFile(whole.bytes, { path, type, cache, found: whole.found });
     }
     // What is no file, such as a pipe, must not make opening wait.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
@@ -70,7 +70,7 @@ export class FileReader implements ReadPlace {
     try {
       const found = await file.stat({ bigint: true });
       if (!found.isFile()) throw new ItemError("it is no file", { code: "copy.not-a-file" });
-      return new OpenFile(file, { path, found, type, known });
+      return new OpenFile(file, { path, found, type, cache });
     } catch (error) {
       await file.close();
       throw error;
@@ -81,17 +81,17 @@ export class FileReader implements ReadPlace {
     return null;
   }
 
-  async tagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
+  async etagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
     const ways = { ...this.#sums, disk: this.#disk };
-    return await tagOfFile(this.where(entry), { size: entry.size, partBytes }, ways);
+    return await etagOfFile(this.where(entry), { size: entry.size, partBytes }, ways);
   }
 
-  knownTag(entry: ObjectEntry, partBytes: number | null): string | null {
-    const { known } = this.#sums;
-    if (known === null || !this.#disk.isPrompt) return null;
+  cachedEtag(entry: ObjectEntry, partBytes: number | null): string | null {
+    const { cache } = this.#sums;
+    if (cache === null || !this.#disk.isPrompt) return null;
     try {
       const found = this.#disk.ask(() => statSync(this.where(entry), { bigint: true }));
-      return known.find(found, partBytes);
+      return cache.find(found, partBytes);
     } catch {
       // Gone, or not to be looked at: who wants to read it will be told.
       return null;
@@ -114,7 +114,7 @@ export class FileReader implements ReadPlace {
   }
 
   /** What the walk found wrong, opening it will tell; of a file that was all right but for its name the problem stays. */
-  again({ problem, ...entry }: ObjectEntry): ObjectEntry {
+  forReplay({ problem, ...entry }: ObjectEntry): ObjectEntry {
     const isOpenedAgain = entry.size === null && !entry.key.endsWith("/");
     return problem === undefined || isOpenedAgain ? entry : { ...entry, problem };
   }

@@ -1,16 +1,16 @@
 import { type BigIntStats, lstatSync } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
-import type { ObjectEntry, Page } from "../contract.ts";
-import type { KnownSums } from "./checksum-cache.ts";
+import type { ListedPage, ObjectEntry } from "../contract.ts";
+import type { ChecksumCache } from "./checksum-cache.ts";
 import type { Disk } from "./disk.ts";
 import { modifiedAt } from "./modified-at.ts";
 import { isPartName } from "./part-name.ts";
 import { sortedNames } from "./sorted-names.ts";
 
-interface Ways {
+interface WalkOptions {
   readonly disk: Disk;
   /** Checksums from another time, to be told along. */
-  readonly known: KnownSums | null;
+  readonly cache: ChecksumCache | null;
   /** Whether nothing below a folder is wanted, whose key ends in `/`: then it is not read. */
   readonly skips: (folder: string) => boolean;
 }
@@ -28,8 +28,8 @@ export async function* walk(
   from: string | null,
   scratch: string,
   signal: AbortSignal,
-  ways: Ways,
-): AsyncGenerator<Page, void, undefined> {
+  ways: WalkOptions,
+): AsyncGenerator<ListedPage, void, undefined> {
   let waiting: string[] = [];
   const after = from === null ? null : Buffer.from(from, "base64").toString("latin1");
   const below = new Below(root, after, { scratch, signal, skips: ways.skips });
@@ -120,7 +120,7 @@ function pathOf(root: string, key: string): Buffer | string {
     : Buffer.concat([Buffer.from(`${root}/`), bytes]);
 }
 
-async function pageOf(root: string, keys: readonly string[], ways: Ways): Promise<Page> {
+async function pageOf(root: string, keys: readonly string[], ways: WalkOptions): Promise<ListedPage> {
   const entries: ObjectEntry[] = [];
   for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
     const some = keys.slice(at, at + LOOKED_AT_ONCE);
@@ -130,9 +130,13 @@ async function pageOf(root: string, keys: readonly string[], ways: Ways): Promis
   return { entries, next: Buffer.from(keys.at(-1) as string, "latin1").toString("base64") };
 }
 
-async function entryOf(root: string, bytes: string, { disk, known }: Ways): Promise<ObjectEntry | null> {
+async function entryOf(
+  root: string,
+  bytes: string,
+  { disk, cache }: WalkOptions,
+): Promise<ObjectEntry | null> {
   const key = Buffer.from(bytes, "latin1").toString("utf8");
-  const bad = (problem: string) => ({ key, size: null, modified: null, tag: null, problem });
+  const bad = (problem: string) => ({ key, size: null, modified: null, etag: null, problem });
   const path = pathOf(root, bytes);
   if (typeof path !== "string") return bad("its name is not UTF-8");
   if (key.endsWith("/")) return bad("this folder cannot be read, so that nothing in it is copied");
@@ -152,12 +156,12 @@ async function entryOf(root: string, bytes: string, { disk, known }: Ways): Prom
     return bad(`it cannot be looked at (${(error as NodeJS.ErrnoException).code})`);
   }
   if (!found.isFile()) return bad("it is neither a file nor a folder");
-  const sum = known?.find(found, null) ?? null;
+  const sum = cache?.find(found, null) ?? null;
   return {
     key,
     size: Number(found.size),
     modified: modifiedAt(found),
-    tag: null,
-    ...(sum === null ? {} : { known: sum }),
+    etag: null,
+    ...(sum === null ? {} : { knownMd5: sum }),
   };
 }

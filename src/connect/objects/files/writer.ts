@@ -2,10 +2,18 @@ import { type BigIntStats, constants, readlinkSync, rmSync, statSync } from "nod
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import type { Described, Lookout, ObjectEntry, Present, ReadPlace, Upload, WritePlace } from "../contract.ts";
+import type {
+  ExistenceCheck,
+  ObjectDetails,
+  ObjectEntry,
+  ObjectReader,
+  ObjectWriter,
+  PresentObject,
+  Upload,
+} from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
-import { type Checksums, tagOfFile } from "./file-etag.ts";
+import { etagOfFile, type FileChecksums } from "./file-etag.ts";
 import { refusedName } from "./file-name.ts";
 import { assertSameFolder, type FolderLocation, folderLocation } from "./folder-location.ts";
 import { PartFolders } from "./part-files.ts";
@@ -17,7 +25,7 @@ const PART_BYTES = 8 * 1024 * 1024;
 const LOOKED_AT_ONCE = 32;
 
 /** A folder that objects are copied to, each as a file: written under another name, flushed, and renamed when whole. */
-export class FileWriter implements WritePlace {
+export class FileWriter implements ObjectWriter {
   readonly name: string;
   readonly #root: string;
   readonly #run: string;
@@ -25,7 +33,7 @@ export class FileWriter implements WritePlace {
   /** What the root was when it was made ready; null before. */
   #location: FolderLocation | null = null;
   readonly #disk: Disk;
-  readonly #sums: Checksums;
+  readonly #sums: FileChecksums;
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `settle`. */
@@ -35,7 +43,7 @@ export class FileWriter implements WritePlace {
   constructor(
     root: string,
     { run, kept }: { readonly run: string; readonly kept: string },
-    sums: Checksums,
+    sums: FileChecksums,
     disk = new Disk(),
   ) {
     this.name = root;
@@ -62,32 +70,32 @@ export class FileWriter implements WritePlace {
       );
     }
     this.#location = await folderLocation(this.#root);
-    await this.clear();
+    await this.removeOrphans();
   }
 
-  refuses(key: string): string | null {
+  nameProblem(key: string): string | null {
     return refusedName(key);
   }
 
-  omits({ key, size, problem }: ObjectEntry): boolean {
+  isFolderMarker({ key, size, problem }: ObjectEntry): boolean {
     return (
-      problem === undefined && size === 0 && key.endsWith("/") && this.refuses(key.slice(0, -1)) === null
+      problem === undefined && size === 0 && key.endsWith("/") && this.nameProblem(key.slice(0, -1)) === null
     );
   }
 
-  lookout(): Lookout {
-    return { look: (keys) => this.#look(keys) };
+  existenceCheck(): ExistenceCheck {
+    return { find: (keys) => this.#look(keys) };
   }
 
-  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Present>> {
-    const present = new Map<string, Present>();
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>> {
+    const present = new Map<string, PresentObject>();
     for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
       await Promise.all(
         keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
           const found = await this.#found(join(this.#root, key));
           if (!found?.isFile()) return;
-          const tag = this.#sums.known?.find(found, null) ?? null;
-          present.set(key, { size: Number(found.size), tag });
+          const etag = this.#sums.cache?.find(found, null) ?? null;
+          present.set(key, { size: Number(found.size), etag });
         }),
       );
     }
@@ -103,12 +111,12 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async tagOf({ key }: ObjectEntry, { size }: Present, partBytes: number | null): Promise<string> {
+  async etagOf({ key }: ObjectEntry, { size }: PresentObject, partBytes: number | null): Promise<string> {
     const ways = { ...this.#sums, disk: this.#disk };
-    return await tagOfFile(join(this.#root, key), { size, partBytes }, ways);
+    return await etagOfFile(join(this.#root, key), { size, partBytes }, ways);
   }
 
-  async isSource(source: ReadPlace, entry: ObjectEntry): Promise<boolean> {
+  async isSource(source: ObjectReader, entry: ObjectEntry): Promise<boolean> {
     if (!(source instanceof FileReader)) return false;
     const [from, to] = await Promise.all(
       [source.where(entry), join(this.#root, entry.key)].map((path) => stat(path).catch(() => null)),
@@ -121,10 +129,10 @@ export class FileWriter implements WritePlace {
     return PART_BYTES;
   }
 
-  async put(entry: ObjectEntry, bytes: Buffer, md5: string, described: Described): Promise<void> {
+  async put(entry: ObjectEntry, bytes: Buffer, md5: string, described: ObjectDetails): Promise<void> {
     if (bytes.length <= ONE_GO_BYTES && this.#disk.isPrompt)
       return await this.#putWhole(entry, bytes, md5, described);
-    const upload = await this.begin(entry, described);
+    const upload = await this.beginUpload(entry, described);
     try {
       await upload.part(0, bytes);
       await upload.complete(bytes.length, md5);
@@ -134,12 +142,17 @@ export class FileWriter implements WritePlace {
     }
   }
 
-  async #putWhole(entry: ObjectEntry, bytes: Buffer, md5: string, { modified }: Described): Promise<void> {
+  async #putWhole(
+    entry: ObjectEntry,
+    bytes: Buffer,
+    md5: string,
+    { modified }: ObjectDetails,
+  ): Promise<void> {
     const { path, folder, part } = await this.#place(entry);
     try {
       const assertIn = (file: number) => this.#assertIn(file, part);
       const written = await writeWhole({ part, path, modified, assertIn }, bytes, this.#disk);
-      if (written !== null) this.#sums.known?.keep(written, null, md5);
+      if (written !== null) this.#sums.cache?.keep(written, null, md5);
     } catch (error) {
       throw error instanceof PawlError ? error : explainFile(error, path, "write");
     }
@@ -167,7 +180,7 @@ export class FileWriter implements WritePlace {
     });
   }
 
-  async begin(entry: ObjectEntry, described: Described, partBytes = PART_BYTES): Promise<Upload> {
+  async beginUpload(entry: ObjectEntry, described: ObjectDetails, partBytes = PART_BYTES): Promise<Upload> {
     const { path, folder, part } = await this.#place(entry);
     const file = await open(part, NEW_FILE, 0o666).catch((error) => {
       throw explainFile(error, path, "write");
@@ -182,11 +195,11 @@ export class FileWriter implements WritePlace {
   }
 
   /** What is not renamed is removed at once; only a kill leaves something behind. */
-  async clear(): Promise<void> {
+  async removeOrphans(): Promise<void> {
     await this.#parts.sweep();
   }
 
-  async settle(): Promise<void> {
+  async flush(): Promise<void> {
     // What was written since the last time may lie where the disk was that is gone.
     if (this.#location !== null) await assertSameFolder(this.#root, this.#location);
     const touched = this.#touched;

@@ -2,22 +2,22 @@ import type { IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { own, setOwn } from "../../../own.ts";
-import { BUDGET, isTooSlow } from "./response-budget.ts";
+import { DEFAULT_BUDGET, isTooSlow } from "./response-budget.ts";
 
 /** What a request is sent as, once it is signed. */
-export interface WireRequest {
+export interface DirectRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-export interface WireAnswer {
+export interface DirectResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** What an answer that is no success says; empty for one whose bytes went where they were asked to. */
-  readonly said: Buffer;
+  readonly errorBody: Buffer;
 }
 
-export interface WireOptions {
+export interface DirectClientOptions {
   readonly endpoint: URL;
   /** A connection on which nothing moves for so long is given up, with this error. */
   readonly silenceMs: number;
@@ -35,12 +35,12 @@ const MOST_FREE = 256;
  * 64 KB that come, which costs several times what receiving them does. Only for answers of the plainest kind, with their
  * length in front: for any other it says so, and the caller asks Node's.
  */
-export class Wire {
-  readonly #options: WireOptions;
-  readonly #free: Connection[] = [];
-  readonly #all = new Set<Connection>();
+export class DirectHttpClient {
+  readonly #options: DirectClientOptions;
+  readonly #free: DirectConnection[] = [];
+  readonly #all = new Set<DirectConnection>();
 
-  constructor(options: WireOptions) {
+  constructor(options: DirectClientOptions) {
     this.#options = options;
   }
 
@@ -48,7 +48,7 @@ export class Wire {
    * Fills `into` with what a GET gives, which must be as long. Null where the answer is of another length or kind; then
    * `into` may hold anything. Rejects with what the connection broke by.
    */
-  async get(request: WireRequest, into: Buffer): Promise<WireAnswer | null> {
+  async get(request: DirectRequest, into: Buffer): Promise<DirectResponse | null> {
     const kept = this.#free.pop();
     const connection = kept ?? this.#connect();
     try {
@@ -64,8 +64,8 @@ export class Wire {
     for (const connection of this.#all) connection.close();
   }
 
-  #connect(): Connection {
-    const connection = new Connection(this.#options, {
+  #connect(): DirectConnection {
+    const connection = new DirectConnection(this.#options, {
       free: () => {
         if (this.#free.length < MOST_FREE) this.#free.push(connection);
         else connection.close();
@@ -82,28 +82,28 @@ export class Wire {
 }
 
 /** An answer that is on its way. */
-interface Pending {
+interface PendingResponse {
   readonly into: Buffer;
-  readonly resolve: (answer: WireAnswer | null) => void;
+  readonly resolve: (answer: DirectResponse | null) => void;
   readonly reject: (error: unknown) => void;
-  answer: Head | null;
+  answer: ResponseHead | null;
   readonly began: number;
   /** Where the bytes go that come next: the caller's, or those of an error. */
   body: Buffer;
   filled: number;
 }
 
-class Connection {
+class DirectConnection {
   readonly #socket: Socket;
   readonly #events: { readonly free: () => void; readonly gone: () => void };
   readonly #head = Buffer.allocUnsafeSlow(LONGEST_HEAD);
   readonly #silent: () => Error;
   #headFilled = 0;
-  #pending: Pending | null = null;
+  #pending: PendingResponse | null = null;
   #hasHeard = false;
 
   constructor(
-    { endpoint, silenceMs, silent }: WireOptions,
+    { endpoint, silenceMs, silent }: DirectClientOptions,
     events: { readonly free: () => void; readonly gone: () => void },
   ) {
     this.#events = events;
@@ -139,7 +139,7 @@ class Connection {
     return this.#hasHeard;
   }
 
-  get({ path, headers }: WireRequest, into: Buffer): Promise<WireAnswer | null> {
+  get({ path, headers }: DirectRequest, into: Buffer): Promise<DirectResponse | null> {
     return new Promise((resolve, reject) => {
       this.#hasHeard = false;
       this.#headFilled = 0;
@@ -177,7 +177,7 @@ class Connection {
     } else if (pending.answer === null) {
       this.#headFilled += bytes;
       this.#takeHead(pending);
-    } else if (isTooSlow(pending.filled + bytes, performance.now() - pending.began, BUDGET)) {
+    } else if (isTooSlow(pending.filled + bytes, performance.now() - pending.began, DEFAULT_BUDGET)) {
       this.#socket.destroy(this.#silent());
     } else {
       pending.filled += bytes;
@@ -185,7 +185,7 @@ class Connection {
     }
   }
 
-  #takeHead(pending: Pending): void {
+  #takeHead(pending: PendingResponse): void {
     const got = this.#head.subarray(0, this.#headFilled);
     const end = got.indexOf("\r\n\r\n");
     if (end < 0 && got.length < LONGEST_HEAD) return;
@@ -202,7 +202,7 @@ class Connection {
     this.#advance(pending, answer);
   }
 
-  #advance({ body, filled, into, resolve }: Pending, answer: Head): void {
+  #advance({ body, filled, into, resolve }: PendingResponse, answer: ResponseHead): void {
     const chunked = isChunked(answer);
     if (chunked ? !isLastChunk(body, filled) && filled < body.length : filled < body.length) return;
     this.#pending = null;
@@ -213,10 +213,10 @@ class Connection {
       this.#socket.unref();
       this.#events.free();
     }
-    resolve({ ...answer, said: body === into ? Buffer.alloc(0) : body.subarray(0, filled) });
+    resolve({ ...answer, errorBody: body === into ? Buffer.alloc(0) : body.subarray(0, filled) });
   }
 
-  #giveUp({ resolve }: Pending): void {
+  #giveUp({ resolve }: PendingResponse): void {
     this.#pending = null;
     this.close();
     resolve(null);
@@ -229,13 +229,13 @@ class Connection {
   }
 }
 
-type Head = Omit<WireAnswer, "said">;
+type ResponseHead = Omit<DirectResponse, "errorBody">;
 
 export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function isChunked({ headers }: Head): boolean {
+function isChunked({ headers }: ResponseHead): boolean {
   return headers["transfer-encoding"] !== undefined;
 }
 
@@ -245,7 +245,7 @@ function isLastChunk(body: Buffer, filled: number): boolean {
 }
 
 /** Where the bytes of an answer go; null where it is not as plain as that. An error is taken with its chunks' lengths. */
-function roomFor(answer: Head, into: Buffer): Buffer | null {
+function roomFor(answer: ResponseHead, into: Buffer): Buffer | null {
   const length = plainLength(answer.headers);
   if (isSuccess(answer.status)) return length === into.length ? into : null;
   if (isChunked(answer)) return Buffer.alloc(LONGEST_ERROR);
@@ -253,7 +253,7 @@ function roomFor(answer: Head, into: Buffer): Buffer | null {
 }
 
 /** Null where it is not the head of a last answer in HTTP/1.1. */
-function parseHead(text: string): Head | null {
+function parseHead(text: string): ResponseHead | null {
   const [first = "", ...lines] = text.split("\r\n");
   const status = Number(/^HTTP\/1\.1 ([2-5]\d\d)( |$)/.exec(first)?.[1] ?? Number.NaN);
   if (Number.isNaN(status)) return null;

@@ -1,7 +1,7 @@
 import type { PawlError } from "../../../errors.ts";
 
 /** What may be spent on one answer from outside. Only the time in which we wait for bytes counts, not that in which we do not take them. */
-export interface Budget {
+export interface ResponseBudget {
   /** A server that says nothing for so long is given up. */
   readonly silenceMs: number;
   /** The head of an answer must have come after so long. */
@@ -11,7 +11,7 @@ export interface Budget {
   readonly leastPerSecond: number;
 }
 
-export const BUDGET: Budget = {
+export const DEFAULT_BUDGET: ResponseBudget = {
   // The variable is for tests that need a silence and cannot take a minute for it.
   silenceMs: Number(process.env.PAWL_SILENCE_MS) || 60_000,
   headMs: 120_000,
@@ -20,19 +20,23 @@ export const BUDGET: Budget = {
 };
 
 /** What an answer that is no object may have in bytes: a page of a listing has at most a thousand keys of a thousand characters. */
-export const MOST_SAID = 16 * 1024 * 1024;
+export const LONGEST_BODY = 16 * 1024 * 1024;
 /** What is read of an error. */
-export const MOST_SAID_OF_ERROR = 64 * 1024;
+export const LONGEST_ERROR_BODY = 64 * 1024;
 
 /** Whether so many bytes are too few for so long a wait. */
-export function isTooSlow(bytes: number, waitedMs: number, { graceMs, leastPerSecond }: Budget): boolean {
+export function isTooSlow(
+  bytes: number,
+  waitedMs: number,
+  { graceMs, leastPerSecond }: ResponseBudget,
+): boolean {
   return waitedMs > graceMs && bytes * 1000 < waitedMs * leastPerSecond;
 }
 
 /** The pieces of an answer; throws what `tooSlow` gives where they do not come, or come too slowly. */
 export async function* paced<T extends Uint8Array>(
   pieces: AsyncIterable<T>,
-  budget: Budget,
+  budget: ResponseBudget,
   tooSlow: (what: string) => PawlError,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = pieces[Symbol.asyncIterator]();

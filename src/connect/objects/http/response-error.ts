@@ -1,7 +1,7 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 
 /** What a server answered in place of what it was asked for. */
-export class AnswerError extends Error {
+export class ResponseError extends Error {
   override readonly name = "AnswerError";
   readonly status: number;
   /** Such as `NoSuchKey`; of an answer without a body what its status means. */
@@ -31,8 +31,8 @@ export class AnswerError extends Error {
 }
 
 /** What an answer about a whole place means for the work. */
-export function ofPlace(error: unknown): unknown {
-  if (!(error instanceof AnswerError)) return error;
+export function explainResponse(error: unknown): unknown {
+  if (!(error instanceof ResponseError)) return error;
   if (error.fatal !== null) return error.fatal;
   const sentence = `${error.place} answers ${error.code}${error.message === "" ? "" : ` (${error.message})`}`;
   const passes = error.status === 429 || error.status >= 500;

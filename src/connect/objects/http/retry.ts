@@ -7,7 +7,7 @@ const FIRST_MS = 200;
 const LONGEST_MS = 60_000;
 
 /** Tries again what may pass, with growing pauses or those the other side asks for. `onTrouble` hears of each failed try. */
-export async function patiently<T>(
+export async function retried<T>(
   work: () => Promise<T>,
   signal: AbortSignal,
   onTrouble: (error: unknown) => void = () => {},

@@ -2,16 +2,16 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../../errors.ts";
-import type { ObjectEntry, Page } from "../contract.ts";
+import type { ListedPage, ObjectEntry } from "../contract.ts";
 import { privateDatabase } from "../key-table.ts";
 
-interface Row {
+interface ListingRow {
   readonly id: number;
   readonly key: string;
   readonly origin: string | null;
   readonly size: number | null;
   readonly modified: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
   readonly problem: string | null;
   /** Which process has seen that the target has it. */
   readonly seen: number | null;
@@ -21,14 +21,14 @@ interface Row {
 const STRETCH = 2 ** 40;
 
 /** The form of the file. */
-const FORM = 2;
+const FORM = 3;
 
 /** So few ranges are always worth it, since they are worked through at once; each more must have so many objects. */
 const LEAST_RANGES = 4;
 const WORTHWHILE = 5000;
 
 /** A part of the keys that is listed by itself. */
-export interface Stretch {
+export interface KeyRange {
   readonly id: number;
   /** Where its listing stands; null before its beginning. */
   readonly next: string | null;
@@ -39,7 +39,7 @@ export interface Stretch {
 }
 
 /** What two stretches side by side have seen at the border between them. */
-export interface Joint {
+export interface RangeBorder {
   readonly border: string;
   /** The first key that the one before it saw behind the border; null where there was none. */
   readonly beyond: string | null;
@@ -48,7 +48,7 @@ export interface Joint {
 }
 
 /** A range of a stored listing. */
-export interface Range {
+export interface ListingSlice {
   /** The first number in it, and the first behind it. */
   readonly from: number;
   readonly to: number;
@@ -88,7 +88,7 @@ export class Listing {
     // One of an older Pawl that is not complete proves too little: it is listed again.
     if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS stretch");
     database.exec(`CREATE TABLE IF NOT EXISTS object (
-        id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, tag TEXT, problem TEXT, seen INTEGER);
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, etag TEXT, problem TEXT, seen INTEGER);
       CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
         listed INTEGER NOT NULL, before TEXT, first TEXT, beyond TEXT);
       PRAGMA user_version = ${FORM}`);
@@ -107,18 +107,18 @@ export class Listing {
   }
 
   /** The stretches that are not listed to their end; the first one is there from the beginning. */
-  open(): Stretch[] {
+  openRanges(): KeyRange[] {
     const rows = this.#database
       .prepare("SELECT id, next, place AS last, before, done FROM stretch ORDER BY id")
       .all();
     if (rows.length === 0) return [{ id: 0, next: null, last: null, before: null }];
-    return (rows as unknown as (Stretch & { done: number })[])
+    return (rows as unknown as (KeyRange & { done: number })[])
       .filter(({ done }) => done === 0)
       .map(({ id, next, last, before }) => ({ id, next, last, before }));
   }
 
   /** Of a listing whose stretches have all come to their end: what they saw at each border. */
-  joints(): Joint[] {
+  borders(): RangeBorder[] {
     const rows = this.#database
       .prepare("SELECT place AS border, beyond, first FROM stretch ORDER BY id")
       .all() as unknown as { border: string | null; beyond: string | null; first: string | null }[];
@@ -139,7 +139,7 @@ export class Listing {
   }
 
   /** Adds a page of a stretch, and the place after it, in one step. `listed` is how many objects it had before some were chosen. */
-  add(stretch: number, { entries, next, proof }: Page, listed = entries.length): void {
+  add(stretch: number, { entries, next, proof }: ListedPage, listed = entries.length): void {
     const row = this.#database.prepare("SELECT objects FROM stretch WHERE id = ?").get(stretch) as
       | { objects: number }
       | undefined;
@@ -147,16 +147,16 @@ export class Listing {
     const insert = this.#database.prepare("INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#database.exec("BEGIN IMMEDIATE");
     try {
-      for (const { key, from, size, modified, tag, problem, same } of entries)
+      for (const { key, from, size, modified, etag, problem, seenInTarget } of entries)
         insert.run(
           number++,
           key,
           from ?? null,
           size,
           modified,
-          tag,
+          etag,
           problem ?? null,
-          same ? this.#process : null,
+          seenInTarget ? this.#process : null,
         );
       this.#database
         .prepare(
@@ -215,7 +215,7 @@ export class Listing {
   }
 
   /** Cuts the listing into at most `n` ranges of near-equal count, none much smaller than is worth a range. */
-  ranges(n: number): Range[] {
+  slices(n: number): ListingSlice[] {
     const stretches = this.#database.prepare("SELECT id, objects FROM stretch ORDER BY id").all() as {
       id: number;
       objects: number;
@@ -247,17 +247,17 @@ export class Listing {
   page(from: number, to: number, most: number): { number: number; entry: ObjectEntry }[] {
     const rows = this.#database
       .prepare("SELECT * FROM object WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")
-      .all(from, to, most) as unknown as Row[];
-    return rows.map(({ id, key, origin, size, modified, tag, problem, seen }) => ({
+      .all(from, to, most) as unknown as ListingRow[];
+    return rows.map(({ id, key, origin, size, modified, etag, problem, seen }) => ({
       number: id,
       entry: {
         key,
         size,
         modified,
-        tag,
+        etag,
         from: origin ?? key,
         ...(problem === null ? {} : { problem }),
-        ...(seen !== null && seen === this.#process ? { same: true as const } : {}),
+        ...(seen !== null && seen === this.#process ? { seenInTarget: true as const } : {}),
       },
     }));
   }

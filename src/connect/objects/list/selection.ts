@@ -3,7 +3,7 @@ import type { Json } from "../../../store/contract.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { KeyPattern } from "./key-pattern.ts";
 
-export interface ChoiceOptions {
+export interface SelectionOptions {
   /**
    * Only objects whose key matches one of these patterns, such as `*.jpg` or `2024/**`. A star matches a dot, too; a pattern without
    * a `/` speaks of the last part of a key.
@@ -16,14 +16,14 @@ export interface ChoiceOptions {
 }
 
 /** Which objects of a listing are taken: those that an `include` matches, where there is one, and no `exclude`. */
-export class Choice {
+export class ObjectSelection {
   readonly identity: Readonly<Record<string, Json>>;
   readonly #include: readonly KeyPattern[];
   readonly #exclude: readonly KeyPattern[];
   readonly #newer: number | null;
 
   /** Throws a PawlError where a pattern is none, or where nothing could ever be chosen. */
-  constructor({ include = [], exclude = [], newer }: ChoiceOptions) {
+  constructor({ include = [], exclude = [], newer }: SelectionOptions) {
     this.#include = include.map((text) => new KeyPattern(text, "--include"));
     this.#exclude = exclude.map((text) => new KeyPattern(text, "--exclude"));
     this.#newer = typeof newer === "number" ? Date.now() - newer : (newer?.getTime() ?? null);
@@ -40,7 +40,7 @@ export class Choice {
       );
   }
 
-  takes({ key, modified, problem }: ObjectEntry): boolean {
+  includes({ key, modified, problem }: ObjectEntry): boolean {
     // A folder that could not be read stands for all that may lie in it.
     if (problem !== undefined && key.endsWith("/"))
       return !this.skips(key) && !this.#exclude.some((pattern) => pattern.matches(key.slice(0, -1)));

@@ -12,9 +12,9 @@ import type {
   Source,
 } from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
-import type { ObjectEntry, Page, ReadPlace } from "../contract.ts";
-import { Listing, listingPath, type Stretch } from "./listing.ts";
-import type { Choice } from "./selection.ts";
+import type { ListedPage, ObjectEntry, ObjectReader } from "../contract.ts";
+import { type KeyRange, Listing, listingPath } from "./listing.ts";
+import type { ObjectSelection } from "./selection.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;
@@ -26,17 +26,17 @@ const PAGES_AHEAD = 4;
 const STRETCHES = 8;
 
 /** Which of some objects a target has already, as far as a glance tells. Does not fail. */
-export type Glance = (entries: readonly ObjectEntry[]) => Promise<readonly boolean[]>;
+export type TargetCheck = (entries: readonly ObjectEntry[]) => Promise<readonly boolean[]>;
 
 /** What is asked about the place that objects are copied to. */
 export interface TargetView {
   /** Which objects it would take for one; asked once all are listed. */
   repeats(): Promise<"key" | "folded" | null>;
   /** For somebody who asks in order; null where asking later takes no longer. */
-  glance(): Glance | null;
+  checkTarget(): TargetCheck | null;
 }
 
-interface ShardData {
+interface ListingShard {
   readonly listing: string;
   readonly from: number;
   readonly to: number;
@@ -44,16 +44,16 @@ interface ShardData {
 
 /** The objects of a place. They are listed once, into a file beside the run; shards are ranges of it. */
 export class ObjectSource implements Source<ObjectEntry> {
-  readonly #place: () => Promise<ReadPlace>;
-  readonly #choice: Choice;
+  readonly #place: () => Promise<ObjectReader>;
+  readonly #choice: ObjectSelection;
   readonly #target: TargetView;
   /** Marks what this process has seen. */
   readonly #process = randomInt(2 ** 47);
 
   constructor(
-    place: () => Promise<ReadPlace>,
-    choice: Choice,
-    target: TargetView = { repeats: async () => null, glance: () => null },
+    place: () => Promise<ObjectReader>,
+    choice: ObjectSelection,
+    target: TargetView = { repeats: async () => null, checkTarget: () => null },
   ) {
     this.#place = place;
     this.#choice = choice;
@@ -92,8 +92,8 @@ export class ObjectSource implements Source<ObjectEntry> {
       await this.#list(listing, options);
       const repeats = await this.#target.repeats();
       if (repeats !== null) listing.refuseRepeats(repeats);
-      const shards = listing.ranges(n).map(({ from, to, items, bytes }) => ({
-        data: { listing: path, from, to } satisfies ShardData,
+      const shards = listing.slices(n).map(({ from, to, items, bytes }) => ({
+        data: { listing: path, from, to } satisfies ListingShard,
         items,
         bytes,
       }));
@@ -112,15 +112,17 @@ export class ObjectSource implements Source<ObjectEntry> {
     const skips = (folder: string) => this.#choice.skips(folder);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const list = async ({ id, next, last, before }: Stretch, pages: number): Promise<void> => {
+    const list = async ({ id, next, last, before }: KeyRange, pages: number): Promise<void> => {
       if (pages === 0) return;
-      const glances = Array.from({ length: place.borders ? 1 : PAGES_AHEAD }, () => this.#target.glance());
-      const add = async ({ page, listed }: { page: Promise<Page>; listed: number }) => {
+      const glances = Array.from({ length: place.splitKeys ? 1 : PAGES_AHEAD }, () =>
+        this.#target.checkTarget(),
+      );
+      const add = async ({ page, listed }: { page: Promise<ListedPage>; listed: number }) => {
         listing.add(id, await page, listed);
         onProgress?.(listing.objects, 0);
       };
       // While the next page is listed, the target is asked for those before it.
-      const asked: { page: Promise<Page>; listed: number }[] = [];
+      const asked: { page: Promise<ListedPage>; listed: number }[] = [];
       let nth = 0;
       for await (const page of place.list(next, either, { last, before, skips })) {
         either.throwIfAborted();
@@ -132,13 +134,13 @@ export class ObjectSource implements Source<ObjectEntry> {
       }
       for (const page of asked) await add(page);
     };
-    const [first, ...others] = listing.open();
-    if (first?.id === 0 && first.last === null && others.length === 0 && place.borders) {
+    const [first, ...others] = listing.openRanges();
+    if (first?.id === 0 && first.last === null && others.length === 0 && place.splitKeys) {
       if (first.next === null) await list(first, 1);
-      const [rest] = listing.open();
-      if (rest?.next) listing.cut(evenly(await place.borders(rest.next, signal)));
+      const [rest] = listing.openRanges();
+      if (rest?.next) listing.cut(evenly(await place.splitKeys(rest.next, signal)));
     }
-    const open = listing.open();
+    const open = listing.openRanges();
     const ended = await Promise.allSettled(
       open.map((stretch) =>
         list(stretch, Number.POSITIVE_INFINITY).catch((error) => {
@@ -150,16 +152,19 @@ export class ObjectSource implements Source<ObjectEntry> {
     // The others end with the error of the one that failed first.
     for (const one of ended) if (one.status === "rejected") throw one.reason;
     // Before anything is copied: the stretches must cover the whole.
-    for (const { border, beyond, first } of listing.joints())
-      await place.assertJoined?.(border, beyond, first, signal);
+    for (const { border, beyond, first } of listing.borders())
+      await place.assertContiguous?.(border, beyond, first, signal);
   }
 
   /** A page without what is not chosen, and with what the target has of it already. */
-  async #seen(page: Page, glance: Glance | null): Promise<Page> {
-    const entries = page.entries.filter((entry) => this.#choice.takes(entry));
+  async #seen(page: ListedPage, glance: TargetCheck | null): Promise<ListedPage> {
+    const entries = page.entries.filter((entry) => this.#choice.includes(entry));
     if (glance === null || entries.length === 0) return { ...page, entries };
     const same = await glance(entries);
-    return { ...page, entries: entries.map((entry, at) => (same[at] ? { ...entry, same: true } : entry)) };
+    return {
+      ...page,
+      entries: entries.map((entry, at) => (same[at] ? { ...entry, seenInTarget: true } : entry)),
+    };
   }
 
   async sample(n: number): Promise<readonly ObjectEntry[]> {
@@ -168,7 +173,7 @@ export class ObjectSource implements Source<ObjectEntry> {
     const entries: ObjectEntry[] = [];
     const skips = (folder: string) => this.#choice.skips(folder);
     for await (const page of place.list(null, signal, { skips })) {
-      entries.push(...page.entries.filter((entry) => this.#choice.takes(entry)));
+      entries.push(...page.entries.filter((entry) => this.#choice.includes(entry)));
       if (entries.length >= n) break;
     }
     return entries.slice(0, n);
@@ -180,7 +185,7 @@ export class ObjectSource implements Source<ObjectEntry> {
     pace: Pace,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
-    const { listing: path, from, to } = shard.data as unknown as ShardData;
+    const { listing: path, from, to } = shard.data as unknown as ListingShard;
     const listing = Listing.read(path, this.#process);
     try {
       for (let next = (cursor as number | null) ?? from; next < to; ) {
@@ -221,9 +226,9 @@ class ObjectChunk implements Chunk<ObjectEntry> {
   readonly bytes: number;
   readonly end: Cursor;
   readonly #entries: readonly ObjectEntry[];
-  readonly #place: ReadPlace;
+  readonly #place: ObjectReader;
 
-  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ReadPlace) {
+  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ObjectReader) {
     this.#entries = entries;
     this.bytes = bytes;
     this.end = end;
@@ -240,7 +245,7 @@ class ObjectChunk implements Chunk<ObjectEntry> {
 
   async origin(index: number) {
     const entry = this.#entries[index] as ObjectEntry;
-    const kept = this.#place.again?.(entry) ?? entry;
+    const kept = this.#place.forReplay?.(entry) ?? entry;
     return { raw: Buffer.from(JSON.stringify(kept)), at: this.#place.where(entry) };
   }
 }

@@ -7,7 +7,7 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
     key: await at(),
     size: null,
     modified: null,
-    tag: null,
+    etag: null,
     problem: reason,
   });
   if (fields === null) return await bad(problem ?? "the row cannot be read");
@@ -27,7 +27,7 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
     from: url.href,
     size: size === null ? null : Number(size),
     modified: null,
-    tag: md5,
+    etag: md5,
   };
 }
 

@@ -2,19 +2,19 @@ import { hash } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import {
+  BucketClient,
+  type BucketRequest,
+  type BucketResponse,
   type ConnectionErrors,
-  type ObjectAnswer,
-  ObjectClient,
-  type ObjectRequest,
   type SignedRequest,
 } from "../buckets/client.ts";
 import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
-import type { AnswerError } from "../http/response-error.ts";
+import type { ResponseError } from "../http/response-error.ts";
 import { errorOf } from "./error.ts";
-import type { Settings } from "./settings.ts";
+import type { S3Settings } from "./settings.ts";
 import { loadSigner, type Signer } from "./signer.ts";
 
-export interface S3Request extends ObjectRequest {
+export interface S3Request extends BucketRequest {
   /**
    * Of the body, where it has been taken already. `UNSIGNED-PAYLOAD` signs what is said of the body and not its bytes: for one
    * whose checksum the answer tells, and that is compared.
@@ -38,14 +38,14 @@ const errors: ConnectionErrors = {
 };
 
 /** The requests of one bucket, with Signature Version 4. */
-export class S3Client extends ObjectClient<S3Request> {
+export class S3Client extends BucketClient<S3Request> {
   readonly bucket: string;
-  readonly #settings: Settings;
+  readonly #settings: S3Settings;
   readonly #signer: Signer | null;
   readonly #host: string;
   readonly #base: string;
 
-  private constructor(bucket: string, settings: Settings, signer: Signer | null) {
+  private constructor(bucket: string, settings: S3Settings, signer: Signer | null) {
     const { endpoint, pathStyle } = settings;
     super(`s3://${bucket} at ${endpoint.host}`, endpoint, errors);
     this.bucket = bucket;
@@ -56,7 +56,7 @@ export class S3Client extends ObjectClient<S3Request> {
     this.#base = pathStyle ? `${base}/${encodePath(bucket)}` : base;
   }
 
-  static async open(bucket: string, settings: Settings): Promise<S3Client> {
+  static async open(bucket: string, settings: S3Settings): Promise<S3Client> {
     return new S3Client(bucket, settings, settings.credentials === null ? null : await loadSigner());
   }
 
@@ -75,7 +75,7 @@ export class S3Client extends ObjectClient<S3Request> {
     return `/${encodePath(this.bucket)}/${encodePath(key)}`;
   }
 
-  protected override errorOf(answer: ObjectAnswer, hasTaken: boolean): AnswerError {
+  protected override errorOf(answer: BucketResponse, hasTaken: boolean): ResponseError {
     return errorOf(this.place, answer, hasTaken);
   }
 

@@ -3,7 +3,7 @@ import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import { retryAfterMs } from "../../../retry-after.ts";
 import { rootOf, textOf } from "../buckets/xml.ts";
-import { AnswerError } from "../http/response-error.ts";
+import { ResponseError } from "../http/response-error.ts";
 
 const BY_STATUS: Readonly<Record<number, string>> = {
   301: "PermanentRedirect",
@@ -47,12 +47,12 @@ export function errorOf(
     readonly body: Buffer;
   },
   hasTaken = true,
-): AnswerError {
+): ResponseError {
   const text = body.toString("utf8");
   const code = textOf(text, "Code") ?? BY_STATUS[status] ?? `HTTP ${status}`;
   // The keys are right where others were taken: then something of this one request was changed on its way.
   const meaning = hasTaken && code === "SignatureDoesNotMatch" ? undefined : own(FATAL, code);
-  return new AnswerError({
+  return new ResponseError({
     status,
     code,
     place,
@@ -69,7 +69,7 @@ export function errorOf(
 }
 
 /** The error that an answer carries although its status says that all is well; null where all is. */
-export function hiddenError(place: string, body: Buffer): AnswerError | null {
+export function hiddenError(place: string, body: Buffer): ResponseError | null {
   return rootOf(body.toString("utf8")).name === "Error"
     ? errorOf(place, { status: 500, headers: {}, body })
     : null;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
-import { ListedLookout } from "../buckets/existence-check.ts";
-import { tagOf } from "../compare/etag.ts";
-import type { Present } from "../contract.ts";
+import { ListingExistenceCheck } from "../buckets/existence-check.ts";
+import { unquotedEtag } from "../compare/etag.ts";
+import type { PresentObject } from "../contract.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { S3Client } from "./client.ts";
 import { listPage } from "./list.ts";
@@ -10,10 +10,10 @@ import { listPage } from "./list.ts";
 const PAGE = 1000;
 
 /** A listing of S3 begins behind any key: the last page is remembered, since the next keys mostly lie in it. */
-export class StretchLookout extends ListedLookout {
+export class S3ExistenceCheck extends ListingExistenceCheck {
   readonly #client: S3Client;
   /** What lies after one key up to another, the last included; null stands for the end of the bucket. */
-  #known: { after: string; to: string | null; present: Map<string, Present> } | null = null;
+  #known: { after: string; to: string | null; present: Map<string, PresentObject> } | null = null;
 
   constructor(client: S3Client, prefix: string) {
     super(client, prefix, PAGE);
@@ -21,11 +21,11 @@ export class StretchLookout extends ListedLookout {
   }
 
   protected override tagOf({ etag }: IncomingHttpHeaders): string | null {
-    return tagOf(etag);
+    return unquotedEtag(etag);
   }
 
   /** Takes what the last page tells; returns the keys of which it tells nothing. */
-  protected override recall(keys: readonly string[], present: Map<string, Present>): readonly string[] {
+  protected override recall(keys: readonly string[], present: Map<string, PresentObject>): readonly string[] {
     const known = this.#known;
     if (known === null) return keys;
     return keys.filter((key) => {
@@ -51,7 +51,7 @@ export class StretchLookout extends ListedLookout {
     this.#known = {
       after,
       to: token === null ? null : last,
-      present: new Map(entries.map(({ key, size, tag }) => [key, { size: size ?? 0, tag }])),
+      present: new Map(entries.map(({ key, size, etag }) => [key, { size: size ?? 0, etag }])),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { elementsOf, textOf } from "../buckets/xml.ts";
-import { AnswerError } from "../http/response-error.ts";
+import { ResponseError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
 import type { Begun } from "./orphaned-uploads.ts";
 
@@ -11,7 +11,7 @@ export async function abortUpload(client: S3Client, key: string, upload: string)
   try {
     await client.send({ method: "DELETE", key, query: { uploadId: upload } });
   } catch (error) {
-    if (!(error instanceof AnswerError && error.status === 404)) throw error;
+    if (!(error instanceof ResponseError && error.status === 404)) throw error;
   }
 }
 

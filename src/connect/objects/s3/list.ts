@@ -1,7 +1,7 @@
 import { PawlError, TransientError } from "../../../errors.ts";
 import { answersOther, NAMELESS } from "../buckets/listing.ts";
 import { countOf, elementsOf, rootOf, textOf } from "../buckets/xml.ts";
-import { tagOf } from "../compare/etag.ts";
+import { unquotedEtag } from "../compare/etag.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { S3Client } from "./client.ts";
@@ -76,7 +76,7 @@ export async function listPage(
       key,
       size: Number(size),
       modified: Number.isNaN(modified) ? null : modified,
-      tag: tagOf(textOf(element, "ETag")),
+      etag: unquotedEtag(textOf(element, "ETag")),
       ...(key === "" ? { problem: NAMELESS } : {}),
     });
   }

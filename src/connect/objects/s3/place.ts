@@ -1,9 +1,9 @@
 import { PawlError, TransientError } from "../../../errors.ts";
-import { AnswerError } from "../http/response-error.ts";
-import { patiently } from "../http/retry.ts";
+import { ResponseError } from "../http/response-error.ts";
+import { retried } from "../http/retry.ts";
 import { isPassing } from "../passing.ts";
 import { S3Client } from "./client.ts";
-import { settingsOf } from "./settings.ts";
+import { s3SettingsOf } from "./settings.ts";
 
 /** A bucket, and the prefix that stands for a folder in it: empty, or ending in `/`. */
 export interface BucketPlace {
@@ -18,18 +18,18 @@ export function nameOf({ bucket, prefix }: BucketPlace): string {
 }
 
 export async function clientOf({ bucket, profile }: BucketPlace): Promise<S3Client> {
-  return await S3Client.open(bucket, await settingsOf(profile));
+  return await S3Client.open(bucket, await s3SettingsOf(profile));
 }
 
 /** Tries to list one key, so that what is wrong with a whole place is said at once. */
 export async function checkPlace(name: string, list: () => Promise<unknown>): Promise<void> {
   try {
-    await patiently(list, new AbortController().signal, (error) => {
+    await retried(list, new AbortController().signal, (error) => {
       // Silence has taken a minute already, of which nobody could be told anything yet.
       if (error instanceof TransientError && error.code === "s3.timeout") throw error;
     });
   } catch (error) {
-    if (!(error instanceof AnswerError)) throw error;
+    if (!(error instanceof ResponseError)) throw error;
     if (error.fatal !== null) throw error.fatal;
     if (isPassing(error))
       throw new TransientError("s3.unavailable", `${name} answers ${error.code}`, { cause: error });

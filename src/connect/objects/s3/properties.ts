@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { setOwn } from "../../../own.ts";
-import type { Properties } from "../contract.ts";
+import type { ObjectProperties } from "../contract.ts";
 
 const KEPT = [
   "content-type",
@@ -11,10 +11,10 @@ const KEPT = [
   "expires",
 ] as const;
 const METADATA = "x-amz-meta-";
-/** Of an object uploaded in parts, the tag of what it was copied from: its own says nothing about its content. */
+/** Of an object uploaded in parts, the ETag of what it was copied from: its own says nothing about its content. */
 export const ORIGIN = "pawl-origin-tag";
 
-export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null): Properties {
+export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null): ObjectProperties {
   const metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (!name.startsWith(METADATA)) continue;
@@ -34,7 +34,7 @@ export function keptOf(headers: Readonly<Record<string, unknown>>): Record<strin
   return kept;
 }
 
-export function headersOf({ headers, metadata, tags }: Properties): OutgoingHttpHeaders {
+export function headersOf({ headers, metadata, tags }: ObjectProperties): OutgoingHttpHeaders {
   const all: OutgoingHttpHeaders = { ...headers };
   for (const [name, value] of Object.entries(metadata)) setOwn(all, METADATA + name, value);
   if (tags !== null) all["x-amz-tagging"] = tags;

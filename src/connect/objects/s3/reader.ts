@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { encodeQuery } from "../buckets/url-encoding.ts";
 import { elementsOf, textOf } from "../buckets/xml.ts";
-import { tagOf } from "../compare/etag.ts";
-import type { ListRange, ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
-import { AnswerError, ofPlace } from "../http/response-error.ts";
-import { patiently } from "../http/retry.ts";
+import { unquotedEtag } from "../compare/etag.ts";
+import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
+import { explainResponse, ResponseError } from "../http/response-error.ts";
+import { retried } from "../http/retry.ts";
 import { compareKeys } from "../list/key-order.ts";
 import { ListingTokens } from "../listing-tokens.ts";
-import { goesWhole } from "../transfer/part-size.ts";
+import { fitsOneRequest } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
 import { hiddenError } from "./error.ts";
 import { listPage, type S3Page, unreliable } from "./list.ts";
@@ -37,7 +37,7 @@ function isEmpty({ last, token }: S3Page): boolean {
 const FOLDER_PAGES = 10;
 
 /** A bucket, or what lies below a prefix in it, that is copied from. */
-export class S3Reader implements ReadPlace {
+export class S3Reader implements ObjectReader {
   readonly name: string;
   readonly client: S3Client;
   readonly prefix: string;
@@ -61,7 +61,7 @@ export class S3Reader implements ReadPlace {
     from: string | null,
     signal: AbortSignal,
     { last = null, before: overlap = null }: ListRange = {},
-  ): AsyncGenerator<Page, void, undefined> {
+  ): AsyncGenerator<ListedPage, void, undefined> {
     const ask = (place: ListPlace, most?: number) => this.#page(place, signal, most);
     const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
     let [after, before] = [from, overlap];
@@ -120,8 +120,8 @@ export class S3Reader implements ReadPlace {
   }
 
   async #page(place: ListPlace, signal: AbortSignal, most?: number): Promise<S3Page> {
-    return await patiently(() => listPage(this.client, this.prefix, place, most), signal).catch((error) => {
-      throw ofPlace(error);
+    return await retried(() => listPage(this.client, this.prefix, place, most), signal).catch((error) => {
+      throw explainResponse(error);
     });
   }
 
@@ -132,7 +132,7 @@ export class S3Reader implements ReadPlace {
     return { ...page, entries, last: entries.at(-1)?.key ?? null };
   }
 
-  async assertJoined(
+  async assertContiguous(
     border: string,
     beyond: string | null,
     first: string | null,
@@ -147,13 +147,13 @@ export class S3Reader implements ReadPlace {
 
   /** Throws where an object is there that was not listed from after a key on. */
   async #assertGone(key: string, after: string, signal: AbortSignal): Promise<void> {
-    const isThere = await patiently(
+    const isThere = await retried(
       () => this.client.send({ method: "HEAD", key: this.prefix + key }),
       signal,
     ).then(
       () => true,
       (error) => {
-        if (error instanceof AnswerError && error.status === 404) return false;
+        if (error instanceof ResponseError && error.status === 404) return false;
         throw error;
       },
     );
@@ -162,14 +162,14 @@ export class S3Reader implements ReadPlace {
   }
 
   /** Folders are what can be known of the keys to come; where there is but one, what lies in it. */
-  async borders(from: string, signal: AbortSignal): Promise<readonly string[]> {
+  async splitKeys(from: string, signal: AbortSignal): Promise<readonly string[]> {
     for (let inside = ""; ; ) {
       const folders: string[] = [];
       const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
         const place: { after: null; token: string | null } = { after: null, token };
-        const page = await patiently(
+        const page = await retried(
           () => listPage(this.client, this.prefix + inside, place, 1000, true),
           signal,
         );
@@ -187,9 +187,9 @@ export class S3Reader implements ReadPlace {
     }
   }
 
-  async open(entry: ObjectEntry): Promise<Opened> {
+  async open(entry: ObjectEntry): Promise<OpenObject> {
     const key = this.keyOf(entry);
-    if (goesWhole(entry)) {
+    if (fitsOneRequest(entry)) {
       const bytes = Buffer.allocUnsafe(entry.size as number);
       const answer = await this.client.receive({ key }, bytes);
       if (answer !== null)
@@ -206,8 +206,8 @@ export class S3Reader implements ReadPlace {
 
   /** As the first part is, the others must be, and the last one what is left. */
   async partBytes(entry: ObjectEntry): Promise<number | null> {
-    const { tag, size } = entry;
-    const count = Number(/-(\d+)$/.exec(tag ?? "")?.[1] ?? 0);
+    const { etag, size } = entry;
+    const count = Number(/-(\d+)$/.exec(etag ?? "")?.[1] ?? 0);
     if (count === 0 || size === null) return null;
     const partSize = async (number: number): Promise<number> => {
       const query = { partNumber: String(number) };
@@ -221,7 +221,7 @@ export class S3Reader implements ReadPlace {
   }
 
   async version(entry: ObjectEntry): Promise<string | null> {
-    return entry.tag ?? (await this.#tagNow(entry));
+    return entry.etag ?? (await this.#tagNow(entry));
   }
 
   /** What a server does not know that deletes on a condition is asked right before. */
@@ -238,7 +238,7 @@ export class S3Reader implements ReadPlace {
     try {
       await remove({ "if-match": `"${version}"` });
     } catch (error) {
-      if (!(error instanceof AnswerError)) throw error;
+      if (!(error instanceof ResponseError)) throw error;
       if (error.status === 404) return;
       if (error.status === 412 || error.status === 409) throw this.#changed(entry);
       if (error.status !== 501) throw error;
@@ -250,9 +250,9 @@ export class S3Reader implements ReadPlace {
     try {
       const { headers } = await this.client.send({ method: "HEAD", key: this.keyOf(entry) });
       assertObject(this.client, headers);
-      return tagOf(headers.etag);
+      return unquotedEtag(headers.etag);
     } catch (error) {
-      if (error instanceof AnswerError && error.status === 404) return null;
+      if (error instanceof ResponseError && error.status === 404) return null;
       throw error;
     }
   }
@@ -273,11 +273,11 @@ export class S3Reader implements ReadPlace {
     return this.prefix + from;
   }
 
-  /** The headers with which a provider copies an object itself, as long as its tag is this one. */
-  copySource(entry: ObjectEntry, tag: string | null): Record<string, string> {
+  /** The headers with which a provider copies an object itself, as long as its ETag is this one. */
+  copySource(entry: ObjectEntry, etag: string | null): Record<string, string> {
     return {
       "x-amz-copy-source": this.client.pathOf(this.keyOf(entry)),
-      ...(tag === null ? {} : { "x-amz-copy-source-if-match": `"${tag}"` }),
+      ...(etag === null ? {} : { "x-amz-copy-source-if-match": `"${etag}"` }),
     };
   }
 
@@ -300,12 +300,12 @@ function assertObject({ place }: S3Client, { etag }: IncomingMessage["headers"])
   if (etag === undefined) throw new TransientError("s3.no-tag", `${place} answered without an ETag`);
 }
 
-class S3Object implements Opened {
+class S3Object implements OpenObject {
   readonly size: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
   readonly version: string | null;
   readonly modified: number | null;
-  readonly properties: Opened["properties"];
+  readonly properties: OpenObject["properties"];
   readonly #client: S3Client;
   readonly #key: string;
   readonly #etag: string | undefined;
@@ -321,8 +321,8 @@ class S3Object implements Opened {
   ) {
     const modified = Date.parse(headers["last-modified"] ?? "");
     this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
-    this.tag = tagOf(headers.etag);
-    this.version = this.tag;
+    this.etag = unquotedEtag(headers.etag);
+    this.version = this.etag;
     this.modified = Number.isNaN(modified) ? null : modified;
     this.properties = propertiesOf(headers, tags);
     this.#client = client;

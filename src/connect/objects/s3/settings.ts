@@ -4,30 +4,30 @@ import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { parseIni } from "../buckets/ini.ts";
 
-export interface Credentials {
+export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
 }
 
 /** How a bucket is reached. */
-export interface Settings {
+export interface S3Settings {
   readonly endpoint: URL;
   readonly region: string;
   /** The bucket stands in the path and not in the host. */
   readonly pathStyle: boolean;
   /** Null for a bucket that everybody may read. */
-  readonly credentials: Credentials | null;
+  readonly credentials: S3Credentials | null;
 }
 
 /**
  * Settings as the tools of AWS find them: a profile of `~/.aws/config` and `~/.aws/credentials` where one is named, else the
  * environment, else the profile `default`. Whatever else speaks S3 is reached by `endpoint_url` or `AWS_ENDPOINT_URL_S3`.
  */
-export async function settingsOf(
+export async function s3SettingsOf(
   profile: string | null,
   env: NodeJS.ProcessEnv = process.env,
-): Promise<Settings> {
+): Promise<S3Settings> {
   const named = profile ?? env.AWS_PROFILE ?? null;
   const section = await sectionOf(named ?? "default", env);
   if (section === null && named !== null) {
@@ -60,7 +60,7 @@ function credentialsOf(
   env: NodeJS.ProcessEnv,
   found: Readonly<Record<string, string>>,
   profile: string | null,
-): Credentials | null {
+): S3Credentials | null {
   // A profile that the environment names goes before the keys that it holds.
   const fromEnv = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY && !env.AWS_PROFILE;
   const accessKeyId = fromEnv ? env.AWS_ACCESS_KEY_ID : found.aws_access_key_id;

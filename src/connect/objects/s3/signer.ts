@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
-import type { Credentials } from "./settings.ts";
+import type { S3Credentials } from "./settings.ts";
 
 interface Signable {
   readonly method: string;
@@ -12,7 +12,7 @@ interface Signable {
 
 export interface Signer {
   /** Adds to the headers of a request what proves who sends it. */
-  sign(request: Signable, headers: OutgoingHttpHeaders, credentials: Credentials | null): void;
+  sign(request: Signable, headers: OutgoingHttpHeaders, credentials: S3Credentials | null): void;
 }
 
 const SERVICE = "s3";

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
 import { escaped, textOf } from "../buckets/xml.ts";
-import type { Hashing } from "../compare/checksum-threads.ts";
-import { isMd5, tagOf, tagOfParts } from "../compare/etag.ts";
+import type { ChecksumThreads } from "../compare/checksum-threads.ts";
+import { isMd5, multipartEtag, unquotedEtag } from "../compare/etag.ts";
 import type { ByteRange, Upload } from "../contract.ts";
-import { AnswerError } from "../http/response-error.ts";
+import { ResponseError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
 import { hiddenError, noTag } from "./error.ts";
@@ -27,7 +27,7 @@ const UNKNOWN = new Set([405, 501]);
 export class S3Upload implements Upload {
   readonly partBytes: number;
   readonly #begun: BegunUpload;
-  readonly #hashing: Hashing;
+  readonly #checksums: ChecksumThreads;
   /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
   readonly #unsigned: { taken: boolean } | null;
   /** With which headers the provider copies from the source; null where it cannot. */
@@ -38,23 +38,23 @@ export class S3Upload implements Upload {
     begun: BegunUpload,
     partBytes: number,
     {
-      hashing,
+      checksums,
       unsigned,
       source,
     }: {
-      readonly hashing: Hashing;
+      readonly checksums: ChecksumThreads;
       readonly unsigned: { taken: boolean } | null;
       readonly source: Readonly<Record<string, string>> | null;
     },
   ) {
     this.partBytes = partBytes;
     this.#begun = begun;
-    this.#hashing = hashing;
+    this.#checksums = checksums;
     this.#unsigned = unsigned;
     this.#source = source;
   }
 
-  async copyPart(number: number, { offset, length }: ByteRange): Promise<string | null | false> {
+  async copyPartOnServer(number: number, { offset, length }: ByteRange): Promise<string | null | false> {
     if (this.#source === null) return false;
     const { client, key, upload } = this.#begun;
     try {
@@ -69,7 +69,7 @@ export class S3Upload implements Upload {
       return this.#partIs(number, textOf(body.toString("utf8"), "ETag") ?? undefined, headers);
     } catch (error) {
       // Some servers copy whole objects only.
-      if (!(error instanceof AnswerError && UNKNOWN.has(error.status))) throw error;
+      if (!(error instanceof ResponseError && UNKNOWN.has(error.status))) throw error;
       this.#source = null;
       return false;
     }
@@ -78,7 +78,7 @@ export class S3Upload implements Upload {
   async part(number: number, bytes: Buffer): Promise<string | null> {
     if (!this.#unsigned?.taken) return await this.#send(number, bytes, false);
     const md5 = await this.#send(number, bytes, true).catch((error) => {
-      if (error instanceof AnswerError && REFUSED.has(error.status)) return null;
+      if (error instanceof ResponseError && REFUSED.has(error.status)) return null;
       throw error;
     });
     if (md5 !== null) return md5;
@@ -93,7 +93,7 @@ export class S3Upload implements Upload {
       key,
       query: { partNumber: String(number + 1), uploadId: upload },
       body,
-      sha256: unsignedBody ? "UNSIGNED-PAYLOAD" : await this.#hashing.digest("sha256", body),
+      sha256: unsignedBody ? "UNSIGNED-PAYLOAD" : await this.#checksums.digest("sha256", body),
     });
     return this.#partIs(number, headers.etag, headers);
   }
@@ -104,8 +104,8 @@ export class S3Upload implements Upload {
     if (etag === undefined)
       throw new TransientError("s3.no-tag", `${this.#begun.client.place} took a part and gave no ETag`);
     this.#etags[number] = etag;
-    const tag = tagOf(etag);
-    return isMd5(tag) && !isByKey(headers["x-amz-server-side-encryption"]) ? tag : null;
+    const plain = unquotedEtag(etag);
+    return isMd5(plain) && !isByKey(headers["x-amz-server-side-encryption"]) ? plain : null;
   }
 
   async complete(): Promise<void> {
@@ -123,10 +123,10 @@ export class S3Upload implements Upload {
     const failed = hiddenError(client.place, body);
     if (failed !== null) throw failed;
     // Each part came as it was sent; now they must have been put together as they came.
-    const tag = tagOf(textOf(body.toString("utf8"), "ETag"));
-    if (tag === null) throw noTag(`${client.place}: ${key}`);
-    const tags = this.#etags.map(tagOf);
-    if (tag.endsWith(`-${tags.length}`) && tags.every(isMd5) && tag !== tagOfParts(tags))
+    const etag = unquotedEtag(textOf(body.toString("utf8"), "ETag"));
+    if (etag === null) throw noTag(`${client.place}: ${key}`);
+    const tags = this.#etags.map(unquotedEtag);
+    if (etag.endsWith(`-${tags.length}`) && tags.every(isMd5) && etag !== multipartEtag(tags))
       throw new TransientError("s3.checksum", `${key} came out with another checksum`);
     await over();
   }

@@ -1,45 +1,45 @@
 import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../errors.ts";
-import { isKnownSame, isSame, looksSame } from "../compare/same-content.ts";
-import type { Lookout, ObjectEntry, Present } from "../contract.ts";
-import { ofPlace } from "../http/response-error.ts";
-import { patiently } from "../http/retry.ts";
-import { sealedUrl, shownUrl } from "../web/redacted-url.ts";
+import { isSameByCache, isSameByListing, isSameContent } from "../compare/same-content.ts";
+import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts";
+import { explainResponse } from "../http/response-error.ts";
+import { retried } from "../http/retry.ts";
+import { redactedUrl, shownUrl } from "../web/redacted-url.ts";
 import { reasonFor } from "./failure-reason.ts";
-import type { Taken } from "./name-registry.ts";
-import { transfer, type Ways } from "./transfer.ts";
+import type { NameRegistry } from "./name-registry.ts";
+import { type TransferContext, transfer } from "./transfer.ts";
 import { transferTransformed } from "./transform.ts";
-import type { Copied, Done } from "./written-log.ts";
+import type { WrittenLog, WrittenObject } from "./written-log.ts";
 
 /** What became of one object. */
-type Outcome = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
+type ObjectResult = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
 
-interface End {
+interface Finished {
   readonly entry: ObjectEntry;
-  readonly outcome: Outcome;
+  readonly result: ObjectResult;
 }
 
-export interface WriterOptions {
+export interface CopyWriterOptions {
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
   /** Believe what was seen of the target while the source was listed. A step may have changed what it was about. */
-  readonly trusts: boolean;
-  readonly done: Done;
+  readonly trustsListing: boolean;
+  readonly writtenLog: WrittenLog;
   /** Null where each object keeps its name. */
-  readonly taken: Taken | null;
+  readonly names: NameRegistry | null;
 }
 
 /** Writes the objects of one range of the listing, chunk by chunk. */
-export class ObjectWriter implements Writer<ObjectEntry> {
+export class CopyWriter implements Writer<ObjectEntry> {
   /** The store holds the truth. */
   readonly checkpoint = null;
-  readonly #ways: Ways;
+  readonly #ways: TransferContext;
   readonly #move: boolean;
   readonly #trusts: boolean;
-  readonly #done: Done;
+  readonly #done: WrittenLog;
   /** Null where each object keeps its name. */
-  readonly #taken: Taken | null;
-  readonly #lookout: Lookout;
+  readonly #taken: NameRegistry | null;
+  readonly #lookout: ExistenceCheck;
   /** An attempt before this one has left something. */
   readonly #hasLeft: boolean;
   /** Objects that were another by the time they were to be removed, and are copied again. */
@@ -49,26 +49,27 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   /** Of the chunk before: its checkpoint stands once the next one is asked for. */
   #before: readonly string[] = [];
 
-  constructor(ways: Ways, { move, trusts, done, taken }: WriterOptions) {
+  constructor(ways: TransferContext, { move, trustsListing, writtenLog, names }: CopyWriterOptions) {
     this.#ways = ways;
-    this.#taken = taken;
+    this.#taken = names;
     this.#move = move;
-    this.#trusts = trusts;
-    this.#done = done;
-    this.#lookout = ways.writer.lookout();
-    this.#hasLeft = !done.isEmpty;
+    this.#trusts = trustsListing;
+    this.#done = writtenLog;
+    this.#lookout = ways.writer.existenceCheck();
+    this.#hasLeft = !writtenLog.isEmpty;
   }
 
   async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
     this.#done.forget(this.#before);
     this.#before = [];
-    const outcome = await judged(chunk, this.#ways, {
-      lookout: this.#lookout,
-      settled: (entry) => (this.#trusts && entry.same === true ? "unchanged" : this.#refuse(entry)),
-      known: (entry, present) => this.#known(entry, present),
+    const outcome = await processChunk(chunk, this.#ways, {
+      existence: this.#lookout,
+      decideByName: (entry) =>
+        this.#trusts && entry.seenInTarget === true ? "unchanged" : this.#refuse(entry),
+      decideByListing: (entry, present) => this.#known(entry, present),
       work: (entry, present) => this.#copy(entry, present),
     });
-    await this.#ways.writer.settle();
+    await this.#ways.writer.flush();
     this.#leaveOut(outcome.ends);
     await seal(outcome.counts);
     this.#before = outcome.keys;
@@ -79,28 +80,28 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   async close(): Promise<void> {}
 
   /** What a transform makes gets its name later. */
-  #refuse(entry: ObjectEntry): Outcome | null {
+  #refuse(entry: ObjectEntry): ObjectResult | null {
     if (this.#taken === null || this.#ways.transform !== null) return null;
     const other = this.#taken.give(entry.key, originOf(entry));
-    return other === null ? null : { reason: givenTo(entry.key, other), code: "copy.taken" };
+    return other === null ? null : { reason: nameTakenBy(entry.key, other), code: "copy.taken" };
   }
 
   /** What the two listings show, where nothing is left to be done. */
-  #known(entry: ObjectEntry, present: Present | undefined): Outcome | null {
+  #known(entry: ObjectEntry, present: PresentObject | undefined): ObjectResult | null {
     if (this.#move || this.#ways.transform !== null || present === undefined) return null;
     const { reader, writer } = this.#ways;
-    if (!looksSame(entry, present) && !isKnownSame(entry, present, reader, writer)) return null;
+    if (!isSameByListing(entry, present) && !isSameByCache(entry, present, reader, writer)) return null;
     return this.#left(entry)?.size === present.size ? "written" : "unchanged";
   }
 
-  async #copy(entry: ObjectEntry, present: Present | undefined): Promise<Outcome> {
+  async #copy(entry: ObjectEntry, present: PresentObject | undefined): Promise<ObjectResult> {
     const { reader, writer } = this.#ways;
     // What is not any more as it was listed, or as it was copied, is copied as it is now.
     const { outcome, version } = this.#changed.has(entry.key)
-      ? await this.#write({ ...entry, size: null, tag: null }, undefined)
+      ? await this.#write({ ...entry, size: null, etag: null }, undefined)
       : await this.#write(entry, present);
     if (!this.#move || outcome === "skipped" || version === null) return outcome;
-    await writer.settle();
+    await writer.flush();
     if (await writer.isSource?.(reader, entry))
       throw new ItemError("it and its copy are one file, to which a link leads: it is not removed", {
         code: "copy.itself",
@@ -119,32 +120,32 @@ export class ObjectWriter implements Writer<ObjectEntry> {
   }
 
   /** Before the checkpoint stands: what has no copy is not missed once the run is done. */
-  #leaveOut(ends: readonly End[]): void {
+  #leaveOut(ends: readonly Finished[]): void {
     const names = (hasCopy: boolean) =>
-      ends.flatMap(({ entry, outcome }) => {
-        if ((outcome === "written" || outcome === "unchanged") !== hasCopy) return [];
+      ends.flatMap(({ entry, result }) => {
+        if ((result === "written" || result === "unchanged") !== hasCopy) return [];
         // Another object has the name.
-        if (typeof outcome === "object" && outcome.code === "copy.taken") return [];
+        if (typeof result === "object" && result.code === "copy.taken") return [];
         return (this.#ways.transform === null ? entry.key : this.#named.get(entry)) ?? [];
       });
     this.#done.leaveOut(names(false), names(true));
   }
 
-  #left({ key }: ObjectEntry): Copied | null {
-    return this.#hasLeft ? this.#done.left(key) : null;
+  #left({ key }: ObjectEntry): WrittenObject | null {
+    return this.#hasLeft ? this.#done.find(key) : null;
   }
 
   /** Whether the target still has what a transform made of an object: nothing is removed on the word of an attempt before. */
   async #isThere(entry: ObjectEntry): Promise<boolean> {
     const names = this.#taken?.namesOf(originOf(entry)) ?? [];
-    return (await this.#ways.writer.lookout("anew").look(names)).size > 0;
+    return (await this.#ways.writer.existenceCheck("anew").find(names)).size > 0;
   }
 
   /** Also gives the version of the source that the target has then. */
   async #write(
     entry: ObjectEntry,
-    present: Present | undefined,
-  ): Promise<{ outcome: Outcome; version: string | null }> {
+    present: PresentObject | undefined,
+  ): Promise<{ outcome: ObjectResult; version: string | null }> {
     const { reader, writer, transform } = this.#ways;
     // What a process that died has written was paid for, and counts as written.
     const left = this.#changed.has(entry.key) ? null : this.#left(entry);
@@ -152,7 +153,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
       if (left !== null && (await this.#isThere(entry))) return { outcome: "written", version: left.version };
       const copied = await transferTransformed(entry, this.#ways, transform, (key) => {
         const other = this.#taken?.give(key, originOf(entry)) ?? null;
-        if (other !== null) throw new ItemError(givenTo(key, other), { code: "copy.taken" });
+        if (other !== null) throw new ItemError(nameTakenBy(key, other), { code: "copy.taken" });
         this.#named.set(entry, key);
       });
       if (copied === null) return { outcome: "skipped", version: null };
@@ -163,7 +164,7 @@ export class ObjectWriter implements Writer<ObjectEntry> {
       if (left?.size === present.size) return { outcome: "written", version: left.version };
       // Before it is compared: what is removed must be what was.
       const version = this.#move ? await reader.version(entry) : null;
-      if (await isSame(entry, present, reader, writer)) return { outcome: "unchanged", version };
+      if (await isSameContent(entry, present, reader, writer)) return { outcome: "unchanged", version };
     }
     const copied = await transfer(entry, this.#ways);
     this.#done.add(entry.key, copied);
@@ -172,14 +173,14 @@ export class ObjectWriter implements Writer<ObjectEntry> {
 }
 
 /** What would become of the objects of a chunk, as far as looking at both sides tells. */
-export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<WriteOutcome> {
-  const { counts } = await judged(chunk, ways, {
-    lookout: ways.writer.lookout(),
-    settled: () => null,
-    known: () => null,
+export async function dryRun(chunk: Chunk<ObjectEntry>, ways: TransferContext): Promise<WriteOutcome> {
+  const { counts } = await processChunk(chunk, ways, {
+    existence: ways.writer.existenceCheck(),
+    decideByName: () => null,
+    decideByListing: () => null,
     work: async (entry, present) => {
       if (ways.transform !== null || present === undefined) return "written";
-      return (await isSame(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
+      return (await isSameContent(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
     },
   });
   return counts;
@@ -187,54 +188,54 @@ export async function rehearsed(chunk: Chunk<ObjectEntry>, ways: Ways): Promise<
 
 /** As it may be kept beside the run. */
 function originOf({ key, from = key }: ObjectEntry): string {
-  return sealedUrl(from);
+  return redactedUrl(from);
 }
 
-function givenTo(key: string, other: string): string {
+function nameTakenBy(key: string, other: string): string {
   return `the name ${key} is given to another object, ${shownUrl(other)}`;
 }
 
-interface Judgement {
-  readonly lookout: Lookout;
+interface Steps {
+  readonly existence: ExistenceCheck;
   /** What an object comes to that the target could hold, without asking for it; null where that is to be found out. */
-  settled(entry: ObjectEntry): Outcome | null;
+  decideByName(entry: ObjectEntry): ObjectResult | null;
   /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
-  known(entry: ObjectEntry, present: Present | undefined): Outcome | null;
-  work(entry: ObjectEntry, present: Present | undefined): Promise<Outcome>;
+  decideByListing(entry: ObjectEntry, present: PresentObject | undefined): ObjectResult | null;
+  work(entry: ObjectEntry, present: PresentObject | undefined): Promise<ObjectResult>;
 }
 
 /** Does something to each object of a chunk that its target can hold, and counts what became of them. */
-async function judged(
+async function processChunk(
   chunk: Chunk<ObjectEntry>,
-  ways: Ways,
-  { lookout, settled, known, work }: Judgement,
+  ways: TransferContext,
+  { existence, decideByName, decideByListing, work }: Steps,
 ): Promise<{
   counts: WriteOutcome;
   keys: readonly string[];
   /** What became of those that have a name, and that are not out of question from the beginning. */
-  ends: readonly End[];
+  ends: readonly Finished[];
 }> {
   const { writer, limits, signal } = ways;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
-  const before = entries.map((entry) => refusal(entry, ways) ?? settled(entry));
+  const before = entries.map((entry) => refusedResult(entry, ways) ?? decideByName(entry));
   const possible = entries.filter((_, at) => before[at] === null);
-  const present = await patiently(() => lookout.look(possible.map(({ key }) => key)), signal).catch(
+  const present = await retried(() => existence.find(possible.map(({ key }) => key)), signal).catch(
     (error) => {
-      throw ofPlace(error);
+      throw explainResponse(error);
     },
   );
   // What stops one of them, such as a full disk, would stop the others, each after all its tries.
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const one = async (entry: ObjectEntry, comesTo: Outcome | null): Promise<Outcome> => {
+  const one = async (entry: ObjectEntry, comesTo: ObjectResult | null): Promise<ObjectResult> => {
     if (comesTo !== null) return comesTo;
     // What takes no request takes nobody's turn, and says nothing about how many are good at once.
-    const outcome = known(entry, present.get(entry.key));
+    const outcome = decideByListing(entry, present.get(entry.key));
     if (outcome !== null) return outcome;
     try {
       return await limits.run(
-        (trouble) => patiently(() => work(entry, present.get(entry.key)), either, trouble),
+        (trouble) => retried(() => work(entry, present.get(entry.key)), either, trouble),
         either,
       );
     } catch (error) {
@@ -250,11 +251,11 @@ async function judged(
   stop.signal.throwIfAborted();
   const failures: Failure[] = [];
   const counts = { written: 0, unchanged: 0, skipped: 0 };
-  const outcomes = ended.map((end) => {
+  const results = ended.map((end) => {
     if (end.status === "rejected") throw end.reason;
     return end.value;
   });
-  for (const [index, outcome] of outcomes.entries()) {
+  for (const [index, outcome] of results.entries()) {
     if (typeof outcome === "string") counts[outcome]++;
     else failures.push({ index, ...outcome });
   }
@@ -263,17 +264,17 @@ async function judged(
     keys: possible.map(({ key }) => key),
     ends: entries.flatMap((entry, at) =>
       typeof entry?.key === "string" && entry.problem === undefined
-        ? [{ entry, outcome: outcomes[at] as Outcome }]
+        ? [{ entry, result: results[at] as ObjectResult }]
         : [],
     ),
   };
 }
 
 /** What becomes of an object that cannot be copied; null for one that can. */
-function refusal(entry: ObjectEntry, { writer }: Ways): Outcome | null {
+function refusedResult(entry: ObjectEntry, { writer }: TransferContext): ObjectResult | null {
   if (typeof entry?.key !== "string")
     return { reason: "the step returned something that is no object of the listing", code: "copy.step" };
-  const reason = entry.problem ?? writer.refuses(entry.key);
+  const reason = entry.problem ?? writer.nameProblem(entry.key);
   if (reason === null) return null;
-  return writer.omits?.(entry) ? "skipped" : { reason, code: "copy.refused" };
+  return writer.isFolderMarker?.(entry) ? "skipped" : { reason, code: "copy.refused" };
 }

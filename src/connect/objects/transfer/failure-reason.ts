@@ -1,7 +1,7 @@
 import type { Failure } from "../../../batch/contract.ts";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import type { ReadPlace, WritePlace } from "../contract.ts";
-import { AnswerError } from "../http/response-error.ts";
+import type { ObjectReader, ObjectWriter } from "../contract.ts";
+import { ResponseError } from "../http/response-error.ts";
 import { isPassing } from "../passing.ts";
 
 type Reason = Omit<Failure, "index">;
@@ -18,11 +18,11 @@ const BY_STATUS: Readonly<Record<number, string>> = {
  * Why one object failed after all tries; throws where not the object but a place is at fault: then trying the object again
  * later, or a person, helps.
  */
-export async function reasonFor(error: unknown, reader: ReadPlace, writer: WritePlace): Promise<Reason> {
+export async function reasonFor(error: unknown, reader: ObjectReader, writer: ObjectWriter): Promise<Reason> {
   if (error instanceof ItemError) return { reason: error.message, code: error.code };
-  if (error instanceof AnswerError && error.fatal !== null) throw error.fatal;
+  if (error instanceof ResponseError && error.fatal !== null) throw error.fatal;
   if (!isPassing(error)) {
-    if (error instanceof AnswerError) return said(error);
+    if (error instanceof ResponseError) return said(error);
     throw error;
   }
   // A full disk, a broken one: it would be the same for all the others.
@@ -32,16 +32,16 @@ export async function reasonFor(error: unknown, reader: ReadPlace, writer: Write
     await writer.prepare(true);
   } catch (cause) {
     if (cause instanceof PawlError && !(cause instanceof TransientError)) throw cause;
-    throw error instanceof AnswerError
+    throw error instanceof ResponseError
       ? new TransientError("copy.unavailable", `${error.place} answers ${error.code}`, { cause })
       : error;
   }
-  return error instanceof AnswerError
+  return error instanceof ResponseError
     ? said(error)
     : { reason: (error as TransientError).message, code: (error as TransientError).code };
 }
 
-function said({ status, code, place, message }: AnswerError): Reason {
+function said({ status, code, place, message }: ResponseError): Reason {
   if (code === "SignatureDoesNotMatch" || code === "AuthenticationFailed")
     return {
       reason: `its signature is refused by ${place}, which takes others: something between here and there changes its name or its headers`,

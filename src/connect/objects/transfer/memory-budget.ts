@@ -1,5 +1,5 @@
 /** Bytes that may be held at once. Whoever asks first gets first; more than there is in all is given alone. */
-export class MemoryGate {
+export class MemoryBudget {
   readonly #bytes: number;
   readonly #waiting: { bytes: number; enter: () => void }[] = [];
   #held = 0;

@@ -1,16 +1,16 @@
 import { TransientError } from "../../../errors.ts";
-import type { Hashing, RunningMd5 } from "../compare/checksum-threads.ts";
-import { isMd5, tagOfParts } from "../compare/etag.ts";
+import type { ChecksumThreads, RunningMd5 } from "../compare/checksum-threads.ts";
+import { isMd5, multipartEtag } from "../compare/etag.ts";
 
 /**
- * The checksum of an object of which several parts are read at once, compared with the tag of its source. An MD5 of the
+ * The checksum of an object of which several parts are read at once, compared with the ETag of its source. An MD5 of the
  * whole takes the parts in their order, whatever the order they come in.
  */
-export class RangeSum {
-  readonly #tag: string | null;
-  /** Of the whole; null where the tag is none. */
+export class MultipartChecksum {
+  readonly #etag: string | null;
+  /** Of the whole; null where the ETag is none. */
   readonly #whole: RunningMd5 | null;
-  /** Of each part, where the tag is made of these; null where it is not. */
+  /** Of each part, where the ETag is made of these; null where it is not. */
   readonly #parts: string[] | null;
   readonly #waiting = new Map<number, { enter: () => void; leave: () => void }>();
   #next = 0;
@@ -23,16 +23,16 @@ export class RangeSum {
    * the MD5 of the whole, whatever the source tells.
    */
   constructor(
-    tag: string | null,
+    etag: string | null,
     { sameParts, count, wantsWhole }: { sameParts: boolean; count: number; wantsWhole: boolean },
-    hashing: Hashing,
+    checksums: ChecksumThreads,
   ) {
-    this.#tag = tag;
-    this.#whole = isMd5(tag) || wantsWhole ? hashing.running() : null;
-    this.#parts = sameParts && tag?.endsWith(`-${count}`) ? [] : null;
+    this.#etag = etag;
+    this.#whole = isMd5(etag) || wantsWhole ? checksums.running() : null;
+    this.#parts = sameParts && etag?.endsWith(`-${count}`) ? [] : null;
   }
 
-  /** Whether the tag is made of the MD5s of the parts, which `confirm` then wants. */
+  /** Whether the ETag is made of the MD5s of the parts, which `confirm` then wants. */
   get wantsParts(): boolean {
     return this.#parts !== null;
   }
@@ -76,11 +76,11 @@ export class RangeSum {
   async finish(): Promise<string | null> {
     const md5 = (await this.#whole?.finish()) ?? null;
     if (this.#isProviders || this.#abandoned) return null;
-    const found = isMd5(this.#tag) ? md5 : this.#parts === null ? this.#tag : tagOfParts(this.#parts);
-    if (found === this.#tag) return md5;
+    const found = isMd5(this.#etag) ? md5 : this.#parts === null ? this.#etag : multipartEtag(this.#parts);
+    if (found === this.#etag) return md5;
     throw new TransientError(
       "copy.checksum",
-      `the checksum of the bytes is ${found} and that of the source ${this.#tag}`,
+      `the checksum of the bytes is ${found} and that of the source ${this.#etag}`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { keptTable } from "../key-table.ts";
  * Which object has which name in the target, where a step or a transform gives names, so that no two get one. Kept
  * beside the run until it ends, on disk: there may be millions.
  */
-export class Taken {
+export class NameRegistry {
   readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #find: StatementSync;

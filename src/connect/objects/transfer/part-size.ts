@@ -1,4 +1,4 @@
-import { isOfParts } from "../compare/etag.ts";
+import { isMultipartEtag } from "../compare/etag.ts";
 
 const MB = 1024 * 1024;
 
@@ -16,15 +16,15 @@ export function isSmall(size: number): boolean {
   return size <= SMALL;
 }
 
-/** Whether to copy an object in one piece. One that was uploaded in parts keeps them, since its tag is made of theirs. */
-export function goesWhole({
+/** Whether to copy an object in one piece. One that was uploaded in parts keeps them, since its ETag is made of theirs. */
+export function fitsOneRequest({
   size,
-  tag,
+  etag,
 }: {
   readonly size: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
 }): boolean {
-  return size !== null && isSmall(size) && !isOfParts(tag);
+  return size !== null && isSmall(size) && !isMultipartEtag(etag);
 }
 
 /** How many bytes a part has of an object of so many. */

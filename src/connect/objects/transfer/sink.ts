@@ -1,18 +1,18 @@
 import { rm } from "node:fs/promises";
 import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
-import type { Hashing } from "../compare/checksum-threads.ts";
-import type { ObjectEntry, ReadPlace, WritePlace } from "../contract.ts";
-import type { KnownSums } from "../files/checksum-cache.ts";
-import { patiently } from "../http/retry.ts";
+import type { ChecksumThreads } from "../compare/checksum-threads.ts";
+import type { ObjectEntry, ObjectReader, ObjectWriter } from "../contract.ts";
+import type { ChecksumCache } from "../files/checksum-cache.ts";
+import { retried } from "../http/retry.ts";
 import type { Location } from "../location.ts";
-import { assertStillThere } from "../verify/copies-present.ts";
-import { ObjectWriter, rehearsed } from "./copy-writer.ts";
-import { MemoryGate } from "./memory-budget.ts";
-import { Taken } from "./name-registry.ts";
-import type { Ways } from "./transfer.ts";
+import { assertCopiesPresent } from "../verify/copies-present.ts";
+import { CopyWriter, dryRun } from "./copy-writer.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { NameRegistry } from "./name-registry.ts";
+import type { TransferContext } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
-import { Done, hasBegun } from "./written-log.ts";
+import { hasBegun, WrittenLog } from "./written-log.ts";
 
 interface Places {
   readonly from: Location;
@@ -20,14 +20,14 @@ interface Places {
 }
 
 export interface SinkOptions {
-  readonly reader: () => Promise<ReadPlace>;
-  readonly writer: (context: SinkContext) => Promise<WritePlace>;
+  readonly reader: () => Promise<ObjectReader>;
+  readonly writer: (context: SinkContext) => Promise<ObjectWriter>;
   /** What the two places are, whatever names lead there. */
   readonly identity: () => Promise<Places>;
   /** What differs between the two and what they were, in one sentence; null when nothing that matters does. */
   readonly difference: (before: Places, now: Places) => string | null;
   /** What both places take checksums with; ended with the sink. */
-  readonly sums: { readonly hashing: Hashing; readonly known: KnownSums };
+  readonly sums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
   /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
@@ -58,17 +58,17 @@ export class ObjectSink implements Sink<ObjectEntry> {
     const ways = {
       reader,
       writer,
-      hashing: sums.hashing,
+      checksums: sums.threads,
       limits,
       signal,
-      memory: new MemoryGate(Math.floor(context.memory / 4)),
+      memory: new MemoryBudget(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
     return new OpenObjects(ways, {
       folder: context.folder,
       move,
       renames: transform !== null || context.stepped,
-      known: sums.known,
+      cache: sums.cache,
     });
   }
 }
@@ -88,7 +88,7 @@ interface OpenOptions {
   readonly move: boolean;
   /** A step or a transform may give names. */
   readonly renames: boolean;
-  readonly known: KnownSums;
+  readonly cache: ChecksumCache;
 }
 
 class OpenObjects implements OpenSink<ObjectEntry> {
@@ -97,14 +97,14 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: objects are what takes time, however large they are. */
   readonly pace = { commitMs: 3000, firstItems: 64 };
-  readonly #ways: Ways;
+  readonly #ways: TransferContext;
   readonly #options: OpenOptions;
-  #done: Done | null = null;
-  #taken: Taken | null = null;
+  #writtenLog: WrittenLog | null = null;
+  #names: NameRegistry | null = null;
   /** Whether other processes have been at work on the run before this one; null while nobody has asked. */
   #isResumed: boolean | null = null;
 
-  constructor(ways: Ways, options: OpenOptions) {
+  constructor(ways: TransferContext, options: OpenOptions) {
     this.#ways = ways;
     this.#options = options;
   }
@@ -112,48 +112,48 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   async writer(): Promise<Writer<ObjectEntry>> {
     const { folder, move, renames } = this.#options;
     this.#isResumed ??= hasBegun(folder);
-    return new ObjectWriter(this.#ways, { move, trusts: !move && !renames, ...this.#files() });
+    return new CopyWriter(this.#ways, { move, trustsListing: !move && !renames, ...this.#files() });
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
-    return await rehearsed(chunk, this.#ways);
+    return await dryRun(chunk, this.#ways);
   }
 
   async conclude(how?: "succeeded" | "given up"): Promise<void> {
     const { folder, move } = this.#options;
     this.#isResumed ??= hasBegun(folder);
     if (how === "succeeded" && this.#isResumed) {
-      const { done, taken } = this.#files();
+      const { writtenLog, names } = this.#files();
       const { writer, signal } = this.#ways;
-      await assertStillThere({ folder, writer, done, taken, moved: move, signal });
+      await assertCopiesPresent({ folder, writer, writtenLog, names, moved: move, signal });
     }
     this.#closeFiles();
     const { writer, signal } = this.#ways;
-    await patiently(() => writer.clear(), signal);
+    await retried(() => writer.removeOrphans(), signal);
     await rm(folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
     this.#closeFiles();
-    const { reader, writer, transform, hashing } = this.#ways;
+    const { reader, writer, transform, checksums } = this.#ways;
     await transform?.close();
     await reader.close();
     await writer.close();
-    await hashing.close();
-    this.#options.known.close();
+    await checksums.close();
+    this.#options.cache.close();
   }
 
-  #files(): { done: Done; taken: Taken | null } {
+  #files(): { writtenLog: WrittenLog; names: NameRegistry | null } {
     const { folder, renames } = this.#options;
-    this.#done ??= new Done(folder);
-    if (renames) this.#taken ??= new Taken(folder);
-    return { done: this.#done, taken: this.#taken };
+    this.#writtenLog ??= new WrittenLog(folder);
+    if (renames) this.#names ??= new NameRegistry(folder);
+    return { writtenLog: this.#writtenLog, names: this.#names };
   }
 
   #closeFiles(): void {
-    this.#done?.close();
-    this.#done = null;
-    this.#taken?.close();
-    this.#taken = null;
+    this.#writtenLog?.close();
+    this.#writtenLog = null;
+    this.#names?.close();
+    this.#names = null;
   }
 }

@@ -1,23 +1,23 @@
 import { createHash, hash } from "node:crypto";
 import type { Limits } from "../../../batch/contract.ts";
 import { ItemError, type PawlError, TransientError } from "../../../errors.ts";
-import type { Hashing } from "../compare/checksum-threads.ts";
-import { isMd5, tagOfParts } from "../compare/etag.ts";
-import type { ObjectEntry, Opened, ReadPlace, Upload, WritePlace } from "../contract.ts";
-import { patiently } from "../http/retry.ts";
-import type { MemoryGate } from "./memory-budget.ts";
-import { RangeSum } from "./multipart-checksum.ts";
-import { goesWhole, isSmall, partsFit } from "./part-size.ts";
+import type { ChecksumThreads } from "../compare/checksum-threads.ts";
+import { isMd5, multipartEtag } from "../compare/etag.ts";
+import type { ObjectEntry, ObjectReader, ObjectWriter, OpenObject, Upload } from "../contract.ts";
+import { retried } from "../http/retry.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { MultipartChecksum } from "./multipart-checksum.ts";
+import { fitsOneRequest, isSmall, partsFit } from "./part-size.ts";
 import type { Transformer } from "./transformer.ts";
-import type { Copied } from "./written-log.ts";
+import type { WrittenObject } from "./written-log.ts";
 
 /** What copying an object needs. */
-export interface Ways {
-  readonly reader: ReadPlace;
-  readonly writer: WritePlace;
+export interface TransferContext {
+  readonly reader: ObjectReader;
+  readonly writer: ObjectWriter;
   readonly limits: Limits;
-  readonly memory: MemoryGate;
-  readonly hashing: Hashing;
+  readonly memory: MemoryBudget;
+  readonly checksums: ChecksumThreads;
   /** What is done to each object on the way; null copies it as it is. */
   readonly transform: Transformer | null;
   readonly signal: AbortSignal;
@@ -33,11 +33,11 @@ const PARTS_AT_ONCE = 4;
  * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
  * checksum of the source where it has one, and the target compares what it got with what was sent.
  */
-export async function transfer(entry: ObjectEntry, ways: Ways): Promise<Copied> {
+export async function transfer(entry: ObjectEntry, ways: TransferContext): Promise<WrittenObject> {
   const { reader, writer } = ways;
-  if (entry.size !== null && (await writer.copyWithin?.(reader, entry)))
-    return { size: entry.size, version: entry.tag };
-  if (goesWhole(entry)) {
+  if (entry.size !== null && (await writer.copyOnServer?.(reader, entry)))
+    return { size: entry.size, version: entry.etag };
+  if (fitsOneRequest(entry)) {
     const copied = await ways.memory.hold(entry.size as number, () =>
       // One that has grown since it was listed needs more memory than it was given.
       opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
@@ -45,20 +45,20 @@ export async function transfer(entry: ObjectEntry, ways: Ways): Promise<Copied> 
     if (copied !== null) return copied;
   }
   return await opened(entry, ways, async (open) =>
-    goesWhole(open)
+    fitsOneRequest(open)
       ? await ways.memory.hold(open.size as number, () => small(entry, open, ways))
       : await large(entry, open, ways),
   );
 }
 
-function hasGrown({ size }: Opened): boolean {
+function hasGrown({ size }: OpenObject): boolean {
   return size !== null && !isSmall(size);
 }
 
 async function opened<T>(
   entry: ObjectEntry,
-  { reader }: Ways,
-  work: (open: Opened) => Promise<T>,
+  { reader }: TransferContext,
+  work: (open: OpenObject) => Promise<T>,
 ): Promise<T> {
   const open = await reader.open(entry);
   try {
@@ -68,16 +68,20 @@ async function opened<T>(
   }
 }
 
-async function small(entry: ObjectEntry, open: Opened, { writer, limits, signal }: Ways): Promise<Copied> {
+async function small(
+  entry: ObjectEntry,
+  open: OpenObject,
+  { writer, limits, signal }: TransferContext,
+): Promise<WrittenObject> {
   const { bytes, md5 } = await readWhole(open, open.size ?? entry.size ?? 0);
   await limits.pass(bytes.length, signal);
   await writer.put(entry, bytes, md5, open);
-  await open.remember?.(md5, null);
+  await open.rememberEtag?.(md5, null);
   return { size: bytes.length, version: open.version };
 }
 
 /** All bytes of an object, compared with what its source says of them: `most` at most, for which there is memory. */
-export async function readWhole(open: Opened, most: number): Promise<{ bytes: Buffer; md5: string }> {
+export async function readWhole(open: OpenObject, most: number): Promise<{ bytes: Buffer; md5: string }> {
   const pieces: Uint8Array[] = [];
   let came = 0;
   for await (const piece of open.body()) {
@@ -93,7 +97,7 @@ export async function readWhole(open: Opened, most: number): Promise<{ bytes: Bu
       : Buffer.concat(pieces);
   assertSize(bytes.length, open.size);
   const md5 = hash("md5", bytes);
-  assertMd5(md5, open.tag);
+  assertMd5(md5, open.etag);
   return { bytes, md5 };
 }
 
@@ -102,19 +106,19 @@ function assertSize(size: number, announced: number | null): void {
   throw new TransientError("copy.truncated", `${size} bytes came where ${announced} were announced`);
 }
 
-function assertMd5(md5: string, tag: string | null): void {
-  if (!isMd5(tag) || md5 === tag) return;
+function assertMd5(md5: string, etag: string | null): void {
+  if (!isMd5(etag) || md5 === etag) return;
   throw new TransientError(
     "copy.checksum",
-    `the checksum of the bytes is ${md5} and that of the source ${tag}`,
+    `the checksum of the bytes is ${md5} and that of the source ${etag}`,
   );
 }
 
-async function large(entry: ObjectEntry, open: Opened, ways: Ways): Promise<Copied> {
+async function large(entry: ObjectEntry, open: OpenObject, ways: TransferContext): Promise<WrittenObject> {
   const { reader, writer } = ways;
   const asked = await reader.partBytes(entry);
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
-  const upload = await writer.begin(entry, open, fits ? asked : undefined, reader);
+  const upload = await writer.beginUpload(entry, open, fits ? asked : undefined, reader);
   try {
     const { size, md5 } =
       open.range !== undefined && open.size !== null
@@ -137,18 +141,18 @@ interface Transferred {
 
 /** Reads and writes several parts at once. `sameParts` says that the source was written in parts of the same size. */
 async function inRanges(
-  open: Opened,
+  open: OpenObject,
   size: number,
   upload: Upload,
   sameParts: boolean,
-  { limits, memory, hashing, signal }: Ways,
+  { limits, memory, checksums, signal }: TransferContext,
 ): Promise<Transferred> {
   const { partBytes } = upload;
   const count = Math.max(1, Math.ceil(size / partBytes));
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const wantsWhole = upload.wantsMd5 === true;
-  const sum = new RangeSum(open.tag, { sameParts, count, wantsWhole }, hashing);
+  const sum = new MultipartChecksum(open.etag, { sameParts, count, wantsWhole }, checksums);
   const md5s: (string | null)[] = [];
   let next = 0;
   let failure: { readonly reason: unknown } | null = null;
@@ -157,18 +161,21 @@ async function inRanges(
       const number = next++;
       const offset = number * partBytes;
       const length = Math.min(partBytes, size - offset);
-      const copied = await patiently(async () => await upload.copyPart?.(number, { offset, length }), either);
+      const copied = await retried(
+        async () => await upload.copyPartOnServer?.(number, { offset, length }),
+        either,
+      );
       if (typeof copied === "string" || copied === null) {
         sum.confirm(number, copied);
         continue;
       }
       await memory.lend(length, async (bytes) => {
-        await patiently(async () => open.range?.(offset, bytes), either);
+        await retried(async () => open.range?.(offset, bytes), either);
         await sum.add(number, bytes);
         await limits.pass(length, signal);
-        const md5 = await patiently(() => upload.part(number, bytes), either);
+        const md5 = await retried(() => upload.part(number, bytes), either);
         md5s[number] = md5;
-        if (sum.wantsParts) sum.confirm(number, md5 ?? (await hashing.digest("md5", bytes)));
+        if (sum.wantsParts) sum.confirm(number, md5 ?? (await checksums.digest("md5", bytes)));
       });
     }
   };
@@ -188,8 +195,9 @@ async function inRanges(
   } finally {
     md5 = await sum.finish();
   }
-  if (wantsWhole && md5 !== null) await open.remember?.(md5, null);
-  else if (md5s.length === count && md5s.every(isMd5)) await open.remember?.(tagOfParts(md5s), partBytes);
+  if (wantsWhole && md5 !== null) await open.rememberEtag?.(md5, null);
+  else if (md5s.length === count && md5s.every(isMd5))
+    await open.rememberEtag?.(multipartEtag(md5s), partBytes);
   return { size, md5 };
 }
 
@@ -203,7 +211,11 @@ function tooLong(announced: number | null): PawlError {
 }
 
 /** Reads from the beginning to the end, a part at a time. */
-async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }: Ways): Promise<Transferred> {
+async function inOrder(
+  open: OpenObject,
+  upload: Upload,
+  { limits, memory, signal }: TransferContext,
+): Promise<Transferred> {
   const { partBytes } = upload;
   const md5 = createHash("md5");
   return await memory.lend(partBytes, async (part) => {
@@ -214,7 +226,7 @@ async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }:
       const bytes = part.subarray(0, filled);
       const at = number++;
       await limits.pass(bytes.length, signal);
-      await patiently(() => upload.part(at, bytes), signal);
+      await retried(() => upload.part(at, bytes), signal);
       filled = 0;
     };
     for await (const piece of open.body()) {
@@ -236,7 +248,7 @@ async function inOrder(open: Opened, upload: Upload, { limits, memory, signal }:
     if (filled > 0 || number === 0) await flush();
     assertSize(size, open.size);
     const whole = md5.digest("hex");
-    assertMd5(whole, open.tag);
+    assertMd5(whole, open.etag);
     return { size, md5: whole };
   });
 }

@@ -1,8 +1,8 @@
 import { callable } from "../../../pool/index.ts";
-import type { ObjectAbout, Transformed } from "../contract.ts";
+import type { ObjectInfo, Transformed } from "../contract.ts";
 
 interface TransformModule {
-  readonly default?: (bytes: Uint8Array, about: ObjectAbout) => Transformed | Promise<Transformed>;
+  readonly default?: (bytes: Uint8Array, about: ObjectInfo) => Transformed | Promise<Transformed>;
 }
 
 /** The standard output is that of the command, whose reader waits for one object of JSON: what a transform prints is for people. */
@@ -26,7 +26,7 @@ export const transformProblem = callable(import.meta, async (module: string): Pr
 /** In a worker: calls what a module of the user's exports by default. */
 export const callTransform = callable(
   import.meta,
-  async (module: string, bytes: Uint8Array, about: ObjectAbout): Promise<Transformed> => {
+  async (module: string, bytes: Uint8Array, about: ObjectInfo): Promise<Transformed> => {
     sayElsewhere();
     const { default: transform } = (await import(module)) as Required<TransformModule>;
     return await transform(bytes, about);

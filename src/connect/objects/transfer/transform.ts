@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import { ItemError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-type.ts";
-import type { ObjectEntry, Opened } from "../contract.ts";
-import { readWhole, type Ways } from "./transfer.ts";
+import type { ObjectEntry, OpenObject } from "../contract.ts";
+import { readWhole, type TransferContext } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
-import type { Copied } from "./written-log.ts";
+import type { WrittenObject } from "./written-log.ts";
 
 /** What is transformed is held whole. */
 const LARGEST = 128 * 1024 * 1024;
@@ -15,10 +15,10 @@ const LARGEST = 128 * 1024 * 1024;
  */
 export async function transferTransformed(
   entry: ObjectEntry,
-  ways: Ways,
+  ways: TransferContext,
   transform: Transformer,
   give: (key: string) => void,
-): Promise<Copied | null> {
+): Promise<WrittenObject | null> {
   const open = await ways.reader.open(entry);
   try {
     // What tells no size may be as large as any.
@@ -35,20 +35,20 @@ export async function transferTransformed(
 
 async function through(
   entry: ObjectEntry,
-  open: Opened,
-  { writer, limits, signal }: Ways,
+  open: OpenObject,
+  { writer, limits, signal }: TransferContext,
   {
     transform,
     give,
     size,
   }: { readonly transform: Transformer; readonly give: (key: string) => void; readonly size: number },
-): Promise<Copied | null> {
+): Promise<WrittenObject | null> {
   const { headers } = open.properties;
   const read = await readWhole(open, size);
   const contentType = headers["content-type"] ?? contentTypeOf(entry.key);
   const made = await transform.run(read.bytes, { key: entry.key, contentType });
   if (made === null) return null;
-  const refused = writer.refuses(made.key);
+  const refused = writer.nameProblem(made.key);
   if (refused !== null)
     throw new ItemError(`the transform calls it ${made.key}: ${refused}`, { code: "copy.refused" });
   give(made.key);
@@ -57,7 +57,7 @@ async function through(
   await limits.pass(made.bytes.length, signal);
   const target = { ...entry, key: made.key };
   const md5 = hash("md5", made.bytes);
-  const described = { size: made.bytes.length, modified: open.modified, tag: null, properties };
+  const described = { size: made.bytes.length, modified: open.modified, etag: null, properties };
   await writer.put(target, made.bytes, md5, described);
   return { size: made.bytes.length, version: open.version };
 }

@@ -1,6 +1,6 @@
 import { ItemError, PawlError } from "../../../errors.ts";
 import { Pool, TimeLimitError } from "../../../pool/index.ts";
-import type { ObjectAbout, Transformed } from "../contract.ts";
+import type { ObjectInfo, Transformed } from "../contract.ts";
 import { callTransform, transformProblem } from "./transform-call.ts";
 
 export interface TransformedObject {
@@ -49,7 +49,7 @@ export class Transformer {
   }
 
   /** Throws an ItemError with what the function threw. */
-  async run(bytes: Uint8Array, about: ObjectAbout): Promise<TransformedObject | null> {
+  async run(bytes: Uint8Array, about: ObjectInfo): Promise<TransformedObject | null> {
     let given: Transformed;
     try {
       const limit = { timeout: this.#timeoutMs };

@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { keptTable } from "../key-table.ts";
 
 /** What was copied of an object. */
-export interface Copied {
+export interface WrittenObject {
   readonly size: number;
   /** Of the source; null where nothing tells one from another. */
   readonly version: string | null;
@@ -19,11 +19,11 @@ export function hasBegun(folder: string): boolean {
  * The objects that were written since the last checkpoint of their range. Not flushed for each: it is there for processes
  * that die, so that what they have paid for is not paid for again; a power cut may cost a chunk.
  */
-export class Done {
+export class WrittenLog {
   readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #find: StatementSync;
-  #pending: [key: string, copied: Copied][] = [];
+  #pending: [key: string, copied: WrittenObject][] = [];
   /** Whether any name is left out. */
   #leavesOut: boolean;
 
@@ -42,14 +42,14 @@ export class Done {
   }
 
   /** What was written of an object in an attempt that did not come to its checkpoint; null where none did. */
-  left(key: string): Copied | null {
+  find(key: string): WrittenObject | null {
     this.#flush();
     const row = this.#find.get(key) as { what: string } | undefined;
-    return row === undefined ? null : (JSON.parse(row.what) as Copied);
+    return row === undefined ? null : (JSON.parse(row.what) as WrittenObject);
   }
 
   /** Stored with whatever else is added in this turn of the event loop. */
-  add(key: string, copied: Copied): void {
+  add(key: string, copied: WrittenObject): void {
     if (this.#pending.push([key, copied]) === 1) setImmediate(() => this.#flush());
   }
 

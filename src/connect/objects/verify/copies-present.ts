@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { PawlError } from "../../../errors.ts";
-import type { WritePlace } from "../contract.ts";
-import { patiently } from "../http/retry.ts";
+import type { ObjectWriter } from "../contract.ts";
+import { retried } from "../http/retry.ts";
 import { Listing, listingPath } from "../list/listing.ts";
-import type { Taken } from "../transfer/name-registry.ts";
-import type { Done } from "../transfer/written-log.ts";
+import type { NameRegistry } from "../transfer/name-registry.ts";
+import type { WrittenLog } from "../transfer/written-log.ts";
 
 /** As many as a page of a listing tells of. */
 const LOOKED_AT_ONCE = 1000;
@@ -14,10 +14,10 @@ const NOBODY = -1;
 export interface Copies {
   /** What the run keeps on this machine. */
   readonly folder: string;
-  readonly writer: WritePlace;
-  readonly done: Done;
+  readonly writer: ObjectWriter;
+  readonly writtenLog: WrittenLog;
   /** Null where each object keeps its name. */
-  readonly taken: Taken | null;
+  readonly names: NameRegistry | null;
   /** The objects have been removed from the source. */
   readonly moved: boolean;
   readonly signal: AbortSignal;
@@ -27,19 +27,19 @@ export interface Copies {
  * Sees that the target has an object under each name that a run has copied one to: what earlier processes of the run have copied may
  * have been removed before this one went on. Errors: `copy.gone`.
  */
-export async function assertStillThere(copies: Copies): Promise<void> {
-  const { writer, done, taken, moved, signal } = copies;
-  const lookout = writer.lookout("anew");
-  const look = (keys: readonly string[]) => patiently(() => lookout.look(keys), signal);
+export async function assertCopiesPresent(copies: Copies): Promise<void> {
+  const { writer, writtenLog, names: registry, moved, signal } = copies;
+  const existence = writer.existenceCheck("anew");
+  const look = (keys: readonly string[]) => retried(() => existence.find(keys), signal);
   let gone = 0;
   let first: string | null = null;
-  for (const page of taken === null ? listed(copies.folder) : given(taken)) {
+  for (const page of registry === null ? listed(copies.folder) : given(registry)) {
     signal.throwIfAborted();
-    const names = page.filter(({ key }) => !done.isLeftOut(key));
+    const names = page.filter(({ key }) => !writtenLog.isLeftOut(key));
     const present = await look(names.map(({ key }) => key));
     for (const { key, origin } of names) {
       if (present.has(key)) continue;
-      const others = taken === null ? [] : taken.namesOf(origin).filter((name) => name !== key);
+      const others = registry === null ? [] : registry.namesOf(origin).filter((name) => name !== key);
       if (others.length > 0 && (await look(others)).size > 0) continue;
       first ??= key;
       gone++;
@@ -80,9 +80,11 @@ function* listed(folder: string): Generator<readonly { key: string; origin: stri
   }
 }
 
-function* given(taken: Taken): Generator<readonly { key: string; origin: string }[], void, undefined> {
+function* given(
+  registry: NameRegistry,
+): Generator<readonly { key: string; origin: string }[], void, undefined> {
   for (let after: string | null = null; ; ) {
-    const page = taken.page(after, LOOKED_AT_ONCE);
+    const page = registry.page(after, LOOKED_AT_ONCE);
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.key;

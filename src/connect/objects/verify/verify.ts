@@ -1,16 +1,16 @@
 import { pMapIterable } from "p-map";
 import { PawlError } from "../../../errors.ts";
-import { parseAddress } from "../address.ts";
-import { Hashing } from "../compare/checksum-threads.ts";
+import { parseObjectAddress } from "../address.ts";
+import { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5 } from "../compare/etag.ts";
-import { tagByReading } from "../compare/same-content.ts";
-import type { ObjectEntry, ReadPlace } from "../contract.ts";
-import { patiently } from "../http/retry.ts";
+import { etagByReading } from "../compare/same-content.ts";
+import type { ObjectEntry, ObjectReader } from "../contract.ts";
+import { retried } from "../http/retry.ts";
 import { compareKeys } from "../list/key-order.ts";
-import { Choice, type ChoiceOptions } from "../list/selection.ts";
+import { ObjectSelection, type SelectionOptions } from "../list/selection.ts";
 import { openReader } from "../open.ts";
 
-export interface VerifyOptions extends ChoiceOptions {
+export interface VerifyOptions extends SelectionOptions {
   readonly from: string;
   readonly to: string;
   readonly fromProfile?: string;
@@ -19,17 +19,17 @@ export interface VerifyOptions extends ChoiceOptions {
 }
 
 /** What an object is on both sides. */
-export interface Verified {
+export interface VerifiedObject {
   readonly key: string;
   /** `missing`: only in the first place; `extra`: only in the second; `unreadable`: it could not be compared. */
-  readonly verdict: "same" | "missing" | "extra" | "differs" | "unreadable";
+  readonly result: "same" | "missing" | "extra" | "differs" | "unreadable";
   /** For people: what differs; null where there is nothing to say. */
   readonly detail: string | null;
   /** Of the first place; of the second for what is only there. */
   readonly bytes: number;
 }
 
-interface Pair {
+interface ObjectPair {
   readonly from: ObjectEntry | null;
   readonly to: ObjectEntry | null;
 }
@@ -41,17 +41,17 @@ const AT_ONCE = 8;
  * Compares two places object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
  * objects are read. Neither listing is held in memory.
  */
-export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, void, undefined> {
+export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedObject, void, undefined> {
   const { signal = new AbortController().signal } = options;
-  const choice = new Choice(options);
-  const [first, second] = [parseAddress(options.from), parseAddress(options.to)];
+  const choice = new ObjectSelection(options);
+  const [first, second] = [parseObjectAddress(options.from), parseObjectAddress(options.to)];
   if (first.kind === "manifest" || second.kind === "manifest")
     throw new PawlError(
       "copy.verify",
       "A manifest says nothing about content: verify compares folders and buckets.",
     );
   // What was known before is not what is there.
-  const sums = { hashing: new Hashing(), known: null };
+  const sums = { threads: new ChecksumThreads(), cache: null };
   const [from, to] = await Promise.all([
     openReader(first, options.fromProfile ?? null, sums),
     openReader(second, options.toProfile ?? null, sums),
@@ -60,21 +60,21 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<Verified, 
     await from.check();
     await to.check();
     const pairs = paired(inOrder(from, choice, signal), inOrder(to, choice, signal));
-    yield* pMapIterable(pairs, (pair) => judge(pair, from, to, signal), {
+    yield* pMapIterable(pairs, (pair) => comparePair(pair, from, to, signal), {
       concurrency: AT_ONCE,
       backpressure: AT_ONCE * 4,
     });
   } finally {
     await from.close();
     await to.close();
-    await sums.hashing.close();
+    await sums.threads.close();
   }
 }
 
 /** The chosen objects of a place, in order: a place whose listing is not refuses to give it. */
 async function* inOrder(
-  place: ReadPlace,
-  choice: Choice,
+  place: ObjectReader,
+  choice: ObjectSelection,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const skips = (folder: string) => choice.skips(folder);
@@ -87,13 +87,13 @@ async function* inOrder(
           `${place.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two places cannot be compared in one pass: verify folder by folder.`,
         );
       last = entry.key;
-      if (choice.takes(entry)) yield entry;
+      if (choice.includes(entry)) yield entry;
     }
   }
 }
 
 /** A folder of one side that cannot be read: what the other side has there can be compared with nothing. */
-class Unread {
+class UnreadableFolder {
   #folder: ObjectEntry | null = null;
 
   /** The same entry, or what it is where it lies in such a folder. */
@@ -112,8 +112,8 @@ class Unread {
 async function* paired(
   from: AsyncGenerator<ObjectEntry, void, undefined>,
   to: AsyncGenerator<ObjectEntry, void, undefined>,
-): AsyncGenerator<Pair, void, undefined> {
-  const [here, there] = [new Unread(), new Unread()];
+): AsyncGenerator<ObjectPair, void, undefined> {
+  const [here, there] = [new UnreadableFolder(), new UnreadableFolder()];
   let [a, b] = [await from.next(), await to.next()];
   while (!a.done || !b.done) {
     const order = a.done ? 1 : b.done ? -1 : Buffer.from(a.value.key).compare(Buffer.from(b.value.key));
@@ -130,40 +130,40 @@ async function* paired(
   }
 }
 
-async function judge(
-  { from, to }: Pair,
-  first: ReadPlace,
-  second: ReadPlace,
+async function comparePair(
+  { from, to }: ObjectPair,
+  first: ObjectReader,
+  second: ObjectReader,
   signal: AbortSignal,
-): Promise<Verified> {
+): Promise<VerifiedObject> {
   if (from === null || to === null) {
     const { key, size, problem } = (from ?? to) as ObjectEntry;
-    if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes: size ?? 0 };
-    return { key, verdict: from === null ? "extra" : "missing", detail: null, bytes: size ?? 0 };
+    if (problem !== undefined) return { key, result: "unreadable", detail: problem, bytes: size ?? 0 };
+    return { key, result: from === null ? "extra" : "missing", detail: null, bytes: size ?? 0 };
   }
   const { key } = from;
   const bytes = from.size ?? 0;
   const problem = from.problem ?? to.problem;
-  if (problem !== undefined) return { key, verdict: "unreadable", detail: problem, bytes };
+  if (problem !== undefined) return { key, result: "unreadable", detail: problem, bytes };
   if (from.size !== to.size)
-    return { key, verdict: "differs", detail: `${from.size} bytes and ${to.size} bytes`, bytes };
-  if (from.tag !== null && from.tag === to.tag) return { key, verdict: "same", detail: null, bytes };
+    return { key, result: "differs", detail: `${from.size} bytes and ${to.size} bytes`, bytes };
+  if (from.etag !== null && from.etag === to.etag) return { key, result: "same", detail: null, bytes };
   try {
     const [a, b] = await Promise.all([md5Of(from, first, signal), md5Of(to, second, signal)]);
-    if (a === b) return { key, verdict: "same", detail: null, bytes };
-    return { key, verdict: "differs", detail: `the checksums are ${a} and ${b}`, bytes };
+    if (a === b) return { key, result: "same", detail: null, bytes };
+    return { key, result: "differs", detail: `the checksums are ${a} and ${b}`, bytes };
   } catch (error) {
     signal.throwIfAborted();
     return {
       key,
-      verdict: "unreadable",
+      result: "unreadable",
       detail: error instanceof Error ? error.message : String(error),
       bytes,
     };
   }
 }
 
-async function md5Of(entry: ObjectEntry, place: ReadPlace, signal: AbortSignal): Promise<string> {
-  if (isMd5(entry.tag)) return entry.tag;
-  return await patiently(() => tagByReading(entry, place, null), signal);
+async function md5Of(entry: ObjectEntry, place: ObjectReader, signal: AbortSignal): Promise<string> {
+  if (isMd5(entry.etag)) return entry.etag;
+  return await retried(() => etagByReading(entry, place, null), signal);
 }

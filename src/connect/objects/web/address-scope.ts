@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 
 /** From how near an address is reached: who may be led there from a server farther away could be led to what is not meant for it. */
-export type Reach = 0 | 1 | 2 | 3;
+export type AddressScope = 0 | 1 | 2 | 3;
 const [PUBLIC, PRIVATE, LINK_LOCAL, LOOPBACK] = [0, 1, 2, 3] as const;
 
-const IPV4: readonly (readonly [network: string, bits: number, reach: Reach])[] = [
+const IPV4: readonly (readonly [network: string, bits: number, reach: AddressScope])[] = [
   ["127.0.0.0", 8, LOOPBACK],
   // Connects to this machine.
   ["0.0.0.0", 8, LOOPBACK],
@@ -22,7 +22,7 @@ const IPV4: readonly (readonly [network: string, bits: number, reach: Reach])[] 
 ];
 
 /** From how near an IP address is reached (RFC 6890). What is none is taken for the nearest. */
-export function reachOf(address: string): Reach {
+export function scopeOf(address: string): AddressScope {
   const plain = address.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
   const kind = isIP(plain);
   if (kind === 4) return ofIPv4(numberOf(plain));
@@ -42,7 +42,7 @@ export function reachOf(address: string): Reach {
   return (first & 0xe000) === 0x2000 && !(first === 0x2001 && second === 0x0db8) ? PUBLIC : PRIVATE;
 }
 
-function ofIPv4(address: number): Reach {
+function ofIPv4(address: number): AddressScope {
   for (const [network, bits, reach] of IPV4)
     if ((address ^ numberOf(network)) >>> (32 - bits) === 0) return reach;
   return PUBLIC;

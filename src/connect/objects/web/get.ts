@@ -3,8 +3,8 @@ import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { ItemError, TransientError } from "../../../errors.ts";
-import type { Budget } from "../http/response-budget.ts";
-import { type Reach, reachOf } from "./address-scope.ts";
+import type { ResponseBudget } from "../http/response-budget.ts";
+import { type AddressScope, scopeOf } from "./address-scope.ts";
 
 const MOST_REDIRECTS = 10;
 const LONGEST_URL = 64 * 1024;
@@ -23,12 +23,12 @@ const kept = {
  */
 export async function get(
   named: URL,
-  budget: Budget,
-  reach: (address: string) => Reach = reachOf,
+  budget: ResponseBudget,
+  reach: (address: string) => AddressScope = scopeOf,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
   let url = named;
-  let nearest: Reach | null = null;
+  let nearest: AddressScope | null = null;
   for (let redirects = 0; ; redirects++) {
     const response = await ask(url, { nearest, reach }, budget, headers);
     const { statusCode = 0 } = response;
@@ -50,14 +50,14 @@ export async function get(
 
 /** How near an address may be; null for any. */
 interface Bound {
-  readonly nearest: Reach | null;
-  readonly reach: (address: string) => Reach;
+  readonly nearest: AddressScope | null;
+  readonly reach: (address: string) => AddressScope;
 }
 
 function ask(
   url: URL,
   bound: Bound,
-  { headMs, silenceMs }: Budget,
+  { headMs, silenceMs }: ResponseBudget,
   headers: Readonly<Record<string, string>>,
 ): Promise<IncomingMessage> {
   const isNear = (address: string) => bound.nearest !== null && bound.reach(address) > bound.nearest;

@@ -7,7 +7,7 @@ import type { ObjectEntry } from "../contract.ts";
 import { keptTable } from "../key-table.ts";
 import { entryOf } from "../manifest/entry.ts";
 import type { Manifest } from "./manifest.ts";
-import { sealedUrl, sealOf, unsignedUrl } from "./redacted-url.ts";
+import { redactedUrl, redactionOf, unsignedUrl } from "./redacted-url.ts";
 
 /**
  * The URLs of a manifest with a query, which is kept nowhere but there: for those that are replayed, and for those that were signed
@@ -15,7 +15,7 @@ import { sealedUrl, sealOf, unsignedUrl } from "./redacted-url.ts";
  * checksum, or, where the manifest has been given fresh signatures, by the names of their objects. On disk for as long as this
  * process needs them, and read once.
  */
-export class SealedUrls {
+export class ManifestUrls {
   readonly #manifest: Manifest;
   #read: Promise<{ folder: string; database: DatabaseSync }> | null = null;
 
@@ -25,7 +25,7 @@ export class SealedUrls {
 
   /** The URL of an entry; null where the manifest does not name it any more. */
   async of({ key, from = "" }: ObjectEntry): Promise<string | null> {
-    const seal = sealOf(from);
+    const seal = redactionOf(from);
     if (seal === null) return from;
     this.#read ??= this.#readAll();
     const find = (await this.#read).database.prepare("SELECT url FROM urls WHERE key = ?");
@@ -55,7 +55,7 @@ export class SealedUrls {
     database.exec("BEGIN");
     for await (const row of this.#manifest.rows()) {
       const { key, from = "", problem } = await entryOf(row);
-      if (problem !== undefined || sealedUrl(from) === from) continue;
+      if (problem !== undefined || redactedUrl(from) === from) continue;
       insert.run(hash("sha256", from), from);
       insert.run(`named ${key}`, from);
       const unsigned = unsignedUrl(from);

@@ -2,19 +2,19 @@ import type { IncomingMessage } from "node:http";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import { retryAfterMs } from "../../../retry-after.ts";
-import type { ObjectEntry, Opened } from "../contract.ts";
-import { BUDGET, type Budget, paced } from "../http/response-budget.ts";
-import { AnswerError } from "../http/response-error.ts";
+import type { ObjectEntry, OpenObject } from "../contract.ts";
+import { DEFAULT_BUDGET, paced, type ResponseBudget } from "../http/response-budget.ts";
+import { ResponseError } from "../http/response-error.ts";
 import { keptOf } from "../s3/properties.ts";
-import { type Reach, reachOf } from "./address-scope.ts";
+import { type AddressScope, scopeOf } from "./address-scope.ts";
 import { get } from "./get.ts";
 
 /** What a URL names, as it is now. Rejects with an `AnswerError` where the server does not give it. */
 export async function openUrl(
   url: URL,
   entry: ObjectEntry,
-  budget: Budget = BUDGET,
-  reach: (address: string) => Reach = reachOf,
+  budget: ResponseBudget = DEFAULT_BUDGET,
+  reach: (address: string) => AddressScope = scopeOf,
 ): Promise<WebObject> {
   try {
     const ask = async (headers?: Readonly<Record<string, string>>) => {
@@ -34,8 +34,8 @@ export async function openUrl(
 function refusal(
   { statusCode = 0, statusMessage = "", headers }: IncomingMessage,
   host: string,
-): AnswerError {
-  return new AnswerError({
+): ResponseError {
+  return new ResponseError({
     status: statusCode,
     code: `${statusCode} ${statusMessage.slice(0, 100)}`.trim(),
     place: host,
@@ -45,8 +45,8 @@ function refusal(
 }
 
 /** How an object is asked for. */
-interface Asked {
-  readonly budget: Budget;
+interface WebRequest {
+  readonly budget: ResponseBudget;
   /** Asks once more. */
   readonly ask: (headers: Readonly<Record<string, string>>) => Promise<IncomingMessage>;
 }
@@ -54,19 +54,19 @@ interface Asked {
 /** A connection that gave at least so much before it broke is followed by another one that goes on from there. */
 const WORTH_GOING_ON = 64 * 1024;
 
-export class WebObject implements Opened {
+export class WebObject implements OpenObject {
   /** What the server calls this state of it; null where it does not. */
-  readonly etag: string | null;
+  readonly serverEtag: string | null;
   readonly version = null;
   readonly size: number | null;
-  readonly tag: string | null;
+  readonly etag: string | null;
   readonly modified: number | null;
-  readonly properties: Opened["properties"];
+  readonly properties: OpenObject["properties"];
   #response: IncomingMessage;
   readonly #host: string;
-  readonly #asked: Asked;
+  readonly #asked: WebRequest;
 
-  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, asked: Asked) {
+  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, asked: WebRequest) {
     const { headers } = response;
     const packed = (headers["content-encoding"] ?? "").trim().toLowerCase();
     if (!PLAIN.has(packed)) {
@@ -76,8 +76,8 @@ export class WebObject implements Opened {
     const length = headers["content-length"];
     const modified = Date.parse(headers["last-modified"] ?? "");
     this.size = length === undefined ? entry.size : Number(length);
-    this.tag = entry.tag;
-    this.etag = headers.etag ?? null;
+    this.etag = entry.etag;
+    this.serverEtag = headers.etag ?? null;
     this.modified = Number.isNaN(modified) ? null : modified;
     const kept = keptOf(headers);
     delete kept["content-encoding"];
@@ -128,7 +128,7 @@ export class WebObject implements Opened {
 
   /** Has the bytes from `offset` on come; returns how many before them come too. Throws `why` where that cannot be. */
   async #goOn(offset: number, why: TransientError): Promise<number> {
-    const { size, etag, modified } = this;
+    const { size, serverEtag: etag, modified } = this;
     if (size === null || (etag === null && modified === null)) throw why;
     // By a weak one a server may not give a part: then all of it comes.
     const isStrong = etag !== null && !etag.startsWith("W/");
@@ -174,7 +174,7 @@ const HOPELESS: Readonly<Record<string, string>> = {
 };
 
 function outage(error: unknown, host: string): unknown {
-  if (error instanceof AnswerError || error instanceof PawlError) return error;
+  if (error instanceof ResponseError || error instanceof PawlError) return error;
   const { code = "", message } = error as NodeJS.ErrnoException;
   const hopeless = own(HOPELESS, code);
   if (hopeless !== undefined) return new ItemError(`${host}: ${hopeless} (${code})`, { code: "copy.host" });

@@ -1,36 +1,36 @@
 import { createHash } from "node:crypto";
 import { ItemError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
-import type { ObjectEntry, Opened, Page, ReadPlace } from "../contract.ts";
-import { BUDGET, type Budget } from "../http/response-budget.ts";
-import { AnswerError } from "../http/response-error.ts";
+import type { ListedPage, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
+import { DEFAULT_BUDGET, type ResponseBudget } from "../http/response-budget.ts";
+import { ResponseError } from "../http/response-error.ts";
 import { entryOf } from "../manifest/entry.ts";
-import { type Reach, reachOf } from "./address-scope.ts";
+import { type AddressScope, scopeOf } from "./address-scope.ts";
 import { type Manifest, openManifest } from "./manifest.ts";
-import { SealedUrls } from "./manifest-urls.ts";
+import { ManifestUrls } from "./manifest-urls.ts";
 import { openUrl, type WebObject } from "./object.ts";
-import { sealedUrl, shownUrl, unsignedUrl } from "./redacted-url.ts";
+import { redactedUrl, shownUrl, unsignedUrl } from "./redacted-url.ts";
 
 const PAGE = 1000;
 /** How servers answer to a signature that is not good any more. */
 const EXPIRED = new Set([400, 401, 403, 410]);
 
 /** Objects of the web that a manifest names. */
-export class WebReader implements ReadPlace {
+export class WebReader implements ObjectReader {
   readonly name: string;
   readonly #manifest: Manifest;
-  readonly #urls: SealedUrls;
-  readonly #budget: Budget;
+  readonly #urls: ManifestUrls;
+  readonly #budget: ResponseBudget;
   /** Signatures have been others in the manifest than in the listing, so that those of the manifest are taken. */
   #isSignedAnew = false;
 
-  readonly #reach: (address: string) => Reach;
+  readonly #reach: (address: string) => AddressScope;
 
-  constructor(path: string, { budget = BUDGET, reach = reachOf } = {}) {
+  constructor(path: string, { budget = DEFAULT_BUDGET, reach = scopeOf } = {}) {
     this.#reach = reach;
     this.name = path;
     this.#manifest = openManifest(path);
-    this.#urls = new SealedUrls(this.#manifest);
+    this.#urls = new ManifestUrls(this.#manifest);
     this.#budget = budget;
   }
 
@@ -43,9 +43,9 @@ export class WebReader implements ReadPlace {
     const sum = createHash("sha256");
     let rows = 0;
     for await (const row of this.#manifest.rows()) {
-      const { key, from, size, tag, problem } = await entryOf(row);
+      const { key, from, size, etag, problem } = await entryOf(row);
       // The key of a row that cannot be read says where it stands.
-      const what = problem === undefined ? [key, unsignedUrl(from ?? ""), size, tag] : [problem];
+      const what = problem === undefined ? [key, unsignedUrl(from ?? ""), size, etag] : [problem];
       sum.update(`${JSON.stringify(what)}\n`);
       rows++;
     }
@@ -53,7 +53,7 @@ export class WebReader implements ReadPlace {
   }
 
   /** `from` is how many rows have been listed. */
-  async *list(from: string | null, signal: AbortSignal): AsyncGenerator<Page, void, undefined> {
+  async *list(from: string | null, signal: AbortSignal): AsyncGenerator<ListedPage, void, undefined> {
     const skip = Number(from ?? 0);
     let seen = 0;
     let entries: ObjectEntry[] = [];
@@ -68,7 +68,7 @@ export class WebReader implements ReadPlace {
     yield { entries, next: null };
   }
 
-  async open(entry: ObjectEntry): Promise<Opened> {
+  async open(entry: ObjectEntry): Promise<OpenObject> {
     const named = await this.#urls.of(entry);
     const url = named === null ? null : URL.parse(named);
     if (url === null)
@@ -92,7 +92,7 @@ export class WebReader implements ReadPlace {
     try {
       return await open(url);
     } catch (error) {
-      if (!isSigned || !(error instanceof AnswerError) || !EXPIRED.has(error.status)) throw error;
+      if (!isSigned || !(error instanceof ResponseError) || !EXPIRED.has(error.status)) throw error;
       const other = await fresh();
       if (other === null) throw error;
       this.#isSignedAnew = true;
@@ -113,8 +113,8 @@ export class WebReader implements ReadPlace {
   }
 
   /** What is kept of an entry that has failed holds no query: its URL is looked up again in the manifest. */
-  again(entry: ObjectEntry): ObjectEntry {
-    return entry.from === undefined ? entry : { ...entry, from: sealedUrl(entry.from) };
+  forReplay(entry: ObjectEntry): ObjectEntry {
+    return entry.from === undefined ? entry : { ...entry, from: redactedUrl(entry.from) };
   }
 
   where({ from, key }: ObjectEntry): string {

@@ -89,7 +89,7 @@ export class AzureTestClient {
     const text = await (await this.#send("GET", key, { comp: "tags" })).text();
     const tags = [...text.matchAll(/<Tag>(.*?)<\/Tag>/gs)];
     return Object.fromEntries(
-      tags.map(([, tag = ""]) => [element(tag, "Key") ?? "", element(tag, "Value") ?? ""]),
+      tags.map(([, etag = ""]) => [element(etag, "Key") ?? "", element(etag, "Value") ?? ""]),
     );
   }
 

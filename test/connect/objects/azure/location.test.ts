@@ -103,8 +103,8 @@ describe("Azure Blob", () => {
     }
     assert.equal((await done("s3://meta", there.address)).unchanged, 2);
     assert.equal((await done(there.address, "s3://meta-back")).unchanged, 2);
-    for await (const { verdict } of verify({ from: there.address, to: "s3://meta-back" }))
-      assert.equal(verdict, "same");
+    for await (const { result } of verify({ from: there.address, to: "s3://meta-back" }))
+      assert.equal(result, "same");
   });
 
   it("keeps what Azure would keep under another name, and what is too long, as failures", async () => {
@@ -333,8 +333,8 @@ describe("Azure Blob", () => {
     const [out, [code]] = await Promise.all([text(second.stdout), once(second, "close")]);
     assert.equal(code, 0, out);
     assert.deepEqual((await there.keys()).length, 31);
-    for await (const { key, verdict } of verify({ from, to: there.address }))
-      assert.equal(verdict, "same", key);
+    for await (const { key, result } of verify({ from, to: there.address }))
+      assert.equal(result, "same", key);
     assert.equal(stub.held("killed").uncommitted.size, 0);
   });
 
@@ -401,7 +401,7 @@ describe("Azure Blob", () => {
       // Two places are compared in one pass, for which one order must be known.
       const full = `az://${stub.access.account}/full/in`;
       await assert.rejects(async () => {
-        for await (const { verdict } of verify({ from: full, to: full })) assert.equal(verdict, "same");
+        for await (const { result } of verify({ from: full, to: full })) assert.equal(result, "same");
       }, /in another order than that of their bytes/);
     });
 

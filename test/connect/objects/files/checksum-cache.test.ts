@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, beforeEach, describe, it, mock } from "node:test";
-import { Hashing } from "../../../../src/connect/objects/compare/checksum-threads.ts";
-import { KnownSums } from "../../../../src/connect/objects/files/checksum-cache.ts";
+import { ChecksumThreads } from "../../../../src/connect/objects/compare/checksum-threads.ts";
+import { ChecksumCache } from "../../../../src/connect/objects/files/checksum-cache.ts";
 import { FileReader } from "../../../../src/connect/objects/files/reader.ts";
 import { FileWriter } from "../../../../src/connect/objects/files/writer.ts";
 
@@ -36,10 +36,10 @@ describe("checksums that are known from another time", () => {
   });
 
   /** As one process after the other sees them. */
-  const anew = () => new KnownSums(() => join(folder, "cache"));
-  const kept = async (partBytes: number | null = null, tag = md5("0123456789")) => {
+  const anew = () => new ChecksumCache(() => join(folder, "cache"));
+  const kept = async (partBytes: number | null = null, etag = md5("0123456789")) => {
     const sums = anew();
-    sums.keep(await look(file), partBytes, tag);
+    sums.keep(await look(file), partBytes, etag);
     sums.close();
   };
   const found = async (path = file, partBytes: number | null = null) => {
@@ -100,36 +100,36 @@ describe("checksums that are known from another time", () => {
   it("save reading files of a source and of a target", async () => {
     // Nobody who reads comes to this.
     await kept(null, FALSE);
-    const [hashing, known] = [new Hashing(), anew()];
+    const [threads, cache] = [new ChecksumThreads(), anew()];
     try {
-      const reader = new FileReader(folder, tmpdir(), { hashing, known });
-      const writer = new FileWriter(folder, { run: "run", kept: join(folder, "kept") }, { hashing, known });
-      const entry = { key: "a", size: 10, modified: null, tag: null };
-      assert.equal(await reader.tagOf(entry, null), FALSE);
-      assert.equal(reader.knownTag(entry, null), FALSE);
-      const present = (await writer.lookout().look(["a"])).get("a");
-      assert.deepEqual(present, { size: 10, tag: FALSE });
+      const reader = new FileReader(folder, tmpdir(), { threads, cache });
+      const writer = new FileWriter(folder, { run: "run", kept: join(folder, "kept") }, { threads, cache });
+      const entry = { key: "a", size: 10, modified: null, etag: null };
+      assert.equal(await reader.etagOf(entry, null), FALSE);
+      assert.equal(reader.cachedEtag(entry, null), FALSE);
+      const present = (await writer.existenceCheck().find(["a"])).get("a");
+      assert.deepEqual(present, { size: 10, etag: FALSE });
       // Of what is read or written they are kept.
       await writeFile(file, "9876543210");
       await long(file, 5000);
-      assert.equal(reader.knownTag(entry, null), null);
-      assert.equal(await reader.tagOf(entry, null), md5("9876543210"));
-      assert.equal(reader.knownTag(entry, null), md5("9876543210"));
+      assert.equal(reader.cachedEtag(entry, null), null);
+      assert.equal(await reader.etagOf(entry, null), md5("9876543210"));
+      assert.equal(reader.cachedEtag(entry, null), md5("9876543210"));
       const described = {
         ...entry,
         modified: Date.now() - 60_000,
         properties: { headers: {}, metadata: {}, tags: null },
       };
       await writer.put({ ...entry, key: "b" }, Buffer.from("bb"), md5("bb"), described);
-      assert.deepEqual((await writer.lookout().look(["b"])).get("b"), { size: 2, tag: md5("bb") });
+      assert.deepEqual((await writer.existenceCheck().find(["b"])).get("b"), { size: 2, etag: md5("bb") });
     } finally {
-      known.close();
-      await hashing.close();
+      cache.close();
+      await threads.close();
     }
   });
 
   it("are no trouble where they cannot be kept, and begin anew where their file is spoilt", async () => {
-    const nowhere = new KnownSums(() => join(file, "cache"));
+    const nowhere = new ChecksumCache(() => join(file, "cache"));
     nowhere.keep(await look(file), null, FALSE);
     nowhere.close();
     assert.equal(nowhere.find(await look(file), null), null);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { createServer as createSecureServer, getCACertificates, setDefaultCACertificates } from "node:tls";
-import { Wire } from "../../../../src/connect/objects/http/direct-client.ts";
+import { DirectHttpClient } from "../../../../src/connect/objects/http/direct-client.ts";
 
 // Of this test alone: they prove nothing to anybody else.
 const KEY = `-----BEGIN PRIVATE KEY-----
@@ -28,7 +28,7 @@ type Script = (socket: Socket, request: string, nth: number) => void;
 /** Runs a server that does to each request what the test says, and a wire to it. */
 async function withServer(
   script: Script,
-  work: (wire: Wire, opened: () => number) => Promise<void>,
+  work: (wire: DirectHttpClient, opened: () => number) => Promise<void>,
   { secure = false, silenceMs = 60_000 } = {},
 ): Promise<void> {
   let connections = 0;
@@ -52,7 +52,7 @@ async function withServer(
   server.listen(0, "localhost");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const wire = new Wire({
+  const wire = new DirectHttpClient({
     endpoint: new URL(`${secure ? "https" : "http"}://localhost:${port}`),
     silenceMs,
     silent: () => new Error("silent"),
@@ -148,7 +148,7 @@ describe("bytes that are received into the caller's memory", () => {
           const answer = await wire.get(REQUEST, Buffer.alloc(3));
           assert.equal(answer?.status, 503);
           assert.equal(answer.headers["retry-after"], "7");
-          assert.ok(answer.said.toString().includes(said));
+          assert.ok(answer.errorBody.toString().includes(said));
         }
       },
     );
@@ -189,7 +189,7 @@ describe("bytes that are received into the caller's memory", () => {
     const { port } = server.address() as AddressInfo;
     server.close();
     await once(server, "close");
-    const wire = new Wire({
+    const wire = new DirectHttpClient({
       endpoint: new URL(`http://localhost:${port}`),
       silenceMs: 60_000,
       silent: () => new Error("silent"),

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { copy, verify } from "../../../../src/connect/objects/index.ts";
 import { KeyPattern } from "../../../../src/connect/objects/list/key-pattern.ts";
 import { Listing } from "../../../../src/connect/objects/list/listing.ts";
-import { Choice, type ChoiceOptions } from "../../../../src/connect/objects/list/selection.ts";
+import { ObjectSelection, type SelectionOptions } from "../../../../src/connect/objects/list/selection.ts";
 
-const takes = (options: ChoiceOptions, key: string) =>
-  new Choice(options).takes({ key, size: 1, modified: null, tag: null });
+const takes = (options: SelectionOptions, key: string) =>
+  new ObjectSelection(options).includes({ key, size: 1, modified: null, etag: null });
 
 describe("a pattern for keys", () => {
   it("takes a star for anything but a slash, dots at the beginning among it", () => {
@@ -40,16 +40,16 @@ describe("a pattern for keys", () => {
     for (const pattern of ["", "[", "a[b", "[z-a]", "{a,b", "a\\"])
       for (const options of [{ include: [pattern] }, { exclude: [pattern] }])
         assert.throws(
-          () => new Choice(options),
+          () => new ObjectSelection(options),
           { code: "copy.pattern", message: /is not a pattern/ },
           pattern,
         );
     for (const exclude of ["*", "**", "**/*", "/**"].slice(0, 3))
-      assert.throws(() => new Choice({ exclude: [exclude], include: ["*.jpg"] }), {
+      assert.throws(() => new ObjectSelection({ exclude: [exclude], include: ["*.jpg"] }), {
         code: "copy.pattern",
         message: /leaves nothing: an exclude goes before every include/,
       });
-    const nothing = new Choice({ include: ["/2024/**"] }).nothingLeft("a place", 12);
+    const nothing = new ObjectSelection({ include: ["/2024/**"] }).nothingLeft("a place", 12);
     assert.match(
       nothing,
       /Of 12 objects that were listed none is chosen by --include "\/2024\/\*\*"\. Keys do not begin with a \//,
@@ -76,19 +76,19 @@ describe("a pattern for keys", () => {
     const some = fc.array(pattern, { maxLength: 2 });
     fc.assert(
       fc.property(some, some, path, path, (include, exclude, folder, below) => {
-        let choice: Choice;
+        let choice: ObjectSelection;
         try {
-          choice = new Choice({ include, exclude });
+          choice = new ObjectSelection({ include, exclude });
         } catch {
           return;
         }
         const key = `${folder}/${below}`;
         if (choice.skips(`${folder}/`))
-          assert.ok(!choice.takes({ key, size: 1, modified: null, tag: null }), key);
+          assert.ok(!choice.includes({ key, size: 1, modified: null, etag: null }), key);
       }),
       { numRuns: 5000, seed: 12 },
     );
-    const choice = new Choice({ include: ["2024/**"], exclude: ["2024/private/**"] });
+    const choice = new ObjectSelection({ include: ["2024/**"], exclude: ["2024/private/**"] });
     assert.deepEqual(
       ["2023/", "2024/", "2024/private/", "2024/private/x/", "2024/public/"].map((folder) =>
         choice.skips(folder),
@@ -127,7 +127,7 @@ describe("a folder that cannot be read", () => {
     }
   };
 
-  const listed = async (options: ChoiceOptions) => {
+  const listed = async (options: SelectionOptions) => {
     const folder = await mkdtemp(join(tmpdir(), "pawl-unread-list-"));
     await chmod(folder, 0o777);
     try {
@@ -162,8 +162,8 @@ describe("a folder that cannot be read", () => {
   it("is unreadable when two places are compared, with what the other side has there", async () => {
     const verdicts = await asOther(async () => {
       const found: string[] = [];
-      for await (const { key, verdict } of verify({ from: join(root, "from"), to: join(root, "to") }))
-        found.push(`${verdict} ${key}`);
+      for await (const { key, result } of verify({ from: join(root, "from"), to: join(root, "to") }))
+        found.push(`${result} ${key}`);
       return found;
     });
     assert.deepEqual(verdicts, [
