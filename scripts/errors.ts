@@ -1,10 +1,12 @@
-/** Writes docs/errors.md from the errors in the sources; with `--check` it only says whether that is up to date. */
-import { readFileSync, writeFileSync } from "node:fs";
+/**
+ * Writes docs/errors.md and src/error-codes.ts from the errors in the sources; with `--check` it only says whether they are
+ * up to date.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorCode, errorCodes, subjectOf } from "./errors/codes.ts";
 
 const root = join(import.meta.dirname, "..");
-const file = join(root, "docs", "errors.md");
 
 const head = `# Error codes
 
@@ -43,9 +45,24 @@ function page(codes: readonly ErrorCode[]): string {
   return `${head}\n${parts.join("\n")}`;
 }
 
-const wanted = page(errorCodes(join(root, "src")));
-if (!process.argv.includes("--check")) writeFileSync(file, wanted);
-else if (readFileSync(file, "utf8") !== wanted) {
-  console.error("docs/errors.md is not what the sources say: run npm run docs:errors.");
-  process.exitCode = 1;
+function union(codes: readonly ErrorCode[]): string {
+  const lines = codes.map(({ code }) => `  | "${code}"`);
+  return `/**
+ * The codes of the errors that a program can meet, for completion and for a \`switch\`. Written by \`npm run docs:errors\` from
+ * the sources. Codes that carry PostgreSQL's own SQLSTATE, such as \`postgres.3D000\`, are further texts.
+ */
+export type ErrorCode =
+${lines.join("\n")};
+`;
+}
+
+const codes = errorCodes(join(root, "src"));
+const wanted = { "docs/errors.md": page(codes), "src/error-codes.ts": union(codes) };
+for (const [name, text] of Object.entries(wanted)) {
+  const file = join(root, name);
+  if (!process.argv.includes("--check")) writeFileSync(file, text);
+  else if (!existsSync(file) || readFileSync(file, "utf8") !== text) {
+    console.error(`${name} is not what the sources say: run npm run docs:errors.`);
+    process.exitCode = 1;
+  }
 }

@@ -1,3 +1,7 @@
+import type { ErrorCode } from "./error-codes.ts";
+
+export type { ErrorCode };
+
 /**
  * An error that a person can act on. The message is one sentence: what was wrong, where, what to do. It never
  * contains a secret, and a face of Pawl prints it without a stack.
@@ -5,7 +9,7 @@
 export class PawlError extends Error {
   override readonly name: string = "PawlError";
   /** Stable, for programs: such as `csv.unclosed-quote`. */
-  readonly code: string;
+  readonly code: ErrorCode | (string & {});
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);

@@ -4,6 +4,8 @@ import { cyclesOf } from "./cycles.ts";
 import { floorOf, floors, foundation, isDoor } from "./floors.ts";
 import { type Import, importsOf } from "./imports.ts";
 
+const ROOT = "index.ts";
+
 /** One line for each import in the checkout at `root` that the design of the house does not allow. */
 export function violationsOf(root: string): string[] {
   return [...houseViolations(root), ...recipeViolations(root)];
@@ -15,7 +17,7 @@ function houseViolations(root: string): string[] {
   for (const file of sourcesIn(root, "src")) {
     const path = file.slice("src/".length);
     const floor = floorOf(path);
-    if (floor === undefined ? !foundation.includes(path) : !(floor in floors)) {
+    if (floor === undefined ? path !== ROOT && !foundation.includes(path) : !(floor in floors)) {
       violations.push(`${file}: belongs to no floor; the floors are ${Object.keys(floors).join(", ")}`);
       continue;
     }
@@ -50,6 +52,9 @@ function houseReason(root: string, path: string, target: string): string | undef
   const from = floorOf(path);
   const to = floorOf(inside);
   if (to === undefined || from === to) return undefined;
+  // What the package exports under its own name comes from the doors of all floors.
+  if (path === ROOT)
+    return /\/index\.ts$/.test(inside) ? undefined : "the package's own index takes from index.ts alone";
   if (from === undefined) return `${path} lies below every floor`;
   const allowed = floors[from] ?? [];
   if (allowed.includes(inside)) return undefined;
