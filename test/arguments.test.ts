@@ -35,16 +35,7 @@ const OF_THE_CLI = new Set([
     "statePlace",
     "summaryOf",
   ],
-  ...[
-    "workersOf",
-    "openItems",
-    "isCsvChunk",
-    "keptPath",
-    "keptPaths",
-    "parseRecord",
-    "withoutDefaults",
-    "writeField",
-  ],
+  ...["workersOf", "openItems", "isCsvChunk"],
   ...["addressName", "primaryKeyOf", "publicUrl", "writesToTable"],
 ]);
 

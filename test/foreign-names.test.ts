@@ -72,7 +72,7 @@ for (const name of inherited) {
     assert.deepEqual(Object.entries(properties.metadata), [[name, "1"]]);
     assert.deepEqual(headersOf(properties), answer);
     assert.deepEqual(Object.entries(parseIni(`[one]\n${name} = 1\n`).get("one") ?? {}), [[name, "1"]]);
-    const decoder = new RowDecoder({ delimiter: ",", quote: '"', nullText: "" }, [name, "b"], "\n");
+    const decoder = new RowDecoder({ delimiter: ",", quote: '"', nullValue: "" }, [name, "b"], "\n");
     decoder.take(Buffer.from("1,2\n"));
     const rows: unknown[] = [];
     decoder.fill(rows as never, 1);

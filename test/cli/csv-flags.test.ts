@@ -33,8 +33,8 @@ test("each flag of reading becomes the option of the same meaning, and none is i
     delimiter: "\t",
     quote: null,
     escape: "\\",
-    nullText: ["", "NA"],
-    nullFor: Object.fromEntries([
+    nullValues: ["", "NA"],
+    nullValuesFor: Object.fromEntries([
       ["paid", ["a=b", "never"]],
       ["__proto__", ["x"]],
     ]),
@@ -52,7 +52,7 @@ test("each flag of reading becomes the option of the same meaning, and none is i
   });
   csv("x.csv", options);
   assert.deepEqual(csvOptions({ header: true, null: ["NA"], looseQuotes: true }), {
-    nullText: "NA",
+    nullValues: "NA",
     looseQuotes: true,
   });
   assert.throws(() => csvOptions({ header: true, nullFor: ["=x"] }), { code: "usage.pair" });

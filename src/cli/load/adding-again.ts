@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { readProgress, UNFINISHED } from "../../batch/index.ts";
-import { csv, sharedFile } from "../../connect/csv/index.ts";
+import { csv } from "../../connect/csv/index.ts";
+import { sharedFile } from "../../connect/csv/internal.ts";
 import { writesToTable } from "../../connect/postgres/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/index.ts";

@@ -1,4 +1,5 @@
-import { type CsvOptions, type DateOrder, withoutDefaults } from "../../connect/csv/index.ts";
+import type { CsvOptions, DateOrder } from "../../connect/csv/index.ts";
+import { withoutDefaults } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { parseCount, parseNames } from "../options/parse.ts";
 
@@ -35,13 +36,13 @@ export function csvOptions(flags: CsvFlags): CsvOptions {
   const options: { -readonly [Name in keyof CsvOptions]: CsvOptions[Name] | undefined } = {
     delimiter: delimiter === "\\t" ? "\t" : delimiter,
     quote: quote === "none" ? null : quote,
-    nullText: nulls,
+    nullValues: nulls,
     encoding: flags.encoding,
     header: header ? undefined : false,
     columns: columns === undefined ? undefined : parseNames(columns, "--columns"),
     escape: flags.escape,
     looseQuotes: flags.looseQuotes,
-    nullFor: flags.nullFor === undefined ? undefined : nullTexts(flags.nullFor),
+    nullValuesFor: flags.nullFor === undefined ? undefined : nullTexts(flags.nullFor),
     trim: flags.trim,
     dateOrder: flags.dateOrder as DateOrder | undefined,
     decimal: flags.decimal,

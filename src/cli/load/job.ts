@@ -75,8 +75,8 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
     key: loadKey(params),
     source: csv(given?.files ?? params.files, {
       ...params.csv,
-      ...(maxRecordBytes === undefined ? {} : { maxRecordBytes }),
-      ...(given ? { folder: given.folder } : {}),
+      ...(maxRecordBytes === undefined ? {} : { maxRecordSize: maxRecordBytes }),
+      ...(given ? { cwd: given.folder } : {}),
     }),
     ...step,
     sink: postgres({

@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Place } from "../../batch/index.ts";
-import { keptPath, keptPaths, type Silence, silences } from "../../connect/csv/index.ts";
+import {
+  redactPath,
+  redactPaths,
+  type WaitingForInput,
+  waitingForInput,
+} from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
@@ -46,17 +51,17 @@ export async function load(
   place: Place,
 ): Promise<void> {
   const pipe = await pipeAmong(files);
-  if (pipe !== undefined) silences.subscribe(sayWaiting);
+  if (pipe !== undefined) waitingForInput.subscribe(sayWaiting);
   try {
     await begun(files, { pipe, flags }, store, place);
   } finally {
-    silences.unsubscribe(sayWaiting);
+    waitingForInput.unsubscribe(sayWaiting);
   }
 }
 
-/** A pipe into which nobody writes is waited for as long as it takes. */
-function sayWaiting(silence: unknown): void {
-  const { name } = silence as Silence;
+/** The load waits for a pipe as long as it takes until something is written to it. */
+function sayWaiting(message: unknown): void {
+  const { name } = message as WaitingForInput;
   tell(visible(`waiting for the first bytes of ${name}: nothing has been written to it yet`));
 }
 
@@ -72,14 +77,14 @@ async function begun(
       `--detach cannot take ${pipe === "-" ? "standard input" : pipe} along into the background: put it into a file first.`,
     );
   }
-  const hidden = flags.detach ? files.find((file) => keptPath(file).endsWith("?…")) : undefined;
+  const hidden = flags.detach ? files.find((file) => redactPath(file).endsWith("?…")) : undefined;
   if (hidden !== undefined) {
     throw new PawlError(
       "usage.detach",
-      `--detach cannot take the query of ${keptPath(hidden)} along into the background: put the address into the environment and name it env:NAME.`,
+      `--detach cannot take the query of ${redactPath(hidden)} along into the background: put the address into the environment and name it env:NAME.`,
     );
   }
-  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: keptPaths(files) } };
+  const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: redactPaths(files) } };
   const shape = await loadParams(files, flags);
   const target = await resolveTarget(flags.into, place);
   const beside = { url: target.url, store, hasPipe: pipe !== undefined };
@@ -183,7 +188,7 @@ export async function loadParams(
 
 /** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
 async function absolute(path: string): Promise<string> {
-  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return keptPath(path);
+  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return redactPath(path);
   const full = resolve(path);
   if (/^env:\w+$/.test(path) && !existsSync(full)) return path;
   const exists = await access(full).then(

@@ -18,10 +18,19 @@ export function mendedItems(from: string, load: StoredLoad): MendedItems {
 
 /** The file has the header of the failures, whatever the original had, and is UTF-8; its rows hold what was added. */
 function dialectOf(load: StoredLoad): CsvOptions {
-  const { delimiter, quote, escape: escaping, nullText, nullFor, ...rest } = load.csv;
+  const { delimiter, quote, escape: escaping, nullValues, nullValuesFor, ...rest } = load.csv;
   const { looseQuotes, trim, dateOrder, decimal, thousands, fillMissing, ignoreExtra } = rest;
-  const { maxRecordBytes } = load.tuning;
-  const kept = { delimiter, quote, escape: escaping, nullText, nullFor, maxRecordBytes, looseQuotes, trim };
+  const { maxRecordBytes: maxRecordSize } = load.tuning;
+  const kept = {
+    delimiter,
+    quote,
+    escape: escaping,
+    nullValues,
+    nullValuesFor,
+    maxRecordSize,
+    looseQuotes,
+    trim,
+  };
   const all = { ...kept, dateOrder, decimal, thousands, fillMissing, ignoreExtra };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -1,5 +1,5 @@
 import { failureReasons, openItems } from "../../batch/index.ts";
-import { writeField } from "../../connect/csv/index.ts";
+import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
 import { grouped } from "../terminal/numbers.ts";

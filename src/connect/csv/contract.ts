@@ -8,7 +8,7 @@ export interface CsvDialect {
   /** One ASCII character; inside quotes it is doubled. Empty where no character quotes. */
   readonly quote: string;
   /** An unquoted value equal to this is null; where several are, the first of them. */
-  readonly nullText: string;
+  readonly nullValue: string;
 }
 
 /** A row as a step sees it: by column name, every value a string or null. */

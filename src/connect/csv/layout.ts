@@ -2,14 +2,14 @@ import type { ColumnKind, Description } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import type { CsvDialect } from "./contract.ts";
-import type { Reading } from "./options.ts";
+import type { ReadingRules } from "./options.ts";
 import { grammarOf } from "./scan/grammar.ts";
 import type { RecordRules } from "./scan/record-scanner.ts";
 
-/** How the records of a source are laid out: settled once, and stored with each shard. */
-export interface Layout {
+/** How the records of a source are laid out: decided once, and stored with each shard. */
+export interface CsvLayout {
   readonly dialect: CsvDialect;
-  readonly reading: Reading;
+  readonly reading: ReadingRules;
   /** The first character of lines that are left out, or the empty text. */
   readonly comment: string;
   /** Names of all fields of a record, in order. */
@@ -29,33 +29,33 @@ export interface Layout {
 export type Newline = 10 | 13;
 
 export function layoutOf(
-  parts: Pick<Layout, "dialect" | "reading" | "comment" | "fields" | "header" | "maxRecordBytes">,
+  parts: Pick<CsvLayout, "dialect" | "reading" | "comment" | "fields" | "header" | "maxRecordBytes">,
   ignore: readonly string[],
-): Layout {
+): CsvLayout {
   const ignored = new Set(ignore);
   const dropped = parts.fields.flatMap((name, index) => (ignored.has(name) ? [index] : []));
   return withColumns({ ...parts, dropped, kinds: [] });
 }
 
-function withColumns(layout: Omit<Layout, "columns">): Layout {
+function withColumns(layout: Omit<CsvLayout, "columns">): CsvLayout {
   const { fields, reading } = layout;
   const dropped = new Set(layout.dropped);
-  const kept = fields.filter((_, index) => !dropped.has(index));
+  const left = fields.filter((_, index) => !dropped.has(index));
   const added = [reading.fileColumn, reading.lineColumn].filter((name) => name !== null);
-  return { ...layout, columns: [...kept, ...added] };
+  return { ...layout, columns: [...left, ...added] };
 }
 
-/** The layout of records that were put away: without the fields that are left out, with the values that were added. */
-export function putAwayLayout(layout: Layout): Layout {
+/** The layout of records as the quarantine keeps them: without the fields that are left out, with those that were added. */
+export function quarantinedLayout(layout: CsvLayout): CsvLayout {
   const reading = { ...layout.reading, fileColumn: null, lineColumn: null };
   return { ...layout, reading, comment: "", fields: layout.columns, header: null, dropped: [], kinds: [] };
 }
 
 /** The layout with what the target says of its columns. */
 export function withKinds(
-  layout: Layout,
+  layout: CsvLayout,
   kinds: readonly (readonly [column: string, kind: ColumnKind])[],
-): Layout {
+): CsvLayout {
   const known = new Map(kinds);
   return {
     ...layout,
@@ -67,19 +67,23 @@ export function withKinds(
 }
 
 /** How to put raw records back into a file. */
-export function describedDialect({ dialect, reading, columns }: Layout): NonNullable<Description["dialect"]> {
+export function describedDialect({
+  dialect,
+  reading,
+  columns,
+}: CsvLayout): NonNullable<Description["dialect"]> {
   return { ...dialect, columns, ...(reading.escape === "" ? {} : { escape: reading.escape }) };
 }
 
 /** Whether COPY reads the records as this layout means them. */
-export function isPlain({ reading, dialect }: Layout): boolean {
+export function isPlain({ reading, dialect }: CsvLayout): boolean {
   return (
     dialect.quote !== "" &&
     reading.escape === "" &&
     !reading.loose &&
     !reading.trim &&
     reading.nulls.length === 1 &&
-    reading.nullFor.length === 0 &&
+    reading.nullsFor.length === 0 &&
     reading.dateOrder === null &&
     reading.decimal === "" &&
     reading.thousands === "" &&
@@ -90,7 +94,7 @@ export function isPlain({ reading, dialect }: Layout): boolean {
   );
 }
 
-export function rulesOf(layout: Layout, newline: Newline, name: string): RecordRules {
+export function rulesOf(layout: CsvLayout, newline: Newline, name: string): RecordRules {
   const { dialect, reading, comment } = layout;
   return {
     grammar: grammarOf({
@@ -113,14 +117,14 @@ export function codeOf(character: string): number {
   return character === "" ? -1 : character.charCodeAt(0);
 }
 
-export function packLayout(layout: Layout): Json {
+export function packLayout(layout: CsvLayout): Json {
   const { columns: _columns, ...rest } = layout;
   return rest as unknown as Json;
 }
 
 /** The inverse of `packLayout`; what a shard's data holds was written by it. */
-export function unpackLayout(packed: Json): Layout {
-  const layout = packed as unknown as Omit<Layout, "columns">;
+export function unpackLayout(packed: Json): CsvLayout {
+  const layout = packed as unknown as Omit<CsvLayout, "columns">;
   if (layout.reading !== undefined) return withColumns(layout);
   throw new PawlError(
     "csv.old-plan",

@@ -1,31 +1,35 @@
 import type { Readable } from "node:stream";
 import { PawlError } from "../../errors.ts";
+import { bytes, type Size } from "../../sizes.ts";
 
 /** In what order the numbers of a date stand. */
 export type DateOrder = "dmy" | "mdy" | "ymd";
 
-/** How a CSV is written and which of its columns count. Everything has a default that suits most files. */
+/** How CSV files are written and which of their columns count. Everything has a default that suits most files. */
 export interface CsvOptions {
-  /** One ASCII character, or `\t`. Default: what `sep=` says in the first line, else whichever of `,` `;` tab `|` the first records agree on. */
+  /**
+   * One ASCII character, or `\\t`. @default what `sep=` says in the first line, else whichever of `,` `;` tab `|` the first
+   * records agree on
+   */
   readonly delimiter?: string;
   /** One ASCII character, doubled inside quotes; null where no character quotes, so that each is text. @default '"' */
   readonly quote?: string | null;
-  /** One ASCII character, such as `\`: the quote, delimiter, line feed or escape that follows it is text. Default: none. */
+  /** One ASCII character, such as `\`: the quote, delimiter, line feed or escape that follows it is text. @default none */
   readonly escape?: string;
   /**
    * A quote opens a value only where the value begins, and closes it only before a delimiter or line end; any other
    * quote is text. Without it, such a quote is an error (`csv.stray-quote`). @default false
    */
   readonly looseQuotes?: boolean;
-  /** An unquoted value equal to this, or to one of these, is null. Default: the empty text. */
-  readonly nullText?: string | readonly string[];
-  /** Further null texts of single columns: `{ amount: "N/A", paid: ["never", "?"] }`. */
-  readonly nullFor?: Readonly<Record<string, string | readonly string[]>>;
+  /** An unquoted value equal to this, or to one of these, is null. @default the empty text */
+  readonly nullValues?: string | readonly string[];
+  /** Further null values of single columns: `{ amount: "N/A", paid: ["never", "?"] }`. */
+  readonly nullValuesFor?: Readonly<Record<string, string | readonly string[]>>;
   /** Blanks and tabs around unquoted values, and around quotes, do not count. @default false */
   readonly trim?: boolean;
-  /** How many lines stand before the header, or before the first record where there is none. @default 0 */
+  /** How many lines stand before the header, or before the first record where there is no header. @default 0 */
   readonly skipLines?: number;
-  /** One ASCII character: a line that begins with it where a record could begin is left out. Default: none. */
+  /** One ASCII character: a line that begins with it where a record could begin is left out. @default none */
   readonly comment?: string;
   /** How to read dates such as `31.01.2026` or `1/31/26` for columns that are dates or timestamps in the target. */
   readonly dateOrder?: DateOrder;
@@ -44,32 +48,39 @@ export interface CsvOptions {
   readonly fileColumn?: string;
   /** A further column of this name holds the line, from 1, on which the row begins. */
   readonly lineColumn?: string;
-  /** A label of the WHATWG Encoding Standard, such as `latin1` or `utf-16le`. Default `utf8`; a BOM wins over it. */
+  /**
+   * A label of the WHATWG Encoding Standard, such as `latin1` or `utf-16le`; a byte order mark in the file wins over it.
+   * @default "utf8"
+   */
   readonly encoding?: string;
-  /** Whether the first record holds the column names. Default true. */
+  /** Whether the first record holds the column names. @default true */
   readonly header?: boolean;
-  /** Column names: instead of the header's, or for a file without one (default there: `column1`, `column2`, …). */
+  /** Column names: instead of the header's, or for a file without one. @default `column1`, `column2`, … without a header */
   readonly columns?: readonly string[];
-  /** Columns of the file to leave out, such as those that a list of failures adds; a name that is absent is no error. */
+  /** Columns of the file to leave out, such as those that a list of failures adds; an absent name is not an error. */
   readonly ignoreColumns?: readonly string[];
-  /** A record may not be larger than this many bytes. Default 16 MiB. */
-  readonly maxRecordBytes?: number;
-  /** Where relative paths begin, as messages name them. Default: the working directory. */
-  readonly folder?: string;
-  /** What `-` reads. Default `process.stdin`. */
+  /** The largest record, from one byte to 1 GiB; a larger one is an error (`csv.record-too-large`). @default "16MiB" */
+  readonly maxRecordSize?: Size;
+  /** The folder in which relative paths begin. @default the working directory */
+  readonly cwd?: string;
+  /** What the path `-` reads. @default process.stdin */
   readonly stdin?: Readable;
-  /** About how many bytes one entry of the scan's table covers. Default: 64 KiB to 960 KiB, larger from 6 GB on. */
-  readonly granuleBytes?: number;
 }
 
-/** What a reader of CSV has to know that PostgreSQL's COPY does not understand. It is stored with each shard. */
-export interface Reading {
+/** What the tests set, besides the options of `CsvOptions`. */
+export interface InternalOptions extends CsvOptions {
+  /** About how many bytes a block of the index of records covers. @default 64 KiB to 960 KiB, more from 6 GB on */
+  readonly indexBlockBytes?: number;
+}
+
+/** How values are read, beyond what PostgreSQL's COPY understands. It is stored with each shard. */
+export interface ReadingRules {
   /** The character itself, or the empty text. */
   readonly escape: string;
   readonly loose: boolean;
   readonly trim: boolean;
   readonly nulls: readonly string[];
-  readonly nullFor: readonly (readonly [column: string, texts: readonly string[]])[];
+  readonly nullsFor: readonly (readonly [column: string, texts: readonly string[]])[];
   readonly dateOrder: DateOrder | null;
   readonly decimal: string;
   readonly thousands: string;
@@ -80,29 +91,28 @@ export interface Reading {
 }
 
 /** Options with their defaults, checked. What the file itself must tell is null. */
-export interface Settings {
+export interface CheckedOptions {
   readonly delimiter: string | null;
   /** The character itself, or the empty text where there is none. */
   readonly quote: string;
   readonly comment: string;
   readonly skipLines: number;
-  readonly reading: Reading;
+  readonly reading: ReadingRules;
   readonly encoding: string;
   readonly header: boolean;
   readonly columns: readonly string[] | null;
   readonly ignoreColumns: readonly string[];
   readonly maxRecordBytes: number;
-  readonly folder: string;
+  readonly cwd: string;
   readonly stdin: Readable | null;
-  readonly granuleBytes: number | null;
+  readonly indexBlockBytes: number | null;
 }
 
-const DEFAULT_MAX_RECORD = 16 * 1024 * 1024;
 /** Offsets inside a record are 32-bit integers while it is scanned. */
 const LARGEST_MAX_RECORD = 1024 * 1024 * 1024;
 
 /** Checks the options. Errors: `csv.option`. */
-export function settle(options: CsvOptions): Settings {
+export function checkedOptions(options: InternalOptions): CheckedOptions {
   const delimiter = options.delimiter === "\\t" ? "\t" : (options.delimiter ?? null);
   const quote = options.quote === null ? "" : (options.quote ?? '"');
   const { escape: escaping = "", comment = "" } = options;
@@ -116,9 +126,9 @@ export function settle(options: CsvOptions): Settings {
   for (const [flag, character] of special) checkCharacter(flag, character);
   refuseSame(special);
   const reading = readingOf(options, delimiter, quote);
-  const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
+  const maxRecordBytes = bytes(options.maxRecordSize ?? "16MiB", "The maxRecordSize of csv");
   if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1 || maxRecordBytes > LARGEST_MAX_RECORD)
-    refuse(`--max-record is ${maxRecordBytes}: give a whole number of bytes from 1 to 1 GiB`);
+    refuse(`--max-record is ${maxRecordBytes}: give a size from 1 byte to 1 GiB`);
   const skipLines = options.skipLines ?? 0;
   if (!Number.isSafeInteger(skipLines) || skipLines < 0)
     refuse(`--skip-lines is ${skipLines}: give a whole number of lines`);
@@ -133,20 +143,20 @@ export function settle(options: CsvOptions): Settings {
     columns: options.columns ?? null,
     ignoreColumns: options.ignoreColumns ?? [],
     maxRecordBytes,
-    folder: options.folder ?? process.cwd(),
+    cwd: options.cwd ?? process.cwd(),
     stdin: options.stdin ?? null,
-    granuleBytes: options.granuleBytes ?? null,
+    indexBlockBytes: options.indexBlockBytes ?? null,
   };
 }
 
 /**
  * The options without those that say what holds anyway, each in one spelling: files are read alike by options that are equal
- * then. Leaves out what changes nothing in the rows that are read (`maxRecordBytes`) or is no option of the file (`folder`,
- * `stdin`, `granuleBytes`). Errors: `csv.option`.
+ * then. Leaves out what changes nothing in the rows that are read (`maxRecordSize`) or is not an option of the file (`cwd`,
+ * `stdin`). Errors: `csv.option`.
  */
 export function withoutDefaults(options: CsvOptions): CsvOptions {
   const { delimiter, quote, comment, skipLines, reading, encoding, header, columns, ignoreColumns } =
-    settle(options);
+    checkedOptions(options);
   const { escape: escaping, decimal, thousands, dateOrder, fileColumn, lineColumn } = reading;
   const [onlyNull] = reading.nulls;
   return {
@@ -154,12 +164,14 @@ export function withoutDefaults(options: CsvOptions): CsvOptions {
     ...(quote === '"' ? {} : { quote: quote || null }),
     ...(escaping === "" ? {} : { escape: escaping }),
     ...(reading.loose ? { looseQuotes: true } : {}),
-    ...(reading.nulls.length > 1 ? { nullText: [...reading.nulls].sort() } : {}),
-    ...(reading.nulls.length === 1 && onlyNull ? { nullText: onlyNull } : {}),
-    ...(reading.nullFor.length === 0
+    ...(reading.nulls.length > 1 ? { nullValues: [...reading.nulls].sort() } : {}),
+    ...(reading.nulls.length === 1 && onlyNull ? { nullValues: onlyNull } : {}),
+    ...(reading.nullsFor.length === 0
       ? {}
       : {
-          nullFor: Object.fromEntries(reading.nullFor.map(([column, texts]) => [column, [...texts].sort()])),
+          nullValuesFor: Object.fromEntries(
+            reading.nullsFor.map(([column, texts]) => [column, [...texts].sort()]),
+          ),
         }),
     ...(reading.trim ? { trim: true } : {}),
     ...(dateOrder === null ? {} : { dateOrder }),
@@ -178,22 +190,22 @@ export function withoutDefaults(options: CsvOptions): CsvOptions {
   };
 }
 
-function readingOf(options: CsvOptions, delimiter: string | null, quote: string): Reading {
-  const nulls = textsOf(options.nullText ?? "");
-  const nullFor = Object.entries(options.nullFor ?? {}).map(
+function readingOf(options: CsvOptions, delimiter: string | null, quote: string): ReadingRules {
+  const nulls = textsOf(options.nullValues ?? "");
+  const nullsFor = Object.entries(options.nullValuesFor ?? {}).map(
     ([column, texts]) => [column, textsOf(texts)] as const,
   );
   for (const [flag, text] of [
     ...nulls.map((each) => ["--null", each] as const),
-    ...nullFor.flatMap(([column, texts]) => texts.map((each) => [`--null-for ${column}`, each] as const)),
+    ...nullsFor.flatMap(([column, texts]) => texts.map((each) => [`--null-for ${column}`, each] as const)),
   ])
     if (/[\r\n]/.test(text) || (quote && text.includes(quote)) || (delimiter && text.includes(delimiter)))
       refuse(`${flag} ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`);
   const { thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
-  // Who writes points between thousands writes a comma before the decimals.
+  // Where points stand between thousands, a comma stands before the decimals.
   const usual = thousands === "." ? "," : "";
   if (options.decimal !== undefined) checkSeparator("--decimal", options.decimal);
-  // A point is what numbers have without a word.
+  // A point before the decimals is what numbers have by default.
   const decimal = options.decimal === "." && usual === "" ? "" : (options.decimal ?? usual);
   if (options.thousands !== undefined) checkSeparator("--thousands", thousands);
   if (thousands !== "" && thousands === (decimal || "."))
@@ -211,7 +223,7 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
     loose: options.looseQuotes ?? false,
     trim: options.trim ?? false,
     nulls,
-    nullFor,
+    nullsFor,
     dateOrder,
     decimal,
     thousands,
@@ -242,7 +254,7 @@ function checkCharacter(flag: string, text: string): void {
   refuse(`${flag} is ${JSON.stringify(text)}: give one ASCII character that is not a line end`);
 }
 
-/** Blanks of every kind and the apostrophe occur in numbers, a digit or a sign cannot. */
+/** Blanks of every kind and the apostrophe occur as separators in numbers, a digit or a sign cannot. */
 function checkSeparator(flag: string, text: string): void {
   if ([...text].length === 1 && !/[0-9+\-eE\r\n"\0]/.test(text)) return;
   refuse(

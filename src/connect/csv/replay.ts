@@ -11,9 +11,9 @@ import type {
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
-import { describedDialect, type Layout, putAwayLayout, rulesOf, withKinds } from "./layout.ts";
-import { chunkOf } from "./rows/chunk.ts";
-import { HeldBody } from "./rows/chunk-bytes.ts";
+import { type CsvLayout, describedDialect, quarantinedLayout, withKinds } from "./layout.ts";
+import { chunkOf, chunkSource } from "./rows/chunk.ts";
+import { HeldBytes } from "./rows/chunk-bytes.ts";
 import { RecordScanner } from "./scan/record-scanner.ts";
 
 const LINE_FEED = Buffer.from("\n");
@@ -21,9 +21,9 @@ const LINE_FEED = Buffer.from("\n");
 /** Quarantined records of a CSV as a source: one shard, in the order given; the cursor is the last record's number. */
 export class ReplaySource implements CsvSource {
   readonly #items: () => AsyncIterable<QuarantineRecord>;
-  readonly #source: () => Promise<Layout>;
+  readonly #source: () => Promise<CsvLayout>;
 
-  constructor(items: () => AsyncIterable<QuarantineRecord>, layout: () => Promise<Layout>) {
+  constructor(items: () => AsyncIterable<QuarantineRecord>, layout: () => Promise<CsvLayout>) {
     this.#items = items;
     this.#source = layout;
   }
@@ -86,29 +86,26 @@ export class ReplaySource implements CsvSource {
     return new ReplaySource(items, this.#source);
   }
 
-  /** Quarantined records were put away without the fields that the source leaves out. */
-  async #layout(): Promise<Layout> {
-    return putAwayLayout(await this.#source());
+  /** The quarantine keeps records without the fields that the source leaves out. */
+  async #layout(): Promise<CsvLayout> {
+    return quarantinedLayout(await this.#source());
   }
 }
 
-function replayChunk(records: readonly QuarantineRecord[], layout: Layout): Chunk<CsvRow> {
+function replayChunk(records: readonly QuarantineRecord[], layout: CsvLayout): Chunk<CsvRow> {
   const text = Buffer.concat(records.flatMap(({ raw }) => [raw, LINE_FEED]));
-  const rules = rulesOf({ ...layout, maxRecordBytes: text.length }, 10, "quarantined rows");
-  const scanner = new RecordScanner(rules);
+  const name = "quarantined rows";
+  const source = chunkSource({ ...layout, maxRecordBytes: text.length }, { newline: 10, name, order: null });
+  const scanner = new RecordScanner(source.rules);
   scanner.scan(text, 0, text.length, 0);
   scanner.finish(text.length);
   if (scanner.records !== records.length) refuse(records);
-  return chunkOf({
-    body: new HeldBody([text]),
-    layout,
-    newline: 10,
+  return chunkOf(source, {
+    content: new HeldBytes([text]),
     features: scanner.features,
     items: records.length,
     bytes: text.length,
     end: (records.at(-1) as QuarantineRecord).number,
-    name: "quarantined rows",
-    order: null,
     line: 1,
     origins: async (index) => {
       const { raw, at } = records[index] as QuarantineRecord;

@@ -12,54 +12,72 @@ import type {
 import { ItemError, PawlError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
-import { describedDialect, isPlain, type Layout, layoutOf, withKinds } from "./layout.ts";
+import { type CsvLayout, describedDialect, isPlain, layoutOf, withKinds } from "./layout.ts";
+import { storedBytes } from "./open/file-version.ts";
 import { identityDifference, identityOf } from "./open/identity.ts";
-import { type CsvOptions, type Settings, settle } from "./options.ts";
+import { type CheckedOptions, type CsvOptions, checkedOptions, type InternalOptions } from "./options.ts";
 import { type Inspection, inspect } from "./plan/inspect.ts";
-import { plan } from "./plan/plan.ts";
-import { type Part, type Place, type StreamPart, unpackShard } from "./plan/shard-data.ts";
+import { type FilePart, type RecordPosition, type StreamPart, unpackShard } from "./plan/shard-data.ts";
+import { planShards } from "./plan/shards.ts";
 import { ReplaySource } from "./replay.ts";
-import { storedBytes } from "./rows/chunk-bytes.ts";
 import { readRange } from "./rows/read-range.ts";
 import { readStream } from "./rows/read-stream.ts";
 import type { DecodedRow } from "./rows/row-decoder.ts";
-import { HOLDING } from "./values/converters.ts";
-import { guessKinds } from "./values/guess-kinds.ts";
+import { COMPOSITE, guessKinds } from "./values/converters.ts";
 
-/** Bytes of text that a sample may look at in one step. */
+/** Bytes of text that a sample may read in one step. */
 const SAMPLE_BYTES = 256 * 1024;
-/** So many rows are looked at before options are taken to be right. */
+/** Rows that are read before options are taken to be right. */
 const SAMPLE_ROWS = 1000;
 
 /**
- * Rows of one or several CSV files, of a glob, of `-` (standard input), of `s3://bucket/key` or `https://host/path`; `.gz` and `.zst` are unpacked. Plain
- * UTF-8 files are cut into shards at true record boundaries; anything that must be unpacked or decoded is read as a
- * stream. Several files are one source and must have the same header.
+ * A source of the rows of CSV files, for `defineJob`.
  *
- * Errors, each one sentence with file and line: `csv.option` at once; `csv.missing`, `csv.no-match`,
- * `csv.directory`, `csv.not-a-file`, `csv.permission`, `csv.empty`, `csv.binary`, `csv.encoding`, `csv.header`,
- * `csv.header-differs`, `csv.unclosed-quote`, `csv.record-too-large`, `csv.mixed-line-ends`,
- * `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`, `csv.other-input`, `csv.holding`
- * when the source is used. A record that is no row (`csv.ragged`, `csv.bytes`) is an `ItemError` in its place.
+ * Plain UTF-8 files are cut into shards at record boundaries, which are found by a scan of the whole file before any row is
+ * read. What must be unpacked (gzip, Zstandard, zip) or decoded, is piped in, or lies on another machine, is read from its
+ * beginning as one stream.
+ *
+ * A record that is not a row (`csv.ragged`, `csv.bytes`, `csv.value`, …) is an `ItemError` in its place, so that the run
+ * quarantines it and continues.
+ *
+ * @param paths a path, a glob, `-` for standard input, `s3://bucket/key`, `https://host/path`, or `env:NAME` for an address in
+ *   an environment variable; several are one source and must have the same columns
+ * @throws PawlError `csv.option` at once, for options that contradict each other or have no meaning
+ * @throws PawlError when the source is used, each in one sentence with file and line: `csv.missing`, `csv.no-match`,
+ *   `csv.directory`, `csv.not-a-file`, `csv.permission`, `csv.address`, `csv.empty`, `csv.binary`, `csv.other-format`,
+ *   `csv.encoding`, `csv.header`, `csv.header-differs`, `csv.stray-quote`, `csv.unclosed-quote`, `csv.record-too-large`,
+ *   `csv.mixed-line-ends`, `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`,
+ *   `csv.other-input`, `csv.holding`
+ * @example
+ * ```ts
+ * import { csv } from "pawl/connect/csv";
+ *
+ * const people = csv("people-*.csv", { delimiter: ";", nullValues: ["", "N/A"], maxRecordSize: "1MB" });
+ * ```
  */
 export function csv(paths: string | readonly string[], options: CsvOptions = {}): CsvSource {
+  return csvSource(paths, options);
+}
+
+/** `csv` with what only the tests set. */
+export function csvSource(paths: string | readonly string[], options: InternalOptions): CsvSource {
   const all = typeof paths === "string" ? [paths] : paths;
   assertMethods(all, "map", "csv takes the path of a file, or a list of them");
   for (const path of all) assertText(path, "The path of a file");
   assertObject(options, "The options of csv");
-  return new FileSource(all, settle(options));
+  return new FileSource(all, checkedOptions(options));
 }
 
 class FileSource implements CsvSource {
   readonly #paths: readonly string[];
-  readonly #settings: Settings;
+  readonly #options: CheckedOptions;
   #inspection: Promise<Inspection> | null = null;
-  /** What people call the files, by their paths. */
+  /** The names that messages give the files, by their paths. */
   readonly #names = new Map<string, string>();
 
-  constructor(paths: readonly string[], settings: Settings) {
+  constructor(paths: readonly string[], options: CheckedOptions) {
     this.#paths = paths;
-    this.#settings = settings;
+    this.#options = options;
   }
 
   async describe(): Promise<Description> {
@@ -79,8 +97,8 @@ class FileSource implements CsvSource {
 
   async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
     const inspection = await this.#inspect();
-    await this.#refuseUnreached(inspection, options.kinds ?? []);
-    return plan(inspection, n, ordering, options, this.#settings.granuleBytes);
+    await this.#checkComposites(inspection, options.kinds ?? []);
+    return planShards(inspection, n, ordering, options, this.#options.indexBlockBytes);
   }
 
   async sample(n: number): Promise<readonly CsvRow[]> {
@@ -90,42 +108,35 @@ class FileSource implements CsvSource {
     return kinds.length === 0 ? rows : await this.#first(n, withKinds(layout, kinds), parts);
   }
 
-  /** Options that a column of the first rows does not follow are refused before anything is written. Errors: `csv.holding`. */
-  async #refuseUnreached(
+  /** Options that cannot be followed in a column of the first rows are refused before anything is written. Errors: `csv.holding`. */
+  async #checkComposites(
     { layout, parts }: Inspection,
     kinds: NonNullable<PlanOptions["kinds"]>,
   ): Promise<void> {
-    const holding = kinds.filter(([, kind]) => typeof kind === "object");
-    if (holding.length === 0 || isPlain(layout)) return;
-    for await (const row of this.#look(SAMPLE_ROWS, withKinds(layout, holding), parts))
-      if (row instanceof ItemError && row.code === HOLDING)
+    const composites = kinds.filter(([, kind]) => typeof kind === "object");
+    if (composites.length === 0 || isPlain(layout)) return;
+    for await (const row of this.#peek(SAMPLE_ROWS, withKinds(layout, composites), parts))
+      if (row instanceof ItemError && row.code === COMPOSITE)
         throw new PawlError(
           "csv.holding",
           `${parts[0]?.name}, ${row.message}: write it so, give the column a value with --set, or load it into a column of text.`,
         );
   }
 
-  async #first(n: number, layout: Layout, parts: readonly Part[]): Promise<readonly CsvRow[]> {
+  async #first(n: number, layout: CsvLayout, parts: readonly FilePart[]): Promise<readonly CsvRow[]> {
     const rows: CsvRow[] = [];
-    for await (const row of this.#look(n, layout, parts)) if (!(row instanceof ItemError)) rows.push(row);
+    for await (const row of this.#peek(n, layout, parts)) if (!(row instanceof ItemError)) rows.push(row);
     return rows;
   }
 
   /** The first rows, `n` of them that can be read, and those between them that cannot. */
-  async *#look(n: number, layout: Layout, parts: readonly Part[]): AsyncGenerator<DecodedRow> {
+  async *#peek(n: number, layout: CsvLayout, parts: readonly FilePart[]): AsyncGenerator<DecodedRow> {
     let left = n;
     const { signal } = new AbortController();
-    const pace = { items: n, bytes: SAMPLE_BYTES };
+    const reading = { pace: { items: n, bytes: SAMPLE_BYTES }, signal, stdin: this.#options.stdin };
     for (const part of parts) {
-      const chunks = readStream(
-        asStream(part),
-        layout,
-        beginning(asStream(part), 0),
-        pace,
-        signal,
-        this.#stdin,
-        "look",
-      );
+      const stream = asStream(part);
+      const chunks = readStream(stream, layout, beginning(stream, 0), { ...reading, purpose: "peek" });
       for await (const chunk of chunks) {
         for await (const slice of chunk.slices())
           for (const row of slice) {
@@ -145,31 +156,28 @@ class FileSource implements CsvSource {
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
     const { layout: planned, parts } = unpackShard(shard.data);
-    // A record that was too large for the run as it was begun may be accepted when it goes on.
-    const layout = { ...planned, maxRecordBytes: this.#settings.maxRecordBytes };
-    const from = cursor as unknown as Place | null;
+    const { maxRecordBytes, stdin } = this.#options;
+    // A record that was too large when the run began may be accepted when it continues.
+    const layout = { ...planned, maxRecordBytes };
+    const from = cursor as unknown as RecordPosition | null;
     for (let index = from?.part ?? 0; index < parts.length; index++) {
-      const part = parts[index] as Part;
-      const place = from?.part === index ? from : beginning(part, index);
-      if (part.kind === "range") yield* readRange(part, layout, place, pace, signal);
-      else yield* readStream(part, layout, place, pace, signal, this.#stdin);
+      const part = parts[index] as FilePart;
+      const position = from?.part === index ? from : beginning(part, index);
+      if (part.kind === "range") yield* readRange(part, layout, position, pace, signal);
+      else yield* readStream(part, layout, position, { pace, signal, stdin, purpose: "read" });
     }
   }
 
-  /** The rows again that failed: records as they were in the file, so that only columns and dialect are asked of it. */
+  /** The rows that failed: records as they were in the file, of which only columns and dialect are read again. */
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource {
     return new ReplaySource(items, () => this.#layout());
   }
 
-  get #stdin() {
-    return this.#settings.stdin;
-  }
-
-  /** From the options where they say all, so that a replay works after the file is gone. */
-  async #layout(): Promise<Layout> {
-    const { columns, delimiter, quote, reading, comment, ignoreColumns, maxRecordBytes } = this.#settings;
+  /** From the options alone where they say everything, so that a replay works after the file is gone. */
+  async #layout(): Promise<CsvLayout> {
+    const { columns, delimiter, quote, reading, comment, ignoreColumns, maxRecordBytes } = this.#options;
     if (!columns || !delimiter) return (await this.#inspect()).layout;
-    const dialect = { delimiter, quote, nullText: reading.nulls[0] as string };
+    const dialect = { delimiter, quote, nullValue: reading.nulls[0] as string };
     // The columns of a run that is replayed hold those that were added.
     const added = new Set([reading.fileColumn, reading.lineColumn]);
     const fields = columns.filter((name) => !added.has(name));
@@ -177,8 +185,8 @@ class FileSource implements CsvSource {
   }
 
   #inspect(): Promise<Inspection> {
-    this.#inspection ??= inspect(this.#paths, this.#settings).catch((error) => {
-      // What was wrong may be put right before the next call.
+    this.#inspection ??= inspect(this.#paths, this.#options).catch((error) => {
+      // What was wrong may be corrected before the next call.
       this.#inspection = null;
       throw error;
     });
@@ -186,12 +194,12 @@ class FileSource implements CsvSource {
   }
 }
 
-function beginning(part: Part, index: number): Place {
+function beginning(part: FilePart, index: number): RecordPosition {
   return { part: index, at: part.offset, line: part.line };
 }
 
-/** A part as it looks from its first byte of text. */
-function asStream(part: Part): StreamPart {
+/** A part as a stream, from its first byte of text. */
+function asStream(part: FilePart): StreamPart {
   if (part.kind === "stream") return part;
   return { ...part, kind: "stream", encoding: "utf-8", offset: part.offset - part.bom };
 }

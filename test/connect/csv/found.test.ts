@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
-import { holdingReader } from "../../../src/connect/csv/values/converters.ts";
+import { compositeConverter } from "../../../src/connect/csv/values/converters.ts";
 import { dateReader } from "../../../src/connect/csv/values/dates.ts";
 import { numberReader } from "../../../src/connect/csv/values/numbers.ts";
 import { fc } from "../../random.ts";
@@ -72,7 +72,7 @@ test("a header of a hundred thousand columns is refused, and ten thousand are re
   await assert.rejects(csv(long).describe(), { code: "csv.header", message: /longer than 1 MB/ });
   const taken = names.slice(0, 10_000);
   const path = await folder.file(`${taken.join(",")}\n${taken.map((_, index) => index).join(",")}\n`);
-  for (const options of [{}, { trim: true, nullFor: { c7: "7" } }]) {
+  for (const options of [{}, { trim: true, nullValuesFor: { c7: "7" } }]) {
     const [row] = await rowsOf(csv(path, options), folder);
     assert.equal((row as Record<string, unknown>).c9999, "9999");
   }
@@ -334,8 +334,8 @@ test("values that hold numbers or dates pass only where they mean the same in ev
     numbers: "none" | "whole" | "any" | "money",
     dates: boolean,
     text: string,
-    reading: Parameters<typeof holdingReader>[1] = german,
-  ) => (holdingReader({ type: "t", dates, numbers }, reading)?.convert(text) ?? null) === text;
+    reading: Parameters<typeof compositeConverter>[1] = german,
+  ) => (compositeConverter({ type: "t", dates, numbers }, reading)?.convert(text) ?? null) === text;
   for (const text of [
     "{2026-01-31,NULL}",
     "[2026-01-31,2026-02-03)",
@@ -368,7 +368,7 @@ test("values that hold numbers or dates pass only where they mean the same in ev
   const swiss = { dateOrder: null, decimal: "", thousands: "'" };
   assert.equal(passes("any", false, "{1.5,2.5}", swiss), true);
   assert.equal(passes("any", false, "{1\u2019000}", swiss), false);
-  assert.equal(holdingReader({ type: "date[]", dates: true, numbers: "none" }, swiss), null);
+  assert.equal(compositeConverter({ type: "date[]", dates: true, numbers: "none" }, swiss), null);
 });
 
 test("a stray NUL costs its row, in a file of any size, and a file of another encoding is refused", async () => {
@@ -417,7 +417,7 @@ test("blanks of every kind are trimmed from bare values, and kept within them an
   await using folder = await Folder.make();
   const source = csv(await folder.file('a,b\n\u00a01\u202f2\u3000, "\u00a0x" \n\t\u2003,\u00a0NA\u00a0\n'), {
     trim: true,
-    nullText: ["", "NA"],
+    nullValues: ["", "NA"],
   });
   const { shards } = await source.shards(1, ANY, planOptions(folder.path));
   const rows = (await readAll(source, shards, { items: 9, bytes: 1000 })).flatMap((each) => each.rows);
@@ -434,8 +434,8 @@ test("an option that is given empty is refused, unless the empty text is what it
     { escape: "" },
     { quote: null, escape: "" },
     { comment: "" },
-    { nullText: [] },
-    { nullFor: { a: [] } },
+    { nullValues: [] },
+    { nullValuesFor: { a: [] } },
     { decimal: "" },
     { thousands: "" },
     { dateOrder: "" as "dmy" },
@@ -446,6 +446,6 @@ test("an option that is given empty is refused, unless the empty text is what it
   ];
   for (const options of empty)
     assert.throws(() => csv("x.csv", options), { code: "csv.option" }, JSON.stringify(options));
-  for (const options of [{ nullText: "" }, { nullFor: { a: "" } }] satisfies CsvOptions[])
+  for (const options of [{ nullValues: "" }, { nullValuesFor: { a: "" } }] satisfies CsvOptions[])
     csv("x.csv", options);
 });

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import type { KeyColumn } from "../../../src/batch/contract.ts";
 import { csv } from "../../../src/connect/csv/index.ts";
+import { csvSource } from "../../../src/connect/csv/source.ts";
 import { fc, runs } from "../../random.ts";
 import { Folder, planOptions, readAll } from "./fixture.ts";
 
@@ -66,7 +67,7 @@ for (const [equality, value] of [
           .filter(({ key }) => key !== null)
           .map((each) => `${each.key}${composite ? `|${each.other}` : ""}`);
         const repeats = keys.length - new Set(keys).size;
-        const planned = await csv(path, { granuleBytes: 50, delimiter: "," }).shards(
+        const planned = await csvSource(path, { indexBlockBytes: 50, delimiter: "," }).shards(
           4,
           ordering,
           planOptions(folder.path),
@@ -108,7 +109,7 @@ test("keys that outgrow the memory are spilled and counted exactly", async () =>
 
 test("without a key there is no work for one, and total order gives one shard that knows its rows", async () => {
   await using folder = await Folder.make();
-  const source = csv(await folder.file("id\n1\n1\n2\n"), { granuleBytes: 1 });
+  const source = csvSource(await folder.file("id\n1\n1\n2\n"), { indexBlockBytes: 1 });
   const any = await source.shards(2, { kind: "any" }, planOptions(folder.path));
   assert.deepEqual([any.shards.length, any.duplicates], [2, null]);
   const total = await source.shards(2, { kind: "total" }, planOptions(folder.path));

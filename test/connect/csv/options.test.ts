@@ -19,14 +19,14 @@ test("whatever way a file is written in, its rows come as they were written, by 
       fc.nat(),
       fc.constantFrom("plain", "gzip", "zstd", "input") as fc.Arbitrary<"plain" | "gzip" | "zstd" | "input">,
       fc.record({
-        granuleBytes: fc.integer({ min: 1, max: 200 }),
+        indexBlockBytes: fc.integer({ min: 1, max: 200 }),
         items: fc.integer({ min: 1, max: 12 }),
         bytes: fc.integer({ min: 1, max: 300 }),
         shards: fc.integer({ min: 1, max: 4 }),
         turned: fc.boolean(),
         columns: fc.boolean(),
       }),
-      async (how, given, seed, form, { granuleBytes, items, bytes, shards: n, turned, columns }) => {
+      async (how, given, seed, form, { indexBlockBytes, items, bytes, shards: n, turned, columns }) => {
         const choose = chooser(seed);
         // A row of nothing but nulls may be a blank line, which is no row.
         const rows = given.map((row, at) => [`r${at}`, ...row.slice(1).map((each) => writable(each, how))]);
@@ -43,7 +43,7 @@ test("whatever way a file is written in, its rows come as they were written, by 
         if (turned) paths.push(await folder.file(pack(second.text), "b.csv"));
         const added: CsvOptions = columns ? { fileColumn: "file", lineColumn: "line" } : {};
         const make = () => {
-          const options = { ...optionsOf(how), ...added, granuleBytes };
+          const options = { ...optionsOf(how), ...added, indexBlockBytes };
           if (form !== "input" || turned) return csv(paths, options);
           return csv("-", { ...options, stdin: Readable.from([Buffer.from(first.text)]) });
         };

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
+import { csvSource } from "../../../src/connect/csv/source.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
@@ -159,7 +160,7 @@ test("a text is read as RFC 4180 means it or refused, wherever quotes stand", as
     fc.asyncProperty(messy, async (text) => {
       const path = await folder.file(`x,y\n${text}`, "t.csv");
       const records = strictRecords(text);
-      const source = csv(path, { delimiter: ",", granuleBytes: 3 });
+      const source = csvSource(path, { delimiter: ",", indexBlockBytes: 3 });
       if (records === null) {
         const { code } = await refusal(path, folder, { delimiter: "," });
         assert.match(code, /^csv\.(?:stray|unclosed)-quote$/);
@@ -190,13 +191,13 @@ test("loose quotes give every record of a text as a simple reader splits it", as
         looseQuotes: true,
         fillMissing: true,
         ignoreExtra: true,
-        granuleBytes: 4,
+        indexBlockBytes: 4,
       };
       if (rows === null) {
         assert.equal((await refusal(path, folder, options)).code, "csv.unclosed-quote");
         return;
       }
-      const given = await rowsOf(csv(path, { ...options, nullText: "\\N" }), folder);
+      const given = await rowsOf(csv(path, { ...options, nullValues: "\\N" }), folder);
       assert.deepEqual(
         given,
         rows.filter((row) => row !== null).map((row) => ({ x: row[0] ?? null, y: row[1] ?? null })),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CsvRow, csv } from "../../../src/connect/csv/index.ts";
+import { csvSource } from "../../../src/connect/csv/source.ts";
 import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
@@ -51,9 +52,9 @@ for (const columns of [1, 3])
         pace,
         pace,
         fc.boolean(),
-        async (body, granuleBytes, n, first, second, bom) => {
+        async (body, indexBlockBytes, n, first, second, bom) => {
           const path = await folder.file(`${bom ? "\ufeff" : ""}${names.join(",")}\n${body}`, "t.csv");
-          const source = csv(path, { granuleBytes, delimiter: "," });
+          const source = csvSource(path, { indexBlockBytes, delimiter: "," });
           const expected = referenceRecords(`${names.join(",")}\n${body}`)
             .slice(1)
             .filter(({ raw }) => columns === 1 || raw !== "");
@@ -148,7 +149,7 @@ test("a file with carriage returns alone is read, and a stray one in another fil
 test("a table for a large file stays small", async () => {
   await using folder = await Folder.make();
   const rows = Array.from({ length: 60_000 }, (_, id) => `${id},${"x".repeat(20)}\n`).join("");
-  const source = csv(await folder.file(`id,note\n${rows}`), { granuleBytes: rows.length / 6000 });
+  const source = csvSource(await folder.file(`id,note\n${rows}`), { indexBlockBytes: rows.length / 6000 });
   const { shards } = await source.shards(4, ANY, planOptions(folder.path));
   assert.equal(shards.length, 4);
   assert.ok(JSON.stringify(shards).length < 200_000);

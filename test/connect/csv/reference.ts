@@ -10,7 +10,7 @@ export function referenceRecords(
   text: string,
   delimiter = ",",
   quote = '"',
-  nullText = "",
+  nullValues = "",
 ): ReferenceRecord[] {
   const records: ReferenceRecord[] = [];
   let raw = "";
@@ -19,7 +19,7 @@ export function referenceRecords(
   let inside = false;
   const flush = () => {
     if (raw.endsWith("\r")) raw = raw.slice(0, -1);
-    records.push({ raw, line: startLine, values: referenceFields(raw, delimiter, quote, nullText) });
+    records.push({ raw, line: startLine, values: referenceFields(raw, delimiter, quote, nullValues) });
     raw = "";
   };
   for (const character of text) {
@@ -34,7 +34,7 @@ export function referenceRecords(
   return records;
 }
 
-function referenceFields(raw: string, delimiter: string, quote: string, nullText: string) {
+function referenceFields(raw: string, delimiter: string, quote: string, nullValues: string) {
   const fields: (string | null)[] = [];
   let value = "";
   let inside = false;
@@ -42,7 +42,7 @@ function referenceFields(raw: string, delimiter: string, quote: string, nullText
   for (let at = 0; at <= raw.length; at++) {
     const character = raw[at];
     if (at === raw.length || (character === delimiter && !inside)) {
-      fields.push(!quoted && value === nullText ? null : value);
+      fields.push(!quoted && value === nullValues ? null : value);
       value = "";
       quoted = false;
     } else if (character === quote) {

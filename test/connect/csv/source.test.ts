@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { csv, isCsvChunk, parseRecord } from "../../../src/connect/csv/index.ts";
+import { csv, isCsvChunk } from "../../../src/connect/csv/index.ts";
 import { identityDifference } from "../../../src/connect/csv/open/identity.ts";
+import { type DecodedRow, RowDecoder } from "../../../src/connect/csv/rows/row-decoder.ts";
+import { csvSource } from "../../../src/connect/csv/source.ts";
 import type { Json, QuarantineRecord } from "../../../src/store/contract.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 
@@ -18,7 +20,7 @@ test("the delimiter is found, and all else may be told", async () => {
   }
   const told = await folder.file("1~'a~''b'~NA\n");
   assert.deepEqual(
-    await rowsOf(csv(told, { delimiter: "~", quote: "'", nullText: "NA", header: false }), folder),
+    await rowsOf(csv(told, { delimiter: "~", quote: "'", nullValues: "NA", header: false }), folder),
     [{ column1: "1", column2: "a~'b", column3: null }],
   );
   const named = csv(await folder.file("a,b\n1,2\n"), { columns: ["x", "__proto__"] });
@@ -44,8 +46,8 @@ test("an identity differs when the file does, and says how", async () => {
   assert.match(identityDifference(before, await identity()) ?? "", /had 5 bytes and has 6 now/);
   assert.match(identityDifference(before, null) ?? "", /standard input now/);
   // Messages call a file what the person called it.
-  const source = csv("a.csv", { folder: folder.path });
-  const named = csv(path.slice(folder.path.length + 1), { folder: folder.path });
+  const source = csv("a.csv", { cwd: folder.path });
+  const named = csv(path.slice(folder.path.length + 1), { cwd: folder.path });
   const { identity: now } = await named.describe();
   assert.match(named.difference?.(before, now) ?? "", /^[^/]+ had 5 bytes and has 6 now\.$/);
   assert.match(source.difference?.(before, now) ?? "", /^\//);
@@ -117,7 +119,7 @@ test("quarantined records run again as they were, from any cursor, and keep thei
 
 test("a chunk is read as the pace says at that moment, and whole granules are not looked at", async () => {
   await using folder = await Folder.make();
-  const source = csv(await folder.file(`id\n${"1234\n".repeat(1000)}`), { granuleBytes: 100 });
+  const source = csvSource(await folder.file(`id\n${"1234\n".repeat(1000)}`), { indexBlockBytes: 100 });
   const { shards } = await source.shards(1, ANY, planOptions(folder.path));
   const pace = { items: 1_000, bytes: 300 };
   const sizes: number[] = [];
@@ -139,26 +141,23 @@ test("a chunk is read as the pace says at that moment, and whole granules are no
 });
 
 test("a record is parsed by PostgreSQL's rules", () => {
-  const dialect = { delimiter: ",", quote: '"', nullText: "" };
-  assert.deepEqual(parseRecord(Buffer.from('1,,"",a"b,"c,"d ""e""",\r\n'), dialect), [
-    "1",
-    null,
-    "",
-    "ab,c",
-    'd "e"',
-    "\r\n",
-  ]);
+  const dialect = { delimiter: ",", quote: '"', nullValue: "" };
+  const decoder = new RowDecoder(dialect, ["a", "b", "c", "d", "e", "f"], "\n");
+  const rows: DecodedRow[] = [];
+  decoder.take(Buffer.from('1,,"",a"b,"c,"d ""e""","\r\n"\r\n'));
+  decoder.fill(rows, 10);
+  assert.deepEqual(rows, [{ a: "1", b: null, c: "", d: "ab,c", e: 'd "e"', f: "\r\n" }]);
 });
 
 test("a run that stopped at a record that is too large goes on when larger ones are accepted", async () => {
   await using folder = await Folder.make();
   const rows = Array.from({ length: 8000 }, (_, id) => `${id},${"x".repeat(id === 7000 ? 5000 : 20)}\n`);
   const path = await folder.file(gzipSync(`id,v\n${rows.join("")}`));
-  const begun = csv(path, { maxRecordBytes: 1000 });
+  const begun = csv(path, { maxRecordSize: 1000 });
   const { shards } = await begun.shards(1, ANY, planOptions(folder.path));
   const pace = { items: 50, bytes: 10_000 };
   await assert.rejects(readAll(begun, shards, pace), { code: "csv.record-too-large" });
-  const later = csv(path, { maxRecordBytes: 10_000 });
+  const later = csv(path, { maxRecordSize: 10_000 });
   const [first] = await readAll(later, shards, pace);
   const rest = await readAll(later, shards, pace, first?.end);
   assert.equal(rest.flatMap((chunk) => chunk.rows).length, 7950);

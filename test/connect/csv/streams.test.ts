@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import type { Shard } from "../../../src/batch/contract.ts";
-import { type CsvOptions, type CsvRow, csv, silences } from "../../../src/connect/csv/index.ts";
-import { DecodedStream } from "../../../src/connect/csv/open/text-stream.ts";
+import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
+import { waitingForInput } from "../../../src/connect/csv/open/pipe.ts";
+import { TextStream } from "../../../src/connect/csv/open/text-stream.ts";
 import { fc, runs } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
 
@@ -117,7 +118,7 @@ test("standard input goes on where it stopped if it is the same input, and else 
 test("a pipe into which nobody writes is told of, and one that gives something is not", async () => {
   const told: unknown[] = [];
   const listen = (silence: unknown) => told.push(silence);
-  silences.subscribe(listen);
+  waitingForInput.subscribe(listen);
   // The clock of this process goes on; only what waits for the pipe is told that its time is up.
   const timers: { readonly up: () => void; readonly ms: number | undefined }[] = [];
   const { setTimeout: real } = globalThis;
@@ -138,7 +139,7 @@ test("a pipe into which nobody writes is told of, and one that gives something i
     assert.equal(timers.length, 1);
   } finally {
     globalThis.setTimeout = real;
-    silences.unsubscribe(listen);
+    waitingForInput.unsubscribe(listen);
   }
 });
 
@@ -207,7 +208,7 @@ test("zstd frames of every kind come whole, however the input is cut into pieces
           const file = { path: "-", name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
           const parts: Buffer[] = [];
           const stdin = Readable.from(stored.filter(({ length }) => length > 0));
-          for await (const part of new DecodedStream(file, "utf-8", "read", stdin)) parts.push(part);
+          for await (const part of new TextStream(file, "utf-8", "read", stdin)) parts.push(part);
           return Buffer.concat(parts).toString();
         };
         const whole = frames.map(({ text }) => text).join("");

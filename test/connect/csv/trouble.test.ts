@@ -40,7 +40,7 @@ const CASES: [string, string | Buffer, CsvOptions, string, RegExp][] = [
   [
     "a large record",
     `id,a\n1,b\n\n2,${"x".repeat(99)}\n`,
-    { maxRecordBytes: 50 },
+    { maxRecordSize: 50 },
     "csv.record-too-large",
     /line 4: .* 50 bytes; raise --max-record/,
   ],
@@ -116,9 +116,9 @@ test("options that cannot be are refused at once", () => {
     { delimiter: ";;" },
     { quote: "\n" },
     { delimiter: "'", quote: "'" },
-    { nullText: "a,b", delimiter: "," },
+    { nullValues: "a,b", delimiter: "," },
     { encoding: "klingon" },
-    { maxRecordBytes: 0 },
+    { maxRecordSize: 0 },
   ] satisfies CsvOptions[])
     assert.throws(() => csv("x.csv", options), { code: "csv.option" });
 });

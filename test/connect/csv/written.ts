@@ -61,7 +61,7 @@ export function optionsOf(all: Way): CsvOptions {
     ...(all.escape === null ? {} : { escape: all.escape }),
     ...(all.comment === null ? {} : { comment: all.comment }),
     trim: all.trim,
-    nullText: all.nulls,
+    nullValues: all.nulls,
     skipLines: all.skip,
     fillMissing: all.short,
     ignoreExtra: all.long,

@@ -22,7 +22,7 @@ for (const [how, member] of [
       { name: "readme.md", text: "# people" },
     ]);
     const path = await folder.file(content, "people.zip");
-    const source = csv("people.zip", { folder: folder.path });
+    const source = csv("people.zip", { cwd: folder.path });
     const planned = await source.shards(4, ANY, planOptions(folder.path));
     const seen = await readAll(source, planned.shards, { items: 300, bytes: 8000 });
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
 import { scramble } from "./key-reader.ts";
 
@@ -22,7 +23,7 @@ interface Partition {
  * their hash, spilled to files when they outgrow the memory, and each partition is then counted by itself (a grace
  * hash join with itself).
  */
-export class RepeatCounter implements AsyncDisposable {
+export class DuplicateCounter implements AsyncDisposable {
   readonly #scratch: string;
   readonly #memory: number;
   readonly #partitions: Partition[];
@@ -55,8 +56,8 @@ export class RepeatCounter implements AsyncDisposable {
     this.#held += PAIRS * 8;
   }
 
-  /** To be called now and then between `add`s: spills what the memory cannot hold. Errors: `csv.scratch`. */
-  async relieve(): Promise<void> {
+  /** To be called now and then between calls of `add`: writes to files what the memory cannot hold. Errors: `csv.scratch`. */
+  async spill(): Promise<void> {
     if (this.#held <= this.#memory / 4) return;
     for (const [index, partition] of this.#partitions.entries()) {
       if (partition.full.length === 0) continue;
@@ -69,7 +70,7 @@ export class RepeatCounter implements AsyncDisposable {
       } catch (error) {
         throw new PawlError(
           "csv.scratch",
-          `The keys of the file could not be put aside in ${this.#scratch} (${(error as Error).message}): free some space there, or promise with --unique that keys never repeat.`,
+          `The keys of the file could not be written to ${this.#scratch} (${errorText(error)}): free some space there, or promise with --unique that keys never repeat.`,
           { cause: error },
         );
       }

@@ -1,6 +1,9 @@
 import type { KeyColumn } from "../../../batch/contract.ts";
-import type { Layout } from "../layout.ts";
-import { IntegerText } from "./integer-text.ts";
+import { ItemError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
+import { type CsvLayout, isPlain, rulesOf } from "../layout.ts";
+import type { RangePart } from "../plan/shard-data.ts";
+import { RowReader } from "../rows/row-reader.ts";
 
 /** What a record's key turned out to be. */
 export const NO_KEY = 0;
@@ -13,7 +16,8 @@ const LANE_2 = 0x85ebca77 | 0;
 
 /**
  * Reads the key of a record from its bytes. Keys that are equal by their columns' `equality` give equal pairs
- * (`first`, `second`); keys that differ give different pairs but for a chance of 2^-64.
+ * (`first`, `second`); keys that differ give different pairs but for a chance of 2^-64. Each quote is taken to change between
+ * inside and outside, which is enough in records that the scanner has passed.
  */
 export class KeyReader {
   first = 0;
@@ -30,10 +34,10 @@ export class KeyReader {
   readonly #quoted: Uint8Array;
   readonly #alone: boolean;
 
-  constructor(key: readonly KeyColumn[], layout: Layout) {
+  constructor(key: readonly KeyColumn[], layout: CsvLayout) {
     this.#delimiter = layout.dialect.delimiter.charCodeAt(0);
     this.#quote = layout.dialect.quote.charCodeAt(0);
-    this.#null = Buffer.from(layout.dialect.nullText);
+    this.#null = Buffer.from(layout.dialect.nullValue);
     this.#fields = key.map(({ name, equality }) => ({ index: layout.fields.indexOf(name), equality }));
     this.#last = Math.max(...this.#fields.map(({ index }) => index));
     this.#from = new Int32Array(this.#last + 1);
@@ -42,8 +46,8 @@ export class KeyReader {
     this.#alone = key.length === 1 && key[0]?.equality === "integer";
   }
 
-  /** NO_KEY when a column of the key is null or missing: such a record equals no other. */
-  read(record: Buffer, start: number, end: number, _line?: number): number {
+  /** NO_KEY when a column of the key is null or missing: such a record equals no other. `line` is that of the record. */
+  read(record: Buffer, start: number, end: number, _line: number): number {
     if (!this.#locate(record, start, end)) return NO_KEY;
     this.first = 0x9e3779b9;
     this.second = 0x7f4a7c15;
@@ -148,7 +152,7 @@ export class KeyReader {
         if (byte === 45 || byte === 123 || byte === 125) continue;
         if (byte >= 65 && byte <= 70) byte += 32;
       }
-      // As in `#mix`, with the lanes in local variables: this loop is most of the cost of a text key.
+      // As in `#mix`, with both lanes in local variables: this loop is most of the cost of a text key.
       first = Math.imul(((first << 5) | (first >>> 27)) ^ byte, LANE_1);
       second = Math.imul(((second << 13) | (second >>> 19)) ^ byte, LANE_2);
     }
@@ -176,4 +180,97 @@ export function scramble(word: number): number {
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** Reads keys of records that only `RowReader` understands: their values are written as a plain record first. */
+class ParsedKeyReader extends KeyReader {
+  readonly #names: readonly string[];
+  readonly #rows: RowReader;
+
+  constructor(key: readonly KeyColumn[], layout: CsvLayout, { name, newline, order }: RangePart) {
+    const names = key.map((column) => column.name);
+    super(key, { ...layout, dialect: { delimiter: ",", quote: '"', nullValue: "" }, fields: names });
+    this.#names = names;
+    const { grammar } = rulesOf(layout, newline, name);
+    this.#rows = new RowReader(layout, grammar, { file: name, order, joined: false });
+  }
+
+  override read(buffer: Buffer, start: number, end: number, line: number): number {
+    const row = this.#rows.read(buffer.subarray(start, end), line);
+    // A record that is refused is written nowhere, so that its key is equal to no other.
+    if (row instanceof ItemError) return NO_KEY;
+    const values = this.#names.map((name) => {
+      const value = own(row, name);
+      if (value === null || value === undefined) return "";
+      return /^[-+\w]+$/.test(value) ? value : `"${value.replaceAll('"', '""')}"`;
+    });
+    const record = Buffer.from(values.join(","));
+    return super.read(record, 0, record.length, line);
+  }
+}
+
+/** The reader for the keys of a file. */
+export function keyReaderOf(key: readonly KeyColumn[], layout: CsvLayout, part: RangePart): KeyReader {
+  const plain = isPlain(layout) && part.order === null;
+  return plain ? new KeyReader(key, layout) : new ParsedKeyReader(key, layout, part);
+}
+
+/** Whole numbers of up to 30 digits in two halves, so that 64-bit keys compare exactly without BigInt. */
+const HALF = 15;
+
+/**
+ * Reads a whole number as PostgreSQL takes it, blanks, sign and leading zeros aside. The value is
+ * `high × 10^15 + low`; both have its sign.
+ */
+class IntegerText {
+  high = 0;
+  low = 0;
+
+  /** Whether `bytes[from, to)` is a decimal number of at most 30 digits; then `high` and `low` hold it. */
+  read(bytes: Buffer, from: number, to: number): boolean {
+    let at = from;
+    let end = to;
+    while (at < end && isBlank(bytes[at] as number)) at++;
+    while (end > at && isBlank(bytes[end - 1] as number)) end--;
+    const sign = bytes[at];
+    const negative = sign === 45;
+    if (at < end && (negative || sign === 43)) at++;
+    if (at === end) return false;
+    while (at < end - 1 && bytes[at] === 48) at++;
+    const digits = end - at;
+    if (digits > 2 * HALF) return false;
+    let value = 0;
+    let high = 0;
+    const split = end - HALF;
+    for (; at < end; at++) {
+      if (at === split) {
+        high = value;
+        value = 0;
+      }
+      const digit = (bytes[at] as number) - 48;
+      if (digit < 0 || digit > 9) return false;
+      value = value * 10 + digit;
+    }
+    // Adding zero turns -0 into 0.
+    this.high = (negative ? -high : high) + 0;
+    this.low = (negative ? -value : value) + 0;
+    return true;
+  }
+
+  /** The same for the rarer notations `0x1f`, `0o17`, `0b11` and `1_000`. */
+  readRare(text: string): boolean {
+    const match =
+      /^\s*([+-]?)((?:0[xX](?:_?[0-9a-fA-F])+)|(?:0[oO](?:_?[0-7])+)|(?:0[bB](?:_?[01])+)|\d+(?:_\d+)*)\s*$/.exec(
+        text,
+      );
+    if (!match) return false;
+    const value = BigInt((match[2] as string).replaceAll("_", ""));
+    const decimal = Buffer.from(`${match[1]}${value}`);
+    return this.read(decimal, 0, decimal.length);
+  }
+}
+
+/** What C's `isspace` takes as a blank. */
+function isBlank(byte: number): boolean {
+  return byte === 32 || (byte >= 9 && byte <= 13);
 }

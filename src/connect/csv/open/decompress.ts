@@ -1,4 +1,150 @@
-const MAGIC = 0xfd2fb528;
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { errorText } from "../../../error-text.ts";
+import { PawlError } from "../../../errors.ts";
+import type { FileVersion } from "./file-version.ts";
+import { isRemote } from "./redacted-path.ts";
+
+const PIECE = 256 * 1024;
+
+export type Compression = "gzip" | "zstd";
+
+/** By what the file is packed, told from its first bytes, whatever its name says. */
+export function compressionOf(head: Buffer): Compression | null {
+  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+  return head.length >= 4 && isZstd(head.readUInt32LE(0)) ? "zstd" : null;
+}
+
+type Unpacker = Transform & { readonly bytesWritten: number };
+
+/** Unpacks one file. Errors: `csv.corrupt-archive`, where the data is damaged, cut off, or followed by something else. */
+export class Decompressor {
+  readonly compression: Compression;
+  readonly #file: Pick<FileVersion, "name" | "pipe" | "path">;
+  /** Bytes of the frames before the one that is being unpacked. */
+  #finished = 0;
+  #unpacker: Unpacker | null = null;
+
+  constructor(compression: Compression, file: Pick<FileVersion, "name" | "pipe" | "path">) {
+    this.compression = compression;
+    this.#file = file;
+  }
+
+  /** How many packed bytes were needed so far. */
+  get consumed(): number {
+    return this.#finished + (this.#unpacker?.bytesWritten ?? 0);
+  }
+
+  bytes(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    return this.compression === "zstd" ? this.#zstd(packed) : this.#gzip(packed);
+  }
+
+  async *#zstd(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      for await (const frame of zstdFrames(packed)) {
+        yield* this.#through(createZstdDecompress({ chunkSize: PIECE }), frame);
+        this.#finished += this.#unpacker?.bytesWritten ?? 0;
+        this.#unpacker = null;
+      }
+    } catch (error) {
+      throw error instanceof PawlError ? error : this.#corrupt(error);
+    }
+  }
+
+  /** All members of a gzip file. Node stops without an error at a zero byte after a member: only padding may follow one. */
+  async *#gzip(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    let fed: { readonly bytes: Buffer; readonly end: number }[] = [];
+    let total = 0;
+    let tail: Buffer = Buffer.alloc(0);
+    const unpacker = createGunzip({ chunkSize: PIECE });
+    let coming = packed.next();
+    // Iterated by hand, because leaving a `for await` loop would close the generator that has to be read to its end.
+    const feeding = async function* () {
+      for (let piece = await coming; !piece.done; coming = packed.next(), piece = await coming) {
+        fed = fed.filter(({ end }) => end > unpacker.bytesWritten);
+        total += piece.value.length;
+        fed.push({ bytes: piece.value, end: total });
+        tail = Buffer.concat([tail, piece.value.subarray(-TRAILER - 1)]).subarray(-TRAILER - 1);
+        yield piece.value;
+      }
+    };
+    let unpacked = 0;
+    try {
+      for await (const bytes of this.#through(unpacker, feeding())) {
+        unpacked += bytes.length;
+        yield bytes;
+      }
+    } catch (error) {
+      throw endsBefore(tail, unpacked) && isCorrupt(error)
+        ? this.#corrupt(new Error("a byte follows", { cause: error }))
+        : error;
+    }
+    await coming;
+    const used = unpacker.bytesWritten;
+    for (const { bytes, end } of fed)
+      this.#checkPadding(bytes.subarray(Math.max(0, bytes.length - (end - used))));
+    for await (const bytes of packed) this.#checkPadding(bytes);
+  }
+
+  #checkPadding(bytes: Buffer): void {
+    if (bytes.some((byte) => byte !== 0)) throw this.#corrupt(new Error("something follows the padding"));
+  }
+
+  async *#through(unpacker: Unpacker, packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    this.#unpacker = unpacker;
+    pipeline(Readable.from(packed, { objectMode: false, highWaterMark: PIECE }), unpacker, () => {});
+    try {
+      for await (const bytes of unpacker) yield bytes;
+    } catch (error) {
+      throw error instanceof PawlError ? error : this.#corrupt(error);
+    } finally {
+      unpacker.destroy();
+    }
+  }
+
+  #corrupt(error: unknown): PawlError {
+    const { compression } = this;
+    const reason = errorText(error);
+    const { name, pipe, path } = this.#file;
+    // The magic number of the first member was right, so that a wrong one stands behind a member.
+    if (/incorrect header check|follows/.test(reason)) {
+      const unpack =
+        pipe || isRemote(path)
+          ? `unpack it with ${compression} -dc into a pipe`
+          : `${compression} -dc ${name} | pawl load - …`;
+      return new PawlError(
+        "csv.corrupt-archive",
+        `${name} has something behind its ${compression} data that is not ${compression}: fetch the file again, ` +
+          `or leave that out: ${unpack}.`,
+        { cause: error },
+      );
+    }
+    return new PawlError(
+      "csv.corrupt-archive",
+      `${name} is cut off or damaged: ${compression} says '${reason}' after ${this.consumed} bytes; fetch the file again.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Bytes at the end of a gzip member: its checksum, and how many bytes it holds, modulo 2 to the 32nd. */
+const TRAILER = 8;
+
+/**
+ * Whether gzip data that holds so many bytes is followed by one single byte: Node waits for more of what it takes for the next
+ * member, and then calls the file cut off.
+ */
+function endsBefore(tail: Buffer, unpacked: number): boolean {
+  return (
+    tail.length > TRAILER && tail.at(-1) !== 0x1f && tail.readUInt32LE(TRAILER - 4) === unpacked % 2 ** 32
+  );
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof PawlError && error.code === "csv.corrupt-archive";
+}
+
+const ZSTD_MAGIC = 0xfd2fb528;
 /** The lowest of sixteen magic numbers of frames that hold no data. */
 const SKIPPABLE = 0x184d2a50;
 const CHECKSUM_BYTES = 4;
@@ -8,8 +154,8 @@ const REPEATED_BYTE_BLOCK = 1;
 const RESERVED_BLOCK = 3;
 
 /** Whether a file that begins with this number (little-endian) is Zstandard data. */
-export function isZstd(magic: number): boolean {
-  return magic === MAGIC || isSkippable(magic);
+function isZstd(magic: number): boolean {
+  return magic === ZSTD_MAGIC || isSkippable(magic);
 }
 
 function isSkippable(magic: number): boolean {
@@ -18,11 +164,11 @@ function isSkippable(magic: number): boolean {
 
 /**
  * The frames of Zstandard data (RFC 8878), each as its pieces, without those that hold no data: Node's decompressor
- * stops in silence after the first frame and drops the rest. Only the sizes in frame and block headers are looked at.
+ * stops without an error after the first frame and drops the rest. Only the sizes in frame and block headers are read.
  * Each frame has to be read to its end before the next is asked for. Throws where something else than a frame follows
  * a frame, and where the data ends inside one.
  */
-export async function* zstdFrames(stored: AsyncIterator<Buffer>): AsyncGenerator<AsyncGenerator<Buffer>> {
+async function* zstdFrames(stored: AsyncIterator<Buffer>): AsyncGenerator<AsyncGenerator<Buffer>> {
   const input = new Input(stored);
   while (!(await input.ended())) {
     const magic = await input.take(4);
@@ -30,7 +176,7 @@ export async function* zstdFrames(stored: AsyncIterator<Buffer>): AsyncGenerator
     if (isSkippable(kind)) {
       const size = (await input.take(4)).readUInt32LE(0);
       for await (const _ of input.pass(size));
-    } else if (kind === MAGIC) yield dataFrame(magic, input);
+    } else if (kind === ZSTD_MAGIC) yield dataFrame(magic, input);
     else throw new Error("something that is not a frame follows a frame");
   }
 }
@@ -55,7 +201,7 @@ async function* dataFrame(magic: Buffer, input: Input): AsyncGenerator<Buffer> {
   if ((bits & 4) !== 0) yield* input.pass(CHECKSUM_BYTES);
 }
 
-/** Bytes in pieces of any size, to be taken by number. Throws where they end too early. */
+/** Bytes that come in pieces of any size, read by number. Throws where they end too early. */
 class Input {
   readonly #stored: AsyncIterator<Buffer>;
   #piece: Buffer = Buffer.alloc(0);

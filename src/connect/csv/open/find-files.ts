@@ -2,9 +2,9 @@ import { glob, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { nearNames } from "../../../near-names.ts";
-import type { FileVersion } from "../rows/chunk-bytes.ts";
-import { directory, fileTrouble } from "./file-version.ts";
-import { isRemote, keptPath, keptPaths, namedPath, remoteVersion } from "./remote.ts";
+import { type FileVersion, refuseDirectory, refuseFile } from "./file-version.ts";
+import { isRemote, redactPath, redactPaths, resolveEnvPath } from "./redacted-path.ts";
+import { remoteVersion } from "./remote.ts";
 import { zipContent } from "./zip.ts";
 
 /** What `-` stands for. */
@@ -20,7 +20,7 @@ export async function findFiles(
   folder: string,
 ): Promise<{ files: FileVersion[]; notes: string[] }> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
-  keptPaths(paths);
+  redactPaths(paths);
   const found = new Map<string, readonly FileVersion[]>();
   const notes: string[] = [];
   for (const path of paths) {
@@ -32,7 +32,7 @@ export async function findFiles(
         continue;
       }
       const file = await versionOf(absolute, name);
-      const zip = file.pipe ? null : await zipContent(file).catch((error) => fileTrouble(error, name));
+      const zip = file.pipe ? null : await zipContent(file).catch((error) => refuseFile(error, name));
       found.set(absolute, zip?.files ?? [file]);
       if (zip?.note) notes.push(zip.note);
     }
@@ -41,8 +41,8 @@ export async function findFiles(
 }
 
 async function expand(path: string, folder: string): Promise<string[]> {
-  if (/^env:/.test(path) && !(await exists(resolve(folder, path)))) return [keptPath(namedPath(path))];
-  if (isRemote(path)) return [keptPath(path)];
+  if (/^env:/.test(path) && !(await exists(resolve(folder, path)))) return [redactPath(resolveEnvPath(path))];
+  if (isRemote(path)) return [redactPath(path)];
   if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
   const matches: string[] = [];
   for await (const match of glob(path, { cwd: folder }))
@@ -62,7 +62,7 @@ async function versionOf(path: string, name: string): Promise<FileVersion> {
   if (path === STDIN) return { path, name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
   try {
     const stats = await stat(path);
-    if (stats.isDirectory()) directory(name);
+    if (stats.isDirectory()) refuseDirectory(name);
     if (stats.isFIFO() || stats.isCharacterDevice())
       return { path, name, pipe: true, member: null, size: 0, mtimeMs: 0 };
     if (!stats.isFile())
@@ -74,11 +74,11 @@ async function versionOf(path: string, name: string): Promise<FileVersion> {
       throw new PawlError("csv.missing", `${name} does not exist; is it ${join(dirname(name), near)}?`, {
         cause: error,
       });
-    return fileTrouble(error, name);
+    return refuseFile(error, name);
   }
 }
 
-/** A name in the same folder that a slip of the finger would explain. */
+/** The name in the same folder that is most like the missing one. */
 async function nearName(path: string): Promise<string | null> {
   const names = await readdir(dirname(path)).catch(() => [] as string[]);
   return nearNames(basename(path), names, 1)[0] ?? null;

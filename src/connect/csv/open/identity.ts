@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../../store/contract.ts";
-import { FileBody, type FileVersion } from "../rows/chunk-bytes.ts";
-import { isRemote } from "./remote.ts";
+import { type FileVersion, readBytes } from "./file-version.ts";
+import { isRemote } from "./redacted-path.ts";
 
 const EDGE = 64 * 1024;
 
@@ -14,7 +14,10 @@ interface FileIdentity {
   readonly hash: string;
 }
 
-/** What must be equal for a run to go on: of each file path, size, time of change, and a hash of both ends; null for standard input. */
+/**
+ * What must be equal for a run to continue: of each file its path, size, time of change, and a hash of both ends; null for
+ * standard input.
+ */
 export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
   const identities: Json[] = [];
   const archives = new Set<string>();
@@ -28,12 +31,11 @@ export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
 }
 
 async function fileIdentity(file: FileVersion): Promise<FileIdentity> {
-  const { path, size, mtimeMs, tag } = file;
-  if (isRemote(path)) return { path, size, mtimeMs, hash: tag ?? "" };
-  const body = new FileBody(file, 0, size);
+  const { path, size, mtimeMs, etag } = file;
+  if (isRemote(path)) return { path, size, mtimeMs, hash: etag ?? "" };
   const hash = createHash("sha256");
-  hash.update(await body.range(0, Math.min(EDGE, size)));
-  hash.update(await body.range(Math.max(0, size - EDGE), size));
+  hash.update(await readBytes(file, 0, Math.min(EDGE, size)));
+  hash.update(await readBytes(file, Math.max(0, size - EDGE), size));
   return { path, size, mtimeMs, hash: hash.digest("hex") };
 }
 
@@ -65,7 +67,7 @@ function filesOf(identity: Json): FileIdentity[] {
   return Array.isArray(files) ? files : [];
 }
 
-/** The path, as it is now, of the first file that has the content of one of those before; null where none has. */
+/** The present path of the first file whose content an earlier identity had too; null where no file's was. */
 export function sharedFile(before: Json, now: Json): string | null {
   const known = new Set(filesOf(before).map(contentOf));
   return filesOf(now).find((file) => known.has(contentOf(file)))?.path ?? null;

@@ -2,7 +2,7 @@ import { PawlError } from "../../../errors.ts";
 
 interface Format {
   readonly what: string;
-  /** What it begins with, in hexadecimal. Long enough, or binary enough, that no header of a CSV is taken for it. */
+  /** What it begins with, in hexadecimal. Long enough, or binary enough, that no header of a CSV looks like it. */
   readonly magic: RegExp;
   /** A command that writes the CSV to a pipe, or what else to do. */
   readonly advice: (file: string) => string;
@@ -12,7 +12,7 @@ const pipe = (command: string) => (file: string) =>
   `unpack it into a pipe: ${command.replace("FILE", () => file)} | pawl load - …`;
 const writeAgain = () => "write it as CSV with the program that made it";
 
-/** What people give to a loader of CSV that is none, and how to make it one. */
+/** Formats that are given in place of a CSV, and how to make a CSV of each. */
 const FORMATS: readonly Format[] = [
   { what: "an xz archive", magic: /^fd377a585a00/, advice: pipe("xz -dc FILE") },
   {
@@ -34,7 +34,7 @@ const FORMATS: readonly Format[] = [
     magic: /^504152(?:31|45)[01]5/,
     advice: pipe(`duckdb -csv -c "FROM 'FILE'"`),
   },
-  // What is packed once is unpacked before it gets here.
+  // What is packed once is unpacked before it is checked here.
   {
     what: "packed twice",
     magic: /^(?:1f8b08|28b52ffd)/,
@@ -56,12 +56,12 @@ const FORMATS: readonly Format[] = [
   { what: "a PDF", magic: /^255044462d/, advice: () => "export the table as CSV" },
 ];
 
-/** How many bytes `refuseArchive` wants to see. */
-export const ARCHIVE_HEAD = 512;
+/** How many bytes `refuseOtherFormat` wants to see. */
+export const FORMAT_HEAD = 512;
 
 /** Refuses bytes that are another format. Errors: `csv.other-format`. */
-export function refuseArchive(head: Buffer, name: string): void {
-  const text = head.toString("hex", 0, ARCHIVE_HEAD);
+export function refuseOtherFormat(head: Buffer, name: string): void {
+  const text = head.toString("hex", 0, FORMAT_HEAD);
   for (const { what, magic, advice } of FORMATS) if (magic.test(text)) refuse(name, what, advice);
 }
 

@@ -3,29 +3,29 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
 
-/** So long may the first bytes of a pipe take, in milliseconds, until somebody is told: they may never come. */
-const SILENT_MS = 3_000;
+/** How long the first bytes of a pipe may take, in milliseconds, before it is announced: they may never come. */
+const ANNOUNCED_AFTER_MS = 3_000;
 
-/** What is said of a pipe that gives nothing. */
-export interface Silence {
-  /** Of the pipe, for people. */
+/** The message of `waitingForInput`. */
+export interface WaitingForInput {
+  /** The pipe as messages call it. */
   readonly name: string;
 }
 
-/** Tells of each pipe that gives nothing for a while: whoever looks at a source waits for it. Messages are of type `Silence`. */
-export const silences = channel("pawl:csv:silence");
+/** Announces each pipe whose first bytes have not come after three seconds. Messages are of type `WaitingForInput`. */
+export const waitingForInput = channel("pawl:csv:waiting-for-input");
 
 /**
- * Standard input or another pipe: it can be looked at before it is read, for what was looked at is kept until the one
- * reading begins, so that header, sniffing and samples cost nothing of the data.
+ * Standard input or another pipe, which gives its bytes once. They can be peeked at before they are read: what was peeked at
+ * is kept for the one reading, so that header, sniffing and samples cost nothing of the data.
  */
-export class SinglePass {
-  static readonly #known = new WeakMap<Readable, SinglePass>();
-  static readonly #pipes = new Map<string, SinglePass>();
-  readonly #kept: Buffer[] = [];
+export class PipeInput {
+  static readonly #ofStreams = new WeakMap<Readable, PipeInput>();
+  static readonly #ofPaths = new Map<string, PipeInput>();
+  readonly #peeked: Buffer[] = [];
   readonly #iterator: AsyncIterator<Buffer | string>;
   readonly #name: string;
-  #taken = false;
+  #isRead = false;
   #hasBegun = false;
 
   private constructor(stream: Readable, name: string) {
@@ -34,59 +34,60 @@ export class SinglePass {
   }
 
   /** The same object for the same stream, so that two sources over it do not steal from each other. */
-  static of(stream: Readable, name: string): SinglePass {
-    const known = SinglePass.#known.get(stream) ?? new SinglePass(stream, name);
-    SinglePass.#known.set(stream, known);
+  static ofStream(stream: Readable, name: string): PipeInput {
+    const known = PipeInput.#ofStreams.get(stream) ?? new PipeInput(stream, name);
+    PipeInput.#ofStreams.set(stream, known);
     return known;
   }
 
-  /** The same object for the same pipe. */
-  static at(path: string, name: string): SinglePass {
-    const open = SinglePass.#pipes.get(path);
-    if (open) return open;
-    const made = new SinglePass(createReadStream(path), name);
-    SinglePass.#pipes.set(path, made);
-    return made;
+  /** The same object for the same named pipe. */
+  static ofPath(path: string, name: string): PipeInput {
+    const known = PipeInput.#ofPaths.get(path) ?? new PipeInput(createReadStream(path), name);
+    PipeInput.#ofPaths.set(path, known);
+    return known;
   }
 
-  /** From the first byte on, as far as the caller goes; may be called again until `take` was. */
-  async *look(): AsyncGenerator<Buffer> {
-    if (this.#taken) this.#refuse();
+  /** From the first byte on, as far as the caller reads; may be called again until `read` was. Errors: `csv.stdin-taken`. */
+  async *peek(): AsyncGenerator<Buffer> {
+    if (this.#isRead) this.#refuse();
     for (let index = 0; ; index++) {
-      if (index === this.#kept.length) {
+      if (index === this.#peeked.length) {
         const next = await this.#next();
         if (next === null) return;
-        this.#kept.push(next);
+        this.#peeked.push(next);
       }
-      yield this.#kept[index] as Buffer;
+      yield this.#peeked[index] as Buffer;
     }
   }
 
   /** All bytes, once. Errors: `csv.stdin-taken`. */
-  async *take(): AsyncGenerator<Buffer> {
-    if (this.#taken) this.#refuse();
-    this.#taken = true;
-    for (let kept = this.#kept.shift(); kept; kept = this.#kept.shift()) yield kept;
+  async *read(): AsyncGenerator<Buffer> {
+    if (this.#isRead) this.#refuse();
+    this.#isRead = true;
+    for (let peeked = this.#peeked.shift(); peeked; peeked = this.#peeked.shift()) yield peeked;
     for (let next = await this.#next(); next; next = await this.#next()) yield next;
   }
 
   async #next(): Promise<Buffer | null> {
-    const told = this.#hasBegun
+    const announcing = this.#hasBegun
       ? undefined
-      : setTimeout(() => silences.publish({ name: this.#name } satisfies Silence), SILENT_MS);
+      : setTimeout(
+          () => waitingForInput.publish({ name: this.#name } satisfies WaitingForInput),
+          ANNOUNCED_AFTER_MS,
+        );
     this.#hasBegun = true;
     try {
       const { done, value } = await this.#iterator.next();
       return done ? null : Buffer.from(value);
     } finally {
-      clearTimeout(told);
+      clearTimeout(announcing);
     }
   }
 
   #refuse(): never {
     throw new PawlError(
       "csv.stdin-taken",
-      `${this.#name} can be read only once and part of it is gone: run the same command again with the same input, and it goes on where it stopped.`,
+      `${this.#name} can be read only once and part of it is gone: run the same command again with the same input, and it continues where it stopped.`,
     );
   }
 }

@@ -1,68 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import { own } from "../../../own.ts";
 import type { OpenObject } from "../../objects/contract.ts";
 import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
 import { pauseMs, retried, TRIES } from "../../objects/http/retry.ts";
 import { isPassing } from "../../objects/passing.ts";
 import { assertBucketName } from "../../objects/s3/bucket-name.ts";
-import type { FileVersion } from "../rows/chunk-bytes.ts";
-import { changed } from "./file-version.ts";
+import { type FileVersion, refuseChanged } from "./file-version.ts";
+import { fullUrl } from "./redacted-path.ts";
 
 /** Bytes that are asked for at once. */
 const PIECE = 1024 * 1024;
-
-/** Whether a path is an address that is not of this machine. */
-export function isRemote(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
-}
-
-/** URLs with what must not be kept of them, by how they are shown and kept: for as long as this process lives. */
-const whole = new Map<string, string>();
-
-/**
- * A path as it may be stored and shown: of a URL neither its query, which may hold a signature, nor a password. This process
- * remembers the rest, of URLs that differ in nothing else that of the latest.
- */
-export function keptPath(path: string): string {
-  if (!/^https?:\/\//i.test(path) || path.endsWith(HIDDEN)) return path;
-  const url = URL.parse(path);
-  if (url === null)
-    throw new PawlError("csv.address", "What begins with http:// or https:// is not a URL: check its host.");
-  const isPlain = url.search === "" && url.username === "" && url.password === "";
-  const kept = `${url.origin}${url.pathname}${isPlain ? "" : HIDDEN}`;
-  whole.set(kept, path);
-  return kept;
-}
-
-const HIDDEN = "?…";
-
-/** The same of all inputs of a source. Errors: `csv.address`, also where two of them differ in nothing that is kept. */
-export function keptPaths(paths: readonly string[]): string[] {
-  const given = new Map<string, string>();
-  return paths.map((path) => {
-    const kept = keptPath(path);
-    const other = given.get(kept) ?? path;
-    if (other !== path)
-      throw new PawlError(
-        "csv.address",
-        `Two addresses of ${kept} differ only in their query, which Pawl keeps nowhere: load them one after the other.`,
-      );
-    given.set(kept, path);
-    return kept;
-  });
-}
-
-/** `env:NAME` as the URL that it stands for; any other path as it is. Errors: `csv.address`. */
-export function namedPath(path: string): string {
-  const name = /^env:(\w+)$/.exec(path)?.[1];
-  if (name === undefined) return path;
-  const url = own(process.env, name);
-  if (!url) throw new PawlError("csv.address", `${path} names an environment variable that is not set.`);
-  if (!isRemote(url))
-    throw new PawlError("csv.address", `${path} is no address: give it one such as https://host/file.csv.`);
-  return url;
-}
 
 /** The object as it is now. Errors: `csv.missing`, `csv.permission`, `csv.address`, those of `connect/objects`. */
 export async function remoteVersion(url: string): Promise<FileVersion> {
@@ -70,7 +17,7 @@ export async function remoteVersion(url: string): Promise<FileVersion> {
   await close();
   if (size === null)
     throw new PawlError("csv.address", `${url} does not say how long it is: copy it to a file first.`);
-  return { path: url, name: url, pipe: false, member: null, tag, size, mtimeMs: modified ?? 0 };
+  return { path: url, name: url, pipe: false, member: null, etag: tag, size, mtimeMs: modified ?? 0 };
 }
 
 /** The bytes of an object that is the one that was planned. Errors: `csv.changed`, those of `remoteVersion`. */
@@ -81,7 +28,8 @@ export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
     const object = await opened(file.path);
     try {
       const { size, tag, modified } = object;
-      if (size !== file.size || tag !== file.tag || (modified ?? 0) !== file.mtimeMs) changed(file.name);
+      if (size !== file.size || tag !== file.etag || (modified ?? 0) !== file.mtimeMs)
+        refuseChanged(file.name);
       for await (const bytes of object.bytes(file.size, given)) {
         given += bytes.length;
         tried = 1;
@@ -90,7 +38,7 @@ export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
       return;
     } catch (error) {
       // The object has another tag by now.
-      if (error instanceof ResponseError && error.status === 412) changed(file.name);
+      if (error instanceof ResponseError && error.status === 412) refuseChanged(file.name);
       if (!isPassing(error) || tried >= TRIES) throw explained(error, file.name);
       await sleep(pauseMs(tried++, error));
     } finally {
@@ -122,7 +70,7 @@ async function openedOnce(url: string): Promise<RemoteObject> {
   const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? refuseAddress(url);
   if (bucket !== "") assertBucketName(bucket);
   if (bucket === "" || key === "" || key.endsWith("/"))
-    throw new PawlError("csv.address", `${url} names no object: write s3://bucket/path/file.csv.`);
+    throw new PawlError("csv.address", `${url} does not name an object: write s3://bucket/path/file.csv.`);
   const { clientOf } = await import("../../objects/s3/place.ts");
   const { S3Reader } = await import("../../objects/s3/reader.ts");
   const place = { bucket, prefix: "", profile: null };
@@ -162,14 +110,9 @@ async function* inParts(
   }
 }
 
-/** What a URL names. It can be told from what it becomes later, or is not taken. */
+/** What a URL names. It can be told from what it becomes later, or it is refused. */
 async function openedOfWeb(shown: string): Promise<RemoteObject> {
-  const url = URL.parse(whole.get(shown) ?? shown);
-  if (url === null || (shown.endsWith(HIDDEN) && !whole.has(shown)))
-    throw new PawlError(
-      "csv.address",
-      `${shown} was given with a query or a password, which Pawl keeps nowhere: give the same load again with it, or put the address into the environment and name it env:NAME.`,
-    );
+  const url = fullUrl(shown);
   const { openUrl } = await import("../../objects/web/object.ts");
   const object = await openUrl(url, { key: shown, size: null, modified: null, etag: null });
   const { size, modified, serverEtag: etag } = object;

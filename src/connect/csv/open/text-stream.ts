@@ -1,232 +1,194 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { pipeline, Readable, type Transform } from "node:stream";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
-import { assertVersion, type FileVersion, openVersion } from "../rows/chunk-bytes.ts";
-import { isZstd, zstdFrames } from "./decompress.ts";
-import { fileTrouble } from "./file-version.ts";
+import { type Compression, compressionOf, Decompressor } from "./decompress.ts";
+import { assertVersion, type FileVersion, openVersion, refuseFile } from "./file-version.ts";
 import { STDIN } from "./find-files.ts";
-import { ARCHIVE_HEAD, refuseArchive } from "./other-formats.ts";
-import { SinglePass } from "./pipe.ts";
-import { isRemote, remoteBytes } from "./remote.ts";
-import { toUtf8 } from "./to-utf8.ts";
+import { FORMAT_HEAD, refuseOtherFormat } from "./other-formats.ts";
+import { PipeInput } from "./pipe.ts";
+import { isRemote } from "./redacted-path.ts";
+import { remoteBytes } from "./remote.ts";
 import { unzipped } from "./zip.ts";
 
 const PIECE = 256 * 1024;
 
-/** Whether the bytes are only looked at for now, or read for good, which standard input allows once. */
-export type Purpose = "look" | "read";
+/** Whether the beginning is peeked at for now, or all is read, which standard input allows once. */
+export type Purpose = "peek" | "read";
 
 /**
  * The text of a file or of standard input as UTF-8 bytes from the first one on, unpacked and decoded as needed,
- * without a BOM. Can be iterated once; leaving early closes everything beneath.
+ * without a byte order mark. Can be iterated once; leaving early closes everything beneath.
  */
-export class DecodedStream implements AsyncIterable<Buffer> {
+export class TextStream implements AsyncIterable<Buffer> {
   readonly #file: FileVersion;
-  readonly #encoding: string;
+  readonly #wanted: string;
   readonly #stdin: Readable | null;
   readonly #purpose: Purpose;
-  #raw = 0;
-  /** Bytes of the frames before the one that is being unpacked. */
-  #unpacked = 0;
-  #unpacker: (Transform & { readonly bytesWritten: number }) | null = null;
-  /** Known once the first bytes came. */
-  compression: "gzip" | "zstd" | null = null;
+  #stored = 0;
+  #decompressor: Decompressor | null = null;
+  /** What the text was decoded from; known once the first bytes came. */
   encoding = "utf-8";
+  /** Bytes of the byte order mark; known once the first bytes came. */
   bom = 0;
 
   constructor(file: FileVersion, encoding: string, purpose: Purpose, stdin: Readable | null) {
     this.#file = file;
-    this.#encoding = encoding;
+    this.#wanted = encoding;
     this.#purpose = purpose;
     this.#stdin = stdin;
   }
 
+  /** By what the file is packed; known once the first bytes came. */
+  get compression(): Compression | null {
+    return this.#decompressor?.compression ?? null;
+  }
+
   /** How many bytes of the source, as stored, were needed so far. */
   get consumed(): number {
-    if (this.compression === null || this.#file.member !== null) return this.#raw;
-    return this.#unpacked + (this.#unpacker?.bytesWritten ?? 0);
+    if (this.#decompressor === null || this.#file.member !== null) return this.#stored;
+    return this.#decompressor.consumed;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    const raw = this.#text(this.#stored());
-    for await (const { bytes, encoding, bom } of toUtf8(raw, this.#encoding, this.#file.name)) {
-      this.encoding = encoding;
-      this.bom = bom;
-      if (bytes.length > 0) yield bytes;
+    let decoder: Decoder | null = null;
+    let head: Buffer = Buffer.alloc(0);
+    for await (const bytes of this.#unpacked()) {
+      let rest = bytes;
+      if (decoder === null) {
+        head = Buffer.concat([head, bytes]);
+        if (head.length < LONGEST_BOM) continue;
+        decoder = this.#decoderOf(head);
+        rest = head.subarray(decoder.bom);
+      }
+      const text = decoder.decode(rest);
+      if (text.length > 0) yield text;
     }
+    // A text that is shorter than a byte order mark, and what a decoder held back of a character that never ended.
+    const short = decoder === null ? head : null;
+    decoder ??= this.#decoderOf(head);
+    for (const text of [
+      short === null ? null : decoder.decode(short.subarray(decoder.bom)),
+      decoder.decode(null),
+    ])
+      if (text !== null && text.length > 0) yield text;
   }
 
-  async *#stored(): AsyncGenerator<Buffer> {
-    const { path, name, pipe } = this.#file;
-    if (pipe) {
-      const input =
-        path === STDIN ? SinglePass.of(this.#stdin ?? process.stdin, name) : SinglePass.at(path, name);
-      for await (const bytes of this.#purpose === "look" ? input.look() : input.take()) {
-        this.#raw += bytes.length;
-        yield bytes;
-      }
-      return;
-    }
-    const { member } = this.#file;
-    if (isRemote(path)) {
-      for await (const bytes of remoteBytes(this.#file)) {
-        this.#raw += bytes.length;
-        yield bytes;
-      }
-      return;
-    }
-    if (member !== null) {
-      let bytes = 0;
-      for await (const piece of unzipped(this.#file, member)) {
-        bytes += piece.length;
-        this.#raw = Math.round((bytes / member.bytes) * member.packedBytes);
-        yield piece;
-      }
-      return;
-    }
-    // A file that is looked at may be any version; one that is read must be the planned one, to its last byte.
-    const reads = this.#purpose === "read";
-    await using handle = reads
-      ? await openVersion(this.#file)
-      : await open(path).catch((error) => fileTrouble(error, name));
-    // Closed here and not by the stream, which ends before its last pieces are taken.
-    for await (const bytes of createReadStream(path, {
-      fd: handle,
-      highWaterMark: PIECE,
-      autoClose: false,
-    })) {
-      if (reads) await assertVersion(handle, this.#file);
-      this.#raw += bytes.length;
-      yield bytes;
-    }
+  #decoderOf(head: Buffer): Decoder {
+    const decoder = decoderOf(head, this.#wanted, this.#file.name);
+    this.encoding = decoder.encoding;
+    this.bom = decoder.bom;
+    return decoder;
   }
 
   /** The first bytes tell whether anything is packed, whatever the name says. */
-  async *#text(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  async *#unpacked(): AsyncGenerator<Buffer> {
+    const stored = this.#bytes();
     try {
-      const { head, ended } = await atLeast(stored, ARCHIVE_HEAD);
-      const rest = async function* () {
+      const { head, ended } = await atLeast(stored, FORMAT_HEAD);
+      const all = async function* () {
         if (head.length > 0) yield head;
         if (!ended) yield* stored;
       };
-      this.compression = compressionOf(head);
-      if (this.compression === null) {
-        refuseArchive(head, this.#file.name);
-        yield* rest();
-      } else if (this.compression === "zstd") yield* this.#unzstd(rest());
-      else yield* this.#gunzipped(rest());
+      const compression = compressionOf(head);
+      if (compression === null) {
+        refuseOtherFormat(head, this.#file.name);
+        yield* all();
+      } else {
+        this.#decompressor = new Decompressor(compression, this.#file);
+        yield* this.#decompressor.bytes(all());
+      }
     } finally {
       await stored.return(undefined);
     }
   }
 
-  async *#unzstd(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-    try {
-      for await (const frame of zstdFrames(stored)) {
-        yield* this.#through(createZstdDecompress({ chunkSize: PIECE }), frame);
-        this.#unpacked += this.#unpacker?.bytesWritten ?? 0;
-        this.#unpacker = null;
-      }
-    } catch (error) {
-      throw error instanceof PawlError ? error : this.#corrupt(error);
-    }
-  }
-
-  /** All members of a gzip file. Node ends in silence at a zero byte after a member: only padding may follow one. */
-  async *#gunzipped(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-    let fed: { readonly bytes: Buffer; readonly end: number }[] = [];
-    let total = 0;
-    const unpacker = createGunzip({ chunkSize: PIECE });
-    let coming = stored.next();
-    // By hand, because leaving a loop would close what has to be read to its end.
-    const feeding = async function* () {
-      for (let piece = await coming; !piece.done; coming = stored.next(), piece = await coming) {
-        fed = fed.filter(({ end }) => end > unpacker.bytesWritten);
-        total += piece.value.length;
-        fed.push({ bytes: piece.value, end: total });
-        end = Buffer.concat([end, piece.value.subarray(-TRAILER - 1)]).subarray(-TRAILER - 1);
-        yield piece.value;
-      }
-    };
-    let end: Buffer = Buffer.alloc(0);
-    let unpacked = 0;
-    try {
-      for await (const bytes of this.#through(unpacker, feeding())) {
-        unpacked += bytes.length;
+  /** The bytes as they are stored, of a member of an archive as they are without it. */
+  async *#bytes(): AsyncGenerator<Buffer> {
+    const { member } = this.#file;
+    if (member === null) {
+      for await (const bytes of this.#whole()) {
+        this.#stored += bytes.length;
         yield bytes;
       }
-    } catch (error) {
-      throw endsBefore(end, unpacked) && isCorrupt(error)
-        ? this.#corrupt(new Error("a byte follows", { cause: error }))
-        : error;
+      return;
     }
-    await coming;
-    const taken = unpacker.bytesWritten;
-    const left = fed.map(({ bytes, end }) => bytes.subarray(Math.max(0, bytes.length - (end - taken))));
-    for (const bytes of left) this.#checkPadding(bytes);
-    for await (const bytes of stored) this.#checkPadding(bytes);
+    let unpacked = 0;
+    for await (const bytes of unzipped(this.#file, member)) {
+      unpacked += bytes.length;
+      this.#stored = Math.round((unpacked / member.bytes) * member.packedBytes);
+      yield bytes;
+    }
   }
 
-  #checkPadding(bytes: Buffer): void {
-    if (bytes.some((byte) => byte !== 0)) throw this.#corrupt(new Error("something follows the padding"));
+  #whole(): AsyncIterable<Buffer> {
+    const { path, name, pipe } = this.#file;
+    if (pipe) {
+      const input =
+        path === STDIN
+          ? PipeInput.ofStream(this.#stdin ?? process.stdin, name)
+          : PipeInput.ofPath(path, name);
+      return this.#purpose === "peek" ? input.peek() : input.read();
+    }
+    return isRemote(path) ? remoteBytes(this.#file) : this.#local();
   }
 
-  async *#through(
-    unpacker: Transform & { readonly bytesWritten: number },
-    stored: AsyncGenerator<Buffer>,
-  ): AsyncGenerator<Buffer> {
-    this.#unpacker = unpacker;
-    pipeline(Readable.from(stored, { objectMode: false, highWaterMark: PIECE }), unpacker, () => {});
+  /** A file that is peeked at may be any version; one that is read must be the planned one, to its last byte. */
+  async *#local(): AsyncGenerator<Buffer> {
+    const { path, name } = this.#file;
+    const reads = this.#purpose === "read";
+    await using handle = reads
+      ? await openVersion(this.#file)
+      : await open(path).catch((error) => refuseFile(error, name));
+    // The handle is closed here and not by the stream, which ends before its last pieces are consumed.
+    const stream = createReadStream(path, { fd: handle, highWaterMark: PIECE, autoClose: false });
+    for await (const bytes of stream) {
+      if (reads) await assertVersion(handle, this.#file);
+      yield bytes;
+    }
+  }
+}
+
+/** The bytes of UTF-8's byte order mark; those of UTF-16 have two. */
+const LONGEST_BOM = 3;
+
+interface Decoder {
+  readonly encoding: string;
+  readonly bom: number;
+  /** The bytes that follow as UTF-8; null at the end. */
+  decode(bytes: Buffer | null): Buffer;
+}
+
+/**
+ * A decoder to UTF-8. A byte order mark decides the encoding. Bytes that are UTF-8 already pass as they are, valid or not, so
+ * that an invalid one costs its row and not the file. Errors: `csv.encoding`.
+ */
+function decoderOf(head: Buffer, wanted: string, name: string): Decoder {
+  const { encoding, bom } = byMark(head) ?? { encoding: wanted, bom: 0 };
+  if (encoding === "utf-8") return { encoding, bom, decode: (bytes) => bytes ?? Buffer.alloc(0) };
+  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
+  let offset = bom;
+  const decode = (bytes: Buffer | null) => {
     try {
-      for await (const bytes of unpacker) yield bytes;
+      const text = bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+      offset += bytes?.length ?? 0;
+      return Buffer.from(text);
     } catch (error) {
-      throw error instanceof PawlError ? error : this.#corrupt(error);
-    } finally {
-      unpacker.destroy();
-    }
-  }
-
-  #corrupt(error: unknown): PawlError {
-    const reason = error instanceof Error ? error.message : String(error);
-    const { name, pipe, path } = this.#file;
-    // The magic of the first member was seen, so a wrong one stands behind a member.
-    if (/incorrect header check|follows/.test(reason)) {
-      const unpacked = pipe || isRemote(path) ? `unpack it with ${this.compression} -dc into a pipe` : null;
-      return new PawlError(
-        "csv.corrupt-archive",
-        `${name} has something behind its ${this.compression} data that is not ${this.compression}: fetch the file again, ` +
-          `or leave that out: ${unpacked ?? `${this.compression} -dc ${name} | pawl load - …`}.`,
+      throw new PawlError(
+        "csv.encoding",
+        `${name} holds bytes that are not ${encoding}, somewhere after byte ${offset}: give the encoding it is in with --encoding.`,
         { cause: error },
       );
     }
-    return new PawlError(
-      "csv.corrupt-archive",
-      `${name} is cut off or damaged: ${this.compression} says '${reason}' after ${this.consumed} bytes; fetch the file again.`,
-      { cause: error },
-    );
-  }
+  };
+  return { encoding, bom, decode };
 }
 
-/** Of a gzip member: its checksum and how many bytes it holds, modulo 2 to the 32nd. */
-const TRAILER = 8;
-
-/**
- * Whether a gzip file that holds so many bytes ends with a single byte that is not of its data: Node waits for more of what it takes for
- * the next member, and then calls the file cut off.
- */
-function endsBefore(end: Buffer, unpacked: number): boolean {
-  return end.length > TRAILER && end.at(-1) !== 0x1f && end.readUInt32LE(TRAILER - 4) === unpacked % 2 ** 32;
-}
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof PawlError && error.code === "csv.corrupt-archive";
-}
-
-function compressionOf(head: Buffer): "gzip" | "zstd" | null {
-  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
-  return head.length >= 4 && isZstd(head.readUInt32LE(0)) ? "zstd" : null;
+function byMark(head: Buffer): { encoding: string; bom: number } | null {
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return { encoding: "utf-8", bom: 3 };
+  if (head[0] === 0xff && head[1] === 0xfe) return { encoding: "utf-16le", bom: 2 };
+  if (head[0] === 0xfe && head[1] === 0xff) return { encoding: "utf-16be", bom: 2 };
+  return null;
 }
 
 async function atLeast(source: AsyncGenerator<Buffer>, want: number) {

@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
 import { codeOf, type Newline } from "../layout.ts";
-import { refuseArchive, refuseOtherText } from "../open/other-formats.ts";
-import { DecodedStream } from "../open/text-stream.ts";
-import type { Settings } from "../options.ts";
-import type { FileVersion } from "../rows/chunk-bytes.ts";
+import type { FileVersion } from "../open/file-version.ts";
+import { refuseOtherFormat, refuseOtherText } from "../open/other-formats.ts";
+import { TextStream } from "../open/text-stream.ts";
+import type { CheckedOptions } from "../options.ts";
 import { grammarOf } from "../scan/grammar.ts";
 import { ODD_RETURNS, RecordScanner } from "../scan/record-scanner.ts";
 import { firstRecordEnds, sniffDelimiter, snifferOf, sniffNewline } from "./sniff.ts";
@@ -50,22 +50,22 @@ interface Opening {
  */
 export async function readHead(
   file: FileVersion,
-  settings: Settings,
+  options: CheckedOptions,
   stdin: Readable | null,
   known: string | null,
 ): Promise<Head> {
-  const stream = new DecodedStream(file, settings.encoding, "look", stdin);
-  const opening = await openingOf(stream, settings, file.name);
+  const stream = new TextStream(file, options.encoding, "peek", stdin);
+  const opening = await openingOf(stream, options, file.name);
   const separated = sepLine(opening.bytes);
   const text = separated === null ? opening : behindLine(opening, separated.length);
   const { bytes, ended, at } = text;
   const given = known ?? separated?.delimiter ?? null;
-  const sniffer = snifferOf(settings, given);
+  const sniffer = snifferOf(options, given);
   const newline = sniffNewline(bytes, sniffer);
   const found = (grammar: Parameters<typeof scannerOf>[0]) =>
-    recordsOf(bytes, ended, grammar, settings, file, at);
+    recordsOf(bytes, ended, grammar, options, file, at);
   const delimiter = given ?? sniffDelimiter(found({ ...sniffer.grammar, newline }).records, sniffer);
-  const { quote, reading } = settings;
+  const { quote, reading } = options;
   const { loose, trim } = reading;
   const { records, scanner, next } = found({
     delimiter: codeOf(delimiter),
@@ -77,11 +77,11 @@ export async function readHead(
   });
   const [first] = records;
   if (first === undefined) {
-    const what = settings.skipLines > 0 ? `has no more than ${settings.skipLines} lines` : "is empty";
+    const what = options.skipLines > 0 ? `has no more than ${options.skipLines} lines` : "is empty";
     throw new PawlError("csv.empty", `${file.name} ${what}: there is not even a header.`);
   }
   if ((scanner.features & ODD_RETURNS) !== 0) refuseMixed(file.name, at.line);
-  if (settings.header && first.length > LONGEST_HEADER)
+  if (options.header && first.length > LONGEST_HEADER)
     throw new PawlError(
       "csv.header",
       `${file.name} line ${at.line}: the header is longer than 1 MB; check that the file is a CSV and its quotes are closed.`,
@@ -99,10 +99,10 @@ export async function readHead(
   };
 }
 
-async function openingOf(stream: DecodedStream, settings: Settings, name: string): Promise<Opening> {
-  const sniffer = snifferOf(settings, null);
+async function openingOf(stream: TextStream, options: CheckedOptions, name: string): Promise<Opening> {
+  const sniffer = snifferOf(options, null);
   const most =
-    (settings.header ? Math.min(settings.maxRecordBytes, LONGEST_HEADER) : settings.maxRecordBytes) + HEAD;
+    (options.header ? Math.min(options.maxRecordBytes, LONGEST_HEADER) : options.maxRecordBytes) + HEAD;
   let bytes: Buffer = Buffer.alloc(0);
   let at = { offset: 0, line: 1 };
   let ended = true;
@@ -115,10 +115,10 @@ async function openingOf(stream: DecodedStream, settings: Settings, name: string
       refuseUnreadable(bytes, name, stream.encoding);
       looked = true;
     }
-    const skipped = skipLines(bytes, settings.skipLines + 1 - at.line, false);
+    const skipped = skipLines(bytes, options.skipLines + 1 - at.line, false);
     at = { offset: at.offset + skipped.bytes, line: at.line + skipped.lines };
     bytes = bytes.subarray(skipped.bytes);
-    if (at.line <= settings.skipLines) {
+    if (at.line <= options.skipLines) {
       if (bytes.length > most) tooLong(name, at.line);
       continue;
     }
@@ -130,11 +130,10 @@ async function openingOf(stream: DecodedStream, settings: Settings, name: string
     lookAt = bytes.length * 2;
   }
   if (!looked && bytes.length > 0) refuseUnreadable(bytes, name, stream.encoding);
-  const rest = skipLines(bytes, settings.skipLines + 1 - at.line, ended);
+  const rest = skipLines(bytes, options.skipLines + 1 - at.line, ended);
   at = { offset: at.offset + rest.bytes, line: at.line + rest.lines };
   bytes = bytes.subarray(rest.bytes);
-  if (settings.header && settings.delimiter === null && settings.columns === null)
-    refuseOtherText(bytes, name);
+  if (options.header && options.delimiter === null && options.columns === null) refuseOtherText(bytes, name);
   return { bytes, ended, at };
 }
 
@@ -174,12 +173,12 @@ function behindLine({ bytes, ended, at }: Opening, length: number): Opening {
 
 function scannerOf(
   grammar: Parameters<typeof grammarOf>[0],
-  settings: Settings,
+  options: CheckedOptions,
   file: FileVersion,
   at: Position,
   spans: boolean,
 ): RecordScanner {
-  const { comment, maxRecordBytes } = settings;
+  const { comment, maxRecordBytes } = options;
   const rules = { grammar: grammarOf(grammar), comment: codeOf(comment), blankIsRow: false, maxRecordBytes };
   return new RecordScanner({ ...rules, name: file.name }, 0, at.line, spans);
 }
@@ -189,11 +188,11 @@ function recordsOf(
   bytes: Buffer,
   ended: boolean,
   grammar: Parameters<typeof grammarOf>[0],
-  settings: Settings,
+  options: CheckedOptions,
   file: FileVersion,
   at: Position,
 ) {
-  const scanner = scannerOf(grammar, settings, file, at, false);
+  const scanner = scannerOf(grammar, options, file, at, false);
   let next = 0;
   while (next < bytes.length && scanner.records === 0)
     next = scanner.scan(bytes, next, bytes.length, 0, Number.POSITIVE_INFINITY, 1);
@@ -201,7 +200,7 @@ function recordsOf(
   const records: Buffer[] = [];
   if (scanner.records === 0) return { records, scanner, next };
   // The delimiter is judged by what follows the header too; a quote that is wrong there is named when it is read.
-  const all = scannerOf({ ...grammar, quoting: "loose" }, settings, file, at, true);
+  const all = scannerOf({ ...grammar, quoting: "loose" }, options, file, at, true);
   const collect = () => {
     for (let span = 0; span < all.spanCount; span++)
       records.push(bytes.subarray(all.spans[span * 2], all.spans[span * 2 + 1]));
@@ -238,7 +237,7 @@ function tooLong(name: string, line: number): never {
  * be strays and already a tenth.
  */
 function refuseUnreadable(head: Buffer, name: string, encoding: string): void {
-  refuseArchive(head, name);
+  refuseOtherFormat(head, name);
   const sample = head.subarray(0, 4096);
   const nuls = sample.reduce((sum, byte) => sum + (byte === 0 ? 1 : 0), 0);
   if (nuls * 10 < sample.length || (nuls < 8 && nuls * 4 < sample.length)) return;

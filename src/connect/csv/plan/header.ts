@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { PawlError } from "../../../errors.ts";
-import type { Settings } from "../options.ts";
-import { FieldReader, MOST_COLUMNS } from "../scan/field-splitter.ts";
+import type { CheckedOptions } from "../options.ts";
+import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import type { Grammar } from "../scan/grammar.ts";
 import type { Head } from "./head.ts";
 
@@ -9,18 +9,18 @@ import type { Head } from "./head.ts";
  * The names of the fields of a file: from its header, the options, or `column1`, `column2`, …
  * Errors: `csv.header`, `csv.encoding`.
  */
-export function fieldNames(head: Head, grammar: Grammar, settings: Settings, name: string): string[] {
+export function fieldNames(head: Head, grammar: Grammar, options: CheckedOptions, name: string): string[] {
   const { first, begin } = head;
-  const reader = new FieldReader(grammar);
+  const reader = new FieldSplitter(grammar);
   const count = reader.split(first.toString("utf8"));
   if (count > MOST_COLUMNS)
     throw new PawlError(
       "csv.header",
       `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are taken: check the --delimiter, and that the file is a CSV.`,
     );
-  if (settings.columns) return given(settings.columns, count, settings.header, name);
+  if (options.columns) return given(options.columns, count, options.header, name);
   const values = reader.values.slice(0, count);
-  if (!settings.header) return values.map((_, index) => `column${index + 1}`);
+  if (!options.header) return values.map((_, index) => `column${index + 1}`);
   if (first.includes(0))
     throw new PawlError(
       "csv.binary",
@@ -67,7 +67,7 @@ function refuseRepeats(names: readonly string[], where: string): void {
 
 /** What the header of a file says, where other names are given in its place: to tell whether another file has the same one. */
 export function headerOf({ first }: Head, grammar: Grammar): readonly string[] {
-  const reader = new FieldReader(grammar);
+  const reader = new FieldSplitter(grammar);
   // latin1 keeps bytes apart that are not valid as UTF-8.
   const count = reader.split(first.toString(isUtf8(first) ? "utf8" : "latin1"));
   return reader.values.slice(0, count).map((value) => value.trim());

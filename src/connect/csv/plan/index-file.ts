@@ -1,62 +1,70 @@
-import { type Layout, rulesOf } from "../layout.ts";
-import { blocksOf } from "../open/block-reader.ts";
-import { changed } from "../open/file-version.ts";
-import { openVersion } from "../rows/chunk-bytes.ts";
+import { type CsvLayout, rulesOf } from "../layout.ts";
+import { readBlocks } from "../open/file-version.ts";
+import { explainQuotes, isQuoteError } from "../scan/quote-errors.ts";
 import { RecordScanner } from "../scan/record-scanner.ts";
 import type { RangePart } from "./shard-data.ts";
 
 const BLOCK = 1024 * 1024;
 
-export interface ScanOptions {
+export interface IndexOptions {
   readonly signal: AbortSignal;
-  /** About how many bytes a granule has; it ends with the record that reaches them. */
-  readonly granuleBytes: number;
-  /** Where to stop; default the end of the file. The place of a record's start. */
+  /** About how many bytes a block of the index covers; it ends with the record that reaches them. */
+  readonly indexBlockBytes: number;
+  /** The offset of a record at which to stop. @default the end of the file */
   readonly end?: number;
-  /** Bytes since the last call. */
+  /** Is called with the bytes since the last call. */
   readonly onProgress?: (bytes: number) => void;
-  /** Sees all records, as spans of a buffer. */
+  /** Is called with all records, as spans of a buffer. */
   readonly onRecords?: (buffer: Buffer, scanner: RecordScanner, base: number) => void;
-  /** Called between blocks. */
+  /** Is called between blocks. */
   readonly between?: () => Promise<void>;
 }
 
 /**
- * Finds the true boundaries of all records of a plain file in one pass and bounded memory, and returns the part with its
- * table of granules. Errors: those of `RecordScanner`, `csv.changed`.
+ * Finds the boundaries of all records of a plain file in one pass and bounded memory, and returns the part with its
+ * index. A wrong quote is explained from the whole file, which the scan up to it cannot know.
+ * Errors: those of `RecordScanner`, `csv.changed`.
  */
-export async function scanFile(part: RangePart, layout: Layout, options: ScanOptions): Promise<RangePart> {
-  const { onRecords, signal, granuleBytes } = options;
-  const end = options.end ?? part.size;
-  const scanner = new RecordScanner(
-    rulesOf(layout, part.newline, part.name),
-    part.offset,
-    part.line,
-    onRecords !== undefined,
-  );
-  const granules: number[] = [];
+export async function indexFile(
+  part: RangePart,
+  layout: CsvLayout,
+  options: IndexOptions,
+): Promise<RangePart> {
+  try {
+    return await indexed(part, layout, options);
+  } catch (error) {
+    if (!isQuoteError(error)) throw error;
+    throw await explainQuotes(textOf(part), layout, part, options.signal);
+  }
+}
+
+async function* textOf(part: RangePart): AsyncGenerator<Buffer> {
+  for await (const { buffer } of readBlocks(part, { start: part.offset, end: part.size, blockBytes: BLOCK }))
+    yield buffer;
+}
+
+async function indexed(part: RangePart, layout: CsvLayout, options: IndexOptions): Promise<RangePart> {
+  const { onRecords, signal, indexBlockBytes, end = part.size } = options;
+  const rules = rulesOf(layout, part.newline, part.name);
+  const scanner = new RecordScanner(rules, part.offset, part.line, onRecords !== undefined);
+  const blocks: number[] = [];
   let start = part.offset;
   const close = () => {
-    granules.push(
-      scanner.recordStart - start,
-      scanner.records,
-      scanner.lines - scanner.records,
-      scanner.features,
-    );
-    start = scanner.recordStart;
+    const { recordStart, records, lines, features } = scanner;
+    blocks.push(recordStart - start, records, lines - records, features);
+    start = recordStart;
     scanner.reset();
   };
-  await using handle = await openVersion(part);
   let seen = part.offset;
-  const range = { start: part.offset, end };
-  // Keys are read from whole records; to find boundaries alone, nothing of a block need be kept.
-  const keep = () => (onRecords ? seen - scanner.recordStart : 0);
-  for await (const { buffer, from, to, base } of blocksOf(handle, range, BLOCK, keep)) {
+  const range = { start: part.offset, end, blockBytes: BLOCK };
+  // Keys are read from whole records; to find boundaries alone, nothing of a block has to be kept.
+  const keep = onRecords && (() => seen - scanner.recordStart);
+  for await (const { buffer, from, to, base } of readBlocks(part, keep ? { ...range, keep } : range)) {
     signal.throwIfAborted();
     for (let at = from; at < to; ) {
-      at = scanner.scan(buffer, at, to, base, start + granuleBytes);
+      at = scanner.scan(buffer, at, to, base, start + indexBlockBytes);
       onRecords?.(buffer, scanner, base);
-      if (scanner.recordStart - start >= granuleBytes) close();
+      if (scanner.recordStart - start >= indexBlockBytes) close();
     }
     seen = base + to;
     if (seen === end && end === part.size) {
@@ -66,7 +74,6 @@ export async function scanFile(part: RangePart, layout: Layout, options: ScanOpt
     options.onProgress?.(seen - (base + from));
     await options.between?.();
   }
-  if (seen !== end) changed(part.name);
   if (scanner.recordStart > start) close();
-  return { ...part, granules };
+  return { ...part, blocks };
 }

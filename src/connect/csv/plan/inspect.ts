@@ -1,18 +1,18 @@
 import { basename } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { type Layout, layoutOf, rulesOf } from "../layout.ts";
+import { type CsvLayout, layoutOf, rulesOf } from "../layout.ts";
+import type { FileVersion } from "../open/file-version.ts";
 import { findFiles } from "../open/find-files.ts";
-import { isRemote } from "../open/remote.ts";
-import type { Settings } from "../options.ts";
-import type { FileVersion } from "../rows/chunk-bytes.ts";
+import { isRemote } from "../open/redacted-path.ts";
+import type { CheckedOptions } from "../options.ts";
 import { type Head, readHead } from "./head.ts";
 import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
 /** What is known of a source before its records are looked at. */
 export interface Inspection {
-  readonly layout: Layout;
-  /** A part without granules for each file, in order. */
+  readonly layout: CsvLayout;
+  /** A part without blocks for each file, in order. */
   readonly parts: readonly (RangePart | StreamPart)[];
   /** For people: `people.csv`, `3 files from a.csv to c.csv`. */
   readonly name: string;
@@ -20,45 +20,40 @@ export interface Inspection {
 }
 
 /** Finds the files and looks at the head of each. Errors: all that concern paths, options, heads and headers. */
-export async function inspect(paths: readonly string[], settings: Settings): Promise<Inspection> {
-  const { files, notes } = await findFiles(paths, settings.folder);
+export async function inspect(paths: readonly string[], options: CheckedOptions): Promise<Inspection> {
+  const { files, notes } = await findFiles(paths, options.cwd);
   const parts: (RangePart | StreamPart)[] = [];
-  let layout: Layout | null = null;
+  let layout: CsvLayout | null = null;
   let header: readonly string[] | null = null;
   for (const file of files) {
-    const head = await readHead(
-      file,
-      settings,
-      settings.stdin,
-      layout?.dialect.delimiter ?? settings.delimiter,
-    );
-    const { quote, reading, comment, maxRecordBytes } = settings;
-    const dialect = { delimiter: head.delimiter, quote, nullText: reading.nulls[0] as string };
+    const head = await readHead(file, options, options.stdin, layout?.dialect.delimiter ?? options.delimiter);
+    const { quote, reading, comment, maxRecordBytes } = options;
+    const dialect = { delimiter: head.delimiter, quote, nullValue: reading.nulls[0] as string };
     const draft = layout ?? layoutOf({ dialect, reading, comment, fields: [], header, maxRecordBytes }, []);
     const { grammar } = rulesOf(draft, head.newline, file.name);
-    const fields = fieldNames(head, grammar, settings, file.name);
+    const fields = fieldNames(head, grammar, options, file.name);
     const firstName = (files[0] as FileVersion).name;
     let order = layout ? orderOf(layout.fields, fields, firstName, file.name) : null;
-    if (settings.header && settings.columns !== null) {
+    if (options.header && options.columns !== null) {
       const own = headerOf(head, grammar);
       header ??= own;
       order = givenOrderOf(header, own, firstName, file.name);
     }
-    layout ??= layoutOf({ ...draft, fields, header }, settings.ignoreColumns);
-    parts.push(partOf(file, head, settings.header, order));
-    if (settings.header && head.single) notes.push(`${file.name} has a header but no rows.`);
+    layout ??= layoutOf({ ...draft, fields, header }, options.ignoreColumns);
+    parts.push(partOf(file, head, options.header, order));
+    if (options.header && head.single) notes.push(`${file.name} has a header but no rows.`);
   }
-  checkNames(layout as Layout);
+  checkNames(layout as CsvLayout);
   const names = files.map((file) => basename(file.name));
   const name = names.length === 1 ? names[0] : `${names.length} files from ${names[0]} to ${names.at(-1)}`;
-  return { layout: layout as Layout, parts, name: name as string, notes };
+  return { layout: layout as CsvLayout, parts, name: name as string, notes };
 }
 
 /** Errors: `csv.option`. */
-function checkNames({ fields, reading, dialect, comment }: Layout): void {
+function checkNames({ fields, reading, dialect, comment }: CsvLayout): void {
   const known = new Set(fields);
   const has = `the columns are ${fields.slice(0, 20).join(", ")}${fields.length > 20 ? ", …" : ""}`;
-  for (const [column] of reading.nullFor)
+  for (const [column] of reading.nullsFor)
     if (!known.has(column))
       throw new PawlError("csv.option", `--null-for names the column ${JSON.stringify(column)}, but ${has}.`);
   for (const [flag, column] of [
@@ -70,7 +65,7 @@ function checkNames({ fields, reading, dialect, comment }: Layout): void {
         "csv.option",
         `${flag} is ${JSON.stringify(column)}, which is a column of the file: choose another name.`,
       );
-  const texts = [...reading.nulls, ...reading.nullFor.flatMap(([, each]) => each)];
+  const texts = [...reading.nulls, ...reading.nullsFor.flatMap(([, each]) => each)];
   if (comment !== "" && comment === dialect.delimiter)
     throw new PawlError(
       "csv.option",
@@ -95,6 +90,6 @@ function partOf(
   const shared = { ...file, newline, line: begin.line, order };
   const local = !file.pipe && file.member === null && !isRemote(file.path);
   if (local && compression === null && encoding === "utf-8")
-    return { kind: "range", ...shared, bom, offset: begin.offset + bom, granules: [] };
+    return { kind: "range", ...shared, bom, offset: begin.offset + bom, blocks: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };
 }

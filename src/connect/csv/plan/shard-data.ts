@@ -1,6 +1,6 @@
 import type { Json } from "../../../store/contract.ts";
-import { type Layout, type Newline, packLayout, unpackLayout } from "../layout.ts";
-import type { FileVersion } from "../rows/chunk-bytes.ts";
+import { type CsvLayout, type Newline, packLayout, unpackLayout } from "../layout.ts";
+import type { FileVersion } from "../open/file-version.ts";
 
 /** What both kinds of part share. */
 interface PartOf extends FileVersion {
@@ -12,16 +12,16 @@ interface PartOf extends FileVersion {
   readonly order: readonly number[] | null;
 }
 
-/** Consecutive granules of a plain UTF-8 file. `offset` counts bytes of the file. */
+/** Consecutive index blocks of a plain UTF-8 file. `offset` counts bytes of the file. */
 export interface RangePart extends PartOf {
   readonly kind: "range";
   /** Bytes of a BOM at the file's beginning, which `offset` counts. */
   readonly bom: number;
   /**
-   * Four numbers a granule: bytes, records, lines beyond one a record, and the features of `RecordScanner`. Small
-   * numbers, because the table of a large file is stored with its shards.
+   * The index of its records, four numbers a block: bytes, records, lines beyond one a record, and the features of
+   * `RecordScanner`. Small numbers, because the index of a large file is stored with its shards.
    */
-  readonly granules: readonly number[];
+  readonly blocks: readonly number[];
 }
 
 /** A whole file that can only be read from its beginning. `offset` counts bytes of its text as UTF-8. */
@@ -30,10 +30,10 @@ export interface StreamPart extends PartOf {
   readonly encoding: string;
 }
 
-export type Part = RangePart | StreamPart;
+export type FilePart = RangePart | StreamPart;
 
-/** Consecutive records within a part. */
-export interface Granule {
+/** Consecutive records within a part, of which the index knows where they begin and how many they are. */
+export interface IndexBlock {
   readonly start: number;
   readonly end: number;
   readonly line: number;
@@ -42,31 +42,31 @@ export interface Granule {
   readonly features: number;
 }
 
-/** Numbers a granule takes in the table. */
-export const GRANULE_WIDTH = 4;
+/** Numbers that a block takes in the index. */
+export const INDEX_BLOCK_NUMBERS = 4;
 
-/** The granules of a part with their places worked out. */
-export function granulesOf(part: RangePart): Granule[] {
-  const granules: Granule[] = [];
+/** The blocks of a part with their positions. */
+export function indexBlocks(part: RangePart): IndexBlock[] {
+  const blocks: IndexBlock[] = [];
   let start = part.offset;
   let line = part.line;
-  for (let at = 0; at < part.granules.length; at += GRANULE_WIDTH) {
-    const [bytes, records, extra, features] = part.granules.slice(at, at + GRANULE_WIDTH) as [
+  for (let at = 0; at < part.blocks.length; at += INDEX_BLOCK_NUMBERS) {
+    const [bytes, records, extra, features] = part.blocks.slice(at, at + INDEX_BLOCK_NUMBERS) as [
       number,
       number,
       number,
       number,
     ];
-    granules.push({ start, end: start + bytes, line, records, lines: records + extra, features });
+    blocks.push({ start, end: start + bytes, line, records, lines: records + extra, features });
     start += bytes;
     line += records + extra;
   }
-  return granules;
+  return blocks;
 }
 
 export interface ShardData {
-  readonly layout: Layout;
-  readonly parts: readonly Part[];
+  readonly layout: CsvLayout;
+  readonly parts: readonly FilePart[];
 }
 
 export function packShard(data: ShardData): Json {
@@ -75,12 +75,12 @@ export function packShard(data: ShardData): Json {
 
 /** The inverse of `packShard`; what a shard's data holds was written by it. */
 export function unpackShard(packed: Json): ShardData {
-  const { layout, parts } = packed as unknown as { layout: Json; parts: Part[] };
+  const { layout, parts } = packed as unknown as { layout: Json; parts: FilePart[] };
   return { layout: unpackLayout(layout), parts };
 }
 
-/** A place between two records of a shard. */
-export interface Place {
+/** A position between two records of a shard: its cursor. */
+export interface RecordPosition {
   /** Which of the shard's parts. */
   readonly part: number;
   /** Offset as in the part. */
@@ -88,6 +88,6 @@ export interface Place {
   readonly line: number;
   /** For streams: source bytes, as stored, that count as read. */
   readonly stored?: number;
-  /** For standard input: CRC-32 of all text before this place. */
+  /** For standard input: CRC-32 of all text before this position. */
   readonly crc?: number;
 }

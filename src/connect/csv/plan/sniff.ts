@@ -1,5 +1,5 @@
 import { codeOf, type Newline } from "../layout.ts";
-import type { Settings } from "../options.ts";
+import type { CheckedOptions } from "../options.ts";
 import { DELIMITER, ESCAPED_QUOTED, type Grammar, grammarOf, QUOTED, START } from "../scan/grammar.ts";
 
 const CANDIDATES = [",", ";", "\t", "|"];
@@ -13,8 +13,8 @@ export interface Sniffer {
 }
 
 /** Takes every quote in the way that loses least where it is wrong: what is refused is found once the rest is known. */
-export function snifferOf(settings: Settings, delimiter: string | null): Sniffer {
-  const { quote, comment, reading } = settings;
+export function snifferOf(options: CheckedOptions, delimiter: string | null): Sniffer {
+  const { quote, comment, reading } = options;
   const grammar = grammarOf({
     delimiter: delimiter === null ? CANDIDATES.map(codeOf) : codeOf(delimiter),
     quote: codeOf(quote),

@@ -2,43 +2,68 @@ import { basename } from "node:path";
 import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import type { CsvChunk, CsvRow } from "../contract.ts";
-import { isPlain, type Layout, type Newline, rulesOf } from "../layout.ts";
-import { BARE_ENDS, CRLF_ENDS, CTRL_Z, CTRL_Z_ENDS, MARKS, ODD_RETURNS } from "../scan/record-scanner.ts";
-import type { Body } from "./chunk-bytes.ts";
-import { indexRecords, type RecordIndex } from "./record-index.ts";
+import { type CsvLayout, isPlain, type Newline, rulesOf } from "../layout.ts";
+import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
+import {
+  BARE_ENDS,
+  CRLF_ENDS,
+  CTRL_Z,
+  CTRL_Z_ENDS,
+  MARKS,
+  ODD_RETURNS,
+  type RecordRules,
+} from "../scan/record-scanner.ts";
+import { type ChunkBytes, HeldBytes } from "./chunk-bytes.ts";
 import { type DecodedRow, RowDecoder } from "./row-decoder.ts";
 import { RowReader } from "./row-reader.ts";
-import { linedRecords, recordsOf, tidied, tidiedRecords, wholeRecords } from "./whole-records.ts";
 
 const SLICE = 1000;
 const WINDOW = 64 * 1024;
 const LINE_FEED = Buffer.from("\n");
 
-export interface ChunkOf {
-  readonly body: Body;
-  readonly layout: Layout;
-  readonly newline: Newline;
-  /** Bits of `RecordScanner.features` for these bytes. */
+/** What all chunks of one part of a shard share. */
+export interface ChunkSource {
+  readonly layout: CsvLayout;
+  readonly rules: RecordRules;
+  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
+  readonly order: readonly number[] | null;
+}
+
+export function chunkSource(
+  layout: CsvLayout,
+  part: { readonly newline: Newline; readonly name: string; readonly order: ChunkSource["order"] },
+): ChunkSource {
+  return { layout, rules: rulesOf(layout, part.newline, part.name), order: part.order };
+}
+
+export interface ChunkContent {
+  readonly content: ChunkBytes;
+  /** Bits of `RecordScanner.features` for this content. */
   readonly features: number;
   readonly items: number;
   /** Source bytes that were consumed for it. */
   readonly bytes: number;
   readonly end: Cursor;
-  /** The file's name, as people call it. */
-  readonly name: string;
-  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
-  readonly order: readonly number[] | null;
   /** The line on which the first byte stands. */
   readonly line: number;
-  /** Where the records were before, when that was not in these bytes. */
+  /** Where the records were first, when that was not in this content. */
   readonly origins?: (index: number) => Promise<Origin>;
 }
 
-/** The chunk of these bytes: one that passes them on where COPY reads them as they are meant. */
-export function chunkOf(of: ChunkOf): Chunk<CsvRow> {
+/** The chunk of this content: one that passes its bytes on where COPY reads them as they are meant. */
+export function chunkOf(source: ChunkSource, content: ChunkContent): Chunk<CsvRow> {
   const plain =
-    isPlain(of.layout) && of.order === null && (of.features & (ODD_RETURNS | MARKS | CTRL_Z_ENDS)) === 0;
-  return plain ? new PlainChunk(of) : new ParsedChunk(of);
+    isPlain(source.layout) &&
+    source.order === null &&
+    (content.features & (ODD_RETURNS | MARKS | CTRL_Z_ENDS)) === 0;
+  return plain ? new PlainChunk(source, content) : new ParsedChunk(source, content);
+}
+
+/** Where each record of a chunk is, and on which line of the file it begins. */
+interface RecordIndex {
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
+  readonly lines: Float64Array;
 }
 
 /** What both kinds of chunk share. */
@@ -46,39 +71,60 @@ abstract class RecordChunk implements Chunk<CsvRow> {
   readonly items: number;
   readonly bytes: number;
   readonly end: Cursor;
-  protected readonly of: ChunkOf;
+  protected readonly source: ChunkSource;
+  protected readonly content: ChunkBytes;
+  protected readonly features: number;
+  protected readonly line: number;
+  readonly #origins: ChunkContent["origins"];
   #index: RecordIndex | null = null;
   #window: { readonly start: number; readonly bytes: Buffer } | null = null;
 
-  constructor(of: ChunkOf) {
-    this.items = of.items;
-    this.bytes = of.bytes;
-    this.end = of.end;
-    this.of = of;
+  constructor(source: ChunkSource, { content, features, items, bytes, end, line, origins }: ChunkContent) {
+    this.items = items;
+    this.bytes = bytes;
+    this.end = end;
+    this.source = source;
+    this.content = content;
+    this.features = features;
+    this.line = line;
+    this.#origins = origins;
   }
 
   abstract slices(): AsyncIterable<readonly DecodedRow[]>;
 
-  /** A record as it is put away. */
-  protected abstract putAway(record: Buffer, line: number): Buffer;
+  /** A record as the quarantine keeps it. */
+  protected abstract quarantined(record: Buffer, line: number): Buffer;
 
   async origin(index: number): Promise<Origin> {
-    const { body, layout, newline, name, line, origins } = this.of;
     if (index < 0 || index >= this.items)
       throw new RangeError(`The chunk has ${this.items} items: there is no ${index}.`);
-    if (origins) return origins(index);
-    this.#index ??= await indexRecords(body, layout, newline, line, this.items);
+    if (this.#origins) return this.#origins(index);
+    this.#index ??= await this.#indexed();
     const { starts, ends, lines } = this.#index;
-    const raw = await this.#read(body, starts[index] as number, ends[index] as number);
-    const at = lines[index] as number;
-    return { raw: this.putAway(raw, at), at: `${basename(name)} line ${at}` };
+    const raw = await this.#read(starts[index] as number, ends[index] as number);
+    const line = lines[index] as number;
+    return { raw: this.quarantined(raw, line), at: `${basename(this.source.rules.name)} line ${line}` };
   }
 
-  /** Origins are asked for one after the other, so a window of the bytes is kept. */
-  async #read(body: Body, start: number, end: number): Promise<Buffer> {
+  async #indexed(): Promise<RecordIndex> {
+    const { items } = this;
+    const [starts, ends, lines] = [new Float64Array(items), new Float64Array(items), new Float64Array(items)];
+    let known = 0;
+    for await (const batch of this.content.records(this.source.rules, this.line))
+      for (const [index, { length }] of batch.records.entries()) {
+        const start = batch.offsets[index] as number;
+        starts[known] = start;
+        ends[known] = start + length;
+        lines[known++] = batch.lines[index] as number;
+      }
+    return { starts, ends, lines };
+  }
+
+  /** Origins are asked for one after the other, so that a window of the bytes is kept. */
+  async #read(start: number, end: number): Promise<Buffer> {
     if (!this.#window || start < this.#window.start || end > this.#window.start + this.#window.bytes.length) {
-      const to = Math.min(body.length, Math.max(end, start + WINDOW));
-      this.#window = { start, bytes: await body.range(start, to) };
+      const to = Math.min(this.content.length, Math.max(end, start + WINDOW));
+      this.#window = { start, bytes: await this.content.range(start, to) };
     }
     const { bytes, start: first } = this.#window;
     // A copy, because the quarantine may keep it long.
@@ -86,24 +132,23 @@ abstract class RecordChunk implements Chunk<CsvRow> {
   }
 }
 
-/** A chunk whose records a row is made of one by one, by all that the options say. */
+/** A chunk whose records are made into rows one by one, by all that the options say. */
 class ParsedChunk extends RecordChunk {
   readonly #rows: RowReader;
 
-  constructor(of: ChunkOf) {
-    super(of);
-    const { layout, newline, name, order, features } = of;
-    const { grammar } = rulesOf(layout, newline, name);
-    this.#rows = new RowReader(layout, grammar, { file: name, order, joined: (features & MARKS) !== 0 });
+  constructor(source: ChunkSource, content: ChunkContent) {
+    super(source, content);
+    const { layout, rules, order } = source;
+    const joined = (content.features & MARKS) !== 0;
+    this.#rows = new RowReader(layout, rules.grammar, { file: rules.name, order, joined });
   }
 
   async *slices(): AsyncGenerator<readonly DecodedRow[]> {
-    const { body, layout, newline, line, items, features } = this.of;
     let rows: DecodedRow[] = [];
-    let left = items;
-    for await (const { records, lines } of linedRecords(body, layout, newline, line))
+    let left = this.items;
+    for await (const { records, lines } of this.content.records(this.source.rules, this.line))
       for (const [index, record] of records.entries()) {
-        const last = --left === 0 && (features & CTRL_Z_ENDS) !== 0;
+        const last = --left === 0 && (this.features & CTRL_Z_ENDS) !== 0;
         rows.push(
           last && record.at(-1) === CTRL_Z
             ? new ItemError(
@@ -119,8 +164,8 @@ class ParsedChunk extends RecordChunk {
     if (rows.length > 0) yield rows;
   }
 
-  protected override putAway(record: Buffer, line: number): Buffer {
-    return this.#rows.putAway(record, line);
+  protected override quarantined(record: Buffer, line: number): Buffer {
+    return this.#rows.quarantined(record, line);
   }
 }
 
@@ -128,48 +173,44 @@ class ParsedChunk extends RecordChunk {
 class PlainChunk extends RecordChunk implements CsvChunk {
   readonly csv: CsvChunk["csv"];
 
-  constructor(of: ChunkOf) {
-    super(of);
+  constructor(source: ChunkSource, content: ChunkContent) {
+    super(source, content);
     this.csv = {
-      dialect: of.layout.dialect,
-      columns: of.layout.columns,
-      bytes: () => (this.#untouched ? of.body.pieces(true) : this.#wholes()),
+      dialect: source.layout.dialect,
+      columns: source.layout.columns,
+      bytes: () => (this.#untouched ? this.content.pieces(true) : this.#wholeRecords()),
       records: () => this.#records(),
     };
   }
 
   get #untouched(): boolean {
-    const { features, layout } = this.of;
-    return (features === BARE_ENDS || features === CRLF_ENDS) && layout.dropped.length === 0;
+    const { features } = this;
+    return (features === BARE_ENDS || features === CRLF_ENDS) && this.source.layout.dropped.length === 0;
   }
 
-  /** Tidied records end with a line feed whatever the file's lines end with. */
-  get #newline(): Newline {
-    return this.#untouched ? this.of.newline : 10;
+  /** Records without the fields that are left out. */
+  async *#records(): AsyncGenerator<readonly Buffer[]> {
+    const { layout, rules } = this.source;
+    const cut = layout.dropped.length === 0 ? null : new FieldSplitter(rules.grammar);
+    for await (const { records } of this.content.records(rules))
+      yield cut === null ? records : records.map((record) => withoutDropped(record, layout, cut));
   }
 
-  async *#records(): AsyncGenerator<Buffer[]> {
-    const { body, layout, newline } = this.of;
-    if (!this.#untouched) yield* tidiedRecords(body, layout, newline);
+  /** Where they are not passed on untouched, records end with a line feed, whatever the file's lines end with. */
+  async *#wholeRecords(): AsyncGenerator<Buffer> {
+    if (this.#untouched) yield* this.content.wholeRecords(this.source.rules);
     else
-      for await (const piece of wholeRecords(body, layout, newline)) yield* recordsOf(piece, layout, newline);
-  }
-
-  async *#wholes(): AsyncGenerator<Buffer> {
-    const { body, layout, newline } = this.of;
-    if (this.#untouched) yield* wholeRecords(body, layout, newline);
-    else
-      for await (const records of tidiedRecords(body, layout, newline))
+      for await (const records of this.#records())
         yield Buffer.concat(records.flatMap((record) => [record, LINE_FEED]));
   }
 
   async *slices(): AsyncGenerator<readonly DecodedRow[]> {
-    const { layout } = this.of;
-    const newline = this.#newline;
+    const { layout, rules } = this.source;
+    const newline = this.#untouched ? rules.grammar.newline : 10;
     const decoder = new RowDecoder(layout.dialect, layout.columns, String.fromCharCode(newline));
     let rows: DecodedRow[] = [];
-    for await (const piece of this.#wholes()) {
-      for (const bytes of RowDecoder.flaw(piece) === null ? [piece] : this.#single(piece)) {
+    for await (const piece of this.#wholeRecords()) {
+      for (const bytes of RowDecoder.flaw(piece) === null ? [piece] : await this.#single(piece, newline)) {
         const flaw = bytes === piece ? null : RowDecoder.flaw(bytes);
         if (flaw !== null) rows.push(new ItemError(flaw, { code: "csv.bytes" }));
         else decoder.take(bytes);
@@ -186,15 +227,37 @@ class PlainChunk extends RecordChunk implements CsvChunk {
   }
 
   /** The records of a piece one by one, each with its line end. */
-  *#single(piece: Buffer): Generator<Buffer> {
-    const { layout } = this.of;
-    const left = { ...layout, fields: layout.columns, dropped: [] };
-    const end = Buffer.of(this.#newline);
-    for (const records of recordsOf(piece, left, this.#newline))
-      for (const record of records) yield Buffer.concat([record, end]);
+  async #single(piece: Buffer, newline: number): Promise<Buffer[]> {
+    const { layout, rules } = this.source;
+    const plain = { ...layout, fields: layout.columns, dropped: [] };
+    const end = Buffer.of(newline);
+    const single: Buffer[] = [];
+    for await (const { records } of new HeldBytes([piece]).records(
+      rulesOf(plain, newline as Newline, rules.name),
+    ))
+      for (const record of records) single.push(Buffer.concat([record, end]));
+    return single;
   }
 
-  protected override putAway(record: Buffer): Buffer {
-    return tidied(record, this.of.layout);
+  protected override quarantined(record: Buffer): Buffer {
+    const { layout, rules } = this.source;
+    return layout.dropped.length === 0
+      ? record
+      : withoutDropped(record, layout, new FieldSplitter(rules.grammar));
   }
+}
+
+/** A record without line end and without the fields that are left out; the others stay as they are written. */
+function withoutDropped(record: Buffer, { dropped, dialect }: CsvLayout, splitter: FieldSplitter): Buffer {
+  // latin1 keeps every byte as it is.
+  const text = record.toString("latin1");
+  const count = splitter.split(text);
+  const left = new Set(dropped);
+  const { starts, ends } = splitter;
+  const fields: string[] = [];
+  for (let index = 0; index < Math.min(count, MOST_COLUMNS); index++)
+    if (!left.has(index)) fields.push(text.slice(starts[index], ends[index]));
+  // Of a record with too many fields, which is refused later, the rest is not split.
+  if (count > MOST_COLUMNS) fields.push(text.slice((ends[MOST_COLUMNS - 1] as number) + 1));
+  return Buffer.from(fields.join(dialect.delimiter), "latin1");
 }

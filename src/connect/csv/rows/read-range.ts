@@ -1,16 +1,17 @@
 import type { Chunk, Pace } from "../../../batch/contract.ts";
 import type { CsvRow } from "../contract.ts";
-import { type Layout, rulesOf } from "../layout.ts";
-import { blocksOf } from "../open/block-reader.ts";
-import { type Granule, granulesOf, type Place, type RangePart } from "../plan/shard-data.ts";
-import { RecordScanner } from "../scan/record-scanner.ts";
-import { chunkOf } from "./chunk.ts";
-import { FileBody, openVersion } from "./chunk-bytes.ts";
+import type { CsvLayout } from "../layout.ts";
+import { openVersion, readBlocks } from "../open/file-version.ts";
+import { type IndexBlock, indexBlocks, type RangePart, type RecordPosition } from "../plan/shard-data.ts";
+import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
+import { chunkOf, chunkSource } from "./chunk.ts";
+import { FileRange } from "./chunk-bytes.ts";
 
 const BLOCK = 256 * 1024;
+const SMALLEST_BLOCK = 4096;
 
-/** A stretch of whole records that becomes a chunk. */
-interface Stretch {
+/** Whole records that follow one another and become a chunk. */
+interface RecordRange {
   end: number;
   line: number;
   items: number;
@@ -18,89 +19,84 @@ interface Stretch {
 }
 
 /**
- * Chunks of a scanned part from a place on. A chunk is whole granules while they fit the pace, which costs no look
- * at the bytes; else it is cut from one granule at the record that reaches the pace.
+ * Chunks of an indexed part from a position on. A chunk is whole index blocks while they fit the pace, for which no byte is
+ * read; else it is cut from one block at the record that reaches the pace.
  */
 export async function* readRange(
   part: RangePart,
-  layout: Layout,
-  from: Place,
+  layout: CsvLayout,
+  from: RecordPosition,
   pace: Pace,
   signal: AbortSignal,
 ): AsyncGenerator<Chunk<CsvRow>> {
-  const granules = granulesOf(part);
-  let at = from.at;
-  let line = from.line;
-  // Refuses a changed file at once, even where no granule needs a look.
+  const source = chunkSource(layout, part);
+  const blocks = indexBlocks(part);
+  let { at, line } = from;
+  // Refuses a changed file at once, even where no block has to be read.
   await (await openVersion(part)).close();
-  let next = granules.findIndex(({ end }) => end > at);
-  while (next !== -1 && next < granules.length) {
+  let next = blocks.findIndex(({ end }) => end > at);
+  while (next !== -1 && next < blocks.length) {
     signal.throwIfAborted();
-    const stretch: Stretch = { end: at, line, items: 0, features: 0 };
-    for (; next < granules.length; next++) {
-      const granule = granules[next] as Granule;
-      const whole = granule.start === stretch.end;
-      if (whole && fits(granule, stretch, at, pace)) take(stretch, granule);
-      else if (stretch.items > 0) break;
+    const range: RecordRange = { end: at, line, items: 0, features: 0 };
+    for (; next < blocks.length; next++) {
+      const block = blocks[next] as IndexBlock;
+      const whole = block.start === range.end;
+      if (whole && fits(block, range, at, pace)) add(range, block);
+      else if (range.items > 0) break;
       else {
-        await cut(part, layout, granule.end, stretch, pace);
-        if (stretch.end < granule.end) break;
+        await cut(part, source.rules, block.end, range, pace);
+        if (range.end < block.end) break;
       }
     }
-    if (stretch.items === 0) return;
-    yield chunkOf({
-      body: new FileBody(part, at, stretch.end),
-      layout,
-      newline: part.newline,
-      features: stretch.features,
-      items: stretch.items,
-      bytes: stretch.end - at,
-      end: { part: from.part, at: stretch.end, line: stretch.line },
-      name: part.name,
-      order: part.order,
+    if (range.items === 0) return;
+    yield chunkOf(source, {
+      content: new FileRange(part, at, range.end),
+      features: range.features,
+      items: range.items,
+      bytes: range.end - at,
+      end: { part: from.part, at: range.end, line: range.line },
       line,
     });
-    at = stretch.end;
-    line = stretch.line;
+    at = range.end;
+    line = range.line;
   }
 }
 
-function fits(granule: Granule, stretch: Stretch, start: number, pace: Pace): boolean {
-  return stretch.items + granule.records <= pace.items && granule.end - start <= pace.bytes;
+function fits(block: IndexBlock, range: RecordRange, start: number, pace: Pace): boolean {
+  return range.items + block.records <= pace.items && block.end - start <= pace.bytes;
 }
 
-function take(stretch: Stretch, granule: Granule): void {
-  stretch.end = granule.end;
-  stretch.items += granule.records;
-  stretch.line = granule.line + granule.lines;
-  stretch.features |= granule.features;
+function add(range: RecordRange, block: IndexBlock): void {
+  range.end = block.end;
+  range.items += block.records;
+  range.line = block.line + block.lines;
+  range.features |= block.features;
 }
 
-/** Adds records of one granule until the pace is reached or the granule ends; at least one row if there is any. */
+/** Adds records of one block until the pace is reached or the block ends; at least one row if there is any. */
 async function cut(
   part: RangePart,
-  layout: Layout,
+  rules: RecordRules,
   end: number,
-  stretch: Stretch,
+  range: RecordRange,
   pace: Pace,
 ): Promise<void> {
-  const start = stretch.end;
-  const scanner = new RecordScanner(rulesOf(layout, part.newline, part.name), start, stretch.line);
-  await using handle = await openVersion(part);
+  const start = range.end;
+  const scanner = new RecordScanner(rules, start, range.line);
   // Blank lines alone fill no chunk: it would have no items, and reading would end here.
   const full = () =>
     scanner.records > 0 && (scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes);
   let seen = start;
-  const block = Math.min(BLOCK, Math.max(4096, pace.bytes));
-  for await (const { buffer, from, to, base } of blocksOf(handle, { start, end }, block, () => 0)) {
+  const blockBytes = Math.min(BLOCK, Math.max(SMALLEST_BLOCK, pace.bytes));
+  for await (const { buffer, from, to, base } of readBlocks(part, { start, end, blockBytes })) {
     for (let at = from; at < to && !full(); )
       at = scanner.scan(buffer, at, to, base, start + pace.bytes, Math.max(1, pace.items));
     seen = base + to;
     if (full()) break;
   }
   if (seen === end && end === part.size && !full()) scanner.finish(end);
-  stretch.end = scanner.recordStart;
-  stretch.line += scanner.lines;
-  stretch.items += scanner.records;
-  stretch.features |= scanner.features;
+  range.end = scanner.recordStart;
+  range.line += scanner.lines;
+  range.items += scanner.records;
+  range.features |= scanner.features;
 }

@@ -3,34 +3,41 @@ import { crc32 } from "node:zlib";
 import type { Chunk, Cursor, Pace } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { CsvRow } from "../contract.ts";
-import { type Layout, rulesOf } from "../layout.ts";
-import { DecodedStream, type Purpose } from "../open/text-stream.ts";
-import type { Place, StreamPart } from "../plan/shard-data.ts";
-import { explainQuotes, isQuoteTrouble } from "../scan/quote-errors.ts";
+import type { CsvLayout } from "../layout.ts";
+import { storedBytes } from "../open/file-version.ts";
+import { type Purpose, TextStream } from "../open/text-stream.ts";
+import type { RecordPosition, StreamPart } from "../plan/shard-data.ts";
+import { explainQuotes, isQuoteError } from "../scan/quote-errors.ts";
 import { RecordScanner } from "../scan/record-scanner.ts";
-import { chunkOf } from "./chunk.ts";
-import { HeldBody, storedBytes } from "./chunk-bytes.ts";
+import { chunkOf, chunkSource } from "./chunk.ts";
+import { HeldBytes } from "./chunk-bytes.ts";
+
+/** How a stream is read. */
+export interface StreamReading {
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+  /** What the path `-` reads; null for the standard input of the process. */
+  readonly stdin: Readable | null;
+  readonly purpose: Purpose;
+}
 
 /**
- * Chunks of a stream from a place on. What comes before is decoded again and skipped; on standard input it must be
+ * Chunks of a stream from a position on. What comes before is decoded again and skipped; on standard input it must be
  * the same as last time. A chunk holds its text, about `pace.bytes` of it, and counts as many bytes as the stored
  * form of it took, so that progress is honest for packed files. Errors: `csv.other-input` and those of reading.
  */
 export async function* readStream(
   part: StreamPart,
-  layout: Layout,
-  from: Place,
-  pace: Pace,
-  signal: AbortSignal,
-  stdin: Readable | null,
-  purpose: Purpose = "read",
+  layout: CsvLayout,
+  from: RecordPosition,
+  reading: StreamReading,
 ): AsyncGenerator<Chunk<CsvRow>> {
   try {
-    yield* chunksOf(part, layout, from, pace, signal, stdin, purpose);
+    yield* chunksOf(part, layout, from, reading);
   } catch (error) {
-    if (part.pipe || !isQuoteTrouble(error)) throw error;
-    const text = new DecodedStream(part, part.encoding, "look", null);
-    throw await explainQuotes(behind(text, part.offset), layout, part, signal);
+    if (part.pipe || !isQuoteError(error)) throw error;
+    const text = new TextStream(part, part.encoding, "peek", null);
+    throw await explainQuotes(behind(text, part.offset), layout, part, reading.signal);
   }
 }
 
@@ -44,15 +51,13 @@ async function* behind(text: AsyncIterable<Buffer>, offset: number): AsyncGenera
 
 async function* chunksOf(
   part: StreamPart,
-  layout: Layout,
-  from: Place,
-  pace: Pace,
-  signal: AbortSignal,
-  stdin: Readable | null,
-  purpose: Purpose,
+  layout: CsvLayout,
+  from: RecordPosition,
+  { pace, signal, stdin, purpose }: StreamReading,
 ): AsyncGenerator<Chunk<CsvRow>> {
-  const stream = new DecodedStream(part, part.encoding, purpose, stdin);
-  const scanner = new RecordScanner(rulesOf(layout, part.newline, part.name), from.at, from.line);
+  const source = chunkSource(layout, part);
+  const stream = new TextStream(part, part.encoding, purpose, stdin);
+  const scanner = new RecordScanner(source.rules, from.at, from.line);
   let parts: Buffer[] = [];
   let start = from.at;
   let line = from.line;
@@ -62,16 +67,12 @@ async function* chunksOf(
   const chunk = (all: boolean) => {
     const consumed = all && !part.pipe ? storedBytes(part) : Math.max(stored, stream.consumed);
     const end = { part: from.part, at: scanner.recordStart, line: scanner.line, stored: consumed };
-    const made = chunkOf({
-      body: new HeldBody(parts),
-      layout,
-      newline: part.newline,
+    const made = chunkOf(source, {
+      content: new HeldBytes(parts),
       features: scanner.features,
       items: scanner.records,
       bytes: consumed - stored,
       end: (part.pipe ? { ...end, crc } : end) satisfies Cursor,
-      name: part.name,
-      order: part.order,
       line,
     });
     parts = [];
@@ -103,7 +104,7 @@ async function* chunksOf(
   if (scanner.records > 0) yield chunk(true);
 }
 
-function checkSame(from: Place, crc: number, name: string): void {
+function checkSame(from: RecordPosition, crc: number, name: string): void {
   if (from.crc !== undefined && from.crc !== crc) refuseOther(name);
 }
 

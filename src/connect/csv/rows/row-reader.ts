@@ -2,12 +2,10 @@ import type { ColumnKind } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
-import type { Layout } from "../layout.ts";
-import { FieldReader } from "../scan/field-splitter.ts";
+import type { CsvLayout } from "../layout.ts";
+import { FieldSplitter } from "../scan/field-splitter.ts";
 import type { Grammar } from "../scan/grammar.ts";
-import { holdingReader } from "../values/converters.ts";
-import { dateReader } from "../values/dates.ts";
-import { numberReader } from "../values/numbers.ts";
+import { type Converter, converterOf } from "../values/converters.ts";
 import { type DecodedRow, RowDecoder, ragged } from "./row-decoder.ts";
 
 /** Where the records come from, beside their bytes. */
@@ -20,36 +18,33 @@ export interface RecordOrigin {
   readonly joined: boolean;
 }
 
-/** How one value of a row comes about. */
-interface ValuePlan {
+/** How one value of a row is made. */
+interface ValueRules {
   readonly name: string;
   readonly field: number;
   readonly nulls: ReadonlySet<string>;
-  readonly convert: ((text: string) => string | null) | null;
-  /** What a value is not, that cannot be converted. */
-  readonly what: string;
-  readonly code: string;
+  readonly converter: Converter | null;
 }
 
 /** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
 export class RowReader {
-  readonly #layout: Layout;
+  readonly #layout: CsvLayout;
   readonly #origin: RecordOrigin;
-  readonly #fields: FieldReader;
-  readonly #values: readonly ValuePlan[];
+  readonly #fields: FieldSplitter;
+  readonly #values: readonly ValueRules[];
 
-  constructor(layout: Layout, grammar: Grammar, origin: RecordOrigin) {
+  constructor(layout: CsvLayout, grammar: Grammar, origin: RecordOrigin) {
     this.#layout = layout;
     this.#origin = origin;
-    this.#fields = new FieldReader(grammar);
+    this.#fields = new FieldSplitter(grammar);
     const dropped = new Set(layout.dropped);
     const kinds = new Map(layout.kinds);
     this.#values = layout.fields.flatMap((name, index) =>
-      dropped.has(index) ? [] : [planOf(layout, name, kinds.get(index), origin.order?.[index] ?? index)],
+      dropped.has(index) ? [] : [valueRules(layout, name, kinds.get(index), origin.order?.[index] ?? index)],
     );
   }
 
-  /** The row, or why the record is none. */
+  /** The row, or the error of a record that is not one. */
   read(record: Buffer, line: number): DecodedRow {
     const flaw = RowDecoder.flaw(record);
     if (flaw !== null) return new ItemError(flaw, { code: "csv.bytes" });
@@ -67,15 +62,16 @@ export class RowReader {
     if (this.#origin.joined && this.#isHeader(count))
       return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
     const row: CsvRow = {};
-    for (const { name, field, nulls, convert, what, code } of this.#values) {
+    for (const { name, field, nulls, converter } of this.#values) {
       let value: string | null = field < count ? (fields.values[field] as string) : null;
       if (value !== null && fields.bare[field] && nulls.has(value)) value = null;
-      if (value !== null && convert !== null) {
-        const converted = convert(value);
+      if (value !== null && converter !== null) {
+        const converted = converter.convert(value);
         if (converted === null)
-          return new ItemError(`column ${JSON.stringify(name)}: ${JSON.stringify(value)} is not ${what}`, {
-            code,
-          });
+          return new ItemError(
+            `column ${JSON.stringify(name)}: ${JSON.stringify(value)} is not ${converter.what}`,
+            { code: converter.code },
+          );
         value = converted;
       }
       setOwn<string | null>(row, name, value);
@@ -95,10 +91,10 @@ export class RowReader {
   }
 
   /**
-   * The record as it is put away: fields as they are written, in the order of the layout, without those that are left
-   * out and with what is added. A record with another number of fields stays as it is.
+   * The record as the quarantine keeps it: fields as they are written, in the order of the layout, without those that are
+   * left out and with those that are added. A record with another number of fields stays as it is.
    */
-  putAway(record: Buffer, line: number): Buffer {
+  quarantined(record: Buffer, line: number): Buffer {
     const { reading, dialect, fields: names } = this.#layout;
     const { order, file } = this.#origin;
     const { fileColumn, lineColumn } = reading;
@@ -111,7 +107,7 @@ export class RowReader {
     if ((count < names.length && !reading.fillMissing) || (count > names.length && !reading.ignoreExtra))
       return record;
     const missing = reading.nulls[0] as string;
-    const kept = this.#values.map(({ field }) =>
+    const left = this.#values.map(({ field }) =>
       field < count
         ? text.slice(fields.starts[field], fields.ends[field])
         : Buffer.from(missing).toString("latin1"),
@@ -120,29 +116,19 @@ export class RowReader {
     const written = added.map((value) =>
       Buffer.from(writeField(value, { ...dialect, escape: reading.escape })).toString("latin1"),
     );
-    return Buffer.from([...kept, ...written].join(dialect.delimiter), "latin1");
+    return Buffer.from([...left, ...written].join(dialect.delimiter), "latin1");
   }
 }
 
-function planOf({ reading }: Layout, name: string, kind: ColumnKind | undefined, field: number): ValuePlan {
-  const { nulls, nullFor, dateOrder, decimal, thousands } = reading;
-  const own = nullFor.flatMap(([column, texts]) => (column === name ? texts : []));
-  const plan = { name, field, nulls: new Set([...nulls, ...own]), code: "csv.value" };
-  if (kind === "number" && (decimal !== "" || thousands !== "")) {
-    const separators = [
-      `the decimal ${JSON.stringify(decimal || ".")}`,
-      ...(thousands === "" ? [] : [`the thousands ${JSON.stringify(thousands)}`]),
-    ];
-    return {
-      ...plan,
-      convert: numberReader(decimal, thousands),
-      what: `a number with ${separators.join(" and ")}`,
-    };
-  }
-  if (kind === "date" && dateOrder !== null)
-    return { ...plan, convert: dateReader(dateOrder), what: `a date in the order ${dateOrder}` };
-  const holding = typeof kind === "object" ? holdingReader(kind, reading) : null;
-  return { ...plan, convert: null, what: "", ...holding };
+function valueRules(
+  { reading }: CsvLayout,
+  name: string,
+  kind: ColumnKind | undefined,
+  field: number,
+): ValueRules {
+  const further = reading.nullsFor.flatMap(([column, texts]) => (column === name ? texts : []));
+  const nulls = new Set([...reading.nulls, ...further]);
+  return { name, field, nulls, converter: converterOf(kind, reading) };
 }
 
 /** A value as a field of a CSV: in quotes where it needs them, and escaped where there are none. */
@@ -160,6 +146,6 @@ export function writeField(
   if (quote !== "") return quote + guarded.replaceAll(quote, quote + quote) + quote;
   if (escaping !== "")
     return guarded.replaceAll(delimiter, escaping + delimiter).replaceAll(/\r?\n|\r/g, " ");
-  // Nothing can make these a part of a value here.
+  // Without quotes and escapes these characters cannot be a part of a value.
   return value.replaceAll(delimiter, " ").replaceAll(/\r?\n|\r/g, " ");
 }

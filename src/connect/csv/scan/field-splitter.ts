@@ -21,7 +21,7 @@ export const MOST_COLUMNS = 10_000;
  * Splits records into fields by a grammar. What it found last stands in its properties until the next record; of a
  * record with more than `MOST_COLUMNS` fields only the number is right.
  */
-export class FieldReader {
+export class FieldSplitter {
   /** The values, without quotes and escapes. */
   readonly values: string[] = [];
   /** Whether the value stands there without quotes and escapes, so that it may be a null text. */

@@ -1,5 +1,5 @@
 import { PawlError } from "../../../errors.ts";
-import { codeOf, type Layout, type Newline, rulesOf } from "../layout.ts";
+import { type CsvLayout, codeOf, type Newline, rulesOf } from "../layout.ts";
 import {
   CLOSED,
   CLOSED_RETURN,
@@ -13,7 +13,7 @@ import {
 } from "./grammar.ts";
 
 /** Whether the error says that quotes do not stand where they may. */
-export function isQuoteTrouble(error: unknown): error is PawlError {
+export function isQuoteError(error: unknown): error is PawlError {
   return (
     error instanceof PawlError && (error.code === "csv.stray-quote" || error.code === "csv.unclosed-quote")
   );
@@ -33,7 +33,7 @@ export interface Beginning {
  */
 export async function explainQuotes(
   text: AsyncIterable<Buffer>,
-  layout: Layout,
+  layout: CsvLayout,
   { name, newline, line }: Beginning,
   signal: AbortSignal,
 ): Promise<PawlError> {
@@ -79,7 +79,7 @@ class QuoteSearch {
   #lines = 0;
   #noted = 0;
 
-  constructor(layout: Layout, newline: Newline, line: number) {
+  constructor(layout: CsvLayout, newline: Newline, line: number) {
     const { grammar, comment } = rulesOf(layout, newline, "");
     this.#grammar = grammarOf({ ...grammar, delimiter: codeOf(layout.dialect.delimiter), quoting: "loose" });
     this.#comment = comment;

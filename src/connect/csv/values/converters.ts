@@ -1,22 +1,69 @@
-import type { HoldingKind } from "../../../batch/contract.ts";
-import type { Reading } from "../options.ts";
-import { alikes, escaped } from "./numbers.ts";
+import type { ColumnKind, HoldingKind } from "../../../batch/contract.ts";
+import { own } from "../../../own.ts";
+import type { CsvRow } from "../contract.ts";
+import type { CsvLayout } from "../layout.ts";
+import type { ReadingRules } from "../options.ts";
+import { dateReader } from "./dates.ts";
+import { alikes, escaped, numberReader } from "./numbers.ts";
 
-/** Of a value that is refused as one that the options do not reach. */
-export const HOLDING = "csv.holding";
+/** Of a value that is refused because the options cannot be followed in it. */
+export const COMPOSITE = "csv.holding";
 
-/**
- * Lets texts pass that the server reads as the options mean them, although nothing here reads them: null for any other. Null
- * instead of a reader where the options say nothing about such a column.
- */
-export function holdingReader(
-  kind: HoldingKind,
-  { dateOrder, decimal, thousands }: Pick<Reading, "dateOrder" | "decimal" | "thousands">,
-): {
+type LocalRules = Pick<ReadingRules, "dateOrder" | "decimal" | "thousands">;
+
+/** How the values of one column become what the target reads. */
+export interface Converter {
+  /** Null for a text that cannot be converted. */
   readonly convert: (text: string) => string | null;
+  /** What such a text is not, for messages. */
   readonly what: string;
   readonly code: string;
-} | null {
+}
+
+/** The converter of a column of this kind; null where its values stay as they are. */
+export function converterOf(kind: ColumnKind | undefined, rules: LocalRules): Converter | null {
+  const { dateOrder, decimal, thousands } = rules;
+  if (kind === "number" && (decimal !== "" || thousands !== "")) {
+    const separators = [
+      `the decimal ${JSON.stringify(decimal || ".")}`,
+      ...(thousands === "" ? [] : [`the thousands ${JSON.stringify(thousands)}`]),
+    ];
+    const what = `a number with ${separators.join(" and ")}`;
+    return { convert: numberReader(decimal, thousands), what, code: "csv.value" };
+  }
+  if (kind === "date" && dateOrder !== null)
+    return { convert: dateReader(dateOrder), what: `a date in the order ${dateOrder}`, code: "csv.value" };
+  return typeof kind === "object" ? compositeConverter(kind, rules) : null;
+}
+
+/**
+ * Which columns of a sample are numbers or dates as the options write them, where the target does not say it yet: those with a
+ * value whose every value is one. A column of digits alone is left as it is, because those are numbers in any case.
+ */
+export function guessKinds(
+  { columns, reading }: CsvLayout,
+  rows: readonly CsvRow[],
+): (readonly [column: string, kind: ColumnKind])[] {
+  const number = converterOf("number", reading)?.convert ?? null;
+  const date = converterOf("date", reading)?.convert ?? null;
+  return columns.flatMap((name): [] | [readonly [string, ColumnKind]] => {
+    const values = rows.flatMap((row) => own(row, name) ?? []);
+    const all = (convert: Converter["convert"] | null) =>
+      convert !== null && values.length > 0 && values.every((value) => convert(value) !== null);
+    if (all(number)) return values.every((value) => /^\d+$/.test(value)) ? [] : [[name, "number"]];
+    const dated = all(date) && values.every((value) => /^\d{1,4}[./-] ?\d{1,2}[./-] ?\d/.test(value.trim()));
+    return dated ? [[name, "date"]] : [];
+  });
+}
+
+/**
+ * For columns whose values hold numbers or dates, such as arrays and ranges: converts nothing, and refuses a text that the server
+ * would read otherwise than the options mean it. Null where the options say nothing about such a column.
+ */
+export function compositeConverter(
+  kind: HoldingKind,
+  { dateOrder, decimal, thousands }: LocalRules,
+): Converter | null {
   const dates = kind.dates && dateOrder !== null;
   const options = [decimal === "" ? [] : "--decimal", thousands === "" ? [] : "--thousands"].flat();
   const numbers =
@@ -30,7 +77,7 @@ export function holdingReader(
   return {
     convert: (text) => ((!dates || isoOnly(text)) && (numbers === null || numbers(text)) ? text : null),
     what: `written ${written.join(" and ")}, as a value of type ${kind.type} must be, for ${flags.join(" and ")} cannot be followed in it`,
-    code: HOLDING,
+    code: COMPOSITE,
   };
 }
 

@@ -30,7 +30,7 @@ const FIRST_YEAR = 1300;
 
 /**
  * Reads dates in an order, with a time behind them or not: in numbers, or with an English name of the month. Gives a text that a
- * server reads in one way whatever its settings. Null for whatever else, such as a date that does not exist or is in another order.
+ * server reads in one way whatever its options. Null for whatever else, such as a date that does not exist or is in another order.
  */
 export function dateReader(order: DateOrder): (text: string) => string | null {
   return (text) => {

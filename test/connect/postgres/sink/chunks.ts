@@ -10,7 +10,7 @@ import type {
 import type { CsvChunk, CsvRow } from "../../../../src/connect/csv/contract.ts";
 
 /** A chunk over records given as CSV text, one string a record, which may hold quoted newlines. */
-export function csvChunk(columns: readonly string[], records: readonly string[], nullText = ""): CsvChunk {
+export function csvChunk(columns: readonly string[], records: readonly string[], nullValue = ""): CsvChunk {
   const buffers = records.map((record) => Buffer.from(record));
   return {
     items: records.length,
@@ -21,7 +21,7 @@ export function csvChunk(columns: readonly string[], records: readonly string[],
     },
     origin: async (index) => ({ raw: buffers[index] ?? Buffer.alloc(0), at: `test.csv line ${index + 2}` }),
     csv: {
-      dialect: { delimiter: ",", quote: '"', nullText },
+      dialect: { delimiter: ",", quote: '"', nullValue },
       columns,
       async *bytes() {
         yield Buffer.from(records.map((record) => `${record}\n`).join(""));

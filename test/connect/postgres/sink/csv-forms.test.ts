@@ -60,7 +60,7 @@ const FOREIGN: CsvOptions = {
   skipLines: 1,
   comment: "#",
   looseQuotes: true,
-  nullText: "N/A",
+  nullValues: "N/A",
   dateOrder: "dmy",
   decimal: ",",
   thousands: ".",
@@ -118,7 +118,7 @@ test("a table is the same whether COPY or a parser reads the file, packed or not
 
 test("rows that the options cannot read are quarantined with their lines, and the others arrive", async () => {
   const text = "id;paid;amount;note\n1;31.02.2026;1;a\n2;1.2.2026;1.5;b\n3;1.2.2026;1,5;c\n4;x\n5;never;;\n";
-  const options: CsvOptions = { dateOrder: "dmy", decimal: ",", nullFor: { paid: "never" } };
+  const options: CsvOptions = { dateOrder: "dmy", decimal: ",", nullValuesFor: { paid: "never" } };
   const { rows, quarantined } = await load("refused", text, options);
   assert.deepEqual(rows, [
     { id: 3, paid: "2026-02-01", amount: "1.50", note: "c" },

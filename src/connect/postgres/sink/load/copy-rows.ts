@@ -30,7 +30,7 @@ export function csvFeed(chunk: CsvChunk, layout: Layout): Feed {
     "FORMAT csv",
     `DELIMITER ${quoteText(dialect.delimiter)}`,
     `QUOTE ${quoteText(dialect.quote)}`,
-    `NULL ${quoteText(dialect.nullText)}`,
+    `NULL ${quoteText(dialect.nullValue)}`,
     "ENCODING 'UTF8'",
   ];
   return {

@@ -1,49 +1,47 @@
 import type { KeyColumn } from "../../../batch/contract.ts";
-import { isPlain, type Layout } from "../layout.ts";
+import type { CsvLayout } from "../layout.ts";
 import type { RangePart } from "../plan/shard-data.ts";
 import type { RecordScanner } from "../scan/record-scanner.ts";
-import { RepeatCounter } from "./duplicate-counter.ts";
-import { INTEGER_KEY, KeyReader, NO_KEY } from "./key-reader.ts";
-import { ParsedKeys } from "./parsed-keys.ts";
+import { DuplicateCounter } from "./duplicate-counter.ts";
+import { INTEGER_KEY, type KeyReader, keyReaderOf, NO_KEY } from "./key-reader.ts";
 
-/** A place in the source: which file, and the offset in it. */
-export interface ProofPlace {
+/** A position in the source: which file, and the offset in it. */
+export interface KeyPosition {
   readonly file: number;
   readonly offset: number;
 }
 
 /**
  * Decides whether keys repeat. While one whole-number key only rises it is enough to remember the last; once it does
- * not, the keys from there on are collected, and those before `missed` have to be shown again.
+ * not, the keys from there on are collected, and those before `missed` have to be added later.
  */
-export class KeyProof implements AsyncDisposable {
+export class DuplicateKeyCheck implements AsyncDisposable {
   /** Keys up to here rose, and were not collected. */
-  missed: ProofPlace | null = null;
+  missed: KeyPosition | null = null;
   readonly #key: readonly KeyColumn[];
-  readonly #layout: Layout;
-  #reader: KeyReader | ParsedKeys;
-  readonly #counter: RepeatCounter;
+  readonly #layout: CsvLayout;
+  #reader: KeyReader | null = null;
+  readonly #counter: DuplicateCounter;
   #rising: boolean;
   #high = Number.NEGATIVE_INFINITY;
   #low = Number.NEGATIVE_INFINITY;
 
-  constructor(key: readonly KeyColumn[], layout: Layout, scratch: string, memory: number) {
+  constructor(key: readonly KeyColumn[], layout: CsvLayout, scratch: string, memory: number) {
     this.#key = key;
     this.#layout = layout;
-    this.#reader = new KeyReader(key, layout);
-    this.#counter = new RepeatCounter(scratch, memory);
+    this.#counter = new DuplicateCounter(scratch, memory);
     this.#rising = key.length === 1 && key[0]?.equality === "integer";
   }
 
-  /** The records that come are of this file. */
+  /** The records that are added next are of this file. */
   begin(part: RangePart): void {
-    this.#reader = readerOf(this.#key, this.#layout, part);
+    this.#reader = keyReaderOf(this.#key, this.#layout, part);
   }
 
-  /** Takes the records that the scanner found last, in `buffer`, whose first byte is at `base` of file number `file`. */
-  take(buffer: Buffer, scanner: RecordScanner, file: number, base: number): void {
+  /** Adds the keys of the records that the scanner found last, in `buffer`, whose first byte is at `base` of file number `file`. */
+  add(buffer: Buffer, scanner: RecordScanner, file: number, base: number): void {
     const { spans, spanCount, spanLines } = scanner;
-    const reader = this.#reader;
+    const reader = this.#reader as KeyReader;
     for (let span = 0; span < spanCount; span++) {
       const start = spans[span * 2] as number;
       const kind = reader.read(buffer, start, spans[span * 2 + 1] as number, spanLines[span] as number);
@@ -62,9 +60,9 @@ export class KeyProof implements AsyncDisposable {
     }
   }
 
-  /** Shows records again that come before `missed`: their whole-number keys are collected now, the others were. */
-  takeMissed(buffer: Buffer, { spans, spanCount, spanLines }: RecordScanner): void {
-    const reader = this.#reader;
+  /** Adds the keys of records before `missed`: only their whole numbers, because the other keys were collected at once. */
+  addMissed(buffer: Buffer, { spans, spanCount, spanLines }: RecordScanner): void {
+    const reader = this.#reader as KeyReader;
     for (let span = 0; span < spanCount; span++) {
       const [start, end] = [spans[span * 2] as number, spans[span * 2 + 1] as number];
       const kind = reader.read(buffer, start, end, spanLines[span] as number);
@@ -72,21 +70,17 @@ export class KeyProof implements AsyncDisposable {
     }
   }
 
-  relieve(): Promise<void> {
-    return this.#counter.relieve();
+  /** To be called now and then between calls of `add`: writes to files what the memory cannot hold. Errors: `csv.scratch`. */
+  spill(): Promise<void> {
+    return this.#counter.spill();
   }
 
   /** How many rows have a key that stood before. */
-  repeats(signal: AbortSignal): Promise<number> {
+  count(signal: AbortSignal): Promise<number> {
     return this.#counter.count(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#counter[Symbol.asyncDispose]();
   }
-}
-
-function readerOf(key: readonly KeyColumn[], layout: Layout, part: RangePart): KeyReader | ParsedKeys {
-  const plain = isPlain(layout) && part.order === null;
-  return plain ? new KeyReader(key, layout) : new ParsedKeys(key, layout, part);
 }
