@@ -23,6 +23,7 @@ import { machineClock } from "../../src/store/clock.ts";
 import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
 import { FileIdentity } from "../../src/store/sqlite/file-identity.ts";
+import { migrate } from "../../src/store/sqlite/migrate.ts";
 import { migrations } from "../../src/store/sqlite/migrations.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
@@ -99,93 +100,24 @@ describe("a store file", () => {
     database.close();
   });
 
-  test("of the first version is brought up to date with all it holds", async () => {
+  test("is brought up to date with all it holds, and left as it was where that fails half-way", async () => {
     const location = join(folder, "state.db");
-    const [first = ""] = migrations;
-    const database = new DatabaseSync(location);
-    database.exec(
-      `PRAGMA journal_mode = WAL; ${first} PRAGMA application_id = ${0x5061776c}; PRAGMA user_version = 1`,
-    );
-    const add = database.prepare(
-      `INSERT INTO task (seq, id, queue, name, payload, priority, state, due, fence, worker, lease_boot, lease_until,
-         lease_ms, created_at, settled_at, error, progress, result)
-       VALUES (?, ?, 'q', 'work', '{"a":[1]}', 2, ?, ?, ?, 'w', 'boot', 9, 9, 1000, ?, ?, '5', '"done"')`,
-    );
-    const ends = { waiting: null, leased: null, succeeded: 2_000, dead: 3_000, cancelled: 4_000 };
-    for (const [n, [state, settledAt]] of Object.entries(ends).entries()) {
-      const due = state === "waiting" ? 1_000 : null;
-      add.run(10 + n, state, state, due, n, settledAt, state === "dead" ? "broken" : null);
-    }
-    database.close();
     await using store = await openStore(location);
-    const common = {
-      queue: "q",
-      name: "work",
-      payload: { a: [1] },
-      priority: 2,
-      createdAt: 1_000,
-      progress: 5,
-    };
-    const tasks = await store.query({ queue: "q" });
+    await store.enqueue([newTask("before")]);
+    const added = "ALTER TABLE task ADD COLUMN shade TEXT";
+    using database = new DatabaseSync(location);
+    const shades = () =>
+      database.prepare("SELECT 1 FROM pragma_table_info('task') WHERE name = 'shade'").all();
+    assert.throws(() => migrate(database, location, [...migrations, `${added}; SELECT * FROM nowhere`]));
+    assert.equal(shades().length, 0);
+    assert.deepEqual(await store.enqueue([newTask("between")]), ["between"]);
+    for (let time = 0; time < 2; time++) migrate(database, location, [...migrations, added]);
+    assert.equal(shades().length, 1);
     assert.deepEqual(
-      tasks.map(({ id }) => id),
-      ["waiting", "leased", "succeeded", "dead", "cancelled"],
+      (await store.query({ queue: "q" })).map(({ id }) => id),
+      ["before", "between"],
     );
-    for (const task of tasks) {
-      assert.deepEqual({ ...task, ...common, result: "done", startedAt: null, meta: null }, task);
-    }
-    assert.deepEqual(
-      tasks.map(({ fence, due, settledAt, error }) => [fence, due, settledAt, error]),
-      [
-        [0, 1_000, null, null],
-        [1, null, null, null],
-        [2, null, 2_000, null],
-        [3, null, 3_000, "broken"],
-        [4, null, 4_000, null],
-      ],
-    );
-    const counts = { waiting: 1, leased: 1, succeeded: 1, dead: 1, cancelled: 1 };
-    assert.deepEqual(await store.queues(), [{ name: "q", paused: false, counts, oldestDue: 1_000 }]);
-    // A claim of the version before is taken back, and can be settled, though nobody wrote down when it began.
-    assert.deepEqual(await store.settle([{ id: "leased", fence: 1, result: { state: "cancelled" } }]), {
-      lost: [],
-    });
-    assert.equal((await store.attempts("leased"))[0]?.result, "cancelled");
-    assert.equal((await store.attempts("succeeded")).length, 0);
-    await store.enqueue([newTask("new", { priority: 2 })]);
-    const claims = await store.claim({ queues: ["q"], n: 9, leaseMs: 1_000, worker: "w" });
-    assert.deepEqual(
-      claims.map(({ id }) => id),
-      ["waiting", "new"],
-    );
-    const numbers = new DatabaseSync(location);
-    const { seq } = numbers.prepare("SELECT seq FROM task WHERE id = 'new'").get() ?? {};
-    numbers.close();
-    assert.equal(seq, 15, "the order goes on");
-  });
-
-  test("with times that an earlier program took and could not read back can be read, claimed from and cleaned up", async () => {
-    const location = join(folder, "state.db");
-    const database = new DatabaseSync(location);
-    database.exec(
-      `PRAGMA journal_mode = WAL; ${migrations.slice(0, 2).join(";")} PRAGMA application_id = ${0x5061776c};
-       PRAGMA user_version = 2`,
-    );
-    const add = database.prepare(
-      `INSERT INTO task (id, queue, name, payload, priority, state, due, created_at, expires_at, retention_ms)
-       VALUES (?, 'q', 'work', 'null', 0, 'waiting', ?, 1000, ?, ?)`,
-    );
-    const beyond = 9_009_000_000_000_000_000n;
-    add.run("expires", 1_000, beyond, beyond);
-    add.run("later", beyond, null, null);
-    database.close();
-    await using store = await openStore(location);
-    const [claim, ...more] = await store.claim({ queues: ["q"], n: 9, leaseMs: 1_000, worker: "w" });
-    assert.deepEqual([claim?.id, more.length], ["expires", 0]);
-    for (const { due, expiresAt } of await store.query({ queue: "q" })) {
-      new Date(due ?? expiresAt ?? 0).toISOString();
-    }
-    assert.equal(await store.requestCancel({ queue: "q" }), 2);
+    await assert.rejects(store.enqueue([newTask("harm")]), { code: "store.newer" });
   });
 
   test("that belongs to another program is refused and left as it is", async () => {

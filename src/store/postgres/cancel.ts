@@ -108,7 +108,7 @@ async function noteCancelled(moves: Moves, tasks: readonly Ended[]): Promise<voi
   if (tasks.length === 0) return;
   // A body that ends before it was let go takes its join along.
   const joins = await moves.session.all<{ id: string }>(
-    "SELECT id FROM pawl.task_join WHERE body = ANY($1::text[]) AND state = 'open'",
+    "SELECT id FROM pawl.task_group WHERE body = ANY($1::text[]) AND state = 'open'",
     [texts(tasks.map(({ id }) => id))],
   );
   for (const { id } of joins) moves.join(id).doomed = true;

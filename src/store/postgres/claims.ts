@@ -15,7 +15,7 @@ import { scalars, texts, toText } from "./values.ts";
 function leaseLine(worker: string, length: string): string {
   return `
   batch AS MATERIALIZED (SELECT nextval('pawl.lease_number') AS number WHERE EXISTS (SELECT FROM line)),
-  gone AS (DELETE FROM pawl.line AS l USING line WHERE l.ctid = line.place),
+  gone AS (DELETE FROM pawl.backlog AS l USING line WHERE l.ctid = line.place),
   held AS (
     INSERT INTO pawl.lease (number, open, tasks)
     SELECT batch.number, count(*), array_agg(line.seq) FROM line, batch GROUP BY batch.number)

@@ -52,7 +52,7 @@ export async function enqueue(
   }
   await addJoins(moves, joins, location);
   for (const [id, state] of known) {
-    if (state === "failed" && into.has(id)) await cancelWaiting(moves, "t.join_id = $1", [id]);
+    if (state === "failed" && into.has(id)) await cancelWaiting(moves, "t.group_id = $1", [id]);
   }
   moves.wakes = true;
   return added;
@@ -77,7 +77,7 @@ export async function enqueueNew(
     const stored = moves.session.run(INSERT_NEW, valuesOf(page.map((task) => ({ task, member: undefined }))));
     await Promise.all([taken, stored]);
   }
-  for (const { id, queue } of tasks) moves.add({ id, queue, fence: 0, join_id: null }, null, "waiting");
+  for (const { id, queue } of tasks) moves.add({ id, queue, fence: 0, group_id: null }, null, "waiting");
   moves.wakes = true;
   return tasks.map(({ id }) => id);
 }
@@ -100,19 +100,19 @@ async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string
 /** `clock` gives the time and the block of numbers. */
 function insert(clock: string, conflict: string, returning: string): string {
   return `WITH clock AS MATERIALIZED (SELECT ${clock}),
-     fresh AS (INSERT INTO pawl.task AS t (seq, id, queue, name, group_id, payload, priority, state, due, created_at,
-       expires_at, unique_key, lane, retention_ms, join_id, member_index, meta)
-     SELECT clock.block * ${BLOCK} + n.place, n.id, n.queue, n.name, n.group_id, n.payload, coalesce(n.priority, 0),
+     fresh AS (INSERT INTO pawl.task AS t (seq, id, queue, name, flow, payload, priority, state, due, created_at,
+       expires_at, unique_key, lane, retention_ms, group_id, child_index, meta)
+     SELECT clock.block * ${BLOCK} + n.place, n.id, n.queue, n.name, n.flow, n.payload, coalesce(n.priority, 0),
        'waiting', CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now,
-       clock.now + n.expires_ms, n.unique_key, n.lane, n.retention_ms, n.join_id, n.member_index, n.meta
+       clock.now + n.expires_ms, n.unique_key, n.lane, n.retention_ms, n.group_id, n.child_index, n.meta
      FROM clock,
        unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::boolean[], $8::bigint[],
          $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bigint[], $15::text[])
-       WITH ORDINALITY AS n (id, queue, name, group_id, payload, priority, held, delay_ms, expires_ms, unique_key, lane,
-         retention_ms, join_id, member_index, meta, place)
+       WITH ORDINALITY AS n (id, queue, name, flow, payload, priority, held, delay_ms, expires_ms, unique_key, lane,
+         retention_ms, group_id, child_index, meta, place)
      ORDER BY n.place ${conflict} RETURNING ${returning}t.due, t.seq, t.priority, t.queue, t.lane),
      line AS (
-       INSERT INTO pawl.line (due, seq, priority, fence, queue, lane)
+       INSERT INTO pawl.backlog (due, seq, priority, fence, queue, lane)
        SELECT due, seq, priority, 0, queue, lane FROM fresh WHERE due IS NOT NULL)`;
 }
 
@@ -127,7 +127,7 @@ const INSERT_FREE = prepared(
   `${insert(
     "pawl.now_ms() AS now, nextval('pawl.task_block') AS block",
     "ON CONFLICT DO NOTHING",
-    "t.id, t.fence, t.join_id, ",
+    "t.id, t.fence, t.group_id, ",
   )} SELECT ${MOVED} FROM fresh AS t`,
 );
 

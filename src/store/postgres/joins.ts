@@ -24,7 +24,7 @@ export const JOIN_ROW = "j.id, j.members, j.need, j.body, j.state, j.succeeded, 
  */
 export async function lockJoins(session: Session, ids: Iterable<string>): Promise<Map<string, JoinState>> {
   const rows = await session.all<{ id: string; state: JoinState }>(
-    "SELECT j.id, j.state FROM pawl.task_join AS j WHERE j.id = ANY($1::text[]) ORDER BY j.id FOR UPDATE",
+    "SELECT j.id, j.state FROM pawl.task_group AS j WHERE j.id = ANY($1::text[]) ORDER BY j.id FOR UPDATE",
     [texts([...ids])],
   );
   return new Map(rows.map(({ id, state }) => [id, state]));
@@ -40,10 +40,10 @@ export function lockJoinsOf(
   values: readonly (string | number | boolean | null | Buffer)[],
   { single }: { readonly single: boolean },
 ): void {
-  const members = single ? "true" : "t.join_id IS NOT NULL";
+  const members = single ? "true" : "t.group_id IS NOT NULL";
   session.later(
-    `SELECT FROM pawl.task_join AS j
-     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM pawl.task AS t WHERE ${members} AND ${condition}))
+    `SELECT FROM pawl.task_group AS j
+     WHERE j.id = ANY(ARRAY(SELECT t.group_id FROM pawl.task AS t WHERE ${members} AND ${condition}))
      ORDER BY j.id FOR UPDATE`,
     values,
   );
@@ -66,7 +66,7 @@ export async function addJoins(moves: Moves, joins: readonly NewJoin[], location
     );
   }
   const added = await moves.session.all<{ id: string }>(
-    `INSERT INTO pawl.task_join (id, body, members, need)
+    `INSERT INTO pawl.task_group (id, body, members, need)
      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ON CONFLICT (id) DO NOTHING RETURNING id`,
     [
       texts(joins.map(({ id }) => id)),
@@ -81,7 +81,7 @@ export async function addJoins(moves: Moves, joins: readonly NewJoin[], location
 /** Says how many members a join has, in a transaction. Saying the same again changes nothing. */
 export async function sealJoin(moves: Moves, id: string, members: number, location: string): Promise<void> {
   const join = await moves.session.get<{ members: number | null }>(
-    "SELECT members FROM pawl.task_join WHERE id = $1 FOR UPDATE",
+    "SELECT members FROM pawl.task_group WHERE id = $1 FOR UPDATE",
     [id],
   );
   if (join === undefined) {
@@ -97,17 +97,19 @@ export async function sealJoin(moves: Moves, id: string, members: number, locati
       `The join ${id} has ${join.members} members already: it cannot be given ${members}.`,
     );
   }
-  await moves.session.run("UPDATE pawl.task_join SET members = $2 WHERE id = $1", [id, members]);
+  await moves.session.run("UPDATE pawl.task_group SET members = $2 WHERE id = $1", [id, members]);
   moves.join(id);
 }
 
 export async function findJoin(session: Session, id: string): Promise<JoinRecord | undefined> {
-  const row = await session.get<JoinRow>(`SELECT ${JOIN_ROW} FROM pawl.task_join AS j WHERE j.id = $1`, [id]);
+  const row = await session.get<JoinRow>(`SELECT ${JOIN_ROW} FROM pawl.task_group AS j WHERE j.id = $1`, [
+    id,
+  ]);
   return row && { ...row, need: row.need ?? "all" };
 }
 
 interface MemberRow {
-  readonly member_index: number;
+  readonly child_index: number;
   readonly id: string;
   readonly state: TaskState;
   readonly result: string | null;
@@ -119,13 +121,13 @@ interface MemberRow {
 export async function listMembers(session: Session, join: string, page: MemberPage): Promise<MemberRecord[]> {
   const states = page.states === undefined ? "" : ` AND ${stateTerm(page.states)}`;
   const rows = await session.all<MemberRow>(
-    `SELECT member_index, id, state, result, error${page.withMeta ? ", meta" : ", NULL AS meta"} FROM pawl.task
-     WHERE join_id = $1 AND member_index > $2${states} ORDER BY member_index LIMIT $3`,
+    `SELECT child_index, id, state, result, error${page.withMeta ? ", meta" : ", NULL AS meta"} FROM pawl.task
+     WHERE group_id = $1 AND child_index > $2${states} ORDER BY child_index LIMIT $3`,
     [join, page.afterIndex ?? Number.MIN_SAFE_INTEGER, page.limit],
   );
-  return rows.map(({ member_index, id, state, result, error, meta }) => {
+  return rows.map(({ child_index, id, state, result, error, meta }) => {
     const member = {
-      index: member_index,
+      index: child_index,
       task: id,
       state,
       result: fromText(result, `The result of task ${id}`),

@@ -20,7 +20,7 @@ export interface LaneUse {
 }
 
 // A clock that was set back makes no time pass, rather than take some away.
-const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_at) AS passed FROM pawl.lane
+const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_at) AS passed FROM pawl.bucket
   WHERE name = ANY($1::text[])`;
 
 /** How far the rates are used. Of two rates for one lane the last one counts. */
@@ -31,7 +31,7 @@ export async function readLanes(session: Session, lanes: readonly LaneRate[]): P
 /** The same, and nobody else claims from these lanes until the transaction ends. */
 export async function lockLanes(session: Session, lanes: readonly LaneRate[]): Promise<LaneUse[]> {
   session.later(
-    "INSERT INTO pawl.lane (name, claimed_at, ahead) SELECT unnest($1::text[]), 0, 0 ORDER BY 1 ON CONFLICT DO NOTHING",
+    "INSERT INTO pawl.bucket (name, claimed_at, ahead) SELECT unnest($1::text[]), 0, 0 ORDER BY 1 ON CONFLICT DO NOTHING",
     [names(lanes)],
   );
   return use(lanes, await session.all<Used>(`${AHEAD} ORDER BY name FOR UPDATE`, [names(lanes)]));
@@ -78,7 +78,7 @@ export function charge(session: Session, claimed: readonly (LaneUse & { readonly
   const charged = claimed.filter((lane) => lane.claimed > 0);
   if (charged.length === 0) return;
   session.later(
-    `UPDATE pawl.lane AS l SET claimed_at = (SELECT pawl.now_ms()), ahead = c.ahead
+    `UPDATE pawl.bucket AS l SET claimed_at = (SELECT pawl.now_ms()), ahead = c.ahead
      FROM unnest($1::text[], $2::double precision[]) AS c (name, ahead) WHERE l.name = c.name`,
     [
       texts(charged.map(({ rate }) => rate.lane)),

@@ -22,9 +22,9 @@ function lineTerm(line: Line): string {
 function tiers(line: Line, all = false): string {
   const open = all ? "true" : "NOT EXISTS (SELECT FROM pawl.queue WHERE name = $1 AND paused)";
   return `WITH RECURSIVE tier (priority) AS (
-    (SELECT l.priority FROM pawl.line AS l WHERE ${lineTerm(line)} AND ${open} ORDER BY l.priority DESC LIMIT 1)
+    (SELECT l.priority FROM pawl.backlog AS l WHERE ${lineTerm(line)} AND ${open} ORDER BY l.priority DESC LIMIT 1)
     UNION ALL
-    SELECT (SELECT l.priority FROM pawl.line AS l WHERE ${lineTerm(line)} AND l.priority < tier.priority
+    SELECT (SELECT l.priority FROM pawl.backlog AS l WHERE ${lineTerm(line)} AND l.priority < tier.priority
       ORDER BY l.priority DESC LIMIT 1)
     FROM tier WHERE tier.priority IS NOT NULL
   )`;
@@ -43,7 +43,7 @@ export function firstInLine(line: Line, limit: string): string {
   line AS MATERIALIZED (
     SELECT first.* FROM tier, clock, LATERAL (
       SELECT l.ctid AS place, l.seq, l.priority, l.due, l.lane
-      FROM pawl.line AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.fence = l.fence AND t.due = l.due
+      FROM pawl.backlog AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.fence = l.fence AND t.due = l.due
       WHERE ${lineTerm(line)} AND l.priority = tier.priority AND l.due <= clock.now AND ${NOT_EXPIRED}
       ORDER BY l.due, l.seq LIMIT ${limit} FOR UPDATE OF t SKIP LOCKED) AS first
     LIMIT ${limit})`;
@@ -53,6 +53,6 @@ export function firstInLine(line: Line, limit: string): string {
 export function nextDue(line: Line, all = false): string {
   return `${tiers(line, all)}
   SELECT min(next.due) AS due FROM tier, LATERAL (
-    SELECT l.due FROM pawl.line AS l WHERE ${lineTerm(line)} AND l.priority = tier.priority
+    SELECT l.due FROM pawl.backlog AS l WHERE ${lineTerm(line)} AND l.priority = tier.priority
     ORDER BY l.due LIMIT 1) AS next`;
 }

@@ -14,7 +14,7 @@ export interface Mark {
 export const MARK = "pg_current_xact_id()::text AS xid, token::text AS mark";
 
 /** Marks a transaction if it has written something; returns the Mark. */
-export const MARK_WRITTEN = prepared(`INSERT INTO pawl.mark (at)
+export const MARK_WRITTEN = prepared(`INSERT INTO pawl.commit_marker (at)
   SELECT (SELECT pawl.now_ms()) WHERE pg_current_xact_id_if_assigned() IS NOT NULL RETURNING ${MARK}`);
 
 /** How long marks are kept at least: longer than anybody waits for a reply and asks about it. */
@@ -23,8 +23,8 @@ const MARKED_MS = 180_000;
 /** Marks that this process has left between two cleanings. */
 const CLEAN_EVERY = 500;
 
-const CLEAN = `DELETE FROM pawl.mark WHERE ctid = ANY(ARRAY(
-  SELECT ctid FROM pawl.mark WHERE at < (SELECT pawl.now_ms()) - ${MARKED_MS} LIMIT 10000 FOR UPDATE SKIP LOCKED))`;
+const CLEAN = `DELETE FROM pawl.commit_marker WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM pawl.commit_marker WHERE at < (SELECT pawl.now_ms()) - ${MARKED_MS} LIMIT 10000 FOR UPDATE SKIP LOCKED))`;
 
 /** Ends the session in which a transaction runs. */
 const TERMINATE =
@@ -94,7 +94,7 @@ export class Marks {
         `It is not known yet whether the store ${this.#location} has kept the last change.`,
       );
     }
-    const marked = await session.get("SELECT FROM pawl.mark WHERE token = $1::text::uuid", [mark]);
+    const marked = await session.get("SELECT FROM pawl.commit_marker WHERE token = $1::text::uuid", [mark]);
     // Who was suspended for long may find all marks of that time cleaned away; then the number has to do.
     const mayBeCleaned = performance.now() - since > MARKED_MS;
     return marked !== undefined || (mayBeCleaned && row?.status === "committed");

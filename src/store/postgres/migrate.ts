@@ -13,17 +13,17 @@ const tables = [
   ...[
     "version",
     "task",
-    "line",
+    "backlog",
     "lease",
     "retained",
-    "task_join",
+    "task_group",
     "attempt",
     "queue",
     "queue_count",
     "lane",
     "worker",
   ],
-  ...["schedule", "change", "mark", "counter", "run", "sample", "quarantine"],
+  ...["schedule", "change", "commit_marker", "counter", "run", "sample", "quarantine"],
   ...["task_block", "lease_number", "wakeups", "settlements"],
 ];
 const functions = ["now_ms", "follow_due"];
@@ -31,7 +31,7 @@ const triggers = ["task.task_due"];
 
 interface Found {
   readonly version: number;
-  readonly works_with: number;
+  readonly min_compatible_version: number;
 }
 
 /**
@@ -51,7 +51,7 @@ export async function migrate(
     return await readVersion(session, database.schema);
   });
   if (found !== undefined) {
-    assertKnown(database.location, found.works_with, steps.length);
+    assertKnown(database.location, found.min_compatible_version, steps.length);
     if (found.version >= steps.length) return;
   } else if (!create) throw noStore(database.location);
   await database.read(async (session) => {
@@ -64,15 +64,15 @@ export async function migrate(
     // Another process, or another role, may have been first meanwhile.
     await assertOurs(database, session);
     const now = await readVersion(session, database.schema);
-    if (now !== undefined) assertKnown(database.location, now.works_with, steps.length);
+    if (now !== undefined) assertKnown(database.location, now.min_compatible_version, steps.length);
     for (const { sql } of steps.slice(now?.version ?? 0)) {
       if (now === undefined && sql === steps[0]?.sql) await createSchema(session, database.schema);
       await session.script(sql);
     }
     if ((now?.version ?? 0) < steps.length) {
-      await session.run("UPDATE pawl.version SET version = $1, works_with = $2", [
+      await session.run("UPDATE pawl.version SET version = $1, min_compatible_version = $2", [
         steps.length,
-        steps.at(-1)?.worksWith ?? 1,
+        steps.at(-1)?.minCompatibleVersion ?? 1,
       ]);
     }
     await assertOurs(database, session);
@@ -117,7 +117,7 @@ async function createSchema(session: Session, schema: string): Promise<void> {
   // Where it belongs to a role that several act as, what is made in it serves all of them.
   else if (there.group !== null) await session.script(`SET LOCAL ROLE ${there.group}`);
   await session.script(
-    `CREATE TABLE pawl.version (version integer NOT NULL, works_with integer NOT NULL);
+    `CREATE TABLE pawl.version (version integer NOT NULL, min_compatible_version integer NOT NULL);
      INSERT INTO pawl.version VALUES (0, 0)`,
   );
 }
@@ -132,7 +132,7 @@ async function readVersion(session: Session, schema: string): Promise<Found | un
     [schema],
   );
   if (there === undefined) return undefined;
-  return await session.get<Found>("SELECT version, works_with FROM pawl.version");
+  return await session.get<Found>("SELECT version, min_compatible_version FROM pawl.version");
 }
 
 async function assertServer(database: Database, session: Session): Promise<void> {

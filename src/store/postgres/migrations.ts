@@ -7,7 +7,7 @@ export interface Migration {
    * default, and indexes; it may not rename, drop, tighten or give another meaning to anything that the release before
    * reads or writes. What is no longer used is dropped one release later, and only then this number is raised.
    */
-  readonly worksWith: number;
+  readonly minCompatibleVersion: number;
   readonly sql: string;
 }
 
@@ -19,7 +19,7 @@ export interface Migration {
  */
 export const migrations: readonly Migration[] = [
   {
-    worksWith: 1,
+    minCompatibleVersion: 1,
     sql: `
   -- The clock of the store. Every instant in these tables comes from here, never from a worker.
   CREATE FUNCTION pawl.now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
@@ -52,13 +52,13 @@ export const migrations: readonly Migration[] = [
     id text COLLATE "C" NOT NULL,
     queue text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
-    group_id text COLLATE "C",
+    flow text COLLATE "C",
     state text COLLATE "C" NOT NULL,
     worker text COLLATE "C",
     unique_key text COLLATE "C",
     lane text COLLATE "C",
-    join_id text COLLATE "C",
-    member_index bigint,
+    group_id text COLLATE "C",
+    child_index bigint,
     error text,
     -- JSON as the program wrote it; null means null
     progress text,
@@ -79,14 +79,14 @@ export const migrations: readonly Migration[] = [
     autovacuum_analyze_scale_factor = 0.05);
   CREATE UNIQUE INDEX task_seq ON pawl.task (seq);
   CREATE INDEX task_dead ON pawl.task (queue, seq) WHERE dead;
-  CREATE INDEX task_group ON pawl.task (group_id) WHERE group_id IS NOT NULL;
+  CREATE INDEX task_flow ON pawl.task (flow) WHERE flow IS NOT NULL;
   CREATE UNIQUE INDEX task_unique ON pawl.task (open_key) WHERE open_key IS NOT NULL;
-  CREATE UNIQUE INDEX task_member ON pawl.task (join_id, member_index) WHERE join_id IS NOT NULL;
+  CREATE UNIQUE INDEX task_child ON pawl.task (group_id, child_index) WHERE group_id IS NOT NULL;
   CREATE INDEX task_expiry ON pawl.task (expiring) WHERE expiring IS NOT NULL;
 
   -- The tasks that wait and are not held: those with a due time, at this fence. Who stores or claims tasks writes it
   -- along; whatever else changes a due time is followed by a trigger. Only who holds the lock of a task may remove it.
-  CREATE TABLE pawl.line (
+  CREATE TABLE pawl.backlog (
     due bigint NOT NULL,
     seq bigint NOT NULL,
     priority integer NOT NULL,
@@ -96,20 +96,20 @@ export const migrations: readonly Migration[] = [
   -- The fifth of a long line is too many to wait for: claims would walk past what was claimed.
   ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0.05);
-  CREATE INDEX line_plain ON pawl.line (queue, priority DESC, due, seq) WHERE lane IS NULL;
-  CREATE INDEX line_lane ON pawl.line (queue, lane, priority DESC, due, seq) WHERE lane IS NOT NULL;
+  CREATE INDEX backlog_plain ON pawl.backlog (queue, priority DESC, due, seq) WHERE lane IS NULL;
+  CREATE INDEX backlog_bucket ON pawl.backlog (queue, lane, priority DESC, due, seq) WHERE lane IS NOT NULL;
 
   CREATE FUNCTION pawl.follow_due() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
     IF OLD.due IS NOT NULL AND OLD.lane IS NULL THEN
-      DELETE FROM pawl.line WHERE lane IS NULL AND queue = OLD.queue AND priority = OLD.priority AND due = OLD.due
+      DELETE FROM pawl.backlog WHERE lane IS NULL AND queue = OLD.queue AND priority = OLD.priority AND due = OLD.due
         AND seq = OLD.seq;
     ELSIF OLD.due IS NOT NULL THEN
-      DELETE FROM pawl.line WHERE lane IS NOT NULL AND queue = OLD.queue AND lane = OLD.lane AND priority = OLD.priority
+      DELETE FROM pawl.backlog WHERE lane IS NOT NULL AND queue = OLD.queue AND lane = OLD.lane AND priority = OLD.priority
         AND due = OLD.due AND seq = OLD.seq;
     END IF;
     IF NEW.due IS NOT NULL THEN
-      INSERT INTO pawl.line (due, seq, priority, fence, queue, lane)
+      INSERT INTO pawl.backlog (due, seq, priority, fence, queue, lane)
       VALUES (NEW.due, NEW.seq, NEW.priority, NEW.fence, NEW.queue, NEW.lane);
     END IF;
     RETURN NULL;
@@ -138,7 +138,7 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX retained_prune ON pawl.retained (prune_at, number);
 
   -- waits for members and then lets its body go
-  CREATE TABLE pawl.task_join (
+  CREATE TABLE pawl.task_group (
     id text COLLATE "C" PRIMARY KEY,
     -- null until it is known
     members bigint,
@@ -180,7 +180,7 @@ export const migrations: readonly Migration[] = [
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
   -- how many ms of its rate a lane had used ahead when the last claim was made
-  CREATE TABLE pawl.lane (
+  CREATE TABLE pawl.bucket (
     name text COLLATE "C" PRIMARY KEY,
     claimed_at bigint NOT NULL,
     ahead double precision NOT NULL
@@ -220,13 +220,13 @@ export const migrations: readonly Migration[] = [
     task text NOT NULL,
     name text NOT NULL,
     queue text NOT NULL,
-    group_id text,
+    flow text,
     state text NOT NULL
   );
   CREATE INDEX change_new ON pawl.change (entry) WHERE number IS NULL;
 
   -- what each transaction leaves behind for some minutes, so that one can tell later whether it was committed
-  CREATE TABLE pawl.mark (token uuid NOT NULL DEFAULT gen_random_uuid(), at bigint NOT NULL)
+  CREATE TABLE pawl.commit_marker (token uuid NOT NULL DEFAULT gen_random_uuid(), at bigint NOT NULL)
     WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 5000);
 
   CREATE TABLE pawl.counter (name text PRIMARY KEY, value bigint NOT NULL);
@@ -280,21 +280,11 @@ export const migrations: readonly Migration[] = [
   );
   `,
   },
-  {
-    worksWith: 1,
-    sql: `
-  -- what was given a time that no Date can hold, before such times were bounded
-  UPDATE pawl.task SET due = least(due, 8640000000000000), expires_at = least(expires_at, 8640000000000000),
-    retention_ms = least(retention_ms, 1000000000000000), prune_at = least(prune_at, 8640000000000000)
-  WHERE due > 8640000000000000 OR expires_at > 8640000000000000 OR retention_ms > 1000000000000000
-    OR prune_at > 8640000000000000;
-  `,
-  },
 ];
 
 /** Throws for tables that were made by a program so much newer that this one would harm them. */
-export function assertKnown(location: string, worksWith: number, known = migrations.length): void {
-  if (worksWith <= known) return;
+export function assertKnown(location: string, minCompatibleVersion: number, known = migrations.length): void {
+  if (minCompatibleVersion <= known) return;
   throw new PawlError(
     "store.newer",
     `The store ${location} was changed by a newer version of Pawl: update Pawl to use it.`,

@@ -11,7 +11,7 @@ export interface Moved {
   readonly id: string;
   readonly queue: string;
   readonly fence: number;
-  readonly join_id: string | null;
+  readonly group_id: string | null;
 }
 
 /** What must be known as well of one that comes from being leased, or is settled. */
@@ -26,10 +26,10 @@ export interface Ended extends Moved {
 export type Alike = Pick<Ended, "queue" | "lease">;
 
 /** The columns of an Ended of the table `t`, for a RETURNING. */
-export const ENDED = "t.id, t.queue, t.fence, t.join_id, t.seq, t.lease, t.prune_at";
+export const ENDED = "t.id, t.queue, t.fence, t.group_id, t.seq, t.lease, t.prune_at";
 
 /** The columns of a Moved. */
-export const MOVED = "t.id, t.queue, t.fence, t.join_id";
+export const MOVED = "t.id, t.queue, t.fence, t.group_id";
 
 /** What happened to a join in this transaction. */
 export interface JoinChange {
@@ -103,7 +103,7 @@ export class Moves {
     const counts = this.#countsOf(task.queue);
     if (from !== null) counts[from]--;
     counts[to]++;
-    if (task.join_id !== null) this.#count(task.join_id, from, to);
+    if (task.group_id !== null) this.#count(task.group_id, from, to);
     if (to !== "waiting" && to !== "leased") this.settles = true;
     this.#changes.push({ id: task.id, fence: task.fence, state: to });
   }
@@ -146,8 +146,8 @@ export class Moves {
     if (!(await this.#recording)) return true;
     const changes = this.#changes;
     this.session.later(
-      `INSERT INTO pawl.change (at, task, name, queue, group_id, state, fence)
-       SELECT (SELECT pawl.now_ms()), t.id, t.name, t.queue, t.group_id, c.state, c.fence
+      `INSERT INTO pawl.change (at, task, name, queue, flow, state, fence)
+       SELECT (SELECT pawl.now_ms()), t.id, t.name, t.queue, t.flow, c.state, c.fence
        FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS c (id, state, fence, place)
          JOIN pawl.task AS t ON ${sought("t.id", "c.id")}
        ORDER BY c.place`,

@@ -10,9 +10,9 @@ const PAGE = 50;
  * Tasks that are kept no longer. The members of a join are kept until its body has ended, which reads their results;
  * the body until its join is over and all of them have ended, who may still have a successor.
  */
-const OVER = `NOT EXISTS (SELECT FROM pawl.task_join AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.body")}
-      WHERE ${sought("j.id", "t.join_id")} AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT FROM pawl.task_join AS j WHERE ${sought("j.body", "t.id")}
+const OVER = `NOT EXISTS (SELECT FROM pawl.task_group AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.body")}
+      WHERE ${sought("j.id", "t.group_id")} AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
+    AND NOT EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.body", "t.id")}
       AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
 /** Of the rows `r` of pawl.retained, the tasks `t` that were not released since. */
@@ -24,7 +24,7 @@ const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
  * by one, and not all of them read.
  */
 const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN LATERAL (
-    SELECT t.id, t.join_id FROM pawl.task AS t
+    SELECT t.id, t.group_id FROM pawl.task AS t
     WHERE ${sought("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
@@ -72,7 +72,7 @@ async function removeOf(session: Session, numbers: readonly number[], limit: num
   const changed = rows.length < limit ? numbers : [...new Set(rows.map(({ number }) => number))];
   const ids = texts(rows.map(({ id }) => id));
   session.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
-  session.later("DELETE FROM pawl.task_join WHERE body = ANY($1::text[])", [ids]);
+  session.later("DELETE FROM pawl.task_group WHERE body = ANY($1::text[])", [ids]);
   session.later("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
   session.later(
     `WITH kept AS MATERIALIZED (

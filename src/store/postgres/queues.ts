@@ -47,9 +47,9 @@ async function oldestDue(session: Session, queue: string, now: number): Promise<
     session.get<{ due: number | null }>(nextDue("plain", true), [queue]),
     session.all<{ lane: string }>(
       `WITH RECURSIVE found (lane) AS (
-       SELECT min(lane) FROM pawl.line WHERE ${IN_LANES}
+       SELECT min(lane) FROM pawl.backlog WHERE ${IN_LANES}
        UNION ALL
-       SELECT (SELECT min(lane) FROM pawl.line WHERE ${IN_LANES} AND lane > found.lane) FROM found
+       SELECT (SELECT min(lane) FROM pawl.backlog WHERE ${IN_LANES} AND lane > found.lane) FROM found
        WHERE found.lane IS NOT NULL)
      SELECT lane FROM found WHERE lane IS NOT NULL`,
       [queue],

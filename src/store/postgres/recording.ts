@@ -43,7 +43,7 @@ async function number(session: Session): Promise<void> {
 }
 
 interface ChangeRow extends Omit<ChangeRecord, "group"> {
-  readonly group_id: string | null;
+  readonly flow: string | null;
 }
 
 /** A page of the changes after `after`, in a transaction. */
@@ -60,10 +60,10 @@ export async function listChanges(
     return { changes: [], last: row?.value ?? 0 };
   }
   const rows = await session.all<ChangeRow>(
-    `SELECT number, at, task, name, queue, group_id, state, fence FROM pawl.change
+    `SELECT number, at, task, name, queue, flow, state, fence FROM pawl.change
      WHERE number > $1 ORDER BY number LIMIT $2`,
     [after, limit],
   );
-  const changes = rows.map(({ group_id, ...row }) => ({ ...row, group: group_id }));
+  const changes = rows.map(({ flow, ...row }) => ({ ...row, group: flow }));
   return { changes, last: changes.at(-1)?.number ?? after };
 }

@@ -33,7 +33,7 @@ export async function release(moves: Moves, selector: TaskSelector): Promise<num
   for (let after = 0; ; ) {
     const page = await moves.session.all<Candidate>(
       `SELECT t.seq, t.state, t.unique_key, ${MOVED},
-         (SELECT j.id FROM pawl.task_join AS j WHERE j.body = t.id AND j.state <> 'released') AS body_of
+         (SELECT j.id FROM pawl.task_group AS j WHERE j.body = t.id AND j.state <> 'released') AS body_of
        FROM pawl.task AS t WHERE ${stopped} AND t.seq > $${values.length + 1}
        ORDER BY t.seq LIMIT ${PAGE} FOR UPDATE OF t`,
       [...values, after],
@@ -71,7 +71,7 @@ async function releaseAll(moves: Moves, tasks: readonly Candidate[]): Promise<nu
   for (const task of chosen) {
     if (!released.has(task.seq) || task.state === "waiting") continue;
     moves.add(task, task.state, "waiting");
-    if (task.join_id !== null) moves.join(task.join_id).reopen = true;
+    if (task.group_id !== null) moves.join(task.group_id).reopen = true;
   }
   return released.size;
 }

@@ -37,7 +37,7 @@ export function where(selector: TaskSelector): Condition {
   const isAnywhere = Object.values(named).every((each) => each === undefined || canBeHeld(each));
   const { group, queue, name, text, unique } = isAnywhere ? named : {};
   if (ids !== undefined) term("id = ANY(", texts(ids.filter(canBeHeld)), "::text[])");
-  if (group !== undefined) term("group_id =", group);
+  if (group !== undefined) term("flow =", group);
   if (queue !== undefined) term("queue =", queue);
   if (states !== undefined) terms.push(stateTerm(states));
   if (name !== undefined) term("name =", name);

@@ -24,10 +24,10 @@ export async function followSetBack(session: Session): Promise<boolean> {
   if (row?.latest == null || !row.is) return false;
   const { now, latest } = row;
   // A body begins when its group ends and never has a time of its own.
-  const isBody = `EXISTS (SELECT FROM pawl.task_join AS j WHERE ${sought("j.body", "t.id")})`;
+  const isBody = `EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.body", "t.id")})`;
   await session.run(
     `WITH late AS MATERIALIZED (
-       SELECT t.seq FROM pawl.line AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.due = l.due
+       SELECT t.seq FROM pawl.backlog AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.due = l.due
        WHERE l.due > $1::bigint AND (l.due <= $2::bigint OR t.fence > 0 OR ${isBody}) FOR UPDATE OF t SKIP LOCKED)
      UPDATE pawl.task AS t
      SET due = CASE WHEN t.due <= $2::bigint OR t.fence = 0 THEN $1::bigint ELSE greatest($1::bigint, t.due - ($2::bigint - $1::bigint)) END
@@ -41,7 +41,7 @@ export async function followSetBack(session: Session): Promise<boolean> {
      FROM held WHERE ${sought("t.seq", "held.seq")}`,
     [now, latest],
   );
-  await session.run("UPDATE pawl.lane SET claimed_at = $1::bigint WHERE claimed_at > $1::bigint", [now]);
+  await session.run("UPDATE pawl.bucket SET claimed_at = $1::bigint WHERE claimed_at > $1::bigint", [now]);
   await session.run(
     "UPDATE pawl.worker SET seen_at = least(seen_at, $1::bigint), started_at = least(started_at, $1::bigint) WHERE seen_at > $1::bigint",
     [now],

@@ -29,7 +29,7 @@ async function count(moves: Moves, changes: ReadonlyMap<string, JoinChange>): Pr
   const of = (what: "succeeded" | "failed") => scalars([...changes.values()].map((change) => change[what]));
   await lockJoins(moves.session, ids);
   const rows = await moves.session.all<JoinRow>(
-    `UPDATE pawl.task_join AS j SET succeeded = j.succeeded + c.succeeded, failed = j.failed + c.failed
+    `UPDATE pawl.task_group AS j SET succeeded = j.succeeded + c.succeeded, failed = j.failed + c.failed
      FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (id, succeeded, failed) WHERE ${sought("j.id", "c.id")}
      RETURNING ${JOIN_ROW}`,
     [texts(ids), of("succeeded"), of("failed")],
@@ -43,7 +43,7 @@ async function goesOn(moves: Moves, join: JoinRow, change: JoinChange): Promise<
   const verdict = joinVerdict(join);
   if (join.state === "failed") {
     if (!change.reopen || verdict === "failed" || !(await holdBody(moves, join))) return false;
-    moves.session.later("UPDATE pawl.task_join SET state = 'open' WHERE id = $1", [join.id]);
+    moves.session.later("UPDATE pawl.task_group SET state = 'open' WHERE id = $1", [join.id]);
   }
   if (change.doomed || verdict === "failed") await fail(moves, join);
   else return verdict === "released";
@@ -51,7 +51,7 @@ async function goesOn(moves: Moves, join: JoinRow, change: JoinChange): Promise<
 }
 
 function letGo(moves: Moves, joins: readonly JoinRow[]): void {
-  moves.session.later("UPDATE pawl.task_join SET state = 'released' WHERE id = ANY($1::text[])", [
+  moves.session.later("UPDATE pawl.task_group SET state = 'released' WHERE id = ANY($1::text[])", [
     texts(joins.map(({ id }) => id)),
   ]);
   moves.session.later(
@@ -63,11 +63,11 @@ function letGo(moves: Moves, joins: readonly JoinRow[]): void {
 
 async function fail(moves: Moves, join: JoinRow): Promise<void> {
   const { session } = moves;
-  session.later("UPDATE pawl.task_join SET state = 'failed' WHERE id = $1", [join.id]);
+  session.later("UPDATE pawl.task_group SET state = 'failed' WHERE id = $1", [join.id]);
   // Asked before the others are cancelled, which fail by that as well.
   const first = await session.get<Omit<MemberRecord, "result">>(
-    `SELECT member_index AS "index", id AS task, state, error FROM pawl.task
-     WHERE join_id = $1 AND state IN ('dead', 'cancelled') ORDER BY settled_at, member_index LIMIT 1`,
+    `SELECT child_index AS "index", id AS task, state, error FROM pawl.task
+     WHERE group_id = $1 AND state IN ('dead', 'cancelled') ORDER BY settled_at, child_index LIMIT 1`,
     [join.id],
   );
   const body = await session.get<Ended>(
@@ -77,7 +77,7 @@ async function fail(moves: Moves, join: JoinRow): Promise<void> {
     [join.body, joinFailure(join, first)],
   );
   if (body !== undefined) moves.end(body, "waiting", "dead");
-  await cancelOpen(moves, "t.join_id = $1", [join.id]);
+  await cancelOpen(moves, "t.group_id = $1", [join.id]);
 }
 
 /** Holds the body of a failed join again. False when there is none that could be, such as one whose key is taken. */
@@ -94,7 +94,7 @@ async function holdBody(moves: Moves, join: JoinRow): Promise<boolean> {
   );
   if (held === 0) return false;
   moves.add(body, body.state, "waiting");
-  if (body.join_id !== null) moves.join(body.join_id).reopen = true;
+  if (body.group_id !== null) moves.join(body.group_id).reopen = true;
   return true;
 }
 

@@ -15,10 +15,10 @@ type Success = Extract<TaskResult, { state: "succeeded" }>;
 
 interface Settled extends Ended {
   readonly state: TaskState;
-  readonly member_index: number | null;
+  readonly child_index: number | null;
 }
 
-const RETURNING = `RETURNING ${ENDED_COLUMNS}, t.state, t.member_index`;
+const RETURNING = `RETURNING ${ENDED_COLUMNS}, t.state, t.child_index`;
 
 /** Successes that nothing follows. */
 const SUCCEEDED = `
@@ -28,7 +28,7 @@ const SUCCEEDED = `
 
 /** Those of tasks in no join, which are most: told of in groups, and noted at once until when they are kept. */
 const SUCCEEDED_ALONE = prepared(`
-  WITH done AS (${SUCCEEDED} AND (t.join_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
+  WITH done AS (${SUCCEEDED} AND (t.group_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
   kept AS (
     INSERT INTO pawl.retained (prune_at, tasks)
     SELECT prune_at, array_agg(seq) FROM done WHERE prune_at IS NOT NULL GROUP BY prune_at)
@@ -120,8 +120,8 @@ async function settleRest(
 ): Promise<Set<Settlement>> {
   if (batch.length === 0) return new Set();
   moves.session.later(
-    `SELECT FROM pawl.task_join AS j
-     WHERE j.id = ANY(ARRAY(SELECT t.join_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON ${sought("t.id", "s.id")}))
+    `SELECT FROM pawl.task_group AS j
+     WHERE j.id = ANY(ARRAY(SELECT t.group_id FROM unnest($1::text[]) AS s (id) JOIN pawl.task AS t ON ${sought("t.id", "s.id")}))
      ORDER BY j.id FOR UPDATE`,
     [texts(batch.map(({ id }) => id))],
   );
@@ -139,7 +139,7 @@ async function settleRest(
   const passedOn = await follow(moves, held, settled, location);
   for (const { result, ...lease } of held) {
     const task = settled.get(keyOf(lease)) as Settled;
-    moves.end(passedOn.has(task.id) ? { ...task, join_id: null } : task, "leased", task.state);
+    moves.end(passedOn.has(task.id) ? { ...task, group_id: null } : task, "leased", task.state);
     if (task.state === "waiting") moves.wakes ||= result.state !== "snoozed" || result.delayMs !== null;
   }
   return new Set(held);
@@ -234,14 +234,14 @@ async function follow(
   });
   if (going.length === 0) return new Set();
   // A join may have been cleaned up with its body.
-  const left = going.flatMap(({ from, result }) => (result.successor == null ? [] : (from.join_id ?? [])));
+  const left = going.flatMap(({ from, result }) => (result.successor == null ? [] : (from.group_id ?? [])));
   const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
   const next: Placed[] = [];
   const joins: NewJoin[] = [];
   const passing: Passing[] = [];
   for (const { from, result } of going) {
     for (const task of result.next ?? []) {
-      const inherits = task.id === result.successor && from.join_id !== null && there.has(from.join_id);
+      const inherits = task.id === result.successor && from.group_id !== null && there.has(from.group_id);
       if (inherits) passing.push({ from, heir: task.id });
       // The place is given up only when the heir is stored, so that none of the others can take it meanwhile.
       next.push({ task, member: inherits ? undefined : task.member });
@@ -261,19 +261,19 @@ async function passOn(
   passed: readonly Passing[],
   states: ReadonlyMap<string, JoinState>,
 ): Promise<void> {
-  moves.session.later("UPDATE pawl.task SET join_id = NULL, member_index = NULL WHERE id = ANY($1::text[])", [
+  moves.session.later("UPDATE pawl.task SET group_id = NULL, child_index = NULL WHERE id = ANY($1::text[])", [
     texts(passed.map(({ from }) => from.id)),
   ]);
   moves.session.later(
-    `UPDATE pawl.task AS t SET join_id = p.join_id, member_index = p.member_index
-     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, join_id, member_index) WHERE ${sought("t.id", "p.id")}`,
+    `UPDATE pawl.task AS t SET group_id = p.group_id, child_index = p.child_index
+     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (id, group_id, child_index) WHERE ${sought("t.id", "p.id")}`,
     [
       texts(passed.map(({ heir }) => heir)),
-      texts(passed.map(({ from }) => from.join_id)),
-      scalars(passed.map(({ from }) => from.member_index)),
+      texts(passed.map(({ from }) => from.group_id)),
+      scalars(passed.map(({ from }) => from.child_index)),
     ],
   );
-  const late = passed.filter(({ from }) => from.join_id !== null && states.get(from.join_id) === "failed");
+  const late = passed.filter(({ from }) => from.group_id !== null && states.get(from.group_id) === "failed");
   if (late.length === 0) return;
   await cancelWaiting(moves, "t.id = ANY($1::text[])", [texts(late.map(({ heir }) => heir))]);
 }

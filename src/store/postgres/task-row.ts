@@ -7,7 +7,7 @@ export interface TaskRow {
   readonly id: string;
   readonly queue: string;
   readonly name: string;
-  readonly group_id: string | null;
+  readonly flow: string | null;
   readonly state: TaskState;
   readonly priority: number;
   readonly due: number | null;
@@ -22,8 +22,8 @@ export interface TaskRow {
   readonly expires_at: number | null;
   readonly unique_key: string | null;
   readonly lane: string | null;
-  readonly join_id: string | null;
-  readonly member_index: number | null;
+  readonly group_id: string | null;
+  readonly child_index: number | null;
   readonly error: string | null;
   readonly progress: string | null;
   readonly result: string | null;
@@ -35,8 +35,8 @@ export interface TaskRow {
 export type OfAllClaimed = Pick<TaskRow, "state" | "due" | "worker" | "settled_at">;
 
 /** The other columns of a TaskRow of the table `t`. Named, because a later version may add others. */
-export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.group_id, t.priority, t.fence, t.failures, t.crashes,
-  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.lane, t.join_id, t.member_index,
+export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.flow, t.priority, t.fence, t.failures, t.crashes,
+  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.lane, t.group_id, t.child_index,
   t.error, t.progress, t.result, t.payload, t.meta`;
 
 /** All of them. */
@@ -49,7 +49,7 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
     id: row.id,
     queue: row.queue,
     name: row.name,
-    group: row.group_id,
+    group: row.flow,
     payload: columns.read(row.payload, "payload"),
     priority: row.priority,
     state: others.state,
@@ -69,9 +69,9 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
     unique: row.unique_key,
     lane: row.lane,
     member:
-      row.join_id === null || row.member_index === null
+      row.group_id === null || row.child_index === null
         ? null
-        : { join: row.join_id, index: row.member_index },
+        : { join: row.group_id, index: row.child_index },
     meta: columns.read(row.meta, "meta"),
     ...columns.damage,
   };

@@ -18,10 +18,11 @@ export interface Transaction {
   readonly note: () => void;
 }
 
-type Begun = { readonly recording: boolean; readonly pid: number; readonly works_with: number } & (
-  | Mark
-  | { readonly xid: null }
-);
+type Begun = {
+  readonly recording: boolean;
+  readonly pid: number;
+  readonly min_compatible_version: number;
+} & (Mark | { readonly xid: null });
 
 /**
  * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
@@ -46,14 +47,14 @@ const SETTINGS = Object.entries({
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /** A newer program may have changed the tables while they were open. */
-const WORKS_WITH = "(SELECT works_with FROM pawl.version) AS works_with";
+const WORKS_WITH = "(SELECT min_compatible_version FROM pawl.version) AS min_compatible_version";
 
 /** What a transaction is told as it begins: besides the mark, whether to record, and who answers. */
 const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${WORKS_WITH}, ${SETTINGS}`;
 
 /** All that is needed of a transaction that is to write, sent along with the BEGIN. */
 const BEGUN = prepared(
-  `INSERT INTO pawl.mark (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${TOLD}`,
+  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${TOLD}`,
 );
 
 /** The same for work that often finds nothing to do: marking it would be a write. */
@@ -89,7 +90,7 @@ export async function transact<T>(
     };
     const result = await work({ session, recording, note });
     if (mostlyIdle && !noted) note();
-    assertKnown(location, (await begun).works_with);
+    assertKnown(location, (await begun).min_compatible_version);
     ended = { result, mark: await mark };
     const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
     if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");

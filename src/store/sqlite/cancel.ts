@@ -76,7 +76,7 @@ function cancel(db: Connection, set: string, seqs: readonly number[], moves: Mov
 function endBodies(db: Connection, tasks: readonly { readonly id: string }[], moves: Moves): void {
   if (tasks.length === 0) return;
   const joins = db.all<{ id: string }>(
-    "SELECT id FROM task_join WHERE body IN (SELECT value FROM json_each(?)) AND state = 'open'",
+    "SELECT id FROM task_group WHERE body IN (SELECT value FROM json_each(?)) AND state = 'open'",
     JSON.stringify(tasks.map(({ id }) => id)),
   );
   for (const { id } of joins) moves.join(id).doomed = true;

@@ -48,7 +48,7 @@ function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], 
   return rows.map((row) => {
     const task = toTask(row);
     const { id, queue, member } = task;
-    moves.add({ seq: row[0], queue, join_id: member?.join ?? null }, "waiting", "leased");
+    moves.add({ seq: row[0], queue, group_id: member?.join ?? null }, "waiting", "leased");
     const fence = task.fence + 1;
     return {
       id,

@@ -35,17 +35,17 @@ function insert(columns: readonly string[]): string {
 }
 
 const COMMON = [
-  ...["id", "queue", "name", "group_id", "payload", "priority", "due", "created_at"],
+  ...["id", "queue", "name", "flow", "payload", "priority", "due", "created_at"],
   ...["meta", "retention_ms"],
 ];
 /** What most tasks do without costs a sixth of the time to store them, though it is null. */
-const RARE = ["expires_at", "unique_key", "lane", "join_id", "member_index"];
+const RARE = ["expires_at", "unique_key", "lane", "group_id", "child_index"];
 const INSERT_COMMON = insert(COMMON);
 const INSERT_WHOLE = insert([...COMMON, ...RARE]);
 
 /** Many that differ in their ids and payloads only: half the work of one statement each. */
 const INSERT_ALIKE = `
-  INSERT INTO task (id, payload, queue, name, group_id, priority, due, created_at, meta, retention_ms, state)
+  INSERT INTO task (id, payload, queue, name, flow, priority, due, created_at, meta, retention_ms, state)
   SELECT value ->> 0, value ->> 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting' FROM json_each(?1) WHERE true
   ON CONFLICT DO NOTHING`;
 
@@ -109,13 +109,13 @@ function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string
     // Numbers are given one after the other, so it is known which are whose if no task was left out.
     let seq = after - count;
     return run.map(({ id }) => {
-      moves.add({ seq: ++seq, queue, join_id: null }, null, "waiting");
+      moves.add({ seq: ++seq, queue, group_id: null }, null, "waiting");
       return id;
     });
   }
   const added = db.tuples<[number, string]>("SELECT seq, id FROM task WHERE seq > ? ORDER BY seq", before);
   return added.map(([seq, id]) => {
-    moves.add({ seq, queue, join_id: null }, null, "waiting");
+    moves.add({ seq, queue, group_id: null }, null, "waiting");
     return id;
   });
 }
@@ -145,13 +145,13 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
         member?.index ?? null,
       );
   if (seq === null) return false;
-  moves.add({ seq, queue, join_id: member?.join ?? null }, null, "waiting");
+  moves.add({ seq, queue, group_id: member?.join ?? null }, null, "waiting");
   return true;
 }
 
 /** Members that come when their join has failed already are cancelled like those that were there. */
 export function cancelLate(db: Connection, joins: ReadonlySet<string>, moves: Moves): void {
   for (const [id, state] of joinStates(db, joins)) {
-    if (state === "failed") cancelWaiting(db, "join_id = ?", [id], moves);
+    if (state === "failed") cancelWaiting(db, "group_id = ?", [id], moves);
   }
 }

@@ -32,7 +32,7 @@ export function addJoins(db: Connection, joins: readonly NewJoin[], moves: Moves
       );
     }
     const added = db.run(
-      "INSERT INTO task_join (id, members, need, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+      "INSERT INTO task_group (id, members, need, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
       id,
       members,
       need === "all" ? null : need,
@@ -46,7 +46,7 @@ export function addJoins(db: Connection, joins: readonly NewJoin[], moves: Moves
 export function joinStates(db: Connection, ids: ReadonlySet<string>): Map<string, JoinState> {
   const states = new Map<string, JoinState>();
   for (const id of ids) {
-    const row = db.get<{ state: JoinState }>("SELECT state FROM task_join WHERE id = ?", id);
+    const row = db.get<{ state: JoinState }>("SELECT state FROM task_group WHERE id = ?", id);
     if (row === undefined) throw noSuchJoin(db, id);
     states.set(id, row.state);
   }
@@ -64,17 +64,17 @@ export function sealJoin(db: Connection, id: string, members: number, moves: Mov
       `The join ${id} has ${join.members} members already: it cannot be given ${members}.`,
     );
   }
-  db.run("UPDATE task_join SET members = ? WHERE id = ?", members, id);
+  db.run("UPDATE task_group SET members = ? WHERE id = ?", members, id);
   moves.join(id);
 }
 
 export function findJoin(db: Connection, id: string): JoinRecord | undefined {
-  const row = db.get<JoinRow>("SELECT * FROM task_join WHERE id = ?", id);
+  const row = db.get<JoinRow>("SELECT * FROM task_group WHERE id = ?", id);
   return row && { ...row, need: row.need ?? "all" };
 }
 
 interface MemberRow {
-  readonly member_index: number;
+  readonly child_index: number;
   readonly id: string;
   readonly state: TaskState;
   readonly result: string;
@@ -86,15 +86,15 @@ interface MemberRow {
 export function listMembers(db: Connection, join: string, page: MemberPage): MemberRecord[] {
   const states = page.states === undefined ? "" : ` AND ${stateTerm(page.states)}`;
   const rows = db.all<MemberRow>(
-    `SELECT member_index, id, state, result, error, ${page.withMeta ? "meta" : "'null' AS meta"} FROM task
-     WHERE join_id = ? AND member_index > ?${states} ORDER BY member_index LIMIT ?`,
+    `SELECT child_index, id, state, result, error, ${page.withMeta ? "meta" : "'null' AS meta"} FROM task
+     WHERE group_id = ? AND child_index > ?${states} ORDER BY child_index LIMIT ?`,
     join,
     page.afterIndex ?? Number.MIN_SAFE_INTEGER,
     page.limit,
   );
-  return rows.map(({ member_index, id, state, result, error, meta }) => {
+  return rows.map(({ child_index, id, state, result, error, meta }) => {
     const member = {
-      index: member_index,
+      index: child_index,
       task: id,
       state,
       result: fromText(result, `The result of task ${id}`),

@@ -15,7 +15,7 @@ interface Line {
   readonly rate: LaneRate | null;
 }
 
-const WAITING = "task INDEXED BY task_line WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
+const WAITING = "task INDEXED BY task_backlog WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
 const PLAIN = `${WAITING} AND lane IS NULL`;
 const LANE = `${WAITING} AND lane = ?`;
 

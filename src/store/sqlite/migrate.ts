@@ -15,7 +15,11 @@ function pragma(database: DatabaseSync, name: string): number {
  * Throws unless the file is empty or a store of a version this program knows. A file of another program must not
  * even be switched to write-ahead logging.
  */
-export function assertStore(database: DatabaseSync, location: string): void {
+export function assertStore(
+  database: DatabaseSync,
+  location: string,
+  known: number = migrations.length,
+): void {
   // One statement, so that another process that migrates cannot come in between.
   const found = database
     .prepare(
@@ -30,12 +34,12 @@ export function assertStore(database: DatabaseSync, location: string): void {
       `${location} is not a store of Pawl: move that file away or choose another path.`,
     );
   }
-  assertKnown(Number(found?.version), location);
+  assertKnown(Number(found?.version), location, known);
 }
 
 /** Throws for a version of the tables that a newer program has made. */
-export function assertKnown(version: number, location: string): void {
-  if (version <= migrations.length) return;
+export function assertKnown(version: number, location: string, known: number = migrations.length): void {
+  if (version <= known) return;
   throw new PawlError(
     "store.newer",
     `The store ${location} was written by a newer version of Pawl: update Pawl to use it.`,
@@ -43,14 +47,18 @@ export function assertKnown(version: number, location: string): void {
 }
 
 /** Brings the file to the latest version. Processes that do so at the same moment take turns. */
-export function migrate(database: DatabaseSync, location: string): void {
-  if (pragma(database, "user_version") === migrations.length) return;
+export function migrate(
+  database: DatabaseSync,
+  location: string,
+  steps: readonly string[] = migrations,
+): void {
+  if (pragma(database, "user_version") === steps.length) return;
   database.exec("BEGIN IMMEDIATE");
   try {
     // Another process may have been first while this one waited for the lock.
-    assertStore(database, location);
-    for (const migration of migrations.slice(pragma(database, "user_version"))) database.exec(migration);
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${migrations.length}`);
+    assertStore(database, location, steps.length);
+    for (const step of steps.slice(pragma(database, "user_version"))) database.exec(step);
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}`);
     database.exec("COMMIT");
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");

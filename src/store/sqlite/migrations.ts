@@ -4,14 +4,17 @@
  */
 export const migrations: readonly string[] = [
   `
+  -- What changes often stands before what may be long: a column behind a long one is read through the pages of that one.
   CREATE TABLE task (
     -- the order of enqueueing
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     queue TEXT NOT NULL,
     name TEXT NOT NULL,
-    group_id TEXT,
-    state TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'succeeded', 'dead', 'cancelled')),
+    flow TEXT,
+    -- not by IN: SQLite would make a table of the words for each row that is written, a fifth of the time that takes
+    state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'leased' OR state = 'succeeded' OR state = 'dead'
+      OR state = 'cancelled'),
     priority INTEGER NOT NULL,
     -- when a waiting task may be claimed, by the wall clock; null while it is held and in other states
     due INTEGER,
@@ -25,15 +28,114 @@ export const migrations: readonly string[] = [
     crashes INTEGER NOT NULL DEFAULT 0,
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
+    -- when it was last claimed
+    started_at INTEGER,
     settled_at INTEGER,
+    expires_at INTEGER,
+    unique_key TEXT,
+    lane TEXT,
+    -- how long it is kept once it is settled, and until when therefore
+    retention_ms INTEGER,
+    prune_at INTEGER,
+    group_id TEXT,
+    child_index INTEGER,
     error TEXT,
     progress TEXT NOT NULL DEFAULT 'null',
     result TEXT NOT NULL DEFAULT 'null',
-    payload TEXT NOT NULL
+    payload TEXT NOT NULL,
+    meta TEXT NOT NULL DEFAULT 'null'
   ) STRICT;
-  CREATE INDEX task_line ON task (queue, priority, due, seq) WHERE state = 'waiting' AND due IS NOT NULL;
+  -- an index ends with the seq of the row by itself
+  CREATE INDEX task_backlog ON task (queue, lane, priority, due) WHERE state = 'waiting' AND due IS NOT NULL;
   CREATE INDEX task_leased ON task (queue) WHERE state = 'leased';
-  CREATE INDEX task_group ON task (group_id) WHERE group_id IS NOT NULL;
+  CREATE INDEX task_dead ON task (queue) WHERE state = 'dead';
+  CREATE INDEX task_flow ON task (flow) WHERE flow IS NOT NULL;
+  CREATE UNIQUE INDEX task_unique ON task (unique_key)
+    WHERE unique_key IS NOT NULL AND state IN ('waiting', 'leased');
+  CREATE UNIQUE INDEX task_child ON task (group_id, child_index) WHERE group_id IS NOT NULL;
+  CREATE INDEX task_expiry ON task (expires_at)
+    WHERE expires_at IS NOT NULL AND state = 'waiting' AND fence = 0;
+  CREATE INDEX task_prune ON task (prune_at) WHERE prune_at IS NOT NULL;
+
+  -- waits for members and then lets its body go
+  CREATE TABLE task_group (
+    id TEXT PRIMARY KEY,
+    -- null until it is known
+    members INTEGER,
+    -- null for all of them
+    need INTEGER,
+    body TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'released', 'failed')),
+    succeeded INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  -- attempts that are over, but for a first one that succeeded and wrote no log: the task's own row tells that one
+  CREATE TABLE attempt (
+    task INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT,
+    log TEXT,
+    PRIMARY KEY (task, fence)
+  ) STRICT, WITHOUT ROWID;
+
+  -- how many tasks of a queue are in each state; changed in the transaction that changes the tasks
+  CREATE TABLE queue (
+    name TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0,
+    waiting INTEGER NOT NULL DEFAULT 0,
+    leased INTEGER NOT NULL DEFAULT 0,
+    succeeded INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  -- when a lane was last claimed from, by both clocks, and how many milliseconds of its rate were used ahead then
+  CREATE TABLE lane (
+    name TEXT PRIMARY KEY,
+    boot TEXT NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    claimed_at_wall INTEGER NOT NULL,
+    ahead REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE worker (
+    id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    queues TEXT NOT NULL,
+    slots INTEGER NOT NULL,
+    memory INTEGER NOT NULL,
+    running TEXT NOT NULL,
+    rates TEXT NOT NULL,
+    state TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE schedule (
+    id TEXT PRIMARY KEY,
+    spec TEXT NOT NULL,
+    task TEXT NOT NULL,
+    paused INTEGER NOT NULL DEFAULT 0,
+    next INTEGER,
+    last_fired INTEGER,
+    version INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    task TEXT NOT NULL,
+    name TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    flow TEXT,
+    state TEXT NOT NULL,
+    fence INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE run (
     -- the order of creation
@@ -81,160 +183,6 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO counter VALUES ('wakeups', 0);
-  `,
-  `
-  -- Tasks that are composed, limited, scheduled and seen. The table is built anew so that what changes often stands
-  -- before what may be long: a column behind a long one is read through the pages of that one.
-  CREATE TABLE task_2 (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    queue TEXT NOT NULL,
-    name TEXT NOT NULL,
-    group_id TEXT,
-    -- not by IN: SQLite would make a table of the words for each row that is written, a fifth of the time that takes
-    state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'leased' OR state = 'succeeded' OR state = 'dead'
-      OR state = 'cancelled'),
-    priority INTEGER NOT NULL,
-    -- when a waiting task may be claimed, by the wall clock; null while it is held and in other states
-    due INTEGER,
-    fence INTEGER NOT NULL DEFAULT 0,
-    worker TEXT,
-    -- the end and the length of the lease in ms, by the monotonic clock of that boot
-    lease_boot TEXT,
-    lease_until INTEGER,
-    lease_ms INTEGER,
-    failures INTEGER NOT NULL DEFAULT 0,
-    crashes INTEGER NOT NULL DEFAULT 0,
-    cancel_requested INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    -- when it was last claimed
-    started_at INTEGER,
-    settled_at INTEGER,
-    expires_at INTEGER,
-    unique_key TEXT,
-    lane TEXT,
-    -- how long it is kept once it is settled, and until when therefore
-    retention_ms INTEGER,
-    prune_at INTEGER,
-    join_id TEXT,
-    member_index INTEGER,
-    error TEXT,
-    progress TEXT NOT NULL DEFAULT 'null',
-    result TEXT NOT NULL DEFAULT 'null',
-    payload TEXT NOT NULL,
-    meta TEXT NOT NULL DEFAULT 'null'
-  ) STRICT;
-  INSERT INTO task_2 (seq, id, queue, name, group_id, state, priority, due, fence, worker, lease_boot, lease_until,
-      lease_ms, failures, crashes, cancel_requested, created_at, settled_at, error, progress, result, payload)
-    SELECT seq, id, queue, name, group_id, state, priority, due, fence, worker, lease_boot, lease_until,
-      lease_ms, failures, crashes, cancel_requested, created_at, settled_at, error, progress, result, payload
-    FROM task ORDER BY seq;
-  DROP TABLE task;
-  ALTER TABLE task_2 RENAME TO task;
-  -- an index ends with the seq of the row by itself
-  CREATE INDEX task_line ON task (queue, lane, priority, due) WHERE state = 'waiting' AND due IS NOT NULL;
-  CREATE INDEX task_leased ON task (queue) WHERE state = 'leased';
-  CREATE INDEX task_dead ON task (queue) WHERE state = 'dead';
-  CREATE INDEX task_group ON task (group_id) WHERE group_id IS NOT NULL;
-  CREATE UNIQUE INDEX task_unique ON task (unique_key)
-    WHERE unique_key IS NOT NULL AND state IN ('waiting', 'leased');
-  CREATE UNIQUE INDEX task_member ON task (join_id, member_index) WHERE join_id IS NOT NULL;
-  CREATE INDEX task_expiry ON task (expires_at)
-    WHERE expires_at IS NOT NULL AND state = 'waiting' AND fence = 0;
-  CREATE INDEX task_prune ON task (prune_at) WHERE prune_at IS NOT NULL;
-
-  -- waits for members and then lets its body go
-  CREATE TABLE task_join (
-    id TEXT PRIMARY KEY,
-    -- null until it is known
-    members INTEGER,
-    -- null for all of them
-    need INTEGER,
-    body TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'released', 'failed')),
-    succeeded INTEGER NOT NULL DEFAULT 0,
-    failed INTEGER NOT NULL DEFAULT 0
-  ) STRICT, WITHOUT ROWID;
-
-  -- attempts that are over, but for a first one that succeeded and wrote no log: the task's own row tells that one
-  CREATE TABLE attempt (
-    task INTEGER NOT NULL,
-    fence INTEGER NOT NULL,
-    worker TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
-    ended_at INTEGER NOT NULL,
-    outcome TEXT NOT NULL,
-    error TEXT,
-    log TEXT,
-    PRIMARY KEY (task, fence)
-  ) STRICT, WITHOUT ROWID;
-
-  -- how many tasks of a queue are in each state; changed in the transaction that changes the tasks
-  CREATE TABLE queue (
-    name TEXT PRIMARY KEY,
-    paused INTEGER NOT NULL DEFAULT 0,
-    waiting INTEGER NOT NULL DEFAULT 0,
-    leased INTEGER NOT NULL DEFAULT 0,
-    succeeded INTEGER NOT NULL DEFAULT 0,
-    dead INTEGER NOT NULL DEFAULT 0,
-    cancelled INTEGER NOT NULL DEFAULT 0
-  ) STRICT, WITHOUT ROWID;
-  INSERT INTO queue (name, waiting, leased, succeeded, dead, cancelled)
-    SELECT queue, sum(state = 'waiting'), sum(state = 'leased'), sum(state = 'succeeded'), sum(state = 'dead'),
-      sum(state = 'cancelled')
-    FROM task GROUP BY queue;
-
-  -- when a lane was last claimed from, by both clocks, and how many milliseconds of its rate were used ahead then
-  CREATE TABLE lane (
-    name TEXT PRIMARY KEY,
-    boot TEXT NOT NULL,
-    claimed_at INTEGER NOT NULL,
-    claimed_at_wall INTEGER NOT NULL,
-    ahead REAL NOT NULL
-  ) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE worker (
-    id TEXT PRIMARY KEY,
-    host TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    queues TEXT NOT NULL,
-    slots INTEGER NOT NULL,
-    memory INTEGER NOT NULL,
-    running TEXT NOT NULL,
-    rates TEXT NOT NULL,
-    state TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE schedule (
-    id TEXT PRIMARY KEY,
-    spec TEXT NOT NULL,
-    task TEXT NOT NULL,
-    paused INTEGER NOT NULL DEFAULT 0,
-    next INTEGER,
-    last_fired INTEGER,
-    version INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE change (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    at INTEGER NOT NULL,
-    task TEXT NOT NULL,
-    name TEXT NOT NULL,
-    queue TEXT NOT NULL,
-    group_id TEXT,
-    state TEXT NOT NULL,
-    fence INTEGER NOT NULL
-  ) STRICT;
-  INSERT INTO counter VALUES ('recording_until', 0), ('schedule_version', 0);
-  `,
-  `
-  -- what was given a time that no Date can hold, before such times were bounded: it could not be read back
-  UPDATE task SET due = min(due, 8640000000000000), expires_at = min(expires_at, 8640000000000000),
-    retention_ms = min(retention_ms, 1000000000000000), prune_at = min(prune_at, 8640000000000000)
-  WHERE due > 8640000000000000 OR expires_at > 8640000000000000 OR retention_ms > 1000000000000000
-    OR prune_at > 8640000000000000;
+  INSERT INTO counter VALUES ('wakeups', 0), ('recording_until', 0), ('schedule_version', 0);
   `,
 ];

@@ -6,11 +6,11 @@ import { isRecording } from "./recording.ts";
 export interface Moved {
   readonly seq: number;
   readonly queue: string;
-  readonly join_id: string | null;
+  readonly group_id: string | null;
 }
 
 /** The columns of a Moved, for a SELECT or a RETURNING. */
-export const MOVED = "seq, queue, join_id";
+export const MOVED = "seq, queue, group_id";
 
 /** What happened to a join in this transaction. */
 export interface JoinChange {
@@ -49,7 +49,7 @@ export class Moves {
     if (from !== null) counts[from]--;
     counts[to]++;
     if (to !== "waiting" && to !== "leased") this.settled = true;
-    if (task.join_id !== null) this.#count(task.join_id, from, to);
+    if (task.group_id !== null) this.#count(task.group_id, from, to);
     if (this.#recording) this.#record(task, to);
   }
 
@@ -108,8 +108,8 @@ export class Moves {
 
   #record({ seq }: Moved, state: TaskState): void {
     this.#db.run(
-      `INSERT INTO change (at, task, name, queue, group_id, state, fence)
-       SELECT ?, id, name, queue, group_id, ?, fence FROM task WHERE seq = ?`,
+      `INSERT INTO change (at, task, name, queue, flow, state, fence)
+       SELECT ?, id, name, queue, flow, ?, fence FROM task WHERE seq = ?`,
       this.#db.clock.wall(),
       state,
       seq,

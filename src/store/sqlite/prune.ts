@@ -7,9 +7,9 @@ import { forgetChanges, hasOldChanges } from "./recording.ts";
  */
 const OVER = `
   FROM task AS t WHERE prune_at IS NOT NULL AND prune_at <= ?
-    AND NOT EXISTS (SELECT 1 FROM task_join AS j LEFT JOIN task AS b ON b.id = j.body
-      WHERE j.id = t.join_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT 1 FROM task_join AS j WHERE j.body = t.id
+    AND NOT EXISTS (SELECT 1 FROM task_group AS j LEFT JOIN task AS b ON b.id = j.body
+      WHERE j.id = t.group_id AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
+    AND NOT EXISTS (SELECT 1 FROM task_group AS j WHERE j.body = t.id
       AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
 
 /** Whether there is anything to remove: asked first, so that an idle look takes no lock. */
@@ -28,6 +28,6 @@ export function prune(db: Connection, limit: number): number {
   const seqs = JSON.stringify(rows.map(({ seq }) => seq));
   const ids = JSON.stringify(rows.map(({ id }) => id));
   db.run("DELETE FROM attempt WHERE task IN (SELECT value FROM json_each(?))", seqs);
-  db.run("DELETE FROM task_join WHERE body IN (SELECT value FROM json_each(?))", ids);
+  db.run("DELETE FROM task_group WHERE body IN (SELECT value FROM json_each(?))", ids);
   return db.run("DELETE FROM task WHERE seq IN (SELECT value FROM json_each(?))", seqs);
 }

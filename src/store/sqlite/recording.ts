@@ -33,7 +33,7 @@ export function hasOldChanges(db: Connection): boolean {
 }
 
 interface ChangeRow extends Omit<ChangeRecord, "group"> {
-  readonly group_id: string | null;
+  readonly flow: string | null;
 }
 
 /** A page of the changes after `after`. */
@@ -52,6 +52,6 @@ export function listChanges(
     after,
     limit,
   );
-  const changes = rows.map(({ group_id, ...row }) => ({ ...row, group: group_id }));
+  const changes = rows.map(({ flow, ...row }) => ({ ...row, group: flow }));
   return { changes, last: changes.at(-1)?.number ?? after };
 }

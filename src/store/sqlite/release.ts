@@ -30,7 +30,7 @@ export function release(db: Connection, selector: TaskSelector, moves: Moves): n
   for (let after = 0; ; ) {
     const page = db.all<Candidate>(
       `SELECT id, state, unique_key, ${MOVED},
-         (SELECT j.id FROM task_join AS j WHERE j.body = task.id AND j.state <> 'released') AS body_of
+         (SELECT j.id FROM task_group AS j WHERE j.body = task.id AND j.state <> 'released') AS body_of
        FROM task WHERE ${sql} AND state IN ('waiting', 'dead', 'cancelled') AND seq > ? ORDER BY seq LIMIT ?`,
       ...values,
       after,
@@ -65,7 +65,7 @@ function releaseOne(db: Connection, task: Candidate, moves: Moves): number {
   if (changed === 0) return 0;
   if (task.state !== "waiting") {
     moves.add(task, task.state, "waiting");
-    if (task.join_id !== null) moves.join(task.join_id).reopen = true;
+    if (task.group_id !== null) moves.join(task.group_id).reopen = true;
   }
   return 1;
 }

@@ -33,7 +33,7 @@ export function where(db: Connection, selector: TaskSelector): Condition {
   const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
   if (ids !== undefined)
     term("id IN (SELECT value FROM json_each(?))", JSON.stringify(ids.filter(canBeHeld)));
-  if (group !== undefined) term("group_id = ?", group);
+  if (group !== undefined) term("flow = ?", group);
   if (queue !== undefined) term("queue = ?", queue);
   if (states !== undefined) term(stateTerm(states));
   if (name !== undefined) term("name = ?", name);

@@ -23,7 +23,7 @@ export function followSetBack(db: Connection): void {
   if (latest === null) return;
   const now = db.clock.wall();
   // A body begins when its group ends and never has a time of its own.
-  const isBody = "EXISTS (SELECT 1 FROM task_join AS j WHERE j.body = task.id)";
+  const isBody = "EXISTS (SELECT 1 FROM task_group AS j WHERE j.body = task.id)";
   db.run(
     `UPDATE task SET due = iif(due <= ?2 OR fence = 0, ?1, max(?1, due - (?2 - ?1)))
      WHERE state = 'waiting' AND due > ?1 AND (due <= ?2 OR fence > 0 OR ${isBody})`,

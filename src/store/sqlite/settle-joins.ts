@@ -20,7 +20,7 @@ export function settleJoins(db: Connection, moves: Moves): void {
 
 function settleJoin(db: Connection, id: string, change: JoinChange, moves: Moves): void {
   const join = db.get<JoinRow>(
-    "UPDATE task_join SET succeeded = succeeded + ?, failed = failed + ? WHERE id = ? RETURNING *",
+    "UPDATE task_group SET succeeded = succeeded + ?, failed = failed + ? WHERE id = ? RETURNING *",
     change.succeeded,
     change.failed,
     id,
@@ -30,25 +30,25 @@ function settleJoin(db: Connection, id: string, change: JoinChange, moves: Moves
   const verdict = joinVerdict(join);
   if (join.state === "failed") {
     if (!change.reopen || verdict === "failed" || !holdBody(db, join, moves)) return;
-    db.run("UPDATE task_join SET state = 'open' WHERE id = ?", id);
+    db.run("UPDATE task_group SET state = 'open' WHERE id = ?", id);
   }
   if (change.doomed || verdict === "failed") fail(db, join, moves);
   else if (verdict === "released") letGo(db, join, moves);
 }
 
 function letGo(db: Connection, { id, body }: JoinRow, moves: Moves): void {
-  db.run("UPDATE task_join SET state = 'released' WHERE id = ?", id);
+  db.run("UPDATE task_group SET state = 'released' WHERE id = ?", id);
   db.run("UPDATE task SET due = ? WHERE id = ? AND state = 'waiting' AND due IS NULL", db.clock.wall(), body);
   moves.wakes = true;
 }
 
 function fail(db: Connection, join: JoinRow, moves: Moves): void {
   const now = db.clock.wall();
-  db.run("UPDATE task_join SET state = 'failed' WHERE id = ?", join.id);
+  db.run("UPDATE task_group SET state = 'failed' WHERE id = ?", join.id);
   // Asked before the others are cancelled, which fail by that as well.
   const first = db.get<Omit<MemberRecord, "result">>(
-    `SELECT member_index AS "index", id AS task, state, error FROM task
-     WHERE join_id = ? AND state IN ('dead', 'cancelled') ORDER BY settled_at, member_index LIMIT 1`,
+    `SELECT child_index AS "index", id AS task, state, error FROM task
+     WHERE group_id = ? AND state IN ('dead', 'cancelled') ORDER BY settled_at, child_index LIMIT 1`,
     join.id,
   );
   const body = db.get<Moved>(
@@ -60,8 +60,8 @@ function fail(db: Connection, join: JoinRow, moves: Moves): void {
     join.body,
   );
   if (body !== undefined) moves.add(body, "waiting", "dead");
-  db.run("UPDATE task SET cancel_requested = 1 WHERE join_id = ? AND state = 'leased'", join.id);
-  cancelWaiting(db, "join_id = ?", [join.id], moves);
+  db.run("UPDATE task SET cancel_requested = 1 WHERE group_id = ? AND state = 'leased'", join.id);
+  cancelWaiting(db, "group_id = ?", [join.id], moves);
 }
 
 /** Holds the body of a failed join again. False when there is none that could be, such as one whose key is taken. */
@@ -79,6 +79,6 @@ function holdBody(db: Connection, join: JoinRow, moves: Moves): boolean {
   );
   if (held === 0) return false;
   moves.add(body, body.state, "waiting");
-  if (body.join_id !== null) moves.join(body.join_id).reopen = true;
+  if (body.group_id !== null) moves.join(body.group_id).reopen = true;
   return true;
 }

@@ -116,7 +116,7 @@ function succeedAlone(
   // Of two settlements of one claim the first one counts.
   const rows = db.tuples<[place: number, seq: number, queue: string]>(
     `SELECT min(j.key), seq, queue FROM json_each(?) AS j CROSS JOIN task
-     WHERE task.id = j.value AND fence = 1 AND state = 'leased' AND join_id IS NULL GROUP BY seq`,
+     WHERE task.id = j.value AND fence = 1 AND state = 'leased' AND group_id IS NULL GROUP BY seq`,
     JSON.stringify(plain.map(({ id }) => id)),
   );
   const these = among(rows.map(([, seq]) => seq));
@@ -127,7 +127,7 @@ function succeedAlone(
     now,
     ...these.values,
   );
-  for (const [, seq, queue] of rows) moves.add({ seq, queue, join_id: null }, "leased", "succeeded");
+  for (const [, seq, queue] of rows) moves.add({ seq, queue, group_id: null }, "leased", "succeeded");
   return new Set(rows.map(([place]) => plain[place] as Settlement));
 }
 
@@ -136,7 +136,7 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
   const { id, fence, result, log } = settlement;
   // Read and then written: a RETURNING costs more than both.
   const task = db.tuple<Held>(
-    `SELECT seq, queue, join_id, member_index, cancel_requested, crashes FROM task WHERE ${HELD}`,
+    `SELECT seq, queue, group_id, child_index, cancel_requested, crashes FROM task WHERE ${HELD}`,
     id,
     fence,
   );
@@ -151,7 +151,7 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
     addAttempt(db, seq, result.state, "error" in result ? result.error : null, log ?? null);
   }
   const passedOn = state === "succeeded" && result.state === "succeeded" && follow(db, task, result, moves);
-  moves.add({ seq, queue, join_id: passedOn ? null : join }, "leased", state);
+  moves.add({ seq, queue, group_id: passedOn ? null : join }, "leased", state);
   // One that is held wakes nobody.
   if (state === "waiting" && !(result.state === "snoozed" && result.delayMs === null)) moves.wakes = true;
   return true;
@@ -171,8 +171,8 @@ function follow(db: Connection, [seq, , join, index]: Held, result: Success, mov
     member && task.id !== successor ? { ...task, member } : task,
   );
   if (!enqueue(db, tasks, joins, moves).includes(successor)) return false;
-  db.run("UPDATE task SET join_id = NULL, member_index = NULL WHERE seq = ?", seq);
-  db.run("UPDATE task SET join_id = ?, member_index = ? WHERE id = ?", join, index, successor);
+  db.run("UPDATE task SET group_id = NULL, child_index = NULL WHERE seq = ?", seq);
+  db.run("UPDATE task SET group_id = ?, child_index = ? WHERE id = ?", join, index, successor);
   cancelLate(db, new Set([join]), moves);
   return true;
 }

@@ -3,8 +3,8 @@ import { Columns } from "../json-text.ts";
 
 /** The columns that a TaskRecord needs, in the order of a TaskRow. */
 export const TASK_COLUMNS = `
-  seq, id, queue, name, group_id, state, priority, due, fence, worker, failures, crashes, cancel_requested,
-  created_at, started_at, settled_at, expires_at, unique_key, lane, join_id, member_index, error, progress, result,
+  seq, id, queue, name, flow, state, priority, due, fence, worker, failures, crashes, cancel_requested,
+  created_at, started_at, settled_at, expires_at, unique_key, lane, group_id, child_index, error, progress, result,
   payload, meta`;
 
 export type TaskRow = readonly [

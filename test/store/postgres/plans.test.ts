@@ -20,11 +20,11 @@ const EXPLAINING = {
 
 /** The indexes by which the statements of a worker find rows in the tables that grow. */
 const INDEXES: Readonly<Record<string, ReadonlySet<string>>> = {
-  task: new Set(["task_seq", "task_id", "task_expiry", "task_member", "task_unique", "task_group"]),
-  line: new Set(["line_plain", "line_lane"]),
+  task: new Set(["task_seq", "task_id", "task_expiry", "task_child", "task_unique", "task_flow"]),
+  backlog: new Set(["backlog_plain", "backlog_bucket"]),
   attempt: new Set(["attempt_pkey"]),
   retained: new Set(["retained_prune", "retained_pkey"]),
-  task_join: new Set(["task_join_pkey", "task_join_body_key"]),
+  task_group: new Set(["task_group_pkey", "task_group_body_key"]),
 };
 
 /** Rows that one part of a plan may look at and leave alone: some that others have just locked, claimed or settled. */

@@ -69,10 +69,12 @@ test("a schema that a newer program has changed is used as long as it allows tha
   const url = `${server.url}?schema=newer`;
   await (await openStore(url)).close();
   const newer = migrations.length + 1;
-  await hands.query(`UPDATE newer.version SET version = ${newer}, works_with = ${migrations.length}`);
+  await hands.query(
+    `UPDATE newer.version SET version = ${newer}, min_compatible_version = ${migrations.length}`,
+  );
   await using old = await openStore(url);
   assert.deepEqual(await old.enqueue([newTask("t")]), ["t"]);
-  await hands.query(`UPDATE newer.version SET version = ${newer}, works_with = ${newer}`);
+  await hands.query(`UPDATE newer.version SET version = ${newer}, min_compatible_version = ${newer}`);
   await refused(url, "store.newer");
   // Nor does one write that had it open before.
   await assert.rejects(old.enqueue([newTask("u")]), { code: "store.newer" });
@@ -85,8 +87,8 @@ test("a migration that fails half-way leaves nothing behind, and the next attemp
   const address = parseAddress(`${server.url}?schema=forward`);
   const database = new Database(address);
   await migrate(database);
-  const added = { worksWith: 1, sql: "ALTER TABLE pawl.task ADD COLUMN shade text" };
-  const broken = { worksWith: 1, sql: `${added.sql}; SELECT 1 / 0` };
+  const added = { minCompatibleVersion: 1, sql: "ALTER TABLE pawl.task ADD COLUMN shade text" };
+  const broken = { minCompatibleVersion: 1, sql: `${added.sql}; SELECT 1 / 0` };
   await assert.rejects(migrate(database, { steps: [...migrations, broken] }), PawlError);
   const columns =
     "SELECT FROM information_schema.columns WHERE table_schema = 'forward' AND column_name = 'shade'";
