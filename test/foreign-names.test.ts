@@ -13,7 +13,7 @@ import { readRow } from "../src/connect/postgres/source/table-reader.ts";
 import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";
-import { laneRate } from "../src/tasks/define/rate-limit.ts";
+import { bucketRate } from "../src/tasks/define/rate-limit.ts";
 import { fc } from "./random.ts";
 
 /** Names that every object inherits: content may have them, and no dictionary may find anything under them. */
@@ -46,7 +46,7 @@ for (const name of inherited) {
     assert.throws(() => parseSize(`5${name}`, "--memory"), { code: "usage.size" });
     assert.throws(() => parseDuration(`5${name}`, "--wait"), { code: "usage.duration" });
     assert.throws(() => milliseconds(`5${name}` as Duration, "timeout"), { code: "argument.duration" });
-    assert.throws(() => laneRate("lane", `5/${name}` as "5/s"), { code: "task.rate-limit" });
+    assert.throws(() => bucketRate("bucket", `5/${name}` as "5/s"), { code: "task.rate-limit" });
     assert.equal(contentTypeOf(`file.${name}`), null);
     assert.ok(
       explainFile(Object.assign(new Error("x"), { code: name }), "a", "read") instanceof TransientError,

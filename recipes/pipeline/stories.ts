@@ -107,7 +107,7 @@ export function pipeline(address: (folder: string) => string | Promise<string>):
       [`aggregate of ${handle.id}`, ...reportNotes(handle.id)].sort(),
       "each body ran once",
     );
-    const tasks = await store.query({ group: handle.id }, { limit: 1000 });
+    const tasks = await store.query({ flow: handle.id }, { limit: 1000 });
     // One that says the day, three by fetch, clean, features, ten segments and a report, and the aggregate.
     assert.equal(tasks.length, 1 + 3 * 14 + 1);
     assert.ok(tasks.every(({ state, failures }) => state === "succeeded" && failures === 0));
@@ -133,7 +133,7 @@ export function pipeline(address: (folder: string) => string | Promise<string>):
       await sleep(50);
     assert.equal(await pauseSchedule("nightly", { store }), true);
     const begun = await store.query({ name: "night" }, { limit: 1000 });
-    const flows = new Set(begun.map(({ group }) => group).filter((group) => group?.startsWith("nightly@")));
+    const flows = new Set(begun.map(({ flow }) => flow).filter((flow) => flow?.startsWith("nightly@")));
     const client = connect(store);
     for (const flow of flows) await client.handle(flow as string).result();
     const lines = (await notes()).slice(before).filter((line) => line.startsWith("aggregate"));

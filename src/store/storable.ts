@@ -1,6 +1,6 @@
 /** What every driver checks of what it is given, so that all of them refuse the same and none of them half-way. */
 import { PawlError } from "../errors.ts";
-import type { NewJoin, NewTask } from "./contract.ts";
+import type { NewGroup, NewTask } from "./contract.ts";
 
 /** 31,688 years: in sum with any clock still an exact number, and an instant that a Date can hold. */
 const LONGEST_MS = 1e15;
@@ -21,27 +21,27 @@ export function duration(ms: number): number {
 }
 
 /** Throws a PawlError `store.unstorable` that names the first task and field that no driver can keep. */
-export function assertStorable(tasks: readonly NewTask[], joins: readonly NewJoin[]): void {
+export function assertStorable(tasks: readonly NewTask[], groups: readonly NewGroup[]): void {
   let before: NewTask | undefined;
   for (const task of tasks) {
     assertTask(task, before);
     before = task;
   }
-  for (const { id, body } of joins) {
-    assertKey(id, id, "id of the join");
-    assertKey(body, id, "body of the join");
+  for (const { id, callback } of groups) {
+    assertKey(id, id, "id of the group");
+    assertKey(callback, id, "callback of the group");
   }
 }
 
 /** `before`: one that was checked. Those of a batch often have their queue and their name in common. */
 function assertTask(task: NewTask, before: NewTask | undefined): void {
-  const { id, priority, member } = task;
+  const { id, priority, childOf } = task;
   assertKey(id, id, "id");
   if (task.queue !== before?.queue) assertKey(task.queue, id, "queue");
   if (task.name !== before?.name) assertKey(task.name, id, "name");
-  if (task.group !== undefined) assertKey(task.group, id, "group");
+  if (task.flow !== undefined) assertKey(task.flow, id, "group");
   if (task.unique !== undefined) assertKey(task.unique, id, "unique key");
-  if (task.lane !== undefined) assertKey(task.lane, id, "lane");
+  if (task.bucket !== undefined) assertKey(task.bucket, id, "bucket");
   if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= HIGHEST_PRIORITY)) {
     throw unstorable(
       `The priority ${String(priority)} of task ${shown(id)}`,
@@ -51,11 +51,11 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
   assertMs(task.delayMs, id, "delay");
   assertMs(task.expiresMs, id, "expiry");
   assertMs(task.retentionMs, id, "retention");
-  if (member === undefined) return;
-  assertKey(member.join, id, "join");
-  if (!Number.isSafeInteger(member.index)) {
+  if (childOf === undefined) return;
+  assertKey(childOf.group, id, "group");
+  if (!Number.isSafeInteger(childOf.index)) {
     throw unstorable(
-      `The place ${String(member.index)} of task ${shown(id)} in its join`,
+      `The place ${String(childOf.index)} of task ${shown(id)} in its group`,
       "is not a whole number",
     );
   }

@@ -2,7 +2,7 @@
 
 import type { Duration } from "../durations.ts";
 import type { Backoff } from "../retry.ts";
-import type { LaneRate, Lease } from "../store/contract.ts";
+import type { BucketRate, Lease } from "../store/contract.ts";
 import type { TaskHandle } from "./client/handle.ts";
 import type { Stored } from "./client/stored-value.ts";
 import type { RateLimit } from "./define/rate-limit.ts";
@@ -69,7 +69,7 @@ export interface Definition {
   readonly isolate: TaskIsolation;
   /** The URL of its module; null when a child finds it in the modules that its worker was given. */
   readonly module: string | null;
-  readonly rate: LaneRate | null;
+  readonly rate: BucketRate | null;
   readonly priority: number;
   readonly unique: true | ((input: never) => string) | null;
   readonly expiresMs: number | null;

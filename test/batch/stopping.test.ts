@@ -155,7 +155,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       await begun.promise;
       const summary = await stopped(handle, what);
       assert.equal(summary.state, what === pause ? "paused" : "cancelled");
-      const tasks = await store.query({ group: await handle.id() });
+      const tasks = await store.query({ flow: await handle.id() });
       assert.equal(tasks.length, 1_001);
       // Those that were worked on by then, and a few that were just claimed.
       const claimed = tasks.filter(({ fence, state }) => fence > 0 && state !== "succeeded");

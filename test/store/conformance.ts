@@ -5,7 +5,7 @@ import { damage } from "./conformance/damage.ts";
 import { expiring } from "./conformance/expiring.ts";
 import { extremes } from "./conformance/extremes.ts";
 import { following } from "./conformance/following.ts";
-import { joins } from "./conformance/joins.ts";
+import { groups } from "./conformance/groups.ts";
 import { leases } from "./conformance/leases.ts";
 import { limiting } from "./conformance/limiting.ts";
 import { line } from "./conformance/line.ts";
@@ -62,7 +62,7 @@ export function storeConformance(
       setBack,
       waking,
       following,
-      joins,
+      groups,
       uniqueness,
       expiring,
       limiting,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   type Lease,
-  type NewJoin,
+  type NewGroup,
   type NewTask,
   PawlError,
   type Store,
@@ -37,18 +37,18 @@ async function everything(target: Target): Promise<unknown> {
   const every = { states: ["waiting", "leased", "succeeded", "dead", "cancelled"] } as const;
   const tasks = target instanceof ModelStore ? target.all() : await target.query(every);
   const attempts: unknown[] = [];
-  const joins: unknown[] = [];
+  const groups: unknown[] = [];
   for (const { id } of tasks) {
     if (target instanceof ModelStore) attempts.push(target.attempts(id));
     else attempts.push((await target.attempts(id)).map(({ result }) => result));
   }
   for (const id of JOINS) {
-    const members =
-      target instanceof ModelStore ? target.members(id) : await target.members(id, { limit: 99 });
-    joins.push(await target.join(id), members.map(plain));
+    const children =
+      target instanceof ModelStore ? target.children(id) : await target.children(id, { limit: 99 });
+    groups.push(await target.group(id), children.map(plain));
   }
   const schedules = (await target.schedules()).map(({ version: _, ...schedule }) => schedule);
-  return { tasks: tasks.map(plain), attempts, joins, queues: await target.queues(), schedules };
+  return { tasks: tasks.map(plain), attempts, groups, queues: await target.queues(), schedules };
 }
 
 /** The result, or the code of the error. Versions are left to the store. */
@@ -98,13 +98,13 @@ function step(name: string, args: unknown, operation: Operation): Step {
 const JOINS = ["j", "k"];
 const queue = fc.constantFrom("q", "r");
 const id = fc.constantFrom("a", "b", "c", "d", "e", "f");
-const join = fc.constantFrom(...JOINS);
+const group = fc.constantFrom(...JOINS);
 const worker = fc.constantFrom("w1", "w2", "w3");
 const ms = fc.nat({ max: 300 });
-const member = fc.record({ join, index: fc.nat({ max: 3 }) }, { noNullPrototype: true });
+const child = fc.record({ group, index: fc.nat({ max: 3 }) }, { noNullPrototype: true });
 const selector = fc.oneof(
-  fc.record({ ids: fc.array(fc.oneof(id, fc.constantFrom("j.body", "k.body")), { maxLength: 3 }) }),
-  fc.record({ group: fc.constantFrom("g", "h") }),
+  fc.record({ ids: fc.array(fc.oneof(id, fc.constantFrom("j.callback", "k.callback")), { maxLength: 3 }) }),
+  fc.record({ flow: fc.constantFrom("g", "h") }),
   fc.record({ queue, states: fc.subarray(["waiting", "leased", "dead", "cancelled"] as const) }),
   fc.record({ states: fc.constant(["dead", "cancelled"] as const) }),
   fc.record({ name: fc.constantFrom("work", "play"), text: fc.constantFrom("A", "1", "{", "u") }),
@@ -114,7 +114,7 @@ const shared = {
   queue,
   name: fc.constantFrom("work", "play"),
   payload: fc.jsonValue({ maxDepth: 1 }) as fc.Arbitrary<string>,
-  group: fc.constantFrom("g", "h"),
+  flow: fc.constantFrom("g", "h"),
   priority: fc.integer({ min: -1, max: 1 }),
   delayMs: ms,
   expiresMs: ms,
@@ -128,35 +128,37 @@ const loneTask: fc.Arbitrary<NewTask> = fc.record(
     ...shared,
     held: fc.boolean(),
     unique: fc.constantFrom("u", "v"),
-    lane: fc.constantFrom("l", "m"),
+    bucket: fc.constantFrom("l", "m"),
   },
   { requiredKeys: [...requiredKeys] },
 );
-/** Now and then one that joins a join, which may not be there. */
+/** Now and then one that is a child of a group, which may not be there. */
 const newTask: fc.Arbitrary<NewTask> = fc
-  .tuple(loneTask, fc.option(member, { freq: 6 }))
-  .map(([task, place]) => (place === null ? task : { ...task, member: place }));
-const chord: fc.Arbitrary<{ tasks: NewTask[]; joins: NewJoin[] }> = fc
+  .tuple(loneTask, fc.option(child, { freq: 6 }))
+  .map(([task, place]) => (place === null ? task : { ...task, childOf: place }));
+const chord: fc.Arbitrary<{ tasks: NewTask[]; groups: NewGroup[] }> = fc
   .record({
-    name: join,
+    name: group,
     tasks: fc.array(loneTask, { maxLength: 3 }),
-    body: fc.record(shared, { requiredKeys: ["queue", "name", "payload"] }),
-    outer: fc.option(member, { freq: 2 }),
-    members: fc.option(fc.nat({ max: 3 })),
+    callback: fc.record(shared, { requiredKeys: ["queue", "name", "payload"] }),
+    outer: fc.option(child, { freq: 2 }),
+    children: fc.option(fc.nat({ max: 3 })),
     need: fc.oneof(fc.constant("all" as const), fc.nat({ max: 3 })),
   })
-  .map(({ name, tasks, body, outer, members, need }) => ({
+  .map(({ name, tasks, callback, outer, children, need }) => ({
     tasks: [
       {
-        ...body,
-        id: `${name}.body`,
+        ...callback,
+        id: `${name}.callback`,
         held: true,
-        // A join inside itself would wait for ever.
-        ...(outer === null || outer.join === name ? {} : { member: outer }),
+        // A group inside itself would wait for ever.
+        ...(outer === null || outer.group === name ? {} : { childOf: outer }),
       },
-      ...tasks.map((task, index) => ({ ...task, held: false, member: { join: name, index } })),
+      ...tasks.map((task, index) => ({ ...task, held: false, childOf: { group: name, index } })),
     ],
-    joins: [{ id: name, members: members === null ? null : tasks.length, need, body: `${name}.body` }],
+    groups: [
+      { id: name, children: children === null ? null : tasks.length, need, callback: `${name}.callback` },
+    ],
   }));
 const result: fc.Arbitrary<TaskResult> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ state: fc.constant("succeeded" as const), value: fc.nat() }) },
@@ -165,7 +167,12 @@ const result: fc.Arbitrary<TaskResult> = fc.oneof(
     next: fc.array(newTask, { maxLength: 2 }),
     successor: fc.option(id),
   }),
-  chord.map(({ tasks, joins }) => ({ state: "succeeded" as const, next: tasks, joins, successor: "j.body" })),
+  chord.map(({ tasks, groups }) => ({
+    state: "succeeded" as const,
+    next: tasks,
+    groups,
+    successor: "j.callback",
+  })),
   fc.record({ state: fc.constant("retry" as const), delayMs: ms, error: fc.string() }),
   fc.record({ state: fc.constant("dead" as const), error: fc.string() }),
   fc.record({ state: fc.constant("cancelled" as const) }),
@@ -177,11 +184,11 @@ const result: fc.Arbitrary<TaskResult> = fc.oneof(
   }),
   fc.record({ state: fc.constant("snoozed" as const), delayMs: fc.option(ms) }),
 );
-const lanes = fc.subarray(["l", "m"]).chain((names) =>
+const buckets = fc.subarray(["l", "m"]).chain((names) =>
   fc.tuple(
-    ...names.map((lane) =>
+    ...names.map((bucket) =>
       fc.record({
-        lane: fc.constant(lane),
+        bucket: fc.constant(bucket),
         intervalMs: fc.constantFrom(7.5, 50, 400),
         burst: fc.integer({ min: 1, max: 3 }),
       }),
@@ -198,19 +205,19 @@ function pick(model: Model, back: readonly number[]): Lease[] {
 const enqueue = fc
   .array(newTask, { maxLength: 4 })
   .map((tasks) => step("enqueue", tasks, (target) => target.enqueue(tasks)));
-const compose = chord.map(({ tasks, joins }) =>
-  step("enqueue", [tasks, joins], (target) => target.enqueue(tasks, { joins })),
+const compose = chord.map(({ tasks, groups }) =>
+  step("enqueue", [tasks, groups], (target) => target.enqueue(tasks, { groups })),
 );
-const sealJoin = fc
-  .tuple(join, fc.nat({ max: 3 }))
-  .map((args) => step("sealJoin", args, (target) => target.sealJoin(...args)));
+const closeGroup = fc
+  .tuple(group, fc.nat({ max: 3 }))
+  .map((args) => step("closeGroup", args, (target) => target.closeGroup(...args)));
 const claim = fc
   .record({
     queues: fc.subarray(["q", "r"], { minLength: 1 }),
     n: fc.nat({ max: 3 }),
     leaseMs: ms,
     worker,
-    lanes,
+    buckets,
   })
   .map((request) => step("claim", request, (target, model) => claimWith(target, model, request)));
 const renew = fc
@@ -242,7 +249,7 @@ const sweep = fc
   .record({ deadWorkers: fc.subarray(["w1", "w2", "w3"]), poisonAfter: fc.integer({ min: 1, max: 4 }) })
   .map((options) => step("sweep", options, (target) => target.sweep(options)));
 const due = fc
-  .tuple(fc.subarray(["q", "r"]), lanes)
+  .tuple(fc.subarray(["q", "r"]), buckets)
   .map((args) => step("due", args, (target) => target.due(...args)));
 const pauseQueue = fc
   .tuple(queue, fc.boolean())
@@ -289,7 +296,7 @@ const reboot = fc.constant(
 export const commands = [
   ...[enqueue, enqueue, compose, compose, claim, claim, claim, claim, claim, renew, progress, progress],
   ...[settle, settle, settle, settle, requestCancel, release, release, sweep, sweep, due, advance, advance],
-  ...[sealJoin, pauseQueue, prune, putSchedule, pauseSchedule, removeSchedule, tick],
+  ...[closeGroup, pauseQueue, prune, putSchedule, pauseSchedule, removeSchedule, tick],
 ];
 
 /** For a store whose machine has two clocks, which may be set and may begin again. */

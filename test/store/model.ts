@@ -1,10 +1,10 @@
 import {
+  type BucketRate,
+  type ChildRecord,
   type ClaimRequest,
-  type JoinRecord,
-  type LaneRate,
+  type GroupRecord,
   type Lease,
-  type MemberRecord,
-  type NewJoin,
+  type NewGroup,
   type NewTask,
   PawlError,
   type ProgressReport,
@@ -17,7 +17,7 @@ import {
   type TaskState,
 } from "../../src/store/index.ts";
 import { JsonText } from "../../src/store/json-text.ts";
-import { ModelLanes } from "./model-lanes.ts";
+import { ModelBuckets } from "./model-buckets.ts";
 import { ModelSchedules, type NewSchedule } from "./model-schedules.ts";
 import type { TestClock } from "./test-clock.ts";
 
@@ -30,7 +30,7 @@ interface ModelTask extends Mutable<TaskRecord> {
   results: string[];
 }
 
-interface ModelJoin extends Mutable<JoinRecord> {
+interface ModelGroup extends Mutable<GroupRecord> {
   /** To be looked at when the operation ends; the flags as told by what happened. */
   touched: boolean;
   reopen: boolean;
@@ -45,42 +45,42 @@ interface ModelQueue extends Mutable<QueueRecord> {
 export class ModelStore {
   readonly #clock: TestClock;
   #tasks: ModelTask[] = [];
-  #joins: ModelJoin[] = [];
+  #groups: ModelGroup[] = [];
   #queues: ModelQueue[] = [];
-  readonly #lanes: ModelLanes;
+  readonly #buckets: ModelBuckets;
   readonly #schedules: ModelSchedules;
 
   constructor(clock: TestClock) {
     this.#clock = clock;
-    this.#lanes = new ModelLanes(clock);
+    this.#buckets = new ModelBuckets(clock);
     this.#schedules = new ModelSchedules(clock);
   }
 
-  enqueue(tasks: readonly NewTask[], { joins = [] }: { joins?: readonly NewJoin[] } = {}): string[] {
-    return this.#atomic(() => this.#add(tasks, joins));
+  enqueue(tasks: readonly NewTask[], { groups = [] }: { groups?: readonly NewGroup[] } = {}): string[] {
+    return this.#atomic(() => this.#add(tasks, groups));
   }
 
-  sealJoin(id: string, members: number): void {
-    const join = this.#join(id);
-    if (join === undefined) throw new PawlError("store.no-such-join", "");
-    if (join.members !== null && join.members !== members) throw new PawlError("store.sealed", "");
-    if (join.members === members) return;
-    Object.assign(join, { members, touched: true });
-    this.#settleJoins();
+  closeGroup(id: string, children: number): void {
+    const group = this.#group(id);
+    if (group === undefined) throw new PawlError("store.no-such-group", "");
+    if (group.children !== null && group.children !== children) throw new PawlError("store.group-closed", "");
+    if (group.children === children) return;
+    Object.assign(group, { children, touched: true });
+    this.#settleGroups();
   }
 
-  join(id: string): JoinRecord | undefined {
-    const join = this.#join(id);
-    if (join === undefined) return undefined;
-    const { touched: _touched, reopen: _reopen, doomed: _doomed, ...record } = join;
+  group(id: string): GroupRecord | undefined {
+    const group = this.#group(id);
+    if (group === undefined) return undefined;
+    const { touched: _touched, reopen: _reopen, doomed: _doomed, ...record } = group;
     return record;
   }
 
-  members(id: string): MemberRecord[] {
-    return this.#membersOf(id)
-      .sort((a, b) => (a.member?.index ?? 0) - (b.member?.index ?? 0))
-      .map(({ member, id, state, result, error }) => ({
-        index: member?.index ?? 0,
+  children(id: string): ChildRecord[] {
+    return this.#childrenOf(id)
+      .sort((a, b) => (a.childOf?.index ?? 0) - (b.childOf?.index ?? 0))
+      .map(({ childOf, id, state, result, error }) => ({
+        index: childOf?.index ?? 0,
         task: id,
         state,
         result,
@@ -88,19 +88,19 @@ export class ModelStore {
       }));
   }
 
-  claim({ queues, n, leaseMs, worker, lanes = [] }: ClaimRequest): { id: string; fence: number }[] {
+  claim({ queues, n, leaseMs, worker, buckets = [] }: ClaimRequest): { id: string; fence: number }[] {
     const left = new Map<string | null, number>([[null, n]]);
-    for (const rate of lanes) left.set(rate.lane, this.#lanes.allowance(rate));
+    for (const rate of buckets) left.set(rate.bucket, this.#buckets.allowance(rate));
     const first: ModelTask[] = [];
     for (const task of this.#line(queues)) {
-      const room = left.get(task.lane) ?? 0;
+      const room = left.get(task.bucket) ?? 0;
       if (first.length === n || room <= 0 || !this.#isDue(task) || this.#hasExpired(task)) continue;
-      if (task.lane !== null) left.set(task.lane, room - 1);
+      if (task.bucket !== null) left.set(task.bucket, room - 1);
       first.push(task);
     }
-    for (const rate of lanes) {
-      const count = first.filter(({ lane }) => lane === rate.lane).length;
-      if (count > 0) this.#lanes.charge(rate, count);
+    for (const rate of buckets) {
+      const count = first.filter(({ bucket }) => bucket === rate.bucket).length;
+      if (count > 0) this.#buckets.charge(rate, count);
     }
     for (const task of first) {
       Object.assign(task, { due: null, worker, fence: task.fence + 1, startedAt: this.#clock.wall() });
@@ -140,31 +140,31 @@ export class ModelStore {
   requestCancel(selector: TaskSelector): number {
     const reached = this.#select(selector).filter(({ state }) => state === "waiting" || state === "leased");
     for (const task of reached) this.#cancel(task);
-    this.#settleJoins();
+    this.#settleGroups();
     return reached.length;
   }
 
   release(selector: TaskSelector): number {
     const reached = this.#select(selector).filter(({ state }) => state !== "leased" && state !== "succeeded");
-    const bodies: ModelTask[] = [];
+    const callbacks: ModelTask[] = [];
     let released = 0;
     const free = reached.filter(
-      (task) => !this.#joins.some(({ body, state }) => body === task.id && state !== "released"),
+      (task) => !this.#groups.some(({ callback, state }) => callback === task.id && state !== "released"),
     );
     const held = new Set(free.filter(({ state }) => state === "waiting").map(({ unique }) => unique));
     this.#freeKeys(free.flatMap(({ unique }) => (unique === null || held.has(unique) ? [] : [unique])));
     for (const task of reached) {
-      const join = this.#joins.find(({ body, state }) => body === task.id && state !== "released");
-      if (join !== undefined) {
-        Object.assign(join, { touched: true, reopen: true });
-        if (task.state !== "waiting") bodies.push(task);
+      const group = this.#groups.find(({ callback, state }) => callback === task.id && state !== "released");
+      if (group !== undefined) {
+        Object.assign(group, { touched: true, reopen: true });
+        if (task.state !== "waiting") callbacks.push(task);
       } else if (this.#reopen(task)) {
         task.due = Math.min(task.due ?? Number.POSITIVE_INFINITY, this.#clock.wall());
         released++;
       }
     }
-    this.#settleJoins();
-    return released + bodies.filter(({ state }) => state === "waiting").length;
+    this.#settleGroups();
+    return released + callbacks.filter(({ state }) => state === "waiting").length;
   }
 
   sweep(options: { deadWorkers: readonly string[]; poisonAfter: number }): {
@@ -177,18 +177,18 @@ export class ModelStore {
         task.state === "leased" && (this.#ranOut(task) || options.deadWorkers.includes(task.worker ?? "")),
     );
     for (const task of taken) this.#crash(task, options.poisonAfter, 0);
-    this.#settleJoins();
+    this.#settleGroups();
     const ids = (tasks: ModelTask[]) => tasks.map(({ id }) => id);
     return { expired: ids(taken), poisoned: ids(taken.filter(({ state }) => state === "dead")) };
   }
 
-  due(queues: readonly string[], lanes: readonly LaneRate[] = []): number | null {
+  due(queues: readonly string[], buckets: readonly BucketRate[] = []): number | null {
     const rates = new Map<string | null, number>([[null, 0]]);
-    for (const rate of lanes) {
-      rates.set(rate.lane, this.#lanes.wait(rate));
+    for (const rate of buckets) {
+      rates.set(rate.bucket, this.#buckets.wait(rate));
     }
     const waits = this.#line(queues).flatMap((task) => {
-      const rate = rates.get(task.lane);
+      const rate = rates.get(task.bucket);
       return rate === undefined || task.due === null
         ? []
         : [Math.max(0, rate, task.due - this.#clock.wall())];
@@ -216,19 +216,20 @@ export class ModelStore {
 
   /** All of them at a time: which ones come first is left to the store. */
   prune(): number {
-    const gone = this.#tasks.filter(({ id, state, settledAt, retentionMs, member }) => {
+    const gone = this.#tasks.filter(({ id, state, settledAt, retentionMs, childOf }) => {
       if (settledAt === null || retentionMs === null || settledAt + retentionMs > this.#clock.wall())
         return false;
       if (state === "waiting" || state === "leased") return false;
-      const join = member && this.#join(member.join);
-      const body = this.#tasks.find((task) => task.id === join?.body);
-      if (join?.state === "open" || body?.state === "waiting" || body?.state === "leased") return false;
-      const own = this.#joins.find((join) => join.body === id);
+      const group = childOf && this.#group(childOf.group);
+      const callback = this.#tasks.find((task) => task.id === group?.callback);
+      if (group?.state === "open" || callback?.state === "waiting" || callback?.state === "leased")
+        return false;
+      const own = this.#groups.find((group) => group.callback === id);
       if (own === undefined) return true;
-      return own.state !== "open" && own.members !== null && own.succeeded + own.failed >= own.members;
+      return own.state !== "open" && own.children !== null && own.succeeded + own.failed >= own.children;
     });
     this.#tasks = this.#tasks.filter((task) => !gone.includes(task));
-    this.#joins = this.#joins.filter(({ body }) => !gone.some(({ id }) => id === body));
+    this.#groups = this.#groups.filter(({ callback }) => !gone.some(({ id }) => id === callback));
     return gone.length;
   }
 
@@ -268,29 +269,29 @@ export class ModelStore {
     );
   }
 
-  joins(): string[] {
-    return this.#joins.map(({ id }) => id);
+  groups(): string[] {
+    return this.#groups.map(({ id }) => id);
   }
 
   /** All of it or nothing. */
   #atomic<T>(work: () => T): T {
-    const before = structuredClone([this.#tasks, this.#joins, this.#queues] as const);
+    const before = structuredClone([this.#tasks, this.#groups, this.#queues] as const);
     try {
       const result = work();
-      this.#settleJoins();
+      this.#settleGroups();
       return result;
     } catch (error) {
-      [this.#tasks, this.#joins, this.#queues] = before;
+      [this.#tasks, this.#groups, this.#queues] = before;
       throw error;
     }
   }
 
-  #add(tasks: readonly NewTask[], joins: readonly NewJoin[]): string[] {
+  #add(tasks: readonly NewTask[], groups: readonly NewGroup[]): string[] {
     this.#freeKeys(tasks.flatMap(({ unique }) => unique ?? []));
     const added = tasks.filter((task) => this.#push(task)).map(({ id }) => id);
-    for (const join of joins) {
-      if (this.#find(join.body) === undefined) throw new PawlError("store.no-body", "");
-      if (this.#join(join.id) !== undefined) continue;
+    for (const group of groups) {
+      if (this.#find(group.callback) === undefined) throw new PawlError("store.no-callback", "");
+      if (this.#group(group.id) !== undefined) continue;
       const news = {
         state: "open",
         succeeded: 0,
@@ -299,30 +300,30 @@ export class ModelStore {
         reopen: false,
         doomed: false,
       } as const;
-      this.#joins.push({ ...join, ...news });
+      this.#groups.push({ ...group, ...news });
     }
-    for (const { member } of tasks) {
-      if (member === undefined) continue;
-      const join = this.#join(member.join);
-      if (join === undefined) throw new PawlError("store.no-such-join", "");
-      if (join.state !== "failed") continue;
-      for (const task of this.#membersOf(join.id)) if (task.state === "waiting") this.#cancel(task);
+    for (const { childOf } of tasks) {
+      if (childOf === undefined) continue;
+      const group = this.#group(childOf.group);
+      if (group === undefined) throw new PawlError("store.no-such-group", "");
+      if (group.state !== "failed") continue;
+      for (const task of this.#childrenOf(group.id)) if (task.state === "waiting") this.#cancel(task);
     }
     return added;
   }
 
   #push(task: NewTask): boolean {
-    const { id, queue, name, payload, group = null, priority = 0, unique = null, lane = null } = task;
-    const { member = null, meta = null, retentionMs = null, expiresMs } = task;
+    const { id, queue, name, payload, flow = null, priority = 0, unique = null, bucket = null } = task;
+    const { childOf = null, meta = null, retentionMs = null, expiresMs } = task;
     const taken = this.#tasks.some(
       (other) =>
         other.id === id ||
-        (member !== null && other.member?.join === member.join && other.member.index === member.index),
+        (childOf !== null && other.childOf?.group === childOf.group && other.childOf.index === childOf.index),
     );
     if (taken || (unique !== null && this.#holder(unique) !== undefined)) return false;
     const now = this.#clock.wall();
     this.#tasks.push({
-      ...{ id, queue, name, group, priority, unique, lane, member, retentionMs },
+      ...{ id, queue, name, flow, priority, unique, bucket, childOf, retentionMs },
       payload: JsonText.of(payload).value(),
       meta: JsonText.of(meta).value(),
       state: "waiting",
@@ -347,17 +348,17 @@ export class ModelStore {
     return true;
   }
 
-  /** A task comes to another state: its queue and its join count that. */
+  /** A task comes to another state: its queue and its group count that. */
   #move(task: ModelTask, state: TaskState): void {
     const { counts } = this.#queue(task.queue);
     counts[task.state]--;
     counts[state]++;
-    const join = task.member && this.#join(task.member.join);
-    if (join) {
+    const group = task.childOf && this.#group(task.childOf.group);
+    if (group) {
       const hasFailed = (of: TaskState) => Number(of === "dead" || of === "cancelled");
-      join.failed += hasFailed(state) - hasFailed(task.state);
-      join.succeeded += Number(state === "succeeded");
-      join.touched = true;
+      group.failed += hasFailed(state) - hasFailed(task.state);
+      group.succeeded += Number(state === "succeeded");
+      group.touched = true;
     }
     task.state = state;
   }
@@ -375,18 +376,18 @@ export class ModelStore {
     this.#finish(task, "cancelled");
   }
 
-  /** A body that ends before its join let it go takes that along. */
+  /** A callback that ends before its group let it go takes that along. */
   #endBody(task: ModelTask): void {
-    const join = this.#joins.find(({ body, state }) => body === task.id && state === "open");
-    if (join !== undefined) Object.assign(join, { touched: true, doomed: true });
+    const group = this.#groups.find(({ callback, state }) => callback === task.id && state === "open");
+    if (group !== undefined) Object.assign(group, { touched: true, doomed: true });
   }
 
   /** A task waits as if nothing had happened; false when its unique key is taken. */
   #reopen(task: ModelTask): boolean {
     if (task.state !== "waiting") {
       if (task.unique !== null && this.#holder(task.unique) !== undefined) return false;
-      const join = task.member && this.#join(task.member.join);
-      if (join) join.reopen = true;
+      const group = task.childOf && this.#group(task.childOf.group);
+      if (group) group.reopen = true;
       this.#move(task, "waiting");
     }
     if (task.expiresAt !== null && task.expiresAt <= this.#clock.wall()) task.expiresAt = null;
@@ -394,57 +395,58 @@ export class ModelStore {
     return true;
   }
 
-  /** Draws the consequences for joins, until there are none: in rounds, and by id within one. */
-  #settleJoins(): void {
+  /** Draws the consequences for groups, until there are none: in rounds, and by id within one. */
+  #settleGroups(): void {
     for (;;) {
-      const round = this.#joins
+      const round = this.#groups
         .filter(({ touched }) => touched)
         .sort((a, b) => (a.id < b.id ? -1 : 1))
-        .map((join) => ({ join, before: { ...join } }));
+        .map((group) => ({ group, before: { ...group } }));
       if (round.length === 0) return;
-      for (const { join } of round) Object.assign(join, { touched: false, doomed: false, reopen: false });
-      for (const { join, before } of round) this.#settleJoin(join, before);
+      for (const { group } of round) Object.assign(group, { touched: false, doomed: false, reopen: false });
+      for (const { group, before } of round) this.#settleGroup(group, before);
     }
   }
 
-  #settleJoin(join: ModelJoin, { members, need, succeeded, failed, reopen, doomed }: ModelJoin): void {
-    const hopeless = need === "all" ? failed > 0 : members !== null && members - failed < need;
-    if (join.state === "failed" && reopen && !hopeless && this.#holdBody(join)) join.state = "open";
-    if (join.state !== "open") return;
-    if (doomed || hopeless) this.#fail(join);
-    else if (members !== null && succeeded + failed >= members) {
-      join.state = "released";
-      const body = this.#find(join.body);
-      if (body?.state === "waiting" && body.due === null) body.due = this.#clock.wall();
+  #settleGroup(group: ModelGroup, { children, need, succeeded, failed, reopen, doomed }: ModelGroup): void {
+    const hopeless = need === "all" ? failed > 0 : children !== null && children - failed < need;
+    if (group.state === "failed" && reopen && !hopeless && this.#holdBody(group)) group.state = "open";
+    if (group.state !== "open") return;
+    if (doomed || hopeless) this.#fail(group);
+    else if (children !== null && succeeded + failed >= children) {
+      group.state = "released";
+      const callback = this.#find(group.callback);
+      if (callback?.state === "waiting" && callback.due === null) callback.due = this.#clock.wall();
     }
   }
 
-  #holdBody({ body }: ModelJoin): boolean {
-    const task = this.#find(body);
+  #holdBody({ callback }: ModelGroup): boolean {
+    const task = this.#find(callback);
     return (
       task !== undefined && (task.state === "succeeded" || task.state === "leased" || this.#reopen(task))
     );
   }
 
-  #fail(join: ModelJoin): void {
-    join.state = "failed";
-    const members = this.#membersOf(join.id);
-    const first = members
+  #fail(group: ModelGroup): void {
+    group.state = "failed";
+    const children = this.#childrenOf(group.id);
+    const first = children
       .filter(({ state }) => state === "dead" || state === "cancelled")
       .sort(
-        (a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || (a.member?.index ?? 0) - (b.member?.index ?? 0),
+        (a, b) =>
+          (a.settledAt ?? 0) - (b.settledAt ?? 0) || (a.childOf?.index ?? 0) - (b.childOf?.index ?? 0),
       )[0];
-    const body = this.#find(join.body);
-    if (body?.state === "waiting") {
+    const callback = this.#find(group.callback);
+    if (callback?.state === "waiting") {
       const what =
         first &&
-        `Member ${first.member?.index} (${first.id}) ${first.state === "dead" ? "failed" : "was cancelled"}`;
+        `Child ${first.childOf?.index} (${first.id}) ${first.state === "dead" ? "failed" : "was cancelled"}`;
       const why = first?.error == null ? "." : `: ${first.error}`;
-      body.error =
-        what === undefined ? `Of its ${join.members} members ${join.need} should succeed.` : what + why;
-      this.#finish(body, "dead");
+      callback.error =
+        what === undefined ? `Of its ${group.children} children ${group.need} should succeed.` : what + why;
+      this.#finish(callback, "dead");
     }
-    for (const task of members) if (task.state === "waiting" || task.state === "leased") this.#cancel(task);
+    for (const task of children) if (task.state === "waiting" || task.state === "leased") this.#cancel(task);
   }
 
   #end(task: ModelTask, result: TaskResult): void {
@@ -462,32 +464,32 @@ export class ModelStore {
   }
 
   #succeed(task: ModelTask, result: Extract<TaskResult, { state: "succeeded" }>): void {
-    const { next = [], joins = [], successor } = result;
-    if (task.cancelRequested && next.length + joins.length > 0) {
+    const { next = [], groups = [], successor } = result;
+    if (task.cancelRequested && next.length + groups.length > 0) {
       this.#finish(task, "cancelled");
       return;
     }
     Object.assign(task, { result: result.value ?? null, error: null });
-    const { member } = task;
-    const join = member && this.#join(member.join);
-    const heir = join && next.find(({ id }) => id === successor);
+    const { childOf } = task;
+    const group = childOf && this.#group(childOf.group);
+    const heir = group && next.find(({ id }) => id === successor);
     // Ended, it gives its unique key free; but it stays in its place until that is passed on.
-    task.member = null;
+    task.childOf = null;
     this.#finish(task, "succeeded");
-    task.member = member;
+    task.childOf = childOf;
     const added = this.#add(
       next.map((one) => {
-        const { member: _, ...alone } = one;
+        const { childOf: _, ...alone } = one;
         return one === heir ? alone : one;
       }),
-      joins,
+      groups,
     );
     const stored = heir && added.includes(heir.id) ? this.#find(heir.id) : undefined;
     if (stored) {
-      task.member = null;
-      stored.member = member;
-      if (join?.state === "failed") this.#cancel(stored);
-    } else if (join) Object.assign(join, { succeeded: join.succeeded + 1, touched: true });
+      task.childOf = null;
+      stored.childOf = childOf;
+      if (group?.state === "failed") this.#cancel(stored);
+    } else if (group) Object.assign(group, { succeeded: group.succeeded + 1, touched: true });
   }
 
   #crash(task: ModelTask, poisonAfter: number, delayMs: number): void {
@@ -567,12 +569,12 @@ export class ModelStore {
     );
   }
 
-  #join(id: string): ModelJoin | undefined {
-    return this.#joins.find((join) => join.id === id);
+  #group(id: string): ModelGroup | undefined {
+    return this.#groups.find((group) => group.id === id);
   }
 
-  #membersOf(join: string): ModelTask[] {
-    return this.#tasks.filter(({ member }) => member?.join === join);
+  #childrenOf(group: string): ModelTask[] {
+    return this.#tasks.filter(({ childOf }) => childOf?.group === group);
   }
 
   #queue(name: string): ModelQueue {
@@ -585,11 +587,11 @@ export class ModelStore {
     return queue;
   }
 
-  #select({ ids, group, queue, states, name, text, unique }: TaskSelector): ModelTask[] {
+  #select({ ids, flow, queue, states, name, text, unique }: TaskSelector): ModelTask[] {
     return this.#tasks.filter(
       (task) =>
         (ids === undefined || ids.includes(task.id)) &&
-        (group === undefined || task.group === group) &&
+        (flow === undefined || task.flow === flow) &&
         (queue === undefined || task.queue === queue) &&
         (states === undefined || states.includes(task.state)) &&
         (name === undefined || task.name === name) &&

@@ -34,22 +34,28 @@ import { openTemporary } from "./temporary.ts";
 
 storeConformance("SQLite", openTemporary, machineClocks);
 
-test("a lane gives no more than its rate, however long the machine takes between two looks at the clock", async () => {
+test("a bucket gives no more than its rate, however long the machine takes between two looks at the clock", async () => {
   const folder = await mkdtemp(join(tmpdir(), "pawl-store-"));
   let now = 1_000_000;
   // Other processes have their turn between any two lines of ours.
   const clock = { wall: () => now, monotonic: () => (now += 5), boot: "boot" };
   await using store = await openSqliteStore(join(folder, "state.db"), { clock });
-  const lane = { lane: "slow", intervalMs: 100, burst: 3 };
-  await store.enqueue(Array.from({ length: 20 }, (_, n) => newTask(`t${n}`, { lane: lane.lane })));
+  const bucket = { bucket: "slow", intervalMs: 100, burst: 3 };
+  await store.enqueue(Array.from({ length: 20 }, (_, n) => newTask(`t${n}`, { bucket: bucket.bucket })));
   const began: number[] = [];
   while (began.length < 20) {
     now += 5;
     const before = now;
-    const claims = await store.claim({ queues: ["q"], leaseMs: 60_000, worker: "w", lanes: [lane], n: 20 });
+    const claims = await store.claim({
+      queues: ["q"],
+      leaseMs: 60_000,
+      worker: "w",
+      buckets: [bucket],
+      n: 20,
+    });
     for (const _ of claims) began.push(before);
   }
-  const least = (20 - lane.burst) * lane.intervalMs;
+  const least = (20 - bucket.burst) * bucket.intervalMs;
   const took = (began.at(-1) as number) - (began[0] as number);
   assert.ok(took >= least - 50, `20 in ${took} ms`);
   await rm(folder, { recursive: true });

@@ -104,7 +104,7 @@ test("each option of a task, a schedule, a worker and a subscription is taken, o
       "queues",
       "concurrency",
       "prefetch",
-      "lanes",
+      "buckets",
       "leaseMs",
       "poisonAfter",
       "maxFailures",

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { laneRate, type RateLimit } from "../../src/tasks/define/rate-limit.ts";
+import { bucketRate, type RateLimit } from "../../src/tasks/define/rate-limit.ts";
 import { fc } from "../random.ts";
 
 const PERIODS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-test("the bound of a lane lets no more through in a period than its rate says", () => {
+test("the bound of a bucket lets no more through in a period than its rate says", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1_000_000 }),
       fc.constantFrom(...(Object.keys(PERIODS) as (keyof typeof PERIODS)[])),
       (n, unit) => {
-        const { intervalMs, burst } = laneRate("x", `${n}/${unit}`);
+        const { intervalMs, burst } = bucketRate("x", `${n}/${unit}`);
         // A window that holds both its ends, as one that begins with a start does.
         const most = burst + Math.floor((PERIODS[unit] - 1e-6) / intervalMs);
         assert.ok(most <= n, `${most} starts`);
@@ -23,7 +23,7 @@ test("the bound of a lane lets no more through in a period than its rate says", 
 
 test("a rate that is none is refused with the name of the task", () => {
   for (const limit of ["", "0/s", "5", "5/x", "1.5/s", "-1/s", 5]) {
-    assert.throws(() => laneRate("mail", limit as RateLimit), {
+    assert.throws(() => bucketRate("mail", limit as RateLimit), {
       code: "task.rate-limit",
       message: /^The rateLimit of task "mail" must be /,
     });

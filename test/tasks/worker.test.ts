@@ -14,13 +14,13 @@ async function aborted(signal: AbortSignal): Promise<never> {
 
 test("what a handler returns is the result of its task", async (t) => {
   const scene = await Scene.open(t);
-  await scene.enqueue("add", { payload: [1, 2], group: "g" });
+  await scene.enqueue("add", { payload: [1, 2], flow: "g" });
   await scene.enqueue("nothing", { id: "u" });
   scene.work({
-    add: async ({ payload, group }) => ({ sum: (payload as number[]).reduce((a, b) => a + b), group }),
+    add: async ({ payload, flow }) => ({ sum: (payload as number[]).reduce((a, b) => a + b), flow }),
     nothing: async () => {},
   });
-  assert.deepEqual((await scene.until(({ state }) => state === "succeeded")).result, { sum: 3, group: "g" });
+  assert.deepEqual((await scene.until(({ state }) => state === "succeeded")).result, { sum: 3, flow: "g" });
   assert.equal((await scene.until(({ state }) => state === "succeeded", "u")).result, null);
 });
 

@@ -110,7 +110,7 @@ class Lead {
     const { store, run, job, sink } = this.#work;
     const record = await store.run(run);
     if (record === undefined) return;
-    if ((await store.query({ group: run })).some((task) => task.name === SHARD)) return;
+    if ((await store.query({ flow: run })).some((task) => task.name === SHARD)) return;
     const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
     const scratch = join(this.#work.scratch, "plan");
     makeFolder(scratch);
@@ -240,5 +240,5 @@ function total(parts: readonly (number | null)[]): number | null {
 
 /** The task of which one process at a time leads the run. */
 export function leadTask(run: string, queue: string, name: string): NewTask {
-  return { id: `${run}/lead`, queue, name, group: run, payload: null, priority: 1 };
+  return { id: `${run}/lead`, queue, name, flow: run, payload: null, priority: 1 };
 }

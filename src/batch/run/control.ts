@@ -28,7 +28,7 @@ export function runOfQueue(queue: string): string | null {
 /** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
 export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
   await takeOver(store, POISON_AFTER);
-  return await liveWorkers(store, { group: run });
+  return await liveWorkers(store, { flow: run });
 }
 
 async function ask(
@@ -83,5 +83,5 @@ export function assertResumable(run: RunRecord): void {
 export async function reopen(store: Store, run: RunRecord): Promise<void> {
   assertResumable(run);
   if (run.state !== "pending") await store.updateRun(run.id, UNFINISHED, { state: "running", note: null });
-  await store.release({ group: run.id });
+  await store.release({ flow: run.id });
 }

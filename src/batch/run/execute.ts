@@ -226,7 +226,7 @@ async function atRest(
   for (;;) {
     assertHeard();
     // Asked before the state is read: who changes the state after that finds nothing held here, and acts itself.
-    const leased = stop.signal.aborted ? await store.query({ group: id, states: ["leased"] }) : null;
+    const leased = stop.signal.aborted ? await store.query({ flow: id, states: ["leased"] }) : null;
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
     if (leave?.aborted) return await readProgress(store, run);

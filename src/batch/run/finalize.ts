@@ -17,7 +17,7 @@ export async function conclude(
 ): Promise<RunRecord | undefined> {
   const run = await store.run(id);
   if (run === undefined) return undefined;
-  const tasks = await store.query({ group: id });
+  const tasks = await store.query({ flow: id });
   const shards = tasks.filter((task) => task.name === SHARD);
   if (shards.some((task) => task.state === "leased")) return run;
 
@@ -38,7 +38,7 @@ export async function conclude(
       await store.updateRun(id, ["pausing"], { state: "paused" });
       break;
     case "cancelling":
-      await store.requestCancel({ group: id, states: ["waiting"] });
+      await store.requestCancel({ flow: id, states: ["waiting"] });
       await work?.sink.conclude("given up");
       await store.updateRun(id, ["cancelling"], { state: "cancelled" });
       break;
@@ -81,6 +81,6 @@ async function succeed(
     state: "succeeded",
     note,
     ...(details ? { details } : {}),
-    ...(mended ? { mended } : {}),
+    ...(mended ? { replayed: mended } : {}),
   });
 }

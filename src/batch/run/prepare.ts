@@ -219,10 +219,10 @@ async function unfinishedRun(store: Store, key: string): Promise<RunRecord | und
 }
 
 async function isPlanned(store: Store, run: RunRecord): Promise<boolean> {
-  return (await store.query({ group: run.id })).some((task) => task.name === SHARD);
+  return (await store.query({ flow: run.id })).some((task) => task.name === SHARD);
 }
 
 async function abandon(store: Store, run: RunRecord, note: string): Promise<void> {
   await store.updateRun(run.id, UNFINISHED, { state: "cancelled", note });
-  await store.requestCancel({ group: run.id });
+  await store.requestCancel({ flow: run.id });
 }

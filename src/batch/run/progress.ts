@@ -109,7 +109,7 @@ function expectedInAll(shards: readonly { readonly items: number | null }[]): nu
 
 /** Reads where a run stands. */
 export async function readProgress(store: Store, run: RunRecord): Promise<RunProgress> {
-  const tasks = await store.query({ group: run.id });
+  const tasks = await store.query({ flow: run.id });
   const details = detailsOf(run);
   const shards = tasks
     .filter((task) => task.name === SHARD)

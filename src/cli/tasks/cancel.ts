@@ -44,7 +44,7 @@ async function cancelNamed(ids: readonly string[], json: boolean, store: Store):
   for (const id of ids) all.push(await named(id, store));
   const done: { id: string; reached: number; state: string | null }[] = [];
   for (const { id, isFlow } of all) {
-    const reached = await store.requestCancel({ ...(isFlow ? { group: id } : { ids: [id] }), states: OPEN });
+    const reached = await store.requestCancel({ ...(isFlow ? { flow: id } : { ids: [id] }), states: OPEN });
     const [after] = await store.query({ ids: [id] });
     done.push({ id, reached, state: after?.state ?? null });
     if (!json && (reached > 0 || ids.length > 1)) {

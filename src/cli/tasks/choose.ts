@@ -45,9 +45,9 @@ export async function withoutRuns(selector: TaskSelector, store: Store): Promise
     refuseRun(runOfQueue(selector.queue), `Queue ${selector.queue}`);
     return [selector];
   }
-  if (selector.group !== undefined) {
-    const run = await store.run(selector.group);
-    refuseRun(run?.id ?? null, `Flow ${selector.group}`);
+  if (selector.flow !== undefined) {
+    const run = await store.run(selector.flow);
+    refuseRun(run?.id ?? null, `Flow ${selector.flow}`);
     return [selector];
   }
   return (await openQueues(store)).map(({ name }) => ({ ...selector, queue: name }));
@@ -63,7 +63,7 @@ export async function named(id: string, store: Store): Promise<Named> {
 /** The same, or undefined where nothing has the id. */
 export async function find(id: string, store: Store): Promise<Named | undefined> {
   const [task] = await store.query({ ids: [id] });
-  const [part] = await store.query({ group: id }, { limit: 1 });
+  const [part] = await store.query({ flow: id }, { limit: 1 });
   const any = task ?? part;
   if (any === undefined) return undefined;
   // A run is no flow: it is meant itself.

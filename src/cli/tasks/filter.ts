@@ -15,7 +15,7 @@ export function selectorOf(flags: FilterFlags): TaskSelector | undefined {
     ...(queue === undefined ? {} : { queue }),
     ...(state === undefined ? {} : { states: parseStates(state) }),
     ...(name === undefined ? {} : { name }),
-    ...(flow === undefined ? {} : { group: flow }),
+    ...(flow === undefined ? {} : { flow }),
     ...(older === undefined ? {} : { olderMs: time(older, "--older") }),
     ...(newer === undefined ? {} : { youngerMs: time(newer, "--newer") }),
     ...(text === undefined ? {} : { text }),

@@ -48,7 +48,7 @@ async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): P
   }
 }
 
-function statesOf({ states, group }: TaskSelector): readonly TaskState[] {
+function statesOf({ states, flow: group }: TaskSelector): readonly TaskState[] {
   if (states === undefined) return group === undefined ? ["dead"] : STOPPED;
   const other = states.find((state) => !STOPPED.includes(state));
   if (other === undefined) return states;
@@ -69,11 +69,11 @@ async function retryNamed(
   const done: { id: string; released: number; state: string | null }[] = [];
   for (const { id, isFlow } of all) {
     // A flow goes on from its links that failed, with those that were cancelled for it.
-    const released = await store.release(isFlow ? { group: id, states: STOPPED } : { ids: [id], states });
+    const released = await store.release(isFlow ? { flow: id, states: STOPPED } : { ids: [id], states });
     const [after] = await store.query({ ids: [id] });
     done.push({ id, released, state: after?.state ?? null });
     if (json || (released === 0 && ids.length === 1)) continue;
-    await write(`${sentence(id, released, isFlow, after?.state, after?.group ?? null)}\n`);
+    await write(`${sentence(id, released, isFlow, after?.state, after?.flow ?? null)}\n`);
   }
   const released = done.reduce((sum, each) => sum + each.released, 0);
   const [only] = all;
@@ -103,7 +103,7 @@ function nothingToRetry({ id, task }: Named, states: readonly TaskState[]): Pawl
     const why =
       task?.unique !== null
         ? "another task has its unique key"
-        : `it ends members of flow ${task.group}, so say pawl retry ${task.group}`;
+        : `it ends members of flow ${task.flow}, so say pawl retry ${task.flow}`;
     return new PawlError("task.state", `Task ${id} cannot be tried again alone: ${why}.`);
   }
   return new PawlError("task.state", `Task ${id} is ${state ?? "under way"}: there is nothing to try again.`);

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { AttemptRecord, JoinRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
+import type { AttemptRecord, GroupRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
 import { groupsWithin } from "../../tasks/index.ts";
 import { grouped } from "../terminal/numbers.ts";
 import { write } from "../terminal/output.ts";
@@ -24,9 +24,9 @@ interface Seen {
   readonly task: TaskRecord | undefined;
   readonly attempts: readonly AttemptRecord[];
   /** Those that it waits for. */
-  readonly waitsFor: JoinRecord | undefined;
+  readonly waitsFor: GroupRecord | undefined;
   /** Those that it is one of. */
-  readonly oneOf: JoinRecord | undefined;
+  readonly oneOf: GroupRecord | undefined;
   /** The links of its flow, first to last, as far as their turn has come. */
   readonly links: readonly TaskRecord[];
 }
@@ -53,16 +53,16 @@ export async function showTask(id: string, flags: ShowFlags, store: Store): Prom
 /** The task and what is around it. Throws the PawlError `task.unknown`. */
 async function look(id: string, store: Store): Promise<Seen> {
   const [task] = await store.query({ ids: [id] });
-  const flow = task === undefined ? id : task.group;
+  const flow = task === undefined ? id : task.flow;
   const found = flow === null ? [] : await store.query({ ids: linkIds(flow) });
-  const links = found.filter(({ group }) => group === flow).sort((a, b) => stage(a) - stage(b));
+  const links = found.filter(({ flow: group }) => group === flow).sort((a, b) => stage(a) - stage(b));
   if (task === undefined && links.length === 0) throw unknownTask(id, store);
-  const member = task?.member ?? null;
+  const member = task?.childOf ?? null;
   return {
     task,
     attempts: task === undefined ? [] : await store.attempts(id),
-    waitsFor: task === undefined ? undefined : await store.join(id),
-    oneOf: member === null ? undefined : await store.join(member.join),
+    waitsFor: task === undefined ? undefined : await store.group(id),
+    oneOf: member === null ? undefined : await store.group(member.group),
     links: links.length > 1 || task === undefined ? links : [],
   };
 }
@@ -79,7 +79,7 @@ function linkIds(flow: string): string[] {
   return [...Array.from({ length: LINKS }, (_, n) => `${flow}:${n + 1}`), flow];
 }
 
-function stage({ id, group }: TaskRecord): number {
+function stage({ id, flow: group }: TaskRecord): number {
   return id === group ? Number.POSITIVE_INFINITY : Number(id.slice(id.lastIndexOf(":") + 1));
 }
 
@@ -94,23 +94,23 @@ function asJson(id: string, { task, attempts, waitsFor, oneOf, links }: Seen) {
     ...taskJson(task),
     // Not how often, as in a list, but how.
     attempts: attempts.map(attemptJson),
-    flow: task.group === null ? null : { id: task.group, ...flow },
+    flow: task.flow === null ? null : { id: task.flow, ...flow },
   };
 }
 
 function describe(task: TaskRecord, seen: Seen, now: number, full: boolean): string[] {
-  const { id, state, name, queue, priority, unique, lane, group, member } = task;
+  const { id, state, name, queue, priority, unique, bucket, flow: group, childOf: member } = task;
   const { due, startedAt, settledAt, expiresAt, worker, failures, crashes, error } = task;
   const groups = groupsWithin(task.meta);
   const rows: [string, string | null][] = [
     ["name", name],
     [
       "queue",
-      `${queue}${priority === 0 ? "" : `, priority ${priority}`}${lane === null ? "" : `, lane ${lane}`}`,
+      `${queue}${priority === 0 ? "" : `, priority ${priority}`}${bucket === null ? "" : `, bucket ${bucket}`}`,
     ],
     ["unique", unique],
     ["flow", group],
-    ["member", member === null ? null : `${member.index} of ${member.join}: ${countWords(seen.oneOf)}`],
+    ["member", member === null ? null : `${member.index} of ${member.group}: ${countWords(seen.oneOf)}`],
     ["members", seen.waitsFor === undefined ? null : countWords(seen.waitsFor)],
     ["enqueued", utcAndSpan(task.createdAt, now)],
     ["due", state === "waiting" ? (due === null ? "held until it is let go" : utcAndSpan(due, now)) : null],
@@ -134,9 +134,9 @@ function describe(task: TaskRecord, seen: Seen, now: number, full: boolean): str
   ];
 }
 
-function countWords(join: JoinRecord | undefined): string {
+function countWords(join: GroupRecord | undefined): string {
   if (join === undefined) return "its group is gone";
-  const { members, succeeded, failed, state } = join;
+  const { children: members, succeeded, failed, state } = join;
   const counts = `${succeeded}${members === null ? "" : ` of ${members}`} succeeded`;
   return `${counts}${failed === 0 ? "" : `, ${failed} failed`}${state === "failed" ? ", which is too many" : ""}`;
 }

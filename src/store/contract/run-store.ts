@@ -54,7 +54,7 @@ export interface RunPatch {
   readonly details?: Json;
   readonly identity?: Json;
   /** Numbers of quarantined items that this run has mended: marked in the same step. */
-  readonly mended?: readonly number[];
+  readonly replayed?: readonly number[];
 }
 
 /** A point of a run's history; `value` holds the counts at that time. */

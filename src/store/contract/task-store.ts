@@ -1,12 +1,12 @@
 import type {
   AttemptRecord,
+  BucketRate,
+  ChildRecord,
   Claim,
   ClaimRequest,
-  JoinRecord,
-  LaneRate,
+  GroupRecord,
   Lease,
-  MemberRecord,
-  NewJoin,
+  NewGroup,
   NewTask,
   ProgressReport,
   Settlement,
@@ -18,7 +18,7 @@ import type { Instant, Json } from "./value.ts";
 /** Which tasks are meant: all given conditions must hold. At least one is required. */
 export interface TaskSelector {
   readonly ids?: readonly string[];
-  readonly group?: string;
+  readonly flow?: string;
   readonly queue?: string;
   readonly states?: readonly TaskState[];
   readonly name?: string;
@@ -49,7 +49,7 @@ export interface QueueRecord {
 }
 
 /** What a worker says of itself from time to time. */
-export interface WorkerBeat {
+export interface Heartbeat {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
@@ -64,7 +64,7 @@ export interface WorkerBeat {
   readonly state: "running" | "draining";
 }
 
-export interface WorkerRecord extends WorkerBeat {
+export interface WorkerRecord extends Heartbeat {
   readonly startedAt: Instant;
   readonly seenAt: Instant;
 }
@@ -89,13 +89,13 @@ export interface ChangeRecord {
   readonly task: string;
   readonly name: string;
   readonly queue: string;
-  readonly group: string | null;
+  readonly flow: string | null;
   readonly state: TaskState;
   readonly fence: number;
 }
 
-/** Members of a join, by index. */
-export interface MemberPage {
+/** Children of a group, by index. */
+export interface ChildPage {
   readonly afterIndex?: number;
   readonly limit: number;
   readonly states?: readonly TaskState[];
@@ -104,7 +104,7 @@ export interface MemberPage {
 }
 
 export interface EnqueueOptions {
-  readonly joins?: readonly NewJoin[];
+  readonly groups?: readonly NewGroup[];
   /**
    * Makes it part of a transaction of the caller, where the driver can: then nothing is claimable before that commits.
    */
@@ -113,21 +113,21 @@ export interface EnqueueOptions {
    * Called, where the driver can tell, when the tasks have their place in the order of enqueueing, which is before they
    * are durable: what is enqueued from then on comes after them, and need not wait. Perhaps more than once.
    */
-  readonly placed?: () => void;
+  readonly onOrdered?: () => void;
 }
 
 export interface TaskStore {
   /**
-   * Stores tasks and joins; ids that exist already are left as they are, and a task whose `unique` key or place in its
-   * join is taken is not stored. A member of an unknown join, and a join whose body is not in the store, are errors.
+   * Stores tasks and groups; ids that exist already are left as they are, and a task whose `unique` key or place in its
+   * group is taken is not stored. A child of an unknown group, and a group whose callback is not in the store, are errors.
    * Returns the ids that are new.
    */
   enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<string[]>;
-  /** Says how many members a join has, once they are all enqueued; it may release or fail at once. */
-  sealJoin(id: string, members: number): Promise<void>;
-  join(id: string): Promise<JoinRecord | undefined>;
-  /** Members in order of their index; of one that was passed on, the last successor. */
-  members(join: string, page: MemberPage): Promise<MemberRecord[]>;
+  /** Says how many children a group has, once they are all enqueued; it may release or fail at once. */
+  closeGroup(id: string, children: number): Promise<void>;
+  group(id: string): Promise<GroupRecord | undefined>;
+  /** Children in order of their index; of one that was passed on, the last successor. */
+  children(group: string, page: ChildPage): Promise<ChildRecord[]>;
   /** Leases up to `n` waiting tasks that are due: by priority, then by due time, then in order of enqueueing. */
   claim(request: ClaimRequest): Promise<Claim[]>;
   /** Extends leases; `lost` names those that are no longer held, `cancelRequested` those asked to stop. */
@@ -140,9 +140,9 @@ export interface TaskStore {
   requestCancel(selector: TaskSelector): Promise<number>;
   /**
    * Makes tasks claimable now: held, delayed, dead and cancelled ones (a leased or succeeded task is left alone).
-   * Failures, crashes and cancel requests are forgotten; progress and fence stay. A member that had failed is open
-   * again, and so is its failed join as soon as `need` can be met again, with its body held as before. The body of a
-   * join that is open or has failed is left to its join, whose turn it is to be open again if it can. One whose unique
+   * Failures, crashes and cancel requests are forgotten; progress and fence stay. A child that had failed is open
+   * again, and so is its failed group as soon as `need` can be met again, with its callback held as before. The callback of a
+   * group that is open or has failed is left to its group, whose turn it is to be open again if it can. One whose unique
    * key was taken meanwhile is left alone, and an expiry that is over is forgotten. Returns how many.
    */
   release(selector: TaskSelector): Promise<number>;
@@ -157,10 +157,10 @@ export interface TaskStore {
     readonly poisonAfter: number;
   }): Promise<{ expired: string[]; poisoned: string[] }>;
   /**
-   * Milliseconds until something in these queues can be claimed (at the rates of the lanes, and not in a paused queue)
+   * Milliseconds until something in these queues can be claimed (at the rates of the buckets, and not in a paused queue)
    * or a lease there runs out; 0 now, null never.
    */
-  due(queues: readonly string[], lanes?: readonly LaneRate[]): Promise<number | null>;
+  due(queues: readonly string[], buckets?: readonly BucketRate[]): Promise<number | null>;
   query(selector: TaskSelector, page?: Page): Promise<TaskRecord[]>;
   /** The attempts that are over, first to last; at most the latest hundred are kept. */
   attempts(id: string): Promise<AttemptRecord[]>;
@@ -168,9 +168,9 @@ export interface TaskStore {
   queues(): Promise<QueueRecord[]>;
   /** Nothing is claimed from a paused queue; what runs goes on. */
   pauseQueue(queue: string, paused: boolean): Promise<void>;
-  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a member of a join whose body has not been settled, nor the body while a member has not. Returns how many. */
+  /** Removes settled tasks whose retention is over, at most `limit` of them, and never a child of a group whose callback has not been settled, nor the callback while a child has not. Returns how many. */
   prune(limit: number): Promise<number>;
-  beat(worker: WorkerBeat): Promise<void>;
+  heartbeat(worker: Heartbeat): Promise<void>;
   /** Forgets a worker that has ended. */
   leave(worker: string): Promise<void>;
   /** Those that were heard of in the last `withinMs`. */

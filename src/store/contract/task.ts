@@ -14,7 +14,7 @@ export interface NewTask {
   readonly queue: string;
   readonly name: string;
   /** Tasks that belong together, such as the shards of a run or the parts of a chain. */
-  readonly group?: string;
+  readonly flow?: string;
   readonly payload: Json | JsonText;
   /** Higher first; default 0. */
   readonly priority?: number;
@@ -27,51 +27,51 @@ export interface NewTask {
   /** Still waiting after so many milliseconds, and not because it failed, it is cancelled with the error `expired`. */
   readonly expiresMs?: number;
   /**
-   * Claimed only by requests that name the lane, at a rate of its own: one for all queues and workers together.
+   * Claimed only by requests that name the bucket, at a rate of its own: one for all queues and workers together.
    */
-  readonly lane?: string;
+  readonly bucket?: string;
   /** How long it is kept once it is settled, in milliseconds; default for ever. */
   readonly retentionMs?: number;
-  /** The join it is a member of, and its place there. */
-  readonly member?: Membership;
+  /** The group it is a child of, and its place there. */
+  readonly childOf?: GroupPosition;
   /** What the layer above keeps with the task, such as how it is tried again and what follows it. */
   readonly meta?: Json | JsonText;
 }
 
-export interface Membership {
-  readonly join: string;
+export interface GroupPosition {
+  readonly group: string;
   readonly index: number;
 }
 
 /**
- * Waits for members and then lets one task go. Every member counts once: as succeeded, or as failed when it is dead
- * or cancelled. Once so many have failed that `need` cannot be met, the join fails: what is open of its members is
- * cancelled, and its body is dead with an error that names the first member that failed. Once all have ended, the
- * body is released. A body may itself be a member of another join. A body that ends before it was let go (cancelled,
- * expired) takes its join along: the join fails, and what is open of its members is cancelled. A member that comes
- * when its join has failed is stored as cancelled; one that was not stored, because its id, its unique key or its place
+ * Waits for children and then lets one task go. Every child counts once: as succeeded, or as failed when it is dead
+ * or cancelled. Once so many have failed that `need` cannot be met, the group fails: what is open of its children is
+ * cancelled, and its callback is dead with an error that names the first child that failed. Once all have ended, the
+ * callback is released. A callback may itself be a child of another group. A callback that ends before it was let go (cancelled,
+ * expired) takes its group along: the group fails, and what is open of its children is cancelled. A child that comes
+ * when its group has failed is stored as cancelled; one that was not stored, because its id, its unique key or its place
  * is taken, does not count.
  */
-export interface NewJoin {
+export interface NewGroup {
   readonly id: string;
-  /** Members there will be; null until `sealJoin` says it. */
-  readonly members: number | null;
-  /** Members that must succeed; `all` of them, or a number. */
+  /** Children there will be; null until `closeGroup` says it. */
+  readonly children: number | null;
+  /** Children that must succeed; `all` of them, or a number. */
   readonly need: "all" | number;
   /** The task that is released, stored as held in the same step or before. */
-  readonly body: string;
+  readonly callback: string;
 }
 
-export type JoinState = "open" | "released" | "failed";
+export type GroupState = "open" | "released" | "failed";
 
-export interface JoinRecord extends NewJoin {
-  readonly state: JoinState;
+export interface GroupRecord extends NewGroup {
+  readonly state: GroupState;
   readonly succeeded: number;
   readonly failed: number;
 }
 
-/** What became of a member. */
-export interface MemberRecord {
+/** What became of a child. */
+export interface ChildRecord {
   readonly index: number;
   readonly task: string;
   readonly state: TaskState;
@@ -85,7 +85,7 @@ export interface TaskRecord {
   readonly id: string;
   readonly queue: string;
   readonly name: string;
-  readonly group: string | null;
+  readonly flow: string | null;
   readonly payload: Json;
   readonly priority: number;
   readonly state: TaskState;
@@ -116,8 +116,8 @@ export interface TaskRecord {
   /** When it is cancelled unless it was begun. */
   readonly expiresAt: Instant | null;
   readonly unique: string | null;
-  readonly lane: string | null;
-  readonly member: Membership | null;
+  readonly bucket: string | null;
+  readonly childOf: GroupPosition | null;
   readonly meta: Json;
 }
 
@@ -150,17 +150,17 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Who claims: unique to one process start, so that a dead worker is never mistaken for a living one. */
   readonly worker: string;
-  /** Lanes that may be claimed from as well, each at its rate over all workers together. */
-  readonly lanes?: readonly LaneRate[];
+  /** Buckets that may be claimed from as well, each at its rate over all workers together. */
+  readonly buckets?: readonly BucketRate[];
 }
 
 /**
- * How often tasks of a lane may be claimed: one in `intervalMs`, and up to `burst` at once after a rest. Over any
+ * How often tasks of a bucket may be claimed: one in `intervalMs`, and up to `burst` at once after a rest. Over any
  * time `t` these are at most `burst + t / intervalMs`. The latest claim's word holds for all. `intervalMs` may have a
  * fraction, which counts.
  */
-export interface LaneRate {
-  readonly lane: string;
+export interface BucketRate {
+  readonly bucket: string;
   readonly intervalMs: number;
   readonly burst: number;
 }
@@ -168,7 +168,7 @@ export interface LaneRate {
 /** What became of a claimed task: from its handler to its store. */
 export type TaskResult =
   /**
-   * `next` and its `joins` are enqueued in the same step. A member of a join that has a successor passes its membership
+   * `next` and its `groups` are enqueued in the same step. A child of a group that has a successor passes its membership
    * on to it. With a `next`, a task that was asked to cancel is cancelled instead, and nothing is enqueued: what follows
    * a task is cancelled with it.
    */
@@ -178,8 +178,8 @@ export type TaskResult =
       /** Takes the place of what the layer above keeps with the task. */
       readonly meta?: Json | JsonText;
       readonly next?: readonly NewTask[];
-      readonly joins?: readonly NewJoin[];
-      /** Which of `next` takes the place in the join; null when the join counts this one. */
+      readonly groups?: readonly NewGroup[];
+      /** Which of `next` takes the place in the group; null when the group counts this one. */
       readonly successor?: string | null;
     }
   /** Counted as a failure; may be claimed again after `delayMs`. */

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { EnqueueOptions, NewJoin, NewTask } from "../contract.ts";
+import type { EnqueueOptions, NewGroup, NewTask } from "../contract.ts";
 import type { Database } from "./database.ts";
 import { enqueue, enqueueNew, mayBeNew, type Placed } from "./enqueue.ts";
 import { brokenConstraint } from "./failure.ts";
@@ -8,7 +8,7 @@ import type { Mover } from "./mover.ts";
 import { Moves } from "./moves.ts";
 import { RECORDING } from "./recording.ts";
 import { callersSession } from "./session.ts";
-import { settleJoins } from "./settle-joins.ts";
+import { settleGroups } from "./settle-groups.ts";
 
 /** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
 const CAREFUL = 20;
@@ -26,10 +26,10 @@ export class Arrivals {
   }
 
   async enqueue(tasks: readonly NewTask[], options: EnqueueOptions): Promise<string[]> {
-    const { joins = [], tx, placed = () => {} } = options;
-    if (tasks.length === 0 && joins.length === 0) return [];
-    if (tx !== undefined) return await this.#within(tx, inTheirJoins(tasks), joins);
-    if (joins.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
+    const { groups = [], tx, onOrdered: placed = () => {} } = options;
+    if (tasks.length === 0 && groups.length === 0) return [];
+    if (tx !== undefined) return await this.#within(tx, inTheirGroups(tasks), groups);
+    if (groups.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
       try {
         return await this.#mover.write((moves) => enqueueNew(moves, tasks, placed));
       } catch (error) {
@@ -39,14 +39,14 @@ export class Arrivals {
     }
     this.#careful = Math.max(0, this.#careful - 1);
     return await this.#mover.write(async (moves) => {
-      const ids = await enqueue(moves, inTheirJoins(tasks), joins, this.#db.location);
+      const ids = await enqueue(moves, inTheirGroups(tasks), groups, this.#db.location);
       placed();
       return ids;
     });
   }
 
   /** In a transaction of the caller's, which is not ours to begin, to end or to mark. */
-  async #within(tx: unknown, tasks: readonly Placed[], joins: readonly NewJoin[]): Promise<string[]> {
+  async #within(tx: unknown, tasks: readonly Placed[], groups: readonly NewGroup[]): Promise<string[]> {
     const { schema, location } = this.#db;
     const session = callersSession(tx, schema);
     const recording = session
@@ -54,8 +54,8 @@ export class Arrivals {
       .then((row) => row?.on ?? false);
     recording.catch(() => {});
     const moves = new Moves({ session, recording });
-    const added = await enqueue(moves, tasks, joins, location);
-    await settleJoins(moves);
+    const added = await enqueue(moves, tasks, groups, location);
+    await settleGroups(moves);
     await moves.write();
     const { sql, values } = Hints.notice(schema);
     session.later(sql, values);
@@ -64,6 +64,6 @@ export class Arrivals {
   }
 }
 
-function inTheirJoins(tasks: readonly NewTask[]): Placed[] {
-  return tasks.map((task) => ({ task, member: task.member }));
+function inTheirGroups(tasks: readonly NewTask[]): Placed[] {
+  return tasks.map((task) => ({ task, childOf: task.childOf }));
 }

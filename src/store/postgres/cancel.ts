@@ -1,5 +1,5 @@
 import type { TaskSelector } from "../contract.ts";
-import { lockJoinsOf } from "./joins.ts";
+import { lockGroupsOf } from "./groups.ts";
 import { ENDED, type Ended, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
 import type { Value } from "./session.ts";
@@ -12,11 +12,11 @@ const PAGE = 5_000;
 /** Cancels waiting tasks and asks the holders of leased ones, in a transaction. */
 export async function requestCancel(moves: Moves, selector: TaskSelector): Promise<number> {
   const { sql, values } = where(selector);
-  lockJoinsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values, {
+  lockGroupsOf(moves.session, `(${sql}) AND state IN ('waiting', 'leased')`, values, {
     single: selector.ids !== undefined,
   });
   let reached = await cancelOpen(moves, sql, values);
-  if (selector.group === undefined) return reached;
+  if (selector.flow === undefined) return reached;
   // Who was just being settled may have stored what follows him, which a statement that began before does not see.
   const rest = `(${sql}) AND NOT cancel_requested`;
   const left = `SELECT FROM pawl.task WHERE ${rest} AND state IN ('waiting', 'leased') LIMIT 1`;
@@ -106,10 +106,10 @@ async function cancelSome(
 async function noteCancelled(moves: Moves, tasks: readonly Ended[]): Promise<void> {
   for (const task of tasks) moves.end(task, "waiting", "cancelled");
   if (tasks.length === 0) return;
-  // A body that ends before it was let go takes its join along.
-  const joins = await moves.session.all<{ id: string }>(
-    "SELECT id FROM pawl.task_group WHERE body = ANY($1::text[]) AND state = 'open'",
+  // A callback that ends before it was let go takes its group along.
+  const groups = await moves.session.all<{ id: string }>(
+    "SELECT id FROM pawl.task_group WHERE callback = ANY($1::text[]) AND state = 'open'",
     [texts(tasks.map(({ id }) => id))],
   );
-  for (const { id } of joins) moves.join(id).doomed = true;
+  for (const { id } of groups) moves.join(id).doomed = true;
 }

@@ -1,6 +1,6 @@
 import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import { duration } from "../storable.ts";
-import { allowance, charge, type LaneUse, lockLanes } from "./lanes.ts";
+import { allowance, type BucketUse, charge, lockBuckets } from "./buckets.ts";
 import { firstInLine, type Line } from "./line.ts";
 import type { Moves } from "./moves.ts";
 import { prepared, type Session } from "./session.ts";
@@ -39,7 +39,7 @@ export async function claim(moves: Moves, request: ClaimRequest, note: () => voi
   const queues = [...new Set(request.queues)];
   const [only] = queues;
   const rows =
-    queues.length === 1 && only !== undefined && (request.lanes ?? []).length === 0
+    queues.length === 1 && only !== undefined && (request.buckets ?? []).length === 0
       ? await claimFrom(moves, only, request, note)
       : await claimFromMany(moves, queues, request);
   rows.sort((a, b) => b.priority - a.priority || a.was_due - b.was_due || a.seq - b.seq);
@@ -65,7 +65,7 @@ interface Place {
   readonly place: string;
   readonly priority: number;
   readonly due: number;
-  readonly lane: string | null;
+  readonly bucket: string | null;
 }
 
 /**
@@ -75,21 +75,21 @@ interface Place {
 async function claimFromMany(
   moves: Moves,
   queues: readonly string[],
-  { n, worker, leaseMs, lanes = [] }: ClaimRequest,
+  { n, worker, leaseMs, buckets = [] }: ClaimRequest,
 ): Promise<ClaimedRow[]> {
   const { session } = moves;
-  const uses = lanes.length === 0 ? [] : await lockLanes(session, lanes);
-  const left = new Map(uses.map((use) => [use.rate.lane, allowance(use)]));
+  const uses = buckets.length === 0 ? [] : await lockBuckets(session, buckets);
+  const left = new Map(uses.map((use) => [use.rate.bucket, allowance(use)]));
   const look = (line: Line, values: (string | number)[]) =>
     session.all<Place>(
-      `${firstInLine(line, `$${values.length}`)} SELECT seq, place, priority, due, lane FROM line`,
+      `${firstInLine(line, `$${values.length}`)} SELECT seq, place, priority, due, bucket FROM line`,
       values,
     );
   const found = await Promise.all(
     queues.flatMap((queue) => [
       look("plain", [queue, n]),
-      ...[...left].flatMap(([lane, allowed]) =>
-        allowed > 0 ? [look("lane", [queue, lane, Math.min(n, allowed)])] : [],
+      ...[...left].flatMap(([bucket, allowed]) =>
+        allowed > 0 ? [look("bucket", [queue, bucket, Math.min(n, allowed)])] : [],
       ),
     ]),
   );
@@ -106,27 +106,27 @@ async function claimFromMany(
   return rows;
 }
 
-/** The first `n`, of each lane no more than its rate allows. */
+/** The first `n`, of each bucket no more than its rate allows. */
 function choose(places: readonly Place[], n: number, left: Map<string, number>): Place[] {
   const chosen: Place[] = [];
   const inOrder = places.toSorted((a, b) => b.priority - a.priority || a.due - b.due || a.seq - b.seq);
   for (const place of inOrder) {
     if (chosen.length >= n) break;
-    if (place.lane !== null) {
-      // A lane that runs through several queues has one rate for all.
-      const room = left.get(place.lane) ?? 0;
+    if (place.bucket !== null) {
+      // A bucket that runs through several queues has one rate for all.
+      const room = left.get(place.bucket) ?? 0;
       if (room <= 0) continue;
-      left.set(place.lane, room - 1);
+      left.set(place.bucket, room - 1);
     }
     chosen.push(place);
   }
   return chosen;
 }
 
-function counted(uses: readonly LaneUse[], chosen: readonly Place[]) {
+function counted(uses: readonly BucketUse[], chosen: readonly Place[]) {
   return uses.map((use) => ({
     ...use,
-    claimed: chosen.filter(({ lane }) => lane === use.rate.lane).length,
+    claimed: chosen.filter(({ bucket }) => bucket === use.rate.bucket).length,
   }));
 }
 

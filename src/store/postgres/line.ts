@@ -1,7 +1,7 @@
 /**
- * The lines of waiting tasks, read through their indexes (queue, lane, priority, due). The due time stands behind the
+ * The lines of waiting tasks, read through their indexes (queue, bucket, priority, due). The due time stands behind the
  * priority there, so one range over a line would walk past every delayed task; instead each priority in use is looked
- * up and read on its own, and only as far as needed. A lane is a line of its own, so that a million tasks that wait
+ * up and read on its own, and only as far as needed. A bucket is a line of its own, so that a million tasks that wait
  * for their rate stand in nobody's way.
  *
  * The conditions are those of the indexes, word by word: only then does the planner see that they serve.
@@ -9,13 +9,13 @@
 
 import { sought } from "./sought.ts";
 
-/** A line, in the table `l`; its queue is $1, its lane $2 if it is one. */
-export type Line = "plain" | "lane";
+/** A line, in the table `l`; its queue is $1, its bucket $2 if it is one. */
+export type Line = "plain" | "bucket";
 
 function lineTerm(line: Line): string {
   return line === "plain"
-    ? "l.lane IS NULL AND l.queue = $1"
-    : "l.lane IS NOT NULL AND l.queue = $1 AND l.lane = $2";
+    ? "l.bucket IS NULL AND l.queue = $1"
+    : "l.bucket IS NOT NULL AND l.queue = $1 AND l.bucket = $2";
 }
 
 /** The priorities in use in a line, highest first, as a recursive common table `tier`; none in a paused queue. */
@@ -42,7 +42,7 @@ export function firstInLine(line: Line, limit: string): string {
   return `${tiers(line)}, clock AS MATERIALIZED (SELECT pawl.now_ms() AS now),
   line AS MATERIALIZED (
     SELECT first.* FROM tier, clock, LATERAL (
-      SELECT l.ctid AS place, l.seq, l.priority, l.due, l.lane
+      SELECT l.ctid AS place, l.seq, l.priority, l.due, l.bucket
       FROM pawl.backlog AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.fence = l.fence AND t.due = l.due
       WHERE ${lineTerm(line)} AND l.priority = tier.priority AND l.due <= clock.now AND ${NOT_EXPIRED}
       ORDER BY l.due, l.seq LIMIT ${limit} FOR UPDATE OF t SKIP LOCKED) AS first

@@ -20,7 +20,7 @@ const tables = [
     "attempt",
     "queue",
     "queue_count",
-    "lane",
+    "bucket",
     "worker",
   ],
   ...["schedule", "change", "commit_marker", "counter", "run", "sample", "quarantine"],

@@ -56,7 +56,7 @@ export const migrations: readonly Migration[] = [
     state text COLLATE "C" NOT NULL,
     worker text COLLATE "C",
     unique_key text COLLATE "C",
-    lane text COLLATE "C",
+    bucket text COLLATE "C",
     group_id text COLLATE "C",
     child_index bigint,
     error text,
@@ -92,25 +92,25 @@ export const migrations: readonly Migration[] = [
     priority integer NOT NULL,
     fence integer NOT NULL,
     queue text COLLATE "C" NOT NULL,
-    lane text COLLATE "C"
+    bucket text COLLATE "C"
   -- The fifth of a long line is too many to wait for: claims would walk past what was claimed.
   ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0.05);
-  CREATE INDEX backlog_plain ON pawl.backlog (queue, priority DESC, due, seq) WHERE lane IS NULL;
-  CREATE INDEX backlog_bucket ON pawl.backlog (queue, lane, priority DESC, due, seq) WHERE lane IS NOT NULL;
+  CREATE INDEX backlog_plain ON pawl.backlog (queue, priority DESC, due, seq) WHERE bucket IS NULL;
+  CREATE INDEX backlog_bucket ON pawl.backlog (queue, bucket, priority DESC, due, seq) WHERE bucket IS NOT NULL;
 
   CREATE FUNCTION pawl.follow_due() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF OLD.due IS NOT NULL AND OLD.lane IS NULL THEN
-      DELETE FROM pawl.backlog WHERE lane IS NULL AND queue = OLD.queue AND priority = OLD.priority AND due = OLD.due
+    IF OLD.due IS NOT NULL AND OLD.bucket IS NULL THEN
+      DELETE FROM pawl.backlog WHERE bucket IS NULL AND queue = OLD.queue AND priority = OLD.priority AND due = OLD.due
         AND seq = OLD.seq;
     ELSIF OLD.due IS NOT NULL THEN
-      DELETE FROM pawl.backlog WHERE lane IS NOT NULL AND queue = OLD.queue AND lane = OLD.lane AND priority = OLD.priority
+      DELETE FROM pawl.backlog WHERE bucket IS NOT NULL AND queue = OLD.queue AND bucket = OLD.bucket AND priority = OLD.priority
         AND due = OLD.due AND seq = OLD.seq;
     END IF;
     IF NEW.due IS NOT NULL THEN
-      INSERT INTO pawl.backlog (due, seq, priority, fence, queue, lane)
-      VALUES (NEW.due, NEW.seq, NEW.priority, NEW.fence, NEW.queue, NEW.lane);
+      INSERT INTO pawl.backlog (due, seq, priority, fence, queue, bucket)
+      VALUES (NEW.due, NEW.seq, NEW.priority, NEW.fence, NEW.queue, NEW.bucket);
     END IF;
     RETURN NULL;
   END $$;
@@ -137,14 +137,14 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE pawl.retained ALTER COLUMN tasks SET STORAGE EXTERNAL;
   CREATE INDEX retained_prune ON pawl.retained (prune_at, number);
 
-  -- waits for members and then lets its body go
+  -- waits for children and then lets its callback go
   CREATE TABLE pawl.task_group (
     id text COLLATE "C" PRIMARY KEY,
     -- null until it is known
-    members bigint,
+    children bigint,
     -- null for all of them
     need bigint,
-    body text COLLATE "C" NOT NULL UNIQUE,
+    callback text COLLATE "C" NOT NULL UNIQUE,
     state text COLLATE "C" NOT NULL DEFAULT 'open',
     succeeded bigint NOT NULL DEFAULT 0,
     failed bigint NOT NULL DEFAULT 0
@@ -179,7 +179,7 @@ export const migrations: readonly Migration[] = [
     queue text COLLATE "C" NOT NULL
   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
-  -- how many ms of its rate a lane had used ahead when the last claim was made
+  -- how many ms of its rate a bucket had used ahead when the last claim was made
   CREATE TABLE pawl.bucket (
     name text COLLATE "C" PRIMARY KEY,
     claimed_at bigint NOT NULL,

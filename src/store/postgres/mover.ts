@@ -2,7 +2,7 @@ import type { Database } from "./database.ts";
 import type { Hints } from "./hints.ts";
 import { Moves } from "./moves.ts";
 import { foldCounts } from "./queues.ts";
-import { settleJoins } from "./settle-joins.ts";
+import { settleGroups } from "./settle-groups.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** How many transactions that counted lie between two foldings of the counts. */
@@ -29,7 +29,7 @@ export class Mover {
     const { value, wakes, settles, counts } = await this.#db.write(async (transaction) => {
       const moves = new Moves(transaction);
       const value = await work(moves, transaction);
-      await settleJoins(moves);
+      await settleGroups(moves);
       const counts = await moves.write();
       return { value, wakes: moves.wakes, settles: moves.settles, counts };
     }, options);

@@ -31,13 +31,13 @@ export const ENDED = "t.id, t.queue, t.fence, t.group_id, t.seq, t.lease, t.prun
 /** The columns of a Moved. */
 export const MOVED = "t.id, t.queue, t.fence, t.group_id";
 
-/** What happened to a join in this transaction. */
-export interface JoinChange {
+/** What happened to a group in this transaction. */
+export interface GroupChange {
   succeeded: number;
   failed: number;
   /** A failed one may be open again. */
   reopen: boolean;
-  /** Its body has ended before it was let go. */
+  /** Its callback has ended before it was let go. */
   doomed: boolean;
 }
 
@@ -54,15 +54,15 @@ interface Change {
 }
 
 /**
- * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, joins
- * once a join, however many tasks there are.
+ * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, groups
+ * once a group, however many tasks there are.
  */
 export class Moves {
   readonly session: Session;
   readonly #recording: Promise<boolean>;
   readonly #queues = new Map<string, Counts>();
   readonly #changes: Change[] = [];
-  #joins = new Map<string, JoinChange>();
+  #groups = new Map<string, GroupChange>();
   /** How many tasks each row of pawl.lease has lost. */
   readonly #unleased = new Map<number, number>();
   /** What was settled and is not noted yet, and until when it is kept. */
@@ -87,7 +87,7 @@ export class Moves {
     this.add(task, from, to);
   }
 
-  /** Tasks in no join that were leased have succeeded, all alike; until when they are kept is noted. */
+  /** Tasks in no group that were leased have succeeded, all alike; until when they are kept is noted. */
   succeed(alike: Alike, tasks: readonly Lease[]): void {
     const { queue, lease } = alike;
     const counts = this.#countsOf(queue);
@@ -108,20 +108,20 @@ export class Moves {
     this.#changes.push({ id: task.id, fence: task.fence, state: to });
   }
 
-  /** What is known of a join so far; it is looked at when the joins are settled. */
-  join(id: string): JoinChange {
-    let change = this.#joins.get(id);
+  /** What is known of a group so far; it is looked at when the groups are settled. */
+  join(id: string): GroupChange {
+    let change = this.#groups.get(id);
     if (change === undefined) {
       change = { succeeded: 0, failed: 0, reopen: false, doomed: false };
-      this.#joins.set(id, change);
+      this.#groups.set(id, change);
     }
     return change;
   }
 
-  /** The joins with something new, each once; settling them may bring others. */
-  takeJoins(): Map<string, JoinChange> {
-    const taken = this.#joins;
-    this.#joins = new Map();
+  /** The groups with something new, each once; settling them may bring others. */
+  takeGroups(): Map<string, GroupChange> {
+    const taken = this.#groups;
+    this.#groups = new Map();
     return taken;
   }
 

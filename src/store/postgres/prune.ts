@@ -7,13 +7,13 @@ import { scalars, texts } from "./values.ts";
 const PAGE = 50;
 
 /**
- * Tasks that are kept no longer. The members of a join are kept until its body has ended, which reads their results;
- * the body until its join is over and all of them have ended, who may still have a successor.
+ * Tasks that are kept no longer. The children of a group are kept until its callback has ended, which reads their results;
+ * the callback until its group is over and all of them have ended, who may still have a successor.
  */
-const OVER = `NOT EXISTS (SELECT FROM pawl.task_group AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.body")}
+const OVER = `NOT EXISTS (SELECT FROM pawl.task_group AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.callback")}
       WHERE ${sought("j.id", "t.group_id")} AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.body", "t.id")}
-      AND (j.state = 'open' OR j.members IS NULL OR j.succeeded + j.failed < j.members))`;
+    AND NOT EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.callback", "t.id")}
+      AND (j.state = 'open' OR j.children IS NULL OR j.succeeded + j.failed < j.children))`;
 
 /** Of the rows `r` of pawl.retained, the tasks `t` that were not released since. */
 const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
@@ -41,7 +41,7 @@ interface Row {
   readonly prune_at: number;
 }
 
-/** Removes settled tasks, with their attempts and the joins they were the body of, in a transaction. */
+/** Removes settled tasks, with their attempts and the groups they were the callback of, in a transaction. */
 export async function prune(session: Session, limit: number): Promise<number> {
   forgetChanges(session);
   let removed = 0;
@@ -72,7 +72,7 @@ async function removeOf(session: Session, numbers: readonly number[], limit: num
   const changed = rows.length < limit ? numbers : [...new Set(rows.map(({ number }) => number))];
   const ids = texts(rows.map(({ id }) => id));
   session.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
-  session.later("DELETE FROM pawl.task_group WHERE body = ANY($1::text[])", [ids]);
+  session.later("DELETE FROM pawl.task_group WHERE callback = ANY($1::text[])", [ids]);
   session.later("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
   session.later(
     `WITH kept AS MATERIALIZED (

@@ -43,27 +43,29 @@ export async function listQueues(session: Session): Promise<QueueRecord[]> {
 
 /** The least due time in the lines of a queue, if it has come. */
 async function oldestDue(session: Session, queue: string, now: number): Promise<number | null> {
-  const [plain, lanes] = await Promise.all([
+  const [plain, buckets] = await Promise.all([
     session.get<{ due: number | null }>(nextDue("plain", true), [queue]),
-    session.all<{ lane: string }>(
-      `WITH RECURSIVE found (lane) AS (
-       SELECT min(lane) FROM pawl.backlog WHERE ${IN_LANES}
+    session.all<{ bucket: string }>(
+      `WITH RECURSIVE found (bucket) AS (
+       SELECT min(bucket) FROM pawl.backlog WHERE ${IN_BUCKETS}
        UNION ALL
-       SELECT (SELECT min(lane) FROM pawl.backlog WHERE ${IN_LANES} AND lane > found.lane) FROM found
-       WHERE found.lane IS NOT NULL)
-     SELECT lane FROM found WHERE lane IS NOT NULL`,
+       SELECT (SELECT min(bucket) FROM pawl.backlog WHERE ${IN_BUCKETS} AND bucket > found.bucket) FROM found
+       WHERE found.bucket IS NOT NULL)
+     SELECT bucket FROM found WHERE bucket IS NOT NULL`,
       [queue],
     ),
   ]);
   const next = await Promise.all(
-    lanes.map(({ lane }) => session.get<{ due: number | null }>(nextDue("lane", true), [queue, lane])),
+    buckets.map(({ bucket }) =>
+      session.get<{ due: number | null }>(nextDue("bucket", true), [queue, bucket]),
+    ),
   );
   const due = [plain, ...next].flatMap((row) => row?.due ?? []);
   const least = Math.min(...due);
   return due.length === 0 || least > now ? null : least;
 }
 
-const IN_LANES = "lane IS NOT NULL AND queue = $1";
+const IN_BUCKETS = "bucket IS NOT NULL AND queue = $1";
 
 /** Makes one line of many in the counts of each queue. Lines that somebody else is folding are left to him. */
 export async function foldCounts(session: Session): Promise<void> {

@@ -42,10 +42,6 @@ async function number(session: Session): Promise<void> {
   );
 }
 
-interface ChangeRow extends Omit<ChangeRecord, "group"> {
-  readonly flow: string | null;
-}
-
 /** A page of the changes after `after`, in a transaction. */
 export async function listChanges(
   session: Session,
@@ -59,11 +55,10 @@ export async function listChanges(
     );
     return { changes: [], last: row?.value ?? 0 };
   }
-  const rows = await session.all<ChangeRow>(
+  const changes = await session.all<ChangeRecord>(
     `SELECT number, at, task, name, queue, flow, state, fence FROM pawl.change
      WHERE number > $1 ORDER BY number LIMIT $2`,
     [after, limit],
   );
-  const changes = rows.map(({ flow, ...row }) => ({ ...row, group: flow }));
   return { changes, last: changes.at(-1)?.number ?? after };
 }

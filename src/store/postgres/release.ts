@@ -1,10 +1,10 @@
 import type { TaskSelector, TaskState } from "../contract.ts";
 import { keysWanted } from "../keys-wanted.ts";
 import { cancelExpiredHolders } from "./cancel.ts";
-import { lockJoinsOf } from "./joins.ts";
+import { lockGroupsOf } from "./groups.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
-import { KEY_IS_FREE, settleJoins } from "./settle-joins.ts";
+import { KEY_IS_FREE, settleGroups } from "./settle-groups.ts";
 import { FORGOTTEN } from "./task-row.ts";
 import { scalars, texts } from "./values.ts";
 
@@ -15,13 +15,13 @@ interface Candidate extends Moved {
   readonly seq: number;
   readonly state: TaskState;
   readonly unique_key: string | null;
-  /** The join whose body it is, as long as that has not let it go. */
-  readonly body_of: string | null;
+  /** The group whose callback it is, as long as that has not let it go. */
+  readonly callback_of: string | null;
 }
 
 /**
  * Makes tasks claimable, in a transaction. One that is due already keeps its place in the line. Bodies are left to
- * their joins, which are looked at again.
+ * their groups, which are looked at again.
  */
 export async function release(moves: Moves, selector: TaskSelector): Promise<number> {
   const { sql, values } = where(selector);
@@ -29,20 +29,20 @@ export async function release(moves: Moves, selector: TaskSelector): Promise<num
   let released = 0;
   const ended: string[] = [];
   moves.wakes = true;
-  lockJoinsOf(moves.session, stopped, values, { single: selector.ids !== undefined });
+  lockGroupsOf(moves.session, stopped, values, { single: selector.ids !== undefined });
   for (let after = 0; ; ) {
     const page = await moves.session.all<Candidate>(
       `SELECT t.seq, t.state, t.unique_key, ${MOVED},
-         (SELECT j.id FROM pawl.task_group AS j WHERE j.body = t.id AND j.state <> 'released') AS body_of
+         (SELECT j.id FROM pawl.task_group AS j WHERE j.callback = t.id AND j.state <> 'released') AS callback_of
        FROM pawl.task AS t WHERE ${stopped} AND t.seq > $${values.length + 1}
        ORDER BY t.seq LIMIT ${PAGE} FOR UPDATE OF t`,
       [...values, after],
     );
-    const free = page.filter(({ body_of }) => body_of === null);
+    const free = page.filter(({ callback_of }) => callback_of === null);
     released += await releaseAll(moves, free);
-    for (const { id, state, body_of } of page) {
-      if (body_of === null) continue;
-      moves.join(body_of).reopen = true;
+    for (const { id, state, callback_of } of page) {
+      if (callback_of === null) continue;
+      moves.join(callback_of).reopen = true;
       if (state !== "waiting") ended.push(id);
     }
     const last = page.at(-1);
@@ -50,7 +50,7 @@ export async function release(moves: Moves, selector: TaskSelector): Promise<num
     after = last.seq;
   }
   if (ended.length === 0) return released;
-  await settleJoins(moves);
+  await settleGroups(moves);
   const held = await moves.session.all(
     "SELECT id FROM pawl.task WHERE id = ANY($1::text[]) AND state = 'waiting'",
     [texts(ended)],

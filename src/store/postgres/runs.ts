@@ -123,7 +123,7 @@ export async function updateRun(
       { cause: error },
     );
   }
-  const { mended = [] } = patch;
+  const { replayed: mended = [] } = patch;
   if (mended.length > 0) {
     // The replay that came first keeps the credit.
     session.later(

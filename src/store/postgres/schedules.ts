@@ -125,7 +125,7 @@ export async function tick(
   if (fired === 0) return false;
   await enqueue(
     moves,
-    tasks.map((task) => ({ task, member: task.member })),
+    tasks.map((task) => ({ task, childOf: task.childOf })),
     [],
     location,
   );

@@ -35,9 +35,9 @@ export function where(selector: TaskSelector): Condition {
   const { ids, states, olderMs, youngerMs, ...named } = selector;
   // What cannot be sent is in no row.
   const isAnywhere = Object.values(named).every((each) => each === undefined || canBeHeld(each));
-  const { group, queue, name, text, unique } = isAnywhere ? named : {};
+  const { flow, queue, name, text, unique } = isAnywhere ? named : {};
   if (ids !== undefined) term("id = ANY(", texts(ids.filter(canBeHeld)), "::text[])");
-  if (group !== undefined) term("flow =", group);
+  if (flow !== undefined) term("flow =", flow);
   if (queue !== undefined) term("queue =", queue);
   if (states !== undefined) terms.push(stateTerm(states));
   if (name !== undefined) term("name =", name);

@@ -23,8 +23,8 @@ export async function followSetBack(session: Session): Promise<boolean> {
   );
   if (row?.latest == null || !row.is) return false;
   const { now, latest } = row;
-  // A body begins when its group ends and never has a time of its own.
-  const isBody = `EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.body", "t.id")})`;
+  // A callback begins when its group ends and never has a time of its own.
+  const isBody = `EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.callback", "t.id")})`;
   await session.run(
     `WITH late AS MATERIALIZED (
        SELECT t.seq FROM pawl.backlog AS l JOIN pawl.task AS t ON ${sought("t.seq", "l.seq")} AND t.due = l.due

@@ -1,11 +1,11 @@
-import type { JoinState, NewJoin, Settlement, TaskResult, TaskState } from "../contract.ts";
+import type { GroupState, NewGroup, Settlement, TaskResult, TaskState } from "../contract.ts";
 import { duration } from "../storable.ts";
 import { addAttempts } from "./attempts.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { claims, keyOf } from "./claims.ts";
 import { crashed } from "./crash.ts";
 import { enqueue, type Placed } from "./enqueue.ts";
-import { lockJoins } from "./joins.ts";
+import { lockGroups } from "./groups.ts";
 import { type Alike, ENDED as ENDED_COLUMNS, type Ended, type Moves } from "./moves.ts";
 import { prepared } from "./session.ts";
 import { sought } from "./sought.ts";
@@ -26,7 +26,7 @@ const SUCCEEDED = `
     prune_at = (SELECT pawl.now_ms()) + t.retention_ms
   FROM ${claims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
 
-/** Those of tasks in no join, which are most: told of in groups, and noted at once until when they are kept. */
+/** Those of tasks in no group, which are most: told of in groups, and noted at once until when they are kept. */
 const SUCCEEDED_ALONE = prepared(`
   WITH done AS (${SUCCEEDED} AND (t.group_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
   kept AS (
@@ -85,7 +85,7 @@ export async function settle(
   return { lost: gone.map(({ id }) => id) };
 }
 
-/** Settles first successes of tasks in no join that wrote no log: nobody but their own row needs to know of them. */
+/** Settles first successes of tasks in no group that wrote no log: nobody but their own row needs to know of them. */
 async function succeedAlone(moves: Moves, batch: readonly Settlement[]): Promise<Set<Settlement>> {
   const plain = batch.filter(
     ({ fence, result, log }) =>
@@ -211,8 +211,8 @@ function resultOf({ result }: Settlement): string | null {
   return result.state === "succeeded" ? toText(result.value) : null;
 }
 
-function hasNext({ next = [], joins = [] }: Success): boolean {
-  return next.length > 0 || joins.length > 0;
+function hasNext({ next = [], groups = [] }: Success): boolean {
+  return next.length > 0 || groups.length > 0;
 }
 
 interface Passing {
@@ -220,7 +220,7 @@ interface Passing {
   readonly heir: string;
 }
 
-/** Enqueues what follows the tasks that succeeded; returns the ids of those whose place in a join was taken by an heir. */
+/** Enqueues what follows the tasks that succeeded; returns the ids of those whose place in a group was taken by an heir. */
 async function follow(
   moves: Moves,
   held: readonly Settlement[],
@@ -233,33 +233,33 @@ async function follow(
     return goes ? [{ from, result }] : [];
   });
   if (going.length === 0) return new Set();
-  // A join may have been cleaned up with its body.
+  // A group may have been cleaned up with its callback.
   const left = going.flatMap(({ from, result }) => (result.successor == null ? [] : (from.group_id ?? [])));
-  const there = left.length === 0 ? new Map() : await lockJoins(moves.session, new Set(left));
+  const there = left.length === 0 ? new Map() : await lockGroups(moves.session, new Set(left));
   const next: Placed[] = [];
-  const joins: NewJoin[] = [];
+  const groups: NewGroup[] = [];
   const passing: Passing[] = [];
   for (const { from, result } of going) {
     for (const task of result.next ?? []) {
       const inherits = task.id === result.successor && from.group_id !== null && there.has(from.group_id);
       if (inherits) passing.push({ from, heir: task.id });
       // The place is given up only when the heir is stored, so that none of the others can take it meanwhile.
-      next.push({ task, member: inherits ? undefined : task.member });
+      next.push({ task, childOf: inherits ? undefined : task.childOf });
     }
-    joins.push(...(result.joins ?? []));
+    groups.push(...(result.groups ?? []));
   }
-  const added = new Set(await enqueue(moves, next, joins, location));
+  const added = new Set(await enqueue(moves, next, groups, location));
   // One that could not be stored, because its id or its unique key is taken, leaves the place to who has it.
   const passed = passing.filter(({ heir }) => added.has(heir));
   if (passed.length > 0) await passOn(moves, passed, there);
   return new Set(passed.map(({ from }) => from.id));
 }
 
-/** Gives heirs the places of those they come after. Where the join has failed meanwhile they are cancelled at once. */
+/** Gives heirs the places of those they come after. Where the group has failed meanwhile they are cancelled at once. */
 async function passOn(
   moves: Moves,
   passed: readonly Passing[],
-  states: ReadonlyMap<string, JoinState>,
+  states: ReadonlyMap<string, GroupState>,
 ): Promise<void> {
   moves.session.later("UPDATE pawl.task SET group_id = NULL, child_index = NULL WHERE id = ANY($1::text[])", [
     texts(passed.map(({ from }) => from.id)),

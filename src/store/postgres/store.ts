@@ -8,8 +8,8 @@ import { listAttempts } from "./attempts.ts";
 import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { closeGroup, findGroup, listChildren } from "./groups.ts";
 import { Hints } from "./hints.ts";
-import { findJoin, listMembers, sealJoin } from "./joins.ts";
 import { Mover } from "./mover.ts";
 import { canPrune, prune } from "./prune.ts";
 import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
@@ -58,25 +58,25 @@ export class PostgresStore implements contract.Store {
     return await this.#arrivals.enqueue(tasks.map(takenTask), options);
   }
 
-  async sealJoin(id: string, members: number): Promise<void> {
-    await this.#mover.write((moves) => sealJoin(moves, id, members, this.location));
+  async closeGroup(id: string, children: number): Promise<void> {
+    await this.#mover.write((moves) => closeGroup(moves, id, children, this.location));
   }
 
-  async join(id: string): Promise<contract.JoinRecord | undefined> {
+  async group(id: string): Promise<contract.GroupRecord | undefined> {
     if (!canBeHeld(id)) return undefined;
-    return await this.#db.read((session) => findJoin(session, id));
+    return await this.#db.read((session) => findGroup(session, id));
   }
 
-  async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
-    if (!canBeHeld(join)) return [];
-    return await this.#db.read((session) => listMembers(session, join, page));
+  async children(group: string, page: contract.ChildPage): Promise<contract.ChildRecord[]> {
+    if (!canBeHeld(group)) return [];
+    return await this.#db.read((session) => listChildren(session, group, page));
   }
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
-    const { queues, lanes = [], n } = request;
+    const { queues, buckets = [], n } = request;
     if (queues.length === 0 || n <= 0) return [];
     // Rates are looked at under a lock: not worth it for nothing.
-    if (lanes.length > 0 && (await this.due(queues, lanes)) !== 0) return [];
+    if (buckets.length > 0 && (await this.due(queues, buckets)) !== 0) return [];
     return await this.#mover.write((moves, { note }) => claim(moves, request, note), { mostlyIdle: true });
   }
 
@@ -115,8 +115,8 @@ export class PostgresStore implements contract.Store {
     return await this.#mover.write((moves) => sweep(moves, deadWorkers, poisonAfter));
   }
 
-  async due(queues: readonly string[], lanes: readonly contract.LaneRate[] = []): Promise<number | null> {
-    return await this.#db.read((session) => due(session, queues, lanes));
+  async due(queues: readonly string[], buckets: readonly contract.BucketRate[] = []): Promise<number | null> {
+    return await this.#db.read((session) => due(session, queues, buckets));
   }
 
   async query(selector: contract.TaskSelector, page: contract.Page = {}): Promise<contract.TaskRecord[]> {
@@ -143,7 +143,7 @@ export class PostgresStore implements contract.Store {
     return await this.#db.write(({ session }) => prune(session, limit));
   }
 
-  async beat(worker: contract.WorkerBeat): Promise<void> {
+  async heartbeat(worker: contract.Heartbeat): Promise<void> {
     await this.#db.write(({ session }) => beat(session, worker));
   }
 

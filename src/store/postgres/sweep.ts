@@ -1,9 +1,9 @@
-import type { LaneRate, TaskState } from "../contract.ts";
+import type { BucketRate, TaskState } from "../contract.ts";
 import { addAttempts } from "./attempts.ts";
+import { assertRates, bucketWait, readBuckets } from "./buckets.ts";
 import { cancelExpired } from "./cancel.ts";
 import { crashed } from "./crash.ts";
-import { lockJoinsOf } from "./joins.ts";
-import { assertRates, laneWait, readLanes } from "./lanes.ts";
+import { lockGroupsOf } from "./groups.ts";
 import { LEASED } from "./leases.ts";
 import { nextDue } from "./line.ts";
 import { ENDED, type Ended, type Moves } from "./moves.ts";
@@ -39,7 +39,7 @@ export async function sweep(
   const { session } = moves;
   await cancelExpired(moves);
   const isSetBack = await followSetBack(session);
-  lockJoinsOf(
+  lockGroupsOf(
     session,
     `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`,
     [texts(deadWorkers)],
@@ -70,27 +70,27 @@ export async function sweep(
 export async function due(
   session: Session,
   queues: readonly string[],
-  lanes: readonly LaneRate[],
+  buckets: readonly BucketRate[],
 ): Promise<number | null> {
   const names = [...new Set(queues)];
   if (names.length === 0) return null;
-  assertRates(lanes);
-  const ofLane = async (lane: string, queue: string) => {
-    const row = await session.get<{ due: number | null }>(nextDue("lane"), [queue, lane]);
-    return { lane, due: row?.due ?? null };
+  assertRates(buckets);
+  const ofBucket = async (bucket: string, queue: string) => {
+    const row = await session.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
+    return { bucket, due: row?.due ?? null };
   };
   // All at once, and awaited together: should the connection break, every one of them fails.
-  const [clock, leases, uses, plain, inLanes] = await Promise.all([
+  const [clock, leases, uses, plain, inBuckets] = await Promise.all([
     session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
     session.get<{ until: number | null }>(
       `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
       [texts(names)],
     ),
-    lanes.length === 0 ? [] : readLanes(session, lanes),
+    buckets.length === 0 ? [] : readBuckets(session, buckets),
     Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
     Promise.all(
-      [...new Set(lanes.map(({ lane }) => lane))].flatMap((lane) =>
-        names.map((queue) => ofLane(lane, queue)),
+      [...new Set(buckets.map(({ bucket }) => bucket))].flatMap((bucket) =>
+        names.map((queue) => ofBucket(bucket, queue)),
       ),
     ),
   ]);
@@ -101,7 +101,7 @@ export async function due(
   };
   add(leases?.until);
   for (const row of plain) add(row?.due);
-  const wait = new Map(uses.map((use) => [use.rate.lane, laneWait(use)]));
-  for (const { lane, due: at } of inLanes) add(at, wait.get(lane));
+  const wait = new Map(uses.map((use) => [use.rate.bucket, bucketWait(use)]));
+  for (const { bucket, due: at } of inBuckets) add(at, wait.get(bucket));
   return waits.length === 0 ? null : Math.min(...waits);
 }

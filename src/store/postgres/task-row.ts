@@ -21,7 +21,7 @@ export interface TaskRow {
   readonly settled_at: number | null;
   readonly expires_at: number | null;
   readonly unique_key: string | null;
-  readonly lane: string | null;
+  readonly bucket: string | null;
   readonly group_id: string | null;
   readonly child_index: number | null;
   readonly error: string | null;
@@ -36,7 +36,7 @@ export type OfAllClaimed = Pick<TaskRow, "state" | "due" | "worker" | "settled_a
 
 /** The other columns of a TaskRow of the table `t`. Named, because a later version may add others. */
 export const CLAIMED_ROW = `t.seq, t.id, t.queue, t.name, t.flow, t.priority, t.fence, t.failures, t.crashes,
-  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.lane, t.group_id, t.child_index,
+  t.cancel_requested, t.created_at, t.started_at, t.expires_at, t.unique_key, t.bucket, t.group_id, t.child_index,
   t.error, t.progress, t.result, t.payload, t.meta`;
 
 /** All of them. */
@@ -49,7 +49,7 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
     id: row.id,
     queue: row.queue,
     name: row.name,
-    group: row.flow,
+    flow: row.flow,
     payload: columns.read(row.payload, "payload"),
     priority: row.priority,
     state: others.state,
@@ -67,11 +67,11 @@ export function toTask(row: Omit<TaskRow, keyof OfAllClaimed>, others: OfAllClai
     settledAt: others.settled_at,
     expiresAt: row.expires_at,
     unique: row.unique_key,
-    lane: row.lane,
-    member:
+    bucket: row.bucket,
+    childOf:
       row.group_id === null || row.child_index === null
         ? null
-        : { join: row.group_id, index: row.child_index },
+        : { group: row.group_id, index: row.child_index },
     meta: columns.read(row.meta, "meta"),
     ...columns.damage,
   };

@@ -1,11 +1,11 @@
-import type { WorkerBeat, WorkerRecord } from "../contract.ts";
+import type { Heartbeat, WorkerRecord } from "../contract.ts";
 import type { Session } from "./session.ts";
 
 /** Workers that ended without a word are forgotten after a week. */
 const FORGOTTEN_MS = 7 * 86_400_000;
 
 /** Notes that a worker lives. */
-export async function beat(session: Session, worker: WorkerBeat): Promise<void> {
+export async function beat(session: Session, worker: Heartbeat): Promise<void> {
   session.later(`DELETE FROM pawl.worker WHERE seen_at < (SELECT pawl.now_ms()) - ${FORGOTTEN_MS}`);
   await session.run(
     `INSERT INTO pawl.worker AS w (id, host, pid, queues, slots, memory, running, rates, state, started_at, seen_at)
@@ -40,7 +40,7 @@ interface WorkerRow {
   readonly memory: number;
   readonly running: string;
   readonly rates: string;
-  readonly state: WorkerBeat["state"];
+  readonly state: Heartbeat["state"];
   readonly startedAt: number;
   readonly seenAt: number;
 }

@@ -72,12 +72,12 @@ function cancel(db: Connection, set: string, seqs: readonly number[], moves: Mov
   endBodies(db, tasks, moves);
 }
 
-/** A body that ends before it was let go takes its join along. */
+/** A callback that ends before it was let go takes its group along. */
 function endBodies(db: Connection, tasks: readonly { readonly id: string }[], moves: Moves): void {
   if (tasks.length === 0) return;
-  const joins = db.all<{ id: string }>(
-    "SELECT id FROM task_group WHERE body IN (SELECT value FROM json_each(?)) AND state = 'open'",
+  const groups = db.all<{ id: string }>(
+    "SELECT id FROM task_group WHERE callback IN (SELECT value FROM json_each(?)) AND state = 'open'",
     JSON.stringify(tasks.map(({ id }) => id)),
   );
-  for (const { id } of joins) moves.join(id).doomed = true;
+  for (const { id } of groups) moves.join(id).doomed = true;
 }

@@ -1,7 +1,7 @@
 import type { Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import { duration } from "../storable.ts";
+import { charge } from "./buckets.ts";
 import type { Connection } from "./connection.ts";
-import { charge } from "./lanes.ts";
 import { firstInLine, NOT_EXPIRED, type Place } from "./line.ts";
 import type { Moves } from "./moves.ts";
 import { among } from "./seqs.ts";
@@ -10,12 +10,12 @@ import { toText } from "./values.ts";
 
 /** Leases tasks to a worker, in a transaction. */
 export function claim(db: Connection, request: ClaimRequest, moves: Moves): Claim[] {
-  const { queues, lanes = [], n } = request;
+  const { queues, buckets = [], n } = request;
   // Almost never does a task expire, so it is not looked for until one was met.
-  const chosen = firstInLine(db, { queues, lanes, n, alive: false });
+  const chosen = firstInLine(db, { queues, buckets, n, alive: false });
   const claims = lease(db, request, chosen, moves);
   if (claims.length === chosen.length) return claims;
-  const others = firstInLine(db, { queues, lanes, n: n - claims.length, alive: true });
+  const others = firstInLine(db, { queues, buckets, n: n - claims.length, alive: true });
   return [...claims, ...lease(db, request, others, moves)];
 }
 
@@ -44,11 +44,11 @@ function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], 
     ...these.values,
     now,
   );
-  chargeLanes(db, chosen, rows);
+  chargeBuckets(db, chosen, rows);
   return rows.map((row) => {
     const task = toTask(row);
-    const { id, queue, member } = task;
-    moves.add({ seq: row[0], queue, group_id: member?.join ?? null }, "waiting", "leased");
+    const { id, queue, childOf } = task;
+    moves.add({ seq: row[0], queue, group_id: childOf?.group ?? null }, "waiting", "leased");
     const fence = task.fence + 1;
     return {
       id,
@@ -58,8 +58,8 @@ function lease(db: Connection, request: ClaimRequest, chosen: readonly Place[], 
   });
 }
 
-/** Notes in each lane how many of the chosen tasks were claimed. */
-function chargeLanes(db: Connection, chosen: readonly Place[], rows: readonly TaskRow[]): void {
+/** Notes in each bucket how many of the chosen tasks were claimed. */
+function chargeBuckets(db: Connection, chosen: readonly Place[], rows: readonly TaskRow[]): void {
   const rates = new Map(chosen.flatMap(({ seq, rate }) => (rate === null ? [] : [[seq, rate] as const])));
   if (rates.size === 0) return;
   const claimed = Map.groupBy(rows, ([seq]) => rates.get(seq));

@@ -1,28 +1,28 @@
-import type { NewJoin, NewTask } from "../contract.ts";
+import type { NewGroup, NewTask } from "../contract.ts";
 import { assertStorable, duration } from "../storable.ts";
 import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
-import { addJoins, joinStates } from "./joins.ts";
+import { addGroups, groupStates } from "./groups.ts";
 import type { Moves } from "./moves.ts";
 import { toText } from "./values.ts";
 
-/** Stores tasks and joins that are new, in a transaction; returns the ids of those tasks. */
+/** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
 export function enqueue(
   db: Connection,
   tasks: readonly NewTask[],
-  joins: readonly NewJoin[],
+  groups: readonly NewGroup[],
   moves: Moves,
 ): string[] {
-  assertStorable(tasks, joins);
+  assertStorable(tasks, groups);
   const keys: string[] = [];
   const into = new Set<string>();
-  for (const { unique, member } of tasks) {
+  for (const { unique, childOf } of tasks) {
     if (unique !== undefined) keys.push(unique);
-    if (member !== undefined) into.add(member.join);
+    if (childOf !== undefined) into.add(childOf.group);
   }
   cancelExpiredHolders(db, keys, moves);
   const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
-  addJoins(db, joins, moves);
+  addGroups(db, groups, moves);
   cancelLate(db, into, moves);
   moves.wakes = true;
   return added;
@@ -30,7 +30,7 @@ export function enqueue(
 
 function insert(columns: readonly string[]): string {
   const marks = columns.map(() => "?").join(", ");
-  // Whichever of the unique indexes it is: id, unique key or place in a join.
+  // Whichever of the unique indexes it is: id, unique key or place in a group.
   return `INSERT INTO task (${columns.join(", ")}, state) VALUES (${marks}, 'waiting') ON CONFLICT DO NOTHING`;
 }
 
@@ -39,7 +39,7 @@ const COMMON = [
   ...["meta", "retention_ms"],
 ];
 /** What most tasks do without costs a sixth of the time to store them, though it is null. */
-const RARE = ["expires_at", "unique_key", "lane", "group_id", "child_index"];
+const RARE = ["expires_at", "unique_key", "bucket", "group_id", "child_index"];
 const INSERT_COMMON = insert(COMMON);
 const INSERT_WHOLE = insert([...COMMON, ...RARE]);
 
@@ -55,15 +55,15 @@ const PLAIN_ID = /^[\w-]+$/;
 /** With fewer of them it is not worth while. */
 const MANY = 8;
 
-function isCommon({ expiresMs, unique, lane, member }: NewTask): boolean {
-  return (expiresMs ?? unique ?? lane ?? member) === undefined;
+function isCommon({ expiresMs, unique, bucket, childOf }: NewTask): boolean {
+  return (expiresMs ?? unique ?? bucket ?? childOf) === undefined;
 }
 
 function areAlike(a: NewTask, b: NewTask): boolean {
   return (
     a.name === b.name &&
     a.queue === b.queue &&
-    a.group === b.group &&
+    a.flow === b.flow &&
     a.priority === b.priority &&
     a.held === b.held &&
     a.delayMs === b.delayMs &&
@@ -94,14 +94,14 @@ function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string
   if (first === undefined || run.length < MANY) {
     return run.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
   }
-  const { queue, name, group = null, priority = 0, retentionMs } = first;
+  const { queue, name, flow = null, priority = 0, retentionMs } = first;
   const now = db.clock.wall();
   const due = now + duration(first.delayMs ?? 0);
   const before = lastSeq(db);
   const count = db.run(
     INSERT_ALIKE,
     JSON.stringify(run.map(({ id, payload }) => [id, toText(payload)])),
-    ...[queue, name, group, priority, first.held ? null : due, now],
+    ...[queue, name, flow, priority, first.held ? null : due, now],
     ...[toText(first.meta), retentionMs === undefined ? null : duration(retentionMs)],
   );
   const after = lastSeq(db);
@@ -124,13 +124,24 @@ function lastSeq(db: Connection): number {
   return db.tuple<[number | null]>("SELECT max(seq) FROM task")?.[0] ?? 0;
 }
 
-/** Stores one task, in a transaction; false when its id, its unique key or its place in a join is taken. */
+/** Stores one task, in a transaction; false when its id, its unique key or its place in a group is taken. */
 function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
-  const { id, queue, name, group = null, priority = 0, unique, lane, member, expiresMs, retentionMs } = task;
+  const {
+    id,
+    queue,
+    name,
+    flow = null,
+    priority = 0,
+    unique,
+    bucket,
+    childOf,
+    expiresMs,
+    retentionMs,
+  } = task;
   const now = db.clock.wall();
   const due = now + duration(task.delayMs ?? 0);
   const common = [
-    ...[id, queue, name, group, toText(task.payload), priority, task.held ? null : due, now],
+    ...[id, queue, name, flow, toText(task.payload), priority, task.held ? null : due, now],
     ...[toText(task.meta), retentionMs === undefined ? null : duration(retentionMs)],
   ];
   const seq = isCommon(task)
@@ -140,18 +151,18 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
         ...common,
         expiresMs === undefined ? null : now + duration(expiresMs),
         unique ?? null,
-        lane ?? null,
-        member?.join ?? null,
-        member?.index ?? null,
+        bucket ?? null,
+        childOf?.group ?? null,
+        childOf?.index ?? null,
       );
   if (seq === null) return false;
-  moves.add({ seq, queue, group_id: member?.join ?? null }, null, "waiting");
+  moves.add({ seq, queue, group_id: childOf?.group ?? null }, null, "waiting");
   return true;
 }
 
-/** Members that come when their join has failed already are cancelled like those that were there. */
-export function cancelLate(db: Connection, joins: ReadonlySet<string>, moves: Moves): void {
-  for (const [id, state] of joinStates(db, joins)) {
+/** Children that come when their group has failed already are cancelled like those that were there. */
+export function cancelLate(db: Connection, groups: ReadonlySet<string>, moves: Moves): void {
+  for (const [id, state] of groupStates(db, groups)) {
     if (state === "failed") cancelWaiting(db, "group_id = ?", [id], moves);
   }
 }

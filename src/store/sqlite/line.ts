@@ -1,35 +1,35 @@
-import type { LaneRate } from "../contract.ts";
+import type { BucketRate } from "../contract.ts";
+import { allowance, bucketWait } from "./buckets.ts";
 import type { Connection } from "./connection.ts";
-import { allowance, laneWait } from "./lanes.ts";
 
 /**
- * The lines of waiting tasks, read through their indexes (queue, lane, priority, due). The due time stands behind the
+ * The lines of waiting tasks, read through their indexes (queue, bucket, priority, due). The due time stands behind the
  * priority there, so one range over a line would walk past every delayed task; instead each priority in use is looked
- * up and read on its own, and only as far as needed. A lane is a line of its own, so that a million tasks that wait
+ * up and read on its own, and only as far as needed. A bucket is a line of its own, so that a million tasks that wait
  * for their rate stand in nobody's way.
  */
 interface Line {
   /** The rest of a FROM that names the line, with its values. */
   readonly from: string;
   readonly values: readonly string[];
-  readonly rate: LaneRate | null;
+  readonly rate: BucketRate | null;
 }
 
 const WAITING = "task INDEXED BY task_backlog WHERE state = 'waiting' AND due IS NOT NULL AND queue = ?";
-const PLAIN = `${WAITING} AND lane IS NULL`;
-const LANE = `${WAITING} AND lane = ?`;
+const PLAIN = `${WAITING} AND bucket IS NULL`;
+const BUCKET = `${WAITING} AND bucket = ?`;
 
 /** The lines of some queues that are not paused. */
-function linesOf(db: Connection, queues: readonly string[], lanes: readonly LaneRate[]): Line[] {
+function linesOf(db: Connection, queues: readonly string[], buckets: readonly BucketRate[]): Line[] {
   const paused = new Set(
     db.all<{ name: string }>("SELECT name FROM queue WHERE paused = 1").map((row) => row.name),
   );
-  const rates = new Map(lanes.map((rate) => [rate.lane, rate])).values().toArray();
+  const rates = new Map(buckets.map((rate) => [rate.bucket, rate])).values().toArray();
   return [...new Set(queues)]
     .filter((queue) => !paused.has(queue))
     .flatMap((queue) => [
       { from: PLAIN, values: [queue], rate: null },
-      ...rates.map((rate) => ({ from: LANE, values: [queue, rate.lane], rate })),
+      ...rates.map((rate) => ({ from: BUCKET, values: [queue, rate.bucket], rate })),
     ]);
 }
 
@@ -44,23 +44,23 @@ function* priorities(db: Connection, { from, values }: Line): Generator<number> 
 export interface Place {
   readonly seq: number;
   readonly due: number;
-  readonly rate: LaneRate | null;
+  readonly rate: BucketRate | null;
 }
 
 export interface LineRequest {
   readonly queues: readonly string[];
-  readonly lanes: readonly LaneRate[];
+  readonly buckets: readonly BucketRate[];
   readonly n: number;
   /** Leave out what has expired; it costs a look at each task, not only at the index. */
   readonly alive: boolean;
 }
 
-/** The first due tasks of some queues and lanes, by priority, due time and order of enqueueing. */
-export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineRequest): Place[] {
+/** The first due tasks of some queues and buckets, by priority, due time and order of enqueueing. */
+export function firstInLine(db: Connection, { queues, buckets, n, alive }: LineRequest): Place[] {
   const now = db.clock.wall();
-  const left = new Map<LaneRate | null, number>([[null, n]]);
-  for (const rate of lanes) left.set(rate, allowance(db, rate));
-  const walks = linesOf(db, queues, lanes)
+  const left = new Map<BucketRate | null, number>([[null, n]]);
+  for (const rate of buckets) left.set(rate, allowance(db, rate));
+  const walks = linesOf(db, queues, buckets)
     .filter(({ rate }) => (left.get(rate) ?? 0) > 0)
     .map((line) => {
       const walk = priorities(db, line);
@@ -90,7 +90,7 @@ export function firstInLine(db: Connection, { queues, lanes, n, alive }: LineReq
     for (const place of tier) {
       if (chosen.length === n) break;
       const room = left.get(place.rate) ?? 0;
-      // A lane that runs through several queues has one rate for all.
+      // A bucket that runs through several queues has one rate for all.
       if (place.rate !== null && room <= 0) continue;
       left.set(place.rate, room - 1);
       chosen.push(place);
@@ -116,30 +116,30 @@ function firstDue(db: Connection, line: Line): number | null {
   return first;
 }
 
-/** Milliseconds until the next waiting task of some queues and lanes may be claimed; null when none waits. */
+/** Milliseconds until the next waiting task of some queues and buckets may be claimed; null when none waits. */
 export function nextInLine(
   db: Connection,
   queues: readonly string[],
-  lanes: readonly LaneRate[],
+  buckets: readonly BucketRate[],
 ): number | null {
   const now = db.clock.wall();
   let least: number | null = null;
-  for (const line of linesOf(db, queues, lanes)) {
+  for (const line of linesOf(db, queues, buckets)) {
     const due = firstDue(db, line);
     if (due === null) continue;
-    const wait = Math.max(0, due - now, line.rate === null ? 0 : laneWait(db, line.rate));
+    const wait = Math.max(0, due - now, line.rate === null ? 0 : bucketWait(db, line.rate));
     if (least === null || wait < least) least = wait;
   }
   return least;
 }
 
-/** Since when the first task of a queue, in whichever lane, could have been claimed; null when none could. */
+/** Since when the first task of a queue, in whichever bucket, could have been claimed; null when none could. */
 export function oldestDue(db: Connection, queue: string): number | null {
   const lines: Line[] = [{ from: PLAIN, values: [queue], rate: null }];
-  const nextLane = `SELECT min(lane) AS lane FROM ${WAITING} AND lane > ?`;
-  for (let lane: string | null = ""; lane !== null; ) {
-    lane = db.get<{ lane: string | null }>(nextLane, queue, lane)?.lane ?? null;
-    if (lane !== null) lines.push({ from: LANE, values: [queue, lane], rate: null });
+  const nextBucket = `SELECT min(bucket) AS bucket FROM ${WAITING} AND bucket > ?`;
+  for (let bucket: string | null = ""; bucket !== null; ) {
+    bucket = db.get<{ bucket: string | null }>(nextBucket, queue, bucket)?.bucket ?? null;
+    if (bucket !== null) lines.push({ from: BUCKET, values: [queue, bucket], rate: null });
   }
   let oldest: number | null = null;
   for (const line of lines) {

@@ -33,7 +33,7 @@ export const migrations: readonly string[] = [
     settled_at INTEGER,
     expires_at INTEGER,
     unique_key TEXT,
-    lane TEXT,
+    bucket TEXT,
     -- how long it is kept once it is settled, and until when therefore
     retention_ms INTEGER,
     prune_at INTEGER,
@@ -46,7 +46,7 @@ export const migrations: readonly string[] = [
     meta TEXT NOT NULL DEFAULT 'null'
   ) STRICT;
   -- an index ends with the seq of the row by itself
-  CREATE INDEX task_backlog ON task (queue, lane, priority, due) WHERE state = 'waiting' AND due IS NOT NULL;
+  CREATE INDEX task_backlog ON task (queue, bucket, priority, due) WHERE state = 'waiting' AND due IS NOT NULL;
   CREATE INDEX task_leased ON task (queue) WHERE state = 'leased';
   CREATE INDEX task_dead ON task (queue) WHERE state = 'dead';
   CREATE INDEX task_flow ON task (flow) WHERE flow IS NOT NULL;
@@ -57,14 +57,14 @@ export const migrations: readonly string[] = [
     WHERE expires_at IS NOT NULL AND state = 'waiting' AND fence = 0;
   CREATE INDEX task_prune ON task (prune_at) WHERE prune_at IS NOT NULL;
 
-  -- waits for members and then lets its body go
+  -- waits for children and then lets its callback go
   CREATE TABLE task_group (
     id TEXT PRIMARY KEY,
     -- null until it is known
-    members INTEGER,
+    children INTEGER,
     -- null for all of them
     need INTEGER,
-    body TEXT NOT NULL UNIQUE,
+    callback TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'released', 'failed')),
     succeeded INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0
@@ -93,8 +93,8 @@ export const migrations: readonly string[] = [
     dead INTEGER NOT NULL DEFAULT 0,
     cancelled INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
-  -- when a lane was last claimed from, by both clocks, and how many milliseconds of its rate were used ahead then
-  CREATE TABLE lane (
+  -- when a bucket was last claimed from, by both clocks, and how many milliseconds of its rate were used ahead then
+  CREATE TABLE bucket (
     name TEXT PRIMARY KEY,
     boot TEXT NOT NULL,
     claimed_at INTEGER NOT NULL,

@@ -12,27 +12,27 @@ export interface Moved {
 /** The columns of a Moved, for a SELECT or a RETURNING. */
 export const MOVED = "seq, queue, group_id";
 
-/** What happened to a join in this transaction. */
-export interface JoinChange {
+/** What happened to a group in this transaction. */
+export interface GroupChange {
   succeeded: number;
   failed: number;
   /** A failed one may be open again. */
   reopen: boolean;
-  /** Its body has ended before it was let go. */
+  /** Its callback has ended before it was let go. */
   doomed: boolean;
 }
 
 type Counts = Record<TaskState, number>;
 
 /**
- * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, joins
- * once a join, however many tasks there are.
+ * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, groups
+ * once a group, however many tasks there are.
  */
 export class Moves {
   readonly #db: Connection;
   readonly #recording: boolean;
   readonly #queues = new Map<string, Counts>();
-  #joins = new Map<string, JoinChange>();
+  #groups = new Map<string, GroupChange>();
   /** Whether something may have become claimable. */
   wakes = false;
   /** Whether something was settled. */
@@ -53,20 +53,20 @@ export class Moves {
     if (this.#recording) this.#record(task, to);
   }
 
-  /** What is known of a join so far; it is looked at when the joins are settled. */
-  join(id: string): JoinChange {
-    let change = this.#joins.get(id);
+  /** What is known of a group so far; it is looked at when the groups are settled. */
+  join(id: string): GroupChange {
+    let change = this.#groups.get(id);
     if (change === undefined) {
       change = { succeeded: 0, failed: 0, reopen: false, doomed: false };
-      this.#joins.set(id, change);
+      this.#groups.set(id, change);
     }
     return change;
   }
 
-  /** The joins with something new, each once, in order of their ids; settling them may bring others. */
-  takeJoins(): [id: string, change: JoinChange][] {
-    const taken = [...this.#joins].sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#joins = new Map();
+  /** The groups with something new, each once, in order of their ids; settling them may bring others. */
+  takeGroups(): [id: string, change: GroupChange][] {
+    const taken = [...this.#groups].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#groups = new Map();
     return taken;
   }
 

@@ -32,10 +32,6 @@ export function hasOldChanges(db: Connection): boolean {
   return oldest !== undefined && oldest.at < db.clock.wall() - KEPT_MS;
 }
 
-interface ChangeRow extends Omit<ChangeRecord, "group"> {
-  readonly flow: string | null;
-}
-
 /** A page of the changes after `after`. */
 export function listChanges(
   db: Connection,
@@ -47,11 +43,7 @@ export function listChanges(
     const row = db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'change'");
     return { changes: [], last: row?.seq ?? 0 };
   }
-  const rows = db.all<ChangeRow>(
-    "SELECT * FROM change WHERE number > ? ORDER BY number LIMIT ?",
-    after,
-    limit,
-  );
-  const changes = rows.map(({ flow, ...row }) => ({ ...row, group: flow }));
+  const sql = "SELECT * FROM change WHERE number > ? ORDER BY number LIMIT ?";
+  const changes = db.all<ChangeRecord>(sql, after, limit).map((row) => ({ ...row }));
   return { changes, last: changes.at(-1)?.number ?? after };
 }

@@ -4,7 +4,7 @@ import { cancelExpiredHolders } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
 import { MOVED, type Moved, type Moves } from "./moves.ts";
 import { where } from "./selector.ts";
-import { settleJoins } from "./settle-joins.ts";
+import { settleGroups } from "./settle-groups.ts";
 import { FORGOTTEN } from "./task-row.ts";
 
 /** How many tasks are looked at together, so that a million of them do not stand in memory. */
@@ -14,13 +14,13 @@ interface Candidate extends Moved {
   readonly id: string;
   readonly state: TaskState;
   readonly unique_key: string | null;
-  /** The join whose body it is, as long as that has not let it go. */
-  readonly body_of: string | null;
+  /** The group whose callback it is, as long as that has not let it go. */
+  readonly callback_of: string | null;
 }
 
 /**
  * Makes tasks claimable, in a transaction. One that is due already keeps its place in the line. Bodies are left to
- * their joins, which are looked at again.
+ * their groups, which are looked at again.
  */
 export function release(db: Connection, selector: TaskSelector, moves: Moves): number {
   const { sql, values } = where(db, selector);
@@ -30,18 +30,18 @@ export function release(db: Connection, selector: TaskSelector, moves: Moves): n
   for (let after = 0; ; ) {
     const page = db.all<Candidate>(
       `SELECT id, state, unique_key, ${MOVED},
-         (SELECT j.id FROM task_group AS j WHERE j.body = task.id AND j.state <> 'released') AS body_of
+         (SELECT j.id FROM task_group AS j WHERE j.callback = task.id AND j.state <> 'released') AS callback_of
        FROM task WHERE ${sql} AND state IN ('waiting', 'dead', 'cancelled') AND seq > ? ORDER BY seq LIMIT ?`,
       ...values,
       after,
       PAGE,
     );
-    const free = page.filter(({ body_of }) => body_of === null);
+    const free = page.filter(({ callback_of }) => callback_of === null);
     cancelExpiredHolders(db, keysWanted(free), moves);
     for (const task of page) {
-      if (task.body_of === null) released += releaseOne(db, task, moves);
+      if (task.callback_of === null) released += releaseOne(db, task, moves);
       else {
-        moves.join(task.body_of).reopen = true;
+        moves.join(task.callback_of).reopen = true;
         if (task.state !== "waiting") ended.push(task.id);
       }
     }
@@ -50,7 +50,7 @@ export function release(db: Connection, selector: TaskSelector, moves: Moves): n
     after = last.seq;
   }
   if (ended.length === 0) return released;
-  settleJoins(db, moves);
+  settleGroups(db, moves);
   const held = "SELECT 1 FROM task WHERE id = ? AND state = 'waiting'";
   return released + ended.filter((id) => db.has(held, id)).length;
 }

@@ -110,7 +110,7 @@ export function updateRun(db: Connection, id: string, from: readonly RunState[],
   const sql = `UPDATE run SET ${set.join(", ")} WHERE id = ? AND state IN (SELECT value FROM json_each(?))`;
   try {
     if (db.run(sql, ...values, id, JSON.stringify(from)) !== 1) return false;
-    markReplayed(db, patch.mended ?? [], id);
+    markReplayed(db, patch.replayed ?? [], id);
     return true;
   } catch (error) {
     if (!isDuplicate(error)) throw error;

@@ -30,10 +30,10 @@ export function where(db: Connection, selector: TaskSelector): Condition {
     terms.push(sql);
     values.push(...bound);
   };
-  const { ids, group, queue, states, name, olderMs, youngerMs, text, unique } = selector;
+  const { ids, flow, queue, states, name, olderMs, youngerMs, text, unique } = selector;
   if (ids !== undefined)
     term("id IN (SELECT value FROM json_each(?))", JSON.stringify(ids.filter(canBeHeld)));
-  if (group !== undefined) term("flow = ?", group);
+  if (flow !== undefined) term("flow = ?", flow);
   if (queue !== undefined) term("queue = ?", queue);
   if (states !== undefined) term(stateTerm(states));
   if (name !== undefined) term("name = ?", name);
@@ -41,7 +41,7 @@ export function where(db: Connection, selector: TaskSelector): Condition {
   if (youngerMs !== undefined) term("created_at >= ?", db.clock.wall() - youngerMs);
   if (unique !== undefined) term("unique_key = ? AND state IN ('waiting', 'leased')", unique);
   if (text !== undefined) term("instr(pawl_lower(payload), ?) > 0", text.toLowerCase());
-  if (![group, queue, name, unique, text].every((each) => each === undefined || canBeHeld(each)))
+  if (![flow, queue, name, unique, text].every((each) => each === undefined || canBeHeld(each)))
     terms.push("false");
   if (terms.length === 0) throw new TypeError("A task selector needs at least one condition.");
   return { sql: terms.join(" AND "), values };

@@ -22,8 +22,8 @@ export function followSetBack(db: Connection): void {
   const latest = setBackFrom(db);
   if (latest === null) return;
   const now = db.clock.wall();
-  // A body begins when its group ends and never has a time of its own.
-  const isBody = "EXISTS (SELECT 1 FROM task_group AS j WHERE j.body = task.id)";
+  // A callback begins when its group ends and never has a time of its own.
+  const isBody = "EXISTS (SELECT 1 FROM task_group AS j WHERE j.callback = task.id)";
   db.run(
     `UPDATE task SET due = iif(due <= ?2 OR fence = 0, ?1, max(?1, due - (?2 - ?1)))
      WHERE state = 'waiting' AND due > ?1 AND (due <= ?2 OR fence > 0 OR ${isBody})`,

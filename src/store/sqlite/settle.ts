@@ -6,7 +6,7 @@ import { HELD } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { CRASHED } from "./crash.ts";
 import { cancelLate, enqueue } from "./enqueue.ts";
-import { findJoin } from "./joins.ts";
+import { findGroup } from "./groups.ts";
 import type { Moves } from "./moves.ts";
 import { among } from "./seqs.ts";
 import { toText } from "./values.ts";
@@ -15,7 +15,7 @@ import { toText } from "./values.ts";
 type Held = readonly [
   seq: number,
   queue: string,
-  join: string | null,
+  group: string | null,
   index: number | null,
   cancelRequested: number,
   crashes: number,
@@ -78,8 +78,8 @@ function change(task: Held, result: TaskResult, now: number): Change {
 
 type Success = Extract<TaskResult, { state: "succeeded" }>;
 
-function hasNext({ next = [], joins = [] }: Success): boolean {
-  return next.length > 0 || joins.length > 0;
+function hasNext({ next = [], groups = [] }: Success): boolean {
+  return next.length > 0 || groups.length > 0;
 }
 
 /** Ends claims, in a transaction. */
@@ -104,7 +104,7 @@ function isPlainSuccess({ fence, result, log }: Settlement): boolean {
 }
 
 /**
- * Settles what is alike in one statement, where it is held and in no join, which takes half the time. Returns what it
+ * Settles what is alike in one statement, where it is held and in no group, which takes half the time. Returns what it
  * has settled.
  */
 function succeedAlone(
@@ -141,7 +141,7 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
     fence,
   );
   if (task === undefined) return false;
-  const [seq, queue, join] = task;
+  const [seq, queue, group] = task;
   const { state, sql, values } = change(task, result, now);
   db.run(sql, ...values, seq);
   if (state === "succeeded" && result.state === "succeeded" && result.meta !== undefined) {
@@ -151,28 +151,28 @@ function settleOne(db: Connection, settlement: Settlement, now: number, moves: M
     addAttempt(db, seq, result.state, "error" in result ? result.error : null, log ?? null);
   }
   const passedOn = state === "succeeded" && result.state === "succeeded" && follow(db, task, result, moves);
-  moves.add({ seq, queue, group_id: passedOn ? null : join }, "leased", state);
+  moves.add({ seq, queue, group_id: passedOn ? null : group }, "leased", state);
   // One that is held wakes nobody.
   if (state === "waiting" && !(result.state === "snoozed" && result.delayMs === null)) moves.wakes = true;
   return true;
 }
 
-/** Enqueues what follows a task; true when one of these took its place in a join. */
-function follow(db: Connection, [seq, , join, index]: Held, result: Success, moves: Moves): boolean {
-  const { next = [], joins = [], successor = null } = result;
+/** Enqueues what follows a task; true when one of these took its place in a group. */
+function follow(db: Connection, [seq, , group, index]: Held, result: Success, moves: Moves): boolean {
+  const { next = [], groups = [], successor = null } = result;
   if (!hasNext(result)) return false;
-  const hasPlace = join !== null && index !== null && findJoin(db, join) !== undefined;
+  const hasPlace = group !== null && index !== null && findGroup(db, group) !== undefined;
   if (!hasPlace || successor === null || !next.some(({ id }) => id === successor)) {
-    enqueue(db, next, joins, moves);
+    enqueue(db, next, groups, moves);
     return false;
   }
   // A place is one task's only, so the successor is stored without and then given it.
-  const tasks = next.map(({ member, ...task }) =>
-    member && task.id !== successor ? { ...task, member } : task,
+  const tasks = next.map(({ childOf, ...task }) =>
+    childOf && task.id !== successor ? { ...task, childOf } : task,
   );
-  if (!enqueue(db, tasks, joins, moves).includes(successor)) return false;
+  if (!enqueue(db, tasks, groups, moves).includes(successor)) return false;
   db.run("UPDATE task SET group_id = NULL, child_index = NULL WHERE seq = ?", seq);
-  db.run("UPDATE task SET group_id = ?, child_index = ? WHERE id = ?", join, index, successor);
-  cancelLate(db, new Set([join]), moves);
+  db.run("UPDATE task SET group_id = ?, child_index = ? WHERE id = ?", group, index, successor);
+  cancelLate(db, new Set([group]), moves);
   return true;
 }

@@ -7,7 +7,7 @@ import { requestCancel } from "./cancel.ts";
 import { claim, progress, renew } from "./claims.ts";
 import type { Connection } from "./connection.ts";
 import { enqueue } from "./enqueue.ts";
-import { findJoin, listMembers, sealJoin } from "./joins.ts";
+import { closeGroup, findGroup, listChildren } from "./groups.ts";
 import { firstInLine } from "./line.ts";
 import { Moves } from "./moves.ts";
 import { canPrune, prune } from "./prune.ts";
@@ -27,7 +27,7 @@ import {
   tick,
 } from "./schedules.ts";
 import { settle } from "./settle.ts";
-import { settleJoins } from "./settle-joins.ts";
+import { settleGroups } from "./settle-groups.ts";
 import { canSweep, due, sweep } from "./sweep.ts";
 import { noteWakeup, Wakeups } from "./wakeups.ts";
 import { beat, leave, listWorkers } from "./workers.ts";
@@ -49,7 +49,7 @@ export class SqliteStore implements contract.Store {
 
   async enqueue(
     tasks: readonly contract.NewTask[],
-    { joins = [], tx }: contract.EnqueueOptions = {},
+    { groups = [], tx }: contract.EnqueueOptions = {},
   ): Promise<string[]> {
     if (tx !== undefined) {
       throw new PawlError(
@@ -57,29 +57,29 @@ export class SqliteStore implements contract.Store {
         `The store ${this.location} is a file of its own and cannot take part in a transaction: use a store in PostgreSQL.`,
       );
     }
-    if (tasks.length === 0 && joins.length === 0) return [];
+    if (tasks.length === 0 && groups.length === 0) return [];
     const taken = tasks.map(takenTask);
-    return await this.#moving((moves) => enqueue(this.#db, taken, joins, moves));
+    return await this.#moving((moves) => enqueue(this.#db, taken, groups, moves));
   }
 
-  async sealJoin(id: string, members: number): Promise<void> {
-    await this.#moving((moves) => sealJoin(this.#db, id, members, moves));
+  async closeGroup(id: string, children: number): Promise<void> {
+    await this.#moving((moves) => closeGroup(this.#db, id, children, moves));
   }
 
-  async join(id: string): Promise<contract.JoinRecord | undefined> {
+  async group(id: string): Promise<contract.GroupRecord | undefined> {
     if (!canBeHeld(id)) return undefined;
-    return await this.#db.read(() => findJoin(this.#db, id));
+    return await this.#db.read(() => findGroup(this.#db, id));
   }
 
-  async members(join: string, page: contract.MemberPage): Promise<contract.MemberRecord[]> {
-    if (!canBeHeld(join)) return [];
-    return await this.#db.read(() => listMembers(this.#db, join, page));
+  async children(group: string, page: contract.ChildPage): Promise<contract.ChildRecord[]> {
+    if (!canBeHeld(group)) return [];
+    return await this.#db.read(() => listChildren(this.#db, group, page));
   }
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
-    const { queues, lanes = [], n } = request;
+    const { queues, buckets = [], n } = request;
     // Looking first costs a read; an idle worker that took the write lock would hold up the busy ones.
-    const look = () => firstInLine(this.#db, { queues, lanes, n: Math.min(1, n), alive: false });
+    const look = () => firstInLine(this.#db, { queues, buckets, n: Math.min(1, n), alive: false });
     if ((await this.#db.read(look)).length === 0) return [];
     return await this.#moving((moves) => claim(this.#db, request, moves));
   }
@@ -117,8 +117,8 @@ export class SqliteStore implements contract.Store {
     return await this.#moving((moves) => sweep(this.#db, deadWorkers, poisonAfter, moves));
   }
 
-  async due(queues: readonly string[], lanes?: readonly contract.LaneRate[]): Promise<number | null> {
-    return await this.#db.read(() => due(this.#db, queues, lanes));
+  async due(queues: readonly string[], buckets?: readonly contract.BucketRate[]): Promise<number | null> {
+    return await this.#db.read(() => due(this.#db, queues, buckets));
   }
 
   async query(selector: contract.TaskSelector, page: contract.Page = {}): Promise<contract.TaskRecord[]> {
@@ -147,7 +147,7 @@ export class SqliteStore implements contract.Store {
     return await this.#db.write(() => prune(this.#db, limit));
   }
 
-  async beat(worker: contract.WorkerBeat): Promise<void> {
+  async heartbeat(worker: contract.Heartbeat): Promise<void> {
     await this.#db.write(() => beat(this.#db, worker));
   }
 
@@ -274,7 +274,7 @@ export class SqliteStore implements contract.Store {
     const result = await this.#db.write(() => {
       const moves = new Moves(this.#db);
       const value = work(moves);
-      settleJoins(this.#db, moves);
+      settleGroups(this.#db, moves);
       moves.writeCounts();
       rings = { claimable: moves.wakes, settled: moves.settled };
       if (moves.wakes) noteWakeup(this.#db);

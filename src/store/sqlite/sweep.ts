@@ -1,4 +1,4 @@
-import type { LaneRate, TaskState } from "../contract.ts";
+import type { BucketRate, TaskState } from "../contract.ts";
 import { addAttempt } from "./attempts.ts";
 import { cancelExpired, hasExpired } from "./cancel.ts";
 import type { Connection } from "./connection.ts";
@@ -75,10 +75,10 @@ export function sweep(
 export function due(
   db: Connection,
   queues: readonly string[],
-  lanes: readonly LaneRate[] = [],
+  buckets: readonly BucketRate[] = [],
 ): number | null {
   const waits: number[] = [];
-  const next = nextInLine(db, queues, lanes);
+  const next = nextInLine(db, queues, buckets);
   if (next !== null) waits.push(next);
   const now = monotonic(db);
   for (const queue of new Set(queues)) {

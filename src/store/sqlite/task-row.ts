@@ -4,7 +4,7 @@ import { Columns } from "../json-text.ts";
 /** The columns that a TaskRecord needs, in the order of a TaskRow. */
 export const TASK_COLUMNS = `
   seq, id, queue, name, flow, state, priority, due, fence, worker, failures, crashes, cancel_requested,
-  created_at, started_at, settled_at, expires_at, unique_key, lane, group_id, child_index, error, progress, result,
+  created_at, started_at, settled_at, expires_at, unique_key, bucket, group_id, child_index, error, progress, result,
   payload, meta`;
 
 export type TaskRow = readonly [
@@ -26,9 +26,9 @@ export type TaskRow = readonly [
   settledAt: number | null,
   expiresAt: number | null,
   uniqueKey: string | null,
-  lane: string | null,
-  joinId: string | null,
-  memberIndex: number | null,
+  bucket: string | null,
+  groupId: string | null,
+  childIndex: number | null,
   error: string | null,
   progress: string,
   result: string,
@@ -42,7 +42,7 @@ export function toTask(row: TaskRow): TaskRecord {
     id,
     queue,
     name,
-    group,
+    flow,
     state,
     priority,
     due,
@@ -56,8 +56,8 @@ export function toTask(row: TaskRow): TaskRecord {
     settledAt,
     expiresAt,
     unique,
-    lane,
-    join,
+    bucket,
+    group,
     index,
     error,
     progress,
@@ -70,7 +70,7 @@ export function toTask(row: TaskRow): TaskRecord {
     id,
     queue,
     name,
-    group,
+    flow,
     payload: columns.read(payload, "payload"),
     priority,
     state,
@@ -88,8 +88,8 @@ export function toTask(row: TaskRow): TaskRecord {
     settledAt,
     expiresAt,
     unique,
-    lane,
-    member: join === null || index === null ? null : { join, index },
+    bucket,
+    childOf: group === null || index === null ? null : { group, index },
     meta: columns.read(meta, "meta"),
     ...columns.damage,
   };

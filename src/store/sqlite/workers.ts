@@ -1,11 +1,11 @@
-import type { WorkerBeat, WorkerRecord } from "../contract.ts";
+import type { Heartbeat, WorkerRecord } from "../contract.ts";
 import type { Connection } from "./connection.ts";
 
 /** Workers that ended without a word are forgotten after a week. */
 const FORGOTTEN_MS = 7 * 86_400_000;
 
 /** Notes that a worker lives, in a transaction. */
-export function beat(db: Connection, worker: WorkerBeat): void {
+export function beat(db: Connection, worker: Heartbeat): void {
   const now = db.clock.wall();
   db.run(
     `INSERT INTO worker (id, host, pid, queues, slots, memory, running, rates, state, started_at, seen_at)
@@ -38,7 +38,7 @@ interface WorkerRow {
   readonly memory: number;
   readonly running: string;
   readonly rates: string;
-  readonly state: WorkerBeat["state"];
+  readonly state: Heartbeat["state"];
   readonly startedAt: number;
   readonly seenAt: number;
 }

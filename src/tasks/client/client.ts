@@ -142,7 +142,7 @@ export class Client implements HandleSource, AsyncDisposable {
       await placed;
       flushing = storing;
       const { promise, resolve } = Promise.withResolvers<void>();
-      storing = store.enqueue(batch, { placed: resolve, ...(tx === undefined ? {} : { tx }) });
+      storing = store.enqueue(batch, { onOrdered: resolve, ...(tx === undefined ? {} : { tx }) });
       // What fails is told by the next flush.
       placed = Promise.race([promise, storing.catch(() => {})]);
       batch = [];

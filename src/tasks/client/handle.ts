@@ -136,7 +136,7 @@ export class TaskHandle<R = unknown> {
    */
   async cancel(): Promise<boolean> {
     const store = await this.#source.store();
-    const inFlow = await store.requestCancel({ group: this.id, states: ["waiting", "leased"] });
+    const inFlow = await store.requestCancel({ flow: this.id, states: ["waiting", "leased"] });
     return inFlow > 0 || (await store.requestCancel({ ids: [this.id], states: ["waiting", "leased"] })) > 0;
   }
 
@@ -148,7 +148,7 @@ export class TaskHandle<R = unknown> {
   async retry(): Promise<boolean> {
     const store = await this.#source.store();
     const released =
-      (await store.release({ group: this.id, states: ["dead", "cancelled"] })) ||
+      (await store.release({ flow: this.id, states: ["dead", "cancelled"] })) ||
       (await store.release({ ids: [this.id], states: ["dead", "cancelled"] }));
     if (released > 0) return true;
     const records = await store.query({ ids: this.#trail.ids() });

@@ -14,7 +14,7 @@ export interface Change {
   readonly name: string;
   readonly queue: string;
   /** The flow that it belongs to. */
-  readonly group: string | null;
+  readonly flow: string | null;
   /** `leased` when an attempt begins; `waiting` when it was enqueued, and again before each further attempt. */
   readonly state: TaskState;
   /** The number of the attempt; 0 before the first. */
@@ -26,7 +26,7 @@ export interface SubscribeOptions {
   readonly queue?: string;
   readonly name?: string;
   /** Of one flow. */
-  readonly group?: string;
+  readonly flow?: string;
   readonly states?: readonly TaskState[];
   /** Ends the stream. */
   readonly signal?: AbortSignal;
@@ -189,10 +189,10 @@ async function changesAfter(store: Store, last: number): Promise<readonly Change
   }
 }
 
-function matches(change: ChangeRecord, { queue, name, group, states }: SubscribeOptions): boolean {
+function matches(change: ChangeRecord, { queue, name, flow, states }: SubscribeOptions): boolean {
   if (queue !== undefined && change.queue !== queue) return false;
   if (name !== undefined && change.name !== name) return false;
-  if (group !== undefined && change.group !== group) return false;
+  if (flow !== undefined && change.flow !== flow) return false;
   return states === undefined || states.includes(change.state);
 }
 

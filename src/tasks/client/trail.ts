@@ -29,7 +29,7 @@ export class Trail {
    */
   standing(records: Records): TaskRecord | undefined {
     const end = records.get(this.id);
-    if (end !== undefined && end.group !== this.id) {
+    if (end !== undefined && end.flow !== this.id) {
       this.#links = 0;
       return end;
     }

@@ -9,7 +9,7 @@ import { spoken } from "../attempt/errors.ts";
 import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "../contract.ts";
 import { RUN_QUEUES } from "../worker/queue-rates.ts";
 import { namingText } from "./naming.ts";
-import { laneRate } from "./rate-limit.ts";
+import { bucketRate } from "./rate-limit.ts";
 import type { Schema } from "./schema.ts";
 
 const RETENTION: Duration = "7d";
@@ -85,7 +85,7 @@ export function define<In, M extends Maps<In>>(
     hardMs,
     isolate,
     module: moduleUrl(options.module, name),
-    rate: options.rateLimit === undefined ? null : laneRate(name, options.rateLimit),
+    rate: options.rateLimit === undefined ? null : bucketRate(name, options.rateLimit),
     priority,
     unique: (options.unique as Definition["unique"] | undefined) ?? null,
     expiresMs: endingMilliseconds(options.expires, of("expires")),
@@ -95,7 +95,7 @@ export function define<In, M extends Maps<In>>(
 }
 
 /** What the options of a call or a link make of the task that is stored for it. */
-type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "lane">;
+type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "bucket">;
 
 /** Checks the options of a call or of a link. Throws a PawlError that names the task and the option. */
 export function timing(definition: Definition, options: LinkOptions): Timing {
@@ -113,7 +113,7 @@ export function timing(definition: Definition, options: LinkOptions): Timing {
     ...(priority === 0 ? {} : { priority }),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(expiresMs === null ? {} : { expiresMs }),
-    ...(rate === null ? {} : { lane: rate.lane }),
+    ...(rate === null ? {} : { bucket: rate.bucket }),
   };
 }
 

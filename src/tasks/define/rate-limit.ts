@@ -2,7 +2,7 @@ import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
 import { strictSpacing } from "../../rate-limit.ts";
-import type { LaneRate } from "../../store/contract.ts";
+import type { BucketRate } from "../../store/contract.ts";
 
 /** So many starts a second, minute, hour or day: `"100/m"`. */
 export type RateLimit = `${number}/${"s" | "m" | "h" | "d"}`;
@@ -13,18 +13,18 @@ const PERIODS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 const BURST = 0.05;
 
 /**
- * The lane of a rate. A lane lets `burst + t / interval` starts through in any time `t`, so the interval is a little
+ * The bucket of a rate. A bucket lets `burst + t / interval` starts through in any time `t`, so the interval is a little
  * longer than the period over `n`: then no window of one period holds more than `n`, wherever it begins.
  */
-export function laneRate(lane: string, limit: RateLimit): LaneRate {
+export function bucketRate(bucket: string, limit: RateLimit): BucketRate {
   const match = /^(\d+)\s*\/\s*([smhd])$/.exec(typeof limit === "string" ? limit.trim() : "");
   const n = Number(match?.[1]);
   const period = own(PERIODS, match?.[2] ?? "");
   if (!(n >= 1) || period === undefined) {
     throw new PawlError(
       "task.rate-limit",
-      `The rateLimit of task "${lane}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
+      `The rateLimit of task "${bucket}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
     );
   }
-  return { lane, ...strictSpacing(n, period, BURST) };
+  return { bucket, ...strictSpacing(n, period, BURST) };
 }

@@ -17,14 +17,14 @@ export function succeeded(task: TaskRecord, result: StoredValue | undefined): Ta
   if (place === undefined) return { state: "succeeded", ...settled };
   const { base, stage, after } = place;
   const into: Unfolded = { tasks: [], joins: [] };
-  const position = { flow: task.group ?? base, base, stage: stage + 1, carried: carriedOf(meta) };
+  const position = { flow: task.flow ?? base, base, stage: stage + 1, carried: carriedOf(meta) };
   const exit = unfold(after, position, result ?? { value: null }, into);
   return {
     state: "succeeded",
     ...settled,
     next: into.tasks.map((next) => withTrace(next, trace)),
-    joins: into.joins,
-    successor: task.member === null ? null : exit,
+    groups: into.joins,
+    successor: task.childOf === null ? null : exit,
   };
 }
 

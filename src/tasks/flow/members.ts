@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { own, setOwn } from "../../own.ts";
-import type { Json, MemberRecord, TaskStore } from "../../store/contract.ts";
+import type { ChildRecord, Json, TaskStore } from "../../store/contract.ts";
 import { JsonText, toJson } from "../../store/json-text.ts";
 import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
 
@@ -52,9 +52,9 @@ export class Members<R> implements AsyncIterable<R> {
 
   /** How many members there are, and what has become of them. */
   async counts(): Promise<{ members: number | null; succeeded: number; failed: number }> {
-    const record = await (await this.#store()).join(this.join);
+    const record = await (await this.#store()).group(this.join);
     return {
-      members: record?.members ?? null,
+      members: record?.children ?? null,
       succeeded: record?.succeeded ?? 0,
       failed: record?.failed ?? 0,
     };
@@ -67,11 +67,11 @@ export class Members<R> implements AsyncIterable<R> {
     return marks.add(this.join);
   }
 
-  async *#read(states: readonly MemberRecord["state"][]): AsyncGenerator<Member<R>, void, undefined> {
+  async *#read(states: readonly ChildRecord["state"][]): AsyncGenerator<Member<R>, void, undefined> {
     const store = await this.#store();
     let afterIndex: number | undefined;
     for (;;) {
-      const page = await store.members(this.join, {
+      const page = await store.children(this.join, {
         ...(afterIndex === undefined ? {} : { afterIndex }),
         limit: PAGE,
         states,

@@ -53,7 +53,7 @@ export class SameFlow {
   async #has(task: NewTask): Promise<boolean> {
     for (let after: string | undefined; ; ) {
       const page = await this.#store.query(
-        { group: this.#id, name: task.name },
+        { flow: this.#id, name: task.name },
         { limit: PAGE, ...(after === undefined ? {} : { after }) },
       );
       if (page.some((record) => record.id.startsWith(this.#within) && isLike(record, task))) return true;
@@ -64,7 +64,7 @@ export class SameFlow {
 
   /** Whether the flow is older than such a task is kept: then it may have had one. */
   async #mayBeCleanedAway({ retentionMs }: NewTask): Promise<boolean> {
-    this.#begunAt ??= (await this.#store.query({ group: this.#id }, { limit: 1 }))[0]?.createdAt ?? null;
+    this.#begunAt ??= (await this.#store.query({ flow: this.#id }, { limit: 1 }))[0]?.createdAt ?? null;
     if (this.#begunAt === null) return true;
     return retentionMs !== undefined && (await this.#store.now()) - this.#begunAt >= retentionMs;
   }

@@ -40,7 +40,7 @@ export interface LinkSpec {
   readonly delayMs?: number;
   readonly expiresMs?: number;
   readonly retentionMs?: number;
-  readonly lane?: string;
+  readonly bucket?: string;
 }
 
 export interface JoinSpec {

@@ -47,7 +47,7 @@ export async function storeFlow(
   const into: Unfolded = { tasks: [], joins: [] };
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
-  if (options.repeatable && (await store.query({ group: id }, { limit: 1 })).length > 0) {
+  if (options.repeatable && (await store.query({ flow: id }, { limit: 1 })).length > 0) {
     const join = exitOf({ flow: id, base: id, stage: 1 }, after.length);
     await new SameFlow(store, id, join).assertKinds(into.tasks);
     return false;
@@ -56,7 +56,7 @@ export async function storeFlow(
   const created = await store.enqueue(
     into.tasks.map((task) => toStore(task, options)),
     {
-      joins: into.joins,
+      groups: into.joins,
       ...(tx === undefined ? {} : { tx }),
     },
   );
@@ -104,12 +104,12 @@ class FlowStream {
       created ??= await this.#begin(streamed, at, join, undefined);
       await this.#flush(created, join);
       if (!created && (await this.#isWhole(join))) return false;
-      await this.#store.sealJoin(join, created ? index : await this.#countStored(join, index));
+      await this.#store.closeGroup(join, created ? index : await this.#countStored(join, index));
       return created;
     } catch (error) {
       // Half a flow can never end. One with a key is finished by the caller, who stores it again.
       if (!this.#options.repeatable && created !== undefined) {
-        await this.#store.requestCancel({ group: this.#id }).catch(() => {});
+        await this.#store.requestCancel({ flow: this.#id }).catch(() => {});
       }
       throw error;
     }
@@ -147,10 +147,10 @@ class FlowStream {
     this.#same = new SameFlow(this.#store, this.#id, join);
     // Where only the body was cleaned away, its members would never end once more.
     const isThere =
-      this.#options.repeatable && (await this.#store.query({ group: this.#id }, { limit: 1 })).length > 0;
+      this.#options.repeatable && (await this.#store.query({ flow: this.#id }, { limit: 1 })).length > 0;
     if (!isThere) {
       const created = await this.#store.enqueue([withTrace(task, this.#options.trace)], {
-        joins: [{ id: join, members: null, need, body: join }],
+        groups: [{ id: join, children: null, need, callback: join }],
       });
       if (created.length > 0) return true;
     }
@@ -160,14 +160,14 @@ class FlowStream {
 
   /** Whether all members have been stored, by an earlier call with the same key; its join may be cleaned away since. */
   async #isWhole(join: string): Promise<boolean> {
-    this.#whole ??= (await this.#store.join(join))?.members !== null;
+    this.#whole ??= (await this.#store.group(join))?.children !== null;
     return this.#whole;
   }
 
   /** How many members there are, where an earlier call that broke off may have read more than these. */
   async #countStored(join: string, read: number): Promise<number> {
     for (let count = read; ; ) {
-      const page = await this.#store.members(join, { afterIndex: count - 1, limit: ONE_STEP });
+      const page = await this.#store.children(join, { afterIndex: count - 1, limit: ONE_STEP });
       count = (page.at(-1)?.index ?? count - 1) + 1;
       if (page.length < ONE_STEP) return count;
     }
@@ -185,7 +185,7 @@ class FlowStream {
     const stored = new Set(
       await this.#store.enqueue(
         tasks.map((task) => toStore(task, this.#options)),
-        { joins },
+        { groups: joins },
       ),
     );
     // Another call has stored these meanwhile.

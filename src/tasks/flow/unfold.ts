@@ -1,12 +1,12 @@
 import { PawlError } from "../../errors.ts";
-import type { Json, Membership, NewJoin, NewTask } from "../../store/contract.ts";
+import type { GroupPosition, Json, NewGroup, NewTask } from "../../store/contract.ts";
 import { JsonText } from "../../store/json-text.ts";
 import type { Carried, JoinSpec, LinkSpec, NodeSpec, StoredValue, TaskMeta } from "./spec.ts";
 
 /** Tasks and joins that are stored in one step. */
 export interface Unfolded {
   readonly tasks: NewTask[];
-  readonly joins: NewJoin[];
+  readonly joins: NewGroup[];
 }
 
 /** Where the stages of a chain stand. */
@@ -18,7 +18,7 @@ export interface Position {
   /** The number of the first of the stages that are left, from 1. */
   readonly stage: number;
   /** The join that waits for the end of the chain. */
-  readonly member?: Membership;
+  readonly member?: GroupPosition;
   readonly carried?: Carried;
 }
 
@@ -71,7 +71,7 @@ function unfoldJoin(
     );
   }
   into.tasks.push(heldBody(body, exit, at, after));
-  into.joins.push({ id: exit, members: members.length, need, body: exit });
+  into.joins.push({ id: exit, children: members.length, need, callback: exit });
   members.forEach((member, index) => {
     unfoldMember(member, { at, join: exit, index }, previous, into);
   });
@@ -84,12 +84,12 @@ export function unfoldMember(
   previous: StoredValue,
   into: Unfolded,
 ): void {
-  const position = { ...at, base: `${join}/${index}`, stage: 1, member: { join, index } };
+  const position = { ...at, base: `${join}/${index}`, stage: 1, member: { group: join, index } };
   unfold(member, position, previous, into);
 }
 
 function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previous: StoredValue): NewTask {
-  const { name, queue, input, via, argument, priority, delayMs, expiresMs, retentionMs, lane } = link;
+  const { name, queue, input, via, argument, priority, delayMs, expiresMs, retentionMs, bucket } = link;
   const { value, members } = input ?? previous;
   const meta: TaskMeta = {
     ...at.carried,
@@ -102,14 +102,14 @@ function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previ
     id,
     queue,
     name,
-    group: at.flow,
+    flow: at.flow,
     payload: value,
     meta: meta as unknown as Json,
     ...(priority === undefined ? {} : { priority }),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(expiresMs === undefined ? {} : { expiresMs }),
     ...(retentionMs === undefined ? {} : { retentionMs }),
-    ...(lane === undefined ? {} : { lane }),
-    ...(at.member === undefined ? {} : { member: at.member }),
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(at.member === undefined ? {} : { childOf: at.member }),
   };
 }

@@ -37,7 +37,7 @@ export async function schedule(
   await checkFlow(store, node, { value: null });
   const into: Unfolded = { tasks: [], joins: [] };
   unfold(node, { flow: LATER, base: LATER, stage: 1 }, { value: null }, into);
-  const { id: _, group: __, ...template } = into.tasks[0] as NewTask;
+  const { id: _, flow: __, ...template } = into.tasks[0] as NewTask;
   return await store.putSchedule({
     id: name,
     spec: spec as unknown as Json,

@@ -105,7 +105,7 @@ function taskAt({ id, task }: ScheduleRecord, at: number): NewTask {
     ...template,
     // What begins a flow stands before its end.
     id: flow === undefined ? taskId : `${taskId}:${flow.stage}`,
-    ...(flow === undefined ? {} : { group: taskId }),
+    ...(flow === undefined ? {} : { flow: taskId }),
     meta: timed as unknown as Json,
   };
 }

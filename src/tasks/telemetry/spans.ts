@@ -80,7 +80,7 @@ async function spanned(
   const api = await otel();
   if (api === undefined) return await run(null);
   const { context, propagation, trace, SpanStatusCode } = api;
-  const { id, queue, name, worker, group, meta } = claim.task;
+  const { id, queue, name, worker, flow: group, meta } = claim.task;
   const parent = propagation.extract(api.ROOT_CONTEXT, metaOf(meta).trace ?? {});
   const attributes: Attributes = {
     "messaging.system": "pawl",

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { TaskStore, WorkerBeat } from "../../store/contract.ts";
+import type { Heartbeat, TaskStore } from "../../store/contract.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
 /** What one worker of this process says of itself. */
@@ -13,7 +13,7 @@ export interface Pulse {
   readonly ended: ReadonlyMap<string, number>;
 }
 
-type HeartStore = Pick<TaskStore, "beat" | "leave"> & { readonly address: string };
+type HeartStore = Pick<TaskStore, "heartbeat" | "leave"> & { readonly address: string };
 
 interface Sample {
   readonly at: number;
@@ -48,7 +48,7 @@ export class Heart {
       hearts.set(store.address, heart);
     }
     heart.#pulses.add(pulse);
-    await store.beat(heart.#beat());
+    await store.heartbeat(heart.#beat());
     heart.#timer ??= setInterval(() => void heart.#tell(), BEAT_MS).unref();
     return heart;
   }
@@ -56,7 +56,7 @@ export class Heart {
   /** Says at once what has changed. */
   async #tell(): Promise<void> {
     try {
-      await this.#store.beat(this.#beat());
+      await this.#store.heartbeat(this.#beat());
     } catch (error) {
       this.#report(error);
     }
@@ -78,7 +78,7 @@ export class Heart {
     }
   }
 
-  #beat(): WorkerBeat {
+  #beat(): Heartbeat {
     const pulses = [...this.#pulses];
     return {
       id: ownWorkerId,

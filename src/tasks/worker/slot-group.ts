@@ -1,4 +1,4 @@
-import type { Claim, LaneRate, Lease, Store } from "../../store/contract.ts";
+import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
 import type { Bell } from "../wake-up.ts";
 import type { Attempts } from "./attempts.ts";
 import type { QueuesOfLine } from "./queues.ts";
@@ -14,7 +14,7 @@ export interface Claiming {
   /** Tasks that are claimed ahead of a free slot. */
   readonly prefetch: number;
   /** Lanes that are claimed from as well. */
-  readonly lanes?: readonly LaneRate[] | undefined;
+  readonly buckets?: readonly BucketRate[] | undefined;
   /** Begins what was claimed. */
   readonly attempts: Attempts;
   /** Rung when there may be more to claim. */
@@ -37,8 +37,8 @@ export class Line {
   #coming = 0;
   /** Claimed ahead, in order. */
   readonly #ahead: Claim[] = [];
-  /** When a free slot is next offered to the lanes. */
-  #nextLanes = 0;
+  /** When a free slot is next offered to the buckets. */
+  #nextBuckets = 0;
   /** Claims that go by themselves. */
   readonly #beside = new Set<Promise<void>>();
   #stopped = false;
@@ -53,17 +53,17 @@ export class Line {
   /** Claims as much as there is room for. True when there was not as much as that. */
   async claim(): Promise<boolean> {
     if (this.#stopped) return false;
-    const { lanes, prefetch } = this.#claiming;
-    if (lanes === undefined) return await this.#claim(this.#room());
-    if (prefetch === 0) return await this.#claim(this.#room(), lanes);
+    const { buckets, prefetch } = this.#claiming;
+    if (buckets === undefined) return await this.#claim(this.#room());
+    if (prefetch === 0) return await this.#claim(this.#room(), buckets);
     let hungry = false;
     const free = this.slots - this.#running;
     // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
     if (free > 0 && this.#lanesAreDue()) {
-      this.#nextLanes = performance.now() + LANES_MS;
+      this.#nextBuckets = performance.now() + LANES_MS;
       this.#reserved = free;
       try {
-        hungry = await this.#claim(free, lanes);
+        hungry = await this.#claim(free, buckets);
       } finally {
         this.#reserved = 0;
       }
@@ -89,23 +89,23 @@ export class Line {
     while (this.#beside.size > 0) await Promise.all(this.#beside);
   }
 
-  async #claim(n: number, lanes?: readonly LaneRate[]): Promise<boolean> {
+  async #claim(n: number, buckets?: readonly BucketRate[]): Promise<boolean> {
     if (n === 0) return false;
     const { store, leaseMs, worker, attempts } = this.#claiming;
     const request = { queues: this.queues, n, leaseMs, worker };
     this.#coming += n;
-    const claiming = store.claim(lanes === undefined ? request : { ...request, lanes });
+    const claiming = store.claim(buckets === undefined ? request : { ...request, buckets });
     const claims = await claiming.finally(() => {
       this.#coming -= n;
     });
     // All of them first: a handler that does not yield must not keep the others from being renewed.
     if (claims.length > 0) attempts.hold(claims);
-    if (lanes !== undefined && this.#reserved > 0) {
+    if (buckets !== undefined && this.#reserved > 0) {
       this.#reserved = 0;
       this.#ahead.unshift(...claims);
     } else this.#ahead.push(...claims);
     const hungry = claims.length < n;
-    if (!hungry && lanes === undefined) this.#claimBeside();
+    if (!hungry && buckets === undefined) this.#claimBeside();
     this.#fill();
     return hungry;
   }
@@ -150,8 +150,8 @@ export class Line {
 
   /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
   #lanesAreDue(): boolean {
-    const { lanes, prefetch } = this.#claiming;
-    return lanes !== undefined && prefetch > 0 && performance.now() >= this.#nextLanes;
+    const { buckets, prefetch } = this.#claiming;
+    return buckets !== undefined && prefetch > 0 && performance.now() >= this.#nextBuckets;
   }
 
   /** How many tasks to claim now. */

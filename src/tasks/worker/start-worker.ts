@@ -143,7 +143,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
     }),
     poisonAfter,
     prefetch: options.prefetch ?? 0,
-    ...(rates.length === 0 ? {} : { lanes: rates }),
+    ...(rates.length === 0 ? {} : { buckets: rates }),
     ...(options.lease === undefined ? {} : { leaseMs: milliseconds(options.lease, "The lease of a worker") }),
     onError: report,
   });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type Backoff, backoffDelay } from "../../retry.ts";
-import type { Claim, LaneRate, Lease, Store } from "../../store/contract.ts";
+import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { StoppedError } from "../attempt/errors.ts";
 import { handlerRunner } from "../handler-runner.ts";
@@ -29,7 +29,7 @@ export interface WorkerOptions {
   /** Tasks that are claimed ahead of a free slot, for each line; default 0. */
   readonly prefetch?: number;
   /** Lanes that are claimed from as well. */
-  readonly lanes?: readonly LaneRate[];
+  readonly buckets?: readonly BucketRate[];
   /** How long a claim is good for without renewal; default 15,000 ms. */
   readonly leaseMs?: number;
   /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
@@ -96,7 +96,7 @@ export class Worker implements AsyncDisposable, Pulse {
   constructor(options: WorkerOptions) {
     assertObject(options, "The options of a Worker");
     assertMethods(options.store, "claim", "A Worker needs an open store");
-    const { store, leaseMs = 15_000, prefetch = 0, lanes } = options;
+    const { store, leaseMs = 15_000, prefetch = 0, buckets } = options;
     const { poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
     assertOption(
       "lease",
@@ -121,7 +121,7 @@ export class Worker implements AsyncDisposable, Pulse {
     const withdraw = (lease: Lease) => this.#withdraw(lease);
     const attempts = new Attempts({ store, leaseMs, runner, bell, withdraw, report });
     this.#attempts = attempts;
-    const claiming = { store, worker: this.id, leaseMs, prefetch, lanes, attempts, bell, report };
+    const claiming = { store, worker: this.id, leaseMs, prefetch, buckets, attempts, bell, report };
     this.#lines = lines.map((line) => new Line(line, claiming));
   }
 
@@ -235,7 +235,7 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
   async #turn(rung: boolean): Promise<number> {
-    const { store, lanes } = this.#options;
+    const { store, buckets } = this.#options;
     if (performance.now() >= this.#nextSweep) {
       await takeOver(store, this.#poisonAfter);
       this.#nextSweep = performance.now() + LOOK_MS;
@@ -243,7 +243,7 @@ export class Worker implements AsyncDisposable, Pulse {
     if (this.#attempts.areBehind) return LOOK_MS;
     // Nobody said that there is something: one question is less than a claim for each line.
     if (!rung && this.#attempts.areOver) {
-      const due = await store.due(this.queues, lanes);
+      const due = await store.due(this.queues, buckets);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
     }
     const hungry: string[] = [];
@@ -251,7 +251,7 @@ export class Worker implements AsyncDisposable, Pulse {
       if (await line.claim()) hungry.push(...line.queues);
     }
     if (hungry.length === 0) return LOOK_MS;
-    const due = await store.due(hungry, lanes);
+    const due = await store.due(hungry, buckets);
     // A lease that has run out is due as well, and is there for the next sweep.
     if (due === 0) this.#nextSweep = 0;
     return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));

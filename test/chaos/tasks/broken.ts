@@ -9,10 +9,10 @@ export const BROKEN = "CHAOS_BROKEN";
  * - `acknowledgement`: every now and then tasks are said to be stored, and are not
  * - `settlement`: every now and then it is said to be stored how a task ended, and it is not
  * - `tick`: a schedule fires for everybody who finds it due
- * - `rate`: ten times as many tasks of a lane begin
- * - `join`: the body of a join may be claimed before its members have ended
+ * - `rate`: ten times as many tasks of a bucket begin
+ * - `group`: the callback of a group may be claimed before its children have ended
  */
-export type Break = "fence" | "acknowledgement" | "settlement" | "tick" | "rate" | "join";
+export type Break = "fence" | "acknowledgement" | "settlement" | "tick" | "rate" | "group";
 
 const breaks: Readonly<Record<Break, (store: Store) => Partial<Store>>> = {
   fence: (store) => ({
@@ -48,19 +48,19 @@ const breaks: Readonly<Record<Break, (store: Store) => Partial<Store>>> = {
     },
   }),
   rate: (store) => ({
-    claim({ lanes = [], ...request }) {
-      const faster = lanes.map(({ lane, intervalMs, burst }) => ({
-        lane,
+    claim({ buckets = [], ...request }) {
+      const faster = buckets.map(({ bucket, intervalMs, burst }) => ({
+        bucket,
         intervalMs: intervalMs / 10,
         burst: burst * 10,
       }));
-      return store.claim({ ...request, lanes: faster });
+      return store.claim({ ...request, buckets: faster });
     },
   }),
-  join: (store) => ({
+  group: (store) => ({
     async enqueue(tasks, options = {}) {
-      const bodies = new Set(options.joins?.map(({ body }) => body));
-      const free = tasks.map((task) => (bodies.has(task.id) ? { ...task, held: false } : task));
+      const callbacks = new Set(options.groups?.map(({ callback }) => callback));
+      const free = tasks.map((task) => (callbacks.has(task.id) ? { ...task, held: false } : task));
       return await store.enqueue(free, options);
     },
   }),

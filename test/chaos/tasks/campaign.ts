@@ -37,7 +37,7 @@ export class Campaign implements AsyncDisposable {
   readonly #print: (line: string) => void;
   readonly #root: string;
   readonly #server: Server | null;
-  readonly #seen = { tasks: 0, attempts: 0, crashed: 0, lost: 0, joins: 0, ticks: 0 };
+  readonly #seen = { tasks: 0, attempts: 0, crashed: 0, lost: 0, groups: 0, ticks: 0 };
 
   private constructor(
     options: CampaignOptions,
@@ -93,11 +93,11 @@ export class Campaign implements AsyncDisposable {
 
   /** The totals. */
   report(): string[] {
-    const { tasks, attempts, crashed, lost, joins, ticks } = this.#seen;
+    const { tasks, attempts, crashed, lost, groups, ticks } = this.#seen;
     const faults = [...this.struck].sort().map(([kind, count]) => `${count} ${kind}`);
     return [
       `${this.faults} faults: ${faults.join(", ") || "none"}`,
-      `${tasks} tasks in ${attempts} attempts, of which ${crashed} crashed; ${lost} settlements refused; ${joins} joins; ${ticks} ticks`,
+      `${tasks} tasks in ${attempts} attempts, of which ${crashed} crashed; ${lost} settlements refused; ${groups} groups; ${ticks} ticks`,
       `${this.rounds - this.failed} rounds passed, ${this.failed} failed`,
     ];
   }
@@ -118,7 +118,7 @@ export class Campaign implements AsyncDisposable {
     for (const kind of struck) this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
     const seen = this.#seen;
     seen.tasks += facts.tasks.size;
-    seen.joins += facts.joins.size;
+    seen.groups += facts.groups.size;
     for (const each of facts.attempts.values()) {
       seen.attempts += each.length;
       seen.crashed += each.filter(({ result }) => result === "crashed").length;

@@ -162,35 +162,35 @@ const falsified: Readonly<Record<string, [(history: TrueHistory) => void, string
     },
     ["settlements: plain"],
   ],
-  "a body that begins before its members have ended": [
+  "a callback that begins before its children have ended": [
     (history) => {
       rewrite(
         history,
-        (entry) => entry.what === "claimed" && entry.claims[0]?.[0] === "body",
+        (entry) => entry.what === "claimed" && entry.claims[0]?.[0] === "callback",
         (entry) => [{ ...entry, t: 0 }],
       );
     },
-    ["joins: body"],
+    ["groups: callback"],
   ],
-  "a body that was given too few results": [
-    (history) => history.change("body", { result: { token: "body 1", count: 1 } }),
-    ["joins: body"],
+  "a callback that was given too few results": [
+    (history) => history.change("callback", { result: { token: "callback 1", count: 1 } }),
+    ["groups: callback"],
   ],
-  "a member that was counted twice": [
+  "a child that was counted twice": [
     (history) => {
-      const join = history.joins.get("body");
-      assert.ok(join);
-      history.joins.set("body", { ...join, succeeded: 3 });
+      const group = history.groups.get("callback");
+      assert.ok(group);
+      history.groups.set("callback", { ...group, succeeded: 3 });
     },
-    ["joins: body"],
+    ["groups: callback"],
   ],
-  "a body that runs though its members failed": [
+  "a callback that runs though its children failed": [
     (history) => {
-      const join = history.joins.get("body");
-      assert.ok(join);
-      history.joins.set("body", { ...join, state: "failed" });
+      const group = history.groups.get("callback");
+      assert.ok(group);
+      history.groups.set("callback", { ...group, state: "failed" });
     },
-    ["joins: body"],
+    ["groups: callback"],
   ],
   "a time that was fired by two": [
     (history) =>

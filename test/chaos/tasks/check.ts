@@ -4,7 +4,7 @@ import { cancels } from "./rules/cancels.ts";
 import { effects } from "./rules/effects.ts";
 import { endings } from "./rules/endings.ts";
 import { fences } from "./rules/fences.ts";
-import { joins } from "./rules/joins.ts";
+import { groups } from "./rules/groups.ts";
 import { kept } from "./rules/kept.ts";
 import { keys } from "./rules/keys.ts";
 import { processes } from "./rules/processes.ts";
@@ -32,7 +32,7 @@ const rules = {
   effects,
   fences,
   settlements,
-  joins,
+  groups,
   ticks,
   rates,
   keys,

@@ -1,4 +1,4 @@
-import type { AttemptRecord, JoinRecord, Store, TaskRecord } from "../../../src/store/index.ts";
+import type { AttemptRecord, GroupRecord, Store, TaskRecord } from "../../../src/store/index.ts";
 import type { Entry } from "./history.ts";
 import { QUEUES } from "./work.ts";
 
@@ -8,7 +8,7 @@ export interface Facts {
   readonly tasks: ReadonlyMap<string, TaskRecord>;
   /** Of each task that was ever begun, first to last. */
   readonly attempts: ReadonlyMap<string, readonly AttemptRecord[]>;
-  readonly joins: ReadonlyMap<string, JoinRecord>;
+  readonly groups: ReadonlyMap<string, GroupRecord>;
   /** How processes ended that nobody had ended. */
   readonly deaths: readonly string[];
   /** Crashes after which a task is poison. */
@@ -21,7 +21,7 @@ const PAGE = 2_000;
 const AT_ONCE = 25;
 
 /** Reads everything that a store holds. */
-export async function readStore(store: Store): Promise<Pick<Facts, "tasks" | "attempts" | "joins">> {
+export async function readStore(store: Store): Promise<Pick<Facts, "tasks" | "attempts" | "groups">> {
   const tasks = new Map<string, TaskRecord>();
   for (const queue of QUEUES) {
     for (let after: string | undefined; ; ) {
@@ -36,12 +36,12 @@ export async function readStore(store: Store): Promise<Pick<Facts, "tasks" | "at
   }
   const begun = tasks.values().filter(({ fence }) => fence > 0);
   const attempts = await each([...begun], async ({ id }) => [id, await store.attempts(id)] as const);
-  const ids = new Set(tasks.values().flatMap(({ member }) => (member === null ? [] : [member.join])));
-  const joins = await each([...ids], async (id) => [id, await store.join(id)] as const);
+  const ids = new Set(tasks.values().flatMap(({ childOf }) => (childOf === null ? [] : [childOf.group])));
+  const groups = await each([...ids], async (id) => [id, await store.group(id)] as const);
   return {
     tasks,
     attempts: new Map(attempts),
-    joins: new Map(joins.flatMap(([id, join]) => (join === undefined ? [] : [[id, join] as const]))),
+    groups: new Map(groups.flatMap(([id, group]) => (group === undefined ? [] : [[id, group] as const]))),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AttemptRecord, JoinRecord, TaskRecord } from "../../../src/store/index.ts";
+import type { AttemptRecord, GroupRecord, TaskRecord } from "../../../src/store/index.ts";
 import type { Facts } from "./facts.ts";
 import type { Entry, Happening } from "./history.ts";
 
@@ -10,7 +10,7 @@ export class TrueHistory {
   readonly entries: Entry[] = [];
   readonly tasks = new Map<string, TaskRecord>();
   readonly attempts = new Map<string, AttemptRecord[]>();
-  readonly joins = new Map<string, JoinRecord>();
+  readonly groups = new Map<string, GroupRecord>();
   readonly deaths: string[] = [];
   #now = 0;
   #calls = 0;
@@ -39,7 +39,7 @@ export class TrueHistory {
       id,
       name,
       queue: "light",
-      group: null,
+      flow: null,
       payload: null,
       priority: 0,
       state: "waiting",
@@ -57,8 +57,8 @@ export class TrueHistory {
       settledAt: null,
       expiresAt: null,
       unique: null,
-      lane: null,
-      member: null,
+      bucket: null,
+      childOf: null,
       meta: null,
       ...more,
     });
@@ -121,8 +121,8 @@ export class TrueHistory {
   }
 
   facts(): Facts {
-    const { entries, tasks, attempts, joins, deaths } = this;
-    return { entries, tasks, attempts, joins, deaths, poisonAfter: 8, steadyClock: true };
+    const { entries, tasks, attempts, groups, deaths } = this;
+    return { entries, tasks, attempts, groups, deaths, poisonAfter: 8, steadyClock: true };
   }
 
   #task(id: string): TaskRecord {
@@ -168,22 +168,22 @@ export function trueHistory(): TrueHistory {
   history.handBack("handed back", early, "w1");
   history.work("handed back", "w2");
 
-  history.store("body", "gather");
+  history.store("callback", "gather");
   for (const index of [0, 1]) {
-    const member = { join: "body", index };
-    history.enqueue(`member ${index}`, "link", { member });
-    history.work(`member ${index}`, "w1");
+    const childOf = { group: "callback", index };
+    history.enqueue(`childOf ${index}`, "link", { childOf });
+    history.work(`childOf ${index}`, "w1");
   }
-  history.joins.set("body", {
-    id: "body",
-    members: 2,
+  history.groups.set("callback", {
+    id: "callback",
+    children: 2,
     need: "all",
-    body: "body",
+    callback: "callback",
     state: "released",
     succeeded: 2,
     failed: 0,
   });
-  history.work("body", "w2", { count: 2 });
+  history.work("callback", "w2", { count: 2 });
 
   for (const second of [0, 1, 2]) {
     const at = BEGINNING + second * 1_000;

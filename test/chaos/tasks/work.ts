@@ -132,12 +132,12 @@ const link = task({ ...common, name: "link", queue: "light" }, ({ n }: Step, ctx
   }),
 );
 
-const gather = task({ ...common, name: "gather", queue: "light" }, (members: Members<Step>, ctx) =>
+const gather = task({ ...common, name: "gather", queue: "light" }, (children: Members<Step>, ctx) =>
   told(ctx, async () => {
     let n = 0;
     let count = 0;
-    for await (const member of members) {
-      n += member.n;
+    for await (const child of children) {
+      n += child.n;
       count++;
     }
     return { n, count };
@@ -167,7 +167,7 @@ export const tasks = {
 
 export const QUEUES = ["light", "heavy", "child", "rated"];
 
-/** How many starts of a task's lane are allowed in how many milliseconds. */
+/** How many starts of a task's bucket are allowed in how many milliseconds. */
 export const RATES: Readonly<Record<string, { readonly n: number; readonly ms: number }>> = {
   brisk: { n: 20, ms: 1_000 },
   rare: { n: 120, ms: 60_000 },
@@ -194,9 +194,9 @@ export function flowOf(kind: "chain" | "chord" | "nested" | "broken", random: Ra
         link,
       ) as never;
     case "broken": {
-      const members = [...parts(random.int(4, 12)), failing, ...parts(random.int(4, 12))];
+      const children = [...parts(random.int(4, 12)), failing, ...parts(random.int(4, 12))];
       const policy = random.chance(0.5) ? "failFast" : "wait";
-      return chord(members as never, gather as never, { policy }) as never;
+      return chord(children as never, gather as never, { policy }) as never;
     }
   }
 }

@@ -16,7 +16,7 @@ export const looking: Stories = {
     await desk.enqueue(
       { id: "a", queue: "heavy", payload: { account: "Acme" } },
       { id: "b", name: "other" },
-      { id: "c", group: "flow" },
+      { id: "c", flow: "flow" },
       { id: "d", delayMs: 3_600_000 },
       { id: "e", held: true },
     );
@@ -100,26 +100,26 @@ export const looking: Stories = {
   "a flow shows its links, and of a group how many members have ended": async (desk) => {
     await desk.store.enqueue(
       [
-        { id: "f:1", queue: "q", name: "begin", payload: null, group: "f" },
-        { id: "f:2", queue: "q", name: "body", payload: null, group: "f", held: true },
+        { id: "f:1", queue: "q", name: "begin", payload: null, flow: "f" },
+        { id: "f:2", queue: "q", name: "body", payload: null, flow: "f", held: true },
         {
           id: "f:2/0",
           queue: "m",
           name: "part",
           payload: null,
-          group: "f",
-          member: { join: "f:2", index: 0 },
+          flow: "f",
+          childOf: { group: "f:2", index: 0 },
         },
         {
           id: "f:2/1",
           queue: "m",
           name: "part",
           payload: null,
-          group: "f",
-          member: { join: "f:2", index: 1 },
+          flow: "f",
+          childOf: { group: "f:2", index: 1 },
         },
       ],
-      { joins: [{ id: "f:2", members: 2, need: "all", body: "f:2" }] },
+      { groups: [{ id: "f:2", children: 2, need: "all", callback: "f:2" }] },
     );
     await desk.settle("m", { state: "succeeded" });
     const flow = await desk.pawl("task", "f");

@@ -10,7 +10,7 @@ export const runs: Stories = {
     const { store } = desk;
     await store.createRun(run);
     const queue = queueOf(run.id);
-    await desk.enqueue({ id: `${run.id}/0`, queue, group: run.id, name: "shard" }, { id: "own" });
+    await desk.enqueue({ id: `${run.id}/0`, queue, flow: run.id, name: "shard" }, { id: "own" });
     for (const which of [[`${run.id}/0`], ["--queue", queue], ["--flow", run.id]]) {
       assert.match(
         await desk.refused("cancel", ...which),

@@ -58,17 +58,17 @@ export const steering: Stories = {
       queue: "m",
       name: "part",
       payload: null,
-      group: "f",
-      member: { join: "f", index },
+      flow: "f",
+      childOf: { group: "f", index },
     });
     await desk.store.enqueue(
       [
-        { id: "f", queue: "q", name: "body", payload: null, group: "f", held: true },
+        { id: "f", queue: "q", name: "body", payload: null, flow: "f", held: true },
         member(0),
         member(1),
         member(2),
       ],
-      { joins: [{ id: "f", members: 3, need: "all", body: "f" }] },
+      { groups: [{ id: "f", children: 3, need: "all", callback: "f" }] },
     );
     await desk.settle("m", { state: "dead", error: "no" });
     assert.deepEqual(await desk.states(), {

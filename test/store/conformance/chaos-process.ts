@@ -1,13 +1,13 @@
 /**
- * Started by a test, and killed by it at any moment: one of several workers that take from a queue and a lane, fire a
- * schedule and take over from workers that are dead, until the body of the join `top` has succeeded. Prints a line
+ * Started by a test, and killed by it at any moment: one of several workers that take from a queue and a bucket, fire a
+ * schedule and take over from workers that are dead, until the callback of the group `top` has succeeded. Prints a line
  * for each claim.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Claim, openStore, type Store, type TaskResult } from "../../../src/store/index.ts";
 import { newTask } from "./tasks.ts";
 
-export const RATE = { lane: "slow", intervalMs: 7.5, burst: 3 };
+export const RATE = { bucket: "slow", intervalMs: 7.5, burst: 3 };
 
 /** Some fail at first, and some have a successor in their place. */
 function resultOf({ id, fence, task }: Claim): TaskResult {
@@ -30,7 +30,7 @@ async function fire(store: Store, worker: string): Promise<void> {
 
 async function work(location: string, worker: string, deadWorkers: readonly string[]): Promise<void> {
   await using store = await openStore(location);
-  const request = { queues: ["q"], leaseMs: 600_000, worker, lanes: [RATE] };
+  const request = { queues: ["q"], leaseMs: 600_000, worker, buckets: [RATE] };
   for (let round = 0; ; round++) {
     await store.sweep({ deadWorkers, poisonAfter: 1_000 });
     await fire(store, worker);
@@ -38,8 +38,8 @@ async function work(location: string, worker: string, deadWorkers: readonly stri
     for (const { id, fence } of claims) process.stdout.write(`${id} ${fence}\n`);
     await store.settle(claims.map((claim) => ({ ...claim, result: resultOf(claim) })));
     if (claims.length > 0) continue;
-    const [body] = await store.query({ ids: ["top.body"] });
-    if (body?.state === "succeeded") return;
+    const [callback] = await store.query({ ids: ["top.callback"] });
+    if (callback?.state === "succeeded") return;
     await sleep(5);
   }
 }

@@ -43,19 +43,19 @@ export function damage(current: Current): void {
     assert.match((await taskOf(store, "bad0")).error ?? "", /^Its payload/);
   });
 
-  test("a member's damaged result is an error that names its task", async () => {
+  test("a child's damaged result is an error that names its task", async () => {
     const { store, overwrite } = current();
     await store.enqueue(
-      [newTask("body", { held: true }), newTask("m", { member: { join: "j", index: 0 } })],
+      [newTask("callback", { held: true }), newTask("m", { childOf: { group: "j", index: 0 } })],
       {
-        joins: [{ id: "j", members: 1, need: "all", body: "body" }],
+        groups: [{ id: "j", children: 1, need: "all", callback: "callback" }],
       },
     );
     const [claim] = await claimOf(store);
     assert.ok(claim);
     await store.settle([settlement(claim, { state: "succeeded", value: [1] })]);
     await overwrite("m", "result", "[1");
-    await assert.rejects(store.members("j", { limit: 10 }), {
+    await assert.rejects(store.children("j", { limit: 10 }), {
       code: "store.damaged",
       message: /^The result of task m in the store is not JSON, [^\n]+\.$/,
     });
@@ -65,15 +65,15 @@ export function damage(current: Current): void {
     const { store } = current();
     // What some drivers would make of it on the way.
     await store.enqueue(
-      ["a", "b", "ab", "\ufffd", "a\ufffd"].map((id) => newTask(id, { queue: "\ufffd", group: id })),
+      ["a", "b", "ab", "\ufffd", "a\ufffd"].map((id) => newTask(id, { queue: "\ufffd", flow: id })),
     );
     for (const text of NOWHERE) {
       assert.deepEqual(ids(await store.query({ ids: [text, "ab"] })), ["ab"]);
-      for (const field of ["group", "queue", "name", "unique", "text"] as const)
+      for (const field of ["flow", "queue", "name", "unique", "text"] as const)
         assert.deepEqual(await store.query({ [field]: text }), [], field);
-      assert.equal(await store.requestCancel({ group: text }), 0);
+      assert.equal(await store.requestCancel({ flow: text }), 0);
       assert.deepEqual(
-        [await store.attempts(text), await store.join(text), await store.members(text, { limit: 1 })],
+        [await store.attempts(text), await store.group(text), await store.children(text, { limit: 1 })],
         [[], undefined, []],
       );
       assert.deepEqual(

@@ -14,7 +14,7 @@ const UNSTORABLE: readonly Partial<NewTask>[] = [
     priority,
   })),
   ...["a\0b", "\ud800", "x".repeat(1_001), "\u20ac".repeat(400)].flatMap((text) =>
-    (["id", "queue", "name", "group", "unique", "lane"] as const).map((field) => ({ [field]: text })),
+    (["id", "queue", "name", "flow", "unique", "bucket"] as const).map((field) => ({ [field]: text })),
   ),
   { payload: 5n as never },
   { payload: { a: [new Map()] } as never },
@@ -31,7 +31,7 @@ export function extremes(current: Current): void {
       await store.enqueue([
         newTask(`delayed${n}`, { delayMs: ms }),
         newTask(`expires${n}`, { expiresMs: ms, retentionMs: ms }),
-        newTask(`member${n}`, { retentionMs: ms, priority: 2 ** 31 - 1 }),
+        newTask(`child${n}`, { retentionMs: ms, priority: 2 ** 31 - 1 }),
       ]);
     }
     clock.advance(86_400_000);

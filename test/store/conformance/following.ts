@@ -7,23 +7,23 @@ import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
 /** What is enqueued in the step that ends a task. */
 export function following(current: Current): void {
-  test("a group that is cancelled ends, though its tasks are just being followed by others", async () => {
+  test("a flow that is cancelled ends, though its tasks are just being followed by others", async () => {
     const { store } = current();
     for (let round = 0; round < 9; round++) {
-      const group = `g${round}`;
-      await store.enqueue([newTask(`${group}.0`, { group })]);
+      const flow = `g${round}`;
+      await store.enqueue([newTask(`${flow}.0`, { flow })]);
       let over = false;
       const working = (async () => {
         for (let n = 1; !over; n++) {
           const claims = await store.claim({ queues: ["q"], n: 1, leaseMs: 60_000, worker: "w" });
-          const next = [newTask(`${group}.${n}`, { group })];
+          const next = [newTask(`${flow}.${n}`, { flow })];
           await store.settle(claims.map((claim) => settlement(claim, { state: "succeeded", next })));
           await setImmediate();
         }
       })();
-      while ((await store.query({ group })).length < 3 + (round % 3)) await setImmediate();
-      await store.requestCancel({ group });
-      const left = await store.query({ group, states: ["waiting", "leased"] });
+      while ((await store.query({ flow })).length < 3 + (round % 3)) await setImmediate();
+      await store.requestCancel({ flow });
+      const left = await store.query({ flow, states: ["waiting", "leased"] });
       over = true;
       await working;
       assert.deepEqual(
@@ -77,33 +77,33 @@ export function following(current: Current): void {
     assert.deepEqual(await store.query({ ids: ["b"] }), []);
   });
 
-  test("what follows may be a join with its members", async () => {
+  test("what follows may be a group with its children", async () => {
     const { store } = current();
     const lease = await claimed(store, "a");
-    const members = [0, 1].map((index) => newTask(`m${index}`, { member: { join: "j", index } }));
-    const next = [newTask("body", { held: true }), ...members];
-    const joins = [{ id: "j", members: 2, need: "all", body: "body" } as const];
-    await store.settle([settlement(lease, { state: "succeeded", next, joins })]);
+    const children = [0, 1].map((index) => newTask(`m${index}`, { childOf: { group: "j", index } }));
+    const next = [newTask("callback", { held: true }), ...children];
+    const groups = [{ id: "j", children: 2, need: "all", callback: "callback" } as const];
+    await store.settle([settlement(lease, { state: "succeeded", next, groups })]);
     const claims = await claimOf(store, 9);
     assert.deepEqual(ids(claims), ["m0", "m1"]);
     await store.settle(claims.map((claim) => settlement(claim, { state: "succeeded" })));
-    assert.deepEqual(ids(await claimOf(store, 9)), ["body"]);
+    assert.deepEqual(ids(await claimOf(store, 9)), ["callback"]);
   });
 
-  /** A join of one member, whose claim is returned. */
-  async function memberOfJoin(store: Store, member = "a", join = "j") {
+  /** A group of one child, whose claim is returned. */
+  async function memberOfGroup(store: Store, child = "a", group = "j") {
     await store.enqueue(
-      [newTask(member, { member: { join, index: 4 } }), newTask(`${join}.body`, { held: true })],
-      { joins: [{ id: join, members: 1, need: "all", body: `${join}.body` }] },
+      [newTask(child, { childOf: { group: group, index: 4 } }), newTask(`${group}.callback`, { held: true })],
+      { groups: [{ id: group, children: 1, need: "all", callback: `${group}.callback` }] },
     );
     const [claim] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-    assert.equal(claim?.id, member);
+    assert.equal(claim?.id, child);
     return claim;
   }
 
-  test("a member passes its place in the join on to its successor, and that counts instead", async () => {
+  test("a child passes its place in the group on to its successor, and that counts instead", async () => {
     const { store } = current();
-    const first = await memberOfJoin(store);
+    const first = await memberOfGroup(store);
     await store.settle([
       settlement(first, {
         state: "succeeded",
@@ -112,60 +112,60 @@ export function following(current: Current): void {
         successor: "b",
       }),
     ]);
-    assert.deepEqual([(await store.join("j"))?.state, (await store.join("j"))?.succeeded], ["open", 0]);
-    assert.equal((await taskOf(store, "a")).member, null);
-    assert.deepEqual((await taskOf(store, "b")).member, { join: "j", index: 4 });
-    assert.equal((await taskOf(store, "beside")).member, null);
-    assert.deepEqual(ids((await store.members("j", { limit: 9 })).map(({ task }) => ({ id: task }))), ["b"]);
+    assert.deepEqual([(await store.group("j"))?.state, (await store.group("j"))?.succeeded], ["open", 0]);
+    assert.equal((await taskOf(store, "a")).childOf, null);
+    assert.deepEqual((await taskOf(store, "b")).childOf, { group: "j", index: 4 });
+    assert.equal((await taskOf(store, "beside")).childOf, null);
+    assert.deepEqual(ids((await store.children("j", { limit: 9 })).map(({ task }) => ({ id: task }))), ["b"]);
     const claims = await claimOf(store, 9);
     const second = claims.find(({ id }) => id === "b");
     assert.ok(second);
     await store.settle([settlement(second, { state: "succeeded", value: 2 })]);
-    assert.deepEqual(await store.members("j", { limit: 9 }), [
+    assert.deepEqual(await store.children("j", { limit: 9 }), [
       { index: 4, task: "b", state: "succeeded", result: 2, error: null },
     ]);
-    assert.deepEqual(ids(await claimOf(store, 9)), ["j.body"]);
+    assert.deepEqual(ids(await claimOf(store, 9)), ["j.callback"]);
   });
 
-  test("a member whose successor is not there, or cannot be stored, counts itself", async () => {
+  test("a child whose successor is not there, or cannot be stored, counts itself", async () => {
     const { store } = current();
     await store.enqueue([newTask("taken", { held: true })]);
     for (const [n, successor] of [null, "other", "taken"].entries()) {
-      const first = await memberOfJoin(store, `a${n}`, `j${n}`);
+      const first = await memberOfGroup(store, `a${n}`, `j${n}`);
       const next = [newTask("taken"), newTask(`b${n}`, { delayMs: 1_000 })];
       await store.settle([settlement(first, { state: "succeeded", next, successor })]);
       assert.deepEqual(
-        [(await store.join(`j${n}`))?.state, (await store.join(`j${n}`))?.succeeded],
+        [(await store.group(`j${n}`))?.state, (await store.group(`j${n}`))?.succeeded],
         ["released", 1],
         `${successor}`,
       );
-      assert.deepEqual((await taskOf(store, `a${n}`)).member, { join: `j${n}`, index: 4 });
-      assert.deepEqual(ids(await claimOf(store, 9)), [`j${n}.body`]);
+      assert.deepEqual((await taskOf(store, `a${n}`)).childOf, { group: `j${n}`, index: 4 });
+      assert.deepEqual(ids(await claimOf(store, 9)), [`j${n}.callback`]);
     }
   });
 
-  test("the place of a member is given to its successor only", async () => {
+  test("the place of a child is given to its successor only", async () => {
     const { store } = current();
     await store.enqueue([newTask("taken", { held: true })]);
-    const first = await memberOfJoin(store);
-    const greedy = newTask("greedy", { member: { join: "j", index: 4 } });
+    const first = await memberOfGroup(store);
+    const greedy = newTask("greedy", { childOf: { group: "j", index: 4 } });
     const next = [greedy, newTask("taken")];
     await store.settle([settlement(first, { state: "succeeded", next, successor: "taken" })]);
     assert.deepEqual(await store.query({ ids: ["greedy"] }), []);
-    const [member, ...others] = await store.members("j", { limit: 9 });
-    assert.deepEqual([member?.task, others.length], ["a", 0]);
-    assert.equal((await store.join("j"))?.state, "released");
+    const [child, ...others] = await store.children("j", { limit: 9 });
+    assert.deepEqual([child?.task, others.length], ["a", 0]);
+    assert.equal((await store.group("j"))?.state, "released");
   });
 
-  test("the successor of a member of a failed join is cancelled", async () => {
+  test("the successor of a child of a failed group is cancelled", async () => {
     const { store } = current();
     await store.enqueue(
       [
-        newTask("a", { member: { join: "j", index: 0 } }),
-        newTask("fails", { member: { join: "j", index: 1 } }),
-        newTask("body", { held: true }),
+        newTask("a", { childOf: { group: "j", index: 0 } }),
+        newTask("fails", { childOf: { group: "j", index: 1 } }),
+        newTask("callback", { held: true }),
       ],
-      { joins: [{ id: "j", members: 2, need: "all", body: "body" }] },
+      { groups: [{ id: "j", children: 2, need: "all", callback: "callback" }] },
     );
     const [a, fails] = await claimOf(store, 2);
     assert.ok(a && fails);
@@ -176,6 +176,6 @@ export function following(current: Current): void {
     // Either it was cancelled before it could be followed, or what followed it was.
     const open = await store.query({ queue: "q", states: ["waiting", "leased"] });
     assert.deepEqual(ids(open), []);
-    assert.deepEqual([(await store.join("j"))?.state, (await store.join("j"))?.failed], ["failed", 2]);
+    assert.deepEqual([(await store.group("j"))?.state, (await store.group("j"))?.failed], ["failed", 2]);
   });
 }

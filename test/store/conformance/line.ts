@@ -9,12 +9,12 @@ export function line(current: Current): void {
     const { store, clock } = current();
     const payload = { text: "zwölf\u0000\ud800", list: [1, null, true, 1.5], nested: { a: "" } };
     const now = clock.wall();
-    await store.enqueue([newTask("t", { payload, group: "g", priority: 3, delayMs: 500 })]);
+    await store.enqueue([newTask("t", { payload, flow: "g", priority: 3, delayMs: 500 })]);
     assert.deepEqual(await taskOf(store), {
       id: "t",
       queue: "q",
       name: "work",
-      group: "g",
+      flow: "g",
       payload,
       priority: 3,
       state: "waiting",
@@ -32,8 +32,8 @@ export function line(current: Current): void {
       settledAt: null,
       expiresAt: null,
       unique: null,
-      lane: null,
-      member: null,
+      bucket: null,
+      childOf: null,
       meta: null,
     });
   });
@@ -92,14 +92,10 @@ export function line(current: Current): void {
 
   test("tasks are found by id, group, queue and state, all conditions together, and never without one", async () => {
     const { store } = current();
-    await store.enqueue([
-      newTask("a", { group: "g" }),
-      newTask("b", { group: "g", queue: "r" }),
-      newTask("c"),
-    ]);
+    await store.enqueue([newTask("a", { flow: "g" }), newTask("b", { flow: "g", queue: "r" }), newTask("c")]);
     await claimOf(store);
-    assert.deepEqual(ids(await store.query({ group: "g" })), ["a", "b"]);
-    assert.deepEqual(ids(await store.query({ group: "g", states: ["leased"] })), ["a"]);
+    assert.deepEqual(ids(await store.query({ flow: "g" })), ["a", "b"]);
+    assert.deepEqual(ids(await store.query({ flow: "g", states: ["leased"] })), ["a"]);
     assert.deepEqual(ids(await store.query({ ids: ["c", "b", "missing"] })), ["b", "c"]);
     assert.deepEqual(ids(await store.query({ queue: "q", states: ["waiting", "dead"] })), ["c"]);
     assert.deepEqual(await store.query({ queue: "q", states: [] }), []);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { LaneRate, Store, TaskResult } from "../../../src/store/index.ts";
+import type { BucketRate, Store, TaskResult } from "../../../src/store/index.ts";
 import { newTask, settlement } from "./tasks.ts";
 
-const RATE: LaneRate = { lane: "slow", intervalMs: 1, burst: 100 };
+const RATE: BucketRate = { bucket: "slow", intervalMs: 1, burst: 100 };
 
 /** What a worker does all the time, once each. */
 export async function live(store: Store, mark: string): Promise<void> {
@@ -10,12 +10,14 @@ export async function live(store: Store, mark: string): Promise<void> {
     newTask(`${mark} ${name}`, { priority: n === 4 ? 1 : 0 }),
   );
   await store.enqueue(tasks);
-  await store.enqueue([newTask(`${mark} u`, { unique: mark, expiresMs: 1e6, retentionMs: 0, lane: "slow" })]);
+  await store.enqueue([
+    newTask(`${mark} u`, { unique: mark, expiresMs: 1e6, retentionMs: 0, bucket: "slow" }),
+  ]);
   await store.enqueue(Array.from({ length: 25 }, (_, n) => newTask(`${mark} many${n}`, { queue: "other" })));
   await store.due(["q", "other"], [RATE]);
   const request = { queues: ["q"], leaseMs: 60_000, worker: "w" };
   const plain = await store.claim({ ...request, n: 5 });
-  const laned = await store.claim({ ...request, queues: ["q", "other"], n: 3, lanes: [RATE] });
+  const laned = await store.claim({ ...request, queues: ["q", "other"], n: 3, buckets: [RATE] });
   const claims = [...plain, ...laned];
   assert.ok(plain.length === 5 && laned.length === 3, `${plain.length} ${laned.length}`);
   await store.renew(claims, 60_000);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Store, WorkerBeat } from "../../../src/store/index.ts";
+import type { Heartbeat, Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimOf, ids, newTask, settlement } from "./tasks.ts";
 
-const worker: WorkerBeat = {
+const worker: Heartbeat = {
   id: "host-1-x",
   host: "host",
   pid: 1,
@@ -21,10 +21,10 @@ export function overseeing(current: Current): void {
   test("a worker is known from its first word to its last, or until it falls silent", async () => {
     const { store, reopen, clock } = current();
     const began = clock.wall();
-    await store.beat(worker);
+    await store.heartbeat(worker);
     clock.advance(1_000);
-    await store.beat({ ...worker, id: "a-2", pid: 2 });
-    await store.beat({ ...worker, running: [], rates: {}, state: "draining" });
+    await store.heartbeat({ ...worker, id: "a-2", pid: 2 });
+    await store.heartbeat({ ...worker, running: [], rates: {}, state: "draining" });
     const first = {
       ...worker,
       running: [],
@@ -36,7 +36,7 @@ export function overseeing(current: Current): void {
     const other = { ...worker, id: "a-2", pid: 2, startedAt: began + 1_000, seenAt: began + 1_000 };
     assert.deepEqual(await (await reopen()).workers(5_000), [other, first]);
     clock.advance(5_000);
-    await store.beat({ ...worker, id: "a-2", pid: 2 });
+    await store.heartbeat({ ...worker, id: "a-2", pid: 2 });
     assert.deepEqual(ids(await store.workers(4_999)), ["a-2"]);
     assert.deepEqual(ids(await store.workers(5_000)), ["a-2", "host-1-x"]);
     await store.leave("a-2");
@@ -54,13 +54,13 @@ export function overseeing(current: Current): void {
     await store.record(1_000);
     const other = await reopen();
     const at = clock.wall();
-    await other.enqueue([newTask("t", { name: "mail", queue: "r", group: "g" })]);
+    await other.enqueue([newTask("t", { name: "mail", queue: "r", flow: "g" })]);
     const [claim] = await store.claim({ queues: ["r"], n: 1, leaseMs: 100, worker: "w" });
     assert.ok(claim);
     clock.advance(10);
     await store.settle([settlement(claim, { state: "succeeded" })]);
     const { changes, last } = await other.changes(start.last, 10);
-    const common = { task: "t", name: "mail", queue: "r", group: "g" };
+    const common = { task: "t", name: "mail", queue: "r", flow: "g" };
     assert.deepEqual(
       changes.map(({ number: _, ...change }) => change),
       [
@@ -103,20 +103,20 @@ export function overseeing(current: Current): void {
       const { changes } = await store.changes(last, 99);
       assert.deepEqual(changes.map(({ task, state }) => `${task} ${state}`).sort(), expected);
     };
-    await seen(["a waiting", "b waiting", "body waiting", "m waiting"], () =>
+    await seen(["a waiting", "b waiting", "callback waiting", "m waiting"], () =>
       store.enqueue(
         [
-          newTask("m", { member: { join: "j", index: 0 } }),
-          newTask("body", { held: true }),
+          newTask("m", { childOf: { group: "j", index: 0 } }),
+          newTask("callback", { held: true }),
           newTask("a"),
           newTask("b", { expiresMs: 500 }),
         ],
-        { joins: [{ id: "j", members: 1, need: "all", body: "body" }] },
+        { groups: [{ id: "j", children: 1, need: "all", callback: "callback" }] },
       ),
     );
     await seen(["m leased"], () => claimOf(store));
-    await seen(["body dead", "m dead"], () => store.sweep({ deadWorkers: ["w1"], poisonAfter: 1 }));
-    await seen(["body waiting", "m waiting"], () => store.release({ ids: ["m"] }));
+    await seen(["callback dead", "m dead"], () => store.sweep({ deadWorkers: ["w1"], poisonAfter: 1 }));
+    await seen(["callback waiting", "m waiting"], () => store.release({ ids: ["m"] }));
     await seen(["a cancelled"], () => store.requestCancel({ ids: ["a"] }));
     clock.advance(500);
     await seen(["b cancelled"], () => store.sweep({ poisonAfter: 1 }));

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { NewJoin, NewTask, Store } from "../../../src/store/index.ts";
+import type { NewGroup, NewTask, Store } from "../../../src/store/index.ts";
 import { randomFrom, seed } from "../../random.ts";
 import type { Current, StoreUnderTest } from "../conformance.ts";
 import { RATE } from "./chaos-process.ts";
@@ -29,19 +29,19 @@ const JOINS = 12;
 const MEMBERS = 10;
 const TICKS = 30;
 
-/** A join whose members are the bodies of joins, tasks that have a rate, and a schedule. */
+/** A group whose children are the callbacks of groups, tasks that have a rate, and a schedule. */
 async function fill(store: Store): Promise<void> {
-  const tasks: NewTask[] = [newTask("top.body", { held: true })];
-  const joins: NewJoin[] = [{ id: "top", members: JOINS, need: "all", body: "top.body" }];
+  const tasks: NewTask[] = [newTask("top.callback", { held: true })];
+  const groups: NewGroup[] = [{ id: "top", children: JOINS, need: "all", callback: "top.callback" }];
   for (let j = 0; j < JOINS; j++) {
-    tasks.push(newTask(`j${j}.body`, { held: true, member: { join: "top", index: j } }));
-    joins.push({ id: `j${j}`, members: MEMBERS, need: "all", body: `j${j}.body` });
+    tasks.push(newTask(`j${j}.callback`, { held: true, childOf: { group: "top", index: j } }));
+    groups.push({ id: `j${j}`, children: MEMBERS, need: "all", callback: `j${j}.callback` });
     for (let index = 0; index < MEMBERS; index++) {
-      tasks.push(newTask(`j${j}.${index}`, { member: { join: `j${j}`, index } }));
+      tasks.push(newTask(`j${j}.${index}`, { childOf: { group: `j${j}`, index } }));
     }
   }
-  for (let n = 0; n < 30; n++) tasks.push(newTask(`slow${n}`, { lane: RATE.lane }));
-  await store.enqueue(tasks, { joins });
+  for (let n = 0; n < 30; n++) tasks.push(newTask(`slow${n}`, { bucket: RATE.bucket }));
+  await store.enqueue(tasks, { groups });
   const now = await store.now();
   await store.putSchedule({ id: "s", spec: now + 20 * TICKS, task: null, next: now });
 }
@@ -105,24 +105,24 @@ export function processes(current: Current): void {
     assert.deepEqual(queue?.counts, { waiting: 0, leased: 0, succeeded: 240, dead: 0, cancelled: 0 });
   });
 
-  test("members that end in many processes at a time are all counted, and the body goes once", async () => {
+  test("children that end in many processes at a time are all counted, and the callback goes once", async () => {
     const { store } = current();
-    const members = Array.from({ length: 250 }, (_, index) =>
-      newTask(`m${index}`, { member: { join: "j", index } }),
+    const children = Array.from({ length: 250 }, (_, index) =>
+      newTask(`m${index}`, { childOf: { group: "j", index } }),
     );
-    await store.enqueue([newTask("body", { held: true, priority: -1 }), ...members], {
-      joins: [{ id: "j", members: 250, need: "all", body: "body" }],
+    await store.enqueue([newTask("callback", { held: true, priority: -1 }), ...children], {
+      groups: [{ id: "j", children: 250, need: "all", callback: "callback" }],
     });
     const worked = (await drain(store.address, 4)).flat();
-    const join = await store.join("j");
-    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", 250, 0]);
-    // The others may have found the queue empty before the last member let the body go.
-    if (!worked.includes("body")) worked.push(...(await drain(store.address, 1)).flat());
+    const group = await store.group("j");
+    assert.deepEqual([group?.state, group?.succeeded, group?.failed], ["released", 250, 0]);
+    // The others may have found the queue empty before the last child let the callback go.
+    if (!worked.includes("callback")) worked.push(...(await drain(store.address, 1)).flat());
     assert.equal(worked.length, 251);
     assert.equal(new Set(worked).size, 251);
   });
 
-  test("processes that are killed at any moment lose no member, run no body early and fire no tick twice", async (t: TestContext) => {
+  test("processes that are killed at any moment lose no child, run no callback early and fire no tick twice", async (t: TestContext) => {
     const under = current();
     const { store } = under;
     t.diagnostic(`seed ${seed}`);
@@ -130,40 +130,40 @@ export function processes(current: Current): void {
     const told = await chaos(under, 8, randomFrom(seed));
     assert.equal(new Set(told).size, told.length, "no fence is given twice");
     for (let j = 0; j < JOINS; j++) {
-      const join = await store.join(`j${j}`);
-      assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", MEMBERS, 0]);
-      const members = await store.members(`j${j}`, { limit: 99, states: ["succeeded"] });
+      const group = await store.group(`j${j}`);
+      assert.deepEqual([group?.state, group?.succeeded, group?.failed], ["released", MEMBERS, 0]);
+      const children = await store.children(`j${j}`, { limit: 99, states: ["succeeded"] });
       assert.deepEqual(
-        members.map(({ task }) => task),
+        children.map(({ task }) => task),
         Array.from({ length: MEMBERS }, (_, n) => `j${j}.${n}${n % 5 === 4 ? "+" : ""}`),
       );
     }
     const all = await store.query({ queue: "q" });
-    const { state, settledAt } = all.find(({ id }) => id === "top.body") ?? {};
+    const { state, settledAt } = all.find(({ id }) => id === "top.callback") ?? {};
     assert.equal(state, "succeeded");
-    const startsOfLane: number[] = [];
+    const startsOfBucket: number[] = [];
     for (const { id } of all) {
       const attempts = await store.attempts(id);
       assert.ok(attempts.filter(({ result }) => result === "succeeded").length <= 1, `${id} ended once`);
-      if (!id.endsWith("body")) continue;
+      if (!id.endsWith("callback")) continue;
       // What let it go ended before it began.
-      const members = await store.members(id.slice(0, -".body".length), { limit: 99 });
-      for (const { task } of members) {
-        const member = all.find((one) => one.id === task);
+      const children = await store.children(id.slice(0, -".callback".length), { limit: 99 });
+      for (const { task } of children) {
+        const child = all.find((one) => one.id === task);
         assert.ok(
-          (member?.settledAt ?? Number.NaN) <= (attempts[0]?.startedAt ?? Number.NaN),
+          (child?.settledAt ?? Number.NaN) <= (attempts[0]?.startedAt ?? Number.NaN),
           `${id} after ${task}`,
         );
       }
     }
     assert.ok(settledAt !== null);
-    for (const { id } of all.filter(({ lane }) => lane === RATE.lane)) {
-      for (const { startedAt } of await store.attempts(id)) startsOfLane.push(startedAt);
+    for (const { id } of all.filter(({ bucket }) => bucket === RATE.bucket)) {
+      for (const { startedAt } of await store.attempts(id)) startsOfBucket.push(startedAt);
     }
-    assert.ok(startsOfLane.length > 0);
-    startsOfLane.sort((a, b) => a - b);
-    for (const [i, from] of startsOfLane.entries()) {
-      for (const [more, to] of startsOfLane.slice(i).entries()) {
+    assert.ok(startsOfBucket.length > 0);
+    startsOfBucket.sort((a, b) => a - b);
+    for (const [i, from] of startsOfBucket.entries()) {
+      for (const [more, to] of startsOfBucket.slice(i).entries()) {
         // Both are whole milliseconds, of a clock other than that of the rate.
         const most = RATE.burst + (to - from + 2) / RATE.intervalMs;
         assert.ok(more + 1 <= most, `${more + 1} in ${to - from} ms`);

@@ -64,16 +64,16 @@ export function pruning(current: Current): void {
     assert.equal(await store.prune(9), 1);
   });
 
-  test("the members of a join are kept until its body has ended, and then go like others", async () => {
+  test("the children of a group are kept until its callback has ended, and then go like others", async () => {
     const { store, clock } = current();
     await store.enqueue(
       [
-        newTask("body", { held: true }),
-        ...[0, 1].map((index) => newTask(`m${index}`, { member: { join: "j", index }, retentionMs: 0 })),
+        newTask("callback", { held: true }),
+        ...[0, 1].map((index) => newTask(`m${index}`, { childOf: { group: "j", index }, retentionMs: 0 })),
       ],
-      { joins: [{ id: "j", members: 2, need: "all", body: "body" }] },
+      { groups: [{ id: "j", children: 2, need: "all", callback: "callback" }] },
     );
-    for (const expected of [["m0"], ["m1"], ["body"]]) {
+    for (const expected of [["m0"], ["m1"], ["callback"]]) {
       const [claim] = await claimOf(store);
       assert.deepEqual(claim && [claim.id], expected);
       clock.advance(10);
@@ -82,20 +82,20 @@ export function pruning(current: Current): void {
       await store.settle([settlement(claim, succeeded)]);
     }
     assert.equal(await store.prune(9), 2);
-    assert.deepEqual(await left(store), ["body"]);
-    assert.deepEqual(await store.members("j", { limit: 9 }), []);
+    assert.deepEqual(await left(store), ["callback"]);
+    assert.deepEqual(await store.children("j", { limit: 9 }), []);
   });
 
-  test("a join goes with its body", async () => {
+  test("a group goes with its callback", async () => {
     const { store } = current();
-    await store.enqueue([newTask("body", { held: true, retentionMs: 0 })], {
-      joins: [{ id: "j", members: 0, need: "all", body: "body" }],
+    await store.enqueue([newTask("callback", { held: true, retentionMs: 0 })], {
+      groups: [{ id: "j", children: 0, need: "all", callback: "callback" }],
     });
     const [claim] = await claimOf(store);
     assert.ok(claim);
     await store.settle([settlement(claim, succeeded)]);
-    assert.equal((await store.join("j"))?.state, "released");
+    assert.equal((await store.group("j"))?.state, "released");
     assert.equal(await store.prune(9), 1);
-    assert.equal(await store.join("j"), undefined);
+    assert.equal(await store.group("j"), undefined);
   });
 }

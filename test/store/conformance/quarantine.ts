@@ -54,7 +54,7 @@ export function quarantine(current: Current): void {
   test("one whose lease was lost puts nothing away and takes nothing back", async () => {
     const { store, clock } = current();
     await store.createRun(newRun("r"));
-    await store.enqueue([{ id: "r/0", queue: "q", name: "shard", group: "r", payload: null }]);
+    await store.enqueue([{ id: "r/0", queue: "q", name: "shard", flow: "r", payload: null }]);
     const claim = async () => (await store.claim({ queues: ["q"], n: 1, worker: "w", leaseMs: 1000 }))[0];
     const old = await claim();
     assert.ok(old);
@@ -90,10 +90,10 @@ export function quarantine(current: Current): void {
     const numbers = (await store.quarantined("r", { limit: 9 })).map(({ number }) => number);
     const patch = { state: "succeeded" } as const;
     for (const id of ["replay 1", "replay 2", "replay 3"]) await store.createRun(newRun(id));
-    assert.ok(await store.updateRun("replay 1", ["pending"], { ...patch, mended: numbers.slice(0, 2) }));
-    assert.ok(await store.updateRun("replay 2", ["pending"], { ...patch, mended: numbers.slice(1, 2) }));
+    assert.ok(await store.updateRun("replay 1", ["pending"], { ...patch, replayed: numbers.slice(0, 2) }));
+    assert.ok(await store.updateRun("replay 2", ["pending"], { ...patch, replayed: numbers.slice(1, 2) }));
     // A change that is not made marks nothing either.
-    assert.equal(await store.updateRun("replay 3", ["running"], { ...patch, mended: numbers }), false);
+    assert.equal(await store.updateRun("replay 3", ["running"], { ...patch, replayed: numbers }), false);
     const open = await store.quarantined("r", { limit: 9, openOnly: true });
     assert.deepEqual(
       open.map(({ ordinal }) => ordinal),

@@ -30,9 +30,9 @@ export function queues(current: Current): void {
       newTask("other", { queue: "p" }),
     ]);
     await store.enqueue(
-      [newTask("t0"), newTask("member", { member: { join: "j", index: 0 }, delayMs: 9_000 })],
+      [newTask("t0"), newTask("child", { childOf: { group: "j", index: 0 }, delayMs: 9_000 })],
       {
-        joins: [{ id: "j", members: 1, need: "all", body: "held" }],
+        groups: [{ id: "j", children: 1, need: "all", callback: "held" }],
       },
     );
     const same = async (what: string) => {
@@ -58,10 +58,10 @@ export function queues(current: Current): void {
     clock.advance(100);
     await store.sweep({ poisonAfter: 5 });
     await same("swept");
-    await store.requestCancel({ ids: ["next", "later", "t0", "member"] });
-    await same("cancelled, with a join that fails");
+    await store.requestCancel({ ids: ["next", "later", "t0", "child"] });
+    await same("cancelled, with a group that fails");
     await store.release({ queue: "q", states: ["dead", "cancelled"] });
-    await same("released, with a join that is open again");
+    await same("released, with a group that is open again");
     assert.deepEqual(
       (await store.queues()).map(({ name }) => name),
       ["p", "q"],
@@ -86,18 +86,18 @@ export function queues(current: Current): void {
     await store.enqueue([
       newTask("a"),
       newTask("b"),
-      newTask("slow", { lane: "l" }),
+      newTask("slow", { bucket: "l" }),
       newTask("r", { queue: "r" }),
     ]);
-    const lanes = [{ lane: "l", intervalMs: 1, burst: 9 }];
+    const buckets = [{ bucket: "l", intervalMs: 1, burst: 9 }];
     const [a] = await claimOf(store);
     assert.ok(a);
     await store.pauseQueue("q", true);
     assert.equal((await queueOf(store))?.paused, true);
-    assert.deepEqual(await store.claim({ queues: ["q"], n: 9, leaseMs: 500, worker: "w", lanes }), []);
-    assert.equal(await store.due(["q"], lanes), 1_000, "only the lease of what runs");
+    assert.deepEqual(await store.claim({ queues: ["q"], n: 9, leaseMs: 500, worker: "w", buckets }), []);
+    assert.equal(await store.due(["q"], buckets), 1_000, "only the lease of what runs");
     assert.deepEqual(
-      ids(await store.claim({ queues: ["q", "r"], n: 9, leaseMs: 5_000, worker: "w", lanes })),
+      ids(await store.claim({ queues: ["q", "r"], n: 9, leaseMs: 5_000, worker: "w", buckets })),
       ["r"],
     );
     assert.deepEqual(await store.renew([a], 1_000), { lost: [], cancelRequested: [] });
@@ -133,11 +133,11 @@ export function queues(current: Current): void {
     assert.equal(await due(), null);
     clock.advance(100);
     assert.equal(await due(), began + 100);
-    await store.enqueue([newTask("high", { priority: 9 }), newTask("slow", { lane: "l" })]);
+    await store.enqueue([newTask("high", { priority: 9 }), newTask("slow", { bucket: "l" })]);
     clock.advance(100);
     assert.equal(await due(), began + 100);
     await claimOf(store, 9);
-    assert.equal(await due(), began + 100, "of a lane too");
+    assert.equal(await due(), began + 100, "of a bucket too");
     await store.requestCancel({ ids: ["slow"] });
     assert.equal(await due(), null);
   });

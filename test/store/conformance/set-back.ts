@@ -14,11 +14,11 @@ export function setBack(current: Current): void {
       [
         newTask("retried"),
         newTask("snoozed"),
-        newTask("member", { member: { join: "body", index: 0 } }),
-        newTask("body", { held: true }),
+        newTask("child", { childOf: { group: "callback", index: 0 } }),
+        newTask("callback", { held: true }),
       ],
       {
-        joins: [{ id: "body", members: 1, need: "all", body: "body" }],
+        groups: [{ id: "callback", children: 1, need: "all", callback: "callback" }],
       },
     );
     const begun = await store.claim({ ...request, n: 3 });
@@ -29,13 +29,13 @@ export function setBack(current: Current): void {
     ]);
     await store.enqueue([newTask("plain"), newTask("delayed", { delayMs: 1_000 })]);
     clock.advance(100);
-    await store.settle([{ ...lease("member"), result: { state: "succeeded", value: null } }]);
+    await store.settle([{ ...lease("child"), result: { state: "succeeded", value: null } }]);
     clock.setWall(-HOURS);
     const other = await reopen();
     for (const each of [store, other, store]) {
       assert.deepEqual(await each.sweep({ poisonAfter: 5 }), { expired: [], poisoned: [] });
     }
-    assert.deepEqual(ids(await other.claim({ ...request, n: 9 })).sort(), ["body", "plain", "retried"]);
+    assert.deepEqual(ids(await other.claim({ ...request, n: 9 })).sort(), ["callback", "plain", "retried"]);
     clock.advance(2_000);
     assert.deepEqual(ids(await store.claim({ ...request, n: 9 })), ["snoozed"]);
     assert.equal(((await taskOf(store, "delayed")).due ?? 0) - (await store.now()) > HOURS - 10_000, true);
@@ -44,7 +44,7 @@ export function setBack(current: Current): void {
   test("a lease of before the clock was set back or forward and back runs out in its time, and one that is renewed does not", async () => {
     const { store, clock } = current();
     await claimed(store);
-    await store.beat({
+    await store.heartbeat({
       id: "w",
       host: "h",
       pid: 1,
@@ -64,16 +64,16 @@ export function setBack(current: Current): void {
     assert.equal((await store.workers(60_000)).length, 1);
   });
 
-  test("a lane whose rate is used up goes on at its rate when the clock was set back", async () => {
+  test("a bucket whose rate is used up goes on at its rate when the clock was set back", async () => {
     const { store, clock } = current();
-    const lanes = [{ lane: "l", intervalMs: 1_000, burst: 1 }];
-    await store.enqueue([newTask("a", { lane: "l" }), newTask("b", { lane: "l" })]);
-    assert.deepEqual(ids(await store.claim({ ...request, lanes })), ["a"]);
+    const buckets = [{ bucket: "l", intervalMs: 1_000, burst: 1 }];
+    await store.enqueue([newTask("a", { bucket: "l" }), newTask("b", { bucket: "l" })]);
+    assert.deepEqual(ids(await store.claim({ ...request, buckets })), ["a"]);
     clock.setWall(-HOURS);
     await store.sweep({ poisonAfter: 5 });
-    assert.deepEqual(ids(await store.claim({ ...request, lanes })), []);
+    assert.deepEqual(ids(await store.claim({ ...request, buckets })), []);
     clock.advance(1_000);
-    assert.equal(await store.due(["q"], lanes), 0);
-    assert.deepEqual(ids(await store.claim({ ...request, lanes })), ["b"]);
+    assert.equal(await store.due(["q"], buckets), 0);
+    assert.deepEqual(ids(await store.claim({ ...request, buckets })), ["b"]);
   });
 }

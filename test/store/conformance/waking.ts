@@ -75,7 +75,7 @@ export function waking(current: Current): void {
     assert.equal(calls, 0);
   });
 
-  test("a listener is called when a body is let go, a queue resumed, a schedule fired or a chain goes on", async () => {
+  test("a listener is called when a callback is let go, a queue resumed, a schedule fired or a chain goes on", async () => {
     const { store, reopen, clock } = current();
     const other = await reopen();
     const after = async (change: () => Promise<unknown>) => {
@@ -83,17 +83,17 @@ export function waking(current: Current): void {
       await change();
       await heard;
     };
-    const member = newTask("m", { member: { join: "j", index: 0 } });
-    await store.enqueue([member, newTask("body", { held: true })], {
-      joins: [{ id: "j", members: null, need: "all", body: "body" }],
+    const child = newTask("m", { childOf: { group: "j", index: 0 } });
+    await store.enqueue([child, newTask("callback", { held: true })], {
+      groups: [{ id: "j", children: null, need: "all", callback: "callback" }],
     });
     const [m] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
     assert.ok(m);
     await store.settle([settlement(m, { state: "succeeded" })]);
-    await after(() => store.sealJoin("j", 1));
-    const [body] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-    assert.ok(body);
-    await after(() => store.settle([settlement(body, { state: "succeeded", next: [newTask("next")] })]));
+    await after(() => store.closeGroup("j", 1));
+    const [callback] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+    assert.ok(callback);
+    await after(() => store.settle([settlement(callback, { state: "succeeded", next: [newTask("next")] })]));
     await store.pauseQueue("q", true);
     await after(() => store.pauseQueue("q", false));
     const { version } = await store.putSchedule({ id: "s", spec: 1, task: 1, next: clock.wall() });

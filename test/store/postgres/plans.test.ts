@@ -24,7 +24,7 @@ const INDEXES: Readonly<Record<string, ReadonlySet<string>>> = {
   backlog: new Set(["backlog_plain", "backlog_bucket"]),
   attempt: new Set(["attempt_pkey"]),
   retained: new Set(["retained_prune", "retained_pkey"]),
-  task_group: new Set(["task_group_pkey", "task_group_body_key"]),
+  task_group: new Set(["task_group_pkey", "task_group_callback_key"]),
 };
 
 /** Rows that one part of a plan may look at and leave alone: some that others have just locked, claimed or settled. */
@@ -63,12 +63,12 @@ test("no statement of a worker walks a table that has grown since it was planned
   for (let round = 0; round < 8; round++) await live(store, `small${round}`);
   const phases: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     delayed: (crowd) => enqueue(crowd, "delayed", { delayMs: 86_400_000 }),
-    "of a lane": (crowd) => enqueue(crowd, "laned", { lane: "slow", delayMs: 86_400_000 }),
+    "of a bucket": (crowd) => enqueue(crowd, "laned", { bucket: "slow", delayMs: 86_400_000 }),
     succeeded: (crowd) => fill(crowd, "good", { state: "succeeded", value: 1 }),
     dead: (crowd) => fill(crowd, "bad", { state: "dead", error: "no" }),
     cancelled: async (crowd) => {
-      await enqueue(crowd, "off", { group: "off" });
-      await crowd.requestCancel({ group: "off" });
+      await enqueue(crowd, "off", { flow: "off" });
+      await crowd.requestCancel({ flow: "off" });
     },
     "leased by another": (crowd) => fill(crowd, "held", null),
     "settled when statistics were taken": async (crowd) => {

@@ -25,12 +25,12 @@ test("nothing is left in a session that a later transaction needs or would stumb
     return false;
   };
   await using store = await openStore(`${url}&listen=off`);
-  await store.enqueue([newTask("t"), newTask("u", { lane: "l" })]);
+  await store.enqueue([newTask("t"), newTask("u", { bucket: "l" })]);
   const [claim] = await store.claim({ ...request, n: 1 });
   assert.ok(claim);
   await store.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
-  const rate = { lane: "l", intervalMs: 10, burst: 1 };
-  assert.equal((await store.claim({ ...request, n: 1, lanes: [rate] })).length, 1);
+  const rate = { bucket: "l", intervalMs: 10, burst: 1 };
+  assert.equal((await store.claim({ ...request, n: 1, buckets: [rate] })).length, 1);
   await store.release({ queue: "q" });
   await store.requestCancel({ queue: "q" });
   await using hands = await TestClient.connect(server.url);

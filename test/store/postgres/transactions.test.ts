@@ -39,17 +39,17 @@ for (const pipeline of [false, true]) {
     const client = new pg.Client({ connectionString: server.url, pipeline });
     await client.connect();
     try {
-      const member = { join: "j", index: 0 };
-      const joins = [{ id: "j", members: 1, need: "all", body: "body" }] as const;
-      const tasks = [newTask("body", { held: true }), newTask("t", { member })];
+      const childOf = { group: "j", index: 0 };
+      const groups = [{ id: "j", children: 1, need: "all", callback: "callback" }] as const;
+      const tasks = [newTask("callback", { held: true }), newTask("t", { childOf })];
       await client.query("BEGIN");
-      assert.deepEqual(await store.enqueue(tasks, { tx: client, joins }), ["body", "t"]);
+      assert.deepEqual(await store.enqueue(tasks, { tx: client, groups }), ["callback", "t"]);
       assert.deepEqual(await store.query({ queue: "q" }), []);
       await client.query("ROLLBACK");
       assert.deepEqual(await store.query({ queue: "q" }), []);
       assert.equal((await store.queues()).length, 0);
       await client.query("BEGIN");
-      await store.enqueue(tasks, { tx: client, joins });
+      await store.enqueue(tasks, { tx: client, groups });
       assert.deepEqual(await store.claim({ ...request, n: 9 }), []);
       const heard = called(store);
       await client.query("COMMIT");
@@ -62,26 +62,26 @@ for (const pipeline of [false, true]) {
   });
 }
 
-test("many that settle, fail, cancel and release members of nested joins at once come to one end", async () => {
+test("many that settle, fail, cancel and release children of nested groups at once come to one end", async () => {
   const stores = await Promise.all([0, 1, 2, 3].map(() => openStore(url)));
   const store = stores[0] as Store;
   const parts = 6;
   const size = 30;
-  const tasks = [newTask("top", { held: true, group: "g" })];
-  const joins = [{ id: "top", members: parts, need: parts - 2, body: "top" }] as Parameters<
+  const tasks = [newTask("top", { held: true, flow: "g" })];
+  const groups = [{ id: "top", children: parts, need: parts - 2, callback: "top" }] as Parameters<
     typeof store.enqueue
-  >[1] extends { joins?: readonly (infer J)[] } | undefined
+  >[1] extends { groups?: readonly (infer J)[] } | undefined
     ? J[]
     : never;
   for (let part = 0; part < parts; part++) {
-    const body = `part${part}`;
-    tasks.push(newTask(body, { held: true, group: "g", member: { join: "top", index: part } }));
-    joins.push({ id: body, members: size, need: "all", body });
+    const callback = `part${part}`;
+    tasks.push(newTask(callback, { held: true, flow: "g", childOf: { group: "top", index: part } }));
+    groups.push({ id: callback, children: size, need: "all", callback });
     for (let index = 0; index < size; index++) {
-      tasks.push(newTask(`${body}.${index}`, { group: "g", member: { join: body, index } }));
+      tasks.push(newTask(`${callback}.${index}`, { flow: "g", childOf: { group: callback, index } }));
     }
   }
-  await store.enqueue(tasks, { joins });
+  await store.enqueue(tasks, { groups });
   let failures = 3;
   const work = async (own: Store) => {
     for (;;) {
@@ -95,20 +95,20 @@ test("many that settle, fail, cancel and release members of nested joins at once
       if (claims.length > 0) continue;
       const [top] = await own.query({ ids: ["top"] });
       if (top?.state === "succeeded") return;
-      if (top?.state === "dead") await own.release({ group: "g", states: ["dead", "cancelled"] });
+      if (top?.state === "dead") await own.release({ flow: "g", states: ["dead", "cancelled"] });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   await Promise.all(stores.map(work));
-  const all = await store.query({ group: "g" });
+  const all = await store.query({ flow: "g" });
   assert.ok(all.every(({ state }) => state !== "waiting" && state !== "leased"));
   for (let part = 0; part < parts; part++) {
-    const join = await store.join(`part${part}`);
-    const states = all.filter(({ member }) => member?.join === `part${part}`).map(({ state }) => state);
-    assert.equal(join?.succeeded, states.filter((state) => state === "succeeded").length);
-    assert.equal(join?.failed, states.filter((state) => state !== "succeeded").length);
+    const group = await store.group(`part${part}`);
+    const states = all.filter(({ childOf }) => childOf?.group === `part${part}`).map(({ state }) => state);
+    assert.equal(group?.succeeded, states.filter((state) => state === "succeeded").length);
+    assert.equal(group?.failed, states.filter((state) => state !== "succeeded").length);
   }
-  const top = await store.join("top");
+  const top = await store.group("top");
   assert.equal(top?.state, "released");
   assert.ok((top?.succeeded ?? 0) >= parts - 2);
   const [counts] = (await store.queues()).map((queue) => queue.counts);

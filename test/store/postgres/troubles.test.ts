@@ -110,16 +110,16 @@ describe("a reply that is lost", () => {
     assert.equal(proxy.cuts, 3);
   });
 
-  test("while the question about several queues and lanes has not arrived is asked again", async () => {
+  test("while the question about several queues and buckets has not arrived is asked again", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
     await using store = await openPostgresStore(through);
     proxy.how = "client";
-    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
-    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" }), newTask("v", { lane: "slow" })]);
+    const rate = { bucket: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { bucket: "slow" }), newTask("v", { bucket: "slow" })]);
     for (const [asked, ids] of [
       [{ ...request, queues: ["q", "other"], n: 1 }, ["t"]],
-      [{ ...request, lanes: [rate], n: 5 }, ["u"]],
+      [{ ...request, buckets: [rate], n: 5 }, ["u"]],
     ] as const) {
       proxy.stops = once(asksCommit);
       const claims = await store.claim(asked);
@@ -143,13 +143,13 @@ describe("a reply that is lost", () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
     await using store = await openPostgresStore(through);
-    const rate = { lane: "slow", intervalMs: 60_000, burst: 1 };
-    await store.enqueue([newTask("t"), newTask("u", { lane: "slow" })]);
+    const rate = { bucket: "slow", intervalMs: 60_000, burst: 1 };
+    await store.enqueue([newTask("t"), newTask("u", { bucket: "slow" })]);
     const beat = { id: "w", host: "h", pid: 1, slots: 1, memory: 1, running: [], rates: {} } as const;
     const questions: readonly (() => Promise<unknown>)[] = [
       () => store.due(["q", "r"], [rate]),
       () => store.queues(),
-      () => store.beat({ ...beat, queues: ["q"], state: "running" }),
+      () => store.heartbeat({ ...beat, queues: ["q"], state: "running" }),
       () => store.workers(60_000),
       () => store.sweep({ deadWorkers: ["v"], poisonAfter: 5 }),
       () => store.putSchedule({ id: "s", spec: null, task: null, next: 0 }),
@@ -161,7 +161,7 @@ describe("a reply that is lost", () => {
       () => store.prune(10),
       () => store.record(60_000),
       () => store.changes(0, 10),
-      () => store.claim({ ...request, queues: ["q", "r"], lanes: [rate], n: 2 }),
+      () => store.claim({ ...request, queues: ["q", "r"], buckets: [rate], n: 2 }),
     ];
     // A promise that is rejected and that nobody waits for would end the process, and fails the test.
     for (const question of questions) {
@@ -194,15 +194,17 @@ describe("a reply that is lost", () => {
     await using store = await openPostgresStore(through, { patienceMs: 120_000 });
     proxy.swallows = () => random() < 0.02;
     proxy.stops = () => random() < 0.02;
-    const members = Array.from({ length: 200 }, (_, index) =>
-      newTask(`m${index}`, { member: { join: "j", index } }),
+    const children = Array.from({ length: 200 }, (_, index) =>
+      newTask(`m${index}`, { childOf: { group: "j", index } }),
     );
-    const joins = [{ id: "j", members: members.length, need: "all", body: "body" }] as const;
-    const added = await store.enqueue([newTask("body", { held: true, priority: -1 }), ...members], { joins });
-    assert.equal(added.length, members.length + 1);
+    const groups = [{ id: "j", children: children.length, need: "all", callback: "callback" }] as const;
+    const added = await store.enqueue([newTask("callback", { held: true, priority: -1 }), ...children], {
+      groups,
+    });
+    assert.equal(added.length, children.length + 1);
     const done: string[] = [];
     const work = async () => {
-      while (done.length < members.length + 1) {
+      while (done.length < children.length + 1) {
         proxy.how = random() < 0.5 ? "both" : "client";
         const claims = await store.claim({ ...request, n: 1 + Math.floor(random() * 9) });
         assert.ok(claims.every(({ fence }) => fence === 1));
@@ -214,18 +216,18 @@ describe("a reply that is lost", () => {
     await Promise.all([work(), work(), work()]);
     proxy.swallows = () => false;
     proxy.stops = () => false;
-    assert.equal(new Set(done).size, members.length + 1);
-    assert.equal(done.length, members.length + 1);
+    assert.equal(new Set(done).size, children.length + 1);
+    assert.equal(done.length, children.length + 1);
     assert.ok(proxy.cuts > 5, `${proxy.cuts} links were cut`);
     assert.deepEqual(await countsOf(store), {
       waiting: 0,
       leased: 0,
-      succeeded: members.length + 1,
+      succeeded: children.length + 1,
       dead: 0,
       cancelled: 0,
     });
-    const join = await store.join("j");
-    assert.deepEqual([join?.state, join?.succeeded, join?.failed], ["released", members.length, 0]);
+    const group = await store.group("j");
+    assert.deepEqual([group?.state, group?.succeeded, group?.failed], ["released", children.length, 0]);
   });
 });
 

@@ -109,7 +109,7 @@ export function flows(open: OpenPlace): void {
         const again = await stage.client.enqueueFlow(chord(members(n), total), undefined, options);
         assert.deepEqual([again.id, again.created], [first.id, false]);
       }
-      assert.equal((await stage.store.query({ group: first.id })).length, 4);
+      assert.equal((await stage.store.query({ flow: first.id })).length, 4);
       await stage.work();
       assert.deepEqual(await first.result(), { sum: 6, count: 3, attempt: 1 });
     });
@@ -176,8 +176,8 @@ export function flows(open: OpenPlace): void {
     }
     // What was stored of it counts, though it has fewer members now.
     const fewer = await client.enqueueFlow(group(many.slice(0, 3).values()), undefined, { key: "half" });
-    assert.deepEqual([fewer.created, (await store.query({ group: fewer.id })).length], [false, 501]);
-    assert.equal((await store.join(fewer.id))?.members, 500);
+    assert.deepEqual([fewer.created, (await store.query({ flow: fewer.id })).length], [false, 501]);
+    assert.equal((await store.group(fewer.id))?.children, 500);
     const mixed = () => [double.with(1), nested, chain(double.with(2), echo)].values();
     const first = await client.enqueueFlow(group(mixed()), undefined, { key: "mixed" });
     for (let round = 0; round < 2; round++) {
@@ -250,7 +250,7 @@ export function flows(open: OpenPlace): void {
     const handle = await stage.client.enqueueFlow(flow);
     await assert.rejects(handle.result(), /not mended yet/);
     assert.equal((await handle.status())?.state, "dead");
-    assert.equal((await stage.store.query({ group: handle.id })).length, 2);
+    assert.equal((await stage.store.query({ flow: handle.id })).length, 2);
     await writeFile(mend, "");
     assert.equal(await handle.retry(), true);
     assert.equal(await handle.result(), 28);
@@ -278,7 +278,7 @@ export function flows(open: OpenPlace): void {
     assert.equal(await handle.cancel(), true);
     await stage.work();
     await assert.rejects(handle.result(), { name: "TaskFailedError" });
-    const states = new Set((await stage.store.query({ group: handle.id })).map(({ state }) => state));
+    const states = new Set((await stage.store.query({ flow: handle.id })).map(({ state }) => state));
     assert.ok(!states.has("waiting") && !states.has("leased"), [...states].join());
     assert.equal(await handle.retry(), true);
     assert.equal(await handle.result(), 6);
@@ -294,7 +294,7 @@ export function flows(open: OpenPlace): void {
     await handle.cancel();
     await assert.rejects(handle.result(), { code: "task.cancelled" });
     await stage.until(`${handle.id}:1`, ({ state }) => state === "cancelled");
-    assert.equal((await stage.store.query({ group: handle.id })).length, 1);
+    assert.equal((await stage.store.query({ flow: handle.id })).length, 1);
   });
 
   test("members of nested groups are members at any depth, also within what a task returns", async () => {
@@ -345,7 +345,7 @@ export function flows(open: OpenPlace): void {
       delay: "1h",
     });
     const now = await stage.store.now();
-    for (const task of await stage.store.query({ group: handle.id })) {
+    for (const task of await stage.store.query({ flow: handle.id })) {
       assert.ok(task.due === null || task.due > now + 3_000_000, task.id);
     }
   });
@@ -475,7 +475,7 @@ export function flowsAnywhere(open: OpenPlace): void {
     ] as Flow<unknown, unknown>[]) {
       const { id } = await stage.client.enqueueFlow(flow, undefined, { delay: "1h" });
       const now = await stage.store.now();
-      const tasks = await stage.store.query({ group: id });
+      const tasks = await stage.store.query({ flow: id });
       assert.ok(tasks.length > 0);
       for (const { due } of tasks) assert.ok(due === null || due > now + 3_000_000);
       assert.ok(tasks.some(({ due }) => due !== null));

@@ -35,7 +35,7 @@ export function killing(open: OpenPlace): void {
     } finally {
       for (const worker of workers) await worker[Symbol.asyncDispose]();
     }
-    const tasks = await stage.store.query({ group: handle.id });
+    const tasks = await stage.store.query({ flow: handle.id });
     assert.equal(tasks.length, 100 + 10 + 2);
     for (const task of tasks) {
       assert.equal(task.state, "succeeded", task.id);

@@ -4,8 +4,8 @@ import type { Rule } from "../check.ts";
 export const cancels: Rule = function* ({ tasks }, index) {
   const cancelled = new Map(index.all("cancelled").map(({ id, t }) => [id, t]));
   if (cancelled.size === 0) return;
-  for (const { id, group } of tasks.values()) {
-    const since = cancelled.get(id) ?? (group === null ? undefined : cancelled.get(group));
+  for (const { id, flow } of tasks.values()) {
+    const since = cancelled.get(id) ?? (flow === null ? undefined : cancelled.get(flow));
     const later =
       since === undefined ? undefined : index.claims.get(id)?.find((claim) => claim.since > since);
     if (later !== undefined) {

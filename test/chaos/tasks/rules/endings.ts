@@ -6,8 +6,8 @@ import type { Facts } from "../facts.ts";
 export const endings: Rule = function* (facts, index) {
   const asked = new Set(index.all("cancelling").map(({ id }) => id));
   const failed = new Set<string>();
-  for (const { group, state } of facts.tasks.values()) {
-    if (group !== null && state !== "succeeded") failed.add(group);
+  for (const { flow, state } of facts.tasks.values()) {
+    if (flow !== null && state !== "succeeded") failed.add(flow);
   }
   for (const task of facts.tasks.values()) {
     const wrong = judge(task, facts, asked);
@@ -16,7 +16,7 @@ export const endings: Rule = function* (facts, index) {
 };
 
 function judge(task: TaskRecord, facts: Facts, asked: ReadonlySet<string>): string | null {
-  const { id, name, state, error, group } = task;
+  const { id, name, state, error, flow } = task;
   switch (state) {
     case "succeeded":
       return name === "permanent" || name === "poison" ? `a ${name} task cannot succeed` : null;
@@ -24,12 +24,12 @@ function judge(task: TaskRecord, facts: Facts, asked: ReadonlySet<string>): stri
       if (name === "permanent" && error === "never") return null;
       const crashes = (facts.attempts.get(id) ?? []).filter(({ result }) => result === "crashed").length;
       if (crashes >= facts.poisonAfter) return null;
-      if (facts.joins.get(id)?.state === "failed") return null;
+      if (facts.groups.get(id)?.state === "failed") return null;
       return `it is dead after ${crashes} crashes for no good reason: ${error}`;
     }
     case "cancelled": {
-      if (error === "expired" || asked.has(id) || (group !== null && asked.has(group))) return null;
-      if (task.member !== null && facts.joins.get(task.member.join)?.state === "failed") return null;
+      if (error === "expired" || asked.has(id) || (flow !== null && asked.has(flow))) return null;
+      if (task.childOf !== null && facts.groups.get(task.childOf.group)?.state === "failed") return null;
       return "it was cancelled, and nobody asked for that";
     }
     default:

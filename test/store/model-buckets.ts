@@ -1,4 +1,4 @@
-import type { LaneRate } from "../../src/store/index.ts";
+import type { BucketRate } from "../../src/store/index.ts";
 import type { TestClock } from "./test-clock.ts";
 
 interface Claimed {
@@ -9,8 +9,8 @@ interface Claimed {
   wall: number;
 }
 
-/** The rates of lanes. */
-export class ModelLanes {
+/** The rates of buckets. */
+export class ModelBuckets {
   readonly #clock: TestClock;
   readonly #claimed = new Map<string, Claimed>();
 
@@ -19,19 +19,19 @@ export class ModelLanes {
   }
 
   /** How many tasks may be claimed now. */
-  allowance(rate: LaneRate): number {
+  allowance(rate: BucketRate): number {
     return Math.floor(rate.burst - this.#ahead(rate) / rate.intervalMs + 1e-9);
   }
 
   /** Milliseconds until one more may be; none or less when it may now. */
-  wait(rate: LaneRate): number {
+  wait(rate: BucketRate): number {
     return Math.ceil(this.#ahead(rate) - (rate.burst - 1) * rate.intervalMs - 1e-6);
   }
 
-  charge(rate: LaneRate, count: number): void {
+  charge(rate: BucketRate, count: number): void {
     const { boot } = this.#clock;
     const [monotonic, wall] = [this.#clock.monotonic(), this.#clock.wall()];
-    this.#claimed.set(rate.lane, {
+    this.#claimed.set(rate.bucket, {
       ahead: this.#ahead(rate) + count * rate.intervalMs,
       boot,
       monotonic,
@@ -39,8 +39,8 @@ export class ModelLanes {
     });
   }
 
-  #ahead({ lane, intervalMs, burst }: LaneRate): number {
-    const last = this.#claimed.get(lane);
+  #ahead({ bucket, intervalMs, burst }: BucketRate): number {
+    const last = this.#claimed.get(bucket);
     if (last === undefined) return 0;
     const clock = this.#clock;
     const sameClock = last.boot === clock.boot && last.monotonic <= clock.monotonic();
