@@ -213,7 +213,6 @@ export type ErrorCode =
   | "postgres.rule"
   | "postgres.set"
   | "postgres.set-key"
-  | "postgres.strategy"
   | "postgres.table-name"
   | "postgres.timeout"
   | "postgres.unknown-column"

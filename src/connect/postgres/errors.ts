@@ -1,4 +1,5 @@
 import pg from "pg";
+import type { Failure } from "../../batch/contract.ts";
 import { LostError, PawlError, TransientError } from "../../errors.ts";
 import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
@@ -46,28 +47,26 @@ export function mayBeOfRows(error: unknown): boolean {
   );
 }
 
+/** Resolves with the server's error where some rows may be to blame, and with null where there is none; rejects with every other. */
+export async function rowErrorOf(work: () => Promise<unknown>): Promise<Error | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (mayBeOfRows(error)) return error as Error;
+    throw error;
+  }
+}
+
 /** Where PL/pgSQL raises what a trigger says of a row. */
 const RAISED = "exec_stmt_raise";
 /** There, and where the server says that a policy refuses a row. */
 const ofARow = new Set(["ExecWithCheckOptions", RAISED]);
 
-function isOfStatement(error: unknown): boolean {
+/** Whether an error speaks of the whole statement, although it may be about some rows only. */
+export function isOfStatement(error: unknown): boolean {
   const { routine = "" } = error as { routine?: string };
   return blame(error) !== "row" && !ofARow.has(routine);
-}
-
-/** After so many rows that were refused for what no row is to blame for, and none that was written, it is no matter of rows. */
-const enough = 32;
-
-/** Throws where rows were refused for a reason that is not about them: where all were, or so many that more need not be tried. */
-export function assertOfRows(refused: Iterable<unknown>, all: boolean): void {
-  let count = 0;
-  let first: unknown;
-  for (const error of refused) {
-    if (!isOfStatement(error)) return;
-    if (count++ === 0) first = error;
-  }
-  if (count >= enough || (all && count > 0)) throw first;
 }
 
 /** One row's key meets a row that is there already. */
@@ -112,25 +111,27 @@ function permanent(code: string, where: string, text: string): string | null {
 
 const longest = 500;
 
-/**
- * Why the server refused a row, as one sentence; `columnOf` translates a column of a staging table, and `field` is the name
- * of the value where that is known otherwise.
- */
-export function reasonOf(
+/** What a row's name in the source is, by its column in a staging table; null where it has none. */
+type FieldNames = (staged: string) => string | null;
+
+/** An item that the server refused, with the reason in one sentence; `field` names the value where that is known otherwise. */
+export function failureOf(
+  index: number,
   error: unknown,
-  columnOf: (staged: string) => string | null,
+  nameOf: FieldNames = () => null,
   field: string | null = null,
-): string {
-  if (!(error instanceof pg.DatabaseError)) return error instanceof Error ? error.message : String(error);
-  return shorten(describe(error, columnOf, field).replaceAll(/\s+/g, " ").trim());
+): Failure {
+  const code = sqlState(error);
+  return { index, reason: reasonOf(error, nameOf, field), ...(code === null ? {} : { code }) };
 }
 
-function describe(
-  error: pg.DatabaseError,
-  columnOf: (staged: string) => string | null,
-  field: string | null,
-): string {
-  const column = error.column === undefined ? null : (columnOf(error.column) ?? error.column);
+function reasonOf(error: unknown, nameOf: FieldNames, field: string | null): string {
+  if (!(error instanceof pg.DatabaseError)) return error instanceof Error ? error.message : String(error);
+  return shorten(describe(error, nameOf, field).replaceAll(/\s+/g, " ").trim());
+}
+
+function describe(error: pg.DatabaseError, nameOf: FieldNames, field: string | null): string {
+  const column = error.column === undefined ? null : (nameOf(error.column) ?? error.column);
   const detail = error.detail?.replace(/\.$/, "");
   // A trigger may raise any code, without what the server itself says with it.
   const whole = error.code === "23502" ? column !== null : error.constraint !== undefined;
@@ -147,9 +148,9 @@ function describe(
       return `Exclusion constraint ${error.constraint} is violated: ${detail ?? error.message}.`;
     default: {
       const staged = /, (?:column )?(c\d+)\b/.exec(error.where ?? "")?.[1];
-      const name = staged === undefined ? field : columnOf(staged);
+      const name = staged === undefined ? field : nameOf(staged);
       const message = error.message.replace(/"(c\d+)"/, (whole, inner) => {
-        const translated = columnOf(inner);
+        const translated = nameOf(inner);
         return translated === null ? whole : `"${translated}"`;
       });
       return name === null ? `${capital(message)}.` : `Column "${name}": ${message}.`;

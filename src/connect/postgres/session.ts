@@ -36,6 +36,8 @@ function setSql(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
 }
 
+const takeBack = "ROLLBACK TO SAVEPOINT pawl; RELEASE SAVEPOINT pawl";
+
 /** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
 export class Session {
   readonly url: string;
@@ -145,6 +147,39 @@ export class Session {
     this.#check();
     const query = { text: sql, values: [...values], rowMode: "array" as const, types, queryMode: "extended" };
     return await this.#client.query<unknown[]>(query);
+  }
+
+  /** Runs `work` in a transaction that is committed when it resolves, and rolled back when it rejects. */
+  async transaction<T>(work: () => Promise<T>, begin = "BEGIN"): Promise<T> {
+    try {
+      await this.run(begin);
+      const result = await work();
+      await this.run("COMMIT");
+      return result;
+    } catch (error) {
+      if (!this.isLost) await this.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /**
+   * Runs `work` in a savepoint of the open transaction: when it rejects, what it did is taken back, and the transaction can
+   * continue. With `trial` it is taken back either way; with `checked`, deferred constraints are checked before its end.
+   */
+  async savepoint<T>(
+    work: () => Promise<T>,
+    { trial = false, checked = false }: { readonly trial?: boolean; readonly checked?: boolean } = {},
+  ): Promise<T> {
+    await this.run("SAVEPOINT pawl");
+    try {
+      const result = await work();
+      const check = checked ? "SET CONSTRAINTS ALL IMMEDIATE; " : "";
+      await this.run(`${check}${trial ? takeBack : "RELEASE SAVEPOINT pawl"}`);
+      return result;
+    } catch (error) {
+      if (!this.isLost) await this.run(takeBack);
+      throw error;
+    }
   }
 
   /** Sends the bytes to a `COPY … FROM STDIN` and returns how many rows the server counted. */

@@ -1,134 +1,175 @@
-import { assertOfRows, mayBeOfRows, sqlState } from "../errors.ts";
-import type { Session } from "../session.ts";
+import type { Failure } from "../../../batch/contract.ts";
+import { PawlError } from "../../../errors.ts";
+import { isOfStatement, sqlState } from "../errors.ts";
 import type { Table } from "../table.ts";
 
+/** Some of the rows that are searched. */
+export interface SomeRows {
+  /** In ascending order. */
+  readonly numbers: readonly number[];
+  /** They are all rows between the first and the last of them. */
+  readonly consecutive: boolean;
+}
+
+/**
+ * Writes some rows in the open transaction and resolves with null; or takes that back and resolves with the server's error where
+ * one of them may be to blame. Rejects for every other error. A trial is taken back also where it succeeds.
+ */
+export type Attempt = (rows: SomeRows, trial: boolean) => Promise<Error | null>;
+
+export interface Search {
+  /** The numbers of the rows, in ascending order. */
+  readonly numbers: readonly number[];
+  readonly table: Pick<Table, "mutual">;
+  readonly attempt: Attempt;
+  /** Whether a row that was refused may be written after rows behind it. @default every row may */
+  readonly mayComeLater?: (number: number) => Promise<boolean>;
+}
+
+/** Into how many parts rows are cut that hold a bad one; four needs the fewest statements for few bad rows and for many. */
+const PARTS = 4;
+
+/**
+ * Writes all rows but the bad ones, and returns these with what the server says of each. Rows are cut into parts until one is
+ * refused alone. Rows may refer to each other, so those that were refused alone are tried again: as long as that helps, the ones
+ * that lacked another row, and then together the ones that need each other, such as two that swap a unique value.
+ *
+ * Throws the server's error where it is no matter of rows.
+ */
+export async function searchBadRows(search: Search): Promise<ReadonlyMap<number, Error>> {
+  const { numbers, table, attempt, mayComeLater = async () => true } = search;
+  const refused = await cutDown(numbers, attempt);
+  for (let before = -1; before !== refused.size; ) {
+    before = refused.size;
+    for (const [number, error] of refused) {
+      if (sqlState(error) !== FOREIGN_KEY || !(await mayComeLater(number))) continue;
+      if ((await attempt({ numbers: [number], consecutive: true }, false)) === null) refused.delete(number);
+    }
+  }
+  const mutual = new Map<number, Error>();
+  for (const [number, error] of refused)
+    if (isMutual(error, table) && (await mayComeLater(number))) mutual.set(number, error);
+  for (const number of await writeTogether(mutual, attempt)) refused.delete(number);
+  if (refused.size === numbers.length) assertOfRows(refused.values(), true);
+  return refused;
+}
+
+/** SQLSTATE "foreign_key_violation". */
+const FOREIGN_KEY = "23503";
+
+/** Writes rows in ever smaller parts; returns those that were refused alone, with what the server says of each. */
+export async function cutDown(numbers: readonly number[], attempt: Attempt): Promise<Map<number, Error>> {
+  const refused = new Map<number, Error>();
+  let anyWritten = false;
+  const write = async (some: readonly number[]): Promise<void> => {
+    const [first] = some;
+    if (first === undefined) return;
+    const error = await attempt({ numbers: some, consecutive: true }, false);
+    if (error === null) {
+      anyWritten = true;
+      return;
+    }
+    if (some.length === 1) {
+      refused.set(first, error);
+      if (!anyWritten) assertOfRows(refused.values(), false);
+      return;
+    }
+    const step = Math.ceil(some.length / PARTS);
+    for (let at = 0; at < some.length; at += step) await write(some.slice(at, at + step));
+  };
+  await write(numbers);
+  return refused;
+}
+
+/** After so many rows that were refused for what no row is to blame for, and none that was written, it is no matter of rows. */
+const ENOUGH = 32;
+
+/** Throws where rows were refused for a reason that is not about them: where all were, or so many that more need not be tried. */
+function assertOfRows(refused: Iterable<Error>, all: boolean): void {
+  let count = 0;
+  let first: unknown;
+  for (const error of refused) {
+    if (!isOfStatement(error)) return;
+    if (count++ === 0) first = error;
+  }
+  if (count >= ENOUGH || (all && count > 0)) throw first;
+}
+
 /** Whether the row was refused by a constraint that it may meet together with others; see `Table.mutual`. */
-export function isMutual(error: unknown, { mutual }: Pick<Table, "mutual">): boolean {
+function isMutual(error: Error, { mutual }: Pick<Table, "mutual">): boolean {
   const { constraint } = error as { constraint?: string };
   return constraint !== undefined && mutual.includes(constraint) && sqlState(error) !== null;
 }
 
-/** So often the server is asked at most which of them it still complains about. */
-const mostTries = 100;
+/** So often the server is asked at most which rows it still complains about. */
+const MOST_TRIES = 100;
+/** So many rows are left out one by one at most. */
+const MOST_LEFT_OUT = 100;
 
 /**
- * Tries those together that were refused alone for what others of them may bring, without the ones that the server still
- * complains about. `attempt` does it or takes it back, and always takes it back on trial. Removes from `refused` what could be done.
+ * Writes rows together that were refused alone for what others of them may bring, without the ones that the server still
+ * complains about. Returns the numbers of those that were written.
  */
-export async function together(
-  refused: Map<number, unknown>,
-  attempt: (at: readonly number[], trial: boolean) => Promise<unknown>,
-): Promise<void> {
-  const candidates = new Map([...refused].map(([at, error]) => [at, complaint(error)] as const));
-  for (let tries = 0; tries < mostTries && candidates.size > 1; tries++) {
-    const error = await attempt([...candidates.keys()], false);
-    if (error === null) {
-      for (const at of candidates.keys()) refused.delete(at);
-      return;
-    }
-    const about = complaint(error);
-    const before = candidates.size;
-    for (const [at, own] of candidates) if (own === about) candidates.delete(at);
-    if (candidates.size < before) continue;
-    // Alone, that one lacked something else first: it is found by leaving out one after the other.
-    if (before > mostLeftOut) return;
-    const culprit = await leftOut(candidates, about, attempt);
-    if (culprit === null) return;
+async function writeTogether(
+  refused: ReadonlyMap<number, Error>,
+  attempt: Attempt,
+): Promise<readonly number[]> {
+  const candidates = new Map([...refused].map(([number, error]) => [number, complaintOf(error)] as const));
+  for (let tries = 0; tries < MOST_TRIES && candidates.size > 1; tries++) {
+    const numbers = [...candidates.keys()];
+    const error = await attempt({ numbers, consecutive: false }, false);
+    if (error === null) return numbers;
+    const complaint = complaintOf(error);
+    for (const [number, own] of candidates) if (own === complaint) candidates.delete(number);
+    if (candidates.size < numbers.length) continue;
+    // Alone, that row lacked something else first: it is found by leaving out one after the other.
+    if (numbers.length > MOST_LEFT_OUT) return [];
+    const culprit = await findCulprit(candidates, complaint, attempt);
+    if (culprit === null) return [];
     candidates.delete(culprit);
   }
+  return [];
 }
 
-/** So many candidates are left out one by one at most. */
-const mostLeftOut = 100;
-
 /**
- * The one without which the server has something else to say, or nothing. Where it says then what it said of a single one,
- * that one lacks what was left out, which was no culprit.
+ * The row without which the server complains about something else, or nothing. Where it says then what it said of a single row,
+ * that row lacks what was left out, which was no culprit.
  */
-async function leftOut(
+async function findCulprit(
   candidates: ReadonlyMap<number, string>,
-  about: string,
-  attempt: (at: readonly number[], trial: boolean) => Promise<unknown>,
+  complaint: string,
+  attempt: Attempt,
 ): Promise<number | null> {
   const known = new Set(candidates.values());
   for (const one of candidates.keys()) {
-    const error = await attempt(
-      [...candidates.keys()].filter((at) => at !== one),
-      true,
-    );
-    if (error === null || (complaint(error) !== about && !known.has(complaint(error)))) return one;
+    const numbers = [...candidates.keys()].filter((number) => number !== one);
+    const error = await attempt({ numbers, consecutive: false }, true);
+    if (error === null) return one;
+    const other = complaintOf(error);
+    if (other !== complaint && !known.has(other)) return one;
   }
   return null;
 }
 
 /** What the server says of a row: the same for each row that lacks, or meets, the same. */
-function complaint(error: unknown): string {
-  const { code, constraint, detail } = (error ?? {}) as {
-    code?: string;
-    constraint?: string;
-    detail?: string;
-  };
+function complaintOf(error: Error): string {
+  const { code, constraint, detail } = error as { code?: string; constraint?: string; detail?: string };
   return `${code} ${constraint} ${detail}`;
 }
 
-/** What is done to some of the parts, and to one of them that the server refuses. */
-export interface Parts<Result> {
-  /** Does it in the open transaction; `at` are the numbers of the parts, in order. */
-  work(at: readonly number[]): Promise<Result>;
-  /** Called once the server has agreed, so that what is taken back is not counted. */
-  done(result: Result): void;
-  refuse(at: number, error: unknown): void;
-}
-
 /**
- * Does something to the parts in the open transaction; where the server refuses because of one of them, takes that back and
- * tries the halves, down to the ones that are to blame. Those that were refused alone are tried together: two rows may need
- * each other, such as two that swap a value. An error that is not about rows is thrown.
+ * Tells a transform that is wrong from one that is wrong about some items: where nothing has been written yet and all items of a chunk are
+ * refused by one sentence that speaks of the table, each further one would be.
  */
-export async function bisect<Result>(
-  session: Session,
-  table: Pick<Table, "mutual">,
-  count: number,
-  parts: Parts<Result>,
-): Promise<void> {
-  const refused = new Map<number, unknown>();
-  let agreed = 0;
-  const attempt = async (at: readonly number[], trial = false): Promise<unknown> => {
-    await session.run("SAVEPOINT pawl_part");
-    let result: Result;
-    try {
-      result = await parts.work(at);
-      const end = trial ? "ROLLBACK TO SAVEPOINT pawl_part; RELEASE" : "RELEASE";
-      await session.run(`SET CONSTRAINTS ALL IMMEDIATE; ${end} SAVEPOINT pawl_part`);
-    } catch (error) {
-      if (!mayBeOfRows(error)) throw error;
-      await session.run("ROLLBACK TO SAVEPOINT pawl_part; RELEASE SAVEPOINT pawl_part");
-      return error;
-    }
-    if (trial) return null;
-    parts.done(result);
-    agreed += at.length;
-    return null;
-  };
-  const halve = async (at: readonly number[]): Promise<void> => {
-    const [first] = at;
-    if (first === undefined) return;
-    const error = await attempt(at);
-    if (error === null) return;
-    if (at.length === 1) {
-      refused.set(first, error);
-      if (agreed === 0) assertOfRows(refused.values(), false);
-      return;
-    }
-    const middle = at.length >> 1;
-    await halve(at.slice(0, middle));
-    await halve(at.slice(middle));
-  };
-  await halve(Array.from({ length: count }, (_, at) => at));
-  const left = new Map([...refused].filter(([, error]) => isMutual(error, table)));
-  const candidates = [...left.keys()];
-  await together(left, attempt);
-  for (const at of candidates) if (!left.has(at)) refused.delete(at);
-  if (agreed === 0) assertOfRows(refused.values(), true);
-  for (const [at, error] of refused) parts.refuse(at, error);
+export class FirstItems {
+  #fit = false;
+
+  /** Throws the sentence by which all of several items were refused, unless other items could be written before. */
+  judge(items: number, failures: readonly Failure[]): void {
+    if (items > failures.length) this.#fit = true;
+    const [first] = failures;
+    if (this.#fit || items < 2 || first?.code?.startsWith("postgres.") !== true) return;
+    if (failures.every(({ reason }) => reason === first.reason))
+      throw new PawlError(first.code, first.reason);
+  }
 }

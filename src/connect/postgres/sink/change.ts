@@ -1,15 +1,18 @@
-import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import type { Chunk, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import { explain } from "../errors.ts";
 import type { DelOptions, PostgresOptions, UpdateOptions } from "../options.ts";
 import { Session } from "../session.ts";
 import { RangeChunk } from "../source/key-range.ts";
-import { pack } from "./change/packed-rows.ts";
-import { type LiveTarget, liveTarget } from "./change/target.ts";
-import { change, LiveWriter } from "./change/writer.ts";
-import { bury, finishedShards, prepareLedger, takeOver } from "./checkpoint-table.ts";
+import { changeRange } from "./change/change-range.ts";
+import { changeRows } from "./change/change-rows.ts";
+import { PackedRows, pack } from "./change/packed-rows.ts";
+import { type ChangeTarget, changeTarget } from "./change/target.ts";
+import { finishRun, prepareCheckpointTable } from "./checkpoint-table.ts";
 import { postgres } from "./load.ts";
+import { OpenTable } from "./open-table.ts";
 import { lookAtTable, noteTable } from "./same-table.ts";
+import type { ChunkWrite } from "./write-mode.ts";
 
 /**
  * Changes rows of a table in use, each exactly once: the columns that a step returns, found by the key, and those that
@@ -31,7 +34,7 @@ export function insert(options: PostgresOptions): Sink<Record<string, unknown>> 
 }
 
 async function open(
-  kind: LiveTarget["change"],
+  kind: ChangeTarget["change"],
   options: UpdateOptions,
   context: SinkContext,
 ): Promise<OpenSink<unknown>> {
@@ -40,12 +43,12 @@ async function open(
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     await session.run("BEGIN");
-    const target = await liveTarget(session, kind, options, context);
+    const target = await changeTarget(session, kind, options, context);
     await session.run("COMMIT");
-    const obstacle = await prepareLedger(session, context.dryRun);
+    const obstacle = await prepareCheckpointTable(session, context.dryRun);
     const looks = obstacle === null && !context.dryRun;
     const note = looks ? await lookAtTable(session, context.run, target.table, "adds none") : null;
-    return new OpenLive(options, context.run, target, { obstacle, note });
+    return new OpenChange(options, context.run, target, { obstacle, note });
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -72,39 +75,38 @@ const statementMs = 10_000;
  */
 const silenceMs = 15_000;
 
-class OpenLive implements OpenSink<unknown> {
-  readonly guarantee: OpenSink<unknown>["guarantee"];
+class OpenChange extends OpenTable<unknown> {
   readonly ordering = { kind: "any" } as const;
-  readonly notes: readonly string[];
   /** Others want their turn at the rows: short transactions from the first one on. */
   readonly pace = { commitMs: 200, firstBytes: 64 * 1024, minBytes: 1024 };
-  readonly #options: UpdateOptions;
   readonly #run: string;
-  readonly #target: LiveTarget;
-  #noted: Promise<void> | null = null;
+  readonly #target: ChangeTarget;
 
   constructor(
     options: UpdateOptions,
     run: string,
-    target: LiveTarget,
+    target: ChangeTarget,
     { obstacle, note }: { readonly obstacle: string | null; readonly note: string | null },
   ) {
-    this.#options = options;
+    const { url, lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = options;
+    const deletes = target.change === "delete";
+    const without = `${obstacle}${deletes ? "." : ": after an interruption some rows could be changed once more."}`;
+    super({
+      url,
+      run,
+      // A row that is gone cannot be deleted again; a change could be made again, perhaps to another value.
+      guarantee: obstacle === null ? "transactional" : deletes ? "idempotent" : "none",
+      notes: obstacle !== null ? [without] : note === null ? [] : [note],
+      guard: (session) => noteTable(session, run, target.table),
+      settings: {
+        lock_timeout: String(Math.ceil(lockTimeoutMs)),
+        statement_timeout: String(Math.ceil(statementTimeoutMs)),
+        idle_in_transaction_session_timeout: String(silenceMs),
+      },
+      attempts: 6,
+    });
     this.#run = run;
     this.#target = target;
-    // A row that is gone cannot be deleted again; a change could be made again, perhaps to another value.
-    this.guarantee = obstacle === null ? "transactional" : target.change === "delete" ? "idempotent" : "none";
-    this.notes =
-      obstacle === null
-        ? note === null
-          ? []
-          : [note]
-        : [
-            obstacle +
-              (target.change === "delete"
-                ? "."
-                : ": after an interruption some rows could be changed once more."),
-          ];
   }
 
   takesWhole(chunk: Chunk<unknown>): boolean {
@@ -115,73 +117,29 @@ class OpenLive implements OpenSink<unknown> {
     return await pack(chunk, this.#target);
   }
 
-  async writer(shard: number, fence: number): Promise<Writer<unknown>> {
-    const session = await this.#session();
-    try {
-      const claim = this.guarantee === "transactional" ? { run: this.#run, shard, fence } : null;
-      const checkpoint =
-        claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
-      if (claim !== null) await this.#note(session);
-      // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
-      if (claim !== null) await session.run("SET synchronous_commit = off");
-      return new LiveWriter(session, this.#target, claim, checkpoint);
-    } catch (error) {
-      await session.close();
-      throw explain(error, this.#options.url);
-    }
-  }
-
-  /** Once for all shards that this process works on. */
-  async #note(session: Session): Promise<void> {
-    this.#noted ??= noteTable(session, this.#run, this.#target.table);
-    try {
-      await this.#noted;
-    } catch (error) {
-      // The next writer notes it.
-      this.#noted = null;
-      throw error;
-    }
-  }
-
-  async rehearse(chunk: Chunk<unknown>): Promise<WriteOutcome> {
-    const session = await this.#session();
-    try {
-      await session.run("BEGIN");
-      const outcome = await change(session, this.#target, chunk);
-      await session.run("ROLLBACK");
-      return outcome;
-    } catch (error) {
-      throw explain(error, this.#options.url);
-    } finally {
-      await session.close();
-    }
-  }
-
-  async finished(): Promise<ReadonlySet<number> | null> {
-    return this.guarantee === "transactional" ? await finishedShards(this.#options.url, this.#run) : null;
+  protected async ready(session: Session): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
+    return async (chunk) => {
+      const target = this.#target;
+      if (chunk instanceof RangeChunk) return changeOf(chunk, () => changeRange(session, target, chunk));
+      const packed = chunk instanceof PackedRows ? chunk : await pack(chunk, target);
+      return changeOf(packed, () => changeRows(session, target, packed));
+    };
   }
 
   async conclude(): Promise<void> {
-    if (this.guarantee !== "transactional") return;
-    const session = await Session.open(this.#options.url, `pawl ${this.#run}`);
-    try {
-      await bury(session, this.#run);
-    } catch (error) {
-      throw explain(error, this.#options.url);
-    } finally {
-      await session.close();
-    }
+    if (this.isTransactional) await this.inSession((session) => finishRun(session, this.#run));
   }
+}
 
-  /** Nothing stays open between the calls: each writer has a connection of its own. */
-  async close(): Promise<void> {}
-
-  async #session(): Promise<Session> {
-    const { url, lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = this.#options;
-    return await Session.open(url, `pawl ${this.#run}`, {
-      lock_timeout: String(Math.ceil(lockTimeoutMs)),
-      statement_timeout: String(Math.ceil(statementTimeoutMs)),
-      idle_in_transaction_session_timeout: String(silenceMs),
-    });
-  }
+/** Rows are changed by one mode alone, which finds the bad ones itself. */
+function changeOf(chunk: Chunk<unknown>, apply: ChunkWrite["apply"]): ChunkWrite {
+  return {
+    get items() {
+      return chunk.items;
+    },
+    prepare: async () => {},
+    apply,
+    changeMode: () => false,
+    committed: () => {},
+  };
 }

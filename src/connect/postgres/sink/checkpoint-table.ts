@@ -2,20 +2,21 @@ import type { Checkpoint, Counts, Cursor } from "../../../batch/contract.ts";
 import { LostError, PawlError } from "../../../errors.ts";
 import { foreignObject } from "../../../postgres-ownership.ts";
 import { publicUrl } from "../../../postgres-url.ts";
+import { retry } from "../../../retry.ts";
 import { explain, sqlState } from "../errors.ts";
 import { Session } from "../session.ts";
 
 /** Where the checkpoints of all runs stand in the target's own database. */
 export const TABLE = "pawl.checkpoint";
-/** The shard number under which a run that is over stays known, so that a late worker cannot begin it again. */
-export const TOMBSTONE = -1;
+/** The shard number of the finished mark, by which a run that is over stays known, so that a late worker cannot begin it again. */
+export const FINISHED = -1;
 /** The shard number under which it is noted which table a run writes to. */
 export const NOTED = -2;
-/** For how long a run that is over stays known. A worker that was stopped for longer has lost its connection, its lease and its run. */
-const buriedFor = "90 days";
+/** For how long finished marks are kept. A worker that was stopped for longer has lost its connection, its lease and its run. */
+const KEPT_FOR = "90 days";
 
 /** Serialises the creation of the schema; any constant that others are unlikely to use. */
-const creationLock = 5_069_732_514_783;
+const CREATION_LOCK = 5_069_732_514_783;
 
 /** The lock of a run, or of one of its shards, by its name as the first parameter. */
 const lockOf =
@@ -72,7 +73,7 @@ const usableSql = `
  * Makes sure of the checkpoint table (or, on a dry run, that it could be had); returns half a sentence with the right that
  * is missing where the role may not use or make one. Throws where there is one that is not ours.
  */
-export async function prepareLedger(session: Session, dryRun: boolean): Promise<string | null> {
+export async function prepareCheckpointTable(session: Session, dryRun: boolean): Promise<string | null> {
   await assertOurs(session);
   const { rows } = await session.query<Usable & Record<string, unknown>>(usableSql);
   const [found] = rows;
@@ -93,20 +94,16 @@ export async function prepareLedger(session: Session, dryRun: boolean): Promise<
   if (grants.length > 0)
     return `The user ${me} may not keep checkpoints in ${where}, in the schema pawl that is there (${grants.join("; ")})`;
   if (found.table || dryRun) return null;
-  try {
-    await session.run(`BEGIN; SELECT pg_catalog.pg_advisory_xact_lock(${creationLock}::pg_catalog.int8)`);
+  await session.transaction(async () => {
+    await session.run(`SELECT pg_catalog.pg_advisory_xact_lock(${CREATION_LOCK}::pg_catalog.int8)`);
     // Even where the schema is there, this asks for the right to make it.
     if (!found.schema) await session.run("CREATE SCHEMA IF NOT EXISTS pawl");
     await session.run(ddl);
     if (found.group !== null) await session.run(`ALTER TABLE ${TABLE} OWNER TO ${found.group}`);
     // Another role may have been first meanwhile.
     await assertOurs(session);
-    await session.run("COMMIT");
-    return null;
-  } catch (error) {
-    if (!session.isLost) await session.run("ROLLBACK");
-    throw error;
-  }
+  });
+  return null;
 }
 
 async function assertOurs(session: Session): Promise<void> {
@@ -138,7 +135,7 @@ export async function finishedShards(url: string, run: string): Promise<Readonly
       [run],
     );
     const shards = new Set(rows.map(({ shard }) => shard));
-    return shards.has(TOMBSTONE) ? null : shards;
+    return shards.has(FINISHED) ? null : shards;
   } catch (error) {
     throw explain(error, url);
   } finally {
@@ -146,113 +143,122 @@ export async function finishedShards(url: string, run: string): Promise<Readonly
   }
 }
 
-/** What a shard's row held when we took it over. */
-export interface Holding {
-  readonly checkpoint: Checkpoint | null;
+/** A shard of a run that a worker holds under a fence. */
+export interface Claim {
+  readonly run: string;
+  readonly shard: number;
+  /** Only commits under the highest fence count. */
+  readonly fence: number;
 }
 
-interface Row {
+/** The row of a shard. */
+interface ShardRow {
   readonly fence: string;
   readonly cursor: Cursor | null;
   readonly counts: Counts | null;
   readonly done: boolean;
+  /** The session that holds the shard, and when it began, since numbers of processes come again. */
   readonly backend: number | null;
   readonly started: string | null;
 }
 
+/** So often a lock is asked for that is held for longer than `lock_timeout`, with its holder disconnected in between. */
+const ATTEMPTS = 11;
+
 /**
- * Takes a shard over: from here on only commits under `fence` count. A previous holder whose session still lives,
- * perhaps stopped with its transaction open, is disconnected, so that it blocks nobody. Throws LostError when a
- * higher fence is there or the run is over.
+ * Claims the row of a shard, and returns the checkpoint in it: from here on only commits under the claim's fence count. A previous
+ * holder whose session still lives, perhaps stopped with its transaction open, is disconnected, so that it blocks no one. Throws
+ * LostError when a higher fence is there or the run is over.
  */
-export async function takeOver(
-  session: Session,
-  run: string,
-  shard: number,
-  fence: number,
-): Promise<Holding> {
-  for (let tries = 0; ; tries++) {
-    try {
-      const row = await claim(session, run, shard, fence);
-      await disconnect(session, row.backend, row.started);
-      // Without counts nothing was committed yet.
-      return {
-        checkpoint: row.counts === null ? null : { cursor: row.cursor, counts: row.counts, done: row.done },
-      };
-    } catch (error) {
-      if (!session.isLost) await session.run("ROLLBACK");
-      // Somebody holds the row in an open transaction: the holder before us.
-      if (sqlState(error) !== "55P03" || tries >= 10) throw error;
-      const holder = await peek(session, run, shard);
-      if (holder !== null && Number(holder.fence) > fence) throw lost(run, shard);
-      if (holder !== null) await disconnect(session, holder.backend, holder.started);
-      // A claim takes milliseconds: one that was stopped in the middle of it has not told who it is.
-      if (tries > 0) await disconnectHolders(session, `${run}/${shard}`);
-    }
-  }
+export async function claimShard(session: Session, claim: Claim): Promise<Checkpoint | null> {
+  let failures = 0;
+  const row = await retry(
+    async () => {
+      if (failures > 0) await disconnectHolder(session, claim, failures > 1);
+      failures++;
+      return await claimRow(session, claim);
+    },
+    { isTransient: isLockTimeout, attempts: ATTEMPTS, baseMs: 10, capMs: 100 },
+  );
+  await disconnect(session, row);
+  // Without counts nothing was committed yet.
+  return row.counts === null ? null : { cursor: row.cursor, counts: row.counts, done: row.done };
 }
 
-async function claim(session: Session, run: string, shard: number, fence: number): Promise<Row> {
-  await session.run("BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = on");
-  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf})`, [run]);
-  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [`${run}/${shard}`]);
-  await session.query(
-    `INSERT INTO ${TABLE} (run, shard, fence) SELECT $1, $2, $3
-     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
-     ON CONFLICT (run, shard) DO NOTHING`,
-    [run, shard, fence],
-  );
-  const { rows } = await session.query<Row>(
-    `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
-     FROM ${TABLE} WHERE run = $1 AND shard = $2 FOR UPDATE`,
-    [run, shard],
-  );
-  const [row] = rows;
-  if (row === undefined || Number(row.fence) > fence) throw lost(run, shard);
-  await session.query(
-    `UPDATE ${TABLE} SET fence = $3, backend = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.now(),
-            backend_start = (SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())
-     WHERE run = $1 AND shard = $2`,
-    [run, shard, fence],
-  );
-  await session.run("COMMIT");
-  return row;
+/** SQLSTATE "lock_not_available". */
+function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === "55P03";
 }
 
-async function peek(session: Session, run: string, shard: number): Promise<Row | null> {
-  const { rows } = await session.query<Row>(
-    `SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
-     FROM ${TABLE} WHERE run = $1 AND shard = $2`,
-    [run, shard],
-  );
-  return rows[0] ?? null;
+const selectRow = `
+  SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
+  FROM ${TABLE} WHERE run = $1 AND shard = $2`;
+
+async function claimRow(session: Session, claim: Claim): Promise<ShardRow> {
+  const { run, shard, fence } = claim;
+  return await session.transaction(async () => {
+    await session.query(`SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf})`, [run]);
+    await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [`${run}/${shard}`]);
+    await session.query(
+      `INSERT INTO ${TABLE} (run, shard, fence) SELECT $1, $2, $3
+       WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${FINISHED})
+       ON CONFLICT (run, shard) DO NOTHING`,
+      [run, shard, fence],
+    );
+    const { rows } = await session.query<Row>(`${selectRow} FOR UPDATE`, [run, shard]);
+    const [row] = rows;
+    if (row === undefined || Number(row.fence) > fence) throw lostError(claim);
+    await session.query(
+      `UPDATE ${TABLE} SET fence = $3, backend = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.now(),
+              backend_start = (SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())
+       WHERE run = $1 AND shard = $2`,
+      [run, shard, fence],
+    );
+    return row;
+  }, "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = on");
 }
 
-/** Ends the session of a previous holder and waits until it is gone. Not being allowed to is no reason to fail. */
-async function disconnect(session: Session, backend: number | null, started: string | null): Promise<void> {
+type Row = ShardRow & Record<string, unknown>;
+
+/**
+ * Disconnects the session that holds the row of a shard in an open transaction: the holder before us, by what the row tells, or,
+ * `byLock`, one that was stopped in the middle of its claim, which has not told who it is.
+ */
+async function disconnectHolder(session: Session, claim: Claim, byLock: boolean): Promise<void> {
+  const { run, shard, fence } = claim;
+  const [holder] = (await session.query<Row>(selectRow, [run, shard])).rows;
+  if (holder !== undefined && Number(holder.fence) > fence) throw lostError(claim);
+  if (holder !== undefined) await disconnect(session, holder);
+  if (byLock) await disconnectByLock(session, `${run}/${shard}`);
+}
+
+/** Ends the session of a previous holder and waits until it is gone. */
+async function disconnect(session: Session, { backend, started }: ShardRow): Promise<void> {
   if (backend === null || started === null) return;
-  try {
-    // The second argument waits for the end; its rollback may take a moment.
-    await session.query(
-      `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_stat_activity
-       WHERE pid = $1 AND backend_start = $2::pg_catalog.timestamptz AND pid <> pg_catalog.pg_backend_pid()`,
-      [backend, started],
-    );
-  } catch (error) {
-    if (sqlState(error) !== "42501") throw error;
-  }
+  await terminate(
+    session,
+    `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_stat_activity
+     WHERE pid = $1 AND backend_start = $2::pg_catalog.timestamptz AND pid <> pg_catalog.pg_backend_pid()`,
+    [backend, started],
+  );
 }
 
-/** Ends the sessions that hold the lock of this name, of a run or of one of its shards, as `claim` and `bury` take it. */
-async function disconnectHolders(session: Session, name: string): Promise<void> {
+/** Ends the sessions that hold the lock of this name, of a run or of one of its shards, as `claimRow` and `finishRun` take it. */
+async function disconnectByLock(session: Session, name: string): Promise<void> {
+  await terminate(
+    session,
+    `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_locks
+     WHERE locktype = 'advisory' AND granted AND objsubid = 1::pg_catalog.int2 AND pid <> pg_catalog.pg_backend_pid()
+       AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+       AND ((classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8) = ${lockOf}`,
+    [name],
+  );
+}
+
+/** Runs a statement that ends sessions, and waits until they are gone; not being allowed to is no reason to fail. */
+async function terminate(session: Session, sql: string, values: readonly unknown[]): Promise<void> {
   try {
-    await session.query(
-      `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_locks
-       WHERE locktype = 'advisory' AND granted AND objsubid = 1::pg_catalog.int2 AND pid <> pg_catalog.pg_backend_pid()
-         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-         AND ((classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8) = ${lockOf}`,
-      [name],
-    );
+    await session.query(sql, values);
   } catch (error) {
     if (sqlState(error) !== "42501") throw error;
   }
@@ -263,52 +269,41 @@ const commitSql = `
   WHERE run = $1 AND shard = $2 AND fence = $3`;
 
 /** Writes the checkpoint into the open transaction; throws LostError when the fence has moved on. */
-export async function record(
+export async function writeCheckpoint(
   session: Session,
-  run: string,
-  shard: number,
-  fence: number,
-  checkpoint: Checkpoint,
+  claim: Claim,
+  { cursor, counts, done }: Checkpoint,
 ): Promise<void> {
-  const { rowCount } = await session.prepared("pawl_checkpoint", commitSql, [
-    run,
-    shard,
-    fence,
-    JSON.stringify(checkpoint.cursor),
-    JSON.stringify(checkpoint.counts),
-    checkpoint.done,
-  ]);
-  if (rowCount !== 1) throw lost(run, shard);
+  const { run, shard, fence } = claim;
+  const values = [run, shard, fence, JSON.stringify(cursor), JSON.stringify(counts), done];
+  const { rowCount } = await session.prepared("pawl_checkpoint", commitSql, values);
+  if (rowCount !== 1) throw lostError(claim);
 }
 
-/** Removes the checkpoints of a run that is over, and keeps one row by which late workers learn that it is. */
-export async function bury(session: Session, run: string): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await tryBury(session, run);
-    } catch (error) {
-      if (!session.isLost) await session.run("ROLLBACK");
-      if (sqlState(error) !== "55P03" || tries >= 10) throw error;
-      await disconnectHolders(session, run);
-    }
-  }
-}
-
-async function tryBury(session: Session, run: string): Promise<void> {
-  await session.run("BEGIN; SET LOCAL lock_timeout = '2s'");
-  await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [run]);
-  await session.query(
-    `DELETE FROM ${TABLE} WHERE (run = $1 AND shard <> ${TOMBSTONE})
-        OR (shard = ${TOMBSTONE} AND updated_at < pg_catalog.now() - '${buriedFor}'::pg_catalog.interval)`,
-    [run],
+/** Removes the checkpoints of a run that is over, and leaves the finished mark, by which late workers learn that it is. */
+export async function finishRun(session: Session, run: string): Promise<void> {
+  let failures = 0;
+  const finish = async () => {
+    await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [run]);
+    await session.query(
+      `DELETE FROM ${TABLE} WHERE (run = $1 AND shard <> ${FINISHED})
+          OR (shard = ${FINISHED} AND updated_at < pg_catalog.now() - '${KEPT_FOR}'::pg_catalog.interval)`,
+      [run],
+    );
+    await session.query(
+      `INSERT INTO ${TABLE} (run, shard, fence, done) VALUES ($1, ${FINISHED}, 0, true) ON CONFLICT DO NOTHING`,
+      [run],
+    );
+  };
+  await retry(
+    async () => {
+      if (failures++ > 0) await disconnectByLock(session, run);
+      await session.transaction(finish, "BEGIN; SET LOCAL lock_timeout = '2s'");
+    },
+    { isTransient: isLockTimeout, attempts: ATTEMPTS, baseMs: 10, capMs: 100 },
   );
-  await session.query(
-    `INSERT INTO ${TABLE} (run, shard, fence, done) VALUES ($1, ${TOMBSTONE}, 0, true) ON CONFLICT DO NOTHING`,
-    [run],
-  );
-  await session.run("COMMIT");
 }
 
-function lost(run: string, shard: number): LostError {
+function lostError({ run, shard }: Claim): LostError {
   return new LostError(`Shard ${shard} of run ${run} was taken over by another worker, or the run is over.`);
 }

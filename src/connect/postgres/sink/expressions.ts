@@ -2,63 +2,107 @@ import { PawlError } from "../../../errors.ts";
 import { sqlState } from "../errors.ts";
 import { cutName, quoteName } from "../identifier.ts";
 import type { Session } from "../session.ts";
-import { type Column, findColumn, matchColumn, type Table } from "../table.ts";
-import type { Assignment } from "./load/layout.ts";
+import { type Column, findColumn, type Table } from "../table.ts";
 
-/**
- * Lets the server check the expressions of `--set` without running them. `names` are those of the source. Needs a
- * transaction, which it leaves usable.
- */
-export async function checkAssignments(
-  session: Session,
+/** A column that an expression fills. */
+export interface Assignment {
+  readonly column: Column;
+  readonly expression: string;
+  /** Whether its value tells if the row differs: it looks at the row, or is the same each time it is asked; the time or a draw is neither. */
+  readonly compared: boolean;
+}
+
+/** What is given with `--set`, before the server has looked at it. */
+export type GivenExpression = Pick<Assignment, "column" | "expression">;
+
+/** The columns that `--set` fills. `identity` says whether a column that is always numbered by the table can be given a value. */
+export function givenExpressions(
   table: Table,
   set: Readonly<Record<string, string>>,
-  names: readonly string[],
-  map: ReadonlyMap<string, string>,
+  { identity }: { readonly identity: boolean },
+): GivenExpression[] {
+  return Object.entries(set).map(([name, expression]) => {
+    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
+    if (!column.generated && (identity || column.identity !== "always")) return { column, expression };
+    throw new PawlError(
+      "postgres.generated",
+      `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
+    );
+  });
+}
+
+/** Where an expression of `--set` will stand. */
+export interface ExpressionUse {
+  /** The relation whose columns it may use, as SQL behind FROM. */
+  row(given: GivenExpression): string;
+  /** The statement that gives the column its value. */
+  statement(given: GivenExpression, row: string): string;
+  /** The end of the sentence about one that does not work. */
+  readonly advice: string;
+}
+
+/** Lets the server check the expressions of `--set` without running them. Needs a transaction, which it leaves usable. */
+export async function checkExpressions(
+  session: Session,
+  given: readonly GivenExpression[],
+  use: ExpressionUse,
 ): Promise<Assignment[]> {
   const assignments: Assignment[] = [];
-  for (const [name, expression] of Object.entries(set)) {
-    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
-    if (column.generated) {
-      throw new PawlError(
-        "postgres.generated",
-        `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
-      );
-    }
-    const types = names.map((source) => {
-      const target = map.get(source);
-      const typed = target === undefined ? matchColumn(table, source) : matchColumn(table, target);
-      // A value that the expression replaces does not reach the table, so it is a text like all that are left out.
-      const own = typed === null || Object.hasOwn(set, typed.name) || Object.hasOwn(set, source);
-      return { source, type: own ? "text" : typed.type };
+  for (const one of given) {
+    const { column, expression } = one;
+    const row = use.row(one);
+    await assertExpression(session, expression, {
+      row,
+      statement: use.statement(one, row),
+      code: "postgres.set",
+      what: `The expression of --set ${column.name}=${expression}`,
+      advice: use.advice,
     });
-    const inSql = namesFor([expression], names);
-    const columns = types.flatMap(({ source, type }) => inSql(source).map((as) => `NULL::${type} AS ${as}`));
-    const into = `EXPLAIN INSERT INTO ${table.sql} (${quoteName(column.name)}) OVERRIDING SYSTEM VALUE`;
-    const row = `(SELECT ${columns.join(", ")}) s`;
-    const failure =
-      (await whyNotOne(session, expression, row)) ??
-      (await attempt(session, `${into} SELECT (${expression}\n) FROM ${row}`));
-    if (failure !== null) {
-      throw new PawlError(
-        "postgres.set",
-        `The expression of --set ${name}=${expression} does not work (${failure.message}): correct it; it may use the columns ${names.join(", ")}.`,
-        { cause: failure },
-      );
-    }
-    const compared = await tellsDifference(session, column, expression);
-    assignments.push({ column, expression, compared });
+    assignments.push({ ...one, compared: await tellsDifference(session, column, expression) });
   }
   return assignments;
 }
 
-/** Whether the value of an expression tells if a row differs; see `Assignment`. Needs a transaction. */
-export async function tellsDifference(
+/**
+ * Throws where a text is not one expression for one row of a relation, or does not fit into the statement where it will stand.
+ * It must be one without our brackets too, so that it cannot close them and say more; and VALUES takes neither a function that
+ * gives several rows nor one that sums several up. Needs a transaction, which it leaves usable.
+ */
+export async function assertExpression(
   session: Session,
-  column: Column,
   expression: string,
-): Promise<boolean> {
-  const alone = await attempt(session, `EXPLAIN SELECT (${expression}\n)`);
+  use: {
+    /** The relation whose columns it may use, as SQL behind FROM. */
+    readonly row: string;
+    readonly statement: string;
+    readonly code: string;
+    /** The beginning of the sentence about one that does not work, and its end. */
+    readonly what: string;
+    readonly advice: string;
+  },
+): Promise<void> {
+  const bare = /^\s*(select|with|values|table)\b/i.test(expression) ? "" : "SELECT WHERE ";
+  const outside = await refusal(session, `EXPLAIN ${bare}${expression}\n`);
+  const failure =
+    // By itself it may lack columns and be of another type; what must not be wrong is its syntax.
+    (sqlState(outside) === "42601" ? outside : null) ??
+    (await refusal(session, `EXPLAIN SELECT FROM ${use.row}, LATERAL (VALUES ((${expression}\n))) one`)) ??
+    (await refusal(session, `EXPLAIN ${use.statement}`));
+  if (failure === null) return;
+  // A right that is missing is not the expression's fault.
+  if (sqlState(failure) === "42501") throw failure;
+  throw new PawlError(
+    use.code,
+    `${use.what} does not work (${failure.message}): correct it; ${use.advice}.`,
+    {
+      cause: failure,
+    },
+  );
+}
+
+/** Whether the value of an expression tells if a row differs; see `Assignment`. Needs a transaction. */
+async function tellsDifference(session: Session, column: Column, expression: string): Promise<boolean> {
+  const alone = await refusal(session, `EXPLAIN SELECT (${expression}\n)`);
   return alone !== null || !(await changesByItself(session, column, expression));
 }
 
@@ -68,15 +112,14 @@ export async function tellsDifference(
  * The server tells which functions an expression calls by the parse tree of a view.
  */
 async function changesByItself(session: Session, column: Column, expression: string): Promise<boolean> {
-  await session.run("SAVEPOINT pawl_calls");
-  try {
+  const look = async () => {
     const view = `CREATE TEMP VIEW pawl_calls AS SELECT ((${expression}\n))::${column.looseType} AS value`;
-    if ((await attempt(session, view)) !== null) return true;
+    if ((await refusal(session, view)) !== null) return true;
     const { rows } = await session.query<{ tree: string }>(
       "SELECT ev_action::pg_catalog.text AS tree FROM pg_catalog.pg_rewrite WHERE ev_class = 'pg_temp.pawl_calls'::pg_catalog.regclass::pg_catalog.oid",
     );
     const tree = rows[0]?.tree ?? "";
-    // CURRENT_TIMESTAMP, CURRENT_USER and their kind are no functions to the server.
+    // CURRENT_TIMESTAMP, CURRENT_USER and their kind are not functions to the server.
     if (tree === "" || tree.includes("{SQLVALUEFUNCTION") || tree.includes("{NEXTVALUEEXPR")) return true;
     const called = [...tree.matchAll(/:(?:op|win|agg)?(?:func|fn)(?:o?id) (\d+)/g)].map(([, id]) =>
       Number(id),
@@ -87,31 +130,12 @@ async function changesByItself(session: Session, column: Column, expression: str
       [called],
     );
     return (rowCount ?? 0) > 0;
-  } finally {
-    await session.run("ROLLBACK TO SAVEPOINT pawl_calls; RELEASE SAVEPOINT pawl_calls");
-  }
-}
-
-/**
- * Why a text is not one expression for one row; null when it is. It must be one without our brackets too, so that it cannot
- * close them and say more; and VALUES takes neither a function that gives several rows nor one that sums several up.
- */
-async function whyNotOne(session: Session, expression: string, row: string): Promise<Error | null> {
-  const bare = /^\s*(select|with|values|table)\b/i.test(expression) ? "" : "SELECT WHERE ";
-  const outside = await attempt(session, `EXPLAIN ${bare}${expression}\n`);
-  // By itself it may lack columns and be of another type; what must not be wrong is its syntax.
-  if (outside !== null && sqlState(outside) === "42601") return outside;
-  return await attempt(session, `EXPLAIN SELECT FROM ${row}, LATERAL (VALUES ((${expression}\n))) one`);
-}
-
-/** The same for an expression over the rows of a relation; throws where it is not one. Needs a transaction. */
-export async function assertOneExpression(session: Session, expression: string, row: string): Promise<void> {
-  const failure = await whyNotOne(session, expression, row);
-  if (failure !== null) throw failure;
+  };
+  return await session.savepoint(look, { trial: true });
 }
 
 /** A select list has at most 1,664 entries, and a table at most 1,600 columns. */
-export const mostColumns = 1600;
+export const MOST_COLUMNS = 1600;
 
 /**
  * How the names of the source are to be called beside these expressions: in all ways in which they may write them, or, where
@@ -134,7 +158,7 @@ export function namesFor(
   let count = 0;
   for (const names of known.values()) count += names.length;
   // Half of them, for they stand beside the values that go into the table.
-  if (count > mostColumns / 2) {
+  if (count > MOST_COLUMNS / 2) {
     const text = expressions.join("\n").toLowerCase();
     for (const [name, names] of known) {
       const isMeant = text.includes(quoteName(name).slice(1, -1).toLowerCase());
@@ -151,15 +175,13 @@ function namesInSql(name: string, spellings: ReadonlyMap<string, number>): strin
   return folded === name || clash ? [quoteName(name)] : [quoteName(name), quoteName(folded)];
 }
 
-async function attempt(session: Session, sql: string): Promise<Error | null> {
-  await session.run("SAVEPOINT pawl_try");
+/** Why the server refuses a statement; null when it does not. */
+async function refusal(session: Session, statement: string): Promise<Error | null> {
   try {
-    await session.query(sql);
-    await session.run("RELEASE SAVEPOINT pawl_try");
+    await session.savepoint(() => session.query(statement));
     return null;
   } catch (error) {
     if (sqlState(error) === null) throw error;
-    await session.run("ROLLBACK TO SAVEPOINT pawl_try");
     return error as Error;
   }
 }

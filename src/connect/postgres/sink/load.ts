@@ -1,23 +1,29 @@
 import { assertObject } from "../../../arguments.ts";
 import type {
   Chunk,
+  Concluded,
   Conclusion,
   OpenSink,
   Ordering,
   Sink,
   SinkContext,
   Survey,
-  WriteOutcome,
-  Writer,
 } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import { isCsvChunk } from "../../csv/contract.ts";
-import { explain, sqlState } from "../errors.ts";
+import { explain } from "../errors.ts";
+import { quoteName } from "../identifier.ts";
 import type { PostgresOptions } from "../options.ts";
 import { Session } from "../session.ts";
 import { type Column, findTable, matchColumn, refuseRules, type Table, unknownTable } from "../table.ts";
-import { bury, finishedShards, hasCheckpoints, prepareLedger, takeOver } from "./checkpoint-table.ts";
-import { assertOneExpression, checkAssignments } from "./expressions.ts";
+import { finishRun, hasCheckpoints, prepareCheckpointTable } from "./checkpoint-table.ts";
+import {
+  assertExpression,
+  checkExpressions,
+  type ExpressionUse,
+  givenExpressions,
+  namesFor,
+} from "./expressions.ts";
 import { kindsOf } from "./load/column-kinds.ts";
 import { type Created, createTable } from "./load/create-table.ts";
 import {
@@ -25,6 +31,7 @@ import {
   deleteMissing,
   dropSeen,
   limitOf,
+  type Missing,
   prepareSeen,
   seenTable,
 } from "./load/delete-missing.ts";
@@ -36,14 +43,16 @@ import {
   givenColumns,
   type Layout,
   Layouts,
-  type Target,
+  type LoadTarget,
 } from "./load/layout.ts";
 import { MissingCount } from "./load/missing-count.ts";
 import { orderingOf } from "./load/ordering.ts";
-import { Strategy } from "./load/write-modes.ts";
+import { Staging } from "./load/staging.ts";
+import { encoded, LoadChunk, ModeChoice } from "./load/write-modes.ts";
+import { OpenTable, onceForAll } from "./open-table.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
 import { assertSameTable, lookAtTable, momentNow } from "./same-table.ts";
-import { PostgresWriter } from "./writer.ts";
+import type { ChunkWrite } from "./write-mode.ts";
 
 type Item = Record<string, unknown>;
 
@@ -70,7 +79,7 @@ async function open(options: PostgresOptions, context: SinkContext): Promise<Ope
   const session = await Session.open(options.url, `pawl ${context.run}`);
   try {
     const prepared = await prepare(session, options, context);
-    return new OpenPostgres(options, context, prepared);
+    return new OpenLoad(options, context, prepared);
   } catch (error) {
     throw explain(error, options.url);
   } finally {
@@ -106,7 +115,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
     await checkPermissions(session, target, layout);
   }
   await session.run(context.dryRun ? "ROLLBACK" : "COMMIT");
-  const obstacle = await prepareLedger(session, context.dryRun);
+  const obstacle = await prepareCheckpointTable(session, context.dryRun);
   const guarantee = obstacle === null ? "transactional" : repeatable(target) ? "idempotent" : "none";
   if (guarantee === "transactional" && !context.dryRun) {
     const note = await lookAtTable(session, context.run, table, "adds");
@@ -145,7 +154,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
 }
 
 /** Writing the same rows again gives the same table. */
-function repeatable(target: Target): boolean {
+function repeatable(target: LoadTarget): boolean {
   return target.key !== null && !target.key.nullable && target.mode !== "fail";
 }
 
@@ -208,7 +217,7 @@ async function targetOf(
   table: Table,
   created: Created | null,
   names: readonly string[] | null,
-): Promise<Target> {
+): Promise<LoadTarget> {
   const source = context.stepped ? `the items made from ${context.source.name}` : context.source.name;
   const map = new Map(Object.entries(options.map ?? {}));
   for (const name of map.keys()) {
@@ -218,16 +227,18 @@ async function targetOf(
       `${source} has no column "${name}" (--map ${name}=${map.get(name)}): its columns are ${names.join(", ")}.`,
     );
   }
-  const assignments = await checkAssignments(session, table, options.set ?? {}, names ?? [], map);
-  const given = names === null ? null : new Set(assignments.map((each) => each.column.name));
+  const given = givenExpressions(table, options.set ?? {}, { identity: true });
+  const use = insertUse(table, options.set ?? {}, names ?? [], map);
+  const assignments = await checkExpressions(session, given, use);
+  const brought = names === null ? null : new Set(assignments.map((each) => each.column.name));
   for (const name of names ?? []) {
     const column = matchColumn(table, map.get(name) ?? name);
-    if (column !== null) given?.add(column.name);
+    if (column !== null) brought?.add(column.name);
   }
   const append = options.append === true || (await takesAll(session, options, table, created, context.run));
   const mode = options.onConflict ?? (append ? "fail" : "update");
   const updateIf = await checkUpdateIf(session, table, options.updateIf);
-  const draft: Target = {
+  const draft: LoadTarget = {
     table,
     mode,
     key: null,
@@ -239,7 +250,7 @@ async function targetOf(
     source,
   };
   if (names !== null) checkSomeMatch(draft, names);
-  const key = append ? null : chooseKey(table, options.key, mode, given, source);
+  const key = append ? null : chooseKey(table, options.key, mode, brought, source);
   refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
   const { triggered } = table;
   const keyComputed =
@@ -295,52 +306,73 @@ async function takesAll(
   return created !== null || (await isEmpty(session, table)) || (await hasCheckpoints(session, run));
 }
 
+/** The expressions of `--set` of a load: they may use what the source brings, and the values go into new rows. */
+function insertUse(
+  table: Table,
+  set: Readonly<Record<string, string>>,
+  names: readonly string[],
+  map: ReadonlyMap<string, string>,
+): ExpressionUse {
+  const types = names.map((source) => {
+    const typed = matchColumn(table, map.get(source) ?? source);
+    // A value that the expression replaces does not reach the table, so it is a text like all that are left out.
+    const replaced = typed === null || Object.hasOwn(set, typed.name) || Object.hasOwn(set, source);
+    return { source, type: replaced ? "text" : typed.type };
+  });
+  return {
+    row: ({ expression }) => {
+      const inSql = namesFor([expression], names);
+      const columns = types.flatMap(({ source, type }) =>
+        inSql(source).map((as) => `NULL::${type} AS ${as}`),
+      );
+      return `(SELECT ${columns.join(", ")}) s`;
+    },
+    statement: ({ column, expression }, row) =>
+      `INSERT INTO ${table.sql} (${quoteName(column.name)}) OVERRIDING SYSTEM VALUE SELECT (${expression}\n) FROM ${row}`,
+    advice: `it may use the columns ${names.join(", ")}`,
+  };
+}
+
 async function checkUpdateIf(session: Session, table: Table, condition?: string): Promise<string | null> {
   if (condition === undefined) return null;
-  const rows = `${table.sql}, ${table.sql} AS excluded`;
-  try {
-    await session.run("SAVEPOINT pawl_try");
-    await assertOneExpression(session, condition, rows);
-    await session.query(`EXPLAIN SELECT FROM ${rows} WHERE (${condition}\n)`);
-    await session.run("RELEASE SAVEPOINT pawl_try");
-  } catch (cause) {
-    if (sqlState(cause) === null) throw cause;
-    throw new PawlError(
-      "postgres.update-if",
-      `The condition --update-if ${condition} does not work (${(cause as Error).message}): correct it; excluded.column is the new value, ${table.name}.column the one in the table.`,
-      { cause },
-    );
-  }
+  const row = `${table.sql}, ${table.sql} AS excluded`;
+  await assertExpression(session, condition, {
+    row,
+    statement: `SELECT FROM ${row} WHERE (${condition}\n)`,
+    code: "postgres.update-if",
+    what: `The condition --update-if ${condition}`,
+    advice: `excluded.column is the new value, ${table.name}.column the one in the table`,
+  });
   return condition;
 }
 
-class OpenPostgres implements OpenSink<Item> {
-  readonly guarantee: OpenSink<Item>["guarantee"];
+class OpenLoad extends OpenTable<Item> {
   readonly ordering: Ordering;
   readonly kinds: Prepared["kinds"];
-  readonly notes: readonly string[];
-  readonly #url: string;
-  readonly #run: string;
-  readonly #layouts: Layouts;
   readonly #options: PostgresOptions;
-  readonly #partial: boolean;
-  readonly #ddl: string | null;
-  readonly #columns: readonly Column[];
-  #strategy: Promise<Strategy> | null = null;
-  #same: Promise<void> | null = null;
+  readonly #context: SinkContext;
+  readonly #prepared: Prepared;
+  readonly #modeChoice: (session: Session) => Promise<ModeChoice>;
 
-  constructor(options: PostgresOptions, { run, partial = false }: SinkContext, prepared: Prepared) {
-    this.#partial = partial;
-    this.#options = options;
-    this.#ddl = prepared.ddl;
-    this.#columns = prepared.columns;
-    this.guarantee = prepared.guarantee;
+  constructor(options: PostgresOptions, context: SinkContext, prepared: Prepared) {
+    const { layouts, ddl, guarantee, notes } = prepared;
+    const { table } = layouts.target;
+    super({
+      url: options.url,
+      run: context.run,
+      guarantee,
+      notes,
+      guard: (session) => assertSameTable(session, context.run, table),
+      // A load waits for locks as long as a session does, so that trying again is left to the run.
+      attempts: 1,
+      ...(ddl === null ? {} : { beginRehearsal: `BEGIN; ${ddl}` }),
+    });
     this.ordering = prepared.ordering;
     this.kinds = prepared.kinds;
-    this.notes = prepared.notes;
-    this.#url = options.url;
-    this.#run = run;
-    this.#layouts = prepared.layouts;
+    this.#options = options;
+    this.#context = context;
+    this.#prepared = prepared;
+    this.#modeChoice = onceForAll((session) => beginChoice(session, prepared));
   }
 
   takesWhole(chunk: Chunk<unknown>): boolean {
@@ -348,121 +380,63 @@ class OpenPostgres implements OpenSink<Item> {
   }
 
   async pack(chunk: Chunk<Item>): Promise<Chunk<Item>> {
-    return new EncodedChunk(chunk, await encode(chunk, this.#layouts));
+    return new EncodedChunk(chunk, await encode(chunk, this.#prepared.layouts));
   }
 
-  async writer(shard: number, fence: number, distinct = false): Promise<Writer<Item>> {
-    const session = await Session.open(this.#url, `pawl ${this.#run}`);
-    try {
-      const transactional = this.guarantee === "transactional";
-      const claim = transactional ? { run: this.#run, shard, fence } : null;
-      const checkpoint =
-        claim === null ? null : (await takeOver(session, claim.run, shard, fence)).checkpoint;
-      if (claim !== null) await this.#assertSame(session);
-      // A checkpoint that a crash takes away takes its rows along, so only the last commit need wait for the disk.
-      if (transactional) await session.run("SET synchronous_commit = off");
-      const strategy = await this.#begun(session);
-      return new PostgresWriter({ session, layouts: this.#layouts, checkpoint, claim, strategy, distinct });
-    } catch (error) {
-      await session.close();
-      throw explain(error, this.#url);
-    }
-  }
-
-  /** Once for all shards that this process works on. */
-  async #assertSame(session: Session): Promise<void> {
-    this.#same ??= assertSameTable(session, this.#run, this.#layouts.target.table);
-    try {
-      await this.#same;
-    } catch (error) {
-      // The next writer asks anew.
-      this.#same = null;
-      throw error;
-    }
-  }
-
-  async #begun(session: Session): Promise<Strategy> {
-    this.#strategy ??= beginStrategy(session, this.#layouts.target);
-    try {
-      return await this.#strategy;
-    } catch (error) {
-      // The next writer asks anew.
-      this.#strategy = null;
-      throw error;
-    }
-  }
-
-  async rehearse(chunk: Chunk<Item>): Promise<WriteOutcome> {
-    const session = await Session.open(this.#url, `pawl ${this.#run}`);
-    try {
-      const { target } = this.#layouts;
-      const fresh = { fresh: true, triggersBefore: target.table.triggersBefore };
-      const strategy = this.#ddl === null ? await beginStrategy(session, target) : new Strategy(fresh);
-      const begin = this.#ddl === null ? "BEGIN" : `BEGIN; ${this.#ddl}`;
-      const parts = {
-        session,
-        layouts: this.#layouts,
-        checkpoint: null,
-        claim: null,
-        strategy,
-        distinct: false,
-        begin,
-      };
-      return await new PostgresWriter(parts).rehearse(chunk);
-    } finally {
-      await session.close();
-    }
+  protected async ready(
+    session: Session,
+    distinct: boolean,
+  ): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
+    const { layouts } = this.#prepared;
+    const choice = await this.#modeChoice(session);
+    const staging = new Staging(session, layouts.target, distinct);
+    return async (chunk) => new LoadChunk(await encoded(chunk, layouts), staging, choice);
   }
 
   async survey(): Promise<Survey<Item> | null> {
-    if (this.#options.deleteMissing !== true || this.#partial || this.#ddl !== null) return null;
-    const session = await Session.open(this.#url, `pawl ${this.#run}`);
+    const { layouts, ddl } = this.#prepared;
+    const { url, deleteMissing, maxDeletes } = this.#options;
+    if (deleteMissing !== true || this.#context.partial || ddl !== null) return null;
+    const session = await Session.open(url, `pawl ${this.#context.run}`);
     try {
-      return await MissingCount.begin(session, this.#layouts, this.#options.maxDeletes);
+      return await MissingCount.begin(session, layouts, maxDeletes);
     } catch (error) {
       await session.close();
-      throw explain(error, this.#url);
+      throw explain(error, url);
     }
-  }
-
-  async finished(): Promise<ReadonlySet<number> | null> {
-    return this.guarantee === "transactional" ? await finishedShards(this.#url, this.#run) : null;
   }
 
   async conclude(how: "succeeded" | "given up" = "succeeded"): Promise<Conclusion> {
-    const { resetSequence = false, maxDeletes } = this.#options;
-    const { target } = this.#layouts;
-    const session = await Session.open(this.#url, `pawl ${this.#run}`);
-    try {
-      const told: string[] = [];
-      let deleted: number | undefined;
-      if (how === "succeeded") {
-        if (this.guarantee === "transactional") await assertSameTable(session, this.#run, target.table);
-        if (target.seen !== null) {
-          const missing = await deleteMissing(session, target, this.#run, maxDeletes);
-          told.push(...missing.told);
-          ({ deleted } = missing);
-        }
-        told.push(...(await checkSequences(session, target.table, this.#columns, resetSequence)));
-      } else if (target.seen !== null) await dropSeen(session, this.#run);
-      if (this.guarantee === "transactional") await bury(session, this.#run);
-      return { told, ...(deleted === undefined ? {} : { deleted }) };
-    } catch (error) {
-      throw explain(error, this.#url);
-    } finally {
-      await session.close();
-    }
+    const { run } = this.#context;
+    const { target } = this.#prepared.layouts;
+    return await this.inSession(async (session) => {
+      const done = how === "succeeded" ? await this.#finish(session) : { told: [] };
+      if (how !== "succeeded" && target.seen !== null) await dropSeen(session, run);
+      if (this.isTransactional) await finishRun(session, run);
+      return done;
+    });
   }
 
-  /** Nothing stays open between the calls: each writer has a connection of its own. */
-  async close(): Promise<void> {}
+  /** What is to be done once, when all rows are in the table. */
+  async #finish(session: Session): Promise<Concluded> {
+    const { run } = this.#context;
+    const { layouts, columns } = this.#prepared;
+    const { target } = layouts;
+    if (this.isTransactional) await assertSameTable(session, run, target.table);
+    const missing: Missing =
+      target.seen === null
+        ? { told: [] }
+        : await deleteMissing(session, target, run, this.#options.maxDeletes);
+    const told = await checkSequences(session, target.table, columns, this.#options.resetSequence ?? false);
+    return { ...missing, told: [...missing.told, ...told] };
+  }
 }
 
-async function beginStrategy(session: Session, target: Target): Promise<Strategy> {
-  const { table, mode } = target;
+async function beginChoice(session: Session, { ddl, layouts }: Prepared): Promise<ModeChoice> {
+  const { table, mode } = layouts.target;
   // Where keys are not expected to be there, the table's size says nothing.
-  const fresh = mode === "fail" || (await isEmpty(session, table));
-  return new Strategy({ fresh, triggersBefore: table.triggersBefore });
+  const fresh = ddl !== null || mode === "fail" || (await isEmpty(session, table));
+  return new ModeChoice({ fresh, triggersBefore: table.triggersBefore });
 }
 
 async function isEmpty(session: Session, table: Table): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { PawlError } from "../../../errors.ts";
 import { publicUrl } from "../../../postgres-url.ts";
 import type { Session } from "../session.ts";
-import { givenColumns, type Layout, type Target } from "./load/layout.ts";
+import { givenColumns, type Layout, type LoadTarget } from "./load/layout.ts";
 
 /** Older servers lack `pg_terminate_backend` with a time limit; 13 has had no support since 2025. */
 const oldest = 140_000;
@@ -33,7 +33,7 @@ export async function checkServer(session: Session, url: string, staging = true)
 }
 
 /** Says which right is missing before the first row would. */
-export async function checkPermissions(session: Session, target: Target, layout: Layout): Promise<void> {
+export async function checkPermissions(session: Session, target: LoadTarget, layout: Layout): Promise<void> {
   const { table, key, mode } = target;
   const columns = givenColumns(layout);
   const keys = new Set(key?.columns.map((column) => column.name));

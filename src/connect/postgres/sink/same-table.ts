@@ -1,7 +1,7 @@
 import { PawlError } from "../../../errors.ts";
 import type { Session } from "../session.ts";
 import type { Table } from "../table.ts";
-import { hasCheckpoints, NOTED, TABLE, TOMBSTONE } from "./checkpoint-table.ts";
+import { FINISHED, hasCheckpoints, NOTED, TABLE } from "./checkpoint-table.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
 interface Mark {
@@ -125,7 +125,7 @@ async function noteOnce(
 ): Promise<{ readonly noted: Mark | null; readonly read: number; readonly written: number }> {
   await session.query(
     `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
-     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${TOMBSTONE})
+     WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${FINISHED})
      ON CONFLICT (run, shard) DO NOTHING`,
     [run, JSON.stringify(mark)],
   );

@@ -1,58 +1,45 @@
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { reasonOf, sqlState } from "../../errors.ts";
+import { failureOf, rowErrorOf } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { Session } from "../../session.ts";
 import type { RangeChunk } from "../../source/key-range.ts";
 import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
-import { bisect } from "../bad-row-search.ts";
-import { assertNoneMoved, type LiveTarget } from "./target.ts";
+import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
+import { assertNoneMoved, type ChangeTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
 export async function changeRange(
   session: Session,
-  target: LiveTarget,
+  target: ChangeTarget,
   chunk: RangeChunk,
 ): Promise<WriteOutcome> {
   checkSame(target, chunk);
   // A trigger may keep rows as they are: then what was changed does not tell how many there were.
   const met = target.triggersBefore ? await count(session, target, chunk) : 0;
   let written = 0;
-  const failures: { index: number; reason: string; code?: string }[] = [];
-  const refused: KeyTexts[] = [];
-  let failed = false;
-  await bisect(session, target.table, 1, {
-    work: async () => {
+  const attempt = (condition: (values: unknown[]) => string, trial: boolean) =>
+    rowErrorOf(async () => {
       const values: unknown[] = [];
-      return await change(session, target, chunk, chunk.condition(values), values);
-    },
-    done: (n) => {
-      written += n;
-    },
-    refuse: () => {
-      failed = true;
-    },
-  });
-  let keys: KeyTexts[] = [];
-  if (failed) {
+      const statement = () => change(session, target, chunk, condition(values), values);
+      const n = await session.savepoint(statement, { trial, checked: true });
+      if (!trial) written += n;
+    });
+  let keys: readonly KeyTexts[] = [];
+  let refused: ReadonlyMap<number, Error> = new Map();
+  if ((await attempt((values) => chunk.condition(values), false)) !== null) {
     keys = await chunk.keys();
-    await bisect(session, target.table, keys.length, {
-      work: async (at) => {
-        const values: unknown[] = [];
-        return await change(session, target, chunk, partOf(chunk, keys, at, values), values);
-      },
-      done: (n) => {
-        written += n;
-      },
-      refuse: (at, error) => {
-        const code = sqlState(error);
-        const reason = reasonOf(error, () => null);
-        failures.push({ index: refused.length, reason, ...(code ? { code } : {}) });
-        refused.push(keys[at] as KeyTexts);
-      },
+    refused = await searchBadRows({
+      numbers: [...keys.keys()],
+      table: target.table,
+      attempt: (some, trial) => attempt((values) => conditionOf(chunk, keys, some, values), trial),
     });
   }
-  const items = chunk.settle(Math.max(met, keys.length, written + failures.length), refused);
+  const failures = [...refused.values()].map((error, index) => failureOf(index, error));
+  const items = chunk.settle(
+    Math.max(met, keys.length, written + failures.length),
+    [...refused.keys()].map((at) => keys[at] as KeyTexts),
+  );
   const counted = Math.min(written, items - failures.length);
   return {
     written: counted,
@@ -63,7 +50,7 @@ export async function changeRange(
   };
 }
 
-async function count(session: Session, { table }: LiveTarget, chunk: RangeChunk): Promise<number> {
+async function count(session: Session, { table }: ChangeTarget, chunk: RangeChunk): Promise<number> {
   const values: unknown[] = [];
   const { rows } = await session.query<{ n: number }>(
     `SELECT pg_catalog.count(*)::int4 AS n FROM ${table.sql} WHERE ${chunk.condition(values)}`,
@@ -74,7 +61,7 @@ async function count(session: Session, { table }: LiveTarget, chunk: RangeChunk)
 
 async function change(
   session: Session,
-  { change, table, set, keyset, moving }: LiveTarget,
+  { change, table, set, keyset, moving }: ChangeTarget,
   { range }: RangeChunk,
   condition: string,
   values: unknown[],
@@ -98,40 +85,40 @@ async function change(
   return n;
 }
 
-export function setSql(set: LiveTarget["set"]): string[] {
+export function setSql(set: ChangeTarget["set"]): string[] {
   return set.map(({ column, expression }) => `${quoteName(column.name)} = (${expression}\n)`);
 }
 
-/** The rows with some of the keys: a range where they lie side by side. */
-function partOf(
+/** The condition for the rows with some of the keys: a range where they lie side by side. */
+function conditionOf(
   chunk: RangeChunk,
   keys: readonly KeyTexts[],
-  at: readonly number[],
+  { numbers, consecutive }: SomeRows,
   values: unknown[],
 ): string {
   const { range, view } = chunk;
   if (range === null) return chunk.condition(values);
-  const [low = 0] = at;
-  const high = at.at(-1) ?? low;
-  if (high - low + 1 > at.length) {
-    const each = at.map((one) => equal(view.table, view.keyset, keys[one] as KeyTexts, values));
+  if (!consecutive) {
+    const each = numbers.map((at) => equal(view.table, view.keyset, keys[at] as KeyTexts, values));
     return `(${each.join(" OR ")})${filterSql(view.where)}`;
   }
+  const [low = 0] = numbers;
   const from = low === 0 ? range.from : (keys[low - 1] as KeyTexts);
-  return between(view.table, view.keyset, from, keys[high] as KeyTexts, values) + filterSql(view.where);
+  const to = keys[numbers.at(-1) ?? low] as KeyTexts;
+  return between(view.table, view.keyset, from, to, values) + filterSql(view.where);
 }
 
-function checkSame(target: LiveTarget, chunk: RangeChunk): void {
+function checkSame(target: ChangeTarget, chunk: RangeChunk): void {
   const { table } = chunk.view;
   if (chunk.reader.place !== target.place || table.oid !== target.table.oid) {
     throw new PawlError(
       "postgres.other-table",
-      `Rows of ${table.label} at ${chunk.reader.place} cannot be changed where they are in ${target.table.label} at ${target.place}: give the source and the sink the same URL and table, or put a step between them.`,
+      `Rows of ${table.label} at ${chunk.reader.place} cannot be changed where they are in ${target.table.label} at ${target.place}: give the source and the sink the same URL and table, or put a transform between them.`,
     );
   }
   if (target.change === "delete" || target.set.length > 0) return;
   throw new PawlError(
     "postgres.nothing-to-change",
-    `Nothing says what to change in ${table.label}: give update() a set, or put a step between that returns the columns to change.`,
+    `Nothing says what to change in ${table.label}: give update() a set, or put a transform between that returns the columns to change.`,
   );
 }

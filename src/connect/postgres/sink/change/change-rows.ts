@@ -1,7 +1,7 @@
 import type { Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../../errors.ts";
 import { comparison, differsSql } from "../../comparison.ts";
-import { reasonOf, sqlState } from "../../errors.ts";
+import { failureOf, rowErrorOf } from "../../errors.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { Session } from "../../session.ts";
 import type { RangeChunk } from "../../source/key-range.ts";
@@ -9,10 +9,10 @@ import { between, filterSql, ofTable } from "../../source/keyset.ts";
 import { readRow, selectList } from "../../source/table-reader.ts";
 import type { Column } from "../../table.ts";
 import { exactTypes } from "../../values.ts";
-import { bisect } from "../bad-row-search.ts";
+import { searchBadRows } from "../bad-row-search.ts";
 import { setSql } from "./change-range.ts";
-import { type Batch, type PackedRows, packOne } from "./packed-rows.ts";
-import { assertNoneMoved, type LiveTarget } from "./target.ts";
+import { type PackedRows, packOne, type RowBatch } from "./packed-rows.ts";
+import { assertNoneMoved, type ChangeTarget } from "./target.ts";
 
 /**
  * Changes the rows that items name, each only if it is still as the step saw it. One that has changed since is locked,
@@ -20,7 +20,7 @@ import { assertNoneMoved, type LiveTarget } from "./target.ts";
  */
 export async function changeRows(
   session: Session,
-  target: LiveTarget,
+  target: ChangeTarget,
   packed: PackedRows,
 ): Promise<WriteOutcome> {
   const work = new RowsWork(session, target, packed);
@@ -41,21 +41,27 @@ class RowsWork {
   skipped = 0;
   readonly failures: Failure[] = [];
   readonly #session: Session;
-  readonly #target: LiveTarget;
+  readonly #target: ChangeTarget;
   readonly #packed: PackedRows;
 
-  constructor(session: Session, target: LiveTarget, packed: PackedRows) {
+  constructor(session: Session, target: ChangeTarget, packed: PackedRows) {
     this.#session = session;
     this.#target = target;
     this.#packed = packed;
   }
 
-  async apply(batch: Batch): Promise<void> {
-    await bisect(this.#session, this.#target.table, batch.indices.length, {
-      work: (at) => this.#part(batch, at),
-      done: (part) => this.#count(part),
-      refuse: (at, error) => this.#refuse(batch.indices[at] as number, error),
+  async apply(batch: RowBatch): Promise<void> {
+    const refused = await searchBadRows({
+      numbers: [...batch.indices.keys()],
+      table: this.#target.table,
+      attempt: ({ numbers }, trial) =>
+        rowErrorOf(async () => {
+          const change = () => this.#part(batch, numbers);
+          const part = await this.#session.savepoint(change, { trial, checked: true });
+          if (!trial) this.#count(part);
+        }),
     });
+    for (const [at, error] of refused) this.failures.push(failureOf(batch.indices[at] as number, error));
   }
 
   #count(part: Part): void {
@@ -65,15 +71,10 @@ class RowsWork {
     this.failures.push(...part.failures);
   }
 
-  #refuse(index: number, error: unknown): void {
-    const code = sqlState(error);
-    this.failures.push({ index, reason: reasonOf(error, () => null), ...(code ? { code } : {}) });
-  }
-
-  async #part(batch: Batch, at: readonly number[]): Promise<Part> {
+  async #part(batch: RowBatch, at: readonly number[]): Promise<Part> {
     const part: Part = { written: 0, unchanged: 0, skipped: 0, failures: [] };
     const range = batch.versioned ? (this.#packed.rows?.range ?? null) : null;
-    const sql = new Statements(this.#target, batch, at, range);
+    const sql = new ChangeStatements(this.#target, batch, at, range);
     if (range === null)
       await this.#session.run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off");
     const { rows } = await this.#session.query<{ n: number; moved: number; done: number[] | null }>(
@@ -103,7 +104,7 @@ class RowsWork {
   }
 
   /** The row of an item has changed since the step saw it. */
-  async #again(batch: Batch, at: number, part: Part): Promise<void> {
+  async #again(batch: RowBatch, at: number, part: Part): Promise<void> {
     const index = batch.indices[at] as number;
     const { rows, source } = this.#packed;
     const fresh = rows === null ? null : await this.#lock(rows, batch, at);
@@ -135,7 +136,7 @@ class RowsWork {
   }
 
   /** The row as it is now, locked; null when it is gone or no longer meets the condition. */
-  async #lock({ view }: RangeChunk, batch: Batch, at: number): Promise<unknown> {
+  async #lock({ view }: RangeChunk, batch: RowBatch, at: number): Promise<unknown> {
     const { table, keyset, where } = view;
     const values = keyset.columns.map((_, place) => batch.values[place]?.at(at));
     const equal = keyset.columns.map(
@@ -156,17 +157,17 @@ interface Part {
 }
 
 /** The SQL for some rows of a batch: they come as arrays of texts, one for each column. */
-class Statements {
+class ChangeStatements {
   readonly values: unknown[] = [];
-  readonly #target: LiveTarget;
-  readonly #batch: Batch;
+  readonly #target: ChangeTarget;
+  readonly #batch: RowBatch;
   readonly #items: string;
   readonly #match: string;
   readonly #sameKey: string;
   readonly #count: number;
   readonly #prefix: string;
 
-  constructor(target: LiveTarget, batch: Batch, at: readonly number[], range: RangeChunk["range"]) {
+  constructor(target: ChangeTarget, batch: RowBatch, at: readonly number[], range: RangeChunk["range"]) {
     this.#target = target;
     this.#batch = batch;
     this.#count = at.length;

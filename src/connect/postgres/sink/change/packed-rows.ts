@@ -6,12 +6,12 @@ import { RangeChunk } from "../../source/key-range.ts";
 import { type Column, matchColumn } from "../../table.ts";
 import { toText } from "../../values.ts";
 import { asItem, unstorable } from "../load/encode.ts";
-import { assertUnique, type LiveTarget } from "./target.ts";
+import { assertUnique, type ChangeTarget } from "./target.ts";
 
 type Item = Readonly<Record<string, unknown>>;
 
 /** Items that bring the same columns, as PostgreSQL's texts: a list for each column. */
-export interface Batch {
+export interface RowBatch {
   /** The key's columns first. */
   readonly columns: readonly Column[];
   readonly values: readonly TextColumn[];
@@ -23,7 +23,7 @@ export interface Batch {
 }
 
 /** A batch that grows. */
-interface OpenBatch extends Batch {
+interface OpenBatch extends RowBatch {
   readonly indices: number[];
   /** Rows that gave way to a later one with the same key. */
   readonly dropped: Set<number>;
@@ -34,7 +34,7 @@ export class PackedRows implements Chunk<Item> {
   readonly items: number;
   readonly bytes: number;
   readonly end: Chunk<Item>["end"];
-  readonly batches: readonly Batch[];
+  readonly batches: readonly RowBatch[];
   /** Items with a value that no column could hold, or with the key of a later one. */
   readonly failures: readonly Failure[];
   readonly duplicates: number;
@@ -64,7 +64,7 @@ export class PackedRows implements Chunk<Item> {
 }
 
 /** Takes the items of a chunk in, in order. */
-export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<PackedRows> {
+export async function pack(chunk: Chunk<unknown>, target: ChangeTarget): Promise<PackedRows> {
   assertUnique(target.table, target.keyset);
   const packing = new Packing(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
@@ -74,7 +74,7 @@ export async function pack(chunk: Chunk<unknown>, target: LiveTarget): Promise<P
 }
 
 /** A single item, made anew from a newer version of its row, which is locked. */
-export function packOne(item: unknown, index: number, target: LiveTarget): Batch | Failure {
+export function packOne(item: unknown, index: number, target: ChangeTarget): RowBatch | Failure {
   const packing = new Packing(target, null);
   packing.add(item);
   const [batch] = packing.batches;
@@ -83,7 +83,7 @@ export function packOne(item: unknown, index: number, target: LiveTarget): Batch
 }
 
 /** How the values of items with the same names go into columns. */
-interface Layout {
+interface ItemColumns {
   readonly names: readonly string[];
   /** The key's columns first. */
   readonly columns: readonly Column[];
@@ -95,17 +95,17 @@ class Packing {
   readonly #open: OpenBatch[] = [];
   readonly failures: Failure[] = [];
   duplicates = 0;
-  readonly #target: LiveTarget;
+  readonly #target: ChangeTarget;
   readonly #made: Chunk<unknown>["made"];
   readonly rows: RangeChunk | null;
   #index = 0;
-  #layout: Layout | null = null;
+  #layout: ItemColumns | null = null;
   #batch: OpenBatch | null = null;
   /** Of rows without a version to compare: the last one of each key. */
   readonly #loose = new Map<string, { batch: OpenBatch; at: number }>();
   #lastSource = -1;
 
-  constructor(target: LiveTarget, chunk: Chunk<unknown> | null) {
+  constructor(target: ChangeTarget, chunk: Chunk<unknown> | null) {
     this.#target = target;
     this.#made = chunk?.made;
     this.rows = rowsOf(chunk, target);
@@ -122,7 +122,7 @@ class Packing {
       this.failures.push({ index, reason: value.message, code: value.code });
       return;
     }
-    let layout: Layout;
+    let layout: ItemColumns;
     let texts: (string | null)[];
     try {
       const item = asItem(value);
@@ -147,7 +147,7 @@ class Packing {
   }
 
   /** Of several rows for one key the last one wins: the others are taken out. */
-  get batches(): Batch[] {
+  get batches(): RowBatch[] {
     return this.#open.map((batch) => {
       const { dropped } = batch;
       if (dropped.size === 0) return batch;
@@ -178,7 +178,7 @@ class Packing {
   }
 
   /** Consecutive items with the same names share a batch; those with a version, and those without. */
-  #batchFor(layout: Layout, versioned: boolean): OpenBatch {
+  #batchFor(layout: ItemColumns, versioned: boolean): OpenBatch {
     const now = this.#batch;
     if (now !== null && now.columns === layout.columns && now.versioned === versioned) return now;
     const { columns } = layout;
@@ -195,7 +195,7 @@ class Packing {
     return made;
   }
 
-  #layoutOf(item: Item): Layout {
+  #layoutOf(item: Item): ItemColumns {
     const names = Object.keys(item).filter((name) => own(item, name) !== undefined);
     const last = this.#layout;
     if (last?.names.length === names.length && names.every((name, at) => name === last.names[at]))
@@ -206,7 +206,7 @@ class Packing {
 }
 
 /** The rows that a chunk was read from, where they are those of the target. */
-function rowsOf(chunk: Chunk<unknown> | null, target: LiveTarget): RangeChunk | null {
+function rowsOf(chunk: Chunk<unknown> | null, target: ChangeTarget): RangeChunk | null {
   const from = chunk?.made?.from ?? chunk;
   if (!(from instanceof RangeChunk) || from.reader.place !== target.place) return null;
   const { table, keyset } = from.view;
@@ -216,7 +216,7 @@ function rowsOf(chunk: Chunk<unknown> | null, target: LiveTarget): RangeChunk | 
 
 function columnsOf(
   names: readonly string[],
-  { table, keyset, change, set }: LiveTarget,
+  { table, keyset, change, set }: ChangeTarget,
 ): { columns: Column[]; fields: (number | null)[] } {
   const columns = [...keyset.columns];
   const fields = names.map((name): number | null => {

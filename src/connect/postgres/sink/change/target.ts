@@ -1,18 +1,16 @@
 import type { SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { sqlState } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { UpdateOptions } from "../../options.ts";
 import type { Session } from "../../session.ts";
 import { chooseKeyset, type Keyset } from "../../source/keyset.ts";
-import { findColumn, findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
-import { assertOneExpression, tellsDifference } from "../expressions.ts";
-import { FirstItems } from "../first-items.ts";
-import type { Assignment } from "../load/layout.ts";
+import { findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
+import { FirstItems } from "../bad-row-search.ts";
+import { type Assignment, checkExpressions, type GivenExpression, givenExpressions } from "../expressions.ts";
 import { checkServer } from "../permission.ts";
 
 /** What is done to rows, and which. */
-export interface LiveTarget {
+export interface ChangeTarget {
   readonly change: "update" | "delete";
   readonly table: Table;
   readonly keyset: Keyset;
@@ -27,21 +25,26 @@ export interface LiveTarget {
 }
 
 /** Looks at the table and at what is to be done; throws one sentence where that cannot work. Needs a transaction. */
-export async function liveTarget(
+export async function changeTarget(
   session: Session,
-  change: LiveTarget["change"],
+  change: ChangeTarget["change"],
   options: UpdateOptions,
   context: SinkContext,
-): Promise<LiveTarget> {
+): Promise<ChangeTarget> {
   await checkServer(session, options.url, false);
   const table = await findTable(session, options.table);
   if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
   refuseRules(table, change === "update" ? "UPDATE" : "DELETE");
   const keyset = await chooseKeyset(session, table, options.key);
   if (context.stepped) assertUnique(table, keyset);
-  const given = columnsOf(table, keyset, options.set ?? {});
+  const given = changedColumns(table, keyset, options.set ?? {});
   await checkRights(session, change, table, given);
-  const set = await checkExpressions(session, table, given);
+  const set = await checkExpressions(session, given, {
+    row: () => table.sql,
+    statement: ({ column, expression }) =>
+      `UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`,
+    advice: `it may use the columns of ${table.label}`,
+  });
   if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
     throw new PawlError(
       "postgres.nothing-to-change",
@@ -73,59 +76,27 @@ export function assertUnique(table: Table, { columns, unique }: Keyset): void {
   );
 }
 
-type Given = Pick<Assignment, "column" | "expression">;
-
-function columnsOf(table: Table, keyset: Keyset, given: Readonly<Record<string, string>>): Given[] {
-  return Object.entries(given).map(([name, expression]) => {
-    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
-    if (column.generated || column.identity === "always") {
-      throw new PawlError(
-        "postgres.generated",
-        `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
-      );
-    }
-    if (keyset.columns.some((key) => key.name === column.name)) {
-      throw new PawlError(
-        "postgres.set-key",
-        `--set cannot change ${column.name}, by which ${table.label} is gone through: a row that moves could be met twice; name another unique key with --key.`,
-      );
-    }
-    return { column, expression };
-  });
-}
-
-async function checkExpressions(
-  session: Session,
+/** The columns that `--set` changes, none of which may be of the key by which rows are found. */
+function changedColumns(
   table: Table,
-  set: readonly Given[],
-): Promise<Assignment[]> {
-  const checked: Assignment[] = [];
-  for (const { column, expression } of set) {
-    await session.run("SAVEPOINT pawl_try");
-    try {
-      await assertOneExpression(session, expression, table.sql);
-      await session.query(`EXPLAIN UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`);
-      await session.run("RELEASE SAVEPOINT pawl_try");
-    } catch (cause) {
-      const code = sqlState(cause);
-      if (code === null || code === "42501") throw cause;
-      throw new PawlError(
-        "postgres.set",
-        `The expression of --set ${column.name}=${expression} does not work (${(cause as Error).message}): correct it; it may use the columns of ${table.label}.`,
-        { cause },
-      );
-    }
-    checked.push({ column, expression, compared: await tellsDifference(session, column, expression) });
-  }
-  return checked;
+  keyset: Keyset,
+  set: Readonly<Record<string, string>>,
+): GivenExpression[] {
+  const given = givenExpressions(table, set, { identity: false });
+  const moved = given.find(({ column }) => keyset.columns.some((key) => key.name === column.name));
+  if (moved === undefined) return given;
+  throw new PawlError(
+    "postgres.set-key",
+    `--set cannot change ${moved.column.name}, by whose values ${table.label} is read: a row that moves could be met twice; name another unique key with --key.`,
+  );
 }
 
 /** Says which right is missing before the first row would. */
 async function checkRights(
   session: Session,
-  change: LiveTarget["change"],
+  change: ChangeTarget["change"],
   table: Table,
-  set: readonly Given[],
+  set: readonly GivenExpression[],
 ): Promise<void> {
   const missing: string[] = [];
   if (!table.maySelect) missing.push("SELECT");

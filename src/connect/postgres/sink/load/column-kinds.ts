@@ -1,6 +1,6 @@
 import type { ColumnKind, HoldingKind } from "../../../../batch/contract.ts";
 import { type Column, matchColumn } from "../../table.ts";
-import type { Target } from "./layout.ts";
+import type { LoadTarget } from "./layout.ts";
 
 const NUMBERS: ReadonlyMap<string, HoldingKind["numbers"]> = new Map([
   ["int2", "whole"],
@@ -18,7 +18,7 @@ const STEPS: readonly HoldingKind["numbers"][] = ["none", "whole", "any", "money
 
 /** Which columns of a source are or hold numbers or dates in the table, so that it can read their texts as a country writes them. */
 export function kindsOf(
-  { table, map, assignments }: Target,
+  { table, map, assignments }: LoadTarget,
   columns: readonly string[],
 ): (readonly [column: string, kind: ColumnKind])[] {
   const assigned = new Set(assignments.map((each) => each.column.name));

@@ -2,9 +2,10 @@ import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { isDuplicateInStatement, sqlState } from "../../errors.ts";
-import type { Feed } from "./copy-rows.ts";
-import { Miscount, type Work } from "./staging.ts";
-import type { KeyRange, Selection, StagedKeys, Statements } from "./statements.ts";
+import { NOTHING } from "../write-mode.ts";
+import type { CopyRows } from "./copy-rows.ts";
+import { Miscount, type Staging } from "./staging.ts";
+import type { KeyRange, LoadStatements, Selection, StagedKeys } from "./statements.ts";
 
 /** What a merge taught about the rows to come. */
 export interface Experience {
@@ -25,25 +26,36 @@ export interface MergeChoice {
 /** A range of keys this much wider than the number of rows is still read rather than looked up one by one. */
 const density = 4n;
 
+/**
+ * COPY straight into the table: the fastest mode while every key is new. Throws the server's unique violation when
+ * one is not, and Miscount when the server took another number of rows: a trigger may drop rows, and a line of `\.` alone ends
+ * the data before PostgreSQL 18.
+ */
+export async function copyDirect(staging: Staging, rows: CopyRows): Promise<WriteOutcome> {
+  const written = await staging.session.copy(staging.statements(rows).copyDirect(rows.options), rows.bytes());
+  if (written !== rows.items) throw new Miscount();
+  return { ...NOTHING, written };
+}
+
 /** COPY into a staging table, then one statement that inserts and updates. */
-export async function writeMerged(
-  work: Work,
-  feed: Feed,
+export async function copyAndMerge(
+  staging: Staging,
+  rows: CopyRows,
   choice: MergeChoice,
 ): Promise<{ outcome: WriteOutcome; experience: Experience }> {
-  const sql = work.statements(feed);
-  await work.clear(sql.stage);
-  const staged = await work.session.copy(sql.copyStage(feed.options), feed.bytes());
-  if (staged !== feed.items) throw new Miscount();
-  const before = await insertions(work);
-  const written = await writeStaged(work, sql, { from: "stage" }, feed.items, choice);
-  const inserted = (await insertions(work)) - before;
-  const outcome = await settle(work, sql, { from: "stage" }, feed.items, written);
+  const sql = staging.statements(rows);
+  await staging.clear(sql.stage);
+  const staged = await staging.session.copy(sql.copyStage(rows.options), rows.bytes());
+  if (staged !== rows.items) throw new Miscount();
+  const before = await insertions(staging);
+  const written = await writeStaged(staging, sql, { from: "stage" }, rows.items, choice);
+  const inserted = (await insertions(staging)) - before;
+  const outcome = await countOutcome(staging, sql, { from: "stage" }, rows.items, written);
   return {
     outcome,
     experience: {
-      unchangedShare: outcome.unchanged / feed.items,
-      allNew: work.target.table.partitioned ? null : inserted >= feed.items,
+      unchangedShare: outcome.unchanged / rows.items,
+      allNew: staging.target.table.partitioned ? null : inserted >= rows.items,
       duplicates: outcome.duplicates > 0,
     },
   };
@@ -60,17 +72,17 @@ interface Written {
  * throws the server's error, the transaction is as it was before.
  */
 export async function writeStaged(
-  work: Work,
-  sql: Statements,
+  staging: Staging,
+  sql: LoadStatements,
   selection: Selection,
   rows: number,
   choice: MergeChoice,
 ): Promise<Written> {
-  const { target } = work;
-  const numbered = selection.from === "numbered" || !work.distinct;
+  const { target } = staging;
+  const numbered = selection.from !== "stage" || !staging.distinct;
   // Where a condition decides, each row meets the one before it: which is the last to win shows only one by one.
   const canRepeat = target.key !== null && target.mode === "update" && numbered && target.updateIf === null;
-  if (choice.lastOnly && canRepeat) return writeLast(work, sql, selection, rows);
+  if (choice.lastOnly && canRepeat) return writeLast(staging, sql, selection, rows);
   // Of two rows that a trigger gives one key, the one that changes nothing by its looks may be the last.
   const lookFirst =
     choice.lookFirst &&
@@ -79,20 +91,20 @@ export async function writeStaged(
     target.mode !== "fail" &&
     !(target.keyComputed && numbered);
   const statement = lookFirst
-    ? sql.writeDiffering(selection, selection.from === "stage" ? await keysOf(work, sql, rows) : anyKeys)
+    ? sql.writeDiffering(selection, selection.from === "stage" ? await keysOf(staging, sql, rows) : anyKeys)
     : sql.write(selection);
   try {
-    return { written: (await attempt(work, statement)).rowCount ?? 0, superseded: 0 };
+    return { written: (await attempt(staging, statement)).rowCount ?? 0, superseded: 0 };
   } catch (error) {
-    if (canRepeat && isDuplicateInStatement(error)) return writeLast(work, sql, selection, rows);
+    if (canRepeat && isDuplicateInStatement(error)) return writeLast(staging, sql, selection, rows);
     throw error;
   }
 }
 
 /** Counts what became of rows of a selection that did not fail. */
-export async function settle(
-  work: Work,
-  sql: Statements,
+export async function countOutcome(
+  staging: Staging,
+  sql: LoadStatements,
   selection: Selection,
   rows: number,
   { written, superseded }: Written,
@@ -101,28 +113,33 @@ export async function settle(
   if (rest < 0) {
     throw new PawlError(
       "postgres.count",
-      `PostgreSQL wrote ${written} rows of ${rows} into ${work.target.table.label}: something there makes several of one; please report it.`,
+      `PostgreSQL wrote ${written} rows of ${rows} into ${staging.target.table.label}: something there makes several of one; please report it.`,
     );
   }
-  const { mode, key } = work.target;
+  const { mode, key } = staging.target;
   // Not written although nothing stood against it: an update that changes nothing, or else a row that a rule of
   // the target (`ignore`, or a trigger that returns nothing) drops on purpose.
   const updates = mode === "update" && key !== null;
   const count = updates && rest > 0 ? sql.dropped(selection, superseded > 0) : null;
-  const dropped = count === null ? 0 : Math.min(rest, (await work.session.one<{ n: number }>(count)).n);
+  const dropped = count === null ? 0 : Math.min(rest, (await staging.session.one<{ n: number }>(count)).n);
   const unchanged = updates ? rest - dropped : 0;
   return { written, unchanged, skipped: superseded + rest - unchanged, duplicates: superseded, failures: [] };
 }
 
-async function writeLast(work: Work, sql: Statements, selection: Selection, rows: number): Promise<Written> {
-  const result = await attempt(work, sql.writeLast(selection));
+async function writeLast(
+  staging: Staging,
+  sql: LoadStatements,
+  selection: Selection,
+  rows: number,
+): Promise<Written> {
+  const result = await attempt(staging, sql.writeLast(selection));
   const { kept, written } = result.rows[0] as { kept: number; written: number };
   return { written, superseded: rows - kept };
 }
 
 /** Runs a statement in a savepoint, in one message to the server when it succeeds. */
-async function attempt(work: Work, statement: string): Promise<QueryResult> {
-  const { session } = work;
+async function attempt(staging: Staging, statement: string): Promise<QueryResult> {
+  const { session } = staging;
   try {
     const [, result] = await session.run(`SAVEPOINT pawl_write; ${statement}; RELEASE SAVEPOINT pawl_write`);
     return result as QueryResult;
@@ -137,10 +154,10 @@ async function attempt(work: Work, statement: string): Promise<QueryResult> {
 const anyKeys: StagedKeys = { bounds: null, nulls: true };
 
 /** What can be told of the staged keys at little cost. */
-async function keysOf(work: Work, sql: Statements, rows: number): Promise<StagedKeys> {
+async function keysOf(staging: Staging, sql: LoadStatements, rows: number): Promise<StagedKeys> {
   const query = sql.keyRange();
   if (query === null) return anyKeys;
-  const { low, high, known } = await work.session.one<KeyRange>(query);
+  const { low, high, known } = await staging.session.one<KeyRange>(query);
   const nulls = known < rows;
   if (low === null || high === null) return { bounds: null, nulls };
   const dense = BigInt(high) - BigInt(low) < density * BigInt(rows);
@@ -148,20 +165,9 @@ async function keysOf(work: Work, sql: Statements, rows: number): Promise<Staged
 }
 
 /** Rows that this session inserted so far, by the server's running statistics: a hint, and a cheap one. */
-async function insertions(work: Work): Promise<number> {
-  const { n } = await work.session.one<{ n: number }>(
-    `SELECT coalesce(pg_catalog.pg_stat_get_xact_tuples_inserted(${work.target.table.oid}), 0)::float8 AS n`,
+async function insertions(staging: Staging): Promise<number> {
+  const { n } = await staging.session.one<{ n: number }>(
+    `SELECT coalesce(pg_catalog.pg_stat_get_xact_tuples_inserted(${staging.target.table.oid}), 0)::float8 AS n`,
   );
   return n;
-}
-
-/**
- * COPY straight into the table: the fastest way while every key is new. Throws the server's unique violation when
- * one is not, and Miscount when the server took other rows than the feed has: a trigger may drop rows, and a line
- * of `\.` alone ends the data before PostgreSQL 18.
- */
-export async function writeDirect(work: Work, feed: Feed): Promise<WriteOutcome> {
-  const rows = await work.session.copy(work.statements(feed).copyDirect(feed.options), feed.bytes());
-  if (rows !== feed.items) throw new Miscount();
-  return { written: rows, unchanged: 0, skipped: 0, duplicates: 0, failures: [] };
 }

@@ -7,7 +7,7 @@ import type { Layout } from "./layout.ts";
 export type Texts = readonly (string | null)[];
 
 /** Consecutive items of a chunk with the same columns, in a form that COPY reads. Each call starts anew. */
-export interface Feed {
+export interface CopyRows {
   readonly layout: Layout;
   /** Which item of the chunk is the first. */
   readonly first: number;
@@ -24,7 +24,7 @@ export interface Feed {
 }
 
 /** The bytes of a CSV as they are: PostgreSQL reads the same dialect. */
-export function csvFeed(chunk: CsvChunk, layout: Layout): Feed {
+export function csvRows(chunk: CsvChunk, layout: Layout): CopyRows {
   const { dialect } = chunk.csv;
   const options = [
     "FORMAT csv",
@@ -53,7 +53,7 @@ export function csvFeed(chunk: CsvChunk, layout: Layout): Feed {
 }
 
 /** Rows in COPY's text format, in pieces that end with a row. */
-export function textFeed(layout: Layout, first: number, items: number, pieces: readonly Buffer[]): Feed {
+export function textRows(layout: Layout, first: number, items: number, pieces: readonly Buffer[]): CopyRows {
   return {
     layout,
     first,

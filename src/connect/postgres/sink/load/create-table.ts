@@ -4,7 +4,7 @@ import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { Session } from "../../session.ts";
 import { splitName } from "../../table.ts";
-import { assertOneExpression, namesFor } from "../expressions.ts";
+import { assertExpression, namesFor } from "../expressions.ts";
 import { inferType } from "./infer-type.ts";
 
 export interface Created {
@@ -79,22 +79,20 @@ async function typeOfExpression(
 ): Promise<string> {
   const inSql = namesFor([expression], names);
   const columns = names.flatMap((name) => inSql(name).map((as) => `NULL::text AS ${as}`));
-  try {
-    const row = `(SELECT ${columns.join(", ")}) s`;
-    await assertOneExpression(session, expression, row);
-    const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);
-    const { rows } = await session.query<{ type: string }>(
-      "SELECT pg_catalog.format_type($1::oid, -1) AS type",
-      [probe.fields[0]?.dataTypeID],
-    );
-    return rows[0]?.type ?? "text";
-  } catch (cause) {
-    throw new PawlError(
-      "postgres.set",
-      `The expression of --set ${column}=${expression} does not work (${(cause as Error).message}): correct it; here every column of the source is a text.`,
-      { cause },
-    );
-  }
+  const row = `(SELECT ${columns.join(", ")}) s`;
+  await assertExpression(session, expression, {
+    row,
+    statement: `SELECT (${expression}\n) FROM ${row}`,
+    code: "postgres.set",
+    what: `The expression of --set ${column}=${expression}`,
+    advice: "here every column of the source is a text",
+  });
+  const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);
+  const { rows } = await session.query<{ type: string }>(
+    "SELECT pg_catalog.format_type($1::oid, -1) AS type",
+    [probe.fields[0]?.dataTypeID],
+  );
+  return rows[0]?.type ?? "text";
 }
 
 function checkName(name: string, table: string): void {

@@ -8,7 +8,7 @@ import type { PostgresOptions } from "../../options.ts";
 import type { Session } from "../../session.ts";
 import type { Column, Table } from "../../table.ts";
 import { begunAt, type Moment, noteTable, wasThere } from "../same-table.ts";
-import type { Target } from "./layout.ts";
+import type { LoadTarget } from "./layout.ts";
 
 /** Where the keys that a run has seen are kept until it deletes the others: written with each chunk, in its transaction. */
 export function seenTable(run: string): string {
@@ -21,7 +21,7 @@ export function seenTable(run: string): string {
  */
 export async function prepareSeen(
   session: Session,
-  target: Target,
+  target: LoadTarget,
   run: string,
   began: Moment | null,
 ): Promise<void> {
@@ -103,7 +103,7 @@ const STALE = 5;
  */
 export async function deleteMissing(
   session: Session,
-  target: Target,
+  target: LoadTarget,
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
 ): Promise<Missing> {
@@ -119,7 +119,7 @@ export async function deleteMissing(
 
 async function deleteOnce(
   session: Session,
-  target: Target,
+  target: LoadTarget,
   run: string,
   maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>,
 ): Promise<Missing> {
@@ -204,12 +204,12 @@ export function whyNone(bad: number, unknown: number): string | null {
 }
 
 /** The rows of the target itself: those of tables that inherit from it are not under its key. */
-export function rowsOf({ table }: Target): string {
+export function rowsOf({ table }: LoadTarget): string {
   return table.partitioned ? table.sql : `ONLY ${table.sql}`;
 }
 
 /** The condition for rows of a relation whose key is not in another one. */
-export function missingSql({ key }: Target, of: string, other: string): string {
+export function missingSql({ key }: LoadTarget, of: string, other: string): string {
   const same = key?.columns
     .map((column) => [quoteName(column.name), comparison("=", [column])] as const)
     .map(([name, equals]) => `pawl_other.${name} ${equals} ${of}.${name}`);

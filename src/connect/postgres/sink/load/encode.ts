@@ -3,7 +3,7 @@ import { errorText, isOf } from "../../../../error-text.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { toText, whole } from "../../values.ts";
-import { type Feed, textFeed } from "./copy-rows.ts";
+import { type CopyRows, textRows } from "./copy-rows.ts";
 import type { Layout, Layouts } from "./layout.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -14,22 +14,22 @@ const pieceLength = 64 * 1024;
 const special = /[\\\t\n\r\ud800-\udfff]/;
 
 export interface Encoded {
-  readonly feeds: readonly Feed[];
+  readonly groups: readonly CopyRows[];
   /** Items with a value that no column could hold. */
   readonly failures: readonly Failure[];
 }
 
 /**
- * Encodes the items of a chunk for COPY. Consecutive items with the same names form one feed; a name without a
+ * Encodes the items of a chunk for COPY. Consecutive items with the same names form one rows; a name without a
  * value (`undefined`) counts as absent, and the column of an absent name stays as it is.
  */
 export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
-  const feeds: Feed[] = [];
+  const groups: CopyRows[] = [];
   const failures: Failure[] = [];
   let group: Group | null = null;
   let index = 0;
   const close = () => {
-    if (group !== null && group.items > 0) feeds.push(group.feed());
+    if (group !== null && group.items > 0) groups.push(group.rows());
     group = null;
   };
   for await (const slice of chunk.slices()) {
@@ -48,7 +48,7 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
           group.add(item);
         }
       } catch (error) {
-        // An item that cannot be encoded ends the feed, so that the items of a feed stay consecutive.
+        // An item that cannot be encoded ends the rows, so that the items of a rows stay consecutive.
         close();
         failures.push({ index, ...unstorable(error) });
       }
@@ -57,7 +57,7 @@ export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<E
   }
   close();
   layouts.firstItems.judge(index, failures);
-  return { feeds, failures };
+  return { groups, failures };
 }
 
 /** Why an item cannot be written: it has no key, names no column, is not an object, or holds a value that no column could hold. */
@@ -129,9 +129,9 @@ class Group {
     return true;
   }
 
-  feed(): Feed {
+  rows(): CopyRows {
     this.#flush();
-    return textFeed(this.#layout, this.#first, this.items, this.#pieces);
+    return textRows(this.#layout, this.#first, this.items, this.#pieces);
   }
 
   #other(value: unknown, index: number): string {

@@ -1,13 +1,12 @@
 import type { Failure } from "../../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
-import { mayBeOfRows, reasonOf, sqlState } from "../../errors.ts";
-import type { Feed, Texts } from "./copy-rows.ts";
+import { failureOf, rowErrorOf } from "../../errors.ts";
+import { cutDown } from "../bad-row-search.ts";
+import type { CopyRows, Texts } from "./copy-rows.ts";
 import type { Field } from "./layout.ts";
-import type { Work } from "./staging.ts";
-import type { Statements } from "./statements.ts";
+import type { Staging } from "./staging.ts";
+import type { LoadStatements } from "./statements.ts";
 
-/** Into how many a range is cut that holds a bad row. */
-const parts = 4;
 const pieceLength = 64 * 1024;
 /** What COPY says of a zero byte; JSON could write one, and no text of PostgreSQL can hold it. */
 const zeroByte = { code: "22021", reason: 'Invalid byte sequence for encoding "UTF8": 0x00.' };
@@ -17,31 +16,37 @@ const zeroByte = { code: "22021", reason: 'Invalid byte sequence for encoding "U
  * may be. Which values are not of their column's type shows only when they are read: the rows with such are found by cutting
  * the range, and taken out.
  */
-export async function fillWide(work: Work, feed: Feed): Promise<Failure[]> {
-  const sql = work.statements(feed);
-  const { session } = work;
-  await session.run(sql.createWide());
-  await work.clear(sql.wide);
+export async function fillJson(staging: Staging, rows: CopyRows): Promise<Failure[]> {
+  const sql = staging.statements(rows);
+  const { session } = staging;
+  await session.run(sql.createJson());
+  await staging.clear(sql.json);
   const failures: Failure[] = [];
-  const copied = await session.copy(sql.copyWide(), texts(feed, sql.wideFields, failures));
-  if (copied + failures.length !== feed.items) {
+  const copied = await session.copy(sql.copyJson(), texts(rows, sql.jsonFields, failures));
+  if (copied + failures.length !== rows.items) {
     throw new PawlError(
       "postgres.count",
-      `A chunk announced ${feed.items} rows but holds ${copied + failures.length}: nothing of it was written; please report this with its source.`,
+      `A chunk announced ${rows.items} rows but holds ${copied + failures.length}: nothing of it was written; please report this with its source.`,
     );
   }
-  const unreadable: Failure[] = [];
-  await findUnreadable(work, sql, [feed.first, feed.first + feed.items - 1], unreadable);
-  if (unreadable.length > 0) await session.run(sql.dropWide(unreadable.map(({ index }) => index)));
-  return [...failures, ...unreadable];
+  const numbers = Array.from({ length: rows.items }, (_, at) => rows.first + at);
+  const refused = await cutDown(numbers, ({ numbers: some }) =>
+    tryReading(staging, sql.readJson([some[0] as number, some.at(-1) as number])),
+  );
+  for (const [index, error] of refused) {
+    const { name } = await fieldToBlame(staging, sql, index, sql.jsonFields);
+    failures.push(failureOf(index, error, (staged) => sql.nameOf(staged), name));
+  }
+  if (refused.size > 0) await session.run(sql.dropJson([...refused.keys()]));
+  return failures;
 }
 
-async function* texts(feed: Feed, fields: readonly Field[], failures: Failure[]): AsyncGenerator<Buffer> {
-  const places = new Map(feed.layout.fields.map((field, place) => [field.name, place]));
+async function* texts(rows: CopyRows, fields: readonly Field[], failures: Failure[]): AsyncGenerator<Buffer> {
+  const places = new Map(rows.layout.fields.map((field, place) => [field.name, place]));
   const used = fields.map(({ name, staged }) => ({ key: `"${staged}":`, place: places.get(name) as number }));
-  let index = feed.first;
+  let index = rows.first;
   let text = "";
-  for await (const slice of feed.rows()) {
+  for await (const slice of rows.rows()) {
     for (const row of slice) {
       if (row instanceof ItemError) failures.push({ index, reason: row.message, code: row.code });
       else if (hasZeroByte(row)) failures.push({ index, ...zeroByte });
@@ -63,51 +68,20 @@ function hasZeroByte(row: Texts): boolean {
   return row.some((value) => value?.includes("\0") ?? false);
 }
 
-async function findUnreadable(
-  work: Work,
-  sql: Statements,
-  [low, high]: readonly [number, number],
-  found: Failure[],
-): Promise<void> {
-  const error = await attempt(work, sql.readWide([low, high]));
-  if (error === null) return;
-  if (low === high) {
-    const field = await fieldToBlame(work, sql, low, sql.wideFields);
-    const code = sqlState(error);
-    const reason = reasonOf(error, (staged) => sql.nameOf(staged), field.name);
-    found.push({ index: low, reason, ...(code === null ? {} : { code }) });
-    return;
-  }
-  const step = Math.ceil((high - low + 1) / parts);
-  for (let at = low; at <= high; at += step)
-    await findUnreadable(work, sql, [at, Math.min(at + step - 1, high)], found);
-}
-
 /** The first field of a row that cannot be read: the server does not tell which it is. */
 async function fieldToBlame(
-  work: Work,
-  sql: Statements,
+  staging: Staging,
+  sql: LoadStatements,
   index: number,
   fields: readonly Field[],
 ): Promise<Field> {
   const [first] = fields as [Field, ...Field[]];
   if (fields.length === 1) return first;
   const half = fields.slice(0, fields.length >> 1);
-  const error = await attempt(work, sql.readWide([index, index], half));
-  return await fieldToBlame(work, sql, index, error === null ? fields.slice(half.length) : half);
+  const error = await tryReading(staging, sql.readJson([index, index], half));
+  return await fieldToBlame(staging, sql, index, error === null ? fields.slice(half.length) : half);
 }
 
-/** Runs a statement in a savepoint; returns the error if a row is to blame. */
-async function attempt(work: Work, statement: string): Promise<Error | null> {
-  const { session } = work;
-  await session.run("SAVEPOINT pawl_read");
-  try {
-    await session.run(statement);
-    await session.run("RELEASE SAVEPOINT pawl_read");
-    return null;
-  } catch (error) {
-    if (!mayBeOfRows(error)) throw error;
-    await session.run("ROLLBACK TO SAVEPOINT pawl_read; RELEASE SAVEPOINT pawl_read");
-    return error as Error;
-  }
+function tryReading({ session }: Staging, statement: string): Promise<Error | null> {
+  return rowErrorOf(() => session.savepoint(() => session.run(statement)));
 }

@@ -2,7 +2,8 @@ import { PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
 import type { OnConflict } from "../../options.ts";
 import { type Column, findColumn, matchColumn, type Table } from "../../table.ts";
-import { FirstItems } from "../first-items.ts";
+import { FirstItems } from "../bad-row-search.ts";
+import type { Assignment } from "../expressions.ts";
 import type { Key } from "./key.ts";
 
 /** A value of an item, by its name in the source; without a column it is left out of the table. */
@@ -13,14 +14,6 @@ export interface Field {
   readonly staged: string;
 }
 
-/** A column that an expression fills. */
-export interface Assignment {
-  readonly column: Column;
-  readonly expression: string;
-  /** Whether its value tells if the row differs: it looks at the row, or is the same each time it is asked; the time or a draw is neither. */
-  readonly compared: boolean;
-}
-
 /** Where the values of items with the same names go. */
 export interface Layout {
   readonly number: number;
@@ -29,7 +22,7 @@ export interface Layout {
 }
 
 /** What stays the same for a whole load. */
-export interface Target {
+export interface LoadTarget {
   readonly table: Table;
   readonly mode: OnConflict;
   readonly key: Key | null;
@@ -47,11 +40,11 @@ export interface Target {
 
 /** Makes layouts and keeps them: items of a step may have different names from one to the next. */
 export class Layouts {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly firstItems = new FirstItems();
   readonly #known = new Map<string, Layout>();
 
-  constructor(target: Target) {
+  constructor(target: LoadTarget) {
     this.target = target;
   }
 
@@ -65,7 +58,7 @@ export class Layouts {
   }
 }
 
-function makeLayout(target: Target, names: readonly string[]): Omit<Layout, "number"> {
+function makeLayout(target: LoadTarget, names: readonly string[]): Omit<Layout, "number"> {
   const { table, assignments, source, key } = target;
   const fields = names.map((name, index) => ({
     name,
@@ -97,7 +90,7 @@ function makeLayout(target: Target, names: readonly string[]): Omit<Layout, "num
 }
 
 /** The column a name of the source goes to: null when it is left out, one sentence when there is none. */
-function columnFor(target: Target, name: string): Column | null {
+function columnFor(target: LoadTarget, name: string): Column | null {
   const { table, map, assignments, source } = target;
   const mapped = map.get(name);
   if (mapped === "" || mapped === "-") return null;
@@ -125,7 +118,7 @@ function columnFor(target: Target, name: string): Column | null {
 }
 
 /** The names that go to no column although none was left out, when not one finds a column: the wrong file or table. */
-export function checkSomeMatch(target: Target, names: readonly string[]): void {
+export function checkSomeMatch(target: LoadTarget, names: readonly string[]): void {
   const { table, source, map } = target;
   if (names.some((name) => map.has(name) || matchColumn(table, name) !== null)) return;
   throw new PawlError(
@@ -136,7 +129,7 @@ export function checkSomeMatch(target: Target, names: readonly string[]): void {
 }
 
 /** Says which column must be given and is not, before every single row fails for it. */
-export function checkRequired(target: Target, layout: Layout): void {
+export function checkRequired(target: LoadTarget, layout: Layout): void {
   const { table, source } = target;
   if (table.triggersBefore) return;
   const given = new Set(givenColumns(layout).map((column) => column.name));

@@ -4,12 +4,12 @@ import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { Session } from "../../session.ts";
 import { type Moment, momentNow, wasThere } from "../same-table.ts";
-import { encoded } from "../writer.ts";
-import type { Feed } from "./copy-rows.ts";
+import type { CopyRows } from "./copy-rows.ts";
 import { limitOf, missingSql, rowsOf, whyNone } from "./delete-missing.ts";
-import type { Layouts, Target } from "./layout.ts";
-import { fill } from "./row-by-row.ts";
-import { Miscount, Work } from "./staging.ts";
+import type { Layouts, LoadTarget } from "./layout.ts";
+import { stageNumbered } from "./row-by-row.ts";
+import { Miscount, Staging } from "./staging.ts";
+import { encoded } from "./write-modes.ts";
 
 const SEEN = "pg_temp.pawl_seen";
 
@@ -21,8 +21,8 @@ const SEEN = "pg_temp.pawl_seen";
 export class MissingCount implements Survey<Record<string, unknown>> {
   readonly #session: Session;
   readonly #layouts: Layouts;
-  readonly #target: Target;
-  readonly #work: Work;
+  readonly #target: LoadTarget;
+  readonly #staging: Staging;
   readonly #maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>;
   readonly #began: Moment;
   #bad = 0;
@@ -38,7 +38,7 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     this.#session = session;
     this.#layouts = layouts;
     this.#target = { ...layouts.target, seen: SEEN };
-    this.#work = new Work(session, this.#target, false);
+    this.#staging = new Staging(session, this.#target, false);
     this.#maxDeletes = maxDeletes ?? "10%";
   }
 
@@ -54,9 +54,9 @@ export class MissingCount implements Survey<Record<string, unknown>> {
   }
 
   async take(chunk: Chunk<Record<string, unknown>>): Promise<void> {
-    const { feeds, failures } = await encoded(chunk, this.#layouts);
+    const { groups, failures } = await encoded(chunk, this.#layouts);
     this.#bad += failures.length;
-    for (const feed of feeds) this.#bad += await this.#keep(feed);
+    for (const rows of groups) this.#bad += await this.#keep(rows);
   }
 
   skip(failed: number, leftOut: number): void {
@@ -106,24 +106,24 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     return this.#session.close();
   }
 
-  /** Keeps the keys of a feed; returns how many of its items cannot be read. */
-  async #keep(feed: Feed): Promise<number> {
+  /** Keeps the keys of a rows; returns how many of its items cannot be read. */
+  async #keep(rows: CopyRows): Promise<number> {
     try {
-      return (await this.#staged(feed)) ? 0 : await this.#numbered(feed);
+      return (await this.#staged(rows)) ? 0 : await this.#numbered(rows);
     } catch (error) {
       throw explain(error, this.#session.url);
     }
   }
 
-  async #staged(feed: Feed): Promise<boolean> {
-    const sql = this.#work.statements(feed);
-    if (this.#work.numberedOf(feed) === "wide") return false;
-    await this.#work.prepare([feed], "stage");
+  async #staged(rows: CopyRows): Promise<boolean> {
+    const sql = this.#staging.statements(rows);
+    if (this.#staging.numberedOf(rows) === "json") return false;
+    await this.#staging.prepare([rows], "stage");
     await this.#session.run("BEGIN");
     try {
-      await this.#work.clear(sql.stage);
-      const rows = await this.#session.copy(sql.copyStage(feed.options), feed.bytes());
-      if (rows !== feed.items) throw new Miscount();
+      await this.#staging.clear(sql.stage);
+      const staged = await this.#session.copy(sql.copyStage(rows.options), rows.bytes());
+      if (staged !== rows.items) throw new Miscount();
       await this.#session.run(sql.keepSeen("stage") ?? "");
       await this.#commit();
       return true;
@@ -134,17 +134,17 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     }
   }
 
-  async #numbered(feed: Feed): Promise<number> {
-    await this.#work.prepare([feed], "numbered");
+  async #numbered(rows: CopyRows): Promise<number> {
+    await this.#staging.prepare([rows], "numbered");
     await this.#session.run("BEGIN");
-    const unreadable = await fill(this.#work, feed);
-    await this.#session.run(this.#work.statements(feed).keepSeen(this.#work.numberedOf(feed)) ?? "");
+    const unreadable = await stageNumbered(this.#staging, rows);
+    await this.#session.run(this.#staging.statements(rows).keepSeen(this.#staging.numberedOf(rows)) ?? "");
     await this.#commit();
     return unreadable.length;
   }
 
   async #commit(): Promise<void> {
     await this.#session.run("COMMIT");
-    this.#work.committed();
+    this.#staging.committed();
   }
 }

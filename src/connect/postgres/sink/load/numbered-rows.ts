@@ -1,8 +1,8 @@
 import type { Failure } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { blame, reasonOf, sqlState } from "../../errors.ts";
-import type { Feed } from "./copy-rows.ts";
-import type { Work } from "./staging.ts";
+import { blame, failureOf } from "../../errors.ts";
+import type { CopyRows } from "./copy-rows.ts";
+import type { Staging } from "./staging.ts";
 
 /** The least window; it doubles while all goes well. */
 const smallest = 32;
@@ -16,24 +16,24 @@ const newline = 10;
  * the first bad record and tells its line; what stood before it is good and is sent again without it. Records go in
  * windows that shrink after a bad one, so that the work stays linear however many are bad.
  */
-export async function fillNumbered(work: Work, feed: Feed): Promise<Failure[]> {
-  const sql = work.statements(feed);
-  await work.clear(sql.numbered);
-  const records = await gather(feed);
+export async function fillNumbered(staging: Staging, rows: CopyRows): Promise<Failure[]> {
+  const sql = staging.statements(rows);
+  await staging.clear(sql.numbered);
+  const records = await gather(rows);
   const failures: Failure[] = [];
   let good: number[] = [];
   let size = records.length;
   for (let next = 0; next < records.length || good.length > 0; ) {
     const end = Math.min(next + size, records.length);
     const window = [...good, ...range(next, end)];
-    const error = await tryCopy(work, feed, records, window);
+    const error = await tryCopy(staging, rows, records, window);
     if (error === null) {
       good = [];
       next = end;
       size *= 2;
       continue;
     }
-    const told = badRecord(error, records, window, isCsv(feed));
+    const told = badRecord(error, records, window, isCsv(rows));
     if (told === null && end - next > 1) {
       // The server does not tell which: halve until it is one.
       size = Math.floor((end - next) / 2);
@@ -41,16 +41,12 @@ export async function fillNumbered(work: Work, feed: Feed): Promise<Failure[]> {
     }
     const at = told ?? window.length - 1;
     const bad = window[at] as number;
-    failures.push({
-      index: feed.first + bad,
-      reason: reasonOf(error, (staged) => sql.nameOf(staged)),
-      ...codeOf(error),
-    });
+    failures.push(failureOf(rows.first + bad, error, (name) => sql.nameOf(name)));
     good = window.slice(0, at);
     next = Math.max(next, bad + 1);
     size = Math.max(smallest, at);
     if (good.length > fewGood) {
-      const again = await tryCopy(work, feed, records, good);
+      const again = await tryCopy(staging, rows, records, good);
       if (again !== null) throw again;
       good = [];
     }
@@ -62,13 +58,13 @@ function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
-async function gather(feed: Feed): Promise<Buffer[]> {
+async function gather(rows: CopyRows): Promise<Buffer[]> {
   const records: Buffer[] = [];
-  for await (const some of feed.records()) for (const record of some) records.push(record);
-  if (records.length !== feed.items) {
+  for await (const some of rows.records()) for (const record of some) records.push(record);
+  if (records.length !== rows.items) {
     throw new PawlError(
       "postgres.count",
-      `A chunk announced ${feed.items} rows but holds ${records.length}: nothing of it was written; please report this with its source.`,
+      `A chunk announced ${rows.items} rows but holds ${records.length}: nothing of it was written; please report this with its source.`,
     );
   }
   return records;
@@ -76,40 +72,39 @@ async function gather(feed: Feed): Promise<Buffer[]> {
 
 /** Copies records in a savepoint; returns the error if one of them is to blame. */
 async function tryCopy(
-  work: Work,
-  feed: Feed,
+  staging: Staging,
+  rows: CopyRows,
   records: readonly Buffer[],
   window: readonly number[],
 ): Promise<Error | null> {
-  const { session } = work;
-  const header = isCsv(feed);
+  const { session } = staging;
+  const header = isCsv(rows);
   // A header tells COPY how lines end before it counts any, so that line numbers can be relied on.
-  const options = header ? `${feed.options}, HEADER true` : feed.options;
-  await session.run("SAVEPOINT pawl_copy");
+  const options = header ? `${rows.options}, HEADER true` : rows.options;
   try {
-    const copied = await session.copy(
-      work.statements(feed).copyNumbered(options),
-      pieces(feed, records, window, header),
-    );
-    if (copied !== window.length) throw new Miscounted(copied);
-    await session.run("RELEASE SAVEPOINT pawl_copy");
+    await session.savepoint(async () => {
+      const copied = await session.copy(
+        staging.statements(rows).copyNumbered(options),
+        pieces(rows, records, window, header),
+      );
+      if (copied !== window.length) throw new OtherRecords(copied);
+    });
     return null;
   } catch (error) {
-    if (!(error instanceof Miscounted) && blame(error) !== "row") throw error;
-    await session.run("ROLLBACK TO SAVEPOINT pawl_copy; RELEASE SAVEPOINT pawl_copy");
-    return error as Error;
+    if (error instanceof OtherRecords || blame(error) === "row") return error as Error;
+    throw error;
   }
 }
 
 /** PostgreSQL saw other records in these bytes than the source did. */
-class Miscounted extends Error {
+class OtherRecords extends Error {
   constructor(rows: number) {
     super(`PostgreSQL reads this row as ${rows} rows; its quotes or line ends are not what they should be`);
   }
 }
 
 async function* pieces(
-  feed: Feed,
+  rows: CopyRows,
   records: readonly Buffer[],
   window: readonly number[],
   header: boolean,
@@ -119,7 +114,7 @@ async function* pieces(
   const lineEnd = Buffer.from("\n");
   for (const index of window) {
     const record = records[index] as Buffer;
-    parts.push(Buffer.from(feed.prefix(feed.first + index)), record, lineEnd);
+    parts.push(Buffer.from(rows.prefix(rows.first + index)), record, lineEnd);
     size += record.length + 16;
     if (size >= pieceBytes) {
       yield Buffer.concat(parts);
@@ -160,11 +155,6 @@ function lineEnds(record: Buffer): number {
   return count;
 }
 
-function isCsv(feed: Feed): boolean {
-  return feed.options.startsWith("FORMAT csv");
-}
-
-function codeOf(error: unknown): { code?: string } {
-  const code = sqlState(error);
-  return code === null ? {} : { code };
+function isCsv(rows: CopyRows): boolean {
+  return rows.options.startsWith("FORMAT csv");
 }

@@ -1,6 +1,6 @@
 import type { KeyColumn, Ordering } from "../../../../batch/contract.ts";
 import type { Column } from "../../table.ts";
-import type { Layout, Target } from "./layout.ts";
+import type { Layout, LoadTarget } from "./layout.ts";
 
 /**
  * How two texts of this column compare as keys; null when only the server can tell. `varchar(n)` is among the
@@ -28,7 +28,7 @@ function equalityOf(column: Column): KeyColumn["equality"] | null {
  * first). The note says what keeps a load from being spread, where the user can do something about it.
  */
 export function orderingOf(
-  target: Target,
+  target: LoadTarget,
   unique: boolean,
   stepped: boolean,
   layout: Layout | null,

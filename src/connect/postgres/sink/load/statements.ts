@@ -1,11 +1,11 @@
 import { comparison, differsSql, isKnown, isNull } from "../../comparison.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { Column } from "../../table.ts";
-import { mostColumns, namesFor } from "../expressions.ts";
-import { type Field, givenColumns, type Layout, type Target } from "./layout.ts";
+import { MOST_COLUMNS, namesFor } from "../expressions.ts";
+import { type Field, givenColumns, type Layout, type LoadTarget } from "./layout.ts";
 
 /** The staging tables that number their rows: one column a field, or all fields in one. */
-export type Numbered = "numbered" | "wide";
+export type Numbered = "numbered" | "json";
 
 /** Which rows a statement takes, and from where. */
 export interface Selection {
@@ -32,15 +32,15 @@ export interface KeyRange {
 }
 
 /** The SQL for one layout of one target. */
-export class Statements {
+export class LoadStatements {
   readonly stage: string;
   /** The staging table that numbers its rows, for when single rows must be told apart. */
   readonly numbered: string;
   /** The same where a row has more columns, or is larger, than one of a staging table may be: its fields as one JSON text. */
-  readonly wide: string;
+  readonly json: string;
   /** The columns that tell whether a row differs. */
   readonly compared: readonly Column[];
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   readonly #layout: Layout;
   readonly #columns: readonly Column[];
   readonly #distinct: boolean;
@@ -48,7 +48,7 @@ export class Statements {
   readonly #p: string;
 
   /** `distinct`: no two rows have the same key, so that their order does not matter. */
-  constructor(target: Target, layout: Layout, distinct: boolean) {
+  constructor(target: LoadTarget, layout: Layout, distinct: boolean) {
     this.#target = target;
     this.#layout = layout;
     this.#distinct = distinct;
@@ -58,7 +58,7 @@ export class Statements {
     ]);
     this.stage = `pawl_stage_${layout.number}`;
     this.numbered = `pawl_numbered_${layout.number}`;
-    this.wide = `pawl_wide_${layout.number}`;
+    this.json = `pawl_json_${layout.number}`;
     this.#columns = givenColumns(layout);
     const ignored = new Set(
       layout.assignments.flatMap((each) => (each.compared ? [] : each.column.name)).concat(this.#keyNames()),
@@ -96,31 +96,31 @@ export class Statements {
     return `COPY pg_temp.${this.numbered} FROM STDIN (${options})`;
   }
 
-  copyWide(): string {
-    return `COPY pg_temp.${this.wide} FROM STDIN (FORMAT text, ENCODING 'UTF8')`;
+  copyJson(): string {
+    return `COPY pg_temp.${this.json} FROM STDIN (FORMAT text, ENCODING 'UTF8')`;
   }
 
   /** Whether a staging table can have a column for each field, and one for their number. */
   get fitsColumns(): boolean {
-    return this.#layout.fields.length < mostColumns;
+    return this.#layout.fields.length < MOST_COLUMNS;
   }
 
-  createWide(): string {
-    return `CREATE TEMP TABLE IF NOT EXISTS ${this.wide} (n integer PRIMARY KEY, item text) ON COMMIT DELETE ROWS`;
+  createJson(): string {
+    return `CREATE TEMP TABLE IF NOT EXISTS ${this.json} (n integer PRIMARY KEY, item text) ON COMMIT DELETE ROWS`;
   }
 
   /** Fails where a value of these rows cannot be read as its type; of all fields, or of some. */
-  readWide([low, high]: readonly [number, number], fields: readonly Field[] = this.wideFields): string {
+  readJson([low, high]: readonly [number, number], fields: readonly Field[] = this.jsonFields): string {
     const casts = fields.filter(isOwnText).map((field) => `, pg_catalog.count(${readValue(field)})`);
-    return `SELECT pg_catalog.count(*)${casts.join("")} FROM ${this.#wideRows(fields)} WHERE n BETWEEN ${low} AND ${high}`;
+    return `SELECT pg_catalog.count(*)${casts.join("")} FROM ${this.#jsonRows(fields)} WHERE n BETWEEN ${low} AND ${high}`;
   }
 
-  dropWide(numbers: readonly number[]): string {
-    return `DELETE FROM pg_temp.${this.wide} WHERE n = ANY ('{${numbers.join(",")}}'::int4[])`;
+  dropJson(numbers: readonly number[]): string {
+    return `DELETE FROM pg_temp.${this.json} WHERE n = ANY ('{${numbers.join(",")}}'::int4[])`;
   }
 
   /** The fields that something is made of. */
-  get wideFields(): readonly Field[] {
+  get jsonFields(): readonly Field[] {
     const { fields, assignments } = this.#layout;
     const inSql = this.#namesInSql();
     return fields.filter(
@@ -136,14 +136,14 @@ export class Statements {
     );
   }
 
-  #wideRows(fields: readonly Field[]): string {
+  #jsonRows(fields: readonly Field[]): string {
     const columns = fields.map((field) => {
       const { staged, column } = field;
       return column === null || isOwnText(field)
         ? `${staged} text`
         : `${staged} ${column.type}${column.collate}`;
     });
-    return `pg_temp.${this.wide}, LATERAL pg_catalog.json_to_record(item::json) r(${columns.join(", ")})`;
+    return `pg_temp.${this.json}, LATERAL pg_catalog.json_to_record(item::json) r(${columns.join(", ")})`;
   }
 
   createStage(): string {
@@ -295,9 +295,9 @@ export class Statements {
     if (without !== undefined && without.length > 0)
       conditions.push(`n <> ALL ('{${without.join(",")}}'::int[])`);
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-    const used = from === "wide" ? this.wideFields : fields;
-    const source = `FROM ${from === "wide" ? this.#wideRows(used) : `pg_temp.${this[from]}`}${where}`;
-    const value = from === "wide" ? readValue : ({ staged }: Field) => staged;
+    const used = from === "json" ? this.jsonFields : fields;
+    const source = `FROM ${from === "json" ? this.#jsonRows(used) : `pg_temp.${this[from]}`}${where}`;
+    const value = from === "json" ? readValue : ({ staged }: Field) => staged;
     const number = from !== "stage" || !this.#distinct ? [`n AS ${this.#p}n`] : [];
     const mapped = fields.filter((field): field is Field & { column: Column } => field.column !== null);
     if (assignments.length === 0) {

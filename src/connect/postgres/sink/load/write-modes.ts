@@ -1,15 +1,25 @@
-import type { Experience, MergeChoice } from "./copy-and-merge.ts";
+import type { Chunk, Failure, WriteOutcome } from "../../../../batch/contract.ts";
+import { isCsvChunk } from "../../../csv/contract.ts";
+import { isUniqueViolation, mayBeOfRows } from "../../errors.ts";
+import { type ChunkWrite, NOTHING, total } from "../write-mode.ts";
+import { copyAndMerge, copyDirect, type Experience, type MergeChoice } from "./copy-and-merge.ts";
+import { type CopyRows, csvRows } from "./copy-rows.ts";
+import { type Encoded, EncodedChunk, encode } from "./encode.ts";
+import type { Layouts, LoadTarget } from "./layout.ts";
+import { writeRowByRow } from "./row-by-row.ts";
+import { Miscount, type Staging } from "./staging.ts";
 
-export type Way = "direct" | "merge" | "careful";
+/** COPY straight into the table; COPY into a staging table and a merge; or row by row, which finds the bad ones. */
+type WriteMode = "copy" | "merge" | "row by row";
 
-/** A direct attempt that failed cost a whole chunk, so it is not repeated for at most this many. */
-const longestPause = 64;
-/** So many chunks in a row with refused rows, and the next begins with the way that finds them. */
-const enoughBad = 2;
+/** A direct COPY that failed cost a whole chunk, so it is not repeated for at most so many. */
+const LONGEST_PAUSE = 64;
+/** So many chunks in a row with refused rows, and the next one begins row by row. */
+const ENOUGH_BAD = 2;
 
-/** Chooses how to write the next chunk by what became of those before it. */
-export class Strategy {
-  #direct: boolean;
+/** Chooses the write mode of the next chunk by what became of those before it; shared by the writers of a run. */
+export class ModeChoice {
+  #copy: boolean;
   #pause = 0;
   #nextPause = 1;
   #bad = 0;
@@ -19,13 +29,13 @@ export class Strategy {
 
   /** `fresh`: nothing suggests that keys are in the table already. */
   constructor(options: { readonly fresh: boolean; readonly triggersBefore: boolean }) {
-    this.#direct = options.fresh;
+    this.#copy = options.fresh;
     this.#triggersBefore = options.triggersBefore;
   }
 
-  first(canCopy: boolean): Way {
-    if (this.#bad >= enoughBad) return "careful";
-    return this.#direct && canCopy ? "direct" : "merge";
+  first(canCopy: boolean): WriteMode {
+    if (this.#bad >= ENOUGH_BAD) return "row by row";
+    return this.#copy && canCopy ? "copy" : "merge";
   }
 
   merge(): MergeChoice {
@@ -33,14 +43,14 @@ export class Strategy {
     return { lookFirst: this.#triggersBefore || this.#lookFirst, lastOnly: this.#lastOnly };
   }
 
-  /** The direct way met a key that is there, or rows that a trigger drops. */
-  directFailed(): void {
-    this.#direct = false;
+  /** A direct COPY met a key that is there, or rows that a trigger drops. */
+  copyFailed(): void {
+    this.#copy = false;
     this.#pause = this.#nextPause;
-    this.#nextPause = Math.min(this.#nextPause * 2, longestPause);
+    this.#nextPause = Math.min(this.#nextPause * 2, LONGEST_PAUSE);
   }
 
-  directWorked(): void {
+  copied(): void {
     this.#nextPause = 1;
     this.#bad = 0;
   }
@@ -51,10 +61,95 @@ export class Strategy {
     this.#lastOnly = experience.duplicates;
     const allNew = experience.allNew ?? experience.unchangedShare === 0;
     if (this.#pause > 0) this.#pause--;
-    else this.#direct = allNew && !experience.duplicates;
+    else this.#copy = allNew && !experience.duplicates;
   }
 
-  careful(refused: number): void {
+  wentRowByRow(refused: number): void {
     this.#bad = refused > 0 ? this.#bad + 1 : 0;
   }
+}
+
+/** A chunk of a load: its rows in a form that COPY reads, and the mode by which they are written. */
+export class LoadChunk implements ChunkWrite {
+  readonly items: number;
+  readonly #groups: readonly CopyRows[];
+  /** Items that no column could hold. */
+  readonly #failures: readonly Failure[];
+  readonly #staging: Staging;
+  readonly #choice: ModeChoice;
+  #mode: WriteMode;
+
+  constructor({ groups, failures }: Encoded, staging: Staging, choice: ModeChoice) {
+    this.items = groups.reduce((sum, rows) => sum + rows.items, failures.length);
+    this.#groups = groups;
+    this.#failures = failures;
+    this.#staging = staging;
+    this.#choice = choice;
+    this.#mode = choice.first(groups.every((rows) => staging.statements(rows).canCopy));
+  }
+
+  async prepare(): Promise<void> {
+    const staging = this.#staging;
+    if (this.#mode === "merge" && this.#groups.some((rows) => staging.numberedOf(rows) === "json"))
+      this.#mode = "row by row";
+    if (this.#mode !== "copy")
+      await staging.prepare(this.#groups, this.#mode === "merge" ? "stage" : "numbered");
+  }
+
+  async apply(): Promise<WriteOutcome> {
+    const outcomes: WriteOutcome[] = [{ ...NOTHING, failures: this.#failures }];
+    for (const rows of this.#groups) {
+      outcomes.push(await this.#write(rows));
+      if (this.#mode === "copy") continue;
+      const staging = this.#staging;
+      const from = this.#mode === "merge" ? "stage" : staging.numberedOf(rows);
+      const keep = staging.statements(rows).keepSeen(from);
+      if (keep !== null) await staging.session.run(keep);
+    }
+    const outcome = total(outcomes);
+    if (this.#mode === "row by row")
+      this.#choice.wentRowByRow(outcome.failures.length - this.#failures.length);
+    return outcome;
+  }
+
+  async #write(rows: CopyRows): Promise<WriteOutcome> {
+    if (this.#mode === "row by row") return await writeRowByRow(this.#staging, rows);
+    if (this.#mode === "copy") {
+      const outcome = await copyDirect(this.#staging, rows);
+      this.#choice.copied();
+      return outcome;
+    }
+    const { outcome, experience } = await copyAndMerge(this.#staging, rows, this.#choice.merge());
+    this.#choice.merged(experience);
+    return outcome;
+  }
+
+  changeMode(error: unknown): boolean {
+    const next = modeAfter(this.#mode, error, this.#staging.target);
+    const isMiscount = error instanceof Miscount;
+    if (this.#mode === "copy" && (isMiscount || isUniqueViolation(error))) this.#choice.copyFailed();
+    if (next === null) return false;
+    this.#mode = next;
+    return true;
+  }
+
+  committed(): void {
+    this.#staging.committed();
+  }
+}
+
+/** What to try when a mode failed; null when the error is not about the rows. */
+function modeAfter(mode: WriteMode, error: unknown, { key, mode: onConflict }: LoadTarget): WriteMode | null {
+  const isMiscount = error instanceof Miscount;
+  if (mode === "row by row" || (!isMiscount && !mayBeOfRows(error))) return null;
+  if (mode === "merge") return "row by row";
+  const meetsRows = isUniqueViolation(error) && key !== null && onConflict !== "fail";
+  return isMiscount || meetsRows ? "merge" : "row by row";
+}
+
+/** The items of a chunk in a form that COPY reads. */
+export async function encoded(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
+  if (chunk instanceof EncodedChunk) return chunk.encoded;
+  if (!isCsvChunk(chunk)) return await encode(chunk, layouts);
+  return { groups: [csvRows(chunk, layouts.of(chunk.csv.columns))], failures: [] };
 }
