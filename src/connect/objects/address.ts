@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { assertBucketName } from "./s3/bucket-name.ts";
 import { shownUrl } from "./web/redacted-url.ts";
 
 /** A place as a person names it. */
@@ -92,4 +91,16 @@ export function objectAddressText(address: ObjectAddress): string {
     case "manifest":
       return `manifest:${address.path}`;
   }
+}
+
+/**
+ * Throws a PawlError `copy.address` where a text is not the name of a bucket. Some tools take keys in front of it
+ * (`s3://KEY:SECRET@bucket`), so that it is not repeated.
+ */
+export function assertBucketName(name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/.test(name)) return;
+  throw new PawlError(
+    "copy.address",
+    "What stands behind s3:// is not the name of a bucket, which has letters, digits, dots and hyphens: write s3://bucket/prefix, and give keys by the environment or a profile.",
+  );
 }

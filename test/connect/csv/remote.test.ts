@@ -311,7 +311,7 @@ describe("a CSV of the web", () => {
     await assert.rejects(csv(`${host}/encoded.csv`).describe(), {
       code: "csv.address",
       message:
-        /comes packed as gzip, which nobody asked for: fetch it into a pipe: curl -fsSL --compressed URL \| pawl load - …\.$/,
+        /comes compressed as gzip, which was not asked for: fetch it into a pipe: curl -fsSL --compressed URL \| pawl load - …\.$/,
     });
     for (const [answer, code] of [
       [404, "csv.missing"],

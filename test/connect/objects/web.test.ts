@@ -212,7 +212,7 @@ describe("a server of the web that has no measure", () => {
       1,
       why.join(),
     );
-    assert.ok(why.some((reason) => /it comes packed as gzip, which nobody asked for/.test(reason)));
+    assert.ok(why.some((reason) => /it comes compressed as gzip, which was not asked for/.test(reason)));
     assert.deepEqual(await readdir(join(folder, "endless")), ["good"]);
     // Six tries of each, with what lies in the buffers of the connections.
     assert.ok(sent < 6 * (20_000_000 + 40_000_000), `${sent} bytes were taken`);
@@ -235,12 +235,12 @@ describe("a server of the web that has no measure", () => {
       for await (const _ of opened.body());
     };
     await assert.rejects(read("/drip", { graceMs: 50 }), {
-      code: "web.timeout",
+      code: "http.timeout",
       message: /which is too slow/,
     });
-    await assert.rejects(read("/silent", { silenceMs: 50 }), { code: "web.timeout", message: /silent for/ });
+    await assert.rejects(read("/silent", { silenceMs: 50 }), { code: "http.timeout", message: /silent for/ });
     await assert.rejects(read("/headless", { headMs: 50 }), {
-      code: "web.timeout",
+      code: "http.timeout",
       message: /not answered for/,
     });
   });

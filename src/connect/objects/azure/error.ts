@@ -56,7 +56,7 @@ export function azureErrorOf(
   return new ResponseError({
     status: answer.status,
     code,
-    place,
+    server: place,
     message: withoutSignature(message).slice(0, LONGEST_MESSAGE),
     retryAfterMs: retryAfterMs(answer.headers["retry-after"]),
     fatal:

@@ -5,7 +5,7 @@ import { elementsOf, textOf } from "../buckets/xml.ts";
 import { isMd5, unquotedEtag } from "../compare/etag.ts";
 import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
 import { explainResponse, ResponseError } from "../http/response-error.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { ListingTokens } from "../listing-tokens.ts";
 import { fitsOneRequest } from "../transfer/part-size.ts";
 import { type AzureClient, tagOfHeaders } from "./client.ts";
@@ -44,7 +44,7 @@ export class AzureReader implements ObjectReader {
     let place: { marker: string | null; course: ListingOrder } =
       from === null ? { marker: null, course: BEGINNING } : JSON.parse(from);
     for (;;) {
-      const { entries, course, marker, others } = await retried(
+      const { entries, course, marker, others } = await retryRequest(
         () => listBlobs(this.client, this.#prefix, place),
         signal,
       ).catch((error) => {

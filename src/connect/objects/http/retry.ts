@@ -1,33 +1,34 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { askedToWait, isPassing } from "../passing.ts";
+import { type RetryPolicy, retry } from "../../../retry.ts";
+import { isTransientFailure, ResponseError } from "./response-error.ts";
 
-export const TRIES = 6;
-const FIRST_MS = 200;
-/** Nobody waits longer between two tries, whatever a server asks for: the run waits with it. */
-const LONGEST_MS = 60_000;
+/** Attempts of one request in all. */
+export const ATTEMPTS = 6;
 
-/** Tries again what may pass, with growing pauses or those the other side asks for. `onTrouble` hears of each failed try. */
-export async function retried<T>(
-  work: () => Promise<T>,
-  signal: AbortSignal,
-  onTrouble: (error: unknown) => void = () => {},
-): Promise<T> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error) || signal.aborted) throw error;
-      onTrouble(error);
-      if (tried >= TRIES) throw error;
-      await sleep(pauseMs(tried, error), undefined, { signal });
-    }
-  }
+/** No wait is longer, whatever a server asks for, since the whole run waits with it. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** When requests are sent again, and after how long. */
+export function requestRetries(): RetryPolicy {
+  return {
+    isTransient: isTransientFailure,
+    attempts: ATTEMPTS,
+    // Tests of lasting failures make it shorter.
+    baseMs: Number(process.env.PAWL_PAUSE_MS ?? 200),
+    capMs: LONGEST_WAIT_MS,
+    jitter: "equal",
+    askedMs: (error) => (error instanceof ResponseError ? error.retryAfterMs : null),
+  };
 }
 
-/** How long to wait after so many tries have failed, the latest by this error. */
-export function pauseMs(tried: number, error: unknown): number {
-  // Shorter in tests of what does not pass.
-  const first = Number(process.env.PAWL_PAUSE_MS ?? FIRST_MS);
-  const grown = first * 2 ** (tried - 1) * (0.5 + Math.random() / 2);
-  return Math.min(LONGEST_MS, Math.max(askedToWait(error) ?? 0, grown));
+/** Sends a request again where that may help. `onRetry` is told of each failure that is followed by another attempt. */
+export async function retryRequest<T>(
+  request: () => Promise<T>,
+  signal?: AbortSignal,
+  onRetry?: (error: unknown) => void,
+): Promise<T> {
+  return await retry(request, {
+    ...requestRetries(),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onRetry === undefined ? {} : { onRetry }),
+  });
 }

@@ -55,7 +55,7 @@ export function errorOf(
   return new ResponseError({
     status,
     code,
-    place,
+    server: place,
     message: textOf(text, "Message") ?? "",
     retryAfterMs: retryAfterMs(headers["retry-after"]),
     fatal:

@@ -1,7 +1,6 @@
 import { PawlError, TransientError } from "../../../errors.ts";
-import { ResponseError } from "../http/response-error.ts";
-import { retried } from "../http/retry.ts";
-import { isPassing } from "../passing.ts";
+import { isTransientFailure, ResponseError } from "../http/response-error.ts";
+import { retryRequest } from "../http/retry.ts";
 import { S3Client } from "./client.ts";
 import { s3SettingsOf } from "./settings.ts";
 
@@ -24,14 +23,14 @@ export async function clientOf({ bucket, profile }: BucketPlace): Promise<S3Clie
 /** Tries to list one key, so that what is wrong with a whole place is said at once. */
 export async function checkPlace(name: string, list: () => Promise<unknown>): Promise<void> {
   try {
-    await retried(list, new AbortController().signal, (error) => {
+    await retryRequest(list, new AbortController().signal, (error) => {
       // Silence has taken a minute already, of which nobody could be told anything yet.
       if (error instanceof TransientError && error.code === "s3.timeout") throw error;
     });
   } catch (error) {
     if (!(error instanceof ResponseError)) throw error;
     if (error.fatal !== null) throw error.fatal;
-    if (isPassing(error))
+    if (isTransientFailure(error))
       throw new TransientError("s3.unavailable", `${name} answers ${error.code}`, { cause: error });
     throw new PawlError(
       "s3.refused",

@@ -5,7 +5,7 @@ import { elementsOf, textOf } from "../buckets/xml.ts";
 import { unquotedEtag } from "../compare/etag.ts";
 import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
 import { explainResponse, ResponseError } from "../http/response-error.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { compareKeys } from "../list/key-order.ts";
 import { ListingTokens } from "../listing-tokens.ts";
 import { fitsOneRequest } from "../transfer/part-size.ts";
@@ -120,9 +120,11 @@ export class S3Reader implements ObjectReader {
   }
 
   async #page(place: ListPlace, signal: AbortSignal, most?: number): Promise<S3Page> {
-    return await retried(() => listPage(this.client, this.prefix, place, most), signal).catch((error) => {
-      throw explainResponse(error);
-    });
+    return await retryRequest(() => listPage(this.client, this.prefix, place, most), signal).catch(
+      (error) => {
+        throw explainResponse(error);
+      },
+    );
   }
 
   /** What comes after a key, of a page that begins before it and must have come upon it. */
@@ -147,7 +149,7 @@ export class S3Reader implements ObjectReader {
 
   /** Throws where an object is there that was not listed from after a key on. */
   async #assertGone(key: string, after: string, signal: AbortSignal): Promise<void> {
-    const isThere = await retried(
+    const isThere = await retryRequest(
       () => this.client.send({ method: "HEAD", key: this.prefix + key }),
       signal,
     ).then(
@@ -169,7 +171,7 @@ export class S3Reader implements ObjectReader {
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
         const place: { after: null; token: string | null } = { after: null, token };
-        const page = await retried(
+        const page = await retryRequest(
           () => listPage(this.client, this.prefix + inside, place, 1000, true),
           signal,
         );
@@ -187,7 +189,7 @@ export class S3Reader implements ObjectReader {
     }
   }
 
-  async open(entry: ObjectEntry): Promise<OpenObject> {
+  async open(entry: ObjectEntry): Promise<S3Object> {
     const key = this.keyOf(entry);
     if (fitsOneRequest(entry)) {
       const bytes = Buffer.allocUnsafe(entry.size as number);

@@ -11,7 +11,7 @@ import type {
   PresentObject,
   Upload,
 } from "../contract.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
 import { isByKey } from "./encryption.ts";
@@ -53,7 +53,7 @@ export class S3Writer implements ObjectWriter {
 
   async prepare(dryRun: boolean): Promise<void> {
     await checkPlace(this.name, () => listPage(this.#client, this.#prefix, { after: null }, 1));
-    if (!dryRun) await retried(() => this.removeOrphans(), new AbortController().signal);
+    if (!dryRun) await retryRequest(() => this.removeOrphans(), new AbortController().signal);
   }
 
   async removeOrphans(): Promise<void> {

@@ -3,7 +3,7 @@ import { ItemError, TransientError } from "../../../errors.ts";
 import { isSameByCache, isSameByListing, isSameContent } from "../compare/same-content.ts";
 import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts";
 import { explainResponse } from "../http/response-error.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { redactedUrl, shownUrl } from "../web/redacted-url.ts";
 import { reasonFor } from "./failure-reason.ts";
 import type { NameRegistry } from "./name-registry.ts";
@@ -220,7 +220,7 @@ async function processChunk(
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
   const before = entries.map((entry) => refusedResult(entry, ways) ?? decideByName(entry));
   const possible = entries.filter((_, at) => before[at] === null);
-  const present = await retried(() => existence.find(possible.map(({ key }) => key)), signal).catch(
+  const present = await retryRequest(() => existence.find(possible.map(({ key }) => key)), signal).catch(
     (error) => {
       throw explainResponse(error);
     },
@@ -235,7 +235,7 @@ async function processChunk(
     if (outcome !== null) return outcome;
     try {
       return await limits.run(
-        (trouble) => retried(() => work(entry, present.get(entry.key)), either, trouble),
+        (trouble) => retryRequest(() => work(entry, present.get(entry.key)), either, trouble),
         either,
       );
     } catch (error) {

@@ -1,8 +1,7 @@
 import type { Failure } from "../../../batch/contract.ts";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectReader, ObjectWriter } from "../contract.ts";
-import { ResponseError } from "../http/response-error.ts";
-import { isPassing } from "../passing.ts";
+import { isTransientFailure, ResponseError } from "../http/response-error.ts";
 
 type Reason = Omit<Failure, "index">;
 
@@ -21,7 +20,7 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 export async function reasonFor(error: unknown, reader: ObjectReader, writer: ObjectWriter): Promise<Reason> {
   if (error instanceof ItemError) return { reason: error.message, code: error.code };
   if (error instanceof ResponseError && error.fatal !== null) throw error.fatal;
-  if (!isPassing(error)) {
+  if (!isTransientFailure(error)) {
     if (error instanceof ResponseError) return said(error);
     throw error;
   }
@@ -33,7 +32,7 @@ export async function reasonFor(error: unknown, reader: ObjectReader, writer: Ob
   } catch (cause) {
     if (cause instanceof PawlError && !(cause instanceof TransientError)) throw cause;
     throw error instanceof ResponseError
-      ? new TransientError("copy.unavailable", `${error.place} answers ${error.code}`, { cause })
+      ? new TransientError("copy.unavailable", `${error.server} answers ${error.code}`, { cause })
       : error;
   }
   return error instanceof ResponseError
@@ -41,17 +40,17 @@ export async function reasonFor(error: unknown, reader: ObjectReader, writer: Ob
     : { reason: (error as TransientError).message, code: (error as TransientError).code };
 }
 
-function said({ status, code, place, message }: ResponseError): Reason {
+function said({ status, code, server, message }: ResponseError): Reason {
   if (code === "SignatureDoesNotMatch" || code === "AuthenticationFailed")
     return {
-      reason: `its signature is refused by ${place}, which takes others: something between here and there changes its name or its headers`,
+      reason: `its signature is refused by ${server}, which takes others: something between here and there changes its name or its headers`,
       code: `copy.${status}`,
     };
   const meaning = BY_STATUS[status];
   const detail = message === "" || message === code ? "" : `: ${message}`;
   return {
     reason:
-      meaning === undefined ? `${place} answers ${code}${detail}` : `${meaning} (${code} from ${place})`,
+      meaning === undefined ? `${server} answers ${code}${detail}` : `${meaning} (${code} from ${server})`,
     code: `copy.${status}`,
   };
 }

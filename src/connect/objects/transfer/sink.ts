@@ -4,7 +4,7 @@ import type { Json } from "../../../store/contract.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter } from "../contract.ts";
 import type { ChecksumCache } from "../files/checksum-cache.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import type { Location } from "../location.ts";
 import { assertCopiesPresent } from "../verify/copies-present.ts";
 import { CopyWriter, dryRun } from "./copy-writer.ts";
@@ -129,7 +129,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     }
     this.#closeFiles();
     const { writer, signal } = this.#ways;
-    await retried(() => writer.removeOrphans(), signal);
+    await retryRequest(() => writer.removeOrphans(), signal);
     await rm(folder, { recursive: true, force: true });
   }
 

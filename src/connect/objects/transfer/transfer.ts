@@ -4,7 +4,7 @@ import { ItemError, type PawlError, TransientError } from "../../../errors.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5, multipartEtag } from "../compare/etag.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter, OpenObject, Upload } from "../contract.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { MultipartChecksum } from "./multipart-checksum.ts";
 import { fitsOneRequest, isSmall, partsFit } from "./part-size.ts";
@@ -161,7 +161,7 @@ async function inRanges(
       const number = next++;
       const offset = number * partBytes;
       const length = Math.min(partBytes, size - offset);
-      const copied = await retried(
+      const copied = await retryRequest(
         async () => await upload.copyPartOnServer?.(number, { offset, length }),
         either,
       );
@@ -170,10 +170,10 @@ async function inRanges(
         continue;
       }
       await memory.lend(length, async (bytes) => {
-        await retried(async () => open.range?.(offset, bytes), either);
+        await retryRequest(async () => open.range?.(offset, bytes), either);
         await sum.add(number, bytes);
         await limits.pass(length, signal);
-        const md5 = await retried(() => upload.part(number, bytes), either);
+        const md5 = await retryRequest(() => upload.part(number, bytes), either);
         md5s[number] = md5;
         if (sum.wantsParts) sum.confirm(number, md5 ?? (await checksums.digest("md5", bytes)));
       });
@@ -226,7 +226,7 @@ async function inOrder(
       const bytes = part.subarray(0, filled);
       const at = number++;
       await limits.pass(bytes.length, signal);
-      await retried(() => upload.part(at, bytes), signal);
+      await retryRequest(() => upload.part(at, bytes), signal);
       filled = 0;
     };
     for await (const piece of open.body()) {

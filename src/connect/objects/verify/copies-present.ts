@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { PawlError } from "../../../errors.ts";
 import type { ObjectWriter } from "../contract.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { Listing, listingPath } from "../list/listing.ts";
 import type { NameRegistry } from "../transfer/name-registry.ts";
 import type { WrittenLog } from "../transfer/written-log.ts";
@@ -30,7 +30,7 @@ export interface Copies {
 export async function assertCopiesPresent(copies: Copies): Promise<void> {
   const { writer, writtenLog, names: registry, moved, signal } = copies;
   const existence = writer.existenceCheck("anew");
-  const look = (keys: readonly string[]) => retried(() => existence.find(keys), signal);
+  const look = (keys: readonly string[]) => retryRequest(() => existence.find(keys), signal);
   let gone = 0;
   let first: string | null = null;
   for (const page of registry === null ? listed(copies.folder) : given(registry)) {

@@ -5,7 +5,7 @@ import { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5 } from "../compare/etag.ts";
 import { etagByReading } from "../compare/same-content.ts";
 import type { ObjectEntry, ObjectReader } from "../contract.ts";
-import { retried } from "../http/retry.ts";
+import { retryRequest } from "../http/retry.ts";
 import { compareKeys } from "../list/key-order.ts";
 import { ObjectSelection, type SelectionOptions } from "../list/selection.ts";
 import { openReader } from "../open.ts";
@@ -165,5 +165,5 @@ async function comparePair(
 
 async function md5Of(entry: ObjectEntry, place: ObjectReader, signal: AbortSignal): Promise<string> {
   if (isMd5(entry.etag)) return entry.etag;
-  return await retried(() => etagByReading(entry, place, null), signal);
+  return await retryRequest(() => etagByReading(entry, place, null), signal);
 }

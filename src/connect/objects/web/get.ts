@@ -73,7 +73,7 @@ function ask(
         : { agent: false, lookup: guarded(isNear) }),
     });
     const giveUp = (what: string) =>
-      request.destroy(new TransientError("web.timeout", `${url.host} ${what}`));
+      request.destroy(new TransientError("http.timeout", `${url.host} ${what}`));
     const deadline = setTimeout(() => giveUp(`has not answered for ${headMs / 1000} s`), headMs);
     request.setTimeout(silenceMs, () => giveUp(`has been silent for ${silenceMs / 1000} s`));
     request.once("error", (error) => {

@@ -5,6 +5,7 @@ import { retryAfterMs } from "../../../retry-after.ts";
 import type { ObjectEntry, OpenObject } from "../contract.ts";
 import { DEFAULT_BUDGET, paced, type ResponseBudget } from "../http/response-budget.ts";
 import { ResponseError } from "../http/response-error.ts";
+import { resumed } from "../http/resume.ts";
 import { keptOf } from "../s3/properties.ts";
 import { type AddressScope, scopeOf } from "./address-scope.ts";
 import { get } from "./get.ts";
@@ -17,7 +18,7 @@ export async function openUrl(
   reach: (address: string) => AddressScope = scopeOf,
 ): Promise<WebObject> {
   try {
-    const ask = async (headers?: Readonly<Record<string, string>>) => {
+    const send = async (headers?: Readonly<Record<string, string>>) => {
       const response = await get(url, budget, reach, headers);
       // Any other that is well, such as a part that nobody has asked for, is not the object.
       if (response.statusCode === 200 || (response.statusCode === 206 && headers?.range !== undefined))
@@ -25,9 +26,9 @@ export async function openUrl(
       response.destroy();
       throw refusal(response, url.host);
     };
-    return new WebObject(await ask(), entry, url.host, { budget, ask });
+    return new WebObject(await send(), entry, url.host, { budget, send });
   } catch (error) {
-    throw outage(error, url.host);
+    throw connectionError(error, url.host);
   }
 }
 
@@ -38,7 +39,7 @@ function refusal(
   return new ResponseError({
     status: statusCode,
     code: `${statusCode} ${statusMessage.slice(0, 100)}`.trim(),
-    place: host,
+    server: host,
     message: "",
     retryAfterMs: retryAfterMs(headers["retry-after"]),
   });
@@ -47,12 +48,9 @@ function refusal(
 /** How an object is asked for. */
 interface WebRequest {
   readonly budget: ResponseBudget;
-  /** Asks once more. */
-  readonly ask: (headers: Readonly<Record<string, string>>) => Promise<IncomingMessage>;
+  /** Sends the request again, with other headers. */
+  readonly send: (headers: Readonly<Record<string, string>>) => Promise<IncomingMessage>;
 }
-
-/** A connection that gave at least so much before it broke is followed by another one that goes on from there. */
-const WORTH_GOING_ON = 64 * 1024;
 
 export class WebObject implements OpenObject {
   /** What the server calls this state of it; null where it does not. */
@@ -64,14 +62,16 @@ export class WebObject implements OpenObject {
   readonly properties: OpenObject["properties"];
   #response: IncomingMessage;
   readonly #host: string;
-  readonly #asked: WebRequest;
+  readonly #request: WebRequest;
 
-  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, asked: WebRequest) {
+  constructor(response: IncomingMessage, entry: ObjectEntry, host: string, request: WebRequest) {
     const { headers } = response;
-    const packed = (headers["content-encoding"] ?? "").trim().toLowerCase();
-    if (!PLAIN.has(packed)) {
+    if (!isUnpacked(headers)) {
       response.destroy();
-      throw new ItemError(`it comes packed as ${packed}, which nobody asked for`, { code: "copy.encoded" });
+      const encoding = headers["content-encoding"];
+      throw new ItemError(`it comes compressed as ${encoding}, which was not asked for`, {
+        code: "copy.encoded",
+      });
     }
     const length = headers["content-length"];
     const modified = Date.parse(headers["last-modified"] ?? "");
@@ -84,74 +84,69 @@ export class WebObject implements OpenObject {
     this.properties = { headers: kept, metadata: {}, tags: null };
     this.#response = response;
     this.#host = host;
-    this.#asked = asked;
+    this.#request = request;
   }
 
   /**
-   * All bytes. Where the connection breaks in the middle the same version is asked for from there on, so that a server which ends
-   * each connection after a while can be read to the end as well.
+   * All bytes. Where the connection breaks, the same version is asked for from the first missing byte on, so that a server which
+   * ends each connection after a while can be read to the end as well. `attempts` is how many failures in a row without
+   * progress end that; the caller of a copy tries the whole object again.
    */
-  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    let given = 0;
-    let skip = 0;
-    for (;;) {
-      const from = given;
-      try {
-        for await (const piece of this.#pieces()) {
-          const rest = piece.subarray(Math.min(skip, piece.length));
-          skip -= piece.length - rest.length;
-          given += rest.length;
-          if (rest.length > 0) yield rest;
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof TransientError) || given - from < WORTH_GOING_ON) throw error;
-        skip = await this.#goOn(given, error);
-      }
-    }
+  body(attempts = 1): AsyncIterable<Uint8Array> {
+    return resumed(
+      async (from, cause) => this.#pieces(cause === null ? 0 : await this.#reopen(from, cause)),
+      attempts,
+    );
   }
 
-  async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+  /** The pieces of the current response, without its first `skip` bytes. */
+  async *#pieces(skip: number): AsyncGenerator<Uint8Array, void, undefined> {
     const response = this.#response;
+    let left = skip;
+    const slow = (what: string) => new TransientError("http.timeout", `${this.#host} ${what}`);
     try {
-      yield* paced<Buffer>(
-        response,
-        this.#asked.budget,
-        (what) => new TransientError("web.timeout", `${this.#host} ${what}`),
-      );
+      for await (const piece of paced<Buffer>(response, this.#request.budget, slow)) {
+        const rest = piece.subarray(Math.min(left, piece.length));
+        left -= piece.length - rest.length;
+        if (rest.length > 0) yield rest;
+      }
     } catch (error) {
-      throw outage(error, this.#host);
+      throw connectionError(error, this.#host);
     } finally {
       if (!response.complete) response.destroy();
     }
   }
 
-  /** Has the bytes from `offset` on come; returns how many before them come too. Throws `why` where that cannot be. */
-  async #goOn(offset: number, why: TransientError): Promise<number> {
-    const { size, serverEtag: etag, modified } = this;
-    if (size === null || (etag === null && modified === null)) throw why;
-    // By a weak one a server may not give a part: then all of it comes.
-    const isStrong = etag !== null && !etag.startsWith("W/");
-    const headers = isStrong ? { range: `bytes=${offset}-`, "if-range": etag } : {};
-    const response = await this.#asked.ask(headers).catch((error) => {
-      throw outage(error, this.#host);
+  /**
+   * Asks for the bytes from `offset` on; returns how many bytes before them the response has as well. Throws `cause` where the
+   * server cannot give them, and a TransientError where it has another version by now.
+   */
+  async #reopen(offset: number, cause: unknown): Promise<number> {
+    const { size, serverEtag, modified } = this;
+    if (size === null || (serverEtag === null && modified === null)) throw cause;
+    // A server may not give a range of a version that a weak ETag names: then the whole is read.
+    const isStrong = serverEtag !== null && !serverEtag.startsWith("W/");
+    const headers = isStrong ? { range: `bytes=${offset}-`, "if-range": serverEtag } : {};
+    const response = await this.#request.send(headers).catch((error) => {
+      throw connectionError(error, this.#host);
     });
     const head = response.headers;
-    const at = response.statusCode === 206 ? offset : 0;
+    const start = response.statusCode === 206 ? offset : 0;
     const isRest =
-      at === 0
+      start === 0
         ? Number(head["content-length"]) === size
         : head["content-range"] === `bytes ${offset}-${size - 1}/${size}`;
-    const isSame =
-      (head.etag ?? null) === etag &&
+    const isSameVersion =
+      (head.etag ?? null) === serverEtag &&
       (modified === null || Date.parse(head["last-modified"] ?? "") === modified) &&
-      PLAIN.has((head["content-encoding"] ?? "").trim().toLowerCase());
-    if (!isRest || !isSame) {
-      response.destroy();
-      throw why;
+      isUnpacked(head);
+    if (isRest && isSameVersion) {
+      this.#response = response;
+      return offset - start;
     }
-    this.#response = response;
-    return offset - at;
+    response.destroy();
+    if (isSameVersion) throw cause;
+    throw new TransientError("copy.changed", `it was changed on ${this.#host} while it was read`, { cause });
   }
 
   async close(): Promise<void> {
@@ -160,11 +155,15 @@ export class WebObject implements OpenObject {
   }
 }
 
-/** Ways to say that bytes come as they are. */
-const PLAIN = new Set(["", "identity", "aws-chunked"]);
+/** Content encodings by which bytes come as they are. */
+const PLAIN_ENCODINGS = new Set(["", "identity", "aws-chunked"]);
 
-/** Errors of one host that no trying again helps against. */
-const HOPELESS: Readonly<Record<string, string>> = {
+function isUnpacked(headers: IncomingMessage["headers"]): boolean {
+  return PLAIN_ENCODINGS.has((headers["content-encoding"] ?? "").trim().toLowerCase());
+}
+
+/** Errors of one host that another attempt does not help against. */
+const LASTING_FAILURES: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no such host",
   CERT_HAS_EXPIRED: "its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
@@ -173,12 +172,12 @@ const HOPELESS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is that of another host",
 };
 
-function outage(error: unknown, host: string): unknown {
+function connectionError(error: unknown, host: string): unknown {
   if (error instanceof ResponseError || error instanceof PawlError) return error;
   const { code = "", message } = error as NodeJS.ErrnoException;
-  const hopeless = own(HOPELESS, code);
-  if (hopeless !== undefined) return new ItemError(`${host}: ${hopeless} (${code})`, { code: "copy.host" });
-  return new TransientError("web.connection", `the connection to ${host} failed: ${code || message}`, {
+  const lasting = own(LASTING_FAILURES, code);
+  if (lasting !== undefined) return new ItemError(`${host}: ${lasting} (${code})`, { code: "copy.host" });
+  return new TransientError("http.connection", `the connection to ${host} failed: ${code || message}`, {
     cause: error,
   });
 }
