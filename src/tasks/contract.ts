@@ -2,7 +2,7 @@
 
 import type { Duration } from "../durations.ts";
 import type { Backoff } from "../retry.ts";
-import type { BucketRate, Lease } from "../store/contract.ts";
+import type { BucketRate, Json, Lease, TaskRecord } from "../store/contract.ts";
 import type { TaskHandle } from "./client/handle.ts";
 import type { Stored } from "./client/stored-value.ts";
 import type { RateLimit } from "./define/rate-limit.ts";
@@ -53,7 +53,7 @@ export interface TaskOptions<In, M extends Maps<In>> {
   readonly maps?: M;
 }
 
-export type Handler = (input: never, context: AttemptContext) => unknown;
+export type Handler = (input: never, context: InternalContext) => unknown;
 
 /** A task as the worker knows it: its options checked, its durations in milliseconds. */
 export interface Definition {
@@ -76,6 +76,11 @@ export interface Definition {
   /** Null: for ever. */
   readonly retentionMs: number | null;
   readonly maps: Readonly<Record<string, (previous: never, argument: never) => unknown>>;
+  /**
+   * A task of Pawl's own, such as a shard of a run: the code that it calls is the program's, so it enqueues where the
+   * program does, is no part of a trace, and an error that nothing waits for ends the process as ever.
+   */
+  readonly internal: boolean;
 }
 
 /** What a task's handler is given besides its input. */
@@ -113,6 +118,14 @@ export interface AttemptContext {
   enqueue<In, Out>(flow: Flow<In, Out>, ...args: InputArguments<In, FlowOptions>): Promise<TaskHandle<Out>>;
   /** Ends this attempt as a failure; by throwing. Without `after` the task's backoff says when it is tried again. */
   retry(options?: { readonly after?: Duration; readonly reason?: string }): never;
+}
+
+/** What the handlers of Pawl's own tasks, such as a shard of a run, are given besides. */
+export interface InternalContext extends AttemptContext {
+  /** The task as it was claimed. */
+  readonly record: TaskRecord;
+  /** Stores any value as progress, in the manner of `progress`. */
+  saveProgress(value: Json): Promise<void>;
 }
 
 export interface EnqueueOptions {

@@ -27,7 +27,6 @@ export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";
 export { groupsWithin, linksAfter } from "./flow/spec.ts";
-export type { Ending, Handler, Runner, TaskContext } from "./runner.ts";
 export {
   pauseSchedule,
   removeSchedule,
@@ -47,5 +46,4 @@ export {
   type StartOptions,
   startWorker,
 } from "./worker/start-worker.ts";
-export { type StopOptions, Worker, type WorkerOptions } from "./worker/worker.ts";
 export { isDead, parseWorkerId } from "./worker/worker-id.ts";

@@ -6,11 +6,31 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type NewTask, openStore, type Store, type TaskRecord } from "../../src/store/index.ts";
-import { type Handler, Worker, type WorkerOptions } from "../../src/tasks/index.ts";
+import { type Json, type NewTask, openStore, type Store, type TaskRecord } from "../../src/store/index.ts";
+import {
+  type Definition,
+  type InternalContext,
+  internalTask,
+  Worker,
+  type WorkerOptions,
+} from "../../src/tasks/internal.ts";
 import type { WorkerProcessOptions } from "./worker-process.ts";
 
 const SCRIPT = new URL("./worker-process.ts", import.meta.url).pathname;
+
+/** The work of a task, given the task as it was claimed. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result is the usual one
+export type Handler = (task: TaskRecord, context: InternalContext) => Promise<Json | void>;
+
+/** Tasks of these handlers, by name. */
+export function tasksOf(
+  handlers: Readonly<Record<string, Handler>>,
+  policy?: Partial<Pick<Definition, "maxFailures" | "backoff">>,
+): Definition[] {
+  return Object.entries(handlers).map(([name, handler]) =>
+    internalTask(name, (_, context) => handler(context.record, context), policy),
+  );
+}
 
 /** A store of its own for one test, and the workers on it; all gone when the test ends. */
 export class Scene {
@@ -56,14 +76,15 @@ export class Scene {
   }
 
   /** A worker in the test's own process. */
-  work(handlers: Record<string, Handler>, more: Partial<WorkerOptions> = {}): Worker {
-    const backoff = { baseMs: 5, capMs: 20 };
+  work(
+    handlers: Record<string, Handler>,
+    { maxFailures = 10, ...more }: Partial<WorkerOptions> & { readonly maxFailures?: number } = {},
+  ): Worker {
     const worker = new Worker({
       store: this.store,
       queues: ["q"],
-      handlers,
+      tasks: tasksOf(handlers, { maxFailures, backoff: { baseMs: 5, capMs: 20 } }),
       concurrency: 2,
-      backoff,
       ...more,
     });
     this.#cleanups.push(() => worker.stop({ drainMs: 0 }));

@@ -4,7 +4,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStore } from "../../src/store/index.ts";
-import { type Handler, LostError, Worker } from "../../src/tasks/index.ts";
+import { LostError } from "../../src/tasks/index.ts";
+import { Worker } from "../../src/tasks/internal.ts";
+import { type Handler, tasksOf } from "./scene.ts";
 
 export interface WorkerProcessOptions {
   readonly location: string;
@@ -24,11 +26,11 @@ const handlers: Record<string, Handler> = {
     return "busy";
   },
   /** Works until somebody else has the task. */
-  async steady(task, { progress }) {
+  async steady(task, { saveProgress }) {
     say("started", task.id);
     try {
       for (let n = 0; ; n++) {
-        await progress(n);
+        await saveProgress(n);
         await sleep(20);
       }
     } catch (error) {
@@ -54,7 +56,7 @@ const handlers: Record<string, Handler> = {
 
 const { location, leaseMs } = JSON.parse(process.argv[2] ?? "") as WorkerProcessOptions;
 const store = await openStore(location);
-const worker = new Worker({ store, queues: ["q"], handlers, concurrency: 1, leaseMs });
+const worker = new Worker({ store, queues: ["q"], tasks: tasksOf(handlers), concurrency: 1, leaseMs });
 say("worker", worker.id);
 worker.start();
 for await (const _ of process.stdin);

@@ -271,9 +271,9 @@ test("progress is stored, and given to the next attempt", async (t) => {
   const scene = await Scene.open(t);
   await scene.enqueue("steps");
   scene.work({
-    steps: async (task, { progress }) => {
+    steps: async (task, { saveProgress }) => {
       if (task.progress !== null) return task.progress;
-      await progress({ cursor: 7 });
+      await saveProgress({ cursor: 7 });
       throw new Error("broke off");
     },
   });

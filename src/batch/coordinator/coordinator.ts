@@ -4,8 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { makeFolder } from "../../state-folder.ts";
-import type { Json, NewTask, RunState, Store, TaskRecord } from "../../store/contract.ts";
-import { type Handler, PermanentError, Snooze, type TaskContext } from "../../tasks/index.ts";
+import type { Json, NewTask, RunState, Store } from "../../store/contract.ts";
+import { PermanentError, Snooze } from "../../tasks/index.ts";
+import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
 import { isTransient } from "../../transient-errors.ts";
 import { orAborted } from "../abort.ts";
 import type { OpenSink, Ordering, ShardPlan } from "../contract.ts";
@@ -16,6 +17,7 @@ import { lookAgainMs } from "../run/poll.ts";
 import {
   AT_REST,
   detailsOf,
+  LEAD,
   type RunDetails,
   type RunProgress,
   readProgress,
@@ -64,12 +66,12 @@ const ANY_STATE: readonly RunState[] = [
 ];
 
 /**
- * The handler of a run's lead task, of which one process at a time holds the lease: cuts the shards, watches them,
- * keeps the history, and concludes the run. A killed lead is taken over like any task.
+ * The task that coordinates a run, of which one process at a time holds the lease: it cuts the shards, watches them,
+ * keeps the history, and finalizes the run. Where its process is killed, another one claims it, as with any task.
  */
-export function leadHandler(work: LeadWork): Handler {
-  return async (task, context) => {
-    const lead = new Lead(work, task, context);
+export function coordinatorTask(work: LeadWork): Definition {
+  return internalTask(LEAD, async (_: null, context: InternalContext) => {
+    const lead = new Lead(work, context);
     try {
       await work.store.updateRun(work.run, ["pending"], { state: "running" });
       await lead.plan();
@@ -86,23 +88,23 @@ export function leadHandler(work: LeadWork): Handler {
     const state = (await work.store.run(work.run))?.state;
     // A run that may be resumed needs its lead again: held, not settled.
     if (state !== "succeeded" && state !== "cancelled") throw new Snooze(null);
-  };
+  });
 }
 
 class Lead {
   readonly #work: LeadWork;
-  readonly #context: TaskContext;
+  readonly #context: InternalContext;
   readonly #activeBefore: number;
   readonly #began = performance.now();
   /** Aborts when this process should no longer lead, or the run is to stop. */
   readonly #either: AbortSignal;
   #reportedAt = 0;
 
-  constructor(work: LeadWork, task: TaskRecord, context: TaskContext) {
+  constructor(work: LeadWork, context: InternalContext) {
     this.#work = work;
     this.#context = context;
     this.#either = AbortSignal.any([context.signal, work.stop]);
-    this.#activeBefore = (task.progress as { activeMs?: number } | null)?.activeMs ?? 0;
+    this.#activeBefore = (context.record.progress as { activeMs?: number } | null)?.activeMs ?? 0;
   }
 
   /** Cuts the shards, once: shards that were stored before a crash are the plan. */
@@ -199,7 +201,7 @@ class Lead {
     if (performance.now() - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = performance.now();
     const figures = { activeMs: this.#activeMs(), peakMemoryBytes: ownPeak() };
-    await this.#context.progress({ ...figures, ...planning });
+    await this.#context.saveProgress({ ...figures, ...planning });
     if (planning) {
       const record = await this.#work.store.run(this.#work.run);
       if (record) this.#work.onProgress(await readProgress(this.#work.store, record));
@@ -239,6 +241,6 @@ function total(parts: readonly (number | null)[]): number | null {
 }
 
 /** The task of which one process at a time leads the run. */
-export function leadTask(run: string, queue: string, name: string): NewTask {
-  return { id: `${run}/lead`, queue, name, flow: run, payload: null, priority: 1 };
+export function leadTask(run: string, queue: string): NewTask {
+  return { id: `${run}/lead`, queue, name: LEAD, flow: run, payload: null, priority: 1 };
 }

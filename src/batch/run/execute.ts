@@ -3,21 +3,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
-import { Snooze, Worker } from "../../tasks/index.ts";
+import { Snooze } from "../../tasks/index.ts";
+import { Worker } from "../../tasks/internal.ts";
 import type { OpenSink } from "../contract.ts";
-import { leadHandler, leadTask } from "../coordinator/coordinator.ts";
+import { coordinatorTask, leadTask } from "../coordinator/coordinator.ts";
 import type { AnyJob } from "../job/job.ts";
 import { parseMaxBad } from "../job/max-bad.ts";
 import { concurrencyOf, memoryOf } from "../job/memory.ts";
 import { ChunkSizer, type SizeBounds } from "../shard/chunk-sizer.ts";
-import { shardHandler } from "../shard/shard.ts";
+import { shardTask } from "../shard/shard.ts";
 import { Transform } from "../transform/transform.ts";
 import { StepWorkers } from "../transform/transform-workers.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
 import { conclude } from "./finalize.ts";
 import { lookAgainMs } from "./poll.ts";
 import type { PreparedRun } from "./prepare.ts";
-import { AT_REST, LEAD, type RunProgress, readProgress, SHARD } from "./progress.ts";
+import { AT_REST, type RunProgress, readProgress } from "./progress.ts";
 
 /** Shards a process aims for, for each it works on at once, so that the last ones end together. */
 const SHARDS_PER_SLOT = 4;
@@ -66,8 +67,8 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     concurrency: concurrency + 1,
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     poisonAfter: POISON_AFTER,
-    handlers: {
-      [LEAD]: leadHandler({
+    tasks: [
+      coordinatorTask({
         store,
         run: run.id,
         queue,
@@ -85,7 +86,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         },
         onNote: (note) => options.onNote?.(note),
       }),
-      [SHARD]: shardHandler({
+      shardTask({
         store,
         run: run.id,
         job,
@@ -98,7 +99,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         patienceMs,
         stop: stop.signal,
       }),
-    },
+    ],
     onError: (error) => {
       options.onNote?.(`trouble: ${errorText(error)}`);
       interruption?.trouble(error);
@@ -111,7 +112,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   };
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    await store.enqueue([leadTask(run.id, queue, LEAD)]);
+    await store.enqueue([leadTask(run.id, queue)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
     return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());

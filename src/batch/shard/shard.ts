@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
-import type { Json, Store, TaskRecord } from "../../store/contract.ts";
+import { backoffDelay } from "../../retry.ts";
+import type { Json, Store } from "../../store/contract.ts";
 import { toJson } from "../../store/json-text.ts";
-import { backoffDelay, type Handler, PermanentError, Snooze, type TaskContext } from "../../tasks/index.ts";
+import { PermanentError, Snooze } from "../../tasks/index.ts";
+import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
 import { isTransient } from "../../transient-errors.ts";
 import { orAborted, settledWithin } from "../abort.ts";
 import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts";
@@ -11,7 +13,7 @@ import type { AnyJob } from "../job/job.ts";
 import { exceeds, type MaxBad } from "../job/max-bad.ts";
 import { waitForThrottles } from "../job/throttle.ts";
 import { boundNursery } from "../job/young-generation.ts";
-import type { ShardPayload } from "../run/progress.ts";
+import { SHARD, type ShardPayload } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
 import type { Transform } from "../transform/transform.ts";
 import { assertAccounted, assertComplete } from "./account.ts";
@@ -57,11 +59,11 @@ interface ReadyChunk {
   readonly ms: number;
 }
 
-/** The handler of a shard's task: works through its chunks, and through passing trouble, until it is done. */
-export function shardHandler(work: ShardWork): Handler {
-  return async (task, context) => {
+/** The task of a shard: works through its chunks, and through passing trouble, until it is done. */
+export function shardTask(work: ShardWork): Definition {
+  return internalTask(SHARD, async (payload: ShardPayload, context: InternalContext) => {
     const either = AbortSignal.any([context.signal, work.stop]);
-    const attempt = new ShardAttempt(work, task, context, either);
+    const attempt = new ShardAttempt(work, payload, context, either);
     let troubleSince: number | null = null;
     for (let tries = 1; ; tries++) {
       const committedBefore = attempt.committed;
@@ -82,7 +84,7 @@ export function shardHandler(work: ShardWork): Handler {
         either.throwIfAborted();
       }
     }
-  };
+  });
 }
 
 function permanent(error: unknown): Error {
@@ -93,7 +95,7 @@ class ShardAttempt {
   /** Chunks committed by this process, to tell whether anything moves. */
   committed = 0;
   readonly #work: ShardWork;
-  readonly #context: TaskContext;
+  readonly #context: InternalContext;
   /** Aborts when this process should no longer work on the shard, or the run is to stop. */
   readonly #either: AbortSignal;
   readonly #number: number;
@@ -105,15 +107,15 @@ class ShardAttempt {
   /** When trouble was last told; null where the run's note does not speak of any. */
   #toldAt: number | null = Number.NEGATIVE_INFINITY;
 
-  constructor(work: ShardWork, task: TaskRecord, context: TaskContext, either: AbortSignal) {
-    const payload = task.payload as unknown as ShardPayload;
+  constructor(work: ShardWork, payload: ShardPayload, context: InternalContext, either: AbortSignal) {
+    const { progress } = context.record;
     this.#work = work;
     this.#context = context;
     this.#either = either;
     this.#number = payload.number;
     this.#shard = payload.shard;
     this.#distinct = payload.distinct ?? false;
-    this.#latest = (task.progress as unknown as { checkpoint: Checkpoint } | null)?.checkpoint ?? START;
+    this.#latest = (progress as unknown as { checkpoint: Checkpoint } | null)?.checkpoint ?? START;
   }
 
   async work(): Promise<Checkpoint> {
@@ -242,7 +244,7 @@ class ShardAttempt {
 
   async #report(): Promise<void> {
     const latest = this.#latest;
-    await this.#context.progress({ checkpoint: latest } as unknown as Json);
+    await this.#context.saveProgress({ checkpoint: latest } as unknown as Json);
     this.#reported = latest;
     this.#reportedAt = performance.now();
     if (this.#toldAt === null || this.committed === 0) return;

@@ -3,17 +3,17 @@ import { isMainThread } from "node:worker_threads";
 import { asError, errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
+import { JsonText } from "../../store/json-text.ts";
 import { Client } from "../client/client.ts";
 import { loading } from "../define/loading.ts";
 import { taskNamed } from "../define/registry.ts";
 import { within } from "../telemetry/otel.ts";
-import type { Verdict } from "../verdict.ts";
-import { AttemptStrays, attempt, strayed } from "./attempt.ts";
-import { type ChildOrder, type ChildSetup, STOP } from "./child-messages.ts";
+import { type ChildReply, type ChildRequest, type ChildSetup, STOP } from "./child-messages.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";
 import { FileLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { watchStrays } from "./strays.ts";
+import { resultOfStray, runHandler } from "./run-handler.ts";
+import { AttemptStrays, watchStrays } from "./strays.ts";
 
 interface Child {
   readonly client: Client;
@@ -33,28 +33,34 @@ export const beginChild = callable(import.meta, async ({ modules, address }: Chi
 });
 
 /** Makes one attempt. */
-export const attemptInChild = callable(
+export const runInChild = callable(
   import.meta,
-  async (order: ChildOrder, { signal: asked, init }: ItemContext<Child>): Promise<Verdict> => {
-    const known = taskNamed(order.name);
+  async (request: ChildRequest, { signal: asked, init }: ItemContext<Child>): Promise<ChildReply> => {
+    const { claim, trace, softMs } = request;
+    const { name } = claim.task;
+    const known = taskNamed(name);
     if (known === undefined) {
       throw new PawlError(
         "task.not-in-module",
-        `A child finds no task "${order.name}" in its module: define it at the top level there, or name the module that does with module: import.meta.`,
+        `A child finds no task "${name}" in its module: define it at the top level there, or name the module that does with module: import.meta.`,
       );
     }
+    const { definition } = known;
     const { client, progress } = init;
     const abort = new AbortController();
-    asked.addEventListener("abort", () => abort.abort(reasonOf(asked.reason, order.softMs)), { once: true });
-    const log = new FileLog(order.log);
+    asked.addEventListener("abort", () => abort.abort(reasonOf(asked.reason, softMs)), { once: true });
+    const log = new FileLog(request.log);
     const strays = new AttemptStrays(client, abort, (error) => process.emitWarning(asError(error)));
     try {
       const around = { client, progress, log, stop: abort, strays };
-      const verdict = await within(order.trace, () => attempt(known.definition, order, around));
+      const result = await within(trace, () => runHandler(definition, claim, around));
       // A rejection that nobody handles is told of at the end of the turn in which it arose.
       await new Promise(setImmediate);
       const { first } = strays;
-      return first !== undefined && verdict.kind === "done" ? strayed(first, known.definition) : verdict;
+      if (result?.state !== "succeeded") return { result, value: null };
+      if (first !== undefined) return { result: resultOfStray(first, definition, claim.task), value: null };
+      const { value, ...success } = result;
+      return { result: success, value: JsonText.of(value).text };
     } finally {
       strays.over();
       log.close();

@@ -7,15 +7,19 @@ import {
   TimeLimitError,
   WorkerDiedError,
 } from "../../pool/index.ts";
+import { backoffDelay } from "../../retry.ts";
+import type { TaskRecord, TaskResult } from "../../store/contract.ts";
+import { JsonText } from "../../store/json-text.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { newTaskId } from "../client/task-id.ts";
 import type { Definition } from "../contract.ts";
-import type { Verdict } from "../verdict.ts";
-import type { Order } from "./attempt.ts";
-import { attemptInChild, beginChild } from "./child.ts";
-import { type ChildSetup, STOP } from "./child-messages.ts";
+import type { Trace } from "../telemetry/trace.ts";
+import type { Attempt } from "./attempt.ts";
+import { beginChild, runInChild } from "./child.ts";
+import { type ChildReply, type ChildRequest, type ChildSetup, STOP } from "./child-messages.ts";
 import { CancelledError, spoken } from "./errors.ts";
 import { logPath, takeLog } from "./log.ts";
+import { failure, resultOfStop } from "./run-handler.ts";
 
 export interface ChildrenOptions {
   readonly isolate: "thread" | "process";
@@ -27,12 +31,6 @@ export interface ChildrenOptions {
   /** A child above so many bytes is replaced between attempts. */
   readonly maxMemory: number | null;
 }
-
-/** How an attempt in a child ended. */
-export type ChildEnd =
-  | { readonly verdict: Verdict; readonly log: string | undefined }
-  /** The child died of it. */
-  | { readonly died: string; readonly log: string | undefined };
 
 /** How long an attempt may take to stop by itself once its signal aborts, until its child is killed. */
 const GRACE_MS = 2_000;
@@ -56,15 +54,21 @@ export class Children {
     });
   }
 
-  /** Makes one attempt; the signal first asks it to stop, and then its child is killed. Never throws. */
-  async attempt(definition: Definition, order: Order, signal: AbortSignal): Promise<ChildEnd> {
+  /** Makes one attempt; its signal first asks it to stop, and then its child is killed. Never throws. */
+  async run(
+    attempt: Attempt,
+    definition: Definition,
+    { trace, poisonAfter }: { readonly trace: Trace | null; readonly poisonAfter: number },
+  ): Promise<TaskResult | null> {
+    const { claim } = attempt;
+    const { signal } = attempt.stop;
     const { softMs, hardMs } = definition;
     const log = logPath(newTaskId());
     let timer: NodeJS.Timeout | undefined;
     let stop = () => {};
     try {
-      const given = { ...order, log, softMs } as never;
-      const future = this.#pool.submitWith(limits(definition), attemptInChild as never, given);
+      const request: ChildRequest = { claim, trace, log, softMs };
+      const future = this.#pool.submitWith(limits(definition), runInChild as never, request as never);
       stop = () => {
         const reason = wordsFor(signal.reason);
         future.cancel({ reason });
@@ -72,18 +76,20 @@ export class Children {
       };
       if (signal.aborted) stop();
       else signal.addEventListener("abort", stop, { once: true });
-      const verdict = (await future.result()) as Verdict;
-      return { verdict, log: takeLog(log) };
+      const { result, value } = (await future.result()) as ChildReply;
+      return result?.state === "succeeded" && value !== null
+        ? { ...result, value: new JsonText(value) }
+        : result;
     } catch (error) {
-      const written = takeLog(log);
-      if (signal.aborted) return { verdict: { kind: "stopped" }, log: written };
-      if (error instanceof TimeLimitError) return { verdict: overrun(hardMs), log: written };
-      if (error instanceof WorkerDiedError) return { died: errorText(error), log: written };
-      const failed = { kind: "failed", error: errorText(error), again: true, delayMs: null } as const;
-      return { verdict: failed, log: written };
+      if (signal.aborted) return resultOfStop(signal.reason);
+      if (error instanceof WorkerDiedError)
+        return crash(errorText(error), claim.task, definition, poisonAfter);
+      const said = error instanceof TimeLimitError ? overrun(hardMs) : errorText(error);
+      return failure(said, definition, claim.task);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
+      attempt.log = takeLog(log);
     }
   }
 
@@ -103,9 +109,18 @@ function limits({ softMs, hardMs }: Definition): CallOptions {
   return { ...options, timeout: { ...soft, hard } } as MapOptions;
 }
 
-function overrun(hardMs: number | null): Verdict {
-  const error = `It ran longer than its hard limit of ${spoken(hardMs ?? 0)}, and its child was killed.`;
-  return { kind: "failed", error, again: true, delayMs: null };
+function overrun(hardMs: number | null): string {
+  return `It ran longer than its hard limit of ${spoken(hardMs ?? 0)}, and its child was killed.`;
+}
+
+/** The child died of its task. */
+function crash(
+  error: string,
+  { crashes }: TaskRecord,
+  { backoff }: Definition,
+  poisonAfter: number,
+): TaskResult {
+  return { state: "crashed", delayMs: backoffDelay(crashes + 1, backoff), error, poisonAfter };
 }
 
 function wordsFor(reason: unknown): string {

@@ -1,86 +1,132 @@
 import { errorText } from "../../error-text.ts";
-import { LostError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
-import type { Claim, TaskResult } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import type { TaskResult } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import type { Client } from "../client/client.ts";
 import type { Definition } from "../contract.ts";
-import { succeeded } from "../flow/follow.ts";
 import { PASS } from "../flow/nodes.ts";
 import { metaOf } from "../flow/spec.ts";
-import { unknownTask } from "../handler-runner.ts";
-import type { Ending, Runner } from "../runner.ts";
+import { withSuccessors } from "../flow/unfold.ts";
 import { processing } from "../telemetry/spans.ts";
 import type { Trace } from "../telemetry/trace.ts";
-import type { Verdict } from "../verdict.ts";
-import { AttemptStrays, attempt, type Order, type Stop, strayed } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Children } from "./children.ts";
-import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";
+import { SoftLimitError } from "./errors.ts";
 import { MemoryLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
+import { resultOfStray, runHandler, type Success, success } from "./run-handler.ts";
+import { AttemptStrays, type Stop } from "./strays.ts";
 
-export interface TaskRunnerOptions {
+export interface RunnerOptions {
   readonly client: Client;
-  readonly tasks: ReadonlyMap<string, Definition>;
-  /** The children of a kind. */
-  readonly childrenOf: (isolate: "thread" | "process") => Children;
+  readonly tasks: readonly Definition[];
+  /** The children of a kind; needed for tasks that are isolated. */
+  readonly childrenOf?: (isolate: "thread" | "process") => Children;
+  /** A task that takes so many children down without progress becomes a dead letter. */
   readonly poisonAfter: number;
   readonly report: (error: unknown) => void;
 }
 
-/** Makes attempts at defined tasks, here or in a child. */
-export function taskRunner(options: TaskRunnerOptions): Runner {
-  const { client, tasks, childrenOf, poisonAfter, report } = options;
-  const progress = new ProgressWriter(() => client.store());
-  const run = async (
-    claim: Claim,
-    stop: AbortController,
+/** Makes attempts at defined tasks, in this thread or in a child. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #tasks: ReadonlyMap<string, Definition>;
+  readonly #progress: ProgressWriter;
+
+  constructor(options: RunnerOptions) {
+    const { client, tasks } = options;
+    this.#options = options;
+    this.#tasks = new Map(tasks.map((definition) => [definition.name, definition]));
+    this.#progress = new ProgressWriter(() => client.store());
+  }
+
+  /** What an attempt comes to. Null when there is nothing to settle, because another worker has the task. */
+  run(attempt: Attempt): Promise<TaskResult | null> {
+    const { claim } = attempt;
+    const definition = this.#tasks.get(claim.task.name);
+    // The work of Pawl itself, such as a shard, is not a message of the program's.
+    if (definition?.internal) return this.#run(attempt, definition);
+    return processing(claim, async (trace) => {
+      if (claim.task.name === PASS) return followed(attempt, passedOn(attempt));
+      if (definition === undefined) return this.#unknown(attempt);
+      const result =
+        definition.isolate === "none"
+          ? await this.#run(attempt, definition)
+          : await this.#runInChild(attempt, definition, definition.isolate, trace);
+      return result?.state === "succeeded" ? followed(attempt, result) : result;
+    });
+  }
+
+  async #runInChild(
+    attempt: Attempt,
+    definition: Definition,
+    isolate: "thread" | "process",
     trace: Trace | null,
-  ): Promise<Ending | undefined> => {
-    const { task, id, fence } = claim;
-    if (task.name === PASS) return settled(claim, passedOn(task), stop, null);
-    const definition = tasks.get(task.name);
-    if (definition === undefined) return unknownTask(task.name, id, fence, report);
-    const order = orderOf(claim, trace);
-    if (definition.isolate !== "none") {
-      const end = await childrenOf(definition.isolate).attempt(definition, order, stop.signal);
-      const log = end.log === undefined ? {} : { log: end.log };
-      if ("died" in end) return { result: crashed(definition, task.crashes, end.died, poisonAfter), ...log };
-      return withLog(settled(claim, end.verdict, stop, definition), end.log);
-    }
-    const log = new MemoryLog();
+  ): Promise<TaskResult | null> {
+    const { childrenOf, poisonAfter } = this.#options;
+    if (childrenOf === undefined) throw new Error(`No task was known to need a ${isolate}.`);
+    return await childrenOf(isolate).run(attempt, definition, { trace, poisonAfter });
+  }
+
+  async #run(attempt: Attempt, definition: Definition): Promise<TaskResult | null> {
+    const { client, report } = this.#options;
+    const { claim, stop } = attempt;
     const { softMs } = definition;
+    const log = new MemoryLog();
     const limit = softMs === null || softMs > LONGEST_TIMER_MS ? null : new SoftLimit(softMs, stop);
     const strays = new AttemptStrays(client, stop, report);
     try {
-      const around = { client, progress, log, stop: limit ?? stop, strays };
-      const verdict = await attempt(definition, order, around);
-      const ending = withLog(settled(claim, verdict, stop, definition), log.text);
-      if (ending === undefined) strays.over();
-      else ending.late = () => late(claim, verdict, strays, definition);
-      return ending;
+      const around = { client, progress: this.#progress, log, stop: limit ?? stop, strays };
+      const result = await runHandler(definition, claim, around);
+      attempt.log = log.text;
+      if (result === null) strays.over();
+      else attempt.revised = () => revised(attempt, result, strays, definition);
+      return result;
     } finally {
       limit?.clear();
     }
-  };
-  return (claim, stop) => processing(claim, (trace) => run(claim, stop, trace));
+  }
+
+  /** Leaves a task that this worker does not know to another one. */
+  #unknown(attempt: Attempt): TaskResult {
+    const { id, fence, task } = attempt.claim;
+    this.#options.report(
+      new Error(`No handler is named ${task.name}: task ${id} is left for another worker.`),
+    );
+    attempt.isUnknown = true;
+    // Longer each time, so that a task which no worker knows does not keep all of them busy.
+    return { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) };
+  }
 }
 
 /** A success does not count when something went wrong in the same turn of the event loop in which it ended. */
-function late(
-  claim: Claim,
-  verdict: Verdict,
+function revised(
+  { claim }: Attempt,
+  result: TaskResult,
   strays: AttemptStrays,
   definition: Definition,
-): Ending | undefined {
+): TaskResult | undefined {
   strays.over();
   const { first } = strays;
-  if (first === undefined || verdict.kind !== "done") return undefined;
-  return settled(claim, strayed(first, definition), NEVER_ABORTED, definition);
+  if (first === undefined || result.state !== "succeeded") return undefined;
+  return resultOfStray(first, definition, claim.task);
 }
 
-const NEVER_ABORTED = new AbortController();
+/** A success with what follows the task in its flow. */
+function followed({ claim }: Attempt, result: Success): TaskResult {
+  try {
+    return withSuccessors(claim.task, result);
+  } catch (error) {
+    // What follows is too large to be stored, and will be the next time.
+    return { state: "dead", error: errorText(error) };
+  }
+}
+
+/** What a task that only passes on gives: what it was given. */
+function passedOn({ claim: { task } }: Attempt): Success {
+  const { members } = metaOf(task.meta);
+  return success(task, { value: task.payload, ...(members === undefined ? {} : { members }) });
+}
 
 /** A signal that aborts with another one, or when a soft limit is over. */
 class SoftLimit implements Stop {
@@ -102,78 +148,4 @@ class SoftLimit implements Stop {
   clear(): void {
     clearTimeout(this.#timer);
   }
-}
-
-/** What a task that only passes on gives: what it was given. */
-function passedOn({ payload, meta }: Claim["task"]): Verdict {
-  const { members } = metaOf(meta);
-  return { kind: "done", result: JSON.stringify(payload), ...(members === undefined ? {} : { members }) };
-}
-
-function orderOf({ task, id, fence }: Claim, trace: Trace | null): Order {
-  const { via, argument, members, scheduledFor } = metaOf(task.meta);
-  return {
-    id,
-    fence,
-    name: task.name,
-    payload: task.payload,
-    via: via ?? null,
-    argument: argument ?? null,
-    members: members ?? null,
-    failures: task.failures,
-    scheduledFor: scheduledFor ?? null,
-    trace,
-  };
-}
-
-function withLog(ending: Ending | undefined, log: string | undefined): Ending | undefined {
-  return ending === undefined || log === undefined ? ending : { ...ending, log };
-}
-
-/** What a verdict means for the task. */
-function settled(
-  { task }: Claim,
-  verdict: Verdict,
-  stop: Stop,
-  definition: Definition | null,
-): Ending | undefined {
-  switch (verdict.kind) {
-    case "done":
-      return { result: done(task, verdict) };
-    case "stopped":
-      return stopped(stop.signal.reason);
-    case "snoozed":
-      return { result: { state: "snoozed", delayMs: verdict.delayMs } };
-    case "failed": {
-      const { error, again } = verdict;
-      const failures = task.failures + 1;
-      if (!again || definition === null || failures >= definition.maxFailures) {
-        return { result: { state: "dead", error } };
-      }
-      const delayMs = verdict.delayMs ?? backoffDelay(failures, definition.backoff);
-      return { result: { state: "retry", delayMs, error } };
-    }
-  }
-}
-
-function done(task: Claim["task"], { result, members }: Verdict & { kind: "done" }): TaskResult {
-  try {
-    const value = new JsonText(result);
-    return succeeded(task, members === undefined ? { value } : { value, members });
-  } catch (error) {
-    // What follows is too large to be stored, and will be the next time.
-    return { state: "dead", error: errorText(error) };
-  }
-}
-
-/** The signal says why it stopped. */
-function stopped(reason: unknown): Ending | undefined {
-  if (reason instanceof CancelledError) return { result: { state: "cancelled" } };
-  if (reason instanceof StoppedError) return { result: { state: "snoozed", delayMs: 0 } };
-  if (reason instanceof LostError || reason === undefined) return undefined;
-  return { result: { state: "snoozed", delayMs: 0 } };
-}
-
-function crashed(definition: Definition, crashes: number, error: string, poisonAfter: number): TaskResult {
-  return { state: "crashed", delayMs: backoffDelay(crashes + 1, definition.backoff), error, poisonAfter };
 }

@@ -1,5 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Client } from "../client/client.ts";
+import { StrayError } from "./errors.ts";
+
+/** The signal of an attempt, made when it is first asked for, and the way to abort it. */
+export type Stop = Pick<AbortController, "signal" | "abort">;
 
 /** What went wrong where nothing waits for it: a rejection that nobody handles, or an error in a callback. */
 export interface Stray {
@@ -70,5 +74,62 @@ function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): vo
     setImmediate(() => {
       throw error;
     });
+  }
+}
+
+/** Of an attempt whose callback threw: so long may it take to end by itself, since it may wait for that callback. */
+const CALLBACK_GRACE_MS = 2_000;
+
+/** The same after a rejection that nobody handled: it is rarely what a handler waits for. */
+const REJECTION_GRACE_MS = 30_000;
+
+/** Hears of what goes wrong in the context of one attempt where nothing waits for it. */
+export class AttemptStrays implements Scope {
+  readonly client: Client;
+  /** The first one. */
+  first: StrayError | undefined;
+  readonly #stop: Stop;
+  readonly #report: (error: unknown) => void;
+  /** Ends the wait for the handler. */
+  #overdue: ((reason: StrayError) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  /** `report` is told of those that come when it is too late to count them. */
+  constructor(client: Client, stop: Stop, report: (error: unknown) => void) {
+    this.client = client;
+    this.#stop = stop;
+    this.#report = report;
+  }
+
+  heard({ error, wasCallback }: Stray): void {
+    if (this.#isOver || this.first !== undefined) {
+      this.#report(error);
+      return;
+    }
+    const first = new StrayError(error);
+    this.first = first;
+    this.#stop.abort(first);
+    const grace = wasCallback ? CALLBACK_GRACE_MS : REJECTION_GRACE_MS;
+    this.#timer = setTimeout(() => this.#overdue?.(first), grace);
+  }
+
+  /** What a handler gives; rejects when it has had its time to end after the first stray. */
+  handling<T>(handled: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#overdue = reject;
+      handled.then(resolve, reject);
+    });
+  }
+
+  /** The handler has ended; one that comes now may still be counted. */
+  handled(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** What the attempt came to is on its way to the store. */
+  over(): void {
+    this.handled();
+    this.#isOver = true;
   }
 }

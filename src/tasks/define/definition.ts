@@ -91,6 +91,35 @@ export function define<In, M extends Maps<In>>(
     expiresMs: endingMilliseconds(options.expires, of("expires")),
     retentionMs: endingMilliseconds(options.retention ?? RETENTION, of("retention")),
     maps: options.maps ?? {},
+    internal: false,
+  };
+}
+
+/** A task of Pawl's own, which is known to the worker that is given it and to no other. */
+export function internalTask(
+  name: string,
+  handler: Handler,
+  { maxFailures = 10, backoff = {} }: Partial<Pick<Definition, "maxFailures" | "backoff">> = {},
+): Definition {
+  return {
+    name,
+    queue: "default",
+    schema: null,
+    handler,
+    maxFailures,
+    backoff,
+    retryOn: () => true,
+    softMs: null,
+    hardMs: null,
+    isolate: "none",
+    module: null,
+    rate: null,
+    priority: 0,
+    unique: null,
+    expiresMs: null,
+    retentionMs: null,
+    maps: {},
+    internal: true,
   };
 }
 

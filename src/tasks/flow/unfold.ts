@@ -1,7 +1,19 @@
 import { PawlError } from "../../errors.ts";
-import type { GroupPosition, Json, NewGroup, NewTask } from "../../store/contract.ts";
+import type { GroupPosition, Json, NewGroup, NewTask, TaskRecord, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/json-text.ts";
-import type { Carried, JoinSpec, LinkSpec, NodeSpec, StoredValue, TaskMeta } from "./spec.ts";
+import {
+  type Carried,
+  carriedOf,
+  type JoinSpec,
+  type LinkSpec,
+  metaOf,
+  type NodeSpec,
+  type StoredValue,
+  type TaskMeta,
+  withTrace,
+} from "./spec.ts";
+
+type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
 
 /** Tasks and joins that are stored in one step. */
 export interface Unfolded {
@@ -111,5 +123,24 @@ function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previ
     ...(retentionMs === undefined ? {} : { retentionMs }),
     ...(bucket === undefined ? {} : { bucket }),
     ...(at.member === undefined ? {} : { childOf: at.member }),
+  };
+}
+
+/** The result of a task that succeeded, with what follows it in its flow, if anything does. */
+export function withSuccessors(task: TaskRecord, result: Success): Success {
+  const meta = metaOf(task.meta);
+  const { flow: place, trace } = meta;
+  if (place === undefined) return result;
+  const { base, stage, after } = place;
+  const { resultMembers: members } = metaOf(result.meta ?? null);
+  const previous = { value: result.value ?? null, ...(members === undefined ? {} : { members }) };
+  const into: Unfolded = { tasks: [], joins: [] };
+  const position = { flow: task.flow ?? base, base, stage: stage + 1, carried: carriedOf(meta) };
+  const exit = unfold(after, position, previous, into);
+  return {
+    ...result,
+    next: into.tasks.map((next) => withTrace(next, trace)),
+    groups: into.joins,
+    successor: task.childOf === null ? null : exit,
   };
 }

@@ -1,8 +1,7 @@
 import type { Attributes } from "@opentelemetry/api";
 import { errorText } from "../../error-text.ts";
-import type { Claim } from "../../store/contract.ts";
+import type { Claim, TaskResult } from "../../store/contract.ts";
 import { metaOf } from "../flow/spec.ts";
-import type { Ending } from "../runner.ts";
 import { counted, timed } from "./instruments.ts";
 import { activeTrace, hasNoOtel, otel, SCOPE } from "./otel.ts";
 import type { Trace } from "./trace.ts";
@@ -68,15 +67,15 @@ async function spannedSending<T>(what: Sending, store: (sent: Sent) => Promise<T
 /** Makes an attempt within a span of its own, in the trace that the task was enqueued in. */
 export function processing(
   claim: Claim,
-  run: (trace: Trace | null) => Promise<Ending | undefined>,
-): Promise<Ending | undefined> {
+  run: (trace: Trace | null) => Promise<TaskResult | null>,
+): Promise<TaskResult | null> {
   return hasNoOtel() ? run(null) : spanned(claim, run);
 }
 
 async function spanned(
   claim: Claim,
-  run: (trace: Trace | null) => Promise<Ending | undefined>,
-): Promise<Ending | undefined> {
+  run: (trace: Trace | null) => Promise<TaskResult | null>,
+): Promise<TaskResult | null> {
   const api = await otel();
   if (api === undefined) return await run(null);
   const { context, propagation, trace, SpanStatusCode } = api;
@@ -96,19 +95,17 @@ async function spanned(
   const options = { kind: api.SpanKind.CONSUMER, attributes };
   const span = trace.getTracer(SCOPE).startSpan(`process ${name}`, options, parent);
   const began = performance.now();
-  let result = "lost";
+  let state = "lost";
   try {
-    const ending = await context.with(trace.setSpan(parent, span), () => run(activeTrace(api)));
-    if (ending !== undefined) {
-      result = ending.result.state;
-      if ("error" in ending.result) {
-        span.setStatus({ code: SpanStatusCode.ERROR, message: ending.result.error });
-      }
+    const result = await context.with(trace.setSpan(parent, span), () => run(activeTrace(api)));
+    if (result !== null) {
+      state = result.state;
+      if ("error" in result) span.setStatus({ code: SpanStatusCode.ERROR, message: result.error });
     }
-    return ending;
+    return result;
   } finally {
-    span.setAttribute("pawl.task.result", result);
+    span.setAttribute("pawl.task.result", state);
     span.end();
-    timed(api, (performance.now() - began) / 1_000, { queue, name, result });
+    timed(api, (performance.now() - began) / 1_000, { queue, name, result: state });
   }
 }

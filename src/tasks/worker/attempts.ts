@@ -1,11 +1,12 @@
 import { errorText } from "../../error-text.ts";
 import { LostError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
-import type { Claim, Lease, Settlement, Store } from "../../store/contract.ts";
+import type { Claim, Lease, Store, TaskResult } from "../../store/contract.ts";
+import { Attempt } from "../attempt/attempt.ts";
 import { CancelledError } from "../attempt/errors.ts";
-import type { Ending, Runner } from "../runner.ts";
+import type { Runner } from "../attempt/runner.ts";
 import type { Bell } from "../wake-up.ts";
-import { type Ended, Settler } from "./completer.ts";
+import { Completer } from "./completer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 
 /** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
@@ -25,26 +26,16 @@ export interface AttemptsOptions {
   readonly report: (error: unknown) => void;
 }
 
-class Running {
-  readonly claim: Claim;
-  readonly stop = new AbortController();
-  done: Promise<void> | undefined;
-
-  constructor(claim: Claim) {
-    this.claim = claim;
-  }
-}
-
 /** What a worker holds: keeps the leases, makes the attempts, and has the store know how they ended. */
 export class Attempts {
   /** Those that are over, by queue. */
   readonly ended = new Map<string, number>();
   readonly #runner: Runner;
   readonly #keeper: LeaseKeeper;
-  readonly #settler: Settler;
+  readonly #completer: Completer;
   readonly #bell: Bell;
   readonly #withdraw: (lease: Lease) => Claim | undefined;
-  readonly #running = new Set<Running>();
+  readonly #running = new Set<Attempt>();
   /** Ends that are not durable yet. */
   #settling = 0;
   #metUnknown = Number.NEGATIVE_INFINITY;
@@ -55,7 +46,7 @@ export class Attempts {
     this.#bell = bell;
     this.#withdraw = withdraw;
     this.#report = report;
-    this.#settler = new Settler(store, report);
+    this.#completer = new Completer(store, report);
     this.#keeper = new LeaseKeeper(
       { address: store.address, leaseMs },
       {
@@ -88,7 +79,7 @@ export class Attempts {
 
   /** The store is slower than the work. */
   get areBehind(): boolean {
-    return this.#settler.backlog > MOST_UNSETTLED;
+    return this.#completer.backlog > MOST_UNSETTLED;
   }
 
   /** When a task was met that nobody here knows, in milliseconds of `performance.now`. */
@@ -110,20 +101,20 @@ export class Attempts {
   begin(claim: Claim, freed: () => void): void {
     const { damaged } = claim.task;
     if (damaged !== undefined) {
-      this.#settle(claim, { result: { state: "dead", error: damaged } });
+      this.#complete(new Attempt(claim), { state: "dead", error: damaged });
       // Not before this call is over: whoever begins tasks counts them first.
       queueMicrotask(freed);
       return;
     }
-    const running = new Running(claim);
-    this.#running.add(running);
-    running.done = this.#attempt(running, freed);
-    if (claim.task.cancelRequested) running.stop.abort(new CancelledError());
+    const attempt = new Attempt(claim);
+    this.#running.add(attempt);
+    attempt.ended = this.#run(attempt, freed);
+    if (claim.task.cancelRequested) attempt.stop.abort(new CancelledError());
   }
 
   /** Lets others have what is held. */
   handBack(claim: Claim): void {
-    this.#settle(claim, { result: { state: "snoozed", delayMs: 0 } });
+    this.#complete(new Attempt(claim), { state: "snoozed", delayMs: 0 });
   }
 
   /** Lets others have what runs, while it still does. */
@@ -138,18 +129,18 @@ export class Attempts {
 
   /** Waits for what runs, and until the end of each is durable. */
   async over(): Promise<void> {
-    await Promise.all([...this.#running].map(({ done }) => done));
+    await Promise.all([...this.#running].map(({ ended }) => ended));
     await this.settled();
   }
 
   /** Waits until the ends that are known are durable. */
   async settled(): Promise<void> {
-    while (this.#settling > 0) await this.#settler.flushed();
+    while (this.#settling > 0) await this.#completer.flushed();
   }
 
   /** Gives up on a store that does not take what is unsettled: others take it over. */
   abandon(): void {
-    this.#settler.abandon();
+    this.#completer.abandon();
   }
 
   /** Keeps no leases any more. */
@@ -158,44 +149,45 @@ export class Attempts {
   }
 
   /** Never rejects. */
-  async #attempt(running: Running, freed: () => void): Promise<void> {
-    const { claim, stop } = running;
-    let ending: Ending | undefined;
+  async #run(attempt: Attempt, freed: () => void): Promise<void> {
+    const { claim } = attempt;
+    let result: TaskResult | null;
     try {
-      ending = await this.#runner(claim, stop);
+      result = await this.#runner.run(attempt);
     } catch (error) {
-      ending = this.#broken(claim, error);
+      result = this.#broken(claim, error);
     }
-    if (ending === undefined) this.#keeper.drop(claim);
-    else {
-      if (ending.unknown) this.#metUnknown = performance.now();
-      this.#settle(claim, ending);
-    }
-    this.#running.delete(running);
+    if (attempt.isUnknown) this.#metUnknown = performance.now();
+    if (result === null) this.#keeper.drop(claim);
+    else this.#complete(attempt, result);
+    this.#running.delete(attempt);
     const { queue } = claim.task;
     this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
     freed();
   }
 
   /** A runner that throws is a defect, but one task's only. */
-  #broken({ task }: Claim, error: unknown): Ending {
+  #broken({ task }: Claim, error: unknown): TaskResult {
     this.#report(error);
     const failures = task.failures + 1;
-    if (failures >= MOST_FAILURES) return { result: { state: "dead", error: errorText(error) } };
-    return { result: { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) } };
+    if (failures >= MOST_FAILURES) return { state: "dead", error: errorText(error) };
+    return { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) };
   }
 
   /** Durable soon. The slot is free meanwhile; the lease is not. */
-  #settle(claim: Claim, ending: Ending): void {
+  #complete(attempt: Attempt, result: TaskResult): void {
     this.#settling++;
-    this.#settler.settle(new EndedAttempt(claim, ending, this.#settled));
+    this.#completer.complete({
+      settlement: () => attempt.settlement(result),
+      done: () => this.#settled(attempt.claim),
+    });
   }
 
-  readonly #settled = (claim: Claim): void => {
+  #settled(claim: Claim): void {
     this.#keeper.drop(claim);
     this.#settling--;
     if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
-  };
+  }
 
   #interrupt(lease: Lease, reason: Error): void {
     for (const { claim, stop } of this.#running) {
@@ -205,30 +197,7 @@ export class Attempts {
     }
     const claim = this.#withdraw(lease);
     if (claim !== undefined && reason instanceof CancelledError) {
-      this.#settle(claim, { result: { state: "cancelled" } });
+      this.#complete(new Attempt(claim), { state: "cancelled" });
     }
-  }
-}
-
-class EndedAttempt implements Ended {
-  readonly #claim: Claim;
-  readonly #ending: Ending;
-  readonly #settled: (claim: Claim) => void;
-
-  constructor(claim: Claim, ending: Ending, settled: (claim: Claim) => void) {
-    this.#claim = claim;
-    this.#ending = ending;
-    this.#settled = settled;
-  }
-
-  settlement(): Settlement {
-    const { id, fence } = this.#claim;
-    const { late } = this.#ending;
-    const { result, log = this.#ending.log } = late?.() ?? this.#ending;
-    return log === undefined ? { id, fence, result } : { id, fence, result, log };
-  }
-
-  done(): void {
-    this.#settled(this.#claim);
   }
 }

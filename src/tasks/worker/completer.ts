@@ -44,7 +44,7 @@ const BATCH = 2_000;
  * fails is asked again until it works, because the work is done and must not be done a second time. What it refuses is
  * tried alone, so that it holds up nothing else, and becomes a dead letter that says why.
  */
-export class Settler {
+export class Completer {
   readonly #store: Pick<TaskStore, "settle">;
   readonly #onError: (error: unknown) => void;
   readonly #abandoned = new AbortController();
@@ -60,7 +60,7 @@ export class Settler {
     this.#onError = onError;
   }
 
-  settle(ended: Ended): void {
+  complete(ended: Ended): void {
     this.#waiting.push(new Entry(ended));
     this.#flushing ??= this.#flush();
   }

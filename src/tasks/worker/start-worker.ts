@@ -4,7 +4,6 @@ import { type Duration, milliseconds, optionalMilliseconds } from "../../duratio
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/contract.ts";
 import type { Children } from "../attempt/children.ts";
-import { taskRunner } from "../attempt/runner.ts";
 import { watchStrays } from "../attempt/strays.ts";
 import { connect } from "../client/client.ts";
 import { defaultClient } from "../client/default-client.ts";
@@ -121,26 +120,22 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
   const worker = new Worker({
     store,
     queues: options.queues ?? queuesOf(tasks),
-    runner: taskRunner({
-      client,
-      tasks: new Map(tasks.map((definition) => [definition.name, definition])),
-      childrenOf: (isolate) => {
-        const known = children.get(isolate);
-        if (known !== undefined) return known;
-        if (code === null) throw new Error(`No task was known to need a ${isolate}.`);
-        const made = new code.Children({
-          isolate,
-          setup: { modules, address: store.address },
-          children: worker.slots,
-          maxTasks: maxTasks ?? null,
-          maxMemory: maxMemory ?? null,
-        });
-        children.set(isolate, made);
-        return made;
-      },
-      poisonAfter,
-      report,
-    }),
+    client,
+    tasks,
+    childrenOf: (isolate) => {
+      const known = children.get(isolate);
+      if (known !== undefined) return known;
+      if (code === null) throw new Error(`No task was known to need a ${isolate}.`);
+      const made = new code.Children({
+        isolate,
+        setup: { modules, address: store.address },
+        children: worker.slots,
+        maxTasks: maxTasks ?? null,
+        maxMemory: maxMemory ?? null,
+      });
+      children.set(isolate, made);
+      return made;
+    },
     poisonAfter,
     prefetch: options.prefetch ?? 0,
     ...(rates.length === 0 ? {} : { buckets: rates }),

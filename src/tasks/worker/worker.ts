@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { type Backoff, backoffDelay } from "../../retry.ts";
+import { backoffDelay } from "../../retry.ts";
 import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { StoppedError } from "../attempt/errors.ts";
-import { handlerRunner } from "../handler-runner.ts";
-import type { Handler, Runner } from "../runner.ts";
+import { Runner, type RunnerOptions } from "../attempt/runner.ts";
+import { Client } from "../client/client.ts";
+import type { Definition } from "../contract.ts";
 import { Bell } from "../wake-up.ts";
 import { Attempts } from "./attempts.ts";
 import { Heart, type Pulse } from "./heartbeat.ts";
@@ -20,10 +21,11 @@ export interface WorkerOptions {
   readonly store: Store;
   /** Queues that share `concurrency` slots, or each with slots of its own. */
   readonly queues: Queues;
-  /** By the name of the task. */
-  readonly handlers?: Readonly<Record<string, Handler>>;
-  /** Makes the attempts, in place of `handlers`. */
-  readonly runner?: Runner;
+  readonly tasks: readonly Definition[];
+  /** With which the attempts of tasks enqueue; default one of the store. */
+  readonly client?: Client;
+  /** The children of a kind; needed for tasks that are isolated. */
+  readonly childrenOf?: RunnerOptions["childrenOf"];
   /** How many tasks run at once; default one a core. */
   readonly concurrency?: number;
   /** Tasks that are claimed ahead of a free slot, for each line; default 0. */
@@ -34,10 +36,6 @@ export interface WorkerOptions {
   readonly leaseMs?: number;
   /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
   readonly poisonAfter?: number;
-  /** Of `handlers`: a task that fails so many times becomes a dead letter; default 10. */
-  readonly maxFailures?: number;
-  /** Of `handlers`. */
-  readonly backoff?: Backoff;
   /**
    * Told of what goes wrong outside the handlers: a store that cannot be reached, a task nobody has a handler for.
    * The worker goes on. Default: a process warning.
@@ -97,7 +95,7 @@ export class Worker implements AsyncDisposable, Pulse {
     assertObject(options, "The options of a Worker");
     assertMethods(options.store, "claim", "A Worker needs an open store");
     const { store, leaseMs = 15_000, prefetch = 0, buckets } = options;
-    const { poisonAfter = POISON_AFTER, maxFailures = 10, backoff = {} } = options;
+    const { poisonAfter = POISON_AFTER, client = new Client(store), tasks, childrenOf } = options;
     assertOption(
       "lease",
       leaseMs,
@@ -115,9 +113,13 @@ export class Worker implements AsyncDisposable, Pulse {
     const bell = this.#bell;
     const report = reporting(options.onError);
     this.#report = report;
-    const policy = { maxFailures, backoff };
-    const runner =
-      options.runner ?? handlerRunner({ store, handlers: options.handlers ?? {}, policy, report });
+    const runner = new Runner({
+      client,
+      tasks,
+      ...(childrenOf === undefined ? {} : { childrenOf }),
+      poisonAfter,
+      report,
+    });
     const withdraw = (lease: Lease) => this.#withdraw(lease);
     const attempts = new Attempts({ store, leaseMs, runner, bell, withdraw, report });
     this.#attempts = attempts;

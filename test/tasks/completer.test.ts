@@ -4,7 +4,7 @@ import { PawlError, TransientError } from "../../src/errors.ts";
 import type { NewTask, Settlement, TaskStore } from "../../src/store/contract.ts";
 import { JsonText } from "../../src/store/json-text.ts";
 import { Enqueuer } from "../../src/tasks/client/enqueuer.ts";
-import { Settler } from "../../src/tasks/worker/completer.ts";
+import { Completer } from "../../src/tasks/worker/completer.ts";
 
 /** Refuses a batch as `refuse` says, as a database does: all of it. */
 class Stub {
@@ -36,10 +36,11 @@ const isSuccess = ({ result }: Settlement) => result.state === "succeeded";
 
 async function settleAll(stub: Stub, count: number): Promise<{ errors: unknown[]; done: number }> {
   const errors: unknown[] = [];
-  const settler = new Settler(stub, (error) => errors.push(error));
+  const completer = new Completer(stub, (error) => errors.push(error));
   let done = 0;
-  for (let id = 0; id < count; id++) settler.settle({ settlement: () => success(id), done: () => done++ });
-  await settler.flushed();
+  for (let id = 0; id < count; id++)
+    completer.complete({ settlement: () => success(id), done: () => done++ });
+  await completer.flushed();
   return { errors, done };
 }
 
@@ -84,25 +85,25 @@ test("a store that may not be written is asked again as well: that is about the 
 test("one at which the store fails each time lets all others by", async () => {
   const busy = new TransientError("store.busy", "The statement took too long.");
   const stub = new Stub(({ id }) => (id === "0" ? busy : undefined));
-  const settler = new Settler(stub, () => {});
+  const completer = new Completer(stub, () => {});
   let done = 0;
-  for (let id = 0; id < 100; id++) settler.settle({ settlement: () => success(id), done: () => done++ });
+  for (let id = 0; id < 100; id++) completer.complete({ settlement: () => success(id), done: () => done++ });
   while (stub.settled.size < 99) await new Promise(setImmediate);
   assert.equal(done, 99);
-  settler.abandon();
-  await settler.flushed();
+  completer.abandon();
+  await completer.flushed();
   assert.equal(done, 100);
 });
 
 test("how an attempt ended is asked in a later turn of the event loop, also while others are being stored", async () => {
-  const settler = new Settler(new Stub(() => undefined), () => {});
+  const completer = new Completer(new Stub(() => undefined), () => {});
   const early: number[] = [];
   const settle = (id: number) => {
     let turnIsOver = false;
     setImmediate(() => {
       turnIsOver = true;
     });
-    settler.settle({
+    completer.complete({
       settlement() {
         if (!turnIsOver) early.push(id);
         return success(id);
@@ -113,7 +114,7 @@ test("how an attempt ended is asked in a later turn of the event loop, also whil
     });
   };
   settle(0);
-  await settler.flushed();
+  await completer.flushed();
   assert.deepEqual(early, []);
 });
 
@@ -126,18 +127,18 @@ test("results that are large go to the store in several statements, each of a bo
       return { lost: [] };
     },
   };
-  const settler = new Settler(store, (error) => assert.fail(String(error)));
+  const completer = new Completer(store, (error) => assert.fail(String(error)));
   // One that is larger than all that may go together goes alone.
   const lengths = [...new Array(40).fill(1_000_000), 9_000_000, 10];
   let done = 0;
   for (const [id, length] of lengths.entries()) {
     const value = new JsonText(JSON.stringify("x".repeat(length)));
-    settler.settle({
+    completer.complete({
       settlement: () => ({ id: `${id}`, fence: 1, result: { state: "succeeded", value } }),
       done: () => done++,
     });
   }
-  await settler.flushed();
+  await completer.flushed();
   assert.equal(done, lengths.length);
   assert.ok(sizes.length <= 8, `${sizes.length} statements`);
   assert.ok(
