@@ -40,7 +40,7 @@ async function writeCsv(): Promise<number> {
   return bad;
 }
 
-const command = ["load", file, "--table", "demo_people", "--max-bad", "1%"];
+const command = ["load", file, "--table", "demo_people", "--max-quarantined", "1%"];
 
 function pawl(args: readonly string[]) {
   say(`$ npx pawl ${args.join(" ")}`);
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
 
   say("The same command again goes on where it stopped:");
   const [code] = await once(pawl(command), "exit");
-  await once(pawl(["failures", "last"]), "exit");
+  await once(pawl(["quarantine", "last"]), "exit");
   const { rows } = await runSql(
     url,
     "SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM demo_people",

@@ -4,6 +4,7 @@
  */
 
 export { defineJob, run } from "./batch/index.ts";
+export { defineConfig, type PawlConfig, type PawlProfile } from "./cli/index.ts";
 export { csv } from "./connect/csv/index.ts";
 export { copy } from "./connect/objects/index.ts";
 export { del, insert, postgres, table, update } from "./connect/postgres/index.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDuration, parsePairs, parseSize } from "../src/cli/options/parse.ts";
+import { parsePairs, parsePositiveDuration, parseSize } from "../src/cli/options/parse.ts";
 import { visible } from "../src/cli/terminal/visible.ts";
 import { RowDecoder } from "../src/connect/csv/rows/row-decoder.ts";
 import { parseIni } from "../src/connect/objects/buckets/ini.ts";
@@ -44,7 +44,7 @@ function byKeyOrderOf(record: object): (a: [string, string], b: [string, string]
 for (const name of inherited) {
   test(`"${name}" as a unit, an end of a name, a code or an entity is one that nobody knows`, () => {
     assert.throws(() => parseSize(`5${name}`, "--memory"), { code: "usage.size" });
-    assert.throws(() => parseDuration(`5${name}`, "--wait"), { code: "usage.duration" });
+    assert.throws(() => parsePositiveDuration(`5${name}`, "--wait"), { code: "argument.duration" });
     assert.throws(() => milliseconds(`5${name}` as Duration, "timeout"), { code: "argument.duration" });
     assert.throws(() => bucketRate("bucket", `5/${name}` as "5/s"), { code: "task.rate-limit" });
     assert.equal(contentTypeOf(`file.${name}`), null);

@@ -40,8 +40,15 @@ export const cases: readonly Case[] = [
   { name: "set", what: "pawl backfill --set", run: backfill("--set", "token=gen_random_uuid()") },
   {
     name: "step",
-    what: "pawl backfill --step (TypeScript)",
-    run: backfill("--step", join(import.meta.dirname, "step.ts"), "--columns", "id", "--memory", "128MB"),
+    what: "pawl backfill --transform (TypeScript)",
+    run: backfill(
+      "--transform",
+      join(import.meta.dirname, "step.ts"),
+      "--columns",
+      "id",
+      "--memory",
+      "128MB",
+    ),
   },
   {
     name: "django",

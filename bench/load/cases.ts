@@ -66,10 +66,10 @@ const cases: readonly Case[] = [
   },
   {
     name: "step",
-    what: "pawl load --step, empty table",
+    what: "pawl load --transform, empty table",
     input: "plain",
     against: { peer: "load", atMost: 1.5 },
-    run: loadIntoEmpty("--step", join(import.meta.dirname, "step.ts")),
+    run: loadIntoEmpty("--transform", join(import.meta.dirname, "step.ts")),
   },
   {
     name: "pandas",

@@ -109,7 +109,7 @@ test("pictures move from the web to S3 and are resized on the way, over a kill; 
   );
   await assertAllSmall(COUNT);
 
-  const failures = (await pawl("failures", summary.run)).out;
+  const failures = (await pawl("quarantine", summary.run)).out;
   for (const reason of [
     /cut-off\.jpeg +.*premature end of JPEG image/,
     /drawing\.svg +.*it is not a JPEG, PNG or WebP picture/,
@@ -120,7 +120,7 @@ test("pictures move from the web to S3 and are resized on the way, over a kill; 
     assert.match(failures, reason);
 
   await writeFile(join(folder, "old", "missing.jpeg"), await anyPicture(join(folder, "old")));
-  const replayed = await pawl("replay", summary.run, "--json");
+  const replayed = await pawl("quarantine", "replay", summary.run, "--json");
   const { written, quarantined } = JSON.parse(replayed.out);
   assert.deepEqual([replayed.code, written, quarantined], [3, 1, 4]);
   await assertAllSmall(COUNT + 1);

@@ -126,7 +126,7 @@ it("brings every row of the table into the index", async () => {
   assert.deepEqual([state, read, written, quarantined], ["succeeded", ORDERS - 1, ORDERS - 2, 1]);
   assert.equal(documents.size, ORDERS - 2);
   assert.deepEqual(documents.get(4321), { id: 4321, customer: "Customer 53", euros: "43.21" });
-  const failures = start("failures", String(id), "--format", "jsonl");
+  const failures = start("quarantine", String(id), "--json");
   const [told] = Buffer.concat((await failures.stdout?.toArray()) as Buffer[])
     .toString("utf8")
     .split("\n");

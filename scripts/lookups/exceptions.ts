@@ -22,12 +22,12 @@ export const exceptions: readonly Exception[] = [
     because: "JSON.stringify has just read the same property of the same object",
   },
   {
-    file: "src/cli/runs/asked-params.ts",
+    file: "src/cli/runs/run.ts",
     text: "Reflect.get(target, name, receiver)",
     because: "a job module finds in its parameters what it would find in the object itself",
   },
   {
-    file: "src/cli/runs/asked-params.ts",
+    file: "src/cli/runs/run.ts",
     text: "Reflect.has(target, name)",
     because: "a job module finds in its parameters what it would find in the object itself",
   },

@@ -1,4 +1,4 @@
-import { execute } from "./execute.ts";
+import { execute } from "./program.ts";
 import { tolerateClosedOutput } from "./terminal/output.ts";
 
 tolerateClosedOutput();

@@ -1,12 +1,19 @@
-import { findRun, type Place, statePlace } from "../batch/index.ts";
+import type { Place } from "../batch/index.ts";
 import type { RunRecord } from "../store/contract.ts";
-import { openStore, type Store } from "../store/index.ts";
+import type { Store } from "../store/index.ts";
 
 /** What a command does with the store; `find` gives the run of an id, the beginning of one, or `last`. */
 type Body<T> = (store: Store, place: Place, find: (reference: string) => Promise<RunRecord>) => Promise<T>;
 
-/** Runs a command with the store open, and closes it whatever happens. A command that only looks creates none. */
+/**
+ * Runs a command with the store open, and closes it whatever happens. With `create: false` a mistyped path is an error and not a new,
+ * empty store: for commands that look at what is there. What the store is made of is imported now, and not for `--help`.
+ */
 export async function withStore<T>(body: Body<T>, { create = true } = {}): Promise<T> {
+  const [{ findRun, statePlace }, { openStore }] = await Promise.all([
+    import("../batch/index.ts"),
+    import("../store/index.ts"),
+  ]);
   const place = statePlace();
   const store = await openStore(place.store, { create });
   try {

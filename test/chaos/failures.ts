@@ -13,9 +13,9 @@ export interface Listing {
   readonly rows: readonly Listed[];
 }
 
-/** What `pawl failures RUN --format csv` prints, taken apart without knowing anything but quotes. */
+/** What `pawl quarantine export RUN` prints, taken apart without knowing anything but quotes. */
 export async function listFailures(stage: Stage, run: string): Promise<Listing> {
-  const bytes = await stage.printed(["failures", run, "--format", "csv"]);
+  const bytes = await stage.printed(["quarantine", "export", run]);
   const [header = "", ...records] = splitRecords(bytes.toString("latin1"));
   const { delimiter } = stage.plan.dialect;
   const rows = records.map((record) => {
@@ -42,7 +42,7 @@ export async function checkFailures(
   const listed = rows.map(({ raw }) => raw);
   expectSame("failures --format csv", bad, optional, listed, "latin1");
   if (!stage.plan.jsonl) return;
-  const lines = (await stage.printed(["failures", run, "--format", "jsonl"])).toString().trim().split("\n");
+  const lines = (await stage.printed(["quarantine", run, "--json"])).toString().trim().split("\n");
   const objects = lines.filter((line) => line !== "").map((line) => JSON.parse(line));
   const whole = objects.map(({ raw }) => raw);
   expectSame("failures --format jsonl", bad, optional, whole, "utf8");

@@ -44,7 +44,8 @@ export async function replay(
   const path = join(stage.folder, "mended.csv");
   writeFileSync(path, `${lines.join("\n")}\n`, "latin1");
 
-  const launch = (aim: LoaderAim | null) => stage.pawl(["replay", run, "--from", path, "--json"], aim);
+  const launch = (aim: LoaderAim | null) =>
+    stage.pawl(["quarantine", "replay", run, "--from", path, "--json"], aim);
   const drive = new Drive(stage, launch, () => stage.finishedReplay(run));
   drives.push(drive);
   const { read, quarantined } = await drive.run(faults);

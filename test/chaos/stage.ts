@@ -45,7 +45,7 @@ export class Stage extends Ground {
     const keys = plan.shape.columns.slice(0, plan.shape.keys).map(({ name }) => name);
     const onConflict = plan.mode === "append" ? "fail" : plan.mode;
     const argv = ["load", ...this.#files, "--into", this.server.url(this.database, ROLE), "--table", TABLE];
-    argv.push("--max-bad", "1000000", "--json");
+    argv.push("--max-quarantined", "1000000", "--json");
     if (plan.shape.kind !== "none" && plan.nameKey) argv.push("--key", keys.join(","));
     if (plan.mode !== "update" || random.chance(0.2)) argv.push("--on-conflict", onConflict);
     if (plan.dialect.delimiter !== ",") argv.push("--delimiter", plan.dialect.delimiter);

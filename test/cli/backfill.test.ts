@@ -57,7 +57,7 @@ describe("pawl backfill", () => {
         "step.ts",
         "export default (row: { id: string; n: number }) => ({ id: row.id, n: row.n + 1 });\n",
       );
-      const args = way === "set" ? ["--set", "n = n + 1"] : ["--step", "step.ts"];
+      const args = way === "set" ? ["--set", "n = n + 1"] : ["--transform", "step.ts"];
       const first = start(scene, ...args, "--commit-time", "5ms");
       await until("rows are changed", async () => (await scene.count("audit")) > 500);
       first.child.kill("SIGKILL");
@@ -107,13 +107,13 @@ describe("pawl backfill", () => {
     );
     const first = await run(scene, "--set", "n = 100");
     assert.equal(first.code, 3, first.err);
-    assert.match(first.out, /once fixed: +PAWL_STORE=\S+ (?:npx )?pawl replay \w+\n/);
+    assert.match(first.out, /once fixed: +PAWL_STORE=\S+ (?:npx )?pawl quarantine replay \w+\n/);
     assert.match(
-      (await scene.pawl(["failures", "last"])).out,
+      (await scene.pawl(["quarantine", "last"])).out,
       /public\.tickets id=77 +Check constraint odd is violated/,
     );
     await scene.query("ALTER TABLE tickets DROP CONSTRAINT odd");
-    const replay = await scene.pawl(["replay", "last", "--into", scene.url]);
+    const replay = await scene.pawl(["quarantine", "replay", "last", "--into", scene.url]);
     assert.equal(replay.code, 0, replay.err);
     assert.deepEqual(await scene.query("SELECT min(n), max(n) FROM tickets"), [{ min: 100, max: 100 }]);
     assert.deepEqual(await audited(scene), { once: ROWS });
@@ -135,7 +135,7 @@ describe("pawl backfill", () => {
         /--where .*given twice: join the two with AND/,
       ],
       [["--set", "n=1", "--window", "25:00-26:00"], /A time window is written like/],
-      [["--set", "n=1", "--commit-time", "soon"], /--commit-time takes a time such as/],
+      [["--set", "n=1", "--commit-time", "soon"], /--commit-time takes a duration such as/],
       [["--set", "n=1", "--max-lag", "5 bananas"], /--max-lag takes a time/],
     ] as const) {
       const { code, err } = await run(scene, ...args, "--dry-run");

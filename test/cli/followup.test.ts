@@ -15,7 +15,7 @@ const ORDERS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 /** The commands that a run printed, as they stand. */
 function hintsOf(out: string): string[] {
-  return [...out.matchAll(/^ {2}(?:see them|fix them|once fixed|go on|follow it): +(.*)$/gm)].flatMap(
+  return [...out.matchAll(/^ {2}(?:see them|fix them|once fixed|continue|follow it): +(.*)$/gm)].flatMap(
     ([, text]) => {
       const commands = /(?:PAWL_STORE=|pawl ).*$/.exec(text ?? "");
       return commands === null ? [] : [commands[0]];
@@ -64,7 +64,16 @@ describe("what a run prints to go on with", { concurrency: 2 }, () => {
   > = {
     "a load": { args: (scene) => ["load", "people.csv", "--table", "people", "--into", scene.url], hints: 3 },
     "a load that stopped for too many": {
-      args: (scene) => ["load", "people.csv", "--table", "people", "--into", scene.url, "--max-bad", "0"],
+      args: (scene) => [
+        "load",
+        "people.csv",
+        "--table",
+        "people",
+        "--into",
+        scene.url,
+        "--max-quarantined",
+        "0",
+      ],
       hints: 4,
     },
     "a job of a module": { args: () => ["run", "job.ts"], hints: 2 },
@@ -137,7 +146,7 @@ describe("a load from a pipe that has fallen silent", { concurrency: 2 }, () => 
       assert.equal(code, 130);
       if (way !== "SIGINT twice") {
         assert.match(out, /paused/);
-        assert.match(out, /go on: +the same command again, with the same input\n/);
+        assert.match(out, /continue: +the same command again, with the same input\n/);
         const [, written = ""] = /written +([\d,]+)/.exec(out) ?? [];
         assert.equal(Number(written.replaceAll(",", "")), await scene.count("people"));
       }
@@ -174,8 +183,8 @@ it("names, rows and messages of strangers give no orders, wherever they are prin
     ["load", `${evil}.csv`, ...load],
     ["load", `${evil}.csv`, ...load, "--dry-run", "--json"],
     ["load", "bad.csv", ...load],
-    ["failures", "last"],
-    ["failures", "last", "--json"],
+    ["quarantine", "last"],
+    ["quarantine", "last", "--json"],
     ["status", "last"],
     ["status", "last", "--json"],
     ["copy", "from", "to"],
@@ -187,7 +196,7 @@ it("names, rows and messages of strangers give no orders, wherever they are prin
     ["sql", `select '${evil}' as "${evil}"`, "--into", scene.url],
     ["sql", `select '${evil}' as "${evil}"`, "--into", scene.url, "--json"],
     ["sql", `select "${evil}"`, "--into", scene.url],
-    ["replay", evil],
+    ["quarantine", "replay", evil],
     [evil],
     ["load", `--${evil}`],
   ];

@@ -31,10 +31,10 @@ const nowhere = ["--url", "postgres://127.0.0.1:1/nowhere", "--table", "tickets"
 
 test("a backfill holds nothing of loads, copies, pools, bars and tables", () => {
   const loaded = loadedBy("backfill", ...nowhere, "--set", "a=1");
-  for (const own of ["src/batch/execute.ts", "src/connect/postgres/sink/change.ts"])
+  for (const own of ["src/batch/run/execute.ts", "src/connect/postgres/sink/change.ts"])
     assert.ok(loaded.includes(own), own);
   const foreign =
-    /^src\/(connect\/(csv\/(?!chunk\.ts)|objects)|pool\/(?!callable\.ts)|cli\/tasks\/table)|^node_modules\/(cli-progress|string-width)\/|^node:https?$/;
+    /^src\/(connect\/(csv\/(?!contract\.ts)|objects)|pool\/(?!callable\/callable\.ts|internal\.ts)|cli\/terminal\/table)|^node_modules\/(cli-progress|string-width)\/|^node:https?$/;
   assert.deepEqual(
     loaded.filter((each) => foreign.test(each)),
     [],
@@ -43,10 +43,10 @@ test("a backfill holds nothing of loads, copies, pools, bars and tables", () => 
 
 test("a copy of small files holds nothing of loads, backfills, databases, pools and bars", () => {
   const loaded = loadedBy("copy", "from", "to");
-  for (const own of ["src/batch/prepare.ts", "src/connect/objects/files/reader.ts"])
+  for (const own of ["src/batch/run/prepare.ts", "src/connect/objects/files/reader.ts"])
     assert.ok(loaded.includes(own), own);
   const foreign =
-    /^src\/(connect\/(csv|postgres)|pool\/(?!callable\.ts)|cli\/tasks\/table)|^node_modules\/(pg|cli-progress|string-width)\//;
+    /^src\/(connect\/(csv|postgres)|pool\/(?!callable\/callable\.ts|internal\.ts)|cli\/terminal\/table)|^node_modules\/(pg|cli-progress|string-width)\//;
   assert.deepEqual(
     loaded.filter((each) => foreign.test(each)),
     [],

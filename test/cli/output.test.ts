@@ -9,7 +9,7 @@ import fc from "fast-check";
 import stringWidth from "string-width";
 import { waysOut } from "../../scripts/output/ways-out.ts";
 import type { RunProgress } from "../../src/batch/index.ts";
-import { askedParams } from "../../src/cli/runs/asked-params.ts";
+import { askedParams } from "../../src/cli/runs/run.ts";
 import { hint } from "../../src/cli/terminal/hint.ts";
 import { progressView } from "../../src/cli/terminal/progress.ts";
 import { harmless, harmlessJson, jsonText, visible } from "../../src/cli/terminal/visible.ts";
@@ -185,11 +185,11 @@ describe("the progress of a run on a terminal", () => {
 
 describe("a command to go on with", () => {
   it("names the store that a variable named, quoted for the shell, and no password", () => {
-    assert.equal(hint(["failures", "abc"], {}), "pawl failures abc");
-    assert.equal(hint(["failures", "abc"], { npm_command: "exec" }), "npx pawl failures abc");
+    assert.equal(hint(["quarantine", "abc"], {}), "pawl quarantine abc");
+    assert.equal(hint(["quarantine", "abc"], { npm_command: "exec" }), "npx pawl quarantine abc");
     assert.equal(
-      hint(["replay", "abc", "--from", "it's.csv"], { PAWL_STORE: "/tmp/my store/s.db" }),
-      "PAWL_STORE='/tmp/my store/s.db' pawl replay abc --from 'it'\\''s.csv'",
+      hint(["quarantine", "replay", "abc", "--from", "it's.csv"], { PAWL_STORE: "/tmp/my store/s.db" }),
+      "PAWL_STORE='/tmp/my store/s.db' pawl quarantine replay abc --from 'it'\\''s.csv'",
     );
     assert.equal(hint(["resume", "abc"], { PAWL_STORE: "postgres://me:secret@db/x" }), "pawl resume abc");
     assert.equal(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Command } from "commander";
-import { refuseEmpty } from "../../src/cli/options/empty.ts";
+import { refuseEmpty } from "../../src/cli/options/usage.ts";
 import { table } from "../../src/connect/postgres/index.ts";
 
 /** What a command with these options makes of a command line. */

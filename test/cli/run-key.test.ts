@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type AnyJob, jobKey } from "../../src/batch/job/job.ts";
-import { type BackfillFlags, backfillParams } from "../../src/cli/backfill/backfill.ts";
-import { refuseChangingAgain } from "../../src/cli/backfill/changing-again.ts";
+import { type BackfillFlags, backfillParams, refuseChangingAgain } from "../../src/cli/backfill/backfill.ts";
 import { backfillKey, backfillReference } from "../../src/cli/backfill/job.ts";
 import { type CopyFlags, copyParams } from "../../src/cli/copy/copy.ts";
 import { copyKey } from "../../src/cli/copy/job.ts";
-import { unfinishedBeside } from "../../src/cli/load/adding-again.ts";
 import { loadKey, loadReference } from "../../src/cli/load/job.ts";
 import { type LoadFlags, loadParams } from "../../src/cli/load/load.ts";
+import { unfinishedBeside } from "../../src/cli/load/unfinished.ts";
 import { program } from "../../src/cli/program.ts";
 import { publicUrl } from "../../src/postgres-url.ts";
 import { openStore } from "../../src/store/index.ts";
@@ -57,6 +56,11 @@ const load: Expectations = {
       ["--into", "postgres://ann:other@db.example.org/shop?sslmode=require&application_name=x"],
     ],
   },
+  "--url": {
+    given: ["--url", "postgres://db.example.org/other"],
+    work: true,
+    spellings: [["--into", "postgres://db.example.org/other"]],
+  },
   "--key": { given: ["--key", "a,b"], work: true, spellings: [["--key", "b, a"]] },
   "--map": {
     given: ["--map", "a=x", "--map", "b=-"],
@@ -83,7 +87,7 @@ const load: Expectations = {
   "--max-deletes": { given: ["--max-deletes", "3"], with: ["--delete-missing"], work: false },
   "--reset-sequence": { given: ["--reset-sequence"], work: true },
   "--create": { given: ["--create"], work: true, spellings: [["--create", "--on-conflict", "update"]] },
-  "--step": { given: ["--step", "s.ts"], work: true, spellings: [["--step", "./x/../s.ts"]] },
+  "--transform": { given: ["--transform", "s.ts"], work: true, spellings: [["--transform", "./x/../s.ts"]] },
   "--delimiter": { given: ["--delimiter", "\t"], work: true, spellings: [["--delimiter", "\\t"]] },
   "--quote": { given: ["--quote", "none"], work: true, defaults: [["--quote", '"']] },
   "--escape": { given: ["--escape", "\\"], work: true, defaults: [["--escape", '"']] },
@@ -128,7 +132,7 @@ const load: Expectations = {
   "--no-header": { given: ["--no-header"], work: true },
   "--columns": { given: ["--columns", "a,b"], work: true, spellings: [["--columns", "a, b"]] },
   "--max-record": { given: ["--max-record", "1MB"], work: false },
-  "--max-bad": { given: ["--max-bad", "3%"], work: false },
+  "--max-quarantined": { given: ["--max-quarantined", "3%"], work: false },
   "--memory": { given: ["--memory", "512MB"], work: false },
   "--concurrency": { given: ["--concurrency", "2"], work: false },
   "--unique": { given: ["--unique"], work: false },
@@ -144,6 +148,11 @@ const backfill: Expectations = {
     defaults: [["--url", "embedded"]],
     spellings: [["--url", "postgres://ann:x@db.example.org:5432/shop?sslmode=require&application_name=x"]],
   },
+  "--into": {
+    given: ["--into", "postgres://db.example.org/other"],
+    work: true,
+    spellings: [["--url", "postgres://db.example.org/other"]],
+  },
   "--set": {
     given: ["--set", "a=1", "--set", "b=2"],
     work: true,
@@ -152,7 +161,7 @@ const backfill: Expectations = {
   "--where": { given: ["--where", "a is null"], work: true, spellings: [["--where", " a is null "]] },
   // The table is gone through in this order.
   "--key": { given: ["--key", "a,b"], work: true, spellings: [["--key", "a, b"]] },
-  "--step": { given: ["--step", "s.ts"], work: true, spellings: [["--step", "./s.ts"]] },
+  "--transform": { given: ["--transform", "s.ts"], work: true, spellings: [["--transform", "./s.ts"]] },
   "--columns": { given: ["--columns", "a,b"], work: true, spellings: [["--columns", "b, a"]] },
   "--commit-time": { given: ["--commit-time", "1s"], work: false },
   "--lock-timeout": { given: ["--lock-timeout", "3s"], work: false },
@@ -163,7 +172,7 @@ const backfill: Expectations = {
   "--max-load": { given: ["--max-load", "5"], work: false },
   "--pause-query": { given: ["--pause-query", "select true"], work: false },
   "--pause-file": { given: ["--pause-file", "f"], work: false },
-  "--max-bad": { given: ["--max-bad", "1"], work: false },
+  "--max-quarantined": { given: ["--max-quarantined", "1"], work: false },
   "--memory": { given: ["--memory", "512MB"], work: false },
   "--concurrency": { given: ["--concurrency", "2"], work: false },
   "--at-least-once": { given: ["--at-least-once"], work: false },
@@ -201,7 +210,7 @@ const copy: Expectations = {
   "--transform": { given: ["--transform", "t.mjs"], work: true, spellings: [["--transform", "./t.mjs"]] },
   "--transform-timeout": { given: ["--transform-timeout", "5s"], work: false },
   "--move": { given: ["--move"], work: true },
-  "--max-bad": { given: ["--max-bad", "1"], work: false },
+  "--max-quarantined": { given: ["--max-quarantined", "1"], work: false },
   "--memory": { given: ["--memory", "512MB"], work: false },
 };
 
@@ -272,11 +281,8 @@ for (const [name, { expectations, base, keyOf }] of Object.entries(commands)) {
 
 test("every command that begins a run is one whose options are looked at here, or has a key of its own", () => {
   const begin = program().commands.filter(({ options }) => options.some(({ long }) => long === "--restart"));
-  // `run` is what its module and --param say, and `replay` what the run that it replays was.
-  assert.deepEqual(
-    begin.map((each) => each.name()).sort(),
-    [...Object.keys(commands), "replay", "run"].sort(),
-  );
+  // `run` is what its module and --param say, and `quarantine replay` what the run that it replays was.
+  assert.deepEqual(begin.map((each) => each.name()).sort(), [...Object.keys(commands), "run"].sort());
 });
 
 test("the parameters of a job are the same work in whatever order they are given", () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { loadKey, loadReference } from "../../src/cli/load/job.ts";
 import { type LoadFlags, loadParams } from "../../src/cli/load/load.ts";
-import { inWordsOfInterrupted } from "../../src/cli/load/same-load.ts";
+import { inWordsOfInterrupted } from "../../src/cli/load/unfinished.ts";
 import { openStore } from "../../src/store/index.ts";
 import { TestClient, TestServer } from "../connect/postgres/server.ts";
 

@@ -53,8 +53,9 @@ export class Running {
 function mayShareProcess(args: readonly string[]): boolean {
   const leaves = ["run", "worker", "postgres"];
   // What goes on with a job imports its module; with --into it goes on with a load, which seldom has one.
-  if (!args.includes("--into")) leaves.push("resume", "replay");
-  const flags = ["--step", "--transform", "--detach", "--memory"];
+  if (!args.includes("--into")) leaves.push("resume");
+  const flags = ["--transform", "--detach", "--memory"];
+  if (args[1] === "replay" && !args.includes("--into")) return false;
   return !leaves.includes(args[0] ?? "") && !flags.some((flag) => args.includes(flag));
 }
 

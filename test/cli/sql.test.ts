@@ -35,7 +35,7 @@ describe("pawl sql", () => {
 
   it("prints what PostgreSQL writes, whatever the time zone of this machine", async () => {
     for (const TZ of ["Europe/Berlin", "America/Los_Angeles"]) {
-      const run = (...args: string[]) => scene.pawl(["sql", "--into", scene.url, ...args], { env: { TZ } });
+      const run = (...args: string[]) => scene.pawl(["sql", "--url", scene.url, ...args], { env: { TZ } });
       const table = await run(select);
       assert.equal(table.code, 0, table.err);
       assert.deepEqual(
@@ -61,7 +61,7 @@ describe("pawl sql", () => {
   });
 
   it("writes JSON that keeps numbers, columns of one name and nothing that a terminal obeys", async () => {
-    const run = (...args: string[]) => scene.pawl(["sql", "--into", scene.url, ...args]);
+    const run = (...args: string[]) => scene.pawl(["sql", "--url", scene.url, ...args]);
     const json = await run(
       `SELECT 1 AS a, true AS a, 'NaN'::float8 AS f, '{"n": 12345678901234567890.10}'::jsonb AS j, NULL AS "__proto__"`,
       "--json",
@@ -127,13 +127,13 @@ describe("pawl load --dry-run", () => {
       done.out,
       /quarantined +3\n +2 Column "ID": invalid input syntax for type integer: "…"\.\n +1 Column/,
     );
-    const by = await scene.pawl(["failures", "last", "--by", "reason"]);
+    const by = await scene.pawl(["quarantine", "last", "--by", "reason"]);
     assert.match(
       by.out,
       /^ +2 +Column "ID": .* \(first: people\.csv line 5\)\n +1 +Column "full" may not be null\. \(first: /,
     );
-    const json = JSON.parse((await scene.pawl(["failures", "last", "--by", "reason", "--json"])).out);
+    const json = JSON.parse((await scene.pawl(["quarantine", "last", "--by", "reason", "--json"])).out);
     assert.deepEqual(json[0].count, 2);
-    assert.equal((await scene.pawl(["failures", "last", "--by", "row"])).code, 2);
+    assert.equal((await scene.pawl(["quarantine", "last", "--by", "row"])).code, 2);
   });
 });

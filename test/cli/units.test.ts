@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Command } from "commander";
-import { parseCount, parseDuration, parseNumber, parseSize, parseTime } from "../../src/cli/options/parse.ts";
+import {
+  parseCount,
+  parseNumber,
+  parsePositiveDuration,
+  parseSize,
+  parseTime,
+} from "../../src/cli/options/parse.ts";
 import { program } from "../../src/cli/program.ts";
 import { millisecondsOf } from "../../src/durations.ts";
 import { PawlError } from "../../src/errors.ts";
@@ -126,7 +132,7 @@ test("sizes and times are taken in every usual spelling", () => {
     ["3h", 10_800_000],
     ["7d", 604_800_000],
   ] as const) {
-    assert.equal(parseDuration(text, "--lease"), ms, text);
+    assert.equal(parsePositiveDuration(text, "--lease"), ms, text);
     assert.equal(parseTime(text, "--newer"), ms, text);
   }
   for (const name of ["constructor", "toString", "__proto__", ""]) {

@@ -1,42 +1,49 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place } from "../../batch/index.ts";
+import { type Place, UNFINISHED } from "../../batch/index.ts";
 import { millisecondsOf } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { comparableUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
-import { resolveTarget } from "../options/database.ts";
+import { resolveDatabase } from "../options/database.ts";
 import {
-  checkShare,
+  given,
   lacking,
   parseAssignments,
   parseCount,
-  parseDuration,
+  parsed,
   parseNames,
-  parseNumber,
+  parsePositiveDuration,
+  parseShare,
   parseSize,
 } from "../options/parse.ts";
+import { type PauseFlags, pausesOf } from "../options/pauses.ts";
 import { type BeginFlags, begin } from "../runs/begin.ts";
-import { refuseChangingAgain } from "./changing-again.ts";
-import { type BackfillParams, type BackfillTuning, backfillJob, backfillReference } from "./job.ts";
+import { BACKFILL_MODULE } from "../runs/built-in-jobs.ts";
+import { hint } from "../terminal/hint.ts";
+import {
+  type BackfillParams,
+  type BackfillTuning,
+  backfillJob,
+  backfillKey,
+  backfillReference,
+} from "./job.ts";
 
 /** The flags of `pawl backfill`, as the command line gives them. */
-export interface BackfillFlags extends BeginFlags {
+export interface BackfillFlags extends BeginFlags, PauseFlags {
   url?: string;
   table: string;
   key?: string;
   columns?: string;
   where?: string;
   set?: string[];
-  step?: string;
+  transform?: string;
   commitTime?: string;
   lockTimeout?: string;
   statementTimeout?: string;
-  window?: string[];
-  pauseFile?: string;
   pauseQuery?: string;
-  maxLoad?: string;
   maxActive?: string;
   maxLag?: string;
-  maxBad?: string;
+  maxQuarantined?: string;
   memory?: string;
   concurrency?: string;
   atLeastOnce?: boolean;
@@ -44,19 +51,19 @@ export interface BackfillFlags extends BeginFlags {
 
 /** `pawl backfill --table T --set …`: begins to change the rows of a table, or goes on where it was interrupted. */
 export async function backfill(flags: BackfillFlags, store: Store, place: Place): Promise<void> {
-  if (flags.set === undefined && flags.step === undefined) {
+  if (flags.set === undefined && flags.transform === undefined) {
     throw new PawlError(
       "usage.backfill",
-      "pawl backfill needs to know what to change: give --set column=expression, or --step module.ts.",
+      "pawl backfill needs to know what to change: give --set column=expression, or --transform module.ts.",
     );
   }
   const tuning = tuningOf(flags);
   const shape = backfillParams(flags);
-  const target = await resolveTarget(flags.url, place, "--url");
-  const params: BackfillParams = { ...shape, into: target.stored };
+  const database = await resolveDatabase(flags.url, place, "--url");
+  const params: BackfillParams = { ...shape, into: database.stored };
   if (!flags.dryRun) await refuseChangingAgain(params, store);
-  const job = await backfillJob(params, tuning, target.url);
-  await begin({ job, reference: backfillReference(params, tuning), store, place, target }, flags);
+  const job = await backfillJob(params, tuning, database.url);
+  await begin({ job, reference: backfillReference(params, tuning), store, place, database }, flags);
 }
 
 /** What a backfill is, in one spelling; the table is gone through by the columns of the key in their order. */
@@ -67,49 +74,85 @@ export function backfillParams(flags: BackfillFlags): Omit<BackfillParams, "into
     columns: flags.columns === undefined ? null : parseNames(flags.columns, "--columns").sort(),
     where: flags.where?.trim() ?? null,
     set: parseAssignments(flags.set ?? [], "--set"),
-    step: flags.step === undefined ? null : resolve(flags.step),
+    transform: flags.transform === undefined ? null : resolve(flags.transform),
   };
 }
 
 function tuningOf(flags: BackfillFlags): BackfillTuning {
-  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
-  if (flags.window !== undefined) outsideOf(flags.window);
-  const { pauseQuery: query, window: windows } = flags;
   return {
     job: {
-      ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
       memory: parseSize(flags.memory ?? "128MB", "--memory"),
-      ...(flags.concurrency === undefined
-        ? {}
-        : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
-      ...(flags.commitTime === undefined
-        ? {}
-        : { commitMs: parseDuration(flags.commitTime, "--commit-time") }),
-      ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
+      ...given({
+        maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+        concurrency: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+        commitMs: parsed(flags.commitTime, parsePositiveDuration, "--commit-time"),
+        atLeastOnce: flags.atLeastOnce,
+      }),
     },
-    ...(flags.lockTimeout === undefined
-      ? {}
-      : { lockTimeoutMs: parseDuration(flags.lockTimeout, "--lock-timeout") }),
-    ...(flags.statementTimeout === undefined
-      ? {}
-      : { statementTimeoutMs: parseDuration(flags.statementTimeout, "--statement-timeout") }),
+    ...given({
+      lockTimeoutMs: parsed(flags.lockTimeout, parsePositiveDuration, "--lock-timeout"),
+      statementTimeoutMs: parsed(flags.statementTimeout, parsePositiveDuration, "--statement-timeout"),
+    }),
     wait: {
-      ...(windows === undefined ? {} : { windows }),
-      ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),
-      ...(query === undefined ? {} : { query }),
-      ...(flags.maxLoad === undefined ? {} : { load: parseNumber(flags.maxLoad, "--max-load") }),
-      ...(flags.maxActive === undefined ? {} : { busy: parseCount(flags.maxActive, "--max-active", 0) }),
-      ...(flags.maxLag === undefined ? {} : { lag: lagOf(flags.maxLag) }),
+      ...pausesOf(flags),
+      ...given({
+        query: flags.pauseQuery,
+        busy: parsed(flags.maxActive, parseCount, "--max-active", 0),
+        lag: parsed(flags.maxLag, lagOf, "--max-lag"),
+      }),
     },
   };
 }
 
 /** `5s`, or `100MB` of the log. What could be either, such as `100m` or `5`, is a time or refused. */
-function lagOf(text: string): { seconds: number } | { bytes: number } {
-  if (/\db$|[kmgt]i?b$/i.test(text.trim())) return { bytes: parseSize(text, "--max-lag") };
-  if (millisecondsOf(text) > 0) return { seconds: parseDuration(text, "--max-lag") / 1000 };
+function lagOf(text: string, flag: string): { seconds: number } | { bytes: number } {
+  if (/\db$|[kmgt]i?b$/i.test(text.trim())) return { bytes: parseSize(text, flag) };
+  if (millisecondsOf(text) > 0) return { seconds: parsePositiveDuration(text, flag) / 1000 };
   throw new PawlError(
     "usage.lag",
-    `--max-lag takes a time such as 5s or 2min, or a size such as 100MB, not "${text}"${lacking(text)}.`,
+    `${flag} takes a time such as 5s or 2min, or a size such as 100MB, not "${text}"${lacking(text)}.`,
   );
+}
+
+/**
+ * Refuses a backfill that is an interrupted one in other words: it would begin anew, and change rows again that are changed. Words
+ * differ by blanks, by the schema before the table, and by quotes and capitals of its name.
+ */
+export async function refuseChangingAgain(params: BackfillParams, store: Store): Promise<void> {
+  const key = backfillKey(params);
+  const unfinished = (await store.runs({})).filter(
+    ({ job, state }) => job.module === BACKFILL_MODULE && UNFINISHED.includes(state),
+  );
+  if (unfinished.some((run) => run.key === key)) return;
+  const run = unfinished.find(({ job }) =>
+    isSameInOtherWords(job.params as unknown as BackfillParams, params),
+  );
+  if (run === undefined) return;
+  throw new PawlError(
+    "usage.changing-again",
+    `Run ${run.id} is the same backfill of ${(run.job.params as unknown as BackfillParams).table} in other words and has not ended: rows that it has changed would be changed again; ` +
+      `go on with ${hint(["resume", run.id])}, or give it up with ${hint(["cancel", run.id])}.`,
+  );
+}
+
+function isSameInOtherWords(one: BackfillParams, other: BackfillParams): boolean {
+  if (comparableUrl(one.into) !== comparableUrl(other.into)) return false;
+  const [a, b] = [nameOf(one.table), nameOf(other.table)];
+  if (a.name !== b.name || (a.schema !== null && b.schema !== null && a.schema !== b.schema)) return false;
+  return work(one) === work(other);
+}
+
+function work({ set, where, transform }: BackfillParams): string {
+  const assignments = Object.entries(set).map(([column, expression]) => [column, squeezed(expression)]);
+  return JSON.stringify([assignments.sort(), squeezed(where ?? ""), transform]);
+}
+
+/** Without blanks but those in quotes. */
+function squeezed(sql: string): string {
+  return sql.replace(/('(?:[^']|'')*'|"(?:[^"]|"")*")|\s+/g, (_, quoted?: string) => quoted ?? "");
+}
+
+function nameOf(table: string): { schema: string | null; name: string } {
+  const [name = "", schema = null] = table.toLowerCase().replaceAll('"', "").split(".").reverse();
+  return { schema, name };
 }

@@ -1,17 +1,11 @@
 import { createHash } from "node:crypto";
-import {
-  type AnyJob,
-  defineJob,
-  outsideOf,
-  type Throttle,
-  whileFile,
-  whileLoadAbove,
-} from "../../batch/index.ts";
+import { type AnyJob, defineJob } from "../../batch/index.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { table, update, whileBusy, whileQuery, whileReplicaLags } from "../../connect/postgres/index.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
-import { importStep } from "../options/transform.ts";
+import { importTransform } from "../options/module.ts";
+import { type Pauses, throttlesOf } from "../options/pauses.ts";
 import { BACKFILL_MODULE } from "../runs/built-in-jobs.ts";
 
 /** What a backfill is, as it is stored with its run: everything but the password. */
@@ -23,7 +17,7 @@ export interface BackfillParams {
   readonly columns: readonly string[] | null;
   readonly where: string | null;
   readonly set: Readonly<Record<string, string>>;
-  readonly step: string | null;
+  readonly transform: string | null;
 }
 
 /** What may differ from one attempt to the next. */
@@ -37,10 +31,7 @@ export interface BackfillTuning {
   };
   readonly lockTimeoutMs?: number;
   readonly statementTimeoutMs?: number;
-  readonly wait: {
-    readonly windows?: readonly string[];
-    readonly load?: number;
-    readonly file?: string;
+  readonly wait: Pauses & {
     readonly busy?: number;
     readonly lag?: { readonly seconds?: number; readonly bytes?: number };
     readonly query?: string;
@@ -61,7 +52,7 @@ export function backfillKey(params: BackfillParams): string {
   return `backfill ${createHash("sha256").update(work).digest("hex")}`;
 }
 
-/** Somebody may keep a row locked for minutes; a table in use is no reason to give up. */
+/** A table in use may have a row locked for minutes, which is not a reason to give up. */
 const PATIENCE_MS = 10 * 60_000;
 
 /** The job of a backfill. `url` says where the table is with its password, if it has one. */
@@ -70,9 +61,11 @@ export async function backfillJob(
   tuning: BackfillTuning,
   url: string,
 ): Promise<AnyJob> {
-  const step =
-    params.step === null ? undefined : await importStep<Readonly<Record<string, unknown>>>(params.step);
-  const { lockTimeoutMs, statementTimeoutMs } = tuning;
+  const transform =
+    params.transform === null
+      ? undefined
+      : await importTransform<Readonly<Record<string, unknown>>>(params.transform);
+  const { lockTimeoutMs, statementTimeoutMs, wait } = tuning;
   const place = { url, table: params.table, ...(params.key ? { key: params.key } : {}) };
   return defineJob({
     name: `backfill ${params.table}`,
@@ -82,26 +75,20 @@ export async function backfillJob(
       ...(params.columns ? { columns: params.columns } : {}),
       ...(params.where === null ? {} : { where: params.where }),
     }),
-    ...step,
+    ...transform,
     sink: update({
       ...place,
       set: params.set,
       ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
       ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     }),
-    throttle: throttlesOf(tuning.wait, url),
+    throttle: [
+      ...throttlesOf(wait),
+      ...(wait.busy === undefined ? [] : [whileBusy({ url, connections: wait.busy })]),
+      ...(wait.lag === undefined ? [] : [whileReplicaLags({ url, ...wait.lag })]),
+      ...(wait.query === undefined ? [] : [whileQuery({ url, sql: wait.query })]),
+    ],
     patienceMs: PATIENCE_MS,
     ...tuning.job,
   }) as unknown as AnyJob;
-}
-
-function throttlesOf(wait: BackfillTuning["wait"], url: string): Throttle[] {
-  return [
-    ...(wait.windows ? [outsideOf(wait.windows)] : []),
-    ...(wait.file === undefined ? [] : [whileFile(wait.file)]),
-    ...(wait.load === undefined ? [] : [whileLoadAbove(wait.load)]),
-    ...(wait.busy === undefined ? [] : [whileBusy({ url, connections: wait.busy })]),
-    ...(wait.lag === undefined ? [] : [whileReplicaLags({ url, ...wait.lag })]),
-    ...(wait.query === undefined ? [] : [whileQuery({ url, sql: wait.query })]),
-  ];
 }

@@ -1,20 +1,23 @@
 import { resolve } from "node:path";
-import { outsideOf, type Place } from "../../batch/index.ts";
+import type { Place } from "../../batch/index.ts";
 import { objectAddressText, parseObjectAddress } from "../../connect/objects/internal.ts";
 import type { Store } from "../../store/index.ts";
 import {
-  checkShare,
+  given,
   parseCount,
-  parseDuration,
+  parsed,
   parseNumber,
+  parsePositiveDuration,
+  parseShare,
   parseSize,
   parseTime,
 } from "../options/parse.ts";
+import { type PauseFlags, pausesOf } from "../options/pauses.ts";
 import { type BeginFlags, begin } from "../runs/begin.ts";
 import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./job.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
-export interface CopyFlags extends BeginFlags {
+export interface CopyFlags extends BeginFlags, PauseFlags {
   fromProfile?: string;
   toProfile?: string;
   include?: string[];
@@ -23,17 +26,14 @@ export interface CopyFlags extends BeginFlags {
   concurrency?: string;
   rate?: string;
   bandwidth?: string;
-  window?: string[];
-  maxLoad?: string;
-  pauseFile?: string;
   move?: boolean;
   transform?: string;
   transformTimeout?: string;
-  maxBad?: string;
+  maxQuarantined?: string;
   memory?: string;
 }
 
-/** `pawl copy FROM TO`: begins to copy the objects of a place, or goes on where it was interrupted. */
+/** `pawl copy FROM TO`: begins to copy the objects of a folder or bucket, or continues where it was interrupted. */
 export async function copyObjects(
   from: string,
   to: string,
@@ -44,7 +44,7 @@ export async function copyObjects(
   const tuning = tuningOf(flags);
   const params = copyParams(from, to, flags);
   const job = await copyJob(params, tuning);
-  await begin({ job, reference: copyReference(params, tuning), store, place, target: null }, flags);
+  await begin({ job, reference: copyReference(params, tuning), store, place, database: null }, flags);
 }
 
 /** What a copy is, in one spelling: patterns have no order, and none counts twice. */
@@ -67,25 +67,17 @@ function distinct(patterns: readonly string[] = []): string[] {
 }
 
 function tuningOf(flags: CopyFlags): CopyTuning {
-  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
-  if (flags.window !== undefined) outsideOf(flags.window);
   return {
-    job: {
-      ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
-      ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
-      ...(flags.concurrency === undefined
-        ? {}
-        : { atOnce: parseCount(flags.concurrency, "--concurrency", 1) }),
-      ...(flags.rate === undefined ? {} : { rate: parseNumber(flags.rate, "--rate") }),
-      ...(flags.bandwidth === undefined ? {} : { bandwidth: parseSize(flags.bandwidth, "--bandwidth") }),
-    },
-    ...(flags.transformTimeout === undefined
-      ? {}
-      : { transformTimeoutMs: parseDuration(flags.transformTimeout, "--transform-timeout") }),
-    wait: {
-      ...(flags.window === undefined ? {} : { windows: flags.window }),
-      ...(flags.pauseFile === undefined ? {} : { file: resolve(flags.pauseFile) }),
-      ...(flags.maxLoad === undefined ? {} : { load: parseNumber(flags.maxLoad, "--max-load") }),
-    },
+    job: given({
+      maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+      memory: parsed(flags.memory, parseSize, "--memory"),
+      atOnce: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+      rate: parsed(flags.rate, parseNumber, "--rate"),
+      bandwidth: parsed(flags.bandwidth, parseSize, "--bandwidth"),
+    }),
+    ...given({
+      transformTimeoutMs: parsed(flags.transformTimeout, parsePositiveDuration, "--transform-timeout"),
+    }),
+    wait: pausesOf(flags),
   };
 }

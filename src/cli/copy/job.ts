@@ -1,16 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import {
-  type AnyJob,
-  defineJob,
-  outsideOf,
-  type Throttle,
-  whileFile,
-  whileLoadAbove,
-} from "../../batch/index.ts";
+import { type AnyJob, defineJob } from "../../batch/index.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { copy } from "../../connect/objects/index.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
+import { type Pauses, throttlesOf } from "../options/pauses.ts";
 import { COPY_MODULE } from "../runs/built-in-jobs.ts";
 
 /** What a copy is, as it is stored with its run. It names profiles and holds no keys. */
@@ -38,7 +32,7 @@ export interface CopyTuning {
     readonly bandwidth?: number;
   };
   readonly transformTimeoutMs?: number;
-  readonly wait: { readonly windows?: readonly string[]; readonly load?: number; readonly file?: string };
+  readonly wait: Pauses;
 }
 
 const nameOf = ({ from, to }: CopyParams): string => `copy ${from} ${to}`;
@@ -87,16 +81,8 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
   }) as unknown as AnyJob;
 }
 
-/** A module that cannot be read is refused by who runs it. */
+/** A module that cannot be read is refused when the transform is first called. */
 async function transformText(module: string): Promise<{ readonly stepText?: string }> {
   const stepText = await readFile(module, "utf8").catch(() => null);
   return stepText === null ? {} : { stepText };
-}
-
-function throttlesOf({ windows, load, file }: CopyTuning["wait"]): Throttle[] {
-  return [
-    ...(windows ? [outsideOf(windows)] : []),
-    ...(file === undefined ? [] : [whileFile(file)]),
-    ...(load === undefined ? [] : [whileLoadAbove(load)]),
-  ];
 }

@@ -1,7 +1,7 @@
 import { type VerifiedObject, verify } from "../../connect/objects/index.ts";
+import { sizeText } from "../../sizes.ts";
 import { EXIT } from "../exit-codes.ts";
-import { megabytes } from "../options/parse.ts";
-import { grouped } from "../terminal/numbers.ts";
+import { grouped } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 
@@ -52,6 +52,6 @@ export async function verifyObjects(from: string, to: string, flags: VerifyFlags
     ...(differs > 0 ? [`${grouped(differs)} differ`] : []),
     ...(unreadable > 0 ? [`${grouped(unreadable)} could not be compared`] : []),
   ].join(", ");
-  await write(json ? `${jsonText({ equal, ...counts, bytes })}\n` : `${summary} (${megabytes(bytes)})\n`);
+  await write(json ? `${jsonText({ equal, ...counts, bytes })}\n` : `${summary} (${sizeText(bytes)})\n`);
   process.exitCode = equal ? EXIT.done : EXIT.quarantined;
 }

@@ -5,13 +5,13 @@ import { type CsvOptions, type CsvRow, csv } from "../../connect/csv/index.ts";
 import { postgres } from "../../connect/postgres/index.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
-import { importStep } from "../options/transform.ts";
+import { importTransform } from "../options/module.ts";
 import { LOAD_MODULE } from "../runs/built-in-jobs.ts";
 
 /** What a load is, as it is stored with its run: everything but the password, in one spelling. */
 export interface LoadParams {
   readonly files: readonly string[];
-  /** The target without a password, `env:NAME`, or `embedded`. */
+  /** The database without a password, `env:NAME`, or `embedded`. */
   readonly into: string;
   readonly table: string;
   readonly key: readonly string[] | null;
@@ -24,7 +24,7 @@ export interface LoadParams {
   readonly deleteMissing?: boolean;
   readonly resetSequence?: boolean;
   readonly create: boolean;
-  readonly step: string | null;
+  readonly transform: string | null;
   /** Without what holds anyway. */
   readonly csv: CsvOptions;
 }
@@ -66,10 +66,10 @@ export function loadKey(params: LoadParams): string {
   return `load ${createHash("sha256").update(work).digest("hex")}`;
 }
 
-/** The job of a load. `url` is the target with its password, if it has one. */
+/** The job of a load. `url` is the database with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
   const { given, maxDeletes, unique = false, maxRecordBytes, ...rest } = tuning;
-  const step = params.step === null ? undefined : await importStep<CsvRow>(params.step);
+  const transform = params.transform === null ? undefined : await importTransform<CsvRow>(params.transform);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
     key: loadKey(params),
@@ -78,7 +78,7 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
       ...(maxRecordBytes === undefined ? {} : { maxRecordSize: maxRecordBytes }),
       ...(given ? { cwd: given.folder } : {}),
     }),
-    ...step,
+    ...transform,
     sink: postgres({
       url,
       table: params.table,

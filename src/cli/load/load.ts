@@ -11,15 +11,22 @@ import {
 import { PawlError } from "../../errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
-import { resolveTarget } from "../options/database.ts";
-import { checkShare, parseAssignments, parseCount, parseNames, parseSize } from "../options/parse.ts";
+import { resolveDatabase } from "../options/database.ts";
+import {
+  given,
+  parseAssignments,
+  parseCount,
+  parsed,
+  parseNames,
+  parseShare,
+  parseSize,
+} from "../options/parse.ts";
 import { type BeginFlags, begin } from "../runs/begin.ts";
 import { tell } from "../terminal/output.ts";
 import { visible } from "../terminal/visible.ts";
-import { refuseAddingAgain, unfinishedBeside } from "./adding-again.ts";
 import { type CsvFlags, csvOptions } from "./csv-options.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
-import { inWordsOfInterrupted } from "./same-load.ts";
+import { inWordsOfInterrupted, refuseAddingAgain, unfinishedBeside } from "./unfinished.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
 export interface LoadFlags extends BeginFlags, CsvFlags {
@@ -35,8 +42,8 @@ export interface LoadFlags extends BeginFlags, CsvFlags {
   maxDeletes?: string;
   resetSequence?: boolean;
   create?: boolean;
-  step?: string;
-  maxBad?: string;
+  transform?: string;
+  maxQuarantined?: string;
   memory?: string;
   concurrency?: string;
   unique?: boolean;
@@ -86,20 +93,20 @@ async function begun(
   }
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: redactPaths(files) } };
   const shape = await loadParams(files, flags);
-  const target = await resolveTarget(flags.into, place);
-  const beside = { url: target.url, store, hasPipe: pipe !== undefined };
-  const given: LoadParams = { ...shape, into: target.stored };
+  const database = await resolveDatabase(flags.into, place, "--into");
+  const beside = { url: database.url, store, hasPipe: pipe !== undefined };
+  const given: LoadParams = { ...shape, into: database.stored };
   const params = flags.dryRun ? given : await inWordsOfInterrupted(given, beside);
   if (!flags.dryRun) await refuseAddingAgain(params, beside);
-  const job = await loadJob(params, tuning, target.url);
+  const job = await loadJob(params, tuning, database.url);
   const notes = [
     params.into === "embedded"
-      ? `embedded PostgreSQL: ${publicUrl(target.url)} (pawl postgres url)`
+      ? `embedded PostgreSQL: ${publicUrl(database.url)} (pawl postgres url)`
       : undefined,
     await unfinishedBeside(params, store),
   ].filter((each) => each !== undefined);
   const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");
-  await begin({ job, reference: loadReference(params, tuning), store, place, target, note }, flags);
+  await begin({ job, reference: loadReference(params, tuning), store, place, database, note }, flags);
 }
 
 async function pipeAmong(files: readonly string[]): Promise<string | undefined> {
@@ -128,19 +135,15 @@ function checkRecordFits(flags: LoadFlags): void {
 
 function tuningOf(flags: LoadFlags): LoadTuning {
   checkRecordFits(flags);
-  if (flags.maxBad !== undefined) checkShare(flags.maxBad, "--max-bad");
-  if (flags.maxDeletes !== undefined) checkShare(flags.maxDeletes, "--max-deletes");
-  return {
-    ...(flags.maxBad === undefined ? {} : { maxBad: flags.maxBad as `${number}%` }),
-    ...(flags.memory === undefined ? {} : { memory: parseSize(flags.memory, "--memory") }),
-    ...(flags.concurrency === undefined
-      ? {}
-      : { concurrency: parseCount(flags.concurrency, "--concurrency", 1) }),
-    ...(flags.atLeastOnce ? { atLeastOnce: true } : {}),
-    ...(flags.unique ? { unique: true } : {}),
-    ...(flags.maxRecord === undefined ? {} : { maxRecordBytes: parseSize(flags.maxRecord, "--max-record") }),
-    ...(flags.maxDeletes === undefined ? {} : { maxDeletes: flags.maxDeletes as `${number}%` }),
-  };
+  return given({
+    maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+    memory: parsed(flags.memory, parseSize, "--memory"),
+    concurrency: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+    atLeastOnce: flags.atLeastOnce,
+    unique: flags.unique,
+    maxRecordBytes: parsed(flags.maxRecord, parseSize, "--max-record"),
+    maxDeletes: parsed(flags.maxDeletes, parseShare, "--max-deletes"),
+  });
 }
 
 /**
@@ -181,7 +184,7 @@ export async function loadParams(
     ...(flags.deleteMissing ? { deleteMissing: true } : {}),
     ...(flags.resetSequence ? { resetSequence: true } : {}),
     create: flags.create ?? false,
-    step: flags.step === undefined ? null : resolve(flags.step),
+    transform: flags.transform === undefined ? null : resolve(flags.transform),
     csv: csvOptions(flags),
   };
 }

@@ -5,7 +5,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import type { RunRecord } from "../../store/contract.ts";
 
 /** Where the rows are, or go: the URL to connect with, and the form of it that may be stored and shown. */
-export interface Target {
+export interface Database {
   readonly url: string;
   readonly stored: string;
 }
@@ -14,49 +14,52 @@ export interface Target {
 export const INTO_VARIABLE = "PAWL_INTO";
 
 /** Resolves `--into` or `--url`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
-export async function resolveTarget(
-  into: string | undefined,
+export async function resolveDatabase(
+  given: string | undefined,
   place: Place,
-  flag = "--into",
-): Promise<Target> {
-  if (into === undefined || into === "embedded") {
+  flag: "--into" | "--url",
+): Promise<Database> {
+  if (given === undefined || given === "embedded") {
     const { startEmbedded } = await import("../../connect/postgres/index.ts");
     const { url } = await startEmbedded(place.postgres);
     return { url, stored: "embedded" };
   }
-  if (into.startsWith("env:")) {
-    const url = own(process.env, into.slice(4));
+  if (given.startsWith("env:")) {
+    const url = own(process.env, given.slice(4));
     if (!url)
-      throw new PawlError("usage.into", `${flag} ${into} names an environment variable that is not set.`);
-    return { url: checked(url, flag), stored: into };
+      throw new PawlError(
+        "usage.database",
+        `${flag} ${given} names an environment variable that is not set.`,
+      );
+    return { url: checked(url, flag), stored: given };
   }
-  return { url: checked(into, flag), stored: publicUrl(into) };
+  return { url: checked(given, flag), stored: publicUrl(given) };
 }
 
-/** The target of a stored run: its password comes from the environment or the usual PostgreSQL files. */
-export async function storedTarget(stored: string, place: Place): Promise<string> {
+/** The database of a stored run: its password comes from the environment or the usual PostgreSQL files. */
+export async function storedDatabase(stored: string, place: Place): Promise<string> {
   const given = process.env[INTO_VARIABLE];
   if (given && publicUrl(given) === stored) return given;
-  return (await resolveTarget(stored, place)).url;
+  return (await resolveDatabase(stored, place, "--url")).url;
 }
 
-/** Gives `--into` to a stored run: to this process and to those it starts. It brings the password, nothing else. */
-export function giveTarget(run: RunRecord, into: string): void {
+/** Gives the database with its password to a stored run: to this process and to those it starts. It may be no other database. */
+export function giveDatabase(run: RunRecord, given: string): void {
   const { into: stored } = run.job.params as unknown as { into?: string };
-  const url = into.startsWith("env:") ? own(process.env, into.slice(4)) : into;
-  if (url === undefined || (into !== stored && publicUrl(checked(url)) !== stored)) {
+  const url = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
+  if (url === undefined || (given !== stored && publicUrl(checked(url, "--url")) !== stored)) {
     throw new PawlError(
-      "usage.into",
-      `Run ${run.id} works on ${stored ?? "what its job says"}: --into may only name that again, with the password.`,
+      "usage.database",
+      `Run ${run.id} works on ${stored ?? "what its job says"}: --url can only give the same database again, with its password.`,
     );
   }
   process.env[INTO_VARIABLE] = url;
 }
 
-function checked(url: string, flag = "--into"): string {
+function checked(url: string, flag: string): string {
   if (/^postgres(ql)?:\/\//.test(url)) return url;
   throw new PawlError(
-    "usage.into",
+    "usage.database",
     `${flag} takes a URL such as postgres://user@host:5432/database, or env:NAME.`,
   );
 }

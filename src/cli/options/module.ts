@@ -1,6 +1,7 @@
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { StepContext, StepResult } from "../../batch/index.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 
@@ -62,4 +63,20 @@ function adviceFor(error: unknown, path: string): string | undefined {
 /** The first line of what somebody else's code says, without a full stop. */
 export function oneLine(text: string): string {
   return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
+}
+
+type RowTransform<Row> = (row: Row, context: StepContext) => StepResult<Record<string, unknown>>;
+
+/** Imports the function of rows that `--transform` names, with the text of its module. */
+export async function importTransform<Row>(
+  path: string,
+): Promise<{ readonly step: RowTransform<Row>; readonly stepText: string }> {
+  const { default: transform } = (await importModule(path, "The transform")) as { default?: unknown };
+  if (typeof transform !== "function") {
+    throw new PawlError(
+      "usage.transform",
+      `The transform ${path} must export a function by default: export default (row) => ({ ...row }).`,
+    );
+  }
+  return { step: transform as RowTransform<Row>, stepText: await readFile(path, "utf8") };
 }

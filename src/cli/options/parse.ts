@@ -1,10 +1,9 @@
-import { LONGEST_MS, millisecondsOf } from "../../durations.ts";
+import { LONGEST_MS, millisecondsOf, parseDuration } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { setOwn } from "../../own.ts";
 import { bytesOf } from "../../sizes.ts";
-import { grouped } from "../terminal/numbers.ts";
 
-/** Parses `256MB` or `1.5GB`. A bare number would be bytes, which nobody means. */
+/** Parses `256MB` or `1.5GB`. A bare number is refused: its unit would be a guess. */
 export function parseSize(text: string, flag: string): number {
   const bytes = bytesOf(text);
   if (bytes > 0) return bytes;
@@ -51,25 +50,17 @@ export function parseNames(text: string, flag: string): string[] {
   return names;
 }
 
-export function megabytes(bytes: number): string {
-  const size = bytes / 1024 ** 2;
-  return `${size < 1 ? Number(size.toFixed(2)) : grouped(size)} MB`;
-}
-
 /** What is missing in something that looks like a quantity. */
 export function lacking(text: string): string {
   if (/^0+(\.0+)?\s*[a-z]*$/i.test(text.trim())) return ", which is nothing";
   return /^\d+(\.\d+)?$/.test(text.trim()) ? ", which has no unit" : "";
 }
 
-/** Parses `200ms`, `5s` or `1.5min`; returns milliseconds. A bare number would be milliseconds, which nobody means. */
-export function parseDuration(text: string, flag: string, leastMs = Number.MIN_VALUE): number {
-  const ms = millisecondsOf(text);
-  if (ms >= leastMs && ms <= LONGEST_MS) return ms;
-  throw new PawlError(
-    "usage.duration",
-    `${flag} takes a time such as 200ms, 5s or 2min, not "${text}"${lacking(text)}.`,
-  );
+/** Parses a duration that is not zero; returns milliseconds. */
+export function parsePositiveDuration(text: string, flag: string): number {
+  const ms = parseDuration(text, flag);
+  if (ms > 0) return ms;
+  throw new PawlError("usage.duration", `${flag} must be more than zero, not "${text}".`);
 }
 
 /** Parses a number above 0: none may be done in no time, and no machine is without load. */
@@ -79,11 +70,11 @@ export function parseNumber(text: string, flag: string): number {
   throw new PawlError("usage.number", `${flag} must be a number above 0 such as 4 or 1.5, not "${text}".`);
 }
 
-/** Checks a number or a share, such as `1000` or `1%`. */
-export function checkShare(text: string, flag: string): void {
+/** Parses a number of rows or a share of them, such as `1000` or `1%`. */
+export function parseShare(text: string, flag: string): `${number}%` {
   const [, digits = "", percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];
   const number = digits === "" ? Number.NaN : Number(digits);
-  if (percent ? number <= 100 : Number.isSafeInteger(number)) return;
+  if (percent ? number <= 100 : Number.isSafeInteger(number)) return text as `${number}%`;
   throw new PawlError(
     "usage.share",
     `${flag} takes a number of rows or a share, such as 1000 or 1%, not "${text}".`,
@@ -111,4 +102,20 @@ export function parseTime(text: string, flag: string): string | number {
     "usage.time",
     `${flag} takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,
   );
+}
+
+/** What an option gives, parsed; undefined where it was not given. */
+export function parsed<T, Rest extends unknown[]>(
+  text: string | undefined,
+  parse: (text: string, flag: string, ...rest: Rest) => T,
+  flag: string,
+  ...rest: Rest
+): T | undefined {
+  return text === undefined ? undefined : parse(text, flag, ...rest);
+}
+
+/** Without the options that were not given, which have their defaults elsewhere. */
+export function given<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
 }

@@ -2,29 +2,54 @@ import { failureReasons, openItems } from "../../batch/index.ts";
 import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
-import { grouped } from "../terminal/numbers.ts";
+import { grouped } from "../terminal/figures.ts";
 import { write, writeData } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
+import { NUMBER_COLUMN, REASON_COLUMN } from "./fixed-file.ts";
 import { originOf } from "./origin.ts";
 
-/** `pawl failures RUN`: the quarantined items that no replay has mended yet. */
-export async function failures(
-  run: RunRecord,
-  flags: { json?: boolean; format?: string; by?: string },
-  store: Store,
-): Promise<void> {
-  if (flags.by !== undefined) {
-    if (flags.by !== "reason") throw new PawlError("usage.by", `--by takes reason, not "${flags.by}".`);
-    await byReason(run, flags.json ?? false, store);
+/** The flags of `pawl quarantine`, as the command line gives them. */
+export interface QuarantineFlags {
+  readonly by?: string;
+  readonly json?: boolean;
+}
+
+/** The flags of `pawl quarantine export`. */
+export interface ExportFlags {
+  readonly format?: string;
+}
+
+/** `pawl quarantine RUN`: the items that failed, and that no replay has put right yet. */
+export async function listQuarantine(run: RunRecord, flags: QuarantineFlags, store: Store): Promise<void> {
+  if (flags.by === undefined) {
+    await (flags.json ? jsonl : table)(run, store);
     return;
   }
-  const format = flags.json ? "jsonl" : (flags.format ?? "table");
-  const writers = new Map(Object.entries({ table, csv, jsonl }));
-  const writer = writers.get(format);
-  if (writer === undefined) {
-    throw new PawlError("usage.format", `--format is table, csv or jsonl, not "${format}".`);
+  if (flags.by !== "reason") throw new PawlError("usage.by", `--by takes reason, not "${flags.by}".`);
+  await byReason(run, flags.json ?? false, store);
+}
+
+/** `pawl quarantine export RUN`: the items as data; rows of a CSV as a CSV, which can be fixed and replayed. */
+export async function exportQuarantine(named: RunRecord, flags: ExportFlags, store: Store): Promise<void> {
+  // An export is made to be fixed and replayed, so of a replay it gives the rows of the run that was replayed.
+  const run = await originOf(named, store);
+  const { dialect } = run.details as { dialect?: Dialect | null };
+  switch (flags.format ?? (dialect ? "csv" : "jsonl")) {
+    case "jsonl":
+      await jsonl(run, store);
+      return;
+    case "csv":
+      if (dialect) {
+        await csv(run, dialect, store);
+        return;
+      }
+      throw new PawlError(
+        "quarantine.not-csv",
+        `The items of run ${run.id} are not rows of a CSV: use --format jsonl.`,
+      );
+    default:
+      throw new PawlError("usage.format", `--format is csv or jsonl, not "${flags.format}".`);
   }
-  await writer(run, store);
 }
 
 async function byReason(run: RunRecord, json: boolean, store: Store): Promise<void> {
@@ -33,7 +58,7 @@ async function byReason(run: RunRecord, json: boolean, store: Store): Promise<vo
     await write(`${JSON.stringify(reasons)}\n`);
     return;
   }
-  if (reasons.length === 0) await write(`run ${run.id} has no quarantined items that wait to be corrected\n`);
+  if (reasons.length === 0) await write(nothingIn(run));
   for (const { reason, count, at } of reasons) {
     const line = `${grouped(count).padStart(10)}  ${visible(reason)} (first: ${visible(at)})\n`;
     if (!(await write(line))) return;
@@ -57,7 +82,11 @@ async function table(run: RunRecord, store: Store): Promise<void> {
     const text = `${visible(item.at).padEnd(30)} ${visible(item.reason)}\n${" ".repeat(31)}${shortened(item)}\n`;
     if (!(await write(text))) return;
   }
-  if (count === 0) await write(`run ${run.id} has no quarantined items that wait to be mended\n`);
+  if (count === 0) await write(nothingIn(run));
+}
+
+function nothingIn(run: RunRecord): string {
+  return `run ${run.id} has no items in quarantine\n`;
 }
 
 function shortened(item: QuarantineRecord): string {
@@ -66,24 +95,18 @@ function shortened(item: QuarantineRecord): string {
   return line.length > RAW_WIDTH ? `${line.slice(0, RAW_WIDTH)}…` : line;
 }
 
-/**
- * The rows as they were, byte for byte, behind two columns that say which row it is and what was wrong. Made to be
- * mended, so of a replay it gives the rows of the run that was replayed.
- */
-async function csv(named: RunRecord, store: Store): Promise<void> {
-  const run = await originOf(named, store);
-  const { dialect } = run.details as {
-    dialect?: { delimiter: string; quote: string; escape?: string; columns: string[] } | null;
-  };
-  if (!dialect) {
-    throw new PawlError(
-      "failures.not-csv",
-      `The items of run ${run.id} are not rows of a CSV: use --format jsonl.`,
-    );
-  }
+interface Dialect {
+  readonly delimiter: string;
+  readonly quote: string;
+  readonly escape?: string;
+  readonly columns: readonly string[];
+}
+
+/** The rows as they were, byte for byte, behind two columns that say which row it is and what was wrong. */
+async function csv(run: RunRecord, dialect: Dialect, store: Store): Promise<void> {
   const { delimiter } = dialect;
   const field = (text: string) => writeField(text, dialect);
-  await writeData(`${["pawl_row", "pawl_reason", ...dialect.columns].map(field).join(delimiter)}\n`);
+  await writeData(`${[NUMBER_COLUMN, REASON_COLUMN, ...dialect.columns].map(field).join(delimiter)}\n`);
   for await (const item of openItems(store, run.id)) {
     await writeData(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
     await writeData(item.raw);

@@ -3,17 +3,25 @@ import { resolve } from "node:path";
 import { type Place, prepare, UNFINISHED } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
-import { giveTarget } from "../options/database.ts";
+import { giveDatabase } from "../options/database.ts";
 import { REPLAY_MODULE } from "../runs/built-in-jobs.ts";
 import { executeAndShow } from "../runs/execute.ts";
 import { jobOf, type ReplayParams } from "../runs/resolve-job.ts";
-import { checkMended } from "./corrected.ts";
+import { checkFixedFile } from "./fixed-file.ts";
 import { originOf } from "./origin.ts";
 
-/** `pawl replay RUN [--from mended.csv]`: a run of its own over what another run quarantined. */
+/** The flags of `pawl quarantine replay`, as the command line gives them. */
+export interface ReplayFlags {
+  readonly json?: boolean;
+  readonly from?: string;
+  readonly url?: string;
+  readonly restart?: boolean;
+}
+
+/** `pawl quarantine replay RUN [--from fixed.csv]`: a run of its own over what another run quarantined. */
 export async function replay(
   named: RunRecord,
-  flags: { json?: boolean; from?: string; into?: string; restart?: boolean },
+  flags: ReplayFlags,
   store: Store,
   place: Place,
 ): Promise<void> {
@@ -25,10 +33,10 @@ export async function replay(
     });
   }
   if ((await store.quarantineCount(run.id, { openOnly: true })) === 0) {
-    throw new PawlError("replay.nothing", `Run ${run.id} has no quarantined items that wait to be mended.`);
+    throw new PawlError("replay.nothing", `Run ${run.id} has no items in quarantine.`);
   }
   await assertNoOther(run, from, store);
-  if (flags.into !== undefined) giveTarget(run, flags.into);
+  if (flags.url !== undefined) giveDatabase(run, flags.url);
   const params: ReplayParams = { of: run.id, from };
   const reference: JobReference = {
     name: `replay of ${run.job.name}`,
@@ -36,13 +44,13 @@ export async function replay(
     params: { ...params },
   };
   const job = await jobOf({ ...run, job: reference }, store, place);
-  if (from !== null) await checkMended(run, from, store);
+  if (from !== null) await checkFixedFile(run, from, store);
   const restart = flags.restart ?? false;
   const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
   await executeAndShow(prepared, place, flags.json ?? false);
 }
 
-/** What another replay has written already would be written once more: that one has to come to its end first. */
+/** What another, unfinished replay has written would be written once more: that one has to end first. */
 async function assertNoOther(run: RunRecord, from: string | null, store: Store): Promise<void> {
   for (const other of await store.runs({})) {
     if (other.replayOf !== run.id || !UNFINISHED.includes(other.state)) continue;

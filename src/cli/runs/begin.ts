@@ -1,7 +1,7 @@
 import { type AnyJob, type Place, type PrepareOptions, prepare } from "../../batch/index.ts";
 import type { JobReference } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
-import type { Target } from "../options/database.ts";
+import type { Database } from "../options/database.ts";
 import { tell } from "../terminal/output.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
@@ -21,14 +21,14 @@ export interface Beginning {
   readonly store: Store;
   readonly place: Place;
   /** The database that a process in the background has to be told of; null where there is none. */
-  readonly target: Target | null;
+  readonly database: Database | null;
   /** A line for people, once the run is prepared. */
   readonly note?: string | undefined;
 }
 
 /** Begins the run of a job, or goes on with the one that was interrupted: in this process or another one, or only as a trial. */
 export async function begin(
-  { job, reference, store, place, target, note }: Beginning,
+  { job, reference, store, place, database, note }: Beginning,
   flags: BeginFlags,
 ): Promise<void> {
   const { restart = false, json = false } = flags;
@@ -41,10 +41,10 @@ export async function begin(
   if (note !== undefined) tell(note);
   if (flags.detach) {
     await prepared.sink.close();
-    await detach(prepared.run.id, target, place, json);
+    await detach(prepared.run.id, database, place, json);
     return;
   }
   // What is not stored as a URL needs no password again.
-  const url = target?.stored.includes("://") ? target.url : undefined;
+  const url = database?.stored.includes("://") ? database.url : undefined;
   await executeAndShow(prepared, place, json, url);
 }

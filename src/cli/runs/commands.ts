@@ -1,89 +1,88 @@
 import type { Command } from "commander";
-import type { Place } from "../../batch/index.ts";
-import type { RunRecord, Store } from "../../store/contract.ts";
-import { withStore as withAnyStore } from "../with-store.ts";
+import { examples, runOptions, sameDatabaseOption } from "../options/common.ts";
+import { collect } from "../options/usage.ts";
+import { withStore } from "../session.ts";
+import type { ResumeFlags, RunFlags } from "./run.ts";
 
-/** The store holds no passwords. */
-const INTO_AGAIN = "the URL of the load again, where it brought a password";
+const RUN = "a run's id, the beginning of it, or last";
 
-/** These commands look at what is there: a mistyped path must not become an empty store. */
-const withStore: typeof withAnyStore = (body) => withAnyStore(body, { create: false });
-
-/** The commands to see and steer runs with. */
+/** The commands to begin, see and control runs. */
 export function runCommands(pawl: Command): void {
-  pawl
-    .command("status")
-    .description("the newest runs, or all about one of them")
-    .argument("[run]", "a run's id, the beginning of it, or last")
-    .option("--watch", "show it again every second until it ends")
-    .option("--json", "print JSON")
-    .action((reference: string | undefined, flags: { watch?: boolean; json?: boolean }) =>
-      withStore(async (store, _, find) => {
-        const { listRuns, showRun } = await import("./status.ts");
-        if (reference === undefined) await listRuns(flags.json ?? false, store);
-        else await showRun(await find(reference), flags, store);
+  const run = pawl
+    .command("run")
+    .description("run the job that a module exports by default; run it again to resume")
+    .argument("<module>", "such as job.ts")
+    .option("--param <k=v>", "a parameter for the job", collect);
+  examples(runOptions(run, "run"), "pawl run import-orders.ts --param since=2026-01-01").action(
+    (file: string, flags: RunFlags) =>
+      withStore(async (store, place) => {
+        const { runJob } = await import("./run.ts");
+        await runJob(file, flags, store, place);
       }),
-    );
+  );
 
-  const aboutRun = <F extends { json?: boolean }>(
-    name: string,
-    description: string,
-    body: (run: RunRecord, flags: F, store: Store, place: Place) => Promise<void>,
-  ) =>
-    pawl
-      .command(name)
-      .description(description)
-      .argument("<run>", "a run's id, the beginning of it, or last")
-      .option("--json", "print JSON")
-      .action((reference: string, flags: F) =>
-        withStore(async (store, place, find) => body(await find(reference), flags, store, place)),
-      );
+  const status = pawl
+    .command("status")
+    .description("the newest runs, or everything about one of them")
+    .argument("[run]", RUN)
+    .option("--watch", "show it again every second until it ends")
+    .option("--json", "print JSON");
+  examples(status, "pawl status", "pawl status last --watch").action(
+    (reference: string | undefined, flags: { watch?: boolean; json?: boolean }) =>
+      withStore(
+        async (store, _, find) => {
+          const { listRuns, showRun } = await import("./status.ts");
+          if (reference === undefined) await listRuns(flags.json ?? false, store);
+          else await showRun(await find(reference), flags, store);
+        },
+        { create: false },
+      ),
+  );
 
-  pawl
+  const attach = pawl
     .command("attach")
     .description("follow a run that another process works on")
-    .argument("[run]", "a run's id, the beginning of it, or last; default: the only one under way")
-    .option("--json", "print JSON")
-    .action((reference: string | undefined, flags: { json?: boolean }) =>
-      withStore(async (store, _, find) => {
+    .argument("[run]", `${RUN}; default: the only one that is running`)
+    .option("--json", "print JSON");
+  examples(attach, "pawl attach").action((reference: string | undefined, flags: { json?: boolean }) =>
+    withStore(
+      async (store, _, find) => {
         const { attach, onlyRunning } = await import("./attach.ts");
         const run = reference === undefined ? await onlyRunning(store) : await find(reference);
         await attach(run, flags.json ?? false, store);
-      }),
-    );
-  aboutRun("pause", "stop a run at its next checkpoints", async (run, flags, store, place) => {
-    const { control } = await import("./control.ts");
-    await control("pause", run, flags.json ?? false, { store, place });
-  });
-  aboutRun<{ json?: boolean; detach?: boolean; into?: string }>(
-    "resume",
-    "go on with an interrupted run",
-    async (run, flags, store, place) => {
-      const { resume } = await import("./run.ts");
-      await resume(run, flags, store, place);
-    },
-  )
-    .option("--detach", "go on in the background when this terminal closes")
-    .option("--into <url>", INTO_AGAIN);
-  aboutRun<{ json?: boolean; format?: string; by?: string }>(
-    "failures",
-    "the quarantined items of a run, with the reasons",
-    async (run, flags, store) => {
-      const { failures } = await import("../quarantine/list.ts");
-      await failures(run, flags, store);
-    },
-  )
-    .option("--format <format>", "table, csv (the rows as they were, to be mended) or jsonl", "table")
-    .option("--by <what>", "reason: how many failed for which reason, the most frequent first");
-  aboutRun<{ json?: boolean; from?: string; into?: string; restart?: boolean }>(
-    "replay",
-    "run the quarantined items again, as they were or mended",
-    async (run, flags, store, place) => {
-      const { replay } = await import("../quarantine/replay.ts");
-      await replay(run, flags, store, place);
-    },
-  )
-    .option("--from <file>", "a mended file in the form of failures --format csv")
-    .option("--restart", "give up an interrupted replay of the same items and begin anew")
-    .option("--into <url>", INTO_AGAIN);
+      },
+      { create: false },
+    ),
+  );
+
+  const pause = pawl
+    .command("pause")
+    .description("stop a run at its next checkpoints")
+    .argument("<run>", RUN)
+    .option("--json", "print JSON");
+  examples(pause, "pawl pause last").action((reference: string, flags: { json?: boolean }) =>
+    withStore(
+      async (store, place, find) => {
+        const { control } = await import("./control.ts");
+        await control("pause", await find(reference), flags.json ?? false, { store, place });
+      },
+      { create: false },
+    ),
+  );
+
+  const resume = pawl
+    .command("resume")
+    .description("continue an interrupted run")
+    .argument("<run>", RUN)
+    .option("--detach", "continue in the background, also when this terminal closes")
+    .option("--json", "print JSON");
+  examples(sameDatabaseOption(resume), "pawl resume last").action((reference: string, flags: ResumeFlags) =>
+    withStore(
+      async (store, place, find) => {
+        const { resume } = await import("./run.ts");
+        await resume(await find(reference), flags, store, place);
+      },
+      { create: false },
+    ),
+  );
 }

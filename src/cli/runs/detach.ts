@@ -3,13 +3,18 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../../batch/index.ts";
 import { makeFolder } from "../../state-folder.ts";
-import { INTO_VARIABLE, type Target } from "../options/database.ts";
+import { type Database, INTO_VARIABLE } from "../options/database.ts";
 import { hint } from "../terminal/hint.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 
 /** Lets a process of its own go on with a stored run, so that it survives this terminal. */
-export async function detach(run: string, target: Target | null, place: Place, json: boolean): Promise<void> {
+export async function detach(
+  run: string,
+  database: Database | null,
+  place: Place,
+  json: boolean,
+): Promise<void> {
   const folder = join(place.runs, run);
   makeFolder(folder);
   const logFile = join(folder, "log");
@@ -17,7 +22,7 @@ export async function detach(run: string, target: Target | null, place: Place, j
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", "resume", run], {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...process.env, PAWL_STORE: place.store, ...(target ? { [INTO_VARIABLE]: target.url } : {}) },
+    env: { ...process.env, PAWL_STORE: place.store, ...(database ? { [INTO_VARIABLE]: database.url } : {}) },
   });
   closeSync(log);
   child.unref();

@@ -1,6 +1,6 @@
 import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../../batch/index.ts";
-import { megabytes } from "../options/parse.ts";
-import { grouped } from "../terminal/numbers.ts";
+import { sizeText } from "../../sizes.ts";
+import { grouped } from "../terminal/figures.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
@@ -28,7 +28,7 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
       print(jsonText(plan));
       return;
     }
-    const size = source.bytes === null ? "" : `, ${megabytes(source.bytes)}`;
+    const size = source.bytes === null ? "" : `, ${sizeText(source.bytes)}`;
     const lines = [
       rehearsal === null || prepared.run.job.module === LOAD_MODULE
         ? `would load ${source.name}${size}`

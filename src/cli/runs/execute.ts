@@ -1,8 +1,8 @@
 import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../../batch/index.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
+import { endAnyway, sayLate } from "../shutdown.ts";
 import { progressView } from "../terminal/progress.ts";
-import { endAnyway, sayLate } from "./end-anyway.ts";
 import { followupOf, printSummary } from "./summary.ts";
 
 /** How long what was left behind may go on, in milliseconds. */
@@ -52,7 +52,7 @@ export async function executeAndShow(
     const summary = summaryOf(progress);
     printSummary(summary, progress, await followupOf(prepared.run, prepared.store, url), json);
     process.exitCode = exitCodeOf(summary);
-    // A source or a step that ignores that it was told to end may hold this process, and nobody waits for it.
+    // A source or a transform that ignores the abort signal may hold this process, and no result of it is waited for.
     if (summary.state !== "succeeded") setTimeout(() => process.exit(), LEAVE_MS).unref();
     return summary;
   } catch (error) {

@@ -6,14 +6,14 @@ import type { RunRecord, Store } from "../../store/contract.ts";
 import type { BackfillParams, BackfillTuning } from "../backfill/job.ts";
 import type { CopyParams, CopyTuning } from "../copy/job.ts";
 import type { LoadParams, StoredLoad } from "../load/job.ts";
-import { storedTarget } from "../options/database.ts";
+import { storedDatabase } from "../options/database.ts";
 import { importModule, oneLine } from "../options/module.ts";
 import { BACKFILL_MODULE, COPY_MODULE, LOAD_MODULE, REPLAY_MODULE } from "./built-in-jobs.ts";
 
 export interface ReplayParams {
   /** The run whose quarantine is replayed. */
   readonly of: string;
-  /** A mended file; null replays the items as they were. */
+  /** A fixed file; null replays the items as they were. */
   readonly from: string | null;
 }
 
@@ -26,12 +26,12 @@ export async function jobOf(run: RunRecord, store: Store, place: Place): Promise
   if (module === LOAD_MODULE) {
     const { tuning, ...load } = params as unknown as StoredLoad;
     const { loadJob } = await import("../load/job.ts");
-    return await loadJob(load, tuning, await storedTarget(load.into, place));
+    return await loadJob(load, tuning, await storedDatabase(load.into, place));
   }
   if (module === BACKFILL_MODULE) {
     const { tuning, ...backfill } = params as unknown as BackfillParams & { tuning: BackfillTuning };
     const { backfillJob } = await import("../backfill/job.ts");
-    return await backfillJob(backfill, tuning, await storedTarget(backfill.into, place));
+    return await backfillJob(backfill, tuning, await storedDatabase(backfill.into, place));
   }
   if (module === COPY_MODULE) {
     const { tuning, ...what } = params as unknown as CopyParams & { tuning: CopyTuning };
@@ -59,9 +59,9 @@ async function replayOf({ of, from }: ReplayParams, store: Store, place: Place):
       `--from replays rows of a load, and run ${of} is "${original.job.name}".`,
     );
   }
-  const { mendedItems } = await import("../quarantine/corrected.ts");
-  const mended = mendedItems(from, original.job.params as unknown as StoredLoad);
-  return { ...replayJob(store, original, job, mended), key: `replay of ${of} from ${from}` };
+  const { fixedItems } = await import("../quarantine/fixed-file.ts");
+  const fixed = fixedItems(from, original.job.params as unknown as StoredLoad);
+  return { ...replayJob(store, original, job, fixed), key: `replay of ${of} from ${from}` };
 }
 
 /** A load whose input is described by what was found when it ran: the input itself may be gone, or be a pipe. */

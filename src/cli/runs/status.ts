@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../../batch/index.ts";
+import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Sample, Store } from "../../store/contract.ts";
-import { megabytes } from "../options/parse.ts";
+import { duration, grouped } from "../terminal/figures.ts";
 import { hint } from "../terminal/hint.ts";
-import { grouped } from "../terminal/numbers.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
-import { duration } from "../terminal/rate.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 
 /** `pawl status`: the newest runs, one a line. */
@@ -78,7 +77,7 @@ function describeRun(
     `  skipped      ${grouped(counts.skipped)}`,
     `  quarantined  ${grouped(counts.quarantined)}`,
     `  duplicates   ${grouped(counts.duplicates)}`,
-    `  worked       ${duration(progress.activeMs / 1000)}, peak memory ${megabytes(progress.peakMemoryBytes)}`,
+    `  worked       ${duration(progress.activeMs / 1000)}, peak memory ${sizeText(progress.peakMemoryBytes)}`,
     `  shards       ${done} of ${progress.shards.length} done`,
   ];
   const rates = ratesOf(samples);

@@ -1,13 +1,12 @@
 import { type FailureReason, failureReasons, type RunProgress, type RunSummary } from "../../batch/index.ts";
 import { publicUrl } from "../../postgres-url.ts";
+import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
-import { megabytes } from "../options/parse.ts";
 import { originOf } from "../quarantine/origin.ts";
+import { duration, grouped } from "../terminal/figures.ts";
 import { hint } from "../terminal/hint.ts";
-import { grouped } from "../terminal/numbers.ts";
 import { print, tell } from "../terminal/output.ts";
-import { duration } from "../terminal/rate.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
 
@@ -32,7 +31,7 @@ export async function followupOf(run: RunRecord, store: Store, url: string | nul
     fixable: isLoad && (details as { dialect?: unknown }).dialect != null,
     readsInput: run.job.module === LOAD_MODULE && files?.includes("-") === true,
     hasPassword: url !== null && publicUrl(url) !== url,
-    // A store that does not answer now keeps nobody from the summary.
+    // A store that does not answer now must not cost the user the summary.
     reasons: await failureReasons(store, run.id).catch(() => []),
   };
 }
@@ -65,9 +64,9 @@ export function printSummary(
       .slice(0, REASONS)
       .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(reason)}`),
     ...(followup.reasons.length > REASONS
-      ? [`${" ".repeat(29)}and others: ${hint(["failures", run, "--by", "reason"])}`]
+      ? [`${" ".repeat(29)}and others: ${hint(["quarantine", run, "--by", "reason"])}`]
       : []),
-    `  in ${duration(summary.seconds)}${speed}, peak memory ${megabytes(summary.peakMemoryBytes)}`,
+    `  in ${duration(summary.seconds)}${speed}, peak memory ${sizeText(summary.peakMemoryBytes)}`,
     ...next(summary, followup),
   ]);
 }
@@ -75,7 +74,7 @@ export function printSummary(
 function counted(summary: RunSummary, unit: string): string[] {
   const rows: [string, number, string][] = [
     ["read", summary.read, unit],
-    ["added", summary.added ?? 0, "by the step"],
+    ["added", summary.added ?? 0, "by the transform"],
     ["written", summary.written, ""],
     ["unchanged", summary.unchanged, ""],
     ["skipped", summary.skipped, ""],
@@ -92,19 +91,21 @@ function counted(summary: RunSummary, unit: string): string[] {
 function next(summary: RunSummary, { fixable, readsInput, hasPassword }: Followup): string[] {
   const { run, state } = summary;
   const steps: string[] = [];
-  const goesOn = state === "paused" || state === "failed";
-  if (hasPassword && (summary.quarantined > 0 || goesOn))
+  const continues = state === "paused" || state === "failed";
+  if (hasPassword && (summary.quarantined > 0 || continues))
     steps.push(
       `  first:        export ${INTO_VARIABLE}=… (the URL of the database again: its password is not stored)`,
     );
   if (summary.quarantined > 0) {
-    steps.push(`  see them:     ${hint(["failures", run])}`);
-    if (fixable) steps.push(`  fix them:     ${hint(["failures", run, "--format", "csv"])} > fixed.csv`);
-    steps.push(`  once fixed:   ${hint(["replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`);
+    steps.push(`  see them:     ${hint(["quarantine", run])}`);
+    if (fixable) steps.push(`  fix them:     ${hint(["quarantine", "export", run])} > fixed.csv`);
+    steps.push(
+      `  once fixed:   ${hint(["quarantine", "replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`,
+    );
   }
-  if (goesOn) {
+  if (continues) {
     const other = readsInput ? "with the same input" : `or ${hint(["resume", run])}`;
-    steps.push(`  go on:        the same command again, ${other}`);
+    steps.push(`  continue:     the same command again, ${other}`);
   }
   return steps;
 }

@@ -1,19 +1,19 @@
 import { findRun, statePlace } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
+import type { JsonFlag } from "../options/common.ts";
 import { control } from "../runs/control.ts";
+import { plural } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, find, type Named, named, withoutRuns } from "./choose.ts";
-import type { CommonFlags } from "./open.ts";
-import { plural } from "./words.ts";
 
 const OPEN = ["waiting", "leased"] as const;
 
 /** `pawl cancel`: tasks, flows, or a run; or tasks by filter. */
 export async function cancelTasks(
   ids: readonly string[],
-  flags: ChoiceFlags & CommonFlags,
+  flags: ChoiceFlags & JsonFlag,
   store: Store,
 ): Promise<void> {
   const chosen = choiceOf("pawl cancel", ids, flags);

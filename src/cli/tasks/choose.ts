@@ -1,8 +1,8 @@
 import { runOfQueue } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
+import type { FilterFlags } from "../options/common.ts";
 import { selectorOf } from "./filter.ts";
-import type { FilterFlags } from "./filter-flags.ts";
 import { openQueues } from "./queues.ts";
 import { unknownTask } from "./show.ts";
 

@@ -1,49 +1,115 @@
 import type { Command } from "commander";
-import type { Store } from "../../store/contract.ts";
+import type { Store } from "../../store/index.ts";
+import { examples, filterOptions, type JsonFlag } from "../options/common.ts";
+import { withStore } from "../session.ts";
 import type { ChoiceFlags } from "./choose.ts";
-import { filters } from "./filter-flags.ts";
 import type { ListFlags } from "./list.ts";
-import type { CommonFlags } from "./open.ts";
 import type { ScheduleVerb } from "./schedules.ts";
 import type { ShowFlags } from "./show.ts";
 
-type WithTasks = typeof import("./open.ts").withTasks;
+/** These commands look at what is there: a mistyped path must not become an empty store. */
+const withTasks = <T>(body: (store: Store) => Promise<T>) =>
+  withStore((store) => body(store), { create: false });
 
-/** The store, and what tasks are made of, are loaded when a command of theirs is given. */
-const withTasks: WithTasks = async (flags, body) => {
-  const open = await import("./open.ts");
-  return await open.withTasks(flags, body);
-};
-
-/** The commands to see and steer tasks with. */
+/** The commands to see and control tasks, without the worker. */
 export function taskCommands(pawl: Command): void {
-  seeing(pawl);
-  steering(pawl);
+  seeTasks(pawl);
   queues(pawl);
   schedules(pawl);
+  deadLetters(pawl);
 }
 
-function seeing(pawl: Command): void {
-  const tasks = pawl.command("tasks").description("the newest tasks, or those that a filter names");
-  pages(filters(tasks, { state: true })).action((flags: ListFlags) =>
-    withTasks(flags, async (store) => (await import("./list.ts")).listTasks(flags, store)),
+function seeTasks(pawl: Command): void {
+  const workers = json(pawl.command("workers").description("the workers, and what they do"));
+  examples(workers, "pawl workers").action((flags: JsonFlag) =>
+    withTasks(async (store) => (await import("./workers.ts")).listWorkers(flags, store)),
   );
-  common(pawl.command("task").description("all about a task or a flow"))
+  const tasks = pawl.command("tasks").description("the newest tasks, or those that match a filter");
+  examples(
+    pages(filterOptions(tasks, { state: true })),
+    "pawl tasks --state dead,leased --queue mail",
+    "pawl tasks --name send-report --newer 2h",
+  ).action((flags: ListFlags) =>
+    withTasks(async (store) => (await import("./list.ts")).listTasks(flags, store)),
+  );
+  const task = json(pawl.command("task").description("everything about one task or flow"))
     .argument("<id>", "a task's id, or a flow's")
-    .option("--full", "the whole input, result and logs")
-    .action((id: string, flags: ShowFlags) =>
-      withTasks(flags, async (store) => (await import("./show.ts")).showTask(id, flags, store)),
-    );
-  common(pawl.command("workers").description("the workers, and what they do")).action((flags: CommonFlags) =>
-    withTasks(flags, async (store) => (await import("./workers.ts")).listWorkers(flags, store)),
+    .option("--full", "the whole input, result and logs");
+  examples(task, "pawl task 0kq3v5x8zj").action((id: string, flags: ShowFlags) =>
+    withTasks(async (store) => (await import("./show.ts")).showTask(id, flags, store)),
+  );
+}
+
+function queues(pawl: Command): void {
+  const queues = json(
+    pawl.command("queues").description("the queues: how many tasks wait, run and have ended"),
+  );
+  examples(queues, "pawl queues", "pawl queues pause mail").action((flags: JsonFlag) =>
+    withTasks(async (store) => (await import("./queues.ts")).listQueues(flags, store)),
+  );
+  const onQueue = (
+    name: string,
+    description: string,
+    act: (queue: string, flags: JsonFlag, store: Store) => Promise<void>,
+  ) =>
+    examples(
+      json(queues.command(name).description(description)).argument("<queue>"),
+      `pawl queues ${name} mail`,
+    ).action((queue: string, _: JsonFlag, command: Command) => {
+      const flags = command.optsWithGlobals<JsonFlag>();
+      return withTasks((store) => act(queue, flags, store));
+    });
+  const code = () => import("./queues.ts");
+  onQueue("pause", "start no more tasks of a queue", async (queue, flags, store) =>
+    (await code()).pauseQueue(queue, true, flags, store),
+  );
+  onQueue("resume", "start tasks of a paused queue again", async (queue, flags, store) =>
+    (await code()).pauseQueue(queue, false, flags, store),
+  );
+  onQueue("purge", "cancel all tasks that wait in a queue", async (queue, flags, store) =>
+    (await code()).purgeQueue(queue, flags, store),
+  );
+}
+
+function schedules(pawl: Command): void {
+  const schedules = json(pawl.command("schedules").description("the schedules, and when they fire"));
+  examples(schedules, "pawl schedules", "pawl schedules pause nightly-report").action((flags: JsonFlag) =>
+    withTasks(async (store) => (await import("./schedules.ts")).listSchedules(flags, store)),
+  );
+  const verbs: readonly [ScheduleVerb, string][] = [
+    ["pause", "fire a schedule no more, until it is resumed"],
+    ["resume", "fire a paused schedule again; the times that have passed are left out"],
+    ["remove", "remove a schedule; the tasks that it enqueued stay"],
+  ];
+  for (const [verb, description] of verbs) {
+    examples(
+      json(schedules.command(verb).description(description)).argument("<name>"),
+      `pawl schedules ${verb} nightly-report`,
+    ).action((name: string, _: JsonFlag, command: Command) => {
+      const flags = command.optsWithGlobals<JsonFlag>();
+      return withTasks(async (store) =>
+        (await import("./schedules.ts")).steerSchedule(verb, name, flags, store),
+      );
+    });
+  }
+}
+
+function deadLetters(pawl: Command): void {
+  retryAction(
+    pawl.command("retry").description("try dead or cancelled tasks again"),
+    "pawl retry",
+    "every task that is dead",
+    true,
   );
   const dead = pawl.command("dead").description("dead letters: tasks that will not be tried again");
-  pages(filters(dead, { state: false })).action((flags: ListFlags) =>
-    withTasks(flags, async (store) =>
-      (await import("./list.ts")).listTasks({ ...flags, state: "dead" }, store),
-    ),
+  examples(
+    pages(filterOptions(dead, { state: false })),
+    "pawl dead --queue mail",
+    "pawl dead requeue --queue mail",
+  ).action((flags: ListFlags) =>
+    withTasks(async (store) => (await import("./list.ts")).listTasks({ ...flags, state: "dead" }, store)),
   );
-  retrying(
+  retryAction(
     dead.command("requeue").description("try dead letters again"),
     "pawl dead requeue",
     "every dead letter",
@@ -51,101 +117,47 @@ function seeing(pawl: Command): void {
   );
 }
 
-function steering(pawl: Command): void {
-  choosing(pawl.command("cancel").description("stop tasks, flows, or a run; what was done stays"), {
-    ids: "ids of tasks and flows; or a run's id, the beginning of it, or last",
-    all: "every task that waits or runs",
-    state: true,
-  }).action((ids: string[], flags: ChoiceFlags & CommonFlags, command: Command) =>
-    withTasks(command.optsWithGlobals(), async (store) =>
-      (await import("./cancel.ts")).cancelTasks(ids, flags, store),
-    ),
-  );
-  retrying(
-    pawl.command("retry").description("try again what is dead or was cancelled"),
-    "pawl retry",
-    "every task that is dead",
-    true,
-  );
-}
-
-function queues(pawl: Command): void {
-  const queues = common(pawl.command("queues").description("the queues: how much waits, runs and ends"));
-  queues.action((flags: CommonFlags) =>
-    withTasks(flags, async (store) => (await import("./queues.ts")).listQueues(flags, store)),
-  );
-  const onQueue = (
-    name: string,
-    description: string,
-    act: (queue: string, flags: CommonFlags, store: Store) => Promise<void>,
-  ) =>
-    common(queues.command(name).description(description))
-      .argument("<queue>")
-      .action((queue: string, _: CommonFlags, command: Command) => {
-        const flags = command.optsWithGlobals<CommonFlags>();
-        return withTasks(flags, (store) => act(queue, flags, store));
-      });
-  const code = () => import("./queues.ts");
-  onQueue("pause", "begin nothing more of a queue", async (queue, flags, store) =>
-    (await code()).pauseQueue(queue, true, flags, store),
-  );
-  onQueue("resume", "go on with a queue", async (queue, flags, store) =>
-    (await code()).pauseQueue(queue, false, flags, store),
-  );
-  onQueue("purge", "cancel all that waits in a queue", async (queue, flags, store) =>
-    (await code()).purgeQueue(queue, flags, store),
-  );
-}
-
-function schedules(pawl: Command): void {
-  const schedules = common(pawl.command("schedules").description("the schedules, and when they fire"));
-  schedules.action((flags: CommonFlags) =>
-    withTasks(flags, async (store) => (await import("./schedules.ts")).listSchedules(flags, store)),
-  );
-  const verbs: readonly [ScheduleVerb, string][] = [
-    ["pause", "let a schedule rest"],
-    ["resume", "go on with a schedule; what passed meanwhile is left out"],
-    ["remove", "remove a schedule; what it fired stays"],
-  ];
-  for (const [verb, description] of verbs) {
-    common(schedules.command(verb).description(description))
-      .argument("<name>")
-      .action((name: string, _: CommonFlags, command: Command) => {
-        const flags = command.optsWithGlobals<CommonFlags>();
-        return withTasks(flags, async (store) =>
-          (await import("./schedules.ts")).steerSchedule(verb, name, flags, store),
-        );
-      });
-  }
-}
-
-function retrying(command: Command, verb: string, all: string, state: boolean): void {
-  choosing(command, { ids: "ids of tasks and flows", all, state }).action(
-    (ids: string[], _: ChoiceFlags & CommonFlags, command: Command) => {
-      const flags = command.optsWithGlobals<ChoiceFlags & CommonFlags>();
-      return withTasks(flags, async (store) =>
-        (await import("./retry.ts")).retryTasks(verb, ids, flags, store),
-      );
+/** `pawl cancel`, which cancels tasks, flows and runs alike. */
+export function cancelCommand(pawl: Command): void {
+  const cancel = choice(
+    pawl.command("cancel").description("stop tasks, flows, or a run; what they have written stays"),
+    {
+      ids: "ids of tasks and flows; or a run's id, the beginning of it, or last",
+      all: "every task that waits or runs",
+      state: true,
     },
   );
+  examples(cancel, "pawl cancel last", "pawl cancel --queue mail --older 7d").action(
+    (ids: string[], flags: ChoiceFlags & JsonFlag) =>
+      withTasks(async (store) => (await import("./cancel.ts")).cancelTasks(ids, flags, store)),
+  );
 }
 
-function common(command: Command): Command {
-  return command
-    .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
-    .option("--json", "print JSON");
+function retryAction(command: Command, verb: string, all: string, state: boolean): void {
+  examples(
+    choice(command, { ids: "ids of tasks and flows", all, state }),
+    `${verb} 0kq3v5x8zj`,
+    `${verb} --name send-report --newer 2h`,
+  ).action((ids: string[], _: ChoiceFlags & JsonFlag, command: Command) => {
+    const flags = command.optsWithGlobals<ChoiceFlags & JsonFlag>();
+    return withTasks(async (store) => (await import("./retry.ts")).retryTasks(verb, ids, flags, store));
+  });
+}
+
+function json(command: Command): Command {
+  return command.option("--json", "print JSON");
 }
 
 function pages(command: Command): Command {
-  return common(command)
+  return json(command)
     .option("--limit <n>", "how many", "50")
-    .option("--after <id>", "go on after this task")
+    .option("--after <id>", "only the tasks after this one in the list")
     .option("--oldest-first", "in order of enqueueing");
 }
 
-function choosing(
+function choice(
   command: Command,
   { ids, all, state }: { readonly ids: string; readonly all: string; readonly state: boolean },
 ): Command {
-  return common(filters(command.argument("[id...]", ids).option("--all", all), { state }));
+  return json(filterOptions(command.argument("[id...]", ids).option("--all", all), { state }));
 }

@@ -1,8 +1,8 @@
+import { parseDuration } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import type { TaskSelector, TaskState } from "../../store/contract.ts";
-import { parseDuration } from "../options/parse.ts";
-
-import { type FilterFlags, STATES } from "./filter-flags.ts";
+import { type FilterFlags, STATES } from "../options/common.ts";
+import { given, parsed } from "../options/parse.ts";
 
 /** The conditions that the flags name; undefined where they name none. */
 export function selectorOf(flags: FilterFlags): TaskSelector | undefined {
@@ -11,26 +11,22 @@ export function selectorOf(flags: FilterFlags): TaskSelector | undefined {
     if (value === "") throw new PawlError("usage.filter", `--${flag} was given nothing: leave it out.`);
   }
   const { queue, state, name, flow, older, newer, text } = flags;
-  const selector: TaskSelector = {
-    ...(queue === undefined ? {} : { queue }),
-    ...(state === undefined ? {} : { states: parseStates(state) }),
-    ...(name === undefined ? {} : { name }),
-    ...(flow === undefined ? {} : { flow }),
-    ...(older === undefined ? {} : { olderMs: time(older, "--older") }),
-    ...(newer === undefined ? {} : { youngerMs: time(newer, "--newer") }),
-    ...(text === undefined ? {} : { text }),
-  };
+  const selector: TaskSelector = given({
+    queue,
+    states: parsed(state, parseStates, "--state"),
+    name,
+    flow,
+    olderMs: parsed(older, parseDuration, "--older"),
+    youngerMs: parsed(newer, parseDuration, "--newer"),
+    text,
+  });
   return Object.keys(selector).length === 0 ? undefined : selector;
 }
 
-function time(text: string, flag: string): number {
-  return parseDuration(text, flag, 0);
-}
-
-function parseStates(text: string): TaskState[] {
+function parseStates(text: string, flag: string): TaskState[] {
   return text.split(",").map((part) => {
     const state = STATES.find((known) => known === part.trim());
     if (state !== undefined) return state;
-    throw new PawlError("usage.state", `--state is ${STATES.join(", ")} or several of them, not "${text}".`);
+    throw new PawlError("usage.state", `${flag} is ${STATES.join(", ")} or several of them, not "${text}".`);
   });
 }

@@ -1,16 +1,15 @@
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/index.ts";
+import { type FilterFlags, type JsonFlag, STATES } from "../options/common.ts";
 import { parseCount } from "../options/parse.ts";
+import { shortSpan } from "../terminal/figures.ts";
 import { tell, write } from "../terminal/output.ts";
 import { Table } from "../terminal/table.ts";
-import { jsonText } from "../terminal/visible.ts";
+import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { selectorOf } from "./filter.ts";
-import { type FilterFlags, STATES } from "./filter-flags.ts";
 import { taskJson } from "./json.ts";
-import type { CommonFlags } from "./open.ts";
-import { onOneLine, shortSpan } from "./words.ts";
 
-export interface ListFlags extends CommonFlags, FilterFlags {
+export interface ListFlags extends JsonFlag, FilterFlags {
   readonly limit: string;
   readonly after?: string;
   readonly oldestFirst?: boolean;
@@ -22,7 +21,7 @@ const PAGE = 500;
 /** `pawl tasks` and, with `state` given, `pawl dead`. */
 export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
   const limit = parseCount(flags.limit, "--limit", 1);
-  const { limit: _, after: from, oldestFirst, store: __, json, ...filter } = flags;
+  const { limit: _, after: from, oldestFirst, json, ...filter } = flags;
   const selector = selectorOf(filter) ?? { states: STATES };
   const now = await store.now();
   const table = new Table<TaskRecord>([

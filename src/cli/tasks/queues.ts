@@ -2,16 +2,15 @@ import { runOfQueue } from "../../batch/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { QueueRecord, Store } from "../../store/contract.ts";
 import { queueRates } from "../../tasks/index.ts";
-import { grouped } from "../terminal/numbers.ts";
+import type { JsonFlag } from "../options/common.ts";
+import { grouped, plural, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { Table } from "../terminal/table.ts";
-import { jsonText } from "../terminal/visible.ts";
+import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { queueJson } from "./json.ts";
-import type { CommonFlags } from "./open.ts";
-import { onOneLine, plural, shortSpan } from "./words.ts";
 
 /** `pawl queues`: depth, rate and age of each. Those of runs are part of their run. */
-export async function listQueues(flags: CommonFlags, store: Store): Promise<void> {
+export async function listQueues(flags: JsonFlag, store: Store): Promise<void> {
   const queues = await openQueues(store);
   const rates = await queueRates(store);
   const now = await store.now();
@@ -51,7 +50,7 @@ export async function openQueues(store: Store): Promise<QueueRecord[]> {
 export async function pauseQueue(
   queue: string,
   paused: boolean,
-  flags: CommonFlags,
+  flags: JsonFlag,
   store: Store,
 ): Promise<void> {
   await assertQueue(queue, paused ? "pause" : "resume", store);
@@ -61,7 +60,7 @@ export async function pauseQueue(
 }
 
 /** `pawl queues purge QUEUE`. */
-export async function purgeQueue(queue: string, flags: CommonFlags, store: Store): Promise<void> {
+export async function purgeQueue(queue: string, flags: JsonFlag, store: Store): Promise<void> {
   await assertQueue(queue, "cancel", store);
   const cancelled = await store.requestCancel({ queue, states: ["waiting"] });
   await write(

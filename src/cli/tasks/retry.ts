@@ -1,11 +1,10 @@
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
-import { grouped } from "../terminal/numbers.ts";
+import type { JsonFlag } from "../options/common.ts";
+import { grouped, plural } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
-import type { CommonFlags } from "./open.ts";
-import { plural } from "./words.ts";
 
 const STOPPED: readonly TaskState[] = ["dead", "cancelled"];
 
@@ -13,7 +12,7 @@ const STOPPED: readonly TaskState[] = ["dead", "cancelled"];
 export async function retryTasks(
   verb: string,
   ids: readonly string[],
-  flags: ChoiceFlags & CommonFlags,
+  flags: ChoiceFlags & JsonFlag,
   store: Store,
 ): Promise<void> {
   const chosen = choiceOf(verb, ids, flags);

@@ -8,15 +8,15 @@ import {
   type TimesSpec,
   timesOf,
 } from "../../tasks/index.ts";
+import type { JsonFlag } from "../options/common.ts";
+import { longSpan, plural, utcAndSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { Table } from "../terminal/table.ts";
-import { jsonText } from "../terminal/visible.ts";
+import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { scheduleJson } from "./json.ts";
-import type { CommonFlags } from "./open.ts";
-import { longSpan, onOneLine, plural, utcAndSpan } from "./words.ts";
 
 /** `pawl schedules`. */
-export async function listSchedules(flags: CommonFlags, store: Store): Promise<void> {
+export async function listSchedules(flags: JsonFlag, store: Store): Promise<void> {
   const schedules = await store.schedules();
   if (flags.json) {
     await write(`${jsonText(schedules.map(scheduleJson))}\n`);
@@ -69,7 +69,7 @@ export type ScheduleVerb = keyof typeof VERBS;
 export async function steerSchedule(
   verb: ScheduleVerb,
   name: string,
-  flags: CommonFlags,
+  flags: JsonFlag,
   store: Store,
 ): Promise<void> {
   const { act, said, done } = VERBS[verb];

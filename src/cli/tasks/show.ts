@@ -1,13 +1,12 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, GroupRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
 import { groupsWithin } from "../../tasks/index.ts";
-import { grouped } from "../terminal/numbers.ts";
+import type { JsonFlag } from "../options/common.ts";
+import { grouped, plural, span, utc, utcAndSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText } from "../terminal/visible.ts";
+import { jsonText, onOneLine, plain } from "../terminal/visible.ts";
 import { attemptJson, taskJson } from "./json.ts";
 import { progressWords, workerName } from "./list.ts";
-import type { CommonFlags } from "./open.ts";
-import { harmless, onOneLine, plural, span, utc, utcAndSpan } from "./words.ts";
 
 /** Links of a flow that are looked for. */
 const LINKS = 64;
@@ -16,7 +15,7 @@ const LINKS = 64;
 const LOG_LINES = 10;
 const JSON_CHARACTERS = 400;
 
-export interface ShowFlags extends CommonFlags {
+export interface ShowFlags extends JsonFlag {
   readonly full?: boolean;
 }
 
@@ -151,7 +150,7 @@ function attemptLines(attempt: AttemptRecord, full: boolean): string[] {
     const all = log.trimEnd().split("\n");
     const left = full ? 0 : Math.max(0, all.length - LOG_LINES);
     if (left > 0) lines.push(`        | … ${plural(left, "line")} before; --full shows them`);
-    lines.push(...all.slice(left).map((line) => `        | ${harmless(line)}`));
+    lines.push(...all.slice(left).map((line) => `        | ${plain(line)}`));
   }
   return lines;
 }
@@ -172,7 +171,7 @@ function groupWords(groups: readonly string[]): string {
 }
 
 function indented(text: string, by: number): string {
-  return harmless(text)
+  return plain(text)
     .trimEnd()
     .replaceAll("\n", `\n${" ".repeat(by)}`);
 }

@@ -1,14 +1,13 @@
+import { sizeText } from "../../sizes.ts";
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
 import { isDead } from "../../tasks/index.ts";
-import { megabytes } from "../options/parse.ts";
-import { grouped } from "../terminal/numbers.ts";
+import type { JsonFlag } from "../options/common.ts";
+import { grouped, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
 import { Table } from "../terminal/table.ts";
-import { jsonText } from "../terminal/visible.ts";
+import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
-import type { CommonFlags } from "./open.ts";
-import { onOneLine, shortSpan } from "./words.ts";
 
 /** Workers that were heard of within this are shown. One that ends by itself is forgotten at once. */
 const SHOWN_MS = 3_600_000;
@@ -17,7 +16,7 @@ const SHOWN_MS = 3_600_000;
 const SILENT_MS = 30_000;
 
 /** `pawl workers`. */
-export async function listWorkers(flags: CommonFlags, store: Store): Promise<void> {
+export async function listWorkers(flags: JsonFlag, store: Store): Promise<void> {
   const workers = await store.workers(SHOWN_MS);
   const now = await store.now();
   if (flags.json) {
@@ -37,7 +36,7 @@ export async function listWorkers(flags: CommonFlags, store: Store): Promise<voi
       of: ({ rates }) => grouped(sum(Object.values(rates))),
       right: true,
     },
-    { head: "memory", of: ({ memory }) => megabytes(memory), right: true },
+    { head: "memory", of: ({ memory }) => sizeText(memory), right: true },
     { head: "up", of: ({ startedAt, seenAt }) => shortSpan(seenAt - startedAt), right: true },
     { head: "heard of", of: ({ seenAt }) => `${shortSpan(now - seenAt)} ago`, right: true },
     { head: "queues", of: ({ queues }) => queues.map(onOneLine).join(", ") },

@@ -1,6 +1,5 @@
 import { AT_REST, type RunProgress } from "../../batch/index.ts";
-import { grouped } from "./numbers.ts";
-import { duration, RateMeter } from "./rate.ts";
+import { duration, grouped } from "./figures.ts";
 import { visible } from "./visible.ts";
 
 /** Shows a run's progress while it is followed. */
@@ -87,4 +86,37 @@ function percent(share: number): string {
 
 function left(seconds: number | null): Part[] {
   return seconds === null ? [] : [{ text: `${duration(seconds)} left`, rank: 3 }];
+}
+
+/** Speed over the last seconds, so that remaining time stays honest after a pause or a change of pace. */
+const WINDOW_MS = 10_000;
+
+class RateMeter {
+  readonly #points: { at: number; done: number }[] = [];
+
+  /** Takes in how much is done at `now` (milliseconds of any steady clock). */
+  observe(done: number, now: number): void {
+    this.#points.push({ at: now, done });
+    for (;;) {
+      const second = this.#points[1];
+      if (second === undefined || second.at > now - WINDOW_MS) return;
+      this.#points.shift();
+    }
+  }
+
+  /** Done a second; null until there is something to judge. */
+  perSecond(): number | null {
+    const first = this.#points[0];
+    const last = this.#points.at(-1);
+    if (first === undefined || last === undefined || last.at - first.at < 300) return null;
+    return ((last.done - first.done) * 1000) / (last.at - first.at);
+  }
+
+  /** Seconds until `total` at the present speed; null when it cannot be told. */
+  secondsLeft(total: number): number | null {
+    const rate = this.perSecond();
+    const done = this.#points.at(-1)?.done ?? 0;
+    if (rate === null || rate <= 0) return null;
+    return Math.max(0, (total - done) / rate);
+  }
 }

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 /**
  * What can give orders to a terminal or deceive who reads it: control characters but tabs and ends of lines, the ends of
  * lines that only some programs know, marks that turn the direction of writing, and halves of characters.
@@ -31,4 +33,17 @@ export function jsonText(value: unknown): string {
 /** JSON that says the same: what it may leave raw is escaped in its own way. */
 export function harmlessJson(text: string): string {
   return text.replace(ORDERS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are the ones to remove
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** A text without the colours and other control sequences that it brings, such as a log's. Keeps tabs and ends of lines. */
+export function plain(text: string): string {
+  return stripVTControlCharacters(text.replaceAll("\r\n", "\n")).replace(CONTROL, "·");
+}
+
+/** The same on one line. */
+export function onOneLine(text: string): string {
+  return plain(text).trim().replace(/\s+/g, " ");
 }

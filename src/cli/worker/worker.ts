@@ -3,19 +3,20 @@ import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { joinRuns, statePlace } from "../../batch/index.ts";
+import { parseDuration } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError, TransientError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { setOwn } from "../../own.ts";
 import { openStore } from "../../store/index.ts";
-import { type Duration, disconnect, startWorker, useStore } from "../../tasks/index.ts";
+import { type Duration, defaultLocation, disconnect, startWorker, useStore } from "../../tasks/index.ts";
 import { knownTasks } from "../../tasks/internal.ts";
+import type { PawlProfile } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
 import { importModule, oneLine } from "../options/module.ts";
-import { parseCount, parseDuration, parseSize } from "../options/parse.ts";
-import { endAnyway } from "../runs/end-anyway.ts";
+import { given, parseCount, parsed, parsePositiveDuration, parseSize } from "../options/parse.ts";
 import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
-import { storeLocation } from "../tasks/open.ts";
+import { endAnyway } from "../shutdown.ts";
 import { tell } from "../terminal/output.ts";
 import { visible } from "../terminal/visible.ts";
 import { launcher } from "./launcher.ts";
@@ -27,7 +28,6 @@ export interface WorkerFlags {
   readonly maxTasks?: string;
   readonly drain: string;
   readonly lease?: string;
-  readonly store?: string;
 }
 
 /** So long may a store take to answer before that is said, and so long is waited before it is asked again. */
@@ -44,17 +44,28 @@ const HAND_BACK: Duration = "1s";
  * `pawl worker MODULE…`: runs the tasks that the modules define, and takes part in the runs of the jobs they export,
  * until it is asked to stop.
  */
-export async function worker(modules: readonly string[], flags: WorkerFlags): Promise<void> {
+export async function worker(
+  named: readonly string[],
+  flags: WorkerFlags,
+  settings: PawlProfile,
+): Promise<void> {
   const npm = launcher();
-  const options = {
-    ...(flags.queues === undefined ? {} : { queues: parseQueues(flags.queues) }),
-    ...(flags.prefetch === undefined ? {} : { prefetch: parseCount(flags.prefetch, "--prefetch", 0) }),
-    ...(flags.maxMemory === undefined ? {} : { maxMemory: parseSize(flags.maxMemory, "--max-memory") }),
-    ...(flags.maxTasks === undefined ? {} : { maxTasks: parseCount(flags.maxTasks, "--max-tasks", 1) }),
-    ...(flags.lease === undefined ? {} : { lease: parseDuration(flags.lease, "--lease") }),
-  };
-  const drain = parseDuration(flags.drain, "--drain", 0);
-  const location = storeLocation(flags.store);
+  const options = given({
+    queues: parsed(flags.queues, parseQueues, "--queues") ?? settings.queues,
+    prefetch: parsed(flags.prefetch, parseCount, "--prefetch", 0),
+    maxMemory: parsed(flags.maxMemory, parseSize, "--max-memory"),
+    maxTasks: parsed(flags.maxTasks, parseCount, "--max-tasks", 1),
+    lease: parsed(flags.lease, parsePositiveDuration, "--lease"),
+  });
+  const drain = parseDuration(flags.drain, "--drain");
+  const modules = named.length > 0 ? named : (settings.modules ?? []);
+  if (modules.length === 0) {
+    throw new PawlError(
+      "usage.modules",
+      "pawl worker needs a module that calls task() or exports a job: name it, or list it under modules in pawl.config.ts.",
+    );
+  }
+  const location = defaultLocation();
   useStore(location);
   const jobs: string[] = [];
   for (const module of modules) {
@@ -189,15 +200,15 @@ function untilAsked(
 }
 
 /** Parses `heavy:4,light:16`. A queue without a number has one slot a core. */
-function parseQueues(text: string): Record<string, number> {
+function parseQueues(text: string, flag: string): Record<string, number> {
   const queues: Record<string, number> = {};
   for (const part of text.split(",")) {
     const colon = part.lastIndexOf(":");
     const queue = (colon < 0 ? part : part.slice(0, colon)).trim();
     if (queue === "" || Object.hasOwn(queues, queue)) {
-      throw new PawlError("usage.queues", `--queues takes names such as heavy:4,light:16, not "${text}".`);
+      throw new PawlError("usage.queues", `${flag} takes names such as heavy:4,light:16, not "${text}".`);
     }
-    const slots = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), "--queues", 1);
+    const slots = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), flag, 1);
     setOwn(queues, queue, slots);
   }
   return queues;

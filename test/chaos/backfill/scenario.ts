@@ -62,9 +62,9 @@ export async function playBackfill(
 }
 
 function argv(plan: BackfillPlan, url: string, random: Random): string[] {
-  const args = ["backfill", "--url", url, "--table", TABLE, "--max-bad", "1000000", "--json"];
+  const args = ["backfill", "--url", url, "--table", TABLE, "--max-quarantined", "1000000", "--json"];
   if (plan.way === "set") args.push("--set", "v = v + 1", "--set", "seen = other");
-  else args.push("--step", "step.mjs");
+  else args.push("--transform", "step.mjs");
   if (plan.filtered) args.push("--where", meant(plan));
   args.push("--commit-time", random.pick(plan.commitTimes));
   const concurrency = random.pick(plan.concurrency);

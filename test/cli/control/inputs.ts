@@ -134,8 +134,16 @@ export const inputs: Stories = {
       "pause",
       "resume",
       "cancel",
-      "failures",
-      "replay",
+      "quarantine",
+      "backfill",
+      "copy",
+      "verify",
+      "worker",
+      "tasks",
+      "queues",
+      "schedules",
+      "retry",
+      "dead",
       "sql",
       "postgres",
     ];
@@ -144,6 +152,7 @@ export const inputs: Stories = {
       assert.equal(code, 0);
       assert.equal(err, "");
       assert.match(out, new RegExp(`^Usage: pawl ${command} `));
+      assert.match(out, /^Examples?:\n {2}\$ /m);
     }
   },
 };

@@ -18,7 +18,7 @@ export const interruptions: Stories = {
     const { code, out } = await loader.ended;
     assert.equal(code, 130);
     assert.match(out, /^run \w+ paused: paused by the user\n/);
-    assert.match(out, /go on: +the same command again, or (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume \w+/);
+    assert.match(out, /continue: +the same command again, or (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume \w+/);
     assert.equal((await statusOf(scene)).state, "paused");
     await quicken(scene);
     const resumed = await scene.pawl(["resume", "last", "--into", scene.url]);
@@ -135,7 +135,7 @@ export const interruptions: Stories = {
         new RegExp(`^pawl: Run ${run} adds the rows of .*pawl cancel ${run} and delete`),
       );
     }
-    const same = await scene.load([...atEase(LOAD), "--append", "--max-bad", "5"]);
+    const same = await scene.load([...atEase(LOAD), "--append", "--max-quarantined", "5"]);
     assert.equal(same.code, 0, same.err);
     await assertWhole(scene);
     const more = await scene.load([...atEase(LOAD), "--append", "--null", "NA"]);

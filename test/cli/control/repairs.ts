@@ -23,7 +23,7 @@ async function loaded(server: Parameters<Stories[string]>[0], ...flags: string[]
 }
 
 async function failuresCsv(scene: Scene, run: string): Promise<string> {
-  const { out, code, err } = await scene.pawl(["failures", run, "--format", "csv"]);
+  const { out, code, err } = await scene.pawl(["quarantine", "export", run]);
   assert.equal(code, 0, err);
   return out;
 }
@@ -31,12 +31,12 @@ async function failuresCsv(scene: Scene, run: string): Promise<string> {
 export const repairs: Stories = {
   "failures are listed as a table, as JSON lines, and byte for byte as CSV": async (server) => {
     await using scene = await loaded(server);
-    const table = await scene.pawl(["failures", "last"]);
+    const table = await scene.pawl(["quarantine", "last"]);
     assert.match(
       table.out,
       /^where +reason\npeople\.csv line 3 +Column "id": invalid input.*\n +two,"Grace ""Amazing""\\nHopper",1\n/,
     );
-    const lines = (await scene.pawl(["failures", "last", "--json"])).out.trim().split("\n");
+    const lines = (await scene.pawl(["quarantine", "last", "--json"])).out.trim().split("\n");
     assert.deepEqual(
       lines.map((line) => JSON.parse(line).raw),
       ['two,"Grace ""Amazing""\nHopper",1', "3,Edsger,77", '4,,"1"'],
@@ -53,7 +53,7 @@ export const repairs: Stories = {
     await using scene = await loaded(server);
     const { run } = await statusOf(scene);
     await scene.query("INSERT INTO people VALUES (77, 'Boss'); ALTER TABLE people ALTER name DROP NOT NULL");
-    const first = await scene.pawl(["replay", run, "--into", scene.url]);
+    const first = await scene.pawl(["quarantine", "replay", run, "--into", scene.url]);
     assert.equal(first.code, 3, first.err);
     assert.deepEqual(await ids(scene), [1, 3, 4, 5, 77]);
     assert.equal((await failuresCsv(scene, run)).match(/Hopper/g)?.length, 1);
@@ -61,20 +61,20 @@ export const repairs: Stories = {
     await scene.query(
       "ALTER TABLE people DROP CONSTRAINT people_boss_fkey; ALTER TABLE people ALTER id TYPE text",
     );
-    const second = await scene.pawl(["replay", run, "--into", scene.url]);
+    const second = await scene.pawl(["quarantine", "replay", run, "--into", scene.url]);
     assert.equal(second.code, 0, second.err);
     const [grace] = await scene.query<{ name: string }>("SELECT name FROM people WHERE id = 'two'");
     assert.equal(grace?.name, 'Grace "Amazing"\nHopper');
-    const third = await scene.pawl(["replay", run, "--into", scene.url]);
+    const third = await scene.pawl(["quarantine", "replay", run, "--into", scene.url]);
     assert.equal(third.code, 2);
-    assert.match(third.err, /^pawl: Run \w+ has no quarantined items that wait to be mended\.\n$/);
+    assert.match(third.err, /^pawl: Run \w+ has no items in quarantine\.\n$/);
   },
 
   "a mended file may be mended again": async (server) => {
     await using scene = await loaded(server);
     const { run } = await statusOf(scene);
     const csv = await failuresCsv(scene, run);
-    const replay = ["replay", run, "--from", "mended.csv", "--into", scene.url];
+    const replay = ["quarantine", "replay", run, "--from", "mended.csv", "--into", scene.url];
     await scene.write("mended.csv", csv.replace("two,", "2,").replace(",77", ",88"));
     const first = await scene.pawl(replay);
     assert.equal(first.code, 3, first.err);
@@ -90,7 +90,7 @@ export const repairs: Stories = {
     const second = await scene.pawl(replay);
     assert.equal(second.code, 0, second.err);
     assert.deepEqual(await ids(scene), [1, 2, 3, 4, 5]);
-    assert.match((await scene.pawl(["failures", run])).out, /has no quarantined items that wait/);
+    assert.match((await scene.pawl(["quarantine", run])).out, /has no items in quarantine/);
   },
 
   "a replay may be named in place of the run it replays, and nothing is appended twice": async (server) => {
@@ -99,7 +99,7 @@ export const repairs: Stories = {
     await scene.load(["people.csv", "--table", "people", "--on-conflict", "fail"]);
     const { run } = await statusOf(scene);
     const replay = (which: string) =>
-      scene.pawl(["replay", which, "--from", "mended.csv", "--into", scene.url]);
+      scene.pawl(["quarantine", "replay", which, "--from", "mended.csv", "--into", scene.url]);
     const mended = (await failuresCsv(scene, run)).replace("2,\n", "2,Grace\n");
     const [, ...lines] = mended.split("\n");
     await scene.write("mended.csv", `${mended}${lines.join("\n")}`);
@@ -113,39 +113,37 @@ export const repairs: Stories = {
     assert.equal((await replay(run)).code, 3);
     const again = await replay("last");
     assert.equal(again.code, 2);
-    assert.match(
-      again.err,
-      /^pawl: Row 1 of .*mended\.csv \(pawl_row \d+\) does not wait to be mended in run/,
-    );
+    assert.match(again.err, /^pawl: Row 1 of .*mended\.csv \(pawl_row \d+\) is not in the quarantine of run/);
     const left = await failuresCsv(scene, "last");
     await scene.write("mended.csv", left.replace("3,\n", "3,Edsger\n"));
     assert.equal((await replay("last")).code, 0);
     assert.deepEqual(await ids(scene), [1, 2, 3]);
-    assert.match((await scene.pawl(["failures", run])).out, /has no quarantined items that wait/);
+    assert.match((await scene.pawl(["quarantine", run])).out, /has no items in quarantine/);
   },
 
   "a file that holds no failures of the run is refused": async (server) => {
     await using scene = await loaded(server);
-    const replay = (from: string) => scene.pawl(["replay", "last", "--from", from, "--into", scene.url]);
+    const replay = (from: string) =>
+      scene.pawl(["quarantine", "replay", "last", "--from", from, "--into", scene.url]);
     const missing = await replay("mended.csv");
     assert.equal(missing.code, 2);
     assert.match(missing.err, /^pawl: There is no file mended\.csv to replay from\.\n$/);
     const plain = await replay("people.csv");
     assert.equal(plain.code, 2);
-    assert.match(plain.err, /^pawl: people\.csv has no column pawl_row: --from takes a mended file.*\n$/);
+    assert.match(
+      plain.err,
+      /^pawl: people\.csv has no column pawl_row: --from takes a file that pawl quarantine export wrote.*\n$/,
+    );
     await scene.write("other.csv", "pawl_row,pawl_reason,id,name,boss\n4711,why,9,Else,\n");
     const other = await replay("other.csv");
     assert.equal(other.code, 2);
-    assert.match(
-      other.err,
-      /^pawl: Row 1 of .*other\.csv \(pawl_row 4711\) does not wait to be mended in run/,
-    );
+    assert.match(other.err, /^pawl: Row 1 of .*other\.csv \(pawl_row 4711\) is not in the quarantine of run/);
     assert.deepEqual(await ids(scene), [1, 5]);
   },
 
-  "a load that stopped at --max-bad goes on when its rows are mended": async (server) => {
-    await using scene = await loaded(server, "--max-bad", "1");
-    const load = ["people.csv", "--table", "people", "--max-bad", "1"];
+  "a load that stopped at --max-quarantined goes on when its rows are mended": async (server) => {
+    await using scene = await loaded(server, "--max-quarantined", "1");
+    const load = ["people.csv", "--table", "people", "--max-quarantined", "1"];
     const { run } = await statusOf(scene);
     assert.equal((await scene.load(load)).code, 4, "nothing was mended");
     const csv = await failuresCsv(scene, run);
@@ -153,7 +151,15 @@ export const repairs: Stories = {
       "mended.csv",
       csv.replace("two,", "2,").replace(",77", ",1").replace("4,,", "4,Barbara,"),
     );
-    const replayed = await scene.pawl(["replay", run, "--from", "mended.csv", "--into", scene.url]);
+    const replayed = await scene.pawl([
+      "quarantine",
+      "replay",
+      run,
+      "--from",
+      "mended.csv",
+      "--into",
+      scene.url,
+    ]);
     assert.equal(replayed.code, 0, replayed.err);
     const again = await scene.load(load);
     assert.match(again.err, new RegExp(`resuming run ${run}`));
@@ -166,7 +172,7 @@ export const repairs: Stories = {
     const bad = Array.from({ length: 300 }, (_, row) => `x${row},${"long ".repeat(200)}\n`);
     await scene.write("people.csv", `id,name\n${bad.join("")}`);
     await scene.load(["people.csv", "--table", "people"]);
-    const running = scene.start(["failures", "last", "--format", "csv"]);
+    const running = scene.start(["quarantine", "export", "last"]);
     running.child.stdout?.once("data", () => running.child.stdout?.destroy());
     const { code, err } = await running.ended;
     assert.equal(err, "");

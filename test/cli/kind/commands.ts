@@ -16,8 +16,11 @@ const refused = (pawl: readonly string[], says: RegExp): Case => ({
 
 /** Command lines that are wrong in themselves. */
 export const commands: readonly Case[] = [
-  wrong(["--max-bad", "many"], /--max-bad takes a number of rows or a share, such as 1000 or 1%, not "many"/),
-  wrong(["--max-bad", "150%"], /--max-bad takes .* not "150%"/),
+  wrong(
+    ["--max-quarantined", "many"],
+    /--max-quarantined takes a number of rows or a share, such as 1000 or 1%, not "many"/,
+  ),
+  wrong(["--max-quarantined", "150%"], /--max-quarantined takes .* not "150%"/),
   wrong(["--memory", "lots"], /--memory takes a size such as 256MB or 1GB, not "lots"/),
   wrong(["--memory", "5MB"], /5 MB is too small: at least 128 MB/),
   wrong(["--concurrency", "0"], /--concurrency takes a whole number of at least 1, not "0"/),
@@ -35,7 +38,7 @@ export const commands: readonly Case[] = [
   wrong(["--encoding", "klingon"], /--encoding "klingon" is unknown/),
   wrong(["--max-record", "128MB"], /--max-record 128MB may take 624 MB of memory: add --memory 624MB/),
   wrong(["--max-record", "0"], /--max-record takes a size such as 256MB or 1GB, not "0", which is nothing/),
-  wrong(["--step", "clean.ts"], /The step .*clean\.ts does not exist/),
+  wrong(["--transform", "clean.ts"], /The transform .*clean\.ts does not exist/),
   wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
   wrong(["--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable that is not set/),
   wrong(["--frobnicate"], /unknown option '--frobnicate'/),

@@ -117,7 +117,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
       await scene.target.keys(),
       (await scene.source.keys()).filter((_, n) => n >= lasting.length),
     );
-    const failures = await scene.pawl("failures", "last", "--format", "jsonl");
+    const failures = await scene.pawl("quarantine", "last", "--json");
     const lines = failures.out.trim().split("\n");
     assert.equal(lines.length, lasting.length, failures.out);
     for (const [n, [, reason]] of lasting.entries()) {
@@ -126,7 +126,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     }
     for (const secret of ["test-Secret-4417"]) assert.ok(!(out + err + failures.out).includes(secret));
     scene.near.decide = () => null;
-    const replayed = await scene.pawl("replay", "last");
+    const replayed = await scene.pawl("quarantine", "replay", "last");
     assert.equal(replayed.code, 0, replayed.out + replayed.err);
     assert.deepEqual(await bucketContents(scene.target), await bucketContents(scene.source));
   });
@@ -341,7 +341,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     web.close();
     assert.equal(code, 3, out + err);
     const { written, quarantined } = JSON.parse(out);
-    const failures = (await scene.pawl("failures", "last", "--format", "jsonl")).out;
+    const failures = (await scene.pawl("quarantine", "last", "--json")).out;
     assert.deepEqual([written, quarantined], [6, 6], failures);
     const good = [...Object.keys(faults), "/good.jpg"].map((name) => `photos${name}`).sort();
     assert.deepEqual(await scene.target.keys(), good);
@@ -373,7 +373,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
       "--json",
     );
     assert.equal(code, 3, out + err);
-    const failures = await scene.pawl("failures", "last", "--format", "jsonl");
+    const failures = await scene.pawl("quarantine", "last", "--json");
     const summary = JSON.parse(out);
     assert.deepEqual([summary.written, summary.quarantined], [4, evil.length], failures.out);
     assert.equal(failures.out.trim().split("\n").length, evil.length);

@@ -4,19 +4,19 @@ import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import type { StoredLoad } from "../load/job.ts";
 
-/** Which quarantined item a row is, and why it was refused: the columns that `failures --format csv` adds. */
-const NUMBER_COLUMN = "pawl_row";
-const REASON_COLUMN = "pawl_reason";
+/** Which quarantined item a row is, and why it was refused: the columns that `pawl quarantine export` adds to a CSV. */
+export const NUMBER_COLUMN = "pawl_row";
+export const REASON_COLUMN = "pawl_reason";
 
-/** The rows of a mended file as the load they come from would have read them. */
-export function mendedItems(from: string, load: StoredLoad): MendedItems {
+/** The rows of a fixed file as the load they come from would have read them. */
+export function fixedItems(from: string, load: StoredLoad): MendedItems {
   return {
     source: csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] }),
-    numbers: () => mendedNumbers(from, load),
+    numbers: () => numbersOf(from, load),
   };
 }
 
-/** The file has the header of the failures, whatever the original had, and is UTF-8; its rows hold what was added. */
+/** The file has the header of the export, whatever the original had, and is UTF-8; its rows hold the two columns more. */
 function dialectOf(load: StoredLoad): CsvOptions {
   const { delimiter, quote, escape: escaping, nullValues, nullValuesFor, ...rest } = load.csv;
   const { looseQuotes, trim, dateOrder, decimal, thousands, fillMissing, ignoreExtra } = rest;
@@ -35,14 +35,14 @@ function dialectOf(load: StoredLoad): CsvOptions {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** The number of the quarantined item that each row of a mended file stands for, in order; NaN where it has none. */
-async function* mendedNumbers(from: string, load: StoredLoad): AsyncGenerator<number, void, undefined> {
+/** The number of the quarantined item that each row of a fixed file stands for, in order; NaN where it has none. */
+async function* numbersOf(from: string, load: StoredLoad): AsyncGenerator<number, void, undefined> {
   const source = csv(from, dialectOf(load));
   const { columns, name } = await source.describe();
   if (!columns?.includes(NUMBER_COLUMN)) {
     throw new PawlError(
       "replay.from",
-      `${name} has no column ${NUMBER_COLUMN}: --from takes a mended file in the form of pawl failures --format csv.`,
+      `${name} has no column ${NUMBER_COLUMN}: --from takes a file that pawl quarantine export wrote as CSV.`,
     );
   }
   const options = { signal: new AbortController().signal, scratch: "", folder: "", memory: 0 };
@@ -61,10 +61,10 @@ function numberOf(text: unknown): number {
 }
 
 /**
- * Refuses a file whose rows are not of this run. Rows that are mended already may come again, except where the load
+ * Refuses a file whose rows are not of this run. Rows that were replayed before may come again, except where the load
  * appends: there they would be written twice.
  */
-export async function checkMended(run: RunRecord, from: string, store: Store): Promise<void> {
+export async function checkFixedFile(run: RunRecord, from: string, store: Store): Promise<void> {
   const load = run.job.params as unknown as StoredLoad;
   const open = new Set<number>();
   for await (const item of openItems(store, run.id)) open.add(item.number);
@@ -73,7 +73,7 @@ export async function checkMended(run: RunRecord, from: string, store: Store): P
   const all = appends ? open : await allNumbers(run, store);
   const rows = new Map<number, number>();
   let row = 0;
-  for await (const number of mendedNumbers(from, load)) {
+  for await (const number of numbersOf(from, load)) {
     row++;
     const before = rows.get(number);
     if (before !== undefined && !Number.isNaN(number))
@@ -86,7 +86,7 @@ export async function checkMended(run: RunRecord, from: string, store: Store): P
     if (Number.isNaN(number) || open.has(number) || all.has(number)) continue;
     throw new PawlError(
       "replay.from",
-      `Row ${row} of ${from} (${NUMBER_COLUMN} ${number}) does not wait to be mended in run ${run.id}: begin with the file that pawl failures ${run.id} --format csv gives now.`,
+      `Row ${row} of ${from} (${NUMBER_COLUMN} ${number}) is not in the quarantine of run ${run.id}: start from the file that pawl quarantine export ${run.id} gives now.`,
     );
   }
 }

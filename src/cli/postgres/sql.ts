@@ -1,31 +1,18 @@
-import { statePlace } from "../batch/index.ts";
-import { embeddedUrl, runSqlTexts, startEmbedded, stopEmbedded } from "../connect/postgres/index.ts";
-import { PawlError } from "../errors.ts";
-import { resolveTarget } from "./options/database.ts";
-import { print, write } from "./terminal/output.ts";
-import { harmlessJson, visible } from "./terminal/visible.ts";
+import { statePlace } from "../../batch/index.ts";
+import { runSqlTexts } from "../../connect/postgres/index.ts";
+import { resolveDatabase } from "../options/database.ts";
+import { write } from "../terminal/output.ts";
+import { harmlessJson, visible } from "../terminal/visible.ts";
 
-/** `pawl postgres start|stop|url`: the embedded server of this folder. */
-export async function postgresServer(what: string): Promise<void> {
-  const { postgres } = statePlace();
-  switch (what) {
-    case "start":
-      print(`${(await startEmbedded(postgres)).url}`);
-      return;
-    case "stop":
-      await stopEmbedded(postgres);
-      return;
-    case "url":
-      print(`${await embeddedUrl(postgres)}`);
-      return;
-    default:
-      throw new PawlError("usage.postgres", `pawl postgres takes start, stop or url, not "${what}".`);
-  }
+/** The flags of `pawl sql`, as the command line gives them. */
+export interface SqlFlags {
+  readonly url?: string;
+  readonly json?: boolean;
 }
 
 /** `pawl sql STATEMENT`: prints the rows of one statement. */
-export async function sql(statement: string, flags: { into?: string; json?: boolean }): Promise<void> {
-  const { url } = await resolveTarget(flags.into, statePlace());
+export async function sql(statement: string, flags: SqlFlags): Promise<void> {
+  const { url } = await resolveDatabase(flags.url, statePlace(), "--url");
   const { columns, rows } = await runSqlTexts(url, statement);
   if (flags.json) {
     const names = uniqueNames(columns.map(({ name }) => name));

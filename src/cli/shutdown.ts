@@ -1,4 +1,4 @@
-import { EXIT } from "../exit-codes.ts";
+import { EXIT } from "./exit-codes.ts";
 
 /**
  * As long as a lease: whoever asked this process to end waits no longer, such as for a server that does not answer. Shorter in tests of

@@ -1,7 +1,24 @@
-import { stripVTControlCharacters } from "node:util";
 import type { Instant } from "../../store/contract.ts";
-import { grouped } from "../terminal/numbers.ts";
-import { duration } from "../terminal/rate.ts";
+
+/**
+ * A count for people: 15,150. `Intl` says the same, but brings megabytes of the customs of all countries into memory,
+ * and a run that may use 128 MB has better uses for them.
+ */
+export function grouped(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+export function plural(count: number, one: string): string {
+  return `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
+}
+
+/** `18 s`, `4 min 10 s`, `2 h 05 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
+}
 
 const DAY_S = 86_400;
 
@@ -35,21 +52,4 @@ export function utc(instant: Instant): string {
 /** `2026-01-31 02:30:00 UTC, 12 s ago` or `…, in 12 s`. */
 export function utcAndSpan(instant: Instant, now: Instant): string {
   return `${utc(instant)}, ${instant > now ? `in ${longSpan(instant - now)}` : `${longSpan(now - instant)} ago`}`;
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what shall not reach a terminal
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-
-/** Text of a task as it may be shown: what could steer the terminal is taken out. Keeps tabs and ends of lines. */
-export function harmless(text: string): string {
-  return stripVTControlCharacters(text.replaceAll("\r\n", "\n")).replace(CONTROL, "·");
-}
-
-/** The same on one line. */
-export function onOneLine(text: string): string {
-  return harmless(text).trim().replace(/\s+/g, " ");
-}
-
-export function plural(count: number, one: string): string {
-  return `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
 }

@@ -1,0 +1,78 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { PawlError } from "../../errors.ts";
+
+/** An option that may be given more than once. */
+export function collect(value: string, all: readonly string[] = []): string[] {
+  return [...all, value];
+}
+
+/** A condition. Of two it is unclear whether both are meant or the last one; the last one alone would change more rows. */
+export function once(value: string, before: string | undefined): string {
+  if (before === undefined) return value;
+  throw new InvalidArgumentError("It is given twice: join the two with AND.");
+}
+
+/**
+ * An option that the command needs. Not `requiredOption` of commander, which asks for a missing option before it looks at the unknown
+ * ones: `--tabel t` means the table.
+ */
+export function needed(command: Command, flags: string, description: string): Command {
+  const option = new Option(flags, description);
+  return command.addOption(option).hook("preAction", () => {
+    if (command.getOptionValue(option.attributeName()) !== undefined) return;
+    command.error(`error: required option '${flags}' not specified`);
+  });
+}
+
+/** What commander says about a wrong command line, as one sentence of ours. */
+export function usageSentence(text: string): string {
+  const said = text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\.?\s*\n\(Did you mean (.*)\?\)$/, ", did you mean $1?")
+    .replace(/\.$/, "");
+  return `pawl: ${said}${said.endsWith("?") ? " " : "; "}pawl --help lists the commands and their options.\n`;
+}
+
+/** For `--null` an empty text means something; for the others of these, a blank does. */
+const mayBeEmpty: ReadonlySet<string> = new Set(["null"]);
+const mayBeBlank: ReadonlySet<string> = new Set([
+  "null",
+  "delimiter",
+  "quote",
+  "escape",
+  "comment",
+  "decimal",
+  "thousands",
+]);
+
+/**
+ * Refuses an option or an argument that was given and is empty, such as one made of a variable of the shell that is not
+ * set: an empty condition would mean every row.
+ */
+export function refuseEmpty(command: Command): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const given: unknown = command.getOptionValue(name);
+    for (const value of Array.isArray(given) ? given : [given]) {
+      if (typeof value !== "string" || !isEmpty(value, name)) continue;
+      throw empty(option.long ?? option.flags, "leave the option out if you mean that");
+    }
+  }
+  command.args.forEach((value, at) => {
+    const argument = command.registeredArguments[Math.min(at, command.registeredArguments.length - 1)];
+    if (isEmpty(value, "")) throw empty(`<${argument?.name() ?? "argument"}>`, "name it");
+  });
+}
+
+function isEmpty(value: string, name: string): boolean {
+  if (value === "") return !mayBeEmpty.has(name);
+  return value.trim() === "" && !mayBeBlank.has(name);
+}
+
+function empty(what: string, advice: string): PawlError {
+  return new PawlError(
+    "usage.empty",
+    `${what} was given without a value (is a variable of the shell not set?): ${advice}.`,
+  );
+}

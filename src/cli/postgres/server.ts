@@ -1,0 +1,22 @@
+import { statePlace } from "../../batch/index.ts";
+import { embeddedUrl, startEmbedded, stopEmbedded } from "../../connect/postgres/index.ts";
+import { PawlError } from "../../errors.ts";
+import { print } from "../terminal/output.ts";
+
+/** `pawl postgres start|stop|url`: the embedded server of this folder. */
+export async function postgresServer(what: string): Promise<void> {
+  const { postgres } = statePlace();
+  switch (what) {
+    case "start":
+      print(`${(await startEmbedded(postgres)).url}`);
+      return;
+    case "stop":
+      await stopEmbedded(postgres);
+      return;
+    case "url":
+      print(`${await embeddedUrl(postgres)}`);
+      return;
+    default:
+      throw new PawlError("usage.postgres", `pawl postgres takes start, stop or url, not "${what}".`);
+  }
+}
