@@ -73,7 +73,7 @@ for (const name of inherited) {
     assert.deepEqual(headersOf(properties), answer);
     assert.deepEqual(Object.entries(parseIni(`[one]\n${name} = 1\n`).get("one") ?? {}), [[name, "1"]]);
     const decoder = new RowDecoder({ delimiter: ",", quote: '"', nullValue: "" }, [name, "b"], "\n");
-    decoder.take(Buffer.from("1,2\n"));
+    decoder.decode(Buffer.from("1,2\n"));
     const rows: unknown[] = [];
     decoder.fill(rows as never, 1);
     assert.deepEqual(Object.entries(rows[0] as object), [

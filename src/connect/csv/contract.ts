@@ -1,7 +1,7 @@
 import type { Chunk, Cursor, Pace, Shard, Source } from "../../batch/contract.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 
-/** How the bytes of a CSV are to be read. The encoding is settled already: bytes that reach a sink are UTF-8. */
+/** How the bytes of a CSV have to be read. They are UTF-8, whatever the encoding of the file. */
 export interface CsvDialect {
   /** One ASCII character. */
   readonly delimiter: string;
@@ -11,11 +11,11 @@ export interface CsvDialect {
   readonly nullValue: string;
 }
 
-/** A row as a step sees it: by column name, every value a string or null. */
+/** A row as a transform gets it: by column name, every value a string or null. */
 export type CsvRow = Record<string, string | null>;
 
 /**
- * A chunk of a CSV whose rows still are bytes, so that a sink that takes CSV can pass them on untouched: records as
+ * A chunk of a CSV whose rows still are bytes, so that a sink that accepts CSV can pass them on untouched: records as
  * PostgreSQL's COPY reads them. Where the file is written in another way, its chunks have rows only. Blank
  * lines are not rows, except in a file of one column; they never stand in these bytes.
  */
@@ -25,10 +25,10 @@ export interface CsvChunk extends Chunk<CsvRow> {
     readonly columns: readonly string[];
     /**
      * All records with their line ends, without a header, in pieces of any size, each good only until the next is
-     * asked for. Each call starts anew.
+     * asked for. Each call begins with the first.
      */
     bytes(): AsyncIterable<Buffer>;
-    /** The same records one by one, without line ends, some at a time. Each call starts anew. */
+    /** The same records one by one, without line ends, some at a time. Each call begins with the first. */
     records(): AsyncIterable<readonly Buffer[]>;
   };
 }

@@ -27,7 +27,7 @@ import { COMPOSITE, guessKinds } from "./values/converters.ts";
 
 /** Bytes of text that a sample may read in one step. */
 const SAMPLE_BYTES = 256 * 1024;
-/** Rows that are read before options are taken to be right. */
+/** Rows that are read to find options that cannot be followed. */
 const SAMPLE_ROWS = 1000;
 
 /**

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { grammarOf } from "../../../src/connect/csv/scan/grammar.ts";
+import { grammarOf, type Quoting } from "../../../src/connect/csv/scan/grammar.ts";
 import { RecordScanner } from "../../../src/connect/csv/scan/record-scanner.ts";
 import { fc } from "../../random.ts";
 
-const text = fc
+const noise = fc
   .array(fc.constantFrom("a", "b,c", '"', '""', "\n", "\r\n", "\r", '"x\ny"'), { maxLength: 40 })
   .map((parts) => parts.join(""))
   .map((body) => (body.split('"').length % 2 === 0 ? `${body}"` : body));
+const field = fc.constantFrom("a", "", '""', '"x\ny"', '"a""b"', '"\r\n"', "b\rc");
+const record = fc.tuple(fc.array(field, { maxLength: 4 }), fc.constantFrom("\n", "\r\n", "\r\r\n"));
+const records = fc
+  .array(record, { maxLength: 15 })
+  .map((all) => all.map(([fields, end]) => fields.join(",") + end).join(""));
+const text = fc.oneof(noise, records);
 
 interface Found {
   readonly spans: readonly (readonly [start: number, end: number, line: number])[];
@@ -15,15 +21,27 @@ interface Found {
   readonly lines: number;
 }
 
-function scanned(body: Buffer, cuts: readonly number[], blankIsRow: boolean, stopRecords?: number): Found {
-  const grammar = grammarOf({
-    delimiter: 44,
-    quote: 34,
-    escape: -1,
-    newline: 10,
-    quoting: "toggle",
-    trim: false,
-  });
+interface Way {
+  readonly quoting: Quoting;
+  readonly blankIsRow: boolean;
+}
+
+/** What a scan finds, or how it fails. */
+function scanned(body: Buffer, cuts: readonly number[], way: Way, stopRecords?: number): Found | string {
+  try {
+    return found(body, cuts, way, stopRecords);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function found(
+  body: Buffer,
+  cuts: readonly number[],
+  { quoting, blankIsRow }: Way,
+  stopRecords?: number,
+): Found {
+  const grammar = grammarOf({ delimiter: 44, quote: 34, escape: -1, newline: 10, quoting, trim: false });
   const rules = { grammar, comment: -1, blankIsRow, maxRecordBytes: 1000, name: "t.csv" };
   const scanner = new RecordScanner(rules, 0, 1, true);
   const spans: [number, number, number][] = [];
@@ -55,13 +73,18 @@ function scanned(body: Buffer, cuts: readonly number[], blankIsRow: boolean, sto
 
 test("how the bytes are cut into blocks, and where a scan stops, changes nothing", () => {
   fc.assert(
-    fc.property(text, fc.array(fc.nat(200), { maxLength: 12 }), fc.boolean(), (body, cuts, blankIsRow) => {
-      const bytes = Buffer.from(body);
-      const whole = scanned(bytes, [], blankIsRow);
-      assert.deepEqual(scanned(bytes, cuts, blankIsRow), whole);
-      assert.deepEqual(scanned(bytes, cuts, blankIsRow, 1), whole);
-      assert.equal(whole.lines, body.split("\n").length - 1);
-    }),
+    fc.property(
+      text,
+      fc.array(fc.nat(200), { maxLength: 12 }),
+      fc.record({ quoting: fc.constantFrom("strict", "loose"), blankIsRow: fc.boolean() }),
+      (body, cuts, way) => {
+        const bytes = Buffer.from(body);
+        const whole = scanned(bytes, [], way);
+        assert.deepEqual(scanned(bytes, cuts, way), whole);
+        assert.deepEqual(scanned(bytes, cuts, way, 1), whole);
+        if (typeof whole !== "string") assert.equal(whole.lines, body.split("\n").length - 1);
+      },
+    ),
     { numRuns: 3000 },
   );
 });

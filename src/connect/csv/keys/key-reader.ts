@@ -16,7 +16,7 @@ const LANE_2 = 0x85ebca77 | 0;
 
 /**
  * Reads the key of a record from its bytes. Keys that are equal by their columns' `equality` give equal pairs
- * (`first`, `second`); keys that differ give different pairs but for a chance of 2^-64. Each quote is taken to change between
+ * (`first`, `second`); keys that differ give different pairs but for a chance of 2^-64. Each quote changes between
  * inside and outside, which is enough in records that the scanner has passed.
  */
 export class KeyReader {

@@ -171,10 +171,10 @@ function isSkippable(magic: number): boolean {
 async function* zstdFrames(stored: AsyncIterator<Buffer>): AsyncGenerator<AsyncGenerator<Buffer>> {
   const input = new Input(stored);
   while (!(await input.ended())) {
-    const magic = await input.take(4);
+    const magic = await input.next(4);
     const kind = magic.readUInt32LE(0);
     if (isSkippable(kind)) {
-      const size = (await input.take(4)).readUInt32LE(0);
+      const size = (await input.next(4)).readUInt32LE(0);
       for await (const _ of input.pass(size));
     } else if (kind === ZSTD_MAGIC) yield dataFrame(magic, input);
     else throw new Error("something that is not a frame follows a frame");
@@ -183,14 +183,14 @@ async function* zstdFrames(stored: AsyncIterator<Buffer>): AsyncGenerator<AsyncG
 
 async function* dataFrame(magic: Buffer, input: Input): AsyncGenerator<Buffer> {
   yield magic;
-  const descriptor = await input.take(1);
+  const descriptor = await input.next(1);
   yield descriptor;
   const bits = descriptor[0] as number;
   const size = CONTENT_SIZE_BYTES[bits >> 6] as number;
   const single = (bits & 0x20) !== 0;
   yield* input.pass((single ? Math.max(size, 1) : 1 + size) + (DICTIONARY_ID_BYTES[bits & 3] as number));
   for (let last = false; !last; ) {
-    const header = await input.take(3);
+    const header = await input.next(3);
     yield header;
     const block = header.readUIntLE(0, 3);
     const kind = (block >> 1) & 3;
@@ -229,7 +229,7 @@ class Input {
     }
   }
 
-  async take(bytes: number): Promise<Buffer> {
+  async next(bytes: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     for await (const part of this.pass(bytes)) parts.push(part);
     return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);

@@ -70,7 +70,7 @@ export async function readBytes(file: FileVersion, start: number, end: number): 
 const FRONT = 64 * 1024;
 
 /** A block of a file, behind what was kept of the block before it. */
-export interface Block {
+export interface FileBlock {
   readonly buffer: Buffer;
   /** Where the new bytes begin in the buffer. */
   readonly from: number;
@@ -84,7 +84,7 @@ export interface BlockOptions {
   readonly end: number;
   readonly blockBytes: number;
   /** How many of the last bytes of a block must stand before the next one: the beginning of a record that continues there. */
-  readonly keep?: (block: Block) => number;
+  readonly keep?: (block: FileBlock) => number;
   /**
    * Whether two buffers are used in turn, so that a block is good only until the next one is asked for and a file of any
    * size takes as much memory as a small one. @default true
@@ -93,10 +93,10 @@ export interface BlockOptions {
 }
 
 /**
- * Reads a range of a file in blocks, the next one while the last is looked at. Errors: `csv.changed`, also where the file
+ * Reads a range of a file in blocks, the next one while the caller works on the last. Errors: `csv.changed`, also where the file
  * changes meanwhile, and those of opening.
  */
-export async function* readBlocks(file: FileVersion, options: BlockOptions): AsyncGenerator<Block> {
+export async function* readBlocks(file: FileVersion, options: BlockOptions): AsyncGenerator<FileBlock> {
   const { start, end, blockBytes, keep, reuse = true } = options;
   await using handle = await openVersion(file);
   const front = keep === undefined ? 0 : FRONT;
@@ -133,7 +133,7 @@ export async function* readBlocks(file: FileVersion, options: BlockOptions): Asy
   }
 }
 
-function joined(buffer: Buffer, front: number, rest: Buffer, bytesRead: number, at: number): Block {
+function joined(buffer: Buffer, front: number, rest: Buffer, bytesRead: number, at: number): FileBlock {
   const base = at - rest.length;
   const to = rest.length + bytesRead;
   if (rest.length > front)

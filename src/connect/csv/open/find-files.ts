@@ -7,12 +7,12 @@ import { isRemote, redactPath, redactPaths, resolveEnvPath } from "./redacted-pa
 import { remoteVersion } from "./remote.ts";
 import { zipContent } from "./zip.ts";
 
-/** What `-` stands for. */
+/** The path of standard input. */
 export const STDIN = "-";
 
 /**
  * The files that the paths name, each once, for a zip archive the CSVs in it: in the order given, those of a glob sorted by name. A path that exists
- * as it is written is no glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
+ * as it is written is not a glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
  * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
  */
 export async function findFiles(

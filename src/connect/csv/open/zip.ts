@@ -23,8 +23,8 @@ export interface ZipContent {
 }
 
 /**
- * The members of a zip file that are CSVs, sorted by name, each as a file; null where the file is none. A single member
- * may be called as it likes. Errors: `csv.corrupt-archive`, `csv.other-format`.
+ * The members of a zip file that are CSVs, sorted by name, each as a file; null where the file is not a zip file. A single member
+ * may have any name. Errors: `csv.corrupt-archive`, `csv.other-format`.
  */
 export async function zipContent(file: FileVersion): Promise<ZipContent | null> {
   if (!(await isZip(file.path))) return null;
@@ -76,7 +76,7 @@ export async function* unzipped(file: FileVersion, member: ZipMember): AsyncGene
   await using watched = await openVersion(file);
   const zip = await opened(file);
   try {
-    // The archive is opened by its path once more, under which another may lie by now.
+    // The archive is opened by its path once more, where another file may lie by now.
     await (await openVersion(file)).close();
     const entry = await entryAt(zip, member);
     if (entry === null) throw new Error("the member is gone");
@@ -108,7 +108,7 @@ async function opened(file: FileVersion): Promise<ZipFile> {
   return await openPromise(file.path, { lazyEntries: true, autoClose: false });
 }
 
-/** What is kept of a member: what else an archive says of it may be large. */
+/** What is read of a member: what else an archive says of it may be large. */
 interface Listed extends ZipMember {
   readonly encrypted: boolean;
   readonly method: number;
@@ -125,7 +125,7 @@ async function listed(file: FileVersion): Promise<Listed[]> {
     if (zip.entryCount > MOST_MEMBERS)
       throw new PawlError(
         "csv.other-format",
-        `${file.name} is a zip archive with ${zip.entryCount} members, and no more than ${MOST_MEMBERS} are looked at: unpack the right ones into a pipe: unzip -p ${file.name} NAME | pawl load - ….`,
+        `${file.name} is a zip archive with ${zip.entryCount} members, and no more than ${MOST_MEMBERS} are read: unpack the right ones into a pipe: unzip -p ${file.name} NAME | pawl load - ….`,
       );
     const entries: Listed[] = [];
     for await (const entry of zip.eachEntry()) {
@@ -146,8 +146,8 @@ async function listed(file: FileVersion): Promise<Listed[]> {
 }
 
 /**
- * An archive says how many members it has in 16 bits, which some programs let run over: the list must end where the
- * count does, or members would be left out without a word.
+ * An archive says how many members it has in 16 bits, which some programs let overflow: the list must end where the
+ * count does, or members would be left out without an error.
  */
 async function assertListEnds(path: string, position: number): Promise<void> {
   await using handle = await open(path);
@@ -173,7 +173,7 @@ function memberOf(entry: Entry): ZipMember {
   };
 }
 
-/** Folders, and what macOS adds, are no data. */
+/** Folders, and the files that macOS adds, are not data. */
 function isVisible(name: string): boolean {
   return !name.endsWith("/") && !name.startsWith("__MACOSX/") && !basename(name).startsWith(".");
 }
@@ -190,7 +190,7 @@ function refuseDocuments(names: ReadonlySet<string>, name: string): void {
     throw new PawlError("csv.other-format", `${name} is ${what} and not a CSV: save the sheet as CSV.`);
 }
 
-/** What is not damaged, and yet not for this reader. */
+/** An archive that is not damaged, and yet cannot be read here. */
 function unreadable(name: string, what: string, cause?: unknown): PawlError {
   return new PawlError(
     "csv.other-format",

@@ -10,14 +10,14 @@ import { ODD_RETURNS, RecordScanner } from "../scan/record-scanner.ts";
 import { firstRecordEnds, sniffDelimiter, snifferOf, sniffNewline } from "./sniff.ts";
 
 const HEAD = 64 * 1024;
-/** A header that is longer than this is most likely no header. */
+/** A header that is longer than this is most likely not a header. */
 const LONGEST_HEADER = 1024 * 1024;
 
-/** What the beginning of a file tells. */
+/** What the beginning of a file says of it. */
 export interface Head {
   readonly compression: "gzip" | "zstd" | null;
   readonly encoding: string;
-  /** Bytes before the first one of the text that are no text. */
+  /** Bytes of the byte order mark before the text. */
   readonly bom: number;
   readonly newline: Newline;
   readonly delimiter: string;
@@ -106,14 +106,14 @@ async function openingOf(stream: TextStream, options: CheckedOptions, name: stri
   let bytes: Buffer = Buffer.alloc(0);
   let at = { offset: 0, line: 1 };
   let ended = true;
-  let looked = false;
-  /** Looking again each time the bytes have doubled keeps the work linear. */
-  let lookAt = HEAD;
+  let checked = false;
+  /** Scanning again only each time the bytes have doubled keeps the work linear. */
+  let scanAt = HEAD;
   for await (const piece of stream) {
     bytes = Buffer.concat([bytes, piece]);
-    if (!looked && bytes.length >= 512) {
+    if (!checked && bytes.length >= 512) {
       refuseUnreadable(bytes, name, stream.encoding);
-      looked = true;
+      checked = true;
     }
     const skipped = skipLines(bytes, options.skipLines + 1 - at.line, false);
     at = { offset: at.offset + skipped.bytes, line: at.line + skipped.lines };
@@ -122,14 +122,14 @@ async function openingOf(stream: TextStream, options: CheckedOptions, name: stri
       if (bytes.length > most) tooLong(name, at.line);
       continue;
     }
-    if (bytes.length < lookAt) continue;
+    if (bytes.length < scanAt) continue;
     if (bytes.length > most || firstRecordEnds(bytes, sniffer)) {
       ended = false;
       break;
     }
-    lookAt = bytes.length * 2;
+    scanAt = bytes.length * 2;
   }
-  if (!looked && bytes.length > 0) refuseUnreadable(bytes, name, stream.encoding);
+  if (!checked && bytes.length > 0) refuseUnreadable(bytes, name, stream.encoding);
   const rest = skipLines(bytes, options.skipLines + 1 - at.line, ended);
   at = { offset: at.offset + rest.bytes, line: at.line + rest.lines };
   bytes = bytes.subarray(rest.bytes);
@@ -160,7 +160,7 @@ function skipLines(bytes: Buffer, wanted: number, ended: boolean): { bytes: numb
   return { bytes: at, lines };
 }
 
-/** The line by which Excel tells the delimiter. */
+/** The line in which Excel names the delimiter. */
 function sepLine(bytes: Buffer): { delimiter: string; length: number } | null {
   const match = /^"?sep=([^\r\n"])"?(?:\r*\n|\r|$)/i.exec(bytes.subarray(0, 16).toString("latin1"));
   const delimiter = match?.[1];

@@ -16,7 +16,7 @@ export function fieldNames(head: Head, grammar: Grammar, options: CheckedOptions
   if (count > MOST_COLUMNS)
     throw new PawlError(
       "csv.header",
-      `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are taken: check the --delimiter, and that the file is a CSV.`,
+      `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are read: check the --delimiter, and that the file is a CSV.`,
     );
   if (options.columns) return given(options.columns, count, options.header, name);
   const values = reader.values.slice(0, count);
@@ -102,8 +102,8 @@ export function orderOf(
   firstName: string,
   name: string,
 ): readonly number[] | null {
-  const places = new Map(other.map((column, index) => [column, index]));
-  const [missing] = first.filter((column) => !places.has(column));
+  const positions = new Map(other.map((column, index) => [column, index]));
+  const [missing] = first.filter((column) => !positions.has(column));
   const known = new Set(first);
   const [further] = other.filter((column) => !known.has(column));
   if (missing !== undefined || further !== undefined) {
@@ -115,6 +115,6 @@ export function orderOf(
       `${name} ${how}, other than ${firstName}: load files with different columns one by one.`,
     );
   }
-  const order = first.map((column) => places.get(column) as number);
-  return order.every((place, index) => place === index) ? null : order;
+  const order = first.map((column) => positions.get(column) as number);
+  return order.every((position, index) => position === index) ? null : order;
 }

@@ -9,7 +9,7 @@ import { type Head, readHead } from "./head.ts";
 import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
-/** What is known of a source before its records are looked at. */
+/** What is known of a source before its records are read. */
 export interface Inspection {
   readonly layout: CsvLayout;
   /** A part without blocks for each file, in order. */

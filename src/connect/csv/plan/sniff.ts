@@ -6,13 +6,13 @@ const CANDIDATES = [",", ";", "\t", "|"];
 const LF = 10;
 const CR = 13;
 
-/** What is known of a file's grammar before its delimiter is. */
+/** What is known of a file's grammar before its delimiter is known. */
 export interface Sniffer {
   readonly grammar: Grammar;
   readonly comment: number;
 }
 
-/** Takes every quote in the way that loses least where it is wrong: what is refused is found once the rest is known. */
+/** Reads quotes loosely, which loses least where one is wrong: wrong quotes are refused later, when the rest is known. */
 export function snifferOf(options: CheckedOptions, delimiter: string | null): Sniffer {
   const { quote, comment, reading } = options;
   const grammar = grammarOf({

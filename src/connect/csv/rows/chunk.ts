@@ -6,10 +6,10 @@ import { type CsvLayout, isPlain, type Newline, rulesOf } from "../layout.ts";
 import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import {
   BARE_ENDS,
+  BYTE_ORDER_MARKS,
   CRLF_ENDS,
   CTRL_Z,
   CTRL_Z_ENDS,
-  MARKS,
   ODD_RETURNS,
   type RecordRules,
 } from "../scan/record-scanner.ts";
@@ -55,7 +55,7 @@ export function chunkOf(source: ChunkSource, content: ChunkContent): Chunk<CsvRo
   const plain =
     isPlain(source.layout) &&
     source.order === null &&
-    (content.features & (ODD_RETURNS | MARKS | CTRL_Z_ENDS)) === 0;
+    (content.features & (ODD_RETURNS | BYTE_ORDER_MARKS | CTRL_Z_ENDS)) === 0;
   return plain ? new PlainChunk(source, content) : new ParsedChunk(source, content);
 }
 
@@ -139,7 +139,7 @@ class ParsedChunk extends RecordChunk {
   constructor(source: ChunkSource, content: ChunkContent) {
     super(source, content);
     const { layout, rules, order } = source;
-    const joined = (content.features & MARKS) !== 0;
+    const joined = (content.features & BYTE_ORDER_MARKS) !== 0;
     this.#rows = new RowReader(layout, rules.grammar, { file: rules.name, order, joined });
   }
 
@@ -213,7 +213,7 @@ class PlainChunk extends RecordChunk implements CsvChunk {
       for (const bytes of RowDecoder.flaw(piece) === null ? [piece] : await this.#single(piece, newline)) {
         const flaw = bytes === piece ? null : RowDecoder.flaw(bytes);
         if (flaw !== null) rows.push(new ItemError(flaw, { code: "csv.bytes" }));
-        else decoder.take(bytes);
+        else decoder.decode(bytes);
         while (flaw === null && decoder.fill(rows, SLICE)) {
           yield rows;
           rows = [];

@@ -37,8 +37,8 @@ export class RowDecoder {
     return null;
   }
 
-  /** Takes bytes without a flaw; `fill` then gives their rows. */
-  take(bytes: Buffer): void {
+  /** Decodes bytes without a flaw, whose rows `fill` then gives. */
+  decode(bytes: Buffer): void {
     this.#text = bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
     this.#at = 0;
     this.#nextQuote = -1;

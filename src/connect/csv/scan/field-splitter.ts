@@ -14,11 +14,11 @@ import {
   STRAY_RETURN,
 } from "./grammar.ts";
 
-/** A file with more columns than this is most likely none, and would cost much memory a row. */
+/** A file with more columns than this is most likely not a CSV, and would cost much memory a row. */
 export const MOST_COLUMNS = 10_000;
 
 /**
- * Splits records into fields by a grammar. What it found last stands in its properties until the next record; of a
+ * Splits records into fields by a grammar. The fields of the last record stand in its properties; of a
  * record with more than `MOST_COLUMNS` fields only the number is right.
  */
 export class FieldSplitter {
@@ -43,7 +43,7 @@ export class FieldSplitter {
     let fields = 0;
     let state = START;
     let start = 0;
-    /** What was taken of the value, and from where on the rest is taken. */
+    /** What is known of the value, and where in the text the rest of it begins. */
     let value = "";
     let from = 0;
     let bare = true;
@@ -57,7 +57,7 @@ export class FieldSplitter {
       const step = code < 0 ? START : (table[(state << 3) | kind] as number);
       const event = step >> 4;
       const next = step & 15;
-      // The record is whole, so a line end in it is text; and so is what the scan of its file has let pass.
+      // The record is whole, so that a line end in it is text, as is a quote that the scan of the file has let pass.
       const after = event === ENDS ? PLAIN : next;
       if (event === STRAY_RETURN) this.strayReturn = true;
       if (code < 0 || (kind === DELIMITER && next === START)) {
@@ -76,8 +76,7 @@ export class FieldSplitter {
         bare = true;
         quoted = false;
       } else if (event === OPENS) {
-        // Blanks before the quote do not count where they are trimmed; anything else there is kept.
-        if (state !== START) value += text.slice(from, at);
+        // Only blanks stand before such a quote, and only where they are trimmed.
         from = at + 1;
         bare = false;
         quoted = true;

@@ -1,10 +1,9 @@
 /**
- * How quotes that do not stand where the format wants them are taken.
- * - `strict`: refused
+ * What becomes of quotes that do not stand where the format has them.
+ * - `strict`: they are refused
  * - `loose`: a quote opens a field only at its beginning and closes it only before a delimiter or line end; any other is text
- * - `toggle`: each quote changes between inside and outside, as in PostgreSQL's COPY
  */
-export type Quoting = "strict" | "loose" | "toggle";
+export type Quoting = "strict" | "loose";
 
 /** The bytes that structure a CSV; -1 where there is none. */
 export interface GrammarRules {
@@ -50,13 +49,14 @@ export const OPENS = 2;
 /** A line end that does not end the record. */
 export const LINE = 3;
 export const STRAY_QUOTE = 4;
-/** A carriage return outside quotes was none of a line end. */
+/** A carriage return outside quotes did not belong to a line end. */
 export const STRAY_RETURN = 5;
 export const MIXED_END = 6;
 
 /**
  * The grammar of a CSV as a table of transitions. It is the one definition of where fields and records end: the scan
- * for boundaries, the split into fields and the search for a wrong quote all follow it.
+ * for boundaries, the split into fields, the sniffing and the search for a wrong quote all follow it. `RowDecoder` and
+ * `KeyReader` are faster ways through records that the scan has passed in a plain layout.
  */
 export interface Grammar extends GrammarRules {
   /** The class of each byte. */
@@ -87,7 +87,7 @@ function tableOf({ quoting }: GrammarRules): Uint8Array {
   const on = (state: number, byte: number, next: number, event = 0) => {
     table[(state << 3) | byte] = next | (event << 4);
   };
-  /** What most states do outside quotes; `event` is what becomes known by any byte but a line end. */
+  /** The transitions of most states outside quotes; `event` is what any byte but a line end means. */
   const outside = (state: number, other: number, event = 0) => {
     for (const byte of [OTHER, BLANK]) on(state, byte, other, event);
     on(state, DELIMITER, START, event);
@@ -95,9 +95,7 @@ function tableOf({ quoting }: GrammarRules): Uint8Array {
     on(state, NEWLINE, START, ENDS);
     on(state, RETURN, RETURNED, event);
     on(state, MIXED, other, MIXED_END);
-    if (quoting === "strict") on(state, QUOTE, PLAIN, STRAY_QUOTE);
-    else if (quoting === "loose") on(state, QUOTE, PLAIN, event);
-    else on(state, QUOTE, QUOTED, OPENS);
+    on(state, QUOTE, PLAIN, quoting === "strict" ? STRAY_QUOTE : event);
   };
   outside(START, PLAIN);
   on(START, BLANK, START);
@@ -105,15 +103,14 @@ function tableOf({ quoting }: GrammarRules): Uint8Array {
   outside(PLAIN, PLAIN);
   outside(RETURNED, PLAIN, STRAY_RETURN);
   on(RETURNED, RETURN, RETURNED);
-  /** After a closing quote a field must end; what else comes shows that it was none, or is wrong. */
+  // After a closing quote a field must end; anything else shows that the quote did not close it, or is wrong.
   for (const state of [CLOSED, CLOSED_BLANK, CLOSED_RETURN]) {
     if (quoting === "loose") {
       for (const byte of [OTHER, BLANK]) on(state, byte, QUOTED);
       on(state, ESCAPE, ESCAPED_QUOTED);
     } else {
-      const event = quoting === "strict" ? STRAY_QUOTE : 0;
-      for (const byte of [OTHER, BLANK]) on(state, byte, PLAIN, event);
-      on(state, ESCAPE, ESCAPED, event);
+      for (const byte of [OTHER, BLANK]) on(state, byte, PLAIN, STRAY_QUOTE);
+      on(state, ESCAPE, ESCAPED, STRAY_QUOTE);
     }
     on(state, QUOTE, CLOSED, quoting === "strict" ? STRAY_QUOTE : 0);
     on(state, DELIMITER, START);
@@ -124,10 +121,6 @@ function tableOf({ quoting }: GrammarRules): Uint8Array {
   on(CLOSED, QUOTE, QUOTED);
   on(CLOSED, BLANK, CLOSED_BLANK);
   on(CLOSED_BLANK, BLANK, CLOSED_BLANK);
-  if (quoting === "toggle") {
-    on(CLOSED_BLANK, QUOTE, QUOTED, OPENS);
-    on(CLOSED_RETURN, QUOTE, QUOTED, OPENS);
-  }
   for (const byte of [OTHER, BLANK, DELIMITER, RETURN, MIXED]) on(QUOTED, byte, QUOTED);
   on(QUOTED, QUOTE, CLOSED);
   on(QUOTED, ESCAPE, ESCAPED_QUOTED);

@@ -12,35 +12,28 @@ import {
   START,
 } from "./grammar.ts";
 
-/** Whether the error says that quotes do not stand where they may. */
+/** Whether the error says that a quote stands where none may stand, or is never closed. */
 export function isQuoteError(error: unknown): error is PawlError {
   return (
     error instanceof PawlError && (error.code === "csv.stray-quote" || error.code === "csv.unclosed-quote")
   );
 }
 
-/** Where reading begins: at the start of a record. */
-export interface Beginning {
-  readonly name: string;
-  readonly newline: Newline;
-  readonly line: number;
-}
-
 /**
- * What is wrong with the quotes of a text, as near as can be known. It is read again with every quote taken for text
- * that cannot open or close a field. A line with an odd number of such quotes, or a quoted field that goes on over a
+ * What is wrong with the quotes of a text that begins with a record, as near as can be known. It is read again with every quote as text
+ * that cannot open or close a field. A line with an odd number of such quotes, or a quoted field that continues over a
  * line end although another quote stands in it, has most likely lost one; inches and the like come in any number.
  */
 export async function explainQuotes(
   text: AsyncIterable<Buffer>,
   layout: CsvLayout,
-  { name, newline, line }: Beginning,
+  { name, newline, line }: { readonly name: string; readonly newline: Newline; readonly line: number },
   signal: AbortSignal,
 ): Promise<PawlError> {
   const search = new QuoteSearch(layout, newline, line);
   for await (const piece of text) {
     signal.throwIfAborted();
-    search.take(piece);
+    search.add(piece);
   }
   const { first, lonely, lines } = search.finish();
   const open = search.openAt;
@@ -71,7 +64,7 @@ class QuoteSearch {
   #fieldLine: number;
   #fresh = true;
   #commented = false;
-  /** Quotes on this line, outside quoted fields, that are text; and the lines that have any. */
+  /** Quotes on this line, outside quoted fields, that are text. */
   #odd = 0;
   #strayInside = false;
   #first: number | null = null;
@@ -87,7 +80,7 @@ class QuoteSearch {
     this.#fieldLine = line;
   }
 
-  take(piece: Buffer): void {
+  add(piece: Buffer): void {
     const { classes, table, quote, newline } = this.#grammar;
     for (const byte of piece) {
       if (this.#fresh) this.#commented = byte === this.#comment;
@@ -106,7 +99,7 @@ class QuoteSearch {
       } else if (byte === quote && before !== QUOTED && before !== CLOSED && this.#state !== QUOTED) {
         if (before < QUOTED || before > CLOSED_RETURN) this.#stray(this.#line, 1);
       }
-      // What followed a closing quote shows that it was text.
+      // What follows a closing quote shows that the quote was text.
       const reopened = before >= CLOSED && before <= CLOSED_RETURN && this.#isOpen && byte !== quote;
       if (reopened) {
         this.#strayInside = true;

@@ -20,7 +20,7 @@ import {
 /** What tells one record from the next. */
 export interface RecordRules {
   readonly grammar: Grammar;
-  /** A line that begins with this byte where a record could is none; -1 where there are no comments. */
+  /** A line that begins with this byte where a record could begin is a comment; -1 where there are no comments. */
   readonly comment: number;
   /** In a file of one column a blank line is a row; in any other it is nothing. */
   readonly blankIsRow: boolean;
@@ -29,7 +29,7 @@ export interface RecordRules {
   readonly name: string;
 }
 
-/** What the bytes of a range hold, as bits. A range with one kind of line end and nothing else may pass as it is. */
+/** What the bytes of a range hold, as bits. A range with one kind of line end and nothing else may be passed on as it is. */
 const BLANK_LINES = 1;
 export const CRLF_ENDS = 2;
 export const BARE_ENDS = 4;
@@ -39,7 +39,7 @@ export const ODD_RETURNS = 8;
 const UNENDED = 16;
 const COMMENTS = 32;
 /** A byte order mark before a record: files were joined. */
-export const MARKS = 64;
+export const BYTE_ORDER_MARKS = 64;
 /** More than one carriage return before a line feed. */
 const REPEATED_RETURNS = 128;
 /** The last record has no line end, and its last byte is Ctrl-Z, by which DOS marks the end of a text. */
@@ -48,7 +48,7 @@ export const CTRL_Z_ENDS = 256;
 export const CTRL_Z = 0x1a;
 
 const SPANS = 4096;
-/** Where a comment goes on into the next block; no state of the grammar. */
+/** A comment continues in the next block; not a state of the grammar. */
 const IN_COMMENT = 15;
 
 /**
@@ -108,7 +108,7 @@ export class RecordScanner {
   }
 
   /**
-   * Looks at `buffer[from, to)`, where `buffer[0]` stands at offset `base` of the source. Stops after the record
+   * Scans `buffer[from, to)`, where `buffer[0]` stands at offset `base` of the source. Stops after the record
    * that reaches the offset `stopAt` or is number `stopRecords` since the reset, or when `spans` is full. Returns where it stopped.
    */
   scan(
@@ -185,7 +185,7 @@ export class RecordScanner {
       this.lines++;
       this.features |= carriage ? CRLF_ENDS : BARE_ENDS;
       let first = start;
-      if (bytes[start] === 0xef || start < from) first += this.#mark(bytes, start, close);
+      if (bytes[start] === 0xef || start < from) first += this.#bomLength(bytes, start, close);
       const size = close - first;
       if (size > maxRecordBytes) this.#tooLarge();
       if (size > 0 || blankIsRow) {
@@ -220,8 +220,8 @@ export class RecordScanner {
     this.features |= UNENDED | (this.#lastByte === CTRL_Z ? CTRL_Z_ENDS : 0);
     if (commented) return;
     const close = offset - this.#returns;
-    const first = start + (isMark(this.#opening) ? 3 : 0);
-    if (first > start) this.features |= MARKS;
+    const first = start + (isBom(this.#opening) ? 3 : 0);
+    if (first > start) this.features |= BYTE_ORDER_MARKS;
     if (close > first || this.#rules.blankIsRow) {
       this.records++;
       if (this.spans.length > 0) {
@@ -257,7 +257,7 @@ export class RecordScanner {
     return at;
   }
 
-  /** What the transition means for the scan; returns the state to go on with. */
+  /** What the transition means for the scan; returns the state to continue with. */
   #on(event: number, next: number, bytes: Buffer, at: number, start: number): number {
     if (event === LINE) this.lines++;
     else if (event === OPENS) this.#openLine = this.#firstLine + this.lines;
@@ -265,14 +265,14 @@ export class RecordScanner {
     else if (event === MIXED_END) this.#mixed(this.lines);
     else if (event === STRAY_QUOTE) {
       // A quote right behind a byte order mark opens the first field.
-      if (at - start !== 3 || this.#mark(bytes, start, at) === 0) this.#stray();
+      if (at - start !== 3 || this.#bomLength(bytes, start, at) === 0) this.#stray();
       this.#openLine = this.#firstLine + this.lines;
       return QUOTED;
     }
     return next;
   }
 
-  /** Notes what the next block has to know of the bytes `[from, to)`, after which the record goes on. */
+  /** Notes what the next block has to know of the bytes `[from, to)`, after which the record continues. */
   #leave(bytes: Buffer, from: number, to: number, state?: number): void {
     const outside = state === undefined || state < QUOTED || state > CLOSED;
     let returns = 0;
@@ -298,10 +298,10 @@ export class RecordScanner {
   }
 
   /** How long the byte order mark is that the record begins with. */
-  #mark(bytes: Buffer, start: number, close: number): number {
+  #bomLength(bytes: Buffer, start: number, close: number): number {
     const opening = start >= 0 ? bytes.subarray(start, start + 3) : this.#opening;
-    if (close - start < 3 || !isMark(opening)) return 0;
-    this.features |= MARKS;
+    if (close - start < 3 || !isBom(opening)) return 0;
+    this.features |= BYTE_ORDER_MARKS;
     return 3;
   }
 
@@ -346,7 +346,7 @@ export class RecordScanner {
   }
 }
 
-function isMark(bytes: Buffer): boolean {
+function isBom(bytes: Buffer): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 

@@ -25,12 +25,12 @@ const ZONE = /^(?: ?([ap])\.?m\.?(?![a-z]))?(?: ?(z|[+-]\d{1,2}(?::?\d{2}){0,2}|
 /** What means the same in every order. */
 const WORD = /^(?:[+-]?infinity|epoch|now|today|tomorrow|yesterday)$/i;
 
-/** The year before this is not meant by eight digits: so they are a date by one order only. */
+/** Eight digits are not read as a year before this one, so that they are a date in one order only. */
 const FIRST_YEAR = 1300;
 
 /**
  * Reads dates in an order, with a time behind them or not: in numbers, or with an English name of the month. Gives a text that a
- * server reads in one way whatever its options. Null for whatever else, such as a date that does not exist or is in another order.
+ * server reads in one way whatever its options. Null for everything else, such as a date that does not exist or is in another order.
  */
 export function dateReader(order: DateOrder): (text: string) => string | null {
   return (text) => {
@@ -98,7 +98,7 @@ function monthOf(name: string): number {
   return MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
 }
 
-/** The time as the server reads it; empty where there is none, and null for what is no time. */
+/** The time as the server reads it; empty where there is none, and null for what is not a time. */
 function timeOf(text: string): string | null {
   if (text === "") return "";
   const clock = CLOCK.exec(text) ?? DIGITS_OF_CLOCK.exec(text);

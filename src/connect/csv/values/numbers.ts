@@ -7,8 +7,8 @@ export function alikes(character: string): string {
 }
 
 /**
- * Reads numbers as a country writes them. Null for what is none, which also is a number with its separators in the
- * wrong places: where the point stands between thousands, the one of `1.5`, `0.123` and `1.234e5` stands before decimals.
+ * Reads numbers as a country writes them. Null for what is not a number, such as one with its separators in the
+ * wrong positions: where the point stands between thousands, the one of `1.5`, `0.123` and `1.234e5` stands before decimals.
  * Groups have three digits, or in India two before the last three.
  */
 export function numberReader(decimal: string, thousands: string): (text: string) => string | null {
