@@ -3,12 +3,12 @@ import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
-import type { Shard } from "../../../src/batch/contract.ts";
-import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
-import { waitingForInput } from "../../../src/connect/csv/open/pipe.ts";
-import { TextStream } from "../../../src/connect/csv/open/text-stream.ts";
-import { fc, runs } from "../../random.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
+import type { Shard } from "../../../../src/batch/contract.ts";
+import { type CsvOptions, type CsvRow, csv } from "../../../../src/connect/csv/index.ts";
+import { waitingForInput } from "../../../../src/connect/csv/open/pipe.ts";
+import { TextStream } from "../../../../src/connect/csv/open/text-stream.ts";
+import { fc, runs } from "../../../random.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "../fixture.ts";
 
 const ROWS = Array.from({ length: 3000 }, (_, id) => `${id},"zé\n""${id}""",${id % 7}\n`);
 const TEXT = `id,note,n\n${ROWS.join("")}`;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { type CsvRow, csv } from "../../../src/connect/csv/index.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
+import { type CsvRow, csv } from "../../../../src/connect/csv/index.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
 import { type Packed, zipFile } from "./zip-file.ts";
 
 const ROWS = Array.from({ length: 2000 }, (_, id) => `${id},"zé\n""${id}"""`);

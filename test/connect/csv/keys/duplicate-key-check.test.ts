@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { test } from "node:test";
-import type { KeyColumn } from "../../../src/batch/contract.ts";
-import { csv } from "../../../src/connect/csv/index.ts";
-import { csvSource } from "../../../src/connect/csv/source.ts";
-import { fc, runs } from "../../random.ts";
-import { Folder, planOptions, readAll } from "./fixture.ts";
+import type { KeyColumn } from "../../../../src/batch/contract.ts";
+import { type CsvOptions, csv } from "../../../../src/connect/csv/index.ts";
+import { csvSource } from "../../../../src/connect/csv/source.ts";
+import { fc, runs } from "../../../random.ts";
+import { Folder, planOptions, readAll } from "../fixture.ts";
 
 const byKey = (...key: KeyColumn[]) => ({ kind: "byKey", key }) as const;
 
@@ -117,4 +117,24 @@ test("without a key there is no work for one, and total order gives one shard th
   await assert.rejects(source.shards(2, byKey({ name: "nr", equality: "bytes" }), planOptions(folder.path)), {
     code: "csv.no-key-column",
   });
+});
+
+test("a mark before a key does not make it another key", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file("id,v\n7,a\n\ufeff7,b\n");
+  const ordering = { kind: "byKey", key: [{ name: "id", equality: "bytes" }] } as const;
+  assert.equal((await csv(path).shards(2, ordering, planOptions(folder.path))).duplicates, 1);
+});
+
+test("keys repeat as their values do, by whatever options the values come about", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file("id;v\n 1.000 ;a\n1000;b\n'2;c\n'3'';d\n");
+  const options: CsvOptions = { delimiter: ";", trim: true, thousands: ".", quote: null };
+  const key = [{ name: "id", equality: "integer" }] as const;
+  const planned = await csv(path, options).shards(
+    2,
+    { kind: "byKey", key },
+    { ...planOptions(folder.path), kinds: [["id", "number"]] },
+  );
+  assert.equal(planned.duplicates, 1);
 });

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type CsvOptions, type CsvRow, csv } from "../../../src/connect/csv/index.ts";
-import { csvSource } from "../../../src/connect/csv/source.ts";
-import { PawlError } from "../../../src/errors.ts";
-import { fc, runs } from "../../random.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
+import { type CsvOptions, type CsvRow, csv } from "../../../../src/connect/csv/index.ts";
+import { csvSource } from "../../../../src/connect/csv/source.ts";
+import { PawlError } from "../../../../src/errors.ts";
+import { fc, runs } from "../../../random.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
 
 const PIPES = 'id,v,w\n1,5" pipe,x\n2,6" pipe,y\n3,c,z\n';
 

@@ -8,7 +8,7 @@ import { type CsvOptions, csv } from "../../../src/connect/csv/index.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { randomFrom } from "../../random.ts";
 import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
-import { zipFile } from "./zip-file.ts";
+import { zipFile } from "./open/zip-file.ts";
 
 const CASES: [string, string | Buffer, CsvOptions, string, RegExp][] = [
   ["an empty file", "", {}, "csv.empty", /t\.csv is empty/],

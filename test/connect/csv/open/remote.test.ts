@@ -3,9 +3,9 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { csv } from "../../../src/connect/csv/index.ts";
-import { S3Stub } from "../objects/s3/stub/server.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "./fixture.ts";
+import { csv } from "../../../../src/connect/csv/index.ts";
+import { S3Stub } from "../../objects/s3/stub/server.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
 
 const ROWS = Array.from({ length: 60_000 }, (_, id) => `${id},"a value, ${id}"`);
 const TEXT = Buffer.from(`id,note\n${ROWS.join("\n")}\n`);

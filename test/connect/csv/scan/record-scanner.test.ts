@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { grammarOf, type Quoting } from "../../../src/connect/csv/scan/grammar.ts";
-import { RecordScanner } from "../../../src/connect/csv/scan/record-scanner.ts";
-import { fc } from "../../random.ts";
+import { grammarOf, type Quoting } from "../../../../src/connect/csv/scan/grammar.ts";
+import { RecordScanner } from "../../../../src/connect/csv/scan/record-scanner.ts";
+import { fc } from "../../../random.ts";
 
 const noise = fc
   .array(fc.constantFrom("a", "b,c", '"', '""', "\n", "\r\n", "\r", '"x\ny"'), { maxLength: 40 })
