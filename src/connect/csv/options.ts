@@ -217,7 +217,7 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
   if (fileColumn !== null && fileColumn === lineColumn)
     refuse(`--file-column and --line-column are both ${JSON.stringify(fileColumn)}: choose two names`);
   if (options.looseQuotes && quote === "")
-    refuse("--loose-quotes says nothing where --quote is none: leave one out");
+    refuse("--loose-quotes has no effect where --quote is none: leave one out");
   return {
     escape: options.escape === quote ? "" : (options.escape ?? ""),
     loose: options.looseQuotes ?? false,

@@ -12,7 +12,7 @@ import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
 import { type CsvLayout, describedDialect, quarantinedLayout, withKinds } from "./layout.ts";
-import { chunkOf, chunkSource } from "./rows/chunk.ts";
+import { ChunkSource, chunkOf } from "./rows/chunk.ts";
 import { HeldBytes } from "./rows/chunk-bytes.ts";
 import { RecordScanner } from "./scan/record-scanner.ts";
 
@@ -95,7 +95,10 @@ export class ReplaySource implements CsvSource {
 function replayChunk(records: readonly QuarantineRecord[], layout: CsvLayout): Chunk<CsvRow> {
   const text = Buffer.concat(records.flatMap(({ raw }) => [raw, LINE_FEED]));
   const name = "quarantined rows";
-  const source = chunkSource({ ...layout, maxRecordBytes: text.length }, { newline: 10, name, order: null });
+  const source = new ChunkSource(
+    { ...layout, maxRecordBytes: text.length },
+    { newline: 10, name, order: null },
+  );
   const scanner = new RecordScanner(source.rules);
   scanner.scan(text, 0, text.length, 0);
   scanner.finish(text.length);

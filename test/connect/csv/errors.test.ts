@@ -123,7 +123,7 @@ test("options that cannot be are refused at once", () => {
     assert.throws(() => csv("x.csv", options), { code: "csv.option" });
 });
 
-test("a header alone is no rows and a note", async () => {
+test("a header alone gives no rows, and a note", async () => {
   await using folder = await Folder.make();
   for (const text of ["id,a", "id,a\n", "id,a\r\n\r\n"]) {
     const source = csv(await folder.file(text));

@@ -28,7 +28,7 @@ test("whatever way a file is written in, its rows come as they were written, by 
       }),
       async (how, given, seed, form, { indexBlockBytes, items, bytes, shards: n, turned, columns }) => {
         const choose = chooser(seed);
-        // A row of nothing but nulls may be a blank line, which is no row.
+        // A row of nothing but nulls may be a blank line, which is not a row.
         const rows = given.map((row, at) => [`r${at}`, ...row.slice(1).map((each) => writable(each, how))]);
         const half = turned ? Math.ceil(rows.length / 2) : rows.length;
         const first = write(NAMES, rows.slice(0, half), how, choose);

@@ -192,7 +192,7 @@ class ParsedKeyReader extends KeyReader {
     super(key, { ...layout, dialect: { delimiter: ",", quote: '"', nullValue: "" }, fields: names });
     this.#names = names;
     const { grammar } = rulesOf(layout, newline, name);
-    this.#rows = new RowReader(layout, grammar, { file: name, order, joined: false });
+    this.#rows = new RowReader(layout, grammar, { file: name, order });
   }
 
   override read(buffer: Buffer, start: number, end: number, line: number): number {

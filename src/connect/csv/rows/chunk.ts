@@ -3,6 +3,7 @@ import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import type { CsvChunk, CsvRow } from "../contract.ts";
 import { type CsvLayout, isPlain, type Newline, rulesOf } from "../layout.ts";
+import type { FilePart } from "../plan/shard-data.ts";
 import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import {
   BARE_ENDS,
@@ -22,18 +23,27 @@ const WINDOW = 64 * 1024;
 const LINE_FEED = Buffer.from("\n");
 
 /** What all chunks of one part of a shard share. */
-export interface ChunkSource {
+export class ChunkSource {
   readonly layout: CsvLayout;
   readonly rules: RecordRules;
-  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
-  readonly order: readonly number[] | null;
-}
+  /** Whether COPY reads the records of the part as its layout means them. */
+  readonly isPlain: boolean;
+  readonly #order: readonly number[] | null;
+  #rows: RowReader | null = null;
 
-export function chunkSource(
-  layout: CsvLayout,
-  part: { readonly newline: Newline; readonly name: string; readonly order: ChunkSource["order"] },
-): ChunkSource {
-  return { layout, rules: rulesOf(layout, part.newline, part.name), order: part.order };
+  constructor(layout: CsvLayout, { newline, name, order }: Pick<FilePart, "newline" | "name" | "order">) {
+    this.layout = layout;
+    this.rules = rulesOf(layout, newline, name);
+    this.isPlain = isPlain(layout) && order === null;
+    this.#order = order;
+  }
+
+  /** Makes rows by all that the options say. */
+  get rows(): RowReader {
+    const { rules } = this;
+    this.#rows ??= new RowReader(this.layout, rules.grammar, { file: rules.name, order: this.#order });
+    return this.#rows;
+  }
 }
 
 export interface ChunkContent {
@@ -52,11 +62,8 @@ export interface ChunkContent {
 
 /** The chunk of this content: one that passes its bytes on where COPY reads them as they are meant. */
 export function chunkOf(source: ChunkSource, content: ChunkContent): Chunk<CsvRow> {
-  const plain =
-    isPlain(source.layout) &&
-    source.order === null &&
-    (content.features & (ODD_RETURNS | BYTE_ORDER_MARKS | CTRL_Z_ENDS)) === 0;
-  return plain ? new PlainChunk(source, content) : new ParsedChunk(source, content);
+  const odd = (content.features & (ODD_RETURNS | BYTE_ORDER_MARKS | CTRL_Z_ENDS)) !== 0;
+  return source.isPlain && !odd ? new PlainChunk(source, content) : new ParsedChunk(source, content);
 }
 
 /** Where each record of a chunk is, and on which line of the file it begins. */
@@ -134,18 +141,12 @@ abstract class RecordChunk implements Chunk<CsvRow> {
 
 /** A chunk whose records are made into rows one by one, by all that the options say. */
 class ParsedChunk extends RecordChunk {
-  readonly #rows: RowReader;
-
-  constructor(source: ChunkSource, content: ChunkContent) {
-    super(source, content);
-    const { layout, rules, order } = source;
-    const joined = (content.features & BYTE_ORDER_MARKS) !== 0;
-    this.#rows = new RowReader(layout, rules.grammar, { file: rules.name, order, joined });
-  }
-
   async *slices(): AsyncGenerator<readonly DecodedRow[]> {
     let rows: DecodedRow[] = [];
     let left = this.items;
+    const reader = this.source.rows;
+    // A byte order mark between records shows that files were joined, of which each may have a header.
+    const joined = (this.features & BYTE_ORDER_MARKS) !== 0;
     for await (const { records, lines } of this.content.records(this.source.rules, this.line))
       for (const [index, record] of records.entries()) {
         const last = --left === 0 && (this.features & CTRL_Z_ENDS) !== 0;
@@ -155,7 +156,7 @@ class ParsedChunk extends RecordChunk {
                 "row ends with Ctrl-Z (0x1A), by which old programs mark the end of a file: remove that byte",
                 { code: "csv.end-mark" },
               )
-            : this.#rows.read(record, lines[index] as number),
+            : reader.read(record, lines[index] as number, joined),
         );
         if (rows.length < SLICE) continue;
         yield rows;
@@ -165,7 +166,7 @@ class ParsedChunk extends RecordChunk {
   }
 
   protected override quarantined(record: Buffer, line: number): Buffer {
-    return this.#rows.quarantined(record, line);
+    return this.source.rows.quarantined(record, line);
   }
 }
 

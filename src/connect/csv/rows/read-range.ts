@@ -4,7 +4,7 @@ import type { CsvLayout } from "../layout.ts";
 import { openVersion, readBlocks } from "../open/file-version.ts";
 import { type IndexBlock, indexBlocks, type RangePart, type RecordPosition } from "../plan/shard-data.ts";
 import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
-import { chunkOf, chunkSource } from "./chunk.ts";
+import { ChunkSource, chunkOf } from "./chunk.ts";
 import { FileRange } from "./chunk-bytes.ts";
 
 const BLOCK = 256 * 1024;
@@ -29,7 +29,7 @@ export async function* readRange(
   pace: Pace,
   signal: AbortSignal,
 ): AsyncGenerator<Chunk<CsvRow>> {
-  const source = chunkSource(layout, part);
+  const source = new ChunkSource(layout, part);
   const blocks = indexBlocks(part);
   let { at, line } = from;
   // Refuses a changed file at once, even where no block has to be read.

@@ -9,7 +9,7 @@ import { type Purpose, TextStream } from "../open/text-stream.ts";
 import type { RecordPosition, StreamPart } from "../plan/shard-data.ts";
 import { explainQuotes, isQuoteError } from "../scan/quote-errors.ts";
 import { RecordScanner } from "../scan/record-scanner.ts";
-import { chunkOf, chunkSource } from "./chunk.ts";
+import { ChunkSource, chunkOf } from "./chunk.ts";
 import { HeldBytes } from "./chunk-bytes.ts";
 
 /** How a stream is read. */
@@ -55,7 +55,7 @@ async function* chunksOf(
   from: RecordPosition,
   { pace, signal, stdin, purpose }: StreamReading,
 ): AsyncGenerator<Chunk<CsvRow>> {
-  const source = chunkSource(layout, part);
+  const source = new ChunkSource(layout, part);
   const stream = new TextStream(part, part.encoding, purpose, stdin);
   const scanner = new RecordScanner(source.rules, from.at, from.line);
   let parts: Buffer[] = [];

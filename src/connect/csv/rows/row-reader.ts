@@ -14,8 +14,6 @@ export interface RecordOrigin {
   readonly file: string;
   /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
   readonly order: readonly number[] | null;
-  /** Records that equal the header are refused: files were joined here. */
-  readonly joined: boolean;
 }
 
 /** How one value of a row is made. */
@@ -44,8 +42,8 @@ export class RowReader {
     );
   }
 
-  /** The row, or the error of a record that is not one. */
-  read(record: Buffer, line: number): DecodedRow {
+  /** The row, or the error of a record that is not one. Where files were `joined`, a record that equals the header is refused. */
+  read(record: Buffer, line: number, joined = false): DecodedRow {
     const flaw = RowDecoder.flaw(record);
     if (flaw !== null) return new ItemError(flaw, { code: "csv.bytes" });
     const { reading, fields: names } = this.#layout;
@@ -59,7 +57,7 @@ export class RowReader {
     const width = names.length;
     if ((count < width && !reading.fillMissing) || (count > width && !reading.ignoreExtra))
       return ragged(count, width);
-    if (this.#origin.joined && this.#isHeader(count))
+    if (joined && this.#isHeader(count))
       return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
     const row: CsvRow = {};
     for (const { name, field, nulls, converter } of this.#values) {

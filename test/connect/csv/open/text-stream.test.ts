@@ -115,7 +115,7 @@ test("standard input goes on where it stopped if it is the same input, and else 
     await assert.rejects(readAll(input(other), shards, pace, seen[0]?.end), { code: "csv.other-input" });
 });
 
-test("a pipe into which nobody writes is told of, and one that gives something is not", async () => {
+test("a pipe into which nothing is written is announced, and one that gives something is not", async () => {
   const told: unknown[] = [];
   const listen = (silence: unknown) => told.push(silence);
   waitingForInput.subscribe(listen);

@@ -140,7 +140,7 @@ function looseRows(text: string): (string[] | null)[] | null {
     rest = rest.slice(taken[0].length + 1);
     if (after === "," && rest === "") fields.push("");
     if (after !== "," || rest === "") {
-      // A blank line is no row.
+      // A blank line is not a row.
       rows.push(fields.length === 1 && taken[0] === "" ? null : fields);
       fields = [];
     }
