@@ -155,10 +155,10 @@ export interface PlanOptions {
 }
 
 /** What a column is in the target, where that says how the texts of a source are to be read. */
-export type ColumnKind = "number" | "date" | HoldingKind;
+export type ColumnKind = "number" | "date" | CompositeKind;
 
 /** A type with numbers or dates in its texts that a source cannot read: money, arrays, ranges, rows and the like. */
-export type HoldingKind = {
+export type CompositeKind = {
   /** As the target declares it, such as `date[]`. */
   readonly type: string;
   readonly dates: boolean;

@@ -47,7 +47,7 @@ const SAMPLE_ROWS = 1000;
  *   `csv.directory`, `csv.not-a-file`, `csv.permission`, `csv.address`, `csv.empty`, `csv.binary`, `csv.other-format`,
  *   `csv.encoding`, `csv.header`, `csv.header-differs`, `csv.stray-quote`, `csv.unclosed-quote`, `csv.record-too-large`,
  *   `csv.mixed-line-ends`, `csv.corrupt-archive`, `csv.no-key-column`, `csv.changed`, `csv.scratch`, `csv.stdin-taken`,
- *   `csv.other-input`, `csv.holding`
+ *   `csv.other-input`, `csv.composite`
  * @example
  * ```ts
  * import { csv } from "pawl/connect/csv";
@@ -108,7 +108,7 @@ class FileSource implements CsvSource {
     return kinds.length === 0 ? rows : await this.#first(n, withKinds(layout, kinds), parts);
   }
 
-  /** Options that cannot be followed in a column of the first rows are refused before anything is written. Errors: `csv.holding`. */
+  /** Options that cannot be followed in a column of the first rows are refused before anything is written. Errors: `csv.composite`. */
   async #checkComposites(
     { layout, parts }: Inspection,
     kinds: NonNullable<PlanOptions["kinds"]>,
@@ -118,7 +118,7 @@ class FileSource implements CsvSource {
     for await (const row of this.#peek(SAMPLE_ROWS, withKinds(layout, composites), parts))
       if (row instanceof ItemError && row.code === COMPOSITE)
         throw new PawlError(
-          "csv.holding",
+          "csv.composite",
           `${parts[0]?.name}, ${row.message}: write it so, give the column a value with --set, or load it into a column of text.`,
         );
   }

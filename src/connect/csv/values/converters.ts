@@ -1,4 +1,4 @@
-import type { ColumnKind, HoldingKind } from "../../../batch/contract.ts";
+import type { ColumnKind, CompositeKind } from "../../../batch/contract.ts";
 import { own } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
 import type { CsvLayout } from "../layout.ts";
@@ -7,7 +7,7 @@ import { dateReader } from "./dates.ts";
 import { alikes, escaped, numberReader } from "./numbers.ts";
 
 /** Of a value that is refused because the options cannot be followed in it. */
-export const COMPOSITE = "csv.holding";
+export const COMPOSITE = "csv.composite";
 
 type LocalRules = Pick<ReadingRules, "dateOrder" | "decimal" | "thousands">;
 
@@ -61,7 +61,7 @@ export function guessKinds(
  * would read otherwise than the options mean it. Null where the options say nothing about such a column.
  */
 export function compositeConverter(
-  kind: HoldingKind,
+  kind: CompositeKind,
   { dateOrder, decimal, thousands }: LocalRules,
 ): Converter | null {
   const dates = kind.dates && dateOrder !== null;
@@ -96,7 +96,7 @@ function isoOnly(text: string): boolean {
 
 /** Whether all numbers in it are written in a way that the separators do not change. */
 function plainNumbers(
-  numbers: HoldingKind["numbers"],
+  numbers: CompositeKind["numbers"],
   decimal: string,
   thousands: string,
 ): (text: string) => boolean {

@@ -1,8 +1,8 @@
-import type { ColumnKind, HoldingKind } from "../../../../batch/contract.ts";
+import type { ColumnKind, CompositeKind } from "../../../../batch/contract.ts";
 import { type Column, matchColumn } from "../../table.ts";
 import type { LoadTarget } from "./layout.ts";
 
-const NUMBERS: ReadonlyMap<string, HoldingKind["numbers"]> = new Map([
+const NUMBERS: ReadonlyMap<string, CompositeKind["numbers"]> = new Map([
   ["int2", "whole"],
   ["int4", "whole"],
   ["int8", "whole"],
@@ -14,7 +14,7 @@ const NUMBERS: ReadonlyMap<string, HoldingKind["numbers"]> = new Map([
 ]);
 const DATES: ReadonlySet<string> = new Set(["date", "timestamp", "timestamptz"]);
 /** From the least to the most that its separators can change. */
-const STEPS: readonly HoldingKind["numbers"][] = ["none", "whole", "any", "money"];
+const STEPS: readonly CompositeKind["numbers"][] = ["none", "whole", "any", "money"];
 
 /** Which columns of a source are or hold numbers or dates in the table, so that it can read their texts as a country writes them. */
 export function kindsOf(
