@@ -11,21 +11,21 @@ import { zipContent } from "./zip.ts";
 export const STDIN = "-";
 
 /**
- * The files that the paths name, each once, for a zip archive the CSVs in it: in the order given, those of a glob sorted by name. A path that exists
- * as it is written is not a glob. Relative ones begin in the folder. Errors: `csv.missing`, `csv.directory`,
+ * The files that the paths name, each once, for a zip archive the CSVs in it: in the order given, those of a glob sorted by
+ * name. A path that exists as it is written is not a glob. Relative ones begin in `cwd`. Errors: `csv.missing`, `csv.directory`,
  * `csv.permission`, `csv.no-match`, `csv.not-a-file`.
  */
 export async function findFiles(
   paths: readonly string[],
-  folder: string,
+  cwd: string,
 ): Promise<{ files: FileVersion[]; notes: string[] }> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
   redactPaths(paths);
   const found = new Map<string, readonly FileVersion[]>();
   const notes: string[] = [];
   for (const path of paths) {
-    for (const name of await expand(path, folder)) {
-      const absolute = name === STDIN || isRemote(name) ? name : resolve(folder, name);
+    for (const name of await expand(path, cwd)) {
+      const absolute = name === STDIN || isRemote(name) ? name : resolve(cwd, name);
       if (found.has(absolute)) continue;
       if (isRemote(name)) {
         found.set(absolute, [await remoteVersion(name)]);
@@ -40,13 +40,13 @@ export async function findFiles(
   return { files: [...found.values()].flat(), notes };
 }
 
-async function expand(path: string, folder: string): Promise<string[]> {
-  if (/^env:/.test(path) && !(await exists(resolve(folder, path)))) return [redactPath(resolveEnvPath(path))];
+async function expand(path: string, cwd: string): Promise<string[]> {
+  if (/^env:/.test(path) && !(await exists(resolve(cwd, path)))) return [redactPath(resolveEnvPath(path))];
   if (isRemote(path)) return [redactPath(path)];
-  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(folder, path)))) return [path];
+  if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(cwd, path)))) return [path];
   const matches: string[] = [];
-  for await (const match of glob(path, { cwd: folder }))
-    if ((await stat(resolve(folder, match))).isFile()) matches.push(match);
+  for await (const match of glob(path, { cwd }))
+    if ((await stat(resolve(cwd, match))).isFile()) matches.push(match);
   if (matches.length > 0) return matches.sort();
   throw new PawlError("csv.no-match", `No file matches ${path}: check the pattern.`);
 }

@@ -213,7 +213,8 @@ test("zstd frames of every kind come whole, however the input is cut into pieces
         };
         const whole = frames.map(({ text }) => text).join("");
         assert.equal(await unpacked(pieces), whole.startsWith("\ufeff") ? whole.slice(1) : whole);
-        if (lost > 0)
+        // Without the four bytes that a frame begins with, nothing shows that the file was packed.
+        if (lost > 0 && packed.length - lost >= 4)
           await assert.rejects(unpacked([packed.subarray(0, packed.length - lost)]), {
             code: "csv.corrupt-archive",
           });
