@@ -155,7 +155,7 @@ class Lead {
         id: `${run}/${number}`,
         queue: this.#work.queue,
         name: SHARD,
-        group: run,
+        flow: run,
         payload: { number, shard, distinct: cut.duplicates === 0 } as unknown as Json,
       })),
     );
