@@ -9,7 +9,7 @@ const PIECE = 256 * 1024;
 
 export type Compression = "gzip" | "zstd";
 
-/** By what the file is packed, told from its first bytes, whatever its name says. */
+/** The format that the file is compressed in, detected from its first bytes, whatever its name says. */
 export function compressionOf(head: Buffer): Compression | null {
   if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
   return head.length >= 4 && isZstd(head.readUInt32LE(0)) ? "zstd" : null;

@@ -53,7 +53,7 @@ async function openedOfBucket(url: string): Promise<RemoteObject> {
   return await openBucketObject(bucket, key);
 }
 
-/** What a URL names. It can be told from what it becomes later, or it is refused. */
+/** What a URL names. An object whose later versions could not be distinguished from this one is refused. */
 async function openedOfWeb(shown: string): Promise<RemoteObject> {
   const object = await openWebObject(fullUrl(shown));
   const { size, modified, etag } = object;
@@ -67,7 +67,7 @@ async function openedOfWeb(shown: string): Promise<RemoteObject> {
 }
 
 function explained(error: unknown, url: string): unknown {
-  // Of a load it is the only object, and no row.
+  // An `ItemError` quarantines one object of a copy; a load has only this one, and without it no rows.
   if (error instanceof ItemError) {
     const advice =
       error.code === "copy.encoded"

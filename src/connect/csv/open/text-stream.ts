@@ -39,7 +39,7 @@ export class TextStream implements AsyncIterable<Buffer> {
     this.#stdin = stdin;
   }
 
-  /** By what the file is packed; known once the first bytes came. */
+  /** The format that the file is compressed in; known once the first bytes came. */
   get compression(): Compression | null {
     return this.#decompressor?.compression ?? null;
   }

@@ -60,7 +60,7 @@ export interface ChunkContent {
   readonly origins?: (index: number) => Promise<Origin>;
 }
 
-/** The chunk of this content: one that passes its bytes on where COPY reads them as they are meant. */
+/** The chunk of this content: one that passes its bytes on where COPY reads them as the options mean them. */
 export function chunkOf(source: ChunkSource, content: ChunkContent): Chunk<CsvRow> {
   const odd = (content.features & (ODD_RETURNS | BYTE_ORDER_MARKS | CTRL_Z_ENDS)) !== 0;
   return source.isPlain && !odd ? new PlainChunk(source, content) : new ParsedChunk(source, content);

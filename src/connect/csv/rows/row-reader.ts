@@ -10,7 +10,7 @@ import { type DecodedRow, RowDecoder, ragged } from "./row-decoder.ts";
 
 /** Where the records come from, beside their bytes. */
 export interface RecordOrigin {
-  /** As people call the file. */
+  /** The file as messages name it. */
   readonly file: string;
   /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
   readonly order: readonly number[] | null;

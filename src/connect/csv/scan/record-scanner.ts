@@ -17,7 +17,7 @@ import {
   STRAY_RETURN,
 } from "./grammar.ts";
 
-/** What tells one record from the next. */
+/** What separates records. */
 export interface RecordRules {
   readonly grammar: Grammar;
   /** A line that begins with this byte where a record could begin is a comment; -1 where there are no comments. */
