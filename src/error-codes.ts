@@ -73,7 +73,6 @@ export type ErrorCode =
   | "csv.no-key-column"
   | "csv.no-match"
   | "csv.not-a-file"
-  | "csv.old-plan"
   | "csv.option"
   | "csv.other-format"
   | "csv.other-input"

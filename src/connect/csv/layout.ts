@@ -1,5 +1,4 @@
 import type { ColumnKind, Description } from "../../batch/contract.ts";
-import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import type { CsvDialect } from "./contract.ts";
 import type { ReadingRules } from "./options.ts";
@@ -124,10 +123,5 @@ export function packLayout(layout: CsvLayout): Json {
 
 /** The inverse of `packLayout`; what a shard's data holds was written by it. */
 export function unpackLayout(packed: Json): CsvLayout {
-  const layout = packed as unknown as Omit<CsvLayout, "columns">;
-  if (layout.reading !== undefined) return withColumns(layout);
-  throw new PawlError(
-    "csv.old-plan",
-    "The load was begun by an earlier version of Pawl, which read files in another way: start over with --restart.",
-  );
+  return withColumns(packed as unknown as Omit<CsvLayout, "columns">);
 }

@@ -221,7 +221,7 @@ function hasContent(bytes: Buffer, from: number): boolean {
 function refuseMixed(name: string, line: number): never {
   throw new PawlError(
     "csv.mixed-line-ends",
-    `${name} line ${line} ends with a carriage return alone, and a later line with a line feed; give all lines the same end.`,
+    `${name} line ${line} ends with a carriage return alone, and a later line with a line feed: end all lines in the same way.`,
   );
 }
 

@@ -88,7 +88,7 @@ export function givenOrderOf(
   if (named) return orderOf(first, other, firstName, name);
   throw new PawlError(
     "csv.header-differs",
-    `${name} has another header than ${firstName}, so --columns cannot name the columns of both: load them one by one.`,
+    `${name} has a different header from ${firstName}, so that --columns cannot name the columns of both: load them one by one.`,
   );
 }
 

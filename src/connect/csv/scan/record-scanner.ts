@@ -341,7 +341,7 @@ export class RecordScanner {
   #mixed(lines: number): never {
     throw new PawlError(
       "csv.mixed-line-ends",
-      `${this.#rules.name} line ${this.#firstLine + lines}: a line feed stands in a file whose lines end with a carriage return; give all lines the same end.`,
+      `${this.#rules.name} line ${this.#firstLine + lines}: a line feed stands in a file whose lines end with a carriage return: end all lines in the same way.`,
     );
   }
 }
