@@ -26,6 +26,7 @@ export const foundation: readonly string[] = [
   "errors.ts",
   "near-names.ts",
   "own.ts",
+  "postgres-client.ts",
   "postgres-errors.ts",
   "postgres-ownership.ts",
   "postgres-url.ts",

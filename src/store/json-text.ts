@@ -168,9 +168,9 @@ function step(holder: object, name: string): string {
 }
 
 /** What a store holds as JSON, unless somebody else wrote it. Throws the PawlError `store.damaged`. */
-export function fromJson(text: string, what: string): Json {
+export function fromText(text: string | null, what = "A value"): Json {
   try {
-    return text === "null" ? null : (JSON.parse(text) as Json);
+    return text === null || text === "null" ? null : (JSON.parse(text) as Json);
   } catch (error) {
     const sentence = `${what} in the store is not JSON, so something other than Pawl has changed it: correct it there.`;
     throw new PawlError("store.damaged", sentence, { cause: error });

@@ -21,12 +21,13 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { machineClock } from "../../src/store/clock.ts";
 import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
+import { SqlStore } from "../../src/store/sql/store.ts";
 import { Connection } from "../../src/store/sqlite/connection.ts";
+import { SqliteDriver } from "../../src/store/sqlite/driver.ts";
 import { FileIdentity } from "../../src/store/sqlite/file-identity.ts";
 import { migrate } from "../../src/store/sqlite/migrate.ts";
 import { migrations } from "../../src/store/sqlite/migrations.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
-import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { machineClocks } from "./conformance/machine-clocks.ts";
 import { newTask } from "./conformance/tasks.ts";
 import { storeConformance } from "./conformance.ts";
@@ -179,8 +180,8 @@ describe("a store file", () => {
     const database = new DatabaseSync(location);
     // To SQLite a file that may not grow is a full disk.
     database.exec("PRAGMA max_page_count = 1");
-    await using store = new SqliteStore(
-      new Connection(database, new FileIdentity(location), location, machineClock),
+    await using store = new SqlStore(
+      new SqliteDriver(new Connection(database, new FileIdentity(location), location, machineClock)),
     );
     const batch = Array.from({ length: 1_000 }, (_, n) => newTask(`t${n}`, { payload: "x".repeat(1_000) }));
     await assert.rejects(store.enqueue(batch), (error) => {
@@ -205,8 +206,8 @@ describe("a store file", () => {
     const writer = await openStore(location);
     const readOnly = new DatabaseSync(location, { readOnly: true });
     {
-      await using store = new SqliteStore(
-        new Connection(readOnly, new FileIdentity(location), location, machineClock),
+      await using store = new SqlStore(
+        new SqliteDriver(new Connection(readOnly, new FileIdentity(location), location, machineClock)),
       );
       await assertReadOnly(store);
     }
@@ -303,7 +304,7 @@ describe("a store file", () => {
       const other = join(folder, "other");
       do await writeFile(other, "");
       while ((await stat(other)).ctimeMs <= ctimeMs);
-      return new SqliteStore(new Connection(database, files, at, machineClock));
+      return new SqlStore(new SqliteDriver(new Connection(database, files, at, machineClock)));
     }
 
     const removals = {

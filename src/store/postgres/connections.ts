@@ -1,6 +1,6 @@
 import pg from "pg";
+import { destroyClient } from "../../postgres-client.ts";
 import type { Address } from "./address.ts";
-import { PooledClient } from "./client.ts";
 import { isDisconnect } from "./failure.ts";
 import { Session } from "./session.ts";
 
@@ -84,5 +84,31 @@ export class Connections {
 
   #session(client: pg.ClientBase): Session {
     return new Session(client, this.#schema, this.#replyMs, this.#direct.get(client) ?? false);
+  }
+}
+
+const CONNECT_MS = 10_000;
+
+/** Called with null and the client when that is connected. */
+type Connected = (error: Error | null, client?: pg.Client) => void;
+
+/** A connection of a pool. One that cannot be made is given up after a while, and leaves nothing open. */
+class PooledClient extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    // To the pool the same option would mean how long to wait for another operation to end.
+    super({ ...config, connectionTimeoutMillis: CONNECT_MS });
+  }
+
+  override connect(): Promise<pg.Client>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): Promise<pg.Client> | undefined {
+    if (callback === undefined) return super.connect();
+    super.connect((error: Error | null, client?: pg.Client) => {
+      // The pool only forgets it. The server would wait a minute for a password that was not given, and let no database be
+      // made or removed meanwhile.
+      if (error !== null) destroyClient(this);
+      callback(error, client);
+    });
+    return undefined;
   }
 }

@@ -1,19 +1,19 @@
 import { PawlError } from "../../errors.ts";
 import type { Address } from "./address.ts";
+import { CommitMarkers } from "./commit-markers.ts";
 import { Connections } from "./connections.ts";
-import { Marks } from "./marks.ts";
-import { Patience } from "./patience.ts";
+import { retryTransient } from "./failure.ts";
 import type { Session } from "./session.ts";
 import { type Transaction, transact } from "./transaction.ts";
 
-/** How long an operation waits for a server that does not answer or is not there before it gives up. */
-const PATIENCE_MS = 15_000;
+/** How long an operation is tried again while the server is away before it gives up. */
+const RETRY_MS = 15_000;
 const REPLY_MS = 60_000;
 
 export interface DatabaseOptions {
   /** A connection that has not answered for so long is given up. */
   readonly replyMs?: number;
-  readonly patienceMs?: number;
+  readonly retryMs?: number;
 }
 
 /** A store's database, whose operations outlive the connections they run on. */
@@ -21,26 +21,26 @@ export class Database {
   readonly location: string;
   readonly schema: string;
   readonly #connections: Connections;
-  readonly #patience: Patience;
-  readonly #marks: Marks;
+  readonly #retryMs: number;
+  readonly #markers: CommitMarkers;
   readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(address: Address, { replyMs = REPLY_MS, patienceMs = PATIENCE_MS }: DatabaseOptions = {}) {
+  constructor(address: Address, { replyMs = REPLY_MS, retryMs = RETRY_MS }: DatabaseOptions = {}) {
     this.location = address.location;
     this.schema = address.schema;
     this.#connections = new Connections(address, replyMs);
-    this.#patience = new Patience(address.location, patienceMs);
-    this.#marks = new Marks(address.location, this.#connections, this.#patience);
+    this.#retryMs = retryMs;
+    this.#markers = new CommitMarkers(address.location, this.#connections, retryMs);
   }
 
   /** Runs statements that may be run twice without harm, such as reads. */
   async read<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return await this.#patiently(() => this.#connections.use(work));
+    return await this.#retrying(() => this.#connections.use(work));
   }
 
   /** Runs statements that may as well be left: fails at once, and also while the store is being closed. */
-  async hint<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async tryOnce<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return await this.#connections.use(work);
   }
 
@@ -49,14 +49,14 @@ export class Database {
     work: (transaction: Transaction) => Promise<T>,
     { mostlyIdle = false }: { readonly mostlyIdle?: boolean } = {},
   ): Promise<T> {
-    const means = { connections: this.#connections, marks: this.#marks, location: this.location };
-    return await this.#patiently(() => transact(means, work, mostlyIdle));
+    const means = { connections: this.#connections, markers: this.#markers, location: this.location };
+    return await this.#retrying(() => transact(means, work, mostlyIdle));
   }
 
   /** Waits for what was asked for, then closes the connections. Safe to call again. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      this.#marks.stop();
+      this.#markers.stop();
       // Idle connections keep no process alive, but whoever closes them wants to see them closed.
       const alive = setInterval(() => {}, 1_000);
       try {
@@ -69,11 +69,11 @@ export class Database {
     return this.#closing;
   }
 
-  async #patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  async #retrying<T>(attempt: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) {
       throw new PawlError("store.closed", `The store ${this.location} is closed: open it again to use it.`);
     }
-    const running = this.#patience.insist(attempt);
+    const running = retryTransient(attempt, this.location, this.#retryMs);
     this.#running.add(running);
     try {
       return await running;

@@ -1,11 +1,47 @@
 import { PawlError } from "../../errors.ts";
-import type { GroupPosition, GroupState, NewGroup, NewTask } from "../contract.ts";
+import type { EnqueueOptions, NewTask } from "../contract.ts";
+import { enqueue, type InsertTasks } from "../sql/enqueue.ts";
+import { call } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
-import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
-import { addGroups, lockGroups } from "./groups.ts";
-import { MOVED, type Moved, type Moves } from "./moves.ts";
+import { scalars, texts, toText } from "./arrays.ts";
+import { brokenConstraint } from "./failure.ts";
 import { prepared } from "./session.ts";
-import { scalars, texts, toText } from "./values.ts";
+import type { PostgresTask, PostgresTransitions } from "./transitions.ts";
+
+/** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
+const CAREFUL_BATCHES = 20;
+
+/** Runs work in a transaction, exactly once. */
+type Transition = <R>(work: (transitions: PostgresTransitions) => Promise<R>) => Promise<R>;
+
+/** Stores tasks without a look at what is there, as long as that goes well. */
+export class Enqueuer {
+  readonly #transition: Transition;
+  /** Batches that are still to be stored with a look. */
+  #careful = 0;
+
+  constructor(transition: Transition) {
+    this.#transition = transition;
+  }
+
+  async enqueue(tasks: readonly NewTask[], options: EnqueueOptions): Promise<string[]> {
+    const { groups = [], onOrdered = () => {} } = options;
+    if (groups.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
+      try {
+        return await this.#transition((transitions) => enqueueNew(transitions, tasks, onOrdered));
+      } catch (error) {
+        if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
+        this.#careful = CAREFUL_BATCHES;
+      }
+    }
+    this.#careful = Math.max(0, this.#careful - 1);
+    return await this.#transition(async (transitions) => {
+      const ids = await transitions.session.perform(enqueue(transitions, insertTasks, tasks, groups));
+      onOrdered();
+      return ids;
+    });
+  }
+}
 
 /** How many rows go into one statement, so that none takes long: as many as may share a block of numbers. */
 const PAGE = 2_000;
@@ -16,89 +52,52 @@ const BLOCK = 2_048;
 /** With fewer tasks than that, what a first try saves is not worth what it costs when it fails. */
 const WORTH_A_TRY = 20;
 
-export interface Placed {
-  readonly task: NewTask;
-  readonly childOf: GroupPosition | undefined;
-}
-
-/** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
-export async function enqueue(
-  moves: Moves,
-  tasks: readonly Placed[],
-  groups: readonly NewGroup[],
-  location: string,
-): Promise<string[]> {
-  assertStorable(
-    tasks.map(({ task }) => task),
-    groups,
-  );
-  const into = new Set(tasks.flatMap(({ childOf }) => childOf?.group ?? []));
-  const known = into.size === 0 ? new Map<string, GroupState>() : await lockGroups(moves.session, into);
-  for (const { id } of groups) if (!known.has(id)) known.set(id, "open");
-  for (const id of into) {
-    if (known.has(id)) continue;
-    throw new PawlError(
-      "store.no-such-group",
-      `The store ${location} has no group ${id}: enqueue it with its first children or before them.`,
-    );
-  }
-  await cancelExpiredHolders(
-    moves,
-    tasks.flatMap(({ task }) => task.unique ?? []),
-  );
-  const added: string[] = [];
-  for (let start = 0; start < tasks.length; start += PAGE) {
-    added.push(...(await addTasks(moves, tasks.slice(start, start + PAGE))));
-  }
-  await addGroups(moves, groups, location);
-  for (const [id, state] of known) {
-    if (state === "failed" && into.has(id)) await cancelWaiting(moves, "t.group_id = $1", [id]);
-  }
-  moves.wakes = true;
-  return added;
-}
-
 /**
  * Stores tasks that are in no group and have no unique key, as long as all ids are new: a third less work than to look
  * for what is taken. Where one is not, it is an error of the server's, and nothing was stored. They have their place in
- * the order of enqueueing as soon as their numbers and their time are settled, so `placed` is called while the server
- * still stores them: whoever has more to store need not wait, and both cores of a small server have work.
+ * the order of enqueueing as soon as their numbers and their time are settled, so `onOrdered` is called while the server
+ * still stores them: a caller that has more to store need not wait, and both cores of a small server have work.
  */
-export async function enqueueNew(
-  moves: Moves,
+async function enqueueNew(
+  transitions: PostgresTransitions,
   tasks: readonly NewTask[],
-  placed: () => void,
+  onOrdered: () => void,
 ): Promise<string[]> {
   assertStorable(tasks, []);
   for (let start = 0; start < tasks.length; start += PAGE) {
-    const taken = moves.session.run(TAKE_PLACE);
-    taken.then(start + PAGE < tasks.length ? undefined : placed, () => {});
+    const taken = transitions.session.run(TAKE_PLACE);
+    taken.then(start + PAGE < tasks.length ? undefined : onOrdered, () => {});
     const page = tasks.slice(start, start + PAGE);
-    const stored = moves.session.run(
-      INSERT_NEW,
-      valuesOf(page.map((task) => ({ task, childOf: undefined }))),
-    );
+    const stored = transitions.session.run(INSERT_NEW, valuesOf(page));
     await Promise.all([taken, stored]);
   }
-  for (const { id, queue } of tasks) moves.add({ id, queue, fence: 0, group_id: null }, null, "waiting");
-  moves.wakes = true;
+  for (const { id, queue } of tasks)
+    transitions.add({ id, queue, fence: 0, group_id: null }, null, "waiting");
+  transitions.wakes = true;
   return tasks.map(({ id }) => id);
 }
 
 /** Whether `enqueueNew` is worth a try. */
-export function mayBeNew(tasks: readonly NewTask[]): boolean {
+function mayBeNew(tasks: readonly NewTask[]): boolean {
   return (
     tasks.length >= WORTH_A_TRY &&
     tasks.every(({ childOf, unique }) => childOf === undefined && unique === undefined)
   );
 }
 
-/** Stores the tasks whose id, unique key and place in a group are free; returns their ids. */
-async function addTasks(moves: Moves, placed: readonly Placed[]): Promise<string[]> {
-  const rows = await moves.session.all<Moved>(INSERT_FREE, valuesOf(placed));
-  for (const row of rows) moves.add(row, null, "waiting");
-  return rows.map(({ id }) => id);
-}
+/** How tasks are stored whose ids, unique keys or positions may be taken. */
+export const insertTasks: InsertTasks<PostgresTransitions> = (transitions, tasks) =>
+  call(async () => {
+    const added: string[] = [];
+    for (let start = 0; start < tasks.length; start += PAGE) {
+      const page = tasks.slice(start, start + PAGE);
+      for (const task of await transitions.session.all<PostgresTask>(INSERT_FREE, valuesOf(page))) {
+        transitions.add(task, null, "waiting");
+        added.push(task.id);
+      }
+    }
+    return added;
+  });
 
 /** `clock` gives the time and the block of numbers. */
 function insert(clock: string, conflict: string, returning: string): string {
@@ -114,7 +113,7 @@ function insert(clock: string, conflict: string, returning: string): string {
        WITH ORDINALITY AS n (id, queue, name, flow, payload, priority, held, delay_ms, expires_ms, unique_key, bucket,
          retention_ms, group_id, child_index, meta, place)
      ORDER BY n.place ${conflict} RETURNING ${returning}t.due, t.seq, t.priority, t.queue, t.bucket),
-     line AS (
+     entries AS (
        INSERT INTO pawl.backlog (due, seq, priority, fence, queue, bucket)
        SELECT due, seq, priority, 0, queue, bucket FROM fresh WHERE due IS NOT NULL)`;
 }
@@ -131,11 +130,10 @@ const INSERT_FREE = prepared(
     "pawl.now_ms() AS now, nextval('pawl.task_block') AS block",
     "ON CONFLICT DO NOTHING",
     "t.id, t.fence, t.group_id, ",
-  )} SELECT ${MOVED} FROM fresh AS t`,
+  )} SELECT id, queue, fence, group_id FROM fresh`,
 );
 
-function valuesOf(placed: readonly Placed[]): (string | null)[] {
-  const tasks = placed.map(({ task }) => task);
+function valuesOf(tasks: readonly NewTask[]): (string | null)[] {
   const ms = (value: number | undefined) => (value === undefined ? null : duration(value));
   return [
     texts(tasks.map(({ id }) => id)),
@@ -150,8 +148,8 @@ function valuesOf(placed: readonly Placed[]): (string | null)[] {
     texts(tasks.map(({ unique }) => unique)),
     texts(tasks.map(({ bucket }) => bucket)),
     scalars(tasks.map(({ retentionMs }) => ms(retentionMs))),
-    texts(placed.map(({ childOf }) => childOf?.group)),
-    scalars(placed.map(({ childOf }) => childOf?.index)),
+    texts(tasks.map(({ childOf }) => childOf?.group)),
+    scalars(tasks.map(({ childOf }) => childOf?.index)),
     texts(tasks.map(({ meta }) => toText(meta))),
   ];
 }

@@ -1,5 +1,6 @@
 import { LostError, PawlError, TransientError } from "../../errors.ts";
 import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
+import { retry } from "../../retry.ts";
 import { isConflictSqlState, isDisconnectSqlState, isTransientSqlState } from "../../transient-errors.ts";
 
 /** A transaction that the server had ended before its statement came. */
@@ -8,6 +9,9 @@ const TRANSACTION_GONE = /^25P0[12]/;
 /** Waited for like the others, because a server that takes over may do so in a moment; but no longer. */
 const READ_ONLY = "25006";
 
+/** It is not known yet whether a transaction was committed. */
+export const IN_DOUBT = "store.in-doubt";
+
 /** Whether the connection is gone, and with it what was asked over it. */
 export function isDisconnect(error: unknown): boolean {
   const code = sqlState(error);
@@ -15,7 +19,8 @@ export function isDisconnect(error: unknown): boolean {
 }
 
 /** Whether the same may succeed a moment later. A wrong host or a missing password stays wrong. */
-export function mayRetry(error: unknown): boolean {
+function mayRetry(error: unknown): boolean {
+  if (error instanceof TransientError) return error.code === IN_DOUBT;
   if (error instanceof PawlError) return false;
   if (error instanceof Error && /ENOTFOUND|client password/.test(error.message)) return false;
   const code = sqlState(error);
@@ -23,6 +28,18 @@ export function mayRetry(error: unknown): boolean {
     isDisconnect(error) ||
     (code !== null && (isConflictSqlState(code) || code === READ_ONLY || code === "53300"))
   );
+}
+
+/**
+ * Runs again what failed by bad luck, or because the server is away for a moment, and gives up after `ms` with an error
+ * that names the location of the store. An attempt that failed must have left nothing behind.
+ */
+export async function retryTransient<T>(attempt: () => Promise<T>, location: string, ms: number): Promise<T> {
+  try {
+    return await retry(attempt, { isTransient: mayRetry, deadlineMs: ms, baseMs: 10, capMs: 1_000 });
+  } catch (error) {
+    throw explain(error, location);
+  }
 }
 
 /** The name of the constraint that a write broke, if one did. */

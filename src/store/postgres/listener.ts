@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { destroyClient } from "../../postgres-client.ts";
+import { backoffDelay } from "../../retry.ts";
 import type { Address } from "./address.ts";
-import { destroy } from "./client.ts";
 
-/** How long to wait before a broken connection is opened again, doubled with each failure. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5_000;
+/** How long to wait before a broken connection is opened again. */
+const RECONNECT = { baseMs: 50, capMs: 5_000, jitter: "equal" } as const;
 /** How long a notification may take to come round before it is taken for one that never will. */
 const PROBE_MS = 2_000;
 /** A pooler that hands sessions round may be replaced by one that does not. */
@@ -42,15 +42,12 @@ export class Listener {
   }
 
   async #run(): Promise<void> {
-    let pause = FIRST_PAUSE_MS;
-    while (!this.#stop.signal.aborted) {
+    for (let failures = 1; !this.#stop.signal.aborted; failures++) {
       const outcome = await this.#listen();
       this.#events.hears(false);
-      if (outcome === "deaf") pause = AGAIN_MS;
-      else if (outcome === "lost") pause = FIRST_PAUSE_MS;
-      const wait = pause * (0.5 + Math.random() / 2);
-      await sleep(wait, undefined, { signal: this.#stop.signal, ref: false }).catch(() => {});
-      pause = Math.min(pause * 2, outcome === "deaf" ? AGAIN_MS : LONGEST_PAUSE_MS);
+      if (outcome === "lost") failures = 1;
+      const ms = outcome === "deaf" ? AGAIN_MS : backoffDelay(failures, RECONNECT);
+      await sleep(ms, undefined, { signal: this.#stop.signal, ref: false }).catch(() => {});
     }
   }
 
@@ -80,7 +77,7 @@ export class Listener {
     } catch {
       return "failed";
     } finally {
-      destroy(client);
+      destroyClient(client);
     }
   }
 

@@ -157,7 +157,7 @@ export const migrations: readonly Migration[] = [
     fence integer NOT NULL,
     task text COLLATE "C" NOT NULL,
     worker text COLLATE "C" NOT NULL,
-    outcome text COLLATE "C" NOT NULL,
+    result text COLLATE "C" NOT NULL,
     error text,
     log text,
     PRIMARY KEY (task, fence)
@@ -272,7 +272,7 @@ export const migrations: readonly Migration[] = [
     ordinal bigint NOT NULL,
     run_id text COLLATE "C" NOT NULL REFERENCES pawl.run (id),
     replayed_by text,
-    place text NOT NULL,
+    location text NOT NULL,
     reason text NOT NULL,
     code text,
     raw bytea NOT NULL,

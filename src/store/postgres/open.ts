@@ -1,8 +1,9 @@
 import type { Store } from "../contract.ts";
+import { SqlStore } from "../sql/store.ts";
 import { parseAddress } from "./address.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
+import { PostgresDriver } from "./driver.ts";
 import { migrate } from "./migrate.ts";
-import { PostgresStore } from "./store.ts";
 
 /** Opens the store of a database, and creates or updates its tables. Errors as for `openStore`. */
 export async function openPostgresStore(
@@ -13,7 +14,7 @@ export async function openPostgresStore(
   const database = new Database(address, options);
   try {
     await migrate(database, { create });
-    return new PostgresStore(database, address);
+    return new SqlStore(new PostgresDriver(database, address));
   } catch (error) {
     await database.close();
     throw error;

@@ -1,23 +1,18 @@
-import { forgetChanges } from "./recording.ts";
+import { forgetChanges } from "../sql/changes.ts";
+import { IS_NOT_AWAITED } from "../sql/groups.ts";
+import { bound } from "../sql/statement.ts";
+import { scalars, texts } from "./arrays.ts";
+import { lookup, postgresDialect } from "./dialect.ts";
 import type { Session } from "./session.ts";
-import { sought } from "./sought.ts";
-import { scalars, texts } from "./values.ts";
 
 /** How many rows of pawl.retained are looked at together. */
 const PAGE = 50;
 
-/**
- * Tasks that are kept no longer. The children of a group are kept until its callback has ended, which reads their results;
- * the callback until its group is over and all of them have ended, who may still have a successor.
- */
-const OVER = `NOT EXISTS (SELECT FROM pawl.task_group AS j LEFT JOIN pawl.task AS b ON ${sought("b.id", "j.callback")}
-      WHERE ${sought("j.id", "t.group_id")} AND (j.state = 'open' OR b.state IN ('waiting', 'leased')))
-    AND NOT EXISTS (SELECT FROM pawl.task_group AS j WHERE ${sought("j.callback", "t.id")}
-      AND (j.state = 'open' OR j.children IS NULL OR j.succeeded + j.failed < j.children))`;
+const NOT_AWAITED = bound(IS_NOT_AWAITED, postgresDialect).text;
 
 /** Of the rows `r` of pawl.retained, the tasks `t` that were not released since. */
 const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
-  JOIN pawl.task AS t ON ${sought("t.seq", "s.seq")} AND t.prune_at = r.prune_at`;
+  JOIN pawl.task AS t ON ${lookup("t.seq", "s.seq")} AND t.prune_at = r.prune_at`;
 
 /**
  * The same for a statement outside of a transaction, whose planner may do as it likes: so that the tasks are looked up one
@@ -25,13 +20,13 @@ const RETAINED = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq)
  */
 const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN LATERAL (
     SELECT t.id, t.group_id FROM pawl.task AS t
-    WHERE ${sought("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
+    WHERE ${lookup("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
 export async function canPrune(session: Session): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED_APART}
-       WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${OVER}) AS found`,
+       WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${NOT_AWAITED}) AS found`,
   );
   return row?.found ?? false;
 }
@@ -43,7 +38,7 @@ interface Row {
 
 /** Removes settled tasks, with their attempts and the groups they were the callback of, in a transaction. */
 export async function prune(session: Session, limit: number): Promise<number> {
-  forgetChanges(session);
+  await session.perform(forgetChanges());
   let removed = 0;
   for (let after: Row = { number: -1, prune_at: Number.MIN_SAFE_INTEGER }; removed < limit; ) {
     const page = await session.all<Row>(
@@ -64,7 +59,7 @@ export async function prune(session: Session, limit: number): Promise<number> {
 /** Removes tasks of some rows, and the rows of which nothing is left. */
 async function removeOf(session: Session, numbers: readonly number[], limit: number): Promise<number> {
   const rows = await session.all<{ id: string; number: number }>(
-    `SELECT t.id, r.number FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${OVER}
+    `SELECT t.id, r.number FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${NOT_AWAITED}
      LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
     [scalars(numbers), limit],
   );
@@ -80,7 +75,7 @@ async function removeOf(session: Session, numbers: readonly number[], limit: num
        WHERE r.number = ANY($1::bigint[]) GROUP BY r.number),
      less AS (
        UPDATE pawl.retained AS r SET tasks = kept.tasks FROM kept
-       WHERE ${sought("r.number", "kept.number")} AND cardinality(r.tasks) > cardinality(kept.tasks))
+       WHERE ${lookup("r.number", "kept.number")} AND cardinality(r.tasks) > cardinality(kept.tasks))
      DELETE FROM pawl.retained AS r
      WHERE r.number = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM kept WHERE kept.number = r.number)`,
     [scalars(changed)],

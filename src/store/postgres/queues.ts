@@ -1,17 +1,9 @@
 import type { QueueRecord } from "../contract.ts";
-import { nextDue } from "./line.ts";
+import { nextDue } from "./claim.ts";
 import type { Session } from "./session.ts";
 
 /** How many lines are folded at once. */
 const FOLDED = 5_000;
-
-/** Pauses or resumes a queue. */
-export async function pauseQueue(session: Session, queue: string, paused: boolean): Promise<void> {
-  await session.run(
-    "INSERT INTO pawl.queue (name, paused) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET paused = $2",
-    [queue, paused],
-  );
-}
 
 interface QueueRow {
   readonly name: string;

@@ -1,6 +1,6 @@
 import pg from "pg";
-
-export type Value = string | number | boolean | null | Buffer;
+import { bound, type Procedure, type Step, type Value } from "../sql/statement.ts";
+import { postgresDialect } from "./dialect.ts";
 
 /** Instants, counters and fences are bigint to the server; as numbers they are exact for the next 285,000 years. */
 const INT8 = 20;
@@ -33,6 +33,11 @@ export class Session {
     return (await this.#query(sql, values)).rows as R[];
   }
 
+  /** All rows of a statement as arrays, in the order of the columns: cheaper than objects where there are many. */
+  async tuples<R>(sql: string, values: readonly Value[] = []): Promise<R[]> {
+    return (await this.#query(sql, values, true)).rows as R[];
+  }
+
   /** The first row of a statement. */
   async get<R>(sql: string, values: readonly Value[] = []): Promise<R | undefined> {
     return (await this.all<R>(sql, values))[0];
@@ -50,6 +55,33 @@ export class Session {
     this.#pending.push(pending);
   }
 
+  /** Runs a procedure. */
+  async perform<T>(procedure: Procedure<T>): Promise<T> {
+    let next = procedure.next();
+    while (!next.done) {
+      let answer: unknown;
+      try {
+        answer = await this.#answer(next.value);
+      } catch (error) {
+        next = procedure.throw(error);
+        continue;
+      }
+      next = procedure.next(answer);
+    }
+    return next.value;
+  }
+
+  #answer(step: Step): unknown {
+    if (step.kind === "call") return step.work();
+    // All at once, and awaited together: should the connection break, every one of them fails.
+    if (step.kind === "together") return Promise.all(step.procedures.map((each) => this.perform(each)));
+    const { text, values } = bound(step.statement, postgresDialect);
+    if (step.kind === "rows") return this.all(text, values);
+    if (step.kind === "tuples") return this.tuples(text, values);
+    if (step.kind === "count") return this.run(text, values);
+    return this.later(text, values);
+  }
+
   /** Resolves when everything that was sent with `later` has been done. */
   async settled(): Promise<void> {
     const pending = this.#pending;
@@ -63,17 +95,21 @@ export class Session {
     return Array.isArray(results) ? results : [results];
   }
 
-  async #query(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
+  async #query(sql: string, values: readonly Value[], asArrays = false): Promise<pg.QueryResult> {
     try {
-      return await this.#send(sql, values);
+      return await this.#send(sql, values, asArrays);
     } catch (error) {
       this.failure ??= error;
       throw error;
     }
   }
 
-  #send(sql: string, values: readonly Value[]): Promise<pg.QueryResult> {
-    const config: pg.QueryConfig & { query_timeout?: number } = { text: inSchema(sql, this.#schema), types };
+  #send(sql: string, values: readonly Value[], asArrays: boolean): Promise<pg.QueryResult> {
+    const config: pg.QueryConfig & { query_timeout?: number; rowMode?: "array" } = {
+      text: inSchema(sql, this.#schema),
+      types,
+    };
+    if (asArrays) config.rowMode = "array";
     if (values.length > 0) config.values = [...values];
     const name = this.#prepares ? names.get(sql) : undefined;
     if (name !== undefined) config.name = name;

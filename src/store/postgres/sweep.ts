@@ -1,69 +1,69 @@
-import type { BucketRate, TaskState } from "../contract.ts";
-import { addAttempts } from "./attempts.ts";
-import { assertRates, bucketWait, readBuckets } from "./buckets.ts";
-import { cancelExpired } from "./cancel.ts";
-import { crashed } from "./crash.ts";
-import { lockGroupsOf } from "./groups.ts";
-import { LEASED } from "./leases.ts";
-import { nextDue } from "./line.ts";
-import { ENDED, type Ended, type Moves } from "./moves.ts";
+/** What is done about leases that have run out, and about a clock that was set back. */
+import type { BucketRate } from "../contract.ts";
+import { lockGroupsOf } from "../sql/cancel.ts";
+import { assertRate, waitMs } from "../sql/rate-limit.ts";
+import { setByCase } from "../sql/state-machine.ts";
+import { call, NOW, oneOf, type Procedure, raw, sql } from "../sql/statement.ts";
+import type { Sweeping, TakenBack } from "../sql/sweep.ts";
+import { texts } from "./arrays.ts";
+import { nextDue, readBuckets } from "./claim.ts";
+import { lookup } from "./dialect.ts";
 import type { Session } from "./session.ts";
-import { followSetBack, IS_SET_BACK } from "./set-back.ts";
-import { sought } from "./sought.ts";
-import { texts } from "./values.ts";
+import { type PostgresTransitions, TRANSITIONED } from "./transitions.ts";
+
+/**
+ * The rest of a FROM that gives the tasks `t` that are leased. They are looked up one by one, because a planner that
+ * does not know how few they are may walk all tasks.
+ */
+const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (seq) CROSS JOIN LATERAL (
+    SELECT t.seq, t.queue, t.worker, t.lease_until FROM pawl.task AS t
+    WHERE ${lookup("t.seq", "s.seq")} AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
 
 /** Of the tasks `t` that are leased: those whose lease has run out, or whose worker is one of $1. */
-const TAKEABLE = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
+const CAN_BE_TAKEN_BACK = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
 
 const EXPIRED = `(SELECT min(expiring) <= (SELECT pawl.now_ms()) FROM pawl.task WHERE expiring IS NOT NULL)`;
 
-/** Whether a sweep would find anything: asked first, so that an idle sweep writes nothing. */
+/** Whether a sweep would find anything. */
 export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
-    `SELECT coalesce(${EXPIRED}, false) OR ${IS_SET_BACK} OR EXISTS (SELECT FROM ${LEASED} WHERE ${TAKEABLE}) AS found`,
+    `SELECT coalesce(${EXPIRED}, false) OR ${IS_SET_BACK} OR EXISTS (SELECT FROM ${LEASED} WHERE ${CAN_BE_TAKEN_BACK}) AS found`,
     [texts(deadWorkers)],
   );
   return row?.found ?? false;
 }
 
-interface Taken extends Ended {
-  readonly state: TaskState;
-}
+export const sweeping: Sweeping<PostgresTransitions> = {
+  followClock: ({ session }) => call(() => followClock(session)),
+  takeBack,
+};
 
-/** Takes leases back and cancels what has expired, in a transaction. `poisoned` is part of `expired`. */
-export async function sweep(
-  moves: Moves,
+const CRASHED = setByCase(
+  ["crashed"],
+  "",
+  { cancelRequested: "t.cancel_requested", isPoison: "t.crashes + 1 >= $2::integer" },
+  { now: "(SELECT pawl.now_ms())", due: "(SELECT pawl.now_ms())", error: "NULL", result: "NULL" },
+);
+
+function* takeBack(
+  { session }: PostgresTransitions,
   deadWorkers: readonly string[],
   poisonAfter: number,
-): Promise<{ expired: string[]; poisoned: string[] }> {
-  const { session } = moves;
-  await cancelExpired(moves);
-  const isSetBack = await followSetBack(session);
-  lockGroupsOf(
-    session,
-    `t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))`,
-    [texts(deadWorkers)],
-    { single: true },
-  );
+): Procedure<readonly TakenBack[]> {
+  const seqs = `SELECT t.seq FROM ${LEASED} WHERE ${CAN_BE_TAKEN_BACK}`;
+  const canBeTakenBack = sql`(t.lease_until <= ${NOW} OR t.worker ${oneOf(deadWorkers)})`;
+  const chosen = sql`t.seq = ANY(ARRAY(SELECT t.seq FROM ${raw(LEASED)} WHERE ${canBeTakenBack}))`;
+  yield* lockGroupsOf(chosen, { single: true });
   // A task that is just being settled is passed over: its worker lives.
-  const rows = await session.all<Taken>(
-    `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE ${TAKEABLE}))
-         AND t.state = 'leased' AND ${TAKEABLE} FOR UPDATE SKIP LOCKED)
-     UPDATE pawl.task AS t SET ${crashed("(SELECT pawl.now_ms())", "$2::integer")} FROM taken WHERE ${sought("t.seq", "taken.seq")}
-     RETURNING ${ENDED}, t.state`,
-    [texts(deadWorkers), poisonAfter],
+  return yield* call(() =>
+    session.all<TakenBack>(
+      `WITH taken AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t WHERE t.seq = ANY(ARRAY(${seqs}))
+         AND t.state = 'leased' AND ${CAN_BE_TAKEN_BACK} FOR UPDATE SKIP LOCKED)
+       UPDATE pawl.task AS t SET ${CRASHED} FROM taken WHERE ${lookup("t.seq", "taken.seq")}
+       RETURNING ${TRANSITIONED}, t.state`,
+      [texts(deadWorkers), poisonAfter],
+    ),
   );
-  rows.sort((a, b) => a.seq - b.seq);
-  addAttempts(
-    session,
-    rows.map(({ id, fence, state }) => ({ id, fence, state, result: "crashed", error: null, log: null })),
-  );
-  for (const task of rows) moves.end(task, "leased", task.state);
-  moves.wakes = isSetBack || rows.length > 0;
-  return {
-    expired: rows.map(({ id }) => id),
-    poisoned: rows.filter(({ state }) => state === "dead").map(({ id }) => id),
-  };
 }
 
 /** Milliseconds until a task of the queues can be claimed or taken back; null never. */
@@ -73,8 +73,7 @@ export async function due(
   buckets: readonly BucketRate[],
 ): Promise<number | null> {
   const names = [...new Set(queues)];
-  if (names.length === 0) return null;
-  assertRates(buckets);
+  for (const rate of buckets) assertRate(rate);
   const ofBucket = async (bucket: string, queue: string) => {
     const row = await session.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
     return { bucket, due: row?.due ?? null };
@@ -101,7 +100,58 @@ export async function due(
   };
   add(leases?.until);
   for (const row of plain) add(row?.due);
-  const wait = new Map(uses.map((use) => [use.rate.bucket, bucketWait(use)]));
+  const wait = new Map(uses.map((use) => [use.rate.bucket, waitMs(use)]));
   for (const { bucket, due: at } of inBuckets) add(at, wait.get(bucket));
   return waits.length === 0 ? null : Math.min(...waits);
+}
+
+/** What is set back by less only waits that long. */
+const LEAST_MS = 60_000;
+
+/** The latest moment that something in the store says was: when a worker was heard of, or the newest task was stored. */
+// The condition names a range of the index, so that no plan reads all of it.
+const LATEST = `greatest((SELECT max(seen_at) FROM pawl.worker), (SELECT created_at FROM pawl.task WHERE seq > 0 ORDER BY seq DESC LIMIT 1))`;
+
+/** Whether the clock of the server was set back. */
+const IS_SET_BACK = `coalesce(${LATEST} - (SELECT pawl.now_ms()) > ${LEAST_MS}, false)`;
+
+/**
+ * What could begin before the clock was set back can begin, and what waits for another attempt waits no longer than it
+ * would have, nor does a lease of a worker that has died. A `delay` ends when the clock shows it. In a transaction; what
+ * told of it is corrected, so that this is done once. True when it was set back.
+ */
+async function followClock(session: Session): Promise<boolean> {
+  const row = await session.get<{ now: number; latest: number | null; is: boolean }>(
+    `SELECT pawl.now_ms() AS now, ${LATEST} AS latest, ${IS_SET_BACK} AS is`,
+  );
+  if (row?.latest == null || !row.is) return false;
+  const { now, latest } = row;
+  // A callback begins when its group ends and never has a time of its own.
+  const isCallback = `EXISTS (SELECT FROM pawl.task_group AS g WHERE ${lookup("g.callback", "t.id")})`;
+  await session.run(
+    `WITH late AS MATERIALIZED (
+       SELECT t.seq FROM pawl.backlog AS l JOIN pawl.task AS t ON ${lookup("t.seq", "l.seq")} AND t.due = l.due
+       WHERE l.due > $1::bigint AND (l.due <= $2::bigint OR t.fence > 0 OR ${isCallback}) FOR UPDATE OF t SKIP LOCKED)
+     UPDATE pawl.task AS t
+     SET due = CASE WHEN t.due <= $2::bigint OR t.fence = 0 THEN $1::bigint ELSE greatest($1::bigint, t.due - ($2::bigint - $1::bigint)) END
+     FROM late WHERE ${lookup("t.seq", "late.seq")} AND t.state = 'waiting'`,
+    [now, latest],
+  );
+  await session.run(
+    `WITH held AS MATERIALIZED (SELECT t.seq FROM pawl.task AS t
+       WHERE t.seq = ANY(ARRAY(SELECT t.seq FROM ${LEASED} WHERE t.lease_until > $2::bigint)) AND t.state = 'leased' FOR UPDATE SKIP LOCKED)
+     UPDATE pawl.task AS t SET lease_until = t.lease_until - ($2::bigint - $1::bigint)
+     FROM held WHERE ${lookup("t.seq", "held.seq")}`,
+    [now, latest],
+  );
+  await session.run("UPDATE pawl.bucket SET claimed_at = $1::bigint WHERE claimed_at > $1::bigint", [now]);
+  await session.run(
+    "UPDATE pawl.worker SET seen_at = least(seen_at, $1::bigint), started_at = least(started_at, $1::bigint) WHERE seen_at > $1::bigint",
+    [now],
+  );
+  await session.run(
+    "UPDATE pawl.task SET created_at = $1::bigint WHERE seq = (SELECT max(seq) FROM pawl.task) AND created_at > $1::bigint",
+    [now],
+  );
+  return true;
 }

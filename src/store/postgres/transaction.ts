@@ -1,9 +1,8 @@
 import { sqlState } from "../../postgres-errors.ts";
+import { type CommitMarker, type CommitMarkers, MARK_WRITTEN, MARKER } from "./commit-markers.ts";
 import type { Connections, Loan } from "./connections.ts";
 import { isDisconnect } from "./failure.ts";
-import { MARK, MARK_WRITTEN, type Mark, type Marks } from "./marks.ts";
 import { assertKnown } from "./migrations.ts";
-import { RECORDING } from "./recording.ts";
 import { prepared, type Session } from "./session.ts";
 
 /** A transaction, and what it was told as it began. */
@@ -22,7 +21,7 @@ type Begun = {
   readonly recording: boolean;
   readonly pid: number;
   readonly min_compatible_version: number;
-} & (Mark | { readonly xid: null });
+} & (CommitMarker | { readonly xid: null });
 
 /**
  * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
@@ -44,59 +43,63 @@ const SETTINGS = Object.entries({
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ");
 
+/** Whether changes are kept now, as an expression. */
+export const RECORDING =
+  "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
+
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /** A newer program may have changed the tables while they were open. */
 const WORKS_WITH = "(SELECT min_compatible_version FROM pawl.version) AS min_compatible_version";
 
-/** What a transaction is told as it begins: besides the mark, whether to record, and who answers. */
+/** What a transaction is told as it begins: besides the marker, whether to record, and who answers. */
 const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${WORKS_WITH}, ${SETTINGS}`;
 
 /** All that is needed of a transaction that is to write, sent along with the BEGIN. */
 const BEGUN = prepared(
-  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARK}, ${TOLD}`,
+  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARKER}, ${TOLD}`,
 );
 
 /** The same for work that often finds nothing to do: marking it would be a write. */
-const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS mark, ${TOLD}`);
+const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS token, ${TOLD}`);
 
 /**
  * Runs `work` in one transaction. Resolves when it is committed, which is asked for should the reply be lost; rejecting
- * means that nothing happened. Work that is mostly idle leaves a mark only if it writes.
+ * means that nothing happened. Work that is mostly idle leaves a marker only if it writes.
  */
 export async function transact<T>(
   {
     connections,
-    marks,
+    markers,
     location,
-  }: { readonly connections: Connections; readonly marks: Marks; readonly location: string },
+  }: { readonly connections: Connections; readonly markers: CommitMarkers; readonly location: string },
   work: (transaction: Transaction) => Promise<T>,
   mostlyIdle: boolean,
 ): Promise<T> {
   const loan = await connections.lend();
   const { session } = loan;
-  let ended: { readonly result: T; readonly mark: Mark | null } | undefined;
+  let ended: { readonly result: T; readonly marker: CommitMarker | null } | undefined;
   const since = performance.now();
-  let mark: Promise<Mark | null> | undefined;
+  let marker: Promise<CommitMarker | null> | undefined;
   try {
     session.later(BEGIN_WORK);
     const begun = session.get<Begun>(mostlyIdle ? BEGUN_UNMARKED : BEGUN).then((row) => row as Begun);
-    mark = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
+    marker = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
     const recording = awaitedLater(begun.then((row) => row.recording));
     let noted = false;
     const note = () => {
       noted = true;
-      mark = awaitedLater(session.get<Mark>(MARK_WRITTEN).then((row) => row ?? null));
+      marker = awaitedLater(session.get<CommitMarker>(MARK_WRITTEN).then((row) => row ?? null));
     };
     const result = await work({ session, recording, note });
     if (mostlyIdle && !noted) note();
     assertKnown(location, (await begun).min_compatible_version);
-    ended = { result, mark: await mark };
+    ended = { result, marker: await marker };
     const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
     if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
     loan.answeredBy((await begun).pid);
     loan.giveBack(true);
-    if (ended.mark !== null) marks.left();
+    if (ended.marker !== null) markers.left();
     return result;
   } catch (thrown) {
     // What went wrong first; the rest of a transaction only says that something did.
@@ -104,12 +107,12 @@ export async function transact<T>(
     await rollBack(loan, error);
     if (!isDisconnect(error)) throw error;
     if (ended === undefined) {
-      const left = await mark?.catch(() => null);
-      if (left) void marks.abandon(left.xid);
+      const left = await marker?.catch(() => null);
+      if (left) void markers.abandon(left.xid);
       throw error;
     }
-    // Without a mark nothing was written.
-    if (ended.mark !== null && !(await marks.isCommitted(ended.mark, since))) throw error;
+    // Without a marker nothing was written.
+    if (ended.marker !== null && !(await markers.isCommitted(ended.marker, since))) throw error;
     return ended.result;
   }
 }

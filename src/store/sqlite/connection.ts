@@ -1,11 +1,38 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { PawlError, TransientError } from "../../errors.ts";
+import { retry } from "../../retry.ts";
 import type { Clock } from "../clock.ts";
+import { bound, type Procedure, type Step, type Value } from "../sql/statement.ts";
+import { SqliteDialect } from "./dialect.ts";
+import { explain, isBusy } from "./failure.ts";
 import { type FileIdentity, gone, isGone } from "./file-identity.ts";
 import { assertKnown } from "./migrate.ts";
-import { patiently } from "./patience.ts";
 
 export type Row = Record<string, unknown>;
+
+/** How long an operation waits for other processes before it gives up with a TransientError. */
+const BUSY_MS = 15_000;
+
+/**
+ * How long SQLite itself may block the thread while another process writes. Short, because the event loop stands
+ * still meanwhile; the rest is waited for without blocking.
+ */
+export const BLOCKING_MS = 10;
+
+/** Pauses between two attempts: short, because most transactions are, and random, so that two do not meet again and again. */
+const PAUSE = { baseMs: 16, capMs: 16, jitter: "full" } as const;
+
+/**
+ * Runs `attempt` until the file is not busy. SQLite's own waiting is unfair and blocks, and it does not cover the
+ * moment when a fresh file is switched to write-ahead logging, so busy files are waited for here.
+ */
+export async function whenFree<T>(attempt: () => T, location: string): Promise<T> {
+  try {
+    return await retry(attempt, { ...PAUSE, isTransient: isBusy, deadlineMs: BUSY_MS });
+  } catch (error) {
+    throw explain(error, location);
+  }
+}
 
 interface Write {
   readonly work: () => unknown;
@@ -17,6 +44,7 @@ interface Write {
 export class Connection {
   readonly location: string;
   readonly clock: Clock;
+  readonly #dialect: SqliteDialect;
   readonly #database: DatabaseSync;
   readonly #files: FileIdentity;
   readonly #statements = new Map<string, StatementSync>();
@@ -34,6 +62,7 @@ export class Connection {
     this.#files = files;
     this.location = location;
     this.clock = clock;
+    this.#dialect = new SqliteDialect(clock);
   }
 
   /** All rows of a statement. */
@@ -72,10 +101,26 @@ export class Connection {
     return Number(this.#prepared(sql).run(...values).changes);
   }
 
+  /** Runs a procedure from beginning to end, without a pause. */
+  perform<T>(procedure: Procedure<T>): T {
+    let next = procedure.next();
+    while (!next.done) {
+      let answer: unknown;
+      try {
+        answer = this.#answer(next.value);
+      } catch (error) {
+        next = procedure.throw(error);
+        continue;
+      }
+      next = procedure.next(answer);
+    }
+    return next.value;
+  }
+
   /** Reads without a lock: in write-ahead mode readers and writers do not wait for each other. */
   async read<T>(work: () => T): Promise<T> {
     this.#assertOpen();
-    return await patiently(() => {
+    return await whenFree(() => {
       this.#files.assertFile();
       return work();
     }, this.location);
@@ -100,6 +145,17 @@ export class Connection {
     return this.#closing;
   }
 
+  #answer(step: Step): unknown {
+    if (step.kind === "call") return step.work();
+    if (step.kind === "together") return step.procedures.map((procedure) => this.perform(procedure));
+    // There is nothing to lock: a transaction has the file to itself.
+    if (step.kind === "lock") return undefined;
+    const { text, values } = bound(step.statement, this.#dialect);
+    if (step.kind === "rows") return this.all(text, ...values.map(toInput));
+    if (step.kind === "tuples") return this.tuples(text, ...values.map(toInput));
+    return this.run(text, ...values.map(toInput));
+  }
+
   /**
    * What was asked for in one turn of the event loop goes into one transaction, because most of the time of a small one
    * is the flush to disk. Should one of them fail, each has a transaction of its own.
@@ -111,7 +167,7 @@ export class Connection {
       this.#waiting = [];
       if (together.length > 1 && (await this.#writeTogether(together))) continue;
       for (const { work, resolve, reject } of together) {
-        await patiently(() => this.#transaction(work), this.location).then(resolve, reject);
+        await whenFree(() => this.#transaction(work), this.location).then(resolve, reject);
       }
     }
     this.#writing = undefined;
@@ -121,7 +177,7 @@ export class Connection {
   async #writeTogether(writes: readonly Write[]): Promise<boolean> {
     try {
       const all = () => this.#transaction(() => writes.map(({ work }) => work()));
-      const values = await patiently(all, this.location);
+      const values = await whenFree(all, this.location);
       for (const [at, { resolve }] of writes.entries()) resolve(values[at]);
       return true;
     } catch (error) {
@@ -184,7 +240,8 @@ export class Connection {
     const statements = asArrays ? this.#tupleStatements : this.#statements;
     let statement = statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
+      // Statements for all drivers name the schema.
+      statement = this.#database.prepare(sql.replaceAll("pawl.", ""));
       statement.setReturnArrays(asArrays);
       statements.set(sql, statement);
     }
@@ -196,4 +253,8 @@ export class Connection {
       throw new PawlError("store.closed", `The store ${this.location} is closed: open it again to use it.`);
     }
   }
+}
+
+function toInput(value: Value): SQLInputValue {
+  return typeof value === "boolean" ? Number(value) : value;
 }

@@ -1,36 +1,20 @@
-import type { NewGroup, NewTask } from "../contract.ts";
-import { assertStorable, duration } from "../storable.ts";
-import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
+import type { NewTask } from "../contract.ts";
+import { JsonText } from "../json-text.ts";
+import type { InsertTasks } from "../sql/enqueue.ts";
+import type { StateTransitions } from "../sql/state-transitions.ts";
+import { call } from "../sql/statement.ts";
+import { duration } from "../storable.ts";
 import type { Connection } from "./connection.ts";
-import { addGroups, groupStates } from "./groups.ts";
-import type { Moves } from "./moves.ts";
-import { toText } from "./values.ts";
 
-/** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
-export function enqueue(
-  db: Connection,
-  tasks: readonly NewTask[],
-  groups: readonly NewGroup[],
-  moves: Moves,
-): string[] {
-  assertStorable(tasks, groups);
-  const keys: string[] = [];
-  const into = new Set<string>();
-  for (const { unique, childOf } of tasks) {
-    if (unique !== undefined) keys.push(unique);
-    if (childOf !== undefined) into.add(childOf.group);
-  }
-  cancelExpiredHolders(db, keys, moves);
-  const added = runsOfAlike(tasks).flatMap((run) => addAlike(db, run, moves));
-  addGroups(db, groups, moves);
-  cancelLate(db, into, moves);
-  moves.wakes = true;
-  return added;
+/** How tasks are stored in a file. */
+export function insertInto(db: Connection): InsertTasks<StateTransitions> {
+  return (transitions, tasks) =>
+    call(() => runsOfAlike(tasks).flatMap((run) => addAlike(db, run, transitions)));
 }
 
 function insert(columns: readonly string[]): string {
   const marks = columns.map(() => "?").join(", ");
-  // Whichever of the unique indexes it is: id, unique key or place in a group.
+  // Whichever of the unique indexes it is: id, unique key or position in a group.
   return `INSERT INTO task (${columns.join(", ")}, state) VALUES (${marks}, 'waiting') ON CONFLICT DO NOTHING`;
 }
 
@@ -89,10 +73,10 @@ function runsOfAlike(tasks: readonly NewTask[]): NewTask[][] {
 }
 
 /** Stores tasks that are alike, in a transaction; returns the ids of those that are new. */
-function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string[] {
+function addAlike(db: Connection, run: readonly NewTask[], transitions: StateTransitions): string[] {
   const [first] = run;
   if (first === undefined || run.length < MANY) {
-    return run.filter((task) => addTask(db, task, moves)).map(({ id }) => id);
+    return run.filter((task) => addTask(db, task, transitions)).map(({ id }) => id);
   }
   const { queue, name, flow = null, priority = 0, retentionMs } = first;
   const now = db.clock.wall();
@@ -100,32 +84,24 @@ function addAlike(db: Connection, run: readonly NewTask[], moves: Moves): string
   const before = lastSeq(db);
   const count = db.run(
     INSERT_ALIKE,
-    JSON.stringify(run.map(({ id, payload }) => [id, toText(payload)])),
+    JSON.stringify(run.map(({ id, payload }) => [id, textOf(payload)])),
     ...[queue, name, flow, priority, first.held ? null : due, now],
-    ...[toText(first.meta), retentionMs === undefined ? null : duration(retentionMs)],
+    ...[textOf(first.meta), retentionMs === undefined ? null : duration(retentionMs)],
   );
-  const after = lastSeq(db);
-  if (count === run.length) {
-    // Numbers are given one after the other, so it is known which are whose if no task was left out.
-    let seq = after - count;
-    return run.map(({ id }) => {
-      moves.add({ seq: ++seq, queue, group_id: null }, null, "waiting");
-      return id;
-    });
-  }
-  const added = db.tuples<[number, string]>("SELECT seq, id FROM task WHERE seq > ? ORDER BY seq", before);
-  return added.map(([seq, id]) => {
-    moves.add({ seq, queue, group_id: null }, null, "waiting");
-    return id;
-  });
+  const added =
+    count === run.length
+      ? run.map(({ id }) => id)
+      : db.tuples<[id: string]>("SELECT id FROM task WHERE seq > ? ORDER BY seq", before).map(([id]) => id);
+  for (const id of added) transitions.add({ id, queue, fence: 0, group_id: null }, null, "waiting");
+  return added;
 }
 
 function lastSeq(db: Connection): number {
   return db.tuple<[number | null]>("SELECT max(seq) FROM task")?.[0] ?? 0;
 }
 
-/** Stores one task, in a transaction; false when its id, its unique key or its place in a group is taken. */
-function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
+/** Stores one task, in a transaction; false when its id, its unique key or its position in a group is taken. */
+function addTask(db: Connection, task: NewTask, transitions: StateTransitions): boolean {
   const {
     id,
     queue,
@@ -141,8 +117,8 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
   const now = db.clock.wall();
   const due = now + duration(task.delayMs ?? 0);
   const common = [
-    ...[id, queue, name, flow, toText(task.payload), priority, task.held ? null : due, now],
-    ...[toText(task.meta), retentionMs === undefined ? null : duration(retentionMs)],
+    ...[id, queue, name, flow, textOf(task.payload), priority, task.held ? null : due, now],
+    ...[textOf(task.meta), retentionMs === undefined ? null : duration(retentionMs)],
   ];
   const seq = isCommon(task)
     ? db.insert(INSERT_COMMON, ...common)
@@ -156,13 +132,10 @@ function addTask(db: Connection, task: NewTask, moves: Moves): boolean {
         childOf?.index ?? null,
       );
   if (seq === null) return false;
-  moves.add({ seq, queue, group_id: childOf?.group ?? null }, null, "waiting");
+  transitions.add({ id, queue, fence: 0, group_id: childOf?.group ?? null }, null, "waiting");
   return true;
 }
 
-/** Children that come when their group has failed already are cancelled like those that were there. */
-export function cancelLate(db: Connection, groups: ReadonlySet<string>, moves: Moves): void {
-  for (const [id, state] of groupStates(db, groups)) {
-    if (state === "failed") cancelWaiting(db, "group_id = ?", [id], moves);
-  }
+function textOf(value: NewTask["payload"] | undefined): string {
+  return JsonText.of(value).text;
 }

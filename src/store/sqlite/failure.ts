@@ -2,14 +2,11 @@ import { PawlError, TransientError } from "../../errors.ts";
 import { isBusySqliteCode } from "../../transient-errors.ts";
 
 /** Result codes of SQLite, https://www.sqlite.org/rescode.html; extended codes hold these in their low byte. */
-const BUSY = 5;
-const LOCKED = 6;
 const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
 const FULL = 13;
 const CANTOPEN = 14;
-const PROTOCOL = 15;
 const NOTADB = 26;
 
 /** The primary result code of an error of SQLite, or undefined for any other error. */
@@ -38,15 +35,14 @@ export function explain(error: unknown, location: string): unknown {
   if (error instanceof Error && "errcode" in error && error.errcode === NO_SUCH_RUN) {
     return new PawlError("store.no-such-run", `The store ${location} has no such run.`, cause);
   }
+  if (isBusy(error)) {
+    return new TransientError(
+      "store.busy",
+      `The store ${location} is busy: another process has been writing to it for too long.`,
+      cause,
+    );
+  }
   switch (resultCode(error)) {
-    case BUSY:
-    case LOCKED:
-    case PROTOCOL:
-      return new TransientError(
-        "store.busy",
-        `The store ${location} is busy: another process has been writing to it for too long.`,
-        cause,
-      );
     case FULL:
       return new TransientError(
         "store.full",

@@ -77,7 +77,7 @@ export const migrations: readonly string[] = [
     worker TEXT NOT NULL,
     started_at INTEGER NOT NULL,
     ended_at INTEGER NOT NULL,
-    outcome TEXT NOT NULL,
+    result TEXT NOT NULL,
     error TEXT,
     log TEXT,
     PRIMARY KEY (task, fence)
@@ -174,7 +174,7 @@ export const migrations: readonly string[] = [
     shard INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
     replayed_by TEXT,
-    place TEXT NOT NULL,
+    location TEXT NOT NULL,
     reason TEXT NOT NULL,
     code TEXT,
     -- last, so that a count need not read past it

@@ -6,11 +6,11 @@ import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from ".
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
 import { noStore } from "../missing.ts";
-import { Connection } from "./connection.ts";
+import { SqlStore } from "../sql/store.ts";
+import { BLOCKING_MS, Connection, whenFree } from "./connection.ts";
+import { SqliteDriver } from "./driver.ts";
 import { FileIdentity } from "./file-identity.ts";
 import { assertStore, migrate } from "./migrate.ts";
-import { BLOCKING_MS, patiently } from "./patience.ts";
-import { SqliteStore } from "./store.ts";
 
 /** The log shrinks back to this after a large transaction. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -90,6 +90,6 @@ export async function openSqliteStore(
   }
   const location = resolve(path);
   if (!create) assertThere(location);
-  const { database, files } = await patiently(() => open(location), location);
-  return new SqliteStore(new Connection(database, files, location, clock));
+  const { database, files } = await whenFree(() => open(location), location);
+  return new SqlStore(new SqliteDriver(new Connection(database, files, location, clock)));
 }

@@ -1,21 +1,21 @@
-import type { BucketRate, TaskState } from "../contract.ts";
-import { addAttempt } from "./attempts.ts";
-import { cancelExpired, hasExpired } from "./cancel.ts";
+/** What is done about leases that have run out, and about a clock that was set back. */
+import type { BucketRate } from "../contract.ts";
+import { setByCase } from "../sql/state-machine.ts";
+import type { StateTransitions } from "../sql/state-transitions.ts";
+import { call } from "../sql/statement.ts";
+import type { Sweeping, TakenBack } from "../sql/sweep.ts";
+import { claimableInMs } from "./claim.ts";
 import type { Connection } from "./connection.ts";
-import { CRASHED } from "./crash.ts";
-import { nextInLine } from "./line.ts";
-import { MOVED, type Moved, type Moves } from "./moves.ts";
-import { followSetBack, setBackFrom } from "./set-back.ts";
 
 /**
- * A lease has run out when its time has come, when the machine was started anew, or when it lies further ahead than
+ * A lease has run out when its time has come, when the machine was started again, or when it lies further ahead than
  * it is long: then the monotonic clock has started again without our knowing the boot.
  */
 function runOut(boot: string, now: string): string {
   return `(lease_boot <> ${boot} OR lease_until <= ${now} OR lease_until - ${now} > lease_ms)`;
 }
 
-function takeable(boot: string, now: string, dead: string): string {
+function canBeTakenBack(boot: string, now: string, dead: string): string {
   return `state = 'leased' AND (${runOut(boot, now)} OR worker IN (SELECT value FROM json_each(${dead})))`;
 }
 
@@ -23,51 +23,42 @@ function monotonic(db: Connection): number {
   return Math.floor(db.clock.monotonic());
 }
 
-/** Whether a sweep would find anything: asked first, so that an idle sweep takes no lock. */
+const HAS_EXPIRED = `SELECT 1 FROM task
+  WHERE state = 'waiting' AND fence = 0 AND expires_at IS NOT NULL AND expires_at <= ? LIMIT 1`;
+
+/** Whether a sweep would find anything. */
 export function canSweep(db: Connection, deadWorkers: readonly string[]): boolean {
   const { boot } = db.clock;
-  const sql = `SELECT 1 FROM task INDEXED BY task_leased WHERE ${takeable("?1", "?2", "?3")} LIMIT 1`;
+  const held = `SELECT 1 FROM task INDEXED BY task_leased WHERE ${canBeTakenBack("?1", "?2", "?3")} LIMIT 1`;
   return (
-    hasExpired(db) ||
-    setBackFrom(db) !== null ||
-    db.has(sql, boot, monotonic(db), JSON.stringify(deadWorkers))
+    db.has(HAS_EXPIRED, db.clock.wall()) ||
+    clockBefore(db) !== null ||
+    db.has(held, boot, monotonic(db), JSON.stringify(deadWorkers))
   );
 }
 
-interface Taken extends Moved {
-  readonly id: string;
-  readonly state: TaskState;
-}
+const CRASHED = setByCase(
+  ["crashed"],
+  "",
+  { cancelRequested: "t.cancel_requested", isPoison: "t.crashes + 1 >= ?2" },
+  { now: "?1", due: "?1", error: "NULL", result: "NULL" },
+);
 
-/** Takes leases back and cancels what has expired, in a transaction. `poisoned` is part of `expired`. */
-export function sweep(
-  db: Connection,
-  deadWorkers: readonly string[],
-  poisonAfter: number,
-  moves: Moves,
-): { expired: string[]; poisoned: string[] } {
-  const now = db.clock.wall();
-  cancelExpired(db, moves);
-  followSetBack(db);
-  const rows = db.all<Taken>(
-    `UPDATE task INDEXED BY task_leased SET ${CRASHED} WHERE ${takeable("?4", "?5", "?6")}
-     RETURNING id, state, ${MOVED}`,
-    now,
-    now,
-    poisonAfter,
-    db.clock.boot,
-    monotonic(db),
-    JSON.stringify(deadWorkers),
-  );
-  rows.sort((a, b) => a.seq - b.seq);
-  for (const task of rows) {
-    addAttempt(db, task.seq, "crashed", null, null);
-    moves.add(task, "leased", task.state);
-  }
-  moves.wakes = true;
+export function sweepingOf(db: Connection): Sweeping<StateTransitions> {
   return {
-    expired: rows.map(({ id }) => id),
-    poisoned: rows.filter(({ state }) => state === "dead").map(({ id }) => id),
+    followClock: () => call(() => followClock(db)),
+    takeBack: (_, deadWorkers, poisonAfter) =>
+      call(() =>
+        db.all<TakenBack>(
+          `UPDATE task AS t INDEXED BY task_leased SET ${CRASHED} WHERE ${canBeTakenBack("?3", "?4", "?5")}
+           RETURNING seq, id, queue, fence, group_id, state`,
+          db.clock.wall(),
+          poisonAfter,
+          db.clock.boot,
+          monotonic(db),
+          JSON.stringify(deadWorkers),
+        ),
+      ),
   };
 }
 
@@ -75,10 +66,10 @@ export function sweep(
 export function due(
   db: Connection,
   queues: readonly string[],
-  buckets: readonly BucketRate[] = [],
+  buckets: readonly BucketRate[],
 ): number | null {
   const waits: number[] = [];
-  const next = nextInLine(db, queues, buckets);
+  const next = claimableInMs(db, queues, buckets);
   if (next !== null) waits.push(next);
   const now = monotonic(db);
   for (const queue of new Set(queues)) {
@@ -92,4 +83,39 @@ export function due(
     if (row?.until != null) waits.push(Math.max(0, row.until - now));
   }
   return waits.length === 0 ? null : Math.min(...waits);
+}
+
+/** What is set back by less only waits that long. */
+const LEAST_MS = 60_000;
+
+/** The latest moment that something in the store says was: when a worker was heard of, or the newest task was stored. */
+const LATEST = `max(coalesce((SELECT max(seen_at) FROM worker), 0),
+  coalesce((SELECT created_at FROM task WHERE seq = (SELECT max(seq) FROM task)), 0))`;
+
+/** The moment at which the wall clock stood before it was set back; null when it was not. */
+function clockBefore(db: Connection): number | null {
+  const [latest] = db.tuple<[number]>(`SELECT ${LATEST}`) ?? [0];
+  return latest - db.clock.wall() > LEAST_MS ? latest : null;
+}
+
+/**
+ * What could begin before the clock was set back can begin, and what waits for another attempt waits no longer than it
+ * would have. A `delay` ends when the clock shows it. In a transaction; what told of it is corrected, so that this is
+ * done once. True when it was set back.
+ */
+function followClock(db: Connection): boolean {
+  const latest = clockBefore(db);
+  if (latest === null) return false;
+  const now = db.clock.wall();
+  // A callback begins when its group ends and never has a time of its own.
+  const isCallback = "EXISTS (SELECT 1 FROM task_group AS g WHERE g.callback = task.id)";
+  db.run(
+    `UPDATE task SET due = iif(due <= ?2 OR fence = 0, ?1, max(?1, due - (?2 - ?1)))
+     WHERE state = 'waiting' AND due > ?1 AND (due <= ?2 OR fence > 0 OR ${isCallback})`,
+    now,
+    latest,
+  );
+  db.run("UPDATE worker SET seen_at = min(seen_at, ?1), started_at = min(started_at, ?1)", now);
+  db.run("UPDATE task SET created_at = ?1 WHERE seq = (SELECT max(seq) FROM task) AND created_at > ?1", now);
+  return true;
 }

@@ -191,7 +191,7 @@ describe("a reply that is lost", () => {
     const random = randomFrom(seed);
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
-    await using store = await openPostgresStore(through, { patienceMs: 120_000 });
+    await using store = await openPostgresStore(through, { retryMs: 120_000 });
     proxy.swallows = () => random() < 0.02;
     proxy.stops = () => random() < 0.02;
     const children = Array.from({ length: 200 }, (_, index) =>
@@ -235,7 +235,7 @@ describe("a server that goes away", () => {
   test("and comes back keeps what was settled, and work goes on by itself", async () => {
     const own = await TestServer.start({ ...careful });
     try {
-      await using store = await openPostgresStore(own.url, { patienceMs: 120_000 });
+      await using store = await openPostgresStore(own.url, { retryMs: 120_000 });
       await store.enqueue(Array.from({ length: 300 }, (_, n) => newTask(`t${n}`)));
       let over = false;
       const done: string[] = [];
@@ -267,7 +267,7 @@ describe("a server that goes away", () => {
     try {
       const { proxy, url: through } = await FaultyLink.before(own.url);
       await using _proxy = proxy;
-      await using store = await openPostgresStore(through, { patienceMs: 120_000 });
+      await using store = await openPostgresStore(through, { retryMs: 120_000 });
       await store.enqueue([newTask("before")]);
       // The COMMIT does not arrive, and nobody can ask what became of it for a while.
       const away = Promise.withResolvers<void>();
@@ -294,7 +294,7 @@ describe("a server that goes away", () => {
 
   test("and stays away is a trouble that may pass, told without secrets", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
-    const store = await openPostgresStore(through, { patienceMs: 200 });
+    const store = await openPostgresStore(through, { retryMs: 200 });
     await proxy[Symbol.asyncDispose]();
     await assert.rejects(store.query({ queue: "q" }), (error) => {
       assert.ok(error instanceof TransientError, String(error));

@@ -1,0 +1,42 @@
+import type { Bind, Columns, Dialect } from "../sql/statement.ts";
+import { scalars, storable, texts } from "./arrays.ts";
+
+const NOW = "(SELECT pawl.now_ms())";
+
+/** The words of PostgreSQL. */
+export const postgresDialect: Dialect = {
+  isDead: "t.dead",
+  transitioned: "id, queue, fence, group_id, seq, lease, prune_at",
+  attemptKey: "t.id",
+  changeKey: "entry",
+  placeholder: (number) => `$${number}`,
+  now: () => NOW,
+  oneOf: (values: readonly (string | number)[], bind: Bind) =>
+    typeof values[0] === "number"
+      ? `= ANY(${bind(scalars(values as readonly number[]))}::bigint[])`
+      : `= ANY(${bind(texts(values as readonly string[]))}::text[])`,
+  rows: (name: string, columns: Columns, bind: Bind) => {
+    const lists = Object.values(columns).map(([type, values]) =>
+      type === "text"
+        ? `${bind(texts(values.map((value) => (typeof value === "string" ? storable(value) : null))))}::text[]`
+        : `${bind(scalars(values as readonly (number | null)[]))}::bigint[]`,
+    );
+    return `unnest(${lists.join(", ")}) AS ${name} (${Object.keys(columns).join(", ")})`;
+  },
+  lookup,
+  lock: (clause) => clause,
+  holdsKey: (values, bind) => `t.open_key IS NOT NULL AND t.open_key = ANY(${bind(texts(values))}::text[])`,
+  sharesKey: (open, other) => `${open}.open_key IS NOT NULL AND ${open}.open_key = ${other}.unique_key`,
+  hasExpired: () => `t.expiring IS NOT NULL AND t.expiring <= ${NOW}`,
+  payloadHolds: (text, bind) => `strpos(lower(coalesce(t.payload, 'null')), lower(${bind(text)}::text)) > 0`,
+};
+
+/**
+ * The condition that a column has a value of another row, for a table that is to be looked up row by row. It says the same
+ * as `column = value`, but leaves the planner one way only: an index on the column, once for each value. With a plain
+ * equality a join may as well walk the whole table in the order of that index, which is as cheap as can be where the
+ * statistics say that the table is small. A plan that was made then is kept, and the table grows a thousandfold.
+ */
+export function lookup(column: string, value: string): string {
+  return `${column} = ANY(ARRAY[${value}])`;
+}

@@ -1,0 +1,40 @@
+import type { NewGroup, NewTask } from "../contract.ts";
+import { assertStorable } from "../storable.ts";
+import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
+import { addGroups, lockGroups, noSuchGroup } from "./groups.ts";
+import type { StateTransitions } from "./state-transitions.ts";
+import { type Procedure, sql } from "./statement.ts";
+
+/** Stores the tasks whose id, unique key and position in a group are free, in a transaction; returns their ids. */
+export type InsertTasks<T extends StateTransitions> = (
+  transitions: T,
+  tasks: readonly NewTask[],
+) => Procedure<string[]>;
+
+/** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
+export function* enqueue<T extends StateTransitions>(
+  transitions: T,
+  insert: InsertTasks<T>,
+  tasks: readonly NewTask[],
+  groups: readonly NewGroup[],
+): Procedure<string[]> {
+  assertStorable(tasks, groups);
+  const keys: string[] = [];
+  const parents = new Set<string>();
+  for (const { unique, childOf } of tasks) {
+    if (unique !== undefined) keys.push(unique);
+    if (childOf !== undefined) parents.add(childOf.group);
+  }
+  const states = parents.size === 0 ? new Map() : yield* lockGroups([...parents]);
+  for (const { id } of groups) if (!states.has(id)) states.set(id, "open");
+  for (const id of parents) if (!states.has(id)) throw noSuchGroup(id, transitions.location);
+  yield* cancelExpiredHolders(transitions, keys);
+  const added = yield* insert(transitions, tasks);
+  yield* addGroups(transitions, groups);
+  // Children that come when their group has failed already are cancelled like those that were there.
+  for (const id of parents) {
+    if (states.get(id) === "failed") yield* cancelWaiting(transitions, sql`t.group_id = ${id}`);
+  }
+  transitions.wakes = true;
+  return added;
+}

@@ -1,0 +1,184 @@
+import type { Lease, NewGroup, NewTask, Settlement, TaskResult, TaskState } from "../contract.ts";
+import { JsonText } from "../json-text.ts";
+import { addAttempts, type EndedAttempt } from "./attempts.ts";
+import { cancelWaiting } from "./cancel.ts";
+import { enqueue, type InsertTasks } from "./enqueue.ts";
+import { lockGroups } from "./groups.ts";
+import type { StateTransitions, Transitioned } from "./state-transitions.ts";
+import { later, lock, lookup, oneOf, type Procedure, rows, sql } from "./statement.ts";
+
+/** A task whose claim has ended. */
+export interface SettledTask extends Transitioned {
+  readonly state: TaskState;
+  readonly child_index: number | null;
+}
+
+/** How a driver writes the ends of claims. Claims that are no longer held are left out of what is returned. */
+export interface EndClaims<T extends StateTransitions> {
+  readonly insert: InsertTasks<T>;
+  /**
+   * Ends first attempts that succeeded, wrote no log and are followed by nothing, of tasks in no group: only their own row
+   * needs to know of them. It may leave out what `end` can do as well.
+   */
+  succeedAlone(transitions: T, settlements: readonly Settlement[]): Procedure<ReadonlySet<Settlement>>;
+  end(transitions: T, settlements: readonly Settlement[]): Procedure<readonly SettledTask[]>;
+}
+
+type Success = Extract<TaskResult, { state: "succeeded" }>;
+
+export function hasNext(result: TaskResult): boolean {
+  if (result.state !== "succeeded") return false;
+  const { next = [], groups = [] } = result;
+  return next.length > 0 || groups.length > 0;
+}
+
+function isPlain({ fence, result, log }: Settlement): boolean {
+  return (
+    fence === 1 &&
+    log === undefined &&
+    result.state === "succeeded" &&
+    result.meta === undefined &&
+    !hasNext(result)
+  );
+}
+
+export function keyOf({ id, fence }: Lease): string {
+  return `${fence}:${id}`;
+}
+
+/** Ends claims, in a transaction. Of two settlements of one claim the first one counts, and the second has lost it. */
+export function* settle<T extends StateTransitions>(
+  transitions: T,
+  driver: EndClaims<T>,
+  settlements: readonly Settlement[],
+): Procedure<{ lost: string[] }> {
+  const first = new Map<string, Settlement>();
+  for (const settlement of settlements) {
+    const key = keyOf(settlement);
+    if (!first.has(key)) first.set(key, settlement);
+  }
+  const batch = [...first.values()];
+  const plain = batch.filter(isPlain);
+  const alone = plain.length === 0 ? new Set() : yield* driver.succeedAlone(transitions, plain);
+  if (alone.size === settlements.length) return { lost: [] };
+  const rest = alone.size === 0 ? batch : batch.filter((settlement) => !alone.has(settlement));
+  const held = yield* settleRest(transitions, driver, rest);
+  const lost = settlements.filter((settlement) => !alone.has(settlement) && !held.has(settlement));
+  return { lost: lost.map(({ id }) => id) };
+}
+
+/** Settles what may be more than that; returns those whose claims were held. */
+function* settleRest<T extends StateTransitions>(
+  transitions: T,
+  driver: EndClaims<T>,
+  batch: readonly Settlement[],
+): Procedure<ReadonlySet<Settlement>> {
+  if (batch.length === 0) return new Set();
+  yield* lock(
+    sql`SELECT g.id FROM pawl.task_group AS g
+     WHERE g.id = ANY(ARRAY(SELECT t.group_id FROM ${rows("s", { id: ["text", batch.map(({ id }) => id)] })}
+       JOIN pawl.task AS t ON ${lookup("t.id", "s.id")}))
+     ORDER BY g.id FOR UPDATE`,
+  );
+  const tasks = new Map((yield* driver.end(transitions, batch)).map((task) => [keyOf(task), task]));
+  const held: Held[] = [];
+  for (const settlement of batch) {
+    const task = tasks.get(keyOf(settlement));
+    if (task !== undefined) held.push({ settlement, task });
+  }
+  yield* addAttempts(held.map(attemptOf));
+  yield* replaceMeta(held);
+  const passedOn = yield* follow(transitions, driver.insert, held);
+  for (const { settlement, task } of held) {
+    const { result } = settlement;
+    transitions.add(passedOn.has(task) ? { ...task, group_id: null } : task, "leased", task.state);
+    // One that is held wakes nobody.
+    if (task.state === "waiting") transitions.wakes ||= result.state !== "snoozed" || result.delayMs !== null;
+  }
+  return new Set(held.map(({ settlement }) => settlement));
+}
+
+interface Held {
+  readonly settlement: Settlement;
+  readonly task: SettledTask;
+}
+
+function attemptOf({ settlement, task }: Held): EndedAttempt {
+  const { id, fence, result } = settlement;
+  const log = settlement.log ?? null;
+  const error = "error" in result ? result.error : null;
+  return { id, fence, state: task.state, result: result.state, error, log };
+}
+
+/** Writes what the layer above keeps with the tasks that succeeded, where that changed. */
+function* replaceMeta(held: readonly Held[]): Procedure<void> {
+  const changed = held.flatMap(({ settlement: { result }, task }) =>
+    task.state === "succeeded" && result.state === "succeeded" && result.meta !== undefined
+      ? [{ id: task.id, meta: JsonText.of(result.meta).text }]
+      : [],
+  );
+  if (changed.length === 0) return;
+  yield* later(
+    sql`UPDATE pawl.task SET meta = m.new_meta FROM ${rows("m", {
+      task_id: ["text", changed.map(({ id }) => id)],
+      new_meta: ["text", changed.map(({ meta }) => meta)],
+    })} WHERE ${lookup("id", "m.task_id")}`,
+  );
+}
+
+interface Succession {
+  readonly from: SettledTask;
+  readonly group: string;
+  readonly successor: string;
+}
+
+/** Enqueues what follows the tasks that succeeded; returns those whose position in a group was taken by a successor. */
+function* follow<T extends StateTransitions>(
+  transitions: T,
+  insert: InsertTasks<T>,
+  held: readonly Held[],
+): Procedure<ReadonlySet<SettledTask>> {
+  const followed = held.flatMap(({ settlement: { result }, task }) =>
+    task.state === "succeeded" && hasNext(result) ? [{ from: task, result: result as Success }] : [],
+  );
+  if (followed.length === 0) return new Set();
+  // A group may have been cleaned up with its callback.
+  const left = followed.flatMap(({ from, result }) =>
+    result.successor == null ? [] : (from.group_id ?? []),
+  );
+  const states = left.length === 0 ? new Map() : yield* lockGroups([...new Set(left)]);
+  const tasks: NewTask[] = [];
+  const groups: NewGroup[] = [];
+  const successions: Succession[] = [];
+  for (const { from, result } of followed) {
+    const { group_id: group } = from;
+    for (const task of result.next ?? []) {
+      if (task.id !== result.successor || group === null || !states.has(group)) tasks.push(task);
+      else {
+        // The position is given up only when the successor is stored, so that none of the others can take it meanwhile.
+        const { childOf: _, ...unplaced } = task;
+        tasks.push(unplaced);
+        successions.push({ from, group, successor: task.id });
+      }
+    }
+    groups.push(...(result.groups ?? []));
+  }
+  const added = new Set(yield* enqueue(transitions, insert, tasks, groups));
+  // One that could not be stored, because its id or its unique key is taken, leaves the position to the task that has it.
+  const passed = successions.filter(({ successor }) => added.has(successor));
+  if (passed.length === 0) return new Set();
+  const given = passed.map(({ from }) => from);
+  yield* later(
+    sql`UPDATE pawl.task SET group_id = NULL, child_index = NULL WHERE id ${oneOf(given.map(({ id }) => id))}`,
+  );
+  yield* later(
+    sql`UPDATE pawl.task SET group_id = p.in_group, child_index = p.at_index FROM ${rows("p", {
+      successor: ["text", passed.map(({ successor }) => successor)],
+      in_group: ["text", passed.map(({ group }) => group)],
+      at_index: ["bigint", given.map(({ child_index }) => child_index)],
+    })} WHERE ${lookup("id", "p.successor")}`,
+  );
+  const late = passed.filter(({ group }) => states.get(group) === "failed").map(({ successor }) => successor);
+  if (late.length > 0) yield* cancelWaiting(transitions, sql`t.id ${oneOf(late)}`);
+  return new Set(given);
+}

@@ -1,0 +1,193 @@
+/**
+ * Statements that every driver can run, and procedures made of them, written once.
+ *
+ * A statement is a template: what is put into it is a value that is bound, never text, or a part that each driver says
+ * in its own dialect. A procedure is a generator that yields statements and is given their results. SQLite runs one from
+ * beginning to end without a pause, so that nothing else comes between the statements of a transaction on its only
+ * connection; PostgreSQL waits for each answer. Neither needs a second version of what the procedure decides.
+ *
+ * Tables are those of the schema `pawl`, and the task that a condition speaks of is called `t`.
+ */
+
+export type Value = string | number | boolean | null | Uint8Array;
+
+/** Makes a value a parameter of the statement; returns what stands for it. */
+export type Bind = (value: Value) => string;
+
+/** A part of a statement that the drivers say differently. */
+export type Fragment = (dialect: Dialect, bind: Bind) => string;
+
+/** What the drivers say differently. */
+export interface Dialect {
+  placeholder(number: number): string;
+  /** The time of the store's clock. */
+  now(bind: Bind): string;
+  /** The rest of a condition after a column: that it has one of these values. */
+  oneOf(values: readonly (string | number)[], bind: Bind): string;
+  /** A table in a FROM with these columns. */
+  rows(name: string, columns: Columns, bind: Bind): string;
+  /** That a column has the value of another row, which is looked up by an index. */
+  lookup(column: string, value: string): string;
+  /** What follows a SELECT whose rows nobody else may change until the transaction ends. */
+  lock(clause: string): string;
+  /** That the task is dead, as its index says it. */
+  readonly isDead: string;
+  /** That the task waits or is leased, and has this unique key. */
+  holdsKey(values: readonly string[], bind: Bind): string;
+  /** That one task waits or is leased and has the unique key of another. */
+  sharesKey(open: string, other: string): string;
+  /** That the task waits, was never begun and has waited for longer than it may. */
+  hasExpired(bind: Bind): string;
+  /** That a text, in whatever case, stands in the payload. */
+  payloadHolds(text: string, bind: Bind): string;
+  /** The columns of a `Transitioned`, for a SELECT or a RETURNING. */
+  readonly transitioned: string;
+  /** The column by which an attempt names its task. */
+  readonly attemptKey: string;
+  /** The column that tells in which order changes were kept. */
+  readonly changeKey: string;
+}
+
+/** The columns of a table by name: the type in SQL, and the values. */
+export type Columns = Readonly<
+  Record<string, readonly ["text" | "bigint", readonly (string | number | null | undefined)[]]>
+>;
+
+/** A statement or a part of one. */
+export class Sql {
+  readonly strings: readonly string[];
+  readonly parts: readonly (Value | Sql | Fragment)[];
+
+  constructor(strings: readonly string[], parts: readonly (Value | Sql | Fragment)[]) {
+    this.strings = strings;
+    this.parts = parts;
+  }
+}
+
+/** Text with its values. */
+export interface BoundStatement {
+  readonly text: string;
+  readonly values: readonly Value[];
+}
+
+/** A statement that is one driver's own, or that is sent all the time and must not be put together each time. */
+export function statement(text: string, values: readonly Value[] = []): BoundStatement {
+  return { text, values };
+}
+
+export function sql(strings: TemplateStringsArray, ...parts: (Value | Sql | Fragment)[]): Sql {
+  return new Sql(strings, parts);
+}
+
+/** Text of ours as a part of a statement; never anything that was given. */
+export function raw(text: string): Sql {
+  return new Sql([text], []);
+}
+
+export function join(parts: readonly Sql[], between: string): Sql {
+  return new Sql(["", ...parts.slice(1).map(() => between), ""], parts);
+}
+
+export const NOW: Fragment = (dialect, bind) => dialect.now(bind);
+
+export const TRANSITIONED: Fragment = (dialect) => dialect.transitioned;
+
+export const ATTEMPT_KEY: Fragment = (dialect) => dialect.attemptKey;
+
+export const CHANGE_KEY: Fragment = (dialect) => dialect.changeKey;
+
+export const HAS_EXPIRED: Fragment = (dialect, bind) => dialect.hasExpired(bind);
+
+export function oneOf(values: readonly (string | number)[]): Fragment {
+  return (dialect, bind) => dialect.oneOf(values, bind);
+}
+
+export function rows(name: string, columns: Columns): Fragment {
+  return (dialect, bind) => dialect.rows(name, columns, bind);
+}
+
+export function lookup(column: string, value: string): Fragment {
+  return (dialect) => dialect.lookup(column, value);
+}
+
+export function forUpdate(of = ""): Fragment {
+  return (dialect) => dialect.lock(of === "" ? "FOR UPDATE" : `FOR UPDATE OF ${of}`);
+}
+
+export function forShare(): Fragment {
+  return (dialect) => dialect.lock("FOR SHARE");
+}
+
+/** The statement in the words of one driver. */
+export function bound(statement: Sql | BoundStatement, dialect: Dialect): BoundStatement {
+  if (!(statement instanceof Sql)) return statement;
+  const values: Value[] = [];
+  const bind = (value: Value) => dialect.placeholder(values.push(value));
+  return { text: textOf(statement, dialect, bind), values };
+}
+
+function textOf({ strings, parts }: Sql, dialect: Dialect, bind: Bind): string {
+  let text = strings[0] ?? "";
+  for (const [at, part] of parts.entries()) {
+    if (part instanceof Sql) text += textOf(part, dialect, bind);
+    else if (typeof part === "function") text += part(dialect, bind);
+    else text += bind(part);
+    text += strings[at + 1] ?? "";
+  }
+  return text;
+}
+
+/**
+ * What a procedure asks its driver for: the rows of a statement, as objects or as arrays; how many rows it changed; only that it is run before the
+ * transaction ends (`later`); that rows are locked, where others can change them at all (`lock`); several procedures,
+ * which may run at the same time (`together`); or something of the driver's own, whose promise it awaits (`call`).
+ */
+export type Step =
+  | {
+      readonly kind: "rows" | "tuples" | "count" | "later" | "lock";
+      readonly statement: Sql | BoundStatement;
+    }
+  | { readonly kind: "together"; readonly procedures: readonly Procedure<unknown>[] }
+  | { readonly kind: "call"; readonly work: () => unknown };
+
+export type Procedure<T> = Generator<Step, T, unknown>;
+
+/** All rows of a statement. */
+export function* all<Row>(statement: Sql | BoundStatement): Procedure<Row[]> {
+  return (yield { kind: "rows", statement }) as Row[];
+}
+
+/** All rows of a statement as arrays, in the order of the columns: cheaper than objects where there are many. */
+export function* tuples<Row>(statement: Sql | BoundStatement): Procedure<Row[]> {
+  return (yield { kind: "tuples", statement }) as Row[];
+}
+
+/** The first row of a statement. */
+export function* get<Row>(statement: Sql | BoundStatement): Procedure<Row | undefined> {
+  return ((yield { kind: "rows", statement }) as Row[])[0];
+}
+
+/** Runs a statement; returns how many rows it changed. */
+export function* run(statement: Sql | BoundStatement): Procedure<number> {
+  return (yield { kind: "count", statement }) as number;
+}
+
+/** Runs a statement whose result does not matter: nothing waits for it but the end of the transaction. */
+export function* later(statement: Sql | BoundStatement): Procedure<void> {
+  yield { kind: "later", statement };
+}
+
+/** Locks rows, in the order of the statement, along with the statement that comes next. */
+export function* lock(statement: Sql): Procedure<void> {
+  yield { kind: "lock", statement };
+}
+
+/** Runs procedures that do not depend on each other. */
+export function* together<T>(procedures: readonly Procedure<T>[]): Procedure<T[]> {
+  return (yield { kind: "together", procedures }) as T[];
+}
+
+/** Does what is the driver's own; only a driver that waits for answers may give a promise. */
+export function* call<T>(work: () => T | Promise<T>): Procedure<T> {
+  return (yield { kind: "call", work }) as T;
+}
