@@ -3,6 +3,8 @@
  * `pawl/connect/csv`, `pawl/connect/postgres`, `pawl/connect/objects`, `pawl/store`.
  */
 
+import "./node-version.ts";
+
 export { defineJob, run } from "./batch/index.ts";
 export { defineConfig, type PawlConfig, type PawlProfile } from "./cli/index.ts";
 export { csv } from "./connect/csv/index.ts";

@@ -25,6 +25,7 @@ export const foundation: readonly string[] = [
   "error-text.ts",
   "errors.ts",
   "near-names.ts",
+  "node-version.ts",
   "own.ts",
   "postgres-client.ts",
   "postgres-errors.ts",
@@ -34,10 +35,12 @@ export const foundation: readonly string[] = [
   "retry-after.ts",
   "retry.ts",
   "sizes.ts",
+  "sqlite.ts",
   "state-folder.ts",
   "thenable.ts",
   "timers.ts",
   "transient-errors.ts",
+  "uncloneable.ts",
 ];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */

@@ -11,6 +11,13 @@ export function importProblems(consumer: string, modules: readonly string[]): st
   });
 }
 
+/** CommonJS requires all modules in one process. */
+export function requireProblems(consumer: string, modules: readonly string[]): string[] {
+  const program = modules.map((module) => `require(${JSON.stringify(module)});`).join("\n");
+  const { code, stderr } = run(process.execPath, ["--input-type=commonjs", "--eval", program], consumer);
+  return code === 0 ? [] : [`require() of the modules fails: ${reason(stderr)}`];
+}
+
 /** The line of a crash that names the error. */
 function reason(stderr: string): string {
   return stderr.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? stderr.trim();

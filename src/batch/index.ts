@@ -1,3 +1,5 @@
+import "../node-version.ts";
+
 export { ItemError, LostError, PawlError, TransientError } from "../errors.ts";
 export type * from "./contract.ts";
 export {

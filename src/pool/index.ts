@@ -1,3 +1,5 @@
+import "../node-version.ts";
+
 export { PawlError } from "../errors.ts";
 export type { Rate } from "../rate-limit.ts";
 export {

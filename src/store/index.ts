@@ -1,3 +1,5 @@
+import "../node-version.ts";
+
 import { assertObject, assertText } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { Clock } from "./clock.ts";

@@ -1,3 +1,5 @@
+import "../node-version.ts";
+
 export { type Duration, parseDuration } from "../durations.ts";
 export { LostError, PawlError, TransientError } from "../errors.ts";
 export { type Backoff, backoffDelay } from "../retry.ts";

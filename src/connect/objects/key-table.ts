@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "../../sqlite.ts";
 
 /** A table of keys that is kept beside a run, in a file of its own. */
 export interface KeptTable {

@@ -1,5 +1,7 @@
 /** PostgreSQL as the end of a batch, and the embedded server that needs no installation. */
 
+import "../../node-version.ts";
+
 export { publicUrl } from "../../postgres-url.ts";
 export {
   type EmbeddedOptions,

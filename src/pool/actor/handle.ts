@@ -1,5 +1,5 @@
-import { markAsUncloneable } from "node:worker_threads";
 import { PawlError } from "../../errors.ts";
+import { markAsUncloneable } from "../../uncloneable.ts";
 import { type HandleState, toHandle } from "../transfer/portable.ts";
 import type { ActorCallOptions, Callee } from "./target.ts";
 

@@ -1,7 +1,8 @@
-import { markAsUncloneable, threadId } from "node:worker_threads";
+import { threadId } from "node:worker_threads";
 import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { markAsUncloneable } from "../../uncloneable.ts";
 import {
   type HandleState,
   type Isolation,

@@ -1,6 +1,6 @@
-import { markAsUncloneable } from "node:worker_threads";
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
+import { markAsUncloneable } from "../../uncloneable.ts";
 import {
   type HandleState,
   type Isolation,

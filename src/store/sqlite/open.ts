@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
+import { DatabaseSync } from "../../sqlite.ts";
 import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";

@@ -1,5 +1,5 @@
 import { pipeline, Readable, type Transform } from "node:stream";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import * as zlib from "node:zlib";
 import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
 import type { FileVersion } from "./file-version.ts";
@@ -42,7 +42,7 @@ export class Decompressor {
   async *#zstd(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
     try {
       for await (const frame of zstdFrames(packed)) {
-        yield* this.#through(createZstdDecompress({ chunkSize: PIECE }), frame);
+        yield* this.#through(zlib.createZstdDecompress({ chunkSize: PIECE }), frame);
         this.#finished += this.#unpacker?.bytesWritten ?? 0;
         this.#unpacker = null;
       }
@@ -56,7 +56,7 @@ export class Decompressor {
     let fed: { readonly bytes: Buffer; readonly end: number }[] = [];
     let total = 0;
     let tail: Buffer = Buffer.alloc(0);
-    const unpacker = createGunzip({ chunkSize: PIECE });
+    const unpacker = zlib.createGunzip({ chunkSize: PIECE });
     let coming = packed.next();
     // Iterated by hand, because leaving a `for await` loop would close the generator that has to be read to its end.
     const feeding = async function* () {

@@ -1,4 +1,5 @@
-import { glob, readdir, stat } from "node:fs/promises";
+import * as files from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { nearNames } from "../../../near-names.ts";
@@ -45,7 +46,7 @@ async function expand(path: string, cwd: string): Promise<string[]> {
   if (isRemote(path)) return [redactPath(path)];
   if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(cwd, path)))) return [path];
   const matches: string[] = [];
-  for await (const match of glob(path, { cwd }))
+  for await (const match of files.glob(path, { cwd }))
     if ((await stat(resolve(cwd, match))).isFile()) matches.push(match);
   if (matches.length > 0) return matches.sort();
   throw new PawlError("csv.no-match", `No file matches ${path}: check the pattern.`);

@@ -2,7 +2,8 @@ import { hash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
+import { DatabaseSync } from "../../../sqlite.ts";
 import { openOwnFolder, openStateFile } from "../../../state-folder.ts";
 import { isMd5, md5OfMultipartEtag } from "../compare/etag.ts";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { opendir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "../../../sqlite.ts";
 
 /** Of one folder, so many names are sorted in memory; more go by way of a file. */
 const IN_MEMORY = 50_000;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../../errors.ts";
+import { DatabaseSync } from "../../../sqlite.ts";
 import type { ListedPage, ObjectEntry } from "../contract.ts";
 import { privateDatabase } from "../key-table.ts";
 

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, dirname, join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { assertText } from "../../../arguments.ts";
 import { PawlError } from "../../../errors.ts";
+import { DatabaseSync } from "../../../sqlite.ts";
 import { assertOwnFolder, makeFolder, openStateFile, openStateFolder } from "../../../state-folder.ts";
 import { serverAccount } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
