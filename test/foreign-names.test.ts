@@ -3,12 +3,13 @@ import { test } from "node:test";
 import { parsePairs, parsePositiveDuration, parseSize } from "../src/cli/options/parse.ts";
 import { visible } from "../src/cli/terminal/visible.ts";
 import { RowDecoder } from "../src/connect/csv/rows/row-decoder.ts";
+import { bucketError } from "../src/connect/objects/buckets/error.ts";
 import { parseIni } from "../src/connect/objects/buckets/ini.ts";
 import { textOf } from "../src/connect/objects/buckets/xml.ts";
-import { contentTypeOf } from "../src/connect/objects/content-type.ts";
+import { contentTypeOf } from "../src/connect/objects/content-headers.ts";
 import { explainFile } from "../src/connect/objects/files/file-error.ts";
-import { errorOf } from "../src/connect/objects/s3/error.ts";
 import { headersOf, propertiesOf } from "../src/connect/objects/s3/properties.ts";
+import { S3 } from "../src/connect/objects/s3/service.ts";
 import { readRow } from "../src/connect/postgres/source/table-reader.ts";
 import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
@@ -51,7 +52,7 @@ for (const name of inherited) {
     assert.ok(
       explainFile(Object.assign(new Error("x"), { code: name }), "a", "read") instanceof TransientError,
     );
-    const { fatal } = errorOf("s3://b", {
+    const { fatal } = bucketError(S3, "s3://b", {
       status: 400,
       headers: {},
       body: Buffer.from(`<Error><Code>${name}</Code></Error>`),

@@ -191,7 +191,7 @@ export interface ObjectWriter {
    * For somebody who asks, in order, what there is: what was seen may be remembered for the next time, but where it is to be looked at
    * anew.
    */
-  existenceCheck(how?: "anew"): ExistenceCheck;
+  existenceCheck(how?: "fresh"): ExistenceCheck;
   /**
    * An ETag of what is there that takes more than a look: of a file by reading it, whole or in parts of so many bytes; of an
    * object that was uploaded in parts that of what it was copied from; null where there is none.

@@ -2,15 +2,17 @@ import { tmpdir } from "node:os";
 import type { SinkContext } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { type ObjectAddress, objectAddressText } from "./address.ts";
-import { azureClientOf } from "./azure/place.ts";
+import { AzureClient } from "./azure/client.ts";
 import { AzureReader } from "./azure/reader.ts";
+import { azureSettingsOf } from "./azure/settings.ts";
 import { AzureWriter } from "./azure/writer.ts";
 import type { ObjectReader, ObjectWriter } from "./contract.ts";
 import type { FileChecksums } from "./files/file-etag.ts";
 import { FileReader } from "./files/reader.ts";
 import { FileWriter } from "./files/writer.ts";
-import { clientOf } from "./s3/place.ts";
+import { S3Client } from "./s3/client.ts";
 import { S3Reader } from "./s3/reader.ts";
+import { s3SettingsOf } from "./s3/settings.ts";
 import { S3Writer } from "./s3/writer.ts";
 
 /** Opens a place for reading; a profile is one of `~/.aws/config` or `~/.azure/config`, null takes the environment. */
@@ -25,12 +27,10 @@ export async function openReader(
     const { WebReader } = await import("./web/reader.ts");
     return new WebReader(address.path);
   }
-  if (address.kind === "azure") {
-    const place = { ...address, profile };
-    return new AzureReader(place, await azureClientOf(place));
-  }
-  const place = { ...address, profile };
-  return new S3Reader(place, await clientOf(place));
+  const name = objectAddressText(address);
+  if (address.kind === "azure")
+    return new AzureReader(name, address.prefix, await azureClient(address, profile));
+  return new S3Reader(name, address.prefix, await s3Client(address, profile));
 }
 
 /** Opens a place for a run that writes to it. */
@@ -47,10 +47,19 @@ export async function openWriter(
       `${objectAddressText(address)} can only be read: copy to a folder, s3://bucket/prefix or az://account/container/prefix.`,
     );
   }
-  if (address.kind === "azure") {
-    const place = { ...address, profile };
-    return new AzureWriter(place, await azureClientOf(place), sums.threads);
-  }
-  const place = { ...address, profile };
-  return new S3Writer(place, await clientOf(place), { folder, checksums: sums.threads });
+  const name = objectAddressText(address);
+  if (address.kind === "azure")
+    return new AzureWriter(name, address.prefix, await azureClient(address, profile), sums.threads);
+  return new S3Writer(name, address.prefix, await s3Client(address, profile), sums.threads, folder);
+}
+
+async function s3Client({ bucket }: { readonly bucket: string }, profile: string | null): Promise<S3Client> {
+  return await S3Client.open(bucket, await s3SettingsOf(profile));
+}
+
+async function azureClient(
+  { account, container }: { readonly account: string; readonly container: string },
+  profile: string | null,
+): Promise<AzureClient> {
+  return new AzureClient(container, await azureSettingsOf(account, profile));
 }

@@ -21,9 +21,13 @@ export interface RemoteObject {
 
 /** Opens an object of S3 with the settings of the environment. */
 export async function openBucketObject(bucket: string, key: string): Promise<RemoteObject> {
-  const [{ clientOf }, { S3Reader }] = await Promise.all([import("./s3/place.ts"), import("./s3/reader.ts")]);
-  const place = { bucket, prefix: "", profile: null };
-  const reader = new S3Reader(place, await clientOf(place));
+  const [{ S3Client }, { S3Reader }, { s3SettingsOf }] = await Promise.all([
+    import("./s3/client.ts"),
+    import("./s3/reader.ts"),
+    import("./s3/settings.ts"),
+  ]);
+  const client = await S3Client.open(bucket, await s3SettingsOf(null));
+  const reader = new S3Reader(`s3://${bucket}`, "", client);
   // Without a size it is opened for reading in ranges.
   const entry = { key, size: null, modified: null, etag: null };
   const object = await retryRequest(() => reader.open(entry));

@@ -84,7 +84,7 @@ describe("what goes along with an object", () => {
     };
     const { state, written, quarantined, reasons } = await copied("refused");
     assert.deepEqual([state, written, quarantined], ["succeeded", 2, 1]);
-    assert.match(reasons.join(), /its signature is refused by .*, which takes others/);
+    assert.match(reasons.join(), /its signature is refused by .*, which accepts others/);
     far.misbehaviour = { answer: () => ({ status: 403, headers: {}, body: refusal }) };
     await assert.rejects(copied("refused"), /the secret key is not the one of the access key/);
     far.misbehaviour = {};

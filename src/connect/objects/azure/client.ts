@@ -1,35 +1,14 @@
-import type { IncomingHttpHeaders } from "node:http";
-import { TransientError } from "../../../errors.ts";
-import {
-  BucketClient,
-  type BucketRequest,
-  type BucketResponse,
-  type ConnectionErrors,
-  type SignedRequest,
-} from "../buckets/client.ts";
+import { createHmac, type KeyObject } from "node:crypto";
+import type { OutgoingHttpHeaders } from "node:http";
+import { own } from "../../../own.ts";
+import { BucketClient, type BucketRequest, type SignedRequest } from "../buckets/client.ts";
 import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
-import type { ResponseError } from "../http/response-error.ts";
-import { azureErrorOf } from "./error.ts";
+import { AZURE } from "./service.ts";
 import type { AzureSettings } from "./settings.ts";
-import { API_VERSION, readSas, sharedKey } from "./signer.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** How long the service may take to fetch one blob from itself. */
 const SOURCE_MS = 60 * 60_000;
-
-const errors: ConnectionErrors = {
-  silent: (place, seconds) =>
-    new TransientError("azure.timeout", `${place} has not answered for ${seconds} s`),
-  unfinished: (place, minutes) =>
-    new TransientError("azure.timeout", `${place} was not done after ${minutes} min`),
-  tooLong: (place, bytes) =>
-    new TransientError("azure.too-long", `${place} answers with more than ${bytes} bytes, and no object`),
-  slow: (place, what) => new TransientError("azure.timeout", `${place} ${what}`),
-  broken: (place, reason, cause) =>
-    new TransientError("azure.connection", `the connection to ${place} failed: ${reason}`, { cause }),
-  range: (place, came, wanted) =>
-    new TransientError("azure.range", `${place} gave ${came} bytes where ${wanted} were asked for`),
-};
 
 /**
  * The requests of one container. A client of our own rather than `@azure/storage-blob`: that one draws a dozen packages in and has an
@@ -42,7 +21,12 @@ export class AzureClient extends BucketClient {
 
   constructor(container: string, settings: AzureSettings) {
     const { account, endpoint } = settings;
-    super(`az://${account}/${container} at ${endpoint.host}`, endpoint, errors);
+    super({
+      name: `az://${account}/${container} at ${endpoint.host}`,
+      endpoint,
+      service: AZURE,
+      credentialsExpire: settings.credentials.kind === "sas",
+    });
     this.container = container;
     this.#settings = settings;
     this.#base = `${endpoint.pathname.replace(/\/$/, "")}/${encodePath(container)}`;
@@ -63,11 +47,6 @@ export class AzureClient extends BucketClient {
             SOURCE_MS,
           );
     return `${others.endpoint.origin}${other.#base}/${encodePath(key)}?${query}`;
-  }
-
-  protected override errorOf(answer: BucketResponse, hasTaken: boolean): ResponseError {
-    // A SAS expires, whatever it has opened before; a key that has signed other requests is right.
-    return azureErrorOf(this.place, answer, !hasTaken || this.#settings.credentials.kind === "sas");
   }
 
   protected override signed({
@@ -96,25 +75,76 @@ export class AzureClient extends BucketClient {
   }
 }
 
-/** The MD5 that a header or a listing tells in base64, in hex; null of anything else. */
-export function md5OfBase64(text: string | readonly string[] | null | undefined): string | null {
-  return typeof text === "string" && /^[A-Za-z0-9+/]{22}==$/.test(text)
-    ? Buffer.from(text, "base64").toString("hex")
-    : null;
+/** The version of the REST API that is spoken: the first that lists names which XML cannot hold is 2021-02-12. */
+const API_VERSION = "2021-12-02";
+
+/** The headers that Shared Key signs by their place, before those of `x-ms-`. */
+const PLACED = [
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-md5",
+  "content-type",
+  "date",
+  "if-modified-since",
+  "if-match",
+  "if-none-match",
+  "if-unmodified-since",
+  "range",
+] as const;
+
+interface Signable {
+  readonly method: string;
+  /** As it is sent, without the query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: OutgoingHttpHeaders;
 }
 
-export function base64OfMd5(md5: string): string {
-  return Buffer.from(md5, "hex").toString("base64");
+/** What the header `authorization` says ("Authorize with Shared Key", learn.microsoft.com). */
+function sharedKey(account: string, key: KeyObject, request: Signable): string {
+  const { method, path, query, headers } = request;
+  const placed = PLACED.map((name) => {
+    const value = String(headers[name] ?? "");
+    return name === "content-length" && value === "0" ? "" : value;
+  });
+  const ours = Object.keys(headers)
+    .filter((name) => name.startsWith("x-ms-"))
+    .sort((a, b) => (collated(a) < collated(b) ? -1 : 1))
+    .map((name) => `${name}:${String(own(headers, name)).trim()}\n`);
+  const asked = Object.keys(query)
+    .sort()
+    .map((name) => `\n${name.toLowerCase()}:${own(query, name)}`);
+  const text = `${[method, ...placed].join("\n")}\n${ours.join("")}/${account}${path}${asked.join("")}`;
+  return `SharedKey ${account}:${hmac(key, text)}`;
 }
 
-/** The checksum of a blob. That of an append or a page blob may be older than its bytes. */
-export function tagOfBlob(type: string | null | undefined, md5: string | null | undefined): string | null {
-  return type === "BlockBlob" ? md5OfBase64(md5) : null;
+/** The service sorts as .NET does for English: hyphens do not count, and an underscore goes before digits and letters. */
+function collated(name: string): string {
+  return name.replaceAll("-", "").replaceAll("_", "!");
 }
 
-export function tagOfHeaders(headers: IncomingHttpHeaders): string | null {
-  return tagOfBlob(
-    headers["x-ms-blob-type"] as string | undefined,
-    headers["content-md5"] as string | undefined,
+/** A signature that lets its holder read one blob and its tags for so long, for the service itself, which copies from it. */
+function readSas(
+  { account, key }: { readonly account: string; readonly key: KeyObject },
+  blob: { readonly container: string; readonly key: string },
+  forMs: number,
+): string {
+  const until = new Date(Date.now() + forMs).toISOString().replace(/\.\d+Z$/, "Z");
+  const resource = `/blob/${account}/${blob.container}/${blob.key}`;
+  // Permission, start, end, resource; identifier, address, protocol, version, kind; snapshot, scope, and five headers.
+  const text = ["rt", "", until, resource, "", "", "", API_VERSION, "b", "", "", "", "", "", "", ""].join(
+    "\n",
   );
+  return new URLSearchParams({
+    sv: API_VERSION,
+    sr: "b",
+    sp: "rt",
+    se: until,
+    sig: hmac(key, text),
+  }).toString();
+}
+
+function hmac(key: KeyObject, text: string): string {
+  return createHmac("sha256", key).update(text).digest("base64");
 }

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { ItemError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
+import { contentHeadersOf } from "../content-headers.ts";
 import type { ObjectProperties } from "../contract.ts";
-import { keptOf } from "../s3/properties.ts";
 
-const METADATA = "x-ms-meta-";
+export const METADATA_PREFIX = "x-ms-meta-";
 /** Of a blob whose source has another checksum than an MD5, such as that of parts in S3: what that is. */
-export const ORIGIN = "pawl_origin_tag";
+export const ORIGIN = "pawl_origin_etag";
 /**
  * Names of metadata are identifiers here; any other is kept beside a name that is one, as AzCopy does (`RenameIfInvalid`), so that a
  * copy back has it again.
@@ -17,7 +17,7 @@ const RENAMED_FROM = "rename_key_";
 export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null): ObjectProperties {
   const found = new Map<string, string>();
   for (const [name, value] of Object.entries(headers))
-    if (name.startsWith(METADATA)) found.set(name.slice(METADATA.length), String(value));
+    if (name.startsWith(METADATA_PREFIX)) found.set(name.slice(METADATA_PREFIX.length), String(value));
   found.delete(ORIGIN);
   const metadata: Record<string, string> = {};
   for (const [name, original] of found) {
@@ -28,7 +28,7 @@ export function propertiesOf(headers: IncomingHttpHeaders, tags: string | null):
     found.delete(RENAMED + name.slice(RENAMED_FROM.length));
   }
   for (const [name, value] of found) setOwn(metadata, name, value);
-  return { headers: keptOf(headers), metadata, tags };
+  return { headers: contentHeadersOf(headers), metadata, tags };
 }
 
 /** Throws an ItemError where Azure cannot keep one of them. */
@@ -40,7 +40,7 @@ export function headersOf({ headers, metadata, tags }: ObjectProperties): Outgoi
   const names = new Set(Object.keys(metadata).map((name) => name.toLowerCase()));
   for (const [name, value] of Object.entries(metadata)) {
     if (/^[a-z_]\w*$/i.test(name)) {
-      setOwn(all, METADATA + name.toLowerCase(), value);
+      setOwn(all, METADATA_PREFIX + name.toLowerCase(), value);
       continue;
     }
     const valid = name.toLowerCase().replace(/\W/g, "_");
@@ -48,8 +48,8 @@ export function headersOf({ headers, metadata, tags }: ObjectProperties): Outgoi
     for (let n = 2; names.has(RENAMED + free) || names.has(RENAMED_FROM + free); n++) free = `${valid}_${n}`;
     names.add(RENAMED + free);
     names.add(RENAMED_FROM + free);
-    setOwn(all, METADATA + RENAMED + free, value);
-    setOwn(all, METADATA + RENAMED_FROM + free, name);
+    setOwn(all, METADATA_PREFIX + RENAMED + free, value);
+    setOwn(all, METADATA_PREFIX + RENAMED_FROM + free, name);
   }
   if (tags !== null) all["x-ms-tags"] = tags;
   for (const [name, value] of Object.entries(all))

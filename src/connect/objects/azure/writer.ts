@@ -1,27 +1,20 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
+import { notConfirmed } from "../buckets/error.ts";
+import { BucketWriter } from "../buckets/writer.ts";
 import { escaped } from "../buckets/xml.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5 } from "../compare/etag.ts";
-import type {
-  ExistenceCheck,
-  ObjectDetails,
-  ObjectEntry,
-  ObjectReader,
-  ObjectWriter,
-  PresentObject,
-  Upload,
-} from "../contract.ts";
+import type { ExistenceCheck, ObjectDetails, ObjectEntry, ObjectReader, Upload } from "../contract.ts";
 import { ResponseError } from "../http/response-error.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
-import { type AzureClient, base64OfMd5, md5OfBase64, tagOfHeaders } from "./client.ts";
-import { noProof } from "./error.ts";
+import type { AzureClient } from "./client.ts";
 import { AzureExistenceCheck } from "./existence-check.ts";
-import { BEGINNING, listBlobs } from "./list.ts";
-import { type ContainerPlace, checkContainer, nameOf } from "./place.ts";
-import { headersOf, ORIGIN } from "./properties.ts";
+import { listBlobs } from "./list.ts";
+import { headersOf } from "./properties.ts";
 import { AzureReader } from "./reader.ts";
+import { AZURE, base64OfMd5, md5OfBase64 } from "./service.ts";
 
 /** The longest name, in UTF-16 units, and the most parts between its slashes. */
 const LONGEST_NAME = 1024;
@@ -32,34 +25,18 @@ const LARGEST_COPY = 256 * 1024 ** 2;
 const NOT_COPIED = new Set([400, 401, 403, 404, 409, 501]);
 
 /** A container, or what lies below a prefix in it, that is copied to. */
-export class AzureWriter implements ObjectWriter {
-  readonly name: string;
-  readonly #client: AzureClient;
-  readonly #prefix: string;
-  readonly #checksums: ChecksumThreads;
-  readonly #lookout: AzureExistenceCheck;
+export class AzureWriter extends BucketWriter<AzureClient> {
+  readonly #existence = new AzureExistenceCheck(this.client, this.prefix);
   /** Whether the service has not refused to copy from itself. */
   #copies = true;
 
-  constructor(place: ContainerPlace, client: AzureClient, checksums: ChecksumThreads) {
-    this.name = nameOf(place);
-    this.#client = client;
-    this.#prefix = place.prefix;
-    this.#checksums = checksums;
-    this.#lookout = new AzureExistenceCheck(client, place.prefix);
+  protected override async listOne(): Promise<void> {
+    await listBlobs(this.client, this.prefix, undefined, 1);
   }
 
-  async prepare(): Promise<void> {
-    const first = { marker: null, course: BEGINNING };
-    await checkContainer(this.name, () => listBlobs(this.#client, this.#prefix, first, 1));
-  }
-
-  /** Blocks that no list names are dropped by the service: with the next write of their blob, or after a week. */
-  async removeOrphans(): Promise<void> {}
-
-  nameProblem(key: string): string | null {
+  override nameProblem(key: string): string | null {
     if (key === "") return "its name is empty";
-    const name = this.#prefix + key;
+    const name = this.prefix + key;
     if (name.length > LONGEST_NAME)
       return `its name has ${name.length} characters, and a blob's at most ${LONGEST_NAME}`;
     const segments = name.split("/");
@@ -74,28 +51,19 @@ export class AzureWriter implements ObjectWriter {
     return null;
   }
 
-  existenceCheck(how?: "anew"): ExistenceCheck {
-    return how === "anew" ? new AzureExistenceCheck(this.#client, this.#prefix) : this.#lookout;
+  override existenceCheck(how?: "fresh"): ExistenceCheck {
+    return how === "fresh" ? new AzureExistenceCheck(this.client, this.prefix) : this.#existence;
   }
 
-  async etagOf(
+  override async put(
     { key }: ObjectEntry,
-    { etag }: PresentObject,
-    partBytes: number | null,
-  ): Promise<string | null> {
-    if (isMd5(etag) && partBytes === null) return etag;
-    const { headers } = await this.#client.send({ method: "HEAD", key: this.#prefix + key });
-    return (headers[`x-ms-meta-${ORIGIN}`] as string | undefined) ?? etag;
-  }
-
-  partBytes(size: number): number {
-    return partBytesOf(size);
-  }
-
-  async put({ key }: ObjectEntry, bytes: Buffer, md5: string, described: ObjectDetails): Promise<void> {
-    const { headers } = await this.#client.send({
+    bytes: Buffer,
+    md5: string,
+    described: ObjectDetails,
+  ): Promise<void> {
+    const { headers } = await this.client.send({
       method: "PUT",
-      key: this.#prefix + key,
+      key: this.prefix + key,
       headers: {
         "x-ms-blob-type": "BlockBlob",
         "content-md5": base64OfMd5(md5),
@@ -108,22 +76,22 @@ export class AzureWriter implements ObjectWriter {
 
   /** The service has compared the bytes with their MD5 before it took them, and says which one it has. */
   #assertKept(key: string, headers: IncomingHttpHeaders, md5: string): void {
-    if (headers.etag === undefined) throw noProof(`${this.name}/${key}`, "an ETag");
+    if (headers.etag === undefined) throw notConfirmed(AZURE, `${this.name}/${key}`, "an ETag");
     const kept = md5OfBase64(headers["content-md5"]);
-    if (kept === null) throw noProof(`${this.name}/${key}`, "a Content-MD5");
+    if (kept === null) throw notConfirmed(AZURE, `${this.name}/${key}`, "a Content-MD5");
     if (kept !== md5)
-      throw new TransientError("azure.checksum", `${this.name}/${key} came out with another checksum`);
+      throw new TransientError("bucket.checksum", `${this.name}/${key} came out with another checksum`);
   }
 
   /** Lets the service copy a blob of the same account itself, where it compares its MD5; false where it does not. */
-  async copyOnServer(source: ObjectReader, entry: ObjectEntry): Promise<boolean> {
+  override async copyOnServer(source: ObjectReader, entry: ObjectEntry): Promise<boolean> {
     if (!this.#copies || !(source instanceof AzureReader)) return false;
     if (entry.size === null || entry.size > LARGEST_COPY || !isMd5(entry.etag)) return false;
-    const url = this.#client.sourceOf(source.client, source.keyOf(entry));
+    const url = this.client.sourceOf(source.client, source.keyOf(entry));
     if (url === null) return false;
-    const key = this.#prefix + entry.key;
+    const key = this.prefix + entry.key;
     try {
-      await this.#client.send({
+      await this.client.send({
         method: "PUT",
         key,
         headers: {
@@ -139,30 +107,27 @@ export class AzureWriter implements ObjectWriter {
       if (error.status !== 404 && error.status !== 409) this.#copies = false;
       return false;
     }
-    const { headers } = await this.#client.send({ method: "HEAD", key });
-    return Number(headers["content-length"]) === entry.size && tagOfHeaders(headers) === entry.etag;
+    const { headers } = await this.client.send({ method: "HEAD", key });
+    return Number(headers["content-length"]) === entry.size && AZURE.etagOf(headers) === entry.etag;
   }
 
-  async beginUpload(entry: ObjectEntry, described: ObjectDetails, partBytes?: number): Promise<Upload> {
+  override async beginUpload(
+    entry: ObjectEntry,
+    described: ObjectDetails,
+    partBytes?: number,
+  ): Promise<Upload> {
     const size = described.size ?? entry.size ?? 0;
-    return new AzureUpload(this.#client, this.#prefix + entry.key, {
+    return new AzureUpload(this.client, this.prefix + entry.key, {
       partBytes: partBytes ?? partBytesOf(size),
       headers: keptHeaders(described),
-      checksums: this.#checksums,
+      checksums: this.checksums,
     });
-  }
-
-  /** An answer of Azure means that the blob is safe. */
-  async flush(): Promise<void> {}
-
-  async close(): Promise<void> {
-    this.#client.close();
   }
 }
 
 /** What goes along with a blob, and the checksum of its source where that is no MD5. */
 function keptHeaders({ properties, etag }: ObjectDetails): OutgoingHttpHeaders {
-  const origin = etag === null || isMd5(etag) ? {} : { [`x-ms-meta-${ORIGIN}`]: etag };
+  const origin = etag === null || isMd5(etag) ? {} : { [AZURE.originHeader]: etag };
   return { ...headersOf(properties), ...origin };
 }
 
@@ -215,7 +180,7 @@ class AzureUpload implements Upload {
     // The service compares it before it takes a block; Azurite does not repeat it.
     const kept = md5OfBase64(headers["content-md5"]);
     if (kept !== null && kept !== md5)
-      throw new TransientError("azure.checksum", `a part of ${this.#key} came out with another checksum`);
+      throw new TransientError("bucket.checksum", `a part of ${this.#key} came out with another checksum`);
     this.#count = Math.max(this.#count, number + 1);
     return md5;
   }
@@ -235,9 +200,10 @@ class AzureUpload implements Upload {
     });
     // Each block came as it was sent; now they must have been put together as they came.
     const { headers } = await this.#client.send({ method: "HEAD", key: this.#key });
-    if (headers.etag === undefined) throw noProof(`${this.#client.place}: ${this.#key}`, "an ETag");
-    if (Number(headers["content-length"]) !== size || (md5 !== null && tagOfHeaders(headers) !== md5))
-      throw new TransientError("azure.checksum", `${this.#key} came out with another size or checksum`);
+    if (headers.etag === undefined)
+      throw notConfirmed(AZURE, `${this.#client.name}: ${this.#key}`, "an ETag");
+    if (Number(headers["content-length"]) !== size || (md5 !== null && AZURE.etagOf(headers) !== md5))
+      throw new TransientError("bucket.checksum", `${this.#key} came out with another size or checksum`);
   }
 
   /** Blocks that no list names are never seen: the service drops them. */

@@ -1,9 +1,12 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from "node:http";
 import https from "node:https";
+import { durationText } from "../../../durations.ts";
 import { TransientError } from "../../../errors.ts";
 import { DirectHttpClient, isSuccess } from "../http/direct-client.ts";
 import { DEFAULT_BUDGET, LONGEST_BODY, LONGEST_ERROR_BODY, paced } from "../http/response-budget.ts";
 import { ResponseError } from "../http/response-error.ts";
+import { bucketError } from "./error.ts";
+import type { BucketService } from "./service.ts";
 
 /** What every request of a client says; a service may ask for more. */
 export interface BucketRequest {
@@ -28,18 +31,17 @@ export interface SignedRequest {
   readonly headers: OutgoingHttpHeaders;
 }
 
-/** The errors of a connection, under the codes of the service. */
-export interface ConnectionErrors {
-  silent(place: string, seconds: number): TransientError;
-  unfinished(place: string, minutes: number): TransientError;
-  tooLong(place: string, bytes: number): TransientError;
-  slow(place: string, what: string): TransientError;
-  broken(place: string, reason: string, cause: unknown): TransientError;
-  range(place: string, came: string, wanted: number): TransientError;
+export interface BucketClientOptions {
+  /** The bucket and the host, for people. */
+  readonly name: string;
+  readonly endpoint: URL;
+  readonly service: BucketService;
+  /** Whether credentials that were accepted may be refused later, as a SAS token is. */
+  readonly credentialsExpire: boolean;
 }
 
 /** What is no object must have come after so long: an upload may take minutes to be put together. */
-const ANSWER_MS = 10 * 60_000;
+const RESPONSE_MS = 10 * 60_000;
 const EMPTY = Buffer.alloc(0);
 
 /**
@@ -47,32 +49,35 @@ const EMPTY = Buffer.alloc(0);
  * service signs its requests and reads its errors.
  */
 export abstract class BucketClient<Request extends BucketRequest = BucketRequest> {
-  /** For people. */
-  readonly place: string;
+  readonly name: string;
+  readonly service: BucketService;
   readonly #endpoint: URL;
-  readonly #errors: ConnectionErrors;
+  readonly #credentialsExpire: boolean;
   readonly #http: typeof http | typeof https;
   readonly #agent: http.Agent;
-  readonly #wire: DirectHttpClient;
-  /** Whether a signature was taken already: then the keys are right, and another that is not has to do with its object. */
-  #hasTaken = false;
+  readonly #direct: DirectHttpClient;
+  /** Whether the server has accepted a signature: then another one is refused for what it signs. */
+  #hasAccepted = false;
 
-  constructor(place: string, endpoint: URL, errors: ConnectionErrors) {
-    this.place = place;
+  constructor({ name, endpoint, service, credentialsExpire }: BucketClientOptions) {
+    this.name = name;
+    this.service = service;
     this.#endpoint = endpoint;
-    this.#errors = errors;
+    this.#credentialsExpire = credentialsExpire;
     const secure = endpoint.protocol === "https:";
     this.#http = secure ? https : http;
     // Which of the free connections is taken does not matter; the last used one is surely open still.
     this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
     const silent = () => this.#silent();
-    this.#wire = new DirectHttpClient({ endpoint, silenceMs: DEFAULT_BUDGET.silenceMs, silent });
+    this.#direct = new DirectHttpClient({ endpoint, silenceMs: DEFAULT_BUDGET.silenceMs, silent });
   }
 
   protected abstract signed(request: Request): SignedRequest;
 
-  /** The error that an answer is. `hasTaken` says whether the place has taken a signature of these keys before. */
-  protected abstract errorOf(answer: BucketResponse, hasTaken: boolean): ResponseError;
+  #errorOf(response: BucketResponse): ResponseError {
+    const areKeysProven = this.#hasAccepted && !this.#credentialsExpire;
+    return bucketError(this.service, this.name, response, areKeysProven);
+  }
 
   /** Sends a request and reads the answer to its end. Throws an AnswerError where the answer is one. */
   async send(request: Request): Promise<BucketResponse> {
@@ -89,11 +94,11 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     const response = await this.#exchange(request);
     const status = response.statusCode ?? 0;
     if (isSuccess(status)) {
-      this.#hasTaken = true;
+      this.#hasAccepted = true;
       return response;
     }
     const said = { status, headers: response.headers, body: await this.#whole(response) };
-    throw this.errorOf(said, this.#hasTaken);
+    throw this.#errorOf(said);
   }
 
   /**
@@ -104,19 +109,23 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     request: Request,
     into: Buffer,
   ): Promise<{ readonly status: number; readonly headers: IncomingMessage["headers"] } | null> {
-    const answer = await this.#wire.get(this.signed(request), into).catch((error) => {
-      throw this.#outage(error);
+    const answer = await this.#direct.get(this.signed(request), into).catch((error) => {
+      throw this.#connectionError(error);
     });
     if (answer === null || isSuccess(answer.status)) return answer;
-    throw this.errorOf({ ...answer, body: answer.errorBody }, this.#hasTaken);
+    throw this.#errorOf({ ...answer, body: answer.errorBody });
   }
 
   /** The pieces of an answer that `begin` gave, within the budget. */
   async *pieces(response: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
     try {
-      yield* paced<Buffer>(response, DEFAULT_BUDGET, (what) => this.#errors.slow(this.place, what));
+      yield* paced<Buffer>(
+        response,
+        DEFAULT_BUDGET,
+        (what) => new TransientError("http.timeout", `${this.name} ${what}`),
+      );
     } catch (error) {
-      throw this.#outage(error);
+      throw this.#connectionError(error);
     }
   }
 
@@ -126,7 +135,8 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     if (answer?.status === 206) return;
     const response = await this.begin(request);
     const { length } = into;
-    const wrong = (came: string) => this.#errors.range(this.place, came, length);
+    const wrong = (came: string) =>
+      new TransientError("http.range", `${this.name} gave ${came} bytes where ${length} were asked for`);
     let filled = 0;
     try {
       if (response.statusCode !== 206) throw wrong("all");
@@ -143,18 +153,34 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
 
   close(): void {
     this.#agent.destroy();
-    this.#wire.close();
+    this.#direct.close();
   }
 
   #silent(): TransientError {
-    return this.#errors.silent(this.place, DEFAULT_BUDGET.silenceMs / 1000);
+    const silence = durationText(DEFAULT_BUDGET.silenceMs);
+    return new TransientError("http.timeout", `${this.name} has not answered for ${silence}`);
+  }
+
+  #unfinished(): TransientError {
+    return new TransientError(
+      "http.timeout",
+      `${this.name} had not answered completely after ${durationText(RESPONSE_MS)}`,
+    );
+  }
+
+  #tooLong(most: number): TransientError {
+    return new TransientError(
+      "http.too-long",
+      `${this.name} answers with more than ${most} bytes, and no object`,
+    );
   }
 
   /** A connection that broke or never came to be. */
-  #outage(error: unknown): Error {
+  #connectionError(error: unknown): Error {
     if (error instanceof TransientError || error instanceof ResponseError) return error;
     const { code, message } = error as NodeJS.ErrnoException;
-    return this.#errors.broken(this.place, code ?? message, error);
+    const sentence = `the connection to ${this.name} failed: ${code ?? message}`;
+    return new TransientError("http.connection", sentence, { cause: error });
   }
 
   #exchange(request: Request): Promise<IncomingMessage> {
@@ -177,7 +203,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
         // A server closes connections that have lain idle; that one was just then used says nothing about it.
         const idle = outgoing.reusedSocket && error.code === "ECONNRESET" && options.method !== "POST";
         if (idle) resolve(this.#answer({ ...options, agent: false }, body));
-        else reject(this.#outage(error));
+        else reject(this.#connectionError(error));
       });
       // Once Node knows a length it takes this one header for UTF-8, and sends other bytes than were signed.
       if (body.length > 0 && outgoing.hasHeader("content-disposition")) {
@@ -195,22 +221,19 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     const pieces: Buffer[] = [];
     const bytes = length > 0 && length <= most ? Buffer.allocUnsafe(length) : null;
     let filled = 0;
-    const deadline = setTimeout(
-      () => response.destroy(this.#errors.unfinished(this.place, ANSWER_MS / 60_000)),
-      ANSWER_MS,
-    );
+    const deadline = setTimeout(() => response.destroy(this.#unfinished()), RESPONSE_MS);
     try {
       for await (const piece of response as AsyncIterable<Buffer>) {
         if (bytes === null) {
           filled += piece.length;
-          if (filled > most && isSuccess(statusCode)) throw this.#errors.tooLong(this.place, most);
+          if (filled > most && isSuccess(statusCode)) throw this.#tooLong(most);
           pieces.push(piece);
           // The rest of an error adds nothing.
           if (filled > most) break;
         } else filled += piece.copy(bytes, filled);
       }
     } catch (error) {
-      throw this.#outage(error);
+      throw this.#connectionError(error);
     } finally {
       clearTimeout(deadline);
     }

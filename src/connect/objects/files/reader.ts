@@ -2,7 +2,7 @@ import { constants, statSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
-import { contentTypeOf } from "../content-type.ts";
+import { contentTypeOf } from "../content-headers.ts";
 import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
 import { Disk, ONE_GO_BYTES } from "./disk.ts";
 import { explainFile } from "./file-error.ts";

@@ -1,28 +1,23 @@
-import type { IncomingMessage } from "node:http";
-import { TransientError } from "../../../errors.ts";
-import { encodeQuery } from "../buckets/url-encoding.ts";
-import { elementsOf, textOf } from "../buckets/xml.ts";
+import type { IncomingHttpHeaders } from "node:http";
+import { hiddenError } from "../buckets/error.ts";
+import { ListingTokens, unreliableListing } from "../buckets/listing.ts";
+import { BucketReader } from "../buckets/reader.ts";
 import { unquotedEtag } from "../compare/etag.ts";
-import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
+import type { ListedPage, ListRange, ObjectEntry } from "../contract.ts";
 import { explainResponse, ResponseError } from "../http/response-error.ts";
 import { retryRequest } from "../http/retry.ts";
 import { compareKeys } from "../list/key-order.ts";
-import { ListingTokens } from "../listing-tokens.ts";
-import { fitsOneRequest } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
-import { hiddenError } from "./error.ts";
-import { listPage, type S3Page, unreliable } from "./list.ts";
-import { type BucketPlace, checkPlace, nameOf } from "./place.ts";
-import { propertiesOf } from "./properties.ts";
+import { listPage, type S3Page } from "./list.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;
-interface ListPlace {
+interface PagePosition {
   readonly after: string | null;
   readonly token?: string | null;
 }
 
-type Ask = (place: ListPlace, most?: number) => Promise<S3Page>;
+type Ask = (place: PagePosition, most?: number) => Promise<S3Page>;
 
 /** The first key of a page, also where it marks the folder itself; null of a page without keys. */
 function firstOf({ entries, last, hasMarker }: S3Page): string | null {
@@ -37,19 +32,9 @@ function isEmpty({ last, token }: S3Page): boolean {
 const FOLDER_PAGES = 10;
 
 /** A bucket, or what lies below a prefix in it, that is copied from. */
-export class S3Reader implements ObjectReader {
-  readonly name: string;
-  readonly client: S3Client;
-  readonly prefix: string;
-
-  constructor(place: BucketPlace, client: S3Client) {
-    this.name = nameOf(place);
-    this.prefix = place.prefix;
-    this.client = client;
-  }
-
-  async check(): Promise<void> {
-    await checkPlace(this.name, () => listPage(this.client, this.prefix, { after: null }, 1));
+export class S3Reader extends BucketReader<S3Client> {
+  protected override async listOne(): Promise<void> {
+    await listPage(this.client, this.prefix, { after: null }, 1);
   }
 
   /**
@@ -57,13 +42,13 @@ export class S3Reader implements ObjectReader {
    * by its last key, which must agree; that there is nothing more is asked, too. So a server that leaves something out would
    * have to do so in both ways alike.
    */
-  async *list(
+  override async *list(
     from: string | null,
     signal: AbortSignal,
     { last = null, before: overlap = null }: ListRange = {},
   ): AsyncGenerator<ListedPage, void, undefined> {
-    const ask = (place: ListPlace, most?: number) => this.#page(place, signal, most);
-    const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
+    const ask = (place: PagePosition, most?: number) => this.#page(place, signal, most);
+    const tokens = new ListingTokens(this.client);
     let [after, before] = [from, overlap];
     let first: string | null = null;
     let page = await ask({ after: overlap ?? from });
@@ -113,13 +98,13 @@ export class S3Reader implements ObjectReader {
     next = await ask({ after }, 1);
     const [found, wanted] = [firstOf(page), firstOf(next)];
     if (found === wanted || (next.last === null && next.token !== null)) return page;
-    throw unreliable(
-      this.client.place,
+    throw unreliableListing(
+      this.client,
       `after ${after} it lists ${found ?? "nothing"} by its token and ${wanted ?? "nothing"} by start-after`,
     );
   }
 
-  async #page(place: ListPlace, signal: AbortSignal, most?: number): Promise<S3Page> {
+  async #page(place: PagePosition, signal: AbortSignal, most?: number): Promise<S3Page> {
     return await retryRequest(() => listPage(this.client, this.prefix, place, most), signal).catch(
       (error) => {
         throw explainResponse(error);
@@ -160,14 +145,14 @@ export class S3Reader implements ObjectReader {
       },
     );
     if (isThere)
-      throw unreliable(this.client.place, `asked for what comes after ${after}, it leaves out ${key}`);
+      throw unreliableListing(this.client, `asked for what comes after ${after}, it leaves out ${key}`);
   }
 
   /** Folders are what can be known of the keys to come; where there is but one, what lies in it. */
   async splitKeys(from: string, signal: AbortSignal): Promise<readonly string[]> {
     for (let inside = ""; ; ) {
       const folders: string[] = [];
-      const tokens = new ListingTokens((what) => unreliable(this.client.place, what));
+      const tokens = new ListingTokens(this.client);
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
         const place: { after: null; token: string | null } = { after: null, token };
@@ -189,25 +174,8 @@ export class S3Reader implements ObjectReader {
     }
   }
 
-  async open(entry: ObjectEntry): Promise<S3Object> {
-    const key = this.keyOf(entry);
-    if (fitsOneRequest(entry)) {
-      const bytes = Buffer.allocUnsafe(entry.size as number);
-      const answer = await this.client.receive({ key }, bytes);
-      if (answer !== null)
-        return new S3Object(this.client, key, answer.headers, await this.#tags(key, answer), bytes);
-      const response = await this.client.begin({ key });
-      if (response.headers.etag === undefined) response.destroy();
-      assertObject(this.client, response.headers);
-      return new S3Object(this.client, key, response.headers, await this.#tags(key, response), response);
-    }
-    const { headers } = await this.client.send({ method: "HEAD", key });
-    assertObject(this.client, headers);
-    return new S3Object(this.client, key, headers, await this.#tags(key, { headers }), null);
-  }
-
   /** As the first part is, the others must be, and the last one what is left. */
-  async partBytes(entry: ObjectEntry): Promise<number | null> {
+  override async partBytes(entry: ObjectEntry): Promise<number | null> {
     const { etag, size } = entry;
     const count = Number(/-(\d+)$/.exec(etag ?? "")?.[1] ?? 0);
     if (count === 0 || size === null) return null;
@@ -222,57 +190,27 @@ export class S3Reader implements ObjectReader {
     return count === 1 || (await partSize(count)) === size - first * (count - 1) ? first : null;
   }
 
-  async version(entry: ObjectEntry): Promise<string | null> {
-    return entry.etag ?? (await this.#tagNow(entry));
+  protected override isVersion({ etag }: IncomingHttpHeaders, version: string): boolean {
+    return unquotedEtag(etag) === version;
   }
 
-  /** What a server does not know that deletes on a condition is asked right before. */
-  async remove(entry: ObjectEntry, version: string): Promise<void> {
-    const key = this.keyOf(entry);
-    const now = await this.#tagNow(entry);
-    if (now === null) return;
-    if (now !== version) throw this.#changed(entry);
+  /** A server that does not know removing on a condition was asked for the version right before. */
+  protected override async removeIf(key: string, etag: string): Promise<void> {
     const remove = async (headers: Record<string, string>) => {
       const { body } = await this.client.send({ method: "DELETE", key, headers });
-      const failed = hiddenError(this.client.place, body);
+      const failed = hiddenError(this.client.service, this.client.name, body);
       if (failed !== null) throw failed;
     };
     try {
-      await remove({ "if-match": `"${version}"` });
+      await remove({ "if-match": etag });
     } catch (error) {
-      if (!(error instanceof ResponseError)) throw error;
-      if (error.status === 404) return;
-      if (error.status === 412 || error.status === 409) throw this.#changed(entry);
-      if (error.status !== 501) throw error;
+      if (!(error instanceof ResponseError && error.status === 501)) throw error;
       await remove({});
     }
   }
 
-  async #tagNow(entry: ObjectEntry): Promise<string | null> {
-    try {
-      const { headers } = await this.client.send({ method: "HEAD", key: this.keyOf(entry) });
-      assertObject(this.client, headers);
-      return unquotedEtag(headers.etag);
-    } catch (error) {
-      if (error instanceof ResponseError && error.status === 404) return null;
-      throw error;
-    }
-  }
-
-  #changed(entry: ObjectEntry): TransientError {
-    return new TransientError(
-      "copy.changed",
-      `${this.where(entry)} was changed since it was copied, and stays where it is`,
-    );
-  }
-
-  where({ key, from = key }: ObjectEntry): string {
-    return `${this.name}/${from}`;
-  }
-
-  /** The whole key of an object in its bucket. */
-  keyOf({ key, from = key }: ObjectEntry): string {
-    return this.prefix + from;
+  protected override isConflict({ status }: ResponseError): boolean {
+    return status === 412 || status === 409;
   }
 
   /** The headers with which a provider copies an object itself, as long as its ETag is this one. */
@@ -281,78 +219,5 @@ export class S3Reader implements ObjectReader {
       "x-amz-copy-source": this.client.pathOf(this.keyOf(entry)),
       ...(etag === null ? {} : { "x-amz-copy-source-if-match": `"${etag}"` }),
     };
-  }
-
-  async close(): Promise<void> {
-    this.client.close();
-  }
-
-  async #tags(key: string, { headers }: Pick<IncomingMessage, "headers">): Promise<string | null> {
-    if (!(Number(headers["x-amz-tagging-count"]) > 0)) return null;
-    const { body } = await this.client.send({ key, query: { tagging: "" } });
-    const tags = new Map<string, string>();
-    for (const tag of elementsOf(body.toString("utf8"), "Tag"))
-      tags.set(textOf(tag, "Key") ?? "", textOf(tag, "Value") ?? "");
-    return encodeQuery(Object.fromEntries(tags)).slice(1);
-  }
-}
-
-/** What answers in its place, such as a proxy that wants to be logged in to, must not be taken for the object. */
-function assertObject({ place }: S3Client, { etag }: IncomingMessage["headers"]): void {
-  if (etag === undefined) throw new TransientError("s3.no-tag", `${place} answered without an ETag`);
-}
-
-class S3Object implements OpenObject {
-  readonly size: number | null;
-  readonly etag: string | null;
-  readonly version: string | null;
-  readonly modified: number | null;
-  readonly properties: OpenObject["properties"];
-  readonly #client: S3Client;
-  readonly #key: string;
-  readonly #etag: string | undefined;
-  /** What has come already, or is on its way; null where nothing was asked for. */
-  readonly #content: IncomingMessage | Buffer | null;
-
-  constructor(
-    client: S3Client,
-    key: string,
-    headers: IncomingMessage["headers"],
-    tags: string | null,
-    content: IncomingMessage | Buffer | null,
-  ) {
-    const modified = Date.parse(headers["last-modified"] ?? "");
-    this.size = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
-    this.etag = unquotedEtag(headers.etag);
-    this.version = this.etag;
-    this.modified = Number.isNaN(modified) ? null : modified;
-    this.properties = propertiesOf(headers, tags);
-    this.#client = client;
-    this.#key = key;
-    this.#etag = headers.etag;
-    this.#content = content;
-  }
-
-  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (Buffer.isBuffer(this.#content)) return yield this.#content;
-    const response = this.#content ?? (await this.#client.begin({ key: this.#key }));
-    yield* this.#client.pieces(response);
-  }
-
-  async range(offset: number, into: Buffer): Promise<void> {
-    const request = {
-      key: this.#key,
-      headers: {
-        range: `bytes=${offset}-${offset + into.length - 1}`,
-        ...(this.#etag === undefined ? {} : { "if-match": this.#etag }),
-      },
-    };
-    await this.#client.receiveRange(request, into);
-  }
-
-  async close(): Promise<void> {
-    // What has not been read to its end would keep its connection.
-    const content = this.#content;
-    if (content !== null && !Buffer.isBuffer(content) && !content.complete) content.destroy();
   }
 }

@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
+import { hiddenError, notConfirmed } from "../buckets/error.ts";
 import { escaped, textOf } from "../buckets/xml.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5, multipartEtag, unquotedEtag } from "../compare/etag.ts";
 import type { ByteRange, Upload } from "../contract.ts";
 import { ResponseError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
-import { isByKey } from "./encryption.ts";
-import { hiddenError, noTag } from "./error.ts";
-import { abortUpload } from "./leftovers.ts";
+import { abortUpload } from "./orphaned-uploads.ts";
+import { isEncryptedByKey, S3 } from "./service.ts";
 
 export interface BegunUpload {
   readonly client: S3Client;
@@ -29,7 +29,7 @@ export class S3Upload implements Upload {
   readonly #begun: BegunUpload;
   readonly #checksums: ChecksumThreads;
   /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
-  readonly #unsigned: { taken: boolean } | null;
+  readonly #unsigned: { accepted: boolean } | null;
   /** With which headers the provider copies from the source; null where it cannot. */
   #source: Readonly<Record<string, string>> | null;
   readonly #etags: string[] = [];
@@ -43,7 +43,7 @@ export class S3Upload implements Upload {
       source,
     }: {
       readonly checksums: ChecksumThreads;
-      readonly unsigned: { taken: boolean } | null;
+      readonly unsigned: { accepted: boolean } | null;
       readonly source: Readonly<Record<string, string>> | null;
     },
   ) {
@@ -64,7 +64,7 @@ export class S3Upload implements Upload {
         query: { partNumber: String(number + 1), uploadId: upload },
         headers: { ...this.#source, "x-amz-copy-source-range": `bytes=${offset}-${offset + length - 1}` },
       });
-      const failed = hiddenError(client.place, body);
+      const failed = hiddenError(S3, client.name, body);
       if (failed !== null) throw failed;
       return this.#partIs(number, textOf(body.toString("utf8"), "ETag") ?? undefined, headers);
     } catch (error) {
@@ -76,13 +76,13 @@ export class S3Upload implements Upload {
   }
 
   async part(number: number, bytes: Buffer): Promise<string | null> {
-    if (!this.#unsigned?.taken) return await this.#send(number, bytes, false);
+    if (!this.#unsigned?.accepted) return await this.#send(number, bytes, false);
     const md5 = await this.#send(number, bytes, true).catch((error) => {
       if (error instanceof ResponseError && REFUSED.has(error.status)) return null;
       throw error;
     });
     if (md5 !== null) return md5;
-    this.#unsigned.taken = false;
+    this.#unsigned.accepted = false;
     return await this.#send(number, bytes, false);
   }
 
@@ -102,10 +102,13 @@ export class S3Upload implements Upload {
   #partIs(number: number, etag: string | undefined, headers: IncomingHttpHeaders): string | null {
     // What answers in the place of S3 has kept nothing.
     if (etag === undefined)
-      throw new TransientError("s3.no-tag", `${this.#begun.client.place} took a part and gave no ETag`);
+      throw new TransientError(
+        "bucket.not-confirmed",
+        `${this.#begun.client.name} took a part and did not give its ETag`,
+      );
     this.#etags[number] = etag;
     const plain = unquotedEtag(etag);
-    return isMd5(plain) && !isByKey(headers["x-amz-server-side-encryption"]) ? plain : null;
+    return isMd5(plain) && !isEncryptedByKey(headers) ? plain : null;
   }
 
   async complete(): Promise<void> {
@@ -120,14 +123,14 @@ export class S3Upload implements Upload {
       headers: { "content-type": "application/xml" },
       body: Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`),
     });
-    const failed = hiddenError(client.place, body);
+    const failed = hiddenError(S3, client.name, body);
     if (failed !== null) throw failed;
     // Each part came as it was sent; now they must have been put together as they came.
     const etag = unquotedEtag(textOf(body.toString("utf8"), "ETag"));
-    if (etag === null) throw noTag(`${client.place}: ${key}`);
+    if (etag === null) throw notConfirmed(S3, `${client.name}: ${key}`, "an ETag");
     const tags = this.#etags.map(unquotedEtag);
     if (etag.endsWith(`-${tags.length}`) && tags.every(isMd5) && etag !== multipartEtag(tags))
-      throw new TransientError("s3.checksum", `${key} came out with another checksum`);
+      throw new TransientError("bucket.checksum", `${key} came out with another checksum`);
     await over();
   }
 

@@ -138,7 +138,7 @@ export class CopyWriter implements Writer<ObjectEntry> {
   /** Whether the target still has what a transform made of an object: nothing is removed on the word of an attempt before. */
   async #isThere(entry: ObjectEntry): Promise<boolean> {
     const names = this.#taken?.namesOf(originOf(entry)) ?? [];
-    return (await this.#ways.writer.existenceCheck("anew").find(names)).size > 0;
+    return (await this.#ways.writer.existenceCheck("fresh").find(names)).size > 0;
   }
 
   /** Also gives the version of the source that the target has then. */

@@ -1,5 +1,6 @@
 import type { Failure } from "../../../batch/contract.ts";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import { isSignatureRefused } from "../buckets/error.ts";
 import type { ObjectReader, ObjectWriter } from "../contract.ts";
 import { isTransientFailure, ResponseError } from "../http/response-error.ts";
 
@@ -40,10 +41,11 @@ export async function reasonFor(error: unknown, reader: ObjectReader, writer: Ob
     : { reason: (error as TransientError).message, code: (error as TransientError).code };
 }
 
-function said({ status, code, server, message }: ResponseError): Reason {
-  if (code === "SignatureDoesNotMatch" || code === "AuthenticationFailed")
+function said(error: ResponseError): Reason {
+  const { status, code, server, message } = error;
+  if (isSignatureRefused(error))
     return {
-      reason: `its signature is refused by ${server}, which takes others: something between here and there changes its name or its headers`,
+      reason: `its signature is refused by ${server}, which accepts others: something between here and there changes its name or its headers`,
       code: `copy.${status}`,
     };
   const meaning = BY_STATUS[status];

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { ItemError } from "../../../errors.ts";
-import { contentTypeOf } from "../content-type.ts";
+import { contentTypeOf } from "../content-headers.ts";
 import type { ObjectEntry, OpenObject } from "../contract.ts";
 import { readWhole, type TransferContext } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";

@@ -29,7 +29,7 @@ export interface Copies {
  */
 export async function assertCopiesPresent(copies: Copies): Promise<void> {
   const { writer, writtenLog, names: registry, moved, signal } = copies;
-  const existence = writer.existenceCheck("anew");
+  const existence = writer.existenceCheck("fresh");
   const look = (keys: readonly string[]) => retryRequest(() => existence.find(keys), signal);
   let gone = 0;
   let first: string | null = null;

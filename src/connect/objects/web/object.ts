@@ -2,11 +2,11 @@ import type { IncomingMessage } from "node:http";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import { retryAfterMs } from "../../../retry-after.ts";
+import { contentHeadersOf } from "../content-headers.ts";
 import type { ObjectEntry, OpenObject } from "../contract.ts";
 import { DEFAULT_BUDGET, paced, type ResponseBudget } from "../http/response-budget.ts";
 import { ResponseError } from "../http/response-error.ts";
 import { resumed } from "../http/resume.ts";
-import { keptOf } from "../s3/properties.ts";
 import { type AddressScope, scopeOf } from "./address-scope.ts";
 import { get } from "./get.ts";
 
@@ -79,7 +79,7 @@ export class WebObject implements OpenObject {
     this.etag = entry.etag;
     this.serverEtag = headers.etag ?? null;
     this.modified = Number.isNaN(modified) ? null : modified;
-    const kept = keptOf(headers);
+    const kept = contentHeadersOf(headers);
     delete kept["content-encoding"];
     this.properties = { headers: kept, metadata: {}, tags: null };
     this.#response = response;

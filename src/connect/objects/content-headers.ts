@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { own } from "../../own.ts";
 
-/** By the end of the name, for what is moved about most. Whatever is not named here gets no type. */
+/** By the end of a name, for the most frequent kinds of files; others get no type. */
 const TYPES: Readonly<Record<string, string>> = {
   ".avif": "image/avif",
   ".bmp": "image/bmp",
@@ -41,4 +41,23 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The content type that the name of a file suggests. */
 export function contentTypeOf(key: string): string | null {
   return own(TYPES, extname(key).toLowerCase()) ?? null;
+}
+
+/** Headers that belong to a content, and go along with it. */
+const CONTENT_HEADERS = [
+  "content-type",
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "expires",
+] as const;
+/** Of some headers those that belong to a content. */
+export function contentHeadersOf(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of CONTENT_HEADERS) {
+    const value = headers[name];
+    if (typeof value === "string") kept[name] = value;
+  }
+  return kept;
 }
