@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { isNativeError, isProxy } from "node:util/types";
 
-/** Characters of an error's text that are kept; whoever needs all of it has the log. */
+/** Characters of an error's text that are kept; the log has all of it. */
 export const LONGEST_ERROR_TEXT = 4_096;
 
 /** Characters of a stack that are kept. */
@@ -98,7 +98,7 @@ function look(value: unknown): string {
   }
 }
 
-/** Of an object with very many properties only the first ones, which is all that anybody would read. */
+/** Of an object with very many properties only the first ones, which is as much as a person would read. */
 function fewOf(value: unknown): unknown {
   if (typeof value !== "object" || value === null || isProxy(value) || Array.isArray(value)) return value;
   const keys = Object.keys(value);

@@ -22,7 +22,7 @@ export function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
 }
 
-/** One sentence for what keeps anybody from working with a server; null for every other error. */
+/** One sentence for what prevents all work with a server; null for every other error. */
 export function explainAccess(error: unknown, where: string): PawlError | null {
   const code = sqlState(error);
   const text = error instanceof Error ? oneLine(error.message) : String(error);

@@ -1,6 +1,6 @@
 /**
  * Whether what lies in a schema of ours is ours. Any role that may create schemas can make one of this name first, with
- * triggers and functions that would run with the rights of whoever writes there.
+ * triggers and functions that would run with the rights of the role that writes there.
  */
 
 /** Asks the server one statement with texts as parameters, and gives its rows. */

@@ -92,7 +92,7 @@ export function assertOwnFile(path: string): void {
     throw unsafe(path, found);
 }
 
-/** Lets one group, and nobody else, pass through a state folder to what lies in it. Other folders are left alone. */
+/** Lets one group, and no other user, pass through a state folder to what lies in it. Other folders are left alone. */
 export function admitGroup(folder: string, gid: number): boolean {
   if (basename(folder) !== ".pawl" && !isStateFolder(folder)) return false;
   const { uid, mode } = statSync(folder);
@@ -131,7 +131,7 @@ export function refuseDangling(path: string): void {
   );
 }
 
-/** Whether Pawl created the folder: nobody else ignores all of one. */
+/** Whether Pawl created the folder: only Pawl ignores all of a folder in git. */
 function isStateFolder(folder: string): boolean {
   try {
     return readFileSync(join(folder, ".gitignore"), "utf8") === IGNORE_EVERYTHING;

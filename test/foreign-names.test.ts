@@ -43,7 +43,7 @@ function byKeyOrderOf(record: object): (a: [string, string], b: [string, string]
 }
 
 for (const name of inherited) {
-  test(`"${name}" as a unit, an end of a name, a code or an entity is one that nobody knows`, () => {
+  test(`"${name}" as a unit, an end of a name, a code or an entity is an unknown one`, () => {
     assert.throws(() => parseSize(`5${name}`, "--memory"), { code: "usage.size" });
     assert.throws(() => parsePositiveDuration(`5${name}`, "--wait"), { code: "argument.duration" });
     assert.throws(() => milliseconds(`5${name}` as Duration, "timeout"), { code: "argument.duration" });

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 
-/** Everything that code in the wild throws, and then some. Made anew each time: some of it can be used once only. */
+/** Everything that code in the wild throws, and then some. Made again each time: some of it can be used once only. */
 export const strangeValues: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
   null: () => null,

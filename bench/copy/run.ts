@@ -66,7 +66,7 @@ async function contest(places: Places, work: Work): Promise<void> {
           settle();
           table.add(`${way}, nothing to do`, each, await each.copy(places, order));
         }
-        // A folder that has just lost many files is slow to take new ones: whoever comes next would pay for it.
+        // A folder that has just lost many files is slow to take new ones: the next run would pay for it.
         if (work.large) await remove(places, to);
         else used.push(to);
       };
@@ -90,7 +90,7 @@ function settle(): number {
   return (performance.now() - began) / 1000;
 }
 
-/** Whoever is fast must also be right: every object is there in its size, and a few are compared whole. */
+/** A fast copy must also be right: every object is there in its size, and a few are compared whole. */
 async function check(places: Places, original: string, { to }: Order, { count, bytes }: Work): Promise<void> {
   const samples = [...new Set([0, Math.floor(count / 2), count - 1])].map(nameOf);
   const sums: string[] = [];

@@ -39,13 +39,13 @@ export function readOptions(args: readonly string[]): Options {
 /** Such as `400MB` or `5GB`. */
 export function parseBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(B|kB|MB|GB)?$/i.exec(text);
-  if (!match) throw new Error(`${text} is no size: write 400MB or 5GB`);
+  if (!match) throw new Error(`${text} is not a size: write 400MB or 5GB`);
   const units = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9 };
   return Number(match[1]) * units[(match[2] ?? "B").toUpperCase() as keyof typeof units];
 }
 
 function count(text: string): number {
   const number = Number(text.replaceAll("_", ""));
-  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${text} is no whole number above 0`);
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${text} is not a whole number above 0`);
   return number;
 }

@@ -32,7 +32,7 @@ export function measureSums({ turns, sizes, peers, python }: Options): Findings 
   return { text: text.join("\n"), verdicts };
 }
 
-/** The faster of the two loops: which of them V8 likes better is no merit of the pool. */
+/** The faster of the two loops: which of them V8 likes better has nothing to do with the pool. */
 function besideLoop(size: number, timings: ReadonlyMap<string, Timing>): Verdict {
   const loop = Math.min(warmOf(timings, "for of"), warmOf(timings, "items.map"));
   const ratio = warmOf(timings, "pawl map") / loop;

@@ -3,7 +3,7 @@ import { callable, get, type Ref, type SharedArray } from "../../dist/pool/index
 
 /**
  * V8 may leave a function that is called seldom and loops for long in its interpreter, for seconds, at a tenth of the
- * speed and whoever calls it. So long loops call a short one, which is called often and is compiled at once.
+ * speed, and its caller too. So long loops call a short one, which is called often and is compiled at once.
  */
 const BLOCK = 1000;
 

@@ -36,7 +36,7 @@ const peers: readonly Contestant[] = [
   { name: "celery", what: `Celery (${redis} everysec)`, rival: "celery", kind: "redis everysec" },
 ];
 
-/** Whoever took so long in one turn already has no other: it is slow enough to be told apart. */
+/** A rival that took so long in one turn has no other: it is slow enough to be distinguished. */
 const ONE_TURN_MS = 20_000;
 
 /** In a process that has just begun, so many are enqueued and drained before it counts. */

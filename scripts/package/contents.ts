@@ -20,6 +20,6 @@ export function contentProblems(files: readonly string[], description: Descripti
     ...missing.map((file) => `the tarball lacks ${file}`),
     ...onInstall
       .filter((name) => Object.hasOwn(description.scripts ?? {}, name))
-      .map((name) => `package.json has the script ${name}, of which npm warns whoever installs the tarball`),
+      .map((name) => `package.json has the script ${name}, of which npm warns when the tarball is installed`),
   ];
 }

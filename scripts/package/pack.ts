@@ -14,7 +14,7 @@ export interface Tarball {
 const leftovers = new Set(["node_modules", ".git", "dist", ".pawl", ".peers"]);
 
 /**
- * Packs a copy of the checkout, so that the build starts from nothing and the `dist/` that somebody may be running
+ * Packs a copy of the checkout, so that the build starts from nothing and the `dist/` that a process may be running
  * from is left alone.
  */
 export function pack(checkout: string, scratch: string): Tarball {

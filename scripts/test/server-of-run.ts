@@ -19,7 +19,7 @@ export class ServerOfRun implements AsyncDisposable {
 
   static async prepare(): Promise<ServerOfRun> {
     const home = await mkdtemp(join(tmpdir(), "pawl-test-postgres-"));
-    // As root, the server runs as somebody else, who has to pass here.
+    // As root, the server runs as another user, who has to pass here.
     await chmod(home, 0o755);
     const guard = spawn(process.execPath, [join(import.meta.dirname, "guard.ts"), home], {
       detached: true,

@@ -18,7 +18,7 @@ export async function calledSince(): Promise<Set<string>> {
   channel.postMessage({ asked: ask });
   await sleep(ANSWER_MS);
   channel.onmessage = onmessage;
-  // What ran while the others were asked belongs to nobody's window.
+  // What ran while the others were asked belongs to no window.
   filesCalled();
   return files;
 }

@@ -8,12 +8,12 @@ interface Phrase {
 
 const PHRASES: readonly Phrase[] = [
   {
-    pattern: /(?<!\bthere\s+)\bis\s+no\s+(?!longer\b|more\b|less\b|fewer\b)/gi,
+    pattern: /(?<!\bthere\s+)\bis\s+no\s+(?!longer\b|shorter\b|more\b|less\b|fewer\b|larger\b|smaller\b)/gi,
     instead: "is not a, has no, or does not",
   },
   { pattern: /\bmend(?:s|ed|ing)?\b/gi, instead: "fix, correct" },
   { pattern: /\b(?:whoever|whosoever)\b/gi, instead: "name the actor" },
-  { pattern: /\b(?:nobody|somebody|anybody)\b/gi, instead: "name the actor" },
+  { pattern: /(?<!`)\b(?:nobody|somebody|anybody)\b/gi, instead: "name the actor" },
   { pattern: /\banew\b/gi, instead: "again" },
   { pattern: /\b(?:comes?|came|coming)\s+by\b/gi, instead: "reach" },
   { pattern: /\bshall\b/gi, instead: "should, must, or will" },

@@ -62,7 +62,7 @@ export class Drive {
   /** The loader at work, or a new one; null when one that had been stopped came to an end instead. */
   async #current(aim: LoaderAim | null): Promise<Loader | null> {
     if (this.#loader) return this.#loader;
-    // One that came to its end unseen may have done it all: given once more, the command would begin anew.
+    // One that came to its end unseen may have done it all: given once more, the command would begin again from the start.
     const stray = this.#strays.shift();
     if (stray) {
       await this.#settle(stray, await stray.end());
@@ -79,7 +79,7 @@ export class Drive {
 
   /** False when the loader ended before the moment came. */
   async #strike(fault: Fault, loader: Loader): Promise<boolean> {
-    // Were the first of two done before the second looks, that one would rightly begin anew.
+    // Were the first of two done before the second looks, that one would rightly begin from the start.
     const old = Date.now() - loader.startedAt > 200;
     if (fault.kind === "twin" && (old || (await this.#stage.progress()) > 0.3)) return true;
     const reached = loader.aimed
@@ -90,7 +90,7 @@ export class Drive {
       return false;
     }
     if (fault.kind === "stop" || fault.kind === "freeze") {
-      // Stopped before it holds anything it may, later, rightly begin the work anew.
+      // Stopped before it holds anything it may, later, rightly begin the work from the start.
       loader.signal("SIGSTOP");
       if (!this.#stage.holdsLease(loader)) {
         loader.signal("SIGCONT");
@@ -176,7 +176,7 @@ export class Drive {
     }
   }
 
-  /** The command says that the work is under way: true only while somebody is at it, or was a moment ago. */
+  /** The command says that the work is under way: true only while a process works on it, or did a moment ago. */
   async #waitForOthers(ended: Ended): Promise<void> {
     const other = this.#loader ?? this.#strays.find(({ alive }) => alive);
     if (other) {
@@ -185,7 +185,7 @@ export class Drive {
     }
     this.#busySince ??= Date.now();
     if (Date.now() - this.#busySince > BUSY_MS) {
-      throw new Mismatch(`nobody is at work, yet the command says otherwise: ${ended.stderr}`);
+      throw new Mismatch(`no process is at work, yet the command says otherwise: ${ended.stderr}`);
     }
     await sleep(200);
   }

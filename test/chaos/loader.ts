@@ -20,7 +20,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** One process of Pawl, in a process group of its own. Its output goes to files, so that nobody waits for a reader. */
+/** One process of Pawl, in a process group of its own. Its output goes to files, so that it never waits for a reader. */
 export class Loader {
   /** Tells its effects from those of others: the audit trigger sees it. */
   readonly name: string;

@@ -20,12 +20,12 @@ export interface Oracle {
   readonly leastEffects: number;
 }
 
-/** The files applied to the initial rows; then, after a replay, the mended rows on top, in the order of their file. */
-export function oracle(mode: Mode, rows: Rows, mended: readonly Occurrence[] = []): Oracle {
+/** The files applied to the initial rows; then, after a replay, the corrected rows on top, in the order of their file. */
+export function oracle(mode: Mode, rows: Rows, corrected: readonly Occurrence[] = []): Oracle {
   const good = rows.occurrences.filter(({ bad }) => bad === null);
   const bad = rows.occurrences.filter((occurrence) => occurrence.bad !== null);
   const arrivals = new Map<string, string[]>();
-  for (const { key, values } of [...good, ...mended]) {
+  for (const { key, values } of [...good, ...corrected]) {
     const list = arrivals.get(key);
     if (list) list.push(joined(values));
     else arrivals.set(key, [joined(values)]);

@@ -36,7 +36,7 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Whether the other listing of bad rows is checked too. */
   readonly jsonl: boolean;
-  /** What strikes while the mended rows are replayed at the end; null leaves the replay out. */
+  /** What strikes while the corrected rows are replayed at the end; null leaves the replay out. */
   readonly replayFaults: readonly Fault[] | null;
 }
 

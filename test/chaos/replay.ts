@@ -12,7 +12,7 @@ import { Random } from "./random.ts";
 import type { Occurrence, Rows } from "./rows.ts";
 import type { Stage } from "./stage.ts";
 
-/** Mends most of the bad rows, replays them, perhaps under fire, and checks what is in the table and what is left. */
+/** Corrects most of the bad rows, replays them, perhaps under fire, and checks what is in the table and what is left. */
 export async function replay(
   stage: Stage,
   rows: Rows,

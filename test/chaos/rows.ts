@@ -11,7 +11,7 @@ export interface Occurrence {
   /** What the target must refuse it for; null when it is good. */
   readonly bad: BadKind | null;
   readonly key: string;
-  /** What a good row means; for a bad one, what it will be after a mend. In the order of the shape's columns. */
+  /** What a good row means; for a bad one, what it will be once it is corrected. In the order of the shape's columns. */
   readonly values: readonly Value[];
 }
 

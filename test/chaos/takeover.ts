@@ -36,9 +36,12 @@ export async function takeOver(
       await sleep(200);
       second = start();
     }
-    // Earlier it might be done before the second looks, which then rightly begins anew.
+    // Earlier it might be done before the second looks, which then rightly begins from the start.
     if (fault.until === "takeover" && waited > LEASE_MS && (await stage.committedBy(second)) > 0) break;
-    expect(waited < PATIENCE_MS, () => `nobody took over from a loader that was stopped ${waited} ms ago`);
+    expect(
+      waited < PATIENCE_MS,
+      () => `no process took over from a loader that was stopped ${waited} ms ago`,
+    );
     await sleep(20);
   }
   first.signal("SIGCONT");

@@ -3,7 +3,7 @@ import { Random } from "../random.ts";
 import type { Server } from "../server.ts";
 import { TABLE } from "../target.ts";
 
-/** Somebody else who changes rows of the table all the while, and counts what was committed. */
+/** Another program that changes rows of the table all the while, and counts what was committed. */
 export class Meddler {
   /** Rows whose column `other` was raised by one. */
   raised = 0;

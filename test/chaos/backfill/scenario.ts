@@ -75,7 +75,7 @@ function argv(plan: BackfillPlan, url: string, random: Random): string[] {
 async function check(ground: Ground, plan: BackfillPlan, summary: Summary, raised: number): Promise<void> {
   const found = await findings(ground.server, ground.database, plan, raised);
   expect(found.wrong.length === 0, () => `rows were not changed just once: ${JSON.stringify(found.wrong)}`);
-  // A commit whose answer a crash of the server swallowed was made though nobody counted it.
+  // A commit whose answer a crash of the server swallowed was made, although the program did not count it.
   expect(found.lost <= 0, () => `${found.lost} changes of others were overwritten`);
   const { read, written, unchanged, skipped, quarantined } = summary;
   expect(

@@ -10,7 +10,7 @@ export interface Sight {
   readonly md5: string | null;
 }
 
-/** One end of a copy, as somebody else sees it. */
+/** One end of a copy, as another program sees it. */
 export interface Side {
   put(key: string, body: Buffer): Promise<void>;
   /** What is visible now, apart from files that are being written. */

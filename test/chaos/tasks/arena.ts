@@ -16,7 +16,7 @@ export interface Arena {
   readonly clock: ClockFile | null;
   /** The way to the store for one process, and what stands in between. */
   way(): Promise<{ readonly address: string; readonly link: FaultyLink | null }>;
-  /** Nobody can write for a while. */
+  /** No process can write for a while. */
   block(lastsMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function openSqliteArena(folder: string): Arena {
     async block(lastsMs) {
       const other = new DatabaseSync(address, { timeout: 5 });
       try {
-        // Whoever holds the lock may be stopped, and is waiting for us to let it go on.
+        // The process that holds the lock may be stopped, and waits for us to let it continue.
         while (!locks(other)) await sleep(5);
         await sleep(lastsMs);
       } finally {

@@ -19,7 +19,7 @@ export interface CampaignOptions {
   readonly producers: number;
 }
 
-/** Short, so that nobody need wait long for one to run out. */
+/** Short, so that a lease runs out soon. */
 const LEASE_MS = 2_000;
 
 /** The most stories that are told of a round. */

@@ -60,7 +60,7 @@ const falsified: Readonly<Record<string, [(history: TrueHistory) => void, string
     },
     ["endings: dead"],
   ],
-  "a task that nobody cancelled": [
+  "a task that was cancelled without a request": [
     (history) => {
       history.enqueue("off");
       history.change("off", { state: "cancelled" });
@@ -139,7 +139,7 @@ const falsified: Readonly<Record<string, [(history: TrueHistory) => void, string
     },
     ["settlements: plain"],
   ],
-  "an end that nobody asked for": [
+  "an end without a request": [
     (history) => {
       rewrite(
         history,

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a process: its wall clock shows what a file says it is ahead. Somebody else writes the file, so the
- * clock jumps while the process runs. The monotonic clock is left alone, as it is by whoever sets a clock.
+ * Preloaded into a process: its wall clock shows what a file says it is ahead. Another process writes the file, so that the
+ * clock jumps while the process runs. The monotonic clock is left alone, as it is when a clock is set.
  */
 import { openSync, readSync, writeSync } from "node:fs";
 

@@ -31,7 +31,7 @@ process.once("exit", () => {
 export class Post {
   readonly role: string;
   readonly clock: ClockFile;
-  /** How processes ended that nobody had ended. */
+  /** How processes ended that no fault had ended. */
   readonly deaths: string[] = [];
   /** Something is being done to its process: nothing else should be. */
   busy = false;

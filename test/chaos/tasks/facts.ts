@@ -9,7 +9,7 @@ export interface Facts {
   /** Of each task that was ever begun, first to last. */
   readonly attempts: ReadonlyMap<string, readonly AttemptRecord[]>;
   readonly groups: ReadonlyMap<string, GroupRecord>;
-  /** How processes ended that nobody had ended. */
+  /** How processes ended that no fault had ended. */
   readonly deaths: readonly string[];
   /** Crashes after which a task is poison. */
   readonly poisonAfter: number;

@@ -40,7 +40,7 @@ export type Happening =
   | { readonly what: "fault"; readonly kind: string; readonly target: string; readonly note: string };
 
 export type Entry = Happening & {
-  /** Milliseconds by the machine's monotonic clock, which all its processes share and nobody sets. */
+  /** Milliseconds by the machine's monotonic clock, which all its processes share and which is never set. */
   readonly t: number;
   /** Who wrote it: a role and a process id. */
   readonly by: string;

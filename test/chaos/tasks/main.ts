@@ -13,7 +13,7 @@ export interface TaskChaosOptions {
   readonly broken: Break | null;
 }
 
-/** Faults of one round: after some dozens a history is as long as anybody wants to read. */
+/** Faults of one round: after some dozens a history is as long as a person can read. */
 const A_ROUND = 50;
 
 /** `npm run test:chaos -- --work tasks`. True when no promise was broken. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStore, type Store, TransientError } from "../../../src/store/index.ts";
 
-/** Opens a store that may be away for long just now: whoever supervises a worker would start it again. */
+/** Opens a store that may be away for long just now: a supervisor would start the worker again. */
 export async function openPatiently(address: string): Promise<Store> {
   for (;;) {
     try {

@@ -10,7 +10,7 @@ export type Driver = "sqlite" | "postgres";
  * - `stop`: SIGSTOP of a worker past its lease, then SIGCONT
  * - `producer`: SIGKILL of a producer
  * - `clock`: the wall clock of a worker jumps; with SQLite that of the machine, as all its processes see it
- * - `lock`: somebody else holds the lock of the SQLite file
+ * - `lock`: another process holds the lock of the SQLite file
  * - `restart`: the server stops as by a power cut, and comes back after a while
  * - `cut`: all connections of a process are cut
  * - `reply`: the reply to a COMMIT is dropped with its connection; the server has committed

@@ -139,7 +139,7 @@ for (let acts = 0; !stopped; acts++) {
       if (open.reduce((sum, n) => sum + n, 0) > MOST_OPEN) await sleep(1_000);
     }
   } catch (error) {
-    // What was not acknowledged may be stored or not; nobody counts on it.
+    // What was not acknowledged may be stored or not; the checker accepts both.
     process.stderr.write(`${error}\n`);
   }
   await sleep(random.int(0, 2 * pauseMs));

@@ -44,7 +44,7 @@ export async function strike(fault: Fault, field: Field): Promise<FaultKind[]> {
   }
 }
 
-/** Whom it may strike: nobody who is struck already. */
+/** The processes that it may strike: none that is struck already. */
 function choose({ kind }: Fault, { workers, producers }: Field): Manned[] {
   const idle = (some: readonly Manned[]) => some.filter(({ post }) => !post.busy);
   switch (kind) {

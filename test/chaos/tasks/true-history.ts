@@ -33,7 +33,7 @@ export class TrueHistory {
     this.tell("producer", { what: "asked", since, id, kind: name, key: null, created: true });
   }
 
-  /** A task is there, whoever stored it. */
+  /** A task is there, no matter which process stored it. */
   store(id: string, name: string, more: Partial<TaskRecord> = {}): void {
     this.tasks.set(id, {
       id,

@@ -30,7 +30,7 @@ function judge(task: TaskRecord, facts: Facts, asked: ReadonlySet<string>): stri
     case "cancelled": {
       if (error === "expired" || asked.has(id) || (flow !== null && asked.has(flow))) return null;
       if (task.childOf !== null && facts.groups.get(task.childOf.group)?.state === "failed") return null;
-      return "it was cancelled, and nobody asked for that";
+      return "it was cancelled without a request";
     }
     default:
       return null;

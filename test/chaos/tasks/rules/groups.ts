@@ -31,7 +31,7 @@ export const groups: Rule = function* ({ tasks, groups }, index) {
 function earlyMember(callback: string, children: readonly TaskRecord[], index: Index): string | undefined {
   const first = Math.min(...(index.claims.get(callback) ?? []).map(({ t }) => t));
   return children.find(({ id, fence, state }) => {
-    // One that was cancelled or became poison was ended by somebody else.
+    // One that was cancelled or became poison was ended by another process.
     if (fence === 0 || state !== "succeeded") return false;
     const ends = (index.settlements.get(id) ?? []).filter(({ result }) => ENDED.has(result));
     return ends.every(({ since }) => since > first);

@@ -47,7 +47,7 @@ function* agree(id: string, ended: readonly AttemptRecord[], asked: readonly Ask
   for (const { fence, result } of ended) {
     if (result === "crashed" || asked.some((other) => other.fence === fence && other.result === result))
       continue;
-    yield { task: id, text: `attempt ${fence} is ${result}, which nobody has asked for` };
+    yield { task: id, text: `attempt ${fence} is ${result}, which no producer has asked for` };
   }
 }
 
