@@ -6,7 +6,7 @@ import { openStore, type Store } from "../../../src/store/index.ts";
 import { TestClient, TestServer } from "./server.ts";
 
 /** A server, a store, and a database for each test that asks for one; who closes its client gives the database back. */
-export class LiveScene implements AsyncDisposable {
+export class TableScene implements AsyncDisposable {
   readonly server: TestServer;
   readonly folder: string;
   readonly store: Store;
@@ -18,10 +18,10 @@ export class LiveScene implements AsyncDisposable {
     this.store = store;
   }
 
-  static async begin(): Promise<LiveScene> {
-    const folder = await mkdtemp(join(tmpdir(), "pawl-live-"));
+  static async begin(): Promise<TableScene> {
+    const folder = await mkdtemp(join(tmpdir(), "pawl-table-"));
     const store = await openStore(join(folder, "store.db"));
-    return new LiveScene(await TestServer.shared(), folder, store);
+    return new TableScene(await TestServer.shared(), folder, store);
   }
 
   /** A database prepared by `sql`. */

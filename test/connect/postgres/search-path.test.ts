@@ -11,13 +11,13 @@ import {
   whileQuery,
   whileReplicaLags,
 } from "../../../src/connect/postgres/index.ts";
-import { LiveScene } from "./scene.ts";
+import { TableScene } from "./scene.ts";
 import { databaseUrl, TestClient } from "./server.ts";
 import { context, csvChunk, only, write } from "./sink/chunks.ts";
 
-let scene: LiveScene;
+let scene: TableScene;
 before(async () => {
-  scene = await LiveScene.begin();
+  scene = await TableScene.begin();
 });
 after(() => scene[Symbol.asyncDispose]());
 

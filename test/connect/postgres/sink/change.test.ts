@@ -9,7 +9,7 @@ import { csv } from "../../../../src/connect/csv/index.ts";
 import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
 import { randomFrom, seed } from "../../../random.ts";
-import { audit, changes, LiveScene } from "../scene.ts";
+import { audit, changes, TableScene } from "../scene.ts";
 import { TestClient } from "../server.ts";
 
 const ROWS = 3000;
@@ -19,10 +19,10 @@ const tickets = `CREATE TABLE tickets (id bigint PRIMARY KEY, token uuid UNIQUE,
 type Ticket = { readonly id: string; readonly token: string; readonly n: number };
 
 describe("rows of a table in use", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
 
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
   });
   after(() => scene[Symbol.asyncDispose]());
 

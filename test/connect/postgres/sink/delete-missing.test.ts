@@ -5,14 +5,14 @@ import { after, before, describe, it } from "node:test";
 import { defineJob, failureReasons, prepare, rehearse, replayJob, run } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres } from "../../../../src/connect/postgres/index.ts";
-import { LiveScene } from "../scene.ts";
+import { TableScene } from "../scene.ts";
 import { TestClient } from "../server.ts";
 
 describe("what a load does in the end", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
   let files = 0;
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
   });
   after(() => scene[Symbol.asyncDispose]());
 

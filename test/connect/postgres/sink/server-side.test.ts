@@ -5,15 +5,15 @@ import { after, before, describe, it } from "node:test";
 import type { Job } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres, table, update } from "../../../../src/connect/postgres/index.ts";
-import { LiveScene } from "../scene.ts";
+import { TableScene } from "../scene.ts";
 import { databaseUrl } from "../server.ts";
 
 /** What a database does with rows by itself: triggers, rules, policies, constraints that rows meet together. */
 describe("a table that has ideas of its own", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
   let files = 0;
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
   });
   after(() => scene[Symbol.asyncDispose]());
 
@@ -507,10 +507,10 @@ describe("a table that has ideas of its own", () => {
 });
 
 describe("a load that adds, or changes under a condition", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
   let files = 0;
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
   });
   after(() => scene[Symbol.asyncDispose]());
 

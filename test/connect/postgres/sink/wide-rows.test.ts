@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import type { Job } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres, table, update } from "../../../../src/connect/postgres/index.ts";
-import { LiveScene } from "../scene.ts";
+import { TableScene } from "../scene.ts";
 
 /** The most that PostgreSQL takes. */
 const most = 1600;
@@ -25,10 +25,10 @@ function columnAt(at: number): { name: string; type: string; value: (n: number) 
 }
 
 describe("rows as wide as PostgreSQL takes them, and wider", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
   let files = 0;
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
   });
   after(() => scene[Symbol.asyncDispose]());
 

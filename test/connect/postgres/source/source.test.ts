@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Source } from "../../../../src/batch/index.ts";
 import { table } from "../../../../src/connect/postgres/index.ts";
-import { LiveScene } from "../scene.ts";
+import { TableScene } from "../scene.ts";
 import type { TestClient } from "../server.ts";
 
 const planning = { signal: new AbortController().signal, scratch: "", folder: "", memory: 1 << 24 };
@@ -37,12 +37,12 @@ async function readAll(source: Source<unknown>, bytes: number, shards = 8): Prom
 }
 
 describe("the source table", () => {
-  let scene: LiveScene;
+  let scene: TableScene;
   let url: string;
   let client: TestClient;
 
   before(async () => {
-    scene = await LiveScene.begin();
+    scene = await TableScene.begin();
     ({ url, client } = await scene.database(""));
   });
   after(async () => {
