@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
-import { toJson } from "../../src/store/json-text.ts";
+import { toJson } from "../../src/store/internal.ts";
 import { fc, runs } from "../random.ts";
 
 class Cart {

@@ -16,7 +16,7 @@ import {
   type TaskSelector,
   type TaskState,
 } from "../../src/store/index.ts";
-import { JsonText } from "../../src/store/json-text.ts";
+import { JsonText } from "../../src/store/internal.ts";
 import { ModelBuckets } from "./model-buckets.ts";
 import { ModelSchedules, type NewSchedule } from "./model-schedules.ts";
 import type { TestClock } from "./test-clock.ts";

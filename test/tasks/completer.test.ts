@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PawlError, TransientError } from "../../src/errors.ts";
 import type { NewTask, Settlement, TaskStore } from "../../src/store/contract.ts";
-import { JsonText } from "../../src/store/json-text.ts";
+import { JsonText } from "../../src/store/internal.ts";
 import { Enqueuer } from "../../src/tasks/client/enqueuer.ts";
 import { Completer } from "../../src/tasks/worker/completer.ts";
 

@@ -3,7 +3,7 @@ import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { Json, Store } from "../../store/contract.ts";
-import { toJson } from "../../store/json-text.ts";
+import { toJson } from "../../store/internal.ts";
 import { PermanentError, Snooze } from "../../tasks/index.ts";
 import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
 import { isTransient } from "../../transient-errors.ts";

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Submittable } from "pg";
 import pg from "pg";
 import { TransientError } from "../../errors.ts";
+import { destroyClient } from "../../postgres-client.ts";
 import { checkUrl, publicUrl } from "../../postgres-url.ts";
 import { explain, sqlState } from "./errors.ts";
 import { quoteText } from "./identifier.ts";
@@ -196,7 +197,7 @@ export class Session {
       end,
       new Promise<void>((resolve) => timer.addEventListener("abort", () => resolve(), { once: true })),
     ]);
-    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    destroyClient(this.#client);
   }
 
   #check(): void {

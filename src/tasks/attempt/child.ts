@@ -3,7 +3,7 @@ import { isMainThread } from "node:worker_threads";
 import { asError, errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import { Client } from "../client/client.ts";
 import { loading } from "../define/loading.ts";
 import { taskNamed } from "../define/registry.ts";

@@ -9,7 +9,7 @@ import {
 } from "../../pool/index.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { TaskRecord, TaskResult } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { newTaskId } from "../client/task-id.ts";
 import type { Definition } from "../contract.ts";

@@ -1,7 +1,7 @@
 import { LostError } from "../../errors.ts";
 import type { Lease, TaskStore } from "../../store/contract.ts";
-import type { JsonText } from "../../store/json-text.ts";
-import { isRefusal } from "../../store/refusal.ts";
+import type { JsonText } from "../../store/internal.ts";
+import { isContentError } from "../../store/internal.ts";
 
 interface Pending {
   readonly lease: Lease;
@@ -60,7 +60,7 @@ export class ProgressWriter {
         else written.reject(new LostError(`Task ${lease.id} has been taken over by another worker.`));
       }
     } catch (error) {
-      if (batch.length > 1 && isRefusal(error)) for (const each of batch) await this.#persist([each]);
+      if (batch.length > 1 && isContentError(error)) for (const each of batch) await this.#persist([each]);
       else for (const { written } of batch) written.reject(error);
     }
   }

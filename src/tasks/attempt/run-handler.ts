@@ -3,7 +3,7 @@ import { errorStack, errorText, isOf } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { Claim, Json, Lease, TaskRecord, TaskResult } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import type { Client } from "../client/client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import { take } from "../client/stored-value.ts";

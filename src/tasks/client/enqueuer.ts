@@ -1,6 +1,5 @@
 import type { NewTask, TaskStore } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
-import { isRefusal } from "../../store/refusal.ts";
+import { isContentError, JsonText } from "../../store/internal.ts";
 import { batchOf } from "../batch-of.ts";
 
 interface Entry {
@@ -56,7 +55,7 @@ export class Enqueuer {
       for (const { task, done } of batch) done(created.delete(task.id));
     } catch (error) {
       // What the store refuses for what it holds must not take the others along.
-      if (batch.length > 1 && isRefusal(error)) for (const each of batch) await this.#add([each], store);
+      if (batch.length > 1 && isContentError(error)) for (const each of batch) await this.#add([each], store);
       else for (const { failed } of batch) failed(error);
     }
   }

@@ -1,7 +1,7 @@
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { TaskStore } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import { parseInput, type Schema } from "../define/schema.ts";
 import { Members, revived, type TakenValue, withMembersBeside } from "../flow/members.ts";
 import type { StoredValue } from "../flow/spec.ts";

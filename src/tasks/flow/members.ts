@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { own, setOwn } from "../../own.ts";
 import type { ChildRecord, Json, TaskStore } from "../../store/contract.ts";
-import { JsonText, toJson } from "../../store/json-text.ts";
+import { JsonText, toJson } from "../../store/internal.ts";
 import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
 
 /** Members that are read from the store at once. */

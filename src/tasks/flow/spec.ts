@@ -1,5 +1,5 @@
 import type { Json, NewTask } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import type { Trace } from "../telemetry/trace.ts";
 
 /** Where in a value the results of a group stand, and of which one. The value has null there. */

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { GroupPosition, Json, NewGroup, NewTask, TaskRecord, TaskResult } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
+import { JsonText } from "../../store/internal.ts";
 import {
   type Carried,
   carriedOf,

@@ -3,8 +3,7 @@ import { errorText, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { Settlement, TaskStore } from "../../store/contract.ts";
-import { JsonText } from "../../store/json-text.ts";
-import { isRefusal } from "../../store/refusal.ts";
+import { isContentError, JsonText } from "../../store/internal.ts";
 import { batchOf } from "../batch-of.ts";
 
 /** A claim whose end is known. */
@@ -104,7 +103,7 @@ export class Completer {
       this.#failures = 0;
       this.#size = Math.min(BATCH, this.#size * 2);
     } catch (error) {
-      if (isRefusal(error)) return await this.#isolate(batch, error);
+      if (isContentError(error)) return await this.#isolate(batch, error);
       this.#onError(error);
       // Where this process has closed the store itself, trying again cannot help.
       if (!(isOf(error, PawlError) && error.code === "store.closed")) {

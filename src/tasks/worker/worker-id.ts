@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { machineClock } from "../../store/clock.ts";
+import { machineClock } from "../../store/internal.ts";
 import { processExists, processStatus } from "./process-status.ts";
 
 interface Identity {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../../../src/store/index.ts";
-import { JsonText } from "../../../src/store/json-text.ts";
+import { JsonText } from "../../../src/store/internal.ts";
 import type { Current } from "../conformance.ts";
 import { claimed, newTask, settlement, taskOf } from "./tasks.ts";
 

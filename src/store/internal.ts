@@ -1,5 +1,9 @@
+/** What the floors above need of the store and users of the package do not. */
 import { isOf } from "../error-text.ts";
 import { LostError, PawlError, TransientError } from "../errors.ts";
+
+export { machineClock } from "./clock.ts";
+export { JsonText, toJson } from "./json-text.ts";
 
 /** Codes that speak of the store as a whole, whatever was to be written. */
 const OF_THE_STORE =
@@ -10,7 +14,7 @@ const OF_THE_STORE =
  * for an index. Then one part of a batch may be at fault, and the others can be stored without it; trying the same again
  * cannot help. It is no such error when the store is away, busy, full, closed or not ours to write.
  */
-export function isRefusal(error: unknown): boolean {
+export function isContentError(error: unknown): boolean {
   if (isOf(error, TransientError) || isOf(error, LostError)) return false;
   return !(isOf(error, PawlError) && OF_THE_STORE.test(error.code));
 }
