@@ -46,6 +46,6 @@ test("a script that npm would run on install is named", () => {
   assert.deepEqual(contentProblems(whole, { ...description, scripts }), []);
   for (const name of ["preinstall", "install", "postinstall", "prepare"])
     assert.deepEqual(contentProblems(whole, { ...description, scripts: { ...scripts, [name]: "tsc" } }), [
-      `package.json has the script ${name}, of which npm warns whoever installs the tarball`,
+      `package.json has the script ${name}, of which npm warns when the tarball is installed`,
     ]);
 });
