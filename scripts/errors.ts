@@ -15,7 +15,8 @@ one sentence: what was wrong, where, and what to do. A \`TransientError\` may su
 the reason why one item was quarantined. \`LostError\` has no code: another worker has taken over.
 
 \`\`\`ts
-import { PawlError } from "pawl/batch";
+import { PawlError, run } from "pawl";
+import job from "./job.ts";
 
 try {
   await run(job);

@@ -9,6 +9,8 @@ export interface Declaration {
   readonly text: string;
   /** The doc comment in front of it; null where there is none. */
   readonly doc: string | null;
+  /** The doc comments inside of it, such as those of methods. */
+  readonly docs: readonly string[];
   /** Whether it is a type alone, and no value. */
   readonly isType: boolean;
   /** Names of types and values that it mentions. */
@@ -86,6 +88,9 @@ function read(file: string): Module {
         file,
         text: bare(source, comments, node),
         doc: isDoc ? (before?.value ?? null) : null,
+        docs: comments
+          .filter(({ start, end, value }) => start > node.start && end < node.end && value.startsWith("*"))
+          .map(({ value }) => value),
         isType: node.type === "TSInterfaceDeclaration" || node.type === "TSTypeAliasDeclaration",
         mentions: mentionsOf(node),
       };
