@@ -1,6 +1,7 @@
+import { type Duration, durationText, optionalMilliseconds } from "../durations.ts";
 import { PawlError } from "../errors.ts";
 import { after, type Timer, withTimeout } from "../timers.ts";
-import { checkOptions, checkTimeout, checkUntil } from "./options.ts";
+import { checkOptions, refuse } from "./options.ts";
 
 /** What a pool does for a future. */
 export interface FutureOwner {
@@ -31,13 +32,15 @@ export class Future<T> {
    * The result. With `timeout`, in milliseconds, it throws a PawlError `pool.waited` when there is none by then; the
    * call goes on. Throws PawlError("pool.option") for a timeout that is not a number of milliseconds; Infinity waits.
    */
-  async result(options: { readonly timeout?: number } = {}): Promise<T> {
+  async result(options: { readonly timeout?: Duration } = {}): Promise<T> {
     checkOptions(options, "result", ["timeout"]);
-    const { timeout } = options;
-    checkTimeout(timeout);
-    if (timeout === undefined || this.#done) return await this.#outcome.promise;
-    return await withTimeout(this.#outcome.promise, timeout, (): never => {
-      throw new PawlError("pool.waited", `There was no result within ${timeout} ms; the call goes on.`);
+    const timeoutMs = optionalMilliseconds(options.timeout, "The option timeout");
+    if (timeoutMs === undefined || this.#done) return await this.#outcome.promise;
+    return await withTimeout(this.#outcome.promise, timeoutMs, (): never => {
+      throw new PawlError(
+        "pool.waited",
+        `There was no result within ${durationText(timeoutMs)}; the call continues.`,
+      );
     });
   }
 
@@ -96,9 +99,15 @@ export async function* asCompleted<T>(
 }
 
 export interface WaitOptions {
-  /** Milliseconds; without it waits as long as it takes. */
-  readonly timeout?: number;
-  /** Until all have ended (the default), the first has, or the first has failed. */
+  /**
+   * How long to wait.
+   * @default as long as it takes
+   */
+  readonly timeout?: Duration;
+  /**
+   * Until all have ended, the first has, or the first has failed.
+   * @default "all"
+   */
   readonly until?: "all" | "first" | "firstError";
 }
 
@@ -111,15 +120,16 @@ export async function wait<T>(
   options: WaitOptions = {},
 ): Promise<{ readonly done: Future<T>[]; readonly pending: Future<T>[] }> {
   checkOptions(options, "wait", ["timeout", "until"]);
-  const { timeout, until = "all" } = options;
-  checkUntil(until);
-  checkTimeout(timeout);
+  const { until = "all" } = options;
+  if (until !== "all" && until !== "first" && until !== "firstError")
+    refuse("until", '"all", "first" or "firstError"', until);
+  const timeoutMs = optionalMilliseconds(options.timeout, "The option timeout");
   const all = [...futuresIn(futures, "wait")];
   let timer: Timer | undefined;
   await new Promise<void>((resolve) => {
     let left = all.length;
     if (left === 0) resolve();
-    if (timeout !== undefined) timer = after(timeout, resolve);
+    if (timeoutMs !== undefined) timer = after(timeoutMs, resolve);
     for (const future of all) {
       future.whenDone((failed) => {
         left--;

@@ -17,14 +17,14 @@ export {
 } from "./actor/index.ts";
 export { callable } from "./callable/callable.ts";
 export type { FunctionExplanation } from "./calls/function-registry.ts";
-export type { TimeLimit } from "./calls/work.ts";
+export type { Settled } from "./calls/settled.ts";
 export { type Each, each } from "./each/each.ts";
 export type { EachOptions } from "./each/options.ts";
 export type { RetryOptions } from "./each/retry.ts";
 export type { EachContext } from "./each/run.ts";
 export { TimeLimitError } from "./errors.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
-export type { CallOptions, ItemContext, MapOptions, PoolOptions, Settled } from "./options.ts";
+export type { CallOptions, ItemContext, MapOptions, PoolOptions, TimeLimit } from "./options.ts";
 export { type Explanation, Pool } from "./pool.ts";
 export {
   Counter,

@@ -19,7 +19,7 @@ export class Lifetime {
   }
 
   /** Throws PawlError("pool.terminated"). */
-  assertGoesOn(): void {
+  assertNotTerminated(): void {
     if (this.#terminated !== null) throw this.#terminated;
   }
 
@@ -30,11 +30,11 @@ export class Lifetime {
 
   leave(end: End): void {
     this.#underWay.delete(end);
-    this.tell();
+    this.changed();
   }
 
   /** Something has ended: whoever waits for all of it looks again. */
-  tell(): void {
+  changed(): void {
     for (const look of this.#waiting) look();
     this.#waiting.clear();
   }

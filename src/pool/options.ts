@@ -1,61 +1,93 @@
-import { unknownOption } from "../arguments.ts";
-import { errorText } from "../error-text.ts";
+import { availableParallelism } from "node:os";
+import { shown, unknownOption } from "../arguments.ts";
+import { type Duration, milliseconds, optionalMilliseconds } from "../durations.ts";
 import { PawlError } from "../errors.ts";
-import type { TimeLimit } from "./calls/work.ts";
-import type { Isolation } from "./transfer/portable.ts";
+import { bytes, type Size, sizeText } from "../sizes.ts";
+import type { Isolation } from "./transfer/cloneable.ts";
 
+/** How a pool makes its workers. */
 export interface PoolOptions<Init = unknown> {
-  /** Workers at most. Default: one a core. They start when they are needed. */
+  /**
+   * Workers at most. They start when they are needed.
+   * @default one for each core
+   */
   readonly workers?: number;
   /**
-   * `thread` (the default): starts fast and can share memory. `process`: a crash or a leak is its own, and native code
-   * can be ended too.
+   * `thread`: starts fast and can share memory. `process`: a crash or a leak is its own, and native code can be ended too.
+   * @default "thread"
    */
   readonly isolate?: Isolation;
   /** Runs once in each worker; what it returns reaches every call as `context.init`. */
   readonly init?: (argument: never) => Init | Promise<Init>;
   /** What `init` is given. */
   readonly initArgument?: unknown;
-  /** A worker is replaced after so many items. */
+  /**
+   * A worker is replaced after so many items.
+   * @default Infinity
+   */
   readonly maxTasksPerWorker?: number;
-  /** A worker that uses more bytes is replaced between two items. A process: all its memory; a thread: its heap. */
-  readonly maxMemoryPerWorker?: number;
   /**
-   * Bytes of JavaScript heap at which a worker dies, whatever it does. A promise only with `isolate: "process"`: a thread whose
-   * heap is full can end the whole program, which is a fault of Node. At least 16 MB. Default: what Node gives it, gigabytes.
+   * A worker that uses more is replaced between two items. A process: all its memory; a thread: its heap.
+   * @default no limit
    */
-  readonly maxHeapPerWorker?: number;
-  /** A worker with nothing to do ends after so many milliseconds. Default 10,000. */
-  readonly idle?: number;
+  readonly maxMemoryPerWorker?: Size;
   /**
-   * Milliseconds for a worker to start and run `init`, and for it to load a function. Calls then fail with the error
-   * `pool.start-timeout`. Default: no limit, since a model may take its time.
+   * The JavaScript heap at which a worker dies, whatever it does; at least 16 MB. A promise only with `isolate: "process"`: a
+   * thread whose heap is full can end the whole program, which is a fault of Node.
+   * @default what Node gives it, gigabytes
    */
-  readonly startTimeout?: number;
+  readonly maxHeapPerWorker?: Size;
+  /**
+   * A worker with nothing to do ends after this time.
+   * @default "10s"
+   */
+  readonly idle?: Duration;
+  /**
+   * How long a worker may take to start and run `init`, and to load a function. Calls then fail with the error
+   * `pool.start-timeout`.
+   * @default no limit, since a model may take its time
+   */
+  readonly startTimeout?: Duration;
 }
 
+/** What holds for each item of a call. */
 export interface CallOptions {
-  /** How long one item may run, counted from its own start, in milliseconds or as soft and hard limit. */
-  readonly timeout?: number | TimeLimit;
-  /** How often an item that killed its worker is given to another. Default 0. */
+  /**
+   * How long one item may run, counted from its own start: a hard limit, or a soft and a hard one.
+   * @default no limit
+   */
+  readonly timeout?: Duration | TimeLimit;
+  /**
+   * How often an item that killed its worker is given to another.
+   * @default 0
+   */
   readonly crashRetries?: number;
 }
 
+/** What holds for a call over many items. */
 export interface MapOptions extends CallOptions {
-  /** Items a batch. Default: measured as it runs, about 10 ms of work, fewer towards the end. */
+  /**
+   * Items a batch.
+   * @default measured as it runs: about 10 ms of work, fewer towards the end
+   */
   readonly chunkSize?: number;
   /** Stops the call: items that wait are not begun, those that run are told by their signal. */
   readonly signal?: AbortSignal;
 }
 
-/**
- * What became of one item when errors are collected: as of Promise.allSettled, and never the value or the error itself.
- * That it has no message says so to the compiler: after `result instanceof Error` there is no result left to read.
- */
-export type Settled<T> = { readonly message?: never } & (
-  | { readonly status: "fulfilled"; readonly value: T }
-  | { readonly status: "rejected"; readonly reason: unknown }
-);
+/** How long an item may run. */
+export interface TimeLimit {
+  /** Time of execution after which the item's signal aborts; it may then end by itself. */
+  readonly soft?: Duration;
+  /** Time of execution after which its worker is ended and replaced. */
+  readonly hard: Duration;
+}
+
+/** A time limit as the pool keeps it, in milliseconds. */
+export interface LimitMs {
+  readonly soft?: number;
+  readonly hard: number;
+}
 
 /** What becomes of errors of items: the first ends the call, or each is told in its item's place. */
 export interface Collecting {
@@ -72,15 +104,17 @@ export interface ItemContext<Init = unknown> {
   readonly init: Init;
 }
 
-/** Those options of a pool that can be wrong though they have their type. */
-interface PoolLimits {
-  readonly workers?: number;
-  readonly isolate?: string;
-  readonly maxTasksPerWorker?: number;
-  readonly maxMemoryPerWorker?: number;
-  readonly maxHeapPerWorker?: number;
-  readonly idle?: number;
-  readonly startTimeout?: number;
+/** The options of a pool as it uses them. */
+export interface PoolSettings {
+  readonly workers: number;
+  readonly isolation: Isolation;
+  readonly maxTasks: number;
+  /** Bytes; null for no limit. */
+  readonly maxMemory: number | null;
+  /** Bytes; null for what Node gives. */
+  readonly maxHeap: number | null;
+  readonly idleMs: number;
+  readonly startTimeoutMs: number;
 }
 
 const POOL_OPTIONS = [
@@ -95,127 +129,112 @@ const POOL_OPTIONS = [
   "startTimeout",
 ];
 
+const IDLE_MS = 10_000;
+
 /** Node starts no worker with less. */
-export const LEAST_HEAP_BYTES = 16 * 1024 * 1024;
+const LEAST_HEAP_BYTES = 16 * 1024 * 1024;
 
-interface CallLimits {
-  readonly chunkSize?: number;
-  readonly crashRetries?: number;
-  readonly signal?: unknown;
-}
-
-/** Those of other realms too. */
-function isSignal(value: unknown): boolean {
-  const { throwIfAborted, addEventListener } = Object(value);
-  return typeof throwIfAborted === "function" && typeof addEventListener === "function";
-}
-
-type Kind = "count" | "number" | "milliseconds" | "bytes" | "heap";
-
-const accepted: Readonly<Record<Kind, { readonly words: string; is(value: number): boolean }>> = {
-  count: {
-    words: "a whole number, at least 1",
-    is: (value) => (Number.isInteger(value) || value === Number.POSITIVE_INFINITY) && value >= 1,
-  },
-  number: { words: "a whole number, at least 0", is: (value) => Number.isInteger(value) && value >= 0 },
-  milliseconds: { words: "milliseconds, at least 0", is: (value) => value >= 0 },
-  bytes: { words: "bytes, more than 0", is: (value) => value > 0 },
-  heap: {
-    words: `bytes, at least ${LEAST_HEAP_BYTES} (16 MB), without which a worker does not start`,
-    is: (value) => value >= LEAST_HEAP_BYTES,
-  },
-};
-
-function check(name: string, value: unknown, kind: Kind): void {
-  if (value === undefined) return;
-  if (typeof value === "number" && accepted[kind].is(value)) return;
-  throw new PawlError(
-    "pool.option",
-    `The option ${name} must be ${accepted[kind].words}, not ${shown(value)}.`,
-  );
-}
-
-/** A value in a few words, whatever it is: `String` and `JSON.stringify` throw for some. */
-function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : errorText(value, 60);
-}
-
-/** Throws a PawlError `pool.option` for options that are null or not an object, and for one that would be dropped without a word. */
-export function checkOptions(options: unknown, what: string, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null)
-    throw new PawlError("pool.option", `The options of ${what} must be an object, not ${shown(options)}.`);
-  const name = unknownOption(options, known);
-  if (name !== null)
-    throw new PawlError(
-      "pool.option",
-      `There is no option ${shown(name)} of ${what}: there are ${known.join(", ")}.`,
-    );
-}
-
-/** Throws a PawlError `pool.option` that names the option which cannot be. */
-export function checkPoolOptions(options: PoolLimits): void {
+/** The options of a pool with their defaults. Throws a PawlError that names the option which cannot be. */
+export function poolSettings<Init>(options: PoolOptions<Init>): PoolSettings {
   checkOptions(options, "a pool", POOL_OPTIONS);
-  const { workers, isolate } = options;
-  if (workers !== undefined && (!Number.isInteger(workers) || workers < 1)) {
+  const { workers = availableParallelism(), isolate, maxTasksPerWorker, idle = IDLE_MS } = options;
+  if (!Number.isInteger(workers) || workers < 1)
     throw new PawlError("pool.workers", "A pool needs a whole number of workers, at least 1.");
-  }
-  if (isolate !== undefined && isolate !== "thread" && isolate !== "process") {
-    throw new PawlError(
-      "pool.option",
-      `The option isolate must be "thread" or "process", not ${shown(isolate)}.`,
-    );
-  }
-  check("maxTasksPerWorker", options.maxTasksPerWorker, "count");
-  check("maxMemoryPerWorker", options.maxMemoryPerWorker, "bytes");
-  check("maxHeapPerWorker", options.maxHeapPerWorker, "heap");
-  check("idle", options.idle, "milliseconds");
-  check("startTimeout", options.startTimeout, "milliseconds");
+  const { maxMemoryPerWorker, maxHeapPerWorker, startTimeout } = options;
+  return {
+    workers,
+    isolation: isolationFrom(isolate),
+    maxTasks: countFrom(maxTasksPerWorker, "maxTasksPerWorker", Number.POSITIVE_INFINITY),
+    maxMemory: memoryFrom(maxMemoryPerWorker),
+    maxHeap: heapFrom(maxHeapPerWorker, "maxHeapPerWorker"),
+    idleMs: milliseconds(idle, "The option idle"),
+    startTimeoutMs: startTimeoutFrom(startTimeout),
+  };
+}
+
+/** Throws a PawlError that names the option of a call over many items which cannot be. */
+export function checkMapOptions({ chunkSize, crashRetries = 0, signal }: MapOptions): void {
+  if (signal !== undefined && !isSignal(signal)) refuse("signal", "an AbortSignal", signal);
+  countFrom(chunkSize ?? undefined, "chunkSize", 1);
+  if (!Number.isInteger(crashRetries) || crashRetries < 0)
+    refuse("crashRetries", "a whole number, at least 0", crashRetries);
 }
 
 /** Whether errors are collected. Throws PawlError("pool.option") for what means neither. */
 export function collects(errors: unknown): boolean {
   if (errors === undefined || errors === "throw") return false;
-  if (errors === "collect") return true;
-  throw new PawlError("pool.option", `The option errors must be "throw" or "collect", not ${shown(errors)}.`);
+  return errors === "collect" || refuse("errors", '"throw" or "collect"', errors);
 }
 
-/** Throws PawlError("pool.option") for a time that is none, such as NaN. Infinity is for ever. */
-export function checkTimeout(timeout: number | undefined): void {
-  check("timeout", timeout, "milliseconds");
-}
-
-/** Throws PawlError("pool.option") for what nothing is waited for by. */
-export function checkUntil(until: unknown): void {
-  if (until === "all" || until === "first" || until === "firstError") return;
+/** Throws PawlError("pool.option") for options that are not an object, and for one that would be dropped without a word. */
+export function checkOptions(options: unknown, what: string, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null)
+    throw new PawlError("pool.option", `The options of ${what} must be an object, not ${shown(options)}.`);
+  const name = unknownOption(options, known);
+  if (name === null) return;
   throw new PawlError(
     "pool.option",
-    `The option until must be "all", "first" or "firstError", not ${shown(until)}.`,
+    `There is no option ${JSON.stringify(name)} of ${what}: there are ${known.join(", ")}.`,
   );
 }
 
-/** The same for the options of a call. */
-export function checkMapOptions({ chunkSize, crashRetries, signal }: CallLimits): void {
-  if (signal !== undefined && !isSignal(signal))
-    throw new PawlError("pool.option", `The option signal must be an AbortSignal, not ${shown(signal)}.`);
-  check("chunkSize", chunkSize ?? undefined, "count");
-  check("crashRetries", crashRetries, "number");
+/** Throws PawlError("pool.option"), which says what an option must be. */
+export function refuse(name: string, wanted: string, given: unknown): never {
+  throw new PawlError("pool.option", `The option ${name} must be ${wanted}, not ${quoted(given)}.`);
 }
 
-/** The same for its time limit, which from JavaScript may be anything. */
-export function limitFrom(timeout: unknown): TimeLimit | null {
+export function isolationFrom(isolate: Isolation = "thread"): Isolation {
+  return isolate === "thread" || isolate === "process"
+    ? isolate
+    : refuse("isolate", '"thread" or "process"', isolate);
+}
+
+/** A whole number of at least 1, or Infinity. */
+export function countFrom(given: number | undefined, name: string, fallback: number): number {
+  const count = given ?? fallback;
+  if ((Number.isInteger(count) || count === Number.POSITIVE_INFINITY) && count >= 1) return count;
+  return refuse(name, "a whole number, at least 1", given);
+}
+
+/** Bytes of a heap; null for what Node gives. */
+export function heapFrom(given: Size | undefined, name: string): number | null {
+  if (given === undefined) return null;
+  const heap = bytes(given, `The option ${name}`);
+  if (heap >= LEAST_HEAP_BYTES) return heap;
+  return refuse(name, `at least ${sizeText(LEAST_HEAP_BYTES)}, without which a worker does not start`, given);
+}
+
+function memoryFrom(given: Size | undefined): number | null {
+  if (given === undefined) return null;
+  const memory = bytes(given, "The option maxMemoryPerWorker");
+  return memory > 0 ? memory : refuse("maxMemoryPerWorker", "more than 0 bytes", given);
+}
+
+/** Infinity where there is none. */
+export function startTimeoutFrom(given: Duration | undefined): number {
+  return optionalMilliseconds(given, "The option startTimeout") ?? Number.POSITIVE_INFINITY;
+}
+
+/** A time limit, which from JavaScript may be anything. Throws a PawlError for one that cannot be. */
+export function limitFrom(timeout: Duration | TimeLimit | undefined): LimitMs | null {
   if (timeout === undefined) return null;
-  if (typeof timeout !== "object" || timeout === null) {
-    check("timeout", timeout, "milliseconds");
-    return { hard: timeout as number };
-  }
-  const { soft, hard } = timeout as Partial<TimeLimit>;
-  check("timeout.soft", soft, "milliseconds");
-  check("timeout.hard", hard ?? null, "milliseconds");
+  if (typeof timeout !== "object" || timeout === null)
+    return { hard: milliseconds(timeout, "The option timeout") };
   checkOptions(timeout, "a timeout", ["soft", "hard"]);
-  if (soft !== undefined && soft > (hard as number))
-    throw new PawlError(
-      "pool.option",
-      `The option timeout.soft must be at most timeout.hard (${hard}), not ${soft}: nothing would come of it.`,
-    );
-  return timeout as TimeLimit;
+  const soft = optionalMilliseconds(timeout.soft, "The option timeout.soft");
+  const hard = milliseconds(timeout.hard, "The option timeout.hard");
+  if (soft === undefined) return { hard };
+  if (soft > hard)
+    refuse("timeout.soft", `at most timeout.hard (${hard}), without which it would have no effect`, soft);
+  return { soft, hard };
+}
+
+function quoted(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : shown(value);
+}
+
+/** Signals of other realms too. */
+function isSignal(value: unknown): boolean {
+  const { throwIfAborted, addEventListener } = Object(value);
+  return typeof throwIfAborted === "function" && typeof addEventListener === "function";
 }

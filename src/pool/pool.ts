@@ -1,23 +1,21 @@
-import { availableParallelism } from "node:os";
 import { PawlError } from "../errors.ts";
 import type { AnyFunction } from "./callable/callable.ts";
 import { referenceTo } from "./callable/reference.ts";
-import { type FunctionExplanation, Ledger } from "./calls/function-registry.ts";
-import { type Means, runMap } from "./calls/map.ts";
-import { mayInline } from "./calls/placement.ts";
+import { type FunctionExplanation, FunctionRegistry } from "./calls/function-registry.ts";
+import { type PoolContext, runMap } from "./calls/map.ts";
+import { mayRunInCaller } from "./calls/placement.ts";
+import type { Settled } from "./calls/settled.ts";
 import { streamMap } from "./calls/stream.ts";
 import type { Future } from "./future.ts";
 import { Lifetime } from "./lifetime.ts";
-import type { CallOptions, Collecting, ItemContext, MapOptions, PoolOptions, Settled } from "./options.ts";
-import { checkPoolOptions } from "./options.ts";
+import type { CallOptions, Collecting, ItemContext, MapOptions, PoolOptions } from "./options.ts";
+import { poolSettings } from "./options.ts";
 import { objectStats } from "./shared/objects/objects.ts";
 import type { ObjectStats } from "./shared/objects/options.ts";
 import { whyUnsendable } from "./transfer/cloneable.ts";
 import { type Isolation, type Packed, pack } from "./transfer/portable.ts";
 import { entryOf } from "./worker/entry.ts";
-import { Crew } from "./worker/worker-pool.ts";
-
-const IDLE_MS = 10_000;
+import { WorkerPool } from "./worker/worker-pool.ts";
 
 type ErrorsOption = MapOptions & { readonly errors?: "throw" | "collect" };
 
@@ -34,40 +32,30 @@ export interface Explanation {
  * outside. An idle pool lets the program end; `close` waits for what runs, `await using` ends it.
  */
 export class Pool<Init = unknown> implements AsyncDisposable {
-  readonly #crew: Crew;
-  readonly #ledger: Ledger;
+  readonly #workerPool: WorkerPool;
+  readonly #functions: FunctionRegistry;
   readonly #lifetime = new Lifetime();
-  readonly #means: Means;
+  readonly #context: PoolContext;
 
   constructor(options: PoolOptions<Init> = {}) {
-    checkPoolOptions(options);
-    const { workers = availableParallelism(), isolate = "thread", init, initArgument } = options;
-    // Better now than when the first worker is wanted.
-    entryOf(isolate);
+    const settings = poolSettings(options);
+    const { isolation, workers } = settings;
+    const { init, initArgument } = options;
+    // An error is better now than when the first worker is wanted.
+    entryOf(isolation);
     const setup = {
       init: init === undefined ? null : referenceTo(init, "the pool's init"),
-      initArgument: packArgument(initArgument, isolate),
-      maxMemory: options.maxMemoryPerWorker ?? null,
+      initArgument: packArgument(initArgument, isolation),
+      maxMemory: settings.maxMemory,
     };
-    this.#crew = new Crew(
-      {
-        workers,
-        isolation: isolate,
-        setup,
-        maxTasks: options.maxTasksPerWorker ?? Number.POSITIVE_INFINITY,
-        maxHeap: options.maxHeapPerWorker ?? null,
-        startTimeout: options.startTimeout ?? Number.POSITIVE_INFINITY,
-        idle: options.idle ?? IDLE_MS,
-      },
-      () => this.#lifetime.tell(),
-    );
-    this.#ledger = new Ledger(this.#crew.reach);
-    this.#means = {
-      crew: this.#crew,
-      ledger: this.#ledger,
+    this.#workerPool = new WorkerPool(settings, setup, () => this.#lifetime.changed());
+    this.#functions = new FunctionRegistry(this.#workerPool.stopper);
+    this.#context = {
+      workerPool: this.#workerPool,
+      functions: this.#functions,
       lifetime: this.#lifetime,
       workers,
-      mayInline: mayInline(options),
+      mayRunInCaller: mayRunInCaller(options),
     };
   }
 
@@ -91,7 +79,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<unknown> | AsyncIterable<unknown>,
     options: ErrorsOption = {},
   ): Promise<unknown[]> {
-    return runMap(this.#means, { fn, given: items, options, face: "map" });
+    return runMap(this.#context, { fn, given: items, options, method: "map" });
   }
 
   /** Like `map`, with the elements of each item as arguments. */
@@ -111,7 +99,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
     options: ErrorsOption = {},
   ): Promise<unknown[]> {
-    return runMap(this.#means, { fn, given: items, options, face: "starmap" });
+    return runMap(this.#context, { fn, given: items, options, method: "starmap" });
   }
 
   /** Results in order, as they are asked for; items are taken as there is room. Memory is that of a few batches. */
@@ -131,7 +119,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<unknown> | AsyncIterable<unknown>,
     options: ErrorsOption = {},
   ): AsyncGenerator<unknown, void, undefined> {
-    return streamMap(this.#means, { fn, items, options, face: "imap" });
+    return streamMap(this.#context, { fn, items, options, method: "imap" });
   }
 
   /** Like `imap`, but each result as soon as it is there. */
@@ -151,7 +139,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<unknown> | AsyncIterable<unknown>,
     options: ErrorsOption = {},
   ): AsyncGenerator<unknown, void, undefined> {
-    return streamMap(this.#means, { fn, items, options, face: "imapUnordered" });
+    return streamMap(this.#context, { fn, items, options, method: "imapUnordered" });
   }
 
   /** Calls `fn` in a worker. */
@@ -166,11 +154,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     ...args: A
   ): Future<R> {
     this.#lifetime.assertOpen();
-    const { submitted } = this.#ledger.knownAs(fn as AnyFunction, "submit", options);
-    const future = submitted.add(args) as Future<R>;
-    this.#ledger.account(fn as AnyFunction).parallel++;
-    this.#crew.add(submitted);
-    this.#crew.scheduleSoon();
+    const { submitted } = this.#functions.find(fn as AnyFunction, "submit", options);
+    const future = submitted.submit(args) as Future<R>;
+    this.#functions.account(fn as AnyFunction).parallel++;
+    this.#workerPool.add(submitted);
+    this.#workerPool.scheduleSoon();
     return future;
   }
 
@@ -181,7 +169,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   /** What was decided so far, and why; and the objects there are. */
   explain(): Explanation {
-    return { functions: this.#ledger.explain(this.#means.workers), objects: objectStats() };
+    return { functions: this.#functions.explain(this.#context.workers), objects: objectStats() };
   }
 
   /**
@@ -190,17 +178,17 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#lifetime.close();
-    await this.#lifetime.quiet(() => this.#crew.busy);
-    await this.#crew.close();
+    await this.#lifetime.quiet(() => this.#workerPool.busy);
+    await this.#workerPool.close();
   }
 
   /** Ends the workers now. What has no result yet gets the error `pool.terminated`. */
   async terminate(): Promise<void> {
     const error = new PawlError("pool.terminated", "The pool was ended before this call had its result.");
     this.#lifetime.terminate(error);
-    this.#crew.failAll(error);
-    await this.#crew.kill(error);
-    await this.#crew.close();
+    this.#workerPool.failAll(error);
+    await this.#workerPool.kill(error);
+    await this.#workerPool.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

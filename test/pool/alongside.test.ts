@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runAlongside } from "../../src/pool/calls/help.ts";
-import { Mapped } from "../../src/pool/calls/map.ts";
-import { type Call, Cost } from "../../src/pool/calls/work.ts";
-import type { ItemContext, Settled } from "../../src/pool/options.ts";
+import { runBesideWorkers } from "../../src/pool/calls/caller-loop.ts";
+import { Cost } from "../../src/pool/calls/cost.ts";
+import { MapWork } from "../../src/pool/calls/map.ts";
+import type { Settled } from "../../src/pool/calls/settled.ts";
+import { type Call, ItemQueue } from "../../src/pool/calls/work.ts";
+import type { ItemContext } from "../../src/pool/options.ts";
 
 const never = new AbortController().signal;
 
@@ -22,8 +24,9 @@ function mapOf(length: number, itemMs: number, { collect = false, spread = false
     cost,
   };
   const items = Array.from({ length }, (_, at) => (spread ? [at, at] : at));
-  const results: unknown[] = new Array(length);
-  return { work: new Mapped(call, items, results, from, collect), results };
+  const work = new MapWork(call, ItemQueue.of(items), collect);
+  if (from > 0) work.count(work.take(from).items.length);
+  return { work, results: work.results };
 }
 
 test("the caller's thread does items until the workers are at it", async (t) => {
@@ -37,14 +40,14 @@ test("the caller's thread does items until the workers are at it", async (t) => 
     done++;
     return x * 2;
   };
-  await runAlongside({ fn, work, signal: never, enough: () => done >= 50 });
+  await runBesideWorkers({ fn, work, signal: never, enough: () => done >= 50 });
   assert.ok(done >= 50 && done < 97, String(done));
   assert.deepEqual(
     results.slice(3, 3 + done),
     Array.from({ length: done }, (_, at) => (at + 3) * 2),
   );
   assert.equal(work.left, 97 - done);
-  await runAlongside({ fn, work, signal: never, enough: () => false });
+  await runBesideWorkers({ fn, work, signal: never, enough: () => false });
   await work.finished;
   assert.equal(done, 97);
 });
@@ -56,7 +59,7 @@ test("promises are waited for, arguments spread, and the context comes last", as
     seen.push(context.index);
     return a + b;
   };
-  await runAlongside({ fn, work, signal: never, enough: () => false });
+  await runBesideWorkers({ fn, work, signal: never, enough: () => false });
   await work.finished;
   assert.deepEqual(results, [0, 2, 4]);
   assert.deepEqual(seen, [0, 1, 2]);
@@ -68,11 +71,11 @@ test("an error is its item's, and ends a map that does not collect errors", asyn
     return x;
   };
   const failing = mapOf(10, 0.01);
-  await runAlongside({ fn, work: failing.work, signal: never, enough: () => false });
+  await runBesideWorkers({ fn, work: failing.work, signal: never, enough: () => false });
   await assert.rejects(failing.work.finished, { name: "RangeError", message: "odd 1", index: 1 });
   assert.equal(failing.work.ready, 0);
   const collecting = mapOf(4, 0.01, { collect: true });
-  await runAlongside({ fn, work: collecting.work, signal: never, enough: () => false });
+  await runBesideWorkers({ fn, work: collecting.work, signal: never, enough: () => false });
   await collecting.work.finished;
   const statuses = (collecting.results as Settled<number>[]).map(({ status }) => status);
   assert.deepEqual(statuses, ["fulfilled", "rejected", "fulfilled", "rejected"]);
@@ -81,6 +84,6 @@ test("an error is its item's, and ends a map that does not collect errors", asyn
 test("items that would block the loop are left to the workers", async () => {
   const { work } = mapOf(5, 20);
   const fn = () => assert.fail("not here");
-  await runAlongside({ fn, work, signal: never, enough: () => false });
+  await runBesideWorkers({ fn, work, signal: never, enough: () => false });
   assert.equal(work.left, 5);
 });

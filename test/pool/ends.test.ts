@@ -175,11 +175,11 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
         await using pool = new Pool({ workers: 1, isolate });
         const controller = new AbortController();
         const { signal } = controller;
-        const deaf = pool.map(() => new Promise<never>(() => {}), [1, 2], { signal });
-        const gathering = pool.map(double, source(), { signal });
         const stream = pool.imap(double, source(), { signal });
         assert.deepEqual(await stream.next(), { value: 2, done: false });
         const waiting = stream.next();
+        const deaf = pool.map(() => new Promise<never>(() => {}), [1, 2], { signal });
+        const gathering = pool.map(double, source(), { signal });
         const ends = [deaf, gathering, waiting].map((one) =>
           assert.rejects(one, stop === "signal" ? { name: "AbortError" } : { code: "pool.terminated" }),
         );

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { runAlongside } from "../../src/pool/calls/help.ts";
-import { Mapped } from "../../src/pool/calls/map.ts";
+import { runBesideWorkers } from "../../src/pool/calls/caller-loop.ts";
+import { Cost } from "../../src/pool/calls/cost.ts";
+import { MapWork } from "../../src/pool/calls/map.ts";
 import { sharedClock } from "../../src/pool/calls/shared-clock.ts";
-import { Cost } from "../../src/pool/calls/work.ts";
+import { ItemQueue } from "../../src/pool/calls/work.ts";
 import { Pool } from "../../src/pool/index.ts";
 import { add } from "./fixtures/tasks.ts";
 
@@ -139,7 +140,7 @@ test("a thread that helps while workers start gives back what takes longer than 
   await watched(async ({ dear }) => {
     const cost = new Cost();
     cost.observe(1000, 0.1);
-    const work = new Mapped(
+    const work = new MapWork(
       {
         number: 0,
         reference: { kind: "inline", source: "x => x" },
@@ -150,18 +151,16 @@ test("a thread that helps while workers start gives back what takes longer than 
         chunkSize: null,
         cost,
       },
-      new Array(20).fill(6),
-      [],
-      0,
+      ItemQueue.of(new Array(20).fill(6)),
       false,
     );
     const controller = new AbortController();
-    await runAlongside({ fn: plain, work, signal: controller.signal, enough: () => dear.length >= 4 });
+    await runBesideWorkers({ fn: plain, work, signal: controller.signal, enough: () => dear.length >= 4 });
     assert.deepEqual(dear, [...new Set(dear)], "no two in one turn");
     assert.equal(work.left, 20 - dear.length);
     const before = dear.length;
-    controller.abort();
-    await runAlongside({ fn: plain, work, signal: controller.signal, enough: () => false });
+    work.fail(new Error("enough"));
+    await runBesideWorkers({ fn: plain, work, signal: controller.signal, enough: () => false });
     assert.equal(dear.length, before);
   });
 });

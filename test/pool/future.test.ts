@@ -38,20 +38,22 @@ test("a time that is none is refused wherever one is given", async () => {
   const future = pool.submit(double, 1);
   await using tally = await actor(Tally, []);
   for (const none of [Number.NaN, -1, Number.NEGATIVE_INFINITY, "5" as unknown as number]) {
-    await assert.rejects(future.result({ timeout: none }), { code: "pool.option" });
-    await assert.rejects(wait([future], { timeout: none }), { code: "pool.option" });
-    await assert.rejects(pool.map(double, [1], { timeout: none }), { code: "pool.option" });
+    await assert.rejects(future.result({ timeout: none }), { code: "argument.duration" });
+    await assert.rejects(wait([future], { timeout: none }), { code: "argument.duration" });
+    await assert.rejects(pool.map(double, [1], { timeout: none }), { code: "argument.duration" });
     await assert.rejects(pool.map(double, [1], { timeout: { soft: none, hard: 10 } }), {
-      code: "pool.option",
+      code: "argument.duration",
     });
-    assert.throws(() => pool.submitWith({ timeout: { hard: none } }, double, 1), { code: "pool.option" });
-    assert.throws(() => new Pool({ idle: none }), { code: "pool.option" });
-    assert.throws(() => new Pool({ startTimeout: none }), { code: "pool.option" });
-    await assert.rejects(actor(Tally, [], { timeout: none }), { code: "pool.actor-options" });
-    await assert.rejects(actor(Tally, [], { startTimeout: none }), { code: "pool.actor-options" });
-    assert.throws(() => control(tally).with({ timeout: none }), { code: "pool.actor-options" });
+    assert.throws(() => pool.submitWith({ timeout: { hard: none } }, double, 1), {
+      code: "argument.duration",
+    });
+    assert.throws(() => new Pool({ idle: none }), { code: "argument.duration" });
+    assert.throws(() => new Pool({ startTimeout: none }), { code: "argument.duration" });
+    await assert.rejects(actor(Tally, [], { timeout: none }), { code: "argument.duration" });
+    await assert.rejects(actor(Tally, [], { startTimeout: none }), { code: "argument.duration" });
+    assert.throws(() => control(tally).with({ timeout: none }), { code: "argument.duration" });
     assert.throws(() => control(tally).with({ timeout: { soft: none, hard: 5 } }), {
-      code: "pool.actor-options",
+      code: "argument.duration",
     });
     assert.throws(() => new Lock().lock({ timeout: none }), { code: "pool.lock-options" });
     assert.throws(() => each([1], double, { timeout: none }), { code: "each.timeout" });

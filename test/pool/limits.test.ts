@@ -37,10 +37,11 @@ test("options that cannot be are refused by name", async () => {
     { timeout: { soft: -1, hard: 10 } },
     { timeout: { soft: 1, hard: "x" as unknown as number } },
   ]) {
-    await assert.rejects(pool.map(double, [1], options), { code: "pool.option" });
-    await assert.rejects(pool.imap(double, [1], options).next(), { code: "pool.option" });
+    const code = "timeout" in options ? "argument.duration" : "pool.option";
+    await assert.rejects(pool.map(double, [1], options), { code });
+    await assert.rejects(pool.imap(double, [1], options).next(), { code });
   }
-  assert.throws(() => pool.submitWith({ timeout: Number.NaN }, double, 1), { code: "pool.option" });
+  assert.throws(() => pool.submitWith({ timeout: Number.NaN }, double, 1), { code: "argument.duration" });
 });
 
 test("limits may be without end", async () => {

@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { type Host, startProcess, startThread } from "../worker/host.ts";
-import type { ActorPlan } from "./options.ts";
+import type { ActorSettings } from "./options.ts";
 import type { ActorResults, ActorSetup, FromActor, ToActor } from "./protocol.ts";
 import { Relay } from "./relay.ts";
 
@@ -44,14 +44,14 @@ export class ActorWorker {
   #gone = false;
 
   /** Throws where it cannot be started. */
-  constructor(setup: ActorSetup, plan: ActorPlan, events: ActorWorkerEvents) {
-    const { isolate, maxHeap, startTimeout } = plan;
+  constructor(setup: ActorSetup, settings: ActorSettings, events: ActorWorkerEvents) {
+    const { isolation, maxHeap, startTimeoutMs } = settings;
     this.#events = events;
-    const start = isolate === "thread" ? startThread : startProcess;
+    const start = isolation === "thread" ? startThread : startProcess;
     this.#host = start<ToActor, FromActor>(setup, maxHeap, (message) => this.#hear(message));
-    this.#relay = new Relay(isolate, (message) => this.#host.post(message));
-    if (startTimeout <= LONGEST_TIMER_MS) {
-      this.#starting = setTimeout(() => this.#tooLate(setup.actor.name, startTimeout), startTimeout);
+    this.#relay = new Relay(isolation, (message) => this.#host.post(message));
+    if (startTimeoutMs <= LONGEST_TIMER_MS) {
+      this.#starting = setTimeout(() => this.#tooLate(setup.actor.name, startTimeoutMs), startTimeoutMs);
     }
     void this.#host.gone.then((why) => this.#end(why));
   }

@@ -9,7 +9,7 @@ import {
   unguarded,
 } from "../callable/callable.ts";
 import { type Actor, handleOf } from "./handle.ts";
-import { type ActorOptions, planOf, type ReplicaOptions } from "./options.ts";
+import { type ActorOptions, actorSettings, type ReplicaOptions } from "./options.ts";
 import { OwnedActor } from "./owned-actor.ts";
 
 /**
@@ -28,7 +28,7 @@ import { OwnedActor } from "./owned-actor.ts";
  * `restore(state)`: then the state is saved together with the result of every call (`saveEvery`), and so holds the
  * effect of exactly the calls that have ended.
  *
- * Throws what the constructor throws, PawlError("pool.actor-class"), PawlError("pool.actor-options"), ActorDiedError.
+ * Throws what the constructor throws, PawlError("pool.actor-class"), ActorDiedError, and a PawlError for an option that cannot be.
  */
 export function actor<C extends AnyClass>(
   Class: C,
@@ -59,14 +59,13 @@ async function open<C extends AnyClass>(
   options: ReplicaOptions,
 ): Promise<Actor<InstanceType<C>>> {
   if (isLoading()) throw unguarded();
-  const plan = planOf(options);
-  if (!Number.isInteger(count) || count < 1) {
+  const settings = actorSettings(options);
+  if (!Number.isInteger(count) || count < 1)
     throw new PawlError(
-      "pool.actor-options",
-      `replicas makes a whole number of actors, 1 or more, and not ${shown(count)}.`,
+      "pool.option",
+      `The number of replicas must be a whole number, at least 1, not ${shown(count)}.`,
     );
-  }
-  const made = new OwnedActor({ ...known(Class, face), args }, count, plan);
+  const made = new OwnedActor({ ...known(Class, face), args }, count, settings);
   try {
     await made.started;
   } catch (error) {

@@ -1,11 +1,11 @@
 import type { Timer } from "../../timers.ts";
-import type { TimeLimit } from "../calls/work.ts";
+import type { LimitMs } from "../options.ts";
 
 /** One call on its way, from the caller to the result. */
 export class Order {
   readonly method: string;
   readonly args: readonly unknown[];
-  readonly limit: TimeLimit | null;
+  readonly limit: LimitMs | null;
   readonly signal: AbortSignal | undefined;
   readonly result: Promise<unknown>;
   readonly #resolve: (value: unknown) => void;
@@ -21,7 +21,7 @@ export class Order {
   constructor(
     method: string,
     args: readonly unknown[],
-    limit: TimeLimit | null,
+    limit: LimitMs | null,
     signal: AbortSignal | undefined,
     settled: () => void,
   ) {

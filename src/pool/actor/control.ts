@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
+import { limitFrom } from "../options.ts";
 import { type Actor, calleeOf, handleOf } from "./handle.ts";
-import { checkLimit } from "./options.ts";
 import { OwnedActor } from "./owned-actor.ts";
 import type { ActorStats } from "./supervisor.ts";
 import type { ActorCallOptions } from "./target.ts";
@@ -9,7 +9,7 @@ import type { ActorCallOptions } from "./target.ts";
 export interface ActorControl<T> {
   /**
    * A handle to the same actor, whose calls have these options: `control(model).with({ timeout: 500 }).predict(x)`.
-   * Throws PawlError("pool.actor-options").
+   * Throws a PawlError for a timeout that cannot be.
    */
   with(options: ActorCallOptions): Actor<T>;
   /** The actor in numbers; of replicas, each of them. */
@@ -43,7 +43,7 @@ export function control<T>(handle: Actor<T>): ActorControl<T> {
   };
   return {
     with: (options) => {
-      checkLimit(options.timeout);
+      limitFrom(options.timeout);
       return handleOf(callee, options) as Actor<T>;
     },
     stats: () => owned().stats(),

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { PawlError } from "../../errors.ts";
+import { limitFrom } from "../options.ts";
 import { Order } from "./call.ts";
-import type { ActorPlan } from "./options.ts";
+import type { ActorSettings } from "./options.ts";
 import { tooManyPending } from "./parent-calls.ts";
 import { type ActorStats, Keeper, type Origin, terminated } from "./supervisor.ts";
-import { type ActorCallOptions, type Callee, disown, limitOf, own } from "./target.ts";
+import { type ActorCallOptions, type Callee, disown, own } from "./target.ts";
 
 /** An actor that this thread made: one worker, or several replicas that share the calls. */
 export class OwnedActor implements Callee {
@@ -12,7 +13,7 @@ export class OwnedActor implements Callee {
   readonly name: string;
   methods: readonly string[] = [];
   readonly maxPending: number;
-  readonly #plan: ActorPlan;
+  readonly #settings: ActorSettings;
   readonly #keepers: readonly Keeper[];
   /** Resolves when all replicas are ready; rejects when one cannot begin. */
   readonly started: Promise<void>;
@@ -23,10 +24,10 @@ export class OwnedActor implements Callee {
   /** Wait for room, or for no call to be left. */
   #waiting: { readonly below: number; readonly resolve: () => void }[] = [];
 
-  constructor(origin: Origin, replicas: number, plan: ActorPlan) {
+  constructor(origin: Origin, replicas: number, settings: ActorSettings) {
     this.name = origin.name;
-    this.maxPending = plan.maxPending;
-    this.#plan = plan;
+    this.maxPending = settings.maxPending;
+    this.#settings = settings;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.started = promise;
     let starting = replicas;
@@ -34,7 +35,7 @@ export class OwnedActor implements Callee {
     this.#keepers = Array.from(
       { length: replicas },
       () =>
-        new Keeper(origin, plan, {
+        new Keeper(origin, settings, {
           ready: (keeper, methods) => {
             this.methods = methods;
             if (!begun.has(keeper) && --starting === 0) resolve();
@@ -56,8 +57,8 @@ export class OwnedActor implements Callee {
     if (error !== null) return Promise.reject(error);
     const keeper = this.#route();
     if (keeper === null) return Promise.reject(this.#dead);
-    const { timeout = this.#plan.timeout, signal } = options;
-    const limit = limitOf(timeout === undefined ? {} : { timeout });
+    const { timeout = this.#settings.timeout, signal } = options;
+    const limit = limitFrom(timeout);
     this.#pending++;
     const abort = () => this.#keepers.some((each) => each.abort(order, signal?.reason));
     const order = new Order(method, args, limit, signal, () => {
@@ -127,7 +128,7 @@ export class OwnedActor implements Callee {
       if (!isMeant(keeper) || (chosen !== null && keeper.pending >= chosen.pending)) continue;
       chosen = keeper;
       at = index;
-      if (this.#plan.route === "roundRobin") break;
+      if (this.#settings.route === "roundRobin") break;
     }
     if (chosen !== null) this.#turn = (at + 1) % count;
     return chosen;

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { TimeLimit } from "../calls/work.ts";
+import type { LimitMs } from "../options.ts";
 import { type Isolation, packAll, unpack } from "../transfer/portable.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import type { AnswersMessage, Ask, FromCaller } from "./protocol.ts";
@@ -39,7 +39,7 @@ export function askUp(
   name: string,
   method: string,
   args: readonly unknown[],
-  limit: TimeLimit | null,
+  limit: LimitMs | null,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   const to = line;

@@ -1,5 +1,5 @@
 import type { CallableReference } from "../callable/callable.ts";
-import type { TimeLimit } from "../calls/work.ts";
+import type { LimitMs } from "../options.ts";
 import type { Handle, Packed } from "../transfer/portable.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
 
@@ -11,7 +11,7 @@ export interface ActorSetup {
     readonly args: Packed;
     /** What `save` returned last, before the worker that is replaced died. */
     readonly saved: Packed | null;
-    readonly maxConcurrency: number;
+    readonly concurrency: number;
     /** After how many calls to save; 0 where nobody would ever restore. */
     readonly saveEvery: number;
   };
@@ -71,7 +71,7 @@ export interface Ask {
   readonly method: string;
   readonly args: readonly unknown[];
   readonly handles: readonly Handle[];
-  readonly limit: TimeLimit | null;
+  readonly limit: LimitMs | null;
   /** An `ask-abort` may follow. */
   readonly abortable: boolean;
 }

@@ -1,7 +1,8 @@
+import { limitFrom } from "../options.ts";
 import { portableKind } from "../transfer/portable.ts";
 import { ACTOR, type ActorState, handleOf } from "./handle.ts";
 import { askUp, pendingUp, tooManyPending } from "./parent-calls.ts";
-import { type ActorCallOptions, type Callee, limitOf, ownedActor } from "./target.ts";
+import { type ActorCallOptions, type Callee, ownedActor } from "./target.ts";
 
 /** An actor that a thread above this worker owns. Calls go there through the worker's parent. */
 export class RemoteActor implements Callee {
@@ -21,7 +22,7 @@ export class RemoteActor implements Callee {
     if (pendingUp(this.id) >= this.maxPending) {
       return Promise.reject(tooManyPending(this.name, this.maxPending));
     }
-    return askUp(this.id, this.name, method, args, limitOf(options), options.signal);
+    return askUp(this.id, this.name, method, args, limitFrom(options.timeout), options.signal);
   }
 
   /** It is for its owner to end. */

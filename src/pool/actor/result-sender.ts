@@ -86,7 +86,7 @@ export class ResultSender {
     const count = this.#ended.length;
     if (count === 0) return true;
     if (this.#save === null) return this.#post(count, null);
-    if (this.#busy.running > 0 && this.#actor.maxConcurrency === 1) {
+    if (this.#busy.running > 0 && this.#actor.concurrency === 1) {
       this.#owed = true;
       return true;
     }

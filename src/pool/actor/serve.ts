@@ -133,14 +133,9 @@ class ActorServer {
 
   /** Begins calls while there are some and room for them. */
   #next(): void {
-    const { maxConcurrency } = this.#actor;
+    const { concurrency } = this.#actor;
     this.#lookForThen();
-    while (
-      !this.#spoiled &&
-      !this.#results.isSaving &&
-      !this.#yielding &&
-      this.#busy.running < maxConcurrency
-    ) {
+    while (!this.#spoiled && !this.#results.isSaving && !this.#yielding && this.#busy.running < concurrency) {
       const call = this.#waiting.first;
       if (call === undefined) return;
       const now = monotonicMs();

@@ -1,13 +1,13 @@
 import { PawlError } from "../../errors.ts";
 import { after } from "../../timers.ts";
 import type { CallableReference } from "../callable/callable.ts";
-import type { TimeLimit } from "../calls/work.ts";
 import { ActorDiedError, TimeLimitError } from "../errors.ts";
+import type { LimitMs } from "../options.ts";
 import { pack, packAll, unpack } from "../transfer/portable.ts";
 import { ActorWorker, type ActorWorkerEvents, type WorkerEnd } from "./actor-worker.ts";
 import type { Order } from "./call.ts";
 import { Outbox } from "./call-queue.ts";
-import type { ActorPlan } from "./options.ts";
+import type { ActorSettings } from "./options.ts";
 import { unsendable } from "./parent-calls.ts";
 import type { ActorResults, ActorSetup } from "./protocol.ts";
 
@@ -50,7 +50,7 @@ const LONGEST_REST_MS = 5000;
 export class Keeper {
   state: KeeperState = "starting";
   readonly #origin: Origin;
-  readonly #plan: ActorPlan;
+  readonly #settings: ActorSettings;
   readonly #events: KeeperEvents;
   readonly #outbox: Outbox;
   #worker: ActorWorker | null = null;
@@ -63,11 +63,11 @@ export class Keeper {
   #ending = false;
   #closed: ((error: unknown) => void) | null = null;
 
-  constructor(origin: Origin, plan: ActorPlan, events: KeeperEvents) {
+  constructor(origin: Origin, settings: ActorSettings, events: KeeperEvents) {
     this.#origin = origin;
-    this.#plan = plan;
+    this.#settings = settings;
     this.#events = events;
-    this.#outbox = new Outbox(origin.name, plan.isolate);
+    this.#outbox = new Outbox(origin.name, settings.isolation);
     this.#start();
   }
 
@@ -129,19 +129,19 @@ export class Keeper {
 
   #start(): void {
     const { name, reference, args } = this.#origin;
-    const { isolate, maxConcurrency, maxRestarts, saveEvery } = this.#plan;
+    const { isolation, concurrency, maxRestarts, saveEvery } = this.#settings;
     try {
       const setup: ActorSetup = {
         actor: {
           name,
           reference,
-          args: packAll(args, isolate),
-          saved: this.#saved === null ? null : pack(this.#saved.value, isolate),
-          maxConcurrency,
+          args: packAll(args, isolation),
+          saved: this.#saved === null ? null : pack(this.#saved.value, isolation),
+          concurrency,
           saveEvery: maxRestarts === 0 ? 0 : saveEvery,
         },
       };
-      this.#worker = new ActorWorker(setup, this.#plan, this.#workerEvents);
+      this.#worker = new ActorWorker(setup, this.#settings, this.#workerEvents);
     } catch (error) {
       // Not in the constructor's own time, where nobody listens yet.
       queueMicrotask(() => this.#ended(unsendable(`the constructor of ${name}`, error)));
@@ -208,7 +208,7 @@ export class Keeper {
 
   /** Starts it again where that is allowed. */
   #ended(error: unknown): void {
-    if (this.#ending || this.state === "starting" || this.#restarts >= this.#plan.maxRestarts) {
+    if (this.#ending || this.state === "starting" || this.#restarts >= this.#settings.maxRestarts) {
       this.#die(error);
       return;
     }
@@ -275,7 +275,7 @@ export interface TimeEvents {
 }
 
 /** Lets the time of a call run from now until it has a result. */
-function watchTime(order: Order, { soft, hard }: TimeLimit, events: TimeEvents): void {
+function watchTime(order: Order, { soft, hard }: LimitMs, events: TimeEvents): void {
   const killAfter = (ms: number) => {
     order.timer = after(ms, () => {
       // Its result may have come while this thread was busy: look at what is there first.

@@ -1,9 +1,13 @@
-import type { TimeLimit } from "../calls/work.ts";
+import type { Duration } from "../../durations.ts";
+import type { TimeLimit } from "../options.ts";
 
 /** What holds for a call of an actor. */
 export interface ActorCallOptions {
-  /** How long the call may run, counted from its own start, in milliseconds or as soft and hard limit. */
-  readonly timeout?: number | TimeLimit;
+  /**
+   * How long the call may run, counted from its own start: a hard limit, or a soft and a hard one.
+   * @default the timeout of the actor
+   */
+  readonly timeout?: Duration | TimeLimit;
   /** Withdraws the call while it waits; one that runs is told by its `callSignal()`. */
   readonly signal?: AbortSignal;
 }
@@ -34,9 +38,4 @@ export function disown(callee: Callee): void {
 
 export function ownedActor(id: string): Callee | undefined {
   return actors.get(id);
-}
-
-export function limitOf({ timeout }: ActorCallOptions): TimeLimit | null {
-  if (timeout === undefined) return null;
-  return typeof timeout === "number" ? { hard: timeout } : timeout;
 }

@@ -1,19 +1,25 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { isThenable } from "../../thenable.ts";
 import type { AnyFunction } from "../callable/callable.ts";
-import type { ItemContext, Settled } from "../options.ts";
+import type { ItemContext } from "../options.ts";
 import { atIndex } from "../transfer/remote-error.ts";
-import type { Cost } from "./cost.ts";
-import type { Block, Items } from "./items.ts";
+import { blocks, type Cost } from "./cost.ts";
+import type { Settled } from "./settled.ts";
 import { isBefore, sharedClock } from "./shared-clock.ts";
+import type { Source } from "./source.ts";
+import type { Stop } from "./stop.ts";
+import type { Portion, Work } from "./work.ts";
 
-/** How long items run here before the loop gets its turn and the decision is made again, in milliseconds. */
-const SLICE_MS = 5;
+/** How long items run in the caller's thread before its event loop gets a turn, in milliseconds. */
+export const SLICE_MS = 5;
+
+/** How long they should run beside workers, before workers that have done their batch get the next, in milliseconds. */
+const SLICE_BESIDE_MS = 1;
 
 /** So few are over before a thread that writes down the time has woken up. */
 const MANY = 1_000;
 
-/** After so many items the system is asked for the time, whatever a thread has written down. */
+/** After so many items it is checked that a thread which writes down the time keeps up. */
 const UNASKED = 1_024;
 
 /** Items that take less are too short for asking the system for the time after each, in milliseconds. */
@@ -22,104 +28,158 @@ const SHORT_MS = 0.01;
 /** A first item that takes longer says enough about the others. */
 const SLOW_MS = 50;
 
-export interface InlineRun {
-  readonly fn: AnyFunction;
-  readonly spread: boolean;
-  readonly items: Items;
+/** So much is measured of a stream before it is added to what is known, in milliseconds. */
+const MEASURED_MS = 0.5;
+
+/** A work whose results the caller's thread writes where they belong. */
+export interface CallerWork extends Work {
+  /** By index, with a hole for each item that has none. */
   readonly results: unknown[];
+  /** Errors are results. */
   readonly collect: boolean;
-  readonly cost: Cost;
+  /** So many more items have their results in `results`. */
+  count(items: number): void;
+}
+
+interface CallerRun {
+  readonly fn: AnyFunction;
+  readonly work: CallerWork;
   readonly signal: AbortSignal;
-  /** Whether the items from `at` on should go to workers. Asked after each slice. */
-  leave(at: number): boolean;
 }
 
 /**
- * Runs items in this thread, measuring them, until all are done or they had better go to workers. Returns the index of the first
- * that has not run. After each item it looks at the time: however cheap the items before were, one that is dear is the
- * last of its slice, after which the loop has its turn and the signal is heard.
+ * Runs items of a map in the caller's thread, measuring them, until there are none or `leaves`, asked after each slice of
+ * time, says that the others should go to workers. Errors are the items'; nothing is thrown.
  */
-export async function runInline(run: InlineRun): Promise<number> {
-  const { items, cost, signal } = run;
-  const call = callOf(run);
-  const plain = !run.spread && !run.collect && run.fn.length <= 1;
-  using clock = plain && items.length >= MANY ? sharedClock.use() : null;
-  let itemMs = cost.itemMs ?? 0;
-  let at = 0;
-  while (at < items.length) {
-    signal.throwIfAborted();
-    const first = at;
-    const began = performance.now();
-    const until = Math.ceil(began + SLICE_MS);
-    let now = began;
-    // The first item may pay for what happens once, such as compiling.
-    const end = first === 0 ? 1 : items.length;
-    while (at < end && now < until && !signal.aborted) {
-      if (plain) {
-        const unasked = clock !== null && itemMs < SHORT_MS && sharedClock.isRight(now) ? UNASKED : 1;
-        const block = items.blockOf(at);
-        const last = Math.min(end, at + unasked, block.base + block.items.length);
-        try {
+export async function runInCaller(run: CallerRun & { leaves(): boolean }): Promise<void> {
+  const { work, leaves } = run;
+  const { cost } = work.call;
+  using clock = isPlain(run) && work.ready >= MANY ? sharedClock.use() : null;
+  let isFirst = true;
+  let isOver = cost.items > 0;
+  while (work.ready > 0) {
+    if (isOver && leaves()) return;
+    const { items, ms } = await runSlice(run, isFirst ? 1 : Number.POSITIVE_INFINITY, clock !== null);
+    if (clock === null) sharedClock.asked(items);
+    // The first item may pay for what happens once, such as compiling: it is a measure only where it is slow or the last.
+    const isMeasure = !isFirst || ms >= SLOW_MS || work.ready === 0;
+    if (isMeasure) cost.observe(items, ms);
+    isFirst = false;
+    isOver = isMeasure && ms >= SLICE_MS;
+    if (ms >= SLICE_MS) await yieldToLoop();
+  }
+}
+
+/**
+ * Runs items of a map in the caller's thread until all its workers are at work, which `enough` tells: a loop would not
+ * have waited for them to start.
+ */
+export async function runBesideWorkers(run: CallerRun & { enough(): boolean }): Promise<void> {
+  const { work, enough } = run;
+  const { cost } = work.call;
+  for (;;) {
+    await yieldToLoop();
+    const { itemMs } = cost;
+    if (work.ready === 0 || enough() || itemMs === null || blocks(cost)) return;
+    const { items, ms } = await runSlice(run, Math.max(1, Math.floor(SLICE_BESIDE_MS / itemMs)), false);
+    cost.observe(items, ms);
+  }
+}
+
+/** Whether a call of the function takes the item alone, and its result is kept as it is. */
+function isPlain({ fn, work }: CallerRun): boolean {
+  return !work.call.spread && !work.collect && fn.length <= 1;
+}
+
+/**
+ * Runs at most `limit` items, and for so long as the event loop can wait. After each item it looks at the time: however cheap
+ * the items before were, one that is dear is the last. What is left of the items goes back.
+ */
+async function runSlice(
+  run: CallerRun,
+  limit: number,
+  isClocked: boolean,
+): Promise<{ readonly items: number; readonly ms: number }> {
+  const { fn, work, signal } = run;
+  const { spread, cost } = work.call;
+  const plain = isPlain(run);
+  const callItem = plain ? null : callerOf(fn, spread, signal);
+  const isShort = isClocked && (cost.itemMs ?? 0) < SHORT_MS;
+  const pending: Pending = { result: null };
+  const began = performance.now();
+  const until = Math.ceil(began + SLICE_MS);
+  let now = began;
+  let done = 0;
+  while (done < limit && now < until && work.ready > 0) {
+    const portion = work.takeBlock(limit - done);
+    const { base, items } = portion;
+    const end = base + items.length;
+    let at = base;
+    while (at < end && now < until && !work.ended) {
+      try {
+        if (callItem === null) {
+          const last = Math.min(end, at + (isShort && sharedClock.isRight(now) ? UNASKED : 1));
           // With `call`, V8 does not know which function it is, and so leaves it on its own.
-          at = runPlain.call(undefined, run, block, at, last, until);
-        } catch (error) {
-          throw atIndex(error, firstWithout(run.results, at));
-        }
-        if (at < last && isPending(run.results, at)) {
-          run.results[at] = await resolved(run.results, at);
+          at = runPlain.call(undefined, fn, work.results, portion, at, last, until, pending);
+          if (pending.result !== null) {
+            const { result } = pending;
+            pending.result = null;
+            work.results[at] = await result;
+            at++;
+          }
+        } else {
+          const value = callItem(items[at - base], at);
+          work.value(at, isThenable(value) ? await value : value);
           at++;
         }
-      } else {
-        const pending = call(at);
-        if (pending !== undefined) await pending;
+      } catch (error) {
+        at = firstWithout(work.results, at);
+        work.error(at, atIndex(error, at));
         at++;
       }
       now = performance.now();
     }
-    const ms = now - began;
-    if (clock === null) sharedClock.asked(at - first);
-    // One that is this slow will do as a measure.
-    const measured = first > 0 || ms >= SLOW_MS || items.length === 1;
-    if (measured) {
-      cost.observe(at - first, ms);
-      itemMs = ms / (at - first);
-    }
-    if (ms < SLICE_MS) continue;
-    if (measured && at < items.length && run.leave(at)) return at;
-    await yieldToLoop();
+    done += at - base;
+    if (plain) work.count(at - base);
+    if (at < end) work.giveBack({ base: at, items: items.slice(at - base) });
   }
-  return at;
+  return { items: done, ms: now - began };
+}
+
+/** What an item gave that has to be waited for. */
+interface Pending {
+  result: PromiseLike<unknown> | null;
 }
 
 /**
- * The loop that a pool must not be slower than: stops when the shared clock says that its time is over, and at the first
- * item whose result has to be waited for.
+ * The loop that a pool must not be slower than: stops when its time is over, by the shared clock or by the system's, and at
+ * the first item whose result has to be waited for. Returns the index of the first item that has no result yet.
  *
  * V8 makes the function part of this loop, and would keep its variables in memory and not in registers if there were
  * an exception handler around: the sum of 1,000 bytes then takes 1.8 times as long. So nothing is caught in here, and
  * who calls does it in a way that does not make this loop a part of the caller. `for … of` has a handler, too.
  */
 function runPlain(
-  { fn, results }: InlineRun,
-  { base, items }: Block,
+  fn: AnyFunction,
+  results: unknown[],
+  { base, items }: Portion,
   from: number,
   end: number,
   until: number,
+  pending: Pending,
 ): number {
   const call = fn as unknown as (item: unknown) => unknown;
   const { cells } = sharedClock;
   for (let at = from; at < end; at++) {
     const value = call(items[at - base]);
+    if (typeof value === "object" && isThenable(value)) {
+      pending.result = value;
+      return at;
+    }
     results[at] = value;
-    if (typeof value === "object" && isThenable(value)) return at;
     if (!isBefore(cells, until)) return at + 1;
   }
   return end;
-}
-
-/** Whether this item has run and its result is still to be waited for; results are written in order. */
-function isPending(results: readonly unknown[], at: number): boolean {
-  return at in results;
 }
 
 /** The first item from `from` on that has no result: results are written in order, into an array of holes. */
@@ -129,56 +189,88 @@ function firstWithout(results: readonly unknown[], from: number): number {
   return at;
 }
 
-async function resolved(results: readonly unknown[], at: number): Promise<unknown> {
-  try {
-    return await results[at];
-  } catch (error) {
-    throw atIndex(error, at);
-  }
+/** How an item is given to the function: as its argument, or its elements as the arguments, with a context where there is room. */
+function callerOf(
+  fn: AnyFunction,
+  spread: boolean,
+  signal: AbortSignal,
+): (item: unknown, index: number) => unknown {
+  const plain = fn as (...args: unknown[]) => unknown;
+  const contextAt = (index: number): ItemContext => ({ index, signal, init: undefined });
+  if (!spread)
+    return plain.length > 1 ? (item, index) => plain(item, contextAt(index)) : (item) => plain(item);
+  return (item, index) => {
+    const args = item as readonly unknown[];
+    return plain.length > args.length ? plain(...args, contextAt(index)) : plain(...args);
+  };
 }
 
-/** Runs one item and keeps its result; a promise only where the function gave one. */
-function callOf({
-  fn,
-  spread,
-  items,
-  results,
-  collect,
-  signal,
-}: InlineRun): (at: number) => Promise<void> | undefined {
-  const plain = fn as (...args: unknown[]) => unknown;
-  const keep = (at: number, value: unknown): void => {
-    results[at] = collect ? ({ status: "fulfilled", value } satisfies Settled<unknown>) : value;
-  };
-  const fail = (at: number, error: unknown): void => {
-    const reason = atIndex(error, at);
-    if (!collect) throw reason;
-    results[at] = { status: "rejected", reason } satisfies Settled<unknown>;
-  };
-  return (at) => {
-    try {
-      const args = spread ? (items.at(at) as readonly unknown[]) : null;
-      const given = args?.length ?? 1;
-      const context: ItemContext | null =
-        plain.length > given ? { index: at, signal, init: undefined } : null;
-      const value =
-        args === null
-          ? context === null
-            ? plain(items.at(at))
-            : plain(items.at(at), context)
-          : context === null
-            ? plain(...args)
-            : plain(...args, context);
-      if (typeof value === "object" && value !== null && "then" in value) {
-        return Promise.resolve(value as PromiseLike<unknown>).then(
-          (kept) => keep(at, kept),
-          (error) => fail(at, error),
-        );
-      }
-      keep(at, value);
-    } catch (error) {
-      fail(at, error);
+export interface CallerStream {
+  readonly fn: AnyFunction;
+  readonly source: Source;
+  readonly cost: Cost;
+  readonly signal: AbortSignal;
+  /** Errors are results. */
+  readonly collect: boolean;
+  /** Stops waiting for the source or for the function. */
+  readonly stop: Stop;
+  /** Counts what ran. */
+  readonly account: { inline: number };
+  /** Whether the items from `at` on should go to workers, judged by the last item and its result. */
+  leaves(at: number, item: unknown, result: unknown): boolean;
+}
+
+/**
+ * Runs items in the caller's thread as they are asked for, measuring them, until there are no more or they should go to
+ * workers. Returns the index of the first that has not run, or null at the end of the source.
+ */
+export async function* streamInCaller(run: CallerStream): AsyncGenerator<unknown, number | null, undefined> {
+  const { source, cost, signal, stop, collect } = run;
+  const callItem = callerOf(run.fn, false, signal);
+  let measured = 0;
+  let spent = 0;
+  let slice = 0;
+  for (let at = 0; ; at++) {
+    signal.throwIfAborted();
+    // A source that was closed meanwhile would look like one that has no more.
+    stop.throwIfStopped();
+    const pulled = source.next();
+    const next = pulled instanceof Promise ? await stop.or(pulled) : pulled;
+    if (next.done) {
+      cost.observe(measured, spent);
+      return null;
     }
-    return undefined;
-  };
+    const item = next.value;
+    const began = performance.now();
+    let result: unknown;
+    try {
+      const returned = callItem(item, at);
+      result = isThenable(returned) ? await stop.or(returned) : returned;
+      if (collect) result = { status: "fulfilled", value: result } satisfies Settled<unknown>;
+    } catch (error) {
+      const reason = atIndex(error, at);
+      if (!collect || stop.isStopped) throw reason;
+      result = { status: "rejected", reason } satisfies Settled<unknown>;
+    }
+    const ms = performance.now() - began;
+    run.account.inline++;
+    slice += ms;
+    if (at > 0 || ms >= SLOW_MS) {
+      measured++;
+      spent += ms;
+    }
+    if (spent >= MEASURED_MS) {
+      cost.observe(measured, spent);
+      measured = 0;
+      spent = 0;
+    }
+    const isOver = slice >= SLICE_MS;
+    const leaves = isOver && cost.items > 0 && run.leaves(at + 1, item, result);
+    yield result;
+    if (leaves) return at + 1;
+    if (isOver) {
+      await yieldToLoop();
+      slice = 0;
+    }
+  }
 }

@@ -2,7 +2,7 @@ import type { AnyFunction } from "../callable/callable.ts";
 import { referenceTo } from "../callable/reference.ts";
 import { checkMapOptions, checkOptions, limitFrom, type MapOptions } from "../options.ts";
 import { batchSize, Cost, speedUp } from "./cost.ts";
-import { type Reach, Submitted } from "./submit.ts";
+import { type Stopper, SubmittedWork } from "./submit.ts";
 import type { Call } from "./work.ts";
 
 /** What a call decided, and by which figures. */
@@ -25,7 +25,7 @@ type FunctionKey = AnyFunction | string;
 /** A function with options, and its calls that were submitted. */
 interface Known {
   readonly call: Call;
-  readonly submitted: Submitted;
+  readonly submitted: SubmittedWork;
 }
 
 /** Where the items of a function ran. */
@@ -43,8 +43,8 @@ const CALL_OPTIONS = ["timeout", "crashRetries", "chunkSize"];
 const MAP_OPTIONS = [...CALL_OPTIONS, "signal", "errors"];
 
 /** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
-export class Ledger {
-  readonly #reach: Reach;
+export class FunctionRegistry {
+  readonly #stopper: Stopper;
   readonly #known = new Map<FunctionKey, Map<string, Known>>();
   /** Those without options, which most calls are: all else need not be asked again for each. */
   readonly #plain = new WeakMap<AnyFunction, Known>();
@@ -52,28 +52,28 @@ export class Ledger {
   readonly #costs = new Map<FunctionKey, Cost>();
   readonly #accounts = new Map<FunctionKey, Account>();
 
-  constructor(reach: Reach) {
-    this.#reach = reach;
+  constructor(stopper: Stopper) {
+    this.#stopper = stopper;
   }
 
-  /** The function as it is called by `face` with these options. Throws a PawlError when it cannot reach a worker. */
-  knownAs(fn: AnyFunction, face: string, options: MapOptions): Known {
-    const spread = face === "submit" || face === "starmap";
-    checkOptions(options, `pool.${face}`, face === "submit" ? CALL_OPTIONS : MAP_OPTIONS);
+  /** The function as `method` of the pool calls it with these options. Throws a PawlError when it cannot reach a worker. */
+  find(fn: AnyFunction, method: string, options: MapOptions): Known {
+    const spread = method === "submit" || method === "starmap";
+    checkOptions(options, `pool.${method}`, method === "submit" ? CALL_OPTIONS : MAP_OPTIONS);
     const plain = isPlain(options) ? (spread ? this.#plainSpread : this.#plain) : null;
     const seen = plain?.get(fn);
     if (seen !== undefined) return seen;
-    const known = this.#knownWith(fn, face, spread, options);
+    const known = this.#knownWith(fn, method, spread, options);
     plain?.set(fn, known);
     return known;
   }
 
-  #knownWith(fn: AnyFunction, face: string, spread: boolean, options: MapOptions): Known {
+  #knownWith(fn: AnyFunction, method: string, spread: boolean, options: MapOptions): Known {
     checkMapOptions(options);
     const { timeout, crashRetries = 0, chunkSize = null } = options;
     const limit = limitFrom(timeout);
     const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
-    const reference = referenceTo(fn, `pool.${face}`);
+    const reference = referenceTo(fn, `pool.${method}`);
     const functionKey = keyOf(fn);
     const ofFunction = this.#known.get(functionKey) ?? new Map<string, Known>();
     this.#known.set(functionKey, ofFunction);
@@ -89,7 +89,7 @@ export class Ledger {
       chunkSize,
       cost: this.#costOf(functionKey),
     };
-    const made = { call, submitted: new Submitted(call, this.#reach) };
+    const made = { call, submitted: new SubmittedWork(call, this.#stopper) };
     ofFunction.set(key, made);
     return made;
   }

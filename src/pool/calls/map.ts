@@ -1,110 +1,152 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { AnyFunction } from "../callable/callable.ts";
 import type { Lifetime } from "../lifetime.ts";
-import { collects, type MapOptions, type Settled } from "../options.ts";
-import type { Crew } from "../worker/worker-pool.ts";
-import { runInline } from "./caller-loop.ts";
-import type { Ledger } from "./function-registry.ts";
-import { runAlongside } from "./help.ts";
-import { Items } from "./items.ts";
-import { Choice } from "./placement.ts";
+import { collects, type MapOptions } from "../options.ts";
+import type { WorkerPool } from "../worker/worker-pool.ts";
+import { type CallerWork, runBesideWorkers, runInCaller, SLICE_MS } from "./caller-loop.ts";
+import type { FunctionRegistry } from "./function-registry.ts";
+import { Placement } from "./placement.ts";
+import type { Settled } from "./settled.ts";
 import { closeSource, iteratorOf, type Source } from "./source.ts";
 import { never, Stop } from "./stop.ts";
-import { type Call, type Portion, Returned, type Work } from "./work.ts";
+import { type Call, ItemQueue, Work } from "./work.ts";
 
 /** What the calls of a pool are made with. */
-export interface Means {
-  readonly crew: Crew;
-  readonly ledger: Ledger;
+export interface PoolContext {
+  readonly workerPool: WorkerPool;
+  readonly functions: FunctionRegistry;
   readonly lifetime: Lifetime;
   /** Workers at most. */
   readonly workers: number;
-  /** Items may run in this thread. */
-  readonly mayInline: boolean;
+  /** Items may run in the caller's thread. */
+  readonly mayRunInCaller: boolean;
 }
 
-export interface MapRun {
+export interface MapCall {
   readonly fn: AnyFunction;
   readonly given: Iterable<unknown> | AsyncIterable<unknown>;
   readonly options: MapOptions & { readonly errors?: "throw" | "collect" };
-  readonly face: "map" | "starmap";
+  readonly method: "map" | "starmap";
 }
 
 /** Items looked at to learn what sending them costs. */
 const SAMPLE = 8;
 
-/** Runs all items, here as long as they had better stay and then in workers, and resolves with the results in order. */
-export async function runMap(means: Means, { fn, given, options, face }: MapRun): Promise<unknown[]> {
-  const { crew, ledger, lifetime } = means;
+/** All items of a map, and the results in their order. */
+export class MapWork extends Work implements CallerWork {
+  readonly results: unknown[];
+  readonly collect: boolean;
+  readonly #finished = Promise.withResolvers<void>();
+  #missing: number;
+
+  constructor(call: Call, items: ItemQueue, collect: boolean) {
+    super(call, items);
+    this.results = new Array(items.length);
+    this.collect = collect;
+    this.#missing = items.length;
+    this.#finished.promise.catch(() => {});
+    if (this.#missing === 0) this.#finished.resolve();
+  }
+
+  /** Resolves when each item has its result; rejects with the first error, unless errors are collected. */
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  /** Items that have a result. */
+  get done(): number {
+    return this.length - this.#missing;
+  }
+
+  value(index: number, value: unknown): void {
+    this.results[index] = this.collect ? ({ status: "fulfilled", value } satisfies Settled<unknown>) : value;
+    this.count(1);
+  }
+
+  error(index: number, reason: unknown): void {
+    if (!this.collect) {
+      this.fail(reason);
+      return;
+    }
+    this.results[index] = { status: "rejected", reason } satisfies Settled<unknown>;
+    this.count(1);
+  }
+
+  count(items: number): void {
+    this.#missing -= items;
+    if (this.#missing === 0) this.#finished.resolve();
+  }
+
+  /** Gives out nothing more; who waits for the results gets this error. */
+  fail(reason: unknown): void {
+    this.end();
+    this.#finished.reject(reason);
+  }
+}
+
+/** Runs all items, in the caller's thread as long as that pays and then in workers, and resolves with the results in order. */
+export async function runMap(
+  { workerPool, functions, lifetime, ...context }: PoolContext,
+  { fn, given, options, method }: MapCall,
+): Promise<unknown[]> {
   lifetime.assertOpen();
-  const { call } = ledger.knownAs(fn, face, options);
+  const { call } = functions.find(fn, method, options);
   const collect = collects(options.errors);
   const signal = options.signal ?? never;
   signal.throwIfAborted();
   const stop = new Stop();
-  const abort = () => stop.now(signal.reason);
+  let work: MapWork | null = null;
+  const end = (error: unknown) => {
+    stop.now(error);
+    work?.fail(error);
+  };
+  const abort = () => end(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const end = (error: unknown) => stop.now(error);
   lifetime.enter(end);
   try {
-    const items = Array.isArray(given) ? Items.of(given) : await gather(given, stop);
-    const results: unknown[] = new Array(items.length);
-    const account = ledger.account(fn);
-    const choice = new Choice({ ...means, call, account });
-    const { spread, cost } = call;
-    const leave = (at: number) => {
-      lifetime.assertGoesOn();
-      return choice.leave(items.length - at, {
-        items: items.slice(at, at + SAMPLE),
-        results: results.slice(Math.max(0, at - SAMPLE), at),
-      });
+    const items = Array.isArray(given) ? ItemQueue.of(given) : await gather(given, stop);
+    const map = new MapWork(call, items, collect);
+    work = map;
+    const account = functions.account(fn);
+    const placement = new Placement({ ...context, call, account, workerPool });
+    let isInWorkers = false;
+    const start = async () => {
+      if (placement.mayStay)
+        await runInCaller({ fn, work: map, signal, leaves: () => leaves(map, placement) });
+      if (map.ready === 0) return;
+      isInWorkers = true;
+      account.inline += map.done;
+      account.parallel += map.ready;
+      workerPool.add(map);
+      const enough = () => workerPool.isAtWork(map);
+      if (!placement.mayStay) workerPool.schedule();
+      else await workerPool.scheduleWith(() => runBesideWorkers({ fn, work: map, signal, enough }));
     };
-    const runHere = async () => {
-      if (!choice.mayStay || (cost.items > 0 && leave(0))) return 0;
-      const ran = await runInline({ fn, spread, items, results, collect, cost, signal, leave });
-      account.inline += ran;
-      return ran;
-    };
-    const from = await stop.or(runHere());
-    if (from === items.length) return results;
-    account.parallel += items.length - from;
-    const work = new Mapped(call, items, results, from, collect);
-    const enough = () => crew.isAtWork(work);
-    const help = choice.mayStay ? () => runAlongside({ fn, work, signal, enough }) : null;
-    await runToEnd(crew, work, help, stop.or(work.finished));
-    return results;
+    // Not waited for: an item that hangs does not hold a call that was ended.
+    start().catch(end);
+    await map.finished;
+    if (!isInWorkers) account.inline += map.length;
+    return map.results;
+  } catch (error) {
+    work?.fail(error);
+    throw error;
   } finally {
+    if (work !== null) workerPool.drop(work, "the call it belongs to has ended");
     signal.removeEventListener("abort", abort);
     lifetime.leave(end);
   }
 }
 
-async function runToEnd(
-  crew: Crew,
-  work: Mapped,
-  help: (() => Promise<void>) | null,
-  finished: Promise<void>,
-): Promise<void> {
-  crew.add(work);
-  if (help === null) crew.schedule();
-  else void crew.scheduleWith(help);
-  try {
-    await finished;
-  } catch (error) {
-    work.fail(error);
-    throw error;
-  } finally {
-    crew.drop(work, "the call it belongs to has ended");
-  }
+/** Whether the items that are left should go to workers, judged by those around the place where they begin. */
+function leaves(map: MapWork, placement: Placement): boolean {
+  const { base, items } = map.peek(SAMPLE);
+  return placement.leaves(map.ready, { items, results: map.results.slice(Math.max(0, base - SAMPLE), base) });
 }
 
-/** How long items are read at a stretch from a source that never waits, in milliseconds. */
-const SLICE_MS = 5;
-
 /** All items, unless it is stopped before; then the source is closed. */
-async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<Items> {
+async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<ItemQueue> {
   const source = iteratorOf(given);
-  const items = new Items();
+  const items = new ItemQueue();
   let began = performance.now();
   for (;;) {
     const pulled = source.next();
@@ -117,87 +159,7 @@ async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: S
   }
 }
 
-/** Whoever waited has heard why; what the source throws as it closes is not told beside that. */
+/** The caller has its error already; what the source throws as it closes is not told beside that. */
 function abandon(source: Source): void {
   closeSource(source, true).catch(() => {});
-}
-
-/** A list of items, or what is asked in the same way. */
-type Sliceable = Pick<readonly unknown[], "length" | "slice">;
-
-/** All items of a map that go to workers, and the results in their order. */
-export class Mapped implements Work {
-  readonly call: Call;
-  barren = 0;
-  readonly #items: Sliceable;
-  readonly #results: unknown[];
-  readonly #collect: boolean;
-  readonly #outcome = Promise.withResolvers<void>();
-  readonly #returned = new Returned();
-  #next: number;
-  #missing: number;
-  #stopped = false;
-
-  /** The items before `from` have their results already. */
-  constructor(call: Call, items: Sliceable, results: unknown[], from: number, collect: boolean) {
-    this.call = call;
-    this.#items = items;
-    this.#results = results;
-    this.#next = from;
-    this.#missing = items.length - from;
-    this.#collect = collect;
-    this.#outcome.promise.catch(() => {});
-    if (this.#missing === 0) this.#outcome.resolve();
-  }
-
-  /** Resolves when each item has its result; rejects with the first error, unless errors are collected. */
-  get finished(): Promise<void> {
-    return this.#outcome.promise;
-  }
-
-  get ready(): number {
-    return this.#stopped ? 0 : this.#items.length - this.#next + this.#returned.items;
-  }
-
-  get left(): number {
-    return this.ready;
-  }
-
-  take(limit: number): Portion {
-    const again = this.#returned.take(limit);
-    if (again !== null) return again;
-    const base = this.#next;
-    this.#next = Math.min(this.#items.length, base + limit);
-    return { base, items: this.#items.slice(base, this.#next) };
-  }
-
-  giveBack(portion: Portion): void {
-    this.#returned.add(portion);
-  }
-
-  value(index: number, value: unknown): void {
-    this.#results[index] = this.#collect
-      ? ({ status: "fulfilled", value } satisfies Settled<unknown>)
-      : value;
-    this.#count();
-  }
-
-  error(index: number, reason: unknown): void {
-    if (!this.#collect) {
-      this.fail(reason);
-      return;
-    }
-    this.#results[index] = { status: "rejected", reason } satisfies Settled<unknown>;
-    this.#count();
-  }
-
-  /** Gives out nothing more; whoever waits gets this error. */
-  fail(reason: unknown): void {
-    this.#stopped = true;
-    this.#outcome.reject(reason);
-  }
-
-  #count(): void {
-    if (--this.#missing === 0) this.#outcome.resolve();
-  }
 }

@@ -1,110 +1,99 @@
 import type { AnyFunction } from "../callable/callable.ts";
-import { collects, type MapOptions, type Settled } from "../options.ts";
-import { runInlineStream } from "./caller-stream.ts";
+import { collects, type MapOptions } from "../options.ts";
+import { streamInCaller } from "./caller-loop.ts";
 import { batchSize } from "./cost.ts";
-import type { Means } from "./map.ts";
-import { Choice } from "./placement.ts";
+import type { PoolContext } from "./map.ts";
+import { Placement } from "./placement.ts";
+import { type ItemResult, settledOf } from "./settled.ts";
 import { closeSource, iteratorOf, type Source } from "./source.ts";
 import { never, Stop } from "./stop.ts";
-import { type Call, type Portion, Returned, type Work } from "./work.ts";
+import { type Call, ItemQueue, Work } from "./work.ts";
 
-export interface MapStream {
+export interface StreamCall {
   readonly fn: AnyFunction;
   readonly items: Iterable<unknown> | AsyncIterable<unknown>;
   readonly options: MapOptions & { readonly errors?: "throw" | "collect" };
-  readonly face: "imap" | "imapUnordered";
+  readonly method: "imap" | "imapUnordered";
 }
 
-/** Runs items as results are asked for, here as long as they had better stay and then in workers, a few batches ahead. */
+/** Runs items as results are asked for, in the caller's thread as long as that pays and then in workers, a few batches ahead. */
 export async function* streamMap(
-  means: Means,
-  { fn, items, options, face }: MapStream,
+  { workerPool, functions, lifetime, ...context }: PoolContext,
+  { fn, items, options, method }: StreamCall,
 ): AsyncGenerator<unknown, void, undefined> {
-  const { crew, ledger, lifetime, workers } = means;
   lifetime.assertOpen();
-  const { call } = ledger.knownAs(fn, face, options);
-  const account = ledger.account(fn);
+  const { call } = functions.find(fn, method, options);
+  const account = functions.account(fn);
   const signal = options.signal ?? never;
   const collect = collects(options.errors);
   const source = iteratorOf(items);
   let ended = false;
   let failed = false;
-  let work: Streamed | null = null;
-  let intake: Intake | null = null;
+  let work: StreamWork | null = null;
+  let reader: BoundedReader | null = null;
   const stop = new Stop();
   let closed: Promise<void> | null = null;
   const close = () => {
-    closed ??= intake !== null ? intake.end() : closeSource(source, stop.isStopped);
+    closed ??= reader !== null ? reader.end() : closeSource(source, stop.isStopped);
     return closed;
   };
-  // The source is closed at once: who takes the results may be long with the one it has, or never ask for another.
-  const closeEarly = () => {
-    if (!ended) close().catch(() => {});
-  };
-  const abort = () => {
-    stop.now(signal.reason);
-    work?.end();
-    closeEarly();
-  };
-  signal.addEventListener("abort", abort, { once: true });
   const end = (error: unknown) => {
     stop.now(error);
     work?.wake();
-    closeEarly();
+    // The source is closed at once: who takes the results may be long with the one it has, or never ask for another.
+    if (!ended) close().catch(() => {});
   };
+  const abort = () => {
+    work?.end();
+    end(signal.reason);
+  };
+  signal.addEventListener("abort", abort, { once: true });
   lifetime.enter(end);
   try {
     let from = 0;
-    const choice = new Choice({ ...means, call, account });
-    if (choice.mayStay) {
+    const placement = new Placement({ ...context, call, account, workerPool });
+    if (placement.mayStay) {
       const length = Array.isArray(items) ? items.length : Number.POSITIVE_INFINITY;
-      const leave = (at: number, item: unknown, result: unknown) => {
-        lifetime.assertGoesOn();
-        return choice.leave(length - at, { items: [item], results: [result] });
+      const leaves = (at: number, item: unknown, result: unknown) => {
+        lifetime.assertNotTerminated();
+        return placement.leaves(length - at, { items: [item], results: [result] });
       };
-      const left = yield* runInlineStream({
-        fn,
-        source,
-        cost: call.cost,
-        signal,
-        collect,
-        stop,
-        account,
-        leave,
-      });
-      if (left === null) {
+      const { cost } = call;
+      const next = yield* streamInCaller({ fn, source, cost, signal, collect, stop, account, leaves });
+      if (next === null) {
         ended = true;
         return;
       }
-      from = left;
+      from = next;
     }
-    const streamed = new Streamed(call, from);
-    work = streamed;
-    crew.add(streamed);
+    const stream = new StreamWork(call, from);
+    work = stream;
+    workerPool.add(stream);
+    const { workers } = context;
     const hasRoom = () =>
-      streamed.under < workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, workers);
+      stream.inFlight < workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, workers);
     const add = (item: unknown) => {
-      streamed.add(item);
+      stream.add(item);
       account.parallel++;
     };
     const came = () => {
-      crew.schedule();
-      streamed.wake();
+      workerPool.schedule();
+      stream.wake();
     };
-    intake = new Intake(source, hasRoom, add, came);
+    reader = new BoundedReader(source, hasRoom, add, came);
     for (;;) {
       signal.throwIfAborted();
-      lifetime.assertGoesOn();
-      intake.fill();
-      crew.schedule();
-      const outcome = streamed.next(face === "imap");
-      if (outcome !== null) {
-        if (collect && !outcome.ends) yield settled(outcome);
-        else if ("error" in outcome) throw outcome.error;
-        else yield outcome.value;
-      } else if (streamed.under > 0 || intake.pending) await streamed.came();
-      else if (intake.failure !== null) throw intake.failure.error;
-      else if (intake.ended) return;
+      lifetime.assertNotTerminated();
+      reader.fill();
+      workerPool.schedule();
+      const result = stream.next(method === "imap");
+      if (result !== null) {
+        if (collect && !result.ends) yield settledOf(result);
+        else if ("error" in result) throw result.error;
+        else yield result.value;
+      } else if (stream.inFlight > 0 || reader.pending) await stream.came();
+      else if (reader.failure !== null) throw reader.failure.error;
+      else if (reader.ended) return;
     }
   } catch (error) {
     failed = true;
@@ -113,7 +102,7 @@ export async function* streamMap(
     signal.removeEventListener("abort", abort);
     if (work !== null) {
       work.end();
-      crew.drop(work, "nobody waits for it any more");
+      workerPool.drop(work, "nobody waits for it any more");
     }
     lifetime.leave(end);
     // What the source throws as it closes is told where nothing else is.
@@ -121,86 +110,50 @@ export async function* streamMap(
   }
 }
 
-function settled(outcome: Outcome): Settled<unknown> {
-  return "error" in outcome
-    ? { status: "rejected", reason: outcome.error }
-    : { status: "fulfilled", value: outcome.value };
-}
-
-/** A result of `imap` that waits to be asked for. */
-export type Outcome =
-  | { readonly index: number; readonly value: unknown; readonly ends?: never }
-  /** With `ends`, the error is not that of an item but of the whole call. */
-  | { readonly index: number; readonly error: unknown; readonly ends?: true };
+/** With `ends`, the error is not that of an item but of the whole call. */
+type StreamResult = ItemResult<unknown> & { readonly ends?: true };
 
 /** Items that come one by one and results that leave one by one, with a bounded number between. */
-class Streamed implements Work {
-  readonly call: Call;
-  barren = 0;
-  readonly #returned = new Returned();
-  readonly #outcomes = new Map<number, Outcome>();
-  #waiting: unknown[] = [];
-  #base: number;
+class StreamWork extends Work {
+  readonly #results = new Map<number, StreamResult>();
+  /** How many results have left, the items before the first included. */
   #given: number;
-  #ended = false;
-  /** Has whoever waits for a result look again. */
+  /** Has who waits for a result look again. */
   wake = (): void => {};
 
   /** `from` is the index of the first item that will come. */
   constructor(call: Call, from: number) {
-    this.call = call;
-    this.#base = from;
+    super(call, new ItemQueue(), from);
     this.#given = from;
   }
 
   /** Items that came and whose results have not left. */
-  get under(): number {
-    return this.#base + this.#waiting.length - this.#given;
+  get inFlight(): number {
+    return this.length - this.#given;
   }
 
-  get ready(): number {
-    return this.#ended ? 0 : this.#waiting.length + this.#returned.items;
-  }
-
-  get left(): number {
+  override get left(): number {
     return Number.POSITIVE_INFINITY;
   }
 
-  add(item: unknown): void {
-    this.#waiting.push(item);
-  }
-
-  take(limit: number): Portion {
-    const again = this.#returned.take(limit);
-    if (again !== null) return again;
-    const base = this.#base;
-    const items = this.#waiting.splice(0, limit);
-    this.#base += items.length;
-    return { base, items };
-  }
-
-  giveBack(portion: Portion): void {
-    this.#returned.add(portion);
-  }
-
   value(index: number, value: unknown): void {
-    this.#outcomes.set(index, { index, value });
+    this.#results.set(index, { index, value });
     this.wake();
   }
 
   error(index: number, error: unknown): void {
-    this.#outcomes.set(index, { index, error });
+    this.#results.set(index, { index, error });
     this.wake();
   }
 
   /** The next result, in order or whichever there is; null when there is none yet. */
-  next(inOrder: boolean): Outcome | null {
-    const index = inOrder ? this.#given : this.#outcomes.keys().next().value;
-    const outcome = index === undefined ? undefined : this.#outcomes.get(index);
-    if (outcome === undefined) return null;
-    this.#outcomes.delete(outcome.index);
+  next(inOrder: boolean): StreamResult | null {
+    const index = inOrder ? this.#given : this.#results.keys().next().value;
+    const result = index === undefined ? undefined : this.#results.get(index);
+    if (result === undefined) return null;
+    this.#results.delete(result.index);
     this.#given++;
-    return outcome;
+    return result;
   }
 
   /** Resolves when a result has come. */
@@ -210,22 +163,20 @@ class Streamed implements Work {
     });
   }
 
-  /** Whoever asks next gets this error. */
+  /** Who asks for the next result gets this error. */
   fail(error: unknown): void {
-    this.#outcomes.set(this.#given, { index: this.#given, error, ends: true });
+    this.#results.set(this.#given, { index: this.#given, error, ends: true });
     this.wake();
   }
 
-  end(): void {
-    this.#ended = true;
-    this.#waiting = [];
-    this.#returned.clear();
+  override end(): void {
+    super.end();
     this.wake();
   }
 }
 
 /** Takes items from a source as long as there is room, and does not wait for the one that is slow to come. */
-class Intake {
+class BoundedReader {
   /** The source has no more, or has thrown. */
   ended = false;
   /** What it threw. */

@@ -1,7 +1,8 @@
 import { PawlError } from "../../errors.ts";
-import { collects, type Settled } from "../options.ts";
+import { type ItemResult, type Settled, settledOf } from "../calls/settled.ts";
+import { collects } from "../options.ts";
 import { type EachOptions, settingsOf } from "./options.ts";
-import { type ItemFunction, type Outcome, outcomesOf } from "./run.ts";
+import { type ItemFunction, resultsOf } from "./run.ts";
 
 /** Results that have not begun to be made: await them for all in an array, or iterate over them one by one. */
 export interface Each<R> extends Promise<R[]>, AsyncIterable<R> {}
@@ -42,29 +43,29 @@ export function each<T, R>(
   }
   if (collects(options.errors)) {
     return new Results(
-      (ordered) => outcomesOf(items, fn, { ...settings, ordered }, true),
+      (ordered) => resultsOf(items, fn, { ...settings, ordered }, true),
       settings.ordered,
-      settle,
+      settledOf,
     );
   }
   return new Results(
-    (ordered) => outcomesOf(items, fn, { ...settings, ordered }, false),
+    (ordered) => resultsOf(items, fn, { ...settings, ordered }, false),
     settings.ordered,
     unwrap,
   );
 }
 
-type Start<R> = (ordered: boolean) => AsyncGenerator<Outcome<R>, void, undefined>;
+type Start<R> = (ordered: boolean) => AsyncGenerator<ItemResult<R>, void, undefined>;
 
 class Results<R, S> implements Each<S> {
   readonly [Symbol.toStringTag] = "Each";
   readonly #start: Start<R>;
   readonly #ordered: boolean;
-  readonly #resultOf: (outcome: Outcome<R>) => S;
+  readonly #resultOf: (result: ItemResult<R>) => S;
   #all: Promise<S[]> | null = null;
   #iterated = false;
 
-  constructor(start: Start<R>, ordered: boolean, resultOf: (outcome: Outcome<R>) => S) {
+  constructor(start: Start<R>, ordered: boolean, resultOf: (result: ItemResult<R>) => S) {
     this.#start = start;
     this.#ordered = ordered;
     this.#resultOf = resultOf;
@@ -89,7 +90,7 @@ class Results<R, S> implements Each<S> {
   async *[Symbol.asyncIterator](): AsyncGenerator<S, void, undefined> {
     if (this.#all !== null || this.#iterated) throw used();
     this.#iterated = true;
-    for await (const outcome of this.#start(this.#ordered)) yield this.#resultOf(outcome);
+    for await (const result of this.#start(this.#ordered)) yield this.#resultOf(result);
   }
 
   #gathered(): Promise<S[]> {
@@ -101,20 +102,14 @@ class Results<R, S> implements Each<S> {
   async #gather(): Promise<S[]> {
     const results: S[] = [];
     // As they come: no item waits for a slow one before it.
-    for await (const outcome of this.#start(false)) results[outcome.index] = this.#resultOf(outcome);
+    for await (const result of this.#start(false)) results[result.index] = this.#resultOf(result);
     return results;
   }
 }
 
-function unwrap<R>(outcome: Outcome<R>): R {
-  if ("error" in outcome) throw outcome.error;
-  return outcome.value;
-}
-
-function settle<R>(outcome: Outcome<R>): Settled<R> {
-  return "error" in outcome
-    ? { status: "rejected", reason: outcome.error }
-    : { status: "fulfilled", value: outcome.value };
+function unwrap<R>(result: ItemResult<R>): R {
+  if ("error" in result) throw result.error;
+  return result.value;
 }
 
 function isIterable(items: unknown): boolean {

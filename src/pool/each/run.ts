@@ -2,16 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pMapIterable, pMapSkip } from "p-map";
 import { atMost, RateLimiter } from "../../rate-limit.ts";
 import { after } from "../../timers.ts";
+import type { ItemResult } from "../calls/settled.ts";
 import { closeSource, iteratorOf } from "../calls/source.ts";
 import { TimeLimitError } from "../errors.ts";
 import { atIndex } from "../transfer/remote-error.ts";
 import type { Settings } from "./options.ts";
 import { retryDelay } from "./retry.ts";
-
-/** What became of one item. */
-export type Outcome<R> =
-  | { readonly index: number; readonly value: R }
-  | { readonly index: number; readonly error: unknown };
 
 /** One call of `each` while it runs: what is under way, and how it is stopped. */
 class Run<T, R> {
@@ -40,8 +36,8 @@ class Run<T, R> {
     this.#rate = settings.rate === null ? null : new RateLimiter(atMost(settings.rate));
   }
 
-  /** Never rejects: an error is an outcome, or it stops the call. */
-  async item(item: T, index: number): Promise<Outcome<R> | typeof pMapSkip> {
+  /** Never rejects: an error is a result, or it stops the call. */
+  async item(item: T, index: number): Promise<ItemResult<R> | typeof pMapSkip> {
     if (this.stopped !== null) return pMapSkip;
     this.#under++;
     try {
@@ -100,12 +96,12 @@ class Run<T, R> {
  * there is room for it. After an error that is not to be collected, or when nobody asks any more, nothing new begins
  * and what runs is waited for.
  */
-export async function* outcomesOf<T, R>(
+export async function* resultsOf<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   fn: ItemFunction<T, R>,
   settings: Settings,
   collect: boolean,
-): AsyncGenerator<Outcome<R>, void, undefined> {
+): AsyncGenerator<ItemResult<R>, void, undefined> {
   const { concurrency, signal, ordered } = settings;
   signal?.throwIfAborted();
   const run = new Run(items, fn, settings, collect);
@@ -115,15 +111,15 @@ export async function* outcomesOf<T, R>(
     void run.source.close();
   };
   signal?.addEventListener("abort", abort, { once: true });
-  const outcomes = pMapIterable(run.source, (item, index) => run.item(item, index), {
+  const results = pMapIterable(run.source, (item, index) => run.item(item, index), {
     concurrency,
     backpressure: concurrency,
     preserveOrder: ordered,
   });
   try {
-    for await (const outcome of outcomes) {
+    for await (const result of results) {
       if (run.stopped !== null) break;
-      yield outcome;
+      yield result;
     }
     if (run.stopped !== null) throw run.stopped.reason;
   } finally {

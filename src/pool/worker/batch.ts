@@ -9,13 +9,13 @@ import type { BatchMessage, ResultsMessage } from "./protocol.ts";
 /** What is asked and told of when a worker has died over a batch. */
 export interface BatchEvents {
   /** A worker cannot do this work at all: it does not get as far as the first item. */
-  hopeless(work: Work, error: Error): void;
+  cannotRun(work: Work, error: Error): void;
   /** An item killed its worker; true when it shall be tried once more. */
   mayRetry(work: Work, index: number): boolean;
 }
 
 /** Workers that die over the same work before they begin an item of it, until nobody tries any more. */
-const BARREN = 5;
+const MOST_START_FAILURES = 5;
 
 let batches = 0;
 
@@ -136,7 +136,7 @@ export class Batch {
     const handlesOf = handles === null ? null : handlesByIndex(handles);
     work.call.cost.observe(values.length, spentMs);
     this.#next = from + values.length;
-    if (values.length > 0) work.barren = 0;
+    if (values.length > 0) work.startFailures = 0;
     for (let at = 0; at < values.length; at++) {
       const index = from + at;
       const error = failed?.get(at);
@@ -176,7 +176,7 @@ export class Batch {
   }
 
   /** The worker has died over the item that it had marked: that gets its error, what it had not run is given back. */
-  bury(marked: number | null, why: string, events: BatchEvents): void {
+  workerDied(marked: number | null, why: string, events: BatchEvents): void {
     const { work } = this;
     const { base } = this.#portion;
     const verdict = this.#verdict;
@@ -184,10 +184,10 @@ export class Batch {
     if (!this.awaits(guilty)) {
       // No item ran, or it was to end and had its result in time.
       this.giveBackRest();
-      const barren = verdict === null && this.loads && !this.hasResults;
-      if (barren && ++work.barren >= BARREN) {
+      const failedToStart = verdict === null && this.loads && !this.hasResults;
+      if (failedToStart && ++work.startFailures >= MOST_START_FAILURES) {
         const sentence = `The workers died, one after the other, before they began item ${base} of ${this.name}: ${why}.`;
-        events.hopeless(work, new WorkerDiedError("pool.worker-died", sentence));
+        events.cannotRun(work, new WorkerDiedError("pool.worker-died", sentence));
       }
       return;
     }

@@ -1,6 +1,6 @@
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import type { TimeLimit } from "../calls/work.ts";
 import { TimeLimitError } from "../errors.ts";
+import type { LimitMs } from "../options.ts";
 import { type Marker, monotonicMs } from "./marker.ts";
 
 /** What becomes of an item whose time is over. */
@@ -12,12 +12,12 @@ export interface TimerEvents {
 
 /** Sees to it that no item of a batch runs longer than it may: looks at the one that runs when its time could be over. */
 export class ItemTimer {
-  readonly #limit: TimeLimit;
+  readonly #limit: LimitMs;
   readonly #marker: Marker;
   readonly #events: TimerEvents;
   #timer: NodeJS.Timeout;
 
-  constructor(limit: TimeLimit, marker: Marker, events: TimerEvents) {
+  constructor(limit: LimitMs, marker: Marker, events: TimerEvents) {
     this.#limit = limit;
     this.#marker = marker;
     this.#events = events;

@@ -2,24 +2,13 @@ import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { Relay } from "../actor/relay.ts";
 import type { Portion, Work } from "../calls/work.ts";
-import type { Isolation } from "../transfer/portable.ts";
+import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { Batch, type BatchEvents } from "./batch.ts";
 import { type Host, startProcess, startThread, WorkerDiedError } from "./host.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { ItemTimer } from "./time-limit.ts";
-
-export interface SlotOptions {
-  readonly isolation: Isolation;
-  readonly setup: WorkerSetup;
-  /** Items after which the worker is replaced. */
-  readonly maxTasks: number;
-  /** Bytes of JavaScript heap at which the worker dies; null for what Node gives it. */
-  readonly maxHeap: number | null;
-  /** Milliseconds for the worker to begin, and for it to load a function. */
-  readonly startTimeout: number;
-}
 
 /** What a slot tells its pool. */
 export interface SlotEvents extends BatchEvents {
@@ -41,7 +30,7 @@ const LOOK_MS = 10;
 /** One worker and the batch it runs. */
 export class Slot {
   state: SlotState = "starting";
-  readonly #options: SlotOptions;
+  readonly #settings: PoolSettings;
   readonly #events: SlotEvents;
   readonly #host: Host;
   /** Makes the calls of actors that functions in the worker ask for. */
@@ -70,21 +59,21 @@ export class Slot {
   /** When it last became idle, in milliseconds of `performance.now`. */
   idleSince = 0;
 
-  constructor(options: SlotOptions, events: SlotEvents) {
-    this.#options = options;
+  constructor(settings: PoolSettings, setup: WorkerSetup, events: SlotEvents) {
+    this.#settings = settings;
     this.#events = events;
-    const start = options.isolation === "thread" ? startThread : startProcess;
-    this.#host = start(options.setup, options.maxHeap, (message) => this.#hear(message));
-    const { startTimeout } = options;
-    if (startTimeout <= LONGEST_TIMER_MS)
-      this.#starting = setTimeout(() => this.#tooLate(startTimeout), startTimeout);
-    this.#relay = new Relay(options.isolation, (message) => this.#host.post(message));
+    const start = settings.isolation === "thread" ? startThread : startProcess;
+    this.#host = start(setup, settings.maxHeap, (message) => this.#hear(message));
+    const { startTimeoutMs } = settings;
+    if (startTimeoutMs <= LONGEST_TIMER_MS)
+      this.#starting = setTimeout(() => this.#tooLate(startTimeoutMs), startTimeoutMs);
+    this.#relay = new Relay(settings.isolation, (message) => this.#host.post(message));
     this.closed = this.#host.gone.then((why) => this.#over(why));
   }
 
   /** Items it may still be given. */
   get room(): number {
-    return this.#options.maxTasks - this.#tasks;
+    return this.#settings.maxTasks - this.#tasks;
   }
 
   /** The worker has loaded the function. */
@@ -106,15 +95,15 @@ export class Slot {
     this.#batch = batch;
     this.#host.hold(true);
     this.#host.marker.open(portion.items.length);
-    const { startTimeout } = this.#options;
+    const { startTimeoutMs } = this.#settings;
     const { size } = batch;
     this.#began = performance.now();
     this.#sent = monotonicMs();
     if (!this.#send(batch)) return;
     this.#watchdog.start();
     call.cost.observeTransport(size, this.batchMs);
-    if (batch.loads && startTimeout <= LONGEST_TIMER_MS)
-      this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeout), startTimeout);
+    if (batch.loads && startTimeoutMs <= LONGEST_TIMER_MS)
+      this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeoutMs), startTimeoutMs);
     if (call.limit !== null) {
       this.#timer = new ItemTimer(call.limit, this.#host.marker, {
         isAborted: (index) => batch.isAborted(index),
@@ -220,7 +209,7 @@ export class Slot {
   }
 
   #send(batch: Batch): boolean {
-    const { isolation } = this.#options;
+    const { isolation } = this.#settings;
     try {
       this.#host.post(batch.message(isolation));
       this.#known.add(batch.work.call.number);
@@ -268,7 +257,7 @@ export class Slot {
     if (batch.hasResults || this.#host.marker.read() !== null) return;
     const sentence = `A worker had not loaded ${batch.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
     const error = new PawlError("pool.start-timeout", sentence);
-    this.#events.hopeless(batch.work, error);
+    this.#events.cannotRun(batch.work, error);
     void this.kill(error);
   }
 
@@ -337,7 +326,7 @@ export class Slot {
     if (this.#starting !== null) clearTimeout(this.#starting);
     const batch = this.#batch;
     this.#end();
-    batch?.bury(this.#host.marker.read()?.index ?? null, why, this.#events);
+    batch?.workerDied(this.#host.marker.read()?.index ?? null, why, this.#events);
     this.#host.marker.close();
     this.#events.gone(this);
   }

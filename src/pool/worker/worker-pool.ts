@@ -2,27 +2,14 @@ import { availableParallelism } from "node:os";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { batchSize, repaysStart } from "../calls/cost.ts";
-import type { Reach } from "../calls/submit.ts";
+import type { Stopper } from "../calls/submit.ts";
 import type { Work } from "../calls/work.ts";
-import type { Isolation } from "../transfer/portable.ts";
+import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
-import { Slot, type SlotEvents, type SlotOptions } from "./worker-handle.ts";
-
-export interface CrewOptions {
-  /** Workers at most. */
-  readonly workers: number;
-  readonly isolation: Isolation;
-  readonly setup: WorkerSetup;
-  readonly maxTasks: number;
-  /** Bytes; null for what Node gives. */
-  readonly maxHeap: number | null;
-  /** Milliseconds. */
-  readonly startTimeout: number;
-  readonly idle: number;
-}
+import { Slot, type SlotEvents } from "./worker-handle.ts";
 
 /** Workers that die before they have done anything, one after the other, until the crew gives up. */
-const STILLBORN = 3;
+const MOST_START_FAILURES = 3;
 
 /** How long an item may run, in milliseconds, before an idle worker gets those behind it in its batch. */
 const BEHIND_MS = 2;
@@ -34,23 +21,25 @@ const TURN_MS = 20;
 export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
 
 /** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
-export class Crew {
-  readonly #options: CrewOptions;
+export class WorkerPool {
+  readonly #settings: PoolSettings;
+  readonly #setup: WorkerSetup;
   readonly #changed: () => void;
   readonly #slots = new Set<Slot>();
   readonly #works = new Set<Work>();
   readonly #crashes = new WeakMap<Work, Map<number, number>>();
   #scheduled = false;
   #closed = false;
-  #stillborn = 0;
+  #startFailures = 0;
   /** Callers that are at work themselves. */
   #helpers = 0;
   #idleTimer: NodeJS.Timeout | null = null;
   #batchTimer: NodeJS.Timeout | null = null;
 
   /** `changed` is called when a worker has done what it had, or is gone. */
-  constructor(options: CrewOptions, changed: () => void) {
-    this.#options = options;
+  constructor(settings: PoolSettings, setup: WorkerSetup, changed: () => void) {
+    this.#settings = settings;
+    this.#setup = setup;
     this.#changed = changed;
   }
 
@@ -69,7 +58,7 @@ export class Crew {
 
   /** Every worker there may be is there and has loaded the function. */
   isAtWork(work: Work): boolean {
-    if (this.#slots.size < this.#options.workers) return false;
+    if (this.#slots.size < this.#settings.workers) return false;
     for (const slot of this.#slots) if (!slot.knows(work)) return false;
     return true;
   }
@@ -113,7 +102,7 @@ export class Crew {
         continue;
       }
       const { cost, chunkSize, limit } = work.call;
-      const size = batchSize(cost, chunkSize, work.left, this.#options.workers);
+      const size = batchSize(cost, chunkSize, work.left, this.#settings.workers);
       slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
@@ -131,7 +120,7 @@ export class Crew {
   /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
   #watchBatches(): void {
     if (this.#batchTimer !== null || this.#closed) return;
-    const idle = this.#idleSlot() !== null || this.#slots.size < this.#options.workers;
+    const idle = this.#idleSlot() !== null || this.#slots.size < this.#settings.workers;
     if (!this.#anyBehind((slot) => idle || this.#waitsFor(slot))) return;
     this.#batchTimer = setTimeout(
       () => {
@@ -176,7 +165,7 @@ export class Crew {
     if (this.#closed) return;
     let starting = 0;
     for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#options.workers; starting++)
+    for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#settings.workers; starting++)
       if (!this.#start()) return;
   }
 
@@ -218,7 +207,7 @@ export class Crew {
   }
 
   /** How one call is reached that is under way. */
-  readonly reach: Reach = {
+  readonly stopper: Stopper = {
     abort: (work, index, reason) => {
       const stops = this.#slotOf(work, index)?.abort(index, reason) ?? false;
       if (!stops) this.scheduleSoon();
@@ -253,10 +242,8 @@ export class Crew {
 
   /** False when none could be started. */
   #start(): boolean {
-    const { isolation, setup, maxTasks, maxHeap, startTimeout } = this.#options;
-    const options: SlotOptions = { isolation, setup, maxTasks, maxHeap, startTimeout };
     try {
-      this.#slots.add(new Slot(options, this.#slotEvents));
+      this.#slots.add(new Slot(this.#settings, this.#setup, this.#slotEvents));
       return true;
     } catch (error) {
       // Those there are do what there is to do.
@@ -272,13 +259,13 @@ export class Crew {
 
   readonly #slotEvents: SlotEvents = {
     idle: () => {
-      this.#stillborn = 0;
+      this.#startFailures = 0;
       this.schedule();
       this.#changed();
     },
     gone: (gone) => {
       this.#slots.delete(gone);
-      if (gone.neverReady && ++this.#stillborn >= STILLBORN) {
+      if (gone.neverReady && ++this.#startFailures >= MOST_START_FAILURES) {
         const sentence = `The pool's workers end before they begin: ${gone.why}.`;
         this.failAll(new PawlError("pool.no-worker", sentence));
       }
@@ -286,7 +273,7 @@ export class Crew {
       this.#changed();
     },
     unready: (_slot, error) => this.failAll(error),
-    hopeless: (work, error) => work.fail(error),
+    cannotRun: (work, error) => work.fail(error),
     mayRetry: (work, index) => this.#mayRetry(work, index),
   };
 
@@ -303,17 +290,17 @@ export class Crew {
   /** Ends workers that had nothing to do for long. The timer keeps no program alive. */
   #watchIdle(): void {
     if (this.#idleTimer !== null || this.#closed) return;
-    const { idle } = this.#options;
+    const { idleMs } = this.#settings;
     this.#idleTimer = setTimeout(
       () => {
         this.#idleTimer = null;
         const now = performance.now();
         for (const slot of this.#slots) {
-          if (slot.state === "idle" && now - slot.idleSince >= idle) void slot.close();
+          if (slot.state === "idle" && now - slot.idleSince >= idleMs) void slot.close();
         }
         if (this.#slots.size > 0) this.#watchIdle();
       },
-      Math.min(Math.max(10, idle), LONGEST_TIMER_MS),
+      Math.min(Math.max(10, idleMs), LONGEST_TIMER_MS),
     );
     this.#idleTimer.unref();
   }

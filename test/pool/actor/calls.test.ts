@@ -63,7 +63,7 @@ for (const isolate of ["thread", "process"] as const) {
     });
 
     test("runs as many async calls at once as it may", async () => {
-      await using tally = await actor(Tally, [], { isolate, maxConcurrency: 3 });
+      await using tally = await actor(Tally, [], { isolate, concurrency: 3 });
       await Promise.all(numbers(9).map((n) => tally.slow(n, 20)));
       assert.equal(await tally.most(), 3);
     });
@@ -257,12 +257,12 @@ test("a class is no function for a pool", async () => {
 test("options that make no sense are refused", async () => {
   for (const options of [
     { maxRestarts: -1 },
-    { maxConcurrency: 0 },
+    { concurrency: 0 },
     { maxPending: 1.5 },
     { saveEvery: Number.NaN },
     { isolate: "cluster" as "thread" },
     { maxHeap: 0 },
   ]) {
-    assert.equal((await failureOf(actor(Ledger, [], options))).code, "pool.actor-options");
+    assert.equal((await failureOf(actor(Ledger, [], options))).code, "pool.option");
   }
 });

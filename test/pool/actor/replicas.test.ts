@@ -80,7 +80,7 @@ for (const isolate of ["thread", "process"] as const) {
 test("replicas of which one cannot begin are none", async () => {
   assert.equal((await failureOf(replicas(3, Unready, ["no"]))).message, "no");
   for (const count of [0, 1.5, Number.NaN]) {
-    assert.equal((await failureOf(replicas(count, Tally, []))).code, "pool.actor-options");
+    assert.equal((await failureOf(replicas(count, Tally, []))).code, "pool.option");
   }
 });
 
