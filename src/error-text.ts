@@ -30,6 +30,11 @@ export function errorText(thrown: unknown, longest: number = LONGEST_ERROR_TEXT)
   return tidy(textOf(thrown, DEEPEST), longest);
 }
 
+/** The same without a full stop at its end, for a sentence that continues after it. */
+export function errorReason(thrown: unknown): string {
+  return errorText(thrown).replace(/\.$/, "");
+}
+
 /** The stack of a thrown error, as bounded and as safe as its text; the text alone where there is no stack. */
 export function errorStack(thrown: unknown, longest: number = LONGEST_STACK): string {
   const stack = isError(thrown) ? read(thrown, "stack") : undefined;

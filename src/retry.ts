@@ -60,6 +60,8 @@ export interface RetryPolicy extends Backoff {
   readonly signal?: AbortSignal;
   /** How long the other side asked to be left alone, in milliseconds: the wait is no shorter, though never above `capMs`. */
   readonly askedMs?: (error: unknown) => number | null;
+  /** How long to wait, in place of the backoff and of what the other side asked for; null to give up. */
+  readonly waitMs?: (error: unknown, failures: number) => number | null;
   /** Told of each failure that is tried again. */
   readonly onRetry?: (error: unknown, failures: number) => void;
 }
@@ -74,8 +76,11 @@ export interface RetryPolicy extends Backoff {
  * ```
  */
 export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolicy): Promise<T> {
-  const { isTransient, attempts = Number.POSITIVE_INFINITY, signal, askedMs, onRetry } = policy;
-  const { deadlineMs = Number.POSITIVE_INFINITY, capMs = 300_000 } = policy;
+  const { isTransient, attempts = Number.POSITIVE_INFINITY, signal, onRetry } = policy;
+  const {
+    deadlineMs = Number.POSITIVE_INFINITY,
+    waitMs = (error, failures) => backoffOrAsked(error, failures, policy),
+  } = policy;
   const began = performance.now();
   for (let failures = 1; ; failures++) {
     try {
@@ -83,11 +88,17 @@ export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolic
     } catch (error) {
       if (!isTransient(error) || failures >= attempts || performance.now() - began >= deadlineMs) throw error;
       signal?.throwIfAborted();
+      const ms = waitMs(error, failures);
+      if (ms === null) throw error;
       onRetry?.(error, failures);
-      const ms = Math.max(backoffDelay(failures, policy), askedMs?.(error) ?? 0);
-      await pause(Math.min(ms, capMs, LONGEST_TIMER_MS), signal);
+      await pause(Math.min(ms, LONGEST_TIMER_MS), signal);
     }
   }
+}
+
+function backoffOrAsked(error: unknown, failures: number, policy: RetryPolicy): number {
+  const { askedMs, capMs = 300_000 } = policy;
+  return Math.min(Math.max(backoffDelay(failures, policy), askedMs?.(error) ?? 0), capMs);
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -39,7 +39,7 @@ class IndexWriter implements Writer<Document> {
   readonly checkpoint = null;
   readonly #url: string;
   /** A request in trouble is made again here: a chunk of thousands would else begin anew for one of them. */
-  readonly #rules = { concurrency: 8, retries: { times: 5, baseMs: 100 } };
+  readonly #rules = { concurrency: 8, retries: { times: 5, base: "100ms" } } as const;
 
   constructor(url: string) {
     this.#url = url;

@@ -9,3 +9,8 @@ export class TimeLimitError extends PawlError {
 export class ActorDiedError extends PawlError {
   override readonly name = "ActorDiedError";
 }
+
+/** The worker died while it ran an item. */
+export class WorkerDiedError extends PawlError {
+  override readonly name = "WorkerDiedError";
+}

@@ -22,7 +22,7 @@ export { type Each, each } from "./each/each.ts";
 export type { EachOptions } from "./each/options.ts";
 export type { RetryOptions } from "./each/retry.ts";
 export type { EachContext } from "./each/run.ts";
-export { TimeLimitError } from "./errors.ts";
+export { TimeLimitError, WorkerDiedError } from "./errors.ts";
 export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
 export type { CallOptions, ItemContext, MapOptions, PoolOptions, TimeLimit } from "./options.ts";
 export { type Explanation, Pool } from "./pool.ts";
@@ -46,4 +46,3 @@ export {
   SharedArray,
 } from "./shared/index.ts";
 export type { Isolation } from "./transfer/portable.ts";
-export { WorkerDiedError } from "./worker/host.ts";

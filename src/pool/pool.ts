@@ -1,3 +1,4 @@
+import { errorReason, errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { AnyFunction } from "./callable/callable.ts";
 import { referenceTo } from "./callable/reference.ts";
@@ -205,10 +206,10 @@ function packArgument(argument: unknown, to: Isolation): Packed {
     if (why === null) return packed;
   } catch (error) {
     if (error instanceof PawlError) throw error;
-    why = error instanceof Error ? error.message : String(error);
+    why = errorText(error);
   }
   throw new PawlError(
     "pool.unsendable",
-    `The initArgument of a pool cannot be sent to a worker (${why.replace(/\.$/, "")}): pass plain data.`,
+    `The initArgument of a pool cannot be sent to a worker (${errorReason(why)}): pass plain data.`,
   );
 }

@@ -59,7 +59,7 @@ test("an option that would be dropped without a word is refused by its name", as
   await refused("until", () => wait([], { until: "constructor" as never }));
   await refused("timout", () => each([], async () => {}, typo));
   const ordered = await refusal(() => each([], async () => {}, { ordered: "no" as never }));
-  assert.match(String(ordered), /as ordered, which must be true or false/);
+  assert.match(String(ordered), /The option ordered must be true or false/);
   await refused("time", () => each([], async () => {}, { retries: { times: 1, time: 2 } as never }));
   await refused("timeout.soft", () => pool.map(same, [1], { timeout: { soft: 5, hard: 1 } }));
   await refused("saveEach", () => actor(class Kept {}, [], { saveEach: 1 } as never));

@@ -56,7 +56,7 @@ test("a time that is none is refused wherever one is given", async () => {
       code: "argument.duration",
     });
     assert.throws(() => new Lock().lock({ timeout: none }), { code: "pool.lock-options" });
-    assert.throws(() => each([1], double, { timeout: none }), { code: "each.timeout" });
+    assert.throws(() => each([1], double, { timeout: none }), { code: "argument.duration" });
   }
 });
 

@@ -1,3 +1,4 @@
+import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { reviveError } from "../transfer/remote-error.ts";
@@ -91,7 +92,7 @@ export class ActorWorker {
         this.#events.results(message);
         return;
       case "spoiled":
-        this.#why = (reviveError(message.error) as Error).message.replace(/\.$/, "");
+        this.#why = errorReason(reviveError(message.error));
         void this.#host.kill();
         return;
       case "closed":

@@ -8,9 +8,9 @@ import {
   unpack,
 } from "../transfer/portable.ts";
 import { reviveError } from "../transfer/remote-error.ts";
-import type { Order } from "./call.ts";
+import type { ActorCall } from "./call.ts";
+import { unsendable } from "./errors.ts";
 import { Fifo } from "./fifo.ts";
-import { unsendable } from "./parent-calls.ts";
 import type { ActorResults, CallsMessage } from "./protocol.ts";
 
 type Post = (message: CallsMessage) => void;
@@ -19,14 +19,14 @@ type Post = (message: CallsMessage) => void;
 const WINDOW = 256;
 
 /** The calls of one actor that have no result: those that its worker has, and those that wait. */
-export class Outbox {
+export class CallQueue {
   /** Calls that have ended in a worker, well or not. */
   ended = 0;
   readonly #name: string;
   readonly #isolation: Isolation;
-  readonly #waiting = new Fifo<Order>();
+  readonly #waiting = new Fifo<ActorCall>();
   /** By their numbers in the worker that has them. */
-  readonly #sent = new Map<number, Order>();
+  readonly #sent = new Map<number, ActorCall>();
   /** To the worker that is ready. */
   #post: Post | null = null;
   #next = 0;
@@ -43,8 +43,8 @@ export class Outbox {
     return this.#waiting.length + this.#sent.size;
   }
 
-  add(order: Order): void {
-    this.#waiting.push(order);
+  add(call: ActorCall): void {
+    this.#waiting.push(call);
     if (this.#flushing) return;
     this.#flushing = true;
     // Those of one turn in one message.
@@ -55,8 +55,8 @@ export class Outbox {
   }
 
   /** Before all others. */
-  putBack(orders: readonly Order[]): void {
-    this.#waiting.pushFront(orders);
+  putBack(calls: readonly ActorCall[]): void {
+    this.#waiting.pushFront(calls);
   }
 
   /** A worker takes calls from now on. */
@@ -66,13 +66,13 @@ export class Outbox {
   }
 
   /** The call that the worker has under this number. */
-  sent(seq: number): Order | undefined {
+  sent(seq: number): ActorCall | undefined {
     return this.#sent.get(seq);
   }
 
   /** Takes out a call that waits; false where it does not. */
-  withdraw(order: Order): boolean {
-    return this.#waiting.take((each) => each === order) !== undefined;
+  withdraw(call: ActorCall): boolean {
+    return this.#waiting.take((each) => each === call) !== undefined;
   }
 
   /** Ends the calls whose results have come, and sends more. */
@@ -81,28 +81,28 @@ export class Outbox {
     const handlesOf = handles.length === 0 ? null : handlesByIndex(handles);
     for (let at = 0; at < seqs.length; at++) {
       const seq = seqs[at] as number;
-      const order = this.#sent.get(seq);
-      if (order === undefined) continue;
+      const call = this.#sent.get(seq);
+      if (call === undefined) continue;
       this.#sent.delete(seq);
       this.ended++;
       const error = failed?.get(at);
-      if (error !== undefined) order.reject(reviveError(error));
-      else resolve(order, { value: values[at], handles: handlesOf?.get(at) ?? [] });
+      if (error !== undefined) call.reject(reviveError(error));
+      else resolve(call, { value: values[at], handles: handlesOf?.get(at) ?? [] });
     }
     if (this.#sent.size <= WINDOW / 2) this.#flush();
   }
 
   /** The worker is gone: calls up to number `begun` fail, the others wait for the next one. */
-  strand(begun: number, errorOf: (order: Order) => Error): void {
+  workerGone(begun: number, errorOf: (call: ActorCall) => Error): void {
     this.#post = null;
-    const waiting: Order[] = [];
-    for (const order of this.#sent.values()) {
-      if (order.seq <= begun) order.reject(errorOf(order));
+    const waiting: ActorCall[] = [];
+    for (const call of this.#sent.values()) {
+      if (call.seq <= begun) call.reject(errorOf(call));
       // It had not begun, and must not begin in the next worker.
-      else if (order.aborted !== null) order.reject(order.aborted.reason);
+      else if (call.aborted !== null) call.reject(call.aborted.reason);
       else {
-        order.seq = -1;
-        waiting.push(order);
+        call.seq = -1;
+        waiting.push(call);
       }
     }
     this.#sent.clear();
@@ -111,7 +111,7 @@ export class Outbox {
   }
 
   /** Takes out all calls, and sends none any more. */
-  drain(): Order[] {
+  drain(): ActorCall[] {
     this.#post = null;
     const all = [...this.#sent.values(), ...this.#waiting.drain()];
     this.#sent.clear();
@@ -121,23 +121,23 @@ export class Outbox {
   /** Sends calls that wait, as many as the worker may have. */
   #flush(): void {
     while (this.#post !== null && this.#waiting.length > 0 && this.#sent.size < WINDOW) {
-      const batch: Order[] = [];
+      const batch: ActorCall[] = [];
       while (this.#sent.size + batch.length < WINDOW) {
-        const order = this.#waiting.shift();
-        if (order === undefined) break;
-        batch.push(order);
+        const call = this.#waiting.shift();
+        if (call === undefined) break;
+        batch.push(call);
       }
       this.#send(batch, this.#post);
     }
   }
 
   /** In one message; if one of them cannot be sent, each in its own. */
-  #send(batch: readonly Order[], post: Post): void {
+  #send(batch: readonly ActorCall[], post: Post): void {
     try {
       const handles: Handle[] = [];
-      const args = batch.map((order, at) => {
-        if (order.args.length === 0) return order.args;
-        const all = packAll(order.args, this.#isolation);
+      const args = batch.map((call, at) => {
+        if (call.args.length === 0) return call.args;
+        const all = packAll(call.args, this.#isolation);
         for (const handle of all.handles) handles.push(below(at, handle));
         return all.value;
       });
@@ -148,27 +148,27 @@ export class Outbox {
         methods: batch.map(({ method }) => method),
         args,
         handles,
-        watched: batch.flatMap((order, at) => (order.watched ? [first + at] : [])),
+        watched: batch.flatMap((call, at) => (call.watched ? [first + at] : [])),
       });
       this.#next += batch.length;
       for (let at = 0; at < batch.length; at++) {
-        const order = batch[at] as Order;
-        order.seq = first + at;
-        this.#sent.set(order.seq, order);
+        const call = batch[at] as ActorCall;
+        call.seq = first + at;
+        this.#sent.set(call.seq, call);
       }
     } catch (error) {
       const [only] = batch;
-      if (batch.length > 1) for (const order of batch) this.#send([order], post);
+      if (batch.length > 1) for (const call of batch) this.#send([call], post);
       else only?.reject(unsendable(`${this.#name}.${only.method}`, error));
     }
   }
 }
 
 /** A handle may be to something that is no more. */
-function resolve(order: Order, packed: Packed): void {
+function resolve(call: ActorCall, packed: Packed): void {
   try {
-    order.resolve(unpack(packed));
+    call.resolve(unpack(packed));
   } catch (error) {
-    order.reject(error);
+    call.reject(error);
   }
 }

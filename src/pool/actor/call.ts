@@ -2,7 +2,7 @@ import type { Timer } from "../../timers.ts";
 import type { LimitMs } from "../options.ts";
 
 /** One call on its way, from the caller to the result. */
-export class Order {
+export class ActorCall {
   readonly method: string;
   readonly args: readonly unknown[];
   readonly limit: LimitMs | null;

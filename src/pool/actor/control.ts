@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { limitFrom } from "../options.ts";
-import { type Actor, calleeOf, handleOf } from "./handle.ts";
+import { type Actor, handleOf, targetOf } from "./handle.ts";
 import { OwnedActor } from "./owned-actor.ts";
 import type { ActorStats } from "./supervisor.ts";
 import type { ActorCallOptions } from "./target.ts";
@@ -30,21 +30,21 @@ export interface ActorControl<T> {
  * names. Throws PawlError("pool.actor-handle"), and PawlError("pool.actor-owner") in a worker that was passed the handle.
  */
 export function control<T>(handle: Actor<T>): ActorControl<T> {
-  const callee = calleeOf(handle);
-  if (callee === undefined) {
+  const target = targetOf(handle);
+  if (target === undefined) {
     throw new PawlError("pool.actor-handle", "control takes a handle, which actor and replicas return.");
   }
   const owned = () => {
-    if (callee instanceof OwnedActor) return callee;
+    if (target instanceof OwnedActor) return target;
     throw new PawlError(
       "pool.actor-owner",
-      `The actor ${callee.name} was made in another thread, and only there can it be controlled; here it can be called.`,
+      `The actor ${target.name} was made in another thread, and only there can it be controlled; here it can be called.`,
     );
   };
   return {
     with: (options) => {
       limitFrom(options.timeout);
-      return handleOf(callee, options) as Actor<T>;
+      return handleOf(target, options) as Actor<T>;
     },
     stats: () => owned().stats(),
     room: async () => await owned().room(),

@@ -1,13 +1,13 @@
 import { PawlError } from "../../errors.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
 import { type HandleState, toHandle } from "../transfer/portable.ts";
-import type { ActorCallOptions, Callee } from "./target.ts";
+import type { ActorCallOptions, ActorTarget } from "./target.ts";
 
 /** The kind of handle on its way to another worker. */
 export const ACTOR = "actor";
 
 /** What another worker needs in order to call an actor. */
-export interface ActorState {
+export interface ActorHandleState {
   readonly id: string;
   readonly name: string;
   readonly methods: readonly string[];
@@ -28,11 +28,11 @@ export type Actor<T> = {
       : never]: T[K] extends (...args: infer A) => infer R ? Answered<A, R> : never;
 } & AsyncDisposable;
 
-const callees = new WeakMap<object, Callee>();
+const targets = new WeakMap<object, ActorTarget>();
 
-/** The callee behind a handle; undefined for anything else. */
-export function calleeOf(handle: unknown): Callee | undefined {
-  return typeof handle === "object" && handle !== null ? callees.get(handle) : undefined;
+/** The target behind a handle; undefined for anything else. */
+export function targetOf(handle: unknown): ActorTarget | undefined {
+  return typeof handle === "object" && handle !== null ? targets.get(handle) : undefined;
 }
 
 /** Names that are asked of any object by the language and by who prints or compares it. */
@@ -42,32 +42,32 @@ const NOT_CALLED = new Set(["then", "toJSON", "inspect", "asymmetricMatch", "nod
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
 /** A handle whose calls are made with these options. */
-export function handleOf(callee: Callee, options: ActorCallOptions = {}): object {
-  const handle: object = Object.create(strangers(callee));
-  for (const method of callee.methods) {
-    define(handle, method, (...args: unknown[]) => callee.call(method, args, options));
+export function handleOf(target: ActorTarget, options: ActorCallOptions = {}): object {
+  const handle: object = Object.create(missingMethods(target));
+  for (const method of target.methods) {
+    define(handle, method, (...args: unknown[]) => target.call(method, args, options));
   }
   define(handle, toHandle, (): HandleState => {
-    const { id, name, methods, maxPending } = callee;
-    const state: ActorState = { id, name, methods, maxPending };
+    const { id, name, methods, maxPending } = target;
+    const state: ActorHandleState = { id, name, methods, maxPending };
     return { kind: ACTOR, state };
   });
-  define(handle, Symbol.asyncDispose, () => callee.dispose());
-  define(handle, Symbol.toStringTag, `Actor ${callee.name}`);
-  callees.set(handle, callee);
+  define(handle, Symbol.asyncDispose, () => target.dispose());
+  define(handle, Symbol.toStringTag, `Actor ${target.name}`);
+  targets.set(handle, target);
   markAsUncloneable(handle);
   return handle;
 }
 
 /** Stands behind the methods, so that one which is not there says what is. */
-function strangers(callee: Callee): object {
+function missingMethods(target: ActorTarget): object {
   return new Proxy(Object.prototype, {
-    get: (target, name, receiver) => {
-      if (typeof name === "symbol" || INHERITED.has(name)) return Reflect.get(target, name, receiver);
+    get: (inherited, name, receiver) => {
+      if (typeof name === "symbol" || INHERITED.has(name)) return Reflect.get(inherited, name, receiver);
       if (NOT_CALLED.has(name)) return undefined;
       return () => {
-        const methods = callee.methods.length === 0 ? "no methods" : `only ${callee.methods.join(", ")}`;
-        const sentence = `${callee.name} has no method ${name} that a handle could call, ${methods}: a property needs a method that returns it.`;
+        const methods = target.methods.length === 0 ? "no methods" : `only ${target.methods.join(", ")}`;
+        const sentence = `${target.name} has no method ${name} that a handle could call, ${methods}: a property needs a method that returns it.`;
         return Promise.reject(new PawlError("pool.actor-method", sentence));
       };
     },

@@ -1,20 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { PawlError } from "../../errors.ts";
 import { limitFrom } from "../options.ts";
-import { Order } from "./call.ts";
+import { ActorCall } from "./call.ts";
+import { terminated, tooManyPending } from "./errors.ts";
 import type { ActorSettings } from "./options.ts";
-import { tooManyPending } from "./parent-calls.ts";
-import { type ActorStats, Keeper, type Origin, terminated } from "./supervisor.ts";
-import { type ActorCallOptions, type Callee, disown, own } from "./target.ts";
+import { type ActorStats, type Origin, Supervisor } from "./supervisor.ts";
+import { type ActorCallOptions, type ActorTarget, registerActor, unregisterActor } from "./target.ts";
 
 /** An actor that this thread made: one worker, or several replicas that share the calls. */
-export class OwnedActor implements Callee {
+export class OwnedActor implements ActorTarget {
   readonly id = randomUUID();
   readonly name: string;
   methods: readonly string[] = [];
   readonly maxPending: number;
   readonly #settings: ActorSettings;
-  readonly #keepers: readonly Keeper[];
+  readonly #supervisors: readonly Supervisor[];
   /** Resolves when all replicas are ready; rejects when one cannot begin. */
   readonly started: Promise<void>;
   #turn = 0;
@@ -31,47 +31,47 @@ export class OwnedActor implements Callee {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.started = promise;
     let starting = replicas;
-    const begun = new Set<Keeper>();
-    this.#keepers = Array.from(
+    const begun = new Set<Supervisor>();
+    this.#supervisors = Array.from(
       { length: replicas },
       () =>
-        new Keeper(origin, settings, {
-          ready: (keeper, methods) => {
+        new Supervisor(origin, settings, {
+          ready: (supervisor, methods) => {
             this.methods = methods;
-            if (!begun.has(keeper) && --starting === 0) resolve();
-            begun.add(keeper);
+            if (!begun.has(supervisor) && --starting === 0) resolve();
+            begun.add(supervisor);
           },
-          stranded: (keeper, orders) => this.#reroute(keeper, orders),
-          dead: (_keeper, error) => {
+          requeued: (supervisor, calls) => this.#reroute(supervisor, calls),
+          dead: (_supervisor, error) => {
             this.#dead = error;
             reject(error);
-            if (this.#keepers.every(({ state }) => state === "dead")) disown(this);
+            if (this.#supervisors.every(({ state }) => state === "dead")) unregisterActor(this);
           },
         }),
     );
-    own(this);
+    registerActor(this);
   }
 
   call(method: string, args: readonly unknown[], options: ActorCallOptions): Promise<unknown> {
     const error = this.#refusal(method, options);
     if (error !== null) return Promise.reject(error);
-    const keeper = this.#route();
-    if (keeper === null) return Promise.reject(this.#dead);
+    const supervisor = this.#route();
+    if (supervisor === null) return Promise.reject(this.#dead);
     const { timeout = this.#settings.timeout, signal } = options;
     const limit = limitFrom(timeout);
     this.#pending++;
-    const abort = () => this.#keepers.some((each) => each.abort(order, signal?.reason));
-    const order = new Order(method, args, limit, signal, () => {
+    const abort = () => this.#supervisors.some((each) => each.abort(call, signal?.reason));
+    const call = new ActorCall(method, args, limit, signal, () => {
       signal?.removeEventListener("abort", abort);
       this.#settled();
     });
     signal?.addEventListener("abort", abort, { once: true });
-    keeper.add(order);
-    return order.result;
+    supervisor.add(call);
+    return call.result;
   }
 
   stats(): ActorStats[] {
-    return this.#keepers.map((keeper) => keeper.stats());
+    return this.#supervisors.map((supervisor) => supervisor.stats());
   }
 
   /** Resolves when one more call would not be one too many. */
@@ -83,16 +83,16 @@ export class OwnedActor implements Callee {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#until(1);
-    disown(this);
-    await Promise.all(this.#keepers.map((keeper) => keeper.close()));
+    unregisterActor(this);
+    await Promise.all(this.#supervisors.map((supervisor) => supervisor.close()));
   }
 
   /** Ends the workers now. Calls without a result fail with `pool.actor-terminated`. */
   async terminate(): Promise<void> {
     this.#closed = true;
-    disown(this);
+    unregisterActor(this);
     const error = terminated(this.name);
-    await Promise.all(this.#keepers.map((keeper) => keeper.kill(error)));
+    await Promise.all(this.#supervisors.map((supervisor) => supervisor.kill(error)));
   }
 
   dispose(): Promise<void> {
@@ -113,20 +113,20 @@ export class OwnedActor implements Callee {
   }
 
   /** Among those that are ready, or if none is, those that will be. */
-  #route(): Keeper | null {
-    if (this.#keepers.length === 1) return this.#among(({ state }) => state !== "dead");
+  #route(): Supervisor | null {
+    if (this.#supervisors.length === 1) return this.#among(({ state }) => state !== "dead");
     return this.#among(({ state }) => state === "ready") ?? this.#among(({ state }) => state !== "dead");
   }
 
-  #among(isMeant: (keeper: Keeper) => boolean): Keeper | null {
-    const count = this.#keepers.length;
-    let chosen: Keeper | null = null;
+  #among(isMeant: (supervisor: Supervisor) => boolean): Supervisor | null {
+    const count = this.#supervisors.length;
+    let chosen: Supervisor | null = null;
     let at = 0;
     for (let step = 0; step < count; step++) {
       const index = (this.#turn + step) % count;
-      const keeper = this.#keepers[index] as Keeper;
-      if (!isMeant(keeper) || (chosen !== null && keeper.pending >= chosen.pending)) continue;
-      chosen = keeper;
+      const supervisor = this.#supervisors[index] as Supervisor;
+      if (!isMeant(supervisor) || (chosen !== null && supervisor.pending >= chosen.pending)) continue;
+      chosen = supervisor;
       at = index;
       if (this.#settings.route === "roundRobin") break;
     }
@@ -135,14 +135,14 @@ export class OwnedActor implements Callee {
   }
 
   /** Calls that one replica did not begin go to the others, if any is at work. Returns those for which none is. */
-  #reroute(from: Keeper, orders: readonly Order[]): readonly Order[] {
+  #reroute(from: Supervisor, calls: readonly ActorCall[]): readonly ActorCall[] {
     // Those of an actor that is being ended are nobody's any more.
-    if (this.#closed && this.#pending === 0) return orders;
-    const left: Order[] = [];
-    for (const order of orders) {
-      const other = this.#among((keeper) => keeper !== from && keeper.state === "ready");
-      if (other === null) left.push(order);
-      else other.add(order);
+    if (this.#closed && this.#pending === 0) return calls;
+    const left: ActorCall[] = [];
+    for (const call of calls) {
+      const other = this.#among((supervisor) => supervisor !== from && supervisor.state === "ready");
+      if (other === null) left.push(call);
+      else other.add(call);
     }
     return left;
   }

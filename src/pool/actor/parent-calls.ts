@@ -1,11 +1,11 @@
-import { PawlError } from "../../errors.ts";
 import type { LimitMs } from "../options.ts";
 import { type Isolation, packAll, unpack } from "../transfer/portable.ts";
 import { reviveError } from "../transfer/remote-error.ts";
+import { actorGone, unsendable } from "./errors.ts";
 import type { AnswersMessage, Ask, FromCaller } from "./protocol.ts";
 
 /** The line of a worker to its parent, as far as calls of actors go over it. */
-export interface UpLine {
+export interface CallChannel {
   readonly isolation: Isolation;
   post(message: FromCaller): void;
 }
@@ -16,7 +16,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-let line: UpLine | null = null;
+let line: CallChannel | null = null;
 let last = 0;
 let asks: Ask[] = [];
 const waiting = new Map<number, Waiting>();
@@ -24,17 +24,17 @@ const waiting = new Map<number, Waiting>();
 const pending = new Map<string, number>();
 
 /** Says how this worker reaches its parent. */
-export function connectUp(to: UpLine): void {
+export function connectToParent(to: CallChannel): void {
   line = to;
 }
 
 /** How many calls of an actor that this worker made have no answer. */
-export function pendingUp(actor: string): number {
+export function pendingCalls(actor: string): number {
   return pending.get(actor) ?? 0;
 }
 
 /** Has the parent make a call, or its parent. */
-export function askUp(
+export function callThroughParent(
   actor: string,
   name: string,
   method: string,
@@ -55,7 +55,7 @@ export function askUp(
   if (asks.length === 0) queueMicrotask(() => send(to));
   const { value, handles } = packed;
   asks.push({ id, actor, name, method, args: value, handles, limit, abortable: signal !== undefined });
-  pending.set(actor, pendingUp(actor) + 1);
+  pending.set(actor, pendingCalls(actor) + 1);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   waiting.set(id, { actor, resolve, reject });
   if (signal === undefined) return promise;
@@ -65,7 +65,7 @@ export function askUp(
 }
 
 /** Call it with what comes back from the parent. */
-export function answered({ answers }: AnswersMessage): void {
+export function receiveAnswers({ answers }: AnswersMessage): void {
   for (const { id, value, handles, error } of answers) {
     const call = settled(id);
     if (call === undefined) continue;
@@ -81,7 +81,7 @@ export function answered({ answers }: AnswersMessage): void {
 }
 
 /** The calls of this turn in one message; if one of them cannot be sent, each in its own. */
-function send(to: UpLine): void {
+function send(to: CallChannel): void {
   const gathered = asks;
   asks = [];
   try {
@@ -101,32 +101,8 @@ function settled(id: number): Waiting | undefined {
   const call = waiting.get(id);
   if (call === undefined) return undefined;
   waiting.delete(id);
-  const left = pendingUp(call.actor) - 1;
+  const left = pendingCalls(call.actor) - 1;
   if (left === 0) pending.delete(call.actor);
   else pending.set(call.actor, left);
   return call;
-}
-
-/** The error of a call whose arguments cannot be sent. */
-export function unsendable(method: string, error: unknown): unknown {
-  if (error instanceof PawlError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  const sentence = `The arguments of ${method} cannot be sent to the actor (${why}): pass plain data.`;
-  return new PawlError("pool.unsendable", sentence, { cause: error });
-}
-
-/** The error of a call whose actor is not to be found. */
-function actorGone(name: string): PawlError {
-  return new PawlError(
-    "pool.actor-gone",
-    `The actor ${name} cannot be found: it has ended, or it was made in a worker below this one; a handle works where the actor was made and in the workers of that thread.`,
-  );
-}
-
-/** The error of a call too many. */
-export function tooManyPending(name: string, maxPending: number): PawlError {
-  return new PawlError(
-    "pool.actor-busy",
-    `${name} has ${maxPending.toLocaleString("en")} calls without a result, and takes no more: await some of them, wait for control(handle).room(), or raise maxPending.`,
-  );
 }

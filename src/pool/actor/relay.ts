@@ -1,10 +1,11 @@
+import { errorReason } from "../../error-text.ts";
 import "../transfer/kinds.ts";
 import { PawlError } from "../../errors.ts";
 import { type Isolation, type Packed, pack, unpack } from "../transfer/portable.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "./protocol.ts";
 import { RemoteActor } from "./remote-actor.ts";
-import { type Callee, ownedActor } from "./target.ts";
+import { type ActorTarget, ownedActor } from "./target.ts";
 
 /**
  * The parent's end: makes the calls that one worker asks for, of actors that this thread owns or, if it is a worker
@@ -36,7 +37,7 @@ export class Relay {
     if (controller !== null) this.#controllers.set(id, controller);
     try {
       const args = unpack({ value: ask.args, handles: ask.handles }) as readonly unknown[];
-      const value = await calleeFor(ask).call(method, args, {
+      const value = await targetFor(ask).call(method, args, {
         ...(limit === null ? {} : { timeout: limit }),
         ...(controller === null ? {} : { signal: controller.signal }),
       });
@@ -87,12 +88,11 @@ export class Relay {
 
 function unpassable(error: unknown): unknown {
   if (error instanceof PawlError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  const sentence = `The result cannot be passed on to a worker (${why.replace(/\.$/, "")}): return plain data.`;
+  const sentence = `The result cannot be passed on to a worker (${errorReason(error)}): return plain data.`;
   return new PawlError("pool.unsendable-result", sentence);
 }
 
-function calleeFor({ actor, name }: Ask): Callee {
+function targetFor({ actor, name }: Ask): ActorTarget {
   return (
     ownedActor(actor) ??
     new RemoteActor({ id: actor, name, methods: [], maxPending: Number.POSITIVE_INFINITY })

@@ -1,11 +1,11 @@
-import { PawlError } from "../../errors.ts";
 import { isThenable } from "../../thenable.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
 import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/portable.ts";
 import { describeError, type RemoteError } from "../transfer/remote-error.ts";
 import { monotonicMs } from "../worker/marker.ts";
-import type { Line } from "../worker/protocol.ts";
+import type { ParentChannel } from "../worker/protocol.ts";
 import { packResult, unsendableResult } from "../worker/results.ts";
+import { unsaved } from "./errors.ts";
 import type { ActorResults, ActorSetup, FromActor } from "./protocol.ts";
 
 /** Taken before the methods of users can replace it. */
@@ -13,11 +13,11 @@ const nextTick = process.nextTick.bind(process);
 
 /** Sends the results of calls, together with the object's state when it is time to save it. */
 export class ResultSender {
-  readonly #line: Line<FromActor>;
+  readonly #channel: ParentChannel<FromActor>;
   readonly #actor: ActorSetup["actor"];
-  readonly #busy: Busy;
+  readonly #busy: BusyTime;
   readonly #savedLate: () => void;
-  readonly #ended: Ended;
+  readonly #ended: EndedCalls;
   /** Gives the state; null where it is not saved. */
   #save: (() => unknown) | null = null;
   /** The promise of a state is waited for: no call may begin. */
@@ -30,12 +30,17 @@ export class ResultSender {
   #owed = false;
 
   /** Calls `savedLate` after a state that had to be waited for. */
-  constructor(line: Line<FromActor>, actor: ActorSetup["actor"], busy: Busy, savedLate: () => void) {
-    this.#line = line;
+  constructor(
+    channel: ParentChannel<FromActor>,
+    actor: ActorSetup["actor"],
+    busy: BusyTime,
+    savedLate: () => void,
+  ) {
+    this.#channel = channel;
     this.#actor = actor;
     this.#busy = busy;
     this.#savedLate = savedLate;
-    this.#ended = new Ended(line.isolation);
+    this.#ended = new EndedCalls(channel.isolation);
   }
 
   /** From now on the state is sent with the results. */
@@ -118,7 +123,7 @@ export class ResultSender {
 
   #postSaved(count: number, state: unknown): boolean {
     try {
-      const saved = pack(state, this.#line.isolation);
+      const saved = pack(state, this.#channel.isolation);
       this.#unsaved = 0;
       return this.#post(count, saved);
     } catch (error) {
@@ -127,21 +132,20 @@ export class ResultSender {
   }
 
   #postUnsaved(count: number, error: unknown): boolean {
-    const why = error instanceof Error ? error.message : String(error);
-    this.#ended.fail(count, unsaved(why, error));
+    this.#ended.fail(count, unsaved(error));
     return this.#post(count, null);
   }
 
   #post(count: number, saved: Packed | null): boolean {
     const now = monotonicMs();
     this.#sentAt = now;
-    this.#ended.post(count, this.#busy.take(now), saved, (message) => this.#line.post(message));
+    this.#ended.post(count, this.#busy.take(now), saved, (message) => this.#channel.post(message));
     return true;
   }
 }
 
 /** Calls that have ended, until their results are sent. Methods of arrays may be replaced by the methods of users, so indexes serve. */
-export class Ended {
+export class EndedCalls {
   readonly #isolation: Isolation;
   #seqs: number[] = [];
   #values: unknown[] = [];
@@ -235,17 +239,8 @@ function indexOf(path: Handle["path"]): number {
   return Number(path[0]);
 }
 
-/** The error of calls whose effect would be lost with their worker. */
-function unsaved(why: string, cause?: unknown): PawlError {
-  return new PawlError(
-    "pool.actor-save",
-    `The call has run, but the actor's state could not be saved after it (${why.replace(/\.$/, "")}): mend save, or leave it out.`,
-    { cause },
-  );
-}
-
 /** How many calls run, and for how long at least one of them has. */
-export class Busy {
+export class BusyTime {
   running = 0;
   #since = 0;
   #ms = 0;

@@ -6,12 +6,12 @@ import { type Handle, handlesByIndex, unpack } from "../transfer/portable.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import { inheritsThen, neverEnds, THEN_LOOK_MS } from "../worker/inherited-then.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
-import type { Line } from "../worker/protocol.ts";
+import type { ParentChannel } from "../worker/protocol.ts";
 import { withSignal } from "./call-signal.ts";
 import { Fifo } from "./fifo.ts";
-import { answered, connectUp } from "./parent-calls.ts";
+import { connectToParent, receiveAnswers } from "./parent-calls.ts";
 import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
-import { Busy, ResultSender } from "./result-sender.ts";
+import { BusyTime, ResultSender } from "./result-sender.ts";
 
 /** Taken before the methods of users can replace them. */
 const NativePromise = Promise;
@@ -37,15 +37,19 @@ const QUICK_MS = 1;
 const YIELD_MS = 20;
 
 /** Makes the object, and calls it as messages come. Returns what to call with each of them. */
-export function serveActor(line: Line<FromActor>, setup: ActorSetup, note: Note): (message: ToActor) => void {
-  connectUp(line);
-  const server = new ActorServer(line, setup.actor, note);
+export function serveActor(
+  channel: ParentChannel<FromActor>,
+  setup: ActorSetup,
+  note: Note,
+): (message: ToActor) => void {
+  connectToParent(channel);
+  const server = new ActorServer(channel, setup.actor, note);
   void server.begin();
   return (message) => server.take(message);
 }
 
 class ActorServer {
-  readonly #line: Line<FromActor>;
+  readonly #channel: ParentChannel<FromActor>;
   readonly #actor: ActorSetup["actor"];
   readonly #note: Note;
   readonly #waiting = new Fifo<Call>();
@@ -54,18 +58,18 @@ class ActorServer {
   /** Methods whose last call was over in no time. */
   readonly #quick = new Set<string>();
   #instance: Instance = {};
-  readonly #busy = new Busy();
+  readonly #busy = new BusyTime();
   readonly #results: ResultSender;
   /** When it last looked for messages. */
   #turn = 0;
   #yielding = false;
   #spoiled = false;
 
-  constructor(line: Line<FromActor>, actor: ActorSetup["actor"], note: Note) {
-    this.#line = line;
+  constructor(channel: ParentChannel<FromActor>, actor: ActorSetup["actor"], note: Note) {
+    this.#channel = channel;
     this.#actor = actor;
     this.#note = note;
-    this.#results = new ResultSender(line, actor, this.#busy, () => this.#next());
+    this.#results = new ResultSender(channel, actor, this.#busy, () => this.#next());
   }
 
   async begin(): Promise<void> {
@@ -80,10 +84,10 @@ class ActorServer {
         this.#results.saveWith(() => this.#instance.save?.());
       if (saved !== null) await this.#instance.restore?.(unpack(saved));
     } catch (error) {
-      this.#line.post({ type: "unready", error: describeError(error) });
+      this.#channel.post({ type: "unready", error: describeError(error) });
       return;
     }
-    this.#line.post({ type: "ready", methods: methodsOf(this.#instance) });
+    this.#channel.post({ type: "ready", methods: methodsOf(this.#instance) });
     setInterval(() => this.#lookForThen(), THEN_LOOK_MS).unref();
   }
 
@@ -92,7 +96,7 @@ class ActorServer {
     if (!this.#spoiled && inheritsThen()) {
       this.#spoiled = true;
       this.#results.flush();
-      this.#line.post({
+      this.#channel.post({
         type: "spoiled",
         error: describeError(neverEnds(`A method of ${this.#actor.name}`)),
       });
@@ -113,7 +117,7 @@ class ActorServer {
         void this.#close();
         return;
       case "answers":
-        answered(message);
+        receiveAnswers(message);
     }
   }
 
@@ -162,7 +166,7 @@ class ActorServer {
     this.#note(call.seq, now);
     if (call.watched) {
       this.#watched.set(call.seq, null);
-      this.#line.post({ type: "began", seq: call.seq });
+      this.#channel.post({ type: "began", seq: call.seq });
     }
     try {
       const args = unpack({ value: call.args, handles: call.handles }) as readonly unknown[];
@@ -231,9 +235,9 @@ class ActorServer {
     try {
       const end = this.#instance[Symbol.asyncDispose] ?? this.#instance[Symbol.dispose];
       await end?.call(this.#instance);
-      this.#line.post({ type: "closed", error: null });
+      this.#channel.post({ type: "closed", error: null });
     } catch (error) {
-      this.#line.post({ type: "closed", error: describeError(error) });
+      this.#channel.post({ type: "closed", error: describeError(error) });
     }
   }
 }

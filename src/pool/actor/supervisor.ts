@@ -1,14 +1,13 @@
-import { PawlError } from "../../errors.ts";
 import { after } from "../../timers.ts";
 import type { CallableReference } from "../callable/callable.ts";
 import { ActorDiedError, TimeLimitError } from "../errors.ts";
 import type { LimitMs } from "../options.ts";
 import { pack, packAll, unpack } from "../transfer/portable.ts";
 import { ActorWorker, type ActorWorkerEvents, type WorkerEnd } from "./actor-worker.ts";
-import type { Order } from "./call.ts";
-import { Outbox } from "./call-queue.ts";
+import type { ActorCall } from "./call.ts";
+import { CallQueue } from "./call-queue.ts";
+import { notAgain, unsendable } from "./errors.ts";
 import type { ActorSettings } from "./options.ts";
-import { unsendable } from "./parent-calls.ts";
 import type { ActorResults, ActorSetup } from "./protocol.ts";
 
 /** What an actor is made of. */
@@ -18,19 +17,19 @@ export interface Origin {
   readonly args: readonly unknown[];
 }
 
-/** What a keeper tells of its actor. */
-export interface KeeperEvents {
+/** What a supervisor tells of its actor. */
+export interface SupervisorEvents {
   /** It is ready for calls, for the first time or again. */
-  ready(keeper: Keeper, methods: readonly string[]): void;
+  ready(supervisor: Supervisor, methods: readonly string[]): void;
   /** Its worker has died, or could not begin; these calls had not begun. Those that come back are to wait for its restart. */
-  stranded(keeper: Keeper, orders: readonly Order[]): readonly Order[];
+  requeued(supervisor: Supervisor, calls: readonly ActorCall[]): readonly ActorCall[];
   /** It is not started again. */
-  dead(keeper: Keeper, error: unknown): void;
+  dead(supervisor: Supervisor, error: unknown): void;
 }
 
 /** One actor in numbers. */
 export interface ActorStats {
-  readonly state: KeeperState;
+  readonly state: SupervisorState;
   /** Calls that have ended, well or not. */
   readonly calls: number;
   /** Calls without a result. */
@@ -40,66 +39,66 @@ export interface ActorStats {
   readonly restarts: number;
 }
 
-export type KeeperState = "starting" | "ready" | "restarting" | "dead";
+export type SupervisorState = "starting" | "ready" | "restarting" | "dead";
 
 /** Before an actor that died without having done anything is started again, in milliseconds: twice as long each time. */
-const FIRST_REST_MS = 50;
-const LONGEST_REST_MS = 5000;
+const FIRST_RESTART_MS = 50;
+const LONGEST_RESTART_MS = 5000;
 
 /** Keeps one actor: its worker, the calls for it, its state, and what becomes of them when the worker dies. */
-export class Keeper {
-  state: KeeperState = "starting";
+export class Supervisor {
+  state: SupervisorState = "starting";
   readonly #origin: Origin;
   readonly #settings: ActorSettings;
-  readonly #events: KeeperEvents;
-  readonly #outbox: Outbox;
+  readonly #events: SupervisorEvents;
+  readonly #calls: CallQueue;
   #worker: ActorWorker | null = null;
   #saved: { readonly value: unknown } | null = null;
-  #verdict: { readonly order: Order; readonly error: Error } | null = null;
-  #fruitless = 0;
-  #rest: NodeJS.Timeout | null = null;
+  #verdict: { readonly call: ActorCall; readonly error: Error } | null = null;
+  #startFailures = 0;
+  #restartTimer: NodeJS.Timeout | null = null;
   #restarts = 0;
   #busyMs = 0;
   #ending = false;
   #closed: ((error: unknown) => void) | null = null;
 
-  constructor(origin: Origin, settings: ActorSettings, events: KeeperEvents) {
+  constructor(origin: Origin, settings: ActorSettings, events: SupervisorEvents) {
     this.#origin = origin;
     this.#settings = settings;
     this.#events = events;
-    this.#outbox = new Outbox(origin.name, settings.isolation);
+    this.#calls = new CallQueue(origin.name, settings.isolation);
     this.#start();
   }
 
   /** Calls without a result. */
   get pending(): number {
-    return this.#outbox.length;
+    return this.#calls.length;
   }
 
   stats(): ActorStats {
     return {
       state: this.state,
-      calls: this.#outbox.ended,
+      calls: this.#calls.ended,
       pending: this.pending,
       busyMs: this.#busyMs,
       restarts: this.#restarts,
     };
   }
 
-  add(order: Order): void {
-    this.#outbox.add(order);
+  add(call: ActorCall): void {
+    this.#calls.add(call);
     this.#hold();
   }
 
   /** Withdraws a call that waits, and tells one that runs. False when it is not here. */
-  abort(order: Order, reason: unknown): boolean {
-    if (this.#isSent(order)) {
-      order.aborted ??= { reason };
-      this.#worker?.post({ type: "abort", seq: order.seq, reason: String(reason) });
+  abort(call: ActorCall, reason: unknown): boolean {
+    if (this.#isSent(call)) {
+      call.aborted ??= { reason };
+      this.#worker?.post({ type: "abort", seq: call.seq, reason: String(reason) });
       return true;
     }
-    if (!this.#outbox.withdraw(order)) return false;
-    order.reject(reason);
+    if (!this.#calls.withdraw(call)) return false;
+    call.reject(reason);
     this.#hold();
     return true;
   }
@@ -154,9 +153,9 @@ export class Keeper {
       this.state = "ready";
       this.#events.ready(this, methods);
       this.#hold();
-      this.#outbox.open((calls) => this.#worker?.post(calls));
+      this.#calls.open((calls) => this.#worker?.post(calls));
     },
-    began: (seq) => this.#begun(this.#outbox.sent(seq)),
+    began: (seq) => this.#begun(this.#calls.sent(seq)),
     results: (results) => this.#deliver(results),
     closed: (error) => this.#closed?.(error),
     gone: (end) => this.#over(end),
@@ -166,24 +165,24 @@ export class Keeper {
     const { saved, busyMs } = results;
     if (saved !== null) this.#saved = { value: unpack(saved) };
     this.#busyMs += busyMs;
-    this.#fruitless = 0;
-    this.#outbox.deliver(results);
+    this.#startFailures = 0;
+    this.#calls.deliver(results);
     this.#hold();
   }
 
-  #isSent(order: Order): boolean {
-    return this.#outbox.sent(order.seq) === order;
+  #isSent(call: ActorCall): boolean {
+    return this.#calls.sent(call.seq) === call;
   }
 
   /** Its time runs from now on. */
-  #begun(order: Order | undefined): void {
-    if (order === undefined || order.limit === null) return;
-    watchTime(order, order.limit, {
-      abort: (reason) => this.abort(order, reason),
+  #begun(call: ActorCall | undefined): void {
+    if (call === undefined || call.limit === null) return;
+    watchTime(call, call.limit, {
+      abort: (reason) => this.abort(call, reason),
       kill: (hard) => {
-        if (!this.#isSent(order)) return;
-        const sentence = `${this.#origin.name}.${order.method} ran longer than ${hard} ms; its worker was ended.`;
-        this.#verdict ??= { order, error: new TimeLimitError("pool.timeout", sentence) };
+        if (!this.#isSent(call)) return;
+        const sentence = `${this.#origin.name}.${call.method} ran longer than ${hard} ms; its worker was ended.`;
+        this.#verdict ??= { call, error: new TimeLimitError("pool.timeout", sentence) };
         void this.#worker?.kill();
       },
     });
@@ -194,9 +193,9 @@ export class Keeper {
     const { name } = this.#origin;
     const verdict = this.#verdict;
     this.#verdict = null;
-    this.#outbox.strand(begun, (order) => {
-      if (verdict?.order === order) return verdict.error;
-      const sentence = `The actor ${name} died while it ran ${order.method}: ${why}.`;
+    this.#calls.workerGone(begun, (call) => {
+      if (verdict?.call === call) return verdict.error;
+      const sentence = `The actor ${name} died while it ran ${call.method}: ${why}.`;
       return new ActorDiedError("pool.actor-died", sentence);
     });
     this.#worker = null;
@@ -214,56 +213,42 @@ export class Keeper {
     }
     this.state = "restarting";
     this.#restarts++;
-    this.#outbox.putBack(this.#events.stranded(this, this.#outbox.drain()));
-    const fruitless = this.#fruitless++;
-    if (fruitless === 0) {
+    this.#calls.putBack(this.#events.requeued(this, this.#calls.drain()));
+    const failures = this.#startFailures++;
+    if (failures === 0) {
       this.#start();
       return;
     }
-    this.#rest = setTimeout(
+    this.#restartTimer = setTimeout(
       () => {
-        this.#rest = null;
+        this.#restartTimer = null;
         this.#start();
       },
-      Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** (fruitless - 1)),
+      Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (failures - 1)),
     );
     this.#hold();
   }
 
   #die(error: unknown): void {
-    if (this.#rest !== null) clearTimeout(this.#rest);
-    this.#rest = null;
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
+    this.#restartTimer = null;
     if (this.state !== "dead") {
       this.state = "dead";
       this.#saved = null;
       this.#events.dead(this, error);
     }
-    for (const order of this.#events.stranded(this, this.#outbox.drain())) order.reject(error);
+    for (const call of this.#events.requeued(this, this.#calls.drain())) call.reject(error);
   }
 
   /** The program may end when nobody waits for anything. */
   #hold(): void {
     const held = this.pending > 0 || this.state === "starting" || this.#ending;
-    if (this.#rest !== null) {
-      if (held) this.#rest.ref();
-      else this.#rest.unref();
+    if (this.#restartTimer !== null) {
+      if (held) this.#restartTimer.ref();
+      else this.#restartTimer.unref();
     }
     this.#worker?.hold(held);
   }
-}
-
-function notAgain(name: string, cause: unknown): ActorDiedError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  const sentence = `The actor ${name} died and cannot begin again: ${why.replace(/\.$/, "")}.`;
-  return new ActorDiedError("pool.actor-died", sentence, { cause });
-}
-
-/** The error of calls that nobody will make any more. */
-export function terminated(name: string): PawlError {
-  return new PawlError(
-    "pool.actor-terminated",
-    `The actor ${name} was ended before this call had its result.`,
-  );
 }
 
 /** What becomes of a call whose time is over. */
@@ -275,9 +260,9 @@ export interface TimeEvents {
 }
 
 /** Lets the time of a call run from now until it has a result. */
-function watchTime(order: Order, { soft, hard }: LimitMs, events: TimeEvents): void {
+function watchTime(call: ActorCall, { soft, hard }: LimitMs, events: TimeEvents): void {
   const killAfter = (ms: number) => {
-    order.timer = after(ms, () => {
+    call.timer = after(ms, () => {
       // Its result may have come while this thread was busy: look at what is there first.
       setImmediate(() => events.kill(hard));
     });
@@ -286,7 +271,7 @@ function watchTime(order: Order, { soft, hard }: LimitMs, events: TimeEvents): v
     killAfter(hard);
     return;
   }
-  order.timer = after(soft, () => {
+  call.timer = after(soft, () => {
     events.abort(`its time of ${soft} ms is over`);
     killAfter(hard - soft);
   });

@@ -13,7 +13,7 @@ export interface ActorCallOptions {
 }
 
 /** What a handle calls: an actor of this thread, or the way to one that somebody above owns. */
-export interface Callee {
+export interface ActorTarget {
   /** Of the actor, the same wherever there is a handle to it. */
   readonly id: string;
   /** The name of the class, for people. */
@@ -26,16 +26,16 @@ export interface Callee {
 }
 
 /** The actors that this thread owns and that have not ended, by id. */
-const actors = new Map<string, Callee>();
+const actors = new Map<string, ActorTarget>();
 
-export function own(callee: Callee): void {
-  actors.set(callee.id, callee);
+export function registerActor(target: ActorTarget): void {
+  actors.set(target.id, target);
 }
 
-export function disown(callee: Callee): void {
-  actors.delete(callee.id);
+export function unregisterActor(target: ActorTarget): void {
+  actors.delete(target.id);
 }
 
-export function ownedActor(id: string): Callee | undefined {
+export function ownedActor(id: string): ActorTarget | undefined {
   return actors.get(id);
 }

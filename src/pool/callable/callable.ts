@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { hash } from "node:crypto";
+import { errorReason, errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 
 /** Any function whatever. */
@@ -22,7 +23,7 @@ export interface CallableReference {
 interface Registry {
   /** By the URL of a module: its callables in order of evaluation. */
   readonly modules: Map<string, AnyFunction[]>;
-  readonly places: WeakMap<AnyFunction, { readonly module: string; readonly index: number }>;
+  readonly positions: WeakMap<AnyFunction, { readonly module: string; readonly index: number }>;
   /** The URL of the module for whose sake a worker loads code, in whatever that code sets going. */
   readonly loading: AsyncLocalStorage<string>;
 }
@@ -34,7 +35,7 @@ const registry: Registry = shared();
 
 function shared(): Registry {
   const holder = globalThis as { [SYMBOL]?: Registry };
-  holder[SYMBOL] ??= { modules: new Map(), places: new WeakMap(), loading: new AsyncLocalStorage() };
+  holder[SYMBOL] ??= { modules: new Map(), positions: new WeakMap(), loading: new AsyncLocalStorage() };
   return holder[SYMBOL];
 }
 
@@ -70,14 +71,14 @@ export function callable<F extends AnyFunction | AnyClass>(meta: ImportMeta, fn:
   const known = fn as AnyFunction;
   const index = functions.push(known) - 1;
   // Known twice is found the first way.
-  if (!registry.places.has(known)) registry.places.set(known, { module, index });
+  if (!registry.positions.has(known)) registry.positions.set(known, { module, index });
   return fn;
 }
 
 /** How a worker finds the function; null for one that `callable` never saw. */
 export function callableReference(fn: AnyFunction): CallableReference | null {
-  const place = registry.places.get(fn);
-  return place === undefined ? null : { kind: "module", ...place, digest: digestOf(fn) };
+  const position = registry.positions.get(fn);
+  return position === undefined ? null : { kind: "module", ...position, digest: digestOf(fn) };
 }
 
 /**
@@ -142,7 +143,7 @@ function load(module: string): Promise<Loaded> {
 async function importCallables(module: string): Promise<Loaded> {
   try {
     const namespace = await registry.loading.run(module, () => import(module));
-    // A copy: what the module's functions register later has no place that other processes agree on.
+    // A copy: what the module's functions register later has no position that other processes agree on.
     return { functions: [...(registry.modules.get(module) ?? [])], namespace };
   } catch (error) {
     throw loadError(module, error);
@@ -150,7 +151,7 @@ async function importCallables(module: string): Promise<Loaded> {
 }
 
 function loadError(module: string, error: unknown): unknown {
-  const { code, url, message } = (error ?? {}) as { code?: unknown; url?: unknown; message?: unknown };
+  const { code, url } = (error ?? {}) as { code?: unknown; url?: unknown };
   if (code === "pool.unguarded-main") return error;
   if (code === "ERR_MODULE_NOT_FOUND" && url === module) {
     return new PawlError(
@@ -159,8 +160,8 @@ function loadError(module: string, error: unknown): unknown {
       { cause: error },
     );
   }
-  const [line = ""] = String(message ?? error).split("\n", 1);
-  const why = line.replace(/\.$/, "");
+  const [line = ""] = errorText(error).split("\n", 1);
+  const why = errorReason(line);
   return new PawlError(
     "pool.callable-import",
     `A worker cannot load ${module}, where callable() was called (${why}): move the function to a module that needs only what workers have too.`,

@@ -1,3 +1,4 @@
+import { errorText } from "../../error-text.ts";
 import type { PoolOptions } from "../options.ts";
 import { OTHER_CORES, type WorkerPool } from "../worker/worker-pool.ts";
 import { blocks, measureTransport, paysOff } from "./cost.ts";
@@ -56,8 +57,7 @@ export class Placement {
       if (call.cost.transportMs === null) measureTransport(call.cost, sample.items, sample.results);
     } catch (error) {
       // In the caller's thread they have their results; on the way to a worker they would be errors.
-      const why = error instanceof Error ? error.message : String(error);
-      account.why = `the items or their results cannot be sent to a worker (${why})`;
+      account.why = `the items or their results cannot be sent to a worker (${errorText(error)})`;
       return false;
     }
     const warm = workerPool.isReady;

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { type ItemResult, type Settled, settledOf } from "../calls/settled.ts";
 import { collects } from "../options.ts";
-import { type EachOptions, settingsOf } from "./options.ts";
+import { type EachOptions, eachSettings } from "./options.ts";
 import { type ItemFunction, resultsOf } from "./run.ts";
 
 /** Results that have not begun to be made: await them for all in an array, or iterate over them one by one. */
@@ -34,7 +34,7 @@ export function each<T, R>(
   fn: ItemFunction<T, R>,
   options: EachOptions & { readonly errors?: "throw" | "collect" } = {},
 ): Each<R> | Each<Settled<R>> {
-  const settings = settingsOf(options);
+  const settings = eachSettings(options);
   if (!isIterable(items)) {
     throw new PawlError("each.items", "each() needs items to iterate over as its first argument.");
   }

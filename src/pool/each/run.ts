@@ -1,32 +1,32 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { pMapIterable, pMapSkip } from "p-map";
 import { atMost, RateLimiter } from "../../rate-limit.ts";
-import { after } from "../../timers.ts";
+import { retry } from "../../retry.ts";
+import { withTimeout } from "../../timers.ts";
 import type { ItemResult } from "../calls/settled.ts";
 import { closeSource, iteratorOf } from "../calls/source.ts";
 import { TimeLimitError } from "../errors.ts";
 import { atIndex } from "../transfer/remote-error.ts";
-import type { Settings } from "./options.ts";
+import type { EachSettings } from "./options.ts";
 import { retryDelay } from "./retry.ts";
 
 /** One call of `each` while it runs: what is under way, and how it is stopped. */
 class Run<T, R> {
   readonly source: Source<T>;
   readonly #fn: ItemFunction<T, R>;
-  readonly #settings: Settings;
+  readonly #settings: EachSettings;
   readonly #collect: boolean;
   readonly #rate: RateLimiter | null;
   /** Aborts the waits between attempts. */
   readonly #stop = new AbortController();
   readonly #running = new Set<AbortController>();
-  #under = 0;
+  #inFlight = 0;
   #idle = (): void => {};
   stopped: { readonly reason: unknown } | null = null;
 
   constructor(
     items: Iterable<T> | AsyncIterable<T>,
     fn: ItemFunction<T, R>,
-    settings: Settings,
+    settings: EachSettings,
     collect: boolean,
   ) {
     this.source = new Source(items);
@@ -39,7 +39,7 @@ class Run<T, R> {
   /** Never rejects: an error is a result, or it stops the call. */
   async item(item: T, index: number): Promise<ItemResult<R> | typeof pMapSkip> {
     if (this.stopped !== null) return pMapSkip;
-    this.#under++;
+    this.#inFlight++;
     try {
       return { index, value: await this.#attempts(item, index) };
     } catch (thrown) {
@@ -50,7 +50,7 @@ class Run<T, R> {
       this.stop(error);
       return pMapSkip;
     } finally {
-      if (--this.#under === 0) this.#idle();
+      if (--this.#inFlight === 0) this.#idle();
     }
   }
 
@@ -65,28 +65,42 @@ class Run<T, R> {
 
   /** Resolves when nothing runs any more. */
   async idle(): Promise<void> {
-    if (this.#under === 0) return;
+    if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
     });
   }
 
-  async #attempts(item: T, index: number): Promise<R> {
-    const { retries, timeout } = this.#settings;
-    for (let attempt = 1; ; attempt++) {
-      if (this.#rate !== null) await this.#rate.turn();
-      const controller = new AbortController();
-      this.#running.add(controller);
-      try {
-        return await attemptOnce(this.#fn, item, { index, attempt }, controller, timeout);
-      } catch (error) {
-        if (this.stopped !== null) throw error;
-        const delay = retryDelay(error, attempt, retries);
-        if (delay === null) throw error;
-        await sleep(delay, undefined, { signal: this.#stop.signal });
-      } finally {
-        this.#running.delete(controller);
-      }
+  #attempts(item: T, index: number): Promise<R> {
+    const { retries } = this.#settings;
+    let attempt = 0;
+    return retry(() => this.#attempt(item, { index, attempt: ++attempt }), {
+      isTransient: () => this.stopped === null,
+      waitMs: (error, failures) => retryDelay(error, failures, retries),
+      signal: this.#stop.signal,
+    });
+  }
+
+  /** Calls the function once, and waits no longer than it may take. What does not listen to its signal continues unheard. */
+  async #attempt(item: T, which: { readonly index: number; readonly attempt: number }): Promise<R> {
+    if (this.#rate !== null) await this.#rate.turn();
+    const { timeoutMs = Number.POSITIVE_INFINITY } = this.#settings;
+    const controller = new AbortController();
+    this.#running.add(controller);
+    const late = () => {
+      const sentence = `Item ${which.index} took longer than ${timeoutMs} ms.`;
+      const error = new TimeLimitError("each.timeout", sentence);
+      controller.abort(error);
+      throw error;
+    };
+    try {
+      return await withTimeout(
+        (async () => await this.#fn(item, { ...which, signal: controller.signal }))(),
+        timeoutMs,
+        late,
+      );
+    } finally {
+      this.#running.delete(controller);
     }
   }
 }
@@ -99,7 +113,7 @@ class Run<T, R> {
 export async function* resultsOf<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   fn: ItemFunction<T, R>,
-  settings: Settings,
+  settings: EachSettings,
   collect: boolean,
 ): AsyncGenerator<ItemResult<R>, void, undefined> {
   const { concurrency, signal, ordered } = settings;
@@ -141,30 +155,6 @@ export interface EachContext {
 }
 
 export type ItemFunction<T, R> = (item: T, context: EachContext) => R | Promise<R>;
-
-/** Calls the function once, and waits no longer than it may take. What does not listen to its signal goes on unheard. */
-async function attemptOnce<T, R>(
-  fn: ItemFunction<T, R>,
-  item: T,
-  { index, attempt }: { readonly index: number; readonly attempt: number },
-  controller: AbortController,
-  timeout: number | undefined,
-): Promise<R> {
-  const context = { index, attempt, signal: controller.signal };
-  if (timeout === undefined) return await fn(item, context);
-  const over = Promise.withResolvers<never>();
-  const timer = after(timeout, () => {
-    const sentence = `Item ${index} took longer than ${timeout} ms.`;
-    const error = new TimeLimitError("each.timeout", sentence);
-    over.reject(error);
-    controller.abort(error);
-  });
-  try {
-    return await Promise.race([fn(item, context), over.promise]);
-  } finally {
-    timer.cancel();
-  }
-}
 
 /**
  * The items of a call, taken one at a time and only when asked for. It can be ended while the one who gives them still

@@ -4,8 +4,8 @@ import { markAsUncloneable } from "../../uncloneable.ts";
 import {
   type HandleState,
   type Isolation,
-  type Portable,
-  portableKind,
+  type Shareable,
+  shareableKind,
   toHandle,
 } from "../transfer/portable.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
@@ -17,7 +17,7 @@ const KIND = "counter";
  * speaks numbers, so it counts to 2^53 - 1 either way; a value past that throws PawlError("pool.counter-range") where
  * it is read, as does one that is given.
  */
-export class Counter implements Portable {
+export class Counter implements Shareable {
   readonly #cell: BigInt64Array<SharedArrayBuffer>;
 
   /** From `start` on, or over the memory of a counter that is there already. */
@@ -62,7 +62,7 @@ export class Counter implements Portable {
   }
 }
 
-portableKind(KIND, (memory: SharedArrayBuffer) => new Counter(memory));
+shareableKind(KIND, (memory: SharedArrayBuffer) => new Counter(memory));
 
 function exact(value: number): bigint {
   if (!Number.isSafeInteger(value)) throw range(value);

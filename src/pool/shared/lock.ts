@@ -6,8 +6,8 @@ import { markAsUncloneable } from "../../uncloneable.ts";
 import {
   type HandleState,
   type Isolation,
-  type Portable,
-  portableKind,
+  type Shareable,
+  shareableKind,
   toHandle,
 } from "../transfer/portable.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
@@ -45,7 +45,7 @@ export interface LockGuard extends Disposable {
  * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To go on,
  * make what is guarded anew, and a new lock with it.
  */
-export class Lock implements Portable {
+export class Lock implements Shareable {
   readonly #word: Int32Array<SharedArrayBuffer>;
   #guard: LockGuard | null = null;
 
@@ -166,7 +166,7 @@ export class Lock implements Portable {
   }
 }
 
-portableKind(KIND, (memory: SharedArrayBuffer) => new Lock(memory));
+shareableKind(KIND, (memory: SharedArrayBuffer) => new Lock(memory));
 
 function holderOf(word: number): number {
   return (word >> 1) - 1;

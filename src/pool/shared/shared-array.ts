@@ -4,8 +4,8 @@ import { markAsUncloneable } from "../../uncloneable.ts";
 import {
   type HandleState,
   type Isolation,
-  type Portable,
-  portableKind,
+  type Shareable,
+  shareableKind,
   toHandle,
 } from "../transfer/portable.ts";
 import { assertStaysInProcess, noteMetMemory, sharedMemory } from "./memory.ts";
@@ -30,7 +30,7 @@ export type NestedArray<E> = (E | NestedArray<E>)[];
  * Elements lie in row-major order without gaps, in views too, so that `data` is always there to loop over. Nothing
  * here waits for other threads: give each its own part (`split`), or use a Lock, or Atomics on `data`.
  */
-export class SharedArray<D extends Dtype = Dtype> implements Portable {
+export class SharedArray<D extends Dtype = Dtype> implements Shareable {
   readonly dtype: D;
   /** Lengths along the axes, the first being the outermost. */
   readonly shape: readonly number[];
@@ -266,7 +266,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Portable {
   }
 }
 
-portableKind(KIND, ({ dtype, shape, buffer, byteOffset }: State) => {
+shareableKind(KIND, ({ dtype, shape, buffer, byteOffset }: State) => {
   noteMetMemory(buffer);
   return new SharedArray(dtype, shape, buffer, byteOffset);
 });

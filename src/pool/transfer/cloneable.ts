@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { serialize } from "node:v8";
+import { errorText } from "../../error-text.ts";
 
 /**
  * What structured cloning would make less of without a word. It copies the own properties of an object and nothing else: of
@@ -150,6 +151,6 @@ export function whyUnsendable(value: unknown, to: Isolation): string | null {
     else serialize(value);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }

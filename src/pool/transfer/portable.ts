@@ -7,7 +7,7 @@ export type { Isolation } from "./cloneable.ts";
 export const toHandle: unique symbol = Symbol("pawl.toHandle");
 
 /** An object that a worker gets as a handle to the same thing rather than as a copy. */
-export interface Portable {
+export interface Shareable {
   /** What the other side needs, in a form that can be cloned. Throws a PawlError where it cannot go there. */
   [toHandle](to: Isolation): HandleState;
 }
@@ -47,7 +47,7 @@ const LONGEST = 1024;
 const NONE: readonly Handle[] = [];
 
 /** Says how a kind of handle becomes an object again. Call it where the class is defined. */
-export function portableKind<State>(kind: string, revive: (state: State) => object): void {
+export function shareableKind<State>(kind: string, revive: (state: State) => object): void {
   kinds.set(kind, revive as Revive);
 }
 
@@ -78,7 +78,7 @@ export function packAll(
 }
 
 function packObject(value: object, search: Search): object | null {
-  const packed = withoutPortables(value, search);
+  const packed = withoutShareables(value, search);
   if (search.to === "process" && packed !== null) assertCloneable(packed, search.to);
   return packed;
 }
@@ -134,10 +134,10 @@ interface Search {
 }
 
 /** The object with null in the place of each portable one. Copies only what leads to one. */
-function withoutPortables(value: object, search: Search): object | null {
+function withoutShareables(value: object, search: Search): object | null {
   const { to, path, handles } = search;
   if (toHandle in value) {
-    handles.push({ ...(value as Portable)[toHandle](to), path: [...path] });
+    handles.push({ ...(value as Shareable)[toHandle](to), path: [...path] });
     return null;
   }
   if (path.length === search.deepest) return asItIs(value, search);
@@ -176,7 +176,7 @@ function asItIs(value: object, { to }: Search): object {
 
 function inside(value: object, step: string | number, search: Search): object | null {
   search.path.push(step);
-  const packed = withoutPortables(value, search);
+  const packed = withoutShareables(value, search);
   search.path.pop();
   return packed;
 }

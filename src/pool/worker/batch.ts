@@ -1,9 +1,9 @@
 import { PawlError } from "../../errors.ts";
 import type { Portion, Work } from "../calls/work.ts";
+import { WorkerDiedError } from "../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
 import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/portable.ts";
 import { atIndex, reviveError } from "../transfer/remote-error.ts";
-import { WorkerDiedError } from "./host.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
 
 /** What is asked and told of when a worker has died over a batch. */

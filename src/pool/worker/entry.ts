@@ -59,7 +59,7 @@ function codeFor(kind: Isolation, bundle: string): string {
     const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
     const boot = (globalThis[Symbol.for(${JSON.stringify(BOOT)})] = { kind: ${JSON.stringify(kind)} });
     const loading = new AsyncLocalStorage();
-    globalThis[Symbol.for("pawl.callables")] = { modules: new Map(), places: new WeakMap(), loading };
+    globalThis[Symbol.for("pawl.callables")] = { modules: new Map(), positions: new WeakMap(), loading };
     loading.run(${url}, () => import(${url})).then(() => boot.serve());
   `;
 }

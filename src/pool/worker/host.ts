@@ -6,7 +6,6 @@ import {
   Worker,
   type WorkerOptions,
 } from "node:worker_threads";
-import { PawlError } from "../../errors.ts";
 import type { ActorSetup } from "../actor/protocol.ts";
 import { describeError, reviveError } from "../transfer/remote-error.ts";
 import { entryOf } from "./entry.ts";
@@ -190,11 +189,6 @@ function wordsFor(thrown: unknown): string {
   if (!(thrown instanceof Error)) return describeError(thrown).message;
   if ((thrown as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY") return "its heap was full";
   return `${thrown.name}: ${thrown.message}`;
-}
-
-/** The worker died while it ran an item. */
-export class WorkerDiedError extends PawlError {
-  override readonly name = "WorkerDiedError";
 }
 
 /** What Node was told about this program alone: a worker that was told the same would do something else. */

@@ -75,7 +75,7 @@ export interface WorkerSetup {
 }
 
 /** The worker's end of the line to its parent. */
-export interface Line<From = FromWorker> {
+export interface ParentChannel<From = FromWorker> {
   readonly isolation: Isolation;
   post(message: From): void;
   /** Whether anything can still be sent. */

@@ -1,3 +1,4 @@
+import { errorReason, errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
 import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/portable.ts";
@@ -90,13 +91,13 @@ export function packResult(value: unknown, to: Isolation): Packed {
     return pack(value, to);
   } catch (error) {
     if (error instanceof PawlError) throw error;
-    throw unsendableResult(error instanceof Error ? error.message : String(error));
+    throw unsendableResult(errorText(error));
   }
 }
 
 export function unsendableResult(why: string): PawlError {
   return new PawlError(
     "pool.unsendable-result",
-    `The result cannot be sent back from a worker (${why.replace(/\.$/, "")}): return plain data.`,
+    `The result cannot be sent back from a worker (${errorReason(why)}): return plain data.`,
   );
 }

@@ -1,7 +1,7 @@
 import { setImmediate, setInterval } from "node:timers";
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { isThenable } from "../../thenable.ts";
-import { answered, connectUp } from "../actor/parent-calls.ts";
+import { connectToParent, receiveAnswers } from "../actor/parent-calls.ts";
 import type { ActorSetup, ToActor } from "../actor/protocol.ts";
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import type { ItemContext } from "../options.ts";
@@ -9,22 +9,26 @@ import { handlesByIndex, unpack } from "../transfer/portable.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import { inheritsThen, neverEnds, THEN_LOOK_MS } from "./inherited-then.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
-import type { BatchMessage, Line, ToWorker, WorkerSetup } from "./protocol.ts";
+import type { BatchMessage, ParentChannel, ToWorker, WorkerSetup } from "./protocol.ts";
 import { Results } from "./results.ts";
 
 /** What a worker is started with: one of a pool, or one that is an actor. */
 export type Setup = WorkerSetup | ActorSetup;
 
 /** Serves a pool, or as an actor, whose code most workers never need. Returns what to call with each message. */
-export function serveAny(line: Line<unknown>, setup: Setup, notes: Notes): (message: unknown) => void {
+export function serveAny(
+  channel: ParentChannel<unknown>,
+  setup: Setup,
+  notes: Notes,
+): (message: unknown) => void {
   if (!("actor" in setup)) {
-    const take = serve(line, setup, notes);
+    const take = serve(channel, setup, notes);
     return (message) => take(message as ToWorker);
   }
   // Nothing is sent to an actor before it says that it is ready.
   let take: ((message: ToActor) => void) | null = null;
   void import("../actor/serve.ts").then(({ serveActor }) => {
-    take = serveActor(line, setup, notes.note);
+    take = serveActor(channel, setup, notes.note);
   });
   return (message) => take?.(message as ToActor);
 }
@@ -37,15 +41,15 @@ async function knowShared(): Promise<void> {
 }
 
 /** Runs batches one after the other, as they come. Returns what to call with each message. */
-function serve(line: Line, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
-  connectUp(line);
-  const server = new Server(line, setup, notes);
+function serve(channel: ParentChannel, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
+  connectToParent(channel);
+  const server = new Server(channel, setup, notes);
   void server.begin();
   return (message) => server.take(message);
 }
 
 class Server {
-  readonly #line: Line;
+  readonly #channel: ParentChannel;
   readonly #setup: WorkerSetup;
   readonly #notes: Notes;
   readonly #functions = new Map<number, AnyFunction>();
@@ -56,8 +60,8 @@ class Server {
   #busy = true;
   #running: BatchRun | null = null;
 
-  constructor(line: Line, setup: WorkerSetup, notes: Notes) {
-    this.#line = line;
+  constructor(channel: ParentChannel, setup: WorkerSetup, notes: Notes) {
+    this.#channel = channel;
     this.#setup = setup;
     this.#notes = notes;
   }
@@ -71,10 +75,10 @@ class Server {
         this.#init = await begin(unpack(initArgument));
       }
     } catch (error) {
-      this.#line.post({ type: "unready", error: describeError(error) });
+      this.#channel.post({ type: "unready", error: describeError(error) });
       return;
     }
-    this.#line.post({ type: "ready" });
+    this.#channel.post({ type: "ready" });
     this.#busy = false;
     setInterval(() => this.#running?.lookForThen(), THEN_LOOK_MS).unref();
     void this.#next();
@@ -93,10 +97,10 @@ class Server {
         if (this.#running?.id === message.id) this.#running.abort(message.index, message.reason);
         return;
       case "answers":
-        answered(message);
+        receiveAnswers(message);
         return;
       case "close":
-        this.#line.end();
+        this.#channel.end();
     }
   }
 
@@ -121,7 +125,7 @@ class Server {
   }
 
   async #run(batch: BatchMessage): Promise<void> {
-    const running = new BatchRun(batch, this.#line, this.#setup.maxMemory);
+    const running = new BatchRun(batch, this.#channel, this.#setup.maxMemory);
     this.#running = running;
     // Loading a function may take its time: that it has begun to is all that can be known of it.
     if (batch.reference !== undefined) this.#notes.note(-1, monotonicMs());
@@ -158,7 +162,7 @@ const YIELD_MS = 20;
 class BatchRun {
   readonly id: number;
   readonly #batch: BatchMessage;
-  readonly #line: Line;
+  readonly #channel: ParentChannel;
   readonly #maxMemory: number;
   readonly #results: Results;
   #spentMs = 0;
@@ -173,12 +177,12 @@ class BatchRun {
   #current: Context | null = null;
 
   /** Leaves the rest to others once the worker uses more than `maxMemory` bytes. */
-  constructor(batch: BatchMessage, line: Line, maxMemory: number | null) {
+  constructor(batch: BatchMessage, channel: ParentChannel, maxMemory: number | null) {
     this.id = batch.id;
     this.#batch = batch;
-    this.#line = line;
+    this.#channel = channel;
     this.#maxMemory = maxMemory ?? Number.POSITIVE_INFINITY;
-    this.#results = new Results(batch.id, batch.base, line.isolation);
+    this.#results = new Results(batch.id, batch.base, channel.isolation);
   }
 
   async run(fn: AnyFunction, init: unknown, { note, begin }: Notes): Promise<void> {
@@ -216,8 +220,8 @@ class BatchRun {
       }
       this.#awaited = null;
       this.#ended = at + 1;
-      // The function has cut the line: the mark stays where it is, and says which item did.
-      if (!this.#line.isOpen()) return;
+      // The function has cut the channel: the mark stays where it is, and says which item did.
+      if (!this.#channel.isOpen()) return;
       const after = monotonicMs();
       this.#spentMs += after - now;
       now = after;
@@ -272,11 +276,11 @@ class BatchRun {
   }
 
   #flush(last: boolean): void {
-    if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#line.memory() > this.#maxMemory;
+    if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#channel.memory() > this.#maxMemory;
     const ended = this.#batch.base + this.#ended;
     const full = this.#full || inheritsThen();
     const circumstances = { ended, spentMs: this.#spentMs, last, full };
-    this.#results.post(circumstances, (message) => this.#line.post(message));
+    this.#results.post(circumstances, (message) => this.#channel.post(message));
     this.#spentMs = 0;
   }
 }

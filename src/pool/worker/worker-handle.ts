@@ -2,25 +2,26 @@ import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { Relay } from "../actor/relay.ts";
 import type { Portion, Work } from "../calls/work.ts";
+import { WorkerDiedError } from "../errors.ts";
 import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { Batch, type BatchEvents } from "./batch.ts";
-import { type Host, startProcess, startThread, WorkerDiedError } from "./host.ts";
+import { type Host, startProcess, startThread } from "./host.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { ItemTimer } from "./time-limit.ts";
 
 /** What a slot tells its pool. */
-export interface SlotEvents extends BatchEvents {
+export interface WorkerEvents extends BatchEvents {
   /** The worker is ready for a batch. */
-  idle(slot: Slot): void;
+  idle(slot: WorkerHandle): void;
   /** The worker is gone for good; what it held was given back. */
-  gone(slot: Slot): void;
+  gone(slot: WorkerHandle): void;
   /** A worker cannot begin: `init` threw, or does not end. */
-  unready(slot: Slot, error: unknown): void;
+  unready(slot: WorkerHandle, error: unknown): void;
 }
 
-export type SlotState = "starting" | "idle" | "busy" | "closing" | "gone";
+export type WorkerState = "starting" | "idle" | "busy" | "closing" | "gone";
 
 /** How long a worker that was asked to close may take. */
 const CLOSE_MS = 1000;
@@ -28,10 +29,10 @@ const CLOSE_MS = 1000;
 const LOOK_MS = 10;
 
 /** One worker and the batch it runs. */
-export class Slot {
-  state: SlotState = "starting";
+export class WorkerHandle {
+  state: WorkerState = "starting";
   readonly #settings: PoolSettings;
-  readonly #events: SlotEvents;
+  readonly #events: WorkerEvents;
   readonly #host: Host;
   /** Makes the calls of actors that functions in the worker ask for. */
   readonly #relay: Relay;
@@ -59,7 +60,7 @@ export class Slot {
   /** When it last became idle, in milliseconds of `performance.now`. */
   idleSince = 0;
 
-  constructor(settings: PoolSettings, setup: WorkerSetup, events: SlotEvents) {
+  constructor(settings: PoolSettings, setup: WorkerSetup, events: WorkerEvents) {
     this.#settings = settings;
     this.#events = events;
     const start = settings.isolation === "thread" ? startThread : startProcess;

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { batchSize, repaysStart } from "../calls/cost.ts";
@@ -6,7 +7,7 @@ import type { Stopper } from "../calls/submit.ts";
 import type { Work } from "../calls/work.ts";
 import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
-import { Slot, type SlotEvents } from "./worker-handle.ts";
+import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 
 /** Workers that die before they have done anything, one after the other, until the crew gives up. */
 const MOST_START_FAILURES = 3;
@@ -25,7 +26,7 @@ export class WorkerPool {
   readonly #settings: PoolSettings;
   readonly #setup: WorkerSetup;
   readonly #changed: () => void;
-  readonly #slots = new Set<Slot>();
+  readonly #workers = new Set<WorkerHandle>();
   readonly #works = new Set<Work>();
   readonly #crashes = new WeakMap<Work, Map<number, number>>();
   #scheduled = false;
@@ -46,20 +47,20 @@ export class WorkerPool {
   /** Something is to be done, or is being done. */
   get busy(): boolean {
     for (const work of this.#works) if (work.ready > 0) return true;
-    for (const slot of this.#slots) if (slot.state === "busy") return true;
+    for (const worker of this.#workers) if (worker.state === "busy") return true;
     return false;
   }
 
   /** A worker could take a batch, now or when it has done what it has. */
   get isReady(): boolean {
-    for (const { state } of this.#slots) if (state === "idle" || state === "busy") return true;
+    for (const { state } of this.#workers) if (state === "idle" || state === "busy") return true;
     return false;
   }
 
   /** Every worker there may be is there and has loaded the function. */
   isAtWork(work: Work): boolean {
-    if (this.#slots.size < this.#settings.workers) return false;
-    for (const slot of this.#slots) if (!slot.knows(work)) return false;
+    if (this.#workers.size < this.#settings.workers) return false;
+    for (const worker of this.#workers) if (!worker.knows(work)) return false;
     return true;
   }
 
@@ -71,7 +72,7 @@ export class WorkerPool {
   /** Takes no more of it, and leaves undone what was taken. */
   drop(work: Work, reason: string): void {
     this.#works.delete(work);
-    for (const slot of this.#slots) slot.cancel(work, reason);
+    for (const worker of this.#workers) worker.cancel(work, reason);
   }
 
   /** Gives out what there is once this turn of the program is over. */
@@ -89,21 +90,21 @@ export class WorkerPool {
     // What the dead give back is nobody's any more.
     if (this.#closed) return;
     for (;;) {
-      const slot = this.#idleSlot();
-      if (slot === null) {
+      const worker = this.#idleWorker();
+      if (worker === null) {
         this.#growForReady();
         break;
       }
       // Only now is it its turn: who is passed over here would wait as long as the others have items.
       const work = this.#nextWork();
       if (work === null) break;
-      if (this.#helpers > 0 && !slot.knows(work)) {
-        slot.load(work);
+      if (this.#helpers > 0 && !worker.knows(work)) {
+        worker.load(work);
         continue;
       }
       const { cost, chunkSize, limit } = work.call;
       const size = batchSize(cost, chunkSize, work.left, this.#settings.workers);
-      slot.run(work, work.take(Math.min(size, work.ready, slot.room, limit === null ? size : 64)));
+      worker.run(work, work.take(Math.min(size, work.ready, worker.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
     this.#watchBatches();
@@ -120,8 +121,8 @@ export class WorkerPool {
   /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
   #watchBatches(): void {
     if (this.#batchTimer !== null || this.#closed) return;
-    const idle = this.#idleSlot() !== null || this.#slots.size < this.#settings.workers;
-    if (!this.#anyBehind((slot) => idle || this.#waitsFor(slot))) return;
+    const idle = this.#idleWorker() !== null || this.#workers.size < this.#settings.workers;
+    if (!this.#anyBehind((worker) => idle || this.#waitsFor(worker))) return;
     this.#batchTimer = setTimeout(
       () => {
         this.#batchTimer = null;
@@ -137,26 +138,27 @@ export class WorkerPool {
    * that keep a worker longer than a batch should from the items of another call.
    */
   #breakUp(): void {
-    const idle = this.#idleSlot() !== null;
+    const idle = this.#idleWorker() !== null;
     let behind = 0;
-    for (const slot of this.#slots) {
-      if (slot.state !== "busy" || slot.behind === 0) continue;
-      if (this.#waitsFor(slot) ? slot.batchMs >= TURN_MS : idle && slot.itemMs >= BEHIND_MS) slot.takeBack(1);
-      else if (!idle && slot.itemMs >= TURN_MS) behind += slot.behind;
+    for (const worker of this.#workers) {
+      if (worker.state !== "busy" || worker.behind === 0) continue;
+      if (this.#waitsFor(worker) ? worker.batchMs >= TURN_MS : idle && worker.itemMs >= BEHIND_MS)
+        worker.takeBack(1);
+      else if (!idle && worker.itemMs >= TURN_MS) behind += worker.behind;
     }
     // They have them when they are there.
     if (behind > 0 && this.#helpers === 0) this.grow(behind);
   }
 
-  #anyBehind(isMeant: (slot: Slot) => boolean): boolean {
-    for (const slot of this.#slots)
-      if (slot.state === "busy" && isMeant(slot) && slot.behind > 0) return true;
+  #anyBehind(isMeant: (worker: WorkerHandle) => boolean): boolean {
+    for (const worker of this.#workers)
+      if (worker.state === "busy" && isMeant(worker) && worker.behind > 0) return true;
     return false;
   }
 
   /** Items of another call than its own wait for this worker. */
-  #waitsFor(slot: Slot): boolean {
-    for (const work of this.#works) if (work !== slot.work && work.ready > 0) return true;
+  #waitsFor(worker: WorkerHandle): boolean {
+    for (const work of this.#works) if (work !== worker.work && work.ready > 0) return true;
     return false;
   }
 
@@ -164,8 +166,8 @@ export class WorkerPool {
   grow(items: number, atOnce = this.#startsAtOnce): void {
     if (this.#closed) return;
     let starting = 0;
-    for (const slot of this.#slots) if (slot.state === "starting") starting++;
-    for (; starting < Math.min(items, atOnce) && this.#slots.size < this.#settings.workers; starting++)
+    for (const worker of this.#workers) if (worker.state === "starting") starting++;
+    for (; starting < Math.min(items, atOnce) && this.#workers.size < this.#settings.workers; starting++)
       if (!this.#start()) return;
   }
 
@@ -197,31 +199,31 @@ export class WorkerPool {
     this.#idleTimer = null;
     if (this.#batchTimer !== null) clearTimeout(this.#batchTimer);
     this.#batchTimer = null;
-    await Promise.all([...this.#slots].map((slot) => slot.close()));
+    await Promise.all([...this.#workers].map((worker) => worker.close()));
   }
 
   /** Ends the workers now. */
   async kill(error: Error): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#slots].map((slot) => slot.kill(error)));
+    await Promise.all([...this.#workers].map((worker) => worker.kill(error)));
   }
 
   /** How one call is reached that is under way. */
   readonly stopper: Stopper = {
     abort: (work, index, reason) => {
-      const stops = this.#slotOf(work, index)?.abort(index, reason) ?? false;
+      const stops = this.#workerOf(work, index)?.abort(index, reason) ?? false;
       if (!stops) this.scheduleSoon();
       return stops;
     },
     kill: (work, index, error) => {
-      const stops = this.#slotOf(work, index)?.killItem(index, error) ?? false;
+      const stops = this.#workerOf(work, index)?.killItem(index, error) ?? false;
       if (!stops) this.scheduleSoon();
       return stops;
     },
   };
 
-  #slotOf(work: Work, index: number): Slot | undefined {
-    return [...this.#slots].find((each) => each.has(work, index));
+  #workerOf(work: Work, index: number): WorkerHandle | undefined {
+    return [...this.#workers].find((each) => each.has(work, index));
   }
 
   #nextWork(): Work | null {
@@ -235,21 +237,20 @@ export class WorkerPool {
     return null;
   }
 
-  #idleSlot(): Slot | null {
-    for (const slot of this.#slots) if (slot.state === "idle") return slot;
+  #idleWorker(): WorkerHandle | null {
+    for (const worker of this.#workers) if (worker.state === "idle") return worker;
     return null;
   }
 
   /** False when none could be started. */
   #start(): boolean {
     try {
-      this.#slots.add(new Slot(this.#settings, this.#setup, this.#slotEvents));
+      this.#workers.add(new WorkerHandle(this.#settings, this.#setup, this.#workerEvents));
       return true;
     } catch (error) {
       // Those there are do what there is to do.
-      if (this.#slots.size > 0) return false;
-      const why = error instanceof Error ? error.message : String(error);
-      const sentence = `The pool cannot start a worker: ${why.replace(/\.$/, "")}.`;
+      if (this.#workers.size > 0) return false;
+      const sentence = `The pool cannot start a worker: ${errorReason(error)}.`;
       this.failAll(
         error instanceof PawlError ? error : new PawlError("pool.no-worker", sentence, { cause: error }),
       );
@@ -257,14 +258,14 @@ export class WorkerPool {
     }
   }
 
-  readonly #slotEvents: SlotEvents = {
+  readonly #workerEvents: WorkerEvents = {
     idle: () => {
       this.#startFailures = 0;
       this.schedule();
       this.#changed();
     },
     gone: (gone) => {
-      this.#slots.delete(gone);
+      this.#workers.delete(gone);
       if (gone.neverReady && ++this.#startFailures >= MOST_START_FAILURES) {
         const sentence = `The pool's workers end before they begin: ${gone.why}.`;
         this.failAll(new PawlError("pool.no-worker", sentence));
@@ -272,7 +273,7 @@ export class WorkerPool {
       this.schedule();
       this.#changed();
     },
-    unready: (_slot, error) => this.failAll(error),
+    unready: (_worker, error) => this.failAll(error),
     cannotRun: (work, error) => work.fail(error),
     mayRetry: (work, index) => this.#mayRetry(work, index),
   };
@@ -295,10 +296,10 @@ export class WorkerPool {
       () => {
         this.#idleTimer = null;
         const now = performance.now();
-        for (const slot of this.#slots) {
-          if (slot.state === "idle" && now - slot.idleSince >= idleMs) void slot.close();
+        for (const worker of this.#workers) {
+          if (worker.state === "idle" && now - worker.idleSince >= idleMs) void worker.close();
         }
-        if (this.#slots.size > 0) this.#watchIdle();
+        if (this.#workers.size > 0) this.#watchIdle();
       },
       Math.min(Math.max(10, idleMs), LONGEST_TIMER_MS),
     );

@@ -316,7 +316,7 @@ test("an item that fails is tried as often as it may be, and each attempt knows 
           if (attempt <= failures) throw new Error(`attempt ${attempt}`);
           return attempt;
         };
-        const retries = { times, baseMs: 0 };
+        const retries = { times, base: 0 };
         const settled = await each(failuresOf, fn, { concurrency, retries, errors: "collect" });
         for (const [index, failures] of failuresOf.entries()) {
           const made = Math.min(failures, times) + 1;
@@ -366,7 +366,7 @@ test("further attempts keep to the rate as well", async () => {
     if (attempt === 1) throw new Error("once more");
   };
   const from = performance.now();
-  const retries = { times: 1, baseMs: 0 };
+  const retries = { times: 1, base: 0 };
   await each(numbers(20), fn, { concurrency: 20, rate: { perSecond }, retries });
   assert.equal(attempts, 40);
   // Not sooner than the rate allows; how much later is for the machine to say.
@@ -392,7 +392,7 @@ test("an attempt that takes too long is told and given up, and may be made again
     signal.addEventListener("abort", () => reasons.push(signal.reason));
     return attempt < 3 ? await never() : "done";
   };
-  const options = { timeout: 20, retries: { times: 2, baseMs: 0 } };
+  const options = { timeout: 20, retries: { times: 2, base: 0 } };
   assert.deepEqual(await each([1], fn, options), ["done"]);
   assert.equal(reasons.length, 2);
   assert.ok(reasons.every((reason) => reason instanceof TimeLimitError));
@@ -449,16 +449,16 @@ test("nothing begins before it is wanted, it runs once, and it is a promise as a
 
 test("an option that cannot be is refused by name, before anything begins", () => {
   const wrong: readonly (readonly [EachOptions, string])[] = [
-    [{ concurrency: 0 }, "each.concurrency"],
-    [{ concurrency: 1.5 }, "each.concurrency"],
-    [{ concurrency: Number.POSITIVE_INFINITY }, "each.concurrency"],
-    [{ rate: { perSecond: 0 } }, "each.rate"],
-    [{ rate: { perSecond: Number.NaN } }, "each.rate"],
-    [{ retries: -1 }, "each.retries"],
-    [{ retries: { times: Number.NaN } }, "each.retries"],
-    [{ retries: { times: 1, baseMs: -1 } }, "each.retries"],
-    [{ timeout: 0 }, "each.timeout"],
-    [{ timeout: Number.NaN }, "each.timeout"],
+    [{ concurrency: 0 }, "pool.option"],
+    [{ concurrency: 1.5 }, "pool.option"],
+    [{ concurrency: Number.POSITIVE_INFINITY }, "pool.option"],
+    [{ rate: { perSecond: 0 } }, "pool.option"],
+    [{ rate: { perSecond: Number.NaN } }, "pool.option"],
+    [{ retries: -1 }, "pool.option"],
+    [{ retries: { times: Number.NaN } }, "pool.option"],
+    [{ retries: { times: 1, base: -1 } }, "argument.duration"],
+    [{ timeout: 0 }, "pool.option"],
+    [{ timeout: Number.NaN }, "argument.duration"],
   ];
   for (const [options, code] of wrong) {
     assert.throws(
@@ -507,7 +507,7 @@ test("pages of a real server that is busy at times come once each, never too man
       if (!response.ok) throw Object.assign(new Error(`${response.status}`), { response });
       return await response.text();
     };
-    const retries = { times: 4, baseMs: 1, retryOn: (error: unknown) => (error as Error).message === "503" };
+    const retries = { times: 4, base: 1, retryOn: (error: unknown) => (error as Error).message === "503" };
     const pages = await each(numbers(200), fetchPage, { concurrency: 8, retries });
     assert.deepEqual(
       pages,
@@ -528,7 +528,7 @@ test("many that wait for another attempt at once bring no warning", async () => 
   const fn = (_item: number, { attempt }: EachContext) => {
     if (attempt === 1) throw new Error("once more");
   };
-  await each(numbers(200), fn, { concurrency: 200, retries: { times: 1, baseMs: 20 } });
+  await each(numbers(200), fn, { concurrency: 200, retries: { times: 1, base: 20 } });
   await turnOfTheLoop();
   process.off("warning", hear);
   assert.deepEqual(warnings, []);

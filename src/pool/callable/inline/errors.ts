@@ -1,8 +1,8 @@
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import type { NodeExport } from "./known-globals.ts";
-import type { Misplaced } from "./outer-context.ts";
-import type { Namesake } from "./shadowed-globals.ts";
+import type { OuterReference } from "./outer-context.ts";
+import type { ShadowedGlobal } from "./shadowed-globals.ts";
 
 const EXPORT = "export the function with callable(import.meta, …)";
 
@@ -26,7 +26,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /** Why a function cannot go to a worker, each in one sentence with what to do. */
-export class Refusals {
+export class InlineErrors {
   readonly #face: string;
 
   /** `face` is what the function was passed to, such as `pool.map`. */
@@ -46,7 +46,7 @@ export class Refusals {
   /** `path` is such as `Math.sqrt`. */
   builtIn(path: string): PawlError {
     const call = isConstructor(path) ? `new ${path}(x)` : `${path}(x)`;
-    return this.#refuse(
+    return this.#error(
       "pool.native",
       `is ${path}, which is built in and has no source to send: write x => ${call}.`,
     );
@@ -55,7 +55,7 @@ export class Refusals {
   exportOfNode({ name, module }: NodeExport): PawlError {
     const imported = `(await import("${module}"))`;
     const call = /^[A-Z]/.test(name) ? `new ${imported}.${name}(x)` : `${imported}.${name}(x)`;
-    return this.#refuse(
+    return this.#error(
       "pool.native",
       `is ${name} of ${module}, the source of which means nothing outside of Node: write async (x) => ${call}, or ${EXPORT}.`,
     );
@@ -63,53 +63,53 @@ export class Refusals {
 
   native(name: string): PawlError {
     const what = name.startsWith("bound ") ? "is bound with bind()" : "is native or a proxy";
-    return this.#refuse(
+    return this.#error(
       "pool.native",
       `${what}, so that its source is not to be had: write an arrow function that makes the call, or ${EXPORT}.`,
     );
   }
 
   class(name: string): PawlError {
-    return this.#refuse(
+    return this.#error(
       "pool.class",
       `is ${name ? `the class ${name}` : "a class"}, which cannot be called: write a function that makes the object, and ${EXPORT.replace("the function", "it")}.`,
     );
   }
 
   generator(): PawlError {
-    return this.#refuse(
+    return this.#error(
       "pool.generator",
       "is a generator, which cannot hand its values over one by one: return an array.",
     );
   }
 
   unreadable(trouble: string): PawlError {
-    return this.#refuse(
+    return this.#error(
       "pool.unreadable",
       `cannot be read as strict code (${trouble}): mend that, or ${EXPORT}.`,
     );
   }
 
-  misplaced(found: Misplaced): PawlError {
+  outerReference(found: OuterReference): PawlError {
     if (found.kind === "import") {
-      return this.#refuse(
+      return this.#error(
         "pool.relative-import",
         `imports "${found.specifier}", but a worker does not know which file that is relative to: import a package or a file:// URL, or ${EXPORT}.`,
       );
     }
     if (found.kind.startsWith("#")) {
-      return this.#refuse(
+      return this.#error(
         "pool.lexical",
         `uses the private name ${found.kind} of a class around it, which does not reach a worker: pass the value with the items, or ${EXPORT}.`,
       );
     }
     if (found.kind === "eval") {
-      return this.#refuse(
+      return this.#error(
         "pool.lexical",
         `calls eval(), and what that code uses from outside cannot be seen: leave it out, or ${EXPORT}.`,
       );
     }
-    return this.#refuse(
+    return this.#error(
       "pool.lexical",
       `uses ${found.kind}, which means something only where the function was written: ${own(MEANINGS, found.kind)}, or ${EXPORT}.`,
     );
@@ -120,23 +120,23 @@ export class Refusals {
     const written = names.filter((name) => helper(name) === undefined);
     const [first] = names;
     if (written.length === 0 && first !== undefined) {
-      return this.#refuse("pool.captured", `uses "${first}", ${helper(first)}, or ${EXPORT}.`);
+      return this.#error("pool.captured", `uses "${first}", ${helper(first)}, or ${EXPORT}.`);
     }
     const [are, do_, them] = written.length === 1 ? ["is", "does", "it"] : ["are", "do", "them"];
-    return this.#refuse(
+    return this.#error(
       "pool.captured",
       `uses ${listed(written)}, which ${are} defined outside of it and ${do_} not reach a worker: pass ${them} with the items or with init, or ${EXPORT}.`,
     );
   }
 
-  namesake({ name, module }: Namesake): PawlError {
-    return this.#refuse(
+  shadowedGlobal({ name, module }: ShadowedGlobal): PawlError {
+    return this.#error(
       "pool.captured",
       `uses "${name}" of ${module}, in place of which a worker has another ${name}, a global of Node: write const { … } = await import("${module}") in the function, or ${EXPORT}.`,
     );
   }
 
-  #refuse(code: string, rest: string): PawlError {
+  #error(code: string, rest: string): PawlError {
     return new PawlError(code, `The function passed to ${this.#face} ${rest}`);
   }
 }

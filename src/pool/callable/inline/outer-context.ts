@@ -9,7 +9,7 @@ import type {
 import { children } from "./parse.ts";
 
 /** Something in a function that means something only where the function was written. */
-export type Misplaced =
+export type OuterReference =
   | {
       readonly kind:
         | "this"
@@ -23,7 +23,7 @@ export type Misplaced =
     }
   | { readonly kind: "import"; readonly specifier: string };
 
-interface Place {
+interface Surroundings {
   /** Stands in a function or class inside, with a `this` of its own. */
   readonly ownThis: boolean;
   readonly ownArguments: boolean;
@@ -32,32 +32,32 @@ interface Place {
 }
 
 /** The first such thing in the text of a function; null when there is none. */
-export function misplaced(root: ArrowFunctionExpression | FunctionExpression): Misplaced | null {
+export function outerReference(root: ArrowFunctionExpression | FunctionExpression): OuterReference | null {
   const ownArguments = root.type !== "ArrowFunctionExpression";
   return among(children(root), { ownThis: false, ownArguments, privateNames: new Set() });
 }
 
-function among(nodes: Iterable<AnyNode>, place: Place): Misplaced | null {
+function among(nodes: Iterable<AnyNode>, surroundings: Surroundings): OuterReference | null {
   for (const node of nodes) {
-    const found = itself(node, place) ?? below(node, place);
+    const found = itself(node, surroundings) ?? below(node, surroundings);
     if (found !== null) return found;
   }
   return null;
 }
 
-function itself(node: AnyNode, place: Place): Misplaced | null {
+function itself(node: AnyNode, surroundings: Surroundings): OuterReference | null {
   switch (node.type) {
     case "ThisExpression":
-      return place.ownThis ? null : { kind: "this" };
+      return surroundings.ownThis ? null : { kind: "this" };
     case "Super":
-      return place.ownThis ? null : { kind: "super" };
+      return surroundings.ownThis ? null : { kind: "super" };
     case "MetaProperty":
       if (node.meta.name === "import") return { kind: "import.meta" };
-      return place.ownThis ? null : { kind: "new.target" };
+      return surroundings.ownThis ? null : { kind: "new.target" };
     case "Identifier":
-      return node.name === "arguments" && !place.ownArguments ? { kind: "arguments" } : null;
+      return node.name === "arguments" && !surroundings.ownArguments ? { kind: "arguments" } : null;
     case "PrivateIdentifier":
-      return place.privateNames.has(node.name) ? null : { kind: `#${node.name}` };
+      return surroundings.privateNames.has(node.name) ? null : { kind: `#${node.name}` };
     case "CallExpression":
       return node.callee.type === "Identifier" && node.callee.name === "eval" ? { kind: "eval" } : null;
     case "ImportExpression": {
@@ -69,33 +69,33 @@ function itself(node: AnyNode, place: Place): Misplaced | null {
   }
 }
 
-function below(node: AnyNode, place: Place): Misplaced | null {
+function below(node: AnyNode, surroundings: Surroundings): OuterReference | null {
   switch (node.type) {
     case "FunctionDeclaration":
     case "FunctionExpression":
     case "StaticBlock":
-      return among(children(node), { ...place, ownThis: true, ownArguments: true });
+      return among(children(node), { ...surroundings, ownThis: true, ownArguments: true });
     case "ClassDeclaration":
     case "ClassExpression": {
       // What a class extends is worked out before its private names are there.
-      const heritage = node.superClass ? among([node.superClass], place) : null;
-      const privateNames = new Set([...place.privateNames, ...declaredIn(node.body)]);
-      return heritage ?? among(node.body.body, { ...place, privateNames });
+      const heritage = node.superClass ? among([node.superClass], surroundings) : null;
+      const privateNames = new Set([...surroundings.privateNames, ...declaredIn(node.body)]);
+      return heritage ?? among(node.body.body, { ...surroundings, privateNames });
     }
     case "PropertyDefinition": {
-      const key = among(keyOf(node), place);
+      const key = among(keyOf(node), surroundings);
       if (key !== null || !node.value) return key;
-      return among([node.value], { ...place, ownThis: true, ownArguments: true });
+      return among([node.value], { ...surroundings, ownThis: true, ownArguments: true });
     }
     case "MethodDefinition":
     case "Property":
-      return among([...keyOf(node), node.value], place);
+      return among([...keyOf(node), node.value], surroundings);
     case "MemberExpression": {
       const named = !node.computed && node.property.type === "Identifier";
-      return among(named ? [node.object] : [node.object, node.property], place);
+      return among(named ? [node.object] : [node.object, node.property], surroundings);
     }
     default:
-      return among(children(node), place);
+      return among(children(node), surroundings);
   }
 }
 

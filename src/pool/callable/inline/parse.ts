@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { AnyNode, ArrowFunctionExpression, ClassExpression, FunctionExpression, Program } from "acorn";
+import { errorText } from "../../../error-text.ts";
 
 /** The source text of a function, parsed. */
 export interface ReadFunction {
@@ -80,8 +81,7 @@ function expressionIn(program: Program): ReadFunction["root"] {
 
 /** Positions count from the frame, and help nobody. */
 function withoutPosition(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(\d+:\d+\)$/, "");
+  return errorText(error).replace(/ \(\d+:\d+\)$/, "");
 }
 
 interface Parser {

@@ -2,7 +2,7 @@ import type { AnyNode, Identifier, Program } from "acorn";
 import { nodes } from "./parse.ts";
 
 /** A name of the program that is also a global of Node, where the program means what it imported under it. */
-export interface Namesake {
+export interface ShadowedGlobal {
   readonly name: string;
   /** Where the program has it from. */
   readonly module: string;
@@ -16,7 +16,7 @@ const TIMERS: ReadonlySet<string> = new Set(["setTimeout", "setImmediate", "setI
  * can be, and not the global of the same name: `crypto.createHash`, or `await setTimeout(100)`. Null when there is
  * none; most names say nothing about where they are from.
  */
-export function namesake(program: Program, free: readonly Identifier[]): Namesake | null {
+export function shadowedGlobal(program: Program, free: readonly Identifier[]): ShadowedGlobal | null {
   const candidates = new Set<AnyNode>(free.filter(({ name }) => name === "crypto" || TIMERS.has(name)));
   if (candidates.size === 0) return null;
   for (const node of nodes(program)) {

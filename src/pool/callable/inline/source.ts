@@ -1,10 +1,10 @@
 import type { AnyFunction } from "../callable.ts";
-import { Refusals } from "./errors.ts";
+import { InlineErrors } from "./errors.ts";
 import { freeIdentifiers } from "./free-names.ts";
 import { exportOfNode, isGlobalOfWorkers, pathOfGlobal } from "./known-globals.ts";
-import { misplaced } from "./outer-context.ts";
+import { outerReference } from "./outer-context.ts";
 import { readFunction } from "./parse.ts";
-import { namesake } from "./shadowed-globals.ts";
+import { shadowedGlobal } from "./shadowed-globals.ts";
 
 const byFunction = new WeakMap<AnyFunction, string>();
 
@@ -23,44 +23,44 @@ const KEPT_TEXTS = 500;
 export function inlineSource(fn: AnyFunction, face: string): string {
   const known = byFunction.get(fn);
   if (known !== undefined) return known;
-  const refusals = new Refusals(face);
-  if (typeof fn !== "function") throw refusals.noFunction(fn);
+  const errors = new InlineErrors(face);
+  if (typeof fn !== "function") throw errors.noFunction(fn);
   const text = Function.prototype.toString.call(fn);
-  const source = byText.get(text) ?? checkedSource(fn, text, refusals);
+  const source = byText.get(text) ?? checkedSource(fn, text, errors);
   if (byText.size >= KEPT_TEXTS) byText.clear();
   byText.set(text, source);
   byFunction.set(fn, source);
   return source;
 }
 
-function checkedSource(fn: AnyFunction, text: string, refusals: Refusals): string {
+function checkedSource(fn: AnyFunction, text: string, errors: InlineErrors): string {
   // Some of Node's globals are written in JavaScript.
   const path = pathOfGlobal(fn);
-  if (path !== null) throw refusals.builtIn(path);
+  if (path !== null) throw errors.builtIn(path);
   try {
-    return standing(fn, text, refusals);
+    return standing(fn, text, errors);
   } catch (refusal) {
     // So are most of the functions of its modules, and nobody cares what they use inside.
     const exported = exportOfNode(fn);
-    throw exported === null ? refusal : refusals.exportOfNode(exported);
+    throw exported === null ? refusal : errors.exportOfNode(exported);
   }
 }
 
 /** The source of a function whose text says all there is to it. */
-function standing(fn: AnyFunction, text: string, refusals: Refusals): string {
-  if (/\{\s*\[native code\]\s*\}$/.test(text)) throw refusals.native(nameOf(fn));
+function standing(fn: AnyFunction, text: string, errors: InlineErrors): string {
+  if (/\{\s*\[native code\]\s*\}$/.test(text)) throw errors.native(nameOf(fn));
   const read = readFunction(text);
-  if ("trouble" in read) throw refusals.unreadable(read.trouble);
+  if ("trouble" in read) throw errors.unreadable(read.trouble);
   const { root, program, source } = read;
-  if (root.type === "ClassExpression") throw refusals.class(nameOf(fn));
-  if (root.generator) throw refusals.generator();
-  const found = misplaced(root);
-  if (found !== null) throw refusals.misplaced(found);
+  if (root.type === "ClassExpression") throw errors.class(nameOf(fn));
+  if (root.generator) throw errors.generator();
+  const found = outerReference(root);
+  if (found !== null) throw errors.outerReference(found);
   const free = freeIdentifiers(program);
   const captured = new Set(free.map(({ name }) => name).filter((name) => !isGlobalOfWorkers(name)));
-  if (captured.size > 0) throw refusals.captured([...captured]);
-  const imported = namesake(program, free);
-  if (imported !== null) throw refusals.namesake(imported);
+  if (captured.size > 0) throw errors.captured([...captured]);
+  const imported = shadowedGlobal(program, free);
+  if (imported !== null) throw errors.shadowedGlobal(imported);
   return source;
 }
 

@@ -2,7 +2,7 @@ import { noteMemory } from "../memory.ts";
 import { removeFiles, type StoredObject } from "./stored-object.ts";
 
 /** The objects whose memory is this thread's to give up, and how much that is. */
-export class Residents {
+export class LruCache {
   readonly #bytes = new Map<StoredObject, number>();
   #sum = 0;
 
@@ -40,14 +40,14 @@ const LOOK_MS = 1000;
  * The objects of other threads and processes that were used here. They are kept, so that the next call with the same
  * ref finds its value made, until their owner lets go of them.
  */
-export class Borrowed {
+export class BorrowedObjects {
   readonly #kept = new Set<StoredObject>();
-  readonly #residents: Residents;
+  readonly #cache: LruCache;
   #added = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(residents: Residents) {
-    this.#residents = residents;
+  constructor(cache: LruCache) {
+    this.#cache = cache;
   }
 
   keep(object: StoredObject): void {
@@ -60,7 +60,7 @@ export class Borrowed {
 
   delete(object: StoredObject): void {
     this.#kept.delete(object);
-    this.#residents.delete(object);
+    this.#cache.delete(object);
   }
 
   /** Lets go of those that are not wanted any more. What somebody here has a ref to stays, unless it is disposed. */
@@ -80,7 +80,7 @@ export class Borrowed {
 
   /** A copy that this thread made of what was spilled goes when its place is needed, and not before. */
   #isUnwanted(object: StoredObject): boolean {
-    const { forgotten, spilled } = object.standing;
-    return forgotten || (spilled && !this.#residents.has(object) && object.files.size === 0);
+    const { forgotten, spilled } = object.flags;
+    return forgotten || (spilled && !this.#cache.has(object) && object.files.size === 0);
   }
 }

@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { DefaultDeserializer, DefaultSerializer } from "node:v8";
+import { errorReason } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
 import { assertCloneable } from "../../transfer/cloneable.ts";
 import { sharedMemory } from "../memory.ts";
@@ -11,7 +12,7 @@ import { sharedMemory } from "../memory.ts";
  */
 export interface Layout {
   /** What the value is by itself: all of the last memory, the view at a place, or what is serialised in the block. */
-  readonly form: "memory" | Place | "serialised";
+  readonly form: "memory" | ViewLocation | "serialised";
   /** Where in the block the serialised part begins. */
   readonly rest: number;
   /** Bytes of each memory, the block first. */
@@ -44,14 +45,14 @@ export function encode(value: unknown): Encoded {
     new Uint8Array(block).set(new Uint8Array(value));
     return { layout: { form: "memory", rest: 0, lengths: [value.byteLength] }, block, foreign: [] };
   }
-  const placement = new Placement();
+  const allocator = new ViewAllocator();
   let form: Layout["form"] = "serialised";
   let serialised: Uint8Array = NOTHING;
-  if (types.isArrayBufferView(value)) form = placement.place(value);
-  else serialised = new Writer(placement).write(value);
-  const { bytes: rest, foreign } = placement;
+  if (types.isArrayBufferView(value)) form = allocator.place(value);
+  else serialised = new Writer(allocator).write(value);
+  const { bytes: rest, foreign } = allocator;
   const block = sharedMemory(rest + serialised.length, WHAT);
-  placement.copyInto(block);
+  allocator.copyInto(block);
   new Uint8Array(block).set(serialised, rest);
   const lengths = [block, ...foreign].map((memory) => memory.byteLength);
   return { layout: { form, rest, lengths }, block, foreign };
@@ -82,11 +83,11 @@ class CloneError extends Error {}
 
 /** V8's serialisation, with places in memory instead of the bytes of typed arrays. */
 class Writer extends DefaultSerializer {
-  readonly #placement: Placement;
+  readonly #allocator: ViewAllocator;
 
-  constructor(placement: Placement) {
+  constructor(allocator: ViewAllocator) {
     super();
-    this.#placement = placement;
+    this.#allocator = allocator;
   }
 
   write(value: unknown): Uint8Array {
@@ -107,7 +108,7 @@ class Writer extends DefaultSerializer {
 
   protected _writeHostObject(object: object): void {
     if (!types.isArrayBufferView(object)) throw uncloneable(`${object.constructor?.name} cannot be copied`);
-    const { kind, segment, offset, length } = this.#placement.place(object);
+    const { kind, segment, offset, length } = this.#allocator.place(object);
     this.writeUint32(kind);
     this.writeUint32(segment);
     this.writeDouble(offset);
@@ -150,7 +151,7 @@ function assertData(value: unknown): void {
     assertCloneable(value, "process");
   } catch (cause) {
     if (!(cause instanceof DOMException)) throw cause;
-    throw uncloneable(cause.message.replace(/\.$/, ""), cause);
+    throw uncloneable(errorReason(cause), cause);
   }
 }
 
@@ -163,7 +164,7 @@ function uncloneable(why: string, cause?: unknown): PawlError {
 }
 
 /** Where a typed array lies in the memories of a value. */
-export interface Place {
+export interface ViewLocation {
   readonly kind: number;
   /** Which memory: 0 for the block. */
   readonly segment: number;
@@ -187,14 +188,14 @@ function aligned(offset: number): number {
 }
 
 /** Finds places for the typed arrays of a value. What lies in shared memory already stays there. */
-class Placement {
+class ViewAllocator {
   readonly #copied: { readonly view: NodeJS.ArrayBufferView; readonly offset: number }[] = [];
   /** The memories that the value brought with it. */
   readonly foreign: SharedArrayBuffer[] = [];
   /** Bytes of the block for what is to be copied. */
   bytes = 0;
 
-  place(view: NodeJS.ArrayBufferView): Place {
+  place(view: NodeJS.ArrayBufferView): ViewLocation {
     const { buffer } = view;
     const shared = types.isSharedArrayBuffer(buffer);
     return {
@@ -226,7 +227,7 @@ class Placement {
 }
 
 /** The view at a place in these memories. */
-function viewAt({ kind, segment, offset, length }: Place, segments: readonly Segment[]): object {
+function viewAt({ kind, segment, offset, length }: ViewLocation, segments: readonly Segment[]): object {
   const from = segments[segment];
   if (from === undefined) throw new TypeError("An encoded value lacks one of its memories.");
   return makeView(kind, from.memory, from.offset + offset, length);

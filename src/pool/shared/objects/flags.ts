@@ -12,7 +12,7 @@ const HERE = (threadId + 1) << FLAGS;
  * What all threads of a process know of an object, in four bytes of shared memory: which thread owns it, and whether
  * its memory is still wanted. Flags are only ever added, except that a new owner takes back that it was forgotten.
  */
-export class Standing {
+export class ObjectFlags {
   readonly #word: Int32Array<SharedArrayBuffer>;
 
   /** Of a new object, owned by this thread, or over the memory of one that is there already. */

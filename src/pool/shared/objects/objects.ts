@@ -1,12 +1,12 @@
 import { assertObject } from "../../../arguments.ts";
-import { portableKind } from "../../transfer/portable.ts";
+import { shareableKind } from "../../transfer/portable.ts";
 import type { ObjectOptions, ObjectStats } from "./options.ts";
 import type { Ref } from "./ref.ts";
 import { ObjectStore, REF } from "./store.ts";
 
 const objects = new ObjectStore();
 
-portableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revive(state));
+shareableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revive(state));
 
 /**
  * Copies a value into shared memory once, however many calls and workers use it, and returns a ref to it. The value is

@@ -1,6 +1,6 @@
 import { PawlError } from "../../../errors.ts";
 import { markAsUncloneable } from "../../../uncloneable.ts";
-import { type HandleState, type Isolation, type Portable, toHandle } from "../../transfer/portable.ts";
+import { type HandleState, type Isolation, type Shareable, toHandle } from "../../transfer/portable.ts";
 import type { StoredObject } from "./stored-object.ts";
 
 /** What a ref needs of the objects it is one of. */
@@ -15,7 +15,7 @@ declare const kindOfValue: unique symbol;
  * Stands for a value that was put into shared memory. It costs next to nothing to send to a worker, where `get` gives
  * the value. Dispose of it where it was made, and it can be got nowhere any more; elsewhere, only that ref is over.
  */
-export class Ref<T> implements Portable, Disposable {
+export class Ref<T> implements Shareable, Disposable {
   declare readonly [kindOfValue]: T;
   readonly #objects: Objects;
   readonly #object: StoredObject;
@@ -45,7 +45,7 @@ export class Ref<T> implements Portable, Disposable {
   }
 
   get disposed(): boolean {
-    return this.#disposed || this.#object.standing.disposed;
+    return this.#disposed || this.#object.flags.disposed;
   }
 
   /** Lets go of the value. Does nothing the second time. */

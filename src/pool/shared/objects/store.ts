@@ -3,10 +3,10 @@ import { isMainThread } from "node:worker_threads";
 import { PawlError, TransientError } from "../../../errors.ts";
 import { type HandleState, type Isolation, pack } from "../../transfer/portable.ts";
 import { noteMemory, noteMetMemory } from "../memory.ts";
-import { Borrowed, Residents } from "./cache.ts";
+import { BorrowedObjects, LruCache } from "./cache.ts";
 import { encode, type Layout } from "./encode.ts";
 import { mebibytes, ObjectFiles, readObject, reasonOf } from "./files.ts";
-import { Standing } from "./flags.ts";
+import { ObjectFlags } from "./flags.ts";
 import { assertQuota, defaultQuota, isWorker, type ObjectOptions, type ObjectStats } from "./options.ts";
 import { leaveToMain, noteForeignFile } from "./private-directory.ts";
 import { disposedError, type Objects, Ref } from "./ref.ts";
@@ -28,8 +28,8 @@ export class ObjectStore implements Objects {
   readonly #known = new Map<string, WeakRef<StoredObject>>();
   /** The ref to each object, while somebody has it. */
   readonly #refOf = new WeakMap<StoredObject, WeakRef<Ref<unknown>>>();
-  readonly #residents = new Residents();
-  readonly #borrowed = new Borrowed(this.#residents);
+  readonly #cache = new LruCache();
+  readonly #borrowed = new BorrowedObjects(this.#cache);
   readonly #refs = new FinalizationRegistry<StoredObject>((object) => this.#forget(object));
   readonly #objects = new FinalizationRegistry<string>((id) => {
     if (this.#known.get(id)?.deref() === undefined) this.#known.delete(id);
@@ -52,12 +52,12 @@ export class ObjectStore implements Objects {
 
   stats(): ObjectStats {
     this.#borrowed.letGo();
-    for (const object of this.#own) if (!object.standing.mine) this.#disown(object);
+    for (const object of this.#own) if (!object.flags.mine) this.#disown(object);
     const own = [...this.#own];
     const sum = (objects: StoredObject[]) => objects.reduce((bytes, object) => bytes + object.fileBytes, 0);
     return {
       refs: own.length,
-      bytesInMemory: this.#residents.bytes,
+      bytesInMemory: this.#cache.bytes,
       bytesSpilled: sum(own.filter(({ block, spilled }) => block === null && spilled !== null)),
       bytesPublished: sum(own.filter(({ published }) => published !== null)),
       spills: this.#spills,
@@ -67,7 +67,7 @@ export class ObjectStore implements Objects {
   }
 
   put(value: unknown): Ref<unknown> {
-    if (holdsPortable(value)) {
+    if (holdsShareable(value)) {
       throw new PawlError(
         "pool.put-portable",
         "put takes data, and in this value there is a SharedArray, Lock, Counter or ref: pass those to the worker beside the ref, or put the data of the SharedArray.",
@@ -75,13 +75,13 @@ export class ObjectStore implements Objects {
     }
     const { layout, block, foreign } = encode(value);
     const id = `${this.#prefix}-${++this.#count}`;
-    const object = new StoredObject({ id, layout, block, foreign, standing: new Standing() });
+    const object = new StoredObject({ id, layout, block, foreign, flags: new ObjectFlags() });
     if (object.canSpill) {
-      this.#residents.use(object);
+      this.#cache.use(object);
       try {
         this.#trim(object);
       } catch (error) {
-        this.#residents.delete(object);
+        this.#cache.delete(object);
         throw error;
       }
     }
@@ -94,20 +94,20 @@ export class ObjectStore implements Objects {
     const object = Ref.objectOf(ref);
     if (object.gone) throw disposedError();
     if (object.block === null && object.value() === null) this.#load(object);
-    if (this.#residents.has(object)) this.#residents.use(object);
+    if (this.#cache.has(object)) this.#cache.use(object);
     if (!this.#own.has(object)) this.#borrowed.keep(object);
     return object.value()?.value;
   }
 
   dispose(object: StoredObject): void {
     this.#refOf.delete(object);
-    const own = this.#own.has(object) && object.standing.mine;
+    const own = this.#own.has(object) && object.flags.mine;
     this.#disown(object);
     if (!own) {
       this.#borrowed.delete(object);
       return;
     }
-    object.standing.markDisposed();
+    object.flags.markDisposed();
     object.leaveMemory();
     removeFiles(object.files);
     this.#disposed++;
@@ -123,7 +123,7 @@ export class ObjectStore implements Objects {
     }
     const file = block === null ? object.file : null;
     if (file !== null && !isMainThread) leaveToMain();
-    const state: ThreadState = { id, layout, standing: object.standing.memory, block, foreign, file };
+    const state: ThreadState = { id, layout, flags: object.flags.memory, block, foreign, file };
     return { kind: REF, state };
   }
 
@@ -147,12 +147,12 @@ export class ObjectStore implements Objects {
       object.block ??= block;
       object.spilled ??= file;
     }
-    if (!isMainThread || !object.standing.takeOver()) return;
+    if (!isMainThread || !object.flags.takeOver()) return;
     if (file !== null) object.files.add(file);
     this.#own.add(object);
     noteMemory(object.block?.byteLength ?? 0);
     if (object.block === null || !object.canSpill) return;
-    this.#residents.use(object);
+    this.#cache.use(object);
     this.#trimIfPossible(object);
   }
 
@@ -174,8 +174,8 @@ export class ObjectStore implements Objects {
   #forget(object: StoredObject): void {
     if (this.#refOf.get(object)?.deref() !== undefined || !this.#own.has(object)) return;
     this.#disown(object);
-    if (!object.standing.mine) return;
-    object.standing.markForgotten();
+    if (!object.flags.mine) return;
+    object.flags.markForgotten();
     if (!isWorker || !object.crossed) {
       this.#leaked++;
       removeFiles(object.files);
@@ -185,13 +185,13 @@ export class ObjectStore implements Objects {
   /** Has nothing to do with it any more, as its owner. */
   #disown(object: StoredObject): void {
     this.#own.delete(object);
-    this.#residents.delete(object);
+    this.#cache.delete(object);
   }
 
   /** Brings what is used least into files until the rest is within the quota. */
   #trim(inUse: StoredObject | null): void {
-    for (const object of this.#residents) {
-      if (this.#residents.bytes <= this.#quota) return;
+    for (const object of this.#cache) {
+      if (this.#cache.bytes <= this.#quota) return;
       if (object !== inUse) this.#spill(object);
     }
   }
@@ -207,7 +207,7 @@ export class ObjectStore implements Objects {
 
   #spill(object: StoredObject): void {
     const own = this.#own.has(object);
-    if (own && !object.standing.mine) {
+    if (own && !object.flags.mine) {
       this.#disown(object);
       return;
     }
@@ -216,14 +216,14 @@ export class ObjectStore implements Objects {
     } catch (cause) {
       throw new TransientError(
         "pool.objects-full",
-        `${mebibytes(this.#residents.bytes)} of put objects are more than the quota of ${mebibytes(this.#quota)}, and there is no way to spill them to ${this.#files.base} (${reasonOf(cause)}), so that all of them stay in memory and no more can be put: make room there, dispose of refs, or give configureObjects another directory or quota.`,
+        `${mebibytes(this.#cache.bytes)} of put objects are more than the quota of ${mebibytes(this.#quota)}, and there is no way to spill them to ${this.#files.base} (${reasonOf(cause)}), so that all of them stay in memory and no more can be put: make room there, dispose of refs, or give configureObjects another directory or quota.`,
         { cause },
       );
     }
-    this.#residents.delete(object);
+    this.#cache.delete(object);
     object.leaveMemory();
     if (!own) return;
-    object.standing.markSpilled();
+    object.flags.markSpilled();
     this.#spills++;
   }
 
@@ -241,12 +241,12 @@ export class ObjectStore implements Objects {
         { cause },
       );
     }
-    this.#residents.use(object);
+    this.#cache.use(object);
     this.#trimIfPossible(object);
   }
 }
 
-function holdsPortable(value: unknown): boolean {
+function holdsShareable(value: unknown): boolean {
   try {
     return pack(value, "thread").handles.length > 0;
   } catch (error) {
@@ -257,9 +257,9 @@ function holdsPortable(value: unknown): boolean {
 }
 
 /** Unless somebody else owns it then. Holds on to no more than the names. */
-function removeLater({ standing, files }: StoredObject): void {
+function removeLater({ flags, files }: StoredObject): void {
   setTimeout(() => {
-    if (standing.mine) removeFiles(files);
+    if (flags.mine) removeFiles(files);
   }, ON_ITS_WAY_MS).unref();
 }
 
@@ -267,7 +267,7 @@ function removeLater({ standing, files }: StoredObject): void {
 export interface ThreadState {
   readonly id: string;
   readonly layout: Layout;
-  readonly standing: SharedArrayBuffer;
+  readonly flags: SharedArrayBuffer;
   readonly block: SharedArrayBuffer | null;
   readonly foreign: readonly SharedArrayBuffer[];
   readonly file: string | null;
@@ -283,18 +283,18 @@ export interface ProcessState {
 }
 
 function isFromThread(state: ThreadState | ProcessState): state is ThreadState {
-  return "standing" in state;
+  return "flags" in state;
 }
 
 /** An object that this thread hears of for the first time. */
 function objectFrom(state: ThreadState | ProcessState): StoredObject {
   const { id, layout } = state;
   if (isFromThread(state)) {
-    const { block, foreign, standing } = state;
+    const { block, foreign, flags } = state;
     for (const memory of foreign) noteMetMemory(memory);
-    return new StoredObject({ id, layout, block, foreign, standing: new Standing(standing) });
+    return new StoredObject({ id, layout, block, foreign, flags: new ObjectFlags(flags) });
   }
-  const object = new StoredObject({ id, layout, block: null, foreign: [], standing: new Standing() });
+  const object = new StoredObject({ id, layout, block: null, foreign: [], flags: new ObjectFlags() });
   object.published = state.file;
   object.fromProcess = true;
   return object;

@@ -1,12 +1,12 @@
 import { existsSync, rmSync } from "node:fs";
 import { noteMemory } from "../memory.ts";
 import { decode, type Layout, offsetsInRow, type Segment } from "./encode.ts";
-import type { Standing } from "./flags.ts";
+import type { ObjectFlags } from "./flags.ts";
 
 interface Origin {
   readonly id: string;
   readonly layout: Layout;
-  readonly standing: Standing;
+  readonly flags: ObjectFlags;
   readonly block: SharedArrayBuffer | null;
   /** The memories that the value brought with it; none of them where the whole object comes from a file. */
   readonly foreign: readonly SharedArrayBuffer[];
@@ -16,7 +16,7 @@ interface Origin {
 export class StoredObject {
   readonly id: string;
   readonly layout: Layout;
-  readonly standing: Standing;
+  readonly flags: ObjectFlags;
   readonly foreign: readonly SharedArrayBuffer[];
   /** Null while it is not in memory. Comes from a file in one piece, with what else the value had. */
   block: SharedArrayBuffer | null;
@@ -33,10 +33,10 @@ export class StoredObject {
   #value: { readonly value: unknown } | null = null;
   #lastValue: WeakRef<object> | null = null;
 
-  constructor({ id, layout, standing, block, foreign }: Origin) {
+  constructor({ id, layout, flags, block, foreign }: Origin) {
     this.id = id;
     this.layout = layout;
-    this.standing = standing;
+    this.flags = flags;
     this.block = block;
     this.foreign = foreign;
   }
@@ -62,7 +62,7 @@ export class StoredObject {
 
   /** Whether its owner has disposed of it. */
   get gone(): boolean {
-    return this.standing.disposed || (this.fromProcess && !existsSync(this.published as string));
+    return this.flags.disposed || (this.fromProcess && !existsSync(this.published as string));
   }
 
   /** The value, which is made the first time and is the same one as long as anybody has it; null without memory. */
