@@ -38,7 +38,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     file: "src/pool/actor/handle.ts",
-    text: "Reflect.get(target, name, receiver)",
+    text: "Reflect.get(inherited, name, receiver)",
     because: "a handle has what every object has",
   },
   {
