@@ -34,14 +34,14 @@ describe("pawl backfill", () => {
     assert.match(dry.out, /plan +about 9,000 rows in \d+ shards/);
     assert.match(
       dry.out,
-      /one chunk +\d[\d,]* rows in \d[\d,]* ms, taken back: \d[\d,]* written, 0 unchanged, 0 skipped, 0 failed/,
+      /one chunk +\d[\d,]* rows in \d[\d,]* ms, taken back: \d[\d,]* written, 0 unchanged, 0 skipped, 0 quarantined/,
     );
     assert.deepEqual(await audited(scene), { once: 0 });
     assert.deepEqual(await scene.query("SELECT FROM pg_namespace WHERE nspname = 'pawl'"), []);
 
     const done = await run(scene, ...args);
     assert.equal(done.code, 0, done.err);
-    assert.match(done.err, /completed 100\.00 % \(9,000 of 9,000\) · [\d,]+ rows\/s · 0 failed\n/);
+    assert.match(done.err, /completed 100\.00 % \(9,000 of 9,000\) · [\d,]+ rows\/s · 0 quarantined\n/);
     assert.match(done.out, /run \w+ succeeded\n +read +9,000 rows\n +written +9,000\n/);
     assert.deepEqual(await audited(scene), { once: 9_000 });
     assert.deepEqual(

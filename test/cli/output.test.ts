@@ -156,12 +156,12 @@ describe("the progress of a run on a terminal", () => {
         view.update(progress(over));
         view.stop();
         const lines = stripVTControlCharacters(text()).split(/[\r\n]+/);
-        const drawn = lines.filter((line) => line.includes("failed"));
+        const drawn = lines.filter((line) => line.includes("quarantined"));
         for (const line of lines) assert.ok(stringWidth(line) < columns || line.startsWith("a note"), line);
         // At twenty columns there is room for how far it is, or for what failed, but rarely for both.
         if (columns >= 40) {
           assert.ok(drawn.length > 0, lines.join("\n"));
-          for (const line of drawn) assert.match(line, /1,234 failed/);
+          for (const line of drawn) assert.match(line, /1,234 quarantined/);
           assert.match(drawn.at(-1) ?? "", /30\.24 %|1,512,345/);
         }
         assert.ok(!text().includes("\x1b[2J") && !text().includes("\x1b[31m") && !text().includes("\u202e"));
@@ -178,7 +178,7 @@ describe("the progress of a run on a terminal", () => {
     view.stop();
     assert.equal(
       text(),
-      "begun\\u2028\\x1b[2J\ncompleted 30.24 % (1,512,345 of 5,000,000) · 1,234 failed · waiting: \\x9b2Jno\n",
+      "begun\\u2028\\x1b[2J\ncompleted 30.24 % (1,512,345 of 5,000,000) · 1,234 quarantined · waiting: \\x9b2Jno\n",
     );
   });
 });

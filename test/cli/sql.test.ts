@@ -87,7 +87,10 @@ describe("pawl load --dry-run", () => {
     assert.equal(dry.code, 0, dry.err);
     assert.match(dry.out, /^would load people\.csv/);
     assert.match(dry.out, /ID goes to id \(integer\)\n +full goes to name \(text\)\n +old is left out/);
-    assert.match(dry.out, /one chunk +5 rows in .* taken back: 2 written, 0 unchanged, 0 skipped, 3 failed/);
+    assert.match(
+      dry.out,
+      /one chunk +5 rows in .* taken back: 2 written, 0 unchanged, 0 skipped, 3 quarantined/,
+    );
     assert.match(dry.out, /failed +Column "full" may not be null/);
     assert.deepEqual(await scene.query("SELECT * FROM people"), []);
     const made = await scene.load(["people.csv", "--table", "made", "--create", "--dry-run"]);

@@ -54,11 +54,11 @@ function rehearsed({ items, shards, chunk }: Rehearsal, unit: string): string[] 
     `${grouped(written)} written`,
     `${grouped(unchanged)} unchanged`,
     `${grouped(skipped)} skipped`,
-    `${grouped(failures.length)} failed`,
+    `${grouped(failures.length)} quarantined`,
   ];
   return [
     plan,
     `  one chunk  ${grouped(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
-    ...failures.slice(0, REASONS).map((reason) => `    failed   ${reason}`),
+    ...failures.slice(0, REASONS).map((reason) => `    quarantined  ${reason}`),
   ];
 }

@@ -1,4 +1,3 @@
-import bars from "cli-progress";
 import stringWidth from "string-width";
 import type { RunProgress } from "../../batch/index.ts";
 import { clipped } from "./clip.ts";
@@ -9,10 +8,10 @@ const MIN_BAR = 8;
 const MAX_BAR = 24;
 /** Where a terminal does not say how wide it is. */
 const DEFAULT_COLUMNS = 80;
-/** Less of a reason than this says nothing. */
+/** A reason that is cut to fewer cells than this tells nothing. */
 const LEAST_NOTE = 8;
 
-/** As much as fits into so many cells of a terminal: what matters least gives way first, and nothing falls off the end. */
+/** As much as fits into so many cells of a terminal: what matters least is left out first, and nothing is cut off at the end. */
 function fitted(parts: readonly Part[], width: number): string {
   const joined = (some: readonly Part[]) => some.map(({ text }) => text).join(BETWEEN);
   let kept = parts;
@@ -26,7 +25,7 @@ function fitted(parts: readonly Part[], width: number): string {
   if (stringWidth(joined(kept)) > width && kept.some(({ rank }) => rank === 4)) lower();
   if (stringWidth(joined(kept)) > width) shorten();
   while (stringWidth(joined(kept)) > width && kept.some(({ rank }) => rank > 2)) lower();
-  // A reason may be as long as it likes: it takes what room there is.
+  // A reason may be of any length: it gets the room that is left.
   const others = stringWidth(joined(kept.filter(({ rank }) => rank !== 2)));
   const room = width - others - BETWEEN.length;
   kept = kept.flatMap((part) => {
@@ -36,23 +35,33 @@ function fitted(parts: readonly Part[], width: number): string {
   return clipped(joined(kept), width);
 }
 
+/** So often the line is drawn at most: an update may come for each chunk. */
+const DRAW_EVERY_MS = 100;
+
+/** A terminal neither shows its cursor in the line nor folds it, while one is drawn. See "Standard ECMA-48" and xterm's "DECTCEM" and "DECAWM". */
+const BEGIN = "\x1b[?25l\x1b[?7l";
+const END = "\x1b[?25h\x1b[?7h\n";
+const ERASE_TO_THE_RIGHT = "\x1b[K";
+
 /** One line of a terminal, drawn again and again. */
 export class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
   readonly #measure = new Measure();
-  #bar: InstanceType<typeof bars.SingleBar> | null = null;
   #share = 0;
   #parts: readonly Part[] = [];
+  /** When the line was drawn last; null where none stands on the terminal. */
+  #drawnAt: number | null = null;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
   }
 
   update(progress: RunProgress): void {
-    const { share, parts } = this.#measure.observe(progress, performance.now());
+    const now = performance.now();
+    const { share, parts } = this.#measure.observe(progress, now);
     this.#share = share;
     this.#parts = parts;
-    this.#draw();
+    if (this.#drawnAt === null || now - this.#drawnAt >= DRAW_EVERY_MS) this.#draw();
   }
 
   note(sentence: string): void {
@@ -62,35 +71,26 @@ export class BarView implements ProgressView {
   }
 
   stop(): void {
-    this.#bar?.stop();
-    this.#bar = null;
+    if (this.#drawnAt === null) return;
+    this.#draw();
+    this.#stream.write(END);
+    this.#drawnAt = null;
+  }
+
+  #draw(): void {
+    const begin = this.#drawnAt === null ? BEGIN : "";
+    this.#stream.write(`${begin}\r${this.#line()}${ERASE_TO_THE_RIGHT}`);
+    this.#drawnAt = performance.now();
   }
 
   /** The text comes first: the bar takes what a narrow terminal leaves, if it is enough for one. */
-  #line(share: number): string {
+  #line(): string {
     // A character in the last column would make some terminals begin the next line.
     const width = (this.#stream.columns || DEFAULT_COLUMNS) - 1;
     const text = fitted(this.#parts, width);
     const size = Math.min(MAX_BAR, width - stringWidth(text) - 1);
     if (size < MIN_BAR) return text;
-    const full = Math.floor(share * size);
+    const full = Math.floor(this.#share * size);
     return `${"█".repeat(full)}${"░".repeat(size - full)} ${text}`;
-  }
-
-  #draw(): void {
-    if (this.#bar === null) {
-      this.#bar = new bars.SingleBar({
-        format: (_options, { progress }) => this.#line(progress),
-        stream: this.#stream,
-        hideCursor: true,
-        clearOnComplete: false,
-        linewrap: false,
-        autopadding: false,
-        // Pawl has its own way to stop on Ctrl-C.
-        gracefulExit: false,
-      });
-      this.#bar.start(10_000, Math.floor(this.#share * 10_000));
-    }
-    this.#bar.update(Math.floor(this.#share * 10_000));
   }
 }

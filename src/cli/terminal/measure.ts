@@ -10,7 +10,7 @@ export interface ProgressView {
   stop(): void;
 }
 
-/** What is known of how far a run is: items where they are counted, bytes where they are not. */
+/** How far a run is, and how fast: by items where they are counted, by bytes where they are not. */
 export class Measure {
   readonly #items = new RateMeter();
   readonly #bytes = new RateMeter();
@@ -19,7 +19,7 @@ export class Measure {
   observe(progress: RunProgress, now: number): Shown {
     if (progress.planning !== null && progress.shards.length === 0) {
       const { done, total } = progress.planning;
-      // How much there is to list shows only at its end.
+      // How much there is to list is known only at the end of the listing.
       if (total === 0)
         return { share: 0, parts: [{ text: `listed ${grouped(done)} ${progress.unit}`, rank: 0 }] };
       this.#planning.observe(done, now);
@@ -50,8 +50,8 @@ export class Measure {
       { text: isShare ? `${done} (${counted})` : done, short: isShare ? percent(share) : done, rank: 0 },
       ...(rate === null ? [] : [{ text: `${grouped(rate)} ${unit}/s`, rank: 4 }]),
       ...(resting || share === 1 ? [] : left(secondsLeft)),
-      { text: `${grouped(counts.quarantined)} failed`, rank: counts.quarantined > 0 ? 1 : 3 },
-      // Why it rests is said when the run is summed up.
+      { text: `${grouped(counts.quarantined)} quarantined`, rank: counts.quarantined > 0 ? 1 : 3 },
+      // The summary says why a run at rest has stopped.
       ...(progress.note === null || resting ? [] : [{ text: visible(progress.note), rank: 2 }]),
     ];
     return { share, parts };
@@ -63,7 +63,7 @@ export interface Part {
   readonly text: string;
   /** The same where there is little room. */
   readonly short?: string;
-  /** The higher it is, the sooner the part gives way. */
+  /** The higher it is, the sooner the part is left out. */
   readonly rank: number;
 }
 
