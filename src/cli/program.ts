@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { PawlError } from "../errors.ts";
 import { backfillCommand } from "./backfill/command.ts";
+import { completionCommand, isCompletion } from "./completion.ts";
 import { copyCommands } from "./copy/command.ts";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { loadCommand } from "./load/command.ts";
@@ -49,6 +50,7 @@ export function program(): Command {
   taskCommands(pawl);
   pawl.commandsGroup("Set-up:");
   postgresCommands(pawl);
+  completionCommand(pawl);
   pawl.helpCommand(true);
   pawl.addHelpText(
     "after",
@@ -57,6 +59,7 @@ export function program(): Command {
   examples(pawl, "pawl load customers.csv --table customers --create", "pawl load --help");
 
   pawl.hook("preAction", async (_, command) => {
+    if (isCompletion(command)) return;
     for (let each: Command | null = command; each !== null; each = each.parent) refuseEmpty(each);
     const { chooseStore } = await import("./settings.ts");
     await chooseStore(pawl.opts());
