@@ -48,4 +48,5 @@ export {
   type StartOptions,
   startWorker,
 } from "./worker/start-worker.ts";
+export type { WorkerHealth } from "./worker/worker.ts";
 export { isDead, parseWorkerId } from "./worker/worker-id.ts";

@@ -21,7 +21,8 @@ export function workerCommand(pawl: Command): void {
     .option("--max-memory <size>", "replace a child process that uses more, between two tasks")
     .option("--max-tasks <n>", "replace a child process after so many tasks")
     .option("--drain <time>", "how long running tasks may continue when it is stopped", "30s")
-    .option("--lease <time>", "how long a claim is good for without renewal; default: 15s");
+    .option("--lease <time>", "how long a claim is good for without renewal; default: 15s")
+    .option("--health <host:port>", "answer /live and /ready there, such as 127.0.0.1:8081");
   examples(worker, "pawl worker reports.ts", "pawl worker tasks.ts --queues mail:16,reports:2").action(
     async (modules: string[], flags: WorkerFlags) => {
       const [{ worker }, { settingsOf }] = await Promise.all([

@@ -19,7 +19,9 @@ import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
 import { endAnyway } from "../shutdown.ts";
 import { tell } from "../terminal/output.ts";
 import { visible } from "../terminal/visible.ts";
+import { serveHealth, WorkerCheck } from "./health.ts";
 import { launcher } from "./launcher.ts";
+import { SystemdNotifier } from "./systemd.ts";
 
 export interface WorkerFlags {
   readonly queues?: string;
@@ -28,6 +30,7 @@ export interface WorkerFlags {
   readonly maxTasks?: string;
   readonly drain: string;
   readonly lease?: string;
+  readonly health?: string;
 }
 
 /** So long may a store take to answer before that is said, and so long is waited before it is asked again. */
@@ -67,6 +70,9 @@ export async function worker(
   }
   const location = defaultLocation();
   useStore(location);
+  const check = new WorkerCheck();
+  if (flags.health !== undefined) await serveHealth(flags.health, check);
+  const systemd = SystemdNotifier.of(say);
   const jobs: string[] = [];
   for (const module of modules) {
     if (mayMakeJob(await importModule(module, "The module"))) jobs.push(resolve(module));
@@ -83,17 +89,23 @@ export async function worker(
     throw error;
   });
   const leave = new AbortController();
-  const runs = jobs.length === 0 ? null : takePartInRuns(jobs, location, options.lease, leave.signal);
+  if (running !== null) check.claims(running);
+  const runs =
+    jobs.length === 0
+      ? null
+      : takePartInRuns(jobs, location, { lease: options.lease, signal: leave.signal, check });
   const asked = untilAsked(npm, async (signal, again) => {
     const { length } = running?.running() ?? [];
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
     say(`${signal}: takes no more tasks${wait}${again}`);
+    check.stops();
     leave.abort();
     endAnyway(say, drain);
-    await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs]);
+    await Promise.all([running?.stop({ drain, handBack: HAND_BACK }), runs, systemd?.stopping()]);
   });
   // Only now that signals are listened to: who reads it may send one at once.
   if (running !== null) say(`worker ${running.id} takes tasks from ${running.describe()}`);
+  await systemd?.ready(() => check.whyNotLive() === null);
   await asked;
   await disconnect();
   // A handler that does not listen may go on; its task has been handed back.
@@ -104,10 +116,14 @@ export async function worker(
 async function takePartInRuns(
   modules: readonly string[],
   location: string,
-  lease: number | undefined,
-  signal: AbortSignal,
+  {
+    lease,
+    signal,
+    check,
+  }: { readonly lease: number | undefined; readonly signal: AbortSignal; readonly check: WorkerCheck },
 ): Promise<void> {
   const store = await whenThere(() => openStore(location));
+  check.takesPart(store);
   try {
     say(`takes part in runs of ${modules.map((module) => basename(module)).join(", ")}`);
     await joinRuns({

@@ -14,7 +14,7 @@ import { tickSchedules } from "../schedule/ticker.ts";
 import { prune } from "./prune.ts";
 import type { Queues } from "./queues.ts";
 import { reporting } from "./reporting.ts";
-import { POISON_AFTER, Worker } from "./worker.ts";
+import { POISON_AFTER, Worker, type WorkerHealth } from "./worker.ts";
 
 export interface StartOptions {
   /** An open store, or where it is. Default: that of the program, see `useStore`. */
@@ -69,6 +69,11 @@ export class RunningWorker implements AsyncDisposable {
   /** Ids of the tasks that run. */
   running(): string[] {
     return this.#worker.running();
+  }
+
+  /** How it is: a worker that is well asks its store for tasks at least every second or so, with short pauses after errors. */
+  health(): WorkerHealth {
+    return this.#worker.health();
   }
 
   /** Claims nothing more, lets running tasks end for a while, then asks them to stop, and ends their children. */

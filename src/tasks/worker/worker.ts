@@ -53,6 +53,16 @@ export interface StopOptions {
   readonly handBackMs?: number;
 }
 
+/** How a worker is, for those who watch over its process. */
+export interface WorkerHealth {
+  /** Milliseconds since it last began to ask its store for tasks, whether or not the store answered. */
+  readonly sinceTryMs: number;
+  /** Milliseconds since its store last answered that; `Infinity` before the first time. */
+  readonly sinceClaimMs: number;
+  /** It has been asked to stop, and claims nothing more. */
+  readonly stopping: boolean;
+}
+
 /** A task that takes so many workers down without progress becomes a dead letter. */
 export const POISON_AFTER = 5;
 
@@ -89,6 +99,8 @@ export class Worker implements AsyncDisposable, Pulse {
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
+  #triedAt = performance.now();
+  #claimedAt = Number.NEGATIVE_INFINITY;
   readonly #report: (error: unknown) => void;
 
   constructor(options: WorkerOptions) {
@@ -146,6 +158,12 @@ export class Worker implements AsyncDisposable, Pulse {
   /** Ids of the tasks that run. */
   running(): string[] {
     return this.#attempts.ids();
+  }
+
+  /** See `RunningWorker.health`. */
+  health(): WorkerHealth {
+    const now = performance.now();
+    return { sinceTryMs: now - this.#triedAt, sinceClaimMs: now - this.#claimedAt, stopping: this.draining };
   }
 
   /** Begins to claim. The process stays alive until the worker is stopped. */
@@ -208,10 +226,12 @@ export class Worker implements AsyncDisposable, Pulse {
     let failures = 0;
     let rung = true;
     while (this.#stopping === undefined) {
+      this.#triedAt = performance.now();
       try {
         // Before the first claim: a process that the store does not know cannot be told to be dead.
         this.#heart ??= await Heart.join(store, this, this.#report);
         const pause = await this.#turn(rung);
+        this.#claimedAt = performance.now();
         failures = 0;
         rung = await this.#bell.wait(pause);
         await this.#letOthersFirst();

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import type { AddressInfo } from "node:net";
+import { afterEach, test } from "node:test";
+import { serveHealth, WorkerCheck } from "../../../src/cli/worker/health.ts";
+import type { Store } from "../../../src/store/index.ts";
+import type { RunningWorker, WorkerHealth } from "../../../src/tasks/index.ts";
+
+const { PAWL_HEALTH_TOKEN } = process.env;
+afterEach(() => {
+  if (PAWL_HEALTH_TOKEN === undefined) delete process.env.PAWL_HEALTH_TOKEN;
+  else process.env.PAWL_HEALTH_TOKEN = PAWL_HEALTH_TOKEN;
+});
+
+const worker = (health: Partial<WorkerHealth>) =>
+  ({
+    health: () => ({ sinceTryMs: 0, sinceClaimMs: 0, stopping: false, ...health }),
+  }) as RunningWorker;
+
+/** What is answered at these paths. */
+async function answers(check: WorkerCheck, address = "127.0.0.1:0", headers: Record<string, string> = {}) {
+  const server = await serveHealth(address, check);
+  try {
+    const { port } = server.address() as AddressInfo;
+    const ask = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+      return `${response.status} ${(await response.text()).trim()}`;
+    };
+    return { live: await ask("/live"), ready: await ask("/ready?verbose"), other: await ask("/") };
+  } finally {
+    server.close();
+  }
+}
+
+test("a worker that waits for its store lives, and is ready when it claims", async () => {
+  const check = new WorkerCheck();
+  assert.deepEqual(await answers(check), {
+    live: "200 live",
+    ready: "503 not ready: the worker waits for its store",
+    other: "404 there are /live and /ready",
+  });
+  check.claims(worker({}));
+  const { live, ready } = await answers(check);
+  assert.deepEqual({ live, ready }, { live: "200 live", ready: "200 ready" });
+});
+
+test("a store that does not answer makes a worker not ready, and does not have it started again", async () => {
+  const check = new WorkerCheck();
+  check.claims(worker({ sinceTryMs: 4_000, sinceClaimMs: 90_000 }));
+  const { live, ready } = await answers(check);
+  assert.deepEqual({ live, ready }, { live: "200 live", ready: "503 not ready: the store does not answer" });
+});
+
+test("a worker that has stopped to ask for tasks has to be started again, unless it was told to stop", async () => {
+  const check = new WorkerCheck();
+  check.claims(worker({ sinceTryMs: 90_000, sinceClaimMs: 90_000 }));
+  assert.equal((await answers(check)).live, "503 not live: the worker has asked for no tasks for 90 seconds");
+  const stopping = new WorkerCheck();
+  stopping.claims(worker({ sinceTryMs: 90_000, sinceClaimMs: 90_000, stopping: true }));
+  stopping.stops();
+  const { live, ready } = await answers(stopping);
+  assert.deepEqual({ live, ready }, { live: "200 live", ready: "503 not ready: the worker stops" });
+});
+
+test("a process that only takes part in runs is ready while its store answers", async () => {
+  const check = new WorkerCheck();
+  let isThere = true;
+  check.takesPart({
+    now: () => (isThere ? Promise.resolve(0) : Promise.reject(new Error("gone"))),
+  } as unknown as Store);
+  assert.equal((await answers(check)).ready, "200 ready");
+  isThere = false;
+  assert.equal((await answers(check)).ready, "503 not ready: the store does not answer");
+});
+
+test("an address that other machines can reach wants a token", async () => {
+  const check = new WorkerCheck();
+  delete process.env.PAWL_HEALTH_TOKEN;
+  await assert.rejects(serveHealth("0.0.0.0:8081", check), {
+    code: "usage.health",
+    message: /can be reached from other machines: set PAWL_HEALTH_TOKEN.* or use 127\.0\.0\.1:8081\.$/,
+  });
+  process.env.PAWL_HEALTH_TOKEN = "s3cret";
+  assert.match((await answers(check, "0.0.0.0:0")).live, /^401 /);
+  assert.match((await answers(check, "0.0.0.0:0", { authorization: "Bearer other!" })).live, /^401 /);
+  assert.equal((await answers(check, "0.0.0.0:0", { authorization: "Bearer s3cret" })).live, "200 live");
+});
+
+test("an address that does not parse, or is taken, is refused in one sentence", async () => {
+  const check = new WorkerCheck();
+  for (const address of ["abc", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:1"])
+    await assert.rejects(serveHealth(address, check), {
+      code: "usage.health",
+      message: /^--health takes an/,
+    });
+  const server = await serveHealth("0", check);
+  const { port } = server.address() as AddressInfo;
+  await assert.rejects(serveHealth(`${port}`, check), { code: "usage.health", message: /EADDRINUSE/ });
+  server.close();
+});
