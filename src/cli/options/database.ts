@@ -5,7 +5,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import type { RunRecord } from "../../store/contract.ts";
 
 /** Where the rows are, or go: the URL to connect with, and the form of it that may be stored and shown. */
-export interface Database {
+export interface RunDatabase {
   readonly url: string;
   readonly stored: string;
 }
@@ -18,7 +18,7 @@ export async function resolveDatabase(
   given: string | undefined,
   place: Place,
   flag: "--into" | "--url",
-): Promise<Database> {
+): Promise<RunDatabase> {
   if (given === undefined || given === "embedded") {
     const { startEmbedded } = await import("../../connect/postgres/index.ts");
     const { url } = await startEmbedded(place.postgres);

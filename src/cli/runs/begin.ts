@@ -1,7 +1,7 @@
 import { type AnyJob, type Place, type PrepareOptions, prepare } from "../../batch/index.ts";
 import type { JobReference } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
-import type { Database } from "../options/database.ts";
+import type { RunDatabase } from "../options/database.ts";
 import { tell } from "../terminal/output.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry-run.ts";
@@ -21,7 +21,7 @@ export interface Beginning {
   readonly store: Store;
   readonly place: Place;
   /** The database that a process in the background has to be told of; null where there is none. */
-  readonly database: Database | null;
+  readonly database: RunDatabase | null;
   /** A line for people, once the run is prepared. */
   readonly note?: string | undefined;
 }

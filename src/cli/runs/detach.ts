@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../../batch/index.ts";
 import { makeFolder } from "../../state-folder.ts";
-import { type Database, INTO_VARIABLE } from "../options/database.ts";
+import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
 import { hint } from "../terminal/hint.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
@@ -11,7 +11,7 @@ import { jsonText } from "../terminal/visible.ts";
 /** Lets a process of its own go on with a stored run, so that it survives this terminal. */
 export async function detach(
   run: string,
-  database: Database | null,
+  database: RunDatabase | null,
   place: Place,
   json: boolean,
 ): Promise<void> {
