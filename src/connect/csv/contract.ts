@@ -33,7 +33,22 @@ export interface CsvChunk extends Chunk<CsvRow> {
   };
 }
 
-/** Whether a chunk still holds the bytes of a CSV. */
+/**
+ * Whether a chunk still holds the bytes of a CSV, so that a sink can pass them on without making rows of them.
+ *
+ * @example
+ * ```ts
+ * import { type CsvRow, isCsvChunk } from "pawl/connect/csv";
+ * import type { Chunk } from "pawl/batch";
+ *
+ * async function sizeOf(chunk: Chunk<CsvRow>): Promise<number | null> {
+ *   if (!isCsvChunk(chunk)) return null;
+ *   let bytes = 0;
+ *   for await (const piece of chunk.csv.bytes()) bytes += piece.length;
+ *   return bytes;
+ * }
+ * ```
+ */
 export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
   return "csv" in chunk;
 }

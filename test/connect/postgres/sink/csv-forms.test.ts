@@ -179,7 +179,7 @@ test("no text of a date or number reaches the server's own guess, whatever the t
     const refused = await load(`guess${index}`, file([index], 3), german, undefined, columns, selected);
     assert.match(
       refused.note,
-      new RegExp(`guess${index}.csv, column "v${index}": .* cannot be followed in it: write it so`),
+      new RegExp(`guess${index}.csv, column "v${index}": .* cannot be followed in it: write it in that way`),
     );
     assert.deepEqual(refused.rows, []);
   }
