@@ -4,7 +4,7 @@ import { parsePairs, parsePositiveDuration, parseSize } from "../src/cli/options
 import { visible } from "../src/cli/terminal/visible.ts";
 import { RowDecoder } from "../src/connect/csv/rows/row-decoder.ts";
 import { bucketError } from "../src/connect/objects/buckets/error.ts";
-import { parseIni } from "../src/connect/objects/buckets/ini.ts";
+import { parseIni } from "../src/connect/objects/buckets/settings.ts";
 import { textOf } from "../src/connect/objects/buckets/xml.ts";
 import { contentTypeOf } from "../src/connect/objects/content-headers.ts";
 import { explainFile } from "../src/connect/objects/files/file-error.ts";

@@ -3,15 +3,14 @@ import { assertObject } from "../../arguments.ts";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
 import { parseObjectAddress } from "./address.ts";
-import { assertNamedApart, assertReallyApart } from "./apart.ts";
 import { ChecksumThreads } from "./compare/checksum-threads.ts";
+import { isSameByCache, isSameByListing } from "./compare/same-content.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter } from "./contract.ts";
 import { ChecksumCache } from "./files/checksum-cache.ts";
-import { foldsCase } from "./files/folds-case.ts";
-import { targetCheck } from "./glance.ts";
+import { foldsCase } from "./files/file-name.ts";
 import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
-import { ObjectSource } from "./list/source.ts";
-import { locationDifference, locationOf } from "./location.ts";
+import { ObjectSource, type TargetCheck } from "./list/source.ts";
+import { assertNamedApart, assertReallyApart, locationDifference, locationOf } from "./location.ts";
 import { openReader, openWriter } from "./open.ts";
 import { ObjectSink } from "./transfer/sink.ts";
 
@@ -95,5 +94,29 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => {
     made ??= make();
     return made;
+  };
+}
+
+/** Asks a target for what it has already, while the source is still being listed; null where that would ask nobody. */
+function targetCheck({
+  reader,
+  writer,
+}: {
+  reader: ObjectReader;
+  writer: ObjectWriter;
+}): TargetCheck | null {
+  const lookout = writer.existenceCheck();
+  const glance = lookout.findQuickly?.bind(lookout);
+  if (glance === undefined) return null;
+  let isOver = false;
+  return async (entries) => {
+    // What cannot be asked now is asked again when there is something to be copied, and says then what is wrong.
+    const present = isOver ? null : await glance(entries.map(({ key }) => key)).catch(() => null);
+    isOver = present === null;
+    return entries.map((entry) => {
+      const found = present?.get(entry.key);
+      if (found === undefined) return false;
+      return isSameByListing(entry, found) || isSameByCache(entry, found, reader, writer);
+    });
   };
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { parseIni } from "../buckets/ini.ts";
+import { endpointOf, parseIni } from "../buckets/settings.ts";
 
 /** The key of an account, or the query of a shared access signature (SAS). */
 export type AzureCredentials =
@@ -58,7 +58,10 @@ export async function azureSettingsOf(
     );
   return {
     account,
-    endpoint: endpointOf(found.endpoint || `https://${account}.blob.core.windows.net`),
+    endpoint: endpointOf(
+      found.endpoint || `https://${account}.blob.core.windows.net`,
+      "https://account.blob.core.windows.net",
+    ),
     credentials: credentialsOf(account, found),
   };
 }
@@ -120,19 +123,5 @@ function credentialsOf(account: string, { key, sas }: AzureConfig): AzureCredent
     query === ""
       ? `There are no credentials for az://${account}: set AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, or name a profile of ~/.azure/config.`
       : `The SAS token for az://${account} has no signature: copy it whole, with its sig=.`,
-  );
-}
-
-function endpointOf(text: string): URL {
-  const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.password === "") {
-    // One place has one name, by which two profiles are compared.
-    url.pathname = url.pathname.replace(/\/+$/, "");
-    return url;
-  }
-  // It may hold a signature: it is not repeated.
-  throw new PawlError(
-    "azure.endpoint",
-    "The endpoint of Azure Blob is not a URL without a query: it is written like https://account.blob.core.windows.net.",
   );
 }

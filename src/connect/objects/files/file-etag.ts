@@ -3,10 +3,9 @@ import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import type { ChecksumCache } from "./checksum-cache.ts";
-import { type Disk, ONE_GO_BYTES } from "./disk.ts";
+import { type Disk, ONE_GO_BYTES, readInOneGo } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
 import { isSameFile } from "./file-version.ts";
-import { readInOneGo } from "./read-in-one-go.ts";
 
 /** What takes checksums of files. */
 export interface FileChecksums {

@@ -10,3 +10,15 @@ export function isSameFile(before: BigIntStats, after: BigIntStats): boolean {
     before.ctimeNs === after.ctimeNs
   );
 }
+
+const SECOND = 1_000_000_000n;
+
+/** When a file was written last, in whole milliseconds since 1970. */
+export function modifiedAt({ mtimeNs }: BigIntStats): number {
+  return Math.floor(Number(mtimeNs / SECOND) * 1000 + Number(mtimeNs % SECOND) / 1e6);
+}
+
+/** Tells one state of a file from every later one: another file in its place, other bytes, or only another time. */
+export function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}

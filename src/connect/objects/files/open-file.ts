@@ -4,9 +4,7 @@ import { ItemError, TransientError } from "../../../errors.ts";
 import type { OpenObject } from "../contract.ts";
 import type { ChecksumCache } from "./checksum-cache.ts";
 import { explainFile } from "./file-error.ts";
-import { isSameFile } from "./file-version.ts";
-import { modifiedAt } from "./modified-at.ts";
-import { versionOf } from "./remove-file.ts";
+import { isSameFile, modifiedAt, versionOf } from "./file-version.ts";
 
 const READ_BYTES = 1024 * 1024;
 

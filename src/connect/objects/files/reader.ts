@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { contentTypeOf } from "../content-headers.ts";
 import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } from "../contract.ts";
-import { Disk, ONE_GO_BYTES } from "./disk.ts";
+import { Disk, ONE_GO_BYTES, readInOneGo } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
 import { etagOfFile, type FileChecksums } from "./file-etag.ts";
+import { versionOf } from "./file-version.ts";
 import { assertSameFolder, folderLocation } from "./folder-location.ts";
 import { OpenFile, wholeFile } from "./open-file.ts";
-import { readInOneGo } from "./read-in-one-go.ts";
-import { removeFile, versionOf } from "./remove-file.ts";
+import { removeFile } from "./remove-file.ts";
 import { walk } from "./walk.ts";
 
 /** A folder whose files are copied. */

@@ -3,11 +3,7 @@ import type { BigIntStats, PathLike } from "node:fs";
 import { link, lstat, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ItemError, TransientError } from "../../../errors.ts";
-
-/** Tells one state of a file from every later one: another file in its place, other bytes, or only another time. */
-export function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-}
+import { versionOf } from "./file-version.ts";
 
 /**
  * Removes a file, or a link to it, as long as the file has the version that was copied. Whoever writes to its path while that is

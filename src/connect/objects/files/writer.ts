@@ -1,6 +1,20 @@
-import { type BigIntStats, constants, readlinkSync, rmSync, statSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  futimesSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import type {
   ExistenceCheck,
@@ -16,10 +30,8 @@ import { explainFile } from "./file-error.ts";
 import { etagOfFile, type FileChecksums } from "./file-etag.ts";
 import { refusedName } from "./file-name.ts";
 import { assertSameFolder, type FolderLocation, folderLocation } from "./folder-location.ts";
-import { PartFolders } from "./part-files.ts";
-import { newPartName } from "./part-name.ts";
+import { newPartName, PartFolders } from "./part-files.ts";
 import { FileReader } from "./reader.ts";
-import { NEW_FILE, writeWhole } from "./write-whole.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
 const LOOKED_AT_ONCE = 32;
@@ -315,5 +327,61 @@ class FileUpload implements Upload {
   async abort(): Promise<void> {
     await this.#file.close().catch(() => {});
     await rm(this.#part, { force: true }).catch(() => {});
+  }
+}
+
+const flush = promisify(fsync);
+
+/** A part is made by whoever writes it, and is no link. */
+const NEW_FILE =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/**
+ * Writes a small file under the name `part`, flushes it, and renames it to `path`. All but the flush is done on this thread.
+ * Resolves with what stands there then; null where that is not what was written any more.
+ */
+async function writeWhole(
+  {
+    part,
+    path,
+    modified,
+    assertIn,
+  }: {
+    readonly part: string;
+    readonly path: string;
+    readonly modified: number | null;
+    /** Throws where an open file does not lie where it should. */
+    readonly assertIn: (file: number) => void;
+  },
+  bytes: Buffer,
+  disk: Disk,
+): Promise<BigIntStats | null> {
+  let file: number | null = null;
+  try {
+    const opened = disk.ask(() => {
+      const opened = openSync(part, NEW_FILE, 0o666);
+      file = opened;
+      assertIn(opened);
+      for (let at = 0; at < bytes.length; ) at += writeSync(opened, bytes, at);
+      if (modified !== null) futimesSync(opened, new Date(), new Date(modified));
+      return opened;
+    });
+    // Only this waits for the disk: several do so at once.
+    await flush(opened);
+    return disk.ask(() => {
+      const written = fstatSync(opened, { bigint: true });
+      if (Number(written.size) !== bytes.length)
+        throw new TransientError("copy.size", `${path} has ${written.size} bytes instead of ${bytes.length}`);
+      file = null;
+      closeSync(opened);
+      renameSync(part, path);
+      const stands = statSync(path, { bigint: true, throwIfNoEntry: false });
+      const isOurs = stands?.ino === written.ino && stands.mtimeNs === written.mtimeNs;
+      return stands !== undefined && isOurs ? stands : null;
+    });
+  } catch (error) {
+    if (file !== null) closeSync(file);
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") rmSync(part, { force: true });
+    throw error;
   }
 }

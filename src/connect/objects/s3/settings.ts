@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { parseIni } from "../buckets/ini.ts";
+import { endpointOf, parseIni } from "../buckets/settings.ts";
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -49,7 +49,7 @@ export async function s3SettingsOf(
     null;
   const style = found["s3.addressing_style"];
   return {
-    endpoint: endpointOf(given ?? `https://s3.${region}.amazonaws.com`),
+    endpoint: endpointOf(given ?? `https://s3.${region}.amazonaws.com`, "https://storage.example.com"),
     region,
     pathStyle: style === "path" || (style !== "virtual" && given !== null),
     credentials: credentialsOf(fromEnv, found, named),
@@ -94,13 +94,4 @@ async function sectionOf(
     if (more) section = { ...(section ?? {}), ...more };
   }
   return section;
-}
-
-function endpointOf(text: string): URL {
-  const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol)) return url;
-  throw new PawlError(
-    "s3.endpoint",
-    `The endpoint "${text}" is no URL: it is written like https://storage.example.com.`,
-  );
 }

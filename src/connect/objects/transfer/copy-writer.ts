@@ -8,7 +8,6 @@ import { redactedUrl, shownUrl } from "../web/redacted-url.ts";
 import { reasonFor } from "./failure-reason.ts";
 import type { NameRegistry } from "./name-registry.ts";
 import { type TransferContext, transfer } from "./transfer.ts";
-import { transferTransformed } from "./transform.ts";
 import type { WrittenLog, WrittenObject } from "./written-log.ts";
 
 /** What became of one object. */
@@ -151,7 +150,7 @@ export class CopyWriter implements Writer<ObjectEntry> {
     const left = this.#changed.has(entry.key) ? null : this.#left(entry);
     if (transform !== null) {
       if (left !== null && (await this.#isThere(entry))) return { outcome: "written", version: left.version };
-      const copied = await transferTransformed(entry, this.#ways, transform, (key) => {
+      const copied = await transform.transfer(entry, this.#ways, (key) => {
         const other = this.#taken?.give(key, originOf(entry)) ?? null;
         if (other !== null) throw new ItemError(nameTakenBy(key, other), { code: "copy.taken" });
         this.#named.set(entry, key);

@@ -1,13 +1,21 @@
+import { hash } from "node:crypto";
 import { ItemError, PawlError } from "../../../errors.ts";
 import { Pool, TimeLimitError } from "../../../pool/index.ts";
-import type { ObjectInfo, Transformed } from "../contract.ts";
+import { sizeText } from "../../../sizes.ts";
+import { contentTypeOf } from "../content-headers.ts";
+import type { ObjectEntry, ObjectInfo, OpenObject, Transformed } from "../contract.ts";
+import { readWhole, type TransferContext } from "./transfer.ts";
 import { callTransform, transformProblem } from "./transform-call.ts";
+import type { WrittenObject } from "./written-log.ts";
 
-export interface TransformedObject {
+interface TransformedObject {
   readonly bytes: Buffer;
   readonly key: string;
   readonly contentType: string | null;
 }
+
+/** An object that is transformed is held whole. */
+const LARGEST = 128 * 1024 * 1024;
 
 /**
  * Runs the function that a module exports by default over the bytes of objects, in processes of their own: what such a
@@ -48,8 +56,65 @@ export class Transformer {
     }
   }
 
+  /**
+   * Copies what the function makes of an object; returns what was written, or null where the function leaves the object out.
+   * `give` throws where another object has the name already.
+   */
+  async transfer(
+    entry: ObjectEntry,
+    context: TransferContext,
+    give: (key: string) => void,
+  ): Promise<WrittenObject | null> {
+    const open = await context.reader.open(entry);
+    try {
+      // An object without a size may be as large as any.
+      const size = open.size ?? entry.size ?? LARGEST;
+      if (size > LARGEST)
+        throw new ItemError(
+          `it has ${size} bytes, too many to be transformed (${sizeText(LARGEST)} at most)`,
+          { code: "copy.transform" },
+        );
+      return await context.memory.hold(size, async () => {
+        const { bytes } = await readWhole(open, size);
+        const contentType = open.properties.headers["content-type"] ?? contentTypeOf(entry.key);
+        const made = await this.#call(bytes, { key: entry.key, contentType });
+        return made === null ? null : await this.#write(made, { entry, open, context, give });
+      });
+    } finally {
+      await open.close();
+    }
+  }
+
+  async #write(
+    made: TransformedObject,
+    {
+      entry,
+      open,
+      context,
+      give,
+    }: {
+      readonly entry: ObjectEntry;
+      readonly open: OpenObject;
+      readonly context: TransferContext;
+      readonly give: (key: string) => void;
+    },
+  ): Promise<WrittenObject> {
+    const { writer, limits, signal } = context;
+    const { bytes, key, contentType } = made;
+    const problem = writer.nameProblem(key);
+    if (problem !== null)
+      throw new ItemError(`the transform calls it ${key}: ${problem}`, { code: "copy.refused" });
+    give(key);
+    const type = contentType === null ? {} : { "content-type": contentType };
+    const properties = { ...open.properties, headers: { ...open.properties.headers, ...type } };
+    await limits.pass(bytes.length, signal);
+    const details = { size: bytes.length, modified: open.modified, etag: null, properties };
+    await writer.put({ ...entry, key }, bytes, hash("md5", bytes), details);
+    return { size: bytes.length, version: open.version };
+  }
+
   /** Throws an ItemError with what the function threw. */
-  async run(bytes: Uint8Array, about: ObjectInfo): Promise<TransformedObject | null> {
+  async #call(bytes: Uint8Array, about: ObjectInfo): Promise<TransformedObject | null> {
     let given: Transformed;
     try {
       const limit = { timeout: this.#timeoutMs };

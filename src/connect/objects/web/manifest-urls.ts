@@ -5,8 +5,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { ObjectEntry } from "../contract.ts";
 import { keptTable } from "../key-table.ts";
-import { entryOf } from "../manifest/entry.ts";
-import type { Manifest } from "./manifest.ts";
+import { entryOf, type Manifest } from "./manifest.ts";
 import { redactedUrl, redactionOf, unsignedUrl } from "./redacted-url.ts";
 
 /**

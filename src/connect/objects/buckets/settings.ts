@@ -1,4 +1,6 @@
+import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
+
 /** The sections of a file such as ~/.aws/config: names to values; indented lines belong to the name above them. */
 export function parseIni(text: string): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const sections = new Map<string, Record<string, string>>();
@@ -24,4 +26,19 @@ export function parseIni(text: string): ReadonlyMap<string, Readonly<Record<stri
     }
   }
   return sections;
+}
+
+/**
+ * The URL of an endpoint, without a slash at its end: one location has one name, by which two profiles are compared. It is not
+ * repeated where it is wrong, since it may hold a signature.
+ */
+export function endpointOf(text: string, example: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.password !== "")
+    throw new PawlError(
+      "bucket.endpoint",
+      `The endpoint is not a URL without a query or a password: write one such as ${example}.`,
+    );
+  url.pathname = url.pathname.replace(/\/+$/, "");
+  return url;
 }
