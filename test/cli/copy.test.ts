@@ -152,8 +152,8 @@ describe("pawl copy", () => {
   it("refuses what cannot be meant, in one sentence", async () => {
     for (const [args, sentence] of [
       [["copy", "nowhere", "to"], /There is no folder .*nowhere to copy from/],
-      [["copy", "from", "from/sub"], /lie in one another/],
-      [["copy", "from", "gs://x"], /is no place that Pawl knows/],
+      [["copy", "from", "from/sub"], /lies inside the other/],
+      [["copy", "from", "gs://x"], /is not an address that Pawl knows/],
       [["copy", "from", "manifest:x.csv"], /can only be read/],
       [["copy", "from", "to", "--newer", "yesterday"], /--newer takes a date/],
       [["copy", "from", "to", "--newer", "2026-02-30"], /--newer takes a date/],

@@ -4,7 +4,7 @@ import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { shownUrl } from "./web/redacted-url.ts";
 
-/** A place as a person names it. */
+/** A location of objects as a person names it. */
 export type ObjectAddress =
   | { readonly kind: "files"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string }
@@ -22,13 +22,13 @@ export function parseObjectAddress(text: string): ObjectAddress {
   if (text.startsWith("s3://")) {
     const [, bucket = "", rest = ""] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(text) ?? [];
     if (bucket === "")
-      throw new PawlError("copy.address", `${text} names no bucket: write s3://bucket/prefix.`);
+      throw new PawlError("copy.address", `${text} does not name a bucket: write s3://bucket/prefix.`);
     assertBucketName(bucket);
     return { kind: "s3", bucket, prefix: folderOf(rest) };
   }
   if (text.startsWith("az://")) {
     const [, account = "", container = "", rest = ""] = /^az:\/\/([^/]*)\/?([^/]*)\/?(.*)$/s.exec(text) ?? [];
-    // What is no such name may be a URL with a signature: it is not repeated.
+    // A text that is not such a name may be a URL with a signature: it is not repeated.
     if (
       !/^[a-z0-9-]+$/.test(account) ||
       !/^(\$root|\$web|\$logs|[a-z0-9-]+)$/.test(container) ||
@@ -36,7 +36,7 @@ export function parseObjectAddress(text: string): ObjectAddress {
     )
       throw new PawlError(
         "copy.address",
-        "A place of Azure Blob is written az://account/container/prefix, with the names of an account and a container in lower case and without a SAS token.",
+        "An address of Azure Blob is written az://account/container/prefix, with the names of an account and a container in lower case and without a SAS token.",
       );
     return { kind: "azure", account, container, prefix: folderOf(rest) };
   }
@@ -53,13 +53,13 @@ export function parseObjectAddress(text: string): ObjectAddress {
   if (scheme !== undefined && /^https?:/i.test(scheme)) {
     throw new PawlError(
       "copy.address",
-      `${shownUrl(text)} is one object of the web, which has no listing: write the URLs and the names they shall have into a CSV with the columns url and name, and copy from manifest:FILE.`,
+      `${shownUrl(text)} is one object of the web, which has no listing: write the URLs and the names that they should have into a CSV with the columns url and name, and copy from manifest:FILE.`,
     );
   }
   if (scheme !== undefined || text === "")
     throw new PawlError(
       "copy.address",
-      `"${scheme === undefined ? "" : `${scheme}…`}" is no place that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
+      `"${scheme === undefined ? "" : `${scheme}…`}" is not an address that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
     );
   return { kind: "files", path: resolve(text) };
 }
@@ -74,7 +74,7 @@ function pathOf(url: string): string {
   } catch (error) {
     throw new PawlError(
       "copy.address",
-      `${url} is no folder of this machine (${(error as Error).message}): write file:///path, or only the path.`,
+      `${url} is not a folder of this machine (${(error as Error).message}): write file:///path, or only the path.`,
     );
   }
 }

@@ -114,7 +114,7 @@ export interface ObjectReader {
     signal: AbortSignal,
   ): Promise<void>;
   open(entry: ObjectEntry): Promise<OpenObject>;
-  /** How many bytes the parts have that an object of several parts was uploaded in; null where nobody can say. */
+  /** How many bytes the parts have that an object of several parts was uploaded in; null where that is not known. */
   partBytes(entry: ObjectEntry): Promise<number | null>;
   /**
    * The ETag of an object by reading it where it lies: of the whole, or in parts of so many bytes. Absent where that is
@@ -126,13 +126,13 @@ export interface ObjectReader {
   /** The version in which an object is now, to be compared with the target; null of one that is gone. */
   version(entry: ObjectEntry): Promise<string | null>;
   /**
-   * Removes an object of which this version was copied; one that is gone is no error. Throws a TransientError where it is another
+   * Removes an object of which this version was copied; an object that is gone is not an error. Throws a TransientError where it is another
    * one by now: that stays.
    */
   remove(entry: ObjectEntry, version: string): Promise<void>;
   /** Once it is listed: what a person should know of its objects. */
   notes?(): readonly string[];
-  /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be mended by then. */
+  /** What a replay is to try of an entry that has failed, where that is not the same: its problem may be fixed by then. */
   forReplay?(entry: ObjectEntry): ObjectEntry;
   /** Where an entry is, for people. */
   where(entry: ObjectEntry): string;
@@ -151,7 +151,7 @@ export interface ByteRange {
   readonly length: number;
 }
 
-/** An object that is being written in parts; nobody sees it before `complete`. */
+/** An object that is being written in parts; it is not visible before `complete`. */
 export interface Upload {
   /** How many bytes a part has, but for the last. */
   readonly partBytes: number;
@@ -166,7 +166,7 @@ export interface Upload {
   copyPartOnServer?(number: number, range: ByteRange): Promise<string | null | false>;
   /**
    * Makes the object visible, whole and durable, after the place has confirmed its size and content. `md5` is that of the whole; null
-   * where nobody has taken it.
+   * where it was not computed.
    */
   complete(size: number, md5: string | null): Promise<void>;
   abort(): Promise<void>;
@@ -175,7 +175,7 @@ export interface Upload {
 export interface ExistenceCheck {
   /** What there is under some keys. */
   find(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>>;
-  /** As `look`, with few requests: what it does not tell of may be there all the same. Absent where looking asks nobody. */
+  /** As `look`, with few requests: what it does not tell of may be there all the same. Absent where the check sends no requests. */
   findQuickly?(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>>;
 }
 
@@ -188,8 +188,8 @@ export interface ObjectWriter {
   /** Whether an object that cannot be called so stands for nothing here, such as one that marks a folder. */
   isFolderMarker?(entry: ObjectEntry): boolean;
   /**
-   * For somebody who asks, in order, what there is: what was seen may be remembered for the next time, but where it is to be looked at
-   * anew.
+   * For a caller that asks, in order, what there is: what was seen may be remembered for the next time, but where it is to be looked at
+   * again.
    */
   existenceCheck(how?: "fresh"): ExistenceCheck;
   /**

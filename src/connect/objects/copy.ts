@@ -55,7 +55,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
     source: new ObjectSource(reader, new ObjectSelection(options), {
       async repeats() {
         if (to.kind === "files" && (await foldsCase(to.path))) return "folded";
-        // A folder or a bucket has each name once; whoever writes a list may err.
+        // A folder or a bucket has each name once; a list may name one twice.
         return from.kind === "manifest" ? "key" : null;
       },
       checkTarget: () => (places === null ? null : targetCheck(places)),
@@ -65,7 +65,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       writer: async (context) => {
         cacheFolder = context.cache;
         const writer = await openWriter(to, options.toProfile ?? null, context, sums);
-        // What is moved or made anew is looked at when its turn comes.
+        // An object that is moved or transformed is checked when its turn comes.
         if (!options.move && options.transform === undefined) places = { reader: await reader(), writer };
         return writer;
       },
@@ -97,14 +97,8 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Asks a target for what it has already, while the source is still being listed; null where that would ask nobody. */
-function targetCheck({
-  reader,
-  writer,
-}: {
-  reader: ObjectReader;
-  writer: ObjectWriter;
-}): TargetCheck | null {
+/** Asks a target for what it has already, while the source is still being listed; null where that would send no requests. */
+function targetCheck({ reader, writer }: { reader: ObjectReader; writer: ObjectWriter }): TargetCheck | null {
   const lookout = writer.existenceCheck();
   const glance = lookout.findQuickly?.bind(lookout);
   if (glance === undefined) return null;

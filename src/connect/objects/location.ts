@@ -118,6 +118,6 @@ function assertApart(
   if (!one.startsWith(other) && !other.startsWith(one)) return;
   throw new PawlError(
     "copy.within",
-    `${objectAddressText(from)} and ${objectAddressText(to)} lie in one another: copy to a place outside of it.`,
+    `One of ${objectAddressText(from)} and ${objectAddressText(to)} lies inside the other: copy to a location outside of it.`,
   );
 }

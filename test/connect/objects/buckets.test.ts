@@ -143,7 +143,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     assert.match(reasons.die ?? "", /ended its process/);
     assert.match(reasons.throw ?? "", /threw: no throw/);
     assert.match(reasons.out ?? "", /calls it \.\.\/out/);
-    assert.match(reasons.five ?? "", /a key that is no text/);
+    assert.match(reasons.five ?? "", /a key that is not a text/);
     assert.match(reasons["b.txt"] ?? reasons["b2.txt"] ?? "", /the name c\.md is given to another object/);
     const ending = join(folder, "ending.mjs");
     await writeFile(ending, "process.exit(0)");
@@ -206,7 +206,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
         /access is denied/,
         /checksum/,
         /given to another/,
-        /no URL/,
+        /not a URL/,
         /no url/,
       ])
         assert.ok(
@@ -219,9 +219,9 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
         [{ url: `${at}/round` }, /one address to the next without end/],
         [{ url: `${at}/part` }, /answers 206/],
         [{ ...one, name: "size", size: 3 }, /it has 11 bytes, and 3 by the manifest/],
-        [{ ...one, name: "many", size: "many" }, /size "many" is no number/],
-        [{ ...one, name: "sum", md5: "sha256:1" }, /md5 "sha256:1" is no MD5/],
-        [{ ...one, name: ["x"] }, /name is no text/],
+        [{ ...one, name: "many", size: "many" }, /size "many" is not a number/],
+        [{ ...one, name: "sum", md5: "sha256:1" }, /md5 "sha256:1" is not an MD5/],
+        [{ ...one, name: ["x"] }, /name is not a text/],
         [{ url: one.url.replace("//", "//user:secret@") }, /stores no passwords/],
       ];
       const objects = [
@@ -238,7 +238,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
       const why: string[] = [];
       for await (const item of openItems(store, lines.run)) why.push(item.reason);
       assert.deepEqual([lines.written, lines.quarantined], [2, bad.length + 2], why.join("\n"));
-      for (const wanted of [...bad.map(([, reason]) => reason), /no JSON object/, /not valid UTF-8/])
+      for (const wanted of [...bad.map(([, reason]) => reason), /not a JSON object/, /not valid UTF-8/])
         assert.ok(
           why.some((reason) => wanted.test(reason)),
           `${wanted} in ${why}`,
@@ -305,7 +305,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
       );
       await assert.rejects(
         done(`s3://${name}/x`, `s3://${name}/x`, { toProfile: "same", move: true }),
-        /lie in one another/,
+        /lies inside the other/,
       );
       assert.deepEqual(await bucket.keys(), ["x/a"]);
     } finally {

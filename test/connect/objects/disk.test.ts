@@ -22,7 +22,7 @@ import { FileReader } from "../../../src/connect/objects/files/reader.ts";
 import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
 import { readWhole } from "../../../src/connect/objects/transfer/transfer.ts";
 
-/** As one that has just let somebody wait. */
+/** As a disk that has just made a caller wait. */
 class SlowDisk extends Disk {
   override get isPrompt(): boolean {
     return false;
@@ -131,7 +131,7 @@ for (const [name, disk] of [
       await rm(path);
       await assert.rejects(copied(entry), /cannot read .*changing: it is gone \(ENOENT\)/);
       await mkdir(path);
-      await assert.rejects(copied(entry), /it is no file/);
+      await assert.rejects(copied(entry), /it is not a file/);
       await rm(path, { recursive: true });
     });
 

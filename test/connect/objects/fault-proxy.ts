@@ -20,7 +20,7 @@ export type Fault =
   | { readonly kind: "lost" }
   /** The body of the answer ends after so many bytes, with the connection. */
   | { readonly kind: "cut"; readonly after: number }
-  /** The body of the answer is shorter than it was, and says so: whoever only counts what came sees nothing. */
+  /** The body of the answer is shorter than it was, and says so: a client that only counts what came sees nothing. */
   | { readonly kind: "short"; readonly by: number }
   /** Some bytes of the answer are others; their number is right. */
   | { readonly kind: "spoilt" }

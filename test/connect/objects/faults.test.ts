@@ -60,7 +60,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     for (const [key, { length }] of Object.entries(Object.groupBy(scene.far.done("put"), keyOfEntry)).map(
       ([key, entries]) => [key, entries ?? []] as const,
     )) {
-      // Only where the answer was lost nobody could know that the object was there.
+      // Only where the answer was lost no process could know that the object was there.
       const lost = scene.far.journal.some((entry) => entry.asked.key === key && entry.fault?.kind === "lost");
       assert.ok(length <= (lost ? 2 : 1), `${key} was written ${length} times`);
     }
@@ -95,7 +95,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     assert.ok(second - first >= 2_900, `${second - first} ms`);
   });
 
-  it("keeps what fails for good with its reason, copies all else, and replays it once it is mended", async () => {
+  it("keeps what fails for good with its reason, copies all else, and replays it once it is fixed", async () => {
     const lasting: [Fault, RegExp][] = [
       [{ kind: "status", status: 403 }, /access is denied/],
       [{ kind: "status", status: 404 }, /not there/],
@@ -166,7 +166,7 @@ describe("copies through trouble", { skip: whyNoObjects() }, () => {
     assert.deepEqual(await scene.target.unfinished(), []);
   });
 
-  for (const how of ["cancelled", "begun anew"]) {
+  for (const how of ["cancelled", "started over"]) {
     it(`leaves no upload and no listing behind of a run that is ${how} after a kill`, async () => {
       await using scene = await seeded(how.replace(" ", "-"), 0);
       await scene.source.put("large", randomBytes(16 * MB + 1));

@@ -112,7 +112,7 @@ describe("copying between folders", () => {
     const replayed = await run(replayJob(store, record, job() as never), { store });
     assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 2, 2]);
     assert.equal(await readFile(join(to, "broken"), "utf8"), "3");
-    assert.match(Object.values(await reasons(replayed.run)).join(), /no file|folder/);
+    assert.match(Object.values(await reasons(replayed.run)).join(), /not a file|folder/);
     assert.equal(await readFile(join(to, "in-the-way/file"), "utf8"), "2");
   });
 
@@ -241,12 +241,12 @@ describe("copying between folders", () => {
       );
   });
 
-  it("refuses places that lie in one another, and what is no place", async () => {
+  it("refuses places that lie in one another, and what is not an address", async () => {
     assert.throws(() => copy({ from, to: join(from, "sub") }), { code: "copy.within" });
     assert.throws(() => copy({ from: "s3://b/x/y", to: "s3://b/x" }), { code: "copy.within" });
     assert.throws(() => copy({ from: "gopher://x", to }), { code: "copy.address" });
     assert.throws(() => copy({ from: "https://x/y.jpg", to }), /manifest:FILE/);
-    assert.throws(() => copy({ from: "file://host/x", to }), /no folder of this machine/);
+    assert.throws(() => copy({ from: "file://host/x", to }), /not a folder of this machine/);
     await assert.rejects(
       async () => await run(job({ from: join(folder, "none") }), { store }),
       /There is no folder/,

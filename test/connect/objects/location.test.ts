@@ -132,7 +132,7 @@ describe("an interrupted copy", () => {
     assert.deepEqual([ended.state, await readdir(elsewhere)], ["succeeded", names]);
   });
 
-  it("is refused where a folder is another one: made anew, or under a link that leads elsewhere", async () => {
+  it("is refused where a folder is another one: made again, or under a link that leads elsewhere", async () => {
     const [away, link] = [join(root, "away"), join(root, "link")];
     await mkdir(away);
     await symlink(from, link);
@@ -177,7 +177,7 @@ describe("an interrupted copy", () => {
     assert.deepEqual([again.state, again.written], ["succeeded", names.length], again.note);
   });
 
-  it("of which nothing was written yet begins anew at the other place", async () => {
+  it("of which nothing was written yet starts over at the other place", async () => {
     const bucket = await buckets();
     const job = () => defineJob({ name: bucket, ...copy({ from, to: `s3://${bucket}` }) });
     const { sink, run: begun } = await prepare(job() as never, { store });
@@ -319,7 +319,7 @@ describe("a place", () => {
   });
 });
 
-describe("a manifest whose URLs were signed anew", () => {
+describe("a manifest whose URLs were signed again", () => {
   it("is the same, and the fresh signatures are taken where the others open nothing", async () => {
     let good = "one";
     const asked: string[] = [];

@@ -53,14 +53,14 @@ describe("a copy that is resumed", () => {
   const gone = (count: number) =>
     new RegExp(`^${count} objects that this run had copied are not in .* any more \\(such as `);
 
-  it("into a target that was emptied fails and says so, and begun anew brings all", async () => {
+  it("into a target that was emptied fails and says so, and started over brings all", async () => {
     const empty = async () => {
       for (const name of await readdir(options.to)) await rm(join(options.to, name));
     };
     const again = await interrupted({}, empty);
     assert.equal(again.state, "failed");
     assert.match(again.note ?? "", gone(OBJECTS / 2));
-    assert.match(again.note ?? "", /begin anew with --restart, which copies what is missing/);
+    assert.match(again.note ?? "", /start over with --restart, which copies what is missing/);
     const anew = await run(defineJob({ name: options.to, ...copy(options) }), { store, restart: true });
     assert.deepEqual([anew.state, anew.written, anew.unchanged], ["succeeded", OBJECTS / 2, OBJECTS / 2]);
     assert.deepEqual((await readdir(options.to)).sort(), names);

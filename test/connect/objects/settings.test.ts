@@ -85,7 +85,7 @@ region = x
       /no credentials for S3/,
     );
     const env = { ...files, AWS_ENDPOINT_URL: "storage.example.com" };
-    await assert.rejects(s3SettingsOf(null, env), /no URL/);
+    await assert.rejects(s3SettingsOf(null, env), /not a URL/);
   });
 });
 

@@ -125,7 +125,7 @@ export class AzureWriter extends BucketWriter<AzureClient> {
   }
 }
 
-/** What goes along with a blob, and the checksum of its source where that is no MD5. */
+/** What goes along with a blob, and the checksum of its source where that is not an MD5. */
 function keptHeaders({ properties, etag }: ObjectDetails): OutgoingHttpHeaders {
   const origin = etag === null || isMd5(etag) ? {} : { [AZURE.originHeader]: etag };
   return { ...headersOf(properties), ...origin };

@@ -40,7 +40,7 @@ export interface BucketClientOptions {
   readonly credentialsExpire: boolean;
 }
 
-/** What is no object must have come after so long: an upload may take minutes to be put together. */
+/** A response other than an object must have come after so long: an upload may take minutes to be put together. */
 const RESPONSE_MS = 10 * 60_000;
 const EMPTY = Buffer.alloc(0);
 
@@ -79,7 +79,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     return bucketError(this.service, this.name, response, areKeysProven);
   }
 
-  /** Sends a request and reads the answer to its end. Throws an AnswerError where the answer is one. */
+  /** Sends a request and reads the answer to its end. Throws an ResponseError where the answer is one. */
   async send(request: Request): Promise<BucketResponse> {
     const response = await this.begin(request);
     return {
@@ -89,7 +89,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     };
   }
 
-  /** Sends a request; the answer is to be read. Throws an AnswerError where it is one. */
+  /** Sends a request; the answer is to be read. Throws an ResponseError where it is one. */
   async begin(request: Request): Promise<IncomingMessage> {
     const response = await this.#exchange(request);
     const status = response.statusCode ?? 0;
@@ -103,7 +103,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
 
   /**
    * Receives what a GET gives into a piece of memory that is as long; resolves with the headers of the answer. Null where
-   * the answer has another length or is no plain one: then `begin` tells what it is. Throws an AnswerError where it is one.
+   * the answer has another length or is not a plain one: then `begin` tells what it is. Throws an ResponseError where it is one.
    */
   async receive(
     request: Request,

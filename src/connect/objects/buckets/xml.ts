@@ -45,7 +45,7 @@ function unescaped(text: string): string {
   });
 }
 
-/** The name of the outermost element, and whether the text goes to its end; null where it is no XML. */
+/** The name of the outermost element, and whether the text goes to its end; null where it is not XML. */
 export function rootOf(xml: string): { readonly name: string | null; readonly isWhole: boolean } {
   const text = xml.replace(/^\ufeff/, "").replace(/^\s*<\?xml[^>]*\?>/, "");
   const name = /^\s*<([A-Za-z][\w.-]*)[\s>/]/.exec(text)?.[1] ?? null;

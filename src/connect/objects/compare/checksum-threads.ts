@@ -76,7 +76,7 @@ export class ChecksumThreads {
     );
     if (least !== null && (least.busy === 0 || this.#threads.length >= mostThreads())) return least;
     const thread = { started: startThread(), busy: 0 };
-    // Whoever asks it hears of it.
+    // The caller that uses the thread learns of its failure.
     thread.started.catch(() => {});
     this.#threads.push(thread);
     return thread;

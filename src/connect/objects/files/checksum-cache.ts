@@ -10,7 +10,7 @@ import { isMd5, md5OfMultipartEtag } from "../compare/etag.ts";
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A file that was written so lately may be written again without its time showing it, in milliseconds. */
 const SETTLED_MS = 2000;
-/** What nobody has asked for in so many days is forgotten. */
+/** A checksum that was not asked for in so many days is forgotten. */
 const KEPT_DAYS = 90;
 /** How often that is looked at, and how old the mark of a use may be. */
 const LOOKED_DAYS = 7;
@@ -106,7 +106,7 @@ export class ChecksumCache {
     this.#pending.clear();
   }
 
-  /** Null where the file of the sums is no use: full disk, no rights, held by another process, spoilt. */
+  /** Null where the file of the checksums cannot be used: full disk, no rights, held by another process, spoilt. */
   #try<T>(work: (database: DatabaseSync) => T): T | null {
     if (this.#broken) return null;
     try {
@@ -117,7 +117,7 @@ export class ChecksumCache {
       try {
         this.#database?.close();
       } catch {
-        // It is no use any more, whatever it says.
+        // It cannot be used any more, whatever it says.
       }
       this.#database = null;
       return null;

@@ -6,7 +6,7 @@ const PROMPT_MS = 3;
 /** After one that made us wait, so many are not tried. */
 const RESPITE = 100;
 
-/** What is no larger is read and written in one go. */
+/** A file that is not larger is read and written at once. */
 export const ONE_GO_BYTES = 256 * 1024;
 
 /**
@@ -38,8 +38,8 @@ export class Disk {
 const probe = Buffer.alloc(1);
 
 /**
- * Reads a file on this thread, into a piece of `into` where one is given; null where it has more than `most` bytes, is no
- * file, gives more bytes than it says, or changes meanwhile.
+ * Reads a file on this thread, into a piece of `into` where one is given; null where it has more than `most` bytes, is not
+ * a file, gives more bytes than it says, or changes meanwhile.
  */
 export function readInOneGo(
   path: string,

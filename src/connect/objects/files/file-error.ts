@@ -16,7 +16,7 @@ const MEANING: Readonly<Record<string, string>> = {
   EFBIG: "it is too large for this file system",
   EROFS: "the file system is read-only",
   ELOOP: "its links go round in a circle",
-  ENXIO: "it is no file",
+  ENXIO: "it is not a file",
 };
 
 /** What is not the file's own fault, such as a full disk, may pass. */

@@ -39,7 +39,7 @@ export async function etagOfFile(
   }
 }
 
-/** Each small file is read into it, hashed, and forgotten, all in one go: nobody sees another one's bytes. */
+/** Each small file is read into it, hashed, and forgotten, all in one go: no caller sees the bytes of another file. */
 const scratch = Buffer.allocUnsafeSlow(ONE_GO_BYTES);
 
 /** Right here of a small file, on another thread of a large one. */

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 
-/** Whether what was looked at twice is one file that nobody has changed between. */
+/** Whether what was looked at twice is one file that was not changed in between. */
 export function isSameFile(before: BigIntStats, after: BigIntStats): boolean {
   return (
     before.ino === after.ino &&

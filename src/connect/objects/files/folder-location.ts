@@ -61,7 +61,7 @@ export function folderDifference(name: string, before: FolderLocation, now: Fold
   const isSame = was !== null && areSame(was, is) && (before.path === now.path || was.device === is.device);
   if (isSame) return null;
   return before.path === now.path
-    ? `${name} is another folder than it was (made anew, or on another disk)`
+    ? `${name} is another folder than it was (made again, or on another disk)`
     : `${name} leads to ${now.path} now, and led to ${before.path}`;
 }
 

@@ -7,7 +7,7 @@ import { keptTable } from "../key-table.ts";
 const PART = /^\.pawl-[a-z0-9]+-[0-9a-f]{16,32}\.part$/;
 
 /**
- * A name under which an object is written, in the folder where it will be, until it is whole. Nobody can guess it, so that
+ * A name under which an object is written, in the folder where it will be, until it is whole. It cannot be guessed, so that
  * nothing can be laid in its way.
  */
 export function newPartName(run: string): string {

@@ -63,13 +63,13 @@ export class FileReader implements ObjectReader {
       const whole = this.#whole(path);
       if (whole !== null) return wholeFile(whole.bytes, { path, type, cache, found: whole.found });
     }
-    // What is no file, such as a pipe, must not make opening wait.
+    // Opening must not wait for something that is not a file, such as a pipe.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
       throw explainFile(error, path, "read");
     });
     try {
       const found = await file.stat({ bigint: true });
-      if (!found.isFile()) throw new ItemError("it is no file", { code: "copy.not-a-file" });
+      if (!found.isFile()) throw new ItemError("it is not a file", { code: "copy.not-a-file" });
       return new OpenFile(file, { path, found, type, cache });
     } catch (error) {
       await file.close();

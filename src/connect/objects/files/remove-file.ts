@@ -6,9 +6,9 @@ import { ItemError, TransientError } from "../../../errors.ts";
 import { versionOf } from "./file-version.ts";
 
 /**
- * Removes a file, or a link to it, as long as the file has the version that was copied. Whoever writes to its path while that is
+ * Removes a file, or a link to it, as long as the file has the version that was copied. A program that writes to its path while that is
  * found out writes another file, which stays: the one in question is first renamed to a name of its own. Throws a
- * TransientError where it has changed; it is there as before then. A path that is gone is no error.
+ * TransientError where it has changed; it is there as before then. A path that is gone is not an error.
  */
 export async function removeFile(path: string, version: string): Promise<void> {
   // The same for an attempt that follows a kill, which finds it by that.

@@ -23,7 +23,7 @@ const LOOKED_AT_ONCE = 32;
 
 /**
  * The files below a folder in the order of their keys, from after the key `from` on. Links to files are followed; a link
- * to a folder, a broken one and what is no file are told of with their problem.
+ * to a folder, a broken link and anything that is not a file are listed with their problem.
  */
 export async function* walk(
   root: string,

@@ -180,7 +180,7 @@ export class FileWriter implements ObjectWriter {
     return { path, folder, part: join(folder, newPartName(this.#run)) };
   }
 
-  /** A folder that somebody replaced by a link since it was made would lead what is written out of the root. */
+  /** A folder that was replaced by a link since it was made would lead what is written out of the root. */
   #assertIn(file: number, part: string): void {
     if (process.platform !== "linux" || this.#location === null) return;
     const lies = realOf(file);
@@ -332,9 +332,8 @@ class FileUpload implements Upload {
 
 const flush = promisify(fsync);
 
-/** A part is made by whoever writes it, and is no link. */
-const NEW_FILE =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+/** A part file is made by this process, and is not a link. */
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
 /**
  * Writes a small file under the name `part`, flushes it, and renames it to `path`. All but the flush is done on this thread.

@@ -13,7 +13,7 @@ export interface DirectRequest {
 export interface DirectResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** What an answer that is no success says; empty for one whose bytes went where they were asked to. */
+  /** The body of a response that is not a success; empty where the bytes went into the memory of the caller. */
   readonly errorBody: Buffer;
 }
 
@@ -27,7 +27,7 @@ export interface DirectClientOptions {
 /** Where an answer's head must end, and what an error may say. */
 const LONGEST_HEAD = 16 * 1024;
 const LONGEST_ERROR = 64 * 1024;
-/** Connections that are kept while nobody uses them. */
+/** Connections that are kept while they are not used. */
 const MOST_FREE = 256;
 
 /**
@@ -115,7 +115,7 @@ class DirectConnection {
       port: Number(endpoint.port || (secure ? 443 : 80)),
       noDelay: true,
       onread: {
-        // Asked anew before each read: the kernel writes to where the bytes belong.
+        // Asked again before each read: the kernel writes to where the bytes belong.
         buffer: () => this.#room(),
         callback: (bytes: number) => {
           this.#take(bytes);
@@ -172,7 +172,7 @@ class DirectConnection {
     const pending = this.#pending;
     this.#hasHeard = true;
     if (pending === null) {
-      // What nobody has asked for.
+      // A response that was not asked for.
       this.close();
     } else if (pending.answer === null) {
       this.#headFilled += bytes;

@@ -19,7 +19,7 @@ export const DEFAULT_BUDGET: ResponseBudget = {
   leastPerSecond: 1024,
 };
 
-/** What an answer that is no object may have in bytes: a page of a listing has at most a thousand keys of a thousand characters. */
+/** How many bytes a response other than an object may have: a page of a listing has at most a thousand keys of a thousand characters. */
 export const LONGEST_BODY = 16 * 1024 * 1024;
 /** What is read of an error. */
 export const LONGEST_ERROR_BODY = 64 * 1024;
@@ -60,7 +60,7 @@ export async function* paced<T extends Uint8Array>(
       yield next.value;
     }
   } finally {
-    // One that waits in vain does not hear of it: its source is destroyed by whoever opened it.
+    // An iterator that waits in vain does not learn of it: its source is destroyed by the caller that opened it.
     if (!isOver) void iterator.return?.()?.catch(() => {});
   }
 }

@@ -14,7 +14,7 @@ export class KeyPattern {
   /** What all keys that match begin with. */
   readonly #beginning: string;
 
-  /** Throws a PawlError where the text is no pattern; `option` is what it was given to. */
+  /** Throws a PawlError where the text is not a pattern; `option` is what it was given to. */
   constructor(text: string, option: string) {
     const wrong = (why: string) =>
       new PawlError(
@@ -101,7 +101,7 @@ function setOf(inner: string, isNot: boolean, wrong: (why: string) => PawlError)
   try {
     new RegExp(set, "su");
   } catch {
-    throw wrong(`[${inner}] is no set of characters`);
+    throw wrong(`[${inner}] is not a set of characters`);
   }
   return set;
 }

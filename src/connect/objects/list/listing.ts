@@ -28,7 +28,7 @@ const LEAST_RANGES = 4;
 const WORTHWHILE = 5000;
 
 /** A part of the keys that is listed by itself. */
-export interface KeyRange {
+export interface ListedRange {
   readonly id: number;
   /** Where its listing stands; null before its beginning. */
   readonly next: string | null;
@@ -100,19 +100,19 @@ export class Listing {
     if (!existsSync(path)) {
       throw new PawlError(
         "copy.no-listing",
-        `The listing ${path} is not on this machine: go on where the run began, or begin anew with --restart.`,
+        `The listing ${path} is not on this machine: continue where the run began, or start over with --restart.`,
       );
     }
     return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
   }
 
   /** The stretches that are not listed to their end; the first one is there from the beginning. */
-  openRanges(): KeyRange[] {
+  openRanges(): ListedRange[] {
     const rows = this.#database
       .prepare("SELECT id, next, place AS last, before, done FROM stretch ORDER BY id")
       .all();
     if (rows.length === 0) return [{ id: 0, next: null, last: null, before: null }];
-    return (rows as unknown as (KeyRange & { done: number })[])
+    return (rows as unknown as (ListedRange & { done: number })[])
       .filter(({ done }) => done === 0)
       .map(({ id, next, last, before }) => ({ id, next, last, before }));
   }

@@ -13,7 +13,7 @@ import type {
 } from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
 import type { ListedPage, ObjectEntry, ObjectReader } from "../contract.ts";
-import { type KeyRange, Listing, listingPath } from "./listing.ts";
+import { type ListedRange, Listing, listingPath } from "./listing.ts";
 import type { ObjectSelection } from "./selection.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
@@ -32,7 +32,7 @@ export type TargetCheck = (entries: readonly ObjectEntry[]) => Promise<readonly 
 export interface TargetView {
   /** Which objects it would take for one; asked once all are listed. */
   repeats(): Promise<"key" | "folded" | null>;
-  /** For somebody who asks in order; null where asking later takes no longer. */
+  /** For a caller that asks in order; null where asking later takes no longer. */
   checkTarget(): TargetCheck | null;
 }
 
@@ -112,7 +112,7 @@ export class ObjectSource implements Source<ObjectEntry> {
     const skips = (folder: string) => this.#choice.skips(folder);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const list = async ({ id, next, last, before }: KeyRange, pages: number): Promise<void> => {
+    const list = async ({ id, next, last, before }: ListedRange, pages: number): Promise<void> => {
       if (pages === 0) return;
       const glances = Array.from({ length: place.splitKeys ? 1 : PAGES_AHEAD }, () =>
         this.#target.checkTarget(),

@@ -9,9 +9,9 @@ export interface S3Page {
   readonly entries: readonly ObjectEntry[];
   /** Where folders are asked for: what keys begin with up to the next `/`; those keys are not among the entries. */
   readonly folders: readonly string[];
-  /** The last key, also where it is no object but marks the folder itself; null of a page without keys. */
+  /** The last key, also where it is not an object but marks the folder itself; null of a page without keys. */
   readonly last: string | null;
-  /** Whether its first key is no object but marks the folder itself. */
+  /** Whether its first key is not an object but marks the folder itself. */
   readonly hasMarker: boolean;
   /** To ask for the next page with; null after the last. */
   readonly token: string | null;

@@ -85,7 +85,7 @@ export class OrphanedUploads {
   }
 }
 
-/** Aborts an upload; one that is gone is no error. */
+/** Aborts an upload; an upload that is gone is not an error. */
 export async function abortUpload(client: S3Client, key: string, upload: string): Promise<void> {
   try {
     await client.send({ method: "DELETE", key, query: { uploadId: upload } });

@@ -229,7 +229,7 @@ async function processChunk(
   const either = AbortSignal.any([signal, stop.signal]);
   const one = async (entry: ObjectEntry, comesTo: ObjectResult | null): Promise<ObjectResult> => {
     if (comesTo !== null) return comesTo;
-    // What takes no request takes nobody's turn, and says nothing about how many are good at once.
+    // An object that needs no request takes no turn, and says nothing about how many are good at once.
     const outcome = decideByListing(entry, present.get(entry.key));
     if (outcome !== null) return outcome;
     try {
@@ -272,7 +272,7 @@ async function processChunk(
 /** What becomes of an object that cannot be copied; null for one that can. */
 function refusedResult(entry: ObjectEntry, { writer }: TransferContext): ObjectResult | null {
   if (typeof entry?.key !== "string")
-    return { reason: "the step returned something that is no object of the listing", code: "copy.step" };
+    return { reason: "the step returned something that is not an object of the listing", code: "copy.step" };
   const reason = entry.problem ?? writer.nameProblem(entry.key);
   if (reason === null) return null;
   return writer.isFolderMarker?.(entry) ? "skipped" : { reason, code: "copy.refused" };

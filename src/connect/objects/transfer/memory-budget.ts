@@ -1,4 +1,4 @@
-/** Bytes that may be held at once. Whoever asks first gets first; more than there is in all is given alone. */
+/** Bytes that may be held at once. Callers are served in the order in which they ask; one that asks for more than there is gets it alone. */
 export class MemoryBudget {
   readonly #bytes: number;
   readonly #waiting: { bytes: number; enter: () => void }[] = [];
@@ -24,7 +24,7 @@ export class MemoryBudget {
   }
 
   /**
-   * As `hold`, with a piece of memory that is used again afterwards: nobody may keep it. Threads can share it.
+   * As `hold`, with a piece of memory that is used again afterwards: the caller must not keep it. Threads can share it.
    */
   async lend<T>(bytes: number, work: (piece: Buffer) => Promise<T>): Promise<T> {
     return await this.hold(bytes, async () => {

@@ -15,7 +15,7 @@ export class MultipartChecksum {
   readonly #waiting = new Map<number, { enter: () => void; leave: () => void }>();
   #next = 0;
   #abandoned = false;
-  /** Nobody but the provider can say whether it has copied all as it was. */
+  /** Only the provider can say whether it has copied all as it was. */
   #isProviders = false;
 
   /**
@@ -71,7 +71,7 @@ export class MultipartChecksum {
 
   /**
    * Once, in any case: rejects where all was read and is not what the source says it holds. Resolves with the MD5 of the whole; null
-   * where nobody has taken it.
+   * where it was not computed.
    */
   async finish(): Promise<string | null> {
     const md5 = (await this.#whole?.finish()) ?? null;

@@ -2,7 +2,7 @@ import { isMultipartEtag } from "../compare/etag.ts";
 
 const MB = 1024 * 1024;
 
-/** What is no larger goes in one piece, held in memory; anything else in parts. */
+/** An object that is not larger goes in one piece, held in memory; anything else in parts. */
 const SMALL = 16 * MB;
 /** The parts of larger ones. */
 const PART = 8 * MB;

@@ -101,7 +101,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly #options: OpenOptions;
   #writtenLog: WrittenLog | null = null;
   #names: NameRegistry | null = null;
-  /** Whether other processes have been at work on the run before this one; null while nobody has asked. */
+  /** Whether other processes have been at work on the run before this one; null while that is not known. */
   #isResumed: boolean | null = null;
 
   constructor(ways: TransferContext, options: OpenOptions) {

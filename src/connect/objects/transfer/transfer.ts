@@ -8,8 +8,21 @@ import { retryRequest } from "../http/retry.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { MultipartChecksum } from "./multipart-checksum.ts";
 import { fitsOneRequest, isSmall, partsFit } from "./part-size.ts";
-import type { Transformer } from "./transformer.ts";
 import type { WrittenObject } from "./written-log.ts";
+
+/** What is done to the bytes of each object on their way. */
+export interface ObjectTransform {
+  /**
+   * Copies what the transform makes of an object; returns what was written, or null where it leaves the object out. `give` throws
+   * where another object has the name already.
+   */
+  transfer(
+    entry: ObjectEntry,
+    context: TransferContext,
+    give: (key: string) => void,
+  ): Promise<WrittenObject | null>;
+  close(): Promise<void>;
+}
 
 /** What copying an object needs. */
 export interface TransferContext {
@@ -19,11 +32,11 @@ export interface TransferContext {
   readonly memory: MemoryBudget;
   readonly checksums: ChecksumThreads;
   /** What is done to each object on the way; null copies it as it is. */
-  readonly transform: Transformer | null;
+  readonly transform: ObjectTransform | null;
   readonly signal: AbortSignal;
 }
 
-/** What may come of an object whose size nobody tells: it might never end. */
+/** How many bytes an object of unknown size may have: it might never end. */
 const LONGEST_UNANNOUNCED = 1024 ** 3;
 
 /** Parts of one object that are under way at once. */

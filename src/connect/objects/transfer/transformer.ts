@@ -4,7 +4,7 @@ import { Pool, TimeLimitError } from "../../../pool/index.ts";
 import { sizeText } from "../../../sizes.ts";
 import { contentTypeOf } from "../content-headers.ts";
 import type { ObjectEntry, ObjectInfo, OpenObject, Transformed } from "../contract.ts";
-import { readWhole, type TransferContext } from "./transfer.ts";
+import { type ObjectTransform, readWhole, type TransferContext } from "./transfer.ts";
 import { callTransform, transformProblem } from "./transform-call.ts";
 import type { WrittenObject } from "./written-log.ts";
 
@@ -21,7 +21,7 @@ const LARGEST = 128 * 1024 * 1024;
  * Runs the function that a module exports by default over the bytes of objects, in processes of their own: what such a
  * function calls is often native code, which can hang, leak and crash.
  */
-export class Transformer {
+export class Transformer implements ObjectTransform {
   readonly #module: string;
   readonly #timeoutMs: number;
   readonly #pool: Pool;
@@ -56,10 +56,6 @@ export class Transformer {
     }
   }
 
-  /**
-   * Copies what the function makes of an object; returns what was written, or null where the function leaves the object out.
-   * `give` throws where another object has the name already.
-   */
   async transfer(
     entry: ObjectEntry,
     context: TransferContext,
@@ -136,7 +132,9 @@ export class Transformer {
       throw new ItemError("the transform returned neither bytes nor { bytes }", { code: "copy.transform" });
     for (const name of ["key", "contentType"] as const) {
       if (!["string", "undefined"].includes(typeof (result[name] ?? undefined)))
-        throw new ItemError(`the transform returned a ${name} that is no text`, { code: "copy.transform" });
+        throw new ItemError(`the transform returned a ${name} that is not a text`, {
+          code: "copy.transform",
+        });
     }
     if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(result.contentType ?? ""))
       throw new ItemError("the transform returned a contentType that no header can hold", {

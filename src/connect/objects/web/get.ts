@@ -83,7 +83,7 @@ function ask(
     request.once("response", (response) => {
       clearTimeout(deadline);
       request.setTimeout(0);
-      // What is sent later is told by whoever reads it.
+      // A later error reaches the reader of the response.
       request.on("error", () => {});
       const address = response.socket.remoteAddress ?? "";
       if (isNear(address)) {

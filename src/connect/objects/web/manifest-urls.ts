@@ -10,7 +10,7 @@ import { redactedUrl, redactionOf, unsignedUrl } from "./redacted-url.ts";
 
 /**
  * The URLs of a manifest with a query, which is kept nowhere but there: for those that are replayed, and for those that were signed
- * anew since they were listed. They are found by their
+ * again since they were listed. They are found by their
  * checksum, or, where the manifest has been given fresh signatures, by the names of their objects. On disk for as long as this
  * process needs them, and read once.
  */

@@ -67,7 +67,7 @@ function jsonLines(path: string): Manifest {
         throw new PawlError("copy.manifest", `There is no manifest ${path}: check the path.`);
       });
       if (!found.isFile())
-        throw new PawlError("copy.manifest", `The manifest ${path} is no file: check the path.`);
+        throw new PawlError("copy.manifest", `The manifest ${path} is not a file: check the path.`);
       return { bytes: found.size, modified: Math.floor(found.mtimeMs) };
     },
     rows: async function* () {
@@ -88,7 +88,7 @@ function jsonLines(path: string): Manifest {
         const json = text.toString("utf8");
         if (json.trim() === "") continue;
         const fields = parsed(json);
-        yield fields === null ? { at, fields, problem: "the line is no JSON object" } : { at, fields };
+        yield fields === null ? { at, fields, problem: "the line is not a JSON object" } : { at, fields };
       }
     },
   };
@@ -144,7 +144,7 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
   if (from === null) return await bad("the row has no url");
   const url = URL.parse(from);
   if (url === null || !/^https?:$/.test(url.protocol))
-    return await bad(`"${from.split(/[?#]/, 1)[0]?.slice(0, 200)}" is no URL of the web`);
+    return await bad(`"${from.split(/[?#]/, 1)[0]?.slice(0, 200)}" is not a URL of the web`);
   if (url.username !== "" || url.password !== "")
     return await bad("its URL holds a user or a password, and Pawl stores no passwords");
   const wrong = wrongField(fields);
@@ -162,11 +162,11 @@ export async function entryOf({ at, fields, problem }: ManifestRow): Promise<Obj
 
 /** What cannot be compared must not pass for what has been. */
 function wrongField({ name, size, md5 }: Readonly<Record<string, unknown>>): string | null {
-  if (!isAbsent(name) && text(name) === null) return "its name is no text";
+  if (!isAbsent(name) && text(name) === null) return "its name is not a text";
   if (!isAbsent(size) && !/^\d{1,15}$/.test(text(size) ?? ""))
-    return `its size ${JSON.stringify(size)} is no number of bytes`;
+    return `its size ${JSON.stringify(size)} is not a number of bytes`;
   if (!isAbsent(md5) && !/^[0-9a-f]{32}$/i.test(text(md5) ?? ""))
-    return `its md5 ${JSON.stringify(md5)} is no MD5 in hex`;
+    return `its md5 ${JSON.stringify(md5)} is not an MD5 in hex`;
   return null;
 }
 

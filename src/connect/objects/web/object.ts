@@ -10,7 +10,7 @@ import { resumed } from "../http/resume.ts";
 import { type AddressScope, scopeOf } from "./address-scope.ts";
 import { get } from "./get.ts";
 
-/** What a URL names, as it is now. Rejects with an `AnswerError` where the server does not give it. */
+/** What a URL names, as it is now. Rejects with an `ResponseError` where the server does not give it. */
 export async function openUrl(
   url: URL,
   entry: ObjectEntry,
@@ -20,7 +20,7 @@ export async function openUrl(
   try {
     const send = async (headers?: Readonly<Record<string, string>>) => {
       const response = await get(url, budget, reach, headers);
-      // Any other that is well, such as a part that nobody has asked for, is not the object.
+      // Any other success, such as a range that was not asked for, is not the object.
       if (response.statusCode === 200 || (response.statusCode === 206 && headers?.range !== undefined))
         return response;
       response.destroy();

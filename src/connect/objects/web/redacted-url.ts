@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 
 const SEAL = /#pawl-sha256:([0-9a-f]{64})$/;
 
-/** A URL for people: a query may hold a signature or a token, which are shown to nobody. Any other text is given as it is. */
+/** A URL for people: a query may hold a signature or a token, which are never shown. Any other text is given as it is. */
 export function shownUrl(text: string): string {
   const url = /^https?:/i.test(text) ? URL.parse(text) : null;
   if (url === null) return text;
@@ -33,7 +33,7 @@ const SIGNATURES: readonly (readonly [signature: string, others: RegExp])[] = [
   ["sig", /^(sig|s[vprtei]|ss|srt|spr|sip|sk(oid|tid|t|e|s|v)|saoid|suoid|scid)$/],
 ];
 
-/** A URL without its signature, as those of S3, Google, Azure and CloudFront are: what it names, whoever signs it and when. */
+/** A URL without its signature, as those of S3, Google, Azure and CloudFront are: what it names, whatever its signature. */
 export function unsignedUrl(text: string): string {
   const url = /^https?:/i.test(text) ? URL.parse(text) : null;
   if (url === null || url.search === "") return text;

@@ -195,7 +195,7 @@ describe("Azure Blob", () => {
     }
   });
 
-  it("moves only what was copied: a blob that was written anew meanwhile is copied as it is now", async () => {
+  it("moves only what was copied: a blob that was written again meanwhile is copied as it is now", async () => {
     const there = await stub.container("move");
     for (const key of ["a", "b", "c"]) await there.put(key, `old ${key}`);
     await there.putInBlocks("blocks", ["one", "two"]);
@@ -279,7 +279,7 @@ describe("Azure Blob", () => {
     );
     await assert.rejects(
       done(`${there.address}/x`, `${there.address}/x/y`, { toProfile: "joined" }),
-      /lie in one another/,
+      /lies inside the other/,
     );
     const files = await folderContents(join(folder, "place")).catch(() => ({}));
     for (const name of Object.keys(files)) {

@@ -98,7 +98,7 @@ describe("checksums that are known from another time", () => {
   });
 
   it("save reading files of a source and of a target", async () => {
-    // Nobody who reads comes to this.
+    // No reader gets this far.
     await kept(null, FALSE);
     const [threads, cache] = [new ChecksumThreads(), anew()];
     try {
@@ -128,7 +128,7 @@ describe("checksums that are known from another time", () => {
     }
   });
 
-  it("are no trouble where they cannot be kept, and begin anew where their file is spoilt", async () => {
+  it("are no trouble where they cannot be kept, and start over where their file is damaged", async () => {
     const nowhere = new ChecksumCache(() => join(file, "cache"));
     nowhere.keep(await look(file), null, FALSE);
     nowhere.close();
@@ -169,7 +169,7 @@ describe("checksums that are known from another time", () => {
     }
   });
 
-  it("are forgotten when nobody has asked for them in months, and not before", async () => {
+  it("are forgotten when they were not asked for in months, and not before", async () => {
     mock.timers.enable({ apis: ["Date"], now: Date.now() });
     try {
       await kept();

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { createServer as createSecureServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { DirectHttpClient } from "../../../../src/connect/objects/http/direct-client.ts";
 
-// Of this test alone: they prove nothing to anybody else.
+// Of this test alone: they prove nothing elsewhere.
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga9iVT3thKbs3tGVA
 jMqHz7GGwIvOlS9Ggs/NWlaXjc6hRANCAASmq81KCElG1K/IFLYmkFlu0N9OI2Pe
@@ -183,7 +183,7 @@ describe("bytes that are received into the caller's memory", () => {
     );
   });
 
-  it("are refused where nobody listens", async () => {
+  it("are refused where no server listens", async () => {
     const server = createServer().listen(0, "localhost");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;

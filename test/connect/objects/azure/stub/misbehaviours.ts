@@ -16,7 +16,7 @@ function rewritten(change: (xml: string) => string): BlobMisbehaviour {
   };
 }
 
-/** Ways to list that lose blobs where they are believed, and can be noticed. Each is made anew for each run, since some count. */
+/** Ways to list that lose blobs where they are believed, and can be noticed. Each is made again for each run, since some count. */
 export const blobMisbehaviours: Readonly<Record<string, () => BlobMisbehaviour>> = {
   "lists backwards": () => ({ list: { order: (names) => names.toReversed() } }),
   "lists without regard to case": () => ({

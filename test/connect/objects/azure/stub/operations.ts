@@ -35,7 +35,7 @@ interface Blob {
   readonly body: Buffer;
   readonly etag: string;
   readonly modified: Date;
-  /** In base64; null where nobody has said one. */
+  /** In base64; null where none was given. */
   readonly md5: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly tags: string;

@@ -36,8 +36,8 @@ function grouped(group: string, says: string): Misbehaviour {
 }
 
 /**
- * Ways in which servers list that lose objects where they are believed. Each is made anew for each run, since some count.
- * What a server leaves out of every answer alike, nobody can know; these contradict themselves or S3.
+ * Ways in which servers list that lose objects where they are believed. Each is made again for each run, since some count.
+ * What a server leaves out of every answer alike, no client can know; these contradict themselves or S3.
  */
 export const misbehaviours: Readonly<Record<string, () => Misbehaviour>> = {
   "lists in the order of hashes": () => ({

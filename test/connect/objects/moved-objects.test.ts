@@ -204,7 +204,7 @@ describe("a file that is being written", () => {
     properties: { headers: {}, metadata: {}, tags: null },
   };
 
-  it("has a name that nobody can guess, and a new one each time", async () => {
+  it("has a name that cannot be guessed, and a new one each time", async () => {
     const made = await writer(join(folder, "names"));
     const seen = new Set<string>();
     for (let n = 0; n < 3; n++) {
