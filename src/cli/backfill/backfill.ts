@@ -105,9 +105,9 @@ function tuningOf(flags: BackfillFlags): BackfillTuning {
 }
 
 /** `5s`, or `100MB` of the log. What could be either, such as `100m` or `5`, is a time or refused. */
-function lagOf(text: string, flag: string): { seconds: number } | { bytes: number } {
-  if (/\db$|[kmgt]i?b$/i.test(text.trim())) return { bytes: parseSize(text, flag) };
-  if (millisecondsOf(text) > 0) return { seconds: parsePositiveDuration(text, flag) / 1000 };
+function lagOf(text: string, flag: string): { delay: number } | { size: number } {
+  if (/\db$|[kmgt]i?b$/i.test(text.trim())) return { size: parseSize(text, flag) };
+  if (millisecondsOf(text) > 0) return { delay: parsePositiveDuration(text, flag) };
   throw new PawlError(
     "usage.lag",
     `${flag} takes a time such as 5s or 2min, or a size such as 100MB, not "${text}"${lacking(text)}.`,

@@ -33,7 +33,7 @@ export interface BackfillTuning {
   readonly statementTimeoutMs?: number;
   readonly wait: Pauses & {
     readonly busy?: number;
-    readonly lag?: { readonly seconds?: number; readonly bytes?: number };
+    readonly lag?: { readonly delay?: number; readonly size?: number };
     readonly query?: string;
   };
 }
@@ -79,8 +79,8 @@ export async function backfillJob(
     sink: update({
       ...place,
       set: params.set,
-      ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
-      ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
+      ...(lockTimeoutMs === undefined ? {} : { lockTimeout: lockTimeoutMs }),
+      ...(statementTimeoutMs === undefined ? {} : { statementTimeout: statementTimeoutMs }),
     }),
     throttle: [
       ...throttlesOf(wait),

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { readProgress, UNFINISHED } from "../../batch/index.ts";
 import { csv } from "../../connect/csv/index.ts";
 import { sharedFile } from "../../connect/csv/internal.ts";
-import { primaryKeyOf, writesToTable } from "../../connect/postgres/index.ts";
+import { primaryKeyOf, writesToTable } from "../../connect/postgres/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";

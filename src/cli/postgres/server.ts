@@ -1,5 +1,6 @@
 import { statePlace } from "../../batch/index.ts";
-import { embeddedUrl, startEmbedded, stopEmbedded } from "../../connect/postgres/index.ts";
+import { startEmbedded, stopEmbedded } from "../../connect/postgres/index.ts";
+import { embeddedUrl } from "../../connect/postgres/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { print } from "../terminal/output.ts";
 

@@ -1,5 +1,5 @@
 import { statePlace } from "../../batch/index.ts";
-import { runSqlTexts } from "../../connect/postgres/index.ts";
+import { runSqlTexts } from "../../connect/postgres/internal.ts";
 import { resolveDatabase } from "../options/database.ts";
 import { write } from "../terminal/output.ts";
 import { harmlessJson, visible } from "../terminal/visible.ts";

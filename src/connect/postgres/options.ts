@@ -1,12 +1,15 @@
-/** What to do with a row whose key is in the table already. */
+import type { Duration } from "../../durations.ts";
+
+/** What `postgres()` does with a row whose key is in the table already. */
 export type OnConflict = "update" | "ignore" | "fail";
 
+/** Into which table `postgres()` and `insert()` write, and how. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
   /** `table` or `schema.table`. */
   readonly table: string;
-  /** The columns that identify a row; default the primary key. They need a unique index. */
+  /** The columns that identify a row. They need a unique index. @default the primary key */
   readonly key?: readonly string[];
   /** Column of the table by name in the source; `-` or nothing leaves a value out. Others go by their own name. */
   readonly map?: Readonly<Record<string, string>>;
@@ -44,43 +47,48 @@ export interface PostgresOptions {
   readonly maxDeletes?: number | `${number}%`;
   /** Sets the sequences of the columns that were loaded to their greatest values, where they are behind. @default false */
   readonly resetSequence?: boolean;
-  /** Creates the table when it is missing, with types inferred from the first items. */
+  /** Creates the table when it is missing, with types inferred from the first items. @default false */
   readonly create?: boolean;
-  /** The user's word that no key comes twice, so that order does not matter. */
+  /** The user's word that no key comes twice, so that the order of rows does not matter. @default false */
   readonly unique?: boolean;
 }
 
-/** Which rows of a table a source reads. */
+/** A row of a table, by column name. */
+export type TableRow = Readonly<Record<string, unknown>>;
+
+/** Which rows of a table `table()` reads. */
 export interface TableOptions {
   /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
   /** `table` or `schema.table`. */
   readonly table: string;
-  /** The columns in whose order rows are read; default the primary key. They should have an index of their own. */
+  /** The columns in whose order rows are read. They should have an index of their own. @default the primary key */
   readonly key?: readonly string[];
-  /** The columns that items bring; default all. */
+  /** The columns that items bring. @default all */
   readonly columns?: readonly string[];
-  /** An SQL condition, such as `token IS NULL`: only rows that meet it. */
+  /** An SQL condition, such as `token IS NULL`: only rows that meet it are read. @default all rows */
   readonly where?: string;
 }
 
-/** How rows of a table that is in use are deleted. */
-export interface DelOptions {
+/** How `del()` deletes rows of a table that is in use. */
+export interface DeleteOptions {
+  /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
+  /** `table` or `schema.table`. */
   readonly table: string;
-  /** The columns that identify a row in the items; default the primary key. */
+  /** The columns that identify a row in the items. @default the primary key */
   readonly key?: readonly string[];
-  /** How long to wait for a row or the table that somebody else has locked, in milliseconds. Default 1000. */
-  readonly lockTimeoutMs?: number;
-  /** How long one statement may take, in milliseconds. Default 10,000. */
-  readonly statementTimeoutMs?: number;
+  /** How long to wait for a row or the table that another session has locked; then the chunk is tried again. @default "1s" */
+  readonly lockTimeout?: Duration;
+  /** How long one statement may take. @default "10s" */
+  readonly statementTimeout?: Duration;
 }
 
-/** How rows of a table that is in use are changed. */
-export interface UpdateOptions extends DelOptions {
+/** How `update()` changes rows of a table that is in use. */
+export interface UpdateOptions extends DeleteOptions {
   /**
    * SQL expression by column, such as `gen_random_uuid()` or `lower(email)`; it may use the row as it is in the table.
-   * Without a step between, only these change rows, and no row leaves the database.
+   * Without a transform, only these change rows, and no row leaves the database.
    */
   readonly set?: Readonly<Record<string, string>>;
 }

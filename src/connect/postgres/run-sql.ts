@@ -4,9 +4,7 @@ import { PawlError } from "../../errors.ts";
 import { oneLine } from "../../postgres-errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import { explain, sqlState } from "./errors.ts";
-import { Session } from "./session.ts";
-import { writesTo } from "./sink/same-table.ts";
-import { findTable, type Table } from "./table.ts";
+import { PostgresSession } from "./session.ts";
 import { exactTypes } from "./values.ts";
 
 export interface SqlResult {
@@ -62,7 +60,7 @@ export async function runSqlTexts(url: string, sql: string): Promise<SqlTexts> {
 async function ask(url: string, sql: string, types: pg.CustomTypesConfig): Promise<pg.QueryArrayResult> {
   assertText(url, "The URL of a database");
   assertText(sql, "What runSql is to run");
-  const session = await Session.open(url, "pawl");
+  const session = await PostgresSession.open(url, "pawl");
   try {
     return await session.arrays(sql, [], types);
   } catch (error) {
@@ -90,39 +88,4 @@ function refused(error: unknown, url: string): Error {
 function typeOf(oid: number): SqlTexts["columns"][number]["type"] {
   if (oid === bool) return "boolean";
   return jsonTypes.has(oid) ? "json" : "text";
-}
-
-// A file of its own, so that the types of the package do not lead to those of the driver.
-
-/** Whether a run that has not ended writes to a table of this database, by whatever name that was given. */
-export async function writesToTable(url: string, run: string, name: string): Promise<boolean> {
-  return await ofTable(
-    url,
-    name,
-    async (session, table) => table !== null && (await writesTo(session, run, table)),
-  );
-}
-
-/** The columns of the primary key of a table; null where it has none, or where there is no such table. */
-export async function primaryKeyOf(url: string, name: string): Promise<readonly string[] | null> {
-  return await ofTable(
-    url,
-    name,
-    async (_, table) => table?.keys.find(({ primary }) => primary)?.columns ?? null,
-  );
-}
-
-async function ofTable<T>(
-  url: string,
-  name: string,
-  look: (session: Session, table: Table | null) => Promise<T>,
-): Promise<T> {
-  const session = await Session.open(url, "pawl reader");
-  try {
-    return await look(session, await findTable(session, name));
-  } catch (error) {
-    throw explain(error, url);
-  } finally {
-    await session.close();
-  }
 }

@@ -40,7 +40,7 @@ function setSql(settings: Readonly<Record<string, string>>): string[] {
 const takeBack = "ROLLBACK TO SAVEPOINT pawl; RELEASE SAVEPOINT pawl";
 
 /** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
-export class Session {
+export class PostgresSession {
   readonly url: string;
   readonly #client: pg.Client;
   /** Why the connection is gone. */
@@ -65,7 +65,7 @@ export class Session {
     url: string,
     application: string,
     settings: Readonly<Record<string, string>> = {},
-  ): Promise<Session> {
+  ): Promise<PostgresSession> {
     checkUrl(url);
     const deadline = Date.now() + startingMs;
     for (;;) {
@@ -76,7 +76,7 @@ export class Session {
         keepAlive: true,
         keepAliveInitialDelayMillis: 10_000,
       });
-      const opened = new Session(client, url);
+      const opened = new PostgresSession(client, url);
       try {
         await client.connect();
         await client.query([session, ...setSql(settings)].join("; "));
@@ -86,6 +86,23 @@ export class Session {
         if (sqlState(error) !== "57P03" || Date.now() > deadline) throw explain(error, url);
         await sleep(100);
       }
+    }
+  }
+
+  /** Runs `work` over a session of its own; what goes wrong with the server becomes an error that says who can help. */
+  static async use<T>(
+    url: string,
+    application: string,
+    work: (session: PostgresSession) => Promise<T>,
+    settings?: Readonly<Record<string, string>>,
+  ): Promise<T> {
+    const session = await PostgresSession.open(url, application, settings);
+    try {
+      return await work(session);
+    } catch (error) {
+      throw explain(error, url);
+    } finally {
+      await session.close();
     }
   }
 

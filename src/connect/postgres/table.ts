@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { own } from "../../own.ts";
 import { type NamePart, parseName, quoteName } from "./identifier.ts";
-import type { Session } from "./session.ts";
+import { PostgresSession } from "./session.ts";
 
 export interface Column {
   readonly name: string;
@@ -97,7 +97,7 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** Looks the table up as SQL would: by its exact name, or folded to lower case where it is not quoted. */
-export async function findTable(session: Session, name: string): Promise<Table | null> {
+export async function findTable(session: PostgresSession, name: string): Promise<Table | null> {
   const relation = await findRelation(session, splitName(name));
   if (relation === null) return null;
   if (relation.kind !== "r" && relation.kind !== "p") {
@@ -107,6 +107,14 @@ export async function findTable(session: Session, name: string): Promise<Table |
     );
   }
   return describe(session, relation);
+}
+
+/** The columns of the primary key of a table; null where it has none, or where there is no such table. */
+export async function primaryKeyOf(url: string, name: string): Promise<readonly string[] | null> {
+  return await PostgresSession.use(url, "pawl reader", async (session) => {
+    const table = await findTable(session, name);
+    return table?.keys.find(({ primary }) => primary)?.columns ?? null;
+  });
 }
 
 export function splitName(name: string): NamePart[] {
@@ -120,7 +128,7 @@ export function splitName(name: string): NamePart[] {
 
 /** The sentence for a table that is not there. */
 export async function unknownTable(
-  session: Session,
+  session: PostgresSession,
   name: string,
   otherwise = "create it first, or add --create.",
 ): Promise<PawlError> {
@@ -138,7 +146,7 @@ export async function unknownTable(
   return new PawlError("postgres.unknown-table", `There is no table ${name} in the database: ${advice}`);
 }
 
-async function findRelation(session: Session, parts: readonly NamePart[]): Promise<Relation | null> {
+async function findRelation(session: PostgresSession, parts: readonly NamePart[]): Promise<Relation | null> {
   const exact = parts.map((part) => part.text);
   const folded = parts.map((part) => (part.quoted ? part.text : part.text.toLowerCase()));
   for (const names of [exact, folded]) {
@@ -155,7 +163,7 @@ async function findRelation(session: Session, parts: readonly NamePart[]): Promi
   return null;
 }
 
-async function describe(session: Session, relation: Relation): Promise<Table> {
+async function describe(session: PostgresSession, relation: Relation): Promise<Table> {
   const { oid, schema, name } = relation;
   const columns = await session.query<Column & { identityCode: string }>(columnsSql, [oid]);
   const keys = await session.query<UniqueKey>(keysSql, [oid]);

@@ -1,28 +1,40 @@
 import { assertObject, assertText } from "../../arguments.ts";
+import { type Duration, durationText, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { bytes, type Size, sizeText } from "../../sizes.ts";
 import { explain } from "./errors.ts";
-import { Session } from "./session.ts";
+import { PostgresSession } from "./session.ts";
 
-/** Says why the work should wait now, or null; as `pawl/batch` asks it before each chunk. */
-type Ask = (signal: AbortSignal) => Promise<string | null>;
+/** Says why the work should wait now, or null; `throttle` of a job asks it before each chunk. */
+type Throttle = (signal: AbortSignal) => Promise<string | null>;
 
 /** How long an answer of the server is good for: shards share it. */
 const goodForMs = 1000;
 
 /**
- * Waits while a replica is so far behind, in seconds or in bytes of the log. Needs the role pg_monitor. A replica that is
- * not connected is not waited for.
+ * Lets a job wait while a replica is far behind, by time or by bytes of the log. A replica that is not connected is not waited
+ * for. The user needs the role `pg_monitor`.
+ *
+ * @param options.delay wait while a replica is farther behind than this @default no limit
+ * @param options.size wait while so much of the log is missing in a replica @default no limit
+ * @throws PawlError `argument.duration`, `argument.size`; when asked, `postgres.permission`
+ * @example
+ * ```ts
+ * defineJob({ name, source, sink, throttle: [whileReplicaLags({ url, delay: "5s" })] });
+ * ```
  */
 export function whileReplicaLags(options: {
   readonly url: string;
-  readonly seconds?: number;
-  readonly bytes?: number;
-}): Ask {
+  readonly delay?: Duration;
+  readonly size?: Size;
+}): Throttle {
   assertUrl(options, "whileReplicaLags");
-  const { url, seconds = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY } = options;
+  const { url, delay = Number.POSITIVE_INFINITY, size = Number.POSITIVE_INFINITY } = options;
+  const delayMs = milliseconds(delay, "The delay of whileReplicaLags");
+  const most = bytes(size, "The size of whileReplicaLags");
   /** Where the log stood when. A replica that has stopped replaying reports no lag that grows. */
   const positions: { at: number; written: number }[] = [];
-  return looked(url, async (session) => {
+  return shared(url, async (session) => {
     const { rows } = await session.query<Replica>(replicasSql);
     const now = performance.now();
     const written = rows[0]?.written ?? 0;
@@ -37,12 +49,13 @@ export function whileReplicaLags(options: {
         );
       }
       const since = positions.find((position) => position.written > replayed)?.at ?? now;
-      const behind = Math.max(lag, (now - since) / 1000);
-      if (behind > seconds)
-        return `the replica ${name} is ${Math.round(behind)} s behind, more than ${seconds} s`;
-      if (written - replayed > bytes) {
-        return `the replica ${name} is ${megabytes(written - replayed)} behind, more than ${megabytes(bytes)}`;
+      const behindMs = Math.max(lag * 1000, now - since);
+      if (behindMs > delayMs) {
+        const behind = durationText(Math.round(behindMs / 1000) * 1000);
+        return `the replica ${name} is ${behind} behind, more than ${durationText(delayMs)}`;
       }
+      if (written - replayed > most)
+        return `the replica ${name} is ${sizeText(written - replayed)} behind, more than ${sizeText(most)}`;
     }
     return null;
   });
@@ -61,11 +74,18 @@ const replicasSql = `
          coalesce(extract(epoch FROM replay_lag), 0)::float8 AS lag
   FROM (SELECT) one LEFT JOIN pg_stat_replication ON true`;
 
-/** Waits while more than so many other connections are at work. */
-export function whileBusy(options: { readonly url: string; readonly connections: number }): Ask {
+/**
+ * Lets a job wait while more than so many other connections are at work.
+ *
+ * @example
+ * ```ts
+ * defineJob({ name, source, sink, throttle: [whileBusy({ url, connections: 20 })] });
+ * ```
+ */
+export function whileBusy(options: { readonly url: string; readonly connections: number }): Throttle {
   assertUrl(options, "whileBusy");
   const { url, connections } = options;
-  return looked(url, async (session) => {
+  return shared(url, async (session) => {
     const { rows } = await session.query<{ n: number }>(
       `SELECT pg_catalog.count(*)::int AS n FROM pg_stat_activity
        WHERE state = 'active' AND backend_type = 'client backend' AND application_name NOT LIKE 'pawl%'`,
@@ -76,13 +96,19 @@ export function whileBusy(options: { readonly url: string; readonly connections:
 }
 
 /**
- * Waits while a query of yours says so: by giving true, a number other than 0, or a text, which is shown as the reason. No
- * row, null, false, 0 or an empty text let the work go on.
+ * Lets a job wait while a query says so: by giving true, a number other than 0, or a text, which is shown as the reason. With no
+ * row, null, false, 0 or an empty text the work continues. The query can only read.
+ *
+ * @throws when asked, PawlError `postgres.pause-query` for a query that does not work
+ * @example
+ * ```ts
+ * whileQuery({ url, sql: "SELECT count(*) > 1000 FROM jobs WHERE state = 'open'" });
+ * ```
  */
-export function whileQuery(options: { readonly url: string; readonly sql: string }): Ask {
+export function whileQuery(options: { readonly url: string; readonly sql: string }): Throttle {
   assertUrl(options, "whileQuery");
   const { url, sql } = options;
-  return looked(url, async (session) => {
+  return shared(url, async (session) => {
     let value: unknown;
     try {
       const { rows } = await session.query(sql);
@@ -103,23 +129,13 @@ export function whileQuery(options: { readonly url: string; readonly sql: string
 }
 
 /** Asks the server over a connection of its own, at most once a second. */
-function looked(url: string, look: (session: Session) => Promise<string | null>): Ask {
+function shared(url: string, look: (session: PostgresSession) => Promise<string | null>): Throttle {
   let latest: { at: number; answer: Promise<string | null> } | null = null;
-  const ask = async () => {
-    // What a query of the user's is asked for is an answer, not to change anything.
-    const settings = { statement_timeout: "10s", default_transaction_read_only: "on" };
-    const session = await Session.open(url, "pawl throttle", settings);
-    try {
-      return await look(session);
-    } catch (error) {
-      throw explain(error, url);
-    } finally {
-      await session.close();
-    }
-  };
+  // A throttle is asked and changes nothing, also where the query is the user's.
+  const settings = { statement_timeout: "10s", default_transaction_read_only: "on" };
   return () => {
     if (latest === null || performance.now() - latest.at > goodForMs) {
-      const answer = ask();
+      const answer = PostgresSession.use(url, "pawl throttle", look, settings);
       const mine = { at: performance.now(), answer };
       latest = mine;
       answer.catch(() => {
@@ -128,10 +144,6 @@ function looked(url: string, look: (session: Session) => Promise<string | null>)
     }
     return latest.answer;
   };
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
 function assertUrl(options: { readonly url: string }, what: string): void {

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { initFailure } from "../../../src/connect/postgres/embedded/cluster.ts";
-import { embeddedUrl, runSql, startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
+import { runSql, startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
+import { embeddedUrl } from "../../../src/connect/postgres/internal.ts";
 
 let root: string;
 let home: string;

@@ -136,7 +136,7 @@ test("functions and operators that others have put into the search path are neve
     await client.query("UPDATE t SET k = id::text");
     const throttle = [
       whileBusy({ url, connections: 100 }),
-      whileReplicaLags({ url, seconds: 5, bytes: 5 }),
+      whileReplicaLags({ url, delay: "5s", size: 5 }),
       whileQuery({ url, sql: "SELECT false" }),
     ];
     const summary = await scene.run({

@@ -17,7 +17,7 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PawlError } from "../../../errors.ts";
 import { makeFolder } from "../../../state-folder.ts";
-import { type Account, mayReach } from "./account.ts";
+import { mayReach, type ServerAccount } from "./account.ts";
 
 /** Paths of the programs of a native PostgreSQL. */
 export interface Binaries {
@@ -49,7 +49,7 @@ function cacheFolder(): string {
  * enter the folder of the package (the home of root), or the package manager has not run the script that links its
  * libraries, the programs are copied once into a cache and started from there.
  */
-export async function findBinaries(account: Account | null): Promise<Binaries> {
+export async function findBinaries(account: ServerAccount | null): Promise<Binaries> {
   const here = `${process.platform}-${process.arch}`;
   const platform = platforms.get(here);
   if (platform === undefined) {

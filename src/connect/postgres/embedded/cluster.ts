@@ -5,7 +5,7 @@ import { appendFile, chown, lchown, mkdir, readdir, rename, rm, writeFile } from
 import { dirname, join } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { admitGroup, makeFolder } from "../../../state-folder.ts";
-import { type Account, mayReach, named } from "./account.ts";
+import { mayReach, named, type ServerAccount } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 
 /** Where root's servers keep their files if their account may not enter the folder they belong to. */
@@ -29,7 +29,7 @@ function apart(directory: string): string | null {
  * there: then a folder of a name that nobody can guess, which is noted before it is made, so that a kill leaves no
  * files that nothing knows of.
  */
-function chooseHome(directory: string, account: Account | null): string {
+function chooseHome(directory: string, account: ServerAccount | null): string {
   const noted = apart(directory);
   if (noted !== null) return noted;
   admit(directory, account);
@@ -40,7 +40,7 @@ function chooseHome(directory: string, account: Account | null): string {
 }
 
 /** Lets the server's account pass through the state folder that an embedded directory lies in. */
-function admit(directory: string, account: Account | null): void {
+function admit(directory: string, account: ServerAccount | null): void {
   if (account !== null && mayReach(dirname(directory), account)) admitGroup(dirname(directory), account.gid);
 }
 
@@ -68,7 +68,7 @@ const settings = [
 export async function ensureCluster(
   directory: string,
   binaries: Binaries,
-  account: Account | null,
+  account: ServerAccount | null,
 ): Promise<void> {
   const data = dataDirectory(directory);
   if (existsSync(data)) {
@@ -113,14 +113,14 @@ export async function ensureCluster(
 }
 
 /** Hands a folder with all that is in it to the server's account. Nothing in it is followed if it is a link. */
-async function giveTree(folder: string, { uid, gid }: Account): Promise<void> {
+async function giveTree(folder: string, { uid, gid }: ServerAccount): Promise<void> {
   await lchown(folder, uid, gid);
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     await lchown(join(entry.parentPath, entry.name), uid, gid);
   }
 }
 
-function assertReach(data: string, account: Account | null): void {
+function assertReach(data: string, account: ServerAccount | null): void {
   if (mayReach(data, account)) return;
   throw new PawlError(
     "postgres.embedded.folder",
@@ -149,7 +149,7 @@ async function localeFlags(binaries: Binaries): Promise<string[]> {
   return major >= 17 ? ["--locale-provider=builtin", "--locale=C.UTF-8"] : ["--locale=C"];
 }
 
-async function initialise(binaries: Binaries, account: Account | null, flags: string[]): Promise<void> {
+async function initialise(binaries: Binaries, account: ServerAccount | null, flags: string[]): Promise<void> {
   const { code, text } = await output(binaries.initdb, flags, account);
   if (code === 0) return;
   throw initFailure(text.trim().split("\n").at(-1) ?? "");
@@ -172,7 +172,7 @@ export function initFailure(reason: string): PawlError {
 function output(
   program: string,
   flags: string[],
-  account: Account | null,
+  account: ServerAccount | null,
 ): Promise<{ code: number | null; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; text: string }>();
   const child = spawn(program, flags, {

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../../../errors.ts";
-import type { Account } from "./account.ts";
+import type { ServerAccount } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { dataDirectory, serverEnvironment } from "./cluster.ts";
 
@@ -33,7 +33,7 @@ export function launch(
   directory: string,
   port: number,
   binaries: Binaries,
-  account: Account | null,
+  account: ServerAccount | null,
   flags: readonly string[],
 ): { readonly exited: () => boolean } {
   const data = dataDirectory(directory);

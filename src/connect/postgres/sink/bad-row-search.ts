@@ -15,13 +15,13 @@ export interface SomeRows {
  * Writes some rows in the open transaction and resolves with null; or takes that back and resolves with the server's error where
  * one of them may be to blame. Rejects for every other error. A trial is taken back also where it succeeds.
  */
-export type Attempt = (rows: SomeRows, trial: boolean) => Promise<Error | null>;
+export type WriteAttempt = (rows: SomeRows, trial: boolean) => Promise<Error | null>;
 
 export interface Search {
   /** The numbers of the rows, in ascending order. */
   readonly numbers: readonly number[];
   readonly table: Pick<Table, "mutual">;
-  readonly attempt: Attempt;
+  readonly attempt: WriteAttempt;
   /** Whether a row that was refused may be written after rows behind it. @default every row may */
   readonly mayComeLater?: (number: number) => Promise<boolean>;
 }
@@ -58,7 +58,10 @@ export async function searchBadRows(search: Search): Promise<ReadonlyMap<number,
 const FOREIGN_KEY = "23503";
 
 /** Writes rows in ever smaller parts; returns those that were refused alone, with what the server says of each. */
-export async function cutDown(numbers: readonly number[], attempt: Attempt): Promise<Map<number, Error>> {
+export async function cutDown(
+  numbers: readonly number[],
+  attempt: WriteAttempt,
+): Promise<Map<number, Error>> {
   const refused = new Map<number, Error>();
   let anyWritten = false;
   const write = async (some: readonly number[]): Promise<void> => {
@@ -112,7 +115,7 @@ const MOST_LEFT_OUT = 100;
  */
 async function writeTogether(
   refused: ReadonlyMap<number, Error>,
-  attempt: Attempt,
+  attempt: WriteAttempt,
 ): Promise<readonly number[]> {
   const candidates = new Map([...refused].map(([number, error]) => [number, complaintOf(error)] as const));
   for (let tries = 0; tries < MOST_TRIES && candidates.size > 1; tries++) {
@@ -138,7 +141,7 @@ async function writeTogether(
 async function findCulprit(
   candidates: ReadonlyMap<number, string>,
   complaint: string,
-  attempt: Attempt,
+  attempt: WriteAttempt,
 ): Promise<number | null> {
   const known = new Set(candidates.values());
   for (const one of candidates.keys()) {

@@ -1,9 +1,10 @@
 import type { Chunk, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
+import { type Duration, milliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
-import { explain } from "../errors.ts";
-import type { DelOptions, PostgresOptions, UpdateOptions } from "../options.ts";
-import { Session } from "../session.ts";
-import { RangeChunk } from "../source/key-range.ts";
+import { LONGEST_TIMER_MS } from "../../../timers.ts";
+import type { DeleteOptions, PostgresOptions, UpdateOptions } from "../options.ts";
+import { PostgresSession } from "../session.ts";
+import { KeyRangeChunk } from "../source/key-range.ts";
 import { changeRange } from "./change/change-range.ts";
 import { changeRows } from "./change/change-rows.ts";
 import { PackedRows, pack } from "./change/packed-rows.ts";
@@ -24,7 +25,7 @@ export function update(options: UpdateOptions): Sink<unknown> {
 }
 
 /** Deletes rows of a table in use: those that a step returns, found by the key, or all that the source reads. */
-export function del(options: DelOptions): Sink<unknown> {
+export function del(options: DeleteOptions): Sink<unknown> {
   return { open: (context) => open("delete", options, context) };
 }
 
@@ -38,37 +39,35 @@ async function open(
   options: UpdateOptions,
   context: SinkContext,
 ): Promise<OpenSink<unknown>> {
-  checkTimeout("lock-timeout", options.lockTimeoutMs);
-  checkTimeout("statement-timeout", options.statementTimeoutMs);
-  const session = await Session.open(options.url, `pawl ${context.run}`);
-  try {
-    await session.run("BEGIN");
-    const target = await changeTarget(session, kind, options, context);
-    await session.run("COMMIT");
+  const settings = settingsOf(options);
+  return await PostgresSession.use(options.url, `pawl ${context.run}`, async (session) => {
+    const target = await session.transaction(() => changeTarget(session, kind, options, context));
     const obstacle = await prepareCheckpointTable(session, context.dryRun);
     const looks = obstacle === null && !context.dryRun;
     const note = looks ? await lookAtTable(session, context.run, target.table, "adds none") : null;
-    return new OpenChange(options, context.run, target, { obstacle, note });
-  } catch (error) {
-    throw explain(error, options.url);
-  } finally {
-    await session.close();
-  }
+    return new OpenChange(options.url, context.run, target, { obstacle, note, settings });
+  });
 }
 
-/** The server's settings are whole milliseconds up to this, where 0 means no limit. */
-const longestMs = 2 ** 31 - 1;
+/** The settings of the sessions that change rows. */
+function settingsOf({ lockTimeout = "1s", statementTimeout = "10s" }: UpdateOptions): Record<string, string> {
+  return {
+    lock_timeout: timeoutOf("--lock-timeout", lockTimeout),
+    statement_timeout: timeoutOf("--statement-timeout", statementTimeout),
+    idle_in_transaction_session_timeout: String(silenceMs),
+  };
+}
 
-function checkTimeout(name: string, ms: number | undefined): void {
-  if (ms === undefined || (ms > 0 && Math.ceil(ms) <= longestMs)) return;
+/** The server takes whole milliseconds up to `LONGEST_TIMER_MS`, and 0 would mean no limit. */
+function timeoutOf(name: string, timeout: Duration): string {
+  const ms = typeof timeout === "number" ? timeout : milliseconds(timeout, name);
+  if (ms > 0 && Math.ceil(ms) <= LONGEST_TIMER_MS) return String(Math.ceil(ms));
   throw new PawlError(
     "postgres.timeout",
-    `--${name} is ${ms} ms, and the server takes 1 ms to 24 days: give a time between them, such as 5s.`,
+    `${name} is ${ms} ms, and the server takes 1 ms to 24 days: give a time between them, such as 5s.`,
   );
 }
 
-const lockMs = 1000;
-const statementMs = 10_000;
 /**
  * As long as a lease: a process that was stopped for longer has lost its shards, and must not keep rows locked, against which
  * others, and those who take over, would run.
@@ -83,12 +82,19 @@ class OpenChange extends OpenTable<unknown> {
   readonly #target: ChangeTarget;
 
   constructor(
-    options: UpdateOptions,
+    url: string,
     run: string,
     target: ChangeTarget,
-    { obstacle, note }: { readonly obstacle: string | null; readonly note: string | null },
+    {
+      obstacle,
+      note,
+      settings,
+    }: {
+      readonly obstacle: string | null;
+      readonly note: string | null;
+      readonly settings: Readonly<Record<string, string>>;
+    },
   ) {
-    const { url, lockTimeoutMs = lockMs, statementTimeoutMs = statementMs } = options;
     const deletes = target.change === "delete";
     const without = `${obstacle}${deletes ? "." : ": after an interruption some rows could be changed once more."}`;
     super({
@@ -98,11 +104,7 @@ class OpenChange extends OpenTable<unknown> {
       guarantee: obstacle === null ? "transactional" : deletes ? "idempotent" : "none",
       notes: obstacle !== null ? [without] : note === null ? [] : [note],
       guard: (session) => noteTable(session, run, target.table),
-      settings: {
-        lock_timeout: String(Math.ceil(lockTimeoutMs)),
-        statement_timeout: String(Math.ceil(statementTimeoutMs)),
-        idle_in_transaction_session_timeout: String(silenceMs),
-      },
+      settings,
       attempts: 6,
     });
     this.#run = run;
@@ -110,17 +112,17 @@ class OpenChange extends OpenTable<unknown> {
   }
 
   takesWhole(chunk: Chunk<unknown>): boolean {
-    return chunk instanceof RangeChunk;
+    return chunk instanceof KeyRangeChunk;
   }
 
   async pack(chunk: Chunk<unknown>): Promise<Chunk<unknown>> {
     return await pack(chunk, this.#target);
   }
 
-  protected async ready(session: Session): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
+  protected async ready(session: PostgresSession): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
     return async (chunk) => {
       const target = this.#target;
-      if (chunk instanceof RangeChunk) return changeOf(chunk, () => changeRange(session, target, chunk));
+      if (chunk instanceof KeyRangeChunk) return changeOf(chunk, () => changeRange(session, target, chunk));
       const packed = chunk instanceof PackedRows ? chunk : await pack(chunk, target);
       return changeOf(packed, () => changeRows(session, target, packed));
     };

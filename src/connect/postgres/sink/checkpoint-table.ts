@@ -3,8 +3,8 @@ import { LostError, PawlError } from "../../../errors.ts";
 import { foreignObject } from "../../../postgres-ownership.ts";
 import { publicUrl } from "../../../postgres-url.ts";
 import { retry } from "../../../retry.ts";
-import { explain, sqlState } from "../errors.ts";
-import { Session } from "../session.ts";
+import { sqlState } from "../errors.ts";
+import { PostgresSession } from "../session.ts";
 
 /** Where the checkpoints of all runs stand in the target's own database. */
 export const TABLE = "pawl.checkpoint";
@@ -73,7 +73,10 @@ const usableSql = `
  * Makes sure of the checkpoint table (or, on a dry run, that it could be had); returns half a sentence with the right that
  * is missing where the role may not use or make one. Throws where there is one that is not ours.
  */
-export async function prepareCheckpointTable(session: Session, dryRun: boolean): Promise<string | null> {
+export async function prepareCheckpointTable(
+  session: PostgresSession,
+  dryRun: boolean,
+): Promise<string | null> {
   await assertOurs(session);
   const { rows } = await session.query<Usable & Record<string, unknown>>(usableSql);
   const [found] = rows;
@@ -106,7 +109,7 @@ export async function prepareCheckpointTable(session: Session, dryRun: boolean):
   return null;
 }
 
-async function assertOurs(session: Session): Promise<void> {
+async function assertOurs(session: PostgresSession): Promise<void> {
   const found = await foreignObject(
     async (sql, values) => (await session.query(sql, values)).rows,
     { schema: "pawl", tables: ["checkpoint"] },
@@ -116,7 +119,7 @@ async function assertOurs(session: Session): Promise<void> {
 }
 
 /** Whether the run has begun to write; false where there are no checkpoints to be read. */
-export async function hasCheckpoints(session: Session, run: string): Promise<boolean> {
+export async function hasCheckpoints(session: PostgresSession, run: string): Promise<boolean> {
   const { rows } = await session.query<{ there: boolean }>(
     `SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'pawl' AND c.relname = 'checkpoint'), false) AS there`,
@@ -128,23 +131,18 @@ export async function hasCheckpoints(session: Session, run: string): Promise<boo
 
 /** The shards of a run whose last checkpoint is here; null where the run is known to be over. */
 export async function finishedShards(url: string, run: string): Promise<ReadonlySet<number> | null> {
-  const session = await Session.open(url, "pawl reader");
-  try {
+  return await PostgresSession.use(url, "pawl reader", async (session) => {
     const { rows } = await session.query<{ shard: number }>(
       `SELECT shard FROM ${TABLE} WHERE run = $1 AND done`,
       [run],
     );
     const shards = new Set(rows.map(({ shard }) => shard));
     return shards.has(FINISHED) ? null : shards;
-  } catch (error) {
-    throw explain(error, url);
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 /** A shard of a run that a worker holds under a fence. */
-export interface Claim {
+export interface ShardClaim {
   readonly run: string;
   readonly shard: number;
   /** Only commits under the highest fence count. */
@@ -170,7 +168,7 @@ const ATTEMPTS = 11;
  * holder whose session still lives, perhaps stopped with its transaction open, is disconnected, so that it blocks no one. Throws
  * LostError when a higher fence is there or the run is over.
  */
-export async function claimShard(session: Session, claim: Claim): Promise<Checkpoint | null> {
+export async function claimShard(session: PostgresSession, claim: ShardClaim): Promise<Checkpoint | null> {
   let failures = 0;
   const row = await retry(
     async () => {
@@ -194,7 +192,7 @@ const selectRow = `
   SELECT fence, cursor, counts, done, backend, backend_start::pg_catalog.text AS started
   FROM ${TABLE} WHERE run = $1 AND shard = $2`;
 
-async function claimRow(session: Session, claim: Claim): Promise<ShardRow> {
+async function claimRow(session: PostgresSession, claim: ShardClaim): Promise<ShardRow> {
   const { run, shard, fence } = claim;
   return await session.transaction(async () => {
     await session.query(`SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf})`, [run]);
@@ -224,7 +222,7 @@ type Row = ShardRow & Record<string, unknown>;
  * Disconnects the session that holds the row of a shard in an open transaction: the holder before us, by what the row tells, or,
  * `byLock`, one that was stopped in the middle of its claim, which has not told who it is.
  */
-async function disconnectHolder(session: Session, claim: Claim, byLock: boolean): Promise<void> {
+async function disconnectHolder(session: PostgresSession, claim: ShardClaim, byLock: boolean): Promise<void> {
   const { run, shard, fence } = claim;
   const [holder] = (await session.query<Row>(selectRow, [run, shard])).rows;
   if (holder !== undefined && Number(holder.fence) > fence) throw lostError(claim);
@@ -233,7 +231,7 @@ async function disconnectHolder(session: Session, claim: Claim, byLock: boolean)
 }
 
 /** Ends the session of a previous holder and waits until it is gone. */
-async function disconnect(session: Session, { backend, started }: ShardRow): Promise<void> {
+async function disconnect(session: PostgresSession, { backend, started }: ShardRow): Promise<void> {
   if (backend === null || started === null) return;
   await terminate(
     session,
@@ -244,7 +242,7 @@ async function disconnect(session: Session, { backend, started }: ShardRow): Pro
 }
 
 /** Ends the sessions that hold the lock of this name, of a run or of one of its shards, as `claimRow` and `finishRun` take it. */
-async function disconnectByLock(session: Session, name: string): Promise<void> {
+async function disconnectByLock(session: PostgresSession, name: string): Promise<void> {
   await terminate(
     session,
     `SELECT pg_catalog.pg_terminate_backend(pid, 5000::pg_catalog.int8) FROM pg_catalog.pg_locks
@@ -256,7 +254,7 @@ async function disconnectByLock(session: Session, name: string): Promise<void> {
 }
 
 /** Runs a statement that ends sessions, and waits until they are gone; not being allowed to is no reason to fail. */
-async function terminate(session: Session, sql: string, values: readonly unknown[]): Promise<void> {
+async function terminate(session: PostgresSession, sql: string, values: readonly unknown[]): Promise<void> {
   try {
     await session.query(sql, values);
   } catch (error) {
@@ -270,8 +268,8 @@ const commitSql = `
 
 /** Writes the checkpoint into the open transaction; throws LostError when the fence has moved on. */
 export async function writeCheckpoint(
-  session: Session,
-  claim: Claim,
+  session: PostgresSession,
+  claim: ShardClaim,
   { cursor, counts, done }: Checkpoint,
 ): Promise<void> {
   const { run, shard, fence } = claim;
@@ -281,7 +279,7 @@ export async function writeCheckpoint(
 }
 
 /** Removes the checkpoints of a run that is over, and leaves the finished mark, by which late workers learn that it is. */
-export async function finishRun(session: Session, run: string): Promise<void> {
+export async function finishRun(session: PostgresSession, run: string): Promise<void> {
   let failures = 0;
   const finish = async () => {
     await session.query(`SELECT pg_catalog.pg_advisory_xact_lock(${lockOf})`, [run]);
@@ -304,6 +302,6 @@ export async function finishRun(session: Session, run: string): Promise<void> {
   );
 }
 
-function lostError({ run, shard }: Claim): LostError {
+function lostError({ run, shard }: ShardClaim): LostError {
   return new LostError(`Shard ${shard} of run ${run} was taken over by another worker, or the run is over.`);
 }

@@ -1,7 +1,7 @@
 import { PawlError } from "../../../errors.ts";
 import { sqlState } from "../errors.ts";
 import { cutName, quoteName } from "../identifier.ts";
-import type { Session } from "../session.ts";
+import type { PostgresSession } from "../session.ts";
 import { type Column, findColumn, type Table } from "../table.ts";
 
 /** A column that an expression fills. */
@@ -43,7 +43,7 @@ export interface ExpressionUse {
 
 /** Lets the server check the expressions of `--set` without running them. Needs a transaction, which it leaves usable. */
 export async function checkExpressions(
-  session: Session,
+  session: PostgresSession,
   given: readonly GivenExpression[],
   use: ExpressionUse,
 ): Promise<Assignment[]> {
@@ -69,7 +69,7 @@ export async function checkExpressions(
  * gives several rows nor one that sums several up. Needs a transaction, which it leaves usable.
  */
 export async function assertExpression(
-  session: Session,
+  session: PostgresSession,
   expression: string,
   use: {
     /** The relation whose columns it may use, as SQL behind FROM. */
@@ -101,7 +101,11 @@ export async function assertExpression(
 }
 
 /** Whether the value of an expression tells if a row differs; see `Assignment`. Needs a transaction. */
-async function tellsDifference(session: Session, column: Column, expression: string): Promise<boolean> {
+async function tellsDifference(
+  session: PostgresSession,
+  column: Column,
+  expression: string,
+): Promise<boolean> {
   const alone = await refusal(session, `EXPLAIN SELECT (${expression}\n)`);
   return alone !== null || !(await changesByItself(session, column, expression));
 }
@@ -111,7 +115,11 @@ async function tellsDifference(session: Session, column: Column, expression: str
  * session. What it reads from tables, in a subquery or by a function that says it only reads, is there for every row to be as it.
  * The server tells which functions an expression calls by the parse tree of a view.
  */
-async function changesByItself(session: Session, column: Column, expression: string): Promise<boolean> {
+async function changesByItself(
+  session: PostgresSession,
+  column: Column,
+  expression: string,
+): Promise<boolean> {
   const look = async () => {
     const view = `CREATE TEMP VIEW pawl_calls AS SELECT ((${expression}\n))::${column.looseType} AS value`;
     if ((await refusal(session, view)) !== null) return true;
@@ -176,7 +184,7 @@ function namesInSql(name: string, spellings: ReadonlyMap<string, number>): strin
 }
 
 /** Why the server refuses a statement; null when it does not. */
-async function refusal(session: Session, statement: string): Promise<Error | null> {
+async function refusal(session: PostgresSession, statement: string): Promise<Error | null> {
   try {
     await session.savepoint(() => session.query(statement));
     return null;

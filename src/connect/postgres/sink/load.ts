@@ -14,7 +14,7 @@ import { isCsvChunk } from "../../csv/contract.ts";
 import { explain } from "../errors.ts";
 import { quoteName } from "../identifier.ts";
 import type { PostgresOptions } from "../options.ts";
-import { Session } from "../session.ts";
+import { PostgresSession } from "../session.ts";
 import { type Column, findTable, matchColumn, refuseRules, type Table, unknownTable } from "../table.ts";
 import { finishRun, hasCheckpoints, prepareCheckpointTable } from "./checkpoint-table.ts";
 import {
@@ -41,9 +41,9 @@ import {
   checkRequired,
   checkSomeMatch,
   givenColumns,
-  type Layout,
-  Layouts,
   type LoadTarget,
+  type RowLayout,
+  RowLayouts,
 } from "./load/layout.ts";
 import { MissingCount } from "./load/missing-count.ts";
 import { orderingOf } from "./load/ordering.ts";
@@ -63,7 +63,7 @@ export function postgres(options: PostgresOptions): Sink<Item> {
 }
 
 interface Prepared {
-  readonly layouts: Layouts;
+  readonly layouts: RowLayouts;
   readonly ordering: Ordering;
   readonly kinds: NonNullable<OpenSink<Item>["kinds"]>;
   readonly guarantee: OpenSink<Item>["guarantee"];
@@ -76,19 +76,18 @@ interface Prepared {
 
 async function open(options: PostgresOptions, context: SinkContext): Promise<OpenSink<Item>> {
   checkOptions(options);
-  const session = await Session.open(options.url, `pawl ${context.run}`);
-  try {
+  return await PostgresSession.use(options.url, `pawl ${context.run}`, async (session) => {
     const prepared = await prepare(session, options, context);
     return new OpenLoad(options, context, prepared);
-  } catch (error) {
-    throw explain(error, options.url);
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 /** Looks at everything in one transaction, which a dry run rolls back, with a table it may have created. */
-async function prepare(session: Session, options: PostgresOptions, context: SinkContext): Promise<Prepared> {
+async function prepare(
+  session: PostgresSession,
+  options: PostgresOptions,
+  context: SinkContext,
+): Promise<Prepared> {
   const deletes = options.deleteMissing === true && context.partial !== true;
   await checkServer(session, options.url);
   // Before any item is looked at, which may take long.
@@ -100,7 +99,7 @@ async function prepare(session: Session, options: PostgresOptions, context: Sink
   const { table, created } = found;
   const chosen = await targetOf(session, options, context, table, created, names);
   const target = deletes ? { ...chosen, seen: context.dryRun ? null : seenTable(context.run) } : chosen;
-  const layouts = new Layouts(target);
+  const layouts = new RowLayouts(target);
   const notes: string[] = [];
   if (created !== null)
     notes.push(`${context.dryRun ? "Would create" : "Creates"} the table:\n${created.ddl}`);
@@ -172,7 +171,7 @@ async function namesOf(context: SinkContext): Promise<(readonly string[])[] | nu
 }
 
 /** The layout of all that is brought. Items that cannot be written are quarantined when they come; throws where none can. */
-function layoutOf(layouts: Layouts, ways: (readonly string[])[]): Layout {
+function layoutOf(layouts: RowLayouts, ways: (readonly string[])[]): RowLayout {
   try {
     return layouts.of([...new Set(ways.flat())]);
   } catch (error) {
@@ -191,7 +190,7 @@ function layoutOf(layouts: Layouts, ways: (readonly string[])[]): Layout {
 }
 
 async function findOrCreate(
-  session: Session,
+  session: PostgresSession,
   options: PostgresOptions,
   context: SinkContext,
   names: readonly string[] | null,
@@ -211,7 +210,7 @@ async function findOrCreate(
 }
 
 async function targetOf(
-  session: Session,
+  session: PostgresSession,
   options: PostgresOptions,
   context: SinkContext,
   table: Table,
@@ -259,7 +258,7 @@ async function targetOf(
 }
 
 /** Which column of the source goes where, a line each. */
-function mappingOf({ fields, assignments }: Layout): string[] {
+function mappingOf({ fields, assignments }: RowLayout): string[] {
   return [
     ...fields.map(({ name, column }) =>
       column === null ? `${name} is left out` : `${name} goes to ${column.name} (${column.type})`,
@@ -295,7 +294,7 @@ function checkOptions({ append, key, onConflict, updateIf, maxDeletes }: Postgre
  * interrupted. Another table must say what identifies a row.
  */
 async function takesAll(
-  session: Session,
+  session: PostgresSession,
   { create, key, onConflict }: PostgresOptions,
   table: Table,
   created: Created | null,
@@ -333,7 +332,11 @@ function insertUse(
   };
 }
 
-async function checkUpdateIf(session: Session, table: Table, condition?: string): Promise<string | null> {
+async function checkUpdateIf(
+  session: PostgresSession,
+  table: Table,
+  condition?: string,
+): Promise<string | null> {
   if (condition === undefined) return null;
   const row = `${table.sql}, ${table.sql} AS excluded`;
   await assertExpression(session, condition, {
@@ -352,7 +355,7 @@ class OpenLoad extends OpenTable<Item> {
   readonly #options: PostgresOptions;
   readonly #context: SinkContext;
   readonly #prepared: Prepared;
-  readonly #modeChoice: (session: Session) => Promise<ModeChoice>;
+  readonly #modeChoice: (session: PostgresSession) => Promise<ModeChoice>;
 
   constructor(options: PostgresOptions, context: SinkContext, prepared: Prepared) {
     const { layouts, ddl, guarantee, notes } = prepared;
@@ -384,7 +387,7 @@ class OpenLoad extends OpenTable<Item> {
   }
 
   protected async ready(
-    session: Session,
+    session: PostgresSession,
     distinct: boolean,
   ): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
     const { layouts } = this.#prepared;
@@ -397,7 +400,7 @@ class OpenLoad extends OpenTable<Item> {
     const { layouts, ddl } = this.#prepared;
     const { url, deleteMissing, maxDeletes } = this.#options;
     if (deleteMissing !== true || this.#context.partial || ddl !== null) return null;
-    const session = await Session.open(url, `pawl ${this.#context.run}`);
+    const session = await PostgresSession.open(url, `pawl ${this.#context.run}`);
     try {
       return await MissingCount.begin(session, layouts, maxDeletes);
     } catch (error) {
@@ -418,7 +421,7 @@ class OpenLoad extends OpenTable<Item> {
   }
 
   /** What is to be done once, when all rows are in the table. */
-  async #finish(session: Session): Promise<Concluded> {
+  async #finish(session: PostgresSession): Promise<Concluded> {
     const { run } = this.#context;
     const { layouts, columns } = this.#prepared;
     const { target } = layouts;
@@ -432,14 +435,14 @@ class OpenLoad extends OpenTable<Item> {
   }
 }
 
-async function beginChoice(session: Session, { ddl, layouts }: Prepared): Promise<ModeChoice> {
+async function beginChoice(session: PostgresSession, { ddl, layouts }: Prepared): Promise<ModeChoice> {
   const { table, mode } = layouts.target;
   // Where keys are not expected to be there, the table's size says nothing.
   const fresh = ddl !== null || mode === "fail" || (await isEmpty(session, table));
   return new ModeChoice({ fresh, triggersBefore: table.triggersBefore });
 }
 
-async function isEmpty(session: Session, table: Table): Promise<boolean> {
+async function isEmpty(session: PostgresSession, table: Table): Promise<boolean> {
   if (!table.maySelect) return false;
   const { rows } = await session.query<{ empty: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM ${table.sql}) AS empty`,

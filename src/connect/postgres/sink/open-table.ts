@@ -1,6 +1,6 @@
 import type { Chunk, Conclusion, OpenSink, Ordering, WriteOutcome, Writer } from "../../../batch/contract.ts";
 import { explain } from "../errors.ts";
-import { Session } from "../session.ts";
+import { PostgresSession } from "../session.ts";
 import { claimShard, finishedShards } from "./checkpoint-table.ts";
 import type { ChunkWrite } from "./write-mode.ts";
 import { TableWriter } from "./writer.ts";
@@ -11,7 +11,7 @@ export interface OpenTableParts {
   readonly guarantee: OpenSink<unknown>["guarantee"];
   readonly notes: readonly string[];
   /** Sees that the table is the one that the run knows, or notes which one it is; before the first write of this process. */
-  readonly guard: (session: Session) => Promise<void>;
+  readonly guard: (session: PostgresSession) => Promise<void>;
   /** Settings of the sessions that write. */
   readonly settings?: Readonly<Record<string, string>>;
   /** As `WriterParts.attempts`. */
@@ -26,7 +26,7 @@ export abstract class OpenTable<T> implements OpenSink<T> {
   readonly guarantee: OpenSink<T>["guarantee"];
   readonly notes: readonly string[];
   readonly #parts: OpenTableParts;
-  readonly #guard: (session: Session) => Promise<void>;
+  readonly #guard: (session: PostgresSession) => Promise<void>;
 
   constructor(parts: OpenTableParts) {
     this.guarantee = parts.guarantee;
@@ -41,13 +41,13 @@ export abstract class OpenTable<T> implements OpenSink<T> {
 
   /** What makes the chunks of one shard ready to be written over a session; `distinct` as in `OpenSink.writer`. */
   protected abstract ready(
-    session: Session,
+    session: PostgresSession,
     distinct: boolean,
   ): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>>;
 
   async writer(shard: number, fence: number, distinct = false): Promise<Writer<T>> {
     const { url, run, settings, attempts } = this.#parts;
-    const session = await Session.open(url, `pawl ${run}`, settings);
+    const session = await PostgresSession.open(url, `pawl ${run}`, settings);
     try {
       const claim = this.isTransactional ? { run, shard, fence } : null;
       const checkpoint = claim === null ? null : await claimShard(session, claim);
@@ -91,23 +91,17 @@ export abstract class OpenTable<T> implements OpenSink<T> {
   async close(): Promise<void> {}
 
   protected async inSession<R>(
-    work: (session: Session) => Promise<R>,
+    work: (session: PostgresSession) => Promise<R>,
     settings?: Readonly<Record<string, string>>,
   ): Promise<R> {
-    const { url, run } = this.#parts;
-    const session = await Session.open(url, `pawl ${run}`, settings);
-    try {
-      return await work(session);
-    } catch (error) {
-      throw explain(error, url);
-    } finally {
-      await session.close();
-    }
+    return await PostgresSession.use(this.#parts.url, `pawl ${this.#parts.run}`, work, settings);
   }
 }
 
 /** Does something once for all writers of this process; after a failure the next writer tries again. */
-export function onceForAll<R>(work: (session: Session) => Promise<R>): (session: Session) => Promise<R> {
+export function onceForAll<R>(
+  work: (session: PostgresSession) => Promise<R>,
+): (session: PostgresSession) => Promise<R> {
   let shared: Promise<R> | null = null;
   return async (session) => {
     const mine = shared ?? work(session);

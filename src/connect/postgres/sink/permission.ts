@@ -1,12 +1,12 @@
 import { PawlError } from "../../../errors.ts";
 import { publicUrl } from "../../../postgres-url.ts";
-import type { Session } from "../session.ts";
-import { givenColumns, type Layout, type LoadTarget } from "./load/layout.ts";
+import type { PostgresSession } from "../session.ts";
+import { givenColumns, type LoadTarget, type RowLayout } from "./load/layout.ts";
 
 /** Older servers lack `pg_terminate_backend` with a time limit; 13 has had no support since 2025. */
 const oldest = 140_000;
 
-export async function checkServer(session: Session, url: string, staging = true): Promise<void> {
+export async function checkServer(session: PostgresSession, url: string, staging = true): Promise<void> {
   const { rows } = await session.query<{ number: number; version: string; readonly: boolean; temp: boolean }>(
     `SELECT pg_catalog.current_setting('server_version_num')::int AS number, pg_catalog.current_setting('server_version') AS version,
             pg_catalog.current_setting('transaction_read_only')::boolean AS readonly,
@@ -33,7 +33,11 @@ export async function checkServer(session: Session, url: string, staging = true)
 }
 
 /** Says which right is missing before the first row would. */
-export async function checkPermissions(session: Session, target: LoadTarget, layout: Layout): Promise<void> {
+export async function checkPermissions(
+  session: PostgresSession,
+  target: LoadTarget,
+  layout: RowLayout,
+): Promise<void> {
   const { table, key, mode } = target;
   const columns = givenColumns(layout);
   const keys = new Set(key?.columns.map((column) => column.name));

@@ -1,6 +1,6 @@
 import { PawlError } from "../../../errors.ts";
-import type { Session } from "../session.ts";
-import type { Table } from "../table.ts";
+import { PostgresSession } from "../session.ts";
+import { findTable, type Table } from "../table.ts";
 import { FINISHED, hasCheckpoints, NOTED, TABLE } from "./checkpoint-table.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
@@ -18,7 +18,7 @@ interface Mark {
  * Notes which table a run writes to, or sees that it is still the one that was noted: what has been written before must not be
  * missing in a table that was made anew or emptied while the run was interrupted. Errors: `postgres.other-table`.
  */
-export async function assertSameTable(session: Session, run: string, table: Table): Promise<void> {
+export async function assertSameTable(session: PostgresSession, run: string, table: Table): Promise<void> {
   const mark = await markOf(session, table);
   const { noted, written: there } = await noteOnce(session, run, mark);
   // Without one the run is over. Rows that others have taken away one by one are their affair.
@@ -42,7 +42,7 @@ export async function assertSameTable(session: Session, run: string, table: Tabl
  * that the server's count of added rows tells nothing. Errors: `postgres.other-table`.
  */
 export async function lookAtTable(
-  session: Session,
+  session: PostgresSession,
   run: string,
   table: Table,
   changes: "adds" | "adds none",
@@ -75,7 +75,12 @@ export async function lookAtTable(
 }
 
 /** Notes which table a run changes, and when it began, before it does. */
-export async function noteTable(session: Session, run: string, table: Table, began?: Moment): Promise<void> {
+export async function noteTable(
+  session: PostgresSession,
+  run: string,
+  table: Table,
+  began?: Moment,
+): Promise<void> {
   await noteOnce(session, run, {
     ...(await markOf(session, table)),
     ...(began === undefined ? {} : { began }),
@@ -83,7 +88,7 @@ export async function noteTable(session: Session, run: string, table: Table, beg
 }
 
 /** When a run began; null where that is not noted. */
-export async function begunAt(session: Session, run: string): Promise<Moment | null> {
+export async function begunAt(session: PostgresSession, run: string): Promise<Moment | null> {
   const { rows } = await session.query<{ began: Moment | null }>(
     `SELECT cursor -> 'began' AS began FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
     [run],
@@ -92,7 +97,12 @@ export async function begunAt(session: Session, run: string): Promise<Moment | n
 }
 
 /** Whether each table whose rows lie elsewhere now has one that is as old as the last checkpoint of the run. */
-async function keepsOldRows(session: Session, run: string, before: string, now: string): Promise<boolean> {
+async function keepsOldRows(
+  session: PostgresSession,
+  run: string,
+  before: string,
+  now: string,
+): Promise<boolean> {
   const stays = new Set(before.split(" "));
   const moved = now.split(" ").filter((place) => !stays.has(place));
   for (const place of moved) {
@@ -119,7 +129,7 @@ async function keepsOldRows(session: Session, run: string, before: string, now: 
 
 /** Notes the table where none is noted yet; tells which one is, and what the run has come to. */
 async function noteOnce(
-  session: Session,
+  session: PostgresSession,
   run: string,
   mark: Mark,
 ): Promise<{ readonly noted: Mark | null; readonly read: number; readonly written: number }> {
@@ -140,14 +150,21 @@ async function noteOnce(
 }
 
 /** How many rows there are; null where that may not be asked. */
-async function rowsIn(session: Session, table: Table): Promise<number | null> {
+async function rowsIn(session: PostgresSession, table: Table): Promise<number | null> {
   if (!table.maySelect || table.rowSecurity) return null;
   const { n } = await session.one<{ n: number }>(`SELECT pg_catalog.count(*)::float8 AS n FROM ${table.sql}`);
   return n;
 }
 
-/** Whether a run has noted that it writes to this table. */
-export async function writesTo(session: Session, run: string, table: Table): Promise<boolean> {
+/** Whether a run that has not ended writes to a table of this database, by whatever name that was given. */
+export async function writesToTable(url: string, run: string, name: string): Promise<boolean> {
+  return await PostgresSession.use(url, "pawl reader", async (session) => {
+    const table = await findTable(session, name);
+    return table !== null && (await writesTo(session, run, table));
+  });
+}
+
+async function writesTo(session: PostgresSession, run: string, table: Table): Promise<boolean> {
   if (!(await hasCheckpoints(session, run))) return false;
   const noted = await session.query<{ oid: number }>(
     `SELECT (cursor ->> 'oid')::pg_catalog.float8 AS oid FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
@@ -156,7 +173,7 @@ export async function writesTo(session: Session, run: string, table: Table): Pro
   return noted.rows[0]?.oid === table.oid;
 }
 
-async function markOf(session: Session, { oid }: Table): Promise<Mark> {
+async function markOf(session: PostgresSession, { oid }: Table): Promise<Mark> {
   const { place, inserted } = await session.one<{ place: string; inserted: number }>(
     `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS place,
             coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)), 0::pg_catalog.numeric)::pg_catalog.float8 AS inserted
@@ -181,7 +198,7 @@ const MOST_ASKED = 500_000n;
  * What is over now. The server's snapshot does not name savepoints, which write under numbers of their own, so each number since the
  * oldest running transaction is asked for. Where these are too many, all of them count as running: rows then seem to be newer than they are.
  */
-export async function momentNow(session: Session): Promise<Moment> {
+export async function momentNow(session: PostgresSession): Promise<Moment> {
   const { oldest, next, running } = await session.one<{ oldest: string; next: string; running: string[] }>(
     `SELECT pg_catalog.pg_snapshot_xmin(s)::text AS oldest, pg_catalog.pg_snapshot_xmax(s)::text AS next,
             array(SELECT x::text FROM pg_catalog.pg_snapshot_xip(s) x) AS running
@@ -201,7 +218,11 @@ export async function momentNow(session: Session): Promise<Moment> {
  * whose number is asked for here: from it the age of a row's own number, which has lost its upper half, tells the whole number. A
  * row that seems to come from the future, or from no transaction, has been there for so long that its number does not count any more.
  */
-export async function wasThere(session: Session, { next, running }: Moment, of: string): Promise<string> {
+export async function wasThere(
+  session: PostgresSession,
+  { next, running }: Moment,
+  of: string,
+): Promise<string> {
   const { own } = await session.one<{ own: string }>("SELECT pg_catalog.pg_current_xact_id()::text AS own");
   const age = `pg_catalog.age(${of}.xmin)`;
   const whole = `(${own}::int8 - ${age}::int8)`;

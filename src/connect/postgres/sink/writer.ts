@@ -3,16 +3,16 @@ import { PawlError, TransientError } from "../../../errors.ts";
 import { retry } from "../../../retry.ts";
 import { isConflictSqlState } from "../../../transient-errors.ts";
 import { explain, sqlState } from "../errors.ts";
-import type { Session } from "../session.ts";
-import { type Claim, writeCheckpoint } from "./checkpoint-table.ts";
+import type { PostgresSession } from "../session.ts";
+import { type ShardClaim, writeCheckpoint } from "./checkpoint-table.ts";
 import type { ChunkWrite } from "./write-mode.ts";
 
 export interface WriterParts {
-  readonly session: Session;
+  readonly session: PostgresSession;
   /** Makes a chunk ready to be written over this session. */
   readonly ready: (chunk: Chunk<unknown>) => Promise<ChunkWrite>;
   /** The shard whose row of the checkpoint table this writer holds; null where the database cannot hold checkpoints. */
-  readonly claim: Claim | null;
+  readonly claim: ShardClaim | null;
   readonly checkpoint: Checkpoint | null;
   /** How often a chunk is tried that meets the locks of others. */
   readonly attempts: number;
@@ -23,9 +23,9 @@ export interface WriterParts {
 /** Writes the chunks of one shard into a table, each in one transaction with its checkpoint, over a connection of its own. */
 export class TableWriter implements Writer<unknown> {
   readonly checkpoint: Checkpoint | null;
-  readonly #session: Session;
+  readonly #session: PostgresSession;
   readonly #ready: WriterParts["ready"];
-  readonly #claim: Claim | null;
+  readonly #claim: ShardClaim | null;
   readonly #attempts: number;
   readonly #begin: string;
 

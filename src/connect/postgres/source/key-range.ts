@@ -1,8 +1,9 @@
 import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import type { ItemError } from "../../../errors.ts";
+import type { TableRow } from "../options.ts";
 import { rowJson } from "../values.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
-import type { Row, TableReader, Version, View } from "./table-reader.ts";
+import type { RowVersion, TableReader, TableView } from "./table-reader.ts";
 
 /** Rows asked for at once. */
 const sliceRows = 500;
@@ -11,7 +12,7 @@ const sliceRows = 500;
  * The rows of a table after one key and up to another. They are read when somebody asks for them: a sink of the same
  * database may change them where they are.
  */
-export class RangeChunk implements Chunk<Row> {
+export class KeyRangeChunk implements Chunk<TableRow> {
   items: number;
   readonly bytes: number;
   readonly end: Cursor;
@@ -20,7 +21,7 @@ export class RangeChunk implements Chunk<Row> {
   /** Which rows the items are, slice by slice, as JSON outside of the heap: a chunk may wait for a while to be written. */
   #slices: { readonly first: number; readonly rows: Buffer }[] = [];
   /** The slice that was read or asked for last. */
-  #latest: { readonly first: number; readonly rows: readonly Version[] } | null = null;
+  #latest: { readonly first: number; readonly rows: readonly RowVersion[] } | null = null;
 
   constructor(
     reader: TableReader,
@@ -40,7 +41,7 @@ export class RangeChunk implements Chunk<Row> {
     return { from: this.from, to: this.end as KeyTexts };
   }
 
-  get view(): View {
+  get view(): TableView {
     return this.reader.view;
   }
 
@@ -50,7 +51,7 @@ export class RangeChunk implements Chunk<Row> {
     return between(table, keyset, this.from, this.end as KeyTexts, values) + filterSql(where);
   }
 
-  async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
+  async *slices(): AsyncGenerator<readonly (TableRow | ItemError)[], void, undefined> {
     this.#slices = [];
     this.forget();
     let first = 0;
@@ -70,7 +71,7 @@ export class RangeChunk implements Chunk<Row> {
   }
 
   /** Which state of which row item `index` is; null when it has not been read. Fast for one item after the other. */
-  version(index: number): Version | null {
+  version(index: number): RowVersion | null {
     const latest = this.#latest;
     if (latest !== null && index >= latest.first && index < latest.first + latest.rows.length)
       return latest.rows[index - latest.first] ?? null;
@@ -86,7 +87,7 @@ export class RangeChunk implements Chunk<Row> {
   }
 
   /** Notes which rows the items from `first` on are. */
-  protected holds(first: number, rows: readonly Version[]): void {
+  protected holds(first: number, rows: readonly RowVersion[]): void {
     this.#slices.push({ first, rows: Buffer.from(JSON.stringify(rows)) });
     this.#latest = { first, rows };
   }
@@ -125,10 +126,10 @@ export class RangeChunk implements Chunk<Row> {
 }
 
 /** Such as `public.tickets id=15310`. */
-function nameRow({ table, keyset }: View, key: KeyTexts): string {
+function nameRow({ table, keyset }: TableView, key: KeyTexts): string {
   return `${table.label} ${keyset.columns.map((column, at) => `${column.name}=${key[at]}`).join(" ")}`;
 }
 
-function keyRow({ keyset }: View, key: KeyTexts): Row {
+function keyRow({ keyset }: TableView, key: KeyTexts): TableRow {
   return Object.fromEntries(keyset.columns.map((column, at) => [column.name, key[at]]));
 }

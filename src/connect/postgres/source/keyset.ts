@@ -1,7 +1,7 @@
 import { PawlError } from "../../../errors.ts";
 import { comparison } from "../comparison.ts";
 import { quoteName } from "../identifier.ts";
-import type { Session } from "../session.ts";
+import type { PostgresSession } from "../session.ts";
 import { type Column, findColumn, type Table, withoutKey } from "../table.ts";
 
 /** The columns in whose order a table is read, and which tell where one has come to. */
@@ -18,7 +18,7 @@ export type KeyTexts = readonly string[];
 
 /** Chooses the key: the one asked for, otherwise the primary key, otherwise a unique one without nulls. */
 export async function chooseKeyset(
-  session: Session,
+  session: PostgresSession,
   table: Table,
   asked: readonly string[] | undefined,
 ): Promise<Keyset> {
@@ -54,7 +54,11 @@ function ownKey(table: Table): Column[] {
 }
 
 /** Whether a B-tree begins with these columns, in this order, by their own collations, and holds all rows. */
-async function hasIndex(session: Session, table: Table, columns: readonly Column[]): Promise<boolean> {
+async function hasIndex(
+  session: PostgresSession,
+  table: Table,
+  columns: readonly Column[],
+): Promise<boolean> {
   const { rows } = await session.query<{ found: boolean }>(
     `SELECT EXISTS (
        SELECT FROM pg_index i

@@ -2,12 +2,13 @@ import type { Cursor, Source } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import type { QuarantineRecord } from "../../../store/contract.ts";
+import type { TableRow } from "../options.ts";
 import { toText } from "../values.ts";
-import { RangeChunk } from "./key-range.ts";
+import { KeyRangeChunk } from "./key-range.ts";
 import { equal, type KeyTexts } from "./keyset.ts";
-import type { Row, TableReader } from "./table-reader.ts";
+import type { TableReader } from "./table-reader.ts";
 
-interface Rereadable extends Source<Row> {
+interface Rereadable extends Source<TableRow> {
   reader(): Promise<TableReader>;
 }
 
@@ -15,7 +16,10 @@ interface Rereadable extends Source<Row> {
  * The rows that were quarantined, as they are in the table now: what was wrong with them has been mended there, or in the
  * step. Each is a chunk of its own, which a row that is gone leaves empty.
  */
-export function replaySource(source: Rereadable, items: () => AsyncIterable<QuarantineRecord>): Source<Row> {
+export function replaySource(
+  source: Rereadable,
+  items: () => AsyncIterable<QuarantineRecord>,
+): Source<TableRow> {
   return {
     describe: async () => ({ ...(await source.describe()), identity: null, notes: [] }),
     shards: async () => ({ shards: [{ data: null, items: null, bytes: null }], duplicates: null, notes: [] }),
@@ -38,7 +42,7 @@ export function replaySource(source: Rereadable, items: () => AsyncIterable<Quar
 }
 
 /** One row by its key, whether or not it meets the condition still. It counts as one item whatever became of it. */
-class OneRow extends RangeChunk {
+class OneRow extends KeyRangeChunk {
   readonly #key: KeyTexts;
 
   constructor(reader: TableReader, key: KeyTexts, end: Cursor) {
@@ -59,7 +63,7 @@ class OneRow extends RangeChunk {
     return [this.#key];
   }
 
-  override async *slices(): AsyncGenerator<readonly (Row | ItemError)[], void, undefined> {
+  override async *slices(): AsyncGenerator<readonly (TableRow | ItemError)[], void, undefined> {
     const found = await this.reader.row(this.#key);
     if (found !== null) {
       this.holds(0, [{ key: found.key, xmin: found.xmin }]);
@@ -73,6 +77,6 @@ class OneRow extends RangeChunk {
 }
 
 function keyOf({ view }: TableReader, record: QuarantineRecord): KeyTexts {
-  const row = JSON.parse(Buffer.from(record.raw).toString("utf8")) as Row;
+  const row = JSON.parse(Buffer.from(record.raw).toString("utf8")) as TableRow;
   return view.keyset.columns.map((column) => toText(own(row, column.name), column) ?? "");
 }

@@ -3,9 +3,9 @@ import { PawlError } from "../../../errors.ts";
 import { isKnown, isNull } from "../comparison.ts";
 import { sqlState } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
-import type { Session } from "../session.ts";
+import type { PostgresSession } from "../session.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";
-import type { View } from "./table-reader.ts";
+import type { TableView } from "./table-reader.ts";
 
 /** What is stored with a shard: the rows after `from` and up to `to`; without `to` there are none. */
 export interface RangeData {
@@ -27,7 +27,12 @@ const countMs = 3000;
  * Cuts a table into ranges of its key that hold about the same number of rows, from a sample of its pages. The greatest
  * key there is now is where the last range ends, so that the work comes to an end however many rows are added.
  */
-export async function cut(session: Session, view: View, n: number, options: PlanOptions): Promise<ShardPlan> {
+export async function cut(
+  session: PostgresSession,
+  view: TableView,
+  n: number,
+  options: PlanOptions,
+): Promise<ShardPlan> {
   await refuseNulls(session, view);
   const { bytes, rows } = await sizeOf(session, view);
   const rowBytes = Math.max(32, Math.round(bytes / Math.max(1, rows)));
@@ -57,7 +62,7 @@ function planOf(shards: readonly (Omit<Shard, "bytes"> & { data: unknown })[]): 
 }
 
 /** A row without a key would never be come by. */
-async function refuseNulls(session: Session, { table, keyset, where }: View): Promise<void> {
+async function refuseNulls(session: PostgresSession, { table, keyset, where }: TableView): Promise<void> {
   const nullable = keyset.columns.filter((column) => !column.notNull);
   if (nullable.length === 0) return;
   const nulls = nullable.map((column) => isNull(quoteName(column.name))).join(" OR ");
@@ -71,7 +76,10 @@ async function refuseNulls(session: Session, { table, keyset, where }: View): Pr
   );
 }
 
-async function sizeOf(session: Session, { table }: View): Promise<{ bytes: number; rows: number }> {
+async function sizeOf(
+  session: PostgresSession,
+  { table }: TableView,
+): Promise<{ bytes: number; rows: number }> {
   const { rows } = await session.query<{ bytes: string; rows: number }>(
     `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)) AS bytes, pg_catalog.sum(greatest(c.reltuples, 0))::float8 AS rows
      FROM pg_class c
@@ -90,7 +98,7 @@ async function sizeOf(session: Session, { table }: View): Promise<{ bytes: numbe
   return { bytes, rows: ((sampled.rows[0]?.n ?? 0) * 100) / share };
 }
 
-async function greatest(session: Session, { table, keyset }: View): Promise<KeyTexts | null> {
+async function greatest(session: PostgresSession, { table, keyset }: TableView): Promise<KeyTexts | null> {
   const names = keyset.columns.map((column) => quoteName(column.name));
   const known = keyset.columns.map((column) => isKnown(quoteName(column.name))).join(" AND ");
   const {
@@ -104,12 +112,12 @@ async function greatest(session: Session, { table, keyset }: View): Promise<KeyT
   return (row as string[] | undefined) ?? null;
 }
 
-const texts = { getTypeParser: () => (text: string) => text } as Parameters<Session["arrays"]>[2];
+const texts = { getTypeParser: () => (text: string) => text } as Parameters<PostgresSession["arrays"]>[2];
 
 /** Keys that divide a share of the pages into `n` parts of the same number of rows, and how many rows that were. */
 async function boundaries(
-  session: Session,
-  { table, keyset }: View,
+  session: PostgresSession,
+  { table, keyset }: TableView,
   n: number,
   share: number,
   where: string | undefined,
@@ -133,7 +141,12 @@ async function boundaries(
 }
 
 /** How many rows of a range there are; null when that takes too long. */
-async function count(session: Session, view: View, range: RangeData, ms: number): Promise<number | null> {
+async function count(
+  session: PostgresSession,
+  view: TableView,
+  range: RangeData,
+  ms: number,
+): Promise<number | null> {
   if (ms < 1) return null;
   const values: unknown[] = [];
   const condition = between(view.table, view.keyset, range.from, range.to, values);

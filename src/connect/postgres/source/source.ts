@@ -12,14 +12,14 @@ import type {
 } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Json, QuarantineRecord } from "../../../store/contract.ts";
-import type { TableOptions } from "../options.ts";
-import { Session } from "../session.ts";
+import type { TableOptions, TableRow } from "../options.ts";
+import { PostgresSession } from "../session.ts";
 import { findColumn, findTable, unknownTable } from "../table.ts";
-import { RangeChunk } from "./key-range.ts";
+import { KeyRangeChunk } from "./key-range.ts";
 import { chooseKeyset, indexHint, type KeyTexts } from "./keyset.ts";
 import { replaySource } from "./replay.ts";
 import { cut, type RangeData } from "./shards.ts";
-import { checkFilter, explainFilter, type Row, TableReader, type View } from "./table-reader.ts";
+import { checkFilter, explainFilter, TableReader, type TableView } from "./table-reader.ts";
 
 /**
  * The rows of a table, each once, in the order of its key: page by page from the last key on, never by counting rows
@@ -29,7 +29,7 @@ import { checkFilter, explainFilter, type Row, TableReader, type View } from "./
  * Items are objects by column name. What JavaScript holds exactly comes as such; `bigint`, `numeric`, dates and times come
  * as the text that PostgreSQL writes.
  */
-export function table(options: TableOptions): Source<Row> {
+export function table(options: TableOptions): Source<TableRow> {
   assertObject(options, "The options of table");
   if (options.where?.trim() === "") {
     throw new PawlError(
@@ -40,7 +40,7 @@ export function table(options: TableOptions): Source<Row> {
   return new TableSource(options);
 }
 
-class TableSource implements Source<Row> {
+class TableSource implements Source<TableRow> {
   readonly #options: TableOptions;
 
   constructor(options: TableOptions) {
@@ -83,7 +83,7 @@ class TableSource implements Source<Row> {
     });
   }
 
-  async sample(n: number): Promise<readonly Row[]> {
+  async sample(n: number): Promise<readonly TableRow[]> {
     return await this.#look(async (view) => {
       const reader = await TableReader.open(view, this.#options.url);
       try {
@@ -99,7 +99,7 @@ class TableSource implements Source<Row> {
     cursor: Cursor | null,
     pace: Pace,
     signal: AbortSignal,
-  ): AsyncGenerator<Chunk<Row>, void, undefined> {
+  ): AsyncGenerator<Chunk<TableRow>, void, undefined> {
     const { from, to, rowBytes } = shard.data as unknown as RangeData;
     if (to === null) return;
     const reader = await this.reader();
@@ -112,7 +112,7 @@ class TableSource implements Source<Row> {
         const limit = Math.max(1, Math.min(pace.items, Math.floor(pace.bytes / rowBytes)));
         const found = await reader.boundary(after, to, limit);
         if (found === null) return;
-        yield new RangeChunk(reader, after, found, rowBytes);
+        yield new KeyRangeChunk(reader, after, found, rowBytes);
         after = found.end;
       }
     } finally {
@@ -121,7 +121,7 @@ class TableSource implements Source<Row> {
     }
   }
 
-  replay(items: () => AsyncIterable<QuarantineRecord>): Source<Row> {
+  replay(items: () => AsyncIterable<QuarantineRecord>): Source<TableRow> {
     return replaySource(this, items);
   }
 
@@ -129,10 +129,10 @@ class TableSource implements Source<Row> {
     return await this.#look((view) => TableReader.open(view, this.#options.url));
   }
 
-  async #look<T>(body: (view: View, session: Session) => Promise<T>): Promise<T> {
+  async #look<T>(body: (view: TableView, session: PostgresSession) => Promise<T>): Promise<T> {
     const { url, where } = this.#options;
-    const session = await Session.open(url, "pawl reader");
-    let view: View | undefined;
+    const session = await PostgresSession.open(url, "pawl reader");
+    let view: TableView | undefined;
     try {
       view = await this.#view(session);
       return await body(view, session);
@@ -143,7 +143,7 @@ class TableSource implements Source<Row> {
     }
   }
 
-  async #view(session: Session): Promise<View> {
+  async #view(session: PostgresSession): Promise<TableView> {
     const { table: name, key, columns, where } = this.#options;
     const found = await findTable(session, name);
     if (found === null) throw await unknownTable(session, name, "check its name and its schema.");
@@ -165,7 +165,7 @@ interface Identity {
 }
 
 /** What must be the same for a cursor to mean the same. Rows may come and go. */
-function identityOf({ table, keyset, where }: View): Json {
+function identityOf({ table, keyset, where }: TableView): Json {
   return {
     table: table.label,
     oid: table.oid,

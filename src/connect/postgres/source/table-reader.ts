@@ -2,26 +2,24 @@ import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
 import { explain } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
-import { Session } from "../session.ts";
+import type { TableRow } from "../options.ts";
+import { PostgresSession } from "../session.ts";
 import type { Column, Table } from "../table.ts";
 import { exactTypes } from "../values.ts";
 import { between, equal, filterSql, type Keyset, type KeyTexts, ofTable } from "./keyset.ts";
 
-/** A row of a table by column name. */
-export type Row = Readonly<Record<string, unknown>>;
-
 /** Which state of a row was read: its key, and the transaction that wrote it. */
-export interface Version {
+export interface RowVersion {
   readonly key: KeyTexts;
   readonly xmin: string;
 }
 
-export interface ReadRow extends Version {
-  readonly row: Row;
+export interface ReadRow extends RowVersion {
+  readonly row: TableRow;
 }
 
 /** What is read of a table, and in which order. */
-export interface View {
+export interface TableView {
   readonly table: Table;
   readonly keyset: Keyset;
   readonly columns: readonly Column[];
@@ -30,22 +28,22 @@ export interface View {
 
 /** The statements that read a view by its key, each from where the one before came to. */
 export class TableReader {
-  readonly view: View;
+  readonly view: TableView;
   /** Which server and database it reads; see `Session.place`. */
   readonly place: string;
   readonly #url: string;
-  #session: Session | null;
+  #session: PostgresSession | null;
   readonly #asked = new Set<Promise<unknown>>();
 
-  private constructor(view: View, url: string, session: Session) {
+  private constructor(view: TableView, url: string, session: PostgresSession) {
     this.view = view;
     this.place = session.place;
     this.#url = url;
     this.#session = session;
   }
 
-  static async open(view: View, url: string): Promise<TableReader> {
-    return new TableReader(view, url, await Session.open(url, "pawl reader"));
+  static async open(view: TableView, url: string): Promise<TableReader> {
+    return new TableReader(view, url, await PostgresSession.open(url, "pawl reader"));
   }
 
   /** Closes once what is being asked has been answered: chunks outlive the reading of their shard. */
@@ -89,7 +87,12 @@ export class TableReader {
     return await this.#page(this.view, from, to, limit);
   }
 
-  async #page(view: View, from: KeyTexts | null, to: KeyTexts | null, limit: number): Promise<ReadRow[]> {
+  async #page(
+    view: TableView,
+    from: KeyTexts | null,
+    to: KeyTexts | null,
+    limit: number,
+  ): Promise<ReadRow[]> {
     const values: unknown[] = [];
     const { table, keyset, where } = view;
     const range = between(table, keyset, from, to, values);
@@ -121,7 +124,7 @@ export class TableReader {
 
   async #arrays(sql: string, values: readonly unknown[]): Promise<unknown[][]> {
     const own = this.#session;
-    const session = own ?? (await Session.open(this.#url, "pawl reader"));
+    const session = own ?? (await PostgresSession.open(this.#url, "pawl reader"));
     const asked = session.arrays(sql, values, exactTypes);
     this.#asked.add(asked);
     try {
@@ -136,7 +139,7 @@ export class TableReader {
 }
 
 /** The key as texts, the version, and the columns, as `readRow` takes them. */
-export function selectList({ table, keyset, columns }: View): string {
+export function selectList({ table, keyset, columns }: TableView): string {
   return [
     ...keyset.columns.map((column) => `${ofTable(table, column)}::text`),
     `${table.sql}.xmin::text`,
@@ -144,7 +147,7 @@ export function selectList({ table, keyset, columns }: View): string {
   ].join(", ");
 }
 
-export function readRow({ keyset, columns }: View, values: readonly unknown[]): ReadRow {
+export function readRow({ keyset, columns }: TableView, values: readonly unknown[]): ReadRow {
   const first = keyset.columns.length;
   const row: Record<string, unknown> = {};
   for (let at = 0; at < columns.length; at++)
@@ -156,7 +159,7 @@ export function readRow({ keyset, columns }: View, values: readonly unknown[]): 
  * Lets the server look at the user's condition without running it: as it will stand in brackets, and without them, so that
  * one that closes them cannot do away with the bounds of a range.
  */
-export async function checkFilter(session: Session, { table, where }: View): Promise<void> {
+export async function checkFilter(session: PostgresSession, { table, where }: TableView): Promise<void> {
   const filter = filterSql(where);
   if (where === undefined || filter === "") return;
   await session.query(`EXPLAIN SELECT FROM ${table.sql} WHERE true${filter}`);

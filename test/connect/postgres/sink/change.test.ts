@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob, ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
-import { del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
+import { type DeleteOptions, del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
 import { randomFrom, seed } from "../../../random.ts";
 import { audit, changes, TableScene } from "../scene.ts";
@@ -31,13 +31,13 @@ describe("rows of a table in use", () => {
       "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)",
     );
     await using _ = client;
-    const change = (limits: { lockTimeoutMs?: number; statementTimeoutMs?: number }) =>
+    const change = (limits: Pick<DeleteOptions, "lockTimeout" | "statementTimeout">) =>
       scene.run({
         source: table({ url, table: "t" }),
         sink: del({ url, table: "t", ...limits }),
       });
     for (const name of ["lock-timeout", "statement-timeout"]) {
-      const option = name === "lock-timeout" ? "lockTimeoutMs" : "statementTimeoutMs";
+      const option = name === "lock-timeout" ? "lockTimeout" : "statementTimeout";
       for (const ms of [2 ** 31, 2 ** 53, Number.POSITIVE_INFINITY, 0, -1, Number.NaN])
         await assert.rejects(change({ [option]: ms }), {
           code: "postgres.timeout",
@@ -45,7 +45,7 @@ describe("rows of a table in use", () => {
         });
     }
     assert.deepEqual(await client.query("SELECT id FROM t"), [{ id: 1 }]);
-    const done = await change({ lockTimeoutMs: 2 ** 31 - 1, statementTimeoutMs: 2 ** 31 - 1 });
+    const done = await change({ lockTimeout: 2 ** 31 - 1, statementTimeout: "10min" });
     assert.deepEqual([done.state, done.written], ["succeeded", 1], done.note);
   });
 
@@ -347,7 +347,7 @@ describe("rows of a table in use", () => {
           sink: update({
             url,
             table: "tickets",
-            lockTimeoutMs: 10,
+            lockTimeout: 10,
             ...(way === "step" ? {} : { set: { n: "n + 1" } }),
           }),
           chunkBytes: { max: 4096 },

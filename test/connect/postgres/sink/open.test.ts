@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { SinkContext } from "../../../../src/batch/contract.ts";
-import { type PostgresOptions, postgres, publicUrl, runSql } from "../../../../src/connect/postgres/index.ts";
+import { type PostgresOptions, postgres, runSql } from "../../../../src/connect/postgres/index.ts";
 import { PawlError } from "../../../../src/errors.ts";
+import { publicUrl } from "../../../../src/postgres-url.ts";
 import { databaseUrl, TestClient, TestServer } from "../server.ts";
 import { context, csvChunk, only, write } from "./chunks.ts";
 

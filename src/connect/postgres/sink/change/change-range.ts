@@ -2,17 +2,17 @@ import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { failureOf, rowErrorOf } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
-import type { Session } from "../../session.ts";
-import type { RangeChunk } from "../../source/key-range.ts";
+import type { PostgresSession } from "../../session.ts";
+import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
 import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
 import { assertNoneMoved, type ChangeTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
 export async function changeRange(
-  session: Session,
+  session: PostgresSession,
   target: ChangeTarget,
-  chunk: RangeChunk,
+  chunk: KeyRangeChunk,
 ): Promise<WriteOutcome> {
   checkSame(target, chunk);
   // A trigger may keep rows as they are: then what was changed does not tell how many there were.
@@ -50,7 +50,11 @@ export async function changeRange(
   };
 }
 
-async function count(session: Session, { table }: ChangeTarget, chunk: RangeChunk): Promise<number> {
+async function count(
+  session: PostgresSession,
+  { table }: ChangeTarget,
+  chunk: KeyRangeChunk,
+): Promise<number> {
   const values: unknown[] = [];
   const { rows } = await session.query<{ n: number }>(
     `SELECT pg_catalog.count(*)::int4 AS n FROM ${table.sql} WHERE ${chunk.condition(values)}`,
@@ -60,9 +64,9 @@ async function count(session: Session, { table }: ChangeTarget, chunk: RangeChun
 }
 
 async function change(
-  session: Session,
+  session: PostgresSession,
   { change, table, set, keyset, moving }: ChangeTarget,
-  { range }: RangeChunk,
+  { range }: KeyRangeChunk,
   condition: string,
   values: unknown[],
 ): Promise<number> {
@@ -91,7 +95,7 @@ export function setSql(set: ChangeTarget["set"]): string[] {
 
 /** The condition for the rows with some of the keys: a range where they lie side by side. */
 function conditionOf(
-  chunk: RangeChunk,
+  chunk: KeyRangeChunk,
   keys: readonly KeyTexts[],
   { numbers, consecutive }: SomeRows,
   values: unknown[],
@@ -108,7 +112,7 @@ function conditionOf(
   return between(view.table, view.keyset, from, to, values) + filterSql(view.where);
 }
 
-function checkSame(target: ChangeTarget, chunk: RangeChunk): void {
+function checkSame(target: ChangeTarget, chunk: KeyRangeChunk): void {
   const { table } = chunk.view;
   if (chunk.reader.place !== target.place || table.oid !== target.table.oid) {
     throw new PawlError(

@@ -3,8 +3,8 @@ import { ItemError, TransientError } from "../../../../errors.ts";
 import { comparison, differsSql } from "../../comparison.ts";
 import { failureOf, rowErrorOf } from "../../errors.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
-import type { Session } from "../../session.ts";
-import type { RangeChunk } from "../../source/key-range.ts";
+import type { PostgresSession } from "../../session.ts";
+import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, filterSql, ofTable } from "../../source/keyset.ts";
 import { readRow, selectList } from "../../source/table-reader.ts";
 import type { Column } from "../../table.ts";
@@ -19,7 +19,7 @@ import { assertNoneMoved, type ChangeTarget } from "./target.ts";
  * stepped again as it is now, and then changed. Leaves the transaction open.
  */
 export async function changeRows(
-  session: Session,
+  session: PostgresSession,
   target: ChangeTarget,
   packed: PackedRows,
 ): Promise<WriteOutcome> {
@@ -40,11 +40,11 @@ class RowsWork {
   unchanged = 0;
   skipped = 0;
   readonly failures: Failure[] = [];
-  readonly #session: Session;
+  readonly #session: PostgresSession;
   readonly #target: ChangeTarget;
   readonly #packed: PackedRows;
 
-  constructor(session: Session, target: ChangeTarget, packed: PackedRows) {
+  constructor(session: PostgresSession, target: ChangeTarget, packed: PackedRows) {
     this.#session = session;
     this.#target = target;
     this.#packed = packed;
@@ -136,7 +136,7 @@ class RowsWork {
   }
 
   /** The row as it is now, locked; null when it is gone or no longer meets the condition. */
-  async #lock({ view }: RangeChunk, batch: RowBatch, at: number): Promise<unknown> {
+  async #lock({ view }: KeyRangeChunk, batch: RowBatch, at: number): Promise<unknown> {
     const { table, keyset, where } = view;
     const values = keyset.columns.map((_, place) => batch.values[place]?.at(at));
     const equal = keyset.columns.map(
@@ -167,7 +167,7 @@ class ChangeStatements {
   readonly #count: number;
   readonly #prefix: string;
 
-  constructor(target: ChangeTarget, batch: RowBatch, at: readonly number[], range: RangeChunk["range"]) {
+  constructor(target: ChangeTarget, batch: RowBatch, at: readonly number[], range: KeyRangeChunk["range"]) {
     this.#target = target;
     this.#batch = batch;
     this.#count = at.length;

@@ -2,7 +2,7 @@ import type { Chunk, Failure, Origin } from "../../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
 import { own } from "../../../../own.ts";
-import { RangeChunk } from "../../source/key-range.ts";
+import { KeyRangeChunk } from "../../source/key-range.ts";
 import { type Column, matchColumn } from "../../table.ts";
 import { toText } from "../../values.ts";
 import { asItem, unstorable } from "../load/encode.ts";
@@ -40,7 +40,7 @@ export class PackedRows implements Chunk<Item> {
   readonly duplicates: number;
   readonly source: Chunk<unknown>;
   /** The rows of the target that the items were made from; null where they come from elsewhere. */
-  readonly rows: RangeChunk | null;
+  readonly rows: KeyRangeChunk | null;
 
   constructor(chunk: Chunk<unknown>, packing: Packing) {
     this.items = chunk.items;
@@ -97,7 +97,7 @@ class Packing {
   duplicates = 0;
   readonly #target: ChangeTarget;
   readonly #made: Chunk<unknown>["made"];
-  readonly rows: RangeChunk | null;
+  readonly rows: KeyRangeChunk | null;
   #index = 0;
   #layout: ItemColumns | null = null;
   #batch: OpenBatch | null = null;
@@ -206,9 +206,9 @@ class Packing {
 }
 
 /** The rows that a chunk was read from, where they are those of the target. */
-function rowsOf(chunk: Chunk<unknown> | null, target: ChangeTarget): RangeChunk | null {
+function rowsOf(chunk: Chunk<unknown> | null, target: ChangeTarget): KeyRangeChunk | null {
   const from = chunk?.made?.from ?? chunk;
-  if (!(from instanceof RangeChunk) || from.reader.place !== target.place) return null;
+  if (!(from instanceof KeyRangeChunk) || from.reader.place !== target.place) return null;
   const { table, keyset } = from.view;
   if (table.oid !== target.table.oid || keyset.columns.length !== target.keyset.columns.length) return null;
   return keyset.columns.every(({ name }, at) => name === target.keyset.columns[at]?.name) ? from : null;

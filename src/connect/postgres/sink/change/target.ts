@@ -2,7 +2,7 @@ import type { SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { UpdateOptions } from "../../options.ts";
-import type { Session } from "../../session.ts";
+import type { PostgresSession } from "../../session.ts";
 import { chooseKeyset, type Keyset } from "../../source/keyset.ts";
 import { findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
 import { FirstItems } from "../bad-row-search.ts";
@@ -26,7 +26,7 @@ export interface ChangeTarget {
 
 /** Looks at the table and at what is to be done; throws one sentence where that cannot work. Needs a transaction. */
 export async function changeTarget(
-  session: Session,
+  session: PostgresSession,
   change: ChangeTarget["change"],
   options: UpdateOptions,
   context: SinkContext,
@@ -93,7 +93,7 @@ function changedColumns(
 
 /** Says which right is missing before the first row would. */
 async function checkRights(
-  session: Session,
+  session: PostgresSession,
   change: ChangeTarget["change"],
   table: Table,
   set: readonly GivenExpression[],
@@ -122,7 +122,7 @@ async function checkRights(
  * computed. Errors: `postgres.key-moves`.
  */
 async function assertKeyStays(
-  session: Session,
+  session: PostgresSession,
   table: Table,
   { columns }: Keyset,
   set: readonly string[] | null,

@@ -5,7 +5,7 @@ import { isDuplicateInStatement, sqlState } from "../../errors.ts";
 import { NOTHING } from "../write-mode.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { Miscount, type Staging } from "./staging.ts";
-import type { KeyRange, LoadStatements, Selection, StagedKeys } from "./statements.ts";
+import type { LoadStatements, Selection, StagedKeyRange, StagedKeys } from "./statements.ts";
 
 /** What a merge taught about the rows to come. */
 export interface Experience {
@@ -157,7 +157,7 @@ const anyKeys: StagedKeys = { bounds: null, nulls: true };
 async function keysOf(staging: Staging, sql: LoadStatements, rows: number): Promise<StagedKeys> {
   const query = sql.keyRange();
   if (query === null) return anyKeys;
-  const { low, high, known } = await staging.session.one<KeyRange>(query);
+  const { low, high, known } = await staging.session.one<StagedKeyRange>(query);
   const nulls = known < rows;
   if (low === null || high === null) return { bounds: null, nulls };
   const dense = BigInt(high) - BigInt(low) < density * BigInt(rows);

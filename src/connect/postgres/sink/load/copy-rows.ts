@@ -2,13 +2,13 @@ import { ItemError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import type { CsvChunk } from "../../../csv/contract.ts";
 import { quoteText } from "../../identifier.ts";
-import type { Layout } from "./layout.ts";
+import type { RowLayout } from "./layout.ts";
 
 export type Texts = readonly (string | null)[];
 
 /** Consecutive items of a chunk with the same columns, in a form that COPY reads. Each call starts anew. */
 export interface CopyRows {
-  readonly layout: Layout;
+  readonly layout: RowLayout;
   /** Which item of the chunk is the first. */
   readonly first: number;
   readonly items: number;
@@ -24,7 +24,7 @@ export interface CopyRows {
 }
 
 /** The bytes of a CSV as they are: PostgreSQL reads the same dialect. */
-export function csvRows(chunk: CsvChunk, layout: Layout): CopyRows {
+export function csvRows(chunk: CsvChunk, layout: RowLayout): CopyRows {
   const { dialect } = chunk.csv;
   const options = [
     "FORMAT csv",
@@ -53,7 +53,12 @@ export function csvRows(chunk: CsvChunk, layout: Layout): CopyRows {
 }
 
 /** Rows in COPY's text format, in pieces that end with a row. */
-export function textRows(layout: Layout, first: number, items: number, pieces: readonly Buffer[]): CopyRows {
+export function textRows(
+  layout: RowLayout,
+  first: number,
+  items: number,
+  pieces: readonly Buffer[],
+): CopyRows {
   return {
     layout,
     first,

@@ -2,7 +2,7 @@ import { PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
-import type { Session } from "../../session.ts";
+import type { PostgresSession } from "../../session.ts";
 import { splitName } from "../../table.ts";
 import { assertExpression, namesFor } from "../expressions.ts";
 import { inferType } from "./infer-type.ts";
@@ -21,7 +21,7 @@ const longestName = 63;
  * `id` that is never empty and never the same twice in the sample, otherwise none.
  */
 export async function createTable(
-  session: Session,
+  session: PostgresSession,
   options: PostgresOptions,
   names: readonly string[] | null,
   sample: readonly unknown[],
@@ -72,7 +72,7 @@ function defaultKey(
 
 /** Lets the server tell the type, with every value of the source a text. */
 async function typeOfExpression(
-  session: Session,
+  session: PostgresSession,
   column: string,
   expression: string,
   names: readonly string[],

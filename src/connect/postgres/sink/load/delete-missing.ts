@@ -5,7 +5,7 @@ import { comparison } from "../../comparison.ts";
 import { sqlState } from "../../errors.ts";
 import { quoteName, quoteText } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
-import type { Session } from "../../session.ts";
+import type { PostgresSession } from "../../session.ts";
 import type { Column, Table } from "../../table.ts";
 import { begunAt, type Moment, noteTable, wasThere } from "../same-table.ts";
 import type { LoadTarget } from "./layout.ts";
@@ -20,7 +20,7 @@ export function seenTable(run: string): string {
  * the rows be told that are missing.
  */
 export async function prepareSeen(
-  session: Session,
+  session: PostgresSession,
   target: LoadTarget,
   run: string,
   began: Moment | null,
@@ -58,7 +58,7 @@ export async function prepareSeen(
 }
 
 /** Throws where the role may not make the table of keys in the schema that is there. */
-async function assertMayKeep(session: Session, run: string): Promise<void> {
+async function assertMayKeep(session: PostgresSession, run: string): Promise<void> {
   const { me, may } = await session.one<{ me: string; may: boolean }>(
     `SELECT pg_catalog.quote_ident(CURRENT_USER::text) AS me,
             pg_catalog.has_schema_privilege('pawl', 'CREATE') OR pg_catalog.to_regclass(${quoteText(seenTable(run))}) IS NOT NULL AS may`,
@@ -71,7 +71,7 @@ async function assertMayKeep(session: Session, run: string): Promise<void> {
 }
 
 /** Throws where rows do not tell by which transaction they were written. */
-async function assertTimes(session: Session, { oid, label }: Table): Promise<void> {
+async function assertTimes(session: PostgresSession, { oid, label }: Table): Promise<void> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_partition_tree(${oid}::oid) p JOIN pg_catalog.pg_class c ON c.oid = p.relid
      WHERE c.relkind = 'f' LIMIT 1`,
@@ -83,7 +83,7 @@ async function assertTimes(session: Session, { oid, label }: Table): Promise<voi
   );
 }
 
-export async function dropSeen(session: Session, run: string): Promise<void> {
+export async function dropSeen(session: PostgresSession, run: string): Promise<void> {
   await session.run(`DROP TABLE IF EXISTS ${seenTable(run)}`);
 }
 
@@ -102,7 +102,7 @@ const STALE = 5;
  * read deletes none.
  */
 export async function deleteMissing(
-  session: Session,
+  session: PostgresSession,
   target: LoadTarget,
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
@@ -118,7 +118,7 @@ export async function deleteMissing(
 }
 
 async function deleteOnce(
-  session: Session,
+  session: PostgresSession,
   target: LoadTarget,
   run: string,
   maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>,
@@ -232,7 +232,7 @@ export function limitOf(maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>, 
  * refused; with `reset` sets them to the greatest.
  */
 export async function checkSequences(
-  session: Session,
+  session: PostgresSession,
   table: Table,
   columns: readonly Column[],
   reset: boolean,

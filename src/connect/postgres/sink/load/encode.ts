@@ -4,7 +4,7 @@ import { ItemError, PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { toText, whole } from "../../values.ts";
 import { type CopyRows, textRows } from "./copy-rows.ts";
-import type { Layout, Layouts } from "./layout.ts";
+import type { RowLayout, RowLayouts } from "./layout.ts";
 
 type Item = Readonly<Record<string, unknown>>;
 
@@ -13,7 +13,7 @@ const pieceLength = 64 * 1024;
 /** What COPY reads otherwise, and halves of characters, which have to be looked at. */
 const special = /[\\\t\n\r\ud800-\udfff]/;
 
-export interface Encoded {
+export interface EncodedItems {
   readonly groups: readonly CopyRows[];
   /** Items with a value that no column could hold. */
   readonly failures: readonly Failure[];
@@ -23,7 +23,7 @@ export interface Encoded {
  * Encodes the items of a chunk for COPY. Consecutive items with the same names form one rows; a name without a
  * value (`undefined`) counts as absent, and the column of an absent name stays as it is.
  */
-export async function encode(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
+export async function encode(chunk: Chunk<unknown>, layouts: RowLayouts): Promise<EncodedItems> {
   const groups: CopyRows[] = [];
   const failures: Failure[] = [];
   let group: Group | null = null;
@@ -71,10 +71,10 @@ export class EncodedChunk implements Chunk<Item> {
   readonly items: number;
   readonly bytes: number;
   readonly end: Chunk<Item>["end"];
-  readonly encoded: Encoded;
+  readonly encoded: EncodedItems;
   readonly #chunk: Chunk<unknown>;
 
-  constructor(chunk: Chunk<unknown>, encoded: Encoded) {
+  constructor(chunk: Chunk<unknown>, encoded: EncodedItems) {
     this.items = chunk.items;
     this.bytes = chunk.bytes;
     this.end = chunk.end;
@@ -96,12 +96,12 @@ export class EncodedChunk implements Chunk<Item> {
 class Group {
   items = 0;
   readonly #names: readonly string[];
-  readonly #layout: Layout;
+  readonly #layout: RowLayout;
   readonly #first: number;
   readonly #pieces: Buffer[] = [];
   #text = "";
 
-  constructor(names: readonly string[], layout: Layout, first: number) {
+  constructor(names: readonly string[], layout: RowLayout, first: number) {
     this.#names = names;
     this.#layout = layout;
     this.#first = first;

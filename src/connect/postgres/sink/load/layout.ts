@@ -15,7 +15,7 @@ export interface Field {
 }
 
 /** Where the values of items with the same names go. */
-export interface Layout {
+export interface RowLayout {
   readonly number: number;
   readonly fields: readonly Field[];
   readonly assignments: readonly Assignment[];
@@ -39,16 +39,16 @@ export interface LoadTarget {
 }
 
 /** Makes layouts and keeps them: items of a step may have different names from one to the next. */
-export class Layouts {
+export class RowLayouts {
   readonly target: LoadTarget;
   readonly firstItems = new FirstItems();
-  readonly #known = new Map<string, Layout>();
+  readonly #known = new Map<string, RowLayout>();
 
   constructor(target: LoadTarget) {
     this.target = target;
   }
 
-  of(names: readonly string[]): Layout {
+  of(names: readonly string[]): RowLayout {
     const id = JSON.stringify(names);
     const known = this.#known.get(id);
     if (known !== undefined) return known;
@@ -58,7 +58,7 @@ export class Layouts {
   }
 }
 
-function makeLayout(target: LoadTarget, names: readonly string[]): Omit<Layout, "number"> {
+function makeLayout(target: LoadTarget, names: readonly string[]): Omit<RowLayout, "number"> {
   const { table, assignments, source, key } = target;
   const fields = names.map((name, index) => ({
     name,
@@ -129,7 +129,7 @@ export function checkSomeMatch(target: LoadTarget, names: readonly string[]): vo
 }
 
 /** Says which column must be given and is not, before every single row fails for it. */
-export function checkRequired(target: LoadTarget, layout: Layout): void {
+export function checkRequired(target: LoadTarget, layout: RowLayout): void {
   const { table, source } = target;
   if (table.triggersBefore) return;
   const given = new Set(givenColumns(layout).map((column) => column.name));
@@ -150,7 +150,7 @@ export function checkRequired(target: LoadTarget, layout: Layout): void {
 }
 
 /** The columns a layout fills, in the order of its statements. */
-export function givenColumns(layout: Layout): Column[] {
+export function givenColumns(layout: RowLayout): Column[] {
   return [
     ...layout.fields.flatMap((field) => field.column ?? []),
     ...layout.assignments.map((assignment) => assignment.column),

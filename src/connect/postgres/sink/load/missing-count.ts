@@ -2,11 +2,11 @@ import type { Chunk, Survey } from "../../../../batch/contract.ts";
 import { explain, mayBeOfRows } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
-import type { Session } from "../../session.ts";
+import type { PostgresSession } from "../../session.ts";
 import { type Moment, momentNow, wasThere } from "../same-table.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { limitOf, missingSql, rowsOf, whyNone } from "./delete-missing.ts";
-import type { Layouts, LoadTarget } from "./layout.ts";
+import type { LoadTarget, RowLayouts } from "./layout.ts";
 import { stageNumbered } from "./row-by-row.ts";
 import { Miscount, Staging } from "./staging.ts";
 import { encoded } from "./write-modes.ts";
@@ -19,8 +19,8 @@ const SEEN = "pg_temp.pawl_seen";
  * refuses does not.
  */
 export class MissingCount implements Survey<Record<string, unknown>> {
-  readonly #session: Session;
-  readonly #layouts: Layouts;
+  readonly #session: PostgresSession;
+  readonly #layouts: RowLayouts;
   readonly #target: LoadTarget;
   readonly #staging: Staging;
   readonly #maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>;
@@ -29,8 +29,8 @@ export class MissingCount implements Survey<Record<string, unknown>> {
   #leftOut = 0;
 
   private constructor(
-    session: Session,
-    layouts: Layouts,
+    session: PostgresSession,
+    layouts: RowLayouts,
     maxDeletes: PostgresOptions["maxDeletes"],
     began: Moment,
   ) {
@@ -43,8 +43,8 @@ export class MissingCount implements Survey<Record<string, unknown>> {
   }
 
   static async begin(
-    session: Session,
-    layouts: Layouts,
+    session: PostgresSession,
+    layouts: RowLayouts,
     maxDeletes: PostgresOptions["maxDeletes"],
   ): Promise<MissingCount> {
     const columns = layouts.target.key?.columns ?? [];

@@ -1,6 +1,6 @@
 import type { KeyColumn, Ordering } from "../../../../batch/contract.ts";
 import type { Column } from "../../table.ts";
-import type { Layout, LoadTarget } from "./layout.ts";
+import type { LoadTarget, RowLayout } from "./layout.ts";
 
 /**
  * How two texts of this column compare as keys; null when only the server can tell. `varchar(n)` is among the
@@ -31,7 +31,7 @@ export function orderingOf(
   target: LoadTarget,
   unique: boolean,
   stepped: boolean,
-  layout: Layout | null,
+  layout: RowLayout | null,
 ): { readonly ordering: Ordering; readonly note: string | null } {
   if (unique || target.key === null) return { ordering: { kind: "any" }, note: null };
   if (target.keyComputed) {

@@ -1,4 +1,4 @@
-import type { Session } from "../../session.ts";
+import type { PostgresSession } from "../../session.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import type { LoadTarget } from "./layout.ts";
 import { LoadStatements, type Numbered } from "./statements.ts";
@@ -10,7 +10,7 @@ export class Miscount extends Error {
 
 /** The statements of one session for each layout of rows, and the staging tables in which the session holds rows. */
 export class Staging {
-  readonly session: Session;
+  readonly session: PostgresSession;
   readonly target: LoadTarget;
   /** No two rows of the run have the same key. */
   readonly distinct: boolean;
@@ -21,7 +21,7 @@ export class Staging {
   /** Staging tables that hold rows, or remains of rows that were rolled back. */
   readonly #used = new Set<string>();
 
-  constructor(session: Session, target: LoadTarget, distinct: boolean) {
+  constructor(session: PostgresSession, target: LoadTarget, distinct: boolean) {
     this.session = session;
     this.target = target;
     this.distinct = distinct;

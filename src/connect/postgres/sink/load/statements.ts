@@ -2,7 +2,7 @@ import { comparison, differsSql, isKnown, isNull } from "../../comparison.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { Column } from "../../table.ts";
 import { MOST_COLUMNS, namesFor } from "../expressions.ts";
-import { type Field, givenColumns, type Layout, type LoadTarget } from "./layout.ts";
+import { type Field, givenColumns, type LoadTarget, type RowLayout } from "./layout.ts";
 
 /** The staging tables that number their rows: one column a field, or all fields in one. */
 export type Numbered = "numbered" | "json";
@@ -25,7 +25,7 @@ export interface StagedKeys {
 }
 
 /** The answer to `keyRange`: the least and the greatest key, and how many are not null. */
-export interface KeyRange {
+export interface StagedKeyRange {
   readonly low: string | null;
   readonly high: string | null;
   readonly known: number;
@@ -41,14 +41,14 @@ export class LoadStatements {
   /** The columns that tell whether a row differs. */
   readonly compared: readonly Column[];
   readonly #target: LoadTarget;
-  readonly #layout: Layout;
+  readonly #layout: RowLayout;
   readonly #columns: readonly Column[];
   readonly #distinct: boolean;
   /** What names of our own begin with, beside those of the table, of the source, and in expressions. */
   readonly #p: string;
 
   /** `distinct`: no two rows have the same key, so that their order does not matter. */
-  constructor(target: LoadTarget, layout: Layout, distinct: boolean) {
+  constructor(target: LoadTarget, layout: RowLayout, distinct: boolean) {
     this.#target = target;
     this.#layout = layout;
     this.#distinct = distinct;

@@ -4,8 +4,8 @@ import { isUniqueViolation, mayBeOfRows } from "../../errors.ts";
 import { type ChunkWrite, NOTHING, total } from "../write-mode.ts";
 import { copyAndMerge, copyDirect, type Experience, type MergeChoice } from "./copy-and-merge.ts";
 import { type CopyRows, csvRows } from "./copy-rows.ts";
-import { type Encoded, EncodedChunk, encode } from "./encode.ts";
-import type { Layouts, LoadTarget } from "./layout.ts";
+import { EncodedChunk, type EncodedItems, encode } from "./encode.ts";
+import type { LoadTarget, RowLayouts } from "./layout.ts";
 import { writeRowByRow } from "./row-by-row.ts";
 import { Miscount, type Staging } from "./staging.ts";
 
@@ -79,7 +79,7 @@ export class LoadChunk implements ChunkWrite {
   readonly #choice: ModeChoice;
   #mode: WriteMode;
 
-  constructor({ groups, failures }: Encoded, staging: Staging, choice: ModeChoice) {
+  constructor({ groups, failures }: EncodedItems, staging: Staging, choice: ModeChoice) {
     this.items = groups.reduce((sum, rows) => sum + rows.items, failures.length);
     this.#groups = groups;
     this.#failures = failures;
@@ -148,7 +148,7 @@ function modeAfter(mode: WriteMode, error: unknown, { key, mode: onConflict }: L
 }
 
 /** The items of a chunk in a form that COPY reads. */
-export async function encoded(chunk: Chunk<unknown>, layouts: Layouts): Promise<Encoded> {
+export async function encoded(chunk: Chunk<unknown>, layouts: RowLayouts): Promise<EncodedItems> {
   if (chunk instanceof EncodedChunk) return chunk.encoded;
   if (!isCsvChunk(chunk)) return await encode(chunk, layouts);
   return { groups: [csvRows(chunk, layouts.of(chunk.csv.columns))], failures: [] };
