@@ -11,10 +11,9 @@ export {
   type StepResult,
 } from "./job/job.ts";
 export type { Throttle } from "./job/throttle.ts";
-export { outsideOf, whileFile, whileLoadAbove } from "./job/throttles.ts";
+export { outsideOf, whileFile, whileLoadAbove } from "./job/throttle.ts";
 export { type FailureReason, failureReasons } from "./quarantine/reasons.ts";
 export { type MendedItems, openItems, replayJob } from "./quarantine/replay.ts";
-export { clearAway } from "./run/clear-away.ts";
 export {
   assertResumable,
   cancel,
@@ -29,8 +28,15 @@ export { type Rehearsal, type RehearsedChunk, rehearse } from "./run/dry-run.ts"
 export { type ExecuteOptions, execute } from "./run/execute.ts";
 export { findRun } from "./run/identity.ts";
 export { type Place, statePlace } from "./run/location.ts";
+export { clearAway } from "./run/open-sink.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./run/prepare.ts";
-export { AT_REST, type RunProgress, readProgress, type ShardProgress } from "./run/progress.ts";
+export {
+  AT_REST,
+  type RunProgress,
+  type RunSummary,
+  readProgress,
+  type ShardProgress,
+  summaryOf,
+} from "./run/progress.ts";
 export { RunHandle, type RunOptions, run } from "./run/run.ts";
-export { type RunSummary, summaryOf } from "./run/summary.ts";
 export { type JoinOptions, joinRuns } from "./run/take-part.ts";

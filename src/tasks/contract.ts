@@ -5,9 +5,11 @@ import type { Backoff } from "../retry.ts";
 import type { BucketRate, Json, Lease, TaskRecord } from "../store/contract.ts";
 import type { TaskHandle } from "./client/handle.ts";
 import type { Stored } from "./client/stored-value.ts";
-import type { RateLimit } from "./define/rate-limit.ts";
 import type { Schema } from "./define/schema.ts";
 import type { Link } from "./flow/link.ts";
+
+/** So many starts a second, minute, hour or day: `"100/m"`. */
+export type RateLimit = `${number}/${"s" | "m" | "h" | "d"}`;
 
 /** Where an attempt runs: on the worker's event loop, or in a child of its own kind. */
 export type TaskIsolation = "none" | "thread" | "process";

@@ -6,8 +6,13 @@ export { type Backoff, backoffDelay } from "../retry.ts";
 export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } from "./attempt/errors.ts";
 export { type Client, connect } from "./client/client.ts";
 export { defaultLocation, disconnect, handleOf, useStore } from "./client/default-client.ts";
-export { TaskFailedError, type TaskHandle, type TaskStatus } from "./client/handle.ts";
-export { type Progress, progressOf } from "./client/progress.ts";
+export {
+  type Progress,
+  progressOf,
+  TaskFailedError,
+  type TaskHandle,
+  type TaskStatus,
+} from "./client/handle.ts";
 export type { Stored } from "./client/stored-value.ts";
 export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./client/subscribe.ts";
 export type {
@@ -18,11 +23,11 @@ export type {
   Flow,
   FlowOptions,
   LinkOptions,
+  RateLimit,
   Task,
   TaskIsolation,
   TaskOptions,
 } from "./contract.ts";
-export type { RateLimit } from "./define/rate-limit.ts";
 export type { Schema } from "./define/schema.ts";
 export { task } from "./define/task.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
@@ -39,9 +44,9 @@ export {
 export { type CatchUp, type ScheduleTimes, type TimesSpec, timesOf } from "./schedule/times.ts";
 export { meterStore } from "./telemetry/meter-store.ts";
 export { metricsText, metricsType } from "./telemetry/prometheus.ts";
+export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";
 export { liveWorkers, takeOver } from "./worker/orphans.ts";
-export { queueRates, RUN_QUEUES } from "./worker/queue-rates.ts";
-export type { Queues } from "./worker/queues.ts";
+export type { Queues } from "./worker/slot-group.ts";
 export {
   type DrainOptions,
   type RunningWorker,

@@ -13,7 +13,6 @@ import type { OpenSink, Ordering, ShardPlan } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
 import { boundNursery } from "../job/young-generation.ts";
 import { conclude } from "../run/finalize.ts";
-import { lookAgainMs } from "../run/poll.ts";
 import {
   AT_REST,
   detailsOf,
@@ -243,4 +242,15 @@ function total(parts: readonly (number | null)[]): number | null {
 /** The task of which one process at a time leads the run. */
 export function leadTask(run: string, queue: string): NewTask {
   return { id: `${run}/lead`, queue, name: LEAD, flow: run, payload: null, priority: 1 };
+}
+
+const LEAST_MS = 10;
+const SHARE = 0.05;
+
+/**
+ * How long to wait before a run that began at `began` is looked at again: a share of the time it has taken so far, so that
+ * a short one does not end with a long wait and a long one is not looked at all the time.
+ */
+export function lookAgainMs(began: number, most: number): number {
+  return Math.min(most, Math.max(LEAST_MS, (performance.now() - began) * SHARE));
 }

@@ -1,11 +1,14 @@
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PawlError } from "../../errors.ts";
 import { openOwnFolder, openStateFolder } from "../../state-folder.ts";
+import type { RunRecord } from "../../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
 import { WorkLimits } from "../job/limits.ts";
 import { memoryOf } from "../job/memory.ts";
 import { Transform } from "../transform/transform.ts";
+import { placeDifference } from "./identity.ts";
 
 /** Items looked at for type inference. */
 const SAMPLE_ITEMS = 10_000;
@@ -22,7 +25,7 @@ export interface SinkPlace {
 }
 
 /** Where a run keeps what it needs on this machine; `runs` is the folder of all of them. */
-export function keptFolder(runs: string, run: string): string {
+function keptFolder(runs: string, run: string): string {
   return join(runs, run, "kept");
 }
 
@@ -95,4 +98,22 @@ function chunkOf(items: readonly unknown[]): Chunk<unknown> {
     },
     origin: async () => ({ raw: new Uint8Array(), at: "the sample" }),
   };
+}
+
+/**
+ * Clears away what a run that was given up needed, at its target and on this machine: uploads it had begun, checkpoints, the
+ * listing. What it wrote stays. Where the sink leads to other places by now, only on this machine. Nobody may be at work on it. Safe
+ * to repeat.
+ */
+export async function clearAway(job: AnyJob, run: RunRecord, place: SinkPlace): Promise<void> {
+  if ((await placeDifference(run, job.sink)) !== null) {
+    await rm(keptFolder(place.runs, run.id), { recursive: true, force: true });
+    return;
+  }
+  const { sink } = await openSink(job, run.id, place);
+  try {
+    await sink.conclude("given up");
+  } finally {
+    await sink.close();
+  }
 }

@@ -2,10 +2,8 @@ import { createHash } from "node:crypto";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../../store/contract.ts";
 import type { Description, OpenSink } from "../contract.ts";
-import { type AnyJob, jobKey } from "../job/job.ts";
-import { parseMaxBad } from "../job/max-bad.ts";
+import { type AnyJob, jobKey, parseMaxBad } from "../job/job.ts";
 import { memoryOf } from "../job/memory.ts";
-import { clearAway } from "./clear-away.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { conclude } from "./finalize.ts";
 import {
@@ -16,7 +14,7 @@ import {
   sourceDifference,
 } from "./identity.ts";
 import { statePlace } from "./location.ts";
-import { openSink } from "./open-sink.ts";
+import { clearAway, openSink } from "./open-sink.ts";
 import { detailsOf, type RunDetails, readProgress, SHARD } from "./progress.ts";
 
 export interface PrepareOptions {

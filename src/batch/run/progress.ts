@@ -1,6 +1,5 @@
 import type { Json, RunRecord, RunState, Store, TaskRecord } from "../../store/contract.ts";
 import type { Checkpoint, Counts, Description, Shard } from "../contract.ts";
-import { NO_COUNTS, sumCounts } from "../shard/counts.ts";
 
 /** The payload of a shard's task. */
 export interface ShardPayload {
@@ -148,4 +147,79 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
     activeMs: Math.max(details.activeMs, live?.activeMs ?? 0),
     peakMemoryBytes: Math.max(details.peakMemoryBytes, live?.peakMemoryBytes ?? 0),
   };
+}
+
+/** What a run came to. */
+export interface RunSummary {
+  readonly run: string;
+  readonly state: RunState;
+  readonly read: number;
+  readonly written: number;
+  readonly unchanged: number;
+  readonly skipped: number;
+  readonly quarantined: number;
+  /** Items whose key came again later in the source. */
+  readonly duplicates: number;
+  /** Time worked, over all processes that worked on it. */
+  readonly seconds: number;
+  /** The most memory one process used, its threads included. */
+  readonly peakMemoryBytes: number;
+  /** Results a step returned beyond one for one; left out when there are none. */
+  readonly added?: number;
+  /** Rows that were deleted in the end because no item named them; left out where none were to be. */
+  readonly deleted?: number;
+  /** Why it is in this state; left out when there is nothing to say. */
+  readonly note?: string;
+}
+
+export function summaryOf(progress: RunProgress): RunSummary {
+  const { counts } = progress;
+  return {
+    run: progress.run,
+    state: progress.state,
+    read: counts.read,
+    written: counts.written,
+    unchanged: counts.unchanged,
+    skipped: counts.skipped,
+    quarantined: counts.quarantined,
+    duplicates: counts.duplicates,
+    seconds: Math.round(progress.activeMs) / 1000,
+    peakMemoryBytes: progress.peakMemoryBytes,
+    ...(counts.added > 0 ? { added: counts.added } : {}),
+    ...(progress.deleted === undefined ? {} : { deleted: progress.deleted }),
+    ...(progress.note === null ? {} : { note: progress.note }),
+  };
+}
+
+const NO_COUNTS: Counts = {
+  read: 0,
+  added: 0,
+  written: 0,
+  unchanged: 0,
+  skipped: 0,
+  quarantined: 0,
+  duplicates: 0,
+  bytes: 0,
+};
+
+/** Where a shard stands before its first chunk. */
+export const START: Checkpoint = { cursor: null, counts: NO_COUNTS, done: false };
+
+function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    read: a.read + b.read,
+    added: a.added + b.added,
+    written: a.written + b.written,
+    unchanged: a.unchanged + b.unchanged,
+    skipped: a.skipped + b.skipped,
+    quarantined: a.quarantined + b.quarantined,
+    duplicates: a.duplicates + b.duplicates,
+    bytes: a.bytes + b.bytes,
+  };
+}
+
+export function sumCounts(all: Iterable<Counts>): Counts {
+  let sum = NO_COUNTS;
+  for (const counts of all) sum = addCounts(sum, counts);
+  return sum;
 }

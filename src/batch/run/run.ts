@@ -10,7 +10,7 @@ import { execute } from "./execute.ts";
 import { statePlace } from "./location.ts";
 import { type PreparedRun, prepare } from "./prepare.ts";
 import type { RunProgress } from "./progress.ts";
-import { type RunSummary, summaryOf } from "./summary.ts";
+import { type RunSummary, summaryOf } from "./progress.ts";
 
 export interface RunOptions {
   /** An open store, or where it is. Default: `PAWL_STORE`, or `.pawl/store.db` in the working directory. */

@@ -5,8 +5,7 @@
 import { PawlError } from "../../errors.ts";
 import type { TaskRecord } from "../../store/contract.ts";
 import type { Chunk, Counts, Shard, WriteOutcome } from "../contract.ts";
-import { checkpointOf, type RunPlan, type ShardPayload } from "../run/progress.ts";
-import { sumCounts } from "./counts.ts";
+import { checkpointOf, type RunPlan, type ShardPayload, sumCounts } from "../run/progress.ts";
 
 const DEFECT = "this is a defect of Pawl or of a sink, please report it";
 

@@ -10,16 +10,15 @@ import { isTransient } from "../../transient-errors.ts";
 import { orAborted, settledWithin } from "../abort.ts";
 import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { exceeds, type MaxBad } from "../job/max-bad.ts";
+import { exceeds, type MaxBad } from "../job/job.ts";
 import { waitForThrottles } from "../job/throttle.ts";
 import { boundNursery } from "../job/young-generation.ts";
-import { SHARD, type ShardPayload } from "../run/progress.ts";
+import { SHARD, type ShardPayload, START } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
 import type { Transform } from "../transform/transform.ts";
 import { assertAccounted, assertComplete } from "./account.ts";
 import { sealChunk } from "./checkpoint-builder.ts";
 import type { ChunkSizer } from "./chunk-sizer.ts";
-import { START } from "./counts.ts";
 import { prefetch } from "./prefetch.ts";
 
 /** What a process needs to work on the shards of one run. */

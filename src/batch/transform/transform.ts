@@ -8,7 +8,6 @@ import type { Chunk, Failure, Made, Origin } from "../contract.ts";
 import type { AnyJob, StepContext, StepResult } from "../job/job.ts";
 import { boundNursery } from "../job/young-generation.ts";
 import { assertDelivered, type PreparedChunk } from "./prepared-chunk.ts";
-import { Slots } from "./slots.ts";
 import type { StepWorkers } from "./transform-workers.ts";
 
 /** Calls of a step that wait side by side, over all shards of a process, where the job does not say. */
@@ -442,4 +441,34 @@ async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
     origin: (index) => results.origin(index),
     ...(results.made ? { made: results.made } : {}),
   };
+}
+
+/** So many places; who finds none waits for the next that is left, first come, first served. */
+export class Slots {
+  readonly size: number;
+  #taken = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  /** Whether there was a place; it is taken then. */
+  tryTake(): boolean {
+    if (this.#taken >= this.size) return false;
+    this.#taken++;
+    return true;
+  }
+
+  async take(): Promise<void> {
+    if (this.tryTake()) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    // The place goes from hand to hand: whoever comes in between cannot take it.
+    if (next) next();
+    else this.#taken--;
+  }
 }

@@ -1,4 +1,325 @@
-import type { Claim, Settlement, TaskResult } from "../../store/contract.ts";
+import { type Duration, optionalMilliseconds } from "../../durations.ts";
+import { errorStack, errorText, isOf } from "../../error-text.ts";
+import { LostError, PawlError } from "../../errors.ts";
+import { backoffDelay } from "../../retry.ts";
+import type { Claim, Json, Lease, Settlement, TaskRecord, TaskResult } from "../../store/contract.ts";
+import { JsonText } from "../../store/internal.ts";
+import type { Client } from "../client/client.ts";
+import type { TaskHandle } from "../client/handle.ts";
+import { take } from "../client/stored-value.ts";
+import { derivedId } from "../client/task-id.ts";
+import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
+import { parseInput } from "../define/schema.ts";
+import { Members, revived, type TakenValue } from "../flow/members.ts";
+import { metaOf, type StoredValue, type TaskMeta } from "../flow/spec.ts";
+import { Spool } from "../flow/spool.ts";
+import {
+  CancelledError,
+  PermanentError,
+  Retry,
+  Snooze,
+  SoftLimitError,
+  StoppedError,
+  StrayError,
+} from "./errors.ts";
+import type { AttemptLog } from "./log.ts";
+import type { ProgressWriter } from "./progress-writer.ts";
+import { type AttemptStrays, type Stop, withinScope } from "./strays.ts";
+
+/** A task that succeeded. */
+export type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
+
+/** What an attempt needs of the place in which it runs. */
+export interface Surroundings {
+  readonly client: Client;
+  readonly progress: ProgressWriter;
+  readonly log: AttemptLog;
+  readonly stop: Stop;
+  readonly strays: AttemptStrays;
+}
+
+/** Runs the handler of a task once. Null when there is nothing to settle, because another worker has the task. Never throws. */
+export async function runHandler(
+  definition: Definition,
+  claim: Claim,
+  surroundings: Surroundings,
+): Promise<TaskResult | null> {
+  const context = new Context(claim, surroundings);
+  const { client, stop, log, strays } = surroundings;
+  const { task } = claim;
+  try {
+    const input = await inputOf(definition, task, client);
+    const handled = definition.internal
+      ? handle(definition, input, context)
+      : withinScope(strays, () => handle(definition, input, context));
+    const taken = handled instanceof Promise ? await strays.handling(handled) : handled;
+    if (context.report !== undefined) await context.reported();
+    if (strays.first !== undefined) throw strays.first;
+    return success(task, taken);
+  } catch (error) {
+    const result = resultOfError(error, definition, task, stop.signal);
+    const thrown = strays.first?.cause ?? error;
+    if (result !== null && "error" in result && !isOf(thrown, Retry)) log.write([errorStack(thrown)]);
+    await context.reported();
+    return result;
+  } finally {
+    strays.handled();
+  }
+}
+
+/** The result of a task that gave a value. Where members of a group stand in that is kept with the task. */
+export function success(task: TaskRecord, { value, members }: StoredValue): Success {
+  if (members === undefined) return { state: "succeeded", value };
+  const meta: TaskMeta = { ...metaOf(task.meta), resultMembers: members };
+  return { state: "succeeded", value, meta: meta as unknown as Json };
+}
+
+/** What a handler gives, taken as soon as it has ended: its object may be changed from then on. */
+function handle(definition: Definition, input: unknown, context: Context): TakenValue | Promise<TakenValue> {
+  const what = `The result of task "${definition.name}"`;
+  const given: unknown = definition.handler(input as never, context);
+  const isPlain = given === null || (typeof given !== "object" && typeof given !== "function");
+  return isPlain ? take(given, what) : takeLater(given, what);
+}
+
+async function takeLater(given: unknown, what: string): Promise<TakenValue> {
+  return take(await given, what);
+}
+
+/** What the handler is given; a promise where that takes time. */
+function inputOf(definition: Definition, task: TaskRecord, client: Client): unknown {
+  const { via, argument, members } = metaOf(task.meta);
+  if (definition.schema === null && via === undefined && members === undefined) return task.payload;
+  const store = () => client.store();
+  const given = revived(task.payload, members, store);
+  let input = given;
+  if (via !== undefined) {
+    const map = Object.hasOwn(definition.maps, via) ? definition.maps[via] : undefined;
+    if (map === undefined) {
+      throw new PermanentError(`Task "${task.name}" has no function named "${via}" in its maps.`);
+    }
+    const { value = null, members } = argument ?? {};
+    input = map(given as never, revived(JsonText.of(value).value(), members, store) as never);
+  }
+  // The results of a group are not plain data that a schema could parse.
+  if (definition.schema === null || input instanceof Members) return input;
+  return parseInput(definition.schema, input, task.name);
+}
+
+/**
+ * What an error means. A signal that was aborted explains it: whatever a handler throws on its way out is a
+ * consequence; but not of a soft limit, after which it may still say that trying again cannot help.
+ */
+function resultOfError(
+  error: unknown,
+  definition: Definition,
+  task: TaskRecord,
+  signal: AbortSignal,
+): TaskResult | null {
+  const { reason } = signal;
+  if (isOf(error, LostError) || reason instanceof LostError || reason instanceof CancelledError)
+    return resultOfStop(reason);
+  if (isOf(error, PermanentError)) return { state: "dead", error: errorText(error) };
+  if (reason instanceof StrayError) return resultOfStray(reason, definition, task);
+  if (isOf(error, Snooze)) return snoozed(error, definition, task);
+  if (reason instanceof StoppedError) return resultOfStop(reason);
+  if (isOf(error, Retry)) return failure(errorText(error), definition, task, delayOf(error));
+  if (isOf(error, PawlError) && LASTING.has(codeOf(error))) return { state: "dead", error: errorText(error) };
+  const said = errorText(reason instanceof SoftLimitError ? reason : error);
+  return isWorthRetrying(error, definition)
+    ? failure(said, definition, task)
+    : { state: "dead", error: said };
+}
+
+/** What an attempt comes to that ended because its signal asked for it. */
+export function resultOfStop(reason: unknown): TaskResult | null {
+  if (reason instanceof CancelledError) return { state: "cancelled" };
+  return reason instanceof StoppedError ? { state: "snoozed", delayMs: 0 } : null;
+}
+
+/** What an attempt comes to in whose context something went wrong that nothing waits for. */
+export function resultOfStray(
+  { cause, message }: StrayError,
+  definition: Definition,
+  task: TaskRecord,
+): TaskResult {
+  return isWorthRetrying(cause, definition)
+    ? failure(message, definition, task)
+    : { state: "dead", error: message };
+}
+
+/** One more failure: the task is tried again, after its backoff unless a delay is given, or becomes a dead letter. */
+export function failure(
+  error: string,
+  { maxFailures, backoff }: Definition,
+  task: TaskRecord,
+  delayMs: number | null = null,
+): TaskResult {
+  const failures = task.failures + 1;
+  if (failures >= maxFailures) return { state: "dead", error };
+  return { state: "retry", delayMs: delayMs ?? backoffDelay(failures, backoff), error };
+}
+
+/** Codes of errors that come again however often a task is tried. */
+const LASTING: ReadonlySet<string> = new Set(["task.input", "task.not-json", "task.too-large"]);
+
+function isWorthRetrying(error: unknown, { retryOn }: Definition): boolean {
+  try {
+    return Boolean(retryOn(error));
+  } catch {
+    // A function that fails to answer must not cost the task its retries.
+    return true;
+  }
+}
+
+/** Its delay was checked when it was made, and may have been changed since. */
+function snoozed({ delayMs }: Snooze, definition: Definition, task: TaskRecord): TaskResult {
+  try {
+    return { state: "snoozed", delayMs: new Snooze(delayMs).delayMs };
+  } catch (error) {
+    return isWorthRetrying(error, definition)
+      ? failure(errorText(error), definition, task)
+      : { state: "dead", error: errorText(error) };
+  }
+}
+
+function delayOf({ delayMs }: Retry): number | null {
+  return typeof delayMs === "number" && delayMs >= 0 ? delayMs : null;
+}
+
+function codeOf(error: PawlError): string {
+  try {
+    return String(error.code);
+  } catch {
+    return "";
+  }
+}
+
+/** What is not a number would be stored as null or as whatever it is, and nobody who follows could read it. */
+function finite(value: unknown, what: string): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
+}
+
+/** A value in a few words, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === "number" || value === null || value === undefined) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** What a handler is given besides its input. */
+class Context implements InternalContext {
+  readonly id: string;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly lease: Lease;
+  readonly scheduledFor: Date | null;
+  readonly record: TaskRecord;
+  readonly #name: string;
+  readonly #around: Surroundings;
+  /** The latest report under way. */
+  report: Promise<void> | undefined;
+  /** How often each call was enqueued by this attempt. */
+  #calls: Map<string, number> | undefined;
+
+  constructor({ id, fence, task }: Claim, around: Surroundings) {
+    const { scheduledFor } = metaOf(task.meta);
+    this.id = id;
+    this.attempt = fence;
+    this.failures = task.failures;
+    this.lease = { id, fence };
+    this.scheduledFor = scheduledFor === undefined ? null : new Date(scheduledFor);
+    this.record = task;
+    this.#name = task.name;
+    this.#around = around;
+  }
+
+  get signal(): AbortSignal {
+    return this.#around.stop.signal;
+  }
+
+  /** Resolves when no report is under way: what is settled meanwhile would look lost to it. */
+  async reported(): Promise<void> {
+    await this.report?.catch(() => {});
+  }
+
+  // Bound, so that handlers can take them apart from the context.
+  readonly progress = (current: number, total?: number, note?: string): Promise<void> =>
+    this.#reporting(() => {
+      const what = `The progress of task "${this.#name}"`;
+      return {
+        current: finite(current, `${what} has a current`),
+        ...(total === undefined || total === null ? {} : { total: finite(total, `${what} has a total`) }),
+        ...(note === undefined || note === null ? {} : { note: text(note, `${what} has a note`) }),
+      };
+    });
+
+  readonly saveProgress = (value: Json): Promise<void> => this.#reporting(() => value);
+
+  /** Takes a value at once and stores it: what cannot be stored fails alone, and here. */
+  #reporting(given: () => unknown): Promise<void> {
+    const report = this.#report(given).catch((error) => {
+      if (error instanceof LostError) this.#around.stop.abort(error);
+      throw error;
+    });
+    report.catch(() => {});
+    this.report = report;
+    return report;
+  }
+
+  async #report(given: () => unknown): Promise<void> {
+    const { value } = take(given(), `The progress of task "${this.#name}"`);
+    await this.#around.progress.report(this.lease, value);
+  }
+
+  readonly log = (...values: unknown[]): void => {
+    this.#around.log.write(values);
+  };
+
+  readonly retry = (options: { readonly after?: Duration; readonly reason?: string } = {}): never => {
+    const { after, reason } = options;
+    const delayMs = optionalMilliseconds(after, `The after of task "${this.#name}"`) ?? null;
+    throw new Retry(reason ?? "It asked to be tried again.", delayMs);
+  };
+
+  readonly enqueue = async (
+    what: AnyTask | AnyFlow,
+    input?: unknown,
+    options: EnqueueOptions = {},
+  ): Promise<TaskHandle<Anything>> => {
+    const { client } = this.#around;
+    const given = { ...options };
+    const taken = take(input, "The input of what a task enqueues");
+    if ("definition" in what) {
+      const key = given.key ?? this.#callKey(what.name, taken, given);
+      return await client.enqueue(what, input, { ...given, key });
+    }
+    const { node, streamed } = what.compose();
+    if (given.key !== undefined || streamed === null) {
+      const key = given.key ?? this.#callKey(JSON.stringify(node), taken, given);
+      return await client.enqueueFlow(what, input, { ...given, key });
+    }
+    await using spool = await Spool.of(streamed);
+    const key = this.#callKey(spool.identity(), taken, given);
+    // As it was given: the caller may have changed it while the members were read.
+    const copy = revived(taken.value.value(), taken.members, () => client.store());
+    return await client.enqueueFlow(spool, copy, { ...given, key });
+  };
+
+  /** Names a call by what it is and by how many like it came before, so that the next attempt names it alike. */
+  #callKey(what: string, taken: StoredValue, { queue, priority }: EnqueueOptions): string {
+    const call = derivedId(this.id, what, JSON.stringify([taken, queue, priority]));
+    this.#calls ??= new Map();
+    const times = (this.#calls.get(call) ?? 0) + 1;
+    this.#calls.set(call, times);
+    return `${call}#${times}`;
+  }
+}
 
 /** One attempt at a claimed task, from its beginning until its result is in the store. */
 export class Attempt {

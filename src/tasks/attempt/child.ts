@@ -3,16 +3,16 @@ import { isMainThread } from "node:worker_threads";
 import { asError, errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { callable, type ItemContext } from "../../pool/index.ts";
+import type { Claim, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { Client } from "../client/client.ts";
-import { loading } from "../define/loading.ts";
-import { taskNamed } from "../define/registry.ts";
+import { loading, taskNamed } from "../define/registry.ts";
+import type { Trace } from "../flow/spec.ts";
 import { within } from "../telemetry/otel.ts";
-import { type ChildReply, type ChildRequest, type ChildSetup, STOP } from "./child-messages.ts";
+import { resultOfStray, runHandler } from "./attempt.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";
 import { FileLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { resultOfStray, runHandler } from "./run-handler.ts";
 import { AttemptStrays, watchStrays } from "./strays.ts";
 
 interface Child {
@@ -75,3 +75,34 @@ function reasonOf(reason: unknown, softMs: number | null): Error {
   if (said === STOP.lost) return new LostError("Another worker has taken the task over.");
   return new SoftLimitError(softMs ?? 0);
 }
+
+/** What a child is started with. */
+export interface ChildSetup {
+  /** The URLs of the modules that define the tasks. */
+  readonly modules: readonly string[];
+  /** Of the store, which a child opens when it first writes to it. */
+  readonly address: string;
+}
+
+/** One attempt for a child. */
+export interface ChildRequest {
+  readonly claim: Claim;
+  /** Of the attempt itself. */
+  readonly trace: Trace | null;
+  /** The file that the attempt's log goes to. */
+  readonly log: string;
+  readonly softMs: number | null;
+}
+
+/** What the attempt came to. The value of a success is sent as JSON, because a copy of an object loses its class. */
+export interface ChildReply {
+  readonly result: TaskResult | null;
+  readonly value: string | null;
+}
+
+/** Why an attempt should stop, in the words that cross to the child. */
+export const STOP = {
+  cancelled: "pawl: cancelled",
+  stopped: "pawl: the worker stops",
+  lost: "pawl: another worker has the task",
+} as const;

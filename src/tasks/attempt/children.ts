@@ -13,13 +13,19 @@ import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { newTaskId } from "../client/task-id.ts";
 import type { Definition } from "../contract.ts";
-import type { Trace } from "../telemetry/trace.ts";
+import type { Trace } from "../flow/spec.ts";
 import type { Attempt } from "./attempt.ts";
-import { beginChild, runInChild } from "./child.ts";
-import { type ChildReply, type ChildRequest, type ChildSetup, STOP } from "./child-messages.ts";
+import { failure, resultOfStop } from "./attempt.ts";
+import {
+  beginChild,
+  type ChildReply,
+  type ChildRequest,
+  type ChildSetup,
+  runInChild,
+  STOP,
+} from "./child.ts";
 import { CancelledError, spoken } from "./errors.ts";
 import { logPath, takeLog } from "./log.ts";
-import { failure, resultOfStop } from "./run-handler.ts";
 
 export interface ChildrenOptions {
   readonly isolate: "thread" | "process";

@@ -5,16 +5,16 @@ import { LONGEST_TIMER_MS } from "../../timers.ts";
 import type { Client } from "../client/client.ts";
 import type { Definition } from "../contract.ts";
 import { PASS } from "../flow/nodes.ts";
+import type { Trace } from "../flow/spec.ts";
 import { metaOf } from "../flow/spec.ts";
 import { withSuccessors } from "../flow/unfold.ts";
-import { processing } from "../telemetry/spans.ts";
-import type { Trace } from "../telemetry/trace.ts";
+import { processing } from "../telemetry/otel.ts";
 import type { Attempt } from "./attempt.ts";
+import { resultOfStray, runHandler, type Success, success } from "./attempt.ts";
 import type { Children } from "./children.ts";
 import { SoftLimitError } from "./errors.ts";
 import { MemoryLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { resultOfStray, runHandler, type Success, success } from "./run-handler.ts";
 import { AttemptStrays, type Stop } from "./strays.ts";
 
 export interface RunnerOptions {

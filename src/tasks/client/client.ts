@@ -19,7 +19,7 @@ import type { TakenValue } from "../flow/members.ts";
 import { composed, shapeOf } from "../flow/nodes.ts";
 import { type StoredValue, type TaskMeta, withTrace } from "../flow/spec.ts";
 import { storeFlow } from "../flow/store-flow.ts";
-import { type Sent, sending } from "../telemetry/spans.ts";
+import { type Sent, sending } from "../telemetry/otel.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { type HandleSource, TaskHandle } from "./handle.ts";
 import { checkInput, type Stored, take } from "./stored-value.ts";

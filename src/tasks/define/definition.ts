@@ -4,12 +4,12 @@ import { assertObject, shown, unknownOption } from "../../arguments.ts";
 import { type Duration, endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import type { NewTask } from "../../store/contract.ts";
+import { own } from "../../own.ts";
+import { strictSpacing } from "../../rate-limit.ts";
+import type { BucketRate, NewTask } from "../../store/contract.ts";
 import { spoken } from "../attempt/errors.ts";
-import type { Definition, Handler, LinkOptions, Maps, TaskOptions } from "../contract.ts";
-import { RUN_QUEUES } from "../worker/queue-rates.ts";
-import { namingText } from "./naming.ts";
-import { bucketRate } from "./rate-limit.ts";
+import type { Definition, Handler, LinkOptions, Maps, RateLimit, TaskOptions } from "../contract.ts";
+import { RUN_QUEUES } from "../worker/heartbeat.ts";
 import type { Schema } from "./schema.ts";
 
 const RETENTION: Duration = "7d";
@@ -208,4 +208,52 @@ function moduleUrl(module: ImportMeta | URL | string | undefined, name: string):
     throw new PawlError("task.module", `The module of task "${name}" has no URL: write module: import.meta.`);
   }
   return given.includes("://") || given.startsWith("data:") ? given : pathToFileURL(given).href;
+}
+
+/** What stands in an index of the store must be short. */
+const MOST_CHARACTERS = 255;
+
+/**
+ * Throws a PawlError unless it is a text that every store can keep as a name. PostgreSQL has no form for a NUL or for
+ * half a character, so what would be refused there, with all that is stored in the same step, is refused everywhere.
+ */
+export function namingText(text: unknown, what: string, code: string): asserts text is string {
+  if (typeof text !== "string" || text === "") {
+    const given = text === "" ? "an empty one" : `a value of type ${typeof text}`;
+    throw new PawlError(code, `${what} must be a text, not ${given}.`);
+  }
+  if (text.length > MOST_CHARACTERS) {
+    throw new PawlError(
+      code,
+      `${what} has ${text.length} characters, and at most ${MOST_CHARACTERS} can be stored: make it shorter.`,
+    );
+  }
+  if (text.includes("\0") || !text.isWellFormed()) {
+    throw new PawlError(
+      code,
+      `${what} has a character that cannot be stored (a NUL, or half of a pair): leave it out.`,
+    );
+  }
+}
+
+const PERIODS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The part of a period's starts that may come at once after a rest. */
+const BURST = 0.05;
+
+/**
+ * The bucket of a rate. A bucket lets `burst + t / interval` starts through in any time `t`, so the interval is a little
+ * longer than the period over `n`: then no window of one period holds more than `n`, wherever it begins.
+ */
+export function bucketRate(bucket: string, limit: RateLimit): BucketRate {
+  const match = /^(\d+)\s*\/\s*([smhd])$/.exec(typeof limit === "string" ? limit.trim() : "");
+  const n = Number(match?.[1]);
+  const period = own(PERIODS, match?.[2] ?? "");
+  if (!(n >= 1) || period === undefined) {
+    throw new PawlError(
+      "task.rate-limit",
+      `The rateLimit of task "${bucket}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
+    );
+  }
+  return { bucket, ...strictSpacing(n, period, BURST) };
 }

@@ -1,6 +1,8 @@
 import type { Json, NewTask } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
-import type { Trace } from "../telemetry/trace.ts";
+
+/** A trace context as text, in the form of the propagator that the program chose: `traceparent` and the like. */
+export type Trace = Readonly<Record<string, string>>;
 
 /** Where in a value the results of a group stand, and of which one. The value has null there. */
 export interface MembersAt {

@@ -1,7 +1,7 @@
 import type { NewTask, Store } from "../../store/contract.ts";
 import { checkInput, take } from "../client/stored-value.ts";
 import { taskNamed } from "../define/registry.ts";
-import type { Trace } from "../telemetry/trace.ts";
+import type { Trace } from "../flow/spec.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
 import { nodeOf, passIn, queueOf } from "./nodes.ts";
 import { SameFlow } from "./same-flow.ts";

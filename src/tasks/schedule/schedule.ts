@@ -2,7 +2,7 @@ import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.ts";
 import { defaultClient } from "../client/default-client.ts";
-import { namingText } from "../define/naming.ts";
+import { namingText } from "../define/definition.ts";
 import type { AnyLink, Link } from "../flow/link.ts";
 import { composed, passIn, queueOf } from "../flow/nodes.ts";
 import type { NodeSpec } from "../flow/spec.ts";

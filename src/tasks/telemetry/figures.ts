@@ -1,5 +1,5 @@
 import type { Store, TaskState, WorkerRecord } from "../../store/contract.ts";
-import { queueRates, RUN_QUEUES } from "../worker/queue-rates.ts";
+import { queueRates, RUN_QUEUES } from "../worker/heartbeat.ts";
 
 /** One figure of a store as monitoring knows it, for each of some labels. */
 export interface Figure {

@@ -6,7 +6,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Lease, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
-import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
+import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-keeper.ts";
 
 /**
  * A request to cancel is noticed with a renewal, so the renewals of a lease do not lie further apart than a person likes

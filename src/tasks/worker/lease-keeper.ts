@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker as Thread } from "node:worker_threads";
 import { backoffDelay } from "../../retry.ts";
 import type { Lease } from "../../store/contract.ts";
-import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-messages.ts";
 
 /** The sources are .ts, the built package .js. */
 const THREAD = new URL(`./lease-keeper-thread${extname(import.meta.url)}`, import.meta.url);
@@ -126,3 +125,26 @@ export class LeaseKeeper {
     if (!this.#stopped) this.start();
   }
 }
+
+/** What the thread that keeps leases is told when it starts. */
+export interface LeaseKeeperSetup {
+  /** The address of the store, which the thread opens for itself. */
+  readonly address: string;
+  readonly leaseMs: number;
+}
+
+/**
+ * From the worker to the thread. Leases are numbered as they are held. Most are dropped long before they must be
+ * renewed, so they are sent as a text that is read only then: JSON of pairs of id and fence, numbered from `first` on. What was
+ * dropped before comes with them.
+ */
+export type LeaseRequest =
+  | { readonly kind: "hold"; readonly first: number; readonly leases: string; readonly dropped: Float64Array }
+  | { readonly kind: "drop"; readonly dropped: Float64Array }
+  | { readonly kind: "stop" };
+
+/** From the thread to the worker. */
+export type LeaseReport =
+  | { readonly kind: "ready" }
+  | { readonly kind: "lost" | "cancelRequested"; readonly leases: readonly Lease[] }
+  | { readonly kind: "trouble"; readonly error: unknown };

@@ -8,13 +8,11 @@ import { watchStrays } from "../attempt/strays.ts";
 import { connect } from "../client/client.ts";
 import { defaultClient } from "../client/default-client.ts";
 import type { AnyTask, Definition } from "../contract.ts";
-import { assertNotLoading } from "../define/loading.ts";
-import { knownTasks } from "../define/registry.ts";
+import { assertNotLoading, knownTasks } from "../define/registry.ts";
 import { tickSchedules } from "../schedule/ticker.ts";
 import { prune } from "./prune.ts";
-import type { Queues } from "./queues.ts";
-import { reporting } from "./reporting.ts";
-import { POISON_AFTER, Worker, type WorkerHealth } from "./worker.ts";
+import type { Queues } from "./slot-group.ts";
+import { POISON_AFTER, reporting, Worker, type WorkerHealth } from "./worker.ts";
 
 export interface StartOptions {
   /** An open store, or where it is. Default: that of the program, see `useStore`. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertObject, shown } from "../../arguments.ts";
+import { asError } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
@@ -12,9 +13,7 @@ import { Bell } from "../wake-up.ts";
 import { Attempts } from "./attempts.ts";
 import { Heart, type Pulse } from "./heartbeat.ts";
 import { takeOver } from "./orphans.ts";
-import { linesOf, type Queues } from "./queues.ts";
-import { reporting } from "./reporting.ts";
-import { Line } from "./slot-group.ts";
+import { Line, linesOf, type Queues } from "./slot-group.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
 export interface WorkerOptions {
@@ -310,4 +309,21 @@ async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * How a worker tells of what goes wrong outside of its tasks: by the function that it was given, or as a process warning.
+ * A function that fails itself, at once or later, must not end what it was told of.
+ */
+export function reporting(onError: ((error: unknown) => unknown) | undefined): (error: unknown) => void {
+  const warn = (error: unknown) => process.emitWarning(asError(error));
+  if (onError === undefined) return warn;
+  return (error) => {
+    try {
+      const told = onError(error);
+      if (told instanceof Promise) told.catch(warn);
+    } catch (thrown) {
+      warn(thrown);
+    }
+  };
 }
