@@ -79,11 +79,13 @@ function handle(definition: Definition, input: unknown, context: Context): Taken
   const what = `The result of task "${definition.name}"`;
   const given: unknown = definition.handler(input as never, context);
   const isPlain = given === null || (typeof given !== "object" && typeof given !== "function");
-  return isPlain ? take(given, what) : takeLater(given, what);
+  if (isPlain) return take(given, what);
+  // The cursor of a shard is as large as its source makes it.
+  return takeLater(given, what, definition.internal ? Number.POSITIVE_INFINITY : undefined);
 }
 
-async function takeLater(given: unknown, what: string): Promise<TakenValue> {
-  return take(await given, what);
+async function takeLater(given: unknown, what: string, mostBytes?: number): Promise<TakenValue> {
+  return take(await given, what, mostBytes);
 }
 
 /** What the handler is given; a promise where that takes time. */
@@ -252,18 +254,19 @@ class Context implements InternalContext {
   readonly progress = (current: number, total?: number, note?: string): Promise<void> =>
     this.#reporting(() => {
       const what = `The progress of task "${this.#name}"`;
-      return {
+      const given = {
         current: finite(current, `${what} has a current`),
         ...(total === undefined || total === null ? {} : { total: finite(total, `${what} has a total`) }),
         ...(note === undefined || note === null ? {} : { note: text(note, `${what} has a note`) }),
       };
+      return take(given, what).value;
     });
 
-  readonly saveProgress = (value: Json): Promise<void> => this.#reporting(() => value);
+  readonly saveProgress = (value: Json): Promise<void> => this.#reporting(() => JsonText.of(value));
 
   /** Takes a value at once and stores it: what cannot be stored fails alone, and here. */
-  #reporting(given: () => unknown): Promise<void> {
-    const report = this.#report(given).catch((error) => {
+  #reporting(taken: () => JsonText): Promise<void> {
+    const report = this.#report(taken).catch((error) => {
       if (error instanceof LostError) this.#around.stop.abort(error);
       throw error;
     });
@@ -272,9 +275,8 @@ class Context implements InternalContext {
     return report;
   }
 
-  async #report(given: () => unknown): Promise<void> {
-    const { value } = take(given(), `The progress of task "${this.#name}"`);
-    await this.#around.progress.report(this.lease, value);
+  async #report(taken: () => JsonText): Promise<void> {
+    await this.#around.progress.report(this.lease, taken());
   }
 
   readonly log = (...values: unknown[]): void => {

@@ -30,7 +30,7 @@ const MOST_BYTES = 1024 * 1024;
  * is measured is what is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
  * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
-export function take(value: unknown, what: string): TakenValue {
+export function take(value: unknown, what: string, mostBytes = MOST_BYTES): TakenValue {
   if (value === undefined || value === null) return NOTHING;
   let taken: TakenValue | undefined;
   try {
@@ -41,8 +41,8 @@ export function take(value: unknown, what: string): TakenValue {
   if (taken === undefined) throw notJson(what, "its toJSON gives undefined");
   const { text } = taken.value;
   // UTF-8 has at most three bytes for each unit of a string's length.
-  const bytes = text.length * 3 <= MOST_BYTES ? 0 : Buffer.byteLength(text);
-  if (bytes > MOST_BYTES) {
+  const bytes = text.length * 3 <= mostBytes ? 0 : Buffer.byteLength(text);
+  if (bytes > mostBytes) {
     throw new PawlError(
       "task.too-large",
       `${what} is ${megabytes(bytes)} MB as JSON, and at most ${megabytes(MOST_BYTES)} MB can be stored: keep it elsewhere, and pass where it is.`,

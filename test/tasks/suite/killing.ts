@@ -92,7 +92,7 @@ export function stopping(open: OpenPlace): void {
     await using stage = await Stage.open(open);
     for (const [flags, sentence] of [
       [["--queues", "default:none"], /^pawl: --queues takes a whole number of at least 1, not "none"\.\n$/],
-      [["--drain", "long"], /^pawl: --drain takes a time such as 200ms, 5s or 2min, not "long"\.\n$/],
+      [["--drain", "long"], /^pawl: --drain takes a duration such as 30s or 10m, not "long"\.\n$/],
       [["no-such-module.ts"], /^pawl: The module no-such-module\.ts does not exist: check the path\.\n$/],
     ] as const) {
       await using worker = new WorkerCommand(stage.address, ...flags);
