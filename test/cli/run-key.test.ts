@@ -313,7 +313,7 @@ test("a load beside an interrupted one of the same files is said to be another o
     assert.equal(await unfinishedBeside(await paramsOf({ table: "other" }), store), undefined);
     assert.match(
       (await unfinishedBeside(await paramsOf({ key: "id" }), store)) ?? "",
-      /^Run abcdefghjk loads the same into t with other options and has not ended: .*pawl resume abcdefghjk goes on/,
+      /^Run abcdefghjk loads the same into t with other options and has not ended: .*pawl resume abcdefghjk continues/,
     );
     await store.updateRun("abcdefghjk", ["pending"], { state: "cancelled" });
     assert.equal(await unfinishedBeside(await paramsOf({ key: "id" }), store), undefined);

@@ -49,12 +49,12 @@ export interface BackfillFlags extends BeginFlags, PauseFlags {
   atLeastOnce?: boolean;
 }
 
-/** `pawl backfill --table T --set …`: begins to change the rows of a table, or goes on where it was interrupted. */
+/** `pawl backfill --table T --set …`: begins to change the rows of a table, or continues where it was interrupted. */
 export async function backfill(flags: BackfillFlags, store: Store, place: Place): Promise<void> {
   if (flags.set === undefined && flags.transform === undefined) {
     throw new PawlError(
       "usage.backfill",
-      "pawl backfill needs to know what to change: give --set column=expression, or --transform module.ts.",
+      "pawl backfill does not know what to change: give --set column=expression, or --transform module.ts.",
     );
   }
   const tuning = tuningOf(flags);
@@ -115,7 +115,7 @@ function lagOf(text: string, flag: string): { delay: number } | { size: number }
 }
 
 /**
- * Refuses a backfill that is an interrupted one in other words: it would begin anew, and change rows again that are changed. Words
+ * Refuses a backfill that is an interrupted one in other words: it would start again from the beginning, and change rows twice. Words
  * differ by blanks, by the schema before the table, and by quotes and capitals of its name.
  */
 export async function refuseChangingAgain(params: BackfillParams, store: Store): Promise<void> {
@@ -131,7 +131,7 @@ export async function refuseChangingAgain(params: BackfillParams, store: Store):
   throw new PawlError(
     "usage.changing-again",
     `Run ${run.id} is the same backfill of ${(run.job.params as unknown as BackfillParams).table} in other words and has not ended: rows that it has changed would be changed again; ` +
-      `go on with ${hint(["resume", run.id])}, or give it up with ${hint(["cancel", run.id])}.`,
+      `continue with ${hint(["resume", run.id])}, or give it up with ${hint(["cancel", run.id])}.`,
   );
 }
 

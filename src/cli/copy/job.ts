@@ -50,7 +50,7 @@ export function copyKey(params: CopyParams): string {
   return `copy ${createHash("sha256").update(canonicalJson(params)).digest("hex")}`;
 }
 
-/** Ranges of the listing that are worked through at once: while one waits for its last object the others go on. */
+/** Ranges of the listing that are worked through at once: while one waits for its last object the others continue. */
 const RANGES_AT_ONCE = 4;
 /** A provider may be out for minutes; what is left for the night should not give up. */
 const PATIENCE_MS = 10 * 60_000;

@@ -95,12 +95,12 @@ export async function refuseAddingAgain(
     throw new PawlError(
       "usage.adding-again",
       `Run ${run.id} adds the rows of ${file} to ${params.table}, begun with other options or under another name, has not ended, and left ${grouped(counts.written)} or more there, ` +
-        `which would be added again: go on with pawl resume ${run.id}, or give it up with pawl cancel ${run.id} and delete its rows.`,
+        `which would be added again: continue with pawl resume ${run.id}, or give it up with pawl cancel ${run.id} and delete its rows.`,
     );
   }
 }
 
-/** A sentence on another load of the same files into the same table that has not ended, with which this one does not go on. */
+/** A sentence on another load of the same files into the same table that has not ended, and that this one does not continue. */
 export async function unfinishedBeside(params: LoadParams, store: Store): Promise<string | undefined> {
   const key = loadKey(params);
   const unfinished = (await store.runs({})).filter(({ state }) => UNFINISHED.includes(state));
@@ -111,5 +111,5 @@ export async function unfinishedBeside(params: LoadParams, store: Store): Promis
     return isDeepStrictEqual([into, table, files], [params.into, params.table, params.files]);
   });
   if (beside === undefined) return undefined;
-  return `Run ${beside.id} loads the same into ${params.table} with other options and has not ended: this is a load of its own; ${hint(["resume", beside.id])} goes on with that one, ${hint(["cancel", beside.id])} gives it up.`;
+  return `Run ${beside.id} loads the same into ${params.table} with other options and has not ended: this is a load of its own; ${hint(["resume", beside.id])} continues that one, ${hint(["cancel", beside.id])} gives it up.`;
 }

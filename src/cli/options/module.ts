@@ -60,7 +60,7 @@ function adviceFor(error: unknown, path: string): string | undefined {
   return undefined;
 }
 
-/** The first line of what somebody else's code says, without a full stop. */
+/** The first line of what foreign code says, without a full stop. */
 export function oneLine(text: string): string {
   return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
 }

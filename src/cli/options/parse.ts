@@ -50,9 +50,9 @@ export function parseNames(text: string, flag: string): string[] {
   return names;
 }
 
-/** What is missing in something that looks like a quantity. */
+/** What is missing in a text that looks like a quantity. */
 export function lacking(text: string): string {
-  if (/^0+(\.0+)?\s*[a-z]*$/i.test(text.trim())) return ", which is nothing";
+  if (/^0+(\.0+)?\s*[a-z]*$/i.test(text.trim())) return ", which is zero";
   return /^\d+(\.\d+)?$/.test(text.trim()) ? ", which has no unit" : "";
 }
 
@@ -63,7 +63,7 @@ export function parsePositiveDuration(text: string, flag: string): number {
   throw new PawlError("usage.duration", `${flag} must be more than zero, not "${text}".`);
 }
 
-/** Parses a number above 0: none may be done in no time, and no machine is without load. */
+/** Parses a number above 0. */
 export function parseNumber(text: string, flag: string): number {
   const number = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (number > 0 && number <= Number.MAX_SAFE_INTEGER) return number;

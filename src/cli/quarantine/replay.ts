@@ -29,7 +29,7 @@ export async function replay(
   const from = flags.from === undefined ? null : resolve(flags.from);
   if (from !== null) {
     await access(from).catch(() => {
-      throw new PawlError("replay.from", `There is no file ${flags.from} to replay from.`);
+      throw new PawlError("replay.from", `The file ${flags.from} to replay from does not exist.`);
     });
   }
   if ((await store.quarantineCount(run.id, { openOnly: true })) === 0) {

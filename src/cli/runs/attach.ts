@@ -50,7 +50,7 @@ export async function attach(run: RunRecord, json: boolean, store: Store): Promi
       if (performance.now() - alone > ABANDONED_AFTER_MS) {
         throw new PawlError(
           "run.abandoned",
-          `No process works on run ${run.id} any more: go on with ${hint(["resume", run.id])}.`,
+          `No process works on run ${run.id} any more: continue with ${hint(["resume", run.id])}.`,
         );
       }
       await sleep(LOOK_MS);

@@ -26,7 +26,7 @@ export interface Beginning {
   readonly note?: string | undefined;
 }
 
-/** Begins the run of a job, or goes on with the one that was interrupted: in this process or another one, or only as a trial. */
+/** Begins the run of a job, or continues the one that was interrupted: in this process, in another one, or only as a dry run. */
 export async function begin(
   { job, reference, store, place, database, note }: Beginning,
   flags: BeginFlags,

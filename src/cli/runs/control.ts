@@ -20,7 +20,7 @@ export async function control(
   }
   const sentence: Record<string, string> = {
     pausing: "stops at its next checkpoints",
-    paused: `is paused; go on with ${hint(["resume", after.id])}`,
+    paused: `is paused; continue with ${hint(["resume", after.id])}`,
     cancelling: "stops at its next checkpoints, for good",
     cancelled: "is cancelled; what it wrote stays",
   };

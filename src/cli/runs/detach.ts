@@ -8,7 +8,7 @@ import { hint } from "../terminal/hint.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 
-/** Lets a process of its own go on with a stored run, so that it survives this terminal. */
+/** Starts a process that continues a stored run, so that the run survives this terminal. */
 export async function detach(
   run: string,
   database: RunDatabase | null,
@@ -31,6 +31,6 @@ export async function detach(
     return;
   }
   print(
-    `run ${run} goes on in the background (process ${child.pid})\n  follow it:  ${hint(["attach", run])}\n  its log:    ${logFile}`,
+    `run ${run} continues in the background (process ${child.pid})\n  follow it:  ${hint(["attach", run])}\n  its log:    ${logFile}`,
   );
 }

@@ -37,7 +37,7 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
       ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
       `  guarantee  ${sink.guarantee}`,
       ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
-      "nothing was written: leave out --dry-run to begin",
+      "nothing was written: leave out --dry-run to start",
     ];
     print(lines);
   } finally {

@@ -5,11 +5,11 @@ import { endAnyway, sayLate } from "../shutdown.ts";
 import { progressView } from "../terminal/progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
 
-/** How long what was left behind may go on, in milliseconds. */
+/** How long work that ignores the abort may hold the process, in milliseconds. */
 const LEAVE_MS = 500;
 
 /**
- * Works on a prepared run in this process, shows it, and prints what it came to. The first Ctrl-C stops at the next
+ * Works on a prepared run in this process, shows it, and prints its result. The first Ctrl-C stops at the next
  * checkpoints, the second at once. `url` is that of the run's database. Returns the summary and sets the exit code.
  */
 export async function executeAndShow(
@@ -28,7 +28,7 @@ export async function executeAndShow(
     interrupt.abort();
     view.note("stopping at the next checkpoint; once more to stop at once");
     const say = (sentence: string) => view.note(sentence);
-    // Somebody at a terminal may ask once more; a service manager kills.
+    // A person at a terminal may ask once more; a service manager kills.
     if (signal === "SIGINT") sayLate(say);
     else endAnyway(say);
   };
@@ -36,7 +36,9 @@ export async function executeAndShow(
   for (const signal of signals) process.on(signal, onSignal);
   try {
     if (prepared.resumed)
-      view.note(`resuming run ${prepared.run.id} where it stopped (--restart begins anew)`);
+      view.note(
+        `resuming run ${prepared.run.id} where it stopped (--restart starts again from the beginning)`,
+      );
     else view.note(`run ${prepared.run.id}`);
     for (const note of prepared.notes) view.note(note);
     const lease = Number(process.env.PAWL_LEASE_MS);

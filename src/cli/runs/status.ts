@@ -85,7 +85,7 @@ function describeRun(
     lines.push(`  rate         ${sparkline(rates)}  up to ${grouped(Math.max(...rates))} ${unit}/s`);
   if (!AT_REST.has(run.state)) {
     lines.push(
-      `  workers      ${workers.length === 0 ? `none: the process is gone, go on with ${hint(["resume", run.id])}` : workers.join(", ")}`,
+      `  workers      ${workers.length === 0 ? `none: the process is gone, continue with ${hint(["resume", run.id])}` : workers.join(", ")}`,
     );
   }
   for (const shard of progress.shards) {

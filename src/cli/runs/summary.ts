@@ -10,7 +10,7 @@ import { print, tell } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
 
-/** What the next commands about a run need to know of it. */
+/** What the suggestions of next commands depend on. */
 export interface Followup {
   /** Its items can be put into a file, fixed there, and replayed from it. */
   readonly fixable: boolean;
@@ -40,7 +40,7 @@ export async function followupOf(run: RunRecord, store: Store, url: string | nul
 const REASONS = 3;
 
 /**
- * Prints what a run came to: one JSON object, or a few lines and what to do next. Why it failed goes to standard
+ * Prints the result of a run: one JSON object, or a few lines and what to do next. Why it failed goes to standard
  * error, like every reason for an exit code.
  */
 export function printSummary(

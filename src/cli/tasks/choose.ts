@@ -34,8 +34,8 @@ export function choiceOf(verb: string, ids: readonly string[], flags: ChoiceFlag
   throw new PawlError(
     "usage.which",
     ways === 0
-      ? `${verb} wants to know which: give ids, a filter such as --queue or --name, or --all.`
-      : `${verb} takes ids, or a filter, or --all, and not several of them.`,
+      ? `${verb} does not know which tasks: give ids, a filter such as --queue or --name, or --all.`
+      : `${verb} takes either ids, or a filter, or --all.`,
   );
 }
 
@@ -66,7 +66,7 @@ export async function find(id: string, store: Store): Promise<Named | undefined>
   const [part] = await store.query({ flow: id }, { limit: 1 });
   const any = task ?? part;
   if (any === undefined) return undefined;
-  // A run is no flow: it is meant itself.
+  // A run is not a flow of tasks: the run itself is meant.
   if (task === undefined && runOfQueue(any.queue) !== null) return undefined;
   refuseRun(runOfQueue(any.queue), `Task ${id}`);
   return { id, task, isFlow: part !== undefined };
@@ -76,6 +76,6 @@ function refuseRun(run: string | null, what: string): void {
   if (run === null) return;
   throw new PawlError(
     "task.of-run",
-    `${what} is part of run ${run}: pawl cancel ${run} stops it, and pawl resume ${run} goes on with it.`,
+    `${what} is part of run ${run}: pawl cancel ${run} stops it, and pawl resume ${run} continues it.`,
   );
 }

@@ -51,7 +51,7 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
     after = wanted.at(-1)?.id;
     if (!read || rows.length < Math.min(PAGE, limit - shown + wanted.length + 1)) return;
     if (shown === limit) {
-      tell(`${shown} shown, and there are more: go on with --after ${after}`);
+      tell(`${shown} shown, and there are more: continue with --after ${after}`);
       return;
     }
   }
@@ -82,7 +82,7 @@ export function progressWords({ progress }: TaskRecord): string {
 
 /** `host:pid` of a worker. */
 export function workerName(worker: string | null): string {
-  if (worker === null) return "nobody";
+  if (worker === null) return "no worker";
   const known = parseWorkerId(worker);
   return onOneLine(known === undefined ? worker : `${known.host}:${known.pid}`);
 }

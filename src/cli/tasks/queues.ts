@@ -55,7 +55,7 @@ export async function pauseQueue(
 ): Promise<void> {
   await assertQueue(queue, paused ? "pause" : "resume", store);
   await store.pauseQueue(queue, paused);
-  const said = paused ? "is paused: what runs goes on, and nothing begins" : "goes on";
+  const said = paused ? "is paused: running tasks continue, and no task starts" : "is resumed";
   await write(flags.json ? `${jsonText({ queue, paused })}\n` : `queue ${onOneLine(queue)} ${said}\n`);
 }
 
@@ -66,11 +66,11 @@ export async function purgeQueue(queue: string, flags: JsonFlag, store: Store): 
   await write(
     flags.json
       ? `${jsonText({ queue, cancelled })}\n`
-      : `queue ${onOneLine(queue)}: ${plural(cancelled, "waiting task")} cancelled; what runs goes on\n`,
+      : `queue ${onOneLine(queue)}: ${plural(cancelled, "waiting task")} cancelled; running tasks continue\n`,
   );
 }
 
-/** Refuses a queue that nobody knows: a slip of the pen must not look like a queue that was paused. */
+/** Refuses a queue that neither a task nor a worker knows: a typo must not look like a queue that was paused. */
 async function assertQueue(queue: string, verb: string, store: Store): Promise<void> {
   const run = runOfQueue(queue);
   if (run !== null) {

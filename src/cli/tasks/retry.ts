@@ -8,7 +8,7 @@ import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./ch
 
 const STOPPED: readonly TaskState[] = ["dead", "cancelled"];
 
-/** `pawl retry` and `pawl dead requeue`: what ended badly is tried again, as if it had never been. */
+/** `pawl retry` and `pawl dead requeue`: tasks that ended badly are tried again, with all their attempts. */
 export async function retryTasks(
   verb: string,
   ids: readonly string[],
@@ -26,7 +26,7 @@ export async function retryTasks(
 }
 
 async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): Promise<void> {
-  // Of a flow the cancelled ones too: it is the first failure that cancels the others. Elsewhere somebody meant it.
+  // Of a flow the cancelled ones too: the first failure cancels the others. Elsewhere a person cancelled them.
   const states = statesOf(chosen);
   let released = 0;
   let left = 0;
@@ -42,7 +42,7 @@ async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): P
   if (left > 0 && states.includes("dead")) {
     const some = left >= 1_000 ? "1,000 or more" : grouped(left);
     await write(
-      `${some} stay dead: ends of flows whose members failed go on with pawl retry FLOW, and a unique task only when no other has its key\n`,
+      `${some} stay dead: the callback of a group whose children failed is tried again with pawl retry FLOW, and a unique task only when no other task has its key\n`,
     );
   }
 }
@@ -67,7 +67,7 @@ async function retryNamed(
   for (const id of ids) all.push(await named(id, store));
   const done: { id: string; released: number; state: string | null }[] = [];
   for (const { id, isFlow } of all) {
-    // A flow goes on from its links that failed, with those that were cancelled for it.
+    // A flow continues from its links that failed, with those that were cancelled because of them.
     const released = await store.release(isFlow ? { flow: id, states: STOPPED } : { ids: [id], states });
     const [after] = await store.query({ ids: [id] });
     done.push({ id, released, state: after?.state ?? null });
@@ -89,7 +89,7 @@ function sentence(
 ): string {
   if (released === 0) return `task ${id} is ${state ?? "under way"}: it was left alone`;
   if (isFlow) return `flow ${id}: ${plural(released, "task")} will be tried again`;
-  const rest = flow === null ? "" : `; pawl retry ${flow} goes on with all of its flow`;
+  const rest = flow === null ? "" : `; pawl retry ${flow} tries its whole flow again`;
   return `task ${id} will be tried again${rest}`;
 }
 

@@ -59,7 +59,7 @@ function taskWords({ task }: ScheduleRecord): string {
 
 const VERBS = {
   pause: { act: pauseSchedule, said: "is paused", done: "paused" },
-  resume: { act: resumeSchedule, said: "goes on", done: "resumed" },
+  resume: { act: resumeSchedule, said: "is resumed", done: "resumed" },
   remove: { act: removeSchedule, said: "is removed; what it fired stays", done: "removed" },
 } as const;
 

@@ -9,7 +9,7 @@ function shellWord(text: string): string {
 }
 
 /**
- * A command to go on with, as it can be pasted into the same shell: it names the store where an environment variable
+ * A command to continue with, as it can be pasted into the same shell: it names the store where an environment variable
  * did, which may have been set for one command only. A store with a password in its URL is not named.
  */
 export function hint(words: readonly string[], env: NodeJS.ProcessEnv = process.env): string {

@@ -4,7 +4,7 @@
  */
 import { harmless, visible } from "./visible.ts";
 
-/** Lets a reader such as `head` close our output early: that is no error, and no reason to stop a load. */
+/** Lets a reader such as `head` close our output early: that is not an error, and not a reason to stop a load. */
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -23,12 +23,12 @@ export function tell(text: string): void {
   process.stderr.write(`${harmless(text)}\n`);
 }
 
-/** Writes to standard output at the speed of its reader; false once nobody reads any more. */
+/** Writes to standard output at the speed of its reader; false when the reader has closed it. */
 export async function write(text: string): Promise<boolean> {
   return await writeRaw(harmless(text));
 }
 
-/** The same for data that must arrive byte for byte. On a terminal, which is no place for data, it is made harmless. */
+/** The same for data that must arrive byte for byte. On a terminal it is made harmless, because data must not control the terminal. */
 export async function writeData(bytes: string | Uint8Array): Promise<boolean> {
   if (!process.stdout.isTTY) return await writeRaw(bytes);
   return await write(typeof bytes === "string" ? bytes : Buffer.from(bytes).toString());

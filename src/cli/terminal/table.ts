@@ -7,7 +7,7 @@ export interface Column<Row> {
   readonly of: (row: Row) => string;
   /** Figures stand on the right. */
   readonly right?: boolean;
-  /** What somebody copies is never cut. */
+  /** Not cut, because it is there to be copied. */
   readonly whole?: boolean;
 }
 
@@ -25,7 +25,7 @@ export class Table<Row> {
     this.#widths = columns.map(({ head }) => stringWidth(head));
   }
 
-  /** False once nobody reads any more. */
+  /** False when the reader has closed the output. */
   async print(rows: readonly Row[]): Promise<boolean> {
     const terminal = isTerminal();
     const lines = rows.map((row) =>

@@ -20,7 +20,7 @@ export function harmless(text: string): string {
   });
 }
 
-/** The same on one line: names and rows come from strangers. */
+/** The same on one line: names and rows come from outside. */
 export function visible(text: string): string {
   return harmless(text).replaceAll("\n", "\\n");
 }

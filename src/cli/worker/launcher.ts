@@ -16,7 +16,7 @@ const PACKAGE_MANAGER = /\b(npm|npx|pnpm|yarn|bunx?)\b/;
 /**
  * The way to be called back when npx, or a script of npm, that has started this process is gone. Asked for early, while
  * that is still there. It does not pass a SIGTERM on: it ends,
- * perhaps with a shell in between left waiting, and the process would go on without anybody who can stop it. A process
+ * perhaps with a shell in between left waiting, and no process would be left that can stop this one. A process
  * that was started in any other way is left alone: its parent may go, as after `nohup` or `disown`.
  */
 export function launcher(): { whenGone(callBack: () => void): void } {
@@ -38,7 +38,7 @@ function parentOf(pid: number): number | undefined {
   return pid === process.pid ? process.ppid : look(pid)?.parent;
 }
 
-/** Each process from this one up to the package manager, with its parent; null where there is no such. */
+/** Each process from this one up to the package manager, with its parent; null where there is no package manager. */
 function parents(): [pid: number, parent: number][] | null {
   if (process.env.npm_execpath === undefined && process.env.npm_command === undefined) return null;
   const line: [number, number][] = [[process.pid, process.ppid]];

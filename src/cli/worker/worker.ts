@@ -82,7 +82,7 @@ export async function worker(
     startWorker({
       ...options,
       modules: modules.map((module) => pathToFileURL(resolve(module)).href),
-      onError: (error) => say(`trouble: ${messageOf(error)}`),
+      onError: (error) => say(`error: ${messageOf(error)}`),
     });
   const running = await whenThere(start).catch((error: unknown) => {
     if (jobs.length > 0 && error instanceof PawlError && error.code === "worker.no-tasks") return null;
@@ -108,11 +108,11 @@ export async function worker(
   await systemd?.ready(() => check.whyNotLive() === null);
   await asked;
   await disconnect();
-  // A handler that does not listen may go on; its task has been handed back.
+  // A handler that ignores its signal may still run; its task has been handed back.
   process.exit(EXIT.done);
 }
 
-/** Takes part in the runs of these modules' jobs, whoever begins them, until it is to leave. */
+/** Takes part in the runs of these modules' jobs, also those that another process begins, until the signal aborts. */
 async function takePartInRuns(
   modules: readonly string[],
   location: string,
@@ -133,7 +133,7 @@ async function takePartInRuns(
       signal,
       ...(lease === undefined ? {} : { leaseMs: lease }),
       onJoin: (run) => say(`run ${run.id}: takes part`),
-      onRest: (run, { state }) => say(`run ${run.id}: ${signal.aborted ? "left to others" : state}`),
+      onRest: (run, { state }) => say(`run ${run.id}: ${signal.aborted ? "left to other workers" : state}`),
       onRefused: (run, error) => say(`run ${run.id}: cannot take part: ${messageOf(error)}`),
       onNote: say,
     });
@@ -173,8 +173,8 @@ async function whenThere<T>(open: () => Promise<T>): Promise<T> {
 }
 
 /**
- * A queue that no task of the modules names may be one that callers name, so it is only said. One that looks like a slip
- * of the finger in the option is refused.
+ * A queue that no task of the modules names may be one that callers name, so that it is only reported. A name that looks like a typo
+ * in the option is refused.
  */
 function checkQueues(queues: Readonly<Record<string, number>>): void {
   const used = [...new Set(knownTasks().map(({ definition }) => definition.queue))];

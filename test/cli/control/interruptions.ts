@@ -84,7 +84,7 @@ export const interruptions: Stories = {
     const status = await scene.pawl(["status", "last"]);
     assert.match(
       status.out,
-      /workers +none: the process is gone, go on with (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume/,
+      /workers +none: the process is gone, continue with (?:PAWL_STORE=\S+ )?(?:npx )?pawl resume/,
     );
     await quicken(scene);
     const again = await scene.load(atEase(LOAD));
@@ -176,7 +176,7 @@ export const interruptions: Stories = {
     shell.stdout.on("data", (text) => {
       said += text;
     });
-    await until("it is detached", () => /goes on in the background/.test(said));
+    await until("it is detached", () => /continues in the background/.test(said));
     assert.match(said, /follow it: +(?:PAWL_STORE=\S+ )?(?:npx )?pawl attach \w+/);
     await until("rows arrive", () => scene.count("people"));
     process.kill(-(shell.pid as number), "SIGHUP");

@@ -127,7 +127,7 @@ export const repairs: Stories = {
       scene.pawl(["quarantine", "replay", "last", "--from", from, "--into", scene.url]);
     const missing = await replay("mended.csv");
     assert.equal(missing.code, 2);
-    assert.match(missing.err, /^pawl: There is no file mended\.csv to replay from\.\n$/);
+    assert.match(missing.err, /^pawl: The file mended\.csv to replay from does not exist\.\n$/);
     const plain = await replay("people.csv");
     assert.equal(plain.code, 2);
     assert.match(

@@ -110,7 +110,7 @@ export const spreads = {
     );
     worker.child.kill("SIGTERM");
     const left = await worker.ended;
-    assert.deepEqual([left.code, /run \w+: left to others/.test(left.err)], [0, true], left.err);
+    assert.deepEqual([left.code, /run \w+: left to other workers/.test(left.err)], [0, true], left.err);
     const { code, err } = await starter.ended;
     assert.equal(code, 0, err);
     await assertEachOnce(scene);

@@ -37,7 +37,7 @@ export const looking: Stories = {
     assert.match(rows[0] ?? "", /^e +waiting +work +q +\d+ s +0 +held$/);
     assert.match(rows[1] ?? "", /^d +waiting +work +q +\d+ s +0 +in (5\d min|1 h 00)/);
     assert.equal(rows.length, 2);
-    assert.match(err, /there are more: go on with --after d\n$/);
+    assert.match(err, /there are more: continue with --after d\n$/);
   },
 
   "a list of more tasks than fit into a page of the store is whole": async (desk) => {
