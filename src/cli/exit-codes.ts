@@ -1,7 +1,7 @@
 import type { RunSummary } from "../batch/index.ts";
 import { PawlError, TransientError } from "../errors.ts";
 
-/** What the process tells the shell: the only place where these numbers stand, which docs/production.md explains. */
+/** What the process tells the shell: the only place where these numbers stand, which docs/command-line.md explains. */
 export const EXIT = {
   done: 0,
   /** The command, or something it names, is wrong; nothing was begun. */

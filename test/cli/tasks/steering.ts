@@ -9,7 +9,10 @@ export const steering: Stories = {
       assert.match(await desk.refused(...command), /give ids, a filter such as --queue or --name, or --all/);
     }
     assert.match(await desk.refused("cancel", "a", "--all"), /takes either ids, or a filter, or --all/);
-    assert.match(await desk.refused("dead", "requeue", "--all", "--queue", "q"), /takes either ids, or a filter, or --all/);
+    assert.match(
+      await desk.refused("dead", "requeue", "--all", "--queue", "q"),
+      /takes either ids, or a filter, or --all/,
+    );
     assert.match(await desk.refused("cancel", "--name", ""), /--name was given without a value/);
     assert.deepEqual(await desk.states(), { a: "waiting", b: "waiting" });
     assert.deepEqual(await desk.json("cancel", "--all"), [{ reached: 2 }]);
