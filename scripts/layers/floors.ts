@@ -49,7 +49,10 @@ export function floorOf(path: string): string | undefined {
   return slash < 0 ? undefined : path.slice(0, slash);
 }
 
-/** Whether a path relative to `src/` is a door of its floor: a file at the top of it, or a subfolder's face. */
+/**
+ * Whether a path relative to `src/` is a door of its floor: `index.ts` for users, `internal.ts` for the floors above, and
+ * `contract.ts`. The parts of `connect` have doors of their own.
+ */
 export function isDoor(path: string): boolean {
-  return path.split("/").length <= 2 || /\/(index|internal|contract)\.ts$/.test(path);
+  return /^(connect\/)?[^/]+\/(index|internal|contract)\.ts$/.test(path);
 }

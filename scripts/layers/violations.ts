@@ -62,7 +62,7 @@ function houseReason(root: string, path: string, target: string): string | undef
     const below = allowed.length > 0 ? `${allowed.join(", ")} and errors.ts` : "errors.ts only";
     return `the ${from} floor may import from ${below}`;
   }
-  if (!isDoor(inside)) return `enter ${posix.dirname(inside)}/ by its index.ts or contract.ts`;
+  if (!isDoor(inside)) return `enter the ${to} floor by its index.ts, internal.ts or contract.ts`;
   return undefined;
 }
 

@@ -77,10 +77,14 @@ test("connect sees the contract of the batch floor and nothing else of it", () =
   assert.match(violations.join(), /the connect floor may import from .*batch\/contract\.ts/);
 });
 
-test("a subfolder of another floor is entered by its index or contract", () => {
+test("another floor is entered by one of its doors", () => {
+  for (const door of ["index", "internal", "contract"]) {
+    const files = { ...store, [`src/store/${door}.ts`]: "export {};" };
+    assert.deepEqual(check({ ...files, "src/tasks/index.ts": `import "../store/${door}.ts";` }), []);
+  }
   const violations = check({ ...store, "src/tasks/index.ts": `import "../store/sqlite/open.ts";` });
   assert.deepEqual(violations, [
-    "src/tasks/index.ts:1: imports src/store/sqlite/open.ts; enter store/sqlite/ by its index.ts or contract.ts",
+    "src/tasks/index.ts:1: imports src/store/sqlite/open.ts; enter the store floor by its index.ts, internal.ts or contract.ts",
   ]);
 });
 
