@@ -68,7 +68,7 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
       exclude,
       move,
       ...(transform === null ? {} : { transform }),
-      ...(tuning.transformTimeoutMs === undefined ? {} : { transformTimeoutMs: tuning.transformTimeoutMs }),
+      ...(tuning.transformTimeoutMs === undefined ? {} : { transformTimeout: tuning.transformTimeoutMs }),
       ...(fromProfile === null ? {} : { fromProfile }),
       ...(toProfile === null ? {} : { toProfile }),
       ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),

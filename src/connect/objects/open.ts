@@ -63,3 +63,12 @@ async function azureClient(
 ): Promise<AzureClient> {
   return new AzureClient(container, await azureSettingsOf(account, profile));
 }
+
+/** Makes a value when it is first asked for, and only then. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -130,7 +130,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
         return key === "a.txt" ? Buffer.from(text) : { bytes: Buffer.from(text), key: "c.md", contentType: "text/x" };
       };`,
     );
-    const summary = await done(from, `s3://${name}`, { transform: module, transformTimeoutMs: 3000 });
+    const summary = await done(from, `s3://${name}`, { transform: module, transformTimeout: "3s" });
     assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [2, 1, 6]);
     assert.equal((await target.get("a.txt")).body.toString(), "A.TXT");
     const other = await target.get("c.md");

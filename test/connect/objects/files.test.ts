@@ -15,13 +15,20 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import type { OpenSink, Writer } from "../../../src/batch/contract.ts";
 import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
 import { WorkLimits } from "../../../src/batch/job/limits.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/file-name.ts";
 import { sortedNames, walk } from "../../../src/connect/objects/files/walk.ts";
-import { type CopyOptions, copy, type ObjectEntry, verify } from "../../../src/connect/objects/index.ts";
+import {
+  type CopyOptions,
+  copy,
+  type ObjectEntry,
+  objects,
+  verify,
+} from "../../../src/connect/objects/index.ts";
 import { CopyWriter } from "../../../src/connect/objects/transfer/copy-writer.ts";
 import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { NameRegistry } from "../../../src/connect/objects/transfer/name-registry.ts";
@@ -251,6 +258,40 @@ describe("copying between folders", () => {
       async () => await run(job({ from: join(folder, "none") }), { store }),
       /There is no folder/,
     );
+  });
+
+  it("lists the chosen objects of a folder as the source of any job", async () => {
+    for (const key of ["a.jpg", "b.txt", "c/d.jpg"]) await put(from, key, key);
+    const source = objects(from, { include: ["*.jpg"] });
+    assert.deepEqual(
+      (await source.sample(10)).map(({ key, size }) => [key, size]),
+      [
+        ["a.jpg", 5],
+        ["c/d.jpg", 7],
+      ],
+    );
+    const seen: unknown[] = [];
+    const writer: Writer<ObjectEntry> = {
+      checkpoint: null,
+      async write(chunk, seal) {
+        for await (const slice of chunk.slices())
+          for (const object of slice as readonly ObjectEntry[]) seen.push(object.key);
+        await seal({ written: chunk.items, unchanged: 0, skipped: 0, duplicates: 0, failures: [] });
+      },
+      finish: async () => {},
+      close: async () => {},
+    };
+    const open: OpenSink<ObjectEntry> = {
+      guarantee: "idempotent",
+      ordering: { kind: "any" },
+      notes: [],
+      writer: async () => writer,
+      conclude: async () => {},
+      close: async () => {},
+    };
+    const sink = { open: async () => open };
+    const summary = await run(defineJob({ name: from, source, sink }), { store });
+    assert.deepEqual([summary.state, summary.written, seen.sort()], ["succeeded", 2, ["a.jpg", "c/d.jpg"]]);
   });
 
   it("verifies: what is missing, extra, or differs is told in order", async () => {

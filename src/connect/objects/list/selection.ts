@@ -1,18 +1,24 @@
+import { type Duration, optionalMilliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { KeyPattern } from "./key-pattern.ts";
 
+/** Which objects are chosen. */
 export interface SelectionOptions {
   /**
-   * Only objects whose key matches one of these patterns, such as `*.jpg` or `2024/**`. A star matches a dot, too; a pattern without
-   * a `/` speaks of the last part of a key.
+   * Only objects whose key matches one of these patterns, such as `*.jpg` or `2024/**`. A star matches any characters but `/`, a
+   * dot too; a pattern without a `/` is compared with the last part of a key.
+   * @default all objects
    */
   readonly include?: readonly string[];
-  /** No object whose key matches one of these, whatever `include` says. */
+  /**
+   * No object whose key matches one of these patterns, whatever `include` says.
+   * @default none
+   */
   readonly exclude?: readonly string[];
-  /** Only objects that were changed after this time, or in so many milliseconds before they are listed. */
-  readonly newer?: Date | number;
+  /** Only objects that were changed after this time, or, of a duration such as `"24h"`, so long before the job was made. */
+  readonly newer?: Date | Duration;
 }
 
 /** Which objects of a listing are taken: those that an `include` matches, where there is one, and no `exclude`. */
@@ -26,11 +32,12 @@ export class ObjectSelection {
   constructor({ include = [], exclude = [], newer }: SelectionOptions) {
     this.#include = include.map((text) => new KeyPattern(text, "--include"));
     this.#exclude = exclude.map((text) => new KeyPattern(text, "--exclude"));
-    this.#newer = typeof newer === "number" ? Date.now() - newer : (newer?.getTime() ?? null);
+    const since = newer instanceof Date ? newer : optionalMilliseconds(newer, "newer");
+    this.#newer = typeof since === "number" ? Date.now() - since : (since?.getTime() ?? null);
     this.identity = {
       ...(include.length > 0 ? { include: [...include] } : {}),
       ...(exclude.length > 0 ? { exclude: [...exclude] } : {}),
-      ...(newer === undefined ? {} : { newer: newer instanceof Date ? newer.toISOString() : newer }),
+      ...(since === undefined ? {} : { newer: since instanceof Date ? since.toISOString() : since }),
     };
     const all = this.#exclude.find((pattern) => pattern.coversAllOf("/"));
     if (all !== undefined)

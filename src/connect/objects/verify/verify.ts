@@ -1,4 +1,5 @@
 import { pMapIterable } from "p-map";
+import { assertObject } from "../../../arguments.ts";
 import { PawlError } from "../../../errors.ts";
 import { parseObjectAddress } from "../address.ts";
 import { ChecksumThreads } from "../compare/checksum-threads.ts";
@@ -10,22 +11,33 @@ import { compareKeys } from "../list/key-order.ts";
 import { ObjectSelection, type SelectionOptions } from "../list/selection.ts";
 import { openReader } from "../open.ts";
 
+/** Which two locations are compared. */
 export interface VerifyOptions extends SelectionOptions {
+  /** A folder, `s3://bucket/prefix` or `az://account/container/prefix`. */
   readonly from: string;
+  /** As `from`. */
   readonly to: string;
+  /** As in `CopyOptions`. */
   readonly fromProfile?: string;
+  /** As in `CopyOptions`. */
   readonly toProfile?: string;
+  /**
+   * How many objects are compared at once.
+   * @default 8
+   */
+  readonly concurrency?: number;
+  /** Ends the comparison; it rejects with the signal's reason then. */
   readonly signal?: AbortSignal;
 }
 
-/** What an object is on both sides. */
+/** How an object compares on both sides. */
 export interface VerifiedObject {
   readonly key: string;
-  /** `missing`: only in the first place; `extra`: only in the second; `unreadable`: it could not be compared. */
+  /** `missing`: only in `from`; `extra`: only in `to`; `unreadable`: it could not be compared. */
   readonly result: "same" | "missing" | "extra" | "differs" | "unreadable";
   /** For people: what differs; null where there is nothing to say. */
   readonly detail: string | null;
-  /** Of the first place; of the second for what is only there. */
+  /** Its size in `from`; of an extra object that in `to`. */
   readonly bytes: number;
 }
 
@@ -34,16 +46,24 @@ interface ObjectPair {
   readonly to: ObjectEntry | null;
 }
 
-/** Objects that are compared at once. */
-const AT_ONCE = 8;
-
 /**
- * Compares two places object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
+ * Compares two locations object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
  * objects are read. Neither listing is held in memory.
+ *
+ * @throws PawlError `copy.address`, `copy.pattern`, `copy.verify` for a manifest and for a location that lists in another
+ * order than that of its keys, and the errors of a location that cannot be listed
+ * @example
+ * ```ts
+ * import { verify } from "pawl/connect/objects";
+ *
+ * for await (const { key, result } of verify({ from: "photos", to: "backup" }))
+ *   if (result !== "same") console.log(key, result);
+ * ```
  */
 export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedObject, void, undefined> {
-  const { signal = new AbortController().signal } = options;
-  const choice = new ObjectSelection(options);
+  assertObject(options, "The options of verify");
+  const { signal = new AbortController().signal, concurrency = 8 } = options;
+  const selection = new ObjectSelection(options);
   const [first, second] = [parseObjectAddress(options.from), parseObjectAddress(options.to)];
   if (first.kind === "manifest" || second.kind === "manifest")
     throw new PawlError(
@@ -59,10 +79,10 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedOb
   try {
     await from.check();
     await to.check();
-    const pairs = paired(inOrder(from, choice, signal), inOrder(to, choice, signal));
+    const pairs = paired(inOrder(from, selection, signal), inOrder(to, selection, signal));
     yield* pMapIterable(pairs, (pair) => comparePair(pair, from, to, signal), {
-      concurrency: AT_ONCE,
-      backpressure: AT_ONCE * 4,
+      concurrency,
+      backpressure: concurrency * 4,
     });
   } finally {
     await from.close();
@@ -74,10 +94,10 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedOb
 /** The chosen objects of a place, in order: a place whose listing is not refuses to give it. */
 async function* inOrder(
   place: ObjectReader,
-  choice: ObjectSelection,
+  selection: ObjectSelection,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
-  const skips = (folder: string) => choice.skips(folder);
+  const skips = (folder: string) => selection.skips(folder);
   let last: string | null = null;
   for await (const { entries } of place.list(null, signal, { skips })) {
     for (const entry of entries) {
@@ -87,7 +107,7 @@ async function* inOrder(
           `${place.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two places cannot be compared in one pass: verify folder by folder.`,
         );
       last = entry.key;
-      if (choice.includes(entry)) yield entry;
+      if (selection.includes(entry)) yield entry;
     }
   }
 }
