@@ -109,7 +109,7 @@ describe("the limits of a job", () => {
     assert.equal(await limits.run(async () => 5), 5);
   });
 
-  it("refuse what is no number", () => {
+  it("refuse what is not a number", () => {
     assert.throws(() => new WorkLimits({ atOnce: 0 }), { code: "job.at-once" });
     assert.throws(() => new WorkLimits({ rate: 0 }), { code: "job.rate" });
     assert.throws(() => new WorkLimits({ bandwidth: Number.NaN }), { code: "job.rate" });

@@ -186,7 +186,7 @@ describe("a run", () => {
     );
   });
 
-  it("pauses at the next chunk on the word of anybody, and goes on where it stopped", async () => {
+  it("pauses at the next chunk when any process asks for it, and continues where it stopped", async () => {
     target.delayMs = 5;
     const handle = run(job(new NumberSource(2000)), { store });
     const id = await handle.id();
@@ -205,7 +205,7 @@ describe("a run", () => {
     let asked = 0;
     const throttle = async () => {
       asked++;
-      throw new TransientError("test.throttle", "nobody answers");
+      throw new TransientError("test.throttle", "no answer");
     };
     const handle = run(job(new NumberSource(100), { throttle: [throttle] }), { store });
     const id = await handle.id();
@@ -215,7 +215,7 @@ describe("a run", () => {
     assert.deepEqual([state, read], ["paused", 0]);
   });
 
-  it("ends for good when cancelled, and the next run begins anew", async () => {
+  it("ends for good when cancelled, and the next run begins from the start", async () => {
     target.delayMs = 5;
     const handle = run(job(new NumberSource(2000)), { store });
     while (target.effects.length < 50) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -228,7 +228,7 @@ describe("a run", () => {
     assert.equal(next.state, "succeeded");
   });
 
-  it("refuses to resume when the source has changed, and begins anew with restart", async () => {
+  it("refuses to resume when the source has changed, and begins from the start with restart", async () => {
     target.refuse = () => "all bad";
     await run(job(new NumberSource(100), { maxBad: 5 }), { store });
     target.refuse = () => null;

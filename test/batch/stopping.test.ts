@@ -46,7 +46,7 @@ class IdleSource extends NumberSource {
 
   override async shards(_n: number, ordering: { kind: string }) {
     const { shards } = await super.shards(1, ordering);
-    // Nobody can tell from the number of items that some are missing.
+    // The number of items does not show that some are missing.
     return { shards: shards.map((shard) => ({ ...shard, items: null })), duplicates: null, notes: [] };
   }
 
@@ -163,7 +163,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     });
   }
 
-  it("is not resumed while it is being cancelled, and gives way to a new run once nobody works on it", async () => {
+  it("is not resumed while it is being cancelled, and gives way to a new run once no worker works on it", async () => {
     const source = new IdleSource(40, 15, "ignores its signal");
     const one = job({ source });
     const handle = run(one, { store });

@@ -143,7 +143,7 @@ describe("pawl backfill", () => {
       assert.match(err, sentence);
       assert.equal(err.trim().split("\n").length, 1, err);
     }
-    // Nothing was begun that somebody would have to clear away.
+    // Nothing was begun that would have to be removed.
     assert.equal((await run(scene, "--set", "n=n", "--where", "nn > 1")).code, 2);
     assert.match((await scene.pawl(["status"])).out, /no runs yet/);
     const hinted = await run(scene, "--set", "token=null", "--key", "n", "--dry-run");

@@ -12,7 +12,7 @@ after(() => server.stop());
 
 for (const [title, stories] of [
   ["a load under way obeys", interruptions],
-  ["what failed can be seen and mended", repairs],
+  ["what failed can be seen and corrected", repairs],
   ["what goes in and what comes out", inputs],
 ] as const) {
   describe(title, { concurrency: 3 }, () => {

@@ -26,7 +26,7 @@ function loadedBy(...args: readonly string[]): string[] {
   }
 }
 
-// Nobody listens there: what a backfill is made of has been loaded when that shows.
+// No server listens there: what a backfill is made of has been loaded when that shows.
 const nowhere = ["--url", "postgres://127.0.0.1:1/nowhere", "--table", "tickets"];
 
 test("a backfill holds nothing of loads, copies, pools, bars and tables", () => {

@@ -176,7 +176,7 @@ test("a module that fails to load in a worker is named, with its reason", async 
   }
 });
 
-test("callable refuses what is no function, and a module without a URL", () => {
+test("callable refuses what is not a function, and a module without a URL", () => {
   const loose = callable as (meta: unknown, fn: unknown) => unknown;
   for (const [given, called] of [
     [undefined, "undefined"],

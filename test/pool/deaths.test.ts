@@ -47,12 +47,12 @@ for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
       }
     });
 
-    test("a rejection that nobody handles is the same", async () => {
+    test("an unhandled rejection is the same", async () => {
       await using pool = new Pool({ workers: 1, isolate });
       const settled = await pool.map(rejectsLater, [false, true, false], { errors: "collect", chunkSize: 3 });
       assert.deepEqual(settled.map(tell), [
         "unharmed",
-        "The worker died while it ran item 1: RangeError: nobody listens.",
+        "The worker died while it ran item 1: RangeError: no listener.",
         "unharmed",
       ]);
     });

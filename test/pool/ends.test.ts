@@ -15,7 +15,7 @@ const program = join(import.meta.dirname, "fixtures", "ending-program.ts");
 function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // One that has ended but whose end nobody has heard of is there only by name.
+    // One that has ended but whose end was not noticed is there only by name.
     return process.platform !== "linux" || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
@@ -50,7 +50,7 @@ suite("the end of a program leaves no process behind", () => {
     ["native", ["SIGINT", "SIGKILL"]],
   ] as const) {
     for (const signal of signals) {
-      test(`that comes by ${signal} while its processes are busy (${busy})`, async () => {
+      test(`by ${signal} while its processes are busy (${busy})`, async () => {
         const { child, pids } = await busyProgram("stay", busy);
         const exited = once(child, "exit");
         child.kill(signal);
@@ -66,7 +66,7 @@ suite("the end of a program leaves no process behind", () => {
     ["terminate", 0],
     ["using", 0],
   ] as const) {
-    test(`that comes by itself (${how}) while its processes are busy`, async () => {
+    test(`without a signal (${how}) while its processes are busy`, async () => {
       const { child, pids } = await busyProgram(how, "loop");
       child.stdin?.write("go\n");
       if (child.exitCode === null) await once(child, "exit");

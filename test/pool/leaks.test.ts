@@ -66,7 +66,7 @@ for (const [isolate, pools] of [
   });
 }
 
-test("a pool keeps nothing of inline functions that are made anew for each call", async () => {
+test("a pool keeps nothing of inline functions that are made again for each call", async () => {
   await using pool = new Pool({ workers: 1 });
   const round = async (n: number) => {
     for (let at = 0; at < n; at++) {

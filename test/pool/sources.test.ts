@@ -119,7 +119,7 @@ const streams: Readonly<Record<string, Stream>> = {
 };
 
 for (const [name, stream] of Object.entries(streams))
-  test(`a source is closed though nobody asks for another result (${name})`, async () => {
+  test(`a source is closed although no further result is asked for (${name})`, async () => {
     for (const how of name === "each" ? ["abort"] : ["abort", "terminate"]) {
       const pool = new Pool({ workers: 1 });
       const source = new Endless();

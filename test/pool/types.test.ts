@@ -41,7 +41,7 @@ test("collected errors are told in one way by every call, and the other way of r
 
   const [first, second] = await pool.map(half, items, options);
   assert.ok(first !== undefined && second !== undefined);
-  // @ts-expect-error a settled result is no number
+  // @ts-expect-error a settled result is not a number
   const wrong: number = first;
   // @ts-expect-error nor a number or an error
   const either: number | Error = first;

@@ -31,7 +31,7 @@ export interface StoreUnderTest {
   /** Opens the same place once more, as another process would. */
   reopen(): Promise<Store>;
   readonly clock: TestClock;
-  /** Writes a text into a column of a task, as somebody else could who may write where the store is. */
+  /** Writes a text into a column of a task, as another program could that may write where the store is. */
   overwrite(id: string, column: "payload" | "progress" | "result" | "meta", text: string): Promise<void>;
   /** Closes what was opened and removes the place. */
   cleanup(): Promise<void>;

@@ -12,7 +12,7 @@ export function modelSuite(
   name: string,
   open: () => Promise<StoreUnderTest>,
   options: {
-    /** Whether the clocks are those of a machine: set by somebody, and one of them begins again at its start. */
+    /** Whether the clocks are those of a machine: one can be set, and one begins again at its start. */
     readonly clocksJump: boolean;
     readonly runs?: number;
   },

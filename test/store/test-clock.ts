@@ -20,12 +20,12 @@ export class TestClock implements Clock {
     this.#monotonic += ms;
   }
 
-  /** Somebody sets the clock on the wall. */
+  /** The clock on the wall is set. */
   setWall(byMs: number): void {
     this.#wall += byMs;
   }
 
-  /** The machine starts anew: its monotonic clock begins again. */
+  /** The machine starts again: its monotonic clock begins again. */
   reboot(boot = `boot after ${this.boot}`): void {
     this.boot = boot;
     this.#monotonic = 1_000;

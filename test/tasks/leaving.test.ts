@@ -14,7 +14,7 @@ test("who waits for a task may leave by a signal; the task goes on, and others s
     await client.close();
     await rm(folder, { recursive: true });
   });
-  // Nobody works here, so it waits until it is cancelled.
+  // No worker works here, so that it waits until it is cancelled.
   const handle = await client.enqueue(waits);
   const reason = new Error("The client has gone.");
   const leaving = new AbortController();

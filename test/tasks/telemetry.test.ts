@@ -83,7 +83,7 @@ function tests(open: OpenPlace): void {
     }
   });
 
-  test("all of a flow is one trace, whoever runs its links", async () => {
+  test("all of a flow is one trace, whichever worker runs its links", async () => {
     await using stage = await Stage.open(open);
     for (const _ of [1, 2]) await stage.work({ queues: { default: 2 } });
     const members = Array.from({ length: 3 }, (_, n) => chain(add.with({ a: n }), double));

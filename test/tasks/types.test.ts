@@ -39,7 +39,7 @@ const coerced = task(
 test("links that fit compile, and others do not", () => {
   same<typeof wholeChain, Flow<{ file: string }, string>>(true);
   const wholeChain = chain(parse, square, show);
-  // @ts-expect-error a number is no text
+  // @ts-expect-error a number is not a text
   chain(parse, length);
   // @ts-expect-error the second of three does not fit
   chain(parse, length, square);

@@ -28,11 +28,11 @@ test("only a process of this machine that is gone for certain is dead", { skip: 
   assert.equal(isDead(changed(0, "elsewhere")), false, "another host");
   assert.equal(isDead(changed(4, "0123")), false, "another container");
   assert.equal(isDead(changed(2, "1")), true, "the process id is used again");
-  assert.equal(isDead(changed(3, "another-boot")), true, "the machine was started anew");
+  assert.equal(isDead(changed(3, "another-boot")), true, "the machine was started again");
   assert.equal(isDead(changed(1, "4194305")), true, "no such process, beyond the largest id of Linux");
 });
 
-test("a killed process is dead even while nobody has buried it", { skip: !linux }, async () => {
+test("a killed process is dead even before its parent has waited for it", { skip: !linux }, async () => {
   const print = `import { ownWorkerId } from ${JSON.stringify(new URL("../../src/tasks/worker/worker-id.ts", import.meta.url).href)};
     console.log(ownWorkerId); setInterval(() => {}, 1000);`;
   // The parent becomes `sleep`, which never waits for its children: a killed child stays a zombie.

@@ -25,7 +25,7 @@ const handlers: Record<string, Handler> = {
     while (performance.now() < end);
     return "busy";
   },
-  /** Works until somebody else has the task. */
+  /** Works until another worker has the task. */
   async steady(task, { saveProgress }) {
     say("started", task.id);
     try {

@@ -52,7 +52,7 @@ test("a task that fails too often becomes a dead letter with its last error", as
   assert.deepEqual([task.failures, task.fence, task.error], [3, 3, "failure 3"]);
 });
 
-test("an error that is permanent, or a result that is no JSON, is not tried again", async (t) => {
+test("an error that is permanent, or a result that is not JSON, is not tried again", async (t) => {
   const scene = await Scene.open(t);
   await scene.enqueue("permanent");
   await scene.enqueue("circular", { id: "u" });
@@ -82,7 +82,7 @@ test("a snoozed task comes back, or is held until it is released", async (t) => 
   assert.deepEqual([task.failures, task.crashes, task.fence], [0, 0, 3]);
 });
 
-test("a task whose name nobody knows is left for a worker that does, and said aloud", async (t) => {
+test("a task with an unknown name is left for a worker that does, and said aloud", async (t) => {
   const scene = await Scene.open(t);
   await scene.enqueue("toString");
   const errors: unknown[] = [];
@@ -249,7 +249,7 @@ test("a worker with an option that makes no sense is refused, rather than busy f
   }
 });
 
-test("a task whose payload somebody else has damaged becomes a dead letter that says so, and its neighbours finish", async (t) => {
+test("a task whose payload another program has damaged becomes a dead letter that says so, and its neighbours finish", async (t) => {
   const scene = await Scene.open(t);
   for (let n = 0; n < 20; n++) await scene.enqueue("add", { id: `t${n}`, payload: [n] });
   const database = new DatabaseSync(scene.store.location);

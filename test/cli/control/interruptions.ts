@@ -27,7 +27,7 @@ export const interruptions: Stories = {
     await assertWhole(scene);
   },
 
-  "cancel is for good: what was written stays, and the same load begins anew": async (server) => {
+  "cancel is for good: what was written stays, and the same load begins from the start": async (server) => {
     const { scene, loader } = await underWay(server);
     await using _ = scene;
     const { run } = await statusOf(scene);

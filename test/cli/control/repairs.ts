@@ -70,7 +70,7 @@ export const repairs: Stories = {
     assert.match(third.err, /^pawl: Run \w+ has no items in quarantine\.\n$/);
   },
 
-  "a mended file may be mended again": async (server) => {
+  "a corrected file may be corrected again": async (server) => {
     await using scene = await loaded(server);
     const { run } = await statusOf(scene);
     const csv = await failuresCsv(scene, run);
@@ -82,7 +82,7 @@ export const repairs: Stories = {
     const left = await failuresCsv(scene, run);
     assert.doesNotMatch(left, /Hopper/);
     assert.match(left, /Edsger/);
-    // The same file with the rest mended: its first row comes again, and is unchanged.
+    // The same file with the rest corrected: its first row comes again, and is unchanged.
     await scene.write(
       "mended.csv",
       csv.replace("two,", "2,").replace(",77", ",1").replace("4,,", "4,Barbara,"),
@@ -141,11 +141,11 @@ export const repairs: Stories = {
     assert.deepEqual(await ids(scene), [1, 5]);
   },
 
-  "a load that stopped at --max-quarantined goes on when its rows are mended": async (server) => {
+  "a load that stopped at --max-quarantined continues when its rows are corrected": async (server) => {
     await using scene = await loaded(server, "--max-quarantined", "1");
     const load = ["people.csv", "--table", "people", "--max-quarantined", "1"];
     const { run } = await statusOf(scene);
-    assert.equal((await scene.load(load)).code, 4, "nothing was mended");
+    assert.equal((await scene.load(load)).code, 4, "nothing was corrected");
     const csv = await failuresCsv(scene, run);
     await scene.write(
       "mended.csv",

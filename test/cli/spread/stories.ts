@@ -44,7 +44,7 @@ async function begin(
 ): Promise<{ scene: Scene; env: Record<string, string> }> {
   const scene = await Scene.begin(server, "CREATE TABLE people (id int, name text, by text)");
   await scene.write("job.ts", jobModule);
-  // Nobody goes on before the test says so.
+  // No process continues before the test says so.
   await scene.write("wait", "");
   for (let file = 0; file < FILES; file++) await scene.write(`people-${file + 10}.csv`, people(file));
   return { scene, env: store === "SQLite" ? {} : { PAWL_STORE: scene.url } };

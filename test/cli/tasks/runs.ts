@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { queueOf } from "../../../src/batch/index.ts";
 import type { Stories } from "./desk.ts";
 
-/** A run that nobody works on, with a shard. */
+/** A run that no worker works on, with a shard. */
 const run = { id: "abcdefghjk", key: "k", identity: null, job: { name: "job", module: null, params: null } };
 
 export const runs: Stories = {

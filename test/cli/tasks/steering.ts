@@ -34,7 +34,7 @@ export const steering: Stories = {
     assert.match(await desk.pawl("cancel", "--name", "other"), /^0 tasks cancelled/);
   },
 
-  "dead letters are requeued by filter; what somebody cancelled only where it is said": async (desk) => {
+  "dead letters are requeued by filter; what was cancelled only where it is said": async (desk) => {
     await desk.enqueue({ id: "a" }, { id: "b", name: "other" }, { id: "c" });
     await desk.settle("q", { state: "dead", error: "no" });
     await desk.settle("q", { state: "dead", error: "no" });
@@ -92,7 +92,7 @@ export const steering: Stories = {
     assert.match(await desk.pawl("cancel", "f"), /^flow f: 4 tasks cancelled/);
   },
 
-  "a queue is paused, goes on and is purged; a name that nobody knows is refused": async (desk) => {
+  "a queue is paused, goes on and is purged; an unknown name is refused": async (desk) => {
     await desk.enqueue({ id: "a" }, { id: "b" });
     assert.match(await desk.refused("queues", "pause", "p"), /There is no queue "p" .*: it has q\./);
     assert.match(await desk.pawl("queues", "pause", "q"), /^queue q is paused/);

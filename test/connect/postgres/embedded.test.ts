@@ -110,7 +110,7 @@ test("its files may be put back under a new state folder, which under root its a
   }
 });
 
-test("under root it also serves a folder that nobody else may enter, with programs from there", {
+test("under root it also serves a folder that no other user may enter, with programs from there", {
   skip: process.getuid?.() !== 0,
 }, async () => {
   const closed = join(root, "closed");

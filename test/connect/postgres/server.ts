@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { startEmbedded, stopEmbedded } from "../../../src/connect/postgres/index.ts";
 
-/** Settings for a server whose data nobody will miss. */
+/** Settings for a server whose data may be lost. */
 export const careless = {
   fsync: "off",
   full_page_writes: "off",
@@ -58,7 +58,7 @@ export class TestServer implements AsyncDisposable {
   /** A throwaway server in a temporary folder, for one file alone. */
   static async start(settings: Readonly<Record<string, string>> = careless): Promise<TestServer> {
     const directory = await mkdtemp(join(tmpdir(), "pawl-postgres-"));
-    // Everyone may enter, because as root the server runs as somebody else.
+    // Everyone may enter, because as root the server runs as another user.
     const home = join(directory, "server");
     await chmod(directory, 0o755);
     const { url } = await startEmbedded(home, { settings });
@@ -130,7 +130,7 @@ const EMPTY = `
     EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
   END $$`;
 
-/** Copies files, which costs half of what it does to log every page, where nobody needs the log. */
+/** Copies files, which costs half of what it does to log every page, where the log is not needed. */
 async function createDatabase(client: TestClient, name: string): Promise<void> {
   await client.query(`CREATE DATABASE ${name} STRATEGY file_copy`);
 }

@@ -207,7 +207,7 @@ test("a shared array on its way to a process is refused with a sentence, and the
   assert.equal(await sharer.total(table), 1);
 });
 
-test("a handle is no promise, can be printed and compared, and says what it has not", async () => {
+test("a handle is not a promise, can be printed and compared, and says what it has not", async () => {
   await using tally = await actor(Tally, []);
   assert.equal(await tally, tally);
   assert.ok(!("then" in tally));
@@ -222,7 +222,7 @@ test("a handle is no promise, can be printed and compared, and says what it has 
   }
   // @ts-expect-error It is private.
   void tally.hidden;
-  // @ts-expect-error A getter is no method.
+  // @ts-expect-error A getter is not a method.
   void tally.size;
   // @ts-expect-error Its argument is a number.
   await tally.add("1").catch(() => {});
@@ -244,7 +244,7 @@ test("a class that workers cannot find is refused with the remedy", async () => 
   assert.throws(() => control({} as Actor<Tally>), { code: "pool.actor-handle" });
 });
 
-test("a class is no function for a pool", async () => {
+test("a class is not a function for a pool", async () => {
   await using pool = new Pool({ workers: 1 });
   const error = await failureOf(
     (async () => await pool.apply(Tally as unknown as (x: number) => number, 1))(),

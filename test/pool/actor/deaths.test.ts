@@ -50,7 +50,7 @@ for (const isolate of ["thread", "process"] as const) {
       assert.equal(control(tally).stats()[0]?.restarts, 2);
     });
 
-    test("dies of an exception that nobody catches, and says which", async () => {
+    test("dies of an uncaught exception, and says which", async () => {
       await using tally = await actor(Tally, [], { isolate, maxRestarts: 1 });
       const settled = await Promise.allSettled([
         tally.later(),
@@ -60,7 +60,7 @@ for (const isolate of ["thread", "process"] as const) {
       ]);
       assert.equal(settled[2].status, "rejected");
       const { reason } = settled[2] as PromiseRejectedResult;
-      assert.match(reason.message, /while it ran patient: Error: nobody catches this/);
+      assert.match(reason.message, /while it ran patient: Error: this is not caught/);
       assert.deepEqual(settled[3], { status: "fulfilled", value: 0 });
     });
 

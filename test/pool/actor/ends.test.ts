@@ -81,7 +81,7 @@ for (const [isolate, actors] of [
   });
 }
 
-test("idle actors let the program end, and those that nobody has a handle to any more", async () => {
+test("idle actors let the program end, and those whose handles are gone", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 60_000 });
   assert.equal(stdout, "1\n1\n");
 });

@@ -58,7 +58,7 @@ for (const inside of kinds) {
     });
   }
 
-  test(`a ${inside} that dies with calls under way harms nobody`, async () => {
+  test(`a ${inside} that dies with calls under way harms no other`, async () => {
     await using tally = await actor(Tally, []);
     await using caller = await actor(Caller, [tally], { isolate: inside, maxRestarts: 1 });
     const [abandoned, next] = await Promise.allSettled([caller.abandon(), caller.addAll([10])]);

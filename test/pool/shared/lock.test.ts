@@ -141,7 +141,7 @@ test("a lock that became free while the one that was woken died is noticed by th
   lock.lock();
   const waiting = lock.lockAsync();
   const blocked = thread(t).ask("increment", lock, SharedArray.zeros("float64", 1), 1);
-  // Free, and nobody who sleeps is woken.
+  // Free, and no sleeper is woken.
   Atomics.store(new Int32Array(memory), 0, 0);
   (await waiting)[Symbol.dispose]();
   await blocked;

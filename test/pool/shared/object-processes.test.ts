@@ -15,7 +15,7 @@ function fileOf(ref: Ref<unknown>): string {
   return (state as { file: string }).file;
 }
 
-test("processes read a ref from one file that nobody else can read", async (t) => {
+test("processes read a ref from one file that no other user can read", async (t) => {
   using ref = put(new Float64Array(1000).fill(2));
   const workers = [childProcess(t), childProcess(t)];
   for (const worker of workers) assert.equal(await worker.ask("sum", ref), 2000);

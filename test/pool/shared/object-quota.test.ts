@@ -75,7 +75,7 @@ test("the directory for spilled objects and its files are for this user alone", 
   disposeAll(refs);
 });
 
-test("a view that somebody holds is the one that is got, spilled or not", (t) => {
+test("a view that is held is the one that is got, spilled or not", (t) => {
   quota(t, 0);
   const refs = [put(column(1)), put({ plain: "object" })] as const;
   const view = get(refs[0]);
@@ -143,7 +143,7 @@ test("what a thread made and spilled outlives the thread", async (t) => {
   assert.deepEqual(filesUnder(directory), []);
 });
 
-test("a file that somebody removed is named", (t) => {
+test("a file that was removed is named", (t) => {
   const directory = quota(t, 0);
   const ref = put(column(1));
   configureObjects({ quotaBytes: 0 });

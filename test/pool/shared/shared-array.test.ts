@@ -152,7 +152,7 @@ test("the type of element decides between numbers and bigints", () => {
   const bigints: bigint = SharedArray.zeros("bigint64", 1).at(0);
   const data: Float32Array<SharedArrayBuffer> = SharedArray.zeros("float32", 1).data;
   assert.deepEqual([numbers, bigints, data.length], [0, 0n, 1]);
-  // @ts-expect-error a number is no element of bigint64
+  // @ts-expect-error a number is not an element of bigint64
   assert.throws(() => SharedArray.zeros("bigint64", 1).set(1, 0), TypeError);
 });
 

@@ -8,7 +8,7 @@ const COLUMNS = ["payload", "progress", "meta", "result"] as const;
 /** No driver can keep it, so nothing is called so. */
 const NOWHERE = ["a\0b", "\0", "\ud800", "a\udc00"];
 
-/** What somebody else wrote into the store, and what nobody can have written there. */
+/** What another program wrote into the store, and what none can have written there. */
 export function damage(current: Current): void {
   test("a task whose JSON is damaged holds up no other: it is claimed and read with what is wrong with it", async () => {
     const { store, overwrite } = current();

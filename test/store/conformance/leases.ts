@@ -29,7 +29,7 @@ export function leases(current: Current): void {
     assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
-  test("whoever lost the lease changes nothing any more and is told so", async () => {
+  test("a worker that lost the lease changes nothing any more and is told so", async () => {
     const { store, clock } = current();
     const late = await claimed(store);
     clock.advance(1_000);
@@ -57,7 +57,7 @@ export function leases(current: Current): void {
     await bounce();
   });
 
-  test("a lease that ran out is still held until somebody takes it back", async () => {
+  test("a lease that ran out is still held until it is taken back", async () => {
     const { store, clock } = current();
     const lease = await claimed(store);
     clock.advance(5_000);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Current } from "../conformance.ts";
 import { claimed } from "./tasks.ts";
 
-/** A driver whose clocks are those of a machine: one is set by somebody, the other begins again at its start. */
+/** A driver whose clocks are those of a machine: one can be set, the other begins again at its start. */
 export function machineClocks(current: Current): void {
   test("a lease survives a wall clock that is set forward or back", async () => {
     const { store, clock } = current();
@@ -18,7 +18,7 @@ export function machineClocks(current: Current): void {
     assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
-  test("a machine that was started anew voids the leases of before", async () => {
+  test("a machine that was started again voids the leases of before", async () => {
     const { store, clock } = current();
     await claimed(store);
     clock.reboot();

@@ -44,7 +44,7 @@ export function overseeing(current: Current): void {
     assert.deepEqual(ids(await store.workers(5_000)), ["host-1-x"]);
   });
 
-  test("changes are kept while somebody asked for them, and told in order", async () => {
+  test("changes are kept while they are asked for, and told in order", async () => {
     const { store, reopen, clock } = current();
     await store.enqueue([newTask("before")]);
     const start = await store.changes(null, 10);

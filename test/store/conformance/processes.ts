@@ -74,7 +74,7 @@ async function chaos({ store, clock }: StoreUnderTest, kills: number, random: ()
   };
   let over = false;
   const passing = (async () => {
-    // Where the store's clock is the test's, somebody must let time pass.
+    // Where the store's clock is the test's, the test must let time pass.
     while (!over) {
       clock.advance(10);
       await store.now();

@@ -83,7 +83,7 @@ export function quarantine(current: Current): void {
     assert.equal((await store.quarantined("r", { limit: 9 }))[0]?.ordinal, 1);
   });
 
-  test("mended items can be left out, and the first replay keeps the credit", async () => {
+  test("corrected items can be left out, and the first replay keeps the credit", async () => {
     const { store } = current();
     await store.createRun(newRun("r"));
     await store.quarantine("r", 0, 0, [item(0, 1), item(0, 2), item(0, 3)]);

@@ -104,7 +104,7 @@ export function settling(current: Current): void {
     );
   });
 
-  test("what was settled is there for whoever opens the store next", async () => {
+  test("what was settled is there for the next process that opens the store", async () => {
     const { store, reopen } = current();
     const lease = await claimed(store);
     await store.settle([settlement(lease, { state: "succeeded", value: [1, 2] })]);

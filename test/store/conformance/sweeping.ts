@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
-/** Taking back what nobody works on any more. */
+/** Taking back what no worker works on any more. */
 export function sweeping(current: Current): void {
   test("a lease that ran out goes back in line and counts a crash, not a failure", async () => {
     const { store, clock } = current();

@@ -105,7 +105,7 @@ export function uniqueness(current: Current): void {
     assert.deepEqual(await store.enqueue([one("b"), one("c")]), ["b"]);
     const { state, error } = await taskOf(store, "a");
     assert.deepEqual([state, error], ["cancelled", "expired"]);
-    assert.equal((await taskOf(store, "beside")).state, "waiting", "nobody wants its key");
+    assert.equal((await taskOf(store, "beside")).state, "waiting", "no other task has its key");
     assert.deepEqual(ids(await claimOf(store, 9)), ["b"]);
     assert.deepEqual(await store.enqueue([one("d")]), [], "one that was begun does not expire");
     const counts = (await store.queues()).find(({ name }) => name === "q")?.counts;

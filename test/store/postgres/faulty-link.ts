@@ -6,22 +6,22 @@ import { connect, createServer, type Server, type Socket } from "node:net";
  */
 const UNNOTICED = 10;
 
-/** How a link was cut: both sides at once, or so that the server goes on for a while without anybody listening. */
+/** How a link was cut: both sides at once, or so that the server continues for a while without a listener. */
 export type Cut = "both" | "client";
 
 /** Stands between a client and a server and spoils what passes. */
 export class FaultyLink implements AsyncDisposable {
   readonly #server: Server;
   readonly #links = new Set<{ readonly client: Socket; readonly server: Socket }>();
-  /** Towards the server, those included that nobody listens to any more. */
+  /** Towards the server, those included that have no listener any more. */
   readonly #servers = new Set<Socket>();
-  /** Those that nobody listens to any more, the oldest first. */
+  /** Those that have no listener any more, the oldest first. */
   readonly #unnoticed = new Set<Socket>();
   /** Asked about each piece that comes from the server: true swallows it and cuts the link. */
   swallows: (piece: Buffer, link: number) => boolean = () => false;
   /** Asked about each piece that goes to the server: true cuts the link before it gets there. */
   stops: (piece: Buffer, link: number) => boolean = () => false;
-  /** The same, but nobody notices: from then on nothing comes back over this link. */
+  /** The same, but unnoticed: from then on nothing comes back over this link. */
   holds: (piece: Buffer, link: number) => boolean = () => false;
   /** Connections that were made, and links that were cut. */
   connections = 0;

@@ -1,4 +1,4 @@
-/** Behind a pooler that hands a session to somebody else after each transaction. */
+/** Behind a pooler that hands a session to another client after each transaction. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openStore } from "../../../src/store/index.ts";

@@ -141,7 +141,7 @@ test("an address that cannot be a store is refused in one sentence without its s
     const error = await refused(url, code);
     assert.ok(!error.message.includes("geheim"), error.message);
     assert.ok(!error.message.includes(new URL(server.url).password), error.message);
-    // The server waits a minute for the rest of a login, and lets nobody make or remove a database meanwhile.
+    // The server waits a minute for the rest of a login, and lets no session make or remove a database meanwhile.
     for (let turn = 0; turn < 1_000 && openSockets() > open; turn++) await nextTurn();
     assert.equal(openSockets(), open, `a connection to ${code} stays open`);
   }

@@ -97,7 +97,7 @@ describe("a reply that is lost", () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
     await using store = await openPostgresStore(through);
-    // The server does not notice: its transaction stays open until somebody ends it.
+    // The server does not notice: its transaction stays open until it is ended.
     proxy.how = "client";
     proxy.stops = once(asksCommit);
     assert.deepEqual(await store.enqueue([newTask("t")]), ["t"]);
@@ -127,7 +127,7 @@ describe("a reply that is lost", () => {
         claims.map(({ id }) => id),
         ids,
       );
-      // Otherwise nobody would hold what it says.
+      // Otherwise what it says would be held nowhere.
       assert.deepEqual((await store.renew(claims, 60_000)).lost, []);
     }
     await store.record(60_000);
@@ -139,7 +139,7 @@ describe("a reply that is lost", () => {
     assert.equal(proxy.cuts, 3);
   });
 
-  test("to any question is asked for again, and hurts nobody else", async () => {
+  test("to any question is asked for again, and hurts no other", async () => {
     const { proxy, url: through } = await FaultyLink.before(url);
     await using _proxy = proxy;
     await using store = await openPostgresStore(through);
@@ -163,7 +163,7 @@ describe("a reply that is lost", () => {
       () => store.changes(0, 10),
       () => store.claim({ ...request, queues: ["q", "r"], buckets: [rate], n: 2 }),
     ];
-    // A promise that is rejected and that nobody waits for would end the process, and fails the test.
+    // A promise that is rejected and never awaited would end the process, and fails the test.
     for (const question of questions) {
       for (let pieces = 0; pieces < 3; pieces++) {
         let left = pieces;
@@ -269,7 +269,7 @@ describe("a server that goes away", () => {
       await using _proxy = proxy;
       await using store = await openPostgresStore(through, { retryMs: 120_000 });
       await store.enqueue([newTask("before")]);
-      // The COMMIT does not arrive, and nobody can ask what became of it for a while.
+      // The COMMIT does not arrive, and for a while it cannot be asked what became of it.
       const away = Promise.withResolvers<void>();
       let isAway = false;
       proxy.stops = (piece) => {

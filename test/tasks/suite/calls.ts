@@ -21,7 +21,7 @@ import { type OpenPlace, Stage } from "./stage.ts";
 
 /** Enqueueing and handles. */
 export function calls(open: OpenPlace): void {
-  test("a call gives its result to whoever has its id", async () => {
+  test("a call gives its result to every process that has its id", async () => {
     await using stage = await Stage.open(open);
     const handle = await stage.client.enqueue(add, { a: 1, b: 2 });
     assert.equal(handle.created, true);
@@ -243,7 +243,7 @@ export function calls(open: OpenPlace): void {
     for (const { id } of handles.slice(0, -1)) await stage.client.handle(id).result();
   });
 
-  test("a unique task that has expired does not swallow the next call, whoever has swept or not", async () => {
+  test("a unique task that has expired does not swallow the next call, swept or not", async () => {
     await using stage = await Stage.open(open);
     const first = await stage.client.enqueue(alone, 1);
     await stage.until(first.id, ({ expiresAt }) => (expiresAt ?? 0) <= Date.now());

@@ -248,7 +248,7 @@ export function flows(open: OpenPlace): void {
     const file = join(stage.folder, "runs");
     const flow = chain(notes.with({ file, line: "first" }), mendable.with(mend), double, double);
     const handle = await stage.client.enqueueFlow(flow);
-    await assert.rejects(handle.result(), /not mended yet/);
+    await assert.rejects(handle.result(), /not corrected yet/);
     assert.equal((await handle.status())?.state, "dead");
     assert.equal((await stage.store.query({ flow: handle.id })).length, 2);
     await writeFile(mend, "");
@@ -264,7 +264,7 @@ export function flows(open: OpenPlace): void {
     const mend = join(stage.folder, "mended");
     const members = [double.with(1), chain(mendable.with(mend), double), double.with(3)];
     const handle = await stage.client.enqueueFlow(chain(chord(members, total), sumOf));
-    await assert.rejects(handle.result(), /not mended yet/);
+    await assert.rejects(handle.result(), /not corrected yet/);
     await writeFile(mend, "");
     assert.equal(await handle.retry(), true);
     assert.equal(await handle.result(), 22);

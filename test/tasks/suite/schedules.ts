@@ -119,7 +119,7 @@ export function schedules(open: OpenPlace): void {
     assert.equal(await resumeSchedule("job", { store }), false);
   });
 
-  test("what passed while nobody worked is caught up with as the schedule says", async () => {
+  test("what passed while no worker worked is caught up with as the schedule says", async () => {
     await using stage = await Stage.open(open);
     const { store } = stage;
     for (const catchUp of ["all", "last", "none"] as const) {

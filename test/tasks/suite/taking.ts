@@ -34,7 +34,7 @@ const given: fc.Arbitrary<object> = fc.letrec<{ value: unknown; object: object }
 /** The same samples each time. */
 const samples = (count: number, seed: number) => fc.sample(given, { numRuns: count, seed });
 
-/** As whoever reads it sees it. */
+/** As its reader sees it. */
 const asStored = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** What is given is taken once, at the moment at which it is given. */
@@ -156,7 +156,7 @@ export function taking(open: OpenPlace, driver: "SQLite" | "PostgreSQL"): void {
     ["in a child", misreportsInChild],
   ] as const) {
     if (!isTried(where)) continue;
-    test(`a progress that nobody could read is refused where it is reported, and none of it is stored (${where})`, async () => {
+    test(`an unreadable progress is refused where it is reported, and none of it is stored (${where})`, async () => {
       await using stage = await Stage.open(open);
       await stage.work();
       const handle = await stage.client.enqueue(task, null);

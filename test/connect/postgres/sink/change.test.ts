@@ -259,7 +259,7 @@ describe("rows of a table in use", () => {
     assert.deepEqual(rows, { n: 100 });
   });
 
-  it("that the table refuses are kept with the reason, and are changed by a replay once that is mended", async () => {
+  it("that the table refuses are kept with the reason, and are changed by a replay once that is corrected", async () => {
     for (const way of ["step", "expression"]) {
       const { url, client } = await scene.database(
         `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 1503, 2999))`,

@@ -65,7 +65,7 @@ describe("what a load does in the end", () => {
     }
   });
 
-  it("is to delete nothing where the step left rows out, of which nobody knows the key", async () => {
+  it("is to delete nothing where the step left rows out, whose keys are unknown", async () => {
     for (const onConflict of ["update", "ignore"] as const) {
       const { url, client } = await scene.database(table);
       await using _ = client;

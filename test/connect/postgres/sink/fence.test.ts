@@ -69,7 +69,7 @@ test("a writer whose shard was taken over changes nothing", async () => {
   await old.close();
 });
 
-test("a writer that stopped in the middle of a commit is disconnected and blocks nobody", async () => {
+test("a writer that stopped in the middle of a commit is disconnected and blocks no other", async () => {
   const sink = await open("d");
   const old = await sink.writer(0, 1);
   const stopped = Promise.withResolvers<void>();
@@ -91,7 +91,7 @@ test("a writer that stopped in the middle of a commit is disconnected and blocks
   await Promise.all([old.close(), next.close()]);
 });
 
-test("one that stopped while it took the shard over, or ended the run, blocks nobody", async () => {
+test("one that stopped while it took the shard over, or ended the run, blocks no other", async () => {
   const sink = await open("stopped");
   await (await sink.writer(0, 1)).close();
   const stop = async (name: string): Promise<TestClient> => {
@@ -139,7 +139,7 @@ test("a lost connection is a transient error, and the checkpoint tells what was 
   await again.close();
 });
 
-test("after the end of a run nobody can begin it again", async () => {
+test("after its end a run cannot begin again", async () => {
   const sink = await open("g");
   const late = await sink.writer(0, 1);
   await sink.conclude();
