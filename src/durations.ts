@@ -39,7 +39,7 @@ export function milliseconds(duration: Duration, what: string): number {
   if (ms >= 0) return ms;
   throw new PawlError(
     "argument.duration",
-    `${what} must be milliseconds or a duration such as "30s" or "10m", not ${given(duration)}.`,
+    `${named(what)} must be milliseconds or a duration such as "30s" or "10m", not ${given(duration)}.`,
   );
 }
 
@@ -52,7 +52,10 @@ export function optionalMilliseconds(duration: Duration | undefined, what: strin
 export function finiteMilliseconds(duration: Duration, what: string): number {
   const ms = milliseconds(duration, what);
   if (ms <= LONGEST_MS) return ms;
-  throw new PawlError("argument.duration", `${what} must be at most 1,000 years, not ${given(duration)}.`);
+  throw new PawlError(
+    "argument.duration",
+    `${named(what)} must be at most 1,000 years, not ${given(duration)}.`,
+  );
 }
 
 /** The same where `Infinity` means never, and so does what is more than 1,000 years: null then, and where there is none. */
@@ -77,7 +80,7 @@ export function parseDuration(text: string, what: string): number {
   if (ms <= LONGEST_MS) return ms;
   throw new PawlError(
     "argument.duration",
-    `${what} takes a duration such as 30s or 10m, not ${given(text)}.`,
+    `${named(what)} takes a duration such as 30s or 10m, not ${given(text)}.`,
   );
 }
 
@@ -90,6 +93,11 @@ export function durationText(ms: number): string {
 
 function rounded(value: number): number {
   return Number(value.toFixed(3));
+}
+
+/** Where it stands, which a program in JavaScript may leave out. */
+function named(what: unknown): string {
+  return typeof what === "string" && what !== "" ? what : "A duration";
 }
 
 function given(value: unknown): string {

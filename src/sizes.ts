@@ -39,7 +39,7 @@ export function bytes(size: Size, what: string): number {
   const given = typeof size === "string" ? JSON.stringify(size) : shown(size);
   throw new PawlError(
     "argument.size",
-    `${what} must be bytes or a size such as "256MB" or "1GiB", not ${given}.`,
+    `${typeof what === "string" && what !== "" ? what : "A size"} must be bytes or a size such as "256MB" or "1GiB", not ${given}.`,
   );
 }
 
