@@ -14,3 +14,11 @@ export class ActorDiedError extends PawlError {
 export class WorkerDiedError extends PawlError {
   override readonly name = "WorkerDiedError";
 }
+
+/** Why what a worker awaits would never end. `what` begins the sentence. */
+export function neverEnds(what: string): PawlError {
+  return new PawlError(
+    "pool.inherited-then",
+    `${what} let all objects inherit a function "then", so that nothing that its worker awaits can end: define it on objects of its own.`,
+  );
+}

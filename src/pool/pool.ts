@@ -155,9 +155,9 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     ...args: A
   ): Future<R> {
     this.#lifetime.assertOpen();
-    const { submitted } = this.#functions.find(fn as AnyFunction, "submit", options);
+    const { submitted, account } = this.#functions.find(fn as AnyFunction, "submit", options);
     const future = submitted.submit(args) as Future<R>;
-    this.#functions.account(fn as AnyFunction).parallel++;
+    account.parallel++;
     this.#workerPool.add(submitted);
     this.#workerPool.scheduleSoon();
     return future;

@@ -4,7 +4,7 @@ import { limitFrom } from "../options.ts";
 import { ActorCall } from "./call.ts";
 import { terminated, tooManyPending } from "./errors.ts";
 import type { ActorSettings } from "./options.ts";
-import { type ActorStats, type Origin, Supervisor } from "./supervisor.ts";
+import { type ActorOrigin, type ActorStats, Supervisor } from "./supervisor.ts";
 import { type ActorCallOptions, type ActorTarget, registerActor, unregisterActor } from "./target.ts";
 
 /** An actor that this thread made: one worker, or several replicas that share the calls. */
@@ -24,7 +24,7 @@ export class OwnedActor implements ActorTarget {
   /** Wait for room, or for no call to be left. */
   #waiting: { readonly below: number; readonly resolve: () => void }[] = [];
 
-  constructor(origin: Origin, replicas: number, settings: ActorSettings) {
+  constructor(origin: ActorOrigin, replicas: number, settings: ActorSettings) {
     this.name = origin.name;
     this.maxPending = settings.maxPending;
     this.#settings = settings;

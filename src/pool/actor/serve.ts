@@ -1,10 +1,10 @@
 import { setInterval } from "node:timers";
 import { PawlError } from "../../errors.ts";
-import { isThenable } from "../../thenable.ts";
+import { inheritsThen, isThenable } from "../../thenable.ts";
 import { resolveCallable } from "../callable/callable.ts";
+import { neverEnds } from "../errors.ts";
 import { type Handle, handlesByIndex, unpack } from "../transfer/portable.ts";
 import { describeError } from "../transfer/remote-error.ts";
-import { inheritsThen, neverEnds, THEN_LOOK_MS } from "../worker/inherited-then.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import type { ParentChannel } from "../worker/protocol.ts";
 import { withSignal } from "./call-signal.ts";
@@ -28,6 +28,9 @@ interface Call {
   readonly handles: readonly Handle[];
   readonly watched: boolean;
 }
+
+/** How often a worker looks whether what it waits for can end at all. */
+const THEN_POLL_MS = 500;
 
 /** Results do not wait longer than this for those of the next calls. */
 const FLUSH_MS = 2;
@@ -88,7 +91,7 @@ class ActorServer {
       return;
     }
     this.#channel.post({ type: "ready", methods: methodsOf(this.#instance) });
-    setInterval(() => this.#lookForThen(), THEN_LOOK_MS).unref();
+    setInterval(() => this.#lookForThen(), THEN_POLL_MS).unref();
   }
 
   /** What is awaited here will never end, nor what comes after it. */

@@ -11,7 +11,7 @@ import type { ActorSettings } from "./options.ts";
 import type { ActorResults, ActorSetup } from "./protocol.ts";
 
 /** What an actor is made of. */
-export interface Origin {
+export interface ActorOrigin {
   readonly name: string;
   readonly reference: CallableReference;
   readonly args: readonly unknown[];
@@ -48,7 +48,7 @@ const LONGEST_RESTART_MS = 5000;
 /** Keeps one actor: its worker, the calls for it, its state, and what becomes of them when the worker dies. */
 export class Supervisor {
   state: SupervisorState = "starting";
-  readonly #origin: Origin;
+  readonly #origin: ActorOrigin;
   readonly #settings: ActorSettings;
   readonly #events: SupervisorEvents;
   readonly #calls: CallQueue;
@@ -62,7 +62,7 @@ export class Supervisor {
   #ending = false;
   #closed: ((error: unknown) => void) | null = null;
 
-  constructor(origin: Origin, settings: ActorSettings, events: SupervisorEvents) {
+  constructor(origin: ActorOrigin, settings: ActorSettings, events: SupervisorEvents) {
     this.#origin = origin;
     this.#settings = settings;
     this.#events = events;

@@ -6,8 +6,7 @@ import { atIndex } from "../transfer/remote-error.ts";
 import { blocks, type Cost } from "./cost.ts";
 import type { Settled } from "./settled.ts";
 import { isBefore, sharedClock } from "./shared-clock.ts";
-import type { Source } from "./source.ts";
-import type { Stop } from "./stop.ts";
+import type { Interruption, ItemSource } from "./source.ts";
 import type { Portion, Work } from "./work.ts";
 
 /** How long items run in the caller's thread before its event loop gets a turn, in milliseconds. */
@@ -207,13 +206,13 @@ function callerOf(
 
 export interface CallerStream {
   readonly fn: AnyFunction;
-  readonly source: Source;
+  readonly source: ItemSource;
   readonly cost: Cost;
   readonly signal: AbortSignal;
   /** Errors are results. */
   readonly collect: boolean;
   /** Stops waiting for the source or for the function. */
-  readonly stop: Stop;
+  readonly stop: Interruption;
   /** Counts what ran. */
   readonly account: { inline: number };
   /** Whether the items from `at` on should go to workers, judged by the last item and its result. */

@@ -1,5 +1,5 @@
 import type { AnyFunction } from "../callable/callable.ts";
-import { referenceTo } from "../callable/reference.ts";
+import { type FunctionReference, referenceTo } from "../callable/reference.ts";
 import { checkMapOptions, checkOptions, limitFrom, type MapOptions } from "../options.ts";
 import { batchSize, Cost, speedUp } from "./cost.ts";
 import { type Stopper, SubmittedWork } from "./submit.ts";
@@ -22,19 +22,28 @@ export interface FunctionExplanation {
 
 type FunctionKey = AnyFunction | string;
 
-/** A function with options, and its calls that were submitted. */
-interface Known {
-  readonly call: Call;
-  readonly submitted: SubmittedWork;
-}
-
 /** Where the items of a function ran. */
-export interface Account {
+export interface FunctionAccount {
   /** Of the function. */
   readonly name: string;
   inline: number;
   parallel: number;
   why: string;
+}
+
+/** A function with options, and its calls that were submitted. */
+interface KnownCall {
+  readonly call: Call;
+  readonly submitted: SubmittedWork;
+  readonly account: FunctionAccount;
+}
+
+/** What is known of a function, whatever it is called with. */
+interface KnownFunction {
+  readonly cost: Cost;
+  readonly account: FunctionAccount;
+  /** By their options, as text. */
+  readonly calls: Map<string, KnownCall>;
 }
 
 let calls = 0;
@@ -45,40 +54,51 @@ const MAP_OPTIONS = [...CALL_OPTIONS, "signal", "errors"];
 /** What a pool knows of the functions it was given: how they reach a worker, what they cost, where their items ran. */
 export class FunctionRegistry {
   readonly #stopper: Stopper;
-  readonly #known = new Map<FunctionKey, Map<string, Known>>();
+  readonly #functions = new Map<FunctionKey, KnownFunction>();
   /** Those without options, which most calls are: all else need not be asked again for each. */
-  readonly #plain = new WeakMap<AnyFunction, Known>();
-  readonly #plainSpread = new WeakMap<AnyFunction, Known>();
-  readonly #costs = new Map<FunctionKey, Cost>();
-  readonly #accounts = new Map<FunctionKey, Account>();
+  readonly #plain = new WeakMap<AnyFunction, KnownCall>();
+  readonly #plainSpread = new WeakMap<AnyFunction, KnownCall>();
 
   constructor(stopper: Stopper) {
     this.#stopper = stopper;
   }
 
   /** The function as `method` of the pool calls it with these options. Throws a PawlError when it cannot reach a worker. */
-  find(fn: AnyFunction, method: string, options: MapOptions): Known {
+  find(fn: AnyFunction, method: string, options: MapOptions): KnownCall {
     const spread = method === "submit" || method === "starmap";
     checkOptions(options, `pool.${method}`, method === "submit" ? CALL_OPTIONS : MAP_OPTIONS);
     const plain = isPlain(options) ? (spread ? this.#plainSpread : this.#plain) : null;
     const seen = plain?.get(fn);
     if (seen !== undefined) return seen;
-    const known = this.#knownWith(fn, method, spread, options);
+    const known = this.#findWith(fn, method, spread, options);
     plain?.set(fn, known);
     return known;
   }
 
-  #knownWith(fn: AnyFunction, method: string, spread: boolean, options: MapOptions): Known {
+  /** What was decided for each function so far, and why. */
+  explain(workers: number): FunctionExplanation[] {
+    return [...this.#functions.values()].map(({ cost, account: { name, inline, parallel, why } }) => ({
+      function: name === "" ? "(anonymous)" : name,
+      inline,
+      parallel,
+      itemMs: cost.itemMs,
+      transportMs: cost.transportMs,
+      chunk: batchSize(cost, null, Number.POSITIVE_INFINITY, workers),
+      workers,
+      speedUp: speedUp(cost, workers),
+      why,
+    }));
+  }
+
+  #findWith(fn: AnyFunction, method: string, spread: boolean, options: MapOptions): KnownCall {
     checkMapOptions(options);
     const { timeout, crashRetries = 0, chunkSize = null } = options;
     const limit = limitFrom(timeout);
     const key = `${spread} ${limit?.soft} ${limit?.hard} ${crashRetries} ${chunkSize}`;
     const reference = referenceTo(fn, `pool.${method}`);
-    const functionKey = keyOf(fn);
-    const ofFunction = this.#known.get(functionKey) ?? new Map<string, Known>();
-    this.#known.set(functionKey, ofFunction);
-    const known = ofFunction.get(key);
-    if (known !== undefined) return known;
+    const { cost, account, calls: known } = this.#functionOf(fn, reference);
+    const found = known.get(key);
+    if (found !== undefined) return found;
     const call: Call = {
       number: ++calls,
       reference,
@@ -87,46 +107,22 @@ export class FunctionRegistry {
       limit,
       crashRetries,
       chunkSize,
-      cost: this.#costOf(functionKey),
+      cost,
     };
-    const made = { call, submitted: new SubmittedWork(call, this.#stopper) };
-    ofFunction.set(key, made);
+    const made = { call, submitted: new SubmittedWork(call, this.#stopper), account };
+    known.set(key, made);
     return made;
   }
 
-  account(fn: AnyFunction): Account {
-    const key = keyOf(fn);
-    const known = this.#accounts.get(key);
+  /** Functions that are made again for each call, of one text, are one function to a pool. */
+  #functionOf(fn: AnyFunction, reference: FunctionReference): KnownFunction {
+    const key: FunctionKey = reference.kind === "inline" ? reference.source : fn;
+    const known = this.#functions.get(key);
     if (known !== undefined) return known;
     const account = { name: fn.name, inline: 0, parallel: 0, why: "it was submitted" };
-    this.#accounts.set(key, account);
-    return account;
-  }
-
-  /** What was decided for each function so far, and why. */
-  explain(workers: number): FunctionExplanation[] {
-    return [...this.#accounts].map(([key, { name, inline, parallel, why }]) => {
-      const cost = this.#costs.get(key) ?? new Cost();
-      return {
-        function: name === "" ? "(anonymous)" : name,
-        inline,
-        parallel,
-        itemMs: cost.itemMs,
-        transportMs: cost.transportMs,
-        chunk: batchSize(cost, null, Number.POSITIVE_INFINITY, workers),
-        workers,
-        speedUp: speedUp(cost, workers),
-        why,
-      };
-    });
-  }
-
-  #costOf(key: FunctionKey): Cost {
-    const known = this.#costs.get(key);
-    if (known !== undefined) return known;
-    const cost = new Cost();
-    this.#costs.set(key, cost);
-    return cost;
+    const made = { cost: new Cost(), account, calls: new Map<string, KnownCall>() };
+    this.#functions.set(key, made);
+    return made;
   }
 }
 
@@ -135,10 +131,4 @@ function isPlain({ timeout, crashRetries, chunkSize, signal }: MapOptions): bool
   return (
     timeout === undefined && crashRetries === undefined && chunkSize === undefined && signal === undefined
   );
-}
-
-/** Functions made anew for each call, of one text, are one function to a pool. */
-function keyOf(fn: AnyFunction): FunctionKey {
-  const reference = referenceTo(fn, "a pool");
-  return reference.kind === "inline" ? reference.source : fn;
 }

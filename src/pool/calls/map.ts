@@ -7,8 +7,7 @@ import { type CallerWork, runBesideWorkers, runInCaller, SLICE_MS } from "./call
 import type { FunctionRegistry } from "./function-registry.ts";
 import { Placement } from "./placement.ts";
 import type { Settled } from "./settled.ts";
-import { closeSource, iteratorOf, type Source } from "./source.ts";
-import { never, Stop } from "./stop.ts";
+import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./source.ts";
 import { type Call, ItemQueue, Work } from "./work.ts";
 
 /** What the calls of a pool are made with. */
@@ -90,11 +89,11 @@ export async function runMap(
   { fn, given, options, method }: MapCall,
 ): Promise<unknown[]> {
   lifetime.assertOpen();
-  const { call } = functions.find(fn, method, options);
+  const { call, account } = functions.find(fn, method, options);
   const collect = collects(options.errors);
   const signal = options.signal ?? never;
   signal.throwIfAborted();
-  const stop = new Stop();
+  const stop = new Interruption();
   let work: MapWork | null = null;
   const end = (error: unknown) => {
     stop.now(error);
@@ -107,7 +106,6 @@ export async function runMap(
     const items = Array.isArray(given) ? ItemQueue.of(given) : await gather(given, stop);
     const map = new MapWork(call, items, collect);
     work = map;
-    const account = functions.account(fn);
     const placement = new Placement({ ...context, call, account, workerPool });
     let isInWorkers = false;
     const start = async () => {
@@ -144,7 +142,10 @@ function leaves(map: MapWork, placement: Placement): boolean {
 }
 
 /** All items, unless it is stopped before; then the source is closed. */
-async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: Stop): Promise<ItemQueue> {
+async function gather(
+  given: Iterable<unknown> | AsyncIterable<unknown>,
+  stop: Interruption,
+): Promise<ItemQueue> {
   const source = iteratorOf(given);
   const items = new ItemQueue();
   let began = performance.now();
@@ -160,6 +161,6 @@ async function gather(given: Iterable<unknown> | AsyncIterable<unknown>, stop: S
 }
 
 /** The caller has its error already; what the source throws as it closes is not told beside that. */
-function abandon(source: Source): void {
+function abandon(source: ItemSource): void {
   closeSource(source, true).catch(() => {});
 }

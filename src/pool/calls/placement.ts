@@ -2,7 +2,7 @@ import { errorText } from "../../error-text.ts";
 import type { PoolOptions } from "../options.ts";
 import { OTHER_CORES, type WorkerPool } from "../worker/worker-pool.ts";
 import { blocks, measureTransport, paysOff } from "./cost.ts";
-import type { Account } from "./function-registry.ts";
+import type { FunctionAccount } from "./function-registry.ts";
 import type { Call } from "./work.ts";
 
 /** Whether items may run in the caller's thread: where a pool has options that only a worker can follow, they may not. */
@@ -21,7 +21,7 @@ export function mayRunInCaller(options: PoolOptions): boolean {
 export interface Circumstances {
   readonly call: Call;
   /** Is told why. */
-  readonly account: Account;
+  readonly account: FunctionAccount;
   readonly workerPool: WorkerPool;
   readonly workers: number;
   /** Of the pool. */

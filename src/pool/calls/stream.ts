@@ -5,8 +5,7 @@ import { batchSize } from "./cost.ts";
 import type { PoolContext } from "./map.ts";
 import { Placement } from "./placement.ts";
 import { type ItemResult, settledOf } from "./settled.ts";
-import { closeSource, iteratorOf, type Source } from "./source.ts";
-import { never, Stop } from "./stop.ts";
+import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./source.ts";
 import { type Call, ItemQueue, Work } from "./work.ts";
 
 export interface StreamCall {
@@ -22,8 +21,7 @@ export async function* streamMap(
   { fn, items, options, method }: StreamCall,
 ): AsyncGenerator<unknown, void, undefined> {
   lifetime.assertOpen();
-  const { call } = functions.find(fn, method, options);
-  const account = functions.account(fn);
+  const { call, account } = functions.find(fn, method, options);
   const signal = options.signal ?? never;
   const collect = collects(options.errors);
   const source = iteratorOf(items);
@@ -31,7 +29,7 @@ export async function* streamMap(
   let failed = false;
   let work: StreamWork | null = null;
   let reader: BoundedReader | null = null;
-  const stop = new Stop();
+  const stop = new Interruption();
   let closed: Promise<void> | null = null;
   const close = () => {
     closed ??= reader !== null ? reader.end() : closeSource(source, stop.isStopped);
@@ -183,13 +181,13 @@ class BoundedReader {
   failure: { readonly error: unknown } | null = null;
   /** An item was asked for and has not come. */
   pending = false;
-  readonly #source: Source;
+  readonly #source: ItemSource;
   readonly #hasRoom: () => boolean;
   readonly #add: (item: unknown) => void;
   readonly #came: () => void;
 
   /** `came` is called after items were added later than asked for. */
-  constructor(source: Source, hasRoom: () => boolean, add: (item: unknown) => void, came: () => void) {
+  constructor(source: ItemSource, hasRoom: () => boolean, add: (item: unknown) => void, came: () => void) {
     this.#source = source;
     this.#hasRoom = hasRoom;
     this.#add = add;

@@ -11,7 +11,7 @@ import { retryDelay } from "./retry.ts";
 
 /** One call of `each` while it runs: what is under way, and how it is stopped. */
 class Run<T, R> {
-  readonly source: Source<T>;
+  readonly source: ItemReader<T>;
   readonly #fn: ItemFunction<T, R>;
   readonly #settings: EachSettings;
   readonly #collect: boolean;
@@ -29,7 +29,7 @@ class Run<T, R> {
     settings: EachSettings,
     collect: boolean,
   ) {
-    this.source = new Source(items);
+    this.source = new ItemReader(items);
     this.#fn = fn;
     this.#settings = settings;
     this.#collect = collect;
@@ -160,7 +160,7 @@ export type ItemFunction<T, R> = (item: T, context: EachContext) => R | Promise<
  * The items of a call, taken one at a time and only when asked for. It can be ended while the one who gives them still
  * thinks about the next: whoever waits for that one hears that there is none.
  */
-class Source<T> implements AsyncIterable<T>, AsyncIterator<T> {
+class ItemReader<T> implements AsyncIterable<T>, AsyncIterator<T> {
   readonly #items: Iterator<T> | AsyncIterator<T>;
   /** Who waits for a next item that has not come yet. */
   #waiting: ((result: IteratorResult<T>) => void) | null = null;

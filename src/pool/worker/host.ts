@@ -32,7 +32,7 @@ export interface Host<To = ToWorker> {
 type Setup = WorkerSetup | ActorSetup;
 
 /** Where a worker's messages go. */
-export type Listener<From = FromWorker> = (message: From) => void;
+export type MessageListener<From = FromWorker> = (message: From) => void;
 
 const MB = 1024 * 1024;
 
@@ -40,7 +40,7 @@ const MB = 1024 * 1024;
 export function startThread<To = ToWorker, From = FromWorker>(
   setup: Setup,
   maxHeap: number | null,
-  listener: Listener<From>,
+  listener: MessageListener<From>,
 ): Host<To> {
   const marker = new SharedMarker();
   const entry = entryOf("thread");
@@ -97,7 +97,7 @@ function* unread(port: MessagePort): Generator<unknown> {
 export function startProcess<To = ToWorker, From = FromWorker>(
   setup: Setup,
   maxHeap: number | null,
-  listener: Listener<From>,
+  listener: MessageListener<From>,
 ): Host<To> {
   const marker = new FileMarker();
   const { child, descendants } = spawnNode(setup, maxHeap, marker);
@@ -180,7 +180,7 @@ function spawnNode(
 }
 
 /** The functions of users may speak to the parent of their process too. */
-function hear<From>(message: unknown, listener: Listener<From>): void {
+function hear<From>(message: unknown, listener: MessageListener<From>): void {
   if (typeof message === "object" && message !== null) listener(message as From);
 }
 

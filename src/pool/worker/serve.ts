@@ -1,13 +1,13 @@
 import { setImmediate, setInterval } from "node:timers";
 import { setImmediate as yieldToLoop } from "node:timers/promises";
-import { isThenable } from "../../thenable.ts";
+import { inheritsThen, isThenable } from "../../thenable.ts";
 import { connectToParent, receiveAnswers } from "../actor/parent-calls.ts";
 import type { ActorSetup, ToActor } from "../actor/protocol.ts";
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
+import { neverEnds } from "../errors.ts";
 import type { ItemContext } from "../options.ts";
 import { handlesByIndex, unpack } from "../transfer/portable.ts";
 import { describeError } from "../transfer/remote-error.ts";
-import { inheritsThen, neverEnds, THEN_LOOK_MS } from "./inherited-then.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage, ParentChannel, ToWorker, WorkerSetup } from "./protocol.ts";
 import { Results } from "./results.ts";
@@ -80,7 +80,7 @@ class Server {
     }
     this.#channel.post({ type: "ready" });
     this.#busy = false;
-    setInterval(() => this.#running?.lookForThen(), THEN_LOOK_MS).unref();
+    setInterval(() => this.#running?.lookForThen(), THEN_POLL_MS).unref();
     void this.#next();
   }
 
@@ -152,6 +152,9 @@ class Server {
     return fn;
   }
 }
+
+/** How often a worker looks whether what it waits for can end at all. */
+const THEN_POLL_MS = 500;
 
 /** Results do not wait longer than this for the rest of their batch: what a death can take along is that little. */
 const FLUSH_MS = 2;

@@ -10,7 +10,7 @@ import { sharedMemory } from "../memory.ts";
  * of the value, serialised, with a note in place of each typed array. Typed arrays over shared memory stay where they
  * are; those memories come after the block.
  */
-export interface Layout {
+export interface ValueLayout {
   /** What the value is by itself: all of the last memory, the view at a place, or what is serialised in the block. */
   readonly form: "memory" | ViewLocation | "serialised";
   /** Where in the block the serialised part begins. */
@@ -20,8 +20,8 @@ export interface Layout {
 }
 
 /** A value in shared memory. */
-export interface Encoded {
-  readonly layout: Layout;
+export interface EncodedValue {
+  readonly layout: ValueLayout;
   /** Made for this value. */
   readonly block: SharedArrayBuffer;
   /** What the value brought with it. */
@@ -34,7 +34,7 @@ const WHAT = "The value to put";
  * Copies a value into shared memory, except for what lies in shared memory already. Throws
  * PawlError("pool.put-uncloneable"), PawlError("pool.shared-memory"), and what getters of the value throw.
  */
-export function encode(value: unknown): Encoded {
+export function encode(value: unknown): EncodedValue {
   assertData(value);
   if (types.isSharedArrayBuffer(value)) {
     const lengths = [0, value.byteLength];
@@ -46,7 +46,7 @@ export function encode(value: unknown): Encoded {
     return { layout: { form: "memory", rest: 0, lengths: [value.byteLength] }, block, foreign: [] };
   }
   const allocator = new ViewAllocator();
-  let form: Layout["form"] = "serialised";
+  let form: ValueLayout["form"] = "serialised";
   let serialised: Uint8Array = NOTHING;
   if (types.isArrayBufferView(value)) form = allocator.place(value);
   else serialised = new Writer(allocator).write(value);
@@ -59,7 +59,7 @@ export function encode(value: unknown): Encoded {
 }
 
 /** The value again, with views over these memories: as many as the layout has lengths, in the same order. */
-export function decode({ form, rest, lengths }: Layout, segments: readonly Segment[]): unknown {
+export function decode({ form, rest, lengths }: ValueLayout, segments: readonly Segment[]): unknown {
   if (typeof form === "object") return viewAt(form, segments);
   const block = segments[0] as Segment;
   if (form === "memory") return (segments[lengths.length - 1] as Segment).memory;
@@ -68,7 +68,7 @@ export function decode({ form, rest, lengths }: Layout, segments: readonly Segme
 }
 
 /** Where each memory begins when they lie in a row, as in a file; the last entry is where they end. */
-export function offsetsInRow({ lengths }: Layout): readonly number[] {
+export function offsetsInRow({ lengths }: ValueLayout): readonly number[] {
   const offsets = [0];
   for (const [index, length] of lengths.entries()) {
     const end = (offsets[index] as number) + length;

@@ -4,7 +4,7 @@ import { PawlError, TransientError } from "../../../errors.ts";
 import { type HandleState, type Isolation, pack } from "../../transfer/portable.ts";
 import { noteMemory, noteMetMemory } from "../memory.ts";
 import { BorrowedObjects, LruCache } from "./cache.ts";
-import { encode, type Layout } from "./encode.ts";
+import { encode, type ValueLayout } from "./encode.ts";
 import { mebibytes, ObjectFiles, readObject, reasonOf } from "./files.ts";
 import { ObjectFlags } from "./flags.ts";
 import { assertQuota, defaultQuota, isWorker, type ObjectOptions, type ObjectStats } from "./options.ts";
@@ -266,7 +266,7 @@ function removeLater({ flags, files }: StoredObject): void {
 /** What crosses to a thread: the memory, or the file where it is not in memory. */
 export interface ThreadState {
   readonly id: string;
-  readonly layout: Layout;
+  readonly layout: ValueLayout;
   readonly flags: SharedArrayBuffer;
   readonly block: SharedArrayBuffer | null;
   readonly foreign: readonly SharedArrayBuffer[];
@@ -276,7 +276,7 @@ export interface ThreadState {
 /** What crosses to a process. */
 export interface ProcessState {
   readonly id: string;
-  readonly layout: Layout;
+  readonly layout: ValueLayout;
   readonly file: string;
   /** The process that started the one which sends this. */
   readonly parent: number;

@@ -1,11 +1,11 @@
 import { existsSync, rmSync } from "node:fs";
 import { noteMemory } from "../memory.ts";
-import { decode, type Layout, offsetsInRow, type Segment } from "./encode.ts";
+import { decode, offsetsInRow, type Segment, type ValueLayout } from "./encode.ts";
 import type { ObjectFlags } from "./flags.ts";
 
-interface Origin {
+interface ObjectOrigin {
   readonly id: string;
-  readonly layout: Layout;
+  readonly layout: ValueLayout;
   readonly flags: ObjectFlags;
   readonly block: SharedArrayBuffer | null;
   /** The memories that the value brought with it; none of them where the whole object comes from a file. */
@@ -15,7 +15,7 @@ interface Origin {
 /** What one thread knows of an object that was put: there, or elsewhere and then sent there. */
 export class StoredObject {
   readonly id: string;
-  readonly layout: Layout;
+  readonly layout: ValueLayout;
   readonly flags: ObjectFlags;
   readonly foreign: readonly SharedArrayBuffer[];
   /** Null while it is not in memory. Comes from a file in one piece, with what else the value had. */
@@ -33,7 +33,7 @@ export class StoredObject {
   #value: { readonly value: unknown } | null = null;
   #lastValue: WeakRef<object> | null = null;
 
-  constructor({ id, layout, flags, block, foreign }: Origin) {
+  constructor({ id, layout, flags, block, foreign }: ObjectOrigin) {
     this.id = id;
     this.layout = layout;
     this.flags = flags;
