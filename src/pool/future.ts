@@ -29,8 +29,8 @@ export class Future<T> {
   }
 
   /**
-   * The result. With `timeout`, in milliseconds, it throws a PawlError `pool.waited` when there is none by then; the
-   * call goes on. Throws PawlError("pool.option") for a timeout that is not a number of milliseconds; Infinity waits.
+   * The result. With `timeout` it throws a PawlError `pool.waited` when there is none by then; the
+   * call continues. Throws PawlError("argument.duration") for a timeout that is not a duration; Infinity waits.
    */
   async result(options: { readonly timeout?: Duration } = {}): Promise<T> {
     checkOptions(options, "result", ["timeout"]);

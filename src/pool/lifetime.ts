@@ -33,7 +33,7 @@ export class Lifetime {
     this.changed();
   }
 
-  /** Something has ended: whoever waits for all of it looks again. */
+  /** Something has ended: those who wait for all of it look again. */
   changed(): void {
     for (const look of this.#waiting) look();
     this.#waiting.clear();

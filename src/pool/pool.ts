@@ -24,7 +24,7 @@ type ErrorsOption = MapOptions & { readonly errors?: "throw" | "collect" };
 export interface Explanation {
   /** What was decided for each function so far, and by which figures. */
   readonly functions: readonly FunctionExplanation[];
-  /** The objects that this thread has put, for whichever pool; those that nobody disposed of as `leaked`. */
+  /** The objects that this thread has put, for any pool; those that were never disposed of count as `leaked`. */
   readonly objects: ObjectStats;
 }
 

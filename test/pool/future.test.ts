@@ -55,7 +55,7 @@ test("a time that is none is refused wherever one is given", async () => {
     assert.throws(() => control(tally).with({ timeout: { soft: none, hard: 5 } }), {
       code: "argument.duration",
     });
-    assert.throws(() => new Lock().lock({ timeout: none }), { code: "pool.lock-options" });
+    assert.throws(() => new Lock().lock({ timeout: none }), { code: "argument.duration" });
     assert.throws(() => each([1], double, { timeout: none }), { code: "argument.duration" });
   }
 });

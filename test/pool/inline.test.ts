@@ -394,7 +394,7 @@ for (const [what, fn, code, message] of [
     "old syntax",
     written("function (x) { with (x) return y }"),
     "pool.unreadable",
-    `The function passed to pool.map cannot be read as strict code ('with' in strict mode): mend that, or ${EXPORT}.`,
+    `The function passed to pool.map cannot be read as strict code ('with' in strict mode): fix that, or ${EXPORT}.`,
   ],
   ["nothing", undefined, "pool.not-a-function", noFunction("a value of type undefined")],
   ["null", null, "pool.not-a-function", noFunction("null")],

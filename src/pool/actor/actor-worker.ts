@@ -38,7 +38,7 @@ export class ActorWorker {
   /** Until it is ready. */
   readonly #starting: NodeJS.Timeout | undefined;
   #fault: unknown;
-  /** Why it is ended though nobody asked for it. */
+  /** Why it is ended, where that was not asked for. */
   #why: string | undefined;
   #hasResults = false;
   #held = true;

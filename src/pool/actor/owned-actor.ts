@@ -136,7 +136,7 @@ export class OwnedActor implements ActorTarget {
 
   /** Calls that one replica did not begin go to the others, if any is at work. Returns those for which none is. */
   #reroute(from: Supervisor, calls: readonly ActorCall[]): readonly ActorCall[] {
-    // Those of an actor that is being ended are nobody's any more.
+    // An actor that is being ended has no other replica to give them to.
     if (this.#closed && this.#pending === 0) return calls;
     const left: ActorCall[] = [];
     for (const call of calls) {

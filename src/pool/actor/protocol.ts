@@ -12,7 +12,7 @@ export interface ActorSetup {
     /** What `save` returned last, before the worker that is replaced died. */
     readonly saved: Packed | null;
     readonly concurrency: number;
-    /** After how many calls to save; 0 where nobody would ever restore. */
+    /** After how many calls to save; 0 where an actor that dies is not made again. */
     readonly saveEvery: number;
   };
 }
@@ -62,7 +62,7 @@ export type FromActor =
   | { readonly type: "closed"; readonly error: RemoteError | null }
   | FromCaller;
 
-/** A call of an actor that somebody above this worker owns. */
+/** A call of an actor that a thread above this worker owns. */
 export interface Ask {
   readonly id: number;
   readonly actor: string;

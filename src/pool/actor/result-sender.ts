@@ -85,7 +85,7 @@ export class ResultSender {
     if (this.#owed) this.flush();
   }
 
-  /** Sends what there is, with the state if it is time. False when that goes on by itself. */
+  /** Sends what there is, with the state if it is time. False when that is still under way. */
   flush(): boolean {
     if (this.#saving) return false;
     const count = this.#ended.length;

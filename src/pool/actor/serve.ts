@@ -56,7 +56,7 @@ class ActorServer {
   readonly #actor: ActorSetup["actor"];
   readonly #note: Note;
   readonly #waiting = new Fifo<Call>();
-  /** Of watched calls that run; a controller is made when somebody looks or aborts. */
+  /** Of watched calls that run; a controller is made when the method looks at its signal, or the call is aborted. */
   readonly #watched = new Map<number, AbortController | null>();
   /** Methods whose last call was over in no time. */
   readonly #quick = new Set<string>();
@@ -218,7 +218,7 @@ class ActorServer {
 
   #controllerOf(seq: number): AbortController {
     const controller = this.#watched.get(seq) ?? new AbortController();
-    // Who looks after the end keeps what he gets, but nobody else can find it any more.
+    // A method that looks at its signal after the call has ended gets one of its own, which is not kept.
     if (this.#watched.has(seq)) this.#watched.set(seq, controller);
     return controller;
   }

@@ -142,7 +142,7 @@ export class Supervisor {
       };
       this.#worker = new ActorWorker(setup, this.#settings, this.#workerEvents);
     } catch (error) {
-      // Not in the constructor's own time, where nobody listens yet.
+      // Not within the constructor, when the owner does not listen yet.
       queueMicrotask(() => this.#ended(unsendable(`the constructor of ${name}`, error)));
     }
     this.#hold();
@@ -240,7 +240,7 @@ export class Supervisor {
     for (const call of this.#events.requeued(this, this.#calls.drain())) call.reject(error);
   }
 
-  /** The program may end when nobody waits for anything. */
+  /** The program may end while no call waits for a result. */
   #hold(): void {
     const held = this.pending > 0 || this.state === "starting" || this.#ending;
     if (this.#restartTimer !== null) {

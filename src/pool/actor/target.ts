@@ -12,7 +12,7 @@ export interface ActorCallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a handle calls: an actor of this thread, or the way to one that somebody above owns. */
+/** What a handle calls: an actor of this thread, or the way to one that a thread above owns. */
 export interface ActorTarget {
   /** Of the actor, the same wherever there is a handle to it. */
   readonly id: string;

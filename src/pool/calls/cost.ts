@@ -68,7 +68,7 @@ const MOST_ITEMS = 100_000;
 
 /**
  * Items for the next batch: about 10 ms of work, fewer while little is known, and fewer towards the end so that the
- * workers end together. `left` is how many are still to be given out, Infinity when nobody knows.
+ * workers end together. `left` is how many are still to be given out, Infinity when that is not known.
  */
 export function batchSize(cost: Cost, chunkSize: number | null, left: number, workers: number): number {
   if (chunkSize !== null) return chunkSize;
@@ -94,7 +94,7 @@ const SAMPLE = 8;
 /** What a call has to go by when it chooses where its items run. */
 export interface Prospect {
   readonly cost: Cost;
-  /** Items still to run; Infinity when nobody knows. */
+  /** Items still to run; Infinity when that is not known. */
   readonly left: number;
   readonly workers: number;
   /** Workers are there already. */
@@ -103,7 +103,7 @@ export interface Prospect {
   readonly spentBefore: number;
 }
 
-/** Whether the rest had better go to workers. */
+/** Whether it pays to give the rest to workers. */
 export function paysOff({ cost, left, workers, warm, spentBefore }: Prospect): boolean {
   const { itemMs, transportMs } = cost;
   if (itemMs === null || transportMs === null || workers < 2) return false;

@@ -24,8 +24,8 @@ for (;;) {
 
 /**
  * The time of `performance.now()` for a loop whose items take less than asking the system for it, which is some 45 ns: a thread writes it
- * into shared memory every two milliseconds while somebody wants it, and reading it there costs next to nothing. The
- * thread is started once the system has been asked often enough to pay for it; it sleeps when nobody wants it, and keeps no program alive.
+ * into shared memory every two milliseconds while a loop wants it, and reading it there costs next to nothing. The
+ * thread is started once the system has been asked often enough to pay for it; it sleeps when no loop wants it, and keeps no program alive.
  */
 class SharedClock {
   /** To be read by `isBefore`. */
@@ -35,7 +35,7 @@ class SharedClock {
   #thread: Worker | null | undefined = isMainThread ? undefined : null;
   #up = false;
 
-  /** Notes that somebody has asked the system so often. */
+  /** Notes that a loop has asked the system so often. */
   asked(times: number): void {
     this.#asked += times;
     if (this.#asked >= WORTH_A_THREAD && this.#thread === undefined) this.#start();

@@ -100,7 +100,7 @@ export async function* streamMap(
     signal.removeEventListener("abort", abort);
     if (work !== null) {
       work.end();
-      workerPool.drop(work, "nobody waits for it any more");
+      workerPool.drop(work, "the call it belongs to has ended");
     }
     lifetime.leave(end);
     // What the source throws as it closes is told where nothing else is.
@@ -194,7 +194,7 @@ class BoundedReader {
     this.#came = came;
   }
 
-  /** Takes what is at hand; the rest comes by itself. */
+  /** Takes what is at hand; the rest arrives later. */
   fill(): void {
     while (!this.pending && !this.ended && this.#hasRoom()) {
       try {

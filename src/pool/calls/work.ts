@@ -41,7 +41,7 @@ export class ItemQueue {
   #length = 0;
   readonly #isCopy: boolean;
 
-  /** With `isCopy`, somebody else holds the same items, so that they need not be let go of one by one. */
+  /** With `isCopy`, the caller holds the same items in an array, so that they need not be let go of one by one. */
   constructor(isCopy = false) {
     this.#isCopy = isCopy;
   }

@@ -71,7 +71,7 @@ class Results<R, S> implements Each<S> {
     this.#resultOf = resultOf;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: this is a promise, which begins when somebody wants it.
+  // biome-ignore lint/suspicious/noThenProperty: this is a promise, which begins when its results are asked for.
   then<A = S[], B = never>(
     fulfilled?: ((results: S[]) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

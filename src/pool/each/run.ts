@@ -107,7 +107,7 @@ class Run<T, R> {
 
 /**
  * Runs the items, at most so many at once, and yields what became of each as it is asked for; no item is taken before
- * there is room for it. After an error that is not to be collected, or when nobody asks any more, nothing new begins
+ * there is room for it. After an error that is not to be collected, or when no more results are asked for, nothing new begins
  * and what runs is waited for.
  */
 export async function* resultsOf<T, R>(
@@ -138,7 +138,7 @@ export async function* resultsOf<T, R>(
     if (run.stopped !== null) throw run.stopped.reason;
   } finally {
     signal?.removeEventListener("abort", abort);
-    run.stop(new DOMException("nobody waits for its result any more", "AbortError"));
+    run.stop(new DOMException("the call it belongs to has ended", "AbortError"));
     await run.idle();
     await run.source.close();
   }
@@ -158,7 +158,7 @@ export type ItemFunction<T, R> = (item: T, context: EachContext) => R | Promise<
 
 /**
  * The items of a call, taken one at a time and only when asked for. It can be ended while the one who gives them still
- * thinks about the next: whoever waits for that one hears that there is none.
+ * thinks about the next: who waits for that one hears that there is none.
  */
 class ItemReader<T> implements AsyncIterable<T>, AsyncIterator<T> {
   readonly #items: Iterator<T> | AsyncIterator<T>;

@@ -1,5 +1,6 @@
 import { threadId } from "node:worker_threads";
-import { assertObject, shown } from "../../arguments.ts";
+import { assertObject } from "../../arguments.ts";
+import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
@@ -15,7 +16,7 @@ import { assertStaysInProcess, sharedCell } from "./memory.ts";
 const KIND = "lock";
 
 const FREE = 0;
-/** Set beside the holder once somebody waits, so that the holder knows to wake one. */
+/** Set beside the holder once another thread waits, so that the holder knows to wake one. */
 const WAITED_FOR = 1;
 /** This thread as a holder: thread ids start at 0, and the lowest bit is taken. */
 const HERE = (threadId + 1) * 2;
@@ -27,8 +28,11 @@ const HERE = (threadId + 1) * 2;
 const LOOK_AGAIN_MS = 200;
 
 export interface LockOptions {
-  /** Milliseconds to wait at most. Default: for ever. */
-  readonly timeout?: number;
+  /**
+   * How long to wait at most.
+   * @default for ever
+   */
+  readonly timeout?: Duration;
 }
 
 /** Stands for a lock being held: `using guard = lock.lock()` unlocks at the end of the block. */
@@ -39,11 +43,11 @@ export interface LockGuard extends Disposable {
 
 /**
  * One thread at a time. It belongs to the thread that took it: no other may unlock it, and that thread cannot take it
- * twice. Whoever comes first when it is free gets it; there is no queue.
+ * twice. The first thread that asks when it is free gets it; there is no queue.
  *
- * A worker that is ended while it holds the lock holds it for good, because nobody can know how far it came: what the
- * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To go on,
- * make what is guarded anew, and a new lock with it.
+ * A worker that is ended while it holds the lock holds it for good, because no thread can know how far it came: what the
+ * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To continue,
+ * make what is guarded again, and a new lock with it.
  */
 export class Lock implements Shareable {
   readonly #word: Int32Array<SharedArrayBuffer>;
@@ -106,7 +110,7 @@ export class Lock implements Shareable {
   unlock(): void {
     const word = Atomics.load(this.#word, 0);
     if (word === FREE || holderOf(word) !== threadId) {
-      const holder = word === FREE ? "nobody does" : `thread ${holderOf(word)} does`;
+      const holder = word === FREE ? "no thread does" : `thread ${holderOf(word)} does`;
       throw new PawlError(
         "pool.lock-not-held",
         `Thread ${threadId} cannot unlock a lock that it does not hold; ${holder}: unlock once for each time it was taken, in the thread that took it.`,
@@ -124,7 +128,7 @@ export class Lock implements Shareable {
     if (typeof result === "object" && result !== null && "then" in result) {
       throw new PawlError(
         "pool.lock-async",
-        "lock.run was given an async function, which goes on after the lock is free again: use lock.runAsync.",
+        "lock.run was given an async function, which continues after the lock is free again: use lock.runAsync.",
       );
     }
     return result;
@@ -143,7 +147,7 @@ export class Lock implements Shareable {
   }
 
   /**
-   * Null when it was taken as `mine`; otherwise what is to be waited for to change, in which it says that somebody
+   * Null when it was taken as `mine`; otherwise what is to be waited for to change, in which it says that a thread
    * waits. Who has slept takes the lock as one that is waited for: others may sleep still, and only one was woken.
    */
   #takeOrWaitFor(mine: number): number | null {
@@ -174,12 +178,7 @@ function holderOf(word: number): number {
 
 function deadlineOf(options: LockOptions): number {
   assertObject(options, "The options of a lock");
-  const { timeout = Number.POSITIVE_INFINITY } = options;
-  if (typeof timeout === "number" && timeout >= 0) return performance.now() + timeout;
-  throw new PawlError(
-    "pool.lock-options",
-    `A lock cannot be waited for ${shown(timeout)} ms: give a number, 0 or more.`,
-  );
+  return performance.now() + milliseconds(options.timeout ?? Number.POSITIVE_INFINITY, "The option timeout");
 }
 
 /** For how long to sleep; throws when the time is over. */

@@ -30,7 +30,7 @@ export function sharedMemory(bytes: number, what: string): SharedArrayBuffer {
 
 /**
  * Makes V8 collect garbage in time. It does not count shared memory when it decides whether to, and so gigabytes of it
- * would stay that nobody can use any more. Call it with the bytes of each memory that this thread made or got.
+ * would stay that no thread can use any more. Call it with the bytes of each memory that this thread made or got.
  */
 export function noteMemory(bytes: number): void {
   unnoticed += bytes;
@@ -46,7 +46,7 @@ export function noteMemory(bytes: number): void {
   unnoticed = 0;
 }
 
-/** The same for memory of which nobody can say whether this thread has it already; the same object counts once. */
+/** The same for memory of which it is unknown whether this thread has it already; the same object counts once. */
 export function noteMetMemory(memory: SharedArrayBuffer): void {
   if (met.has(memory)) return;
   met.add(memory);

@@ -16,7 +16,7 @@ export interface RemoteError {
   readonly dom?: boolean;
   /** Which of our own errors it is, by which others decide what to do. */
   readonly own?: keyof typeof own;
-  /** What was thrown, where that is no error. */
+  /** What was thrown, where that is not an error. */
   readonly thrown?: { readonly value: unknown };
 }
 
@@ -80,7 +80,7 @@ function describe(thrown: unknown, depth: number, budget: { left: number }): Rem
 function describeOther(thrown: unknown): RemoteError {
   return {
     name: "Error",
-    message: `${text(thrown)} was thrown, which is no error`,
+    message: `${text(thrown)} was thrown, which is not an error`,
     stack: null,
     properties: {},
     thrown: { value: cloneable(thrown) },
@@ -98,7 +98,7 @@ export function sendableError(remote: RemoteError, canSend: (value: unknown) => 
     properties,
     ...(cause === undefined ? {} : { cause: sendableCause(cause, canSend) }),
     ...(errors === undefined ? {} : { errors: errors.map((each) => sendableError(each, canSend)) }),
-    // What was thrown, and is no error, is known by its text at least.
+    // What was thrown, and is not an error, is known by its text at least.
     ...(thrown === undefined || !canSend(thrown.value) ? {} : { thrown }),
   };
 }

@@ -10,11 +10,11 @@ import type { BatchMessage, ResultsMessage } from "./protocol.ts";
 export interface BatchEvents {
   /** A worker cannot do this work at all: it does not get as far as the first item. */
   cannotRun(work: Work, error: Error): void;
-  /** An item killed its worker; true when it shall be tried once more. */
+  /** An item killed its worker; true when it is to be tried once more. */
   mayRetry(work: Work, index: number): boolean;
 }
 
-/** Workers that die over the same work before they begin an item of it, until nobody tries any more. */
+/** Workers that die over the same work before they begin an item of it, until the work fails. */
 const MOST_START_FAILURES = 5;
 
 let batches = 0;

@@ -56,7 +56,7 @@ export class Cgroup {
     }
   }
 
-  /** Removes it once nobody is in it. */
+  /** Removes it once no process is in it. */
   async remove(): Promise<void> {
     for (let left = REMOVALS; !removed(this.path) && left > 0; left--) {
       await sleep(REMOVAL_PAUSE_MS, undefined, { ref: false });
@@ -109,7 +109,7 @@ function removeLeft(folder: string): void {
   }
 }
 
-/** Removes a group with those that workers of workers have made in it; false while somebody is in it. */
+/** Removes a group with those that workers of workers have made in it; false while a process is in it. */
 function removed(path: string): boolean {
   try {
     for (const entry of readdirSync(path, { withFileTypes: true })) {

@@ -27,7 +27,7 @@ const entries = new Map<Isolation, Entry>();
 
 /**
  * What a worker runs first: its own file, or where a bundler has put this one elsewhere, the bundle, which is imported
- * like the module of a callable. Throws a PawlError where that is no ES module.
+ * like the module of a callable. Throws a PawlError where that is not an ES module.
  */
 export function entryOf(kind: Isolation): Entry {
   const known = entries.get(kind);

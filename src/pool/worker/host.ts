@@ -80,7 +80,7 @@ export function startThread<To = ToWorker, From = FromWorker>(
   };
 }
 
-/** What a thread said before its end, and nobody has heard yet. */
+/** What a thread said before its end, and the pool has not heard yet. */
 function* unread(port: MessagePort): Generator<unknown> {
   try {
     for (;;) {
@@ -199,7 +199,7 @@ function execArgumentsOf(given: readonly string[]): string[] {
   const kept: string[] = [];
   let drop = false;
   for (const argument of given) {
-    // What is no flag is the value of the one before it.
+    // An argument that is not a flag is the value of the flag before it.
     if (argument.startsWith("-")) drop = alone.test(argument);
     if (!drop) kept.push(argument);
   }

@@ -30,7 +30,7 @@ export function serveInProcess(): void {
         isolation: "process",
         post: (message) => {
           listen();
-          // Nobody to hear it: the end of this process is on its way.
+          // An error means that the parent is gone: the end of this process is on its way.
           send(message, undefined, undefined, () => {});
         },
         isOpen: () => process.connected,

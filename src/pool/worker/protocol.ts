@@ -53,10 +53,10 @@ export interface ResultsMessage {
 export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "unready"; readonly error: RemoteError }
-  /** This worker dies of an exception that nobody caught; processes say so, of threads it is known. */
+  /** This worker dies of an exception that was not caught; processes say so, of threads it is known. */
   | { readonly type: "fault"; readonly error: RemoteError }
   | ResultsMessage
-  /** Calls of actors that somebody above this worker owns. */
+  /** Calls of actors that a thread above this worker owns. */
   | FromCaller;
 
 /** What a process is told first. */

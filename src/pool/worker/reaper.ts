@@ -17,7 +17,7 @@ function makeFamily(): Family {
   const killAll = (): void => {
     for (const child of children) child.kill();
   };
-  /** The program would have ended by this signal, had nobody listened: its children first, then itself. */
+  /** The program would have ended by this signal, had no code listened for it: its children first, then itself. */
   const onSignal = (signal: NodeJS.Signals): void => {
     if (process.listenerCount(signal) > 1) return;
     killAll();
@@ -77,7 +77,7 @@ export interface Reaper {
 
 /**
  * Keeps a list of the leaders of process groups, each with the folder of its control group if there is one; its input ends
- * when whoever writes there is gone, and then they are ended.
+ * when the thread that writes there is gone, and then they are ended.
  */
 const script = `
 trap '' INT TERM HUP

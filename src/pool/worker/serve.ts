@@ -233,7 +233,7 @@ class BatchRun {
         flushed = now;
       }
       if (now - yielded > YIELD_MS) {
-        // What dies while this worker looks after its loop takes no item along, and shall take no result along.
+        // A death while this worker looks after its event loop takes no item along, and must take no result along.
         this.#flush(false);
         flushed = now;
         note(-1, now);

@@ -25,7 +25,7 @@ export type WorkerState = "starting" | "idle" | "busy" | "closing" | "gone";
 
 /** How long a worker that was asked to close may take. */
 const CLOSE_MS = 1000;
-/** How often is looked whether an item that shall be ended has begun. */
+/** How often it is checked whether an item that is to be ended has begun. */
 const LOOK_MS = 10;
 
 /** One worker and the batch it runs. */

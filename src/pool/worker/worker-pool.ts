@@ -87,7 +87,7 @@ export class WorkerPool {
 
   /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
   schedule(): void {
-    // What the dead give back is nobody's any more.
+    // What workers that died give back belongs to calls that have ended.
     if (this.#closed) return;
     for (;;) {
       const worker = this.#idleWorker();

@@ -10,12 +10,12 @@ import { childProcess, thread } from "./worker.ts";
 
 const KIB = 1024;
 
-/** Objects go here past `quotaBytes`, until the test ends. */
-function quota(test: TestContext, quotaBytes: number): string {
+/** Objects go here past `memory`, until the test ends. */
+function quota(test: TestContext, memory: number): string {
   const directory = mkdtempSync(join(tmpdir(), "pawl-quota-"));
-  configureObjects({ quotaBytes, directory });
+  configureObjects({ memory, directory });
   test.after(() => {
-    configureObjects({ quotaBytes: 2 ** 30 });
+    configureObjects({ memory: 2 ** 30 });
     rmSync(directory, { recursive: true });
   });
   return directory;
@@ -80,7 +80,7 @@ test("a view that is held is the one that is got, spilled or not", (t) => {
   const refs = [put(column(1)), put({ plain: "object" })] as const;
   const view = get(refs[0]);
   const object = get(refs[1]);
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   assert.equal(get(refs[0]), view);
   assert.equal(get(refs[1]), object);
   disposeAll(refs);
@@ -89,7 +89,7 @@ test("a view that is held is the one that is got, spilled or not", (t) => {
 test("a lower quota spills at once what is too much", (t) => {
   const directory = quota(t, 2 ** 30);
   const refs = [put(column(1)), put("text"), put(undefined)];
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   assert.equal(filesUnder(directory).length, 3);
   assert.deepEqual(
     refs.map((ref) => get(ref as Ref<unknown>)),
@@ -101,7 +101,7 @@ test("a lower quota spills at once what is too much", (t) => {
 test("values over memory that was shared already are not moved", (t) => {
   const directory = quota(t, 0);
   const ref = put([new Float64Array(new SharedArrayBuffer(64)), column(1)]);
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   assert.equal(get(ref), get(ref));
   assert.deepEqual(readdirSync(directory), []);
   ref.dispose();
@@ -110,7 +110,7 @@ test("values over memory that was shared already are not moved", (t) => {
 test("threads and processes get what is spilled", async (t) => {
   quota(t, 0);
   const refs = [put(column(1)), put(column(2))];
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   for (const worker of [thread(t), childProcess(t)]) {
     for (const [index, ref] of refs.entries()) assert.equal(await worker.ask("sum", ref), 128 * (index + 1));
     await worker.ask("keep", refs[0]);
@@ -124,7 +124,7 @@ test("a thread that holds a ref gets its value though it was spilled since", asy
   const ref = put(column(1));
   const worker = thread(t);
   await worker.ask("keep", ref);
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   assert.equal(await worker.ask("sumOfKept"), 128);
   assert.equal(await worker.ask("sum", ref), 128);
   ref.dispose();
@@ -146,7 +146,7 @@ test("what a thread made and spilled outlives the thread", async (t) => {
 test("a file that was removed is named", (t) => {
   const directory = quota(t, 0);
   const ref = put(column(1));
-  configureObjects({ quotaBytes: 0 });
+  configureObjects({ memory: 0 });
   const [own = ""] = readdirSync(directory);
   for (const file of readdirSync(join(directory, own))) rmSync(join(directory, own, file));
   assert.throws(() => get(ref), { name: "PawlError", code: "pool.ref-lost", message: new RegExp(own) });
@@ -154,16 +154,16 @@ test("a file that was removed is named", (t) => {
 });
 
 test("options that cannot be are named", (t) => {
-  for (const quotaBytes of [-1, Number.NaN]) {
-    assert.throws(() => configureObjects({ quotaBytes }), {
+  for (const memory of [-1, Number.NaN]) {
+    assert.throws(() => configureObjects({ memory }), {
       name: "PawlError",
-      code: "pool.objects-options",
+      code: "argument.size",
     });
   }
   const directory = quota(t, 2 ** 30);
   const ref = put(column(1));
   writeFileSync(join(directory, "file"), "");
-  assert.throws(() => configureObjects({ quotaBytes: 0, directory: join(directory, "file/in") }), {
+  assert.throws(() => configureObjects({ memory: 0, directory: join(directory, "file/in") }), {
     name: "TransientError",
     code: "pool.objects-full",
   });
@@ -188,7 +188,7 @@ test("a full disk is told in one sentence, and nothing is lost", { skip: !mayMou
   const args = ["-rm", "sh", "-c", script, "sh", directory, process.execPath, fixture("small-disk.ts")];
   const told = JSON.parse(execFileSync("unshare", args, { encoding: "utf8" }));
   assert.deepEqual([told.name, told.code], ["TransientError", "pool.objects-full"]);
-  assert.match(told.message, /^4\.0 MiB of put objects .* 3\.5 MiB.*no space is left.*: make room there/);
+  assert.match(told.message, /^4 MB of put objects .* 3\.5 MB.*no space is left.*: make room there/);
   // Two on the disk, three in memory; the one that was refused is not among them.
   assert.deepEqual(told.values, [0, 1, 2, 3, 4]);
   assert.deepEqual([told.before.refs, told.left], [5, []]);

@@ -86,7 +86,7 @@ export class InlineErrors {
   unreadable(trouble: string): PawlError {
     return this.#error(
       "pool.unreadable",
-      `cannot be read as strict code (${trouble}): mend that, or ${EXPORT}.`,
+      `cannot be read as strict code (${trouble}): fix that, or ${EXPORT}.`,
     );
   }
 

@@ -20,7 +20,7 @@ let language: ReadonlySet<string> | undefined;
 
 /**
  * Whether every worker has a global of this name. What the program added to its own `globalThis` does not count, even
- * before Pawl was loaded: the language's names are taken from a context that nobody has touched.
+ * before Pawl was loaded: the language's names are taken from a context that no code has changed.
  */
 export function isGlobalOfWorkers(name: string): boolean {
   language ??= new Set(runInNewContext("Object.getOwnPropertyNames(globalThis)") as string[]);
@@ -51,7 +51,7 @@ export interface NodeExport {
   readonly module: string;
 }
 
-/** Those with functions that somebody might well pass to a pool. */
+/** The modules with functions that a user may well pass to a pool. */
 const MODULES = [
   ..."fs/promises path fs crypto zlib util os url child_process dns/promises dns timers/promises".split(" "),
   ..."timers buffer querystring stream/promises stream/consumers v8 vm".split(" "),

@@ -79,7 +79,7 @@ function expressionIn(program: Program): ReadFunction["root"] {
   }
 }
 
-/** Positions count from the frame, and help nobody. */
+/** Positions count from the frame, and so say nothing about the function. */
 function withoutPosition(error: unknown): string {
   return errorText(error).replace(/ \(\d+:\d+\)$/, "");
 }

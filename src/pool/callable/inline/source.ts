@@ -8,7 +8,7 @@ import { shadowedGlobal } from "./shadowed-globals.ts";
 
 const byFunction = new WeakMap<AnyFunction, string>();
 
-/** Functions made anew for every call have one text; only so many are kept. */
+/** Functions that are made again for every call have one text; only so many are kept. */
 const byText = new Map<string, string>();
 const KEPT_TEXTS = 500;
 
@@ -40,7 +40,7 @@ function checkedSource(fn: AnyFunction, text: string, errors: InlineErrors): str
   try {
     return standing(fn, text, errors);
   } catch (refusal) {
-    // So are most of the functions of its modules, and nobody cares what they use inside.
+    // So are most of the functions of its modules, and what they use inside does not matter.
     const exported = exportOfNode(fn);
     throw exported === null ? refusal : errors.exportOfNode(exported);
   }

@@ -63,7 +63,7 @@ export class BorrowedObjects {
     this.#cache.delete(object);
   }
 
-  /** Lets go of those that are not wanted any more. What somebody here has a ref to stays, unless it is disposed. */
+  /** Lets go of those that are not wanted any more. What this thread has a ref to stays, unless it is disposed. */
   letGo(): void {
     this.#added = 0;
     for (const object of this.#kept) {

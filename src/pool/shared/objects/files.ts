@@ -15,6 +15,7 @@ import {
 import { freemem, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { TransientError } from "../../../errors.ts";
+import { sizeText } from "../../../sizes.ts";
 import { sharedMemory } from "../memory.ts";
 import { isWorker } from "./options.ts";
 import { privateDirectory } from "./private-directory.ts";
@@ -65,7 +66,7 @@ export class ObjectFiles {
     } catch (cause) {
       throw new TransientError(
         "pool.objects-full",
-        `A put object of ${mebibytes(object.fileBytes)} goes to worker processes through a file, which cannot be written to ${this.base} (${reasonOf(cause)}): make room there, or give configureObjects another directory.`,
+        `A put object of ${sizeText(object.fileBytes)} goes to worker processes through a file, which cannot be written to ${this.base} (${reasonOf(cause)}): make room there, or give configureObjects another directory.`,
         { cause },
       );
     }
@@ -96,10 +97,6 @@ export class ObjectFiles {
     object.files.add(path);
     return path;
   }
-}
-
-export function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** Why a call of the file system failed, for people. */

@@ -35,7 +35,7 @@ export class ObjectFlags {
     return (this.#now & DISPOSED) !== 0;
   }
 
-  /** Whether nobody in its owner's thread has a ref to it. */
+  /** Whether its owner's thread has no ref to it any more. */
   get forgotten(): boolean {
     return (this.#now & FORGOTTEN) !== 0;
   }

@@ -22,7 +22,7 @@ shareableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revi
  *
  * Past the quota of `configureObjects`, what was used longest ago goes to a file and comes back when it is got; `put`
  * waits for that file to be written. Values over memory that was shared already are neither counted nor moved. Memory
- * is free again when all threads have let go: whoever holds a view of it, or a ref in a worker, still has it, and an
+ * is free again when all threads have let go: a thread that holds a view of it, or a ref in a worker, still has it, and an
  * idle thread lets go only when it collects garbage.
  *
  * A worker process reads the value from a file, in `/dev/shm` if there is plenty of room: it is written once for all
@@ -31,7 +31,7 @@ shareableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revi
  * A ref made in a worker can be returned. The main thread becomes its owner then, as the parent does of a ref from a
  * worker process. Another thread, such as a worker with a pool of its own, can use it but does not own it.
  *
- * A ref that nobody has any more lets go of its value some time after; `using` or `dispose` do it at once.
+ * A ref that has become garbage lets go of its value some time after; `using` or `dispose` do it at once.
  *
  * Throws PawlError("pool.put-uncloneable"), PawlError("pool.put-portable"), PawlError("pool.shared-memory"), and
  * TransientError("pool.objects-full") when the quota is exceeded and the disk is full.
@@ -51,7 +51,7 @@ export function get<T>(ref: Ref<T>): Shared<T> {
 /**
  * Sets how much memory put objects may take, and where they go past it. Each thread and process has a quota of its
  * own, for what it owns and what it reads from files. Objects that are too much now are spilled now. Throws
- * PawlError("pool.objects-options"), TransientError("pool.objects-full").
+ * PawlError("argument.size"), TransientError("pool.objects-full").
  */
 export function configureObjects(options: ObjectOptions): void {
   assertObject(options, "What configureObjects takes");

@@ -1,14 +1,17 @@
 import { totalmem } from "node:os";
 import { isMainThread } from "node:worker_threads";
-import { PawlError } from "../../../errors.ts";
+import type { Size } from "../../../sizes.ts";
 
 export interface ObjectOptions {
   /**
-   * Bytes of put objects that this thread keeps in memory; past it, those used longest ago go to files. Default: a
-   * quarter of the memory, at most 4 GiB, and an eighth of that in workers.
+   * How much of the objects that were put this thread keeps in memory; past it, those used longest ago go to files.
+   * @default a quarter of the memory, at most 4 GB, and an eighth of that in workers
    */
-  readonly quotaBytes?: number;
-  /** Where to make a private directory for those files. Default: the temporary directory, if that is on disk. */
+  readonly memory?: Size;
+  /**
+   * Where to make a private directory for those files.
+   * @default the temporary directory, if that is on disk
+   */
   readonly directory?: string;
 }
 
@@ -23,15 +26,6 @@ export function defaultQuota(): number {
   const memory = Math.min(totalmem(), allowed > 0 ? allowed : Number.POSITIVE_INFINITY);
   const quota = Math.min(memory / 4, 4 * GIB);
   return Math.floor(isWorker ? quota / 8 : quota);
-}
-
-/** Throws PawlError("pool.objects-options"). */
-export function assertQuota(bytes: number): void {
-  if (bytes >= 0) return;
-  throw new PawlError(
-    "pool.objects-options",
-    `quotaBytes is ${bytes}: give configureObjects the bytes to keep in memory, 0 or more.`,
-  );
 }
 
 /** The objects of one thread, in numbers. */

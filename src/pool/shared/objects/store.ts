@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { isMainThread } from "node:worker_threads";
 import { PawlError, TransientError } from "../../../errors.ts";
+import { bytes, sizeText } from "../../../sizes.ts";
 import { type HandleState, type Isolation, pack } from "../../transfer/portable.ts";
 import { noteMemory, noteMetMemory } from "../memory.ts";
 import { BorrowedObjects, LruCache } from "./cache.ts";
 import { encode, type ValueLayout } from "./encode.ts";
-import { mebibytes, ObjectFiles, readObject, reasonOf } from "./files.ts";
+import { ObjectFiles, readObject, reasonOf } from "./files.ts";
 import { ObjectFlags } from "./flags.ts";
-import { assertQuota, defaultQuota, isWorker, type ObjectOptions, type ObjectStats } from "./options.ts";
+import { defaultQuota, isWorker, type ObjectOptions, type ObjectStats } from "./options.ts";
 import { leaveToMain, noteForeignFile } from "./private-directory.ts";
 import { disposedError, type Objects, Ref } from "./ref.ts";
 import { removeFiles, StoredObject } from "./stored-object.ts";
@@ -16,8 +17,8 @@ import { removeFiles, StoredObject } from "./stored-object.ts";
 export const REF = "ref";
 
 /**
- * How long a file stays for whoever a forgotten ref was sent to, in milliseconds. It is on its way from a worker to
- * where the ref goes on living, which makes the file its own.
+ * How long a file stays for the thread or process that a forgotten ref was sent to, in milliseconds. It is on its way from a worker to
+ * where the ref lives on, which makes the file its own.
  */
 const ON_ITS_WAY_MS = 60_000;
 
@@ -26,7 +27,7 @@ export class ObjectStore implements Objects {
   readonly #prefix = randomBytes(8).toString("hex");
   readonly #own = new Set<StoredObject>();
   readonly #known = new Map<string, WeakRef<StoredObject>>();
-  /** The ref to each object, while somebody has it. */
+  /** The ref to each object, while there is one. */
   readonly #refOf = new WeakMap<StoredObject, WeakRef<Ref<unknown>>>();
   readonly #cache = new LruCache();
   readonly #borrowed = new BorrowedObjects(this.#cache);
@@ -41,11 +42,8 @@ export class ObjectStore implements Objects {
   #disposed = 0;
   #leaked = 0;
 
-  configure({ quotaBytes, directory }: ObjectOptions): void {
-    if (quotaBytes !== undefined) {
-      assertQuota(quotaBytes);
-      this.#quota = quotaBytes;
-    }
+  configure({ memory, directory }: ObjectOptions): void {
+    if (memory !== undefined) this.#quota = bytes(memory, "The memory of configureObjects");
     if (directory !== undefined) this.#files.base = directory;
     this.#trim(null);
   }
@@ -216,7 +214,7 @@ export class ObjectStore implements Objects {
     } catch (cause) {
       throw new TransientError(
         "pool.objects-full",
-        `${mebibytes(this.#cache.bytes)} of put objects are more than the quota of ${mebibytes(this.#quota)}, and there is no way to spill them to ${this.#files.base} (${reasonOf(cause)}), so that all of them stay in memory and no more can be put: make room there, dispose of refs, or give configureObjects another directory or quota.`,
+        `${sizeText(this.#cache.bytes)} of put objects are more than the quota of ${sizeText(this.#quota)}, and there is no way to spill them to ${this.#files.base} (${reasonOf(cause)}), so that all of them stay in memory and no more can be put: make room there, dispose of refs, or give configureObjects another directory or quota.`,
         { cause },
       );
     }
@@ -256,7 +254,7 @@ function holdsShareable(value: unknown): boolean {
   }
 }
 
-/** Unless somebody else owns it then. Holds on to no more than the names. */
+/** Unless another thread owns it then. Holds on to no more than the names. */
 function removeLater({ flags, files }: StoredObject): void {
   setTimeout(() => {
     if (flags.mine) removeFiles(files);

@@ -65,7 +65,7 @@ export class StoredObject {
     return this.flags.disposed || (this.fromProcess && !existsSync(this.published as string));
   }
 
-  /** The value, which is made the first time and is the same one as long as anybody has it; null without memory. */
+  /** The value, which is made the first time and is the same one as long as it is in use; null without memory. */
   value(): { readonly value: unknown } | null {
     const last = this.#value ?? this.#lastOne();
     if (last !== null || this.block === null) return last;
@@ -73,7 +73,7 @@ export class StoredObject {
     return this.#value;
   }
 
-  /** Holds on to its memory no longer. Whoever has the value keeps it, and gets the same one again. */
+  /** Holds on to its memory no longer. Code that has the value keeps it, and gets the same one again. */
   leaveMemory(): void {
     noteMemory(this.block?.byteLength ?? 0);
     const { value } = this.#value ?? {};
