@@ -9,7 +9,7 @@ export interface FutureOwner {
   cancel(index: number, reason: string, kill: boolean): boolean;
 }
 
-/** The result of a submitted call, now or later. */
+/** The result of a submitted call, now or later: what `pool.submit` returns. */
 export class Future<T> {
   readonly #owner: FutureOwner;
   readonly #index: number;
@@ -71,7 +71,17 @@ export class Future<T> {
 
 function ignore(): void {}
 
-/** Yields futures as they end, in that order, well or not. */
+/**
+ * Yields futures as they end, in that order, well or not.
+ *
+ * @throws PawlError `pool.option` for anything but futures
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const futures = [3, 1, 2].map((n) => pool.submit((x: number) => x * 10, n));
+ * for await (const future of asCompleted(futures)) console.log(await future.result());
+ * ```
+ */
 export async function* asCompleted<T>(
   futures: Iterable<Future<T>>,
 ): AsyncGenerator<Future<T>, void, undefined> {
@@ -98,6 +108,7 @@ export async function* asCompleted<T>(
   }
 }
 
+/** For how long and for which futures `wait` waits. */
 export interface WaitOptions {
   /**
    * How long to wait.

@@ -31,6 +31,13 @@ export interface Explanation {
 /**
  * Workers for functions: threads, or processes. A function is a `callable`, or an inline one that uses nothing from
  * outside. An idle pool lets the program end; `close` waits for what runs, `await using` ends it.
+ *
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const squares = await pool.map((x: number) => x * x, [1, 2, 3]);
+ * console.log(squares); // [ 1, 4, 9 ]
+ * ```
  */
 export class Pool<Init = unknown> implements AsyncDisposable {
   readonly #workerPool: WorkerPool;
@@ -38,6 +45,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   readonly #lifetime = new Lifetime();
   readonly #context: PoolContext;
 
+  /**
+   * @throws PawlError `pool.option`, `pool.workers`, `argument.duration`, `argument.size` for an option that cannot be;
+   * `pool.unsendable` for an `initArgument` that cannot be sent to a worker
+   */
   constructor(options: PoolOptions<Init> = {}) {
     const settings = poolSettings(options);
     const { isolation, workers } = settings;
@@ -62,7 +73,12 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   /**
    * Calls `fn` with each item and resolves with the results in order. The first error stops it. An array is taken at the call:
-   * what is put into it or taken out later changes nothing. An item that is an object is sent as it is by then.
+   * what is put into it or taken out later changes nothing. An item that is an object is sent as it is by then. Items that
+   * cost less than sending them run in the caller's thread.
+   *
+   * @throws what `fn` throws, with the place of its item as `index`; PawlError `pool.captured` and the like for a function that
+   * cannot reach a worker, `pool.unsendable` for an item, `pool.unsendable-result` for a result; TimeLimitError `pool.timeout`;
+   * WorkerDiedError `pool.worker-died`; PawlError `pool.closed`, `pool.terminated`; the reason of an aborted `signal`
    */
   map<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
@@ -103,7 +119,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return runMap(this.#context, { fn, given: items, options, method: "starmap" });
   }
 
-  /** Results in order, as they are asked for; items are taken as there is room. Memory is that of a few batches. */
+  /**
+   * Results in order, as they are asked for; items are taken as there is room. Memory is that of a few batches.
+   *
+   * @throws as `map`
+   */
   imap<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,
@@ -143,7 +163,17 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return streamMap(this.#context, { fn, items, options, method: "imapUnordered" });
   }
 
-  /** Calls `fn` in a worker. */
+  /**
+   * Calls `fn` in a worker.
+   *
+   * @throws PawlError `pool.closed`, and for a function that cannot reach a worker; what `fn` throws is in the future
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * const future = pool.submit((a: number, b: number) => a + b, 1, 2);
+   * console.log(await future.result()); // 3
+   * ```
+   */
   submit<A extends readonly unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Future<R> {
     return this.submitWith({}, fn, ...args);
   }

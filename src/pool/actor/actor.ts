@@ -14,10 +14,8 @@ import { OwnedActor } from "./owned-actor.ts";
 
 /**
  * Makes an object of the class in a worker of its own, and resolves with a handle to it once it is made. Each public
- * method of the class is one of the handle that returns a promise. The class is made known to workers in its module:
- *
- *     export class Model { ... }
- *     callable(import.meta, Model);
+ * method of the class is one of the handle that returns a promise. The class is made known to workers in its module, by
+ * `callable`.
  *
  * Calls run one after the other, in the order in which each caller made them. What is passed and returned is copied,
  * when the call is sent; shared arrays, refs, locks, counters and handles stay what they are. An idle actor lets the
@@ -28,7 +26,26 @@ import { OwnedActor } from "./owned-actor.ts";
  * `restore(state)`: then the state is saved together with the result of every call (`saveEvery`), and so holds the
  * effect of exactly the calls that have ended.
  *
- * Throws what the constructor throws, PawlError("pool.actor-class"), ActorDiedError, and a PawlError for an option that cannot be.
+ * @throws what the constructor throws; PawlError `pool.actor-class` for a class that workers cannot find; ActorDiedError
+ * `pool.actor-died`; PawlError `pool.start-timeout`; `pool.option`, `argument.duration` and `argument.size` for an option that
+ * cannot be
+ * @example
+ * ```ts
+ * class Tally {
+ *   #sum = 0;
+ *   add(n: number) {
+ *     this.#sum += n;
+ *     return this.#sum;
+ *   }
+ * }
+ * callable(import.meta, Tally);
+ *
+ * if (import.meta.main) {
+ *   await using tally = await actor(Tally, []);
+ *   await tally.add(1);
+ *   console.log(await tally.add(2)); // 3
+ * }
+ * ```
  */
 export function actor<C extends AnyClass>(
   Class: C,
@@ -40,7 +57,9 @@ export function actor<C extends AnyClass>(
 
 /**
  * Makes so many actors that are alike, and one handle to all of them: each call goes to one, and while one is dead to
- * the others. Throws as `actor`.
+ * the others.
+ *
+ * @throws as `actor`, and PawlError `pool.option` for a count that is not a whole number of at least 1
  */
 export function replicas<C extends AnyClass>(
   count: number,

@@ -8,8 +8,9 @@ import type { ActorCallOptions } from "./target.ts";
 /** What can be done with an actor beside calling it. All but `with` is for the thread that made it. */
 export interface ActorControl<T> {
   /**
-   * A handle to the same actor, whose calls have these options: `control(model).with({ timeout: 500 }).predict(x)`.
-   * Throws a PawlError for a timeout that cannot be.
+   * A handle to the same actor, whose calls have these options: `control(model).with({ timeout: "500ms" }).predict(x)`.
+   *
+   * @throws PawlError `argument.duration` for a timeout that cannot be
    */
   with(options: ActorCallOptions): Actor<T>;
   /** The actor in numbers; of replicas, each of them. */

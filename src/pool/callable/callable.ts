@@ -41,15 +41,22 @@ function shared(): Registry {
 
 /**
  * Makes a function of a module known to workers, and returns it as it is. They import the module, once, and take the
- * function from it, with everything it uses there:
- *
- *     export const analyse = callable(import.meta, async (doc: Doc) => ...);
- *
- * A class is made known in the same way, for `actor`, below its definition: `callable(import.meta, Model);`
+ * function from it, with everything it uses there. A class is made known in the same way, for `actor`, below its
+ * definition: `callable(import.meta, Model);`
  *
  * Call it at the top level of the module, so that every process meets its callables in the same order. Code that
- * only the main program should run belongs under `if (import.meta.main)`. Throws a PawlError when the module has no
- * URL, or when it is given anything but a function.
+ * only the main program should run belongs under `if (import.meta.main)`.
+ *
+ * @throws PawlError `pool.callable-meta` when the module has no URL, `pool.callable-function` for anything but a function
+ * @example
+ * ```ts
+ * export const square = callable(import.meta, (x: number) => x * x);
+ *
+ * if (import.meta.main) {
+ *   await using pool = new Pool();
+ *   console.log(await pool.map(square, [1, 2, 3])); // [ 1, 4, 9 ]
+ * }
+ * ```
  */
 export function callable<F extends AnyFunction | AnyClass>(meta: ImportMeta, fn: F): F {
   const module: unknown = meta?.url;

@@ -11,12 +11,17 @@ export interface Each<R> extends Promise<R[]>, AsyncIterable<R> {}
  * Calls `fn` with each item on this event loop, some at once: for work that waits rather than computes. The items may
  * be endless; no more of them are taken than run.
  *
- *     const sizes = await each(urls, fetchSize, { concurrency: 20, rate: { perSecond: 50 }, retries: 3 });
- *     for await (const page of each(urls, fetchPage)) await store(page); // results do not pile up
- *
  * Nothing begins before it is awaited or iterated over, and it runs once. The first error stops it: nothing new
- * begins, what runs is told by its signal and waited for, then it is thrown, with the item's place as `index`. Throws a
- * PawlError for an option that cannot be.
+ * begins, what runs is told by its signal and waited for, then it is thrown, with the item's place as `index`.
+ *
+ * @throws PawlError `pool.option` and `argument.duration` for an option that cannot be, `each.items`, `each.function`; the
+ * promise rejects with what `fn` throws, with TimeLimitError `each.timeout`, and with PawlError `each.used` the second time
+ * @example
+ * ```ts
+ * const lengths = await each(["a", "bb", "ccc"], async (text) => text.length, { concurrency: 2, retries: 3 });
+ * console.log(lengths); // [ 1, 2, 3 ]
+ * for await (const length of each(["a", "bb"], async (text) => text.length)) console.log(length); // 1, then 2
+ * ```
  */
 export function each<T, R>(
   items: Iterable<T> | AsyncIterable<T>,

@@ -14,8 +14,17 @@ const KIND = "counter";
 
 /**
  * A whole number that all threads of this process see and change, each change in one piece. It holds 64 bits and
- * speaks numbers, so it counts to 2^53 - 1 either way; a value past that throws PawlError("pool.counter-range") where
- * it is read, as does one that is given.
+ * speaks numbers, so it counts to 2^53 - 1 either way.
+ *
+ * @throws PawlError `pool.counter-range` where a value past that is read, or given; `pool.shared-memory` for memory that is not
+ * that of a counter
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const counter = new Counter();
+ * await pool.map((c: Counter) => c.add(1), [counter, counter, counter]);
+ * console.log(counter.value); // 3
+ * ```
  */
 export class Counter implements Shareable {
   readonly #cell: BigInt64Array<SharedArrayBuffer>;

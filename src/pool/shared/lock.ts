@@ -27,6 +27,7 @@ const HERE = (threadId + 1) * 2;
  */
 const LOOK_AGAIN_MS = 200;
 
+/** How a lock is waited for. */
 export interface LockOptions {
   /**
    * How long to wait at most.
@@ -48,6 +49,16 @@ export interface LockGuard extends Disposable {
  * A worker that is ended while it holds the lock holds it for good, because no thread can know how far it came: what the
  * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To continue,
  * make what is guarded again, and a new lock with it.
+ *
+ * @example
+ * ```ts
+ * const lock = new Lock();
+ * {
+ *   using guard = lock.lock({ timeout: "1s" });
+ *   console.log(lock.holder); // 0, the main thread
+ * }
+ * console.log(lock.holder); // null
+ * ```
  */
 export class Lock implements Shareable {
   readonly #word: Int32Array<SharedArrayBuffer>;

@@ -29,6 +29,14 @@ export type NestedArray<E> = (E | NestedArray<E>)[];
  *
  * Elements lie in row-major order without gaps, in views too, so that `data` is always there to loop over. Nothing
  * here waits for other threads: give each its own part (`split`), or use a Lock, or Atomics on `data`.
+ *
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const array = SharedArray.zeros("float64", [4, 2]);
+ * await pool.map((part: SharedArray<"float64">) => void part.fill(7), array.split(2));
+ * console.log(array.toArray()); // [ [ 7, 7 ], [ 7, 7 ], [ 7, 7 ], [ 7, 7 ] ]
+ * ```
  */
 export class SharedArray<D extends Dtype = Dtype> implements Shareable {
   readonly dtype: D;
@@ -331,6 +339,7 @@ export interface ArrayOf {
   readonly biguint64: BigUint64Array<SharedArrayBuffer>;
 }
 
+/** The name of an element type of a SharedArray, such as `float64`. */
 export type Dtype = keyof ArrayOf;
 
 /** `bigint` for the two of 64 bits, `number` for all others. */

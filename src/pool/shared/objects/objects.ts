@@ -33,8 +33,13 @@ shareableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revi
  *
  * A ref that has become garbage lets go of its value some time after; `using` or `dispose` do it at once.
  *
- * Throws PawlError("pool.put-uncloneable"), PawlError("pool.put-portable"), PawlError("pool.shared-memory"), and
- * TransientError("pool.objects-full") when the quota is exceeded and the disk is full.
+ * @throws PawlError `pool.put-uncloneable`, `pool.put-portable`, `pool.shared-memory`; TransientError `pool.objects-full` when
+ * the quota is exceeded and the disk is full
+ * @example
+ * ```ts
+ * using weights = put(new Float64Array([1, 2, 3]));
+ * console.log(get(weights)[2]); // 3
+ * ```
  */
 export function put<T>(value: T): Ref<T> {
   return objects.put(value) as Ref<T>;

@@ -2,6 +2,7 @@ import { totalmem } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import type { Size } from "../../../sizes.ts";
 
+/** Where the objects that were put are kept. */
 export interface ObjectOptions {
   /**
    * How much of the objects that were put this thread keeps in memory; past it, those used longest ago go to files.
