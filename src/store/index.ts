@@ -24,12 +24,12 @@ export interface StoreOptions {
  * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there, or
  * the URL of a PostgreSQL database, `postgres://user@host/database`, in which it has a schema of its own (`pawl`, or
  * another with `?schema=name`). Any number of processes may have the same store open, on any number of machines where
- * it is in PostgreSQL. Throws a PawlError when the place cannot serve as a store (`state.unsafe` where other users
+ * it is in PostgreSQL. Throws a PawlError when the location cannot serve as a store (`state.unsafe` where other users
  * of the machine may write it, `store.missing` where there is none and none may be created), and a TransientError when
  * it may serve later.
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
-  assertText(location, "The place of a store");
+  assertText(location, "The location of a store");
   assertObject(options, "The options of openStore");
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
   if (scheme === undefined) return await openSqliteStore(location, options);

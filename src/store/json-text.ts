@@ -155,7 +155,7 @@ const SHOWN = 100;
 /** The way to a part, such as `orders[2].price`. */
 function pathOf(open: readonly Met[], name: string): string {
   const names = [...open.slice(1).map((met) => met.name), name];
-  // The whole value has a holder that nobody gave.
+  // The whole value has a holder that was not given: `JSON.stringify` makes it.
   const path = open.map(({ part }, at) => step(part, names[at] ?? "")).join("");
   if (path === "") return "it";
   const shown = path.replace(/^\./, "");
@@ -167,7 +167,7 @@ function step(holder: object, name: string): string {
   return NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 
-/** What a store holds as JSON, unless somebody else wrote it. Throws the PawlError `store.damaged`. */
+/** The value of JSON in a store. Throws the PawlError `store.damaged` where another program wrote something else there. */
 export function fromText(text: string | null, what = "A value"): Json {
   try {
     return text === null || text === "null" ? null : (JSON.parse(text) as Json);

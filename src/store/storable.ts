@@ -55,7 +55,7 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
   assertKey(childOf.group, id, "group");
   if (!Number.isSafeInteger(childOf.index)) {
     throw unstorable(
-      `The place ${String(childOf.index)} of task ${shown(id)} in its group`,
+      `The position ${String(childOf.index)} of task ${shown(id)} in its group`,
       "is not a whole number",
     );
   }

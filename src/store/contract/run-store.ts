@@ -53,7 +53,7 @@ export interface RunPatch {
   readonly note?: string | null;
   readonly details?: Json;
   readonly identity?: Json;
-  /** Numbers of quarantined items that this run has mended: marked in the same step. */
+  /** Numbers of quarantined items that this run has replayed: marked in the same step. */
   readonly replayed?: readonly number[];
 }
 
@@ -65,7 +65,7 @@ export interface Sample {
 
 /** An item that failed, kept whole. */
 export interface QuarantinedItem {
-  /** The shard and the item's ordinal in it: the same item has the same place on every attempt. */
+  /** The shard and the item's ordinal in it: the same item has the same position on every attempt. */
   readonly shard: number;
   readonly ordinal: number;
   readonly raw: Uint8Array;
@@ -115,7 +115,7 @@ export interface RunStore {
     page: {
       readonly after?: { readonly shard: number; readonly ordinal: number };
       readonly limit: number;
-      /** Leave out what a replay has mended. */
+      /** Leave out what was replayed. */
       readonly openOnly?: boolean;
     },
   ): Promise<QuarantineRecord[]>;

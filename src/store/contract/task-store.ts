@@ -44,7 +44,7 @@ export interface QueueRecord {
   readonly paused: boolean;
   /** Tasks in each state, as counted while they change; settled ones since the queue exists, cleaned up or not. */
   readonly counts: Readonly<Record<TaskState, number>>;
-  /** Since when the first in line could have been claimed; null when none could. */
+  /** Since when the first that waits could have been claimed; null when none could. */
   readonly oldestDue: Instant | null;
 }
 
@@ -110,7 +110,7 @@ export interface EnqueueOptions {
    */
   readonly tx?: unknown;
   /**
-   * Called, where the driver can tell, when the tasks have their place in the order of enqueueing, which is before they
+   * Called, where the driver can tell, when the tasks have their position in the order of enqueueing, which is before they
    * are durable: what is enqueued from then on comes after them, and need not wait. Perhaps more than once.
    */
   readonly onOrdered?: () => void;
@@ -118,7 +118,7 @@ export interface EnqueueOptions {
 
 export interface TaskStore {
   /**
-   * Stores tasks and groups; ids that exist already are left as they are, and a task whose `unique` key or place in its
+   * Stores tasks and groups; ids that exist already are left as they are, and a task whose `unique` key or position in its
    * group is taken is not stored. A child of an unknown group, and a group whose callback is not in the store, are errors.
    * Returns the ids that are new.
    */
@@ -166,7 +166,7 @@ export interface TaskStore {
   attempts(id: string): Promise<AttemptRecord[]>;
   /** Every queue that ever had a task or was paused. */
   queues(): Promise<QueueRecord[]>;
-  /** Nothing is claimed from a paused queue; what runs goes on. */
+  /** Nothing is claimed from a paused queue; what runs continues. */
   pauseQueue(queue: string, paused: boolean): Promise<void>;
   /** Removes settled tasks whose retention is over, at most `limit` of them, and never a child of a group whose callback has not been settled, nor the callback while a child has not. Returns how many. */
   prune(limit: number): Promise<number>;
@@ -188,12 +188,12 @@ export interface TaskStore {
   schedules(): Promise<ScheduleRecord[]>;
   /**
    * Fires a schedule: sets when it fires next and enqueues the tasks, in one step, if it still has this version and is
-   * due. False when somebody else was quicker, or it was edited, paused or removed.
+   * due. False when another worker was quicker, or it was edited, paused or removed.
    */
   tick(id: string, version: number, next: Instant | null, tasks: readonly NewTask[]): Promise<boolean>;
-  /** For the next `forMs`, changes of tasks are kept, to be read with `changes`. Costs a write a change: renew it while somebody reads. */
+  /** For the next `forMs`, changes of tasks are kept, to be read with `changes`. Costs a write a change: renew it while a subscriber reads. */
   record(forMs: number): Promise<void>;
-  /** Changes that were recorded after `after` (null: from now on), oldest first, and the number to go on from. */
+  /** Changes that were recorded after `after` (null: from now on), oldest first, and the number to continue from. */
   changes(after: number | null, limit: number): Promise<{ changes: ChangeRecord[]; last: number }>;
   /** Calls back soon after any process may have made a task claimable. Returns the way to stop. */
   wake(listener: () => void): () => void;

@@ -32,7 +32,7 @@ export interface NewTask {
   readonly bucket?: string;
   /** How long it is kept once it is settled, in milliseconds; default for ever. */
   readonly retentionMs?: number;
-  /** The group it is a child of, and its place there. */
+  /** The group it is a child of, and its position there. */
   readonly childOf?: GroupPosition;
   /** What the layer above keeps with the task, such as how it is tried again and what follows it. */
   readonly meta?: Json | JsonText;
@@ -44,12 +44,12 @@ export interface GroupPosition {
 }
 
 /**
- * Waits for children and then lets one task go. Every child counts once: as succeeded, or as failed when it is dead
+ * Waits for children and then releases its callback. Every child counts once: as succeeded, or as failed when it is dead
  * or cancelled. Once so many have failed that `need` cannot be met, the group fails: what is open of its children is
  * cancelled, and its callback is dead with an error that names the first child that failed. Once all have ended, the
- * callback is released. A callback may itself be a child of another group. A callback that ends before it was let go (cancelled,
+ * callback is released. A callback may itself be a child of another group. A callback that ends before it was released (cancelled,
  * expired) takes its group along: the group fails, and what is open of its children is cancelled. A child that comes
- * when its group has failed is stored as cancelled; one that was not stored, because its id, its unique key or its place
+ * when its group has failed is stored as cancelled; one that was not stored, because its id, its unique key or its position
  * is taken, does not count.
  */
 export interface NewGroup {
@@ -90,7 +90,7 @@ export interface TaskRecord {
   readonly priority: number;
   readonly state: TaskState;
   /**
-   * What is wrong where its JSON is damaged, which only somebody else who writes to the store can do: a sentence. What cannot be
+   * What is wrong where its JSON is damaged, which only another program that writes to the store can do: a sentence. What cannot be
    * read is null.
    */
   readonly damaged?: string;
@@ -175,11 +175,11 @@ export type TaskResult =
   | {
       readonly state: "succeeded";
       readonly value?: Json | JsonText;
-      /** Takes the place of what the layer above keeps with the task. */
+      /** Replaces what the layer above keeps with the task. */
       readonly meta?: Json | JsonText;
       readonly next?: readonly NewTask[];
       readonly groups?: readonly NewGroup[];
-      /** Which of `next` takes the place in the group; null when the group counts this one. */
+      /** Which of `next` takes the position in the group; null when the group counts this one. */
       readonly successor?: string | null;
     }
   /** Counted as a failure; may be claimed again after `delayMs`. */

@@ -2,18 +2,18 @@
 import type { BucketRate, Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import {
   allowance,
+  assertRate,
   type BucketUse,
   bucketUse,
   type Candidate,
   chargedMs,
   choose,
   inOrder,
+  waitMs,
 } from "../sql/rate-limit.ts";
-import { keyOf } from "../sql/settle.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
-import { scalars, texts, toText } from "./arrays.ts";
-import { lookup } from "./dialect.ts";
+import { lookup, scalars, texts, toText } from "./dialect.ts";
 import { prepared, type Session } from "./session.ts";
 import type { PostgresTransitions } from "./transitions.ts";
 
@@ -50,7 +50,7 @@ function tiers(kind: Kind, all = false): string {
 const NOT_EXPIRED = "(t.fence > 0 OR t.expires_at IS NULL OR t.expires_at > clock.now)";
 
 /**
- * The first due tasks of a backlog, locked; those that somebody else is just claiming are passed over. At most as many
+ * The first due tasks of a backlog, locked; those that another worker is just claiming are passed over. At most as many
  * as the value `limit` says. A task that was found changed as it was locked does not stand there any more if its fence or
  * its due time is another.
  */
@@ -193,7 +193,7 @@ const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_
   WHERE name = ANY($1::text[])`;
 
 /** How far the rates are used. Of two rates for one bucket the last one counts. */
-export async function readBuckets(session: Session, rates: readonly BucketRate[]): Promise<BucketUse[]> {
+async function readBuckets(session: Session, rates: readonly BucketRate[]): Promise<BucketUse[]> {
   return usesOf(rates, await session.all<BucketRow>(AHEAD, [names(rates)]));
 }
 
@@ -232,7 +232,54 @@ function charge(session: Session, uses: readonly BucketUse[], chosen: readonly C
   );
 }
 
-/** Extends leases. A lease that has run out is extended too, as long as nobody took it back. */
+/**
+ * The rest of a FROM that gives the tasks `t` that are leased. They are looked up one by one, because a planner that
+ * does not know how few they are may walk all tasks.
+ */
+export const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (seq) CROSS JOIN LATERAL (
+    SELECT t.seq, t.queue, t.worker, t.lease_until FROM pawl.task AS t
+    WHERE ${lookup("t.seq", "s.seq")} AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
+
+/** Milliseconds until a task of the queues can be claimed or taken back; null never. */
+export async function due(
+  session: Session,
+  queues: readonly string[],
+  buckets: readonly BucketRate[],
+): Promise<number | null> {
+  const names = [...new Set(queues)];
+  for (const rate of buckets) assertRate(rate);
+  const ofBucket = async (bucket: string, queue: string) => {
+    const row = await session.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
+    return { bucket, due: row?.due ?? null };
+  };
+  // All at once, and awaited together: should the connection break, every one of them fails.
+  const [clock, leases, uses, plain, inBuckets] = await Promise.all([
+    session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
+    session.get<{ until: number | null }>(
+      `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
+      [texts(names)],
+    ),
+    buckets.length === 0 ? [] : readBuckets(session, buckets),
+    Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
+    Promise.all(
+      [...new Set(buckets.map(({ bucket }) => bucket))].flatMap((bucket) =>
+        names.map((queue) => ofBucket(bucket, queue)),
+      ),
+    ),
+  ]);
+  const now = clock?.now ?? 0;
+  const waits: number[] = [];
+  const add = (instant: number | null | undefined, atLeast = 0) => {
+    if (instant != null) waits.push(Math.max(0, atLeast, instant - now));
+  };
+  add(leases?.until);
+  for (const row of plain) add(row?.due);
+  const wait = new Map(uses.map((use) => [use.rate.bucket, waitMs(use)]));
+  for (const { bucket, due: at } of inBuckets) add(at, wait.get(bucket));
+  return waits.length === 0 ? null : Math.min(...waits);
+}
+
+/** Extends leases. A lease that has run out is extended too, as long as it was not taken back. */
 export async function renew(
   session: Session,
   leases: readonly Lease[],
@@ -275,11 +322,15 @@ export function heldClaims(list: string): string {
     WHERE ${lookup("t.id", "s.id")} AND t.fence = s.fence AND t.state = s.held`;
 }
 
+function keyOf({ id, fence }: Lease): string {
+  return `${fence}:${id}`;
+}
+
 export function byId(a: Lease, b: Lease): number {
   return a.id < b.id ? -1 : Number(a.id > b.id) || a.fence - b.fence;
 }
 
-/** Ids and fences as arrays. Whoever writes several rows locks them in the same order as everybody else. */
+/** Ids and fences as arrays. Every transaction locks rows in the same order, so that no two wait for each other. */
 function columnsOf(leases: readonly Lease[]): [string | null, string | null] {
   const sorted = leases.toSorted(byId);
   return [texts(sorted.map(({ id }) => id)), scalars(sorted.map(({ fence }) => fence))];

@@ -42,8 +42,8 @@ export class Connections {
       pipeline: true,
       Client: PooledClient as unknown as new () => pg.ClientBase,
     });
-    // A connection that breaks while nobody uses it is replaced when one is needed; one that breaks in use tells the
-    // statement that waits for it, and would end the process if nobody listened to it as well.
+    // A connection that breaks while it is idle is replaced when one is needed; one that breaks in use tells the
+    // statement that waits for it, and would end the process if its event had no listener.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
   }

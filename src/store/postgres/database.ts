@@ -1,10 +1,11 @@
 import { PawlError } from "../../errors.ts";
+import { sqlState } from "../../postgres-errors.ts";
 import type { Address } from "./address.ts";
-import { CommitMarkers } from "./commit-markers.ts";
-import { Connections } from "./connections.ts";
-import { retryTransient } from "./failure.ts";
-import type { Session } from "./session.ts";
-import { type Transaction, transact } from "./transaction.ts";
+import { type CommitMarker, CommitMarkers, MARK_WRITTEN, MARKER } from "./commit-markers.ts";
+import { Connections, type Loan } from "./connections.ts";
+import { isDisconnect, retryTransient } from "./failure.ts";
+import { assertKnown } from "./schema.ts";
+import { prepared, type Session } from "./session.ts";
 
 /** How long an operation is tried again while the server is away before it gives up. */
 const RETRY_MS = 15_000;
@@ -49,15 +50,14 @@ export class Database {
     work: (transaction: Transaction) => Promise<T>,
     { mostlyIdle = false }: { readonly mostlyIdle?: boolean } = {},
   ): Promise<T> {
-    const means = { connections: this.#connections, markers: this.#markers, location: this.location };
-    return await this.#retrying(() => transact(means, work, mostlyIdle));
+    return await this.#retrying(() => this.#transact(work, mostlyIdle));
   }
 
   /** Waits for what was asked for, then closes the connections. Safe to call again. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#markers.stop();
-      // Idle connections keep no process alive, but whoever closes them wants to see them closed.
+      // Idle connections keep no process alive, but a caller that closes the store wants to see them closed.
       const alive = setInterval(() => {}, 1_000);
       try {
         while (this.#running.size > 0) await Promise.allSettled(this.#running);
@@ -67,6 +67,52 @@ export class Database {
       }
     })();
     return this.#closing;
+  }
+
+  /**
+   * Runs `work` in one transaction. Resolves when it is committed, which is asked for should the reply be lost; rejecting
+   * means that nothing happened. Work that is mostly idle leaves a marker only if it writes.
+   */
+  async #transact<T>(work: (transaction: Transaction) => Promise<T>, mostlyIdle: boolean): Promise<T> {
+    const loan = await this.#connections.lend();
+    const { session } = loan;
+    let ended: { readonly result: T; readonly marker: CommitMarker | null } | undefined;
+    const since = performance.now();
+    let marker: Promise<CommitMarker | null> | undefined;
+    try {
+      session.later(BEGIN_WORK);
+      const begun = session.get<Begun>(mostlyIdle ? BEGUN_UNMARKED : BEGUN).then((row) => row as Begun);
+      marker = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
+      const recording = awaitedLater(begun.then((row) => row.recording));
+      let noted = false;
+      const note = () => {
+        noted = true;
+        marker = awaitedLater(session.get<CommitMarker>(MARK_WRITTEN).then((row) => row ?? null));
+      };
+      const result = await work({ session, recording, note });
+      if (mostlyIdle && !noted) note();
+      assertKnown(this.location, (await begun).min_compatible_version);
+      ended = { result, marker: await marker };
+      const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
+      if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
+      loan.answeredBy((await begun).pid);
+      loan.giveBack(true);
+      if (ended.marker !== null) this.#markers.left();
+      return result;
+    } catch (thrown) {
+      // What went wrong first; the rest of a transaction only says that something did.
+      const error = sqlState(thrown) === "25P02" ? session.failure : thrown;
+      await rollBack(loan, error);
+      if (!isDisconnect(error)) throw error;
+      if (ended === undefined) {
+        const left = await marker?.catch(() => null);
+        if (left) void this.#markers.abandon(left.xid);
+        throw error;
+      }
+      // Without a marker nothing was written.
+      if (ended.marker !== null && !(await this.#markers.isCommitted(ended.marker, since))) throw error;
+      return ended.result;
+    }
   }
 
   async #retrying<T>(attempt: () => Promise<T>): Promise<T> {
@@ -81,4 +127,80 @@ export class Database {
       this.#running.delete(running);
     }
   }
+}
+
+/** A transaction, and what it was told as it began. */
+export interface Transaction {
+  readonly session: Session;
+  /** Whether changes of tasks are to be kept. */
+  readonly recording: Promise<boolean>;
+  /**
+   * Of work that is mostly idle: marks the transaction, along with the statement that was just sent, if that wrote
+   * anything. Without it that takes a message of its own at the end.
+   */
+  readonly note: () => void;
+}
+
+type Begun = {
+  readonly recording: boolean;
+  readonly pid: number;
+  readonly min_compatible_version: number;
+} & (CommitMarker | { readonly xid: null });
+
+/**
+ * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
+ * statement here is meant to walk an index as far as it must, and to look up row by row what it was given. These hold
+ * for one transaction, so that a pooler between us and the server may hand the session to others. The limit ends a
+ * transaction whose client is gone without the server noticing.
+ */
+const SETTINGS = Object.entries({
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  random_page_cost: "1",
+  cpu_operator_cost: "0.1",
+  jit: "off",
+  lock_timeout: "20s",
+  idle_in_transaction_session_timeout: "15s",
+})
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ");
+
+/** Whether changes are kept now, as an expression. */
+export const RECORDING =
+  "(SELECT value > (SELECT pawl.now_ms()) FROM pawl.counter WHERE name = 'recording_until')";
+
+const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/** A newer program may have changed the tables while they were open. */
+const WORKS_WITH = "(SELECT min_compatible_version FROM pawl.version) AS min_compatible_version";
+
+/** What a transaction is told as it begins: besides the marker, whether to record, and who answers. */
+const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${WORKS_WITH}, ${SETTINGS}`;
+
+/** All that is needed of a transaction that is to write, sent along with the BEGIN. */
+const BEGUN = prepared(
+  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARKER}, ${TOLD}`,
+);
+
+/** The same for work that often finds nothing to do: marking it would be a write. */
+const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS token, ${TOLD}`);
+
+/** Ends a transaction that failed; the connection is given back as sound only if it is. */
+async function rollBack({ session, giveBack }: Loan, error: unknown): Promise<void> {
+  let sound = !isDisconnect(error);
+  if (sound) {
+    sound = await session.script("ROLLBACK").then(
+      () => true,
+      () => false,
+    );
+  }
+  giveBack(sound);
+}
+
+/** A promise that may never be awaited, because something else fails first: its rejection is not an unhandled one. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

@@ -7,9 +7,10 @@ import type { InsertItems } from "../sql/quarantine.ts";
 import { type BoundStatement, type Procedure, run, statement } from "../sql/statement.ts";
 import type { Driver, Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
-import { scalars, storable, texts } from "./arrays.ts";
-import { claim, progress, renew } from "./claim.ts";
+import { claim, due, progress, renew } from "./claim.ts";
 import type { Database } from "./database.ts";
+import { RECORDING, type Transaction } from "./database.ts";
+import { scalars, storable, texts } from "./dialect.ts";
 import { Enqueuer, insertTasks } from "./enqueue.ts";
 import { brokenConstraint } from "./failure.ts";
 import { Notifications } from "./notifications.ts";
@@ -17,8 +18,7 @@ import { canPrune, prune } from "./prune.ts";
 import { foldCounts, listQueues } from "./queues.ts";
 import { callersSession, type Session } from "./session.ts";
 import { endClaims } from "./settle.ts";
-import { canSweep, due, sweeping } from "./sweep.ts";
-import { RECORDING, type Transaction } from "./transaction.ts";
+import { canSweep, sweeping } from "./sweep.ts";
 import { PostgresTransitions } from "./transitions.ts";
 
 /** How many transactions that counted lie between two foldings of the counts. */
@@ -153,7 +153,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     return value;
   }
 
-  /** In a transaction of the caller's, which is not ours to begin, to end or to mark. */
+  /** In a transaction of the caller's, which we neither begin nor end. */
   async #enqueueWithin(
     tx: unknown,
     tasks: readonly contract.NewTask[],
@@ -203,9 +203,9 @@ async function numberChanges(session: Session): Promise<void> {
   await session.get("SELECT FROM pawl.counter WHERE name = 'change_number' FOR UPDATE");
   await session.run(
     `WITH fresh AS MATERIALIZED (
-       SELECT entry, row_number() OVER (ORDER BY entry) AS place FROM pawl.change WHERE number IS NULL),
+       SELECT entry, row_number() OVER (ORDER BY entry) AS position FROM pawl.change WHERE number IS NULL),
      numbered AS (
-       UPDATE pawl.change AS c SET number = n.value + fresh.place
+       UPDATE pawl.change AS c SET number = n.value + fresh.position
        FROM fresh, pawl.counter AS n WHERE c.entry = fresh.entry AND n.name = 'change_number')
      UPDATE pawl.counter SET value = value + (SELECT count(*) FROM fresh) WHERE name = 'change_number'`,
   );

@@ -3,7 +3,7 @@ import type { EnqueueOptions, NewTask } from "../contract.ts";
 import { enqueue, type InsertTasks } from "../sql/enqueue.ts";
 import { call } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
-import { scalars, texts, toText } from "./arrays.ts";
+import { scalars, texts, toText } from "./dialect.ts";
 import { brokenConstraint } from "./failure.ts";
 import { prepared } from "./session.ts";
 import type { PostgresTask, PostgresTransitions } from "./transitions.ts";
@@ -54,7 +54,7 @@ const WORTH_A_TRY = 20;
 
 /**
  * Stores tasks that are in no group and have no unique key, as long as all ids are new: a third less work than to look
- * for what is taken. Where one is not, it is an error of the server's, and nothing was stored. They have their place in
+ * for what is taken. Where one is not, it is an error of the server's, and nothing was stored. They have their position in
  * the order of enqueueing as soon as their numbers and their time are settled, so `onOrdered` is called while the server
  * still stores them: a caller that has more to store need not wait, and both cores of a small server have work.
  */
@@ -65,7 +65,7 @@ async function enqueueNew(
 ): Promise<string[]> {
   assertStorable(tasks, []);
   for (let start = 0; start < tasks.length; start += PAGE) {
-    const taken = transitions.session.run(TAKE_PLACE);
+    const taken = transitions.session.run(TAKE_POSITION);
     taken.then(start + PAGE < tasks.length ? undefined : onOrdered, () => {});
     const page = tasks.slice(start, start + PAGE);
     const stored = transitions.session.run(INSERT_NEW, valuesOf(page));
@@ -104,22 +104,22 @@ function insert(clock: string, conflict: string, returning: string): string {
   return `WITH clock AS MATERIALIZED (SELECT ${clock}),
      fresh AS (INSERT INTO pawl.task AS t (seq, id, queue, name, flow, payload, priority, state, due, created_at,
        expires_at, unique_key, bucket, retention_ms, group_id, child_index, meta)
-     SELECT clock.block * ${BLOCK} + n.place, n.id, n.queue, n.name, n.flow, n.payload, coalesce(n.priority, 0),
+     SELECT clock.block * ${BLOCK} + n.position, n.id, n.queue, n.name, n.flow, n.payload, coalesce(n.priority, 0),
        'waiting', CASE WHEN n.held IS NULL THEN clock.now + coalesce(n.delay_ms, 0) END, clock.now,
        clock.now + n.expires_ms, n.unique_key, n.bucket, n.retention_ms, n.group_id, n.child_index, n.meta
      FROM clock,
        unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::boolean[], $8::bigint[],
          $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bigint[], $15::text[])
        WITH ORDINALITY AS n (id, queue, name, flow, payload, priority, held, delay_ms, expires_ms, unique_key, bucket,
-         retention_ms, group_id, child_index, meta, place)
-     ORDER BY n.place ${conflict} RETURNING ${returning}t.due, t.seq, t.priority, t.queue, t.bucket),
+         retention_ms, group_id, child_index, meta, position)
+     ORDER BY n.position ${conflict} RETURNING ${returning}t.due, t.seq, t.priority, t.queue, t.bucket),
      entries AS (
        INSERT INTO pawl.backlog (due, seq, priority, fence, queue, bucket)
        SELECT due, seq, priority, 0, queue, bucket FROM fresh WHERE due IS NOT NULL)`;
 }
 
-/** Settles the place of what comes next in the order of enqueueing: its time and its numbers, for this transaction. */
-const TAKE_PLACE = prepared(
+/** Settles the position of what comes next in the order of enqueueing: its time and its numbers, for this transaction. */
+const TAKE_POSITION = prepared(
   "SELECT nextval('pawl.task_block'), set_config('pawl_task.due', pawl.now_ms()::text, true)",
 );
 const INSERT_NEW = prepared(

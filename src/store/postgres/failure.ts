@@ -60,7 +60,7 @@ export function explain(error: unknown, location: string): unknown {
   if (code === "53100") {
     return new TransientError(
       "store.full",
-      `The disk that holds the store ${location} is full: free some space, and the work goes on.`,
+      `The disk that holds the store ${location} is full: free some space, and the work continues.`,
       cause,
     );
   }
@@ -70,7 +70,7 @@ export function explain(error: unknown, location: string): unknown {
   if (code === "42P01" || code === "3F000") {
     return new PawlError(
       "store.gone",
-      `The tables of the store ${location} are gone (${text}): restore them, or start again to create them anew.`,
+      `The tables of the store ${location} are gone (${text}): restore them, or start again to create new ones.`,
       cause,
     );
   }

@@ -6,7 +6,7 @@ import type { Address } from "./address.ts";
 
 /** How long to wait before a broken connection is opened again. */
 const RECONNECT = { baseMs: 50, capMs: 5_000, jitter: "equal" } as const;
-/** How long a notification may take to come round before it is taken for one that never will. */
+/** How long a notification may take to arrive before it is given up. */
 const PROBE_MS = 2_000;
 /** A pooler that hands sessions round may be replaced by one that does not. */
 const AGAIN_MS = 60_000;
@@ -89,11 +89,11 @@ export class Listener {
     for (const channel of this.#channels) await client.query(`LISTEN ${channel}`);
     // Behind a pooler the process that answers is not the one we were told of as we connected.
     const direct = rows[0]?.pid === (client as unknown as { processID: number }).processID;
-    return direct || (await this.#comesRound(broken)) ? "ready" : "deaf";
+    return direct || (await this.#notificationsArrive(broken)) ? "ready" : "deaf";
   }
 
   /** Whether a notification that another connection sends arrives here. */
-  async #comesRound(broken: Promise<"end">): Promise<boolean> {
+  async #notificationsArrive(broken: Promise<"end">): Promise<boolean> {
     const payload = `probe ${Math.random()}`;
     const arrived = Promise.withResolvers<boolean>();
     this.#answered = (heard) => heard === payload && arrived.resolve(true);

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
-import { texts } from "./arrays.ts";
 import type { Database } from "./database.ts";
+import { texts } from "./dialect.ts";
 import { Listener } from "./listener.ts";
 import { prepared } from "./session.ts";
 

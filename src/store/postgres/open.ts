@@ -3,7 +3,7 @@ import { SqlStore } from "../sql/store.ts";
 import { parseAddress } from "./address.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
 import { PostgresDriver } from "./driver.ts";
-import { migrate } from "./migrate.ts";
+import { migrate } from "./schema.ts";
 
 /** Opens the store of a database, and creates or updates its tables. Errors as for `openStore`. */
 export async function openPostgresStore(

@@ -1,8 +1,7 @@
 import { forgetChanges } from "../sql/changes.ts";
 import { IS_NOT_AWAITED } from "../sql/groups.ts";
 import { bound } from "../sql/statement.ts";
-import { scalars, texts } from "./arrays.ts";
-import { lookup, postgresDialect } from "./dialect.ts";
+import { lookup, postgresDialect, scalars, texts } from "./dialect.ts";
 import type { Session } from "./session.ts";
 
 /** How many rows of pawl.retained are looked at together. */

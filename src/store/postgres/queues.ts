@@ -2,7 +2,7 @@ import type { QueueRecord } from "../contract.ts";
 import { nextDue } from "./claim.ts";
 import type { Session } from "./session.ts";
 
-/** How many lines are folded at once. */
+/** How many rows are folded at once. */
 const FOLDED = 5_000;
 
 interface QueueRow {
@@ -33,7 +33,7 @@ export async function listQueues(session: Session): Promise<QueueRecord[]> {
   );
 }
 
-/** The least due time in the lines of a queue, if it has come. */
+/** The least due time in the backlogs of a queue, if it has come. */
 async function oldestDue(session: Session, queue: string, now: number): Promise<number | null> {
   const [plain, buckets] = await Promise.all([
     session.get<{ due: number | null }>(nextDue("plain", true), [queue]),
@@ -59,7 +59,7 @@ async function oldestDue(session: Session, queue: string, now: number): Promise<
 
 const IN_BUCKETS = "bucket IS NOT NULL AND queue = $1";
 
-/** Makes one line of many in the counts of each queue. Lines that somebody else is folding are left to him. */
+/** Makes one row of many in the counts of each queue. Rows that another store is folding are left to it. */
 export async function foldCounts(session: Session): Promise<void> {
   await session.run(
     `WITH gone AS (

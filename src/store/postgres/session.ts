@@ -75,7 +75,8 @@ export class Session {
     if (step.kind === "call") return step.work();
     // All at once, and awaited together: should the connection break, every one of them fails.
     if (step.kind === "together") return Promise.all(step.procedures.map((each) => this.perform(each)));
-    const { text, values } = bound(step.statement, postgresDialect);
+    const statement = step.kind === "lock" ? step.statement() : step.statement;
+    const { text, values } = bound(statement, postgresDialect);
     if (step.kind === "rows") return this.all(text, values);
     if (step.kind === "tuples") return this.tuples(text, values);
     if (step.kind === "count") return this.run(text, values);

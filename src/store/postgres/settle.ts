@@ -3,8 +3,8 @@ import { type EndClaims, hasNext, type SettledTask } from "../sql/settle.ts";
 import { changeOf, type ResultState, setByCase, setOf } from "../sql/state-machine.ts";
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
-import { scalars, storable, texts, toText } from "./arrays.ts";
 import { byId, heldClaims } from "./claim.ts";
+import { scalars, storable, texts, toText } from "./dialect.ts";
 import { insertTasks } from "./enqueue.ts";
 import { prepared, type Session } from "./session.ts";
 import { type Alike, type PostgresTransitions, TRANSITIONED } from "./transitions.ts";
@@ -30,15 +30,15 @@ const SUCCESS = changeOf("succeeded", { cancelRequested: false, hasNext: false, 
 /** Successes that nothing follows. */
 const SUCCEEDED = `
   UPDATE pawl.task AS t SET ${setOf(SUCCESS, EXPRESSIONS)}
-  FROM ${heldClaims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, place)")}`;
+  FROM ${heldClaims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, position)")}`;
 
 /** Those of tasks in no group, which are most: told of in groups, and noted at once until when they are kept. */
 const SUCCEEDED_ALONE = prepared(`
-  WITH done AS (${SUCCEEDED} AND (t.group_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.place),
+  WITH done AS (${SUCCEEDED} AND (t.group_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.position),
   kept AS (
     INSERT INTO pawl.retained (prune_at, tasks)
     SELECT prune_at, array_agg(seq) FROM done WHERE prune_at IS NOT NULL GROUP BY prune_at)
-  SELECT queue, lease, array_agg(place)::text AS places FROM done GROUP BY queue, lease`);
+  SELECT queue, lease, array_agg(position)::text AS positions FROM done GROUP BY queue, lease`);
 
 const OTHERS: readonly ResultState[] = ["succeeded", "retry", "dead", "cancelled", "snoozed"];
 
@@ -68,16 +68,16 @@ async function succeedAlone(
   settlements: readonly Settlement[],
 ): Promise<ReadonlySet<Settlement>> {
   const sorted = settlements.toSorted(byId);
-  const groups = await transitions.session.all<Alike & { readonly places: string }>(SUCCEEDED_ALONE, [
+  const groups = await transitions.session.all<Alike & { readonly positions: string }>(SUCCEEDED_ALONE, [
     ...leasesOf(sorted),
     texts(sorted.map(resultOf)),
   ]);
   const settled = new Set<Settlement>();
-  for (const { places, ...alike } of groups) {
-    const tasks = places
+  for (const { positions, ...alike } of groups) {
+    const tasks = positions
       .slice(1, -1)
       .split(",")
-      .map((place) => sorted[Number(place) - 1] as Settlement);
+      .map((position) => sorted[Number(position) - 1] as Settlement);
     for (const settlement of tasks) settled.add(settlement);
     transitions.succeed(alike, tasks);
   }

@@ -1,23 +1,12 @@
 /** What is done about leases that have run out, and about a clock that was set back. */
-import type { BucketRate } from "../contract.ts";
 import { lockGroupsOf } from "../sql/cancel.ts";
-import { assertRate, waitMs } from "../sql/rate-limit.ts";
 import { setByCase } from "../sql/state-machine.ts";
 import { call, NOW, oneOf, type Procedure, raw, sql } from "../sql/statement.ts";
 import type { Sweeping, TakenBack } from "../sql/sweep.ts";
-import { texts } from "./arrays.ts";
-import { nextDue, readBuckets } from "./claim.ts";
-import { lookup } from "./dialect.ts";
+import { LEASED } from "./claim.ts";
+import { lookup, texts } from "./dialect.ts";
 import type { Session } from "./session.ts";
 import { type PostgresTransitions, TRANSITIONED } from "./transitions.ts";
-
-/**
- * The rest of a FROM that gives the tasks `t` that are leased. They are looked up one by one, because a planner that
- * does not know how few they are may walk all tasks.
- */
-const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (seq) CROSS JOIN LATERAL (
-    SELECT t.seq, t.queue, t.worker, t.lease_until FROM pawl.task AS t
-    WHERE ${lookup("t.seq", "s.seq")} AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
 
 /** Of the tasks `t` that are leased: those whose lease has run out, or whose worker is one of $1. */
 const CAN_BE_TAKEN_BACK = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";
@@ -64,45 +53,6 @@ function* takeBack(
       [texts(deadWorkers), poisonAfter],
     ),
   );
-}
-
-/** Milliseconds until a task of the queues can be claimed or taken back; null never. */
-export async function due(
-  session: Session,
-  queues: readonly string[],
-  buckets: readonly BucketRate[],
-): Promise<number | null> {
-  const names = [...new Set(queues)];
-  for (const rate of buckets) assertRate(rate);
-  const ofBucket = async (bucket: string, queue: string) => {
-    const row = await session.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
-    return { bucket, due: row?.due ?? null };
-  };
-  // All at once, and awaited together: should the connection break, every one of them fails.
-  const [clock, leases, uses, plain, inBuckets] = await Promise.all([
-    session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
-    session.get<{ until: number | null }>(
-      `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
-      [texts(names)],
-    ),
-    buckets.length === 0 ? [] : readBuckets(session, buckets),
-    Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
-    Promise.all(
-      [...new Set(buckets.map(({ bucket }) => bucket))].flatMap((bucket) =>
-        names.map((queue) => ofBucket(bucket, queue)),
-      ),
-    ),
-  ]);
-  const now = clock?.now ?? 0;
-  const waits: number[] = [];
-  const add = (instant: number | null | undefined, atLeast = 0) => {
-    if (instant != null) waits.push(Math.max(0, atLeast, instant - now));
-  };
-  add(leases?.until);
-  for (const row of plain) add(row?.due);
-  const wait = new Map(uses.map((use) => [use.rate.bucket, waitMs(use)]));
-  for (const { bucket, due: at } of inBuckets) add(at, wait.get(bucket));
-  return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** What is set back by less only waits that long. */

@@ -1,10 +1,9 @@
 import type { Lease, TaskState } from "../contract.ts";
 import { keepChanges } from "../sql/changes.ts";
 import { StateTransitions, type Transitioned } from "../sql/state-transitions.ts";
-import { scalars, texts } from "./arrays.ts";
-import { lookup } from "./dialect.ts";
+import type { Transaction } from "./database.ts";
+import { lookup, scalars, texts } from "./dialect.ts";
 import { prepared, type Session } from "./session.ts";
-import type { Transaction } from "./transaction.ts";
 
 /** What must be known as well of a task that comes from being leased, or is settled. */
 interface Leased {
@@ -63,7 +62,7 @@ export class PostgresTransitions extends StateTransitions<PostgresTask> {
 
   /**
    * Writes the counters of the queues, and what goes with the tasks: their leases, how long they are kept, and the
-   * changes if somebody reads them. False when there was nothing.
+   * changes if a subscriber reads them. False when there was nothing.
    */
   async write(): Promise<boolean> {
     const counts = [...this.queues];

@@ -16,13 +16,15 @@ export interface EndedAttempt {
 }
 
 /** Whether the task's own row tells the whole attempt. Most tasks succeed at once, and cost one row only. */
-function isPlain({ fence, state, log }: EndedAttempt): boolean {
+export function isToldByTask(fence: number, state: TaskState, log: string | null): boolean {
   return fence === 1 && state === "succeeded" && log === null;
 }
 
-/** Keeps attempts that are over, in the transaction that ended them: their tasks still tell who made them. */
-export function* addAttempts(ended: readonly EndedAttempt[]): Procedure<void> {
-  const kept = ended.filter((attempt) => !isPlain(attempt));
+/**
+ * Keeps attempts that are over, in the transaction that ended them: their tasks still tell who made them. Those that
+ * `isToldByTask` need not be kept.
+ */
+export function* addAttempts(kept: readonly EndedAttempt[]): Procedure<void> {
   if (kept.length === 0) return;
   yield* later(
     sql`INSERT INTO pawl.attempt (task, fence, worker, started_at, ended_at, result, error, log)

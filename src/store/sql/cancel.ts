@@ -30,7 +30,7 @@ export const SETTLED = sql`settled_at = ${NOW}, prune_at = ${NOW} + retention_ms
 export function* lockGroupsOf(condition: Sql, { single }: { readonly single: boolean }): Procedure<void> {
   const children = raw(single ? "true" : "t.group_id IS NOT NULL");
   yield* lock(
-    sql`SELECT g.id FROM pawl.task_group AS g
+    () => sql`SELECT g.id FROM pawl.task_group AS g
      WHERE g.id = ANY(ARRAY(SELECT t.group_id FROM pawl.task AS t WHERE ${children} AND ${condition}))
      ORDER BY g.id FOR UPDATE`,
   );
@@ -107,7 +107,7 @@ function* cancelSome(transitions: StateTransitions, set: Sql, condition: Sql): P
 function* noteCancelled(transitions: StateTransitions, tasks: readonly Transitioned[]): Procedure<void> {
   if (tasks.length === 0) return;
   for (const task of tasks) transitions.add(task, "waiting", "cancelled");
-  // A callback that ends before it was let go takes its group along.
+  // A callback that ends before it was released takes its group along.
   const groups = yield* all<{ id: string }>(
     sql`SELECT id FROM pawl.task_group WHERE callback ${oneOf(tasks.map(({ id }) => id))} AND state = 'open'`,
   );

@@ -1,4 +1,4 @@
-/** Changes of tasks, which are kept while somebody reads them. */
+/** Changes of tasks, which are kept while a subscriber reads them. */
 import type { ChangeRecord } from "../contract.ts";
 import { duration } from "../storable.ts";
 import type { StateChange } from "./state-transitions.ts";

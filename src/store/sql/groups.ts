@@ -53,7 +53,7 @@ export function* lockGroups(ids: readonly string[]): Procedure<Map<string, Group
   return new Map(found.map(({ id, state }) => [id, state]));
 }
 
-/** Stores groups whose ids are new, in a transaction. One without children lets its callback go at once. */
+/** Stores groups whose ids are new, in a transaction. One without children releases its callback at once. */
 export function* addGroups(transitions: StateTransitions, groups: readonly NewGroup[]): Procedure<void> {
   if (groups.length === 0) return;
   const found = yield* all<{ id: string }>(
@@ -132,8 +132,8 @@ export function* listChildren(group: string, page: ChildPage): Procedure<ChildRe
 
 /**
  * Counts what became of children and draws the consequences, in the transaction in which it happened: a group that is
- * complete lets its callback go, one that cannot be met any more fails. Both may settle the callback, which may be a child
- * itself, so this goes on outwards (and inwards, where a child that is cancelled is a callback) until nothing changes.
+ * complete releases its callback, one that cannot be met any more fails. Both may settle the callback, which may be a child
+ * itself, so this continues outwards (and inwards, where a child that is cancelled is a callback) until nothing changes.
  * It goes in rounds, and by id within one, so that every store comes to the same end when much happens at a time.
  */
 export function* settleGroups(transitions: StateTransitions): Procedure<void> {
@@ -143,7 +143,7 @@ export function* settleGroups(transitions: StateTransitions): Procedure<void> {
       const change = changes.get(group.id) as GroupChange;
       if (yield* settleGroup(transitions, group, change)) complete.push(group);
     }
-    if (complete.length > 0) yield* letCallbacksGo(transitions, complete);
+    if (complete.length > 0) yield* releaseCallbacks(transitions, complete);
   }
 }
 
@@ -151,7 +151,7 @@ export function* settleGroups(transitions: StateTransitions): Procedure<void> {
 function* count(changes: ReadonlyMap<string, GroupChange>): Procedure<GroupRow[]> {
   const ids = [...changes.keys()];
   const each = [...changes.values()];
-  yield* lock(sql`SELECT id FROM pawl.task_group WHERE id ${oneOf(ids)} ORDER BY id FOR UPDATE`);
+  yield* lock(() => sql`SELECT id FROM pawl.task_group WHERE id ${oneOf(ids)} ORDER BY id FOR UPDATE`);
   const counted = yield* all<GroupRow>(
     sql`UPDATE pawl.task_group SET succeeded = succeeded + c.more_succeeded, failed = failed + c.more_failed
      FROM ${rows("c", {
@@ -193,7 +193,7 @@ function stateOf({
   return children !== null && succeeded + failed >= children ? "released" : "open";
 }
 
-function* letCallbacksGo(transitions: StateTransitions, groups: readonly GroupRow[]): Procedure<void> {
+function* releaseCallbacks(transitions: StateTransitions, groups: readonly GroupRow[]): Procedure<void> {
   const ids = groups.map(({ id }) => id);
   const callbacks = groups.map(({ callback }) => callback);
   yield* later(sql`UPDATE pawl.task_group SET state = 'released' WHERE id ${oneOf(ids)}`);

@@ -25,12 +25,12 @@ interface Candidate extends Transitioned {
   readonly seq: number;
   readonly state: TaskState;
   readonly unique_key: string | null;
-  /** The group whose callback it is, as long as that has not let it go. */
+  /** The group whose callback it is, as long as that has not released it. */
   readonly callback_of: string | null;
 }
 
 /**
- * Makes tasks claimable, in a transaction; returns how many. One that is due already keeps its place among those that wait.
+ * Makes tasks claimable, in a transaction; returns how many. One that is due already keeps its position among those that wait.
  * Callbacks are left to their groups, which are looked at again.
  */
 export function* release(transitions: StateTransitions, selector: TaskSelector): Procedure<number> {

@@ -50,7 +50,7 @@ function isSame(text: string, value: Json): boolean {
 
 /**
  * A version of its own for each change, so that no number comes back when a schedule is removed and put again. Taken
- * before anything is looked at: it lets only one change of schedules at a time go on.
+ * before anything is looked at: the lock on it lets only one change of schedules happen at a time.
  */
 function* nextVersion(): Procedure<number> {
   const row = yield* get<{ value: number }>(

@@ -1,6 +1,6 @@
-import type { Lease, NewGroup, NewTask, Settlement, TaskResult, TaskState } from "../contract.ts";
+import type { NewGroup, NewTask, Settlement, TaskResult, TaskState } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import { addAttempts, type EndedAttempt } from "./attempts.ts";
+import { addAttempts, type EndedAttempt, isToldByTask } from "./attempts.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { enqueue, type InsertTasks } from "./enqueue.ts";
 import { lockGroups } from "./groups.ts";
@@ -26,6 +26,8 @@ export interface EndClaims<T extends StateTransitions> {
 
 type Success = Extract<TaskResult, { state: "succeeded" }>;
 
+const NONE: ReadonlySet<SettledTask> = new Set();
+
 export function hasNext(result: TaskResult): boolean {
   if (result.state !== "succeeded") return false;
   const { next = [], groups = [] } = result;
@@ -42,29 +44,31 @@ function isPlain({ fence, result, log }: Settlement): boolean {
   );
 }
 
-export function keyOf({ id, fence }: Lease): string {
-  return `${fence}:${id}`;
-}
-
 /** Ends claims, in a transaction. Of two settlements of one claim the first one counts, and the second has lost it. */
 export function* settle<T extends StateTransitions>(
   transitions: T,
   driver: EndClaims<T>,
   settlements: readonly Settlement[],
 ): Procedure<{ lost: string[] }> {
+  const batch = firstOfEachClaim(settlements);
+  const plain = batch.filter(isPlain);
+  const settled = new Set(plain.length === 0 ? [] : yield* driver.succeedAlone(transitions, plain));
+  if (settled.size === settlements.length) return { lost: [] };
+  const rest = settled.size === 0 ? batch : batch.filter((settlement) => !settled.has(settlement));
+  for (const settlement of yield* settleRest(transitions, driver, rest)) settled.add(settlement);
+  const lost: string[] = [];
+  for (const settlement of settlements) if (!settled.has(settlement)) lost.push(settlement.id);
+  return { lost };
+}
+
+function firstOfEachClaim(settlements: readonly Settlement[]): readonly Settlement[] {
+  if (new Set(settlements.map(({ id }) => id)).size === settlements.length) return settlements;
   const first = new Map<string, Settlement>();
   for (const settlement of settlements) {
-    const key = keyOf(settlement);
-    if (!first.has(key)) first.set(key, settlement);
+    const claim = `${settlement.fence}:${settlement.id}`;
+    if (!first.has(claim)) first.set(claim, settlement);
   }
-  const batch = [...first.values()];
-  const plain = batch.filter(isPlain);
-  const alone = plain.length === 0 ? new Set() : yield* driver.succeedAlone(transitions, plain);
-  if (alone.size === settlements.length) return { lost: [] };
-  const rest = alone.size === 0 ? batch : batch.filter((settlement) => !alone.has(settlement));
-  const held = yield* settleRest(transitions, driver, rest);
-  const lost = settlements.filter((settlement) => !alone.has(settlement) && !held.has(settlement));
-  return { lost: lost.map(({ id }) => id) };
+  return [...first.values()];
 }
 
 /** Settles what may be more than that; returns those whose claims were held. */
@@ -72,30 +76,42 @@ function* settleRest<T extends StateTransitions>(
   transitions: T,
   driver: EndClaims<T>,
   batch: readonly Settlement[],
-): Procedure<ReadonlySet<Settlement>> {
-  if (batch.length === 0) return new Set();
-  yield* lock(
-    sql`SELECT g.id FROM pawl.task_group AS g
-     WHERE g.id = ANY(ARRAY(SELECT t.group_id FROM ${rows("s", { id: ["text", batch.map(({ id }) => id)] })}
-       JOIN pawl.task AS t ON ${lookup("t.id", "s.id")}))
-     ORDER BY g.id FOR UPDATE`,
-  );
-  const tasks = new Map((yield* driver.end(transitions, batch)).map((task) => [keyOf(task), task]));
+): Procedure<readonly Settlement[]> {
+  if (batch.length === 0) return [];
+  yield* lockGroupsOfTasks(batch);
+  const tasks = new Map((yield* driver.end(transitions, batch)).map((task) => [task.id, task]));
   const held: Held[] = [];
+  const attempts: EndedAttempt[] = [];
   for (const settlement of batch) {
-    const task = tasks.get(keyOf(settlement));
-    if (task !== undefined) held.push({ settlement, task });
+    const { id, fence, result, log = null } = settlement;
+    const task = tasks.get(id);
+    if (task?.fence !== fence) continue;
+    held.push({ settlement, task });
+    const error = "error" in result ? result.error : null;
+    const { state } = task;
+    if (!isToldByTask(fence, state, log))
+      attempts.push({ id, fence, state, result: result.state, error, log });
   }
-  yield* addAttempts(held.map(attemptOf));
+  yield* addAttempts(attempts);
   yield* replaceMeta(held);
   const passedOn = yield* follow(transitions, driver.insert, held);
   for (const { settlement, task } of held) {
     const { result } = settlement;
     transitions.add(passedOn.has(task) ? { ...task, group_id: null } : task, "leased", task.state);
-    // One that is held wakes nobody.
+    // A held task cannot be claimed, so no worker is woken for it.
     if (task.state === "waiting") transitions.wakes ||= result.state !== "snoozed" || result.delayMs !== null;
   }
-  return new Set(held.map(({ settlement }) => settlement));
+  return held.map(({ settlement }) => settlement);
+}
+
+/** Before the tasks themselves: see `lockGroups`. */
+function* lockGroupsOfTasks(batch: readonly Settlement[]): Procedure<void> {
+  yield* lock(
+    () => sql`SELECT g.id FROM pawl.task_group AS g
+     WHERE g.id = ANY(ARRAY(SELECT t.group_id FROM ${rows("s", { id: ["text", batch.map(({ id }) => id)] })}
+       JOIN pawl.task AS t ON ${lookup("t.id", "s.id")}))
+     ORDER BY g.id FOR UPDATE`,
+  );
 }
 
 interface Held {
@@ -103,26 +119,20 @@ interface Held {
   readonly task: SettledTask;
 }
 
-function attemptOf({ settlement, task }: Held): EndedAttempt {
-  const { id, fence, result } = settlement;
-  const log = settlement.log ?? null;
-  const error = "error" in result ? result.error : null;
-  return { id, fence, state: task.state, result: result.state, error, log };
-}
-
 /** Writes what the layer above keeps with the tasks that succeeded, where that changed. */
 function* replaceMeta(held: readonly Held[]): Procedure<void> {
-  const changed = held.flatMap(({ settlement: { result }, task }) =>
-    task.state === "succeeded" && result.state === "succeeded" && result.meta !== undefined
-      ? [{ id: task.id, meta: JsonText.of(result.meta).text }]
-      : [],
-  );
-  if (changed.length === 0) return;
+  const ids: string[] = [];
+  const metas: string[] = [];
+  for (const { settlement, task } of held) {
+    const { result } = settlement;
+    if (task.state !== "succeeded" || result.state !== "succeeded" || result.meta === undefined) continue;
+    ids.push(task.id);
+    metas.push(JsonText.of(result.meta).text);
+  }
+  if (ids.length === 0) return;
   yield* later(
-    sql`UPDATE pawl.task SET meta = m.new_meta FROM ${rows("m", {
-      task_id: ["text", changed.map(({ id }) => id)],
-      new_meta: ["text", changed.map(({ meta }) => meta)],
-    })} WHERE ${lookup("id", "m.task_id")}`,
+    sql`UPDATE pawl.task SET meta = m.new_meta
+     FROM ${rows("m", { task_id: ["text", ids], new_meta: ["text", metas] })} WHERE ${lookup("id", "m.task_id")}`,
   );
 }
 
@@ -138,10 +148,12 @@ function* follow<T extends StateTransitions>(
   insert: InsertTasks<T>,
   held: readonly Held[],
 ): Procedure<ReadonlySet<SettledTask>> {
-  const followed = held.flatMap(({ settlement: { result }, task }) =>
-    task.state === "succeeded" && hasNext(result) ? [{ from: task, result: result as Success }] : [],
-  );
-  if (followed.length === 0) return new Set();
+  const followed: { readonly from: SettledTask; readonly result: Success }[] = [];
+  for (const { settlement, task } of held) {
+    if (task.state !== "succeeded" || !hasNext(settlement.result)) continue;
+    followed.push({ from: task, result: settlement.result as Success });
+  }
+  if (followed.length === 0) return NONE;
   // A group may have been cleaned up with its callback.
   const left = followed.flatMap(({ from, result }) =>
     result.successor == null ? [] : (from.group_id ?? []),

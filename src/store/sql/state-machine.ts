@@ -9,7 +9,7 @@ export type ResultState = TaskResult["state"];
 
 /** What must be known besides the result. */
 export interface Situation {
-  /** Somebody asked the task to stop. */
+  /** The task was asked to stop. */
   readonly cancelRequested: boolean;
   /** Something is enqueued in the same step. */
   readonly hasNext: boolean;

@@ -14,7 +14,7 @@ export interface GroupChange {
   failed: number;
   /** A failed one may be open again. */
   reopen: boolean;
-  /** Its callback has ended before it was let go. */
+  /** Its callback has ended before it was released. */
   doomed: boolean;
 }
 
@@ -41,9 +41,13 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
   /** Whether something was settled. */
   settles = false;
 
+  /** Whether changes are to be kept, or may turn out to be. */
+  readonly #keepsChanges: boolean;
+
   /** `location`: where the store is, for messages. */
-  constructor(location: string) {
+  constructor(location: string, keepsChanges = true) {
     this.location = location;
+    this.#keepsChanges = keepsChanges;
   }
 
   /** A task came from one state (null: it is new) to another. */
@@ -53,7 +57,7 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
     counts[to]++;
     if (to !== "waiting" && to !== "leased") this.settles = true;
     if (group_id !== null) this.#count(group_id, from, to);
-    this.changes.push({ id, fence, state: to });
+    if (this.#keepsChanges) this.changes.push({ id, fence, state: to });
   }
 
   /** What is known of a group so far; it is looked at when the groups are settled. */

@@ -28,7 +28,7 @@ export interface Dialect {
   rows(name: string, columns: Columns, bind: Bind): string;
   /** That a column has the value of another row, which is looked up by an index. */
   lookup(column: string, value: string): string;
-  /** What follows a SELECT whose rows nobody else may change until the transaction ends. */
+  /** What follows a SELECT whose rows no other transaction may change until the transaction ends. */
   lock(clause: string): string;
   /** That the task is dead, as its index says it. */
   readonly isDead: string;
@@ -143,10 +143,8 @@ function textOf({ strings, parts }: Sql, dialect: Dialect, bind: Bind): string {
  * which may run at the same time (`together`); or something of the driver's own, whose promise it awaits (`call`).
  */
 export type Step =
-  | {
-      readonly kind: "rows" | "tuples" | "count" | "later" | "lock";
-      readonly statement: Sql | BoundStatement;
-    }
+  | { readonly kind: "rows" | "tuples" | "count" | "later"; readonly statement: Sql | BoundStatement }
+  | { readonly kind: "lock"; readonly statement: () => Sql }
   | { readonly kind: "together"; readonly procedures: readonly Procedure<unknown>[] }
   | { readonly kind: "call"; readonly work: () => unknown };
 
@@ -178,7 +176,7 @@ export function* later(statement: Sql | BoundStatement): Procedure<void> {
 }
 
 /** Locks rows, in the order of the statement, along with the statement that comes next. */
-export function* lock(statement: Sql): Procedure<void> {
+export function* lock(statement: () => Sql): Procedure<void> {
   yield { kind: "lock", statement };
 }
 

@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { publicUrl } from "../../postgres-url.ts";
 import type * as contract from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { assertName, canBeHeld } from "../storable.ts";
@@ -377,4 +379,16 @@ function snapshotOf<T>(value: T, what: string): T {
 function unstorable(what: string, error: unknown): PawlError {
   const why = errorText(error).split("\n", 1)[0] ?? "";
   return new PawlError("store.unstorable", `${what} cannot be stored as JSON: ${why}.`, { cause: error });
+}
+
+/** There is no store where a program that only looks expects one. */
+export function noStore(location: string): PawlError {
+  const given = process.env.PAWL_STORE ?? "";
+  const names = given !== "" && [resolve(given), given, publicUrl(given)].includes(location);
+  return new PawlError(
+    "store.missing",
+    names
+      ? `There is no store at ${location}, which PAWL_STORE names: correct it, or begin work with it first.`
+      : `There is no store at ${location}: go to the folder where the work was begun, or name its store with PAWL_STORE.`,
+  );
 }

@@ -73,9 +73,30 @@ export function toClaimedTask(row: ClaimedRow, worker: string): TaskRecord {
 }
 
 function recordOf(row: ClaimedRow, { state, due, worker, settledAt }: OfAllClaimed): TaskRecord {
-  const [, id, queue, name, flow, priority, fence, failures, crashes, cancelRequested, createdAt] = row;
-  const [, , , , , , , , , , , startedAt, expiresAt, unique, bucket, group, index, error] = row;
-  const [, , , , , , , , , , , , , , , , , , progress, result, payload, meta] = row;
+  const [
+    ,
+    id,
+    queue,
+    name,
+    flow,
+    priority,
+    fence,
+    failures,
+    crashes,
+    cancelRequested,
+    createdAt,
+    startedAt,
+    expiresAt,
+    unique,
+    bucket,
+    group,
+    index,
+    error,
+    progress,
+    result,
+    payload,
+    meta,
+  ] = row;
   const columns = new Columns();
   return {
     id,

@@ -120,7 +120,7 @@ function firstDueTime(db: Connection, { from, values }: Pick<Backlog, "from" | "
 }
 
 /** Milliseconds until the next waiting task of some queues and buckets may be claimed; null when none waits. */
-export function claimableInMs(
+function claimableInMs(
   db: Connection,
   queues: readonly string[],
   buckets: readonly BucketRate[],
@@ -134,6 +134,41 @@ export function claimableInMs(
     if (least === null || wait < least) least = wait;
   }
   return least;
+}
+
+/**
+ * A lease has run out when its time has come, when the machine was started again, or when it lies further ahead than
+ * it is long: then the monotonic clock has started again without our knowing the boot.
+ */
+export function runOut(boot: string, now: string): string {
+  return `(lease_boot <> ${boot} OR lease_until <= ${now} OR lease_until - ${now} > lease_ms)`;
+}
+
+export function monotonic(db: Connection): number {
+  return Math.floor(db.clock.monotonic());
+}
+
+/** Milliseconds until a task of the queues can be claimed or taken back; null never. */
+export function due(
+  db: Connection,
+  queues: readonly string[],
+  buckets: readonly BucketRate[],
+): number | null {
+  const waits: number[] = [];
+  const next = claimableInMs(db, queues, buckets);
+  if (next !== null) waits.push(next);
+  const now = monotonic(db);
+  for (const queue of new Set(queues)) {
+    const row = db.get<{ until: number | null }>(
+      `SELECT min(iif(${runOut("?1", "?2")}, ?2, lease_until)) AS until
+       FROM task INDEXED BY task_leased WHERE state = 'leased' AND queue = ?3`,
+      db.clock.boot,
+      now,
+      queue,
+    );
+    if (row?.until != null) waits.push(Math.max(0, row.until - now));
+  }
+  return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** Since when the first task of a queue, in whichever bucket, could have been claimed; null when none could. */
@@ -174,7 +209,7 @@ function useOf(db: Connection, rate: BucketRate, now: number = db.clock.monotoni
 /** Notes that so many were claimed from a bucket, in a transaction. */
 function charge(db: Connection, rate: BucketRate, claimed: number): void {
   // Asked once: what passed between two looks would be given to the bucket each time.
-  const now = Math.floor(db.clock.monotonic());
+  const now = monotonic(db);
   db.run(
     `INSERT INTO bucket (name, boot, claimed_at, claimed_at_wall, ahead) VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT (name) DO UPDATE SET boot = ?2, claimed_at = ?3, claimed_at_wall = ?4, ahead = ?5`,
@@ -226,7 +261,7 @@ function lease(
     worker,
     now,
     db.clock.boot,
-    Math.floor(db.clock.monotonic()) + length,
+    monotonic(db) + length,
     length,
     ...these.values,
     now,
@@ -285,7 +320,7 @@ export function renew(
   leaseMs: number,
 ): { lost: string[]; cancelRequested: string[] } {
   const length = duration(leaseMs);
-  const until = Math.floor(db.clock.monotonic()) + length;
+  const until = monotonic(db) + length;
   const lost: string[] = [];
   const cancelRequested: string[] = [];
   for (const { id, fence } of leases) {

@@ -6,7 +6,7 @@ import { bound, type Procedure, type Step, type Value } from "../sql/statement.t
 import { SqliteDialect } from "./dialect.ts";
 import { explain, isBusy } from "./failure.ts";
 import { type FileIdentity, gone, isGone } from "./file-identity.ts";
-import { assertKnown } from "./migrate.ts";
+import { assertKnown } from "./schema.ts";
 
 export type Row = Record<string, unknown>;
 
@@ -19,8 +19,8 @@ const BUSY_MS = 15_000;
  */
 export const BLOCKING_MS = 10;
 
-/** Pauses between two attempts: short, because most transactions are, and random, so that two do not meet again and again. */
-const PAUSE = { baseMs: 16, capMs: 16, jitter: "full" } as const;
+/** Pauses are short, because most transactions are, and random, so that two do not meet again and again. */
+const UNTIL_FREE = { isTransient: isBusy, deadlineMs: BUSY_MS, baseMs: 16, capMs: 16 };
 
 /**
  * Runs `attempt` until the file is not busy. SQLite's own waiting is unfair and blocks, and it does not cover the
@@ -28,7 +28,7 @@ const PAUSE = { baseMs: 16, capMs: 16, jitter: "full" } as const;
  */
 export async function whenFree<T>(attempt: () => T, location: string): Promise<T> {
   try {
-    return await retry(attempt, { ...PAUSE, isTransient: isBusy, deadlineMs: BUSY_MS });
+    return await retry(attempt, UNTIL_FREE);
   } catch (error) {
     throw explain(error, location);
   }
@@ -223,7 +223,7 @@ export class Connection {
   }
 
   /**
-   * A newer program may have changed the tables while they were open, and somebody may have written an older copy over the
+   * A newer program may have changed the tables while they were open, and an older copy may have been written over the
    * file: then a counter that only grows is behind, unless the log still holds it.
    */
   #assertContent(): void {

@@ -31,6 +31,10 @@ export class SqliteDialect implements Dialect {
     const names = Object.keys(columns);
     const lists = Object.values(columns).map(([, values]) => values);
     const rows = (lists[0] ?? []).map((_, at) => lists.map((list) => wellFormed(list[at])));
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined) {
+      return `(SELECT ${only.map((value, at) => `${bind(value)} AS ${names[at]}`).join(", ")}) AS ${name}`;
+    }
     const taken = names.map((column, at) => `value ->> ${at} AS ${column}`).join(", ");
     return `(SELECT ${taken} FROM json_each(${bind(JSON.stringify(rows))})) AS ${name}`;
   }

@@ -9,12 +9,12 @@ import { StateTransitions } from "../sql/state-transitions.ts";
 import { all, call, get, NOW, oneOf, type Procedure, run, type Sql, sql } from "../sql/statement.ts";
 import type { Driver, Topic } from "../sql/store.ts";
 import type { Sweeping } from "../sql/sweep.ts";
-import { canClaim, claim, oldestDue, progress, renew } from "./claim.ts";
+import { canClaim, claim, due, oldestDue, progress, renew } from "./claim.ts";
 import type { Connection } from "./connection.ts";
 import { isDuplicate } from "./failure.ts";
 import { Notifications } from "./notifications.ts";
 import { endClaimsIn } from "./settle.ts";
-import { canSweep, due, sweepingOf } from "./sweep.ts";
+import { canSweep, sweepingOf } from "./sweep.ts";
 
 /** The store in one SQLite file. */
 export class SqliteDriver implements Driver {
@@ -129,13 +129,11 @@ export class SqliteDriver implements Driver {
   async #transition<R>(work: (transitions: StateTransitions) => R): Promise<R> {
     let news = { wakes: false, settles: false };
     const result = await this.#db.write(() => {
-      const transitions = new StateTransitions(this.location);
+      const transitions = new StateTransitions(this.location, isRecording(this.#db));
       const value = work(transitions);
       this.#db.perform(settleGroups(transitions));
       writeCounts(this.#db, transitions);
-      if (transitions.changes.length > 0 && isRecording(this.#db)) {
-        this.#db.perform(keepChanges(transitions.changes));
-      }
+      if (transitions.changes.length > 0) this.#db.perform(keepChanges(transitions.changes));
       // For other processes, which look at the counter.
       if (transitions.wakes) this.#db.run("UPDATE counter SET value = value + 1 WHERE name = 'wakeups'");
       news = transitions;

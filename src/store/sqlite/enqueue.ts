@@ -13,9 +13,9 @@ export function insertInto(db: Connection): InsertTasks<StateTransitions> {
 }
 
 function insert(columns: readonly string[]): string {
-  const marks = columns.map(() => "?").join(", ");
+  const placeholders = columns.map(() => "?").join(", ");
   // Whichever of the unique indexes it is: id, unique key or position in a group.
-  return `INSERT INTO task (${columns.join(", ")}, state) VALUES (${marks}, 'waiting') ON CONFLICT DO NOTHING`;
+  return `INSERT INTO task (${columns.join(", ")}, state) VALUES (${placeholders}, 'waiting') ON CONFLICT DO NOTHING`;
 }
 
 const COMMON = [

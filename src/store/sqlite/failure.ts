@@ -46,7 +46,7 @@ export function explain(error: unknown, location: string): unknown {
     case FULL:
       return new TransientError(
         "store.full",
-        `The disk that holds the store ${location} is full: free some space, and the work goes on.`,
+        `The disk that holds the store ${location} is full: free some space, and the work continues.`,
         cause,
       );
     case IOERR:
@@ -104,7 +104,7 @@ function explainSystem(error: unknown, location: string): unknown {
     case "EDQUOT":
       return new TransientError(
         "store.full",
-        `The disk that holds the store ${location} is full: free some space, and the work goes on.`,
+        `The disk that holds the store ${location} is full: free some space, and the work continues.`,
         { cause: error },
       );
     default:

@@ -46,8 +46,8 @@ class Opened {
 }
 
 /**
- * Which files an open store consists of. SQLite goes on writing into a file that was removed, moved or replaced, and
- * what it commits there nobody finds again, so each commit asks whether the names still lead to the same files. The log
+ * Which files an open store consists of. SQLite continues to write into a file that was removed, moved or replaced, and
+ * what it commits there is never found again, so each commit asks whether the names still lead to the same files. The log
  * and the shared memory belong to it: a process that opens the store without them sees neither commits nor locks.
  */
 export class FileIdentity {
@@ -90,7 +90,7 @@ export class FileIdentity {
     this.#settled = settles && this.#folder?.is(folder) ? folder : null;
   }
 
-  /** Whether the log alone was removed, so that copying it into the file from the open one can harm nobody. */
+  /** Whether the log alone was removed, so that copying it into the file from the open one does no harm. */
   get lacksOnlyLog(): boolean {
     return this.#hasFile && this.#log.find() === undefined;
   }

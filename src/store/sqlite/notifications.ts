@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import type { Topic } from "../sql/store.ts";
 import type { Connection } from "./connection.ts";
 
-/** How often a store with listeners looks whether another process wrote, should the file system not tell. */
+/** How often a store with listeners looks whether another process wrote, in case the file system does not tell. */
 const POLL_MS = 75;
 
 /**
@@ -31,7 +31,7 @@ class Listeners {
 /**
  * Tells listeners when tasks may have become claimable or were settled: at once when this store did it, and within a
  * moment when another connection did. `PRAGMA data_version` costs next to nothing and changes with every foreign
- * commit; only then is the counter read, because most commits wake nobody. When to look says the file system.
+ * commit; only then is the counter read, because most commits make nothing claimable. The file system says when to look.
  */
 export class Notifications {
   readonly #db: Connection;
@@ -122,7 +122,7 @@ export class Notifications {
       this.#count = count;
       return true;
     } catch {
-      // A file that cannot be read just now: whoever waits has its own safety net.
+      // A file that cannot be read just now: callers that wait poll as well.
       return false;
     }
   }

@@ -5,12 +5,11 @@ import { DatabaseSync } from "../../sqlite.ts";
 import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
-import { noStore } from "../missing.ts";
-import { SqlStore } from "../sql/store.ts";
+import { noStore, SqlStore } from "../sql/store.ts";
 import { BLOCKING_MS, Connection, whenFree } from "./connection.ts";
 import { SqliteDriver } from "./driver.ts";
 import { FileIdentity } from "./file-identity.ts";
-import { assertStore, migrate } from "./migrate.ts";
+import { assertStore, migrate } from "./schema.ts";
 
 /** The log shrinks back to this after a large transaction. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -13,10 +13,8 @@ import { insertInto } from "./enqueue.ts";
 export function endClaimsIn(db: Connection): EndClaims<StateTransitions> {
   return {
     insert: insertInto(db),
-    // With one the statement for many is no less work.
-    succeedAlone: (transitions, plain) =>
-      call(() => (plain.length > 1 ? succeedAlone(db, plain, transitions) : new Set())),
-    end: (_, settlements) => call(() => settlements.flatMap((settlement) => end(db, settlement) ?? [])),
+    succeedAlone: (transitions, settlements) => call(() => succeedAlone(db, settlements, transitions)),
+    end: (_, settlements) => call(() => settlements.map((settlement) => end(db, settlement)).filter(isHeld)),
   };
 }
 
@@ -44,6 +42,9 @@ function succeedAlone(
   transitions: StateTransitions,
 ): ReadonlySet<Settlement> {
   const plain = settlements.filter((settlement) => resultText(settlement) === "null");
+  const settled = new Set<Settlement>();
+  // With one the statement for many is no less work.
+  if (plain.length < 2) return settled;
   const rows = db.tuples<[at: number, seq: number, queue: string]>(
     `SELECT j.key, seq, queue FROM json_each(?) AS j CROSS JOIN task
      WHERE task.id = j.value AND fence = 1 AND state = 'leased' AND group_id IS NULL`,
@@ -54,7 +55,6 @@ function succeedAlone(
     2,
   );
   db.run(`UPDATE task AS t SET ${SUCCEED_ALONE} WHERE ${these.sql}`, db.clock.wall(), ...these.values);
-  const settled = new Set<Settlement>();
   for (const [at, , queue] of rows) {
     const settlement = plain[at] as Settlement;
     settled.add(settlement);
@@ -72,6 +72,10 @@ type Held = readonly [
   cancelRequested: number,
   crashes: number,
 ];
+
+function isHeld(task: SettledTask | undefined): task is SettledTask {
+  return task !== undefined;
+}
 
 /** Ends a claim; undefined when it is no longer held. */
 function end(db: Connection, settlement: Settlement): SettledTask | undefined {

@@ -1,26 +1,13 @@
 /** What is done about leases that have run out, and about a clock that was set back. */
-import type { BucketRate } from "../contract.ts";
 import { setByCase } from "../sql/state-machine.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { call } from "../sql/statement.ts";
 import type { Sweeping, TakenBack } from "../sql/sweep.ts";
-import { claimableInMs } from "./claim.ts";
+import { monotonic, runOut } from "./claim.ts";
 import type { Connection } from "./connection.ts";
-
-/**
- * A lease has run out when its time has come, when the machine was started again, or when it lies further ahead than
- * it is long: then the monotonic clock has started again without our knowing the boot.
- */
-function runOut(boot: string, now: string): string {
-  return `(lease_boot <> ${boot} OR lease_until <= ${now} OR lease_until - ${now} > lease_ms)`;
-}
 
 function canBeTakenBack(boot: string, now: string, dead: string): string {
   return `state = 'leased' AND (${runOut(boot, now)} OR worker IN (SELECT value FROM json_each(${dead})))`;
-}
-
-function monotonic(db: Connection): number {
-  return Math.floor(db.clock.monotonic());
 }
 
 const HAS_EXPIRED = `SELECT 1 FROM task
@@ -60,29 +47,6 @@ export function sweepingOf(db: Connection): Sweeping<StateTransitions> {
         ),
       ),
   };
-}
-
-/** Milliseconds until a task of the queues can be claimed or taken back; null never. */
-export function due(
-  db: Connection,
-  queues: readonly string[],
-  buckets: readonly BucketRate[],
-): number | null {
-  const waits: number[] = [];
-  const next = claimableInMs(db, queues, buckets);
-  if (next !== null) waits.push(next);
-  const now = monotonic(db);
-  for (const queue of new Set(queues)) {
-    const row = db.get<{ until: number | null }>(
-      `SELECT min(iif(${runOut("?1", "?2")}, ?2, lease_until)) AS until
-       FROM task INDEXED BY task_leased WHERE state = 'leased' AND queue = ?3`,
-      db.clock.boot,
-      now,
-      queue,
-    );
-    if (row?.until != null) waits.push(Math.max(0, row.until - now));
-  }
-  return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** What is set back by less only waits that long. */

@@ -167,7 +167,7 @@ export function groups(current: Current): void {
     assert.deepEqual(ids(await claimOf(store, 9)), ["any.callback"]);
   });
 
-  test("a group without children lets its callback go at once, and one that needs more than it has fails", async () => {
+  test("a group without children releases its callback at once, and one that needs more than it has fails", async () => {
     const { store } = current();
     await chord(store, "none", 0);
     assert.deepEqual(await standing(store, "none"), ["released", 0, 0]);
@@ -301,7 +301,7 @@ export function groups(current: Current): void {
     assert.deepEqual(await standing(store, "outer"), ["failed", 0, 3]);
   });
 
-  test("a callback that is cancelled before it was let go takes its children along", async () => {
+  test("a callback that is cancelled before it was released takes its children along", async () => {
     const { store } = current();
     await chord(store, "j", 3, { need: 0 });
     const [running] = await claimOf(store);

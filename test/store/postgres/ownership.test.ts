@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openStore } from "../../../src/store/index.ts";
-import { migrations } from "../../../src/store/postgres/migrations.ts";
+import { migrations } from "../../../src/store/postgres/schema.ts";
 import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask } from "../conformance/tasks.ts";
 

@@ -8,8 +8,7 @@ import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
 import { Database } from "../../../src/store/postgres/database.ts";
 import { explain } from "../../../src/store/postgres/failure.ts";
-import { migrate } from "../../../src/store/postgres/migrate.ts";
-import { migrations } from "../../../src/store/postgres/migrations.ts";
+import { migrate, migrations } from "../../../src/store/postgres/schema.ts";
 import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask } from "../conformance/tasks.ts";
 

@@ -1,9 +1,12 @@
 import { PawlError } from "../../errors.ts";
+import { foreignObject } from "../../postgres-ownership.ts";
+import { noStore } from "../sql/store.ts";
+import type { Session } from "./session.ts";
 
 export interface Migration {
   /**
    * The oldest version of the schema whose programs can still work with this one. While a fleet is updated, workers of
-   * the release before go on beside the new ones, so a migration may add tables, columns that are null or have a
+   * the release before continue beside the new ones, so a migration may add tables, columns that are null or have a
    * default, and indexes; it may not rename, drop, tighten or give another meaning to anything that the release before
    * reads or writes. What is no longer used is dropped one release later, and only then this number is raised.
    */
@@ -72,7 +75,7 @@ export const migrations: readonly Migration[] = [
     CONSTRAINT task_id PRIMARY KEY (id)
   -- A task is written when it is stored, claimed and settled. Where an update changes nothing that stands in an index,
   -- and finds room on the same page, PostgreSQL touches no index: that is half the work. So nothing here is indexed that
-  -- changes as a common task goes its way; what must be found by its state stands in the tables below. And a page is
+  -- changes while a common task is worked on; what must be found by its state stands in the tables below. And a page is
   -- filled so far that each task has room there three times: where transactions overlap all the time, the first version
   -- is still there when the third is written.
   ) WITH (fillfactor = 33, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
@@ -93,7 +96,7 @@ export const migrations: readonly Migration[] = [
     fence integer NOT NULL,
     queue text COLLATE "C" NOT NULL,
     bucket text COLLATE "C"
-  -- The fifth of a long line is too many to wait for: claims would walk past what was claimed.
+  -- The fifth of a long backlog is too many to wait for: claims would walk past what was claimed.
   ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
     autovacuum_analyze_scale_factor = 0.05);
   CREATE INDEX backlog_plain ON pawl.backlog (queue, priority DESC, due, seq) WHERE bucket IS NULL;
@@ -137,7 +140,7 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE pawl.retained ALTER COLUMN tasks SET STORAGE EXTERNAL;
   CREATE INDEX retained_prune ON pawl.retained (prune_at, number);
 
-  -- waits for children and then lets its callback go
+  -- waits for children and then releases its callback
   CREATE TABLE pawl.task_group (
     id text COLLATE "C" PRIMARY KEY,
     -- null until it is known
@@ -168,8 +171,8 @@ export const migrations: readonly Migration[] = [
     paused boolean NOT NULL DEFAULT false
   );
 
-  -- How many tasks of a queue came to a state and left it. Every transaction adds a line of its own, because a counter
-  -- would let only one of them at a time go on; the lines are summed when they are read and folded from time to time.
+  -- How many tasks of a queue came to a state and left it. Every transaction adds a row of its own, because a counter
+  -- would make them wait for each other; the rows are summed when they are read and folded from time to time.
   CREATE TABLE pawl.queue_count (
     waiting bigint NOT NULL,
     leased bigint NOT NULL,
@@ -211,7 +214,7 @@ export const migrations: readonly Migration[] = [
   );
 
   -- Changes get their number when they are first read: transactions do not end in the order in which they begin, and a
-  -- reader that goes on from a number must not miss a lower one that comes later.
+  -- reader that continues from a number must not miss a lower one that comes later.
   CREATE TABLE pawl.change (
     entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     number bigint UNIQUE,
@@ -231,7 +234,7 @@ export const migrations: readonly Migration[] = [
 
   CREATE TABLE pawl.counter (name text PRIMARY KEY, value bigint NOT NULL);
   INSERT INTO pawl.counter VALUES ('recording_until', 0), ('change_number', 0), ('schedule_version', 0);
-  -- counts the occasions at which somebody should look, for those who cannot be notified
+  -- counts the occasions at which a store should look that cannot be notified
   CREATE SEQUENCE pawl.wakeups;
   CREATE SEQUENCE pawl.settlements;
 
@@ -288,5 +291,153 @@ export function assertKnown(location: string, minCompatibleVersion: number, know
   throw new PawlError(
     "store.newer",
     `The store ${location} was changed by a newer version of Pawl: update Pawl to use it.`,
+  );
+}
+
+/** PostgreSQL 14 is the oldest that is maintained. */
+const OLDEST_SERVER = 140_000;
+
+/** What the migrations make, and so what no other role may own. */
+const tables = [
+  ...[
+    "version",
+    "task",
+    "backlog",
+    "lease",
+    "retained",
+    "task_group",
+    "attempt",
+    "queue",
+    "queue_count",
+    "bucket",
+    "worker",
+  ],
+  ...["schedule", "change", "commit_marker", "counter", "run", "sample", "quarantine"],
+  ...["task_block", "lease_number", "wakeups", "settlements"],
+];
+const functions = ["now_ms", "follow_due"];
+const triggers = ["task.task_due"];
+
+interface Found {
+  readonly version: number;
+  readonly min_compatible_version: number;
+}
+
+/** What must be known of a database whose tables are made. */
+interface MigratedDatabase {
+  readonly location: string;
+  readonly schema: string;
+  read<T>(work: (session: Session) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Creates the tables or brings them to the latest version. Processes that do so at the same moment take turns. Throws
+ * when the tables were made by a program so much newer that this one would harm them.
+ */
+export async function migrate(
+  database: MigratedDatabase,
+  {
+    steps = migrations,
+    create = true,
+  }: { readonly steps?: readonly Migration[]; readonly create?: boolean } = {},
+): Promise<void> {
+  const found = await database.read(async (session) => {
+    await assertEncoding(database, session);
+    await assertOurs(database, session);
+    return await readVersion(session, database.schema);
+  });
+  if (found !== undefined) {
+    assertKnown(database.location, found.min_compatible_version, steps.length);
+    if (found.version >= steps.length) return;
+  } else if (!create) throw noStore(database.location);
+  await database.read(async (session) => {
+    await assertServer(database, session);
+    await session.script("BEGIN");
+    // By the name of the schema: other stores of the same server need not wait.
+    await session.get("SELECT pg_advisory_xact_lock(hashtextextended($1, 7079))", [
+      `pawl ${database.schema}`,
+    ]);
+    // Another process, or another role, may have been first meanwhile.
+    await assertOurs(database, session);
+    const now = await readVersion(session, database.schema);
+    if (now !== undefined) assertKnown(database.location, now.min_compatible_version, steps.length);
+    for (const { sql } of steps.slice(now?.version ?? 0)) {
+      if (now === undefined && sql === steps[0]?.sql) await createSchema(session, database.schema);
+      await session.script(sql);
+    }
+    if ((now?.version ?? 0) < steps.length) {
+      await session.run("UPDATE pawl.version SET version = $1, min_compatible_version = $2", [
+        steps.length,
+        steps.at(-1)?.minCompatibleVersion ?? 1,
+      ]);
+    }
+    await assertOurs(database, session);
+    await session.script("COMMIT");
+  });
+}
+
+/**
+ * The owner of a table of the store, or of a function or a trigger on one, has code run with the rights of each
+ * role that works here.
+ */
+async function assertOurs(database: MigratedDatabase, session: Session): Promise<void> {
+  const found = await foreignObject(
+    (sql, values) => session.all(sql, values),
+    { schema: database.schema, tables, functions, triggers },
+    database.location,
+  );
+  if (found !== null) throw new PawlError("store.not-ours", found);
+}
+
+/** Payloads hold any character. SQL_ASCII keeps bytes as they are. */
+async function assertEncoding(database: MigratedDatabase, session: Session): Promise<void> {
+  const row = await session.get<{ encoding: string }>(
+    "SELECT current_setting('server_encoding') AS encoding",
+  );
+  if (row === undefined || row.encoding === "UTF8" || row.encoding === "SQL_ASCII") return;
+  throw new PawlError(
+    "store.encoding",
+    `The database of the store ${database.location} cannot keep every text, because its server_encoding is ${row.encoding}: use a database that was created with ENCODING 'UTF8'.`,
+  );
+}
+
+async function createSchema(session: Session, schema: string): Promise<void> {
+  // A user who may not create schemas can be given an empty one.
+  const there = await session.get<{ group: string | null }>(
+    `SELECT CASE WHEN pg_has_role(nspowner, 'MEMBER') AND pg_has_role(nspowner, 'USAGE')
+                 THEN quote_ident(pg_get_userbyid(nspowner)) END AS group
+     FROM pg_namespace WHERE nspname = $1`,
+    [schema],
+  );
+  if (there === undefined) await session.script(`CREATE SCHEMA ${schema}`);
+  // Where it belongs to a role that several act as, what is made in it serves all of them.
+  else if (there.group !== null) await session.script(`SET LOCAL ROLE ${there.group}`);
+  await session.script(
+    `CREATE TABLE pawl.version (version integer NOT NULL, min_compatible_version integer NOT NULL);
+     INSERT INTO pawl.version VALUES (0, 0)`,
+  );
+}
+
+/**
+ * Undefined where there are no tables yet. Read from the catalog: what a session remembers of names it looked up before
+ * it waited for others may be out of date.
+ */
+async function readVersion(session: Session, schema: string): Promise<Found | undefined> {
+  const there = await session.get(
+    "SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version'",
+    [schema],
+  );
+  if (there === undefined) return undefined;
+  return await session.get<Found>("SELECT version, min_compatible_version FROM pawl.version");
+}
+
+async function assertServer(database: MigratedDatabase, session: Session): Promise<void> {
+  const row = await session.get<{ number: number; text: string }>(
+    "SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS text",
+  );
+  if (row === undefined || row.number >= OLDEST_SERVER) return;
+  throw new PawlError(
+    "store.old-server",
+    `The store ${database.location} is on PostgreSQL ${row.text}: it needs version 14 or newer.`,
   );
 }
