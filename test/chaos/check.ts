@@ -6,11 +6,11 @@ import { joined } from "./columns.ts";
 import type { Ground } from "./ground.ts";
 import { expect } from "./mismatch.ts";
 import { type Oracle, withStamp } from "./oracle.ts";
+import type { Summary } from "./result.ts";
 import type { Rows } from "./rows.ts";
 import { PASSWORD } from "./server.ts";
 import type { Stage } from "./stage.ts";
 import { type Effect, readEffects, readTable } from "./target.ts";
-import type { Summary } from "./verdict.ts";
 
 /** The table is what the oracle says, and each row's effect was committed once. */
 export async function checkTarget(stage: Stage, oracle: Oracle): Promise<readonly Effect[]> {
@@ -97,11 +97,11 @@ export async function checkRuns(stage: Ground, summary: Summary): Promise<void> 
 /** The store is whole, and holds no secret; nor does anything that was printed. */
 export function checkStore(stage: Ground): void {
   const store = new DatabaseSync(stage.store, { readOnly: true });
-  const verdict = store.prepare("PRAGMA integrity_check").all();
+  const answer = store.prepare("PRAGMA integrity_check").all();
   store.close();
   expect(
-    verdict.length === 1 && verdict[0]?.integrity_check === "ok",
-    () => `the store is not whole: ${JSON.stringify(verdict)}`,
+    answer.length === 1 && answer[0]?.integrity_check === "ok",
+    () => `the store is not whole: ${JSON.stringify(answer)}`,
   );
   const state = dirname(stage.store);
   const kept = readdirSync(state, { recursive: true, withFileTypes: true }).map(

@@ -3,8 +3,8 @@ import type { Fault, FaultKind, Moment } from "./faults.ts";
 import type { Ground } from "./ground.ts";
 import type { Ended, Loader, LoaderAim } from "./loader.ts";
 import { expect, Mismatch } from "./mismatch.ts";
+import { endOf, reasonOf, resultOf, type Summary } from "./result.ts";
 import { takeOver } from "./takeover.ts";
-import { endOf, reasonOf, type Summary, verdictOf } from "./verdict.ts";
 
 /** How long a dead loader may be taken for a living one: its lease, and time for a slow machine. */
 const BUSY_MS = 15_000;
@@ -154,14 +154,14 @@ export class Drive {
   async #settle(loader: Loader, ended: Ended): Promise<void> {
     if (loader === this.#loader) this.#loader = null;
     await loader.expectNoDescendants();
-    const verdict = verdictOf(ended);
-    if (verdict.kind !== "busy") this.#busySince = null;
-    switch (verdict.kind) {
+    const result = resultOf(ended);
+    if (result.kind !== "busy") this.#busySince = null;
+    switch (result.kind) {
       case "done":
-        expect(ended.signal !== null || ended.code === (verdict.summary.quarantined > 0 ? 3 : 0), () =>
+        expect(ended.signal !== null || ended.code === (result.summary.quarantined > 0 ? 3 : 0), () =>
           endOf(ended),
         );
-        this.summary ??= verdict.summary;
+        this.summary ??= result.summary;
         return;
       case "busy":
         return await this.#waitForOthers(ended);
@@ -171,7 +171,7 @@ export class Drive {
         return;
       case "worn":
       case "failed":
-        expect(this.#serverFailed || verdict.kind === "worn", () => endOf(ended));
+        expect(this.#serverFailed || result.kind === "worn", () => endOf(ended));
         this.gaveUp.push(reasonOf(ended));
     }
   }

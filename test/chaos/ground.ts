@@ -4,9 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import type pg from "pg";
 import { Loader, type LoaderAim } from "./loader.ts";
 import { expect } from "./mismatch.ts";
+import type { Summary } from "./result.ts";
 import { PASSWORD, type Server } from "./server.ts";
 import { effectsBegun, ROLE } from "./target.ts";
-import type { Summary } from "./verdict.ts";
 
 /** What the loaders are told; short, so that a scenario need not wait long for a lease to run out. */
 export const LEASE_MS = 1000;

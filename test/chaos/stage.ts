@@ -3,9 +3,9 @@ import type { Loader, LoaderAim } from "./loader.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
 import { Random } from "./random.ts";
+import type { Summary } from "./result.ts";
 import type { Server } from "./server.ts";
 import { ROLE, TABLE } from "./target.ts";
-import type { Summary } from "./verdict.ts";
 
 /** Where one scenario is played: its files, its database, its store, and the command that is given again and again. */
 export class Stage extends Ground {

@@ -3,7 +3,7 @@ import type { Fault } from "./faults.ts";
 import { type Ground, LEASE_MS } from "./ground.ts";
 import type { Loader } from "./loader.ts";
 import { expect } from "./mismatch.ts";
-import { type Summary, verdictOf } from "./verdict.ts";
+import { resultOf, type Summary } from "./result.ts";
 
 const PATIENCE_MS = 45_000;
 
@@ -24,15 +24,15 @@ export async function takeOver(
     const waited = Date.now() - stoppedAt;
     if (!second.alive) {
       const ended = await second.ended;
-      const verdict = verdictOf(ended);
-      if (verdict.kind === "done") summary = verdict.summary;
+      const result = resultOf(ended);
+      if (result.kind === "done") summary = result.summary;
       if (summary) break;
       // Stopped in the middle of a write to the store, it holds the file's lock for as long as it is stopped.
       if (/another process has been writing to it/.test(ended.stderr)) {
         first.signal("SIGCONT");
         return { next: null, summary: null };
       }
-      expect(verdict.kind === "busy", () => `the second loader ended: ${ended.stderr}`);
+      expect(result.kind === "busy", () => `the second loader ended: ${ended.stderr}`);
       await sleep(200);
       second = start();
     }

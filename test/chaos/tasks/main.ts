@@ -23,8 +23,8 @@ export async function disturbTasks({
   only,
   ...options
 }: TaskChaosOptions): Promise<boolean> {
-  const crew = { faults: A_ROUND, workers: 4, producers: 2, kind: null };
-  await using campaign = await Campaign.open({ ...options, ...crew }, console.log);
+  const processes = { faults: A_ROUND, workers: 4, producers: 2, kind: null };
+  await using campaign = await Campaign.open({ ...options, ...processes }, console.log);
   const print = (): void => console.log(campaign.report().join("\n"));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {

@@ -8,10 +8,10 @@ import { Random } from "../random.ts";
 import type { Arena } from "./arena.ts";
 import type { Break } from "./broken.ts";
 import { check, type Violation } from "./check.ts";
-import { Post } from "./crew.ts";
 import { type Facts, readStore } from "./facts.ts";
 import { History, readHistory } from "./history.ts";
 import { type FaultKind, planFaults } from "./plan.ts";
+import { ProcessSlot } from "./process-slot.ts";
 import type { ProducerOrders } from "./producer-process.ts";
 import { type Manned, strike } from "./strike.ts";
 import { SCHEDULES, tasks } from "./work.ts";
@@ -67,20 +67,20 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
   for (let n = 0; n < options.producers; n++) producers.push(await manProducer(n, arena, options));
   const struck: FaultKind[] = [];
   try {
-    for (const { post } of [...workers, ...producers]) post.start();
-    for (const { post } of [...workers, ...producers]) await post.ready();
+    for (const { slot } of [...workers, ...producers]) slot.start();
+    for (const { slot } of [...workers, ...producers]) await slot.ready();
     await disturb({ arena, workers, producers, history, store }, options, struck);
-    for (const { post } of producers) await post.end("SIGTERM");
+    for (const { slot } of producers) await slot.end("SIGTERM");
     for (const name of Object.values(SCHEDULES)) await removeSchedule(name, { store });
     await quiet(store, workers);
-    for (const { post } of workers) await post.end("SIGTERM");
+    for (const { slot } of workers) await slot.end("SIGTERM");
   } finally {
-    for (const { post } of [...workers, ...producers]) await post.end("SIGKILL");
+    for (const { slot } of [...workers, ...producers]) await slot.end("SIGKILL");
   }
   const facts: Facts = {
     entries: readHistory(join(folder, "history")),
     ...(await readStore(store)),
-    deaths: [...workers, ...producers].flatMap(({ post }) => post.deaths),
+    deaths: [...workers, ...producers].flatMap(({ slot }) => slot.deaths),
     poisonAfter: POISON_AFTER,
     steadyClock: arena.driver === "postgres",
   };
@@ -94,7 +94,7 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
       prefetch: n % 2 === 0 ? 0 : 6,
       poisonAfter: POISON_AFTER,
     };
-    return { post: man(`worker ${n}`, WORKER, () => orders), link };
+    return { slot: man(`worker ${n}`, WORKER, () => orders), link };
   }
 
   async function manProducer(n: number, arena: Arena, _: RoundOptions): Promise<Manned> {
@@ -104,11 +104,11 @@ export async function playRound(arena: Arena, options: RoundOptions): Promise<Ro
       seed: `${seed}/producer ${n}/${start}`,
       pauseMs: PAUSE_MS,
     });
-    return { post: man(`producer ${n}`, PRODUCER, orders), link };
+    return { slot: man(`producer ${n}`, PRODUCER, orders), link };
   }
 
-  function man(role: string, program: string, orders: (start: number) => unknown): Post {
-    return new Post({ role, program, orders, folder, clock: arena.clock, broken: options.broken });
+  function man(role: string, program: string, orders: (start: number) => unknown): ProcessSlot {
+    return new ProcessSlot({ role, program, orders, folder, clock: arena.clock, broken: options.broken });
   }
 }
 
@@ -155,7 +155,7 @@ async function quiet(store: Store, workers: readonly Manned[]): Promise<void> {
     if (now !== last) movedAt = performance.now();
     last = now;
     if (performance.now() - movedAt > STILL_MS) return;
-    for (const { post } of workers) if (post.pid === null) post.start();
+    for (const { slot } of workers) if (slot.pid === null) slot.start();
     await sleep(100);
   }
 }

@@ -4,13 +4,13 @@ import { parseWorkerId } from "../../../src/tasks/index.ts";
 import type { FaultyLink } from "../../store/postgres/faulty-link.ts";
 import { answersCommit, asksCommit } from "../../store/postgres/faulty-link.ts";
 import type { Arena } from "./arena.ts";
-import type { Post } from "./crew.ts";
 import type { History } from "./history.ts";
 import type { Fault, FaultKind } from "./plan.ts";
+import type { ProcessSlot } from "./process-slot.ts";
 
-/** A post and the link between its process and the store. */
+/** A slot and the link between its process and the store. */
 export interface Manned {
-  readonly post: Post;
+  readonly slot: ProcessSlot;
   readonly link: FaultyLink | null;
 }
 
@@ -34,19 +34,19 @@ export async function strike(fault: Fault, field: Field): Promise<FaultKind[]> {
   const among = choose(fault, field);
   const manned = among[Math.floor(fault.target * among.length)];
   if (manned === undefined) return [];
-  const { post } = manned;
-  post.busy = true;
+  const { slot } = manned;
+  slot.busy = true;
   try {
-    await post.ready();
+    await slot.ready();
     return await strikeAt(fault, manned, field);
   } finally {
-    post.busy = false;
+    slot.busy = false;
   }
 }
 
 /** The processes that it may strike: none that is struck already. */
 function choose({ kind }: Fault, { workers, producers }: Field): Manned[] {
-  const idle = (some: readonly Manned[]) => some.filter(({ post }) => !post.busy);
+  const idle = (some: readonly Manned[]) => some.filter(({ slot }) => !slot.busy);
   switch (kind) {
     case "producer":
       return idle(producers);
@@ -57,46 +57,46 @@ function choose({ kind }: Fault, { workers, producers }: Field): Manned[] {
     case "clock":
       return idle([...workers, ...producers]);
     case "child":
-      return idle(workers).filter(({ post }) => post.children().length > 0);
+      return idle(workers).filter(({ slot }) => slot.children().length > 0);
     default:
       return idle(workers);
   }
 }
 
-async function strikeAt(fault: Fault, { post, link }: Manned, field: Field): Promise<FaultKind[]> {
+async function strikeAt(fault: Fault, { slot, link }: Manned, field: Field): Promise<FaultKind[]> {
   const { kind, lastsMs } = fault;
-  const target = `${post.role} (${post.pid})`;
+  const target = `${slot.role} (${slot.pid})`;
   const note = (what: FaultKind, about = "") =>
     field.history.write({ what: "fault", kind: what, target, note: about });
   switch (kind) {
     case "kill":
     case "producer":
       note(kind);
-      await post.end("SIGKILL");
-      post.start();
+      await slot.end("SIGKILL");
+      slot.start();
       return [kind];
     case "point": {
       note("kill");
-      await post.end("SIGKILL");
-      post.start(fault.point);
-      const armed = `${post.role} (${post.pid})`;
-      const struck = await post.over(PATIENCE_MS);
+      await slot.end("SIGKILL");
+      slot.start(fault.point);
+      const armed = `${slot.role} (${slot.pid})`;
+      const struck = await slot.over(PATIENCE_MS);
       field.history.write({
         what: "fault",
         kind: struck ? "point" : "kill",
         target: armed,
         note: `commit ${fault.point}`,
       });
-      post.start();
+      slot.start();
       return ["kill", struck ? "point" : "kill"];
     }
     case "term":
       note(kind);
-      await post.end("SIGTERM", 20_000);
-      post.start();
+      await slot.end("SIGTERM", 20_000);
+      slot.start();
       return [kind];
     case "child": {
-      const [pid] = post.children();
+      const [pid] = slot.children();
       if (pid === undefined) return [];
       note(kind, `child ${pid}`);
       try {
@@ -107,15 +107,15 @@ async function strikeAt(fault: Fault, { post, link }: Manned, field: Field): Pro
       return [kind];
     }
     case "stop":
-      if (!(await isAtWork(post, field.store))) return [];
+      if (!(await isAtWork(slot, field.store))) return [];
       note(kind, `for ${lastsMs} ms`);
-      post.signal("SIGSTOP");
+      slot.signal("SIGSTOP");
       await sleep(lastsMs);
-      post.signal("SIGCONT");
+      slot.signal("SIGCONT");
       note(kind, "goes on");
       return [kind];
     case "clock":
-      post.clock.jump(fault.jumpMs);
+      slot.clock.jump(fault.jumpMs);
       note(kind, `by ${fault.jumpMs} ms`);
       return [kind];
     case "cut":
@@ -143,7 +143,7 @@ async function strikeAt(fault: Fault, { post, link }: Manned, field: Field): Pro
 }
 
 /** Waits until a worker holds a lease; stopped without one it would say little. */
-async function isAtWork({ pid }: Post, store: Store): Promise<boolean> {
+async function isAtWork({ pid }: ProcessSlot, store: Store): Promise<boolean> {
   const giveUp = performance.now() + PATIENCE_MS;
   while (performance.now() < giveUp) {
     const leased = await store.query({ states: ["leased"] });

@@ -10,7 +10,7 @@ import { HISTORY, ROLE } from "./history.ts";
 const CLOCK_PRELOAD = new URL("./clock.ts", import.meta.url).href;
 const POINT_PRELOAD = new URL("../crash-point.ts", import.meta.url).href;
 
-export interface PostOptions {
+export interface ProcessSlotOptions {
   readonly role: string;
   readonly program: string;
   /** Given to the program as JSON; the second time it is started it may be told something else. */
@@ -27,20 +27,20 @@ process.once("exit", () => {
   for (const each of running) each.kill("SIGKILL");
 });
 
-/** A place in the run that one process after the other takes. */
-export class Post {
+/** A slot of the run, filled by one process after the other. */
+export class ProcessSlot {
   readonly role: string;
   readonly clock: ClockFile;
   /** How processes ended that no fault had ended. */
   readonly deaths: string[] = [];
   /** Something is being done to its process: nothing else should be. */
   busy = false;
-  readonly #options: PostOptions;
+  readonly #options: ProcessSlotOptions;
   #starts = 0;
   #process: ChildProcess | null = null;
   #ready: Promise<unknown> = Promise.resolve();
 
-  constructor(options: PostOptions) {
+  constructor(options: ProcessSlotOptions) {
     this.#options = options;
     this.role = options.role;
     this.clock = options.clock ?? new ClockFile(join(options.folder, `${options.role}.clock`));

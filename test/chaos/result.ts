@@ -23,11 +23,11 @@ export interface Summary {
  * - `worn`: the run gave up on a task that was killed too often; giving the command again goes on
  * - `failed`: with an error, which is right only where the server failed first
  */
-export type Verdict =
+export type LoadResult =
   | { readonly kind: "done"; readonly summary: Summary }
   | { readonly kind: "busy" | "interrupted" | "worn" | "failed" };
 
-export function verdictOf({ code, signal, stdout, stderr }: Ended): Verdict {
+export function resultOf({ code, signal, stdout, stderr }: Ended): LoadResult {
   const summary = summaryIn(stdout.toString());
   if (summary?.state === "succeeded") return { kind: "done", summary };
   if (signal !== null || code === 130) return { kind: "interrupted" };
