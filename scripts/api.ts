@@ -1,7 +1,7 @@
 /**
  * Writes what each module of the package exports into `api/`, a file each, so that a change of the public face is seen in
- * a review; with `--check` it only says whether the files are up to date. With `--undocumented` it lists exports without a
- * doc comment.
+ * a review; with `--check` it only says whether the files are up to date, whether every export has a doc comment, and whether a
+ * name means one thing in all modules.
  */
 import {
   existsSync,
@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
-import { Declarations } from "./api/declarations.ts";
+import { type Declaration, Declarations } from "./api/declarations.ts";
 import { report } from "./api/report.ts";
 import { succeed } from "./package/command.ts";
 import { readDescription } from "./package/description.ts";
@@ -35,14 +35,22 @@ try {
   succeed(process.execPath, [tsc, ...flags], root);
   const declarations = new Declarations();
   const wanted = new Map<string, string>();
+  const problems: string[] = [];
+  /** What a name means where it was met first. */
+  const meanings = new Map<string, { readonly module: string; readonly first: Declaration }>();
   for (const [subpath, target] of Object.entries(readDescription(root).exports)) {
     if (typeof target === "string" || target.types === undefined) continue;
     const entry = join(scratch, target.types.replace("./dist/", ""));
     const module = posix.join("pawl", subpath);
     wanted.set(`${module.replaceAll("/", "-")}.md`, report(module, entry, declarations));
-    if (process.argv.includes("--undocumented")) {
-      for (const [name, found] of declarations.exportsOf(entry))
-        if (found.every(({ doc }) => doc === null)) console.log(`${module}: ${name}`);
+    for (const [name, found] of declarations.exportsOf(entry)) {
+      const [first] = found as [Declaration, ...Declaration[]];
+      if (found.every(({ doc }) => doc === null))
+        problems.push(`${module} exports ${name} without a doc comment`);
+      const before = meanings.get(name);
+      meanings.set(name, before ?? { module, first });
+      if (before !== undefined && before.first !== first)
+        problems.push(`${name} is one thing in ${before.module} and another in ${module}`);
     }
   }
   if (process.argv.includes("--check")) {
@@ -53,13 +61,13 @@ try {
         .map(([name]) => name),
       ...there.filter((name) => !wanted.has(name)),
     ];
-    if (stale.length > 0) {
-      console.error(
-        `api/ is not what the sources export (${stale.join(", ")}): if the change is meant, run npm run api and commit it.`,
+    if (stale.length > 0)
+      problems.push(
+        `api/ is not what the sources export (${stale.join(", ")}): if the change is meant, run npm run api and commit it`,
       );
-      process.exitCode = 1;
-    }
-  } else if (!process.argv.includes("--undocumented")) {
+    for (const problem of problems) console.error(problem);
+    if (problems.length > 0) process.exitCode = 1;
+  } else {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
     for (const [name, text] of wanted) writeFileSync(join(folder, name), text);
