@@ -25,7 +25,7 @@ export function isKnown(value: string): string {
   return `${value} IS DISTINCT FROM NULL`;
 }
 
-/** The condition that two relations differ in one of these columns; `right` names its column by place or by name. */
+/** The condition that two relations differ in one of these columns; `right` names its column by position or by name. */
 export function differsSql(
   left: string,
   columns: readonly Column[],
@@ -43,7 +43,7 @@ export function differsSql(
   return `(${parts.join(" OR ")})`;
 }
 
-/** The server has no `=` for two varchar of its own, so that one of somebody else would match better. */
+/** The server has no `=` for two varchar of its own, so that one that a user made would match better. */
 function castOf(column: Column): string {
   return column.base === "varchar" ? "::pg_catalog.text" : "";
 }

@@ -92,7 +92,7 @@ export function explain(error: unknown, url: string): Error {
   if (known !== null) return new PawlError(`postgres.${code}`, known, { cause: error });
   if (blame(error) === "transient") {
     const advice =
-      code === "53100" || code === "53200" ? ": free some space, the work goes on by itself" : "";
+      code === "53100" || code === "53200" ? ": free some space, and the work continues by itself" : "";
     return new TransientError(`postgres.${code}`, `${where} answered "${text}"${advice}.`, { cause: error });
   }
   return new PawlError(`postgres.${code}`, `${where} refused: ${text}.`, { cause: error });

@@ -28,7 +28,7 @@ const session = [
   // Room for the largest chunk: staged in memory, not in files, and joined in one go. Taken only as it is used.
   "SET temp_buffers = '32MB'",
   "SET work_mem = '32MB'",
-  // What the server brings comes first, also where a path says otherwise: anybody may make an operator of the same name.
+  // What the server brings comes first, also where a path says otherwise: any user may make an operator of the same name.
   "SELECT pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', pg_catalog.current_setting('search_path')), false) " +
     "WHERE pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.~) 'pg_catalog'",
 ].join("; ");
@@ -107,7 +107,7 @@ export class PostgresSession {
   }
 
   /** Which database of which server this is, for as long as the address means the same one. */
-  get place(): string {
+  get address(): string {
     const { host, port, database } = this.#client;
     return `${host}:${port}/${database}`;
   }

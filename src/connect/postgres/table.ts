@@ -57,14 +57,14 @@ export interface Table {
   readonly triggersBeforeUpdate: boolean;
   readonly triggersBeforeDelete: boolean;
   /** A trigger before INSERT or UPDATE may drop rows: it may return nothing. */
-  readonly dropping: boolean;
+  readonly mayDropRows: boolean;
   /** The columns that BEFORE INSERT triggers may give another value; null where that cannot be told. */
-  readonly triggered: readonly string[] | null;
+  readonly triggeredColumns: readonly string[] | null;
   /** The same of BEFORE UPDATE triggers alone, and these. */
-  readonly triggeredByUpdate: readonly string[] | null;
+  readonly columnsTriggeredByUpdate: readonly string[] | null;
   readonly updateTriggers: readonly Pick<Trigger, "name" | "source">[];
   /** Constraints that rows may meet together and not alone: foreign keys into the table itself, and deferrable ones. */
-  readonly mutual: readonly string[];
+  readonly mutualConstraints: readonly string[];
   /** Rules that rewrite INSERT, UPDATE or DELETE. */
   readonly rules: readonly Rule[];
   /** Row-level security applies to us, with which COPY does not work. */
@@ -196,11 +196,11 @@ async function describe(session: PostgresSession, relation: Relation): Promise<T
     triggersBefore: triggers.some((trigger) => trigger.insert),
     triggersBeforeUpdate: triggers.some((trigger) => trigger.update),
     triggersBeforeDelete: triggers.some((trigger) => trigger.delete),
-    dropping: triggers.some((trigger) => (trigger.insert || trigger.update) && mayDrop(trigger)),
-    triggered: columnsGiven(triggers.filter((trigger) => trigger.insert || trigger.update)),
-    triggeredByUpdate: columnsGiven(triggers.filter((trigger) => trigger.update)),
+    mayDropRows: triggers.some((trigger) => (trigger.insert || trigger.update) && mayDrop(trigger)),
+    triggeredColumns: columnsGiven(triggers.filter((trigger) => trigger.insert || trigger.update)),
+    columnsTriggeredByUpdate: columnsGiven(triggers.filter((trigger) => trigger.update)),
     updateTriggers: triggers.filter((trigger) => trigger.update),
-    mutual: mutual.rows.map((row) => row.name),
+    mutualConstraints: mutual.rows.map((row) => row.name),
     rules: rules.rows,
     ...flags,
   };

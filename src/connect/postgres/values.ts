@@ -68,8 +68,8 @@ const jsonTypes = new Set([114, 3802]);
 const arrays = new Set([1000, 1001, 1005, 1007, 1009, 1015, 1016, 2951]);
 
 /**
- * JavaScript values for what a step sees. What JavaScript cannot hold exactly stays the text that PostgreSQL writes
- * (`bigint`, `numeric`, dates and times …), so that a value that a step hands on is the value that was read.
+ * JavaScript values for what a transform sees. What JavaScript cannot hold exactly stays the text that PostgreSQL writes
+ * (`bigint`, `numeric`, dates and times …), so that a value that a transform hands on is the value that was read.
  */
 export const exactTypes = {
   getTypeParser(oid: number): (text: string) => unknown {

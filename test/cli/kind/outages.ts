@@ -134,7 +134,7 @@ export const fullDisks: Readonly<Record<string, Story>> = {
       });
       assert.match(
         note ?? "",
-        /trying again: .*No space left on device.*: free some space, the work goes on by itself/,
+        /trying again: .*No space left on device.*: free some space, and the work continues by itself/,
       );
       disk.grow("64m");
       const { code, err, out } = await loader.ended;

@@ -151,7 +151,7 @@ function publish(draft: string, copy: string): void {
   }
 }
 
-/** What is started must have come from this user: nobody else may own it or write to it. */
+/** What is started must have come from this user: no other user may own it or write to it. */
 function assertOwn(path: string): void {
   if (process.geteuid === undefined) return;
   const found = lstatSync(path);

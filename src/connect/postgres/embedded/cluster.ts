@@ -26,7 +26,7 @@ function apart(directory: string): string | null {
 
 /**
  * Chooses the folder that holds the data, once. It is the embedded directory, unless the server's account cannot get
- * there: then a folder of a name that nobody can guess, which is noted before it is made, so that a kill leaves no
+ * there: then a folder of a name that no other user can guess, which is noted before it is made, so that a kill leaves no
  * files that nothing knows of.
  */
 function chooseHome(directory: string, account: ServerAccount | null): string {
@@ -196,7 +196,7 @@ const ITERATIONS = 4096;
 
 /**
  * What a server keeps of a password of ASCII characters (RFC 5803, in PostgreSQL's own form): with it a password can be
- * checked, but nobody can log in.
+ * checked, but it is of no use to log in.
  */
 function scramVerifier(password: string): string {
   const salt = randomBytes(16);

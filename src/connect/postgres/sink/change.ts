@@ -7,24 +7,24 @@ import { PostgresSession } from "../session.ts";
 import { KeyRangeChunk } from "../source/key-range.ts";
 import { changeRange } from "./change/change-range.ts";
 import { changeRows } from "./change/change-rows.ts";
-import { PackedRows, pack } from "./change/packed-rows.ts";
+import { EncodedChanges, encodeChanges } from "./change/encode-changes.ts";
 import { type ChangeTarget, changeTarget } from "./change/target.ts";
 import { finishRun, prepareCheckpointTable } from "./checkpoint-table.ts";
 import { postgres } from "./load.ts";
 import { OpenTable } from "./open-table.ts";
-import { lookAtTable, noteTable } from "./same-table.ts";
-import type { ChunkWrite } from "./write-mode.ts";
+import { assertNotRefilled, noteTable } from "./same-table.ts";
+import type { ChunkWrite } from "./writer.ts";
 
 /**
- * Changes rows of a table in use, each exactly once: the columns that a step returns, found by the key, and those that
+ * Changes rows of a table in use, each exactly once: the columns that a transform returns, found by the key, and those that
  * `set` computes. A row that is no longer there is skipped; one that already is as it should be is left alone; one that has
- * changed since the step saw it is stepped again as it is now.
+ * changed since the transform saw it is transformed again as it is now.
  */
 export function update(options: UpdateOptions): Sink<unknown> {
   return { open: (context) => open("update", options, context) };
 }
 
-/** Deletes rows of a table in use: those that a step returns, found by the key, or all that the source reads. */
+/** Deletes rows of a table in use: those that a transform returns, found by the key, or all that the source reads. */
 export function del(options: DeleteOptions): Sink<unknown> {
   return { open: (context) => open("delete", options, context) };
 }
@@ -44,7 +44,7 @@ async function open(
     const target = await session.transaction(() => changeTarget(session, kind, options, context));
     const obstacle = await prepareCheckpointTable(session, context.dryRun);
     const looks = obstacle === null && !context.dryRun;
-    const note = looks ? await lookAtTable(session, context.run, target.table, "adds none") : null;
+    const note = looks ? await assertNotRefilled(session, context.run, target.table, "adds none") : null;
     return new OpenChange(options.url, context.run, target, { obstacle, note, settings });
   });
 }
@@ -116,14 +116,14 @@ class OpenChange extends OpenTable<unknown> {
   }
 
   async pack(chunk: Chunk<unknown>): Promise<Chunk<unknown>> {
-    return await pack(chunk, this.#target);
+    return await encodeChanges(chunk, this.#target);
   }
 
   protected async ready(session: PostgresSession): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
     return async (chunk) => {
       const target = this.#target;
       if (chunk instanceof KeyRangeChunk) return changeOf(chunk, () => changeRange(session, target, chunk));
-      const packed = chunk instanceof PackedRows ? chunk : await pack(chunk, target);
+      const packed = chunk instanceof EncodedChanges ? chunk : await encodeChanges(chunk, target);
       return changeOf(packed, () => changeRows(session, target, packed));
     };
   }

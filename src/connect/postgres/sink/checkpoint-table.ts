@@ -253,7 +253,7 @@ async function disconnectByLock(session: PostgresSession, name: string): Promise
   );
 }
 
-/** Runs a statement that ends sessions, and waits until they are gone; not being allowed to is no reason to fail. */
+/** Runs a statement that ends sessions, and waits until they are gone; a missing right to do so does not make the run fail. */
 async function terminate(session: PostgresSession, sql: string, values: readonly unknown[]): Promise<void> {
   try {
     await session.query(sql, values);

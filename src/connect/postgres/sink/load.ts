@@ -51,8 +51,8 @@ import { Staging } from "./load/staging.ts";
 import { encoded, LoadChunk, ModeChoice } from "./load/write-modes.ts";
 import { OpenTable, onceForAll } from "./open-table.ts";
 import { checkPermissions, checkServer } from "./permission.ts";
-import { assertSameTable, lookAtTable, momentNow } from "./same-table.ts";
-import type { ChunkWrite } from "./write-mode.ts";
+import { assertNotRefilled, assertSameTable, momentNow } from "./same-table.ts";
+import type { ChunkWrite } from "./writer.ts";
 
 type Item = Record<string, unknown>;
 
@@ -117,7 +117,7 @@ async function prepare(
   const obstacle = await prepareCheckpointTable(session, context.dryRun);
   const guarantee = obstacle === null ? "transactional" : repeatable(target) ? "idempotent" : "none";
   if (guarantee === "transactional" && !context.dryRun) {
-    const note = await lookAtTable(session, context.run, table, "adds");
+    const note = await assertNotRefilled(session, context.run, table, "adds");
     if (note !== null) notes.push(note);
   }
   if (guarantee !== "transactional") {
@@ -157,7 +157,7 @@ function repeatable(target: LoadTarget): boolean {
   return target.key !== null && !target.key.nullable && target.mode !== "fail";
 }
 
-/** What the items are expected to bring, in each way in which some do; null when nothing tells before they come. */
+/** What the items are expected to bring, in each set of names that some have; null when nothing tells before they come. */
 async function namesOf(context: SinkContext): Promise<(readonly string[])[] | null> {
   if (!context.stepped && context.source.columns !== null) return [context.source.columns];
   const rows = await context.sample();
@@ -251,7 +251,7 @@ async function targetOf(
   if (names !== null) checkSomeMatch(draft, names);
   const key = append ? null : chooseKey(table, options.key, mode, brought, source);
   refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
-  const { triggered } = table;
+  const { triggeredColumns: triggered } = table;
   const keyComputed =
     key !== null && (triggered === null || key.columns.some((column) => triggered.includes(column.name)));
   return { ...draft, key, keyComputed };

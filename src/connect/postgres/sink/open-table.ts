@@ -2,8 +2,7 @@ import type { Chunk, Conclusion, OpenSink, Ordering, WriteOutcome, Writer } from
 import { explain } from "../errors.ts";
 import { PostgresSession } from "../session.ts";
 import { claimShard, finishedShards } from "./checkpoint-table.ts";
-import type { ChunkWrite } from "./write-mode.ts";
-import { TableWriter } from "./writer.ts";
+import { type ChunkWrite, TableWriter } from "./writer.ts";
 
 export interface OpenTableParts {
   readonly url: string;

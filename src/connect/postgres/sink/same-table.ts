@@ -4,10 +4,10 @@ import { findTable, type Table } from "../table.ts";
 import { FINISHED, hasCheckpoints, NOTED, TABLE } from "./checkpoint-table.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
-interface Mark {
+interface TableMark {
   readonly oid: number;
-  /** Where its rows lie, of all its partitions: TRUNCATE gives it another place, and so do VACUUM FULL and CLUSTER. */
-  readonly place: string;
+  /** Where its rows lie, of all its partitions: TRUNCATE gives it other files, and so do VACUUM FULL and CLUSTER. */
+  readonly storage: string;
   /** How many rows were ever added, by the statistics of the server. */
   readonly inserted?: number;
   /** When the run began, for one that deletes what was there then. */
@@ -16,32 +16,32 @@ interface Mark {
 
 /**
  * Notes which table a run writes to, or sees that it is still the one that was noted: what has been written before must not be
- * missing in a table that was made anew or emptied while the run was interrupted. Errors: `postgres.other-table`.
+ * missing in a table that was created again or emptied while the run was interrupted. Errors: `postgres.other-table`.
  */
 export async function assertSameTable(session: PostgresSession, run: string, table: Table): Promise<void> {
   const mark = await markOf(session, table);
   const { noted, written: there } = await noteOnce(session, run, mark);
   // Without one the run is over. Rows that others have taken away one by one are their affair.
-  if (noted === null || there === 0 || (noted.oid === mark.oid && noted.place === mark.place)) return;
+  if (noted === null || there === 0 || (noted.oid === mark.oid && noted.storage === mark.storage)) return;
   const left = noted.oid === mark.oid ? await rowsIn(session, table) : 0;
   if (left === null || left >= there) return;
   const what =
     noted.oid === mark.oid
       ? `${table.label} has ${left === 0 ? "no rows" : `${left} rows`} now`
-      : `${table.label} was dropped and made anew`;
+      : `${table.label} was dropped and created again`;
   throw new PawlError(
     "postgres.other-table",
-    `${what}, and this run had written ${there} rows to it before: they would be missing; begin anew with --restart.`,
+    `${what}, and this run had written ${there} rows to it before: they would be missing; start again with --restart.`,
   );
 }
 
 /**
- * Looks at the table of a run that goes on, before any shard is taken over. Where its rows lie elsewhere now and none of them is as old
+ * Looks at the table of a run that continues, before any shard is taken over. Where its rows lie elsewhere now and none of them is as old
  * as the last checkpoint, it was emptied and filled again, or rewritten by ALTER TABLE or a program such as pg_repack: VACUUM FULL and
  * CLUSTER keep the age of the rows. Returns a note where that cannot be told; `changes` says whether the run adds rows itself, so
  * that the server's count of added rows tells nothing. Errors: `postgres.other-table`.
  */
-export async function lookAtTable(
+export async function assertNotRefilled(
   session: PostgresSession,
   run: string,
   table: Table,
@@ -50,11 +50,11 @@ export async function lookAtTable(
   if (!(await hasCheckpoints(session, run))) return null;
   const mark = await markOf(session, table);
   const { noted, read, written } = await noteOnce(session, run, mark);
-  if (noted === null || read === 0 || noted.oid !== mark.oid || noted.place === mark.place) return null;
-  if (await keepsOldRows(session, run, noted.place, mark.place)) {
+  if (noted === null || read === 0 || noted.oid !== mark.oid || noted.storage === mark.storage) return null;
+  if (await keepsOldRows(session, run, noted.storage, mark.storage)) {
     await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${NOTED}`, [
       run,
-      JSON.stringify({ ...noted, place: mark.place }),
+      JSON.stringify({ ...noted, storage: mark.storage }),
     ]);
     return null;
   }
@@ -65,12 +65,12 @@ export async function lookAtTable(
     throw new PawlError(
       "postgres.other-table",
       rows === 0
-        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: begin anew with --restart.`
-        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; begin anew with --restart.`,
+        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: start again with --restart.`
+        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; start again with --restart.`,
     );
   return (
     `${table.label} was rewritten while this run was interrupted: if that was VACUUM FULL, ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
-    `filled again, what this run had done before, ${read} rows, is missing: begin anew with --restart.`
+    `filled again, what this run had done before, ${read} rows, is missing: start again with --restart.`
   );
 }
 
@@ -104,9 +104,9 @@ async function keepsOldRows(
   now: string,
 ): Promise<boolean> {
   const stays = new Set(before.split(" "));
-  const moved = now.split(" ").filter((place) => !stays.has(place));
-  for (const place of moved) {
-    const oid = Number.parseInt(place, 10);
+  const moved = now.split(" ").filter((part) => !stays.has(part));
+  for (const part of moved) {
+    const oid = Number.parseInt(part, 10);
     const [found] = (
       await session.query<{ name: string; may: boolean }>(
         `SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
@@ -131,8 +131,8 @@ async function keepsOldRows(
 async function noteOnce(
   session: PostgresSession,
   run: string,
-  mark: Mark,
-): Promise<{ readonly noted: Mark | null; readonly read: number; readonly written: number }> {
+  mark: TableMark,
+): Promise<{ readonly noted: TableMark | null; readonly read: number; readonly written: number }> {
   await session.query(
     `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
      WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${FINISHED})
@@ -142,7 +142,7 @@ async function noteOnce(
   const sum = (name: string) =>
     `(SELECT coalesce(pg_catalog.sum((c.counts ->> '${name}')::pg_catalog.int8), 0::pg_catalog.numeric)
       FROM ${TABLE} c WHERE c.run = $1)::pg_catalog.float8 AS ${name}`;
-  const { rows } = await session.query<{ noted: Mark | null; read: number; written: number }>(
+  const { rows } = await session.query<{ noted: TableMark | null; read: number; written: number }>(
     `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}) AS noted, ${sum("read")}, ${sum("written")}`,
     [run],
   );
@@ -173,14 +173,14 @@ async function writesTo(session: PostgresSession, run: string, table: Table): Pr
   return noted.rows[0]?.oid === table.oid;
 }
 
-async function markOf(session: PostgresSession, { oid }: Table): Promise<Mark> {
-  const { place, inserted } = await session.one<{ place: string; inserted: number }>(
-    `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS place,
+async function markOf(session: PostgresSession, { oid }: Table): Promise<TableMark> {
+  const { storage, inserted } = await session.one<{ storage: string; inserted: number }>(
+    `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS storage,
             coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)), 0::pg_catalog.numeric)::pg_catalog.float8 AS inserted
      FROM pg_catalog.pg_class c
      WHERE c.oid = ${oid}::oid OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(${oid}::oid) p)`,
   );
-  return { oid, place, inserted };
+  return { oid, storage, inserted };
 }
 
 /** The state of all transactions at one moment: rows of those that are over by then were there. */

@@ -9,7 +9,7 @@ import type { RowVersion, TableReader, TableView } from "./table-reader.ts";
 const sliceRows = 500;
 
 /**
- * The rows of a table after one key and up to another. They are read when somebody asks for them: a sink of the same
+ * The rows of a table after one key and up to another. They are read when a sink asks for them: one of the same
  * database may change them where they are.
  */
 export class KeyRangeChunk implements Chunk<TableRow> {

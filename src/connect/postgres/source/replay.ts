@@ -13,8 +13,8 @@ interface Rereadable extends Source<TableRow> {
 }
 
 /**
- * The rows that were quarantined, as they are in the table now: what was wrong with them has been mended there, or in the
- * step. Each is a chunk of its own, which a row that is gone leaves empty.
+ * The rows that were quarantined, as they are in the table now: what was wrong with them has been corrected there, or in
+ * the transform. Each is a chunk of its own, which a row that is gone leaves empty.
  */
 export function replaySource(
   source: Rereadable,

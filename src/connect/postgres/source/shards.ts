@@ -8,7 +8,7 @@ import { between, filterSql, type KeyTexts } from "./keyset.ts";
 import type { TableView } from "./table-reader.ts";
 
 /** What is stored with a shard: the rows after `from` and up to `to`; without `to` there are none. */
-export interface RangeData {
+export interface ShardRange {
   readonly from: KeyTexts | null;
   readonly to: KeyTexts | null;
   /** What a row takes in the table on average, to tell how many fit into a chunk. */
@@ -27,7 +27,7 @@ const countMs = 3000;
  * Cuts a table into ranges of its key that hold about the same number of rows, from a sample of its pages. The greatest
  * key there is now is where the last range ends, so that the work comes to an end however many rows are added.
  */
-export async function cut(
+export async function planShards(
   session: PostgresSession,
   view: TableView,
   n: number,
@@ -61,7 +61,7 @@ function planOf(shards: readonly (Omit<Shard, "bytes"> & { data: unknown })[]): 
   return { shards: shards.map((shard) => ({ ...shard, bytes: null })), duplicates: null, notes: [] };
 }
 
-/** A row without a key would never be come by. */
+/** A row without a key would never be reached. */
 async function refuseNulls(session: PostgresSession, { table, keyset, where }: TableView): Promise<void> {
   const nullable = keyset.columns.filter((column) => !column.notNull);
   if (nullable.length === 0) return;
@@ -72,7 +72,7 @@ async function refuseNulls(session: PostgresSession, { table, keyset, where }: T
   if (rows.length === 0) return;
   throw new PawlError(
     "postgres.key-null",
-    `Some rows of ${table.label} have no ${nullable.map((column) => column.name).join(" or ")}, by which the table is gone through: name a key without nulls with --key, or leave these rows out with --where.`,
+    `Some rows of ${table.label} have no ${nullable.map((column) => column.name).join(" or ")}, by which the table is read: name a key without nulls with --key, or leave these rows out with --where.`,
   );
 }
 
@@ -144,7 +144,7 @@ async function boundaries(
 async function count(
   session: PostgresSession,
   view: TableView,
-  range: RangeData,
+  range: ShardRange,
   ms: number,
 ): Promise<number | null> {
   if (ms < 1) return null;

@@ -18,7 +18,7 @@ import { findColumn, findTable, unknownTable } from "../table.ts";
 import { KeyRangeChunk } from "./key-range.ts";
 import { chooseKeyset, indexHint, type KeyTexts } from "./keyset.ts";
 import { replaySource } from "./replay.ts";
-import { cut, type RangeData } from "./shards.ts";
+import { planShards, type ShardRange } from "./shards.ts";
 import { checkFilter, explainFilter, TableReader, type TableView } from "./table-reader.ts";
 
 /**
@@ -65,7 +65,7 @@ class TableSource implements Source<TableRow> {
   difference(before: Json, now: Json): string | null {
     const [was, is] = [before as unknown as Identity, now as unknown as Identity];
     if (was.table !== is.table) return `The table is ${is.table} and was ${was.table}`;
-    if (was.oid !== is.oid) return `The table ${is.table} was dropped and made anew`;
+    if (was.oid !== is.oid) return `The table ${is.table} was dropped and created again`;
     if (was.key.join() !== is.key.join())
       return `The key of ${is.table} is (${is.key.join(", ")}) and was (${was.key.join(", ")})`;
     if (was.where !== is.where)
@@ -78,7 +78,7 @@ class TableSource implements Source<TableRow> {
       const names = ordering.kind === "byKey" ? ordering.key.map(({ name }) => name) : [];
       // Rows that no two share a key of are in every order.
       const distinct = view.keyset.unique && view.keyset.columns.every(({ name }) => names.includes(name));
-      const plan = await cut(session, view, ordering.kind === "any" || distinct ? n : 1, options);
+      const plan = await planShards(session, view, ordering.kind === "any" || distinct ? n : 1, options);
       return distinct ? { ...plan, duplicates: 0 } : plan;
     });
   }
@@ -100,7 +100,7 @@ class TableSource implements Source<TableRow> {
     pace: Pace,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<TableRow>, void, undefined> {
-    const { from, to, rowBytes } = shard.data as unknown as RangeData;
+    const { from, to, rowBytes } = shard.data as unknown as ShardRange;
     if (to === null) return;
     const reader = await this.reader();
     // What waits for the server is woken by the end of the connection.
@@ -158,7 +158,7 @@ class TableSource implements Source<TableRow> {
 
 interface Identity {
   readonly table: string;
-  /** One that is dropped and made anew is another table. */
+  /** One that is dropped and created again is another table. */
   readonly oid: number;
   readonly key: readonly string[];
   readonly where: string | null;

@@ -29,15 +29,15 @@ export interface TableView {
 /** The statements that read a view by its key, each from where the one before came to. */
 export class TableReader {
   readonly view: TableView;
-  /** Which server and database it reads; see `Session.place`. */
-  readonly place: string;
+  /** Which server and database it reads; see `PostgresSession.address`. */
+  readonly address: string;
   readonly #url: string;
   #session: PostgresSession | null;
   readonly #asked = new Set<Promise<unknown>>();
 
   private constructor(view: TableView, url: string, session: PostgresSession) {
     this.view = view;
-    this.place = session.place;
+    this.address = session.address;
     this.#url = url;
     this.#session = session;
   }

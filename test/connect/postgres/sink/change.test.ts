@@ -432,7 +432,7 @@ describe("rows of a table in use", () => {
     assert.deepEqual(await client.query("SELECT min(n), max(n) FROM tickets"), [{ min: 1, max: 1 }]);
   });
 
-  it("are changed though the step returns for others what can be no row of the table", async () => {
+  it("are changed though the transform returns for others what can be no row of the table", async () => {
     const { url, client } = await scene.database(
       "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g FROM generate_series(1, 20) g; CREATE TABLE into_it (LIKE t INCLUDING ALL)",
     );
@@ -563,7 +563,7 @@ describe("rows of a table in use", () => {
     await using _ = client;
     type Row = Record<string, unknown>;
     const early =
-      /^Rows of public\.moved cannot be gone through by id, for the (trigger mover|foreign key moved_id_fkey) /;
+      /^Rows of public\.moved cannot be read in the order of id, for the (trigger mover|foreign key moved_id_fkey) /;
     const late = /gives (\d+) rows of public\.moved another key \((id|computed)\)/;
     for (const [name, made, refused, key] of [
       ["assigned behind a condition", before('IF old.id < 1500 THEN NEW . "id" = 7; END IF;'), early],

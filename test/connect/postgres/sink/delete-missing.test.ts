@@ -65,7 +65,7 @@ describe("what a load does in the end", () => {
     }
   });
 
-  it("is to delete nothing where the step left rows out, whose keys are unknown", async () => {
+  it("is to delete nothing where the transform left rows out, whose keys are unknown", async () => {
     for (const onConflict of ["update", "ignore"] as const) {
       const { url, client } = await scene.database(table);
       await using _ = client;
@@ -88,8 +88,8 @@ describe("what a load does in the end", () => {
       };
       assert.deepEqual(await told(3), [
         "succeeded",
-        "no row was deleted as missing, for 3 rows were left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL",
-        "--delete-missing would delete nothing, for 3 rows were left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL",
+        "no row was deleted as missing, for 3 rows were left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL",
+        "--delete-missing would delete nothing, for 3 rows were left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL",
       ]);
       assert.equal((await ids(client)).length, 101);
       assert.deepEqual((await told(0)).slice(0, 2), ["succeeded", "2 of 101 rows were deleted as missing"]);
@@ -278,7 +278,10 @@ describe("what a load does in the end", () => {
 
   it("is refused where the table is no longer the one that was written to before an interruption", async () => {
     const changes: Readonly<Record<string, [sql: string, code: string | null]>> = {
-      "made anew": ["DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)", "was dropped and made anew"],
+      "created again": [
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)",
+        "was dropped and created again",
+      ],
       emptied: ["TRUNCATE t", "has no rows now"],
       "emptied and filled again": [
         "TRUNCATE t; INSERT INTO t SELECT g, '' FROM generate_series(1, 9) g",

@@ -260,7 +260,7 @@ describe("a table that has ideas of its own", () => {
     assert.deepEqual([again.written, again.unchanged], [0, 2]);
   });
 
-  it("is gone through and loaded by keys of several fields, some or all of them null", async () => {
+  it("is read and loaded by keys of several fields, some or all of them null", async () => {
     const { url, client } = await scene.database(
       `CREATE TYPE pair AS (a int, b text); CREATE TABLE live (k pair PRIMARY KEY, v text);
        INSERT INTO live SELECT ROW(g, CASE WHEN g % 3 > 0 THEN 'x' END)::pair FROM generate_series(1, 900) g;

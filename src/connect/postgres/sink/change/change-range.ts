@@ -6,7 +6,7 @@ import type { PostgresSession } from "../../session.ts";
 import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
 import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
-import { assertNoneMoved, type ChangeTarget } from "./target.ts";
+import { assertKeysStayed, type ChangeTarget } from "./target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
 export async function changeRange(
@@ -65,7 +65,7 @@ async function count(
 
 async function change(
   session: PostgresSession,
-  { change, table, set, keyset, moving }: ChangeTarget,
+  { change, table, set, keyset, keyMayChange: moving }: ChangeTarget,
   { range }: KeyRangeChunk,
   condition: string,
   values: unknown[],
@@ -85,7 +85,7 @@ async function change(
       values,
     )
   ).rows[0] as { n: number; moved: number };
-  assertNoneMoved(table, keyset, moved);
+  assertKeysStayed(table, keyset, moved);
   return n;
 }
 
@@ -114,10 +114,10 @@ function conditionOf(
 
 function checkSame(target: ChangeTarget, chunk: KeyRangeChunk): void {
   const { table } = chunk.view;
-  if (chunk.reader.place !== target.place || table.oid !== target.table.oid) {
+  if (chunk.reader.address !== target.address || table.oid !== target.table.oid) {
     throw new PawlError(
       "postgres.other-table",
-      `Rows of ${table.label} at ${chunk.reader.place} cannot be changed where they are in ${target.table.label} at ${target.place}: give the source and the sink the same URL and table, or put a transform between them.`,
+      `Rows of ${table.label} at ${chunk.reader.address} cannot be changed where they are in ${target.table.label} at ${target.address}: give the source and the sink the same URL and table, or put a transform between them.`,
     );
   }
   if (target.change === "delete" || target.set.length > 0) return;

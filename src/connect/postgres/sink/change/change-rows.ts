@@ -11,17 +11,17 @@ import type { Column } from "../../table.ts";
 import { exactTypes } from "../../values.ts";
 import { searchBadRows } from "../bad-row-search.ts";
 import { setSql } from "./change-range.ts";
-import { type PackedRows, packOne, type RowBatch } from "./packed-rows.ts";
-import { assertNoneMoved, type ChangeTarget } from "./target.ts";
+import { type EncodedChanges, encodeOne, type RowBatch } from "./encode-changes.ts";
+import { assertKeysStayed, type ChangeTarget } from "./target.ts";
 
 /**
- * Changes the rows that items name, each only if it is still as the step saw it. One that has changed since is locked,
- * stepped again as it is now, and then changed. Leaves the transaction open.
+ * Changes the rows that items name, each only if it is still as the transform saw it. One that has changed since is locked,
+ * transformed again as it is now, and then changed. Leaves the transaction open.
  */
 export async function changeRows(
   session: PostgresSession,
   target: ChangeTarget,
-  packed: PackedRows,
+  packed: EncodedChanges,
 ): Promise<WriteOutcome> {
   const work = new RowsWork(session, target, packed);
   for (const batch of packed.batches) await work.apply(batch);
@@ -42,9 +42,9 @@ class RowsWork {
   readonly failures: Failure[] = [];
   readonly #session: PostgresSession;
   readonly #target: ChangeTarget;
-  readonly #packed: PackedRows;
+  readonly #packed: EncodedChanges;
 
-  constructor(session: PostgresSession, target: ChangeTarget, packed: PackedRows) {
+  constructor(session: PostgresSession, target: ChangeTarget, packed: EncodedChanges) {
     this.#session = session;
     this.#target = target;
     this.#packed = packed;
@@ -82,7 +82,7 @@ class RowsWork {
       sql.values,
     );
     const { n: count, moved } = rows[0] ?? { n: 0, moved: 0 };
-    assertNoneMoved(this.#target.table, this.#target.keyset, moved);
+    assertKeysStayed(this.#target.table, this.#target.keyset, moved);
     part.written = count;
     if (count === at.length) return part;
     const done = new Set(rows[0]?.done ?? []);
@@ -103,7 +103,7 @@ class RowsWork {
     return part;
   }
 
-  /** The row of an item has changed since the step saw it. */
+  /** The row of an item has changed since the transform saw it. */
   async #again(batch: RowBatch, at: number, part: Part): Promise<void> {
     const index = batch.indices[at] as number;
     const { rows, source } = this.#packed;
@@ -125,7 +125,7 @@ class RowsWork {
       part.skipped++;
       return;
     }
-    const one = packOne(result, index, this.#target);
+    const one = encodeOne(result, index, this.#target);
     if (!("values" in one)) part.failures.push(one);
     else {
       const own = await this.#part(one, [0]);
@@ -138,10 +138,10 @@ class RowsWork {
   /** The row as it is now, locked; null when it is gone or no longer meets the condition. */
   async #lock({ view }: KeyRangeChunk, batch: RowBatch, at: number): Promise<unknown> {
     const { table, keyset, where } = view;
-    const values = keyset.columns.map((_, place) => batch.values[place]?.at(at));
+    const values = keyset.columns.map((_, column) => batch.values[column]?.at(at));
     const equal = keyset.columns.map(
-      (column, place) =>
-        `${ofTable(table, column)} ${comparison("=", [column])} $${place + 1}::${column.looseType}`,
+      (column, index) =>
+        `${ofTable(table, column)} ${comparison("=", [column])} $${index + 1}::${column.looseType}`,
     );
     const sql = `SELECT ${selectList(view)} FROM ${table.sql} WHERE ${equal.join(" AND ")}${filterSql(where)} FOR UPDATE`;
     const [found] = (await this.#session.arrays(sql, values, exactTypes)).rows;
@@ -197,7 +197,7 @@ class ChangeStatements {
 
   /** Returns how many rows it changed, and, where these are not all, the numbers of theirs from 1. */
   change(): string {
-    const { table, change, set, moving } = this.#target;
+    const { table, change, set, keyMayChange: moving } = this.#target;
     const p = this.#prefix;
     const moved = moving ? `(${this.#sameKey}) IS NOT TRUE` : "false";
     const asRead = `(${p}version IS NULL OR ${table.sql}.xmin = ${p}version)`;

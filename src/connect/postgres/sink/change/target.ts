@@ -18,10 +18,10 @@ export interface ChangeTarget {
   /** Triggers may keep a row as it is. */
   readonly triggersBefore: boolean;
   /** Whether a change may give rows another key, so that each has to look. */
-  readonly moving: boolean;
+  readonly keyMayChange: boolean;
   readonly firstItems: FirstItems;
-  /** Which server and database it is in; see `Session.place`. */
-  readonly place: string;
+  /** Which server and database it is in; see `PostgresSession.address`. */
+  readonly address: string;
 }
 
 /** Looks at the table and at what is to be done; throws one sentence where that cannot work. Needs a transaction. */
@@ -48,7 +48,7 @@ export async function changeTarget(
   if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
     throw new PawlError(
       "postgres.nothing-to-change",
-      `Nothing says what to change in ${table.label}: give --set column=expression, or a step that returns the columns to change.`,
+      `Nothing says what to change in ${table.label}: give --set column=expression, or a transform that returns the columns to change.`,
     );
   }
   const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
@@ -60,9 +60,9 @@ export async function changeTarget(
     keyset,
     set,
     triggersBefore,
-    moving,
+    keyMayChange: moving,
     firstItems: new FirstItems(),
-    place: session.place,
+    address: session.address,
   };
 }
 
@@ -117,7 +117,7 @@ async function checkRights(
 }
 
 /**
- * Refuses a change after which rows have other keys than those by which the table is gone through: a row that moves could be met
+ * Refuses a change after which rows have other keys than those by which the table is read: a row that moves could be met
  * twice, or never. Returns whether each change has to look itself, because what a trigger does cannot be told, or a key is
  * computed. Errors: `postgres.key-moves`.
  */
@@ -144,7 +144,7 @@ async function assertKeyStays(
   const cascade = rows.find(({ referred }) => set === null || referred.some((name) => set.includes(name)));
   if (cascade !== undefined)
     throw moves(table, cascade.column, `the foreign key ${cascade.name} changes it in other rows`);
-  const { triggeredByUpdate: triggered } = table;
+  const { columnsTriggeredByUpdate: triggered } = table;
   return (
     columns.some((column) => column.generated) ||
     triggered === null ||
@@ -165,12 +165,12 @@ function assigns(source: string, name: string): boolean {
 function moves(table: Table, column: string, why: string): PawlError {
   return new PawlError(
     "postgres.key-moves",
-    `Rows of ${table.label} cannot be gone through by ${column}, for ${why} when they are changed: a row that moves could be met twice; name another unique key with --key.`,
+    `Rows of ${table.label} cannot be read in the order of ${column}, for ${why} when they are changed: a row that moves could be met twice; name another unique key with --key.`,
   );
 }
 
 /** Throws where rows have other keys after a change that is not committed. */
-export function assertNoneMoved(table: Table, { columns }: Keyset, moved: number): void {
+export function assertKeysStayed(table: Table, { columns }: Keyset, moved: number): void {
   if (moved === 0) return;
   const names = columns.map((column) => column.name).join(", ");
   throw new PawlError(

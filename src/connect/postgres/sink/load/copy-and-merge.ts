@@ -2,7 +2,7 @@ import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { isDuplicateInStatement, sqlState } from "../../errors.ts";
-import { NOTHING } from "../write-mode.ts";
+import { NOTHING } from "../writer.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { Miscount, type Staging } from "./staging.ts";
 import type { LoadStatements, Selection, StagedKeyRange, StagedKeys } from "./statements.ts";
@@ -68,7 +68,7 @@ interface Written {
 }
 
 /**
- * Runs the statement that suits; of rows with one key the last wins, whichever way that is found out. When it
+ * Runs the statement that suits; of rows with one key the last wins, however that is found out. When it
  * throws the server's error, the transaction is as it was before.
  */
 export async function writeStaged(

@@ -6,7 +6,7 @@ import type { RowLayout } from "./layout.ts";
 
 export type Texts = readonly (string | null)[];
 
-/** Consecutive items of a chunk with the same columns, in a form that COPY reads. Each call starts anew. */
+/** Consecutive items of a chunk with the same columns, in a form that COPY reads. Each call starts from the first one. */
 export interface CopyRows {
   readonly layout: RowLayout;
   /** Which item of the chunk is the first. */

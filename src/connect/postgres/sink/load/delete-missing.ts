@@ -200,7 +200,7 @@ export function whyNone(bad: number, unknown: number): string | null {
   const rows = (n: number) => (n === 1 ? "1 row was" : `${n} rows were`);
   if (bad > 0) return `${rows(bad)} quarantined: correct the file and load it again`;
   if (unknown <= 0) return null;
-  return `${rows(unknown)} left out by the step, whose keys are not known: let it return them, or delete what is missing in SQL`;
+  return `${rows(unknown)} left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL`;
 }
 
 /** The rows of the target itself: those of tables that inherit from it are not under its key. */

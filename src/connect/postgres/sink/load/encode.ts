@@ -150,7 +150,7 @@ export function asItem(value: unknown): Item {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Item;
   throw new PawlError(
     "postgres.item",
-    `An item for PostgreSQL must be an object with the values by column name, not ${Array.isArray(value) ? "an array" : typeof value}: let the step return one.`,
+    `An item for PostgreSQL must be an object with the values by column name, not ${Array.isArray(value) ? "an array" : typeof value}: let the transform return one.`,
   );
 }
 

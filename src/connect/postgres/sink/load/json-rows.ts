@@ -42,8 +42,8 @@ export async function fillJson(staging: Staging, rows: CopyRows): Promise<Failur
 }
 
 async function* texts(rows: CopyRows, fields: readonly Field[], failures: Failure[]): AsyncGenerator<Buffer> {
-  const places = new Map(rows.layout.fields.map((field, place) => [field.name, place]));
-  const used = fields.map(({ name, staged }) => ({ key: `"${staged}":`, place: places.get(name) as number }));
+  const positions = new Map(rows.layout.fields.map((field, at) => [field.name, at]));
+  const used = fields.map(({ name, staged }) => ({ key: `"${staged}":`, at: positions.get(name) as number }));
   let index = rows.first;
   let text = "";
   for await (const slice of rows.rows()) {
@@ -51,7 +51,7 @@ async function* texts(rows: CopyRows, fields: readonly Field[], failures: Failur
       if (row instanceof ItemError) failures.push({ index, reason: row.message, code: row.code });
       else if (hasZeroByte(row)) failures.push({ index, ...zeroByte });
       else {
-        const members = used.map(({ key, place }) => key + JSON.stringify(row[place] ?? null));
+        const members = used.map(({ key, at }) => key + JSON.stringify(row[at] ?? null));
         text += `${index}\t{${members.join(",")}}`.replaceAll("\\", "\\\\");
         text += "\n";
       }

@@ -38,7 +38,7 @@ export interface LoadTarget {
   readonly source: string;
 }
 
-/** Makes layouts and keeps them: items of a step may have different names from one to the next. */
+/** Makes layouts and keeps them: items of a transform may have different names from one to the next. */
 export class RowLayouts {
   readonly target: LoadTarget;
   readonly firstItems = new FirstItems();

@@ -217,8 +217,8 @@ export class LoadStatements {
     const { table, keyComputed, updateIf, mode } = this.#target;
     const names = this.#keyNames().map(quoteName);
     const blind = table.rowSecurity || !table.maySelect || keyComputed;
-    if (!table.dropping || blind || mode !== "update" || names.length === 0) return null;
-    const triggered = new Set(table.triggered ?? this.compared.map(({ name }) => name));
+    if (!table.mayDropRows || blind || mode !== "update" || names.length === 0) return null;
+    const triggered = new Set(table.triggeredColumns ?? this.compared.map(({ name }) => name));
     // What a trigger, or a condition, decides on tells nothing of the row.
     const kept = updateIf === null ? this.compared.filter(({ name }) => !triggered.has(name)) : [];
     const numbered = selection.from !== "stage" || !this.#distinct;

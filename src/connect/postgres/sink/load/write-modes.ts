@@ -1,7 +1,7 @@
 import type { Chunk, Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { isCsvChunk } from "../../../csv/contract.ts";
 import { isUniqueViolation, mayBeOfRows } from "../../errors.ts";
-import { type ChunkWrite, NOTHING, total } from "../write-mode.ts";
+import { type ChunkWrite, NOTHING, total } from "../writer.ts";
 import { copyAndMerge, copyDirect, type Experience, type MergeChoice } from "./copy-and-merge.ts";
 import { type CopyRows, csvRows } from "./copy-rows.ts";
 import { EncodedChunk, type EncodedItems, encode } from "./encode.ts";

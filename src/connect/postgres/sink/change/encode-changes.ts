@@ -18,7 +18,7 @@ export interface RowBatch {
   /** Which item of the chunk each row is. */
   readonly indices: readonly number[];
   readonly versioned: boolean;
-  /** The transaction that wrote the row as the step saw it; null where that is not to be compared. */
+  /** The transaction that wrote the row as the transform saw it; null where that is not to be compared. */
   readonly versions: TextColumn;
 }
 
@@ -30,7 +30,7 @@ interface OpenBatch extends RowBatch {
 }
 
 /** The items of a chunk as texts by column, so that they need not be held as objects until they are written. */
-export class PackedRows implements Chunk<Item> {
+export class EncodedChanges implements Chunk<Item> {
   readonly items: number;
   readonly bytes: number;
   readonly end: Chunk<Item>["end"];
@@ -42,7 +42,7 @@ export class PackedRows implements Chunk<Item> {
   /** The rows of the target that the items were made from; null where they come from elsewhere. */
   readonly rows: KeyRangeChunk | null;
 
-  constructor(chunk: Chunk<unknown>, packing: Packing) {
+  constructor(chunk: Chunk<unknown>, packing: ChangeEncoder) {
     this.items = chunk.items;
     this.bytes = chunk.bytes;
     this.end = chunk.end;
@@ -55,7 +55,7 @@ export class PackedRows implements Chunk<Item> {
 
   // biome-ignore lint/correctness/useYield: there is nothing left to give
   async *slices(): AsyncGenerator<readonly Item[]> {
-    throw new Error("The items of a packed chunk are gone.");
+    throw new Error("The items of an encoded chunk are gone.");
   }
 
   origin(index: number): Promise<Origin> {
@@ -64,18 +64,18 @@ export class PackedRows implements Chunk<Item> {
 }
 
 /** Takes the items of a chunk in, in order. */
-export async function pack(chunk: Chunk<unknown>, target: ChangeTarget): Promise<PackedRows> {
+export async function encodeChanges(chunk: Chunk<unknown>, target: ChangeTarget): Promise<EncodedChanges> {
   assertUnique(target.table, target.keyset);
-  const packing = new Packing(target, chunk);
+  const packing = new ChangeEncoder(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
   packing.rows?.forget();
   target.firstItems.judge(packing.items, packing.failures);
-  return new PackedRows(chunk, packing);
+  return new EncodedChanges(chunk, packing);
 }
 
-/** A single item, made anew from a newer version of its row, which is locked. */
-export function packOne(item: unknown, index: number, target: ChangeTarget): RowBatch | Failure {
-  const packing = new Packing(target, null);
+/** A single item, made again from a newer version of its row, which is locked. */
+export function encodeOne(item: unknown, index: number, target: ChangeTarget): RowBatch | Failure {
+  const packing = new ChangeEncoder(target, null);
   packing.add(item);
   const [batch] = packing.batches;
   if (batch === undefined) return { ...(packing.failures[0] as Failure), index };
@@ -87,11 +87,11 @@ interface ItemColumns {
   readonly names: readonly string[];
   /** The key's columns first. */
   readonly columns: readonly Column[];
-  /** The place of each name among the columns; null for a value that is not written. */
+  /** The position of each name among the columns; null for a value that is not written. */
   readonly fields: readonly (number | null)[];
 }
 
-class Packing {
+class ChangeEncoder {
   readonly #open: OpenBatch[] = [];
   readonly failures: Failure[] = [];
   duplicates = 0;
@@ -129,8 +129,8 @@ class Packing {
       layout = this.#layoutOf(item);
       const { names, columns } = layout;
       texts = layout.columns.map(() => null);
-      layout.fields.forEach((place, at) => {
-        if (place !== null) texts[place] = textOf(own(item, names[at] as string), columns[place] as Column);
+      layout.fields.forEach((to, at) => {
+        if (to !== null) texts[to] = textOf(own(item, names[at] as string), columns[to] as Column);
       });
     } catch (error) {
       this.failures.push({ index, ...unstorable(error) });
@@ -167,11 +167,11 @@ class Packing {
     return read.key.every((text, at) => text === texts[at]) ? read.xmin : null;
   }
 
-  #remember(texts: readonly (string | null)[], place: { batch: OpenBatch; at: number }): void {
+  #remember(texts: readonly (string | null)[], row: { batch: OpenBatch; at: number }): void {
     const { columns } = this.#target.keyset;
     const id = columns.map((column, at) => canonical(texts[at] ?? null, column)).join("\0");
     const before = this.#loose.get(id);
-    this.#loose.set(id, place);
+    this.#loose.set(id, row);
     if (before === undefined) return;
     before.batch.dropped.add(before.at);
     this.duplicates++;
@@ -208,7 +208,7 @@ class Packing {
 /** The rows that a chunk was read from, where they are those of the target. */
 function rowsOf(chunk: Chunk<unknown> | null, target: ChangeTarget): KeyRangeChunk | null {
   const from = chunk?.made?.from ?? chunk;
-  if (!(from instanceof KeyRangeChunk) || from.reader.place !== target.place) return null;
+  if (!(from instanceof KeyRangeChunk) || from.reader.address !== target.address) return null;
   const { table, keyset } = from.view;
   if (table.oid !== target.table.oid || keyset.columns.length !== target.keyset.columns.length) return null;
   return keyset.columns.every(({ name }, at) => name === target.keyset.columns[at]?.name) ? from : null;
@@ -225,7 +225,7 @@ function columnsOf(
       const all = table.columns.map((each) => each.name);
       throw new PawlError(
         "postgres.unknown-column",
-        `${table.label} has no column for "${name}" of what the step returns: ${suggest(name, all, `its columns are ${all.join(", ")}.`)}`,
+        `${table.label} has no column for "${name}" of what the transform returns: ${suggest(name, all, `its columns are ${all.join(", ")}.`)}`,
       );
     }
     const key = keyset.columns.findIndex((each) => each.name === column.name);
@@ -239,13 +239,13 @@ function columnsOf(
   if (missing !== undefined) {
     throw new PawlError(
       "postgres.key-missing",
-      `What the step returns has no "${missing.name}", by which rows of ${table.label} are found: return it too, such as { ${missing.name}: row.${missing.name}, … }.`,
+      `What the transform returns has no "${missing.name}", by which rows of ${table.label} are found: return it too, such as { ${missing.name}: row.${missing.name}, … }.`,
     );
   }
   if (change === "update" && set.length === 0 && columns.length === keyset.columns.length) {
     throw new PawlError(
       "postgres.nothing-to-change",
-      `What the step returns has no column of ${table.label} to change besides the key: return one, or return nothing to leave the row alone.`,
+      `What the transform returns has no column of ${table.label} to change besides the key: return one, or return nothing to leave the row alone.`,
     );
   }
   return { columns, fields };
@@ -326,12 +326,12 @@ export class TextColumn {
   }
 
   #each(visit: (text: () => string | null, at: number) => void): void {
-    let place = headerBytes;
+    let offset = headerBytes;
     for (let at = 0; at < this.length; at++) {
-      const size = this.#bytes.readInt32BE(place);
-      const start = place + 4;
+      const size = this.#bytes.readInt32BE(offset);
+      const start = offset + 4;
       visit(() => (size < 0 ? null : this.#bytes.toString("utf8", start, start + size)), at);
-      place = start + Math.max(0, size);
+      offset = start + Math.max(0, size);
     }
   }
 
