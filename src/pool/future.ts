@@ -13,14 +13,14 @@ export interface FutureOwner {
 export class Future<T> {
   readonly #owner: FutureOwner;
   readonly #index: number;
-  readonly #outcome = Promise.withResolvers<T>();
+  readonly #settled = Promise.withResolvers<T>();
   #done = false;
 
   constructor(owner: FutureOwner, index: number) {
     this.#owner = owner;
     this.#index = index;
     // Who never asks need not hear.
-    this.#outcome.promise.then(undefined, ignore);
+    this.#settled.promise.then(undefined, ignore);
   }
 
   /** The call has ended, well or not. */
@@ -35,8 +35,8 @@ export class Future<T> {
   async result(options: { readonly timeout?: Duration } = {}): Promise<T> {
     checkOptions(options, "result", ["timeout"]);
     const timeoutMs = optionalMilliseconds(options.timeout, "The option timeout");
-    if (timeoutMs === undefined || this.#done) return await this.#outcome.promise;
-    return await withTimeout(this.#outcome.promise, timeoutMs, (): never => {
+    if (timeoutMs === undefined || this.#done) return await this.#settled.promise;
+    return await withTimeout(this.#settled.promise, timeoutMs, (): never => {
       throw new PawlError(
         "pool.waited",
         `There was no result within ${durationText(timeoutMs)}; the call continues.`,
@@ -55,17 +55,17 @@ export class Future<T> {
 
   /** Calls back once the call has ended, well or not. */
   whenDone(listener: (failed: boolean) => void): void {
-    this.#outcome.promise.then(
+    this.#settled.promise.then(
       () => listener(false),
       () => listener(true),
     );
   }
 
   /** For the pool. */
-  settle(outcome: { readonly value: T } | { readonly error: unknown }): void {
+  settle(result: { readonly value: T } | { readonly error: unknown }): void {
     this.#done = true;
-    if ("error" in outcome) this.#outcome.reject(outcome.error);
-    else this.#outcome.resolve(outcome.value);
+    if ("error" in result) this.#settled.reject(result.error);
+    else this.#settled.resolve(result.value);
   }
 }
 

@@ -45,4 +45,4 @@ export {
   type Shared,
   SharedArray,
 } from "./shared/index.ts";
-export type { Isolation } from "./transfer/portable.ts";
+export type { Isolation } from "./transfer/pack.ts";

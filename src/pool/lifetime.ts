@@ -33,9 +33,9 @@ export class Lifetime {
     this.changed();
   }
 
-  /** Something has ended: those who wait for all of it look again. */
+  /** Something has ended: those who wait for all of it check again. */
   changed(): void {
-    for (const look of this.#waiting) look();
+    for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
 

@@ -14,7 +14,7 @@ import { poolSettings } from "./options.ts";
 import { objectStats } from "./shared/objects/objects.ts";
 import type { ObjectStats } from "./shared/objects/options.ts";
 import { whyUnsendable } from "./transfer/cloneable.ts";
-import { type Isolation, type Packed, pack } from "./transfer/portable.ts";
+import { type Isolation, type Packed, pack } from "./transfer/pack.ts";
 import { entryOf } from "./worker/entry.ts";
 import { WorkerPool } from "./worker/worker-pool.ts";
 

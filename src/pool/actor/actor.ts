@@ -71,7 +71,7 @@ export function replicas<C extends AnyClass>(
 }
 
 async function open<C extends AnyClass>(
-  face: string,
+  caller: string,
   count: number,
   Class: C,
   args: ConstructorParameters<C>,
@@ -84,7 +84,7 @@ async function open<C extends AnyClass>(
       "pool.option",
       `The number of replicas must be a whole number, at least 1, not ${shown(count)}.`,
     );
-  const made = new OwnedActor({ ...known(Class, face), args }, count, settings);
+  const made = new OwnedActor({ ...known(Class, caller), args }, count, settings);
   try {
     await made.started;
   } catch (error) {
@@ -94,17 +94,17 @@ async function open<C extends AnyClass>(
   return handleOf(made) as Actor<InstanceType<C>>;
 }
 
-function known(Class: unknown, face: string) {
+function known(Class: unknown, caller: string) {
   if (typeof Class !== "function" || !isClass(Class as AnyFunction)) {
     const given = typeof Class === "function" ? `the function ${Class.name}` : typeof Class;
-    throw new PawlError("pool.actor-class", `${face} makes an object of a class, but was given ${given}.`);
+    throw new PawlError("pool.actor-class", `${caller} makes an object of a class, but was given ${given}.`);
   }
   const name = Class.name || "(anonymous)";
   const reference = callableReference(Class as AnyFunction);
   if (reference === null) {
     throw new PawlError(
       "pool.actor-class",
-      `${face} was given the class ${name}, which workers cannot find: write callable(import.meta, ${name}) below it, at the top level of its module.`,
+      `${caller} was given the class ${name}, which workers cannot find: write callable(import.meta, ${name}) below it, at the top level of its module.`,
     );
   }
   return { name, reference };

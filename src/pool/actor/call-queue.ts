@@ -6,7 +6,7 @@ import {
   type Packed,
   packAll,
   unpack,
-} from "../transfer/portable.ts";
+} from "../transfer/pack.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import type { ActorCall } from "./call.ts";
 import { unsendable } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
-import { type HandleState, toHandle } from "../transfer/portable.ts";
+import { type HandleState, toHandle } from "../transfer/pack.ts";
 import type { ActorCallOptions, ActorTarget } from "./target.ts";
 
 /** The kind of handle on its way to another worker. */

@@ -1,6 +1,6 @@
 import type { CallableReference } from "../callable/callable.ts";
 import type { LimitMs } from "../options.ts";
-import type { Handle, Packed } from "../transfer/portable.ts";
+import type { Handle, Packed } from "../transfer/pack.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
 
 /** What an actor's worker is started with. */

@@ -1,7 +1,7 @@
 import { errorReason } from "../../error-text.ts";
-import "../transfer/kinds.ts";
+import "../transfer/handle-kinds.ts";
 import { PawlError } from "../../errors.ts";
-import { type Isolation, type Packed, pack, unpack } from "../transfer/portable.ts";
+import { type Isolation, type Packed, pack, unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "./protocol.ts";
 import { RemoteActor } from "./remote-actor.ts";

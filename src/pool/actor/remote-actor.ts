@@ -1,5 +1,5 @@
 import { limitFrom } from "../options.ts";
-import { shareableKind } from "../transfer/portable.ts";
+import { shareableKind } from "../transfer/pack.ts";
 import { tooManyPending } from "./errors.ts";
 import { ACTOR, type ActorHandleState, handleOf } from "./handle.ts";
 import { callThroughParent, pendingCalls } from "./parent-calls.ts";

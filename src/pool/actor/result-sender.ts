@@ -1,6 +1,6 @@
 import { isThenable } from "../../thenable.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
-import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/portable.ts";
+import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/pack.ts";
 import { describeError, type RemoteError } from "../transfer/remote-error.ts";
 import { monotonicMs } from "../worker/marker.ts";
 import type { ParentChannel } from "../worker/protocol.ts";
@@ -162,14 +162,14 @@ export class EndedCalls {
 
   /** Throws a PawlError where the value cannot go to where it is sent. */
   value(seq: number, value: unknown): void {
-    let portable = value;
+    let data = value;
     if (typeof value === "object" && value !== null) {
       const packed = packResult(value, this.#isolation);
-      portable = packed.value;
+      data = packed.value;
       for (const handle of packed.handles) this.#handles.push(below(this.#values.length, handle));
     }
     this.#seqs[this.#seqs.length] = seq;
-    this.#values[this.#values.length] = portable;
+    this.#values[this.#values.length] = data;
   }
 
   error(seq: number, error: unknown): void {

@@ -3,7 +3,7 @@ import { PawlError } from "../../errors.ts";
 import { inheritsThen, isThenable } from "../../thenable.ts";
 import { resolveCallable } from "../callable/callable.ts";
 import { neverEnds } from "../errors.ts";
-import { type Handle, handlesByIndex, unpack } from "../transfer/portable.ts";
+import { type Handle, handlesByIndex, unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import { monotonicMs, type Note } from "../worker/marker.ts";
 import type { ParentChannel } from "../worker/protocol.ts";
@@ -79,7 +79,7 @@ class ActorServer {
     const { reference, args, saved, saveEvery } = this.#actor;
     try {
       // Now rather than at the first handle, which would let the calls behind it overtake.
-      await import("../transfer/kinds.ts");
+      await import("../transfer/handle-kinds.ts");
       const Class = (await resolveCallable(reference)) as unknown as new (...args: unknown[]) => Instance;
       this.#instance = new Class(...(unpack(args) as unknown[]));
       const { save, restore } = this.#instance;

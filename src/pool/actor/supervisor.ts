@@ -2,7 +2,7 @@ import { after } from "../../timers.ts";
 import type { CallableReference } from "../callable/callable.ts";
 import { ActorDiedError, TimeLimitError } from "../errors.ts";
 import type { LimitMs } from "../options.ts";
-import { pack, packAll, unpack } from "../transfer/portable.ts";
+import { pack, packAll, unpack } from "../transfer/pack.ts";
 import { ActorWorker, type ActorWorkerEvents, type WorkerEnd } from "./actor-worker.ts";
 import type { ActorCall } from "./call.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -54,7 +54,7 @@ export class Supervisor {
   readonly #calls: CallQueue;
   #worker: ActorWorker | null = null;
   #saved: { readonly value: unknown } | null = null;
-  #verdict: { readonly call: ActorCall; readonly error: Error } | null = null;
+  #blamed: { readonly call: ActorCall; readonly error: Error } | null = null;
   #startFailures = 0;
   #restartTimer: NodeJS.Timeout | null = null;
   #restarts = 0;
@@ -182,7 +182,7 @@ export class Supervisor {
       kill: (hard) => {
         if (!this.#isSent(call)) return;
         const sentence = `${this.#origin.name}.${call.method} ran longer than ${hard} ms; its worker was ended.`;
-        this.#verdict ??= { call, error: new TimeLimitError("pool.timeout", sentence) };
+        this.#blamed ??= { call, error: new TimeLimitError("pool.timeout", sentence) };
         void this.#worker?.kill();
       },
     });
@@ -191,10 +191,10 @@ export class Supervisor {
   /** The worker is gone: calls that ran fail, the others wait for the next one. */
   #over({ why, begun, fault }: WorkerEnd): void {
     const { name } = this.#origin;
-    const verdict = this.#verdict;
-    this.#verdict = null;
+    const blamed = this.#blamed;
+    this.#blamed = null;
     this.#calls.workerGone(begun, (call) => {
-      if (verdict?.call === call) return verdict.error;
+      if (blamed?.call === call) return blamed.error;
       const sentence = `The actor ${name} died while it ran ${call.method}: ${why}.`;
       return new ActorDiedError("pool.actor-died", sentence);
     });

@@ -18,14 +18,14 @@ const references = new WeakMap<AnyFunction, FunctionReference>();
 
 /**
  * How a worker gets the function: from its module when it is a callable, otherwise by its source. Costs next to
- * nothing for a function that was seen before. `face` is what the function was passed to, such as `pool.map`, for
+ * nothing for a function that was seen before. `caller` is what the function was passed to, such as `pool.map`, for
  * the PawlError that tells why a function cannot go to a worker.
  */
-export function referenceTo(fn: AnyFunction, face: string): FunctionReference {
+export function referenceTo(fn: AnyFunction, caller: string): FunctionReference {
   const known = references.get(fn);
   if (known) return known;
   const callable = typeof fn === "function" && !isClass(fn) ? callableReference(fn) : null;
-  const reference = callable ?? ({ kind: "inline", source: inlineSource(fn, face) } as const);
+  const reference = callable ?? ({ kind: "inline", source: inlineSource(fn, caller) } as const);
   references.set(fn, reference);
   return reference;
 }

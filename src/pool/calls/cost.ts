@@ -1,4 +1,4 @@
-import { packAll } from "../transfer/portable.ts";
+import { packAll } from "../transfer/pack.ts";
 
 /** Once so many milliseconds were measured, what came before counts half: a function may change with its items. */
 const MEMORY_MS = 50;

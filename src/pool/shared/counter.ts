@@ -7,7 +7,7 @@ import {
   type Shareable,
   shareableKind,
   toHandle,
-} from "../transfer/portable.ts";
+} from "../transfer/pack.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "counter";

@@ -10,7 +10,7 @@ import {
   type Shareable,
   shareableKind,
   toHandle,
-} from "../transfer/portable.ts";
+} from "../transfer/pack.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "lock";
@@ -25,7 +25,7 @@ const HERE = (threadId + 1) * 2;
  * Who sleeps looks again this often, in milliseconds. Unlocking wakes one sleeper, and that very thread may be ended
  * before it wakes: then the next one has to notice by itself.
  */
-const LOOK_AGAIN_MS = 200;
+const POLL_MS = 200;
 
 /** How a lock is waited for. */
 export interface LockOptions {
@@ -195,7 +195,7 @@ function deadlineOf(options: LockOptions): number {
 /** For how long to sleep; throws when the time is over. */
 function waitMs(deadline: number, word: number): number {
   const left = deadline - performance.now();
-  if (left > 0) return Math.min(left, LOOK_AGAIN_MS);
+  if (left > 0) return Math.min(left, POLL_MS);
   throw new PawlError(
     "pool.lock-timeout",
     `Thread ${holderOf(word)} has not let go of the lock in time: it is still at work, or was ended while it held it, and then what the lock guards may be half written.`,

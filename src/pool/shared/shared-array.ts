@@ -7,7 +7,7 @@ import {
   type Shareable,
   shareableKind,
   toHandle,
-} from "../transfer/portable.ts";
+} from "../transfer/pack.ts";
 import { assertStaysInProcess, noteMetMemory, sharedMemory } from "./memory.ts";
 
 const KIND = "shared-array";

@@ -29,7 +29,7 @@ const arrivals = new WeakMap<object, Arrival>();
  * makes an empty object of it. Of what cannot be cloned at all a thread's channel tells itself.
  */
 export function assertCloneable(value: object, to: Isolation): void {
-  look(value, { to, seen: new Set() });
+  check(value, { to, seen: new Set() });
 }
 
 /** The same of an object alone, whose properties are looked at elsewhere. Its prototype is that of an object literal, or null. */
@@ -44,21 +44,21 @@ interface Walk {
   readonly seen: Set<object>;
 }
 
-function look(value: unknown, walk: Walk): void {
+function check(value: unknown, walk: Walk): void {
   if (typeof value !== "object" || value === null || walk.seen.has(value)) return;
   walk.seen.add(value);
   if (isArray(value)) {
-    for (const each of value) look(each, walk);
+    for (const each of value) check(each, walk);
   } else if (isLiteral(value)) {
     assertIsData(value);
-    for (const each of Object.values(value)) look(each, walk);
+    for (const each of Object.values(value)) check(each, walk);
   } else if (types.isMap(value)) {
     for (const [key, each] of value) {
-      look(key, walk);
-      look(each, walk);
+      check(key, walk);
+      check(each, walk);
     }
-  } else if (types.isSet(value)) for (const each of value) look(each, walk);
-  else if (types.isNativeError(value)) look(value.cause, walk);
+  } else if (types.isSet(value)) for (const each of value) check(each, walk);
+  else if (types.isNativeError(value)) check(value.cause, walk);
   else if (!isLeaf(value, walk.to)) lookIntoObject(value, walk);
 }
 
@@ -96,7 +96,7 @@ function lookIntoObject(value: object, walk: Walk): void {
     Object.getOwnPropertySymbols(value).some((name) => isHidden(Reflect.get(value, name)))
   )
     throw uncloneable(value);
-  for (const each of parts) look(each, walk);
+  for (const each of parts) check(each, walk);
 }
 
 /** Asks structured cloning, and throws what that throws. */

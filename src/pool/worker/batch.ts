@@ -2,7 +2,7 @@ import { PawlError } from "../../errors.ts";
 import type { Portion, Work } from "../calls/work.ts";
 import { WorkerDiedError } from "../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
-import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/portable.ts";
+import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/pack.ts";
 import { atIndex, reviveError } from "../transfer/remote-error.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
 
@@ -33,7 +33,7 @@ export class Batch {
   /** Items the worker may have passed over, since they were aborted before they began. */
   readonly #aborted = new Map<number, string>();
   /** Why the worker was ended on purpose, and which item is to blame. */
-  #verdict: { readonly index: number | null; readonly error: Error } | null = null;
+  #blamed: { readonly index: number | null; readonly error: Error } | null = null;
 
   constructor(work: Work, portion: Portion, loads: boolean) {
     this.work = work;
@@ -125,7 +125,7 @@ export class Batch {
 
   /** The worker was ended on purpose: because of this item, or of whichever runs. */
   blame(index: number | null, error: Error): void {
-    this.#verdict ??= { index, error };
+    this.#blamed ??= { index, error };
   }
 
   /** Gives the work the results that have come. */
@@ -179,12 +179,12 @@ export class Batch {
   workerDied(marked: number | null, why: string, events: BatchEvents): void {
     const { work } = this;
     const { base } = this.#portion;
-    const verdict = this.#verdict;
-    const guilty = verdict?.index ?? marked ?? -1;
-    if (!this.awaits(guilty)) {
+    const blamed = this.#blamed;
+    const culprit = blamed?.index ?? marked ?? -1;
+    if (!this.awaits(culprit)) {
       // No item ran, or it was to end and had its result in time.
       this.giveBackRest();
-      const failedToStart = verdict === null && this.loads && !this.hasResults;
+      const failedToStart = blamed === null && this.loads && !this.hasResults;
       if (failedToStart && ++work.startFailures >= MOST_START_FAILURES) {
         const sentence = `The workers died, one after the other, before they began item ${base} of ${this.name}: ${why}.`;
         events.cannotRun(work, new WorkerDiedError("pool.worker-died", sentence));
@@ -192,15 +192,15 @@ export class Batch {
       return;
     }
     // Done, but their results died with the worker.
-    this.#giveBack(this.#next, guilty);
-    this.#giveBack(guilty + 1, this.#end);
-    if (verdict === null && !this.#aborted.has(guilty) && events.mayRetry(work, guilty)) {
-      this.#giveBack(guilty, guilty + 1);
+    this.#giveBack(this.#next, culprit);
+    this.#giveBack(culprit + 1, this.#end);
+    if (blamed === null && !this.#aborted.has(culprit) && events.mayRetry(work, culprit)) {
+      this.#giveBack(culprit, culprit + 1);
       return;
     }
-    const sentence = `The worker died while it ran item ${guilty}: ${why}.`;
-    const error = verdict?.error ?? new WorkerDiedError("pool.worker-died", sentence);
-    work.error(guilty, atIndex(error, guilty));
+    const sentence = `The worker died while it ran item ${culprit}: ${why}.`;
+    const error = blamed?.error ?? new WorkerDiedError("pool.worker-died", sentence);
+    work.error(culprit, atIndex(error, culprit));
   }
 
   /** A handle may be to something that is no more. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PawlError } from "../../errors.ts";
-import type { Isolation } from "../transfer/portable.ts";
+import type { Isolation } from "../transfer/pack.ts";
 
 /** Left by the code that starts a worker from a bundle. */
 interface Boot {

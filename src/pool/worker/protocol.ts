@@ -1,6 +1,6 @@
 import type { AnswersMessage, FromCaller } from "../actor/protocol.ts";
 import type { FunctionReference } from "../callable/reference.ts";
-import type { Handle, Isolation, Packed } from "../transfer/portable.ts";
+import type { Handle, Isolation, Packed } from "../transfer/pack.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
 
 /** Work for one worker: consecutive items for one function. */

@@ -1,7 +1,7 @@
 import { errorReason, errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
-import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/portable.ts";
+import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/pack.ts";
 import { describeError, type RemoteError, sendableError } from "../transfer/remote-error.ts";
 import type { ResultsMessage } from "./protocol.ts";
 

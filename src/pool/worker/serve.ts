@@ -6,7 +6,7 @@ import type { ActorSetup, ToActor } from "../actor/protocol.ts";
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import { neverEnds } from "../errors.ts";
 import type { ItemContext } from "../options.ts";
-import { handlesByIndex, unpack } from "../transfer/portable.ts";
+import { handlesByIndex, unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { BatchMessage, ParentChannel, ToWorker, WorkerSetup } from "./protocol.ts";
@@ -37,7 +37,7 @@ type AnyFunction = (...args: unknown[]) => unknown;
 
 /** Handles are of kinds that this module makes known; most workers never meet one. */
 async function knowShared(): Promise<void> {
-  await import("../transfer/kinds.ts");
+  await import("../transfer/handle-kinds.ts");
 }
 
 /** Runs batches one after the other, as they come. Returns what to call with each message. */

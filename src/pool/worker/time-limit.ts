@@ -37,7 +37,7 @@ export class ItemTimer {
   #wait(ms: number): NodeJS.Timeout {
     return setTimeout(
       () => {
-        const next = this.#look();
+        const next = this.#check();
         if (next !== null) this.#timer = this.#wait(next);
       },
       Math.min(Math.max(1, ms), LONGEST_TIMER_MS),
@@ -45,7 +45,7 @@ export class ItemTimer {
   }
 
   /** Milliseconds until the next look; null when none is needed. */
-  #look(): number | null {
+  #check(): number | null {
     const { soft, hard } = this.#limit;
     const mark = this.#marker.read();
     // It may begin in the next moment.

@@ -26,7 +26,7 @@ export type WorkerState = "starting" | "idle" | "busy" | "closing" | "gone";
 /** How long a worker that was asked to close may take. */
 const CLOSE_MS = 1000;
 /** How often it is checked whether an item that is to be ended has begun. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 
 /** One worker and the batch it runs. */
 export class WorkerHandle {
@@ -176,7 +176,7 @@ export class WorkerHandle {
     // It is about to begin, or its result is on the way.
     setTimeout(() => {
       if (this.#batch === batch) this.killItem(index, error);
-    }, LOOK_MS);
+    }, POLL_MS);
     return true;
   }
 
@@ -334,8 +334,8 @@ export class WorkerHandle {
 }
 
 /** How often a busy worker is looked at, and how often in a row it may be found to do nothing. */
-const SILENCE_LOOK_MS = 5_000;
-const SILENT_LOOKS = 4;
+const SILENCE_POLL_MS = 5_000;
+const SILENT_POLLS = 4;
 
 /**
  * Notices a worker that will never answer: one that neither runs anything nor says anything, because a function has
@@ -347,7 +347,7 @@ class Watchdog {
   readonly #silent: () => void;
   #timer: NodeJS.Timeout | undefined;
   #last: string | null = null;
-  #looks = 0;
+  #polls = 0;
 
   /** `state` says what a worker that seems to do nothing has come to; null for one that does something. */
   constructor(state: () => string | null, silent: () => void) {
@@ -357,7 +357,7 @@ class Watchdog {
 
   /** Begins to look, if it does not. Costs nothing while it does. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#look(), SILENCE_LOOK_MS).unref();
+    this.#timer ??= setInterval(() => this.#check(), SILENCE_POLL_MS).unref();
   }
 
   stop(): void {
@@ -366,11 +366,11 @@ class Watchdog {
     this.#last = null;
   }
 
-  #look(): void {
+  #check(): void {
     const state = this.#state();
-    this.#looks = state !== null && state === this.#last ? this.#looks + 1 : 1;
+    this.#polls = state !== null && state === this.#last ? this.#polls + 1 : 1;
     this.#last = state;
-    if (state === null || this.#looks < SILENT_LOOKS) return;
+    if (state === null || this.#polls < SILENT_POLLS) return;
     this.stop();
     this.#silent();
   }

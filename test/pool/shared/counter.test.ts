@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Counter } from "../../../src/pool/shared/index.ts";
-import { pack } from "../../../src/pool/transfer/portable.ts";
+import { pack } from "../../../src/pool/transfer/pack.ts";
 import { thread } from "./worker.ts";
 
 test("no change of any thread is lost", async (t) => {

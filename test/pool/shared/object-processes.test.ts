@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { get, type ObjectStats, objectStats, put, type Ref } from "../../../src/pool/shared/index.ts";
-import { type Handle, pack } from "../../../src/pool/transfer/portable.ts";
+import { type Handle, pack } from "../../../src/pool/transfer/pack.ts";
 import { childProcess, thread } from "./worker.ts";
 
 const DISPOSED = { code: "pool.ref-disposed" };

@@ -11,7 +11,7 @@ import {
   type Ref,
   SharedArray,
 } from "../../../src/pool/shared/index.ts";
-import { pack, unpack } from "../../../src/pool/transfer/portable.ts";
+import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";
 

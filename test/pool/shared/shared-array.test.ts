@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Dtype, SharedArray } from "../../../src/pool/shared/index.ts";
-import { pack, unpack } from "../../../src/pool/transfer/portable.ts";
+import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";
 

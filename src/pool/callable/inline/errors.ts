@@ -27,11 +27,11 @@ const MEANINGS: Readonly<Record<string, string>> = {
 
 /** Why a function cannot go to a worker, each in one sentence with what to do. */
 export class InlineErrors {
-  readonly #face: string;
+  readonly #caller: string;
 
-  /** `face` is what the function was passed to, such as `pool.map`. */
-  constructor(face: string) {
-    this.#face = face;
+  /** `caller` is what the function was passed to, such as `pool.map`. */
+  constructor(caller: string) {
+    this.#caller = caller;
   }
 
   noFunction(given: unknown): PawlError {
@@ -39,7 +39,7 @@ export class InlineErrors {
       given === null ? "null" : Array.isArray(given) ? "an array" : `a value of type ${typeof given}`;
     return new PawlError(
       "pool.not-a-function",
-      `${this.#face} was given ${what} in place of the function: pass a function such as (item) => ….`,
+      `${this.#caller} was given ${what} in place of the function: pass a function such as (item) => ….`,
     );
   }
 
@@ -137,7 +137,7 @@ export class InlineErrors {
   }
 
   #error(code: string, rest: string): PawlError {
-    return new PawlError(code, `The function passed to ${this.#face} ${rest}`);
+    return new PawlError(code, `The function passed to ${this.#caller} ${rest}`);
   }
 }
 

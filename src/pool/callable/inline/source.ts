@@ -15,15 +15,15 @@ const KEPT_TEXTS = 500;
 /**
  * The source of a function that stands on its own: an expression that means the same in a worker. Throws a PawlError
  * that says by name what the function uses from outside, or what else about it cannot go along, and what to do; it
- * speaks of the function as passed to `face`, such as `pool.map`.
+ * speaks of the function as passed to `caller`, such as `pool.map`.
  *
  * Only the text is looked at. A variable of the program that is named like a global of Node, such as `performance`, is
  * taken for that global, unless the way it is used tells: `crypto.createHash`, or `await setTimeout(100)`.
  */
-export function inlineSource(fn: AnyFunction, face: string): string {
+export function inlineSource(fn: AnyFunction, caller: string): string {
   const known = byFunction.get(fn);
   if (known !== undefined) return known;
-  const errors = new InlineErrors(face);
+  const errors = new InlineErrors(caller);
   if (typeof fn !== "function") throw errors.noFunction(fn);
   const text = Function.prototype.toString.call(fn);
   const source = byText.get(text) ?? checkedSource(fn, text, errors);

@@ -34,7 +34,7 @@ export class LruCache {
 }
 
 /** How often to look whether an object is still wanted where it was made, in milliseconds. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
 /**
  * The objects of other threads and processes that were used here. They are kept, so that the next call with the same
@@ -55,7 +55,7 @@ export class BorrowedObjects {
     this.#kept.add(object);
     // So that looking at all of them costs each new one no more than looking at a few.
     if (++this.#added * 2 > this.#kept.size) this.letGo();
-    this.#timer ??= setInterval(() => this.letGo(), LOOK_MS).unref();
+    this.#timer ??= setInterval(() => this.letGo(), POLL_MS).unref();
   }
 
   delete(object: StoredObject): void {

@@ -11,7 +11,7 @@ import { sharedMemory } from "../memory.ts";
  * are; those memories come after the block.
  */
 export interface ValueLayout {
-  /** What the value is by itself: all of the last memory, the view at a place, or what is serialised in the block. */
+  /** What the value is by itself: all of the last memory, the view at a location, or what is serialised in the block. */
   readonly form: "memory" | ViewLocation | "serialised";
   /** Where in the block the serialised part begins. */
   readonly rest: number;
@@ -48,7 +48,7 @@ export function encode(value: unknown): EncodedValue {
   const allocator = new ViewAllocator();
   let form: ValueLayout["form"] = "serialised";
   let serialised: Uint8Array = NOTHING;
-  if (types.isArrayBufferView(value)) form = allocator.place(value);
+  if (types.isArrayBufferView(value)) form = allocator.locate(value);
   else serialised = new Writer(allocator).write(value);
   const { bytes: rest, foreign } = allocator;
   const block = sharedMemory(rest + serialised.length, WHAT);
@@ -81,7 +81,7 @@ const NOTHING = new Uint8Array();
 
 class CloneError extends Error {}
 
-/** V8's serialisation, with places in memory instead of the bytes of typed arrays. */
+/** V8's serialisation, with locations in memory instead of the bytes of typed arrays. */
 class Writer extends DefaultSerializer {
   readonly #allocator: ViewAllocator;
 
@@ -108,7 +108,7 @@ class Writer extends DefaultSerializer {
 
   protected _writeHostObject(object: object): void {
     if (!types.isArrayBufferView(object)) throw uncloneable(`${object.constructor?.name} cannot be copied`);
-    const { kind, segment, offset, length } = this.#allocator.place(object);
+    const { kind, segment, offset, length } = this.#allocator.locate(object);
     this.writeUint32(kind);
     this.writeUint32(segment);
     this.writeDouble(offset);
@@ -187,7 +187,7 @@ function aligned(offset: number): number {
   return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Finds places for the typed arrays of a value. What lies in shared memory already stays there. */
+/** Finds room for the typed arrays of a value. What lies in shared memory already stays there. */
 class ViewAllocator {
   readonly #copied: { readonly view: NodeJS.ArrayBufferView; readonly offset: number }[] = [];
   /** The memories that the value brought with it. */
@@ -195,7 +195,7 @@ class ViewAllocator {
   /** Bytes of the block for what is to be copied. */
   bytes = 0;
 
-  place(view: NodeJS.ArrayBufferView): ViewLocation {
+  locate(view: NodeJS.ArrayBufferView): ViewLocation {
     const { buffer } = view;
     const shared = types.isSharedArrayBuffer(buffer);
     return {
@@ -226,7 +226,7 @@ class ViewAllocator {
   }
 }
 
-/** The view at a place in these memories. */
+/** The view at a location in these memories. */
 function viewAt({ kind, segment, offset, length }: ViewLocation, segments: readonly Segment[]): object {
   const from = segments[segment];
   if (from === undefined) throw new TypeError("An encoded value lacks one of its memories.");

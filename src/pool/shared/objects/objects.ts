@@ -1,5 +1,5 @@
 import { assertObject } from "../../../arguments.ts";
-import { shareableKind } from "../../transfer/portable.ts";
+import { shareableKind } from "../../transfer/pack.ts";
 import type { ObjectOptions, ObjectStats } from "./options.ts";
 import type { Ref } from "./ref.ts";
 import { ObjectStore, REF } from "./store.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { isMainThread } from "node:worker_threads";
 import { PawlError, TransientError } from "../../../errors.ts";
 import { bytes, sizeText } from "../../../sizes.ts";
-import { type HandleState, type Isolation, pack } from "../../transfer/portable.ts";
+import { type HandleState, type Isolation, pack } from "../../transfer/pack.ts";
 import { noteMemory, noteMetMemory } from "../memory.ts";
 import { BorrowedObjects, LruCache } from "./cache.ts";
 import { encode, type ValueLayout } from "./encode.ts";

@@ -12,9 +12,9 @@ import {
   type Isolation,
   Pool,
   WorkerDiedError,
-} from "../../src/pool/index.ts";
-import { counted, Gate, gate } from "./fixtures/gate.ts";
-import { add } from "./fixtures/tasks.ts";
+} from "../../../src/pool/index.ts";
+import { counted, Gate, gate } from "../fixtures/gate.ts";
+import { add } from "../fixtures/tasks.ts";
 
 /** A folder with a log of what began, and a gate. */
 class Scene {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { type Isolation, Pool } from "../../src/pool/index.ts";
-import { type Thrown, throws } from "./fixtures/thrown.ts";
+import { type Isolation, Pool } from "../../../src/pool/index.ts";
+import { type Thrown, throws } from "../fixtures/thrown.ts";
 
 type Fields = Error & { readonly [key: string]: unknown };
 

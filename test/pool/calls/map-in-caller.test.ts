@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pool } from "../../src/pool/index.ts";
-import { fc } from "../random.ts";
+import { Pool } from "../../../src/pool/index.ts";
+import { fc } from "../../random.ts";
 
 async function failureOf(work: Promise<unknown>): Promise<{ message: string; index?: number }> {
   try {

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Counter, get, type Isolation, Pool, put } from "../../src/pool/index.ts";
-import { pack, unpack } from "../../src/pool/transfer/portable.ts";
-import { give } from "./fixtures/give.ts";
+import { Counter, get, type Isolation, Pool, put } from "../../../src/pool/index.ts";
+import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
+import { give } from "../fixtures/give.ts";
 
 /** Data that looks like whatever a handle might look like on its way. */
 const keys = fc.oneof(

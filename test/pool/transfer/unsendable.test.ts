@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createSecretKey } from "node:crypto";
 import { suite, test } from "node:test";
-import { Counter, type Isolation, Lock, Pool, SharedArray } from "../../src/pool/index.ts";
-import { results } from "./fixtures/results.ts";
-import { spin } from "./fixtures/tasks.ts";
+import { Counter, type Isolation, Lock, Pool, SharedArray } from "../../../src/pool/index.ts";
+import { results } from "../fixtures/results.ts";
+import { spin } from "../fixtures/tasks.ts";
 
 test("items that cannot be sent stay in the caller's thread, and have their results however long they take", async () => {
   await using pool = new Pool({ workers: 2 });

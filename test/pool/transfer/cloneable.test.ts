@@ -8,8 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { runInNewContext, Script } from "node:vm";
-import { Pool } from "../../src/pool/index.ts";
-import { type Isolation, pack } from "../../src/pool/transfer/portable.ts";
+import { Pool } from "../../../src/pool/index.ts";
+import { type Isolation, pack } from "../../../src/pool/transfer/pack.ts";
 
 class Cart {
   readonly #total = 5;

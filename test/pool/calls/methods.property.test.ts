@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type MapOptions, Pool } from "../../src/pool/index.ts";
-import { fc, runs } from "../random.ts";
-import { echo, type Given, type Given2, pair } from "./fixtures/echo.ts";
+import { type MapOptions, Pool } from "../../../src/pool/index.ts";
+import { fc, runs } from "../../random.ts";
+import { echo, type Given, type Given2, pair } from "../fixtures/echo.ts";
 
 /** Items of many sizes; some of them fail, and some take a moment. */
 const given: fc.Arbitrary<Given> = fc.record({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { each, Pool } from "../../src/pool/index.ts";
+import { each, Pool } from "../../../src/pool/index.ts";
 
 /** An endless source that tells what became of it. */
 class Endless implements AsyncIterable<number> {

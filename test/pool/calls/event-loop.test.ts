@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { runBesideWorkers } from "../../src/pool/calls/caller-loop.ts";
-import { Cost } from "../../src/pool/calls/cost.ts";
-import { MapWork } from "../../src/pool/calls/map.ts";
-import { sharedClock } from "../../src/pool/calls/shared-clock.ts";
-import { ItemQueue } from "../../src/pool/calls/work.ts";
-import { Pool } from "../../src/pool/index.ts";
-import { add } from "./fixtures/tasks.ts";
+import { runBesideWorkers } from "../../../src/pool/calls/caller-loop.ts";
+import { Cost } from "../../../src/pool/calls/cost.ts";
+import { MapWork } from "../../../src/pool/calls/map.ts";
+import { sharedClock } from "../../../src/pool/calls/shared-clock.ts";
+import { ItemQueue } from "../../../src/pool/calls/work.ts";
+import { Pool } from "../../../src/pool/index.ts";
+import { add } from "../fixtures/tasks.ts";
 
 /** What the functions below find in this thread and in no other: an inline function has nothing else from outside. */
 interface Seen {
