@@ -93,17 +93,18 @@ export async function runMap(
   const collect = collects(options.errors);
   const signal = options.signal ?? never;
   signal.throwIfAborted();
-  const stop = new Interruption();
+  const interruption = Array.isArray(given) ? null : new Interruption();
   let work: MapWork | null = null;
   const end = (error: unknown) => {
-    stop.now(error);
+    interruption?.now(error);
     work?.fail(error);
   };
   const abort = () => end(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   lifetime.enter(end);
   try {
-    const items = Array.isArray(given) ? ItemQueue.of(given) : await gather(given, stop);
+    const items =
+      interruption === null ? ItemQueue.of(given as unknown[]) : await gather(given, interruption);
     const map = new MapWork(call, items, collect);
     work = map;
     const placement = new Placement({ ...context, call, account, workerPool });
@@ -144,18 +145,18 @@ function leaves(map: MapWork, placement: Placement): boolean {
 /** All items, unless it is stopped before; then the source is closed. */
 async function gather(
   given: Iterable<unknown> | AsyncIterable<unknown>,
-  stop: Interruption,
+  interruption: Interruption,
 ): Promise<ItemQueue> {
   const source = iteratorOf(given);
   const items = new ItemQueue();
   let began = performance.now();
   for (;;) {
     const pulled = source.next();
-    const next = "then" in pulled ? await stop.or(pulled, () => abandon(source)) : pulled;
+    const next = "then" in pulled ? await interruption.or(pulled, () => abandon(source)) : pulled;
     if (next.done) return items;
     items.add(next.value);
     if (performance.now() - began < SLICE_MS) continue;
-    await stop.or(yieldToLoop(), () => abandon(source));
+    await interruption.or(yieldToLoop(), () => abandon(source));
     began = performance.now();
   }
 }
