@@ -27,17 +27,17 @@ describe("a stored listing", () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   it("is cut into ranges that hold each object once, in the order in which it was listed", async () => {
-    const stretches = fc.array(fc.array(fc.nat(40), { maxLength: 5 }), { minLength: 1, maxLength: 4 });
+    const ranges = fc.array(fc.array(fc.nat(40), { maxLength: 5 }), { minLength: 1, maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(stretches, fc.integer({ min: 1, max: 9 }), async (pages, n) => {
+      fc.asyncProperty(ranges, fc.integer({ min: 1, max: 9 }), async (pages, n) => {
         const path = join(folder, `${crypto.randomUUID()}.db`);
         const wanted: string[] = [];
-        for (const [stretch, sizes] of pages.entries()) {
+        for (const [range, sizes] of pages.entries()) {
           for (const [at, size] of sizes.entries()) {
-            const keys = Array.from({ length: size }, (_, index) => `${stretch}/${at}/${index}`);
+            const keys = Array.from({ length: size }, (_, index) => `${range}/${at}/${index}`);
             // Each page by a process of its own.
             const listing = Listing.create(path, 1);
-            listing.add(stretch, { entries: keys.map((key) => entry(key)), next: `${at}` });
+            listing.add(range, { entries: keys.map((key) => entry(key)), next: `${at}` });
             listing.close();
             wanted.push(...keys);
           }
@@ -99,7 +99,7 @@ describe("a stored listing", () => {
     }
   });
 
-  it("keeps where each stretch stands, and what is left of it", () => {
+  it("keeps where each range stands, and what is left of it", () => {
     const listing = Listing.create(join(folder, "stands.db"), 1);
     assert.deepEqual(listing.openRanges(), [{ id: 0, next: null, last: null, before: null }]);
     listing.add(0, { entries: [entry("a")], next: "a" });

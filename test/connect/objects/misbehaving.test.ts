@@ -9,7 +9,7 @@ import { PawlError } from "../../../src/errors.ts";
 import { misbehaviours } from "./s3/stub/misbehaviours.ts";
 import { type Misbehaviour, S3Stub } from "./s3/stub/server.ts";
 
-/** Folders enough to be listed in several stretches, each of more than a page, with keys around their borders. */
+/** Folders enough to be listed in several key ranges, each of more than a page, with keys around their borders. */
 const keys = [
   ...Array.from({ length: 2600 }, (_, n) => `in/${"abcd"[n % 4]}/${String(n).padStart(5, "0")}`),
   ...["in/A", "in/a", "in/b", "in/b-", "in/b0", "in/c", "in/d.", "in/z", "in/\uffee", "in/\u{1f600}"],

@@ -17,37 +17,37 @@ interface ListingRow {
   readonly seen: number | null;
 }
 
-/** Each stretch of the keys that is listed by itself has numbers of its own, so that its objects lie together. */
-const STRETCH = 2 ** 40;
+/** Each key range has so many numbers of its own, so that its objects lie together. */
+const NUMBERS_A_RANGE = 2 ** 40;
 
-/** The form of the file. */
-const FORM = 3;
+/** The version of the tables. */
+const FORM = 4;
 
-/** So few ranges are always worth it, since they are worked through at once; each more must have so many objects. */
+/** So few slices are always worth it, since they are copied at the same time; each further one must have so many objects. */
 const LEAST_RANGES = 4;
 const WORTHWHILE = 5000;
 
-/** A part of the keys that is listed by itself. */
+/** A key range that is listed by itself. */
 export interface ListedRange {
   readonly id: number;
   /** Where its listing stands; null before its beginning. */
   readonly next: string | null;
-  /** The last key that may belong to it; null for the last stretch. */
+  /** The last key that may belong to it; null of the last range. */
   readonly last: string | null;
   /** The key before `next`; null where there is none. */
   readonly before: string | null;
 }
 
-/** What two stretches side by side have seen at the border between them. */
+/** What two key ranges side by side have seen at the border between them. */
 export interface RangeBorder {
   readonly border: string;
-  /** The first key that the one before it saw behind the border; null where there was none. */
+  /** The first key that the range before the border saw after it; null where there was none. */
   readonly beyond: string | null;
-  /** The first key that the one behind it saw. */
+  /** The first key of the range after the border. */
   readonly first: string | null;
 }
 
-/** A range of a stored listing. */
+/** A slice of a stored listing. */
 export interface ListingSlice {
   /** The first number in it, and the first behind it. */
   readonly from: number;
@@ -62,7 +62,7 @@ export const listingPath = (folder: string): string => join(folder, "listing.db"
 
 /**
  * The objects of a run in a file beside it, in the order in which they were listed: written page by page with the place
- * where the listing stands, so that nothing is listed twice, and read in ranges, so that nothing is held in memory.
+ * where the listing stands, so that nothing is listed twice, and read in slices, so that nothing is held in memory.
  */
 export class Listing {
   readonly path: string;
@@ -86,16 +86,16 @@ export class Listing {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096");
     const { user_version: form } = database.prepare("PRAGMA user_version").get() as { user_version: number };
     // One of an older Pawl that is not complete proves too little: it is listed again.
-    if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS stretch");
+    if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS key_range");
     database.exec(`CREATE TABLE IF NOT EXISTS object (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, etag TEXT, problem TEXT, seen INTEGER);
-      CREATE TABLE IF NOT EXISTS stretch (id INTEGER PRIMARY KEY, place TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
+      CREATE TABLE IF NOT EXISTS key_range (id INTEGER PRIMARY KEY, last TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
         listed INTEGER NOT NULL, before TEXT, first TEXT, beyond TEXT);
       PRAGMA user_version = ${FORM}`);
     return new Listing(path, database, process);
   }
 
-  /** Opens a listing that is there for reading. */
+  /** Opens a listing that exists, for reading. */
   static read(path: string, process: number): Listing {
     if (!existsSync(path)) {
       throw new PawlError(
@@ -106,10 +106,10 @@ export class Listing {
     return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
   }
 
-  /** The stretches that are not listed to their end; the first one is there from the beginning. */
+  /** The key ranges that are not listed to their end; the first one exists from the beginning. */
   openRanges(): ListedRange[] {
     const rows = this.#database
-      .prepare("SELECT id, next, place AS last, before, done FROM stretch ORDER BY id")
+      .prepare("SELECT id, next, last, before, done FROM key_range ORDER BY id")
       .all();
     if (rows.length === 0) return [{ id: 0, next: null, last: null, before: null }];
     return (rows as unknown as (ListedRange & { done: number })[])
@@ -117,10 +117,10 @@ export class Listing {
       .map(({ id, next, last, before }) => ({ id, next, last, before }));
   }
 
-  /** Of a listing whose stretches have all come to their end: what they saw at each border. */
+  /** Of a listing whose key ranges have all come to their end: what they saw at each border. */
   borders(): RangeBorder[] {
     const rows = this.#database
-      .prepare("SELECT place AS border, beyond, first FROM stretch ORDER BY id")
+      .prepare("SELECT last AS border, beyond, first FROM key_range ORDER BY id")
       .all() as unknown as { border: string | null; beyond: string | null; first: string | null }[];
     return rows.slice(0, -1).map(({ border, beyond }, at) => ({
       border: border as string,
@@ -129,21 +129,23 @@ export class Listing {
     }));
   }
 
-  /** Cuts what is left of the first and only stretch at some keys, in order, into stretches of their own. */
+  /** Splits the rest of the first and only key range at some keys, in order. */
   cut(borders: readonly string[]): void {
     this.#database.exec("BEGIN IMMEDIATE");
-    this.#database.prepare("UPDATE stretch SET place = ? WHERE id = 0").run(borders[0] ?? null);
-    const insert = this.#database.prepare("INSERT INTO stretch VALUES (?, ?, ?, 0, 0, 0, NULL, NULL, NULL)");
+    this.#database.prepare("UPDATE key_range SET last = ? WHERE id = 0").run(borders[0] ?? null);
+    const insert = this.#database.prepare(
+      "INSERT INTO key_range VALUES (?, ?, ?, 0, 0, 0, NULL, NULL, NULL)",
+    );
     for (const [at, border] of borders.entries()) insert.run(at + 1, borders[at + 1] ?? null, border);
     this.#database.exec("COMMIT");
   }
 
-  /** Adds a page of a stretch, and the place after it, in one step. `listed` is how many objects it had before some were chosen. */
-  add(stretch: number, { entries, next, proof }: ListedPage, listed = entries.length): void {
-    const row = this.#database.prepare("SELECT objects FROM stretch WHERE id = ?").get(stretch) as
+  /** Adds a page of a key range, and the position after it, in one transaction. `listed` is how many objects it had before some were chosen. */
+  add(range: number, { entries, next, proof }: ListedPage, listed = entries.length): void {
+    const row = this.#database.prepare("SELECT objects FROM key_range WHERE id = ?").get(range) as
       | { objects: number }
       | undefined;
-    let number = stretch * STRETCH + (row?.objects ?? 0);
+    let number = range * NUMBERS_A_RANGE + (row?.objects ?? 0);
     const insert = this.#database.prepare("INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#database.exec("BEGIN IMMEDIATE");
     try {
@@ -160,15 +162,15 @@ export class Listing {
         );
       this.#database
         .prepare(
-          `INSERT INTO stretch VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?)
+          `INSERT INTO key_range VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?)
           ON CONFLICT (id) DO UPDATE SET next = excluded.next, done = excluded.done, objects = excluded.objects,
             listed = listed + excluded.listed, before = excluded.before, first = coalesce(first, excluded.first), beyond = excluded.beyond`,
         )
         .run(
-          stretch,
+          range,
           next,
           next === null ? 1 : 0,
-          number - stretch * STRETCH,
+          number - range * NUMBERS_A_RANGE,
           listed,
           proof?.before ?? null,
           proof?.first ?? null,
@@ -204,19 +206,19 @@ export class Listing {
 
   /** How many objects are listed so far. */
   get objects(): number {
-    const row = this.#database.prepare("SELECT coalesce(sum(objects), 0) AS n FROM stretch").get();
+    const row = this.#database.prepare("SELECT coalesce(sum(objects), 0) AS n FROM key_range").get();
     return (row as { n: number }).n;
   }
 
-  /** How many objects the place has, chosen or not, as far as it is listed. */
+  /** How many objects the location has, chosen or not, as far as it is listed. */
   get listed(): number {
-    const row = this.#database.prepare("SELECT coalesce(sum(listed), 0) AS n FROM stretch").get();
+    const row = this.#database.prepare("SELECT coalesce(sum(listed), 0) AS n FROM key_range").get();
     return (row as { n: number }).n;
   }
 
-  /** Cuts the listing into at most `n` ranges of near-equal count, none much smaller than is worth a range. */
+  /** Cuts the listing into at most `n` slices of near-equal count, none much smaller than is worth a slice. */
   slices(n: number): ListingSlice[] {
-    const stretches = this.#database.prepare("SELECT id, objects FROM stretch ORDER BY id").all() as {
+    const ranges = this.#database.prepare("SELECT id, objects FROM key_range ORDER BY id").all() as {
       id: number;
       objects: number;
     }[];
@@ -226,8 +228,8 @@ export class Listing {
     /** The number of the object that is `nth` in order. */
     const numberOf = (nth: number): number => {
       let before = 0;
-      for (const { id, objects } of stretches) {
-        if (nth < before + objects) return id * STRETCH + (nth - before);
+      for (const { id, objects } of ranges) {
+        if (nth < before + objects) return id * NUMBERS_A_RANGE + (nth - before);
         before += objects;
       }
       return Number.MAX_SAFE_INTEGER;
@@ -243,7 +245,7 @@ export class Listing {
     });
   }
 
-  /** Objects of a range in order, at most `most` of them, each with its number. */
+  /** Objects of a slice in order, at most `most` of them, each with its number. */
   page(from: number, to: number, most: number): { number: number; entry: ObjectEntry }[] {
     const rows = this.#database
       .prepare("SELECT * FROM object WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")

@@ -22,17 +22,17 @@ const CHUNK_BYTES = 256 * 1024 * 1024;
 /** A folder is listed faster than its target can be asked: so many pages of it are asked for at once. */
 const PAGES_AHEAD = 4;
 
-/** Stretches of a listing that are listed at once. */
-const STRETCHES = 8;
+/** Key ranges of a listing that are listed at once. */
+const KEY_RANGES = 8;
 
-/** Which of some objects a target has already, as far as a glance tells. Does not fail. */
+/** Which of some objects a target has already, as far as a quick check tells. Does not fail. */
 export type TargetCheck = (entries: readonly ObjectEntry[]) => Promise<readonly boolean[]>;
 
-/** What is asked about the place that objects are copied to. */
+/** What is asked about the location that objects are copied to. */
 export interface TargetView {
-  /** Which objects it would take for one; asked once all are listed. */
+  /** By what the target would take several objects for one; asked once all are listed. */
   repeats(): Promise<"key" | "folded" | null>;
-  /** For a caller that asks in order; null where asking later takes no longer. */
+  /** For a caller that asks for keys in order; null where asking later takes no longer. */
   checkTarget(): TargetCheck | null;
 }
 
@@ -42,35 +42,35 @@ interface ListingShard {
   readonly to: number;
 }
 
-/** The objects of a place. They are listed once, into a file beside the run; shards are ranges of it. */
+/** The objects of a reader. They are listed once, into a file beside the run; shards are ranges of it. */
 export class ObjectSource implements Source<ObjectEntry> {
-  readonly #place: () => Promise<ObjectReader>;
-  readonly #choice: ObjectSelection;
+  readonly #reader: () => Promise<ObjectReader>;
+  readonly #selection: ObjectSelection;
   readonly #target: TargetView;
-  /** Marks what this process has seen. */
+  /** The number under which the listing keeps what this process has seen of the target. */
   readonly #process = randomInt(2 ** 47);
 
   constructor(
-    place: () => Promise<ObjectReader>,
-    choice: ObjectSelection,
+    reader: () => Promise<ObjectReader>,
+    selection: ObjectSelection,
     target: TargetView = { repeats: async () => null, checkTarget: () => null },
   ) {
-    this.#place = place;
-    this.#choice = choice;
+    this.#reader = reader;
+    this.#selection = selection;
     this.#target = target;
   }
 
   async describe(): Promise<Description> {
-    const place = await this.#place();
-    await place.check();
+    const reader = await this.#reader();
+    await reader.check();
     return {
-      name: place.name,
+      name: reader.name,
       unit: "objects",
       columns: null,
       identity: {
-        from: place.name,
-        ...this.#choice.identity,
-        ...(place.identity ? { list: await place.identity() } : {}),
+        from: reader.name,
+        ...this.#selection.identity,
+        ...(reader.identity ? { list: await reader.identity() } : {}),
       },
       bytes: null,
       notes: [],
@@ -79,7 +79,8 @@ export class ObjectSource implements Source<ObjectEntry> {
 
   difference(before: Json, now: Json): string | null {
     const [was, is] = [before as { from?: string }, now as { from?: string }];
-    if (was.from !== is.from) return `The objects are read from ${is.from} and were read from ${was.from}`;
+    if (was.from !== is.from)
+      return `The objects are read from ${is.from} now, and were read from ${was.from}`;
     if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
       return `${is.from} has changed`;
     return "Other objects are chosen now by --include, --exclude or --newer";
@@ -97,24 +98,24 @@ export class ObjectSource implements Source<ObjectEntry> {
         items,
         bytes,
       }));
-      const place = await this.#place();
-      const nothing = shards.length === 0 ? [this.#choice.nothingLeft(place.name, listing.listed)] : [];
-      const notes = [...nothing, ...(place.notes?.() ?? [])];
+      const reader = await this.#reader();
+      const nothing = shards.length === 0 ? [this.#selection.nothingLeft(reader.name, listing.listed)] : [];
+      const notes = [...nothing, ...(reader.notes?.() ?? [])];
       return { shards, duplicates: null, notes };
     } finally {
       listing.close();
     }
   }
 
-  /** Lists to the end: one page first, then, where there is more and the place can tell its borders, many stretches at once. */
+  /** Lists to the end: one page first, then, where there is more and the location can split its keys, many key ranges at once. */
   async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
-    const place = await this.#place();
-    const skips = (folder: string) => this.#choice.skips(folder);
+    const reader = await this.#reader();
+    const skips = (folder: string) => this.#selection.skips(folder);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     const list = async ({ id, next, last, before }: ListedRange, pages: number): Promise<void> => {
       if (pages === 0) return;
-      const glances = Array.from({ length: place.splitKeys ? 1 : PAGES_AHEAD }, () =>
+      const checks = Array.from({ length: reader.splitKeys ? 1 : PAGES_AHEAD }, () =>
         this.#target.checkTarget(),
       );
       const add = async ({ page, listed }: { page: Promise<ListedPage>; listed: number }) => {
@@ -124,26 +125,26 @@ export class ObjectSource implements Source<ObjectEntry> {
       // While the next page is listed, the target is asked for those before it.
       const asked: { page: Promise<ListedPage>; listed: number }[] = [];
       let nth = 0;
-      for await (const page of place.list(next, either, { last, before, skips })) {
+      for await (const page of reader.list(next, either, { last, before, skips })) {
         either.throwIfAborted();
-        const oldest = asked.length === glances.length ? asked.shift() : undefined;
+        const oldest = asked.length === checks.length ? asked.shift() : undefined;
         if (oldest !== undefined) await add(oldest);
-        const seen = this.#seen(page, glances[nth++ % glances.length] ?? null);
+        const seen = this.#seen(page, checks[nth++ % checks.length] ?? null);
         asked.push({ page: seen, listed: page.entries.length });
         if (--pages === 0) break;
       }
       for (const page of asked) await add(page);
     };
     const [first, ...others] = listing.openRanges();
-    if (first?.id === 0 && first.last === null && others.length === 0 && place.splitKeys) {
+    if (first?.id === 0 && first.last === null && others.length === 0 && reader.splitKeys) {
       if (first.next === null) await list(first, 1);
       const [rest] = listing.openRanges();
-      if (rest?.next) listing.cut(evenly(await place.splitKeys(rest.next, signal)));
+      if (rest?.next) listing.cut(evenly(await reader.splitKeys(rest.next, signal)));
     }
     const open = listing.openRanges();
     const ended = await Promise.allSettled(
-      open.map((stretch) =>
-        list(stretch, Number.POSITIVE_INFINITY).catch((error) => {
+      open.map((range) =>
+        list(range, Number.POSITIVE_INFINITY).catch((error) => {
           stop.abort(error);
           throw error;
         }),
@@ -151,29 +152,29 @@ export class ObjectSource implements Source<ObjectEntry> {
     );
     // The others end with the error of the one that failed first.
     for (const one of ended) if (one.status === "rejected") throw one.reason;
-    // Before anything is copied: the stretches must cover the whole.
+    // Before anything is copied: the key ranges must cover the whole.
     for (const { border, beyond, first } of listing.borders())
-      await place.assertContiguous?.(border, beyond, first, signal);
+      await reader.assertContiguous?.(border, beyond, first, signal);
   }
 
-  /** A page without what is not chosen, and with what the target has of it already. */
-  async #seen(page: ListedPage, glance: TargetCheck | null): Promise<ListedPage> {
-    const entries = page.entries.filter((entry) => this.#choice.includes(entry));
-    if (glance === null || entries.length === 0) return { ...page, entries };
-    const same = await glance(entries);
+  /** The chosen objects of a page, marked where the target has them already. */
+  async #seen(page: ListedPage, check: TargetCheck | null): Promise<ListedPage> {
+    const entries = page.entries.filter((entry) => this.#selection.includes(entry));
+    if (check === null || entries.length === 0) return { ...page, entries };
+    const isPresent = await check(entries);
     return {
       ...page,
-      entries: entries.map((entry, at) => (same[at] ? { ...entry, seenInTarget: true } : entry)),
+      entries: entries.map((entry, at) => (isPresent[at] ? { ...entry, seenInTarget: true } : entry)),
     };
   }
 
   async sample(n: number): Promise<readonly ObjectEntry[]> {
     const { signal } = new AbortController();
-    const place = await this.#place();
+    const reader = await this.#reader();
     const entries: ObjectEntry[] = [];
-    const skips = (folder: string) => this.#choice.skips(folder);
-    for await (const page of place.list(null, signal, { skips })) {
-      entries.push(...page.entries.filter((entry) => this.#choice.includes(entry)));
+    const skips = (folder: string) => this.#selection.skips(folder);
+    for await (const page of reader.list(null, signal, { skips })) {
+      entries.push(...page.entries.filter((entry) => this.#selection.includes(entry)));
       if (entries.length >= n) break;
     }
     return entries.slice(0, n);
@@ -201,12 +202,12 @@ export class ObjectSource implements Source<ObjectEntry> {
         }
         const taken = page.slice(0, count);
         next = (taken.at(-1) as { number: number }).number + 1;
-        const place = await this.#place();
+        const reader = await this.#reader();
         yield new ObjectChunk(
           taken.map(({ entry }) => entry),
           bytes,
           next,
-          place,
+          reader,
         );
       }
     } finally {
@@ -215,24 +216,24 @@ export class ObjectSource implements Source<ObjectEntry> {
   }
 }
 
-/** So many of the borders as there are to be stretches besides the first, with as many of the others between them. */
+/** As many of the keys as there should be key ranges besides the first one, evenly spread. */
 function evenly(borders: readonly string[]): string[] {
-  if (borders.length < STRETCHES) return [...borders];
-  const at = (n: number) => borders[Math.floor((n * borders.length) / STRETCHES)] as string;
-  return Array.from({ length: STRETCHES - 1 }, (_, n) => at(n + 1));
+  if (borders.length < KEY_RANGES) return [...borders];
+  const at = (n: number) => borders[Math.floor((n * borders.length) / KEY_RANGES)] as string;
+  return Array.from({ length: KEY_RANGES - 1 }, (_, n) => at(n + 1));
 }
 
 class ObjectChunk implements Chunk<ObjectEntry> {
   readonly bytes: number;
   readonly end: Cursor;
   readonly #entries: readonly ObjectEntry[];
-  readonly #place: ObjectReader;
+  readonly #reader: ObjectReader;
 
-  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, place: ObjectReader) {
+  constructor(entries: readonly ObjectEntry[], bytes: number, end: Cursor, reader: ObjectReader) {
     this.#entries = entries;
     this.bytes = bytes;
     this.end = end;
-    this.#place = place;
+    this.#reader = reader;
   }
 
   get items(): number {
@@ -245,7 +246,7 @@ class ObjectChunk implements Chunk<ObjectEntry> {
 
   async origin(index: number) {
     const entry = this.#entries[index] as ObjectEntry;
-    const kept = this.#place.forReplay?.(entry) ?? entry;
-    return { raw: Buffer.from(JSON.stringify(kept)), at: this.#place.where(entry) };
+    const kept = this.#reader.forReplay?.(entry) ?? entry;
+    return { raw: Buffer.from(JSON.stringify(kept)), at: this.#reader.where(entry) };
   }
 }

@@ -125,7 +125,7 @@ export class S3Reader extends BucketReader<S3Client> {
     first: string | null,
     signal: AbortSignal,
   ): Promise<void> {
-    // What the second stretch saw before it may have come, or gone, between the two.
+    // What the second key range saw before it may have come, or gone, between the two.
     if (beyond === null || (first !== null && compareKeys(first, beyond) <= 0)) return;
     const again = await this.#page({ after: border }, signal, 1);
     if (again.last === null || compareKeys(again.last, beyond) > 0)

@@ -21,7 +21,7 @@ interface Finished {
 export interface CopyWriterOptions {
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
-  /** Believe what was seen of the target while the source was listed. A step may have changed what it was about. */
+  /** Whether `seenInTarget` still holds: an object that is moved, or has another name, must be checked again. */
   readonly trustsListing: boolean;
   readonly writtenLog: WrittenLog;
   /** Null where each object keeps its name. */
@@ -30,76 +30,76 @@ export interface CopyWriterOptions {
 
 /** Writes the objects of one range of the listing, chunk by chunk. */
 export class CopyWriter implements Writer<ObjectEntry> {
-  /** The store holds the truth. */
+  /** The store keeps the checkpoints. */
   readonly checkpoint = null;
-  readonly #ways: TransferContext;
+  readonly #context: TransferContext;
   readonly #move: boolean;
-  readonly #trusts: boolean;
-  readonly #done: WrittenLog;
+  readonly #trustsListing: boolean;
+  readonly #writtenLog: WrittenLog;
   /** Null where each object keeps its name. */
-  readonly #taken: NameRegistry | null;
-  readonly #lookout: ExistenceCheck;
-  /** An attempt before this one has left something. */
-  readonly #hasLeft: boolean;
-  /** Objects that were another by the time they were to be removed, and are copied again. */
+  readonly #names: NameRegistry | null;
+  readonly #existence: ExistenceCheck;
+  /** Whether an earlier attempt has written objects without coming to its checkpoint. */
+  readonly #hasEarlierWork: boolean;
+  /** Objects that had changed when they were to be removed, and are copied again. */
   readonly #changed = new Set<string>();
-  /** The names that a transform gave. */
-  readonly #named = new WeakMap<ObjectEntry, string>();
-  /** Of the chunk before: its checkpoint stands once the next one is asked for. */
-  #before: readonly string[] = [];
+  /** The names that a transform gave to objects. */
+  readonly #givenNames = new WeakMap<ObjectEntry, string>();
+  /** The keys of the last chunk, whose checkpoint is stored once the next chunk is written. */
+  #lastChunk: readonly string[] = [];
 
-  constructor(ways: TransferContext, { move, trustsListing, writtenLog, names }: CopyWriterOptions) {
-    this.#ways = ways;
-    this.#taken = names;
+  constructor(context: TransferContext, { move, trustsListing, writtenLog, names }: CopyWriterOptions) {
+    this.#context = context;
+    this.#names = names;
     this.#move = move;
-    this.#trusts = trustsListing;
-    this.#done = writtenLog;
-    this.#lookout = ways.writer.existenceCheck();
-    this.#hasLeft = !writtenLog.isEmpty;
+    this.#trustsListing = trustsListing;
+    this.#writtenLog = writtenLog;
+    this.#existence = context.writer.existenceCheck();
+    this.#hasEarlierWork = !writtenLog.isEmpty;
   }
 
   async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
-    this.#done.forget(this.#before);
-    this.#before = [];
-    const outcome = await processChunk(chunk, this.#ways, {
-      existence: this.#lookout,
+    this.#writtenLog.forget(this.#lastChunk);
+    this.#lastChunk = [];
+    const processed = await processChunk(chunk, this.#context, {
+      existence: this.#existence,
       decideByName: (entry) =>
-        this.#trusts && entry.seenInTarget === true ? "unchanged" : this.#refuse(entry),
-      decideByListing: (entry, present) => this.#known(entry, present),
+        this.#trustsListing && entry.seenInTarget === true ? "unchanged" : this.#registerName(entry),
+      decideByListing: (entry, present) => this.#resultByListing(entry, present),
       work: (entry, present) => this.#copy(entry, present),
     });
-    await this.#ways.writer.flush();
-    this.#leaveOut(outcome.ends);
-    await seal(outcome.counts);
-    this.#before = outcome.keys;
+    await this.#context.writer.flush();
+    this.#noteLeftOut(processed.finished);
+    await seal(processed.counts);
+    this.#lastChunk = processed.keys;
   }
 
   async finish(): Promise<void> {}
 
   async close(): Promise<void> {}
 
-  /** What a transform makes gets its name later. */
-  #refuse(entry: ObjectEntry): ObjectResult | null {
-    if (this.#taken === null || this.#ways.transform !== null) return null;
-    const other = this.#taken.give(entry.key, originOf(entry));
+  /** Registers the name of an object; a failure where another object has it. A transform gives its names later. */
+  #registerName(entry: ObjectEntry): ObjectResult | null {
+    if (this.#names === null || this.#context.transform !== null) return null;
+    const other = this.#names.give(entry.key, originOf(entry));
     return other === null ? null : { reason: nameTakenBy(entry.key, other), code: "copy.taken" };
   }
 
-  /** What the two listings show, where nothing is left to be done. */
-  #known(entry: ObjectEntry, present: PresentObject | undefined): ObjectResult | null {
-    if (this.#move || this.#ways.transform !== null || present === undefined) return null;
-    const { reader, writer } = this.#ways;
+  /** The result of an object that needs no work, as both listings show; null where it needs some. */
+  #resultByListing(entry: ObjectEntry, present: PresentObject | undefined): ObjectResult | null {
+    if (this.#move || this.#context.transform !== null || present === undefined) return null;
+    const { reader, writer } = this.#context;
     if (!isSameByListing(entry, present) && !isSameByCache(entry, present, reader, writer)) return null;
-    return this.#left(entry)?.size === present.size ? "written" : "unchanged";
+    return this.#writtenBefore(entry)?.size === present.size ? "written" : "unchanged";
   }
 
   async #copy(entry: ObjectEntry, present: PresentObject | undefined): Promise<ObjectResult> {
-    const { reader, writer } = this.#ways;
-    // What is not any more as it was listed, or as it was copied, is copied as it is now.
-    const { outcome, version } = this.#changed.has(entry.key)
+    const { reader, writer } = this.#context;
+    // An object that has changed since it was listed or copied is copied as it is now.
+    const { result, version } = this.#changed.has(entry.key)
       ? await this.#write({ ...entry, size: null, etag: null }, undefined)
       : await this.#write(entry, present);
-    if (!this.#move || outcome === "skipped" || version === null) return outcome;
+    if (!this.#move || result === "skipped" || version === null) return result;
     await writer.flush();
     if (await writer.isSource?.(reader, entry))
       throw new ItemError("it and its copy are one file, to which a link leads: it is not removed", {
@@ -110,82 +110,83 @@ export class CopyWriter implements Writer<ObjectEntry> {
     } catch (error) {
       if (error instanceof TransientError && error.code === "copy.changed") {
         this.#changed.add(entry.key);
-        this.#done.forget([entry.key]);
+        this.#writtenLog.forget([entry.key]);
       }
       throw error;
     }
     this.#changed.delete(entry.key);
-    return outcome;
+    return result;
   }
 
-  /** Before the checkpoint stands: what has no copy is not missed once the run is done. */
-  #leaveOut(ends: readonly Finished[]): void {
+  /** Notes objects without a copy, before the checkpoint is stored: they are not missed when the run ends. */
+  #noteLeftOut(finished: readonly Finished[]): void {
     const names = (hasCopy: boolean) =>
-      ends.flatMap(({ entry, result }) => {
+      finished.flatMap(({ entry, result }) => {
         if ((result === "written" || result === "unchanged") !== hasCopy) return [];
-        // Another object has the name.
+        // Another object has this name.
         if (typeof result === "object" && result.code === "copy.taken") return [];
-        return (this.#ways.transform === null ? entry.key : this.#named.get(entry)) ?? [];
+        return (this.#context.transform === null ? entry.key : this.#givenNames.get(entry)) ?? [];
       });
-    this.#done.leaveOut(names(false), names(true));
+    this.#writtenLog.leaveOut(names(false), names(true));
   }
 
-  #left({ key }: ObjectEntry): WrittenObject | null {
-    return this.#hasLeft ? this.#done.find(key) : null;
+  #writtenBefore({ key }: ObjectEntry): WrittenObject | null {
+    return this.#hasEarlierWork ? this.#writtenLog.find(key) : null;
   }
 
-  /** Whether the target still has what a transform made of an object: nothing is removed on the word of an attempt before. */
-  async #isThere(entry: ObjectEntry): Promise<boolean> {
-    const names = this.#taken?.namesOf(originOf(entry)) ?? [];
-    return (await this.#ways.writer.existenceCheck("fresh").find(names)).size > 0;
+  /** Whether the target still has what a transform made of an object: an earlier attempt alone does not prove that. */
+  async #isStillPresent(entry: ObjectEntry): Promise<boolean> {
+    const names = this.#names?.namesOf(originOf(entry)) ?? [];
+    return (await this.#context.writer.existenceCheck("fresh").find(names)).size > 0;
   }
 
-  /** Also gives the version of the source that the target has then. */
+  /** Copies an object where that is needed; also returns the version of the source that the target has then. */
   async #write(
     entry: ObjectEntry,
     present: PresentObject | undefined,
-  ): Promise<{ outcome: ObjectResult; version: string | null }> {
-    const { reader, writer, transform } = this.#ways;
-    // What a process that died has written was paid for, and counts as written.
-    const left = this.#changed.has(entry.key) ? null : this.#left(entry);
+  ): Promise<{ result: ObjectResult; version: string | null }> {
+    const { reader, writer, transform } = this.#context;
+    // An object that a killed process has written is not written again, and counts as written.
+    const written = this.#changed.has(entry.key) ? null : this.#writtenBefore(entry);
     if (transform !== null) {
-      if (left !== null && (await this.#isThere(entry))) return { outcome: "written", version: left.version };
-      const copied = await transform.transfer(entry, this.#ways, (key) => {
-        const other = this.#taken?.give(key, originOf(entry)) ?? null;
+      if (written !== null && (await this.#isStillPresent(entry)))
+        return { result: "written", version: written.version };
+      const copied = await transform.transfer(entry, this.#context, (key) => {
+        const other = this.#names?.give(key, originOf(entry)) ?? null;
         if (other !== null) throw new ItemError(nameTakenBy(key, other), { code: "copy.taken" });
-        this.#named.set(entry, key);
+        this.#givenNames.set(entry, key);
       });
-      if (copied === null) return { outcome: "skipped", version: null };
-      this.#done.add(entry.key, copied);
-      return { outcome: "written", version: copied.version };
+      if (copied === null) return { result: "skipped", version: null };
+      this.#writtenLog.add(entry.key, copied);
+      return { result: "written", version: copied.version };
     }
     if (present !== undefined) {
-      if (left?.size === present.size) return { outcome: "written", version: left.version };
-      // Before it is compared: what is removed must be what was.
+      if (written?.size === present.size) return { result: "written", version: written.version };
+      // Asked before it is compared, since the version that is removed must be the one that was compared.
       const version = this.#move ? await reader.version(entry) : null;
-      if (await isSameContent(entry, present, reader, writer)) return { outcome: "unchanged", version };
+      if (await isSameContent(entry, present, reader, writer)) return { result: "unchanged", version };
     }
-    const copied = await transfer(entry, this.#ways);
-    this.#done.add(entry.key, copied);
-    return { outcome: "written", version: copied.version };
+    const copied = await transfer(entry, this.#context);
+    this.#writtenLog.add(entry.key, copied);
+    return { result: "written", version: copied.version };
   }
 }
 
-/** What would become of the objects of a chunk, as far as looking at both sides tells. */
-export async function dryRun(chunk: Chunk<ObjectEntry>, ways: TransferContext): Promise<WriteOutcome> {
-  const { counts } = await processChunk(chunk, ways, {
-    existence: ways.writer.existenceCheck(),
+/** What would become of the objects of a chunk, as far as both sides show without writing. */
+export async function dryRun(chunk: Chunk<ObjectEntry>, context: TransferContext): Promise<WriteOutcome> {
+  const { counts } = await processChunk(chunk, context, {
+    existence: context.writer.existenceCheck(),
     decideByName: () => null,
     decideByListing: () => null,
     work: async (entry, present) => {
-      if (ways.transform !== null || present === undefined) return "written";
-      return (await isSameContent(entry, present, ways.reader, ways.writer)) ? "unchanged" : "written";
+      if (context.transform !== null || present === undefined) return "written";
+      return (await isSameContent(entry, present, context.reader, context.writer)) ? "unchanged" : "written";
     },
   });
   return counts;
 }
 
-/** As it may be kept beside the run. */
+/** Where an object is read, as it may be stored: without the query of a URL. */
 function originOf({ key, from = key }: ObjectEntry): string {
   return redactedUrl(from);
 }
@@ -196,42 +197,42 @@ function nameTakenBy(key: string, other: string): string {
 
 interface Steps {
   readonly existence: ExistenceCheck;
-  /** What an object comes to that the target could hold, without asking for it; null where that is to be found out. */
+  /** The result of an object that needs no request; null where the target has to be asked. */
   decideByName(entry: ObjectEntry): ObjectResult | null;
-  /** What became of an object for which nothing needs to be done; null where `work` has to find out. */
+  /** The result of an object that needs no work, by what the target has; null where it needs some. */
   decideByListing(entry: ObjectEntry, present: PresentObject | undefined): ObjectResult | null;
   work(entry: ObjectEntry, present: PresentObject | undefined): Promise<ObjectResult>;
 }
 
-/** Does something to each object of a chunk that its target can hold, and counts what became of them. */
+/** Takes each object of a chunk through these steps, many at once, and counts the results. */
 async function processChunk(
   chunk: Chunk<ObjectEntry>,
-  ways: TransferContext,
+  context: TransferContext,
   { existence, decideByName, decideByListing, work }: Steps,
 ): Promise<{
   counts: WriteOutcome;
   keys: readonly string[];
-  /** What became of those that have a name, and that are not out of question from the beginning. */
-  ends: readonly Finished[];
+  /** Objects with a valid entry, with their results. */
+  finished: readonly Finished[];
 }> {
-  const { writer, limits, signal } = ways;
+  const { writer, limits, signal } = context;
   const entries: ObjectEntry[] = [];
   for await (const slice of chunk.slices()) entries.push(...(slice as readonly ObjectEntry[]));
-  const before = entries.map((entry) => refusedResult(entry, ways) ?? decideByName(entry));
+  const before = entries.map((entry) => refusedResult(entry, context) ?? decideByName(entry));
   const possible = entries.filter((_, at) => before[at] === null);
   const present = await retryRequest(() => existence.find(possible.map(({ key }) => key)), signal).catch(
     (error) => {
       throw explainResponse(error);
     },
   );
-  // What stops one of them, such as a full disk, would stop the others, each after all its tries.
+  // What stops one object, such as a full disk, would stop the others too, each after all its attempts.
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const one = async (entry: ObjectEntry, comesTo: ObjectResult | null): Promise<ObjectResult> => {
     if (comesTo !== null) return comesTo;
     // An object that needs no request takes no turn, and says nothing about how many are good at once.
-    const outcome = decideByListing(entry, present.get(entry.key));
-    if (outcome !== null) return outcome;
+    const result = decideByListing(entry, present.get(entry.key));
+    if (result !== null) return result;
     try {
       return await limits.run(
         (trouble) => retryRequest(() => work(entry, present.get(entry.key)), either, trouble),
@@ -239,13 +240,13 @@ async function processChunk(
       );
     } catch (error) {
       stop.signal.throwIfAborted();
-      return await reasonFor(error, ways.reader, writer).catch((reason) => {
+      return await reasonFor(error, context.reader, writer).catch((reason) => {
         stop.abort(reason);
         throw reason;
       });
     }
   };
-  // None may be at work still when the chunk is given up.
+  // No object may still be in work when the chunk is given up.
   const ended = await Promise.allSettled(entries.map((entry, at) => one(entry, before[at] ?? null)));
   stop.signal.throwIfAborted();
   const failures: Failure[] = [];
@@ -254,14 +255,14 @@ async function processChunk(
     if (end.status === "rejected") throw end.reason;
     return end.value;
   });
-  for (const [index, outcome] of results.entries()) {
-    if (typeof outcome === "string") counts[outcome]++;
-    else failures.push({ index, ...outcome });
+  for (const [index, result] of results.entries()) {
+    if (typeof result === "string") counts[result]++;
+    else failures.push({ index, ...result });
   }
   return {
     counts: { ...counts, duplicates: 0, failures },
     keys: possible.map(({ key }) => key),
-    ends: entries.flatMap((entry, at) =>
+    finished: entries.flatMap((entry, at) =>
       typeof entry?.key === "string" && entry.problem === undefined
         ? [{ entry, result: results[at] as ObjectResult }]
         : [],
@@ -269,7 +270,7 @@ async function processChunk(
   };
 }
 
-/** What becomes of an object that cannot be copied; null for one that can. */
+/** The result of an object that cannot be copied; null of one that can. */
 function refusedResult(entry: ObjectEntry, { writer }: TransferContext): ObjectResult | null {
   if (typeof entry?.key !== "string")
     return { reason: "the step returned something that is not an object of the listing", code: "copy.step" };

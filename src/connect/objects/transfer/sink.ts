@@ -14,7 +14,7 @@ import type { TransferContext } from "./transfer.ts";
 import type { Transformer } from "./transformer.ts";
 import { hasBegun, WrittenLog } from "./written-log.ts";
 
-interface Places {
+interface Locations {
   readonly from: Location;
   readonly to: Location;
 }
@@ -22,11 +22,11 @@ interface Places {
 export interface SinkOptions {
   readonly reader: () => Promise<ObjectReader>;
   readonly writer: (context: SinkContext) => Promise<ObjectWriter>;
-  /** What the two places are, whatever names lead there. */
-  readonly identity: () => Promise<Places>;
+  /** What the two locations are, whatever names lead there. */
+  readonly identity: () => Promise<Locations>;
   /** What differs between the two and what they were, in one sentence; null when nothing that matters does. */
-  readonly difference: (before: Places, now: Places) => string | null;
-  /** What both places take checksums with; ended with the sink. */
+  readonly difference: (before: Locations, now: Locations) => string | null;
+  /** What both locations compute checksums with; closed with the sink. */
   readonly sums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
@@ -34,7 +34,7 @@ export interface SinkOptions {
   readonly transform: { readonly module: string; readonly timeoutMs: number } | null;
 }
 
-/** Copies the objects that a chunk names, many at once; what is there already as it should be is left alone. */
+/** Copies the objects of chunks, many at once; an object that the target has already is left alone. */
 export class ObjectSink implements Sink<ObjectEntry> {
   readonly #options: SinkOptions;
 
@@ -47,7 +47,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
   }
 
   difference(before: Json, now: Json): string | null {
-    return this.#options.difference(before as unknown as Places, now as unknown as Places);
+    return this.#options.difference(before as unknown as Locations, now as unknown as Locations);
   }
 
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
@@ -55,7 +55,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
     await writer.prepare(context.dryRun);
     const { move, transform, sums } = this.#options;
     const { limits, signal } = context;
-    const ways = {
+    const transfer = {
       reader,
       writer,
       checksums: sums.threads,
@@ -64,7 +64,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
       memory: new MemoryBudget(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
-    return new OpenObjects(ways, {
+    return new OpenObjects(transfer, {
       folder: context.folder,
       move,
       renames: transform !== null || context.stepped,
@@ -73,7 +73,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
   }
 }
 
-/** Most copies have no transform, and what it is run by takes memory. */
+/** Loaded when it is needed: most copies have no transform, and its pool takes memory. */
 async function transformer({
   module,
   timeoutMs,
@@ -86,7 +86,7 @@ interface OpenOptions {
   /** What the run keeps on this machine. */
   readonly folder: string;
   readonly move: boolean;
-  /** A step or a transform may give names. */
+  /** Whether objects may get other names than in the source. */
   readonly renames: boolean;
   readonly cache: ChecksumCache;
 }
@@ -95,28 +95,28 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly guarantee = "idempotent";
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
-  /** A checkpoint every few seconds: objects are what takes time, however large they are. */
+  /** A checkpoint every few seconds: each object takes time, however small it is. */
   readonly pace = { commitMs: 3000, firstItems: 64 };
-  readonly #ways: TransferContext;
+  readonly #context: TransferContext;
   readonly #options: OpenOptions;
   #writtenLog: WrittenLog | null = null;
   #names: NameRegistry | null = null;
-  /** Whether other processes have been at work on the run before this one; null while that is not known. */
+  /** Whether an earlier process has written objects of this run; null while that is not known. */
   #isResumed: boolean | null = null;
 
-  constructor(ways: TransferContext, options: OpenOptions) {
-    this.#ways = ways;
+  constructor(context: TransferContext, options: OpenOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
     const { folder, move, renames } = this.#options;
     this.#isResumed ??= hasBegun(folder);
-    return new CopyWriter(this.#ways, { move, trustsListing: !move && !renames, ...this.#files() });
+    return new CopyWriter(this.#context, { move, trustsListing: !move && !renames, ...this.#files() });
   }
 
   async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
-    return await dryRun(chunk, this.#ways);
+    return await dryRun(chunk, this.#context);
   }
 
   async conclude(how?: "succeeded" | "given up"): Promise<void> {
@@ -124,18 +124,18 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     this.#isResumed ??= hasBegun(folder);
     if (how === "succeeded" && this.#isResumed) {
       const { writtenLog, names } = this.#files();
-      const { writer, signal } = this.#ways;
+      const { writer, signal } = this.#context;
       await assertCopiesPresent({ folder, writer, writtenLog, names, moved: move, signal });
     }
     this.#closeFiles();
-    const { writer, signal } = this.#ways;
+    const { writer, signal } = this.#context;
     await retryRequest(() => writer.removeOrphans(), signal);
     await rm(folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
     this.#closeFiles();
-    const { reader, writer, transform, checksums } = this.#ways;
+    const { reader, writer, transform, checksums } = this.#context;
     await transform?.close();
     await reader.close();
     await writer.close();
