@@ -7,7 +7,7 @@ import { copy, verify } from "../../../src/connect/objects/index.ts";
 import { Listing } from "../../../src/connect/objects/list/listing.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { misbehaviours } from "./s3/stub/misbehaviours.ts";
-import { type Misbehaviour, S3Stub } from "./s3/stub/server.ts";
+import { type S3Misbehaviour, S3Stub } from "./s3/stub/server.ts";
 
 /** Folders enough to be listed in several key ranges, each of more than a page, with keys around their borders. */
 const keys = [
@@ -68,7 +68,7 @@ describe("a server that lists otherwise than S3 promises", () => {
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
   it("is listed on where a listing was cut off, and is refused where it leaves out something just there", async () => {
-    const skips = misbehaviours["skips a thousand keys more than start-after says"] as () => Misbehaviour;
+    const skips = misbehaviours["skips a thousand keys more than start-after says"] as () => S3Misbehaviour;
     for (const [place, misbehaviour, wants] of [
       ["goes on", {}, wanted],
       ["skips", skips(), null],

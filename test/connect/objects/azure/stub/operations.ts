@@ -1,34 +1,6 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
-
-/** An answer of Azure that is an error. */
-export class BlobRefusal extends Error {
-  override readonly name = "BlobRefusal";
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, message = code) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-export interface Asked {
-  readonly method: string;
-  readonly container: string;
-  /** Unescaped; empty for a request about the container. */
-  readonly key: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
-  readonly body: Buffer;
-}
+import { type Answer, type Asked, Refusal } from "../../stub-server.ts";
 
 interface Blob {
   readonly type: "BlockBlob" | "AppendBlob" | "PageBlob";
@@ -76,20 +48,20 @@ export function answerTo(
 ): Answer {
   const { method, query } = asked;
   if (query.get("restype") === "container" && method === "PUT") {
-    containers.set(asked.container, new Container());
+    containers.set(asked.bucket, new Container());
     return plain(201);
   }
-  const container = containers.get(asked.container);
-  if (container === undefined) throw new BlobRefusal(404, "ContainerNotFound");
+  const container = containers.get(asked.bucket);
+  if (container === undefined) throw new Refusal(404, "ContainerNotFound");
   if (query.get("comp") === "list") return listing(container, query, rules);
   const key = keptName(asked.key);
-  if (key.length > 1024 || /\p{Cc}/u.test(key)) throw new BlobRefusal(400, "InvalidUri");
+  if (key.length > 1024 || /\p{Cc}/u.test(key)) throw new Refusal(400, "InvalidUri");
   if (method === "PUT") return written(container, key, asked, readSource);
   const blob = container.blobs.get(key);
-  if (blob === undefined) throw new BlobRefusal(404, "BlobNotFound");
+  if (blob === undefined) throw new Refusal(404, "BlobNotFound");
   if (query.get("comp") === "tags") return xml(tagsXml(blob.tags));
   const wanted = asked.headers["if-match"];
-  if (wanted !== undefined && wanted !== blob.etag) throw new BlobRefusal(412, "ConditionNotMet");
+  if (wanted !== undefined && wanted !== blob.etag) throw new Refusal(412, "ConditionNotMet");
   if (method === "DELETE") {
     container.blobs.delete(key);
     return plain(202);
@@ -119,7 +91,7 @@ function written(
   readSource: (url: string) => Blob,
 ): Answer {
   const sent = headers["content-md5"];
-  if (sent !== undefined && sent !== base64Md5(body)) throw new BlobRefusal(400, "Md5Mismatch");
+  if (sent !== undefined && sent !== base64Md5(body)) throw new Refusal(400, "Md5Mismatch");
   const blocks = container.uncommitted.get(key) ?? new Map<string, Buffer>();
   const keep = (kept: Pick<Blob, "body" | "md5"> & Partial<Blob>): Answer => {
     const etag = `"0x8D${(++changes).toString(16).toUpperCase().padStart(12, "0")}"`;
@@ -144,7 +116,7 @@ function written(
       const ids = [...body.toString().matchAll(/<(?:Uncommitted|Latest)>([^<]*)</g)].map(([, id = ""]) => id);
       const parts = ids.map((id) => {
         const block = blocks.get(id);
-        if (block === undefined) throw new BlobRefusal(400, "InvalidBlockList");
+        if (block === undefined) throw new Refusal(400, "InvalidBlockList");
         return block;
       });
       const md5 = (headers["x-ms-blob-content-md5"] as string | undefined) ?? null;
@@ -152,20 +124,19 @@ function written(
     }
     case "appendblock": {
       const blob = container.blobs.get(key);
-      if (blob === undefined) throw new BlobRefusal(404, "BlobNotFound");
+      if (blob === undefined) throw new Refusal(404, "BlobNotFound");
       return keep({ ...blob, body: Buffer.concat([blob.body, body]) });
     }
   }
   const source = headers["x-ms-copy-source"];
   if (typeof source === "string") {
     const blob = readSource(source);
-    if (headers["x-ms-source-content-md5"] !== base64Md5(blob.body))
-      throw new BlobRefusal(400, "Md5Mismatch");
+    if (headers["x-ms-source-content-md5"] !== base64Md5(blob.body)) throw new Refusal(400, "Md5Mismatch");
     return { ...keep(blob), status: 202 };
   }
   const type = headers["x-ms-blob-type"];
   if (type === "AppendBlob" || type === "PageBlob") return keep({ type, body, md5: null });
-  if (type !== "BlockBlob") throw new BlobRefusal(400, "MissingRequiredHeader");
+  if (type !== "BlockBlob") throw new Refusal(400, "MissingRequiredHeader");
   const answer = keep({ body, md5: base64Md5(body) });
   return { ...answer, headers: { ...answer.headers, "content-md5": base64Md5(body) } };
 }
@@ -174,7 +145,7 @@ function keptHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const kept: Record<string, string> = { "content-type": "application/octet-stream" };
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith("x-ms-meta-")) {
-      if (!/^x-ms-meta-[a-z_]\w*$/.test(name)) throw new BlobRefusal(400, "InvalidMetadata");
+      if (!/^x-ms-meta-[a-z_]\w*$/.test(name)) throw new Refusal(400, "InvalidMetadata");
       kept[name] = String(value);
     }
     const own = /^x-ms-blob-(cache-control|content-(?:type|disposition|encoding|language))$/.exec(name)?.[1];

@@ -1,26 +1,26 @@
 import { createHmac } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Refusal } from "../../stub-server.ts";
 import type { AzureAccess } from "../access.ts";
 import { accountSas } from "../client.ts";
-import { BlobRefusal } from "./operations.ts";
 
 /** Checks a request as Azure documents under "Authorize with Shared Key", or its SAS. Throws the refusal that Azure answers with. */
 export function assertAllowed(request: IncomingMessage, url: URL, access: AzureAccess): void {
-  const refused = new BlobRefusal(403, "AuthenticationFailed", "Server failed to authenticate the request.");
+  const refused = new Refusal(403, "AuthenticationFailed", "Server failed to authenticate the request.");
   const { authorization } = request.headers;
   if (authorization === undefined) {
     const given = url.searchParams;
     const until = new Date(given.get("se") ?? "");
     if (given.get("sr") === "b") {
       if (given.get("sig") !== blobSas(url, access)) throw refused;
-      if (request.method !== "GET") throw new BlobRefusal(403, "AuthorizationPermissionMismatch");
+      if (request.method !== "GET") throw new Refusal(403, "AuthorizationPermissionMismatch");
       return;
     }
     if (Number.isNaN(until.getTime()) || until.getTime() < Date.now()) throw refused;
     if (given.get("sig") !== accountSas(access, given.get("sp") ?? "", until).sig) throw refused;
     const needed = { GET: "r", HEAD: "r", PUT: "w", DELETE: "d" }[request.method ?? ""] ?? "";
     if (!given.get("sp")?.includes(given.get("comp") === "list" ? "l" : needed))
-      throw new BlobRefusal(403, "AuthorizationPermissionMismatch");
+      throw new Refusal(403, "AuthorizationPermissionMismatch");
     return;
   }
   const { headers } = request;

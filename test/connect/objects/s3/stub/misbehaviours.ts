@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
+import type { Asked } from "../../stub-server.ts";
 import { firstAfter, type ListPage } from "./listing.ts";
-import type { Asked } from "./operations.ts";
-import type { Misbehaviour } from "./server.ts";
+import type { S3Misbehaviour } from "./server.ts";
 
 const isPage = ({ method, key, query }: Asked): boolean =>
   method === "GET" && key === "" && query.get("list-type") === "2" && query.get("max-keys") !== "1";
@@ -12,7 +12,7 @@ const byText = (keys: readonly string[], fold: (key: string) => string): string[
   keys.toSorted((a, b) => (fold(a) < fold(b) ? -1 : fold(a) > fold(b) ? 1 : 0));
 
 /** Lets the `nth` page that is asked for with a token, or the first page, be another one. */
-function paged(change: (page: ListPage, nth: number) => ListPage): Misbehaviour {
+function paged(change: (page: ListPage, nth: number) => ListPage): S3Misbehaviour {
   let nth = 0;
   return {
     list: {
@@ -22,7 +22,7 @@ function paged(change: (page: ListPage, nth: number) => ListPage): Misbehaviour 
 }
 
 /** Leaves out what begins with `group` in every answer alike, and says something of it. */
-function grouped(group: string, says: string): Misbehaviour {
+function grouped(group: string, says: string): S3Misbehaviour {
   return {
     list: { order: (keys) => keys.filter((key) => !key.startsWith(group)) },
     answer: (asked, answer) =>
@@ -39,7 +39,7 @@ function grouped(group: string, says: string): Misbehaviour {
  * Ways in which servers list that lose objects where they are believed. Each is made again for each run, since some count.
  * What a server leaves out of every answer alike, no client can know; these contradict themselves or S3.
  */
-export const misbehaviours: Readonly<Record<string, () => Misbehaviour>> = {
+export const misbehaviours: Readonly<Record<string, () => S3Misbehaviour>> = {
   "lists in the order of hashes": () => ({
     list: { order: byMd5, startAfter: (keys, after) => keys.indexOf(after) + 1 },
   }),

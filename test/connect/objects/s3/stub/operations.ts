@@ -1,26 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
+import { type Answer, type Asked, Refusal } from "../../stub-server.ts";
 import { type Begun, Bucket, etagOfParts, type Kept, md5 } from "./bucket.ts";
 import { type ListRules, listPage, pageXml, queryOf } from "./listing.ts";
-import { S3Refusal } from "./refusal.ts";
 import { element, elements, text, unescaped } from "./xml.ts";
-
-export interface Asked {
-  readonly method: string;
-  readonly bucket: string;
-  /** Unescaped; empty for a request about the bucket. */
-  readonly key: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
-  readonly body: Buffer;
-}
 
 const KEPT_HEADERS = [
   "content-type",
@@ -33,12 +17,12 @@ const KEPT_HEADERS = [
 const LEAST_PART = 5 * 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
-/** What S3 answers to a request. Throws an S3Refusal where that is an error. */
+/** What S3 answers to a request. Throws an Refusal where that is an error. */
 export function answerTo(asked: Asked, buckets: Map<string, Bucket>, rules: ListRules): Answer {
   assertBody(asked);
   const { method, query, key } = asked;
   if (key === "" && method === "PUT") {
-    if (buckets.has(asked.bucket)) throw new S3Refusal(409, "BucketAlreadyOwnedByYou");
+    if (buckets.has(asked.bucket)) throw new Refusal(409, "BucketAlreadyOwnedByYou");
     buckets.set(asked.bucket, new Bucket());
     return plain(200);
   }
@@ -48,15 +32,15 @@ export function answerTo(asked: Asked, buckets: Map<string, Bucket>, rules: List
     if (method === "GET") return list(bucket, query, rules);
     if (method === "HEAD") return plain(200);
     if (method === "POST" && query.has("delete")) return deleteMany(bucket, asked.body);
-    throw new S3Refusal(405, "MethodNotAllowed");
+    throw new Refusal(405, "MethodNotAllowed");
   }
-  if (Buffer.byteLength(key) > 1024) throw new S3Refusal(400, "KeyTooLongError");
+  if (Buffer.byteLength(key) > 1024) throw new Refusal(400, "KeyTooLongError");
   if (query.has("tagging")) return xml(tagsXml(found(bucket, key)));
   if (method === "POST" && query.has("uploads")) return begin(bucket, asked);
   const upload = query.get("uploadId");
   if (upload !== null) {
     const begun = bucket.uploads.get(upload);
-    if (begun === undefined || begun.key !== key) throw new S3Refusal(404, "NoSuchUpload");
+    if (begun === undefined || begun.key !== key) throw new Refusal(404, "NoSuchUpload");
     if (method === "PUT") return part(begun, asked, buckets);
     if (method === "POST") return complete(bucket, upload, begun, asked);
     if (method === "DELETE") {
@@ -72,18 +56,18 @@ export function answerTo(asked: Asked, buckets: Map<string, Bucket>, rules: List
     bucket.delete(key);
     return plain(204);
   }
-  throw new S3Refusal(405, "MethodNotAllowed");
+  throw new Refusal(405, "MethodNotAllowed");
 }
 
 function bucketOf(name: string, buckets: ReadonlyMap<string, Bucket>): Bucket {
   const bucket = buckets.get(name);
-  if (bucket === undefined) throw new S3Refusal(404, "NoSuchBucket");
+  if (bucket === undefined) throw new Refusal(404, "NoSuchBucket");
   return bucket;
 }
 
 function found(bucket: Bucket, key: string): Kept {
   const kept = bucket.get(key);
-  if (kept === undefined) throw new S3Refusal(404, "NoSuchKey");
+  if (kept === undefined) throw new Refusal(404, "NoSuchKey");
   return kept;
 }
 
@@ -91,23 +75,20 @@ function found(bucket: Bucket, key: string): Kept {
 function assertBody({ headers, body }: Asked): void {
   const sha256 = headers["x-amz-content-sha256"];
   if (sha256 !== "UNSIGNED-PAYLOAD" && sha256 !== createHash("sha256").update(body).digest("hex"))
-    throw new S3Refusal(400, "XAmzContentSHA256Mismatch");
+    throw new Refusal(400, "XAmzContentSHA256Mismatch");
   const contentMd5 = headers["content-md5"];
   if (contentMd5 !== undefined && contentMd5 !== createHash("md5").update(body).digest("base64"))
-    throw new S3Refusal(
-      400,
-      /^[A-Za-z0-9+/]{22}==$/.test(String(contentMd5)) ? "BadDigest" : "InvalidDigest",
-    );
+    throw new Refusal(400, /^[A-Za-z0-9+/]{22}==$/.test(String(contentMd5)) ? "BadDigest" : "InvalidDigest");
   for (const name of ["sha256", "sha1"]) {
     const given = headers[`x-amz-checksum-${name}`];
     if (given !== undefined && given !== createHash(name).update(body).digest("base64"))
-      throw new S3Refusal(400, "BadDigest");
+      throw new Refusal(400, "BadDigest");
   }
   const crc = headers["x-amz-checksum-crc32"];
   if (crc === undefined) return;
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(crc32(body));
-  if (crc !== bytes.toString("base64")) throw new S3Refusal(400, "BadDigest");
+  if (crc !== bytes.toString("base64")) throw new Refusal(400, "BadDigest");
 }
 
 /** `If-Match` and `If-None-Match`, in front of what is there. */
@@ -115,9 +96,9 @@ function assertCondition(headers: IncomingHttpHeaders, kept: Kept | undefined, s
   const { "if-match": match, "if-none-match": none } = headers;
   const is = (given: string | undefined) =>
     given !== undefined && kept !== undefined && (given === "*" || given.replaceAll('"', "") === kept.etag);
-  if (match !== undefined && !is(match)) throw new S3Refusal(412, "PreconditionFailed");
+  if (match !== undefined && !is(match)) throw new Refusal(412, "PreconditionFailed");
   if (none !== undefined && is(none))
-    throw new S3Refusal(status, status === 304 ? "NotModified" : "PreconditionFailed");
+    throw new Refusal(status, status === 304 ? "NotModified" : "PreconditionFailed");
 }
 
 function propertiesOf(headers: IncomingHttpHeaders): Pick<Kept, "headers" | "tags"> {
@@ -156,7 +137,7 @@ function copySource(headers: IncomingHttpHeaders, buckets: ReadonlyMap<string, B
   const source = found(bucketOf(name, buckets), rest.join("/"));
   const match = headers["x-amz-copy-source-if-match"];
   if (match !== undefined && String(match).replaceAll('"', "") !== source.etag)
-    throw new S3Refusal(412, "PreconditionFailed");
+    throw new Refusal(412, "PreconditionFailed");
   return source;
 }
 
@@ -194,10 +175,10 @@ function get(bucket: Bucket, { key, method, query, headers }: Asked): Answer {
 
 function partRange({ body, parts }: Kept, number: number): { from: number; to: number } {
   if (parts === null) {
-    if (number !== 1) throw new S3Refusal(416, "InvalidPartNumber");
+    if (number !== 1) throw new Refusal(416, "InvalidPartNumber");
     return { from: 0, to: body.length };
   }
-  if (!(number >= 1 && number <= parts.length)) throw new S3Refusal(416, "InvalidPartNumber");
+  if (!(number >= 1 && number <= parts.length)) throw new Refusal(416, "InvalidPartNumber");
   const from = parts.slice(0, number - 1).reduce((sum, length) => sum + length, 0);
   return { from, to: from + (parts[number - 1] as number) };
 }
@@ -208,7 +189,7 @@ function rangeOf(range: string | undefined, size: number): { from: number; to: n
   if (first === "" && last === "") return null;
   const from = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const to = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
-  if (from >= to) throw new S3Refusal(416, "InvalidRange");
+  if (from >= to) throw new Refusal(416, "InvalidRange");
   return { from, to };
 }
 
@@ -221,7 +202,7 @@ function begin(bucket: Bucket, { key, headers }: Asked): Answer {
 function part(begun: Begun, { query, headers, body }: Asked, buckets: ReadonlyMap<string, Bucket>): Answer {
   const number = Number(query.get("partNumber"));
   if (!(Number.isInteger(number) && number >= 1 && number <= 10_000))
-    throw new S3Refusal(400, "InvalidArgument");
+    throw new Refusal(400, "InvalidArgument");
   const copied = headers["x-amz-copy-source"] !== undefined;
   let bytes = body;
   if (copied) {
@@ -242,13 +223,13 @@ function complete(bucket: Bucket, id: string, begun: Begun, { key, headers, body
     number: Number(elements(one, "PartNumber")[0]),
     etag: unescaped(elements(one, "ETag")[0] ?? "").replaceAll('"', ""),
   }));
-  if (asked.length === 0) throw new S3Refusal(400, "MalformedXML");
+  if (asked.length === 0) throw new Refusal(400, "MalformedXML");
   const parts = asked.map(({ number, etag }, at) => {
     if (at > 0 && number <= (asked[at - 1] as { number: number }).number)
-      throw new S3Refusal(400, "InvalidPartOrder");
+      throw new Refusal(400, "InvalidPartOrder");
     const one = begun.parts.get(number);
-    if (one === undefined || one.etag !== etag) throw new S3Refusal(400, "InvalidPart");
-    if (at < asked.length - 1 && one.body.length < LEAST_PART) throw new S3Refusal(400, "EntityTooSmall");
+    if (one === undefined || one.etag !== etag) throw new Refusal(400, "InvalidPart");
+    if (at < asked.length - 1 && one.body.length < LEAST_PART) throw new Refusal(400, "EntityTooSmall");
     return one;
   });
   const etag = etagOfParts(parts.map((one) => one.etag));
@@ -270,7 +251,7 @@ function complete(bucket: Bucket, id: string, begun: Begun, { key, headers, body
 }
 
 function list(bucket: Bucket, search: URLSearchParams, rules: ListRules): Answer {
-  if (search.get("list-type") !== "2") throw new S3Refusal(501, "NotImplemented");
+  if (search.get("list-type") !== "2") throw new Refusal(501, "NotImplemented");
   const query = queryOf(search);
   return xml(pageXml(bucket, listPage(bucket, query, rules), query, search.get("encoding-type") === "url"));
 }

@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Refusal } from "../../stub-server.ts";
 import type { Access } from "../access.ts";
-import { S3Refusal } from "./refusal.ts";
 
 /** How far the clocks of two machines may be apart. */
 const SKEW_MS = 15 * 60_000;
@@ -16,15 +16,15 @@ export function assertSigned(request: IncomingMessage, access: Access): void {
     /^AWS4-HMAC-SHA256 Credential=([^/,]+)\/(\d{8})\/([^/,]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
       given,
     );
-  if (found === null) throw new S3Refusal(403, "AccessDenied");
+  if (found === null) throw new Refusal(403, "AccessDenied");
   const [, id = "", day = "", region = "", names = "", signature = ""] = found;
-  if (id !== access.accessKeyId) throw new S3Refusal(403, "InvalidAccessKeyId");
-  if (region !== access.region) throw new S3Refusal(400, "AuthorizationHeaderMalformed");
+  if (id !== access.accessKeyId) throw new Refusal(403, "InvalidAccessKeyId");
+  if (region !== access.region) throw new Refusal(400, "AuthorizationHeaderMalformed");
   const at = String(request.headers["x-amz-date"] ?? "");
-  if (Math.abs(timeOf(at) - Date.now()) > SKEW_MS) throw new S3Refusal(403, "RequestTimeTooSkewed");
+  if (Math.abs(timeOf(at) - Date.now()) > SKEW_MS) throw new Refusal(403, "RequestTimeTooSkewed");
   const signed = names.split(";");
   const mustBe = Object.keys(request.headers).filter((name) => name === "host" || name.startsWith("x-amz-"));
-  if (!mustBe.every((name) => signed.includes(name))) throw new S3Refusal(403, "AccessDenied");
+  if (!mustBe.every((name) => signed.includes(name))) throw new Refusal(403, "AccessDenied");
   const scope = `${day}/${region}/s3/aws4_request`;
   const canonical = createHash("sha256").update(canonicalRequest(request, signed), "latin1").digest("hex");
   let key: Buffer = Buffer.from(`AWS4${access.secretAccessKey}`);
@@ -33,7 +33,7 @@ export function assertSigned(request: IncomingMessage, access: Access): void {
     .update(["AWS4-HMAC-SHA256", at, scope, canonical].join("\n"))
     .digest();
   if (!timingSafeEqual(wanted, Buffer.from(signature, "hex")))
-    throw new S3Refusal(403, "SignatureDoesNotMatch");
+    throw new Refusal(403, "SignatureDoesNotMatch");
 }
 
 /** One character a byte. */
