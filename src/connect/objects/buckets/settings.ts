@@ -34,11 +34,14 @@ export function parseIni(text: string): ReadonlyMap<string, Readonly<Record<stri
  */
 export function endpointOf(text: string, example: string): URL {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.password !== "")
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "")
     throw new PawlError(
       "bucket.endpoint",
-      `The endpoint is not a URL without a query or a password: write one such as ${example}.`,
+      `The endpoint is not a URL without a query: write one such as ${example}.`,
     );
+  // Requests are signed; a password in front of the host is used nowhere.
+  url.username = "";
+  url.password = "";
   url.pathname = url.pathname.replace(/\/+$/, "");
   return url;
 }
