@@ -126,8 +126,8 @@ export interface ObjectReader {
   /** The size of the parts in which an object was uploaded; null where that is not known. */
   partBytes(entry: ObjectEntry): Promise<number | null>;
   /**
-   * The ETag of an object by reading it, of the whole or of parts of so many bytes. Absent where that is no faster than
-   * opening it.
+   * The ETag of an object by reading it, of the whole or of parts of so many bytes. Absent where opening it is as
+   * fast.
    */
   etagOf?(entry: ObjectEntry, partBytes: number | null): Promise<string>;
   /** The same from the checksum cache; null where it does not have it, or the disk is slow. */

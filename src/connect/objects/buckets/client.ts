@@ -8,10 +8,10 @@ import { ResponseError } from "../http/response-error.ts";
 import { bucketError } from "./error.ts";
 import type { BucketService } from "./service.ts";
 
-/** What every request of a client says; a service may ask for more. */
+/** A request to a bucket; a service may add to it. */
 export interface BucketRequest {
   readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Null speaks of the bucket or container. */
+  /** Null for the bucket or container itself. */
   readonly key?: string | null;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: OutgoingHttpHeaders;
@@ -24,7 +24,7 @@ export interface BucketResponse {
   readonly body: Buffer;
 }
 
-/** What a request is sent as, once it is signed. */
+/** A request as it is sent, once it is signed. */
 export interface SignedRequest {
   readonly method: string;
   readonly path: string;
@@ -45,8 +45,8 @@ const RESPONSE_MS = 10 * 60_000;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The requests to one bucket or container over connections that are kept, within budgets for time and bytes. Tries each once. A
- * service signs its requests and reads its errors.
+ * The requests to one bucket or container over connections that are kept, within budgets for time and bytes. Sends each request once. A
+ * service signs its requests.
  */
 export abstract class BucketClient<Request extends BucketRequest = BucketRequest> {
   readonly name: string;
@@ -66,7 +66,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     this.#credentialsExpire = credentialsExpire;
     const secure = endpoint.protocol === "https:";
     this.#http = secure ? https : http;
-    // Which of the free connections is taken does not matter; the last used one is surely open still.
+    // Of the free connections the last used one is most surely still open.
     this.#agent = new this.#http.Agent({ keepAlive: true, scheduling: "lifo", maxFreeSockets: 256 });
     const silent = () => this.#silent();
     this.#direct = new DirectHttpClient({ endpoint, silenceMs: DEFAULT_BUDGET.silenceMs, silent });
@@ -79,7 +79,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     return bucketError(this.service, this.name, response, areKeysProven);
   }
 
-  /** Sends a request and reads the answer to its end. Throws an ResponseError where the answer is one. */
+  /** Sends a request and reads the response to its end. Throws a ResponseError where it is not a success. */
   async send(request: Request): Promise<BucketResponse> {
     const response = await this.begin(request);
     return {
@@ -89,7 +89,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     };
   }
 
-  /** Sends a request; the answer is to be read. Throws an ResponseError where it is one. */
+  /** Sends a request; the caller reads the response. Throws a ResponseError where it is not a success. */
   async begin(request: Request): Promise<IncomingMessage> {
     const response = await this.#exchange(request);
     const status = response.statusCode ?? 0;
@@ -102,8 +102,8 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
   }
 
   /**
-   * Receives what a GET gives into a piece of memory that is as long; resolves with the headers of the answer. Null where
-   * the answer has another length or is not a plain one: then `begin` tells what it is. Throws an ResponseError where it is one.
+   * Receives what a GET gives into a piece of memory that is as long; resolves with the headers of the response. Null where
+   * the response has another length or is not a plain one: then `begin` tells what it is. Throws a ResponseError where it is not a success.
    */
   async receive(
     request: Request,
@@ -116,7 +116,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     throw this.#errorOf({ ...answer, body: answer.errorBody });
   }
 
-  /** The pieces of an answer that `begin` gave, within the budget. */
+  /** The pieces of a response that `begin` gave, within the budget. */
   async *pieces(response: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
     try {
       yield* paced<Buffer>(
@@ -175,7 +175,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
     );
   }
 
-  /** A connection that broke or never came to be. */
+  /** The error of a connection that broke or could not be made. */
   #connectionError(error: unknown): Error {
     if (error instanceof TransientError || error instanceof ResponseError) return error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -212,7 +212,7 @@ export abstract class BucketClient<Request extends BucketRequest = BucketRequest
       } else outgoing.end(body);
     });
   }
-  /** Reads an answer to its end, into one piece of memory where its length is known. */
+  /** Reads a response to its end, into one piece of memory where its length is known. */
   async #whole(response: IncomingMessage, method?: string): Promise<Buffer> {
     const { statusCode = 0 } = response;
     const most = isSuccess(statusCode) ? LONGEST_BODY : LONGEST_ERROR_BODY;

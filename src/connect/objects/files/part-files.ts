@@ -20,7 +20,7 @@ export function isPartName(name: string, run?: string): boolean {
 }
 
 /**
- * The folders that a run writes to, kept beside it: what a killed process has left there under names that nobody can guess is
+ * The folders that a run writes to, kept beside it: what a killed process has left there under names that cannot be guessed is
  * found by them.
  */
 export class PartFolders {

@@ -1,10 +1,10 @@
 import type { PawlError } from "../../../errors.ts";
 
-/** What may be spent on one answer from outside. Only the time in which we wait for bytes counts, not that in which we do not take them. */
+/** How much time one response may take. Only the time counts in which we wait for bytes, not that in which we do not read them. */
 export interface ResponseBudget {
-  /** A server that says nothing for so long is given up. */
+  /** A server that sends nothing for so long is given up. */
   readonly silenceMs: number;
-  /** The head of an answer must have come after so long. */
+  /** The head of a response must have come after so long. */
   readonly headMs: number;
   /** After so long it must have sent this many bytes a second. */
   readonly graceMs: number;
@@ -12,7 +12,7 @@ export interface ResponseBudget {
 }
 
 export const DEFAULT_BUDGET: ResponseBudget = {
-  // The variable is for tests that need a silence and cannot take a minute for it.
+  // Tests of silence set the variable, since they cannot wait for a minute.
   silenceMs: Number(process.env.PAWL_SILENCE_MS) || 60_000,
   headMs: 120_000,
   graceMs: 60_000,
@@ -21,7 +21,7 @@ export const DEFAULT_BUDGET: ResponseBudget = {
 
 /** How many bytes a response other than an object may have: a page of a listing has at most a thousand keys of a thousand characters. */
 export const LONGEST_BODY = 16 * 1024 * 1024;
-/** What is read of an error. */
+/** How many bytes of an error are read. */
 export const LONGEST_ERROR_BODY = 64 * 1024;
 
 /** Whether so many bytes are too few for so long a wait. */
@@ -33,7 +33,7 @@ export function isTooSlow(
   return waitedMs > graceMs && bytes * 1000 < waitedMs * leastPerSecond;
 }
 
-/** The pieces of an answer; throws what `tooSlow` gives where they do not come, or come too slowly. */
+/** The pieces of a response; throws the error of `tooSlow` where they do not come, or come too slowly. */
 export async function* paced<T extends Uint8Array>(
   pieces: AsyncIterable<T>,
   budget: ResponseBudget,

@@ -32,7 +32,7 @@ export class MultipartChecksum {
     this.#parts = sameParts && etag?.endsWith(`-${count}`) ? [] : null;
   }
 
-  /** Whether the ETag is made of the MD5s of the parts, which `confirm` then wants. */
+  /** Whether the ETag is made of the MD5s of the parts, so that `confirm` needs them. */
   get wantsParts(): boolean {
     return this.#parts !== null;
   }
@@ -43,7 +43,7 @@ export class MultipartChecksum {
     else if (this.#parts !== null) this.#parts[number] = md5;
   }
 
-  /** Adds what was read as part `number`, once; waits for those before it, so that no more are held than are under way. */
+  /** Adds the bytes of part `number`, once; waits for the parts before it, so that only parts in work are held in memory. */
   async add(number: number, bytes: Buffer): Promise<void> {
     if (this.#whole === null) return;
     await this.#turn(number);
@@ -53,7 +53,7 @@ export class MultipartChecksum {
     next?.enter();
   }
 
-  /** Ends the waiting: a part that others wait for will not come. */
+  /** Ends the waiting of all parts, since one that others wait for will not come. */
   abandon(): void {
     this.#abandoned = true;
     for (const { leave } of this.#waiting.values()) leave();

@@ -31,7 +31,7 @@ export interface TransferContext {
   readonly limits: Limits;
   readonly memory: MemoryBudget;
   readonly checksums: ChecksumThreads;
-  /** What is done to each object on the way; null copies it as it is. */
+  /** Null copies each object as it is. */
   readonly transform: ObjectTransform | null;
   readonly signal: AbortSignal;
 }
@@ -39,7 +39,7 @@ export interface TransferContext {
 /** How many bytes an object of unknown size may have: it might never end. */
 const LONGEST_UNANNOUNCED = 1024 ** 3;
 
-/** Parts of one object that are under way at once. */
+/** Parts of one object that are copied at once. */
 const PARTS_AT_ONCE = 4;
 
 /**
@@ -52,7 +52,7 @@ export async function transfer(entry: ObjectEntry, ways: TransferContext): Promi
     return { size: entry.size, version: entry.etag };
   if (fitsOneRequest(entry)) {
     const copied = await ways.memory.hold(entry.size as number, () =>
-      // One that has grown since it was listed needs more memory than it was given.
+      // An object that has grown since it was listed needs more memory than was reserved.
       opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
     );
     if (copied !== null) return copied;
@@ -140,7 +140,7 @@ async function large(entry: ObjectEntry, open: OpenObject, ways: TransferContext
     await upload.complete(size, md5);
     return { size, version: open.version };
   } catch (error) {
-    // The reason counts; that the rest could not be cleared away is tried again when the run goes on.
+    // The first error counts; parts that could not be removed are removed when the run continues.
     await upload.abort().catch(() => {});
     throw error;
   }
@@ -194,13 +194,13 @@ async function inRanges(
   };
   const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
     carry().catch((reason) => {
-      // Of the others only the end of this one can be told.
+      // The failures of the others follow from this one.
       failure ??= { reason };
       stop.abort();
       sum.abandon();
     }),
   );
-  // None may be at work still when the upload is given up.
+  // No part may still be in work when the upload is given up.
   await Promise.all(carriers);
   let md5: string | null = null;
   try {

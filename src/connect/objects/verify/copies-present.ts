@@ -8,8 +8,8 @@ import type { WrittenLog } from "../transfer/written-log.ts";
 
 /** As many as a page of a listing tells of. */
 const LOOKED_AT_ONCE = 1000;
-/** No process that saw anything of the target has this number. */
-const NOBODY = -1;
+/** A number that no process has. */
+const NO_PROCESS = -1;
 
 export interface Copies {
   /** What the run keeps on this machine. */
@@ -24,8 +24,8 @@ export interface Copies {
 }
 
 /**
- * Sees that the target has an object under each name that a run has copied one to: what earlier processes of the run have copied may
- * have been removed before this one went on. Errors: `copy.gone`.
+ * Checks that the target has an object under each name to which the run has copied one: copies of earlier processes of the run may
+ * have been removed before this one continued. Errors: `copy.gone`.
  */
 export async function assertCopiesPresent(copies: Copies): Promise<void> {
   const { writer, writtenLog, names: registry, moved, signal } = copies;
@@ -60,11 +60,11 @@ export async function assertCopiesPresent(copies: Copies): Promise<void> {
   );
 }
 
-/** What was to be copied under its own name; nothing where the objects came from somewhere else than a listing. */
+/** The objects that were to be copied under their own names; none where they did not come from a listing. */
 function* listed(folder: string): Generator<readonly { key: string; origin: string }[], void, undefined> {
   const path = listingPath(folder);
   if (!existsSync(path)) return;
-  const listing = Listing.read(path, NOBODY);
+  const listing = Listing.read(path, NO_PROCESS);
   try {
     for (let next = 0; ; ) {
       const page = listing.page(next, Number.MAX_SAFE_INTEGER, LOOKED_AT_ONCE);
