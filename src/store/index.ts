@@ -10,8 +10,12 @@ export { LostError, PawlError, TransientError } from "../errors.ts";
 export type { Clock } from "./clock.ts";
 export type * from "./contract.ts";
 
+/** How `openStore` opens a store. */
 export interface StoreOptions {
-  /** Where the time of a file comes from; the machine's clocks unless a test wants to move them. */
+  /**
+   * Where the time of a file comes from. A store in PostgreSQL has the clock of its server.
+   * @default the clocks of the machine
+   */
   readonly clock?: Clock;
   /**
    * Whether a store that is not there is created. False for a program that only looks: a mistyped path is then an error.
@@ -24,9 +28,17 @@ export interface StoreOptions {
  * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there, or
  * the URL of a PostgreSQL database, `postgres://user@host/database`, in which it has a schema of its own (`pawl`, or
  * another with `?schema=name`). Any number of processes may have the same store open, on any number of machines where
- * it is in PostgreSQL. Throws a PawlError when the location cannot serve as a store (`state.unsafe` where other users
- * of the machine may write it, `store.missing` where there is none and none may be created), and a TransientError when
- * it may serve later.
+ * it is in PostgreSQL.
+ *
+ * @throws {PawlError} when the location cannot serve as a store: `state.unsafe` where other users of the machine may
+ *   write it, `store.missing` where there is none and none may be created, `store.newer` where a newer Pawl made it
+ * @throws {TransientError} when it may serve later, such as `postgres.unreachable` or `store.busy`
+ * @example
+ * ```ts
+ * await using store = await openStore(".pawl/state.db");
+ * const dead = await store.query({ states: ["dead"] }, { limit: 10, newestFirst: true });
+ * for (const { id, name, error } of dead) console.log(id, name, error);
+ * ```
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   assertText(location, "The location of a store");

@@ -10,9 +10,9 @@ const OF_THE_STORE =
   /^(postgres\.|store\.(closed|gone|newer|clock|read-only|cannot-open|corrupt|not-a-store|no-shared-memory)$)/;
 
 /**
- * Whether a store refused an operation for what it holds: a text with a NUL, a number that is no instant, a row too large
+ * Whether a store refused an operation for what it holds: a text with a NUL, a number that is not an instant, a row too large
  * for an index. Then one part of a batch may be at fault, and the others can be stored without it; trying the same again
- * cannot help. It is no such error when the store is away, busy, full, closed or not ours to write.
+ * cannot help. It is not such an error when the store is away, busy, full, closed or not ours to write.
  */
 export function isContentError(error: unknown): boolean {
   if (isOf(error, TransientError) || isOf(error, LostError)) return false;

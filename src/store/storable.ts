@@ -12,7 +12,7 @@ const MOST_BYTES_OF_KEY = 1_000;
 const HIGHEST_PRIORITY = 2 ** 31 - 1;
 
 /**
- * Whole milliseconds of a duration; what is longer than anybody waits, up to `Infinity`, is `LONGEST_MS`. Throws a
+ * Whole milliseconds of a duration; what is longer than any program waits, up to `Infinity`, is `LONGEST_MS`. Throws a
  * PawlError `store.unstorable` for one that is negative or not a number.
  */
 export function duration(ms: number): number {

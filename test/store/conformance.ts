@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe } from "node:test";
 import type { Store } from "../../src/store/index.ts";
 import { attempts } from "./conformance/attempts.ts";
+import { claiming } from "./conformance/claiming.ts";
+import { clockSetBack } from "./conformance/clock-set-back.ts";
 import { damage } from "./conformance/damage.ts";
 import { expiring } from "./conformance/expiring.ts";
 import { extremes } from "./conformance/extremes.ts";
@@ -8,7 +10,6 @@ import { following } from "./conformance/following.ts";
 import { groups } from "./conformance/groups.ts";
 import { leases } from "./conformance/leases.ts";
 import { limiting } from "./conformance/limiting.ts";
-import { line } from "./conformance/line.ts";
 import { overseeing } from "./conformance/overseeing.ts";
 import { processes } from "./conformance/processes.ts";
 import { pruning } from "./conformance/pruning.ts";
@@ -17,10 +18,9 @@ import { queues } from "./conformance/queues.ts";
 import { runs } from "./conformance/runs.ts";
 import { scheduling } from "./conformance/scheduling.ts";
 import { selecting } from "./conformance/selecting.ts";
-import { setBack } from "./conformance/set-back.ts";
 import { settling } from "./conformance/settling.ts";
+import { snapshots } from "./conformance/snapshots.ts";
 import { sweeping } from "./conformance/sweeping.ts";
-import { taking } from "./conformance/taking.ts";
 import { uniqueness } from "./conformance/uniqueness.ts";
 import { waking } from "./conformance/waking.ts";
 import type { TestClock } from "./test-clock.ts";
@@ -55,11 +55,11 @@ export function storeConformance(
       await under.cleanup();
     });
     const parts = [
-      line,
+      claiming,
       leases,
       settling,
       sweeping,
-      setBack,
+      clockSetBack,
       waking,
       following,
       groups,
@@ -67,7 +67,7 @@ export function storeConformance(
       expiring,
       limiting,
       extremes,
-      taking,
+      snapshots,
       damage,
     ];
     parts.push(attempts, queues, pruning, selecting, overseeing, scheduling, runs, quarantine, processes);

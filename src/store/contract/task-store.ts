@@ -103,7 +103,7 @@ export interface ChildPage {
   readonly withMeta?: boolean;
 }
 
-export interface EnqueueOptions {
+export interface StoreEnqueueOptions {
   readonly groups?: readonly NewGroup[];
   /**
    * Makes it part of a transaction of the caller, where the driver can: then nothing is claimable before that commits.
@@ -122,7 +122,7 @@ export interface TaskStore {
    * group is taken is not stored. A child of an unknown group, and a group whose callback is not in the store, are errors.
    * Returns the ids that are new.
    */
-  enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<string[]>;
+  enqueue(tasks: readonly NewTask[], options?: StoreEnqueueOptions): Promise<string[]>;
   /** Says how many children a group has, once they are all enqueued; it may release or fail at once. */
   closeGroup(id: string, children: number): Promise<void>;
   group(id: string): Promise<GroupRecord | undefined>;
@@ -149,7 +149,7 @@ export interface TaskStore {
   /**
    * Takes back leases that have run out, and those of `deadWorkers` at once. Each counts as a crash; a task with
    * `poisonAfter` crashes since its last progress becomes dead, with an error that says so. Cancels as well what was
-   * not begun before it expired, with the error `expired`: that is no crash and not part of what is returned. Of very
+   * not begun before it expired, with the error `expired`: that does not count as a crash and is not part of what is returned. Of very
    * many that have expired it may leave some to the next sweep; `claim` gives out none of them.
    */
   sweep(options: {

@@ -71,7 +71,7 @@ export class Connections {
       client.release();
       return result;
     } catch (error) {
-      // One in the middle of a transaction is of no use to anybody.
+      // One in the middle of a transaction cannot be used for another.
       client.release(isDisconnect(error) || (client as pg.Client).getTransactionStatus() !== "I");
       throw error;
     }

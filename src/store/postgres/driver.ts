@@ -11,7 +11,7 @@ import { claim, due, progress, renew } from "./claim.ts";
 import type { Database } from "./database.ts";
 import { RECORDING, type Transaction } from "./database.ts";
 import { scalars, storable, texts } from "./dialect.ts";
-import { Enqueuer, insertTasks } from "./enqueue.ts";
+import { insertTasks, OptimisticEnqueue } from "./enqueue.ts";
 import { brokenConstraint } from "./failure.ts";
 import { Notifications } from "./notifications.ts";
 import { canPrune, prune } from "./prune.ts";
@@ -34,7 +34,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
   readonly insertItems = insertItems;
   readonly #db: Database;
   readonly #notifications: Notifications;
-  readonly #enqueuer: Enqueuer;
+  readonly #optimistic: OptimisticEnqueue;
   /** Transactions since the last folding. Begins anywhere, so that many processes that write little fold as well. */
   #counted = Math.floor(Math.random() * FOLD_EVERY);
   #folding: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     this.address = address.full;
     this.#db = db;
     this.#notifications = new Notifications(db, address);
-    this.#enqueuer = new Enqueuer((work) => this.#transition(work));
+    this.#optimistic = new OptimisticEnqueue((work) => this.#transition(work));
   }
 
   async read<R>(procedure: () => Procedure<R>): Promise<R> {
@@ -63,11 +63,14 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     return error instanceof PawlError && brokenConstraint(error.cause) === "run_unfinished";
   }
 
-  async enqueue(tasks: readonly contract.NewTask[], options: contract.EnqueueOptions): Promise<string[]> {
+  async enqueue(
+    tasks: readonly contract.NewTask[],
+    options: contract.StoreEnqueueOptions,
+  ): Promise<string[]> {
     const { groups = [], tx } = options;
     if (tasks.length === 0 && groups.length === 0) return [];
     if (tx !== undefined) return await this.#enqueueWithin(tx, tasks, groups);
-    return await this.#enqueuer.enqueue(tasks, options);
+    return await this.#optimistic.enqueue(tasks, options);
   }
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { EnqueueOptions, NewTask } from "../contract.ts";
+import type { NewTask, StoreEnqueueOptions } from "../contract.ts";
 import { enqueue, type InsertTasks } from "../sql/enqueue.ts";
 import { call } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
@@ -15,7 +15,7 @@ const CAREFUL_BATCHES = 20;
 type Transition = <R>(work: (transitions: PostgresTransitions) => Promise<R>) => Promise<R>;
 
 /** Stores tasks without a look at what is there, as long as that goes well. */
-export class Enqueuer {
+export class OptimisticEnqueue {
   readonly #transition: Transition;
   /** Batches that are still to be stored with a look. */
   #careful = 0;
@@ -24,7 +24,7 @@ export class Enqueuer {
     this.#transition = transition;
   }
 
-  async enqueue(tasks: readonly NewTask[], options: EnqueueOptions): Promise<string[]> {
+  async enqueue(tasks: readonly NewTask[], options: StoreEnqueueOptions): Promise<string[]> {
     const { groups = [], onOrdered = () => {} } = options;
     if (groups.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
       try {

@@ -18,7 +18,7 @@ export interface Situation {
 }
 
 /** What is written of a task. Whatever else it has stays as it is. */
-export interface Change {
+export interface TaskChange {
   readonly state: TaskState;
   /** `poisoned`: an error that says so. */
   readonly error?: "given" | "cleared" | "poisoned";
@@ -26,17 +26,17 @@ export interface Change {
   readonly adds?: "failures" | "crashes";
 }
 
-const SUCCEEDED: Change = { state: "succeeded", error: "cleared", result: "given" };
-const DEAD: Change = { state: "dead", error: "given", adds: "failures" };
-const CANCELLED: Change = { state: "cancelled" };
-const FAILED: Change = { state: "waiting", error: "given", adds: "failures" };
-const FAILED_AND_CANCELLED: Change = { state: "cancelled", error: "given", adds: "failures" };
-const HANDED_BACK: Change = { state: "waiting" };
-const CRASHED: Change = { state: "waiting", adds: "crashes" };
-const CRASHED_AND_CANCELLED: Change = { state: "cancelled", adds: "crashes" };
-const POISONED: Change = { state: "dead", error: "poisoned", adds: "crashes" };
+const SUCCEEDED: TaskChange = { state: "succeeded", error: "cleared", result: "given" };
+const DEAD: TaskChange = { state: "dead", error: "given", adds: "failures" };
+const CANCELLED: TaskChange = { state: "cancelled" };
+const FAILED: TaskChange = { state: "waiting", error: "given", adds: "failures" };
+const FAILED_AND_CANCELLED: TaskChange = { state: "cancelled", error: "given", adds: "failures" };
+const HANDED_BACK: TaskChange = { state: "waiting" };
+const CRASHED: TaskChange = { state: "waiting", adds: "crashes" };
+const CRASHED_AND_CANCELLED: TaskChange = { state: "cancelled", adds: "crashes" };
+const POISONED: TaskChange = { state: "dead", error: "poisoned", adds: "crashes" };
 
-export function changeOf(result: ResultState, { cancelRequested, hasNext, isPoison }: Situation): Change {
+export function changeOf(result: ResultState, { cancelRequested, hasNext, isPoison }: Situation): TaskChange {
   switch (result) {
     case "succeeded":
       // What follows a task is cancelled with it.
@@ -66,7 +66,7 @@ export interface Expressions {
 }
 
 /** The SET that writes one change of the leased task `t`. */
-export function setOf(change: Change, expressions: Expressions): string {
+export function setOf(change: TaskChange, expressions: Expressions): string {
   const columns = columnsOf(change, expressions);
   return Object.entries(columns)
     .flatMap(([column, value]) => (value === null ? [] : [`${column} = ${value}`]))
@@ -74,7 +74,7 @@ export function setOf(change: Change, expressions: Expressions): string {
 }
 
 /** What each column of the leased task `t` is set to; null where it stays. */
-function columnsOf({ state, error, result, adds }: Change, { now, due, ...given }: Expressions) {
+function columnsOf({ state, error, result, adds }: TaskChange, { now, due, ...given }: Expressions) {
   const waits = state === "waiting";
   const errors = { given: given.error, cleared: "NULL", poisoned: POISONED_ERROR };
   return {

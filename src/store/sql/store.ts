@@ -63,7 +63,7 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   /** Whether a write failed because another unfinished run has the same key. */
   isDuplicateRun(error: unknown): boolean;
 
-  enqueue(tasks: readonly contract.NewTask[], options: contract.EnqueueOptions): Promise<string[]>;
+  enqueue(tasks: readonly contract.NewTask[], options: contract.StoreEnqueueOptions): Promise<string[]>;
   claim(request: contract.ClaimRequest): Promise<contract.Claim[]>;
   renew(
     leases: readonly contract.Lease[],
@@ -101,7 +101,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
 
   async enqueue(
     tasks: readonly contract.NewTask[],
-    options: contract.EnqueueOptions = {},
+    options: contract.StoreEnqueueOptions = {},
   ): Promise<string[]> {
     return await this.#driver.enqueue(tasks.map(snapshotOfTask), options);
   }

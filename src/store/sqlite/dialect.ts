@@ -28,15 +28,15 @@ export class SqliteDialect implements Dialect {
   }
 
   rows(name: string, columns: Columns, bind: Bind): string {
-    const names = Object.keys(columns);
-    const lists = Object.values(columns).map(([, values]) => values);
-    const rows = (lists[0] ?? []).map((_, at) => lists.map((list) => wellFormed(list[at])));
-    const [only] = rows;
-    if (rows.length === 1 && only !== undefined) {
-      return `(SELECT ${only.map((value, at) => `${bind(value)} AS ${names[at]}`).join(", ")}) AS ${name}`;
+    const lists = Object.entries(columns).map(([column, [, values]]) => ({ column, values }));
+    const count = lists[0]?.values.length ?? 0;
+    if (count === 1) {
+      const row = lists.map(({ column, values }) => `${bind(wellFormed(values[0]))} AS ${column}`);
+      return `(SELECT ${row.join(", ")}) AS ${name}`;
     }
-    const taken = names.map((column, at) => `value ->> ${at} AS ${column}`).join(", ");
-    return `(SELECT ${taken} FROM json_each(${bind(JSON.stringify(rows))})) AS ${name}`;
+    const rows = Array.from({ length: count }, (_, at) => lists.map(({ values }) => wellFormed(values[at])));
+    const parts = lists.map(({ column }, at) => `value ->> ${at} AS ${column}`);
+    return `(SELECT ${parts.join(", ")} FROM json_each(${bind(JSON.stringify(rows))})) AS ${name}`;
   }
 
   lookup(column: string, value: string): string {

@@ -55,7 +55,7 @@ export class SqliteDriver implements Driver {
 
   async enqueue(
     tasks: readonly contract.NewTask[],
-    { groups = [], tx }: contract.EnqueueOptions,
+    { groups = [], tx }: contract.StoreEnqueueOptions,
   ): Promise<string[]> {
     if (tx !== undefined) {
       throw new PawlError(

@@ -1,7 +1,7 @@
 import type { Settlement } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { type EndClaims, hasNext, type SettledTask } from "../sql/settle.ts";
-import { type Change, changeOf, setOf } from "../sql/state-machine.ts";
+import { changeOf, setOf, type TaskChange } from "../sql/state-machine.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
@@ -101,10 +101,10 @@ function end(db: Connection, settlement: Settlement): SettledTask | undefined {
   return { id, queue, fence, group_id, child_index, state: change.state };
 }
 
-const updates = new Map<Change, string>();
+const updates = new Map<TaskChange, string>();
 
 /** Made once for each change: a statement is looked up by its text. */
-function updateFor(change: Change): string {
+function updateFor(change: TaskChange): string {
   let text = updates.get(change);
   if (text === undefined) {
     const set = setOf(change, { now: "?1", due: "?2", error: "?3", result: "?4" });

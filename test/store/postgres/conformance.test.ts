@@ -2,7 +2,7 @@ import { after, before } from "node:test";
 import { TestServer } from "../../connect/postgres/server.ts";
 import { storeConformance } from "../conformance.ts";
 import { LentStores } from "./lent.ts";
-import { byTestClock, openPlace } from "./place.ts";
+import { byTestClock, openPlace } from "./open-temporary.ts";
 
 let server: TestServer;
 let stores: LentStores;

@@ -3,8 +3,8 @@ import { TestServer } from "../../connect/postgres/server.ts";
 import { skipWithout } from "../../missing.ts";
 import { storeConformance } from "../conformance.ts";
 import { LentStores } from "./lent.ts";
+import { byTestClock, openPlace } from "./open-temporary.ts";
 import { findPgbouncer, Pgbouncer } from "./pgbouncer.ts";
-import { byTestClock, openPlace } from "./place.ts";
 
 const program = findPgbouncer();
 const skip = skipWithout(

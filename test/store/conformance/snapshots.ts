@@ -6,7 +6,7 @@ import type { Current } from "../conformance.ts";
 import { claimed, newTask, settlement, taskOf } from "./tasks.ts";
 
 /** What is given is stored as it was at the moment of the call. */
-export function taking(current: Current): void {
+export function snapshots(current: Current): void {
   /** Something that is changed as soon as the call that it was given to has been made. */
   async function given<T>(call: (value: { n: number }) => Promise<T>): Promise<T> {
     const value = { n: 1 };

@@ -7,7 +7,7 @@ const request = { queues: ["q"], n: 1, leaseMs: 1_000, worker: "w1" };
 const HOURS = 5 * 3_600_000;
 
 /** The clock of the store's machine is set back by hours, because it was wrong before or because it is wrong now. */
-export function setBack(current: Current): void {
+export function clockSetBack(current: Current): void {
   test("what could begin before the clock was set back can begin, and a delay ends when the clock shows it", async () => {
     const { store, clock, reopen } = current();
     await store.enqueue(

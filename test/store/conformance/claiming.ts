@@ -4,7 +4,7 @@ import type { Current } from "../conformance.ts";
 import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
 /** Enqueueing, and the order in which tasks are claimed. */
-export function line(current: Current): void {
+export function claiming(current: Current): void {
   test("an enqueued task is stored whole and waits", async () => {
     const { store, clock } = current();
     const payload = { text: "zwölf\u0000\ud800", list: [1, null, true, 1.5], nested: { a: "" } };
