@@ -1,32 +1,35 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, openItems, type RunSummary, run } from "../../../src/batch/index.ts";
-import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
+import { defineJob, openItems, run } from "../../../src/batch/index.ts";
+import { copy } from "../../../src/connect/objects/index.ts";
+import type { Store } from "../../../src/store/index.ts";
 import { conformance } from "./conformance.ts";
 import type { ObjectServer } from "./s3/access.ts";
 import { fillBucket, startObjects, whyNoObjects } from "./s3/start.ts";
 import { S3Stub } from "./s3/stub/server.ts";
+import { putFile, Workspace } from "./workspace.ts";
 
 const MB = 1024 * 1024;
+
+function environmentOf({ access }: ObjectServer): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_S3: access.endpoint,
+    AWS_ACCESS_KEY_ID: access.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: access.secretAccessKey,
+    AWS_REGION: access.region,
+  };
+}
 
 describe("S3 as a place for objects", { skip: whyNoObjects() }, () => {
   conformance(async () => {
     const server = await startObjects();
-    const { endpoint, accessKeyId, secretAccessKey, region } = server.access;
     return {
-      environment: {
-        AWS_ENDPOINT_URL_S3: endpoint,
-        AWS_ACCESS_KEY_ID: accessKeyId,
-        AWS_SECRET_ACCESS_KEY: secretAccessKey,
-        AWS_REGION: region,
-      },
+      environment: environmentOf(server),
       names: ["a\tb"],
       foldersAreEmpty: !(server instanceof S3Stub),
       bucket: (name) => server.bucket(name),
@@ -41,43 +44,22 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
   let folder: string;
   let store: Store;
   let name: string;
-  const kept = { ...process.env };
+  let workspace: Workspace;
 
   before(async () => {
     server = await startObjects();
-    folder = await mkdtemp(join(tmpdir(), "pawl-buckets-"));
-    const { endpoint, accessKeyId, secretAccessKey, region } = server.access;
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: region,
-      PAWL_STORE: join(folder, "place", "store.db"),
-    });
-    store = await openStore(join(folder, "store.db"));
+    workspace = await Workspace.begin(environmentOf(server));
+    ({ folder, store } = workspace);
   });
   beforeEach(() => {
     name = `b-${randomBytes(5).toString("hex")}`;
   });
   after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
-    await store.close();
+    await workspace.end();
     await server.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
-  const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
-    const summary = await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), {
-      store,
-    });
-    assert.equal(summary.state, "succeeded", summary.note);
-    return summary;
-  };
-  const put = async (root: string, key: string, content: string | Buffer) => {
-    await mkdir(dirname(join(root, key)), { recursive: true });
-    await writeFile(join(root, key), content);
-  };
+  const copied = (...args: Parameters<Workspace["copied"]>) => workspace.copied(...args);
 
   it("takes metadata, headers and tags along, and the type from the name of a file", async () => {
     const [source, target] = [await server.bucket(name), await server.bucket(`${name}-2`)];
@@ -90,7 +72,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     };
     await source.put("small.png", "small", headers);
     await source.putInParts("large.png", [randomBytes(5 * MB), randomBytes(5 * MB), randomBytes(5)], headers);
-    await done(`s3://${name}`, `s3://${name}-2`);
+    await copied(`s3://${name}`, `s3://${name}-2`);
     for (const key of ["small.png", "large.png"]) {
       const found = await target.head(key);
       for (const header of [
@@ -106,8 +88,8 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     const etag = async (bucket: typeof source) => (await bucket.all("large")).map((each) => each.etag);
     assert.deepEqual(await etag(target), await etag(source));
     const from = join(folder, name);
-    await put(from, "a.webp", "x");
-    await done(from, `s3://${name}-2/web`);
+    await putFile(from, "a.webp", "x");
+    await copied(from, `s3://${name}-2/web`);
     assert.equal((await target.head("web/a.webp")).get("content-type"), "image/webp");
   });
 
@@ -115,7 +97,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     const target = await server.bucket(name);
     const from = join(folder, name);
     for (const key of ["a.txt", "b.txt", "b2.txt", "five", "hang", "die", "throw", "none", "out"])
-      await put(from, key, key);
+      await putFile(from, key, key);
     const module = join(folder, "transform.mjs");
     await writeFile(
       module,
@@ -130,7 +112,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
         return key === "a.txt" ? Buffer.from(text) : { bytes: Buffer.from(text), key: "c.md", contentType: "text/x" };
       };`,
     );
-    const summary = await done(from, `s3://${name}`, { transform: module, transformTimeout: "3s" });
+    const summary = await copied(from, `s3://${name}`, { transform: module, transformTimeout: "3s" });
     assert.deepEqual([summary.written, summary.skipped, summary.quarantined], [2, 1, 6]);
     assert.equal((await target.get("a.txt")).body.toString(), "A.TXT");
     const other = await target.get("c.md");
@@ -147,7 +129,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     assert.match(reasons["b.txt"] ?? reasons["b2.txt"] ?? "", /the name c\.md is given to another object/);
     const ending = join(folder, "ending.mjs");
     await writeFile(ending, "process.exit(0)");
-    await assert.rejects(done(from, `s3://${name}`, { transform: ending }), /ended its process while/);
+    await assert.rejects(copied(from, `s3://${name}`, { transform: ending }), /ended its process while/);
   });
 
   it("copies what a manifest names, and keeps what the web does not give with the reason", async () => {
@@ -185,7 +167,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
       ];
       const manifest = join(folder, `${name}.csv`);
       await writeFile(manifest, `url,name,md5\n${rows.join("\n")}\n`);
-      const summary = await done(`manifest:${manifest}`, `s3://${name}`);
+      const summary = await copied(`manifest:${manifest}`, `s3://${name}`);
       assert.deepEqual([summary.read, summary.written, summary.quarantined], [9, 3, 6]);
       assert.deepEqual(await bucket.keys(), ["a/1.png", "by/its url.png", "moved"]);
       assert.equal((await bucket.get("a/1.png")).body.toString(), "of /one.png");
@@ -234,7 +216,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
         join(folder, `${name}.jsonl`),
         Buffer.concat([Buffer.from(text), Buffer.from([0x22, 0xff, 0x22])]),
       );
-      const lines = await done(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
+      const lines = await copied(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
       const why: string[] = [];
       for await (const item of openItems(store, lines.run)) why.push(item.reason);
       assert.deepEqual([lines.written, lines.quarantined], [2, bad.length + 2], why.join("\n"));
@@ -254,23 +236,23 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
 
   it("says in one sentence what is wrong with a whole place", async () => {
     const from = join(folder, name);
-    await put(from, "a", "a");
+    await putFile(from, "a", "a");
     await assert.rejects(
-      done(from, "s3://no-such-bucket-here"),
+      copied(from, "s3://no-such-bucket-here"),
       /no-such-bucket-here.*there is no such bucket/,
     );
     process.env.AWS_SECRET_ACCESS_KEY = "wrong";
     try {
-      await assert.rejects(done(from, `s3://${name}`), /the secret key is not the one/);
+      await assert.rejects(copied(from, `s3://${name}`), /the secret key is not the one/);
     } finally {
       process.env.AWS_SECRET_ACCESS_KEY = server.access.secretAccessKey;
     }
-    await assert.rejects(done(from, `s3://${name}`, { toProfile: "nobody" }), /no profile "nobody"/);
+    await assert.rejects(copied(from, `s3://${name}`, { toProfile: "nobody" }), /no profile "nobody"/);
   });
 
   it("takes no other server for one of S3, and no second profile for another place", async () => {
     const from = join(folder, name);
-    await put(from, "a", "a");
+    await putFile(from, "a", "a");
     const bucket = await server.bucket(name);
     await bucket.put("x/a", "a");
     let listed = true;
@@ -298,13 +280,16 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
       assert.match(note ?? "", /without an ETag, which S3 always gives/);
       assert.equal(await readFile(join(from, "a"), "utf8"), "a");
       listed = false;
-      await assert.rejects(done(from, `s3://${name}`, { toProfile: "portal" }), /does not answer as S3 does/);
       await assert.rejects(
-        done(`s3://${name}`, from, { fromProfile: "portal" }),
+        copied(from, `s3://${name}`, { toProfile: "portal" }),
         /does not answer as S3 does/,
       );
       await assert.rejects(
-        done(`s3://${name}/x`, `s3://${name}/x`, { toProfile: "same", move: true }),
+        copied(`s3://${name}`, from, { fromProfile: "portal" }),
+        /does not answer as S3 does/,
+      );
+      await assert.rejects(
+        copied(`s3://${name}/x`, `s3://${name}/x`, { toProfile: "same", move: true }),
         /lies inside the other/,
       );
       assert.deepEqual(await bucket.keys(), ["x/a"]);

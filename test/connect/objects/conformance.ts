@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, it } from "node:test";
-import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
-import { type CopyOptions, copy, verify } from "../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
+import { copy, verify } from "../../../src/connect/objects/index.ts";
+import type { Store } from "../../../src/store/index.ts";
 import { interruptedCopy } from "./interrupted.ts";
 import { folderContents, md5, type Seen } from "./scene.ts";
+import { putFile, Workspace } from "./workspace.ts";
 
 const MB = 1024 * 1024;
 
@@ -50,36 +49,22 @@ export function conformance(start: () => Promise<TestPlace>): void {
   let folder: string;
   let store: Store;
   let name: string;
-  const kept = { ...process.env };
+  let workspace: Workspace;
 
   before(async () => {
     place = await start();
-    folder = await mkdtemp(join(tmpdir(), "pawl-conformance-"));
-    Object.assign(process.env, place.environment, { PAWL_STORE: join(folder, "place", "store.db") });
-    store = await openStore(join(folder, "store.db"));
+    workspace = await Workspace.begin(place.environment);
+    ({ folder, store } = workspace);
   });
   beforeEach(() => {
     name = `c-${randomBytes(5).toString("hex")}`;
   });
   after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
-    await store.close();
+    await workspace.end();
     await place.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
-  const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
-    const summary = await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), {
-      store,
-    });
-    assert.equal(summary.state, "succeeded", summary.note);
-    return summary;
-  };
-  const put = async (root: string, key: string, content: string | Buffer) => {
-    await mkdir(dirname(join(root, key)), { recursive: true });
-    await writeFile(join(root, key), content);
-  };
+  const copied = (...args: Parameters<Workspace["copied"]>) => workspace.copied(...args);
 
   it("carries any name and size there and back, and finds all unchanged the second time", async () => {
     const bucket = await place.bucket(name);
@@ -92,25 +77,25 @@ export function conformance(start: () => Promise<TestPlace>): void {
       // One more than are written at once.
       "five parts": 32 * MB + 1,
     };
-    for (const [key, size] of Object.entries(sizes)) await put(from, `sizes/${key}`, randomBytes(size));
+    for (const [key, size] of Object.entries(sizes)) await putFile(from, `sizes/${key}`, randomBytes(size));
     const names = [...NAMES, ...(place.names ?? [])];
-    for (const key of names) await put(from, key, key);
+    for (const key of names) await putFile(from, key, key);
     const count = Object.keys(sizes).length + names.length;
     const there = `${bucket.address}/x/y`;
-    assert.equal((await done(from, there)).written, count);
+    assert.equal((await copied(from, there)).written, count);
     assert.deepEqual(
       (await bucket.keys()).every((key) => key.startsWith("x/y/")),
       true,
     );
     assert.deepEqual((await bucket.unfinished?.()) ?? [], []);
     const back = join(folder, name, "back");
-    assert.equal((await done(`${there}/`, back)).written, count);
+    assert.equal((await copied(`${there}/`, back)).written, count);
     assert.deepEqual(await folderContents(back), await folderContents(from));
     for (const [source, target] of [
       [from, there],
       [there, back],
     ] as const) {
-      const again = await done(source, target);
+      const again = await copied(source, target);
       assert.deepEqual([again.written, again.unchanged], [0, count]);
       for await (const { key, result } of verify({ from: source, to: target }))
         assert.equal(result, "same", key);
@@ -133,18 +118,18 @@ export function conformance(start: () => Promise<TestPlace>): void {
     const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
     await source.put("empty/", "");
     await source.put("empty/x", "x");
-    const marked = await done(`${source.address}/empty`, `${target.address}/empty`);
+    const marked = await copied(`${source.address}/empty`, `${target.address}/empty`);
     assert.deepEqual([marked.read, marked.written], [1, 1]);
     if (place.foldersAreEmpty) return;
     await source.put("dir/", "content");
     await source.put("dir/x", "x");
     const [from, to] = [`${source.address}/dir`, `${target.address}/dir`];
-    const below = await done(from, to);
+    const below = await copied(from, to);
     assert.deepEqual([below.read, below.written, below.quarantined], [2, 1, 1]);
     const verdicts: string[] = [];
     for await (const { key, result } of verify({ from, to })) verdicts.push(`${key} ${result}`);
     assert.deepEqual(verdicts, [" unreadable", "x same"]);
-    assert.equal((await done(source.address, target.address)).quarantined, 0);
+    assert.equal((await copied(source.address, target.address)).quarantined, 0);
     assert.equal((await target.get("dir/")).body.toString(), "content");
   });
 
@@ -154,11 +139,11 @@ export function conformance(start: () => Promise<TestPlace>): void {
     for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
     const others = Array.from({ length: place.others ?? 2600 }, (_, n) => `b-${n}`);
     await (place.fill?.(`${name}-2`, others) ?? putAll(target, others));
-    const first = await done(source.address, target.address);
+    const first = await copied(source.address, target.address);
     assert.deepEqual([first.written, first.unchanged], [6, 0]);
     await source.put("n", "N");
     await target.delete("z");
-    const second = await done(source.address, target.address);
+    const second = await copied(source.address, target.address);
     assert.deepEqual([second.written, second.unchanged], [2, 4]);
     assert.equal((await target.get("n")).body.toString(), "N");
   });
@@ -180,10 +165,10 @@ export function conformance(start: () => Promise<TestPlace>): void {
     const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
     for (let at = 0; at < 40; at++) await source.put(`k${at}`, `content ${at}`);
     const before = await contentsOf(source);
-    assert.equal((await done(source.address, target.address, { move: true })).written, 40);
+    assert.equal((await copied(source.address, target.address, { move: true })).written, 40);
     assert.deepEqual(await source.keys(), []);
     assert.deepEqual(await contentsOf(target), before);
-    assert.equal((await done(source.address, target.address, { move: true })).read, 0);
+    assert.equal((await copied(source.address, target.address, { move: true })).read, 0);
   });
 }
 
