@@ -7,6 +7,7 @@ import { explain, sqlState } from "./errors.ts";
 import { PostgresSession } from "./session.ts";
 import { exactTypes } from "./values.ts";
 
+/** The rows that a statement returned. */
 export interface SqlResult {
   readonly columns: readonly string[];
   /**
@@ -32,7 +33,9 @@ export interface SqlTexts {
  *
  * @throws `PawlError` `postgres.<SQLSTATE>`, with one sentence, when the server refuses it.
  * @example
+ * ```ts
  * const { rows } = await runSql(url, "SELECT count(*)::int4 AS n FROM people"); // [{ n: 3 }]
+ * ```
  */
 export async function runSql(url: string, sql: string): Promise<SqlResult> {
   const { fields, rows } = await ask(url, sql, exactTypes);

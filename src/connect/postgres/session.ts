@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Submittable } from "pg";
 import pg from "pg";
 import { TransientError } from "../../errors.ts";
 import { destroyClient } from "../../postgres-client.ts";
 import { checkUrl, publicUrl } from "../../postgres-url.ts";
+import { retry } from "../../retry.ts";
 import { explain, sqlState } from "./errors.ts";
 import { quoteText } from "./identifier.ts";
 
@@ -67,8 +67,7 @@ export class PostgresSession {
     settings: Readonly<Record<string, string>> = {},
   ): Promise<PostgresSession> {
     checkUrl(url);
-    const deadline = Date.now() + startingMs;
-    for (;;) {
+    const connect = async () => {
       const client = new pg.Client({
         connectionString: url,
         application_name: application.slice(0, 63),
@@ -83,9 +82,21 @@ export class PostgresSession {
         return opened;
       } catch (error) {
         await opened.close();
-        if (sqlState(error) !== "57P03" || Date.now() > deadline) throw explain(error, url);
-        await sleep(100);
+        throw error;
       }
+    };
+    try {
+      // SQLSTATE "cannot_connect_now": the server starts, or recovers from a crash.
+      const isTransient = (error: unknown) => sqlState(error) === "57P03";
+      return await retry(connect, {
+        isTransient,
+        deadlineMs: startingMs,
+        baseMs: 100,
+        capMs: 100,
+        jitter: "none",
+      });
+    } catch (error) {
+      throw explain(error, url);
     }
   }
 

