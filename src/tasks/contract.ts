@@ -80,7 +80,7 @@ export interface Definition {
   readonly maps: Readonly<Record<string, (previous: never, argument: never) => unknown>>;
   /**
    * A task of Pawl's own, such as a shard of a run: the code that it calls is the program's, so it enqueues where the
-   * program does, is no part of a trace, and an error that nothing waits for ends the process as ever.
+   * program does, is not a part of a trace, and an error that nothing waits for ends the process as ever.
    */
   readonly internal: boolean;
 }

@@ -1,4 +1,4 @@
-/** Lets one loop sleep until something happens. A ring while nobody waits ends the next wait at once. */
+/** Lets one loop sleep until something happens. A signal while no loop waits ends the next wait at once. */
 export class Bell {
   #rung = false;
   #answer: (() => void) | undefined;

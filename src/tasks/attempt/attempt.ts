@@ -197,7 +197,7 @@ function codeOf(error: PawlError): string {
   }
 }
 
-/** What is not a number would be stored as null or as whatever it is, and nobody who follows could read it. */
+/** What is not a number would be stored as null or as whatever it is, and no reader could make sense of it. */
 function finite(value: unknown, what: string): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);

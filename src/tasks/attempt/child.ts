@@ -54,7 +54,7 @@ export const runInChild = callable(
     try {
       const around = { client, progress, log, stop: abort, strays };
       const result = await within(trace, () => runHandler(definition, claim, around));
-      // A rejection that nobody handles is told of at the end of the turn in which it arose.
+      // An unhandled rejection is reported at the end of the turn in which it arose.
       await new Promise(setImmediate);
       const { first } = strays;
       if (result?.state !== "succeeded") return { result, value: null };

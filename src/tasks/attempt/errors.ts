@@ -35,7 +35,7 @@ export class Snooze extends Error {
   }
 }
 
-/** The reason of a task's signal when somebody asked to cancel the task. */
+/** The reason of a task's signal when the task was cancelled. */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 
@@ -63,8 +63,8 @@ export class SoftLimitError extends Error {
 }
 
 /**
- * The reason of a task's signal when an error arose in its context that nothing waits for: a rejection that nobody
- * handles, or an error in a callback. The attempt counts as failed.
+ * The reason of a task's signal when an error arose in its context that nothing waits for: an unhandled
+ * rejection, or an error in a callback. The attempt counts as failed.
  */
 export class StrayError extends Error {
   override readonly name = "StrayError";

@@ -28,7 +28,7 @@ export class ProgressWriter {
     let pending = this.#pending.get(key);
     if (pending === undefined) {
       pending = { lease, value, written: Promise.withResolvers() };
-      // Whoever does not wait for it hears by the signal.
+      // A handler that does not wait for it hears by the signal.
       pending.written.promise.catch(() => {});
       this.#pending.set(key, pending);
     } else pending.value = value;

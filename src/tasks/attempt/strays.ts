@@ -5,7 +5,7 @@ import { StrayError } from "./errors.ts";
 /** The signal of an attempt, made when it is first asked for, and the way to abort it. */
 export type Stop = Pick<AbortController, "signal" | "abort">;
 
-/** What went wrong where nothing waits for it: a rejection that nobody handles, or an error in a callback. */
+/** What went wrong where nothing waits for it: an unhandled rejection, or an error in a callback. */
 export interface Stray {
   readonly error: unknown;
   /** The callback that threw may be the one that an attempt waits for. */
@@ -61,7 +61,7 @@ function stopListening(): void {
 function onRejection(error: unknown): void {
   const scope = current.getStore();
   if (scope !== undefined) scope.heard({ error, wasCallback: false });
-  // Whoever else listens decides; if nobody does, it is an exception that nobody catches.
+  // Another listener decides; without one, it is an uncaught exception.
   else if (process.listenerCount("unhandledRejection") === 1) throw error;
 }
 
@@ -69,7 +69,7 @@ function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): vo
   const scope = origin === "uncaughtException" ? current.getStore() : undefined;
   if (scope !== undefined) scope.heard({ error, wasCallback: true });
   else if (process.listenerCount("uncaughtException") === 1) {
-    // Thrown once more when nobody listens, so that the process ends as it does without a worker.
+    // Thrown once more when there is no listener, so that the process ends as it does without a worker.
     stopListening();
     setImmediate(() => {
       throw error;
@@ -80,7 +80,7 @@ function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): vo
 /** Of an attempt whose callback threw: so long may it take to end by itself, since it may wait for that callback. */
 const CALLBACK_GRACE_MS = 2_000;
 
-/** The same after a rejection that nobody handled: it is rarely what a handler waits for. */
+/** The same after an unhandled rejection: it is rarely what a handler waits for. */
 const REJECTION_GRACE_MS = 30_000;
 
 /** Hears of what goes wrong in the context of one attempt where nothing waits for it. */

@@ -201,7 +201,7 @@ export class Client implements HandleSource, AsyncDisposable {
     return new TaskHandle(id, this, created, false);
   }
 
-  /** The task or flow of this id, whoever enqueued it. */
+  /** The task or flow of this id, whichever process enqueued it. */
   handle<R = unknown>(id: string): TaskHandle<R> {
     if (typeof id !== "string") {
       throw new PawlError("task.id", `The id of a task is a text, not ${errorText(id, 60)}.`);
@@ -394,7 +394,7 @@ class InputReader<In> {
   /** A promise of an input is read once it is kept. */
   readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
     if (!(input instanceof Promise)) return this.read(input);
-    // Whoever waits for it hears of it, and it may be long until then.
+    // A caller that waits for it hears of it, and it may be long until then.
     input.catch(() => {});
     return input;
   }

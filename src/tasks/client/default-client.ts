@@ -37,7 +37,7 @@ export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(given) ? given : resolve(given);
 }
 
-/** The task or flow of this id, whoever enqueued it. */
+/** The task or flow of this id, whichever process enqueued it. */
 export function handleOf<R = unknown>(id: string): TaskHandle<R> {
   return defaultClient().handle<R>(id);
 }

@@ -112,7 +112,7 @@ export function revived(
 
 /** Takes note of the members in a value that is being turned into JSON. */
 class Marks {
-  /** Nobody can know it before, so no data can look like one of these marks. */
+  /** It cannot be known before, so that no data can look like one of these marks. */
   readonly #secret = randomUUID();
   readonly #joins: string[] = [];
 

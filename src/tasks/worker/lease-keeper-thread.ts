@@ -1,7 +1,7 @@
 /**
  * The thread that renews the leases of a worker. It lives apart from the handlers, so a loop that never yields does
  * not lose its lease. After the whole process was suspended it may wake up to leases that have run out: a renewal
- * carries the fence, so what was taken over is reported as lost, and what nobody took is simply held again.
+ * carries the fence, so what was taken over is reported as lost, and what no other took is simply held again.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Lease, Store } from "../../store/contract.ts";
@@ -75,7 +75,7 @@ async function renewAll(store: Store): Promise<void> {
   );
   const among = (ids: readonly string[]) => {
     const named = new Set(ids);
-    // What was dropped or claimed anew meanwhile is no longer this lease's business.
+    // What was dropped or claimed again meanwhile is no longer this lease's business.
     return entries.filter(([number, lease]) => named.has(lease.id) && held.get(number) === lease);
   };
   for (const [, lease] of entries) lease.renewed = round;

@@ -19,7 +19,7 @@ export interface LeaseKeeperEvents {
   readonly error: (error: unknown) => void;
 }
 
-/** Keeps leases from running out, from a thread of its own; starts the thread anew should it die. */
+/** Keeps leases from running out, from a thread of its own; starts the thread again should it die. */
 export class LeaseKeeper {
   readonly #setup: LeaseKeeperSetup;
   readonly #events: LeaseKeeperEvents;

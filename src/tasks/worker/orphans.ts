@@ -6,7 +6,7 @@ import { isDead } from "./worker-id.ts";
 const REMEMBERED_MS = 7 * 86_400_000;
 
 /**
- * Takes back what nobody works on any more: leases that have run out, and at once those of workers of this machine
+ * Takes back what no worker works on any more: leases that have run out, and at once those of workers of this machine
  * whose process is gone. A process that starts calls this before it decides whether its work is running elsewhere.
  */
 export async function takeOver(

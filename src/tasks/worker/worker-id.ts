@@ -87,7 +87,7 @@ export function processStatus(pid: number): ProcessStatus | undefined {
   return state === undefined || start === undefined ? undefined : { state, start };
 }
 
-/** Whether some process has this id; true as well when it belongs to somebody else. */
+/** Whether some process has this id; true as well when it belongs to another user. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
