@@ -2,7 +2,7 @@ import { defineJob, ItemError } from "pawl/batch";
 import { type CsvRow, csv } from "pawl/connect/csv";
 import { postgres } from "pawl/connect/postgres";
 
-/** Cleans one row: what cannot be mended is thrown, and kept for later. */
+/** Cleans one row: what cannot be fixed is thrown, and kept for later. */
 function clean(row: CsvRow): CsvRow {
   const email = row.email?.trim().toLowerCase() ?? null;
   if (!email?.includes("@")) throw new ItemError(`"${row.email}" is not an e-mail address`);

@@ -44,7 +44,7 @@ function noiseOf(width: number, height: number) {
   return { width, height, channels: 3, background: "white", noise } as const;
 }
 
-/** A manifest as the old provider would hand it out: where each picture is, and how it shall be called. */
+/** A manifest as the old provider would hand it out: where each picture is, and how it will be called. */
 export async function writeManifest(path: string, base: string, names: readonly string[]): Promise<void> {
   const row = (name: string) => `${base}/${name.split("/").map(encodeURIComponent).join("/")},${name}`;
   await writeFile(path, `url,name\n${names.map(row).join("\n")}\n`);
@@ -68,7 +68,7 @@ export function serveFolder(folder: string): Server {
   });
 }
 
-/** The bytes of a good picture, to mend a broken link with. */
+/** The bytes of a good picture, to fix a broken link with. */
 export function anyPicture(folder: string): Promise<Buffer> {
   return readFile(join(folder, "holiday", "000000.jpeg"));
 }

@@ -20,7 +20,7 @@ export interface Sample {
   readonly digit: number;
 }
 
-/** The points of a drawing: `#` is ink, `.` is none, and white space only divides rows. Null when it is no drawing. */
+/** The points of a drawing: `#` is ink, `.` is none, and white space only divides rows. Null when it is not a drawing. */
 export function pointsOf(drawing: string): Float64Array | null {
   const marks = drawing.replace(/\s/g, "");
   if (marks.length !== POINTS || /[^#.]/.test(marks)) return null;

@@ -18,7 +18,7 @@ export class Model {
     this.#weights = JSON.parse(readFileSync(path, "utf8"));
   }
 
-  /** Null for what is no drawing. */
+  /** Null for what is not a drawing. */
   predict(drawing: string): Prediction | null {
     const points = pointsOf(drawing);
     if (points === null) return null;

@@ -82,7 +82,7 @@ it("answers in turn from four replicas that have loaded the model once", async (
   );
 });
 
-it("refuses what is no drawing", async () => {
+it("refuses what is not a drawing", async () => {
   for (const body of ["", "#.#", "?".repeat(35), "#".repeat(100_000)])
     assert.equal((await predict(body)).status, 400);
   assert.equal((await fetch(`${url}/nowhere`)).status, 404);

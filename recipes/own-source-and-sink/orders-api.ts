@@ -24,7 +24,7 @@ interface Page {
   readonly next: number | null;
 }
 
-/** More than this the API gives nobody at once. */
+/** The API gives no more than this at once. */
 const MOST = 500;
 
 /** The orders of a paginated HTTP API, each once. */
@@ -95,7 +95,7 @@ function chunkOf(orders: readonly Order[], end: number): Chunk<Order> {
     items: orders.length,
     bytes: 0,
     end,
-    // Asked for anew when the chunk has to be written again, so it gives the same each time.
+    // Asked for again when the chunk has to be written again, so it gives the same each time.
     slices: async function* () {
       yield orders;
     },

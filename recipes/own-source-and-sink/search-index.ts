@@ -38,7 +38,7 @@ class IndexWriter implements Writer<Document> {
   /** Of a target that keeps checkpoints itself, such as a database, this is the one it has. */
   readonly checkpoint = null;
   readonly #url: string;
-  /** A request in trouble is made again here: a chunk of thousands would else begin anew for one of them. */
+  /** A request in trouble is made again here: a chunk of thousands would otherwise begin again for one of them. */
   readonly #rules = { concurrency: 8, retries: { times: 5, base: "100ms" } } as const;
 
   constructor(url: string) {

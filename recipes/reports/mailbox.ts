@@ -18,7 +18,7 @@ export class Mailbox {
   #verdict: (to: string, attempt: number) => Verdict;
   readonly #attempts = new Map<string, number>();
 
-  /** `verdict` is asked each time somebody wants to send to an address. */
+  /** `verdict` is asked for each message that is sent to an address. */
   constructor(verdict: (to: string, attempt: number) => Verdict = () => null) {
     this.#verdict = verdict;
     this.#server = new SMTPServer({
@@ -47,7 +47,7 @@ export class Mailbox {
     this.#server.on("error", () => {});
   }
 
-  /** How often somebody wanted to send to this address. */
+  /** How many messages were to be sent to this address. */
   attempts(address: string): number {
     return this.#attempts.get(address) ?? 0;
   }

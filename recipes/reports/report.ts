@@ -31,7 +31,7 @@ function add(line: string, months: Map<string, Month>, at: string): void {
   const [date = "", text = ""] = line.split(",");
   const amount = Number(text);
   if (!/^\d{4}-\d{2}-\d{2}$/.test(date) || text === "" || Number.isNaN(amount)) {
-    throw new SyntaxError(`${at} is no date and amount: ${line.slice(0, 60)}`);
+    throw new SyntaxError(`${at} is not a date and an amount: ${line.slice(0, 60)}`);
   }
   const month = months.get(date.slice(0, 7)) ?? { orders: 0, revenue: 0, largest: 0 };
   month.orders++;

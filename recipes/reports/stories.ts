@@ -144,7 +144,7 @@ export function reports(address: (folder: string) => string | Promise<string>): 
     mailbox.answers(() => null);
   });
 
-  it("an unknown account is not tried again, and what is no order is refused", async (test) => {
+  it("an unknown account is not tried again, and what is not an order is refused", async (test) => {
     work(test);
     const { id } = await order("nowhere", "ada@example.com");
     const { state, attempt, error } = await until(id, (status) => status.state === "dead");
@@ -233,7 +233,7 @@ export function reports(address: (folder: string) => string | Promise<string>): 
   }
 }
 
-/** Whether anybody has a pipe open for reading. */
+/** Whether a process has a pipe open for reading. */
 async function isRead(pipe: string): Promise<boolean> {
   try {
     await (await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK)).close();

@@ -35,7 +35,7 @@ export const resize = callable(import.meta, async (order: Order): Promise<"resiz
     .autoOrient()
     .resize({ width, height, fit: "inside", withoutEnlargement: true })
     .toFile(partOf(to));
-  // Whoever sees the picture sees all of it.
+  // A program that sees the picture sees all of it.
   await rename(partOf(to), to);
   return "resized";
 });

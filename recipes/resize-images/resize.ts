@@ -67,7 +67,7 @@ async function main(): Promise<number> {
 
   const names = await picturesIn(from);
   const workers = availableParallelism();
-  // Processes: a picture that crashes the decoder, or never ends in it, takes nobody along.
+  // Processes: a picture that crashes the decoder, or never ends in it, ends no other work.
   await using pool = new Pool({ isolate: "process", workers });
   const one = async (name: string) => {
     const order = { from: join(from, name), to: join(to, name), width, height, maxPixels };

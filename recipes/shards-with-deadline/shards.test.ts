@@ -49,7 +49,7 @@ test("a document that takes for ever is ended, and the others have their results
   for (const name of NAMES) assert.ok(lines.get(name)?.includes(PHRASE), lines.get(name));
 });
 
-test("at the deadline what is not done is ended, though it listens to nobody", async () => {
+test("at the deadline what is not done is ended, though it ignores its signal", async () => {
   const { code, lines } = await run(documents, "--item", "600", "--deadline", "2");
   assert.equal(code, 3);
   assert.equal(lines.get("stuck.txt"), "failed: not done by the deadline of 2 s");

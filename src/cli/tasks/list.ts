@@ -4,7 +4,7 @@ import { type FilterFlags, type JsonFlag, STATES } from "../options/common.ts";
 import { parseCount } from "../options/parse.ts";
 import { shortSpan } from "../terminal/figures.ts";
 import { tell, write } from "../terminal/output.ts";
-import { Table } from "../terminal/table.ts";
+import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { selectorOf } from "./filter.ts";
 import { taskJson } from "./json.ts";
@@ -24,7 +24,7 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
   const { limit: _, after: from, oldestFirst, json, ...filter } = flags;
   const selector = selectorOf(filter) ?? { states: STATES };
   const now = await store.now();
-  const table = new Table<TaskRecord>([
+  const table = new ListTable<TaskRecord>([
     { head: "id", of: ({ id }) => onOneLine(id), whole: true },
     { head: "state", of: ({ state }) => state },
     { head: "name", of: ({ name }) => onOneLine(name) },

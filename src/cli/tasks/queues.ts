@@ -5,7 +5,7 @@ import { queueRates } from "../../tasks/index.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { grouped, plural, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
-import { Table } from "../terminal/table.ts";
+import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { queueJson } from "./json.ts";
 
@@ -24,7 +24,7 @@ export async function listQueues(flags: JsonFlag, store: Store): Promise<void> {
     return;
   }
   const count = (of: (queue: QueueRecord) => number) => (queue: QueueRecord) => grouped(of(queue));
-  const table = new Table<QueueRecord>([
+  const table = new ListTable<QueueRecord>([
     { head: "queue", of: ({ name }) => onOneLine(name), whole: true },
     { head: "waiting", of: count(({ counts }) => counts.waiting), right: true },
     { head: "leased", of: count(({ counts }) => counts.leased), right: true },

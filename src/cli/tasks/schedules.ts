@@ -11,7 +11,7 @@ import {
 import type { JsonFlag } from "../options/common.ts";
 import { longSpan, plural, utcAndSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
-import { Table } from "../terminal/table.ts";
+import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { scheduleJson } from "./json.ts";
 
@@ -27,7 +27,7 @@ export async function listSchedules(flags: JsonFlag, store: Store): Promise<void
     return;
   }
   const now = await store.now();
-  const table = new Table<ScheduleRecord>([
+  const table = new ListTable<ScheduleRecord>([
     { head: "schedule", of: ({ id }) => onOneLine(id), whole: true },
     { head: "when", of: ({ spec }) => timesWords(timesOf(spec)) },
     {

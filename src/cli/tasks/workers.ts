@@ -4,7 +4,7 @@ import { isDead } from "../../tasks/index.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { grouped, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";
-import { Table } from "../terminal/table.ts";
+import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
@@ -27,7 +27,7 @@ export async function listWorkers(flags: JsonFlag, store: Store): Promise<void> 
     await write(`no workers in ${store.location}: start one with pawl worker MODULE\n`);
     return;
   }
-  const table = new Table<WorkerRecord>([
+  const table = new ListTable<WorkerRecord>([
     { head: "worker", of: ({ id }) => workerName(id) },
     { head: "state", of: (worker) => stateOf(worker, now) },
     { head: "busy", of: ({ running, slots }) => `${running.length} of ${slots}`, right: true },

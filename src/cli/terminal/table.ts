@@ -2,7 +2,7 @@ import stringWidth from "string-width";
 import { clipped } from "./clip.ts";
 import { isTerminal, terminalWidth, write } from "./output.ts";
 
-export interface Column<Row> {
+export interface ListColumn<Row> {
   readonly head: string;
   readonly of: (row: Row) => string;
   /** Figures stand on the right. */
@@ -15,12 +15,12 @@ export interface Column<Row> {
 const WIDEST = 32;
 
 /** Prints rows under each other, page by page. Only on a terminal are they cut to its width. */
-export class Table<Row> {
-  readonly #columns: readonly Column<Row>[];
+export class ListTable<Row> {
+  readonly #columns: readonly ListColumn<Row>[];
   #widths: number[];
   #begun = false;
 
-  constructor(columns: readonly Column<Row>[]) {
+  constructor(columns: readonly ListColumn<Row>[]) {
     this.#columns = columns;
     this.#widths = columns.map(({ head }) => stringWidth(head));
   }
