@@ -37,7 +37,7 @@ test("a type name that two floors declare is found, and one that a floor declare
 
 test("a word that the glossary replaces is found in the names of files and folders", () => {
   assert.equal(replacedWord("src/pool/lease-keeper.ts"), "keeper");
-  assert.equal(replacedWord("src/batch/open-temporary.ts"), "place");
+  assert.equal(replacedWord("src/batch/place.ts"), "place");
   assert.equal(replacedWord("test/batch/seal.test.ts"), "seal");
   assert.equal(replacedWord("src/objects/http/direct-client.ts"), null);
   assert.equal(replacedWord("src/pool/placement.ts"), null);
