@@ -14,28 +14,7 @@ import { assertSaid, ODD } from "./odd.ts";
 
 /** What the command line needs of these floors and no page of the docs names. */
 const OF_THE_CLI = new Set([
-  ...[
-    "RunHandle",
-    "assertResumable",
-    "cancel",
-    "clearAway",
-    "execute",
-    "failureReasons",
-    "findRun",
-    "joinRuns",
-  ],
-  ...[
-    "pause",
-    "prepare",
-    "queueOf",
-    "readProgress",
-    "rehearse",
-    "replayJob",
-    "runOfQueue",
-    "statePlace",
-    "summaryOf",
-  ],
-  ...["workersOf", "openItems", "isCsvChunk"],
+  ...["RunHandle", "failureReasons", "isCsvChunk"],
   ...["addressName", "primaryKeyOf", "publicUrl", "writesToTable"],
 ]);
 

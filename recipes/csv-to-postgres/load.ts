@@ -14,7 +14,7 @@ export default ({ file = "customers.csv" }: Readonly<Record<string, string>>) =>
     name: "customers",
     key: `customers from ${file}`,
     source: csv(file),
-    step: clean,
+    transform: clean,
     sink: postgres({
       url: process.env.DATABASE_URL ?? "",
       table: "customers",

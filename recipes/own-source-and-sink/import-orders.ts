@@ -8,7 +8,7 @@ export default ({ api = "" }: Readonly<Record<string, string>>) =>
     name: "import orders",
     key: `orders of ${api}`,
     source: new OrdersApi(api),
-    step: ({ id, customer, cents }) => {
+    transform: ({ id, customer, cents }) => {
       if (cents < 0) throw new ItemError(`order ${id} costs ${cents} cents`);
       return { id, customer, euros: (cents / 100).toFixed(2) };
     },

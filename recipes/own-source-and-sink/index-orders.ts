@@ -8,6 +8,6 @@ export default ({ index = "" }: Readonly<Record<string, string>>) =>
     name: "index orders",
     key: `orders into ${index}`,
     source: table({ url: process.env.DATABASE_URL ?? "", table: "orders" }),
-    step: ({ id, customer, euros }) => ({ id: Number(id), customer, euros }),
+    transform: ({ id, customer, euros }) => ({ id: Number(id), customer, euros }),
     sink: new SearchIndex(index),
   });

@@ -3,7 +3,7 @@ import {
   type Chunk,
   type Cursor,
   type Description,
-  type Pace,
+  type ChunkSize,
   PawlError,
   type Shard,
   type ShardPlan,
@@ -60,12 +60,12 @@ export class OrdersApi implements Source<Order> {
   async *read(
     _shard: Shard,
     cursor: Cursor | null,
-    pace: Pace,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<Order>> {
     let after = cursor as number | null;
     do {
-      const { orders, next } = await this.#page(after ?? 0, Math.min(pace.items, MOST), signal);
+      const { orders, next } = await this.#page(after ?? 0, Math.min(size.items, MOST), signal);
       const end = next ?? orders.at(-1)?.id ?? after ?? 0;
       if (orders.length > 0) yield chunkOf(orders, end);
       after = next;

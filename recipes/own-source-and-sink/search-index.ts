@@ -2,7 +2,7 @@ import {
   type Chunk,
   type Failure,
   type OpenSink,
-  type Seal,
+  type CheckpointBuilder,
   type Sink,
   TransientError,
   type Writer,
@@ -28,7 +28,7 @@ export class SearchIndex implements Sink<Document> {
       ordering: { kind: "any" },
       notes: [],
       writer: async () => new IndexWriter(this.#url),
-      conclude: async () => {},
+      finalize: async () => {},
       close: async () => {},
     };
   }
@@ -45,7 +45,7 @@ class IndexWriter implements Writer<Document> {
     this.#url = url;
   }
 
-  async write(chunk: Chunk<Document>, seal: Seal): Promise<void> {
+  async write(chunk: Chunk<Document>, buildCheckpoint: CheckpointBuilder): Promise<void> {
     const failures: Failure[] = [];
     let written = 0;
     for await (const slice of chunk.slices()) {
@@ -56,7 +56,7 @@ class IndexWriter implements Writer<Document> {
       }
     }
     // Puts the failures away. With a transaction, the checkpoint that it returns would be part of it.
-    await seal({ written, unchanged: 0, skipped: 0, duplicates: 0, failures });
+    await buildCheckpoint({ written, unchanged: 0, skipped: 0, duplicates: 0, failures });
   }
 
   /** Why the index will never take the document; null when it has. */

@@ -8,7 +8,7 @@ const url = process.env.DATABASE_URL ?? "";
 export default defineJob({
   name: "regenerate tokens",
   source: table({ url, table: "tickets", columns: ["id"] }),
-  step: ({ id }) => ({ id, token: randomUUID() }),
+  transform: ({ id }) => ({ id, token: randomUUID() }),
   sink: update({ url, table: "tickets" }),
   memory: 128 * 1024 * 1024,
 });

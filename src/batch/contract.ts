@@ -12,13 +12,13 @@ export type Cursor = Json;
 export interface Counts {
   /** Items taken from the source. */
   readonly read: number;
-  /** Items a step returned beyond one for one. */
+  /** Items a transform returned beyond one for one. */
   readonly added: number;
   /** Inserted or changed in the target. */
   readonly written: number;
   /** Already in the target as they should be. */
   readonly unchanged: number;
-  /** Dropped on purpose: by the step, by `ignore`, or by a later item of the same chunk with the same key. */
+  /** Dropped on purpose: by the transform, by `ignore`, or by a later item of the same chunk with the same key. */
   readonly skipped: number;
   readonly quarantined: number;
   /** Of the items above, those whose key came again, as far as the sink saw; informative, not part of the sum. */
@@ -51,16 +51,16 @@ export interface Chunk<T> {
   slices(): AsyncIterable<readonly (T | ItemError)[]>;
   /** What item `index` was in the source, and where it stands there, for people. */
   origin(index: number): Promise<Origin>;
-  /** Of items that a step has made: from what, and how to make them again. */
-  readonly made?: Made;
+  /** Of items that a transform has made: from what, and how to make them again. */
+  readonly transformed?: TransformedItems;
 }
 
-/** How the items of a chunk came out of a step: for a sink that finds that an item of the source has changed since. */
-export interface Made {
+/** How the items of a chunk came out of a transform: for a sink that finds that an item of the source has changed since. */
+export interface TransformedItems {
   readonly from: Chunk<unknown>;
   /** Which item of `from` item `index` was made from. */
   sourceIndex(index: number): number;
-  /** Runs the step over a newer version of an item; one that it refuses is given as its error. */
+  /** Runs the transform over a newer version of an item; one that it refuses is given as its error. */
   again(item: unknown): Promise<readonly unknown[] | ItemError>;
 }
 
@@ -134,7 +134,7 @@ export interface ShardPlan {
 }
 
 /** How large the next chunk should be; the engine changes the numbers as it learns. Read before each chunk. */
-export interface Pace {
+export interface ChunkSize {
   readonly items: number;
   /** Bytes the chunk may take in memory: decoded ones, for a compressed source. */
   readonly bytes: number;
@@ -146,7 +146,7 @@ export interface PlanOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** A folder for large intermediate files; removed by the caller. */
   readonly scratch: string;
-  /** Of this run, for what reading its shards needs on this machine; it stays until the sink concludes. May not exist yet. */
+  /** Of this run, for what reading its shards needs on this machine; it stays until the sink is finalized. May not exist yet. */
   readonly folder: string;
   /** Bytes the planning may hold at once. */
   readonly memory: number;
@@ -175,7 +175,7 @@ export interface Source<T> {
   /** The first items, at most `n` of them, for type inference and dry runs. Later reads start from the beginning. */
   sample(n: number): Promise<readonly T[]>;
   /** Chunks from the cursor on; null means from the beginning of the shard. */
-  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<Chunk<T>>;
+  read(shard: Shard, cursor: Cursor | null, size: ChunkSize, signal: AbortSignal): AsyncIterable<Chunk<T>>;
   /** A source over items that were quarantined. Without it, `raw` is taken as the JSON of the item. */
   replay?(items: () => AsyncIterable<QuarantineRecord>): Source<T>;
 }
@@ -201,7 +201,7 @@ export interface WriteOutcome {
  * Called by a writer once the effect is ready but before it commits: the engine puts the failures away safely and
  * returns the checkpoint that belongs in the same commit.
  */
-export type Seal = (outcome: WriteOutcome) => Promise<Checkpoint>;
+export type CheckpointBuilder = (outcome: WriteOutcome) => Promise<Checkpoint>;
 
 export interface Writer<T> {
   /** The checkpoint the target holds, which is the truth; null when it holds none. */
@@ -210,7 +210,7 @@ export interface Writer<T> {
    * Writes a chunk and commits it with its checkpoint, or changes nothing and throws: a TransientError when trying
    * again may help, `LostError` when the fence has moved on, anything else when only a person can help.
    */
-  write(chunk: Chunk<T>, seal: Seal): Promise<void>;
+  write(chunk: Chunk<T>, buildCheckpoint: CheckpointBuilder): Promise<void>;
   /** Commits a checkpoint that has no effect beside it: the end of a shard. Durable when it resolves. */
   finish(checkpoint: Checkpoint): Promise<void>;
   close(): Promise<void>;
@@ -219,13 +219,13 @@ export interface Writer<T> {
 export interface SinkContext {
   readonly run: string;
   readonly source: Description;
-  /** Whether a step stands between source and sink, so that items may have other columns and keys. */
-  readonly stepped: boolean;
+  /** Whether a transform stands between source and sink, so that items may have other columns and keys. */
+  readonly transformed: boolean;
   /** Look, but change nothing in the target. */
   readonly dryRun: boolean;
   /** The items are only some of those of the job, such as those that are replayed: what is not among them is not missing. */
   readonly partial?: boolean;
-  /** The first items as they will reach the sink: after the step, where there is one. */
+  /** The first items as they will reach the sink: after the transform, where there is one. */
   readonly sample: () => Promise<readonly unknown[]>;
   /** Bytes the sink may hold at once, over all its writers. */
   readonly memory: number;
@@ -234,12 +234,12 @@ export interface SinkContext {
   /** A folder that all runs on this machine share, for what later ones need not find out again; it may be removed at any time. */
   readonly cache: string;
   /** For a sink that does many things at once. */
-  readonly limits: Limits;
+  readonly limits: WorkLimits;
   readonly signal: AbortSignal;
 }
 
 /** How much may be under way at once and how fast, over all writers of a process: what the job allows, or what it learns. */
-export interface Limits {
+export interface WorkLimits {
   /** Runs `work` when there is room and the rate allows another item. `trouble` is called when the target asks for less. */
   run<T>(work: (trouble: () => void) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Waits until so many bytes may pass. */
@@ -261,9 +261,9 @@ export interface OpenSink<T> {
   /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
   /** The chunk sizes that suit this sink, where the job does not say otherwise. */
-  readonly pace?: SinkPace;
+  readonly chunkSizing?: ChunkSizing;
   /**
-   * Turns items into the form this sink writes, while the chunk before is being written: the results of a step need
+   * Turns items into the form this sink writes, while the chunk before is being written: the results of a transform need
    * not be held as objects then. Reads the chunk's slices once, and returns a chunk that `write` knows. Its `items`
    * counts what was read.
    */
@@ -287,9 +287,9 @@ export interface OpenSink<T> {
   /**
    * `how` says whether the run succeeded or was given up. Returns what the user should be told about a run that succeeded.
    */
-  conclude(how?: "succeeded" | "given up"): Promise<Conclusion>;
+  finalize(how?: "succeeded" | "given up"): Promise<Finalization>;
   /** Writes a chunk and takes it back at once, to show what would become of it. */
-  rehearse?(chunk: Chunk<T>): Promise<WriteOutcome>;
+  dryRun?(chunk: Chunk<T>): Promise<WriteOutcome>;
   /** What a dry run has to read the whole source for; null where one chunk tells enough. */
   survey?(): Promise<Survey<T> | null>;
   close(): Promise<void>;
@@ -298,23 +298,23 @@ export interface OpenSink<T> {
 /** Looks at all that a source gives, without writing any of it. */
 export interface Survey<T> {
   take(chunk: Chunk<T>): Promise<void>;
-  /** So many items failed before they came here, and the step returned nothing for so many. */
+  /** So many items failed before they came here, and the transform returned nothing for so many. */
   skip(failed: number, leftOut: number): void;
   /** What it came to, for the user. */
-  conclude(): Promise<readonly string[]>;
+  finalize(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
 /** Half sentences, perhaps with how many rows of the target were deleted because no item named them; or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most sinks have nothing to tell.
-export type Conclusion = readonly string[] | Concluded | void;
+export type Finalization = readonly string[] | FinalizedSink | void;
 
-export interface Concluded {
+export interface FinalizedSink {
   readonly told: readonly string[];
   readonly deleted?: number;
 }
 
-export interface SinkPace {
+export interface ChunkSizing {
   /** How long one chunk should take, in milliseconds. */
   readonly commitMs?: number;
   /** The size of the first chunk and of the smallest, in source bytes. */

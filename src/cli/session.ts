@@ -1,20 +1,24 @@
-import type { Place } from "../batch/index.ts";
+import type { StateLocation } from "../batch/internal.ts";
 import type { RunRecord } from "../store/contract.ts";
 import type { Store } from "../store/index.ts";
 
 /** What a command does with the store; `find` gives the run of an id, the beginning of one, or `last`. */
-type Body<T> = (store: Store, place: Place, find: (reference: string) => Promise<RunRecord>) => Promise<T>;
+type Body<T> = (
+  store: Store,
+  place: StateLocation,
+  find: (reference: string) => Promise<RunRecord>,
+) => Promise<T>;
 
 /**
  * Runs a command with the store open, and closes it whatever happens. With `create: false` a mistyped path is an error and not a new,
  * empty store: for commands that look at what is there. What the store is made of is imported now, and not for `--help`.
  */
 export async function withStore<T>(body: Body<T>, { create = true } = {}): Promise<T> {
-  const [{ findRun, statePlace }, { openStore }] = await Promise.all([
-    import("../batch/index.ts"),
+  const [{ findRun, stateLocation }, { openStore }] = await Promise.all([
+    import("../batch/internal.ts"),
     import("../store/index.ts"),
   ]);
-  const place = statePlace();
+  const place = stateLocation();
   const store = await openStore(place.store, { create });
   try {
     return await body(store, place, (reference) => findRun(store, reference));

@@ -6,13 +6,7 @@ export { type Backoff, backoffDelay } from "../retry.ts";
 export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } from "./attempt/errors.ts";
 export { type Client, connect } from "./client/client.ts";
 export { defaultLocation, disconnect, handleOf, useStore } from "./client/default-client.ts";
-export {
-  type Progress,
-  progressOf,
-  TaskFailedError,
-  type TaskHandle,
-  type TaskStatus,
-} from "./client/handle.ts";
+export { type Progress, TaskFailedError, type TaskHandle, type TaskStatus } from "./client/handle.ts";
 export type { Stored } from "./client/stored-value.ts";
 export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./client/subscribe.ts";
 export type {
@@ -33,7 +27,7 @@ export { task } from "./define/task.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
 export type { Member, Members } from "./flow/members.ts";
-export { groupsWithin, linksAfter } from "./flow/spec.ts";
+
 export {
   pauseSchedule,
   removeSchedule,
@@ -41,11 +35,10 @@ export {
   type ScheduleOptions,
   schedule,
 } from "./schedule/schedule.ts";
-export { type CatchUp, type ScheduleTimes, type TimesSpec, timesOf } from "./schedule/times.ts";
+export type { CatchUp, ScheduleTimes } from "./schedule/times.ts";
 export { meterStore } from "./telemetry/meter-store.ts";
 export { metricsText, metricsType } from "./telemetry/prometheus.ts";
-export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";
-export { liveWorkers, takeOver } from "./worker/orphans.ts";
+
 export type { Queues } from "./worker/slot-group.ts";
 export {
   type DrainOptions,
@@ -54,4 +47,3 @@ export {
   startWorker,
 } from "./worker/start-worker.ts";
 export type { WorkerHealth } from "./worker/worker.ts";
-export { isDead, parseWorkerId } from "./worker/worker-id.ts";

@@ -1,5 +1,12 @@
 /** What the floors above need of tasks and users do not: not exported from the package. */
+
+export { progressOf } from "./client/handle.ts";
 export type { Definition, InternalContext } from "./contract.ts";
 export { internalTask } from "./define/definition.ts";
 export { knownTasks } from "./define/registry.ts";
+export { groupsWithin, linksAfter } from "./flow/spec.ts";
+export { type TimesSpec, timesOf } from "./schedule/times.ts";
+export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";
+export { liveWorkers, rescueOrphans } from "./worker/orphan-rescue.ts";
 export { Worker, type WorkerOptions } from "./worker/worker.ts";
+export { isDead, parseWorkerId } from "./worker/worker-id.ts";

@@ -4,20 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import {
+  type CheckpointBuilder,
   type Chunk,
   defineJob,
   ItemError,
   type Job,
   type OpenSink,
-  openItems,
   PawlError,
   run,
-  type Seal,
   type Sink,
   type Source,
   type WriteOutcome,
   type Writer,
 } from "../../src/batch/index.ts";
+import { openItems } from "../../src/batch/internal.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { MemoryTarget, NumberSource } from "./memory-ends.ts";
 
@@ -67,7 +67,7 @@ function lying(
 ): Sink<number> {
   let chunks = 0;
   return changed(target, (writer) => ({
-    write: (chunk: Chunk<number>, seal: Seal) =>
+    write: (chunk: Chunk<number>, seal: CheckpointBuilder) =>
       writer.write(chunk, (outcome) => seal(lie(outcome, chunks++))),
   }));
 }
@@ -101,21 +101,26 @@ describe("a run succeeds only with proof", { timeout: 60_000 }, () => {
   for (const [what, lie] of Object.entries(lies)) {
     it(`not where a sink says that it wrote ${what}`, async () => {
       const target = new MemoryTarget();
-      const { state, note, read, written } = await run(job({ sink: lying(target, lie) }), { store });
+      const { state, note, read, written } = await run(job({ sink: lying(target, lie) }), {
+        store,
+      }).summary();
       assert.equal(state, "failed");
       assert.match(note ?? "", /nothing of the chunk was committed; this is a defect of Pawl or of a sink/);
       assert.deepEqual([read, written, target.effects.length], [0, 0, 0]);
     });
   }
 
-  it("not where a sink writes without sealing, or keeps a checkpoint that no counting gives", async () => {
+  it("not where a sink writes without building a checkpoint, or keeps a checkpoint that no counting gives", async () => {
     const unsealed = changed(new MemoryTarget(), () => ({ write: async () => {} }));
-    assert.match((await run(job({ sink: unsealed }), { store })).note ?? "", /without sealing/);
+    assert.match(
+      (await run(job({ sink: unsealed }), { store }).summary()).note ?? "",
+      /without building its checkpoint/,
+    );
     const counts = { read: 0, added: 0, written: 4, unchanged: 0, skipped: -4 };
     const rest = { quarantined: 0, duplicates: 0, bytes: 0 };
     const kept = { cursor: null, counts: { ...counts, ...rest }, done: true };
     const odd = changed(new MemoryTarget(), () => ({ checkpoint: kept }));
-    const { state, note } = await run(job({ sink: odd }), { store });
+    const { state, note } = await run(job({ sink: odd }), { store }).summary();
     assert.equal(state, "failed");
     assert.match(note ?? "", /does not add up.*skipped cannot be -4/);
   });
@@ -146,11 +151,11 @@ describe("a run succeeds only with proof", { timeout: 60_000 }, () => {
       it(`not of a source that ${what}, ${step ? "with" : "without"} a step`, async () => {
         const target = new MemoryTarget();
         const { state, written, note } = await run(
-          job({ source: odd, sink: target, ...(step ? { step } : {}) }),
+          job({ source: odd, sink: target, ...(step ? { transform: step } : {}) }),
           {
             store,
           },
-        );
+        ).summary();
         assert.equal(state, "failed");
         assert.match(note ?? "", /announced|cursor|where the plan counted/);
         assert.equal(written, target.effects.length, "what was committed is what is counted");
@@ -172,7 +177,7 @@ describe("a run succeeds only with proof", { timeout: 60_000 }, () => {
           notes: [],
         }),
       });
-      const summary = await run(job({ source: cut, sink: target }), { store });
+      const summary = await run(job({ source: cut, sink: target }), { store }).summary();
       assert.equal(summary.state, "failed");
       assert.deepEqual([summary.read, summary.written, target.effects.length], [30, 30, 30]);
     }
@@ -212,7 +217,7 @@ describe("an item that could not be decoded", { timeout: 60_000 }, () => {
     it(`is quarantined as what it was, and a ${what} sink gets the others`, async () => {
       sink.refuse = (item) => (item % 10 === 7 ? `${item} is refused` : null);
       const end = what === "packing" ? packing(sink) : sink;
-      const summary = await run(job({ source: broken(), sink: end }), { store });
+      const summary = await run(job({ source: broken(), sink: end }), { store }).summary();
       const items = Array.from({ length: 100 }, (_, at) => at);
       const isBroken = (item: number) => item % 9 === 4;
       const good = items.filter((item) => !isBroken(item) && item % 10 !== 7);

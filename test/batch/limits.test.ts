@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Level } from "../../src/batch/job/adaptive-concurrency.ts";
-import { WorkLimits } from "../../src/batch/job/limits.ts";
+import { AdaptiveConcurrency } from "../../src/batch/job/adaptive-concurrency.ts";
+import { JobLimits } from "../../src/batch/job/limits.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
-function drive(level: Level, clock: { now: number }, windows: number, capacity: () => number, ms = 20): void {
+function drive(
+  level: AdaptiveConcurrency,
+  clock: { now: number },
+  windows: number,
+  capacity: () => number,
+  ms = 20,
+): void {
   for (let at = 0; at < windows; at++) {
     const perMs = Math.min(level.value, capacity()) / ms;
     for (const end = clock.now + 500; clock.now < end; ) {
@@ -18,7 +24,7 @@ describe("the level of things done at once", () => {
   it("rises until more at once gets nothing more done, and stays thereabouts", () => {
     for (const capacity of [4, 20, 100]) {
       const clock = { now: 0 };
-      const level = new Level(() => clock.now);
+      const level = new AdaptiveConcurrency(() => clock.now);
       drive(level, clock, 60, () => capacity);
       const seen: number[] = [];
       for (let at = 0; at < 30; at++) {
@@ -32,7 +38,7 @@ describe("the level of things done at once", () => {
 
   it("is halved by a complaint, once for all that was under way, and rises again", () => {
     const clock = { now: 0 };
-    const level = new Level(() => clock.now);
+    const level = new AdaptiveConcurrency(() => clock.now);
     drive(level, clock, 20, () => 64);
     const before = level.value;
     const beganAt = clock.now - 5;
@@ -48,7 +54,7 @@ describe("the level of things done at once", () => {
 
   it("never falls below one", () => {
     const clock = { now: 0 };
-    const level = new Level(() => clock.now);
+    const level = new AdaptiveConcurrency(() => clock.now);
     for (let complaint = 0; complaint < 20; complaint++) {
       clock.now += 10;
       level.trouble(clock.now);
@@ -59,7 +65,7 @@ describe("the level of things done at once", () => {
 
   it("learns nothing while fewer are under way than it allows", () => {
     const clock = { now: 0 };
-    const level = new Level(() => clock.now);
+    const level = new AdaptiveConcurrency(() => clock.now);
     const before = level.value;
     for (let at = 0; at < 1000; at++) {
       clock.now += 5;
@@ -72,7 +78,7 @@ describe("the level of things done at once", () => {
 
 describe("the limits of a job", () => {
   it("run as many at once as they are told, first come first served", async () => {
-    const limits = new WorkLimits({ atOnce: 3 });
+    const limits = new JobLimits({ atOnce: 3 });
     let running = 0;
     let most = 0;
     const order: number[] = [];
@@ -94,7 +100,7 @@ describe("the limits of a job", () => {
   });
 
   it("give a place back that failed, and stop waiting when told to", async () => {
-    const limits = new WorkLimits({ atOnce: 1 });
+    const limits = new JobLimits({ atOnce: 1 });
     await assert.rejects(
       limits.run(async () => Promise.reject(new Error("no"))),
       /no/,
@@ -110,8 +116,8 @@ describe("the limits of a job", () => {
   });
 
   it("refuse what is not a number", () => {
-    assert.throws(() => new WorkLimits({ atOnce: 0 }), { code: "job.at-once" });
-    assert.throws(() => new WorkLimits({ rate: 0 }), { code: "job.rate" });
-    assert.throws(() => new WorkLimits({ bandwidth: Number.NaN }), { code: "job.rate" });
+    assert.throws(() => new JobLimits({ atOnce: 0 }), { code: "job.at-once" });
+    assert.throws(() => new JobLimits({ rate: 0 }), { code: "job.rate" });
+    assert.throws(() => new JobLimits({ bandwidth: Number.NaN }), { code: "job.rate" });
   });
 });

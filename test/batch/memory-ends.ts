@@ -1,13 +1,13 @@
 import {
   type Checkpoint,
+  type CheckpointBuilder,
   type Chunk,
+  type ChunkSize,
   type Counts,
   type Cursor,
   type Failure,
   LostError,
   type OpenSink,
-  type Pace,
-  type Seal,
   type Shard,
   type Sink,
   type Source,
@@ -57,7 +57,7 @@ export class NumberSource implements Source<number> {
     return Array.from({ length: Math.min(n, this.count) }, (_, at) => at);
   }
 
-  async *read(shard: Shard, cursor: Cursor | null, _pace: Pace, signal: AbortSignal) {
+  async *read(shard: Shard, cursor: Cursor | null, _pace: ChunkSize, signal: AbortSignal) {
     const { from, to } = shard.data as { from: number; to: number };
     for (let at = (cursor as number | null) ?? from; at < to; at += this.chunkItems) {
       signal.throwIfAborted();
@@ -101,7 +101,7 @@ export class MemoryTarget implements Sink<number> {
       ordering: { kind: "any" },
       notes: [],
       writer: async (shard, fence) => this.#writer(`${context.run}/${shard}`, fence),
-      conclude: async () => {
+      finalize: async () => {
         this.concluded++;
       },
       close: async () => {},
@@ -124,7 +124,7 @@ export class MemoryTarget implements Sink<number> {
     };
     return {
       checkpoint: transactional && held ? held.checkpoint : null,
-      write: async (chunk: Chunk<number>, seal: Seal) => {
+      write: async (chunk: Chunk<number>, seal: CheckpointBuilder) => {
         if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
         this.fault("before");
         const { outcome, items } = await this.#judge(chunk);

@@ -6,16 +6,13 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   defineJob,
-  findRun,
   ItemError,
   type Job,
-  openItems,
-  pause,
-  readProgress,
   run,
   type SinkContext,
   TransientError,
 } from "../../src/batch/index.ts";
+import { findRun, openItems, pause, readProgress } from "../../src/batch/internal.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { fc, runs } from "../random.ts";
 import { MemoryTarget, NumberSource, randomFaults } from "./memory-ends.ts";
@@ -46,7 +43,7 @@ describe("a run", () => {
     defineJob<number, number>({ name: "numbers", source, sink: target, concurrency: 2, ...more });
 
   it("writes every item once and accounts for all of them", async () => {
-    const summary = await run(job(new NumberSource(1000)), { store });
+    const summary = await run(job(new NumberSource(1000)), { store }).summary();
     assert.equal(summary.state, "succeeded");
     assert.deepEqual(sorted(target.effects), upTo(1000));
     assert.deepEqual([summary.read, summary.written, summary.quarantined], [1000, 1000, 0]);
@@ -55,14 +52,15 @@ describe("a run", () => {
 
   it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
     const lost = { at: new Map([["part", 1]]) };
-    const changes = (async () => await run(job(new NumberSource(100, 10, lost as never)), { store }))();
+    const changes = (async () =>
+      await run(job(new NumberSource(100, 10, lost as never)), { store }).summary())();
     await assert.rejects(changes, { code: "store.unstorable", message: /identity\.at is a Map/ });
     class Lost extends NumberSource {
       override async *read(...given: Parameters<NumberSource["read"]>) {
         for await (const chunk of super.read(...given)) yield { ...chunk, end: lost as never };
       }
     }
-    const summary = await run(job(new Lost(100)), { store });
+    const summary = await run(job(new Lost(100)), { store }).summary();
     assert.equal(summary.state, "failed");
     assert.match(
       summary.note ?? "",
@@ -71,7 +69,7 @@ describe("a run", () => {
     assert.deepEqual(target.effects, []);
   });
 
-  it("begins after a few items of the sample where the step takes long", async () => {
+  it("begins after a few items of the sample where the transform takes long", async () => {
     let sample: readonly unknown[] = [];
     const stop = new AbortController();
     const sink = {
@@ -85,20 +83,20 @@ describe("a run", () => {
       if (!stop.signal.aborted) await sleep(20);
       return n;
     };
-    const summary = await run(job(new NumberSource(10_000), { sink, step }), { store });
+    const summary = await run(job(new NumberSource(10_000), { sink, transform: step }), { store }).summary();
     assert.equal(summary.written, 10_000);
     assert.ok(sample.length > 0 && sample.length < 10_000, String(sample.length));
   });
 
   it("of an empty source succeeds with nothing", async () => {
-    const summary = await run(job(new NumberSource(0)), { store });
+    const summary = await run(job(new NumberSource(0)), { store }).summary();
     assert.deepEqual([summary.state, summary.read], ["succeeded", 0]);
   });
 
-  it("counts what a step returns, adds, drops and refuses", async () => {
+  it("counts what a transform returns, adds, drops and refuses", async () => {
     const summary = await run(
       job(new NumberSource(100), {
-        step: (item) => {
+        transform: (item) => {
           if (item % 10 === 0) throw new ItemError(`${item} is round`);
           if (item % 10 === 1) return null;
           if (item % 10 === 2) return [item, item + 1000, item + 2000];
@@ -107,7 +105,7 @@ describe("a run", () => {
         },
       }),
       { store },
-    );
+    ).summary();
     assert.deepEqual(
       [summary.read, summary.added, summary.written, summary.skipped, summary.quarantined],
       [100, 20, 90, 20, 10],
@@ -122,27 +120,27 @@ describe("a run", () => {
   it("quarantines once an item whose several results the target refused", async () => {
     target.refuse = (item) => (item >= 1000 ? "too large" : null);
     const summary = await run(
-      job(new NumberSource(10), { step: (item) => (item === 4 ? [item, 1004, 2004] : item) }),
+      job(new NumberSource(10), { transform: (item) => (item === 4 ? [item, 1004, 2004] : item) }),
       { store },
-    );
+    ).summary();
     assert.deepEqual(
       [summary.state, summary.read, summary.written, summary.quarantined],
       ["succeeded", 10, 10, 1],
     );
   });
 
-  it("takes an error of the step for the item's and a TransientError for the world's", async () => {
+  it("takes an error of the transform for the item's and a TransientError for the world's", async () => {
     let troubles = 0;
     const summary = await run(
       job(new NumberSource(50), {
-        step: (item) => {
+        transform: (item) => {
           if (item === 7) throw new TypeError("no seven");
           if (item === 20 && troubles++ < 2) throw new TransientError("api", "the API is down");
           return item;
         },
       }),
       { store },
-    );
+    ).summary();
     assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 49, 1]);
     assert.deepEqual(
       sorted(target.effects),
@@ -158,7 +156,7 @@ describe("a run", () => {
         target.refuse = (item) => (item % 13 === 0 ? "unlucky" : null);
         const summary = await run(job(new NumberSource(count), { key: `faults ${seed} ${count}` }), {
           store,
-        });
+        }).summary();
         const lucky = upTo(count).filter((item) => item % 13 !== 0);
         assert.equal(summary.state, "succeeded");
         assert.deepEqual(sorted(target.effects), lucky);
@@ -171,11 +169,11 @@ describe("a run", () => {
 
   it("stops when more items are quarantined than allowed, and goes on with a larger bound", async () => {
     target.refuse = (item) => (item % 2 === 0 ? "even" : null);
-    const stopped = await run(job(new NumberSource(400), { maxBad: 20 }), { store });
+    const stopped = await run(job(new NumberSource(400), { maxBad: 20 }), { store }).summary();
     assert.equal(stopped.state, "failed");
     assert.match(stopped.note ?? "", /more than the 20 that max-bad allows/);
     assert.ok(stopped.read < 400);
-    const done = await run(job(new NumberSource(400), { maxBad: "60%" }), { store });
+    const done = await run(job(new NumberSource(400), { maxBad: "60%" }), { store }).summary();
     assert.deepEqual(
       [done.run, done.state, done.read, done.quarantined],
       [stopped.run, "succeeded", 400, 200],
@@ -192,11 +190,11 @@ describe("a run", () => {
     const id = await handle.id();
     while (target.effects.length < 100) await new Promise((resolve) => setTimeout(resolve, 5));
     await pause(store, await findRun(store, id.slice(0, 6)));
-    const paused = await handle;
+    const paused = await handle.summary();
     assert.equal(paused.state, "paused");
     assert.ok(paused.read < 2000);
     target.delayMs = 0;
-    const done = await run(job(new NumberSource(2000)), { store });
+    const done = await run(job(new NumberSource(2000)), { store }).summary();
     assert.deepEqual([done.run, done.state, done.read], [id, "succeeded", 2000]);
     assert.deepEqual(sorted(target.effects), upTo(2000));
   });
@@ -211,7 +209,7 @@ describe("a run", () => {
     const id = await handle.id();
     while (asked < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     await pause(store, await findRun(store, id));
-    const { state, read } = await handle;
+    const { state, read } = await handle.summary();
     assert.deepEqual([state, read], ["paused", 0]);
   });
 
@@ -220,50 +218,55 @@ describe("a run", () => {
     const handle = run(job(new NumberSource(2000)), { store });
     while (target.effects.length < 50) await new Promise((resolve) => setTimeout(resolve, 5));
     await handle.cancel();
-    const cancelled = await handle;
+    const cancelled = await handle.summary();
     assert.equal(cancelled.state, "cancelled");
     target.delayMs = 0;
-    const next = await run(job(new NumberSource(100)), { store });
+    const next = await run(job(new NumberSource(100)), { store }).summary();
     assert.notEqual(next.run, cancelled.run);
     assert.equal(next.state, "succeeded");
   });
 
   it("refuses to resume when the source has changed, and begins from the start with restart", async () => {
     target.refuse = () => "all bad";
-    await run(job(new NumberSource(100), { maxBad: 5 }), { store });
+    await run(job(new NumberSource(100), { maxBad: 5 }), { store }).summary();
     target.refuse = () => null;
     const changed = new NumberSource(100, 10, "other numbers");
     await assert.rejects(
-      async () => await run(job(changed), { store }),
+      async () => await run(job(changed), { store }).summary(),
       /has changed since run .* --restart/,
     );
-    assert.equal((await run(job(changed), { store, restart: true })).state, "succeeded");
+    assert.equal((await run(job(changed), { store, restart: true }).summary()).state, "succeeded");
   });
 
-  it("says when it goes on with another step than it began with", async () => {
+  it("says when it goes on with another transform than it began with", async () => {
     const steps = [(n: number) => n, (n: number) => n + 0];
-    for (const [stepText, begun, resumed, told] of [
+    for (const [transformText, begun, resumed, told] of [
       [undefined, 0, 1, true],
       [undefined, 1, 1, false],
       [["a", "b"], 0, 0, true],
       [["a", "a"], 0, 1, false],
     ] as const) {
-      const key = `${stepText} ${begun} ${resumed}`;
+      const key = `${transformText} ${begun} ${resumed}`;
       const with_ = (which: 0 | 1, at: 0 | 1) => ({
         key,
-        step: steps[which] as (n: number) => number,
-        ...(stepText === undefined ? {} : { stepText: stepText[at] }),
+        transform: steps[which] as (n: number) => number,
+        ...(transformText === undefined ? {} : { transformText: transformText[at] }),
       });
       target.refuse = () => "all bad";
-      const first = await run(job(new NumberSource(100), { ...with_(begun, 0), maxBad: 5 }), { store });
+      const first = await run(job(new NumberSource(100), { ...with_(begun, 0), maxBad: 5 }), {
+        store,
+      }).summary();
       assert.equal(first.state, "failed");
       target.refuse = () => null;
       const notes: string[] = [];
       const handle = run(job(new NumberSource(100), with_(resumed, 1)), { store });
       handle.on("note", (note) => notes.push(note));
-      assert.deepEqual([(await handle).run, (await handle).state], [first.run, "succeeded"]);
+      assert.deepEqual(
+        [(await handle.summary()).run, (await handle.summary()).state],
+        [first.run, "succeeded"],
+      );
       assert.equal(
-        /^The step has changed since the run began: .*--restart/m.test(notes.join("\n")),
+        /^The transform has changed since the run began: .*--restart/m.test(notes.join("\n")),
         told,
         key,
       );
@@ -275,7 +278,7 @@ describe("a run", () => {
     const first = run(job(new NumberSource(500)), { store });
     while (target.effects.length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
     await assert.rejects(
-      async () => await run(job(new NumberSource(500)), { store }),
+      async () => await run(job(new NumberSource(500)), { store }).summary(),
       /already running as run/,
     );
     target.delayMs = 0;
@@ -285,15 +288,18 @@ describe("a run", () => {
   it("keeps its checkpoint in the store for a sink that is only idempotent", async () => {
     target.guarantee = "idempotent";
     target.fault = randomFaults(42, 0.05);
-    const summary = await run(job(new NumberSource(500)), { store });
+    const summary = await run(job(new NumberSource(500)), { store }).summary();
     assert.deepEqual([summary.state, summary.written], ["succeeded", 500]);
     assert.deepEqual(sorted([...new Set(target.effects)]), upTo(500));
   });
 
   it("refuses a sink without any guarantee unless the job accepts repetition", async () => {
     target.guarantee = "none";
-    await assert.rejects(async () => await run(job(new NumberSource(10)), { store }), /at-least-once/);
-    const summary = await run(job(new NumberSource(10), { atLeastOnce: true }), { store });
+    await assert.rejects(
+      async () => await run(job(new NumberSource(10)), { store }).summary(),
+      /at-least-once/,
+    );
+    const summary = await run(job(new NumberSource(10), { atLeastOnce: true }), { store }).summary();
     assert.equal(summary.state, "succeeded");
   });
 
@@ -307,12 +313,12 @@ describe("a run", () => {
       { store },
     );
     handle.on("progress", (progress) => seen.add(progress.note));
-    assert.equal((await handle).state, "succeeded");
+    assert.equal((await handle.summary()).state, "succeeded");
     assert.ok(seen.has(shown));
   });
 
   it("can be looked at after it ended: counts, history, shards", async () => {
-    const summary = await run(job(new NumberSource(100)), { store });
+    const summary = await run(job(new NumberSource(100)), { store }).summary();
     const record = await findRun(store, "last");
     const progress = await readProgress(store, record);
     assert.equal(record.id, summary.run);

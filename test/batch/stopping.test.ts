@@ -5,22 +5,18 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type ChunkSize,
   type Cursor,
-  cancel,
   defineJob,
-  execute,
-  findRun,
   type Job,
-  type Pace,
   PawlError,
-  pause,
-  prepare,
   type RunHandle,
   type RunSummary,
   run,
   type Shard,
   TransientError,
 } from "../../src/batch/index.ts";
+import { cancel, execute, findRun, pause, prepare } from "../../src/batch/internal.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { MemoryTarget, NumberSource } from "./memory-ends.ts";
 
@@ -50,7 +46,7 @@ class IdleSource extends NumberSource {
     return { shards: shards.map((shard) => ({ ...shard, items: null })), duplicates: null, notes: [] };
   }
 
-  override async *read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal) {
+  override async *read(shard: Shard, cursor: Cursor | null, pace: ChunkSize, signal: AbortSignal) {
     let given = 0;
     for await (const chunk of super.read(shard, cursor, pace, new AbortController().signal)) {
       if (!this.flows && given >= this.#gives) {
@@ -92,7 +88,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
 
   async function stopped(handle: RunHandle, what: typeof pause | typeof cancel): Promise<RunSummary> {
     await what(store, await findRun(store, await handle.id()));
-    return await handle;
+    return await handle.summary();
   }
 
   for (const manner of MANNERS) {
@@ -105,7 +101,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       assert.equal(paused.state, "paused");
       assert.deepEqual(sorted(target.effects), upTo(paused.read), "what is counted is what was committed");
       source.flows = true;
-      const summary = await run(one, { store });
+      const summary = await run(one, { store }).summary();
       assert.deepEqual([summary.state, summary.read], ["succeeded", 40]);
       assert.deepEqual(sorted(target.effects), upTo(40));
     });
@@ -120,7 +116,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       assert.equal(left.state, "running");
       assert.ok(left.counts.read < 40, String(left.counts.read));
       source.flows = true;
-      const summary = await run(one, { store });
+      const summary = await run(one, { store }).summary();
       assert.deepEqual([summary.state, summary.read], ["succeeded", 40]);
       assert.deepEqual(sorted(target.effects), upTo(40));
     });
@@ -134,8 +130,8 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       if (++steps === 20) await rm(home, { recursive: true });
       return n;
     };
-    const handle = run(job({ source: new NumberSource(1_000, 5), step }), { store: gone });
-    await assert.rejects(async () => await handle, { code: "store.gone" });
+    const handle = run(job({ source: new NumberSource(1_000, 5), transform: step }), { store: gone });
+    await assert.rejects(async () => await handle.summary(), { code: "store.gone" });
     assert.ok(target.effects.length < 1_000, String(target.effects.length));
   });
 
@@ -151,7 +147,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
         begun.resolve();
         return n;
       };
-      const handle = run(job({ source: new Cut(2_000, 5), step, concurrency: 2 }), { store });
+      const handle = run(job({ source: new Cut(2_000, 5), transform: step, concurrency: 2 }), { store });
       await begun.promise;
       const summary = await stopped(handle, what);
       assert.equal(summary.state, what === pause ? "paused" : "cancelled");
@@ -206,7 +202,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       if (++steps === 40) interrupt.abort();
       return n;
     };
-    const numbers = job({ source: new NumberSource(1_000, 5), step });
+    const numbers = job({ source: new NumberSource(1_000, 5), transform: step });
     const prepared = await prepare(numbers, { store: full });
     const executed = execute(prepared, { scratch: folder, signal: interrupt.signal, leaseMs: 1_000 });
     await assert.rejects(executed, {
@@ -217,7 +213,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     // Until the lease has expired, as that of a process that was killed on another machine.
     let again: RunSummary | null = null;
     while (again === null) {
-      again = await (async () => await run(numbers, { store }))().catch((error: PawlError) => {
+      again = await (async () => await run(numbers, { store }).summary())().catch((error: PawlError) => {
         if (error.code !== "run.busy") throw error;
         return null;
       });
@@ -254,12 +250,12 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     assert.equal((await cancel(store, record)).state, "cancelled");
   });
 
-  it("does not wait for steps that never end, and calls them again", async () => {
+  it("does not wait for transforms that never end, and calls them again", async () => {
     let hangs = true;
     const hung = Promise.withResolvers<void>();
     const one = job({
       source: new NumberSource(60, 20),
-      step: async (item) => {
+      transform: async (item) => {
         if (hangs && item === 25) {
           hung.resolve();
           await never();
@@ -288,7 +284,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
       source,
       concurrency: 2,
       atOnce: 6,
-      step: async (item) => {
+      transform: async (item) => {
         calls.push(item);
         most = Math.max(most, ++under);
         if (calls.length > 90) begun.resolve();
@@ -303,7 +299,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     const paused = await stopped(handle, pause);
     assert.equal(paused.state, "paused");
     assert.deepEqual(sorted(target.effects).length, paused.written);
-    const summary = await run(one, { store });
+    const summary = await run(one, { store }).summary();
     assert.deepEqual(sorted(target.effects), upTo(400));
     assert.equal(summary.state, "succeeded");
     assert.equal(most, 6);
@@ -377,7 +373,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         source,
         sink: target,
         concurrency: 1,
-        step: async (item) => {
+        transform: async (item) => {
           most = Math.max(most, ++under);
           // Later ones are answered sooner.
           await sleep(40 - (item % 20));
@@ -388,7 +384,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       { store },
     );
     handle.on("note", (note) => notes.push(note));
-    const summary = await handle;
+    const summary = await handle.summary();
     assert.deepEqual([summary.state, summary.written, summary.added], ["succeeded", 600, 300]);
     assert.deepEqual(
       target.effects,
@@ -408,7 +404,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         source: Object.assign(new NumberSource(100, 50), { sample: async () => [] }),
         sink: target,
         concurrency: 2,
-        step: async (item) => {
+        transform: async (item) => {
           const call = (calls.get(item) ?? 0) + 1;
           calls.set(item, call);
           await sleep(1);
@@ -418,7 +414,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         },
       }),
       { store },
-    );
+    ).summary();
     assert.deepEqual([summary.state, summary.written], ["succeeded", 100]);
     assert.equal(summary.note, undefined, "trouble that has passed is no longer told");
     for (const [item, count] of calls) {
@@ -435,13 +431,13 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         sink: target,
         concurrency: 1,
         patienceMs: 300,
-        step: async (item) => {
+        transform: async (item) => {
           if (item === 57) throw new TransientError("api", "the service is down");
           return item;
         },
       }),
       { store },
-    );
+    ).summary();
     assert.deepEqual([summary.state, summary.note], ["failed", "the service is down"]);
     assert.equal(summary.written, target.effects.length);
     assert.ok(!target.effects.includes(57));
@@ -450,7 +446,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
   it("gets small chunks while it takes long", async () => {
     const sizes: number[] = [];
     class PacedSource extends NumberSource {
-      override async *read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal) {
+      override async *read(shard: Shard, cursor: Cursor | null, pace: ChunkSize, signal: AbortSignal) {
         const { from, to } = shard.data as { from: number; to: number };
         for (let at = (cursor as number | null) ?? from; at < to; ) {
           this.chunkItems = Math.min(pace.items, to - at);
@@ -469,7 +465,9 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       return item;
     };
     const sink = new MemoryTarget();
-    await run(defineJob({ name: "small", source, sink, concurrency: 1, commitMs: 40, step }), { store });
+    await run(defineJob({ name: "small", source, sink, concurrency: 1, commitMs: 40, transform: step }), {
+      store,
+    }).summary();
     assert.equal(Math.max(...sizes), 32);
     const cheap = new PacedSource(5_000);
     sizes.length = 0;
@@ -479,18 +477,18 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         source: cheap,
         sink: new MemoryTarget(),
         concurrency: 1,
-        step: (n: number) => n,
+        transform: (n: number) => n,
       }),
       { store },
-    );
+    ).summary();
     assert.ok(Math.max(...sizes) > 500, sizes.join());
   });
 
   it("gives no item for what is nothing, alone or beside others", async () => {
     const target = new MemoryTarget();
     const step = (item: number) => [item, null, undefined].slice(item % 2) as number[];
-    const job = defineJob({ name: "nothing", source: new NumberSource(10), step, sink: target });
-    const summary = await run(job, { store });
+    const job = defineJob({ name: "nothing", source: new NumberSource(10), transform: step, sink: target });
+    const summary = await run(job, { store }).summary();
     assert.deepEqual([summary.written, summary.skipped], [5, 5]);
     assert.deepEqual(sorted(target.effects), [0, 2, 4, 6, 8]);
   });
@@ -500,8 +498,8 @@ describe("a step that waits", { timeout: 60_000 }, () => {
     const step = function* (item: number) {
       yield item;
     };
-    assert.throws(() => defineJob({ ...job, step: step as unknown as (item: number) => number }), {
-      code: "job.step",
+    assert.throws(() => defineJob({ ...job, transform: step as unknown as (item: number) => number }), {
+      code: "job.transform",
     });
     for (const option of ["memory", "commitMs", "patienceMs"]) {
       for (const value of [Number.NaN, 0, -1, "512MB"]) {
@@ -526,7 +524,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       const open = target.open.bind(target);
       target.open = async (context) => Object.assign(await open(context), odd);
       const job = defineJob({ name: "odd", source: new NumberSource(10), sink: target });
-      await assert.rejects(async () => await run(job, { store }), { code: "job.sink" });
+      await assert.rejects(async () => await run(job, { store }).summary(), { code: "job.sink" });
       assert.equal(target.effects.length, 0);
     }
   });

@@ -50,7 +50,7 @@ describe("pawl backfill", () => {
     );
   });
 
-  it("goes on where it was killed, with a step too, and changes each row once", async () => {
+  it("goes on where it was killed, with a transform too, and changes each row once", async () => {
     for (const way of ["set", "step"]) {
       await using scene = await Scene.begin(server, tickets);
       await scene.write(

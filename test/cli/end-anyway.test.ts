@@ -15,7 +15,7 @@ test("a program that was asked to end ends though a server does not answer, and 
     import { defineJob } from ${JSON.stringify(batch)};
     import { csv } from ${JSON.stringify(new URL("../../src/connect/csv/index.ts", import.meta.url).href)};
     const never = () => { writeFileSync("writing", ""); setInterval(() => {}, 1e6); return new Promise(() => {}); };
-    const sink = { guarantee: "idempotent", ordering: { kind: "any" }, notes: [], conclude: async () => {}, close: async () => {},
+    const sink = { guarantee: "idempotent", ordering: { kind: "any" }, notes: [], finalize: async () => {}, close: async () => {},
       writer: async () => ({ checkpoint: null, write: never, finish: async () => {}, close: async () => {} }) };
     export default defineJob({ name: "hangs", source: csv("people.csv"), sink: { open: async () => sink } });`,
   );

@@ -204,7 +204,10 @@ describe("a parameter of a job", () => {
     const folder = await mkdtemp(join(tmpdir(), "pawl-params-"));
     try {
       const path = join(folder, "job.ts");
-      await writeFile(path, "export default ({ table }) => ({ step: (row) => row.x === params.country })");
+      await writeFile(
+        path,
+        "export default ({ table }) => ({ transform: (row) => row.x === params.country })",
+      );
       const check = async (
         given: Record<string, string>,
         use: (params: Readonly<Record<string, string>>) => unknown,

@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import {
+  type ChunkSize,
   type Cursor,
   defineJob,
   ItemError,
-  openItems,
-  type Pace,
   run,
   type Shard,
   type Sink,
   type Source,
 } from "../../src/batch/index.ts";
+import { openItems } from "../../src/batch/internal.ts";
 import { copy } from "../../src/connect/objects/index.ts";
 import { postgres, update } from "../../src/connect/postgres/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
@@ -40,7 +40,7 @@ function source<T>(item: (n: number) => T): Source<T> {
       notes: [],
     }),
     sample: async () => [item(0)],
-    read: async function* (_shard: Shard, cursor: Cursor | null, _pace: Pace) {
+    read: async function* (_shard: Shard, cursor: Cursor | null, _pace: ChunkSize) {
       for (let from = (cursor as number | null) ?? 0; from < ITEMS; from += 10) {
         const numbers = Array.from({ length: 10 }, (_, at) => from + at);
         yield {
@@ -86,7 +86,9 @@ describe("a sink is not given what could not be decoded", { timeout: 120_000 }, 
   });
 
   async function assertQuarantined(from: Source<unknown>, sink: Sink<unknown>): Promise<void> {
-    const summary = await run(defineJob({ name: crypto.randomUUID(), source: from, sink }), { store });
+    const summary = await run(defineJob({ name: crypto.randomUUID(), source: from, sink }), {
+      store,
+    }).summary();
     assert.deepEqual(
       [summary.state, summary.read, summary.written, summary.quarantined],
       ["succeeded", ITEMS, good.length, ITEMS - good.length],

@@ -3,7 +3,8 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, stat, symlink, utimes, writeF
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
-import { type AnyJob, defineJob, prepare, statePlace } from "../../src/batch/index.ts";
+import { defineJob } from "../../src/batch/index.ts";
+import { type AnyJob, prepare, stateLocation } from "../../src/batch/internal.ts";
 import { ChecksumCache } from "../../src/connect/objects/files/checksum-cache.ts";
 import { copy } from "../../src/connect/objects/index.ts";
 import { startEmbedded } from "../../src/connect/postgres/embedded/server.ts";
@@ -107,7 +108,7 @@ test("what lies beside a store in a folder that all users share must be this use
   const shared = join(root, "shared");
   await mkdir(shared);
   await chmod(shared, 0o1777);
-  const place = statePlace({ PAWL_STORE: join(shared, "s.db") });
+  const place = stateLocation({ PAWL_STORE: join(shared, "s.db") });
   const unsafe = { code: "state.unsafe" };
   for (const part of ["s.db-wal", "s.db-shm"]) {
     await writeFile(join(shared, part), "");

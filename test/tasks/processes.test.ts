@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { liveWorkers, takeOver } from "../../src/tasks/index.ts";
+import { liveWorkers, rescueOrphans } from "../../src/tasks/internal.ts";
 import { Scene } from "./scene.ts";
 
 /** Longer than any test runs: what happens in spite of it did not wait for a lease to run out. */
@@ -29,7 +29,7 @@ test("the work of a killed process is taken over without waiting for its lease",
   const child = scene.spawn(LONG_LEASE_MS);
   await child.said("started");
   const id = await child.said("worker");
-  assert.deepEqual(await takeOver(scene.store, 5), { expired: [], poisoned: [] });
+  assert.deepEqual(await rescueOrphans(scene.store, 5), { expired: [], poisoned: [] });
   assert.deepEqual(await liveWorkers(scene.store, { queue: "q" }), [id]);
   await child.kill();
   assert.deepEqual(await liveWorkers(scene.store, { queue: "q" }), []);
@@ -79,7 +79,7 @@ test("a task that kills its worker again and again is poison", async (t) => {
   await scene.enqueue("crash");
   for (const fence of [1, 2, 3]) {
     await scene.spawn(LONG_LEASE_MS).exited;
-    const { expired, poisoned } = await takeOver(scene.store, 3);
+    const { expired, poisoned } = await rescueOrphans(scene.store, 3);
     assert.deepEqual([expired, poisoned], [["t"], fence === 3 ? ["t"] : []]);
     assert.equal((await scene.task()).fence, fence);
   }

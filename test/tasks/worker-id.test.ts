@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDead, parseWorkerId } from "../../src/tasks/index.ts";
+import { isDead, parseWorkerId } from "../../src/tasks/internal.ts";
 import { ownWorkerId } from "../../src/tasks/worker/worker-id.ts";
 
 const linux = existsSync("/proc/self/stat");

@@ -11,12 +11,12 @@ import { isTransient } from "../../transient-errors.ts";
 import { orAborted } from "../abort.ts";
 import type { OpenSink, Ordering, ShardPlan } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { boundNursery } from "../job/young-generation.ts";
-import { conclude } from "../run/finalize.ts";
+import { boundYoungGeneration } from "../job/young-generation.ts";
+import { finalizeRun } from "../run/finalize.ts";
 import {
   AT_REST,
+  COORDINATOR,
   detailsOf,
-  LEAD,
   type RunDetails,
   type RunProgress,
   readProgress,
@@ -24,7 +24,7 @@ import {
 } from "../run/progress.ts";
 
 /** What the process that leads a run needs. */
-export interface LeadWork {
+export interface CoordinatorWork {
   readonly store: Store;
   readonly run: string;
   readonly queue: string;
@@ -44,10 +44,10 @@ export interface LeadWork {
   onNote(note: string): void;
 }
 
-const LOOK_MS = 200;
+const POLL_MS = 200;
 /** A pause is so many times as long as the look before it took, up to this. */
-const LOOK_PAUSES = 15;
-const LONGEST_LOOK_MS = 2_000;
+const POLL_PAUSES = 15;
+const LONGEST_POLL_MS = 2_000;
 /** The same while a run comes to rest. */
 const STOPPING_MS = 20;
 const SAMPLE_MS = 1000;
@@ -68,13 +68,13 @@ const ANY_STATE: readonly RunState[] = [
  * The task that coordinates a run, of which one process at a time holds the lease: it cuts the shards, watches them,
  * keeps the history, and finalizes the run. Where its process is killed, another one claims it, as with any task.
  */
-export function coordinatorTask(work: LeadWork): Definition {
-  return internalTask(LEAD, async (_: null, context: InternalContext) => {
-    const lead = new Lead(work, context);
+export function coordinatorTask(work: CoordinatorWork): Definition {
+  return internalTask(COORDINATOR, async (_: null, context: InternalContext) => {
+    const coordinator = new Coordinator(work, context);
     try {
       await work.store.updateRun(work.run, ["pending"], { state: "running" });
-      await lead.plan();
-      await lead.watch();
+      await coordinator.plan();
+      await coordinator.watch();
     } catch (error) {
       if (error instanceof LostError || error instanceof Snooze || context.signal.aborted) throw error;
       if (isTransient(error)) throw error;
@@ -82,24 +82,24 @@ export function coordinatorTask(work: LeadWork): Definition {
       await work.store.updateRun(work.run, ["pending", "running"], { state: "failed", note });
       if (!(error instanceof PawlError)) throw new PermanentError(note, { cause: error });
     } finally {
-      await lead.keepFigures().catch(() => {});
+      await coordinator.keepFigures().catch(() => {});
     }
     const state = (await work.store.run(work.run))?.state;
-    // A run that may be resumed needs its lead again: held, not settled.
+    // A run that may be resumed needs its coordinator again: held, not settled.
     if (state !== "succeeded" && state !== "cancelled") throw new Snooze(null);
   });
 }
 
-class Lead {
-  readonly #work: LeadWork;
+class Coordinator {
+  readonly #work: CoordinatorWork;
   readonly #context: InternalContext;
   readonly #activeBefore: number;
   readonly #began = performance.now();
-  /** Aborts when this process should no longer lead, or the run is to stop. */
+  /** Aborts when this process should no longer coordinator, or the run is to stop. */
   readonly #either: AbortSignal;
   #reportedAt = 0;
 
-  constructor(work: LeadWork, context: InternalContext) {
+  constructor(work: CoordinatorWork, context: InternalContext) {
     this.#work = work;
     this.#context = context;
     this.#either = AbortSignal.any([context.signal, work.stop]);
@@ -112,7 +112,8 @@ class Lead {
     const record = await store.run(run);
     if (record === undefined) return;
     if ((await store.query({ flow: run })).some((task) => task.name === SHARD)) return;
-    const ordering: Ordering = job.step && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
+    const ordering: Ordering =
+      job.transform && sink.ordering.kind === "byKey" ? { kind: "total" } : sink.ordering;
     const scratch = join(this.#work.scratch, "plan");
     makeFolder(scratch);
     // Cutting may take long: a pause or a cancel must not wait for it.
@@ -128,7 +129,7 @@ class Lead {
         ...(this.#work.sink.kinds ? { kinds: this.#work.sink.kinds } : {}),
         onProgress: (done, total) => {
           // A source that keeps a plan of millions of items has as much pass through as the work that follows.
-          boundNursery();
+          boundYoungGeneration();
           void this.#report({ done, total }).catch(() => {});
         },
       });
@@ -168,7 +169,7 @@ class Lead {
     for (;;) {
       this.#context.signal.throwIfAborted();
       const looked = performance.now();
-      const record = await conclude(store, run, this.#work);
+      const record = await finalizeRun(store, run, this.#work);
       if (record === undefined) throw new PawlError("run.unknown", `Run ${run} is no longer in the store.`);
       const progress = await readProgress(store, record);
       this.#work.onProgress(progress);
@@ -187,7 +188,7 @@ class Lead {
   async #wait(lookMs: number): Promise<void> {
     if (this.#either.aborted) return void (await sleep(STOPPING_MS));
     // A look reads all shards: where there are thousands, looking must not take the time in which they are worked on.
-    const ms = Math.max(lookAgainMs(this.#began, LOOK_MS), Math.min(lookMs * LOOK_PAUSES, LONGEST_LOOK_MS));
+    const ms = Math.max(pollAfterMs(this.#began, POLL_MS), Math.min(lookMs * POLL_PAUSES, LONGEST_POLL_MS));
     await sleep(ms, undefined, { signal: this.#either }).catch(() => {});
   }
 
@@ -240,8 +241,8 @@ function total(parts: readonly (number | null)[]): number | null {
 }
 
 /** The task of which one process at a time leads the run. */
-export function leadTask(run: string, queue: string): NewTask {
-  return { id: `${run}/lead`, queue, name: LEAD, flow: run, payload: null, priority: 1 };
+export function newCoordinatorTask(run: string, queue: string): NewTask {
+  return { id: `${run}/coordinator`, queue, name: COORDINATOR, flow: run, payload: null, priority: 1 };
 }
 
 const LEAST_MS = 10;
@@ -251,6 +252,6 @@ const SHARE = 0.05;
  * How long to wait before a run that began at `began` is looked at again: a share of the time it has taken so far, so that
  * a short one does not end with a long wait and a long one is not looked at all the time.
  */
-export function lookAgainMs(began: number, most: number): number {
+export function pollAfterMs(began: number, most: number): number {
   return Math.min(most, Math.max(LEAST_MS, (performance.now() - began) * SHARE));
 }

@@ -15,7 +15,7 @@ const REST_WINDOWS = 8;
  * step by step (additive increase); when more brings nothing, waiting only gets longer, and it goes back a step. A
  * complaint of the other side halves it (multiplicative decrease), once for all that was under way then.
  */
-export class Level {
+export class AdaptiveConcurrency {
   readonly #now: () => number;
   #level = FIRST;
   #climbing = true;

@@ -6,13 +6,13 @@ import type { Json } from "../../store/contract.ts";
 import type { Sink, Source } from "../contract.ts";
 import type { Throttle } from "./throttle.ts";
 
-export interface StepContext {
+export interface TransformContext {
   /** Aborted when nobody waits for the result any more: the run stops, or its chunk is given up. */
   readonly signal: AbortSignal;
 }
 
-/** What a step may return: an item, several, or none (the item is counted as skipped). */
-export type StepResult<U> = U | readonly U[] | null | undefined;
+/** What a transform may return: an item, several, or none (the item is counted as skipped). */
+export type TransformResult<U> = U | readonly U[] | null | undefined;
 
 /** A definition of a batch: where items come from, what is done to each, where the results go. */
 export interface Job<T, U = T> {
@@ -22,16 +22,16 @@ export interface Job<T, U = T> {
    * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
    * quarantine it too, with their message. After a TransientError, or a system error such as a reset connection, it is
    * called again with that item; what it returned for others is kept. Calls that wait are under way side by side, `atOnce`
-   * of them; results keep the order of the items. A step that computes for long runs in several threads, as many as there
+   * of them; results keep the order of the items. A transform that computes for long runs in several threads, as many as there
    * are cores and `memory` allows, where the function can reach them: one made with `callable` of `pawl/pool`, or an
    * inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
    */
-  step?(item: T, context: StepContext): StepResult<U> | Promise<StepResult<U>>;
+  transform?(item: T, context: TransformContext): TransformResult<U> | Promise<TransformResult<U>>;
   /**
-   * What tells the step, or what the sink does to each item, from other versions of it: an interrupted run that goes on with another one says so.
+   * What tells the transform, or what the sink does to each item, from other versions of it: an interrupted run that goes on with another one says so.
    * @default the text of the function
    */
-  readonly stepText?: string;
+  readonly transformText?: string;
   readonly sink: Sink<U>;
   /** Two runs with one key are the same work, of which one at a time may be unfinished. Default: the name. */
   readonly key?: string;
@@ -40,7 +40,7 @@ export interface Job<T, U = T> {
   /** Shards at work at once in one process. Default: the number of cores, at most 4. */
   readonly concurrency?: number;
   /**
-   * Items under way at once: of a step that waits (default 32), and of a sink that can do many (by default it finds
+   * Items under way at once: of a transform that waits (default 32), and of a sink that can do many (by default it finds
    * its own level).
    */
   readonly atOnce?: number;
@@ -51,7 +51,7 @@ export interface Job<T, U = T> {
   /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
   readonly memory?: number;
   /**
-   * How long one chunk should take to be read, go through the step and be written, in milliseconds; chunks grow and
+   * How long one chunk should take to be read, go through the transform and be written, in milliseconds; chunks grow and
    * shrink towards it. Default 250, and 200 where rows of a live table are changed.
    */
   readonly commitMs?: number;
@@ -65,8 +65,8 @@ export interface Job<T, U = T> {
   readonly atLeastOnce?: boolean;
   /** See `SinkContext.partial`. */
   readonly partial?: boolean;
-  /** Of a replay: the numbers of the quarantined items that the run `replay` has mended. See `replayJob`. */
-  mended?(replay: string): Promise<readonly number[]>;
+  /** Of a replay: the numbers of the quarantined items that the run `replay` has corrected. See `replayJob`. */
+  corrected?(replay: string): Promise<readonly number[]>;
 }
 
 /** A job of any item types, as the engine handles it. */
@@ -88,10 +88,10 @@ export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   if (job.atOnce !== undefined && !(Number.isInteger(job.atOnce) && job.atOnce >= 1)) {
     throw new PawlError("job.at-once", `Job ${job.name}: atOnce must be a whole number of at least 1.`);
   }
-  if (types.isGeneratorFunction(job.step)) {
+  if (types.isGeneratorFunction(job.transform)) {
     throw new PawlError(
-      "job.step",
-      `Job ${job.name}: the step is a generator function, of which nothing would run: return an array of the items.`,
+      "job.transform",
+      `Job ${job.name}: the transform is a generator function, of which nothing would run: return an array of the items.`,
     );
   }
   if (job.key !== undefined && (typeof job.key !== "string" || job.key === "")) {

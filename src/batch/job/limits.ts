@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { onAverage, RateLimiter } from "../../rate-limit.ts";
-import type { Limits } from "../contract.ts";
-import { Level } from "./adaptive-concurrency.ts";
+import type { WorkLimits } from "../contract.ts";
+import { AdaptiveConcurrency } from "./adaptive-concurrency.ts";
 
 export interface LimitOptions {
   readonly atOnce?: number;
@@ -10,9 +10,9 @@ export interface LimitOptions {
 }
 
 /** What a job allows to be under way, shared by all writers of a process. First come, first served. */
-export class WorkLimits implements Limits {
+export class JobLimits implements WorkLimits {
   readonly #fixed: number | null;
-  readonly #level = new Level();
+  readonly #level = new AdaptiveConcurrency();
   readonly #rate: RateLimiter | null;
   readonly #bandwidth: RateLimiter | null;
   readonly #waiting: (() => void)[] = [];

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../../errors.ts";
 import type { AnyJob } from "./job.ts";
-import { budgetNursery } from "./young-generation.ts";
+import { limitYoungGeneration } from "./young-generation.ts";
 
 const MB = 1024 * 1024;
 const DEFAULT_MEMORY = 256 * MB;
@@ -14,7 +14,7 @@ const LARGEST_CHUNK = 8 * MB;
 const OBJECT_WEIGHT = 16;
 const BYTES_WEIGHT = 2;
 
-/** What a thread that runs the step takes, with a module in TypeScript and what Node needs to read it. */
+/** What a thread that runs the transform takes, with a module in TypeScript and what Node needs to read it. */
 const STEP_THREAD_MEMORY = 40 * MB;
 /** What the rest of the process takes beside such threads. */
 const BESIDE_THREADS = 176 * MB;
@@ -23,9 +23,9 @@ const BESIDE_THREADS = 176 * MB;
 export interface MemoryPlan {
   /** Bytes for data under way, over all shards. */
   readonly inFlight: number;
-  /** The largest chunk that fits: each shard has one being written and one being read or stepped. */
+  /** The largest chunk that fits: each shard has one being written and one being read or transformed. */
   readonly chunk: number;
-  /** Threads in which the step may run; fewer than two are none. */
+  /** Threads in which the transform may run; fewer than two are none. */
   readonly stepThreads: number;
 }
 
@@ -38,9 +38,9 @@ export function memoryOf(job: AnyJob): MemoryPlan {
       `A memory budget of ${budget < MB ? `${budget} bytes` : `${Math.floor(budget / MB)} MB`} is too small: at least ${LEAST_MEMORY / MB} MB are needed.`,
     );
   }
-  budgetNursery(budget);
+  limitYoungGeneration(budget);
   const inFlight = budget - BASE_MEMORY;
-  const weight = job.step ? OBJECT_WEIGHT : BYTES_WEIGHT;
+  const weight = job.transform ? OBJECT_WEIGHT : BYTES_WEIGHT;
   const share = Math.floor(inFlight / (concurrencyOf(job) * 2 * weight));
   const threads = Math.floor((budget - BESIDE_THREADS) / STEP_THREAD_MEMORY);
   return {

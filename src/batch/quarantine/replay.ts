@@ -5,7 +5,7 @@ import type { AnyJob } from "../job/job.ts";
 
 const PAGE = 1000;
 
-/** The quarantined items of a run that no replay has mended, in order. */
+/** The quarantined items of a run that no replay has corrected, in order. */
 export async function* openItems(
   store: Store,
   run: string,
@@ -19,24 +19,24 @@ export async function* openItems(
   }
 }
 
-/** Mended items in the place of those a run quarantined. */
-export interface MendedItems {
+/** Corrected items in the place of those a run quarantined. */
+export interface CorrectedItems {
   readonly source: Source<unknown>;
   /** The quarantine number that each item stands for, in order; NaN where it has none. */
   numbers(): AsyncIterable<number>;
 }
 
 /**
- * The job that runs a run's open quarantined items again, or mended ones in their place. Its run marks what it did
- * not quarantine again as mended, in the step that ends it.
+ * The job that runs a run's open quarantined items again, or corrected ones in their place. Its run marks what it did
+ * not quarantine again as corrected, in the step that ends it.
  */
-export function replayJob(store: Store, run: RunRecord, job: AnyJob, mended?: MendedItems): AnyJob {
+export function replayJob(store: Store, run: RunRecord, job: AnyJob, corrected?: CorrectedItems): AnyJob {
   const items = () => openItems(store, run.id);
   const changed: Partial<AnyJob> = {
-    source: mended?.source ?? job.source.replay?.(items) ?? jsonItems(items),
+    source: corrected?.source ?? job.source.replay?.(items) ?? jsonItems(items),
     key: `replay of ${run.id}`,
     partial: true,
-    mended: (replay) => mendedBy(store, replay, mended?.numbers() ?? numbersOf(items())),
+    corrected: (replay) => correctedBy(store, replay, corrected?.numbers() ?? numbersOf(items())),
   };
   // With all that its own methods may ask of it.
   return Object.assign(Object.create(Object.getPrototypeOf(job)), job, changed);
@@ -47,7 +47,7 @@ async function* numbersOf(items: AsyncIterable<QuarantineRecord>): AsyncGenerato
 }
 
 /** `numbers` are those of the items replayed, in the order in which the replay read them from its one shard. */
-async function mendedBy(store: Store, replay: string, numbers: AsyncIterable<number>): Promise<number[]> {
+async function correctedBy(store: Store, replay: string, numbers: AsyncIterable<number>): Promise<number[]> {
   const again = new Set<number>();
   let after: { shard: number; ordinal: number } | undefined;
   for (;;) {
@@ -56,12 +56,12 @@ async function mendedBy(store: Store, replay: string, numbers: AsyncIterable<num
     after = page.at(-1);
     if (page.length < PAGE) break;
   }
-  const mended: number[] = [];
+  const corrected: number[] = [];
   let ordinal = 0;
   for await (const number of numbers) {
-    if (!again.has(ordinal++) && !Number.isNaN(number)) mended.push(number);
+    if (!again.has(ordinal++) && !Number.isNaN(number)) corrected.push(number);
   }
-  return mended;
+  return corrected;
 }
 
 /** Quarantined items of a source that keeps them as JSON. */

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, RunState, Store } from "../../store/contract.ts";
-import { liveWorkers, RUN_QUEUES, takeOver } from "../../tasks/index.ts";
-import { conclude } from "./finalize.ts";
+import { liveWorkers, RUN_QUEUES, rescueOrphans } from "../../tasks/internal.ts";
+import { finalizeRun } from "./finalize.ts";
 
 /** A task that has killed its worker this often without progress is dead. */
 export const POISON_AFTER = 5;
@@ -27,7 +27,7 @@ export function runOfQueue(queue: string): string | null {
 
 /** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
 export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
-  await takeOver(store, POISON_AFTER);
+  await rescueOrphans(store, POISON_AFTER);
   return await liveWorkers(store, { flow: run });
 }
 
@@ -44,7 +44,7 @@ async function ask(
     throw new PawlError("run.state", `Run ${run.id} is ${now} already: there is nothing to ${verb}.`);
   }
   // No process may be at work to notice, or the one that was asked before has died: then the run comes to rest here.
-  if ((await workersOf(store, run.id)).length === 0) await conclude(store, run.id, null);
+  if ((await workersOf(store, run.id)).length === 0) await finalizeRun(store, run.id, null);
   return (await store.run(run.id)) ?? run;
 }
 

@@ -6,16 +6,16 @@ import type { RunRecord, Store } from "../../store/contract.ts";
 import { Snooze } from "../../tasks/index.ts";
 import { Worker } from "../../tasks/internal.ts";
 import type { OpenSink } from "../contract.ts";
-import { coordinatorTask, leadTask, lookAgainMs } from "../coordinator/coordinator.ts";
+import { coordinatorTask, newCoordinatorTask, pollAfterMs } from "../coordinator/coordinator.ts";
 import type { AnyJob } from "../job/job.ts";
 import { parseMaxBad } from "../job/job.ts";
 import { concurrencyOf, memoryOf } from "../job/memory.ts";
 import { ChunkSizer, type SizeBounds } from "../shard/chunk-sizer.ts";
 import { shardTask } from "../shard/shard.ts";
 import { Transform } from "../transform/transform.ts";
-import { StepWorkers } from "../transform/transform-workers.ts";
+import { TransformWorkers } from "../transform/transform-workers.ts";
 import { POISON_AFTER, pause, queueOf } from "./control.ts";
-import { conclude } from "./finalize.ts";
+import { finalizeRun } from "./finalize.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, type RunProgress, readProgress } from "./progress.ts";
 
@@ -46,11 +46,11 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   let latest: RunProgress | undefined;
   const patienceMs = options.patienceMs ?? job.patienceMs ?? 90_000;
   const tell = (note: string) => options.onNote?.(note);
-  const stepWorkers = job.step ? new StepWorkers(job.step, memory.stepThreads, tell) : null;
+  const stepWorkers = job.transform ? new TransformWorkers(job.transform, memory.stepThreads, tell) : null;
   const transform =
-    job.step && stepWorkers
+    job.transform && stepWorkers
       ? new Transform({
-          step: job.step.bind(job),
+          transform: job.transform.bind(job),
           atOnce: job.atOnce,
           workers: stepWorkers,
           patienceMs,
@@ -111,7 +111,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   };
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    await store.enqueue([leadTask(run.id, queue)]);
+    await store.enqueue([newCoordinatorTask(run.id, queue)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
     return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
@@ -189,27 +189,30 @@ const MAX_ITEMS = 1024;
 /** The job's word on chunk sizes, then the sink's, then what suits most. */
 function sizesOf(
   job: AnyJob,
-  { pace }: OpenSink<unknown>,
+  { chunkSizing }: OpenSink<unknown>,
   largest: number,
   transform: Transform | null,
 ): SizeBounds {
   const bounds = {
-    minBytes: job.chunkBytes?.min ?? pace?.minBytes ?? 64 * 1024,
+    minBytes: job.chunkBytes?.min ?? chunkSizing?.minBytes ?? 64 * 1024,
     maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
-    targetMs: job.commitMs ?? pace?.commitMs ?? 250,
+    targetMs: job.commitMs ?? chunkSizing?.commitMs ?? 250,
   };
-  // How long a step takes has nothing to do with bytes.
+  // How long a transform takes has nothing to do with bytes.
   const firstItems = Math.min(
     transform?.firstItems ?? Number.POSITIVE_INFINITY,
-    pace?.firstItems ?? Number.POSITIVE_INFINITY,
+    chunkSizing?.firstItems ?? Number.POSITIVE_INFINITY,
   );
   if (firstItems === Number.POSITIVE_INFINITY)
-    return { ...bounds, ...(pace?.firstBytes === undefined ? {} : { firstBytes: pace.firstBytes }) };
-  if (pace?.firstItems === undefined) return { ...bounds, firstItems };
+    return {
+      ...bounds,
+      ...(chunkSizing?.firstBytes === undefined ? {} : { firstBytes: chunkSizing.firstBytes }),
+    };
+  if (chunkSizing?.firstItems === undefined) return { ...bounds, firstItems };
   return { ...bounds, firstItems, minItems: transform ? 1 : MIN_ITEMS, maxItems: MAX_ITEMS };
 }
 
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /**
  * Waits until the run rests and this worker holds nothing of it, for another process may have done the last of it; or
@@ -236,11 +239,11 @@ async function atRest(
       if (AT_REST.has(run.state)) {
         if (!leased.some((task) => task.worker === worker)) return await readProgress(store, run);
       } else if (leased.length === 0) {
-        // The lead has let go at a rest that was ended since, as when a run is cancelled while it comes to its pause.
-        await conclude(store, id, { sink, job });
+        // The coordinator has let go at a rest that was ended since, as when a run is cancelled while it comes to its pause.
+        await finalizeRun(store, id, { sink, job });
         continue;
       }
     }
-    await sleep(lookAgainMs(began, LOOK_MS));
+    await sleep(pollAfterMs(began, POLL_MS));
   }
 }

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { Json, RunRecord, Store, TaskRecord } from "../../store/contract.ts";
-import type { Concluded, OpenSink } from "../contract.ts";
+import type { FinalizedSink, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
 import { assertSucceeded } from "../shard/account.ts";
 import { detailsOf, type RunPlan, SHARD } from "./progress.ts";
@@ -10,7 +10,7 @@ import { detailsOf, type RunPlan, SHARD } from "./progress.ts";
  * everything is accounted for, `failed`, `paused` or `cancelled` otherwise. Any process may call this at any time;
  * it does nothing while shards are at work. The step to `succeeded` needs what the run works with.
  */
-export async function conclude(
+export async function finalizeRun(
   store: Store,
   id: string,
   work: { readonly sink: OpenSink<unknown>; readonly job: AnyJob } | null,
@@ -39,7 +39,7 @@ export async function conclude(
       break;
     case "cancelling":
       await store.requestCancel({ flow: id, states: ["waiting"] });
-      await work?.sink.conclude("given up");
+      await work?.sink.finalize("given up");
       await store.updateRun(id, ["cancelling"], { state: "cancelled" });
       break;
     default:
@@ -70,17 +70,17 @@ async function succeed(
     await store.updateRun(id, ["running"], { state: "failed", note: error.message });
     return;
   }
-  const concluded = (await sink.conclude("succeeded")) ?? [];
-  const { told, deleted }: Concluded = "told" in concluded ? concluded : { told: concluded };
+  const finalized = (await sink.finalize("succeeded")) ?? [];
+  const { told, deleted }: FinalizedSink = "told" in finalized ? finalized : { told: finalized };
   const note = told.length === 0 ? null : told.join("; ");
   // In one step: were a replay done before its items are, they would wait to be replayed again.
-  const mended = await job.mended?.(id);
+  const corrected = await job.corrected?.(id);
   const record = deleted === undefined ? undefined : await store.run(id);
   const details = record && ({ ...detailsOf(record), deleted } as unknown as Json);
   await store.updateRun(id, ["running"], {
     state: "succeeded",
     note,
     ...(details ? { details } : {}),
-    ...(mended ? { replayed: mended } : {}),
+    ...(corrected ? { replayed: corrected } : {}),
   });
 }

@@ -36,7 +36,7 @@ export function assertSameSource(run: RunRecord, difference: string | null): voi
  * What differs between the places of a sink and what they were when the run began, in one sentence; null when nothing that matters
  * does, or where the sink does not tell.
  */
-export async function placeDifference(run: RunRecord, sink: Sink<unknown>): Promise<string | null> {
+export async function locationDifference(run: RunRecord, sink: Sink<unknown>): Promise<string | null> {
   const { places } = detailsOf(run);
   if (places === undefined || sink.identity === undefined) return null;
   const now = await sink.identity();
@@ -46,7 +46,7 @@ export async function placeDifference(run: RunRecord, sink: Sink<unknown>): Prom
 }
 
 /** Refuses to work on a run with other places: what one has got is missing in another one. */
-export function assertSamePlaces(
+export function assertSameLocations(
   run: RunRecord,
   difference: string | null,
   what: "resumed" | "replayed",

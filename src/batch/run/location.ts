@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 
 /** Where the state of runs lives. */
-export interface Place {
+export interface StateLocation {
   /** For `openStore`. */
   readonly store: string;
   /** A folder for logs and large intermediate files of runs. */
@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** `PAWL_STORE` (the store's file, or the URL of a database), or `.pawl/` in the working directory. */
-export function statePlace(env: NodeJS.ProcessEnv = process.env): Place {
+export function stateLocation(env: NodeJS.ProcessEnv = process.env): StateLocation {
   const given = env.PAWL_STORE || join(".pawl", "store.db");
   const isUrl = /^[a-z][a-z0-9+.-]+:\/\//i.test(given);
   const store = isUrl ? given : resolve(given);

@@ -5,17 +5,17 @@ import { openOwnFolder, openStateFolder } from "../../state-folder.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { WorkLimits } from "../job/limits.ts";
+import { JobLimits } from "../job/limits.ts";
 import { memoryOf } from "../job/memory.ts";
 import { Transform } from "../transform/transform.ts";
-import { placeDifference } from "./identity.ts";
+import { locationDifference } from "./identity.ts";
 
 /** Items looked at for type inference. */
 const SAMPLE_ITEMS = 10_000;
-/** How long steps may take over them, in milliseconds. */
+/** How long transforms may take over them, in milliseconds. */
 const SAMPLE_MS = 1_000;
 
-export interface SinkPlace {
+export interface SinkLocation {
   readonly source: Description;
   /** The folder in which runs keep what they need on this machine. */
   readonly runs: string;
@@ -33,7 +33,7 @@ function keptFolder(runs: string, run: string): string {
 export async function openSink(
   job: AnyJob,
   run: string,
-  { source, runs, signal, dryRun = false }: SinkPlace,
+  { source, runs, signal, dryRun = false }: SinkLocation,
 ): Promise<{ sink: OpenSink<unknown>; folder: string }> {
   // What lies there is believed: the listing of a run, what it has copied, what it has begun.
   openStateFolder(dirname(runs));
@@ -42,13 +42,13 @@ export async function openSink(
   const sink = await job.sink.open({
     run,
     source,
-    stepped: job.step !== undefined,
+    transformed: job.transform !== undefined,
     dryRun,
     partial: job.partial ?? false,
     memory: memoryOf(job).inFlight,
     folder,
     cache: join(dirname(runs), "cache"),
-    limits: new WorkLimits(job),
+    limits: new JobLimits(job),
     signal,
     sample: () => sampleOf(job),
   });
@@ -71,11 +71,11 @@ function assertPromises(job: AnyJob, { guarantee, ordering }: OpenSink<unknown>)
   if (!ORDERINGS.includes(ordering?.kind)) refuse("ordering", ordering?.kind, ORDERINGS);
 }
 
-/** The first items as they reach the sink: fewer of them where the step takes long. */
+/** The first items as they reach the sink: fewer of them where the transform takes long. */
 async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
   const items = await job.source.sample(SAMPLE_ITEMS);
-  if (!job.step) return items;
-  const transform = new Transform({ step: job.step.bind(job), atOnce: job.atOnce });
+  if (!job.transform) return items;
+  const transform = new Transform({ transform: job.transform.bind(job), atOnce: job.atOnce });
   const { signal } = new AbortController();
   const results: unknown[] = [];
   const began = performance.now();
@@ -105,14 +105,14 @@ function chunkOf(items: readonly unknown[]): Chunk<unknown> {
  * listing. What it wrote stays. Where the sink leads to other places by now, only on this machine. Nobody may be at work on it. Safe
  * to repeat.
  */
-export async function clearAway(job: AnyJob, run: RunRecord, place: SinkPlace): Promise<void> {
-  if ((await placeDifference(run, job.sink)) !== null) {
+export async function clearAway(job: AnyJob, run: RunRecord, place: SinkLocation): Promise<void> {
+  if ((await locationDifference(run, job.sink)) !== null) {
     await rm(keptFolder(place.runs, run.id), { recursive: true, force: true });
     return;
   }
   const { sink } = await openSink(job, run.id, place);
   try {
-    await sink.conclude("given up");
+    await sink.finalize("given up");
   } finally {
     await sink.close();
   }

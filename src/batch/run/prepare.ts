@@ -5,15 +5,15 @@ import type { Description, OpenSink } from "../contract.ts";
 import { type AnyJob, jobKey, parseMaxBad } from "../job/job.ts";
 import { memoryOf } from "../job/memory.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
-import { conclude } from "./finalize.ts";
+import { finalizeRun } from "./finalize.ts";
 import {
-  assertSamePlaces,
+  assertSameLocations,
   assertSameSource,
+  locationDifference,
   newRunId,
-  placeDifference,
   sourceDifference,
 } from "./identity.ts";
-import { statePlace } from "./location.ts";
+import { stateLocation } from "./location.ts";
 import { clearAway, openSink } from "./open-sink.ts";
 import { detailsOf, type RunDetails, readProgress, SHARD } from "./progress.ts";
 
@@ -28,10 +28,10 @@ export interface PrepareOptions {
   /** Continue just this run. */
   readonly run?: RunRecord;
   /** Take part in that run, which others are at work on. */
-  readonly join?: boolean;
+  readonly takesPart?: boolean;
   readonly replayOf?: string;
   readonly signal?: AbortSignal;
-  /** The folder in which runs keep what they need on this machine. Default: that of `statePlace`. */
+  /** The folder in which runs keep what they need on this machine. Default: that of `stateLocation`. */
   readonly runs?: string;
 }
 
@@ -55,7 +55,7 @@ export interface PreparedRun {
  * be resumed. Refuses, with one sentence, a source that has changed and work that another process is doing.
  */
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
-  const { store, dryRun = false, join: joins = false } = options;
+  const { store, dryRun = false, takesPart: joins = false } = options;
   if (options.run) assertResumable(options.run);
   // Throws where it is too small.
   memoryOf(job);
@@ -70,32 +70,32 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     if (worker !== undefined) throw new PawlError("run.busy", busy(unfinished, worker));
     if (unfinished.state === "cancelling" && !joins) {
       // The process that was to end it has died.
-      await conclude(store, unfinished.id, null);
+      await finalizeRun(store, unfinished.id, null);
       givenUp = unfinished;
     } else if (options.restart) {
       await abandon(store, unfinished, "given up for a new run with --restart");
       givenUp = unfinished;
     } else {
       const difference = sourceDifference(unfinished, source, job.source);
-      const elsewhere = await placeDifference(unfinished, job.sink);
+      const elsewhere = await locationDifference(unfinished, job.sink);
       if ((difference ?? elsewhere) !== null && !joins && !(await isPlanned(store, unfinished))) {
-        // Nothing was written yet: what stopped it, such as an unclosed quote, has been mended since.
+        // Nothing was written yet: what stopped it, such as an unclosed quote, has been corrected since.
         await abandon(store, unfinished, "nothing was written before it stopped");
         givenUp = unfinished;
       }
       if (givenUp === null) {
         assertSameSource(unfinished, difference);
-        assertSamePlaces(unfinished, elsewhere, "resumed");
+        assertSameLocations(unfinished, elsewhere, "resumed");
       }
     }
     if (givenUp !== null) unfinished = undefined;
   }
   const replayed = options.replayOf === undefined ? undefined : await store.run(options.replayOf);
   if (replayed !== undefined)
-    assertSamePlaces(replayed, await placeDifference(replayed, job.sink), "replayed");
+    assertSameLocations(replayed, await locationDifference(replayed, job.sink), "replayed");
   // What an interrupted run keeps is not for a trial to use, nor to clear away.
   const id = (dryRun ? null : unfinished?.id) ?? newRunId();
-  const { runs = statePlace().runs, signal = new AbortController().signal } = options;
+  const { runs = stateLocation().runs, signal = new AbortController().signal } = options;
   if (givenUp !== null) await clearAway(job, givenUp, { source, runs, signal });
   const { sink, folder } = await openSink(job, id, { source, runs, signal, dryRun });
   try {
@@ -107,23 +107,24 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     }
     if (unfinished !== undefined && !dryRun) await assertSameTarget(store, unfinished, sink);
     const notes = [...source.notes, ...sink.notes];
-    const step =
-      job.step === undefined && job.stepText === undefined
+    const transform =
+      job.transform === undefined && job.transformText === undefined
         ? null
         : createHash("sha256")
-            .update(job.stepText ?? String(job.step))
+            .update(job.transformText ?? String(job.transform))
             .digest("hex");
-    const before = unfinished === undefined || dryRun ? step : (detailsOf(unfinished).step ?? step);
-    if (before !== step && !joins)
+    const before =
+      unfinished === undefined || dryRun ? transform : (detailsOf(unfinished).transform ?? transform);
+    if (before !== transform && !joins)
       notes.push(
-        "The step has changed since the run began: what was written before is as the step made it then; --restart does all of it again.",
+        "The transform has changed since the run began: what was written before is as the transform made it then; --restart does all of it again.",
       );
     const details: RunDetails = {
       source: source.name,
       unit: source.unit,
       dialect: source.dialect ?? null,
       ...(job.sink.identity === undefined || dryRun ? {} : { places: await job.sink.identity() }),
-      ...(step === null ? {} : { step }),
+      ...(transform === null ? {} : { transform: transform }),
       notes,
       plan: null,
       activeMs: 0,

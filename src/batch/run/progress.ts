@@ -17,8 +17,8 @@ export interface RunDetails {
   readonly dialect: Description["dialect"] | null;
   /** What the places were that the sink works with when the run began; absent where it does not tell. */
   readonly places?: Json;
-  /** A checksum of the step that the run began with; absent where it has none. */
-  readonly step?: string;
+  /** A checksum of the transform that the run began with; absent where it has none. */
+  readonly transform?: string;
   /** Sentences shown when the run began. */
   readonly notes: readonly string[];
   /** How many rows the run deleted in the end that no item named; absent where it was not to. */
@@ -76,7 +76,7 @@ export interface RunProgress {
 /** States in which no shard of a run is worked on. */
 export const AT_REST: ReadonlySet<RunState> = new Set(["paused", "cancelled", "succeeded", "failed"]);
 
-export const LEAD = "batch.lead";
+export const COORDINATOR = "batch.coordinator";
 export const SHARD = "batch.shard";
 
 export function detailsOf(run: RunRecord): RunDetails {
@@ -126,10 +126,12 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
       };
     })
     .sort((a, b) => a.number - b.number);
-  const lead = tasks.find((task) => task.name === LEAD);
-  const planning = details.plan ? null : ((lead?.progress ?? null) as { done: number; total: number } | null);
+  const coordinator = tasks.find((task) => task.name === COORDINATOR);
+  const planning = details.plan
+    ? null
+    : ((coordinator?.progress ?? null) as { done: number; total: number } | null);
   const counts = sumCounts(shards.map((shard) => shard.counts));
-  const live = (lead?.progress ?? null) as { activeMs?: number; peakMemoryBytes?: number } | null;
+  const live = (coordinator?.progress ?? null) as { activeMs?: number; peakMemoryBytes?: number } | null;
   return {
     run: run.id,
     job: run.job.name,
@@ -164,7 +166,7 @@ export interface RunSummary {
   readonly seconds: number;
   /** The most memory one process used, its threads included. */
   readonly peakMemoryBytes: number;
-  /** Results a step returned beyond one for one; left out when there are none. */
+  /** Results a transform returned beyond one for one; left out when there are none. */
   readonly added?: number;
   /** Rows that were deleted in the end because no item named them; left out where none were to be. */
   readonly deleted?: number;

@@ -7,7 +7,7 @@ import { openStore } from "../../store/index.ts";
 import type { Job } from "../job/job.ts";
 import { cancel, pause } from "./control.ts";
 import { execute } from "./execute.ts";
-import { statePlace } from "./location.ts";
+import { stateLocation } from "./location.ts";
 import { type PreparedRun, prepare } from "./prepare.ts";
 import type { RunProgress } from "./progress.ts";
 import { type RunSummary, summaryOf } from "./progress.ts";
@@ -32,10 +32,27 @@ interface RunEvents {
   note: [string];
 }
 
+/** A run that came to rest without success: it failed, or was paused or cancelled. What it committed counts. */
+export class RunFailedError extends PawlError {
+  override readonly name = "RunFailedError";
+  /** What the run came to. */
+  readonly summary: RunSummary;
+
+  constructor(summary: RunSummary) {
+    const { run, state, note } = summary;
+    const why = note === undefined ? "." : `: ${note.replace(/\.$/, "")}.`;
+    if (state === "paused") super("run.paused", `Run ${run} was paused${why}`);
+    else if (state === "cancelled") super("run.cancelled", `Run ${run} was cancelled${why}`);
+    else super("run.failed", `Run ${run} failed${why}`);
+    this.summary = summary;
+  }
+}
+
 /**
- * A run under way. Await it for the summary; listen to `progress` and `note` meanwhile. The summary is given for
- * every state in which a run comes to rest, `failed` included: look at `state`. It rejects when the run could not
- * begin.
+ * A run under way. Await it for the summary of a run that succeeded; listen to `progress` and `note` meanwhile.
+ *
+ * @throws RunFailedError when awaited, where the run came to rest without success; it has the summary
+ * @throws PawlError when awaited, where the run could not begin
  */
 export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<RunSummary> {
   readonly #prepared: Promise<{ prepared: PreparedRun; store: Store }>;
@@ -49,7 +66,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
         `Job ${job.name} is run while a worker loads its module to find a function: put run() under if (import.meta.main).`,
       );
     }
-    const place = statePlace();
+    const place = stateLocation();
     const given = options.store ?? place.store;
     const opened = typeof given === "string" ? openStore(given) : Promise.resolve(given);
     const reference: JobReference = {
@@ -104,16 +121,42 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     await cancel(store, prepared.run);
   }
 
+  /**
+   * What the run came to, in whatever state it came to rest: look at `state`. Rejects only where the run could not begin, or
+   * lost its store.
+   *
+   * @example
+   * ```ts
+   * const { state, quarantined } = await run(job).summary();
+   * ```
+   */
+  summary(): Promise<RunSummary> {
+    return this.#summary;
+  }
+
   // biome-ignore lint/suspicious/noThenProperty: awaiting the handle is its main use
   then<A = RunSummary, B = never>(
     onFulfilled?: ((summary: RunSummary) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#summary.then(onFulfilled, onRejected);
+    return this.#summary.then(assertSucceeded).then(onFulfilled, onRejected);
   }
 }
 
-/** Runs a job in this process, or resumes its unfinished run. */
+function assertSucceeded(summary: RunSummary): RunSummary {
+  if (summary.state === "succeeded") return summary;
+  throw new RunFailedError(summary);
+}
+
+/**
+ * Runs a job in this process, or resumes its unfinished run.
+ *
+ * @throws RunFailedError when awaited, where the run came to rest without success
+ * @example
+ * ```ts
+ * const { written, quarantined } = await run(job);
+ * ```
+ */
 export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {
   assertObject(job, "What run takes");
   assertObject(options, "The options of a run");

@@ -6,7 +6,7 @@ import { execute } from "./execute.ts";
 import { prepare } from "./prepare.ts";
 import type { RunProgress } from "./progress.ts";
 
-export interface JoinOptions {
+export interface TakePartOptions {
   readonly store: Store;
   /** A folder for large intermediate files. */
   readonly scratch: string;
@@ -25,7 +25,7 @@ export interface JoinOptions {
 }
 
 /** How often this process looks for runs. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 /** The newest runs that are looked at. */
 const NEWEST = 100;
 
@@ -33,7 +33,7 @@ const NEWEST = 100;
  * Takes part in the runs that others have begun, as far as this process has their jobs, until it is told to leave.
  * Whoever begins a run needs no help, and whoever helps may die: what it held is taken over like any task.
  */
-export async function joinRuns(options: JoinOptions): Promise<void> {
+export async function takePartInRuns(options: TakePartOptions): Promise<void> {
   const { store, signal } = options;
   const joined = new Map<string, Promise<void>>();
   const refused = new Set<string>();
@@ -52,16 +52,16 @@ export async function joinRuns(options: JoinOptions): Promise<void> {
         .finally(() => joined.delete(run.id));
       joined.set(run.id, taking);
     }
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {});
   }
   await Promise.all(joined.values());
 }
 
-async function takePart(run: RunRecord, options: JoinOptions): Promise<void> {
+async function takePart(run: RunRecord, options: TakePartOptions): Promise<void> {
   const { store, scratch, signal, leaseMs, onNote } = options;
   const job = await options.jobOf(run);
   if (job === null) return;
-  const prepared = await prepare(job, { store, run, reference: run.job, join: true });
+  const prepared = await prepare(job, { store, run, reference: run.job, takesPart: true });
   options.onJoin?.(run);
   const progress = await execute(prepared, {
     scratch,

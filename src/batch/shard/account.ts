@@ -38,7 +38,7 @@ export function assertAccounted(counts: Counts, what: string): void {
   if (wrong === null && read + added === written + unchanged + skipped + quarantined) return;
   throw new PawlError(
     "run.unaccounted",
-    `${what} does not add up: ${read} read + ${added} added by the step is not ${written} written + ` +
+    `${what} does not add up: ${read} read + ${added} added by the transform is not ${written} written + ` +
       `${unchanged} unchanged + ${skipped} skipped + ${quarantined} quarantined${wrong === null ? "" : ` (${wrong})`}; ${DEFECT}.`,
   );
 }

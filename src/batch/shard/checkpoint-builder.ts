@@ -24,7 +24,7 @@ function failuresBySource(
 }
 
 /** Where failed items are put away, and under which claim. */
-export interface Place {
+export interface ChunkOrigin {
   readonly store: RunStore;
   readonly run: string;
   readonly shard: number;
@@ -35,8 +35,8 @@ export interface Place {
  * What belongs in the same commit as a chunk's effect: its failed items are put away first (durably, so that no
  * crash can lose them; a redo overwrites them), then the checkpoint that counts them is returned.
  */
-export async function sealChunk(
-  { store, run, shard, lease }: Place,
+export async function buildCheckpoint(
+  { store, run, shard, lease }: ChunkOrigin,
   before: Checkpoint,
   prepared: PreparedChunk,
   outcome: WriteOutcome,

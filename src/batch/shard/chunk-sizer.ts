@@ -1,4 +1,4 @@
-import type { Pace } from "../contract.ts";
+import type { ChunkSize } from "../contract.ts";
 
 export interface SizeBounds {
   readonly minBytes: number;
@@ -25,7 +25,7 @@ const MAX_ITEMS = 1_000_000;
  * an exponentially smoothed rate times the target, within bounds. Only chunks that held something count, and what a
  * throttle holds up does not.
  */
-export class ChunkSizer implements Pace {
+export class ChunkSizer implements ChunkSize {
   items: number;
   bytes: number;
   readonly #bounds: SizeBounds;

@@ -1,6 +1,6 @@
 /**
  * Reads ahead of the consumer, in order, while what is waiting holds less than `wanted` bytes (one value always may),
- * so that reading and stepping overlap with writing in bounded memory. An error of the input is thrown where it
+ * so that reading and transforming overlap with writing in bounded memory. An error of the input is thrown where it
  * stands in the order. When the consumer stops early, `onStop` is called to wake an input that waits for data, and
  * the input is closed.
  */

@@ -12,12 +12,12 @@ import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts"
 import type { AnyJob } from "../job/job.ts";
 import { exceeds, type MaxBad } from "../job/job.ts";
 import { waitForThrottles } from "../job/throttle.ts";
-import { boundNursery } from "../job/young-generation.ts";
+import { boundYoungGeneration } from "../job/young-generation.ts";
 import { SHARD, type ShardPayload, START } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
 import type { Transform } from "../transform/transform.ts";
 import { assertAccounted, assertComplete } from "./account.ts";
-import { sealChunk } from "./checkpoint-builder.ts";
+import { buildCheckpoint } from "./checkpoint-builder.ts";
 import type { ChunkSizer } from "./chunk-sizer.ts";
 import { prefetch } from "./prefetch.ts";
 
@@ -30,7 +30,7 @@ export interface ShardWork {
   readonly unit: string;
   /** Shared by the shards: what one has learnt about the target holds for the next. */
   readonly sizer: ChunkSizer;
-  /** The job's step, as this process runs it; null without one. */
+  /** The job's transform, as this process runs it; null without one. */
   readonly transform: Transform | null;
   readonly maxBad: MaxBad;
   /** The run's total, once planned. */
@@ -43,7 +43,7 @@ export interface ShardWork {
 
 /** How often a shard tells the store how far it is, where the target holds the truth. */
 const REPORT_MS = 250;
-/** How long steps that are under way when the run is to stop may take, so that they need not be called again. */
+/** How long transforms that are under way when the run is to stop may take, so that they need not be called again. */
 const GRACE_MS = 400;
 /** How long a source may take to end when it was told to. */
 const CLOSE_MS = 200;
@@ -51,7 +51,7 @@ const CLOSE_MS = 200;
 const TELL_MS = 1_000;
 const RETRY = { baseMs: 200, capMs: 5_000 };
 
-/** A chunk that is ready, and how long reading it and its step took. */
+/** A chunk that is ready, and how long reading it and its transform took. */
 interface ReadyChunk {
   readonly bytes: number;
   readonly prepared: PreparedChunk;
@@ -147,7 +147,7 @@ class ShardAttempt {
 
   async #chunks(writer: Writer<unknown>): Promise<void> {
     const { sizer, stop, total } = this.#work;
-    // A run that stopped for too many goes on only when they were mended or more are allowed.
+    // A run that stopped for too many goes on only when they were corrected or more are allowed.
     await this.#stopIfTooManyBad(total());
     // Aborts when nobody waits for what is read any more.
     const end = new AbortController();
@@ -201,7 +201,7 @@ class ShardAttempt {
         const prepared = transform
           ? await orAborted(transform.chunk(chunk, asked, signals, pack), end)
           : untransformed(chunk, asked, sink);
-        boundNursery();
+        boundYoungGeneration();
         yield { bytes: asked, prepared, ms: performance.now() - began };
       }
     } finally {
@@ -212,24 +212,24 @@ class ShardAttempt {
   async #write(writer: Writer<unknown>, { prepared, ms }: ReadyChunk): Promise<void> {
     const { store, run, sizer, transform } = this.#work;
     const before = this.#latest;
-    let sealed: Checkpoint | undefined;
+    let checkpoint: Checkpoint | undefined;
     const began = performance.now();
     try {
       await writer.write(prepared.output, async (outcome) => {
-        const place = { store, run, shard: this.#number, lease: this.#context.lease };
-        sealed = await sealChunk(place, before, prepared, outcome);
-        return sealed;
+        const origin = { store, run, shard: this.#number, lease: this.#context.lease };
+        checkpoint = await buildCheckpoint(origin, before, prepared, outcome);
+        return checkpoint;
       });
     } catch (error) {
       sizer.halve();
       throw error;
     }
-    if (sealed === undefined)
-      throw new PawlError("sink.unsealed", "The sink wrote a chunk without sealing it.");
+    if (checkpoint === undefined)
+      throw new PawlError("sink.unsealed", "The sink wrote a chunk without building its checkpoint.");
     const { items } = prepared.source;
     if (items > 0)
       sizer.observe(prepared.bytes, ms + performance.now() - began, items, transform?.leastItems);
-    this.#latest = sealed;
+    this.#latest = checkpoint;
     this.committed++;
     const storeHoldsTheTruth = this.#work.sink.guarantee !== "transactional";
     if (storeHoldsTheTruth || performance.now() - this.#reportedAt > REPORT_MS) await this.#report();
@@ -280,7 +280,7 @@ class ShardAttempt {
     const { store, run, maxBad, unit } = this.#work;
     const { counts } = this.#latest;
     if (counts.quarantined === 0) return;
-    // What a replay has mended no longer counts.
+    // What a replay has corrected no longer counts.
     const quarantined = await store.quarantineCount(run, { openOnly: true });
     const reason = exceeds(maxBad, quarantined, counts.read, total, unit);
     if (reason === null) return;

@@ -7,9 +7,9 @@ export interface PreparedChunk {
   readonly source: Chunk<unknown>;
   /** What goes to the sink. */
   readonly output: Chunk<unknown>;
-  /** Items the step refused or that could not be decoded, by index in the source's chunk. */
+  /** Items the transform refused or that could not be decoded, by index in the source's chunk. */
   readonly failures: readonly Failure[];
-  /** Items for which the step returned nothing. */
+  /** Items for which the transform returned nothing. */
   readonly skipped: number;
   /** Results beyond one for one. */
   readonly added: number;
@@ -20,7 +20,7 @@ export interface PreparedChunk {
 }
 
 /**
- * A chunk on its way without a step: what is read is what is written. Items that could not be decoded are kept from a
+ * A chunk on its way without a transform: what is read is what is written. Items that could not be decoded are kept from a
  * sink that reads the items; one that takes the whole chunk in a form of its own finds them itself.
  */
 export function untransformed(

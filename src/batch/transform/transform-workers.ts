@@ -1,22 +1,22 @@
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Pool, Settled } from "../../pool/index.ts";
-import type { AnyJob, StepResult } from "../job/job.ts";
+import type { AnyJob, TransformResult } from "../job/job.ts";
 
-type Step = NonNullable<AnyJob["step"]>;
+type TransformFunction = NonNullable<AnyJob["transform"]>;
 
 /** An item that takes less, in milliseconds, costs less than any message about it. */
 const CHEAP_MS = 0.005;
-/** So many milliseconds of the step must be measured before it is judged. */
+/** So many milliseconds of the transform must be measured before it is judged. */
 const ENOUGH_MS = 20;
 
 /**
- * Runs a step on every core where that pays. Steps begin in the caller's thread, and most are so cheap that they stay
+ * Runs a transform on every core where that pays. Transforms begin in the caller's thread, and most are so cheap that they stay
  * there; one that is not is handed to a pool, which judges by what it measures itself. A function that cannot reach
  * a worker stays where it is, and the user is told.
  */
-export class StepWorkers {
-  readonly #step: Step;
+export class TransformWorkers {
+  readonly #transform: TransformFunction;
   readonly threads: number;
   readonly #tell: (note: string) => void;
   #pool: Pool | null = null;
@@ -25,8 +25,8 @@ export class StepWorkers {
   #items = 0;
   #ms = 0;
 
-  constructor(step: Step, threads: number, tell: (note: string) => void) {
-    this.#step = step;
+  constructor(transform: TransformFunction, threads: number, tell: (note: string) => void) {
+    this.#transform = transform;
     this.threads = threads;
     this.#tell = tell;
   }
@@ -37,29 +37,29 @@ export class StepWorkers {
     this.#ms += ms;
   }
 
-  /** The step costs enough to ask whether workers could take it. */
+  /** The transform costs enough to ask whether workers could take it. */
   get worthwhile(): boolean {
     if (this.#refused || this.threads < 2) return false;
     return this.#ms >= ENOUGH_MS && this.#ms > CHEAP_MS * this.#items;
   }
 
-  /** Whether the step can reach workers. Asked before the first `map`. */
+  /** Whether the transform can reach workers. Asked before the first `map`. */
   accept(): Promise<boolean> {
     this.#accepted ??= this.#ask();
     return this.#accepted;
   }
 
   /**
-   * What becomes of each item, in order; null when no worker can load the step, and none of the items has run. Rejects
+   * What becomes of each item, in order; null when no worker can load the transform, and none of the items has run. Rejects
    * when the signal aborts.
    */
   async map(
     items: readonly unknown[],
     signal: AbortSignal,
-  ): Promise<readonly Settled<StepResult<unknown>>[] | null> {
-    if (this.#pool === null) throw new Error("The step was not accepted.");
+  ): Promise<readonly Settled<TransformResult<unknown>>[] | null> {
+    if (this.#pool === null) throw new Error("The transform was not accepted.");
     if (this.#refused) return null;
-    const settled = await this.#pool.map(this.#step, items, { errors: "collect", signal });
+    const settled = await this.#pool.map(this.#transform, items, { errors: "collect", signal });
     const unloaded = settled.find((each) => each.status === "rejected" && isUnloaded(each.reason));
     if (unloaded === undefined) return settled;
     this.#refuse((unloaded as PromiseRejectedResult).reason);
@@ -71,18 +71,18 @@ export class StepWorkers {
   }
 
   async #ask(): Promise<boolean> {
-    // Most steps never come here, and what the pool is made of takes memory.
+    // Most transforms never come here, and what the pool is made of takes memory.
     const { Pool } = await import("../../pool/index.ts");
     const pool = new Pool({ workers: this.threads });
     try {
       // Refuses a function that cannot be sent before anything runs.
-      await pool.map(this.#step, []);
+      await pool.map(this.#transform, []);
     } catch (error) {
       this.#refuse(error);
       return false;
     }
     this.#pool = pool;
-    this.#tell(`The step computes ${this.#itemMs} ms an item and may run in ${this.threads} threads.`);
+    this.#tell(`The transform computes ${this.#itemMs} ms an item and may run in ${this.threads} threads.`);
     return true;
   }
 
@@ -91,7 +91,7 @@ export class StepWorkers {
     this.#refused = true;
     const why = errorText(error);
     this.#tell(
-      `The step computes ${this.#itemMs} ms an item and runs in one thread: make it with callable() of pawl/pool to use every core. ${why}`,
+      `The transform computes ${this.#itemMs} ms an item and runs in one thread: make it with callable() of pawl/pool to use every core. ${why}`,
     );
   }
 

@@ -4,57 +4,57 @@ import { ItemError, PawlError } from "../../errors.ts";
 import type { Settled } from "../../pool/index.ts";
 import { backoffDelay, PermanentError } from "../../tasks/index.ts";
 import { isTransient } from "../../transient-errors.ts";
-import type { Chunk, Failure, Made, Origin } from "../contract.ts";
-import type { AnyJob, StepContext, StepResult } from "../job/job.ts";
-import { boundNursery } from "../job/young-generation.ts";
+import type { Chunk, Failure, Origin, TransformedItems } from "../contract.ts";
+import type { AnyJob, TransformContext, TransformResult } from "../job/job.ts";
+import { boundYoungGeneration } from "../job/young-generation.ts";
 import { assertDelivered, type PreparedChunk } from "./prepared-chunk.ts";
-import type { StepWorkers } from "./transform-workers.ts";
+import type { TransformWorkers } from "./transform-workers.ts";
 
-/** Calls of a step that wait side by side, over all shards of a process, where the job does not say. */
+/** Calls of a transform that wait side by side, over all shards of a process, where the job does not say. */
 const AT_ONCE = 32;
-/** How long the step may run before other shards, sockets and timers get their turn, in milliseconds. */
+/** How long the transform may run before other shards, sockets and timers get their turn, in milliseconds. */
 const YIELD_AFTER_MS = 8;
 /** Slices that are under way in workers while the one before them is taken. */
 const AHEAD = 2;
-/** A step waits, rather than computes, where a call takes at least so long, and so many times what it computes. */
+/** A transform waits, rather than computes, where a call takes at least so long, and so many times what it computes. */
 const WAITS_MS = 20;
 const WAITS_TIMES = 4;
-/** Calls that must have ended before the user is told how the step waits. */
+/** Calls that must have ended before the user is told how the transform waits. */
 const ENOUGH_CALLS = 20;
 const RETRY = { baseMs: 200, capMs: 5_000 };
 
 /** How a sink turns results into its own form while they are made; see `OpenSink.pack`. */
 type Pack = (results: Chunk<unknown>) => Promise<Chunk<unknown>>;
 
-/** What a shard gives its chunks on their way through the step. */
+/** What a shard gives its chunks on their way through the transform. */
 export interface TransformSignals {
   /** No further call begins; those under way may end. */
   readonly stop: AbortSignal;
-  /** Nobody waits for the calls under way any more. Steps get it as their own signal. */
+  /** Nobody waits for the calls under way any more. Transforms get it as their own signal. */
   readonly end: AbortSignal;
   /** Something outside failed, and is tried again. */
   onTrouble?(error: unknown): void;
 }
 
 export interface TransformOptions {
-  readonly step: NonNullable<AnyJob["step"]>;
+  readonly transform: NonNullable<AnyJob["transform"]>;
   /** Calls under way at once. Default 32. */
   readonly atOnce?: number | undefined;
-  /** Where the step may run beside this thread. */
-  readonly workers?: StepWorkers;
+  /** Where the transform may run beside this thread. */
+  readonly workers?: TransformWorkers;
   /** How long an item is tried again while no other succeeds, in milliseconds; without it, it is not. */
   readonly patienceMs?: number;
   readonly tell?: (note: string) => void;
 }
 
 /**
- * The step of a job, as a process runs it: calls that wait are under way side by side, those that compute go to
+ * The transform of a job, as a process runs it: calls that wait are under way side by side, those that compute go to
  * workers, results keep the order of the items. An item that failed for a reason outside of it is tried again alone.
  */
 export class Transform {
-  readonly step: NonNullable<AnyJob["step"]>;
+  readonly transform: NonNullable<AnyJob["transform"]>;
   readonly slots: Slots;
-  readonly workers: StepWorkers | null;
+  readonly workers: TransformWorkers | null;
   readonly patienceMs: number | null;
   readonly #tell: (note: string) => void;
   #calls = 0;
@@ -65,14 +65,14 @@ export class Transform {
   succeededAt = 0;
 
   constructor(options: TransformOptions) {
-    this.step = options.step;
+    this.transform = options.transform;
     this.slots = new Slots(options.atOnce ?? AT_ONCE);
     this.workers = options.workers ?? null;
     this.patienceMs = options.patienceMs ?? null;
     this.#tell = options.tell ?? (() => {});
   }
 
-  /** How many items the first chunk has: nobody knows yet how long the step takes. */
+  /** How many items the first chunk has: nobody knows yet how long the transform takes. */
   get firstItems(): number {
     return this.slots.size;
   }
@@ -83,7 +83,7 @@ export class Transform {
     return this.wantsWorkers ? (this.workers?.threads ?? 1) : 1;
   }
 
-  /** The step computes so much that workers should have it. */
+  /** The transform computes so much that workers should have it. */
   get wantsWorkers(): boolean {
     return this.workers?.worthwhile === true && !this.#waits;
   }
@@ -107,7 +107,7 @@ export class Transform {
     this.#told = true;
     const each = Math.round(this.#waited.ms / this.#waited.calls);
     this.#tell(
-      `The step waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; atOnce of the job sets another number.`,
+      `The transform waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; atOnce of the job sets another number.`,
     );
   }
 
@@ -118,7 +118,7 @@ export class Transform {
   }
 
   /**
-   * Runs the step over a chunk, once: what it returns is kept until the chunk is committed. A sink that packs gets the
+   * Runs the transform over a chunk, once: what it returns is kept until the chunk is committed. A sink that packs gets the
    * results as they are made, and only its packed form is kept.
    */
   async chunk(
@@ -156,12 +156,12 @@ interface BegunSlice {
   /** Its first item's index in the chunk. */
   readonly first: number;
   readonly items: number;
-  /** What the step returned for each item, or a `Failed`; a promise where not all is known yet. */
+  /** What the transform returned for each item, or a `Failed`; a promise where not all is known yet. */
   readonly results: readonly unknown[] | Promise<readonly unknown[]>;
 }
 
-/** The results of a step over a chunk as they are made; they can be read once. */
-class TransformedChunk implements Chunk<unknown>, Made {
+/** The results of a transform over a chunk as they are made; they can be read once. */
+class TransformedChunk implements Chunk<unknown>, TransformedItems {
   readonly bytes: number;
   readonly end: Chunk<unknown>["end"];
   readonly failures: Failure[] = [];
@@ -171,7 +171,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
   readonly #source: Chunk<unknown>;
   readonly #transform: Transform;
   readonly #signals: TransformSignals;
-  readonly #context: StepContext;
+  readonly #context: TransformContext;
   #yieldAt = performance.now() + YIELD_AFTER_MS;
 
   constructor(transform: Transform, source: Chunk<unknown>, signals: TransformSignals) {
@@ -212,7 +212,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
     assertDelivered(this.#source, first);
   }
 
-  /** Calls the step with each item of a slice, in order. Resolves once all calls have begun. */
+  /** Calls the transform with each item of a slice, in order. Resolves once all calls have begun. */
   async #begin(first: number, slice: readonly unknown[]): Promise<BegunSlice> {
     const { slots } = this.#transform;
     const results: unknown[] = new Array(slice.length);
@@ -234,16 +234,16 @@ class TransformedChunk implements Chunk<unknown>, Made {
       results[at] = result;
     }
     this.#transform.computed(slice.length, computedMs + performance.now() - from);
-    boundNursery();
+    boundYoungGeneration();
     return { first, items: slice.length, results: waits ? handled(Promise.all(results)) : results };
   }
 
-  /** Calls the step with one item, for which a slot was taken. Most steps do not wait, and need no promise. */
+  /** Calls the transform with one item, for which a slot was taken. Most transforms do not wait, and need no promise. */
   #call(item: unknown): unknown {
-    const { slots, step } = this.#transform;
+    const { slots, transform } = this.#transform;
     let result: unknown;
     try {
-      result = item instanceof ItemError ? new Failed(item) : step(item, this.#context);
+      result = item instanceof ItemError ? new Failed(item) : transform(item, this.#context);
     } catch (error) {
       result = isTransient(error) ? Promise.reject(error) : new Failed(error);
     }
@@ -271,15 +271,15 @@ class TransformedChunk implements Chunk<unknown>, Made {
   }
 
   async #called(item: unknown): Promise<unknown> {
-    return await this.#transform.step(item, this.#context);
+    return await this.#transform.transform(item, this.#context);
   }
 
-  #send(workers: StepWorkers, first: number, slice: readonly unknown[]): BegunSlice {
+  #send(workers: TransformWorkers, first: number, slice: readonly unknown[]): BegunSlice {
     return { first, items: slice.length, results: handled(this.#inWorkers(workers, slice)) };
   }
 
   /** Lets workers have the items, and have those again that failed for a reason outside of them. */
-  async #inWorkers(workers: StepWorkers, slice: readonly unknown[]): Promise<readonly unknown[]> {
+  async #inWorkers(workers: TransformWorkers, slice: readonly unknown[]): Promise<readonly unknown[]> {
     const results: unknown[] = slice.map((item) =>
       item instanceof ItemError ? new Failed(item) : undefined,
     );
@@ -296,7 +296,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
       const again: number[] = [];
       let reason: unknown;
       for (const [nth, at] of open.entries()) {
-        const outcome = settled[nth] as Settled<StepResult<unknown>>;
+        const outcome = settled[nth] as Settled<TransformResult<unknown>>;
         if (outcome.status === "fulfilled") results[at] = outcome.value;
         else if (!isTransient(outcome.reason)) results[at] = new Failed(outcome.reason);
         else {
@@ -317,12 +317,12 @@ class TransformedChunk implements Chunk<unknown>, Made {
     for (let at = 0; at < known.length; at++) {
       const result = known[at];
       if (result instanceof Failed) this.failures.push(failureOf(first + at, result.error));
-      else this.#give(first + at, result as StepResult<unknown>, given);
+      else this.#give(first + at, result as TransformResult<unknown>, given);
     }
     return given;
   }
 
-  #give(index: number, result: StepResult<unknown>, given: unknown[]): void {
+  #give(index: number, result: TransformResult<unknown>, given: unknown[]): void {
     if (result === null || result === undefined) {
       this.skipped++;
       return;
@@ -355,7 +355,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
     return this.#source.origin(this.sourceIndex(index));
   }
 
-  get made(): Made {
+  get transformed(): TransformedItems {
     return this;
   }
 
@@ -369,7 +369,7 @@ class TransformedChunk implements Chunk<unknown>, Made {
 
   async again(item: unknown): Promise<readonly unknown[] | ItemError> {
     try {
-      const result = (await this.#called(item)) as StepResult<unknown>;
+      const result = (await this.#called(item)) as TransformResult<unknown>;
       if (result === null || result === undefined) return [];
       return Array.isArray(result) ? result.filter((one) => one !== null && one !== undefined) : [result];
     } catch (error) {
@@ -423,8 +423,8 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 function failureOf(index: number, error: unknown): Failure {
   if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
   if (error instanceof PawlError && error.code === "pool.worker-died")
-    return { index, reason: "the step ended its worker", code: "step" };
-  return { index, reason: `the step threw: ${errorText(error)}`, code: "step" };
+    return { index, reason: "the transform ended its worker", code: "transform" };
+  return { index, reason: `the transform threw: ${errorText(error)}`, code: "transform" };
 }
 
 /** For a sink that does not pack: the results stay as they are. */
@@ -439,7 +439,7 @@ async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
       yield* kept;
     },
     origin: (index) => results.origin(index),
-    ...(results.made ? { made: results.made } : {}),
+    ...(results.transformed ? { transformed: results.transformed } : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { type Place, UNFINISHED } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { UNFINISHED } from "../../batch/internal.ts";
 import { millisecondsOf } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { comparableUrl } from "../../postgres-url.ts";
@@ -50,7 +51,7 @@ export interface BackfillFlags extends BeginFlags, PauseFlags {
 }
 
 /** `pawl backfill --table T --set …`: begins to change the rows of a table, or continues where it was interrupted. */
-export async function backfill(flags: BackfillFlags, store: Store, place: Place): Promise<void> {
+export async function backfill(flags: BackfillFlags, store: Store, place: StateLocation): Promise<void> {
   if (flags.set === undefined && flags.transform === undefined) {
     throw new PawlError(
       "usage.backfill",

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type AnyJob, defineJob } from "../../batch/index.ts";
+import { defineJob } from "../../batch/index.ts";
+import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { table, update, whileBusy, whileQuery, whileReplicaLags } from "../../connect/postgres/index.ts";
 import { comparableUrl } from "../../postgres-url.ts";

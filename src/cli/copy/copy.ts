@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Place } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
 import { objectAddressText, parseObjectAddress } from "../../connect/objects/internal.ts";
 import type { Store } from "../../store/index.ts";
 import {
@@ -39,7 +39,7 @@ export async function copyObjects(
   to: string,
   flags: CopyFlags,
   store: Store,
-  place: Place,
+  place: StateLocation,
 ): Promise<void> {
   const tuning = tuningOf(flags);
   const params = copyParams(from, to, flags);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type AnyJob, defineJob } from "../../batch/index.ts";
+import { defineJob } from "../../batch/index.ts";
+import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { copy } from "../../connect/objects/index.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
@@ -73,7 +74,7 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
       ...(toProfile === null ? {} : { toProfile }),
       ...(newer === null ? {} : { newer: typeof newer === "string" ? new Date(newer) : newer }),
     }),
-    ...(transform === null ? {} : await transformText(transform)),
+    ...(transform === null ? {} : await transformTextOf(transform)),
     throttle: throttlesOf(tuning.wait),
     concurrency: RANGES_AT_ONCE,
     patienceMs: PATIENCE_MS,
@@ -82,7 +83,7 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
 }
 
 /** A module that cannot be read is refused when the transform is first called. */
-async function transformText(module: string): Promise<{ readonly stepText?: string }> {
-  const stepText = await readFile(module, "utf8").catch(() => null);
-  return stepText === null ? {} : { stepText };
+async function transformTextOf(module: string): Promise<{ readonly transformText?: string }> {
+  const transformText = await readFile(module, "utf8").catch(() => null);
+  return transformText === null ? {} : { transformText };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type AnyJob, defineJob } from "../../batch/index.ts";
+import { defineJob } from "../../batch/index.ts";
+import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../connect/csv/index.ts";
 import { postgres } from "../../connect/postgres/index.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Place } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
 import {
   redactPath,
   redactPaths,
@@ -55,7 +55,7 @@ export async function load(
   files: readonly string[],
   flags: LoadFlags,
   store: Store,
-  place: Place,
+  place: StateLocation,
 ): Promise<void> {
   const pipe = await pipeAmong(files);
   if (pipe !== undefined) waitingForInput.subscribe(sayWaiting);
@@ -76,7 +76,7 @@ async function begun(
   files: readonly string[],
   { pipe, flags }: { readonly pipe: string | undefined; readonly flags: LoadFlags },
   store: Store,
-  place: Place,
+  place: StateLocation,
 ): Promise<void> {
   if (flags.detach && pipe !== undefined) {
     throw new PawlError(

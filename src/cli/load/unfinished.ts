@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { readProgress, UNFINISHED } from "../../batch/index.ts";
+import { readProgress, UNFINISHED } from "../../batch/internal.ts";
 import { csv } from "../../connect/csv/index.ts";
 import { sharedFile } from "../../connect/csv/internal.ts";
 import { primaryKeyOf, writesToTable } from "../../connect/postgres/internal.ts";

@@ -1,4 +1,4 @@
-import type { Place } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
 import { publicUrl } from "../../postgres-url.ts";
@@ -16,7 +16,7 @@ export const INTO_VARIABLE = "PAWL_INTO";
 /** Resolves `--into` or `--url`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
 export async function resolveDatabase(
   given: string | undefined,
-  place: Place,
+  place: StateLocation,
   flag: "--into" | "--url",
 ): Promise<RunDatabase> {
   if (given === undefined || given === "embedded") {
@@ -37,7 +37,7 @@ export async function resolveDatabase(
 }
 
 /** The database of a stored run: its password comes from the environment or the usual PostgreSQL files. */
-export async function storedDatabase(stored: string, place: Place): Promise<string> {
+export async function storedDatabase(stored: string, place: StateLocation): Promise<string> {
   const given = process.env[INTO_VARIABLE];
   if (given && publicUrl(given) === stored) return given;
   return (await resolveDatabase(stored, place, "--url")).url;

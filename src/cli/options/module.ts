@@ -1,7 +1,7 @@
 import { access, readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { StepContext, StepResult } from "../../batch/index.ts";
+import type { TransformContext, TransformResult } from "../../batch/index.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 
@@ -65,12 +65,12 @@ export function oneLine(text: string): string {
   return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
 }
 
-type RowTransform<Row> = (row: Row, context: StepContext) => StepResult<Record<string, unknown>>;
+type RowTransform<Row> = (row: Row, context: TransformContext) => TransformResult<Record<string, unknown>>;
 
 /** Imports the function of rows that `--transform` names, with the text of its module. */
 export async function importTransform<Row>(
   path: string,
-): Promise<{ readonly step: RowTransform<Row>; readonly stepText: string }> {
+): Promise<{ readonly transform: RowTransform<Row>; readonly transformText: string }> {
   const { default: transform } = (await importModule(path, "The transform")) as { default?: unknown };
   if (typeof transform !== "function") {
     throw new PawlError(
@@ -78,5 +78,5 @@ export async function importTransform<Row>(
       `The transform ${path} must export a function by default: export default (row) => ({ ...row }).`,
     );
   }
-  return { step: transform as RowTransform<Row>, stepText: await readFile(path, "utf8") };
+  return { transform: transform as RowTransform<Row>, transformText: await readFile(path, "utf8") };
 }

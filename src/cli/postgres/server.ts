@@ -1,4 +1,4 @@
-import { statePlace } from "../../batch/index.ts";
+import { stateLocation } from "../../batch/internal.ts";
 import { startEmbedded, stopEmbedded } from "../../connect/postgres/index.ts";
 import { embeddedUrl } from "../../connect/postgres/internal.ts";
 import { PawlError } from "../../errors.ts";
@@ -6,7 +6,7 @@ import { print } from "../terminal/output.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */
 export async function postgresServer(what: string): Promise<void> {
-  const { postgres } = statePlace();
+  const { postgres } = stateLocation();
   switch (what) {
     case "start":
       print(`${(await startEmbedded(postgres)).url}`);

@@ -1,4 +1,4 @@
-import { statePlace } from "../../batch/index.ts";
+import { stateLocation } from "../../batch/internal.ts";
 import { runSqlTexts } from "../../connect/postgres/internal.ts";
 import { resolveDatabase } from "../options/database.ts";
 import { write } from "../terminal/output.ts";
@@ -12,7 +12,7 @@ export interface SqlFlags {
 
 /** `pawl sql STATEMENT`: prints the rows of one statement. */
 export async function sql(statement: string, flags: SqlFlags): Promise<void> {
-  const { url } = await resolveDatabase(flags.url, statePlace(), "--url");
+  const { url } = await resolveDatabase(flags.url, stateLocation(), "--url");
   const { columns, rows } = await runSqlTexts(url, statement);
   if (flags.json) {
     const names = uniqueNames(columns.map(({ name }) => name));

@@ -1,4 +1,5 @@
-import { type MendedItems, openItems } from "../../batch/index.ts";
+import type { CorrectedItems } from "../../batch/internal.ts";
+import { openItems } from "../../batch/internal.ts";
 import { type CsvOptions, csv } from "../../connect/csv/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
@@ -9,7 +10,7 @@ export const NUMBER_COLUMN = "pawl_row";
 export const REASON_COLUMN = "pawl_reason";
 
 /** The rows of a fixed file as the load they come from would have read them. */
-export function fixedItems(from: string, load: StoredLoad): MendedItems {
+export function fixedItems(from: string, load: StoredLoad): CorrectedItems {
   return {
     source: csv(from, { ...dialectOf(load), ignoreColumns: [NUMBER_COLUMN, REASON_COLUMN] }),
     numbers: () => numbersOf(from, load),

@@ -1,4 +1,5 @@
-import { failureReasons, openItems } from "../../batch/index.ts";
+import { failureReasons } from "../../batch/index.ts";
+import { openItems } from "../../batch/internal.ts";
 import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Place, prepare, UNFINISHED } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { prepare, UNFINISHED } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
 import { giveDatabase } from "../options/database.ts";
@@ -23,7 +24,7 @@ export async function replay(
   named: RunRecord,
   flags: ReplayFlags,
   store: Store,
-  place: Place,
+  place: StateLocation,
 ): Promise<void> {
   const run = await originOf(named, store);
   const from = flags.from === undefined ? null : resolve(flags.from);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/index.ts";
+import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { exitCodeOf } from "../exit-codes.ts";

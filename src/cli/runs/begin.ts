@@ -1,10 +1,11 @@
-import { type AnyJob, type Place, type PrepareOptions, prepare } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { type AnyJob, type PrepareOptions, prepare } from "../../batch/internal.ts";
 import type { JobReference } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
 import type { RunDatabase } from "../options/database.ts";
 import { tell } from "../terminal/output.ts";
 import { detach } from "./detach.ts";
-import { dryRun } from "./dry-run.ts";
+import { showDryRun } from "./dry-run.ts";
 import { executeAndShow } from "./execute.ts";
 
 /** What every command takes that begins a run. */
@@ -19,7 +20,7 @@ export interface Beginning {
   readonly job: AnyJob;
   readonly reference: JobReference;
   readonly store: Store;
-  readonly place: Place;
+  readonly place: StateLocation;
   /** The database that a process in the background has to be told of; null where there is none. */
   readonly database: RunDatabase | null;
   /** A line for people, once the run is prepared. */
@@ -34,7 +35,7 @@ export async function begin(
   const { restart = false, json = false } = flags;
   const options: PrepareOptions = { store, reference, restart };
   if (flags.dryRun) {
-    await dryRun(await prepare(job, { ...options, dryRun: true }), place, json);
+    await showDryRun(await prepare(job, { ...options, dryRun: true }), place, json);
     return;
   }
   const prepared = await prepare(job, options);

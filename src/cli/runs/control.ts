@@ -1,4 +1,5 @@
-import { cancel, clearAway, type Place, pause } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { cancel, clearAway, pause } from "../../batch/internal.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { hint } from "../terminal/hint.ts";
 import { print, tell } from "../terminal/output.ts";
@@ -9,7 +10,7 @@ export async function control(
   what: "pause" | "cancel",
   run: RunRecord,
   json: boolean,
-  { store, place }: { readonly store: Store; readonly place: Place },
+  { store, place }: { readonly store: Store; readonly place: StateLocation },
 ): Promise<void> {
   const after = what === "pause" ? await pause(store, run) : await cancel(store, run);
   // Otherwise the process that is at work does it.
@@ -28,7 +29,7 @@ export async function control(
 }
 
 /** It is cancelled all the same where that does not succeed: the target may be gone, and so may what was read. */
-async function clear(run: RunRecord, store: Store, place: Place): Promise<void> {
+async function clear(run: RunRecord, store: Store, place: StateLocation): Promise<void> {
   // What a program began only that program can find again.
   if (run.job.module === null) return;
   try {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import type { Place } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
 import { makeFolder } from "../../state-folder.ts";
 import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
 import { hint } from "../terminal/hint.ts";
@@ -12,7 +12,7 @@ import { jsonText } from "../terminal/visible.ts";
 export async function detach(
   run: string,
   database: RunDatabase | null,
-  place: Place,
+  place: StateLocation,
   json: boolean,
 ): Promise<void> {
   const folder = join(place.runs, run);

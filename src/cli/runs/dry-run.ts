@@ -1,4 +1,5 @@
-import { type Place, type PreparedRun, type Rehearsal, rehearse } from "../../batch/index.ts";
+import type { PreparedRun } from "../../batch/internal.ts";
+import { type DryRun, dryRun, type StateLocation } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import { grouped } from "../terminal/figures.ts";
 import { print } from "../terminal/output.ts";
@@ -9,20 +10,18 @@ import { LOAD_MODULE } from "./built-in-jobs.ts";
 const REASONS = 3;
 
 /** Shows what a run would do. Nothing was changed to find out, or it was taken back at once. */
-export async function dryRun(prepared: PreparedRun, place: Place, json: boolean): Promise<void> {
+export async function showDryRun(prepared: PreparedRun, place: StateLocation, json: boolean): Promise<void> {
   const { source, sink, notes } = prepared;
   try {
-    const rehearsal = await rehearse(prepared, place.runs);
+    const trial = await dryRun(prepared, place.runs);
     const plan = {
       source: source.name,
       bytes: source.bytes,
       columns: source.columns,
       guarantee: sink.guarantee,
       ordering: sink.ordering.kind,
-      notes: [...notes, ...(rehearsal?.notes ?? [])],
-      ...(rehearsal === null
-        ? {}
-        : { items: rehearsal.items, shards: rehearsal.shards, sample: rehearsal.chunk }),
+      notes: [...notes, ...(trial?.notes ?? [])],
+      ...(trial === null ? {} : { items: trial.items, shards: trial.shards, sample: trial.chunk }),
     };
     if (json) {
       print(jsonText(plan));
@@ -30,11 +29,11 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
     }
     const size = source.bytes === null ? "" : `, ${sizeText(source.bytes)}`;
     const lines = [
-      rehearsal === null || prepared.run.job.module === LOAD_MODULE
+      trial === null || prepared.run.job.module === LOAD_MODULE
         ? `would load ${source.name}${size}`
         : `would work through ${source.name}${size}`,
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
-      ...(rehearsal === null ? [] : rehearsed(rehearsal, source.unit)),
+      ...(trial === null ? [] : rehearsed(trial, source.unit)),
       `  guarantee  ${sink.guarantee}`,
       ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
       "nothing was written: leave out --dry-run to start",
@@ -45,7 +44,7 @@ export async function dryRun(prepared: PreparedRun, place: Place, json: boolean)
   }
 }
 
-function rehearsed({ items, shards, chunk }: Rehearsal, unit: string): string[] {
+function rehearsed({ items, shards, chunk }: DryRun, unit: string): string[] {
   const about = items === null ? "" : `about ${grouped(items)} ${unit} in `;
   const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
   if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];

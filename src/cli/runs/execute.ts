@@ -1,4 +1,6 @@
-import { execute, type Place, type PreparedRun, type RunSummary, summaryOf } from "../../batch/index.ts";
+import type { RunSummary } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { execute, type PreparedRun, summaryOf } from "../../batch/internal.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { endAnyway, sayLate } from "../shutdown.ts";
@@ -14,7 +16,7 @@ const LEAVE_MS = 500;
  */
 export async function executeAndShow(
   prepared: PreparedRun,
-  place: Place,
+  place: StateLocation,
   json: boolean,
   url: string | null = process.env[INTO_VARIABLE] ?? null,
 ): Promise<RunSummary> {

@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type AnyJob, type JobModule, type Place, replayJob } from "../../batch/index.ts";
+import type { JobModule } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { type AnyJob, replayJob } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import type { BackfillParams, BackfillTuning } from "../backfill/job.ts";
@@ -21,7 +23,7 @@ export interface ReplayParams {
  * Finds the job of a stored run again: a load, a backfill, a copy or a replay by its parameters, any other by its module.
  * Imports what that one is made of, and not the others.
  */
-export async function jobOf(run: RunRecord, store: Store, place: Place): Promise<AnyJob> {
+export async function jobOf(run: RunRecord, store: Store, place: StateLocation): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
     const { tuning, ...load } = params as unknown as StoredLoad;
@@ -48,7 +50,7 @@ export async function jobOf(run: RunRecord, store: Store, place: Place): Promise
   return await importJob(fileURLToPath(module), params as Record<string, string>);
 }
 
-async function replayOf({ of, from }: ReplayParams, store: Store, place: Place): Promise<AnyJob> {
+async function replayOf({ of, from }: ReplayParams, store: Store, place: StateLocation): Promise<AnyJob> {
   const original = await store.run(of);
   if (original === undefined) throw new PawlError("run.unknown", `Run ${of} is no longer in the store.`);
   const job = await jobOf(withDialect(original), store, place);

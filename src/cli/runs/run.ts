@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { assertResumable, type Place, prepare } from "../../batch/index.ts";
+import type { StateLocation } from "../../batch/internal.ts";
+import { assertResumable, prepare } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
@@ -25,7 +26,12 @@ export interface ResumeFlags {
 }
 
 /** `pawl run JOB.ts`: begins the job's run, or resumes the one that was interrupted. */
-export async function runJob(file: string, flags: RunFlags, store: Store, place: Place): Promise<void> {
+export async function runJob(
+  file: string,
+  flags: RunFlags,
+  store: Store,
+  place: StateLocation,
+): Promise<void> {
   const path = resolve(file);
   const params = parsePairs(flags.param ?? [], "--param");
   const asked = askedParams(params);
@@ -36,7 +42,12 @@ export async function runJob(file: string, flags: RunFlags, store: Store, place:
 }
 
 /** `pawl resume RUN`: continues an interrupted run, or begins the one that was stored to run detached. */
-export async function resume(run: RunRecord, flags: ResumeFlags, store: Store, place: Place): Promise<void> {
+export async function resume(
+  run: RunRecord,
+  flags: ResumeFlags,
+  store: Store,
+  place: StateLocation,
+): Promise<void> {
   assertResumable(run);
   if (flags.url !== undefined) giveDatabase(run, flags.url);
   if (flags.detach) {

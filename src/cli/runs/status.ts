@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AT_REST, type RunProgress, readProgress, summaryOf, workersOf } from "../../batch/index.ts";
+import type { RunProgress } from "../../batch/index.ts";
+import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Sample, Store } from "../../store/contract.ts";
 import { duration, grouped } from "../terminal/figures.ts";

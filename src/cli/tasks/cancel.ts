@@ -1,4 +1,4 @@
-import { findRun, statePlace } from "../../batch/index.ts";
+import { findRun, stateLocation } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import type { JsonFlag } from "../options/common.ts";
@@ -36,7 +36,7 @@ async function cancelChosen(chosen: TaskSelector, json: boolean, store: Store): 
 async function cancelNamed(ids: readonly string[], json: boolean, store: Store): Promise<void> {
   const [first = ""] = ids;
   if (ids.length === 1 && (await find(first, store)) === undefined) {
-    await control("cancel", await runOrTask(first, store), json, { store, place: statePlace() });
+    await control("cancel", await runOrTask(first, store), json, { store, place: stateLocation() });
     return;
   }
   // All of them first: where one is wrong, nothing is begun.

@@ -1,4 +1,4 @@
-import { runOfQueue } from "../../batch/index.ts";
+import { runOfQueue } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import type { FilterFlags } from "../options/common.ts";

@@ -1,5 +1,5 @@
 import type { Store, TaskRecord } from "../../store/contract.ts";
-import { parseWorkerId, progressOf } from "../../tasks/index.ts";
+import { parseWorkerId, progressOf } from "../../tasks/internal.ts";
 import { type FilterFlags, type JsonFlag, STATES } from "../options/common.ts";
 import { parseCount } from "../options/parse.ts";
 import { shortSpan } from "../terminal/figures.ts";

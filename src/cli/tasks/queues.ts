@@ -1,7 +1,7 @@
-import { runOfQueue } from "../../batch/index.ts";
+import { runOfQueue } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QueueRecord, Store } from "../../store/contract.ts";
-import { queueRates } from "../../tasks/index.ts";
+import { queueRates } from "../../tasks/internal.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { grouped, plural, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";

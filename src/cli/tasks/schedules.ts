@@ -1,13 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { ScheduleRecord, Store } from "../../store/contract.ts";
-import {
-  linksAfter,
-  pauseSchedule,
-  removeSchedule,
-  resumeSchedule,
-  type TimesSpec,
-  timesOf,
-} from "../../tasks/index.ts";
+import { pauseSchedule, removeSchedule, resumeSchedule } from "../../tasks/index.ts";
+import { linksAfter, type TimesSpec, timesOf } from "../../tasks/internal.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { longSpan, plural, utcAndSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, GroupRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
-import { groupsWithin } from "../../tasks/index.ts";
+import { groupsWithin } from "../../tasks/internal.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { grouped, plural, span, utc, utcAndSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";

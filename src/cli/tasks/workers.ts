@@ -1,6 +1,6 @@
 import { sizeText } from "../../sizes.ts";
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
-import { isDead } from "../../tasks/index.ts";
+import { isDead } from "../../tasks/internal.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { grouped, shortSpan } from "../terminal/figures.ts";
 import { write } from "../terminal/output.ts";

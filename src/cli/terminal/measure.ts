@@ -1,4 +1,5 @@
-import { AT_REST, type RunProgress } from "../../batch/index.ts";
+import type { RunProgress } from "../../batch/index.ts";
+import { AT_REST } from "../../batch/internal.ts";
 import { duration, grouped } from "./figures.ts";
 import { visible } from "./visible.ts";
 

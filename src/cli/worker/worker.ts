@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { joinRuns, statePlace } from "../../batch/index.ts";
+import { stateLocation, takePartInRuns } from "../../batch/internal.ts";
 import { parseDuration } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError, TransientError } from "../../errors.ts";
@@ -93,7 +93,7 @@ export async function worker(
   const runs =
     jobs.length === 0
       ? null
-      : takePartInRuns(jobs, location, { lease: options.lease, signal: leave.signal, check });
+      : takePart(jobs, location, { lease: options.lease, signal: leave.signal, check });
   const asked = untilAsked(npm, async (signal, again) => {
     const { length } = running?.running() ?? [];
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
@@ -113,7 +113,7 @@ export async function worker(
 }
 
 /** Takes part in the runs of these modules' jobs, also those that another process begins, until the signal aborts. */
-async function takePartInRuns(
+async function takePart(
   modules: readonly string[],
   location: string,
   {
@@ -126,9 +126,9 @@ async function takePartInRuns(
   check.takesPart(store);
   try {
     say(`takes part in runs of ${modules.map((module) => basename(module)).join(", ")}`);
-    await joinRuns({
+    await takePartInRuns({
       store,
-      scratch: statePlace().runs,
+      scratch: stateLocation().runs,
       jobOf: (run) => jobAmong(modules, run),
       signal,
       ...(lease === undefined ? {} : { leaseMs: lease }),

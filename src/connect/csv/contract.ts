@@ -1,4 +1,4 @@
-import type { Chunk, Cursor, Pace, Shard, Source } from "../../batch/contract.ts";
+import type { Chunk, ChunkSize, Cursor, Shard, Source } from "../../batch/contract.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 
 /** How the bytes of a CSV have to be read. They are UTF-8, whatever the encoding of the file. */
@@ -55,6 +55,11 @@ export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
 
 /** A source whose chunks still are CSV bytes where they can be: see `isCsvChunk`. */
 export interface CsvSource extends Source<CsvRow> {
-  read(shard: Shard, cursor: Cursor | null, pace: Pace, signal: AbortSignal): AsyncIterable<Chunk<CsvRow>>;
+  read(
+    shard: Shard,
+    cursor: Cursor | null,
+    pace: ChunkSize,
+    signal: AbortSignal,
+  ): AsyncIterable<Chunk<CsvRow>>;
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
 }

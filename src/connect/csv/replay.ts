@@ -1,9 +1,9 @@
 import type {
   Chunk,
+  ChunkSize,
   Cursor,
   Description,
   Ordering,
-  Pace,
   PlanOptions,
   Shard,
   ShardPlan,
@@ -61,7 +61,7 @@ export class ReplaySource implements CsvSource {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: Pace,
+    pace: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
     const { kinds = [] } = (shard.data ?? {}) as { kinds?: PlanOptions["kinds"] };

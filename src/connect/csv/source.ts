@@ -1,10 +1,10 @@
 import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import type {
   Chunk,
+  ChunkSize,
   Cursor,
   Description,
   Ordering,
-  Pace,
   PlanOptions,
   Shard,
   ShardPlan,
@@ -152,7 +152,7 @@ class FileSource implements CsvSource {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: Pace,
+    pace: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
     const { layout: planned, parts } = unpackShard(shard.data);

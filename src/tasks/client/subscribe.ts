@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertObject } from "../../arguments.ts";
 import { PawlError, TransientError } from "../../errors.ts";
 import type { ChangeRecord, Instant, Store, TaskState } from "../../store/contract.ts";
-import { Bell } from "../wake-up.ts";
+import { WakeUpSignal } from "../wake-up-signal.ts";
 
 /** A task came to a state. */
 export interface Change {
@@ -151,10 +151,10 @@ async function* read(
   begun: Promise<number>,
 ): AsyncGenerator<Change, undefined> {
   let last = await begun;
-  const bell = new Bell();
-  const ring = () => bell.ring();
-  const stops = [store.wake(ring), store.onSettled(ring)];
-  signal.addEventListener("abort", ring);
+  const wakeUp = new WakeUpSignal();
+  const wake = () => wakeUp.wake();
+  const stops = [store.wake(wake), store.onSettled(wake)];
+  signal.addEventListener("abort", wake);
   try {
     while (!signal.aborted) {
       const page = await changesAfter(store, last);
@@ -170,11 +170,11 @@ async function* read(
       }
       if (page.length === PAGE || signal.aborted) continue;
       await sleep(SHORTEST_MS);
-      if (!signal.aborted) await bell.wait(POLL_MS);
+      if (!signal.aborted) await wakeUp.wait(POLL_MS);
     }
   } finally {
     for (const stop of stops) stop();
-    signal.removeEventListener("abort", ring);
+    signal.removeEventListener("abort", wake);
   }
   return undefined;
 }

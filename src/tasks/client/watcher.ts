@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../../errors.ts";
 import type { TaskRecord, TaskStore } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { Bell } from "../wake-up.ts";
+import { WakeUpSignal } from "../wake-up-signal.ts";
 
 export type Records = ReadonlyMap<string, TaskRecord>;
 
@@ -29,7 +29,7 @@ const BATCH = 500;
 export class Watcher {
   readonly #store: TaskStore;
   readonly #entries = new Set<Entry>();
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUpSignal();
   #hinted = false;
   #watching = false;
 
@@ -67,7 +67,7 @@ export class Watcher {
       due: 0,
     };
     this.#entries.add(entry);
-    this.#bell.ring();
+    this.#wakeUp.wake();
     if (!this.#watching) void this.#watch();
     const timer = ms <= LONGEST_TIMER_MS ? setTimeout(() => seen.resolve(undefined), ms) : undefined;
     try {
@@ -76,7 +76,7 @@ export class Watcher {
       clearTimeout(timer);
       signal?.removeEventListener("abort", aborted);
       this.#entries.delete(entry);
-      this.#bell.ring();
+      this.#wakeUp.wake();
     }
   }
 
@@ -84,7 +84,7 @@ export class Watcher {
     this.#watching = true;
     const stop = this.#store.onSettled(() => {
       this.#hinted = true;
-      this.#bell.ring();
+      this.#wakeUp.wake();
     });
     try {
       while (this.#entries.size > 0) {
@@ -96,7 +96,7 @@ export class Watcher {
         for (const { due } of this.#entries) next = Math.min(next, due);
         const pause = next - performance.now();
         if (pause > 0 && !this.#hinted && this.#entries.size > 0)
-          await this.#bell.wait(Math.min(pause, LONGEST_PAUSE_MS));
+          await this.#wakeUp.wait(Math.min(pause, LONGEST_PAUSE_MS));
       }
     } finally {
       this.#watching = false;

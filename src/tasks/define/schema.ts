@@ -5,7 +5,7 @@ export interface Schema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => Verdict<Output> | Promise<Verdict<Output>>;
+    readonly validate: (value: unknown) => Validation<Output> | Promise<Validation<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
@@ -13,7 +13,7 @@ export interface Schema<Input = unknown, Output = Input> {
 export type SchemaInput<S extends Schema> = NonNullable<S["~standard"]["types"]>["input"];
 export type SchemaOutput<S extends Schema> = NonNullable<S["~standard"]["types"]>["output"];
 
-type Verdict<Output> =
+type Validation<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 

@@ -27,7 +27,7 @@ export interface StoredValue {
 export type NodeSpec = readonly StageSpec[];
 
 /** One step of a chain: a task, or members with the task that is let go when they have ended. */
-export type StageSpec = LinkSpec | JoinSpec;
+export type StageSpec = LinkSpec | GroupSpec;
 
 export interface LinkSpec {
   readonly name: string;
@@ -45,14 +45,14 @@ export interface LinkSpec {
   readonly bucket?: string;
 }
 
-export interface JoinSpec {
+export interface GroupSpec {
   readonly members: readonly NodeSpec[];
   readonly need: "all" | number;
   readonly body: LinkSpec;
 }
 
 /** What a task of a flow knows of its place. */
-export interface FlowPlace {
+export interface FlowPosition {
   /** The id of the task at the end of its chain. */
   readonly base: string;
   /** Its stage in the chain, from 1. */
@@ -62,7 +62,7 @@ export interface FlowPlace {
 
 /** What the layer of tasks keeps with a task. */
 export interface TaskMeta {
-  readonly flow?: FlowPlace;
+  readonly flow?: FlowPosition;
   readonly via?: string;
   readonly argument?: StoredValue;
   /** Where members stand in the payload. */

@@ -5,7 +5,7 @@ import type { Trace } from "../flow/spec.ts";
 import type { AnyLink, Composed, Streamed } from "./link.ts";
 import { nodeOf, passIn, queueOf } from "./nodes.ts";
 import { SameFlow } from "./same-flow.ts";
-import { type JoinSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
+import { type GroupSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
 import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
 
 export interface StoreOptions {
@@ -127,7 +127,7 @@ class FlowStream {
     return await this.#storeWhole({ members: [], need, body: linkOf(body, undefined) }, after);
   }
 
-  async #storeWhole(stage: JoinSpec, after: NodeSpec): Promise<boolean> {
+  async #storeWhole(stage: GroupSpec, after: NodeSpec): Promise<boolean> {
     return await storeFlow(
       this.#store,
       { node: [stage, ...after], streamed: null },

@@ -4,7 +4,7 @@ import { JsonText } from "../../store/internal.ts";
 import {
   type Carried,
   carriedOf,
-  type JoinSpec,
+  type GroupSpec,
   type LinkSpec,
   metaOf,
   type NodeSpec,
@@ -68,7 +68,7 @@ export function heldBody(body: LinkSpec, exit: string, at: Position, after: Node
 }
 
 function unfoldJoin(
-  { members, need, body }: JoinSpec,
+  { members, need, body }: GroupSpec,
   exit: string,
   at: Position,
   after: NodeSpec,

@@ -7,7 +7,7 @@ import { firing, nextTime, timesOf } from "./times.ts";
 type Clocked = TaskStore & { now(): Promise<number> };
 
 /** How often schedules are looked at: one that was edited elsewhere is noticed by then. */
-const LOOK_MS = 2_000;
+const POLL_MS = 2_000;
 const SHORTEST_MS = 5;
 
 /** Fires schedules as they come due, until the signal aborts. Any number of workers may do so at once. */
@@ -18,7 +18,7 @@ export async function tickSchedules(
 ): Promise<void> {
   const reckoned = new Reckoned();
   while (!signal.aborted) {
-    let pause = LOOK_MS;
+    let pause = POLL_MS;
     try {
       pause = await tickDue(store, reckoned, report);
     } catch (error) {
@@ -36,7 +36,7 @@ async function tickDue(
 ): Promise<number> {
   const schedules = await store.schedules();
   const now = schedules.length === 0 ? 0 : await store.now();
-  let pause = LOOK_MS;
+  let pause = POLL_MS;
   for (const schedule of schedules) {
     if (schedule.paused || schedule.next === null) continue;
     try {

@@ -5,7 +5,7 @@ import type { Claim, Lease, Store, TaskResult } from "../../store/contract.ts";
 import { Attempt } from "../attempt/attempt.ts";
 import { CancelledError } from "../attempt/errors.ts";
 import type { Runner } from "../attempt/runner.ts";
-import type { Bell } from "../wake-up.ts";
+import type { WakeUpSignal } from "../wake-up-signal.ts";
 import { Completer } from "./completer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 
@@ -19,8 +19,8 @@ export interface AttemptsOptions {
   readonly store: Store;
   readonly leaseMs: number;
   readonly runner: Runner;
-  /** Rung when the store has caught up. */
-  readonly bell: Bell;
+  /** Woken when the store has caught up. */
+  readonly wakeUp: WakeUpSignal;
   /** Takes back a claim that has not begun: another worker has the task, or somebody wants it to end. */
   readonly withdraw: (lease: Lease) => Claim | undefined;
   readonly report: (error: unknown) => void;
@@ -33,7 +33,7 @@ export class Attempts {
   readonly #runner: Runner;
   readonly #keeper: LeaseKeeper;
   readonly #completer: Completer;
-  readonly #bell: Bell;
+  readonly #wakeUp: WakeUpSignal;
   readonly #withdraw: (lease: Lease) => Claim | undefined;
   readonly #running = new Set<Attempt>();
   /** Ends that are not durable yet. */
@@ -41,9 +41,9 @@ export class Attempts {
   #metUnknown = Number.NEGATIVE_INFINITY;
   readonly #report: (error: unknown) => void;
 
-  constructor({ store, leaseMs, runner, bell, withdraw, report }: AttemptsOptions) {
+  constructor({ store, leaseMs, runner, wakeUp, withdraw, report }: AttemptsOptions) {
     this.#runner = runner;
-    this.#bell = bell;
+    this.#wakeUp = wakeUp;
     this.#withdraw = withdraw;
     this.#report = report;
     this.#completer = new Completer(store, report);
@@ -186,7 +186,7 @@ export class Attempts {
   #settled(claim: Claim): void {
     this.#keeper.drop(claim);
     this.#settling--;
-    if (this.#settling === MOST_UNSETTLED >> 1) this.#bell.ring();
+    if (this.#settling === MOST_UNSETTLED >> 1) this.#wakeUp.wake();
   }
 
   #interrupt(lease: Lease, reason: Error): void {

@@ -4,7 +4,7 @@ import type { Heartbeat, TaskStore } from "../../store/contract.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
 /** What one worker of this process says of itself. */
-export interface Pulse {
+export interface WorkerState {
   readonly queues: readonly string[];
   readonly slots: number;
   readonly draining: boolean;
@@ -14,64 +14,68 @@ export interface Pulse {
   readonly ended: ReadonlyMap<string, number>;
 }
 
-type HeartStore = Pick<TaskStore, "heartbeat" | "leave"> & { readonly address: string };
+type HeartbeatStore = Pick<TaskStore, "heartbeat" | "leave"> & { readonly address: string };
 
 interface Sample {
   readonly at: number;
   readonly ended: ReadonlyMap<string, number>;
 }
 
-const BEAT_MS = 10_000;
+const HEARTBEAT_MS = 10_000;
 const RATE_MS = 60_000;
 
-const hearts = new Map<string, Heart>();
+const senders = new Map<string, HeartbeatSender>();
 
 /** Tells a store that this process lives, for all its workers on that store together. */
-export class Heart {
-  readonly #store: HeartStore;
-  readonly #pulses = new Set<Pulse>();
+export class HeartbeatSender {
+  readonly #store: HeartbeatStore;
+  readonly #workers = new Set<WorkerState>();
   readonly #report: (error: unknown) => void;
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** Of workers that have left. */
   readonly #before = new Map<string, number>();
 
-  private constructor(store: HeartStore, report: (error: unknown) => void) {
+  private constructor(store: HeartbeatStore, report: (error: unknown) => void) {
     this.#store = store;
     this.#report = report;
   }
 
   /** Adds a worker. Once this resolves the store knows the process, so that its death can be told. */
-  static async join(store: HeartStore, pulse: Pulse, report: (error: unknown) => void): Promise<Heart> {
-    let heart = hearts.get(store.address);
-    if (heart === undefined) {
-      heart = new Heart(store, report);
-      hearts.set(store.address, heart);
+  static async join(
+    store: HeartbeatStore,
+    worker: WorkerState,
+    report: (error: unknown) => void,
+  ): Promise<HeartbeatSender> {
+    let sender = senders.get(store.address);
+    if (sender === undefined) {
+      sender = new HeartbeatSender(store, report);
+      senders.set(store.address, sender);
     }
-    heart.#pulses.add(pulse);
-    await store.heartbeat(heart.#beat());
-    heart.#timer ??= setInterval(() => void heart.#tell(), BEAT_MS).unref();
-    return heart;
+    sender.#workers.add(worker);
+    await store.heartbeat(sender.#heartbeat());
+    sender.#timer ??= setInterval(() => void sender.#send(), HEARTBEAT_MS).unref();
+    return sender;
   }
 
   /** Says at once what has changed. */
-  async #tell(): Promise<void> {
+  async #send(): Promise<void> {
     try {
-      await this.#store.heartbeat(this.#beat());
+      await this.#store.heartbeat(this.#heartbeat());
     } catch (error) {
       this.#report(error);
     }
   }
 
   /** Takes a worker away; with the last one the store forgets the process. */
-  async leave(pulse: Pulse): Promise<void> {
-    if (!this.#pulses.delete(pulse)) return;
-    for (const [queue, ended] of pulse.ended) {
+  async leave(worker: WorkerState): Promise<void> {
+    if (!this.#workers.delete(worker)) return;
+    for (const [queue, ended] of worker.ended) {
       this.#before.set(queue, (this.#before.get(queue) ?? 0) + ended);
     }
-    if (this.#pulses.size > 0) return;
+    if (this.#workers.size > 0) return;
     clearInterval(this.#timer);
-    hearts.delete(this.#store.address);
+    senders.delete(this.#store.address);
     try {
       await this.#store.leave(ownWorkerId);
     } catch (error) {
@@ -79,26 +83,26 @@ export class Heart {
     }
   }
 
-  #beat(): Heartbeat {
-    const pulses = [...this.#pulses];
+  #heartbeat(): Heartbeat {
+    const workers = [...this.#workers];
     return {
       id: ownWorkerId,
       host: hostname(),
       pid: process.pid,
-      queues: [...new Set(pulses.flatMap(({ queues }) => queues))],
-      slots: pulses.reduce((sum, { slots }) => sum + slots, 0),
+      queues: [...new Set(workers.flatMap(({ queues }) => queues))],
+      slots: workers.reduce((sum, { slots }) => sum + slots, 0),
       memory: process.memoryUsage.rss(),
-      running: pulses.flatMap((pulse) => pulse.running()),
+      running: workers.flatMap((worker) => worker.running()),
       rates: this.#rates(),
-      state: pulses.every(({ draining }) => draining) ? "draining" : "running",
+      state: workers.every(({ draining }) => draining) ? "draining" : "running",
     };
   }
 
   #rates(): Record<string, number> {
     const now = performance.now();
     const ended = new Map(this.#before);
-    for (const pulse of this.#pulses) {
-      for (const [queue, count] of pulse.ended) ended.set(queue, (ended.get(queue) ?? 0) + count);
+    for (const worker of this.#workers) {
+      for (const [queue, count] of worker.ended) ended.set(queue, (ended.get(queue) ?? 0) + count);
     }
     this.#samples.push({ at: now, ended });
     this.#samples = this.#samples.filter(({ at }) => now - at <= RATE_MS);

@@ -2,13 +2,13 @@ import { availableParallelism } from "node:os";
 import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
-import type { Bell } from "../wake-up.ts";
+import type { WakeUpSignal } from "../wake-up-signal.ts";
 import type { Attempts } from "./attempts.ts";
 
 /** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
 const LANES_MS = 20;
 
-/** What all lines of a worker have in common. */
+/** What all slot groups of a worker have in common. */
 export interface Claiming {
   readonly store: Pick<Store, "claim" | "concurrent">;
   readonly worker: string;
@@ -19,13 +19,13 @@ export interface Claiming {
   readonly buckets?: readonly BucketRate[] | undefined;
   /** Begins what was claimed. */
   readonly attempts: Attempts;
-  /** Rung when there may be more to claim. */
-  readonly bell: Bell;
+  /** Woken when there may be more to claim. */
+  readonly wakeUp: WakeUpSignal;
   readonly report: (error: unknown) => void;
 }
 
 /** Queues that share slots: claims from them, ahead of free slots if so asked, and begins what was claimed in its order. */
-export class Line {
+export class SlotGroup {
   readonly queues: readonly string[];
   readonly slots: number;
   readonly #claiming: Claiming;
@@ -45,7 +45,7 @@ export class Line {
   readonly #beside = new Set<Promise<void>>();
   #stopped = false;
 
-  constructor({ queues, slots }: QueuesOfLine, claiming: Claiming) {
+  constructor({ queues, slots }: QueuesOfGroup, claiming: Claiming) {
     this.queues = queues;
     this.slots = slots;
     this.#claiming = claiming;
@@ -58,20 +58,20 @@ export class Line {
     const { buckets, prefetch } = this.#claiming;
     if (buckets === undefined) return await this.#claim(this.#room());
     if (prefetch === 0) return await this.#claim(this.#room(), buckets);
-    let hungry = false;
+    let hasFreeSlots = false;
     const free = this.slots - this.#running;
     // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
     if (free > 0 && this.#lanesAreDue()) {
       this.#nextBuckets = performance.now() + LANES_MS;
       this.#reserved = free;
       try {
-        hungry = await this.#claim(free, buckets);
+        hasFreeSlots = await this.#claim(free, buckets);
       } finally {
         this.#reserved = 0;
       }
     }
     this.#fill();
-    return (await this.#claim(this.#room())) || hungry;
+    return (await this.#claim(this.#room())) || hasFreeSlots;
   }
 
   /** Takes out a claim that was to begin later. */
@@ -106,25 +106,25 @@ export class Line {
       this.#reserved = 0;
       this.#ahead.unshift(...claims);
     } else this.#ahead.push(...claims);
-    const hungry = claims.length < n;
-    if (!hungry && buckets === undefined) this.#claimBeside();
+    const hasFreeSlots = claims.length < n;
+    if (!hasFreeSlots && buckets === undefined) this.#claimBeside();
     this.#fill();
-    return hungry;
+    return hasFreeSlots;
   }
 
   /**
    * Claims on while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
-   * other. Goes by itself, so that it holds up no other line.
+   * other. Goes by itself, so that it holds up no other slot group.
    */
   #claimBeside(): void {
-    const { attempts, bell, report } = this.#claiming;
+    const { attempts, wakeUp, report } = this.#claiming;
     const n = this.#inHalves ? this.#roomBeside() : 0;
     if (n === 0 || this.#stopped || attempts.areBehind) return;
     const claimed = this.#claim(n)
       .catch(report)
       .then(() => {
         this.#beside.delete(claimed);
-        bell.ring();
+        wakeUp.wake();
       });
     this.#beside.add(claimed);
   }
@@ -147,7 +147,7 @@ export class Line {
     this.#running--;
     const lanesAreDue = this.#lanesAreDue();
     if (!lanesAreDue) this.#fill();
-    if (lanesAreDue || this.#roomAhead() > 0) this.#claiming.bell.ring();
+    if (lanesAreDue || this.#roomAhead() > 0) this.#claiming.wakeUp.wake();
   };
 
   /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
@@ -188,28 +188,28 @@ export class Line {
 export type Queues = readonly string[] | Readonly<Record<string, number>>;
 
 /** Queues that share slots: claimed from together, and never more at once than there are slots. */
-export interface QueuesOfLine {
+export interface QueuesOfGroup {
   readonly queues: readonly string[];
   readonly slots: number;
 }
 
 /** Throws a PawlError `worker.queues` where there is no queue or no slot. */
-export function linesOf(queues: Queues, concurrency: number = availableParallelism()): QueuesOfLine[] {
+export function slotGroupsOf(queues: Queues, concurrency: number = availableParallelism()): QueuesOfGroup[] {
   assertObject(queues, "The queues of a worker");
-  const lines = Array.isArray(queues)
+  const groups = Array.isArray(queues)
     ? [{ queues: queues as readonly string[], slots: concurrency }]
     : Object.entries(queues as Readonly<Record<string, number>>).map(([queue, slots]) => ({
         queues: [queue],
         slots,
       }));
-  for (const { slots, queues: names } of lines) {
+  for (const { slots, queues: names } of groups) {
     if (names.length > 0 && Number.isSafeInteger(slots) && slots >= 1) continue;
     throw new PawlError(
       "worker.queues",
       `A worker needs queues, each with a whole number of slots of at least 1: ${shown(queues)} will not do.`,
     );
   }
-  if (lines.length === 0)
+  if (groups.length === 0)
     throw new PawlError("worker.queues", "A worker needs at least one queue to claim from.");
-  return lines;
+  return groups;
 }

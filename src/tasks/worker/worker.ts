@@ -9,11 +9,11 @@ import { StoppedError } from "../attempt/errors.ts";
 import { Runner, type RunnerOptions } from "../attempt/runner.ts";
 import { Client } from "../client/client.ts";
 import type { Definition } from "../contract.ts";
-import { Bell } from "../wake-up.ts";
+import { WakeUpSignal } from "../wake-up-signal.ts";
 import { Attempts } from "./attempts.ts";
-import { Heart, type Pulse } from "./heartbeat.ts";
-import { takeOver } from "./orphans.ts";
-import { Line, linesOf, type Queues } from "./slot-group.ts";
+import { HeartbeatSender, type WorkerState } from "./heartbeat.ts";
+import { rescueOrphans } from "./orphan-rescue.ts";
+import { type Queues, SlotGroup, slotGroupsOf } from "./slot-group.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
 export interface WorkerOptions {
@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly childrenOf?: RunnerOptions["childrenOf"];
   /** How many tasks run at once; default one a core. */
   readonly concurrency?: number;
-  /** Tasks that are claimed ahead of a free slot, for each line; default 0. */
+  /** Tasks that are claimed ahead of a free slot, for each group; default 0. */
   readonly prefetch?: number;
   /** Lanes that are claimed from as well. */
   readonly buckets?: readonly BucketRate[];
@@ -66,7 +66,7 @@ export interface WorkerHealth {
 export const POISON_AFTER = 5;
 
 /** How often a worker looks for leases to take over, and at the queues should a wake-up have been missed. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 
 /** A pause that keeps a queue whose next task somebody else is just claiming from being asked in a tight loop. */
 const SHORTEST_PAUSE_MS = 20;
@@ -75,14 +75,14 @@ const SHORTEST_PAUSE_MS = 20;
 const DRAIN_MS = 10_000;
 
 /** How long a worker with nothing else to do is shy after it met a task that it does not know, and how shy. */
-const SHY_MS = 60_000;
-const COURTESY_MS = 200;
+const BACK_OFF_MS = 60_000;
+const LONGEST_BACK_OFF_MS = 200;
 
 /**
  * Claims tasks from queues and runs their handlers, until it is stopped. It holds no task in memory that the store
  * does not know of, so it may be killed at any moment: another worker takes over.
  */
-export class Worker implements AsyncDisposable, Pulse {
+export class Worker implements AsyncDisposable, WorkerState {
   /** The same for all workers of one process. */
   readonly id: string = ownWorkerId;
   readonly queues: readonly string[];
@@ -90,11 +90,11 @@ export class Worker implements AsyncDisposable, Pulse {
   readonly #options: WorkerOptions;
   readonly #leaseMs: number;
   readonly #poisonAfter: number;
-  readonly #lines: readonly Line[];
+  readonly #groups: readonly SlotGroup[];
   readonly #attempts: Attempts;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUpSignal();
   readonly #stopAsked = Promise.withResolvers<void>();
-  #heart: Heart | undefined;
+  #heartbeat: HeartbeatSender | undefined;
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
@@ -118,10 +118,10 @@ export class Worker implements AsyncDisposable, Pulse {
     this.#options = options;
     this.#leaseMs = leaseMs;
     this.#poisonAfter = poisonAfter;
-    const lines = linesOf(options.queues, options.concurrency);
-    this.queues = lines.flatMap(({ queues }) => queues);
-    this.slots = lines.reduce((sum, { slots }) => sum + slots, 0);
-    const bell = this.#bell;
+    const groups = slotGroupsOf(options.queues, options.concurrency);
+    this.queues = groups.flatMap(({ queues }) => queues);
+    this.slots = groups.reduce((sum, { slots }) => sum + slots, 0);
+    const wakeUp = this.#wakeUp;
     const report = reporting(options.onError);
     this.#report = report;
     const runner = new Runner({
@@ -132,10 +132,10 @@ export class Worker implements AsyncDisposable, Pulse {
       report,
     });
     const withdraw = (lease: Lease) => this.#withdraw(lease);
-    const attempts = new Attempts({ store, leaseMs, runner, bell, withdraw, report });
+    const attempts = new Attempts({ store, leaseMs, runner, wakeUp, withdraw, report });
     this.#attempts = attempts;
-    const claiming = { store, worker: this.id, leaseMs, prefetch, buckets, attempts, bell, report };
-    this.#lines = lines.map((line) => new Line(line, claiming));
+    const claiming = { store, worker: this.id, leaseMs, prefetch, buckets, attempts, wakeUp, report };
+    this.#groups = groups.map((group) => new SlotGroup(group, claiming));
   }
 
   /** It has been asked to stop. */
@@ -150,8 +150,8 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Its queues and their slots, for people. */
   describe(): string {
-    const lines = this.#lines.map(({ queues, slots }) => `${queues.join(" + ")} (${slots} at once)`);
-    return lines.join(", ");
+    const groups = this.#groups.map(({ queues, slots }) => `${queues.join(" + ")} (${slots} at once)`);
+    return groups.join(", ");
   }
 
   /** Ids of the tasks that run. */
@@ -185,7 +185,7 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Claims nothing more, and goes on with what it has. */
   claimNothing(): void {
-    for (const line of this.#lines) line.stop();
+    for (const group of this.#groups) group.stop();
   }
 
   /** Gives up on a store that is gone for good: what ends here is settled no more, and `stop` does not wait for it. */
@@ -199,11 +199,11 @@ export class Worker implements AsyncDisposable, Pulse {
 
   async #drain({ drainMs = DRAIN_MS, handBackMs }: StopOptions): Promise<void> {
     this.#stopAsked.resolve();
-    this.#bell.ring();
-    for (const line of this.#lines) line.stop();
+    this.#wakeUp.wake();
+    for (const group of this.#groups) group.stop();
     const idle = (async () => {
       await this.#loop;
-      for (const line of this.#lines) await line.quiet();
+      for (const group of this.#groups) await group.quiet();
       await this.#attempts.over();
     })();
     if (!(await endsWithin(idle, drainMs))) {
@@ -214,32 +214,32 @@ export class Worker implements AsyncDisposable, Pulse {
       }
     }
     this.#attempts.abandon();
-    await this.#heart?.leave(this);
+    await this.#heartbeat?.leave(this);
     await this.#attempts.stop();
   }
 
   async #work(): Promise<void> {
     const { store } = this.#options;
-    const stopListening = store.wake(() => this.#bell.ring());
+    const stopListening = store.wake(() => this.#wakeUp.wake());
     await Promise.race([this.#attempts.ready, this.#stopAsked.promise]);
     let failures = 0;
-    let rung = true;
+    let woken = true;
     while (this.#stopping === undefined) {
       this.#triedAt = performance.now();
       try {
         // Before the first claim: a process that the store does not know cannot be told to be dead.
-        this.#heart ??= await Heart.join(store, this, this.#report);
-        const pause = await this.#turn(rung);
+        this.#heartbeat ??= await HeartbeatSender.join(store, this, this.#report);
+        const pause = await this.#turn(woken);
         this.#claimedAt = performance.now();
         failures = 0;
-        rung = await this.#bell.wait(pause);
+        woken = await this.#wakeUp.wait(pause);
         await this.#letOthersFirst();
         // What else ends in this turn of the event loop makes room for the same claim.
         await new Promise(setImmediate);
       } catch (error) {
         this.#report(error);
         failures++;
-        await this.#bell.wait(SHORTEST_PAUSE_MS + backoffDelay(failures, { baseMs: 200, capMs: 5_000 }));
+        await this.#wakeUp.wait(SHORTEST_PAUSE_MS + backoffDelay(failures, { baseMs: 200, capMs: 5_000 }));
       }
     }
     stopListening();
@@ -247,40 +247,40 @@ export class Worker implements AsyncDisposable, Pulse {
 
   /** Who has met a task that it does not know may meet it again: one that knows it should be quicker. */
   async #letOthersFirst(): Promise<void> {
-    if (performance.now() - this.#attempts.metUnknown > SHY_MS || this.#attempts.size > 0) return;
+    if (performance.now() - this.#attempts.metUnknown > BACK_OFF_MS || this.#attempts.size > 0) return;
     await Promise.race([
-      sleep(Math.random() * COURTESY_MS, undefined, { ref: false }),
+      sleep(Math.random() * LONGEST_BACK_OFF_MS, undefined, { ref: false }),
       this.#stopAsked.promise,
     ]);
   }
 
   /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
-  async #turn(rung: boolean): Promise<number> {
+  async #turn(woken: boolean): Promise<number> {
     const { store, buckets } = this.#options;
     if (performance.now() >= this.#nextSweep) {
-      await takeOver(store, this.#poisonAfter);
-      this.#nextSweep = performance.now() + LOOK_MS;
+      await rescueOrphans(store, this.#poisonAfter);
+      this.#nextSweep = performance.now() + POLL_MS;
     }
-    if (this.#attempts.areBehind) return LOOK_MS;
-    // Nobody said that there is something: one question is less than a claim for each line.
-    if (!rung && this.#attempts.areOver) {
+    if (this.#attempts.areBehind) return POLL_MS;
+    // Nobody said that there is something: one question is less than a claim for each group.
+    if (!woken && this.#attempts.areOver) {
       const due = await store.due(this.queues, buckets);
-      if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+      if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));
     }
-    const hungry: string[] = [];
-    for (const line of this.#lines) {
-      if (await line.claim()) hungry.push(...line.queues);
+    const free: string[] = [];
+    for (const group of this.#groups) {
+      if (await group.claim()) free.push(...group.queues);
     }
-    if (hungry.length === 0) return LOOK_MS;
-    const due = await store.due(hungry, buckets);
+    if (free.length === 0) return POLL_MS;
+    const due = await store.due(free, buckets);
     // A lease that has run out is due as well, and is there for the next sweep.
     if (due === 0) this.#nextSweep = 0;
-    return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? LOOK_MS, LOOK_MS));
+    return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));
   }
 
   #withdraw(lease: Lease): Claim | undefined {
-    for (const line of this.#lines) {
-      const claim = line.withdraw(lease);
+    for (const group of this.#groups) {
+      const claim = group.withdraw(lease);
       if (claim !== undefined) return claim;
     }
     return undefined;

@@ -19,7 +19,7 @@ export interface BackfillPlan {
   readonly key: (typeof keys)[keyof typeof keys];
   readonly kind: string;
   readonly rows: number;
-  /** By an expression where the rows are, or by a step of the user's. */
+  /** By an expression where the rows are, or by a transform of the user's. */
   readonly way: "set" | "step";
   /** One in so many rows is refused by the table; 0 for none. */
   readonly refused: number;

@@ -15,7 +15,7 @@ import { Meddler } from "./meddler.ts";
 import { type BackfillPlan, planBackfill } from "./plan.ts";
 import { createTable, findings, meant } from "./target.ts";
 
-/** Raises `v` by one; `seen` takes along what the step saw of what others change. */
+/** Raises `v` by one; `seen` takes along what the transform saw of what others change. */
 const step = `export default (row) => ({ ...row, v: row.v + 1, seen: row.other });\n`;
 
 /** Plays scenario `number` of a seed, which is a backfill, from its table to its last check. */

@@ -42,7 +42,7 @@ export async function createTable(server: Server, database: string, plan: Backfi
 export interface Found {
   /** Rows that are meant and were not changed exactly once from 0 to 1, or were not meant or refused and were changed. */
   readonly wrong: readonly unknown[];
-  /** Changes that others made and that are gone, or that the step did not get to see in the row it changed. */
+  /** Changes that others made and that are gone, or that the transform did not get to see in the row it changed. */
   readonly lost: number;
   readonly changes: number;
   readonly meant: number;

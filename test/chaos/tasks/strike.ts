@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "../../../src/store/index.ts";
-import { parseWorkerId } from "../../../src/tasks/index.ts";
+import { parseWorkerId } from "../../../src/tasks/internal.ts";
 import type { FaultyLink } from "../../store/postgres/faulty-link.ts";
 import { answersCommit, asksCommit } from "../../store/postgres/faulty-link.ts";
 import type { Arena } from "./arena.ts";

@@ -97,7 +97,7 @@ export const inputs: Stories = {
          defineJob({
            name: "people",
            source: csv(file!),
-           step: (row) => (row.id === "7" ? null : { ...row, name: row.name!.toUpperCase() }),
+           transform: (row) => (row.id === "7" ? null : { ...row, name: row.name!.toUpperCase() }),
            sink: postgres({ url: process.env.DATABASE_URL!, table: table! }),
            throttle: [() => (existsSync("wait") ? "the file wait is there" : null)],
          });`,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findRun, openItems } from "../../../src/batch/index.ts";
+import { findRun, openItems } from "../../../src/batch/internal.ts";
 import type { QuarantineRecord } from "../../../src/store/index.ts";
 import type { TestServer } from "../../connect/postgres/server.ts";
 import { type Outcome, Scene } from "../scene.ts";

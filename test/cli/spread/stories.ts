@@ -20,7 +20,7 @@ import { postgres } from "${sources}connect/postgres/index.ts";
 export default ({ url }) => defineJob({
   name: "spread",
   source: csv("people-*.csv"),
-  step: async (row) => {
+  transform: async (row) => {
     if (Number(row.id) % 10 === 0) await sleep(20);
     return { ...row, by: String(process.pid) };
   },

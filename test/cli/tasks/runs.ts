@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { queueOf } from "../../../src/batch/index.ts";
+import { queueOf } from "../../../src/batch/internal.ts";
 import type { Stories } from "./desk.ts";
 
 /** A run that no worker works on, with a shard. */

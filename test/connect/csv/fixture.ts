@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Chunk, Cursor, Ordering, Pace, Shard } from "../../../src/batch/contract.ts";
+import type { Chunk, ChunkSize, Cursor, Ordering, Shard } from "../../../src/batch/contract.ts";
 import { type CsvRow, type CsvSource, isCsvChunk } from "../../../src/connect/csv/index.ts";
 import { ItemError } from "../../../src/errors.ts";
 
@@ -77,7 +77,7 @@ async function look(chunk: Chunk<CsvRow>): Promise<Seen> {
 export async function readAll(
   source: CsvSource,
   shards: readonly Shard[],
-  pace: Pace,
+  pace: ChunkSize,
   cursor: Cursor | null = null,
 ): Promise<Seen[]> {
   const seen: Seen[] = [];

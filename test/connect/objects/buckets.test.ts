@@ -5,7 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, openItems, run } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { openItems } from "../../../src/batch/internal.ts";
 import { copy } from "../../../src/connect/objects/index.ts";
 import type { Store } from "../../../src/store/index.ts";
 import { conformance } from "./conformance.ts";
@@ -275,7 +276,9 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     process.env.AWS_CONFIG_FILE = config;
     try {
       const ends = copy({ from, to: `s3://${name}`, toProfile: "portal", move: true });
-      const { state, written, note } = await run(defineJob({ name: `portal ${name}`, ...ends }), { store });
+      const { state, written, note } = await run(defineJob({ name: `portal ${name}`, ...ends }), {
+        store,
+      }).summary();
       assert.deepEqual([state, written], ["failed", 0]);
       assert.match(note ?? "", /without an ETag, which S3 always gives/);
       assert.equal(await readFile(join(from, "a"), "utf8"), "a");

@@ -110,7 +110,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
     assert.equal(short.state, "failed");
     assert.match(short.note ?? "", /^An object that this run had copied is not in .* any more \(a\)/);
     await target.put("a", "a");
-    const whole = await run(defineJob({ name: options.to, ...copy(options) }), { store });
+    const whole = await run(defineJob({ name: options.to, ...copy(options) }), { store }).summary();
     assert.deepEqual([whole.state, whole.written], ["succeeded", 4]);
   });
 
@@ -148,16 +148,16 @@ export function conformance(start: () => Promise<TestPlace>): void {
     assert.equal((await target.get("n")).body.toString(), "N");
   });
 
-  it("does not take what lies under the old name of an object for what a step calls it", async () => {
+  it("does not take what lies under the old name of an object for what a transform calls it", async () => {
     const [near, far] = [await place.bucket(name), await place.bucket(`${name}-far`)];
     for (const bucket of [near, far]) await bucket.put("A", "the same in both");
     const job = (step: boolean) => ({
       name: `step ${step}`,
       ...copy({ from: near.address, to: far.address }),
-      ...(step ? { step: (object: ObjectEntry) => ({ ...object, key: object.key.toLowerCase() }) } : {}),
+      ...(step ? { transform: (object: ObjectEntry) => ({ ...object, key: object.key.toLowerCase() }) } : {}),
     });
-    assert.equal((await run(defineJob(job(false)), { store })).unchanged, 1);
-    assert.equal((await run(defineJob(job(true)), { store })).written, 1);
+    assert.equal((await run(defineJob(job(false)), { store }).summary()).unchanged, 1);
+    assert.equal((await run(defineJob(job(true)), { store }).summary()).written, 1);
     assert.deepEqual(Object.keys(await contentsOf(far)).sort(), ["A", "a"]);
   });
 

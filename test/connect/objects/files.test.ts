@@ -16,8 +16,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { OpenSink, Writer } from "../../../src/batch/contract.ts";
-import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
-import { WorkLimits } from "../../../src/batch/job/limits.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { findRun, openItems, replayJob } from "../../../src/batch/internal.ts";
+import { JobLimits } from "../../../src/batch/job/limits.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/file-name.ts";
@@ -81,16 +82,16 @@ describe("copying between folders", () => {
     await put(from, "b/ü 'x'/c", "");
     await put(from, "b/large", Buffer.alloc(16 * 1024 * 1024 + 1, "pawl"));
     await utimes(join(from, "a.txt"), new Date(), new Date("2020-02-02T02:02:02Z"));
-    const first = await run(job(), { store });
+    const first = await run(job(), { store }).summary();
     assert.deepEqual([first.state, first.read, first.written], ["succeeded", 3, 3]);
     assert.deepEqual(await names(to), ["a.txt", "b/large", "b/ü 'x'/c"]);
     assert.equal(await readFile(join(to, "a.txt"), "utf8"), "one");
     assert.equal((await stat(join(to, "a.txt"))).mtime.toISOString(), "2020-02-02T02:02:02.000Z");
     assert.ok((await readFile(join(to, "b/large"))).equals(await readFile(join(from, "b/large"))));
-    const again = await run(job(), { store });
+    const again = await run(job(), { store }).summary();
     assert.deepEqual([again.written, again.unchanged], [0, 3]);
     await writeFile(join(to, "a.txt"), "two");
-    const mended = await run(job(), { store });
+    const mended = await run(job(), { store }).summary();
     assert.deepEqual([mended.written, mended.unchanged], [1, 2]);
     assert.equal(await readFile(join(to, "a.txt"), "utf8"), "one");
   });
@@ -104,7 +105,7 @@ describe("copying between folders", () => {
     await mkdir(join(from, "folder"));
     await symlink("folder", join(from, "folder-link"));
     execFileSync("mkfifo", [join(from, "pipe")]);
-    const summary = await run(job(), { store });
+    const summary = await run(job(), { store }).summary();
     assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 2, 4]);
     const found = await reasons(summary.run);
     assert.equal(found.broken, "it is a broken link");
@@ -116,7 +117,7 @@ describe("copying between folders", () => {
     await rm(join(to, "in-the-way"));
     await put(from, "nowhere", "3");
     const record = await findRun(store, summary.run);
-    const replayed = await run(replayJob(store, record, job() as never), { store });
+    const replayed = await run(replayJob(store, record, job() as never), { store }).summary();
     assert.deepEqual([replayed.read, replayed.written, replayed.quarantined], [4, 2, 2]);
     assert.equal(await readFile(join(to, "broken"), "utf8"), "3");
     assert.match(Object.values(await reasons(replayed.run)).join(), /not a file|folder/);
@@ -129,7 +130,7 @@ describe("copying between folders", () => {
     await mkdir(to);
     await symlink(outside, join(to, "out"));
     await put(from, "out/file", "secret");
-    const summary = await run(job(), { store });
+    const summary = await run(job(), { store }).summary();
     assert.deepEqual([summary.quarantined, summary.written], [1, 0]);
     assert.match((await reasons(summary.run))["out/file"] ?? "", /out is a link/);
     assert.deepEqual(await readdir(outside), []);
@@ -139,7 +140,7 @@ describe("copying between folders", () => {
     await put(from, "a", "1");
     await put(from, "b/c", "2");
     await put(to, "b", "in the way");
-    const summary = await run(job({ move: true }), { store });
+    const summary = await run(job({ move: true }), { store }).summary();
     assert.deepEqual([summary.written, summary.quarantined], [1, 1]);
     assert.deepEqual(await names(from), ["b/c"]);
     assert.deepEqual(await names(to), ["a", "b"]);
@@ -152,7 +153,7 @@ describe("copying between folders", () => {
     await mkdir(to);
     await symlink(join(from, "a"), join(to, "a"));
     await symlink(join(from, "d"), join(to, "d"));
-    const summary = await run(job({ move: true }), { store });
+    const summary = await run(job({ move: true }), { store }).summary();
     assert.deepEqual([summary.written, summary.quarantined], [1, 2]);
     assert.deepEqual(await names(from), ["a", "d/b"]);
     assert.match((await reasons(summary.run)).a ?? "", /it and its copy are one file/);
@@ -160,7 +161,7 @@ describe("copying between folders", () => {
     const alias = `${from}-alias`;
     await symlink(from, alias);
     for (const target of [alias, join(alias, "not/there/yet")])
-      await assert.rejects(async () => await run(job({ to: target, move: true }), { store }), {
+      await assert.rejects(async () => await run(job({ to: target, move: true }), { store }).summary(), {
         code: "copy.within",
       });
     assert.deepEqual(await names(from), ["a", "d/b"]);
@@ -171,7 +172,7 @@ describe("copying between folders", () => {
     await utimes(join(from, "a.jpg"), new Date(), new Date("2020-01-01"));
     const only = async (more: Partial<CopyOptions>) => {
       await rm(to, { recursive: true, force: true });
-      await run(job(more), { store, restart: true });
+      await run(job(more), { store, restart: true }).summary();
       return await names(to);
     };
     assert.deepEqual(await only({ include: ["*.jpg"] }), ["a.jpg", "x/c.jpg", "x/y/d.jpg"]);
@@ -180,28 +181,28 @@ describe("copying between folders", () => {
     assert.deepEqual(await only({ newer: 3_600_000, exclude: ["*.jpg"] }), ["b.txt"]);
   });
 
-  it("lets a step give other names and leave objects out", async () => {
+  it("lets a transform give other names and leave objects out", async () => {
     for (const key of ["a.JPG", "b.JPG", "c.tmp"]) await put(from, key, key);
     const ends = copy({ from, to });
     const summary = await run(
       defineJob({
         name: "rename",
         ...ends,
-        step: (entry) =>
+        transform: (entry) =>
           entry.key.endsWith(".tmp") ? null : { ...entry, key: `x/${entry.key.toLowerCase()}` },
       }),
       { store },
-    );
+    ).summary();
     assert.deepEqual([summary.state, summary.written, summary.skipped], ["succeeded", 2, 1]);
     assert.deepEqual(await names(to), ["x/a.jpg", "x/b.jpg"]);
   });
 
-  it("gives no name twice: all but one of the objects that a step calls alike are kept with the reason", async () => {
+  it("gives no name twice: all but one of the objects that a transform calls alike are kept with the reason", async () => {
     const keys = Array.from({ length: 12 }, (_, n) => `${n}`);
     for (const key of keys) await put(from, key, key);
     const step = (entry: ObjectEntry) => ({ ...entry, key: Number(entry.key) < 9 ? "one" : entry.key });
-    const renaming = () => defineJob({ name: "alike", ...copy({ from, to, move: true }), step });
-    const summary = await run(renaming(), { store });
+    const renaming = () => defineJob({ name: "alike", ...copy({ from, to, move: true }), transform: step });
+    const summary = await run(renaming(), { store }).summary();
     assert.deepEqual([summary.written, summary.quarantined], [4, 8]);
     const lost = Object.values(await reasons(summary.run));
     assert.equal(
@@ -255,7 +256,7 @@ describe("copying between folders", () => {
     assert.throws(() => copy({ from: "https://x/y.jpg", to }), /manifest:FILE/);
     assert.throws(() => copy({ from: "file://host/x", to }), /not a folder of this machine/);
     await assert.rejects(
-      async () => await run(job({ from: join(folder, "none") }), { store }),
+      async () => await run(job({ from: join(folder, "none") }), { store }).summary(),
       /There is no folder/,
     );
   });
@@ -286,7 +287,7 @@ describe("copying between folders", () => {
       ordering: { kind: "any" },
       notes: [],
       writer: async () => writer,
-      conclude: async () => {},
+      finalize: async () => {},
       close: async () => {},
     };
     const sink = { open: async () => open };
@@ -296,7 +297,7 @@ describe("copying between folders", () => {
 
   it("verifies: what is missing, extra, or differs is told in order", async () => {
     for (const key of ["a", "b", "c/d", "e"]) await put(from, key, key);
-    await run(job(), { store });
+    await run(job(), { store }).summary();
     const all = async () => {
       const found: string[] = [];
       for await (const { key, result } of verify({ from, to }))
@@ -316,7 +317,7 @@ describe("copying between folders", () => {
     await put(from, "a", "1");
     await mkdir(to);
     await chmod(to, 0o500);
-    await assert.rejects(async () => await run(job(), { store }), /Nothing can be written/);
+    await assert.rejects(async () => await run(job(), { store }).summary(), /Nothing can be written/);
   });
 });
 
@@ -411,7 +412,7 @@ describe("the objects of a chunk", () => {
         {
           reader: place as never,
           writer: place as never,
-          limits: new WorkLimits({ atOnce: 2 }),
+          limits: new JobLimits({ atOnce: 2 }),
           memory: new MemoryBudget(1024),
           checksums: new ChecksumThreads(),
           transform: null,

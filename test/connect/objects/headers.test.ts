@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, openItems, run } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { openItems } from "../../../src/batch/internal.ts";
 import { copy } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 import { S3Stub } from "./s3/stub/server.ts";
@@ -44,7 +45,7 @@ describe("what goes along with an object", () => {
       fromProfile: "near",
       toProfile: "far",
     });
-    const summary = await run(defineJob({ name: bucket, ...ends }), { store });
+    const summary = await run(defineJob({ name: bucket, ...ends }), { store }).summary();
     const reasons: string[] = [];
     for await (const { reason } of openItems(store, summary.run)) reasons.push(reason);
     return { ...summary, reasons };

@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, prepare, replayJob, run, statePlace } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { prepare, replayJob, stateLocation } from "../../../src/batch/internal.ts";
 import { copyJob } from "../../../src/cli/copy/job.ts";
 import { parseObjectAddress } from "../../../src/connect/objects/address.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
@@ -76,7 +77,7 @@ const refused = (what: RegExp) => (error: Error & { code: string }) => {
   return true;
 };
 const resumed = async (options: CopyOptions) =>
-  await run(defineJob({ name: options.to, ...copy(options) }), { store });
+  await run(defineJob({ name: options.to, ...copy(options) }), { store }).summary();
 /** An interrupted copy is refused after `meanwhile`, and comes to its end after `back`. */
 async function bound(options: CopyOptions, meanwhile: () => unknown, what: RegExp, back: () => unknown) {
   await assert.rejects(
@@ -84,7 +85,7 @@ async function bound(options: CopyOptions, meanwhile: () => unknown, what: RegEx
     refused(what),
   );
   await back();
-  const ended = await run(defineJob({ name: options.to, ...copy(options) }), { store });
+  const ended = await run(defineJob({ name: options.to, ...copy(options) }), { store }).summary();
   assert.deepEqual([ended.state, ended.written], ["succeeded", names.length], ended.note);
 }
 
@@ -128,7 +129,7 @@ describe("an interrupted copy", () => {
     await assert.rejects(async () => await changed, refused(/elsewhere any more|leads to/));
     assert.deepEqual(await readdir(root), ["from", "to"]);
     const anew = defineJob({ name: to, ...copy({ from, to: elsewhere }) });
-    const ended = await run(anew, { store, restart: true });
+    const ended = await run(anew, { store, restart: true }).summary();
     assert.deepEqual([ended.state, await readdir(elsewhere)], ["succeeded", names]);
   });
 
@@ -183,7 +184,7 @@ describe("an interrupted copy", () => {
     const { sink, run: begun } = await prepare(job() as never, { store });
     await sink.close();
     leadTo(other);
-    const ended = await run(job(), { store });
+    const ended = await run(job(), { store }).summary();
     assert.deepEqual([ended.state, ended.run === begun.id], ["succeeded", false]);
     assert.deepEqual(await other.client(bucket).keys(), names);
   });
@@ -193,7 +194,7 @@ describe("an interrupted copy", () => {
     await writeFile(transform, 'export default (bytes, { key }) => ({ bytes, key: "made-" + key });');
     const claim = async () => {
       const [{ id } = { id: "" }] = await store.runs({ limit: 1 });
-      const done = new WrittenLog(join(statePlace().runs, id, "kept"));
+      const done = new WrittenLog(join(stateLocation().runs, id, "kept"));
       for (const name of await readdir(from)) {
         const version = versionOf(await stat(join(from, name), { bigint: true }));
         done.add(name, { size: 1, version });
@@ -224,7 +225,7 @@ describe("an interrupted copy", () => {
     assert.equal(await notesOf(), "");
     assert.equal(await notesOf(), "");
     await returns("null");
-    assert.match(await notesOf(), /^The step has changed since the run began/);
+    assert.match(await notesOf(), /^The transform has changed since the run began/);
   });
 
   it("is replayed only where it worked", async () => {
@@ -232,7 +233,7 @@ describe("an interrupted copy", () => {
     await mkdir(join(from, "bad"));
     await symlink("nowhere", join(from, "bad", "link"));
     const job = defineJob({ name: bucket, ...copy({ from, to: `s3://${bucket}` }) });
-    const first = await run(job, { store });
+    const first = await run(job, { store }).summary();
     assert.equal(first.quarantined, 1);
     leadTo(other);
     const record = await store.run(first.run);

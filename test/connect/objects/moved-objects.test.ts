@@ -18,7 +18,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, openItems, run } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { openItems } from "../../../src/batch/internal.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { versionOf } from "../../../src/connect/objects/files/file-version.ts";
@@ -76,7 +77,7 @@ describe("a file that is moved", () => {
       };`,
     );
     const ends = copy({ from, to, move: true, transform: module });
-    const summary = await run(defineJob({ name: "rewritten", ...ends }), { store });
+    const summary = await run(defineJob({ name: "rewritten", ...ends }), { store }).summary();
     assert.deepEqual([summary.state, summary.written], ["succeeded", 1]);
     assert.equal(await readFile(join(to, "a"), "utf8"), "new");
     assert.deepEqual(await readdir(from), []);
@@ -91,7 +92,7 @@ describe("a file that is moved", () => {
       export default (bytes) => { appendFileSync(${JSON.stringify(join(from, "a"))}, "+"); return bytes; };`,
     );
     const ends = copy({ from, to, move: true, transform: module });
-    const summary = await run(defineJob({ name: "always", ...ends }), { store });
+    const summary = await run(defineJob({ name: "always", ...ends }), { store }).summary();
     assert.deepEqual([summary.written, summary.quarantined], [0, 1]);
     assert.match(
       (await reasons(summary.run)).join(),
@@ -179,7 +180,7 @@ describe("an object of a bucket that is moved", () => {
     };
     const summary = await run(defineJob({ name: "moved", ...copy({ from: "s3://b", to, move: true }) }), {
       store,
-    });
+    }).summary();
     stub.misbehaviour = {};
     assert.deepEqual([summary.written, summary.quarantined], [3, 1], (await reasons(summary.run)).join());
     assert.deepEqual(await client.keys(), ["always"]);

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { type AnyJob, defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
+import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
+import type { AnyJob } from "../../../src/batch/internal.ts";
 import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
 import { interruptedCopy } from "./interrupted.ts";
@@ -46,7 +47,7 @@ describe("a copy that is resumed", () => {
   const interrupted = (
     extra: Partial<CopyOptions>,
     meanwhile: () => Promise<unknown>,
-    step?: AnyJob["step"],
+    step?: AnyJob["transform"],
   ): Promise<RunSummary> =>
     interruptedCopy({ ...options, ...extra }, { store, meanwhile, ...(step ? { step } : {}) });
 
@@ -61,7 +62,10 @@ describe("a copy that is resumed", () => {
     assert.equal(again.state, "failed");
     assert.match(again.note ?? "", gone(OBJECTS / 2));
     assert.match(again.note ?? "", /start over with --restart, which copies what is missing/);
-    const anew = await run(defineJob({ name: options.to, ...copy(options) }), { store, restart: true });
+    const anew = await run(defineJob({ name: options.to, ...copy(options) }), {
+      store,
+      restart: true,
+    }).summary();
     assert.deepEqual([anew.state, anew.written, anew.unchanged], ["succeeded", OBJECTS / 2, OBJECTS / 2]);
     assert.deepEqual((await readdir(options.to)).sort(), names);
   });
@@ -70,7 +74,7 @@ describe("a copy that is resumed", () => {
     const again = await interrupted({}, () => rm(join(options.to, "03")));
     assert.match(again.note ?? "", /^An object that this run had copied is not in .* any more \(03\)/);
     await writeFile(join(options.to, "03"), "03");
-    const healed = await run(defineJob({ name: options.to, ...copy(options) }), { store });
+    const healed = await run(defineJob({ name: options.to, ...copy(options) }), { store }).summary();
     assert.deepEqual([healed.state, healed.written], ["succeeded", OBJECTS]);
   });
 
@@ -88,9 +92,9 @@ describe("a copy that is resumed", () => {
     assert.deepEqual([short.read, short.skipped, short.quarantined], [OBJECTS, 1, 1]);
   });
 
-  it("looks for what a step made of the objects", async () => {
+  it("looks for what a transform made of the objects", async () => {
     const step = ((entry: { key: string }) =>
-      entry.key === "01" ? undefined : { ...entry, key: `s/${entry.key}` }) as AnyJob["step"];
+      entry.key === "01" ? undefined : { ...entry, key: `s/${entry.key}` }) as AnyJob["transform"];
     const short = await interrupted({}, () => rm(join(options.to, "s/00")), step);
     assert.match(short.note ?? "", /^An object .* any more \(s\/00\)/);
     assert.deepEqual([short.read, short.skipped], [OBJECTS, 1]);

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { defineJob, findRun, openItems, replayJob, run } from "../../../src/batch/index.ts";
+import { defineJob, run } from "../../../src/batch/index.ts";
+import { findRun, openItems, replayJob } from "../../../src/batch/internal.ts";
 import { DEFAULT_BUDGET } from "../../../src/connect/objects/http/response-budget.ts";
 import { copy } from "../../../src/connect/objects/index.ts";
 import { scopeOf } from "../../../src/connect/objects/web/address-scope.ts";
@@ -204,7 +205,7 @@ describe("a server of the web that has no measure", () => {
       name: "endless",
       ...copy({ from: `manifest:${list}`, to: join(folder, "endless") }),
     });
-    const summary = await run(job, { store });
+    const summary = await run(job, { store }).summary();
     const why: string[] = Object.values(await reasons(summary.run));
     assert.deepEqual([summary.written, summary.quarantined], [1, 3], why.join());
     assert.equal(
@@ -288,12 +289,12 @@ describe("the query of a URL", () => {
         name: "signed",
         ...copy({ from: `manifest:${list}`, to: join(folder, "signed") }),
         // So that names are kept beside the run.
-        step: (entry) => ({
+        transform: (entry) => ({
           ...(entry as { key: string; size: null; modified: null; etag: null }),
           key: entry.key.replace("again", "a"),
         }),
       });
-    const summary = await run(job(), { store });
+    const summary = await run(job(), { store }).summary();
     assert.equal(summary.written, 1);
     const shown: string[] = [];
     for await (const { at, reason, raw } of openItems(store, summary.run))
@@ -309,7 +310,7 @@ describe("the query of a URL", () => {
     );
     const replayed = await run(replayJob(store, await findRun(store, summary.run), job() as never), {
       store,
-    });
+    }).summary();
     // A replay does not know the names that the run gave.
     assert.equal(replayed.written, 2, JSON.stringify(await reasons(replayed.run)));
     assert.equal(await readFile(join(folder, "signed", "late"), "utf8"), "signed");

@@ -38,7 +38,7 @@ async function load(url: string, options: Partial<PostgresOptions> = {}): Promis
   const writer = await only(sink);
   await write(writer, csvChunk(["id", "v"], [`${runs},x`]));
   await writer.close();
-  await sink.conclude();
+  await sink.finalize();
   return sink.guarantee;
 }
 

@@ -124,7 +124,7 @@ test("functions and operators that others have put into the search path are neve
     await writer.close();
     const again = await sink.writer(0, 2);
     await again.close();
-    await sink.conclude();
+    await sink.finalize();
   }
   const texts = await postgres({ url, table: "w" }).open(context(["v", "n", "t"], { run: "texts" }));
   const writer = await only(texts);
@@ -148,7 +148,7 @@ test("functions and operators that others have put into the search path are neve
   }
   const stepped = await scene.run({
     source: table({ url, table: "t" }),
-    step: (row) => ({ id: row.id, n: row.id === "7" ? "5000" : "2", v: "z" }),
+    transform: (row) => ({ id: row.id, n: row.id === "7" ? "5000" : "2", v: "z" }),
     sink: update({ url, table: "t" }),
   });
   assert.deepEqual([stepped.state, stepped.quarantined], ["succeeded", 1], stepped.note);

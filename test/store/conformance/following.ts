@@ -5,7 +5,7 @@ import type { Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
 import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
 
-/** What is enqueued in the step that ends a task. */
+/** What is enqueued in the transform that ends a task. */
 export function following(current: Current): void {
   test("a flow that is cancelled ends, though its tasks are just being followed by others", async () => {
     const { store } = current();
@@ -33,7 +33,7 @@ export function following(current: Current): void {
     }
   });
 
-  test("what follows a task is stored in the step that ends it, or not at all", async () => {
+  test("what follows a task is stored in the transform that ends it, or not at all", async () => {
     const { store } = current();
     const lease = await claimed(store, "a");
     const next = [newTask("b"), newTask("c", { delayMs: 100 })];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { queueOf } from "../../../src/batch/index.ts";
+import { queueOf } from "../../../src/batch/internal.ts";
 import { meterStore, metricsText, schedule } from "../../../src/tasks/index.ts";
 import { double, waits } from "../fixtures/tasks.ts";
 import { type OpenPlace, Stage } from "../suite/stage.ts";

@@ -1,4 +1,4 @@
-import type { Chunk, Pace } from "../../../batch/contract.ts";
+import type { Chunk, ChunkSize } from "../../../batch/contract.ts";
 import type { CsvRow } from "../contract.ts";
 import type { CsvLayout } from "../layout.ts";
 import { openVersion, readBlocks } from "../open/file-version.ts";
@@ -26,7 +26,7 @@ export async function* readRange(
   part: RangePart,
   layout: CsvLayout,
   from: RecordPosition,
-  pace: Pace,
+  pace: ChunkSize,
   signal: AbortSignal,
 ): AsyncGenerator<Chunk<CsvRow>> {
   const source = new ChunkSource(layout, part);
@@ -62,7 +62,7 @@ export async function* readRange(
   }
 }
 
-function fits(block: IndexBlock, range: RecordRange, start: number, pace: Pace): boolean {
+function fits(block: IndexBlock, range: RecordRange, start: number, pace: ChunkSize): boolean {
   return range.items + block.records <= pace.items && block.end - start <= pace.bytes;
 }
 
@@ -79,7 +79,7 @@ async function cut(
   rules: RecordRules,
   end: number,
   range: RecordRange,
-  pace: Pace,
+  pace: ChunkSize,
 ): Promise<void> {
   const start = range.end;
   const scanner = new RecordScanner(rules, start, range.line);

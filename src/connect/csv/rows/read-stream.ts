@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import type { Chunk, Cursor, Pace } from "../../../batch/contract.ts";
+import type { Chunk, ChunkSize, Cursor } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { CsvRow } from "../contract.ts";
 import type { CsvLayout } from "../layout.ts";
@@ -14,7 +14,7 @@ import { HeldBytes } from "./chunk-bytes.ts";
 
 /** How a stream is read. */
 export interface StreamReading {
-  readonly pace: Pace;
+  readonly pace: ChunkSize;
   readonly signal: AbortSignal;
   /** What the path `-` reads; null for the standard input of the process. */
   readonly stdin: Readable | null;

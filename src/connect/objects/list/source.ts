@@ -2,10 +2,10 @@ import { randomInt } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type {
   Chunk,
+  ChunkSize,
   Cursor,
   Description,
   Ordering,
-  Pace,
   PlanOptions,
   Shard,
   ShardPlan,
@@ -183,7 +183,7 @@ export class ObjectSource implements Source<ObjectEntry> {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: Pace,
+    pace: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
     const { listing: path, from, to } = shard.data as unknown as ListingShard;

@@ -1,4 +1,4 @@
-import type { Chunk, Failure, Seal, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import type { CheckpointBuilder, Chunk, Failure, WriteOutcome, Writer } from "../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../errors.ts";
 import { isSameByCache, isSameByListing, isSameContent } from "../compare/same-content.ts";
 import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts";
@@ -58,7 +58,7 @@ export class CopyWriter implements Writer<ObjectEntry> {
     this.#hasEarlierWork = !writtenLog.isEmpty;
   }
 
-  async write(chunk: Chunk<ObjectEntry>, seal: Seal): Promise<void> {
+  async write(chunk: Chunk<ObjectEntry>, seal: CheckpointBuilder): Promise<void> {
     this.#writtenLog.forget(this.#lastChunk);
     this.#lastChunk = [];
     const processed = await processChunk(chunk, this.#context, {
@@ -273,7 +273,10 @@ async function processChunk(
 /** The result of an object that cannot be copied; null of one that can. */
 function refusedResult(entry: ObjectEntry, { writer }: TransferContext): ObjectResult | null {
   if (typeof entry?.key !== "string")
-    return { reason: "the step returned something that is not an object of the listing", code: "copy.step" };
+    return {
+      reason: "the transform returned something that is not an object of the listing",
+      code: "copy.transform",
+    };
   const reason = entry.problem ?? writer.nameProblem(entry.key);
   if (reason === null) return null;
   return writer.isFolderMarker?.(entry) ? "skipped" : { reason, code: "copy.refused" };

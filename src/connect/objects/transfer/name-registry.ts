@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { keptTable } from "../key-table.ts";
 
 /**
- * Which object has which name in the target, where a step or a transform gives names, so that no two get one. Kept
+ * Which object has which name in the target, where a transform gives names, so that no two get one. Kept
  * beside the run until it ends, on disk: there may be millions.
  */
 export class NameRegistry {

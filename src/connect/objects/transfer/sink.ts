@@ -67,7 +67,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
     return new OpenObjects(transfer, {
       folder: context.folder,
       move,
-      renames: transform !== null || context.stepped,
+      renames: transform !== null || context.transformed,
       cache: sums.cache,
     });
   }
@@ -119,7 +119,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     return await dryRun(chunk, this.#context);
   }
 
-  async conclude(how?: "succeeded" | "given up"): Promise<void> {
+  async finalize(how?: "succeeded" | "given up"): Promise<void> {
     const { folder, move } = this.#options;
     this.#isResumed ??= hasBegun(folder);
     if (how === "succeeded" && this.#isResumed) {

@@ -1,5 +1,5 @@
 import { createHash, hash } from "node:crypto";
-import type { Limits } from "../../../batch/contract.ts";
+import type { WorkLimits } from "../../../batch/contract.ts";
 import { ItemError, type PawlError, TransientError } from "../../../errors.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5, multipartEtag } from "../compare/etag.ts";
@@ -28,7 +28,7 @@ export interface ObjectTransform {
 export interface TransferContext {
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
-  readonly limits: Limits;
+  readonly limits: WorkLimits;
   readonly memory: MemoryBudget;
   readonly checksums: ChecksumThreads;
   /** Null copies each object as it is. */

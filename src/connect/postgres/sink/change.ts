@@ -98,7 +98,7 @@ const silenceMs = 15_000;
 class OpenChange extends OpenTable<unknown> {
   readonly ordering = { kind: "any" } as const;
   /** Others want their turn at the rows: short transactions from the first one on. */
-  readonly pace = { commitMs: 200, firstBytes: 64 * 1024, minBytes: 1024 };
+  readonly chunkSizing = { commitMs: 200, firstBytes: 64 * 1024, minBytes: 1024 };
   readonly #run: string;
   readonly #target: ChangeTarget;
 
@@ -149,7 +149,7 @@ class OpenChange extends OpenTable<unknown> {
     };
   }
 
-  async conclude(): Promise<void> {
+  async finalize(): Promise<void> {
     if (this.isTransactional) await this.inSession((session) => finishRun(session, this.#run));
   }
 }

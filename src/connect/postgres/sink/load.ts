@@ -1,8 +1,8 @@
 import { assertObject } from "../../../arguments.ts";
 import type {
   Chunk,
-  Concluded,
-  Conclusion,
+  Finalization,
+  FinalizedSink,
   OpenSink,
   Ordering,
   Sink,
@@ -146,7 +146,7 @@ async function prepare(
     await prepareSeen(session, target, context.run, began);
   }
   if (context.dryRun && layout !== null) notes.push(...mappingOf(layout));
-  const { ordering, note } = orderingOf(target, options.unique ?? false, context.stepped, layout);
+  const { ordering, note } = orderingOf(target, options.unique ?? false, context.transformed, layout);
   if (note !== null) notes.push(note);
   const ddl = context.dryRun && created !== null ? created.ddl : null;
   const columns = layout === null ? table.columns : givenColumns(layout);
@@ -168,7 +168,7 @@ function repeatable(target: LoadTarget): boolean {
 
 /** What the items are expected to bring, in each set of names that some have; null when nothing tells before they come. */
 async function namesOf(context: SinkContext): Promise<(readonly string[])[] | null> {
-  if (!context.stepped && context.source.columns !== null) return [context.source.columns];
+  if (!context.transformed && context.source.columns !== null) return [context.source.columns];
   const rows = await context.sample();
   const ways = new Map<string, readonly string[]>();
   for (const row of rows) {
@@ -226,10 +226,10 @@ async function targetOf(
   created: Created | null,
   names: readonly string[] | null,
 ): Promise<LoadTarget> {
-  const source = context.stepped ? `the items made from ${context.source.name}` : context.source.name;
+  const source = context.transformed ? `the items made from ${context.source.name}` : context.source.name;
   const map = new Map(Object.entries(options.map ?? {}));
   for (const name of map.keys()) {
-    if (names === null || context.stepped || names.includes(name)) continue;
+    if (names === null || context.transformed || names.includes(name)) continue;
     throw new PawlError(
       "postgres.map",
       `${source} has no column "${name}" (--map ${name}=${map.get(name)}): its columns are ${names.join(", ")}.`,
@@ -418,7 +418,7 @@ class OpenLoad extends OpenTable<Item> {
     }
   }
 
-  async conclude(how: "succeeded" | "given up" = "succeeded"): Promise<Conclusion> {
+  async finalize(how: "succeeded" | "given up" = "succeeded"): Promise<Finalization> {
     const { run } = this.#context;
     const { target } = this.#prepared.layouts;
     return await this.inSession(async (session) => {
@@ -430,7 +430,7 @@ class OpenLoad extends OpenTable<Item> {
   }
 
   /** What is to be done once, when all rows are in the table. */
-  async #finish(session: PostgresSession): Promise<Concluded> {
+  async #finish(session: PostgresSession): Promise<FinalizedSink> {
     const { run } = this.#context;
     const { layouts, columns } = this.#prepared;
     const { target } = layouts;

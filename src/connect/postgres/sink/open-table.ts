@@ -1,4 +1,11 @@
-import type { Chunk, Conclusion, OpenSink, Ordering, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import type {
+  Chunk,
+  Finalization,
+  OpenSink,
+  Ordering,
+  WriteOutcome,
+  Writer,
+} from "../../../batch/contract.ts";
 import { explain } from "../errors.ts";
 import { PostgresSession } from "../session.ts";
 import { claimShard, finishedShards } from "./checkpoint-table.ts";
@@ -63,7 +70,7 @@ export abstract class OpenTable<T> implements OpenSink<T> {
     }
   }
 
-  async rehearse(chunk: Chunk<T>): Promise<WriteOutcome> {
+  async dryRun(chunk: Chunk<T>): Promise<WriteOutcome> {
     const { settings, beginRehearsal } = this.#parts;
     return await this.inSession(async (session) => {
       const ready = await this.ready(session, false);
@@ -84,7 +91,7 @@ export abstract class OpenTable<T> implements OpenSink<T> {
     return this.isTransactional ? await finishedShards(this.#parts.url, this.#parts.run) : null;
   }
 
-  abstract conclude(how?: "succeeded" | "given up"): Promise<Conclusion>;
+  abstract finalize(how?: "succeeded" | "given up"): Promise<Finalization>;
 
   /** Nothing stays open between the calls: each writer has a connection of its own. */
   async close(): Promise<void> {}

@@ -1,4 +1,11 @@
-import type { Checkpoint, Chunk, Failure, Seal, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import type {
+  Checkpoint,
+  CheckpointBuilder,
+  Chunk,
+  Failure,
+  WriteOutcome,
+  Writer,
+} from "../../../batch/contract.ts";
 import { PawlError, TransientError } from "../../../errors.ts";
 import { retry } from "../../../retry.ts";
 import { isConflictSqlState } from "../../../transient-errors.ts";
@@ -37,7 +44,7 @@ export class TableWriter implements Writer<unknown> {
     this.#begin = begin;
   }
 
-  async write(chunk: Chunk<unknown>, seal: Seal): Promise<void> {
+  async write(chunk: Chunk<unknown>, seal: CheckpointBuilder): Promise<void> {
     await this.#orExplain(async () => {
       const ready = await this.#ready(chunk);
       const isTransient = (error: unknown) => isConflict(error) && !this.#session.isLost;

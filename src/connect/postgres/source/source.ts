@@ -1,10 +1,10 @@
 import { assertObject } from "../../../arguments.ts";
 import type {
   Chunk,
+  ChunkSize,
   Cursor,
   Description,
   Ordering,
-  Pace,
   PlanOptions,
   Shard,
   ShardPlan,
@@ -103,7 +103,7 @@ class TableSource implements Source<TableRow> {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: Pace,
+    pace: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<TableRow>, void, undefined> {
     const { from, to, rowBytes } = shard.data as unknown as ShardRange;

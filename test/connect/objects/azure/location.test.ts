@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
-import { defineJob, openItems, type RunSummary, run } from "../../../../src/batch/index.ts";
+import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts";
+import { openItems } from "../../../../src/batch/internal.ts";
 import { azureSettingsOf } from "../../../../src/connect/objects/azure/settings.ts";
 import { type CopyOptions, copy, verify } from "../../../../src/connect/objects/index.ts";
 import { Listing } from "../../../../src/connect/objects/list/listing.ts";
@@ -60,7 +61,7 @@ describe("Azure Blob", () => {
   });
 
   const ran = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> =>
-    await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), { store });
+    await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), { store }).summary();
   const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
     const summary = await ran(from, to, more);
     assert.equal(summary.state, "succeeded", summary.note);

@@ -4,7 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { defineJob, ItemError, openItems, replayJob, run } from "../../../../src/batch/index.ts";
+import { defineJob, ItemError, run } from "../../../../src/batch/index.ts";
+import { openItems, replayJob } from "../../../../src/batch/internal.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { type DeleteOptions, del, insert, table, update } from "../../../../src/connect/postgres/index.ts";
 import type { QuarantineRecord } from "../../../../src/store/contract.ts";
@@ -49,13 +50,13 @@ describe("rows of a table in use", () => {
     assert.deepEqual([done.state, done.written], ["succeeded", 1], done.note);
   });
 
-  it("are changed by a step, each once", async () => {
+  it("are changed by a transform, each once", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;
     const tokens = new Map<string, string>();
     const summary = await scene.run({
       source: table({ url, table: "tickets", columns: ["id"] }),
-      step: ({ id }) => {
+      transform: ({ id }) => {
         const token = randomUUID();
         tokens.set(String(id), token);
         return { id, token };
@@ -95,12 +96,12 @@ describe("rows of a table in use", () => {
     }
   });
 
-  it("are deleted, each once: those a step picks, and those that meet the condition", async () => {
+  it("are deleted, each once: those a transform picks, and those that meet the condition", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;
     const stepped = await scene.run({
       source: table({ url, table: "tickets" }),
-      step: (row) => (Number(row.id) % 3 === 0 ? row : null),
+      transform: (row) => (Number(row.id) % 3 === 0 ? row : null),
       sink: del({ url, table: "tickets" }),
     });
     assert.deepEqual([stepped.written, stepped.skipped], [ROWS / 3, (ROWS * 2) / 3]);
@@ -130,7 +131,7 @@ describe("rows of a table in use", () => {
     assert.deepEqual(same, { n: ROWS });
     const again = await scene.run({
       source: table({ url, table: "tickets" }),
-      step: ({ id, token }) => ({ id, token }),
+      transform: ({ id, token }) => ({ id, token }),
       sink: insert({ url, table: "copies", onConflict: "ignore" }),
     });
     assert.deepEqual([again.state, again.written, again.skipped], ["succeeded", 0, ROWS]);
@@ -141,7 +142,7 @@ describe("rows of a table in use", () => {
     await using _ = client;
     const summary = await scene.run({
       source: table({ url, table: "tickets" }),
-      step: async (row) => {
+      transform: async (row) => {
         if (Number(row.id) % 1000 === 0) await client.query("DELETE FROM tickets WHERE id = $1", [row.id]);
         return row;
       },
@@ -154,13 +155,13 @@ describe("rows of a table in use", () => {
     ]);
   });
 
-  it("that change between step and write are stepped again as they are then", async () => {
+  it("that change between transform and write are transformed again as they are then", async () => {
     const { url, client } = await scene.database(tickets);
     await using _ = client;
     const meddled = new Set<string>();
     const summary = await scene.run({
       source: table({ url, table: "tickets", where: "n >= 0" }),
-      step: async (row) => {
+      transform: async (row) => {
         const id = Number(row.id);
         if (id % 250 === 0 && !meddled.has(String(id))) {
           meddled.add(String(id));
@@ -185,7 +186,7 @@ describe("rows of a table in use", () => {
     );
   });
 
-  it("lose nothing that others change while a slow step has them in other threads", async () => {
+  it("lose nothing that others change while a slow transform has them in other threads", async () => {
     const { url, client } = await scene.database(
       `${tickets} DELETE FROM tickets WHERE id > 800; TRUNCATE audit`,
     );
@@ -207,7 +208,7 @@ describe("rows of a table in use", () => {
     const summary = await scene
       .run({
         source: table({ url, table: "tickets" }),
-        step: (row) => {
+        transform: (row) => {
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
           return { ...row, n: Number(row.n) + 1 };
         },
@@ -247,7 +248,7 @@ describe("rows of a table in use", () => {
     await using _ = client;
     const summary = await scene.run({
       source: table({ url, table: "tickets", where: "id <= 100" }),
-      step: ({ id }) => [
+      transform: ({ id }) => [
         { id, n: 1 },
         { id: ` ${id}`, n: 2 },
         { id, n: 3 },
@@ -270,7 +271,7 @@ describe("rows of a table in use", () => {
         source: table({ url, table: "tickets" }),
         ...(way === "step"
           ? {
-              step: ({ id }: Readonly<Record<string, unknown>>) => ({
+              transform: ({ id }: Readonly<Record<string, unknown>>) => ({
                 id,
                 n: 5000 - 2000 * (id === "7" ? 1 : 0),
               }),
@@ -279,7 +280,7 @@ describe("rows of a table in use", () => {
           : { sink: update({ url, table: "tickets", set: { n: "5000 - 2000 * (id = 7)::int" } }) }),
         concurrency: 2,
       };
-      const summary = await run(job, { store: scene.store });
+      const summary = await run(job, { store: scene.store }).summary();
       assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", ROWS - 3, 3]);
       const record = await scene.store.run(summary.run);
       assert.ok(record);
@@ -297,7 +298,7 @@ describe("rows of a table in use", () => {
       }
       assert.deepEqual(await changes(client), { once: ROWS - 3 });
       await client.query("ALTER TABLE tickets DROP CONSTRAINT small; DELETE FROM tickets WHERE id = 2999");
-      const replay = await run(replayJob(scene.store, record, job), { store: scene.store });
+      const replay = await run(replayJob(scene.store, record, job), { store: scene.store }).summary();
       assert.deepEqual([replay.state, replay.read, replay.written], ["succeeded", 3, 2]);
       const [row] = await client.query("SELECT min(n) AS n, count(*)::int AS rows FROM tickets WHERE n > 0");
       assert.deepEqual(row, { n: 3000, rows: ROWS - 1 });
@@ -342,7 +343,7 @@ describe("rows of a table in use", () => {
         .run({
           source: table({ url, table: "tickets" }),
           ...(way === "step"
-            ? { step: ({ id, n }: Readonly<Record<string, unknown>>) => ({ id, n: Number(n) + 1 }) }
+            ? { transform: ({ id, n }: Readonly<Record<string, unknown>>) => ({ id, n: Number(n) + 1 }) }
             : {}),
           sink: update({
             url,
@@ -375,7 +376,7 @@ describe("rows of a table in use", () => {
       source: table({ url, table: "tickets" }),
       concurrency: 1,
       chunkBytes: { max: 2048 },
-      step: async ({ id, n }) => {
+      transform: async ({ id, n }) => {
         if (id === "500" && !done) {
           done = true;
           // Behind the reading, ahead of it, and beyond the greatest key there was.
@@ -453,7 +454,7 @@ describe("rows of a table in use", () => {
       // Of what is deleted nothing but the key is looked at.
       [del({ url, table: "t" }), [2, 3, 5, 7]],
     ] as const) {
-      const summary = await scene.run({ source, step, sink });
+      const summary = await scene.run({ source, transform: step, sink });
       assert.equal(summary.state, "succeeded", summary.note);
       const codes: string[] = [];
       for await (const { code } of openItems(scene.store, summary.run)) codes.push(code ?? "");
@@ -537,7 +538,7 @@ describe("rows of a table in use", () => {
     await using _ = client;
     const stepped = await scene.run({
       source: table({ url, table: "tickets" }),
-      step: (row) => ({ ...row, n: 1, doc: [row.no, "x"] }),
+      transform: (row) => ({ ...row, n: 1, doc: [row.no, "x"] }),
       sink: update({ url, table: "tickets" }),
     });
     assert.deepEqual([stepped.state, stepped.written], ["succeeded", ROWS]);
@@ -593,7 +594,7 @@ describe("rows of a table in use", () => {
         const told = await scene
           .run({
             source: table({ url, table: "moved", ...own }),
-            ...(stepped ? { step: ({ other, ...row }: Row) => ({ ...row, n: Number(row.n) + 1 }) } : {}),
+            ...(stepped ? { transform: ({ other, ...row }: Row) => ({ ...row, n: Number(row.n) + 1 }) } : {}),
             sink: update({
               url,
               table: "moved",
@@ -638,7 +639,7 @@ describe("rows of a table in use", () => {
       /does not work .*\(\$1, \$2 … are parameters, and there are no values for them: write the value itself\)/;
     for (const given of ["$1", "n + $2", "(SELECT $1::int)"]) {
       await rejects(update({ url, table: "tickets", set: { n: given } }), "postgres.set", parameter);
-      for (const step of [{}, { step: (row: object) => row }])
+      for (const step of [{}, { transform: (row: object) => row }])
         await assert.rejects(
           async () =>
             await scene.run({
@@ -654,7 +655,11 @@ describe("rows of a table in use", () => {
     await rejects(update({ url, table: "plain", set: { id: "2" } }), "postgres.no-key");
     await assert.rejects(
       async () =>
-        await scene.run({ source, step: (row) => row, sink: update({ url, table: "plain", key: ["id"] }) }),
+        await scene.run({
+          source,
+          transform: (row) => row,
+          sink: update({ url, table: "plain", key: ["id"] }),
+        }),
       { code: "postgres.key-not-unique", message: /The key \(id\) of public.plain has no unique index/ },
     );
     const reader = new URL(url);
@@ -674,7 +679,7 @@ describe("rows of a table in use", () => {
     ] as const) {
       const summary = await scene.run({
         source,
-        step: step as () => object,
+        transform: step as () => object,
         sink: update({ url, table: "tickets" }),
       });
       assert.equal(summary.state, "failed");

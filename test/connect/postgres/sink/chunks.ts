@@ -33,7 +33,7 @@ export function csvChunk(columns: readonly string[], records: readonly string[],
   };
 }
 
-/** A chunk of objects, as a step makes them. */
+/** A chunk of objects, as a transform makes them. */
 export function objectChunk<T>(items: readonly T[]): Chunk<T> {
   return {
     items: items.length,
@@ -50,7 +50,7 @@ export function context(columns: readonly string[] | null, more: Partial<SinkCon
   return {
     run: "run1",
     source: { name: "test.csv", unit: "rows", columns, identity: null, bytes: null, notes: [] },
-    stepped: false,
+    transformed: false,
     dryRun: false,
     sample: async () => [],
     memory: 64 * 1024 * 1024,

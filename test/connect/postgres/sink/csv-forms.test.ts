@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { defineJob, openItems, run } from "../../../../src/batch/index.ts";
+import { defineJob, run } from "../../../../src/batch/index.ts";
+import { openItems } from "../../../../src/batch/internal.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../../../src/connect/csv/index.ts";
 import { postgres } from "../../../../src/connect/postgres/index.ts";
 import { openStore } from "../../../../src/store/index.ts";
@@ -84,9 +85,9 @@ async function load(
       source: csv(path, options),
       sink: postgres({ url, table }),
       concurrency: 2,
-      ...(step ? { step } : {}),
+      ...(step ? { transform: step } : {}),
     });
-    const summary = await run(job, { store });
+    const summary = await run(job, { store }).summary();
     const quarantined: string[] = [];
     for await (const { at, reason } of openItems(store, summary.run)) quarantined.push(`${at}: ${reason}`);
     const rows = await client.query(`SELECT ${selected} FROM ${table} ORDER BY id`);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, failureReasons, prepare, rehearse, replayJob, run } from "../../../../src/batch/index.ts";
+import { defineJob, failureReasons, run } from "../../../../src/batch/index.ts";
+import { dryRun, prepare, replayJob } from "../../../../src/batch/internal.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { type PostgresOptions, postgres } from "../../../../src/connect/postgres/index.ts";
 import { TableScene } from "../scene.ts";
@@ -76,14 +77,14 @@ describe("what a load does in the end", () => {
           name: "stepped",
           source: csv(path),
           sink: postgres({ url, table: "t", deleteMissing: true, onConflict }),
-          step: (row: Record<string, unknown>) =>
+          transform: (row: Record<string, unknown>) =>
             row.id === "7" ? [row, { id: "200", v: "x" }] : Number(row.id) <= leftOut ? [] : row,
         });
       const told = async (leftOut: number) => {
         const prepared = await prepare(job(leftOut), { store: scene.store, dryRun: true });
-        const rehearsal = await rehearse(prepared, scene.folder);
+        const rehearsal = await dryRun(prepared, scene.folder);
         await prepared.sink.close();
-        const { state, note } = await run(job(leftOut), { store: scene.store });
+        const { state, note } = await run(job(leftOut), { store: scene.store }).summary();
         return [state, note, ...(rehearsal?.notes ?? []).filter((each) => each.includes("missing"))];
       };
       assert.deepEqual(await told(3), [
@@ -138,14 +139,14 @@ describe("what a load does in the end", () => {
         sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes }),
       });
     for (const limit of ["10%", 0, 19] as const) {
-      const refused = await run(job(limit), { store: scene.store });
+      const refused = await run(job(limit), { store: scene.store }).summary();
       assert.equal(refused.state, "failed");
       assert.match(refused.note ?? "", /^20 of the 100 rows of public\.t are missing .* nothing was deleted/);
       assert.equal((await ids(client)).length, 100);
     }
-    const done = await run(job(20), { store: scene.store });
+    const done = await run(job(20), { store: scene.store }).summary();
     assert.deepEqual([done.state, (await ids(client)).length], ["succeeded", 80], done.note);
-    await assert.rejects(async () => await run(job("many" as "1%"), { store: scene.store }), {
+    await assert.rejects(async () => await run(job("many" as "1%"), { store: scene.store }).summary(), {
       code: "postgres.max-deletes",
     });
   });
@@ -182,15 +183,15 @@ describe("what a load does in the end", () => {
           key: `shared ${kind}`,
           source: csv(path),
           sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes }),
-          step: async (row: Record<string, unknown>) => {
+          transform: async (row: Record<string, unknown>) => {
             await meanwhile();
             return row;
           },
         });
-      const refused = await run(job(0), { store: scene.store });
+      const refused = await run(job(0), { store: scene.store }).summary();
       assert.match(refused.note ?? "", /^10 of the 106 rows of public\.t are missing/);
       await client.query("INSERT INTO t VALUES (905, 'x')");
-      const { state, note, deleted } = await run(job(10), { store: scene.store });
+      const { state, note, deleted } = await run(job(10), { store: scene.store }).summary();
       assert.deepEqual(
         [state, note],
         [
@@ -221,7 +222,7 @@ describe("what a load does in the end", () => {
       source: withBad,
       sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes: "100%" }),
     });
-    const summary = await run(job, { store: scene.store });
+    const summary = await run(job, { store: scene.store }).summary();
     assert.equal(summary.quarantined, 2);
     assert.deepEqual(
       (await failureReasons(scene.store, summary.run)).map(({ reason, count }) => [reason, count]),
@@ -230,7 +231,7 @@ describe("what a load does in the end", () => {
     await client.query("ALTER TABLE t DROP CONSTRAINT t_v_check");
     const record = await scene.store.run(summary.run);
     assert.ok(record);
-    const replay = await run(replayJob(scene.store, record, job as never), { store: scene.store });
+    const replay = await run(replayJob(scene.store, record, job as never), { store: scene.store }).summary();
     assert.deepEqual(
       [replay.state, replay.written, (await ids(client)).length],
       ["succeeded", 2, 100],
@@ -312,7 +313,7 @@ describe("what a load does in the end", () => {
             chunkBytes: { min: 64, max: 1024 },
             maxBad,
           });
-        const first = await run(job(0), { store: scene.store });
+        const first = await run(job(0), { store: scene.store }).summary();
         assert.ok(first.state === "failed" && first.written > 0 && first.written < 200, first.note);
         await client.query("ALTER TABLE t DROP CONSTRAINT good");
         await client.query(sql);
@@ -336,7 +337,7 @@ describe("what a load does in the end", () => {
           again.note ?? "",
           new RegExp(`^public\\.t ${refusal}, and this run had written ${first.written} rows .*--restart`),
         );
-        const anew = await run(job(9), { store: scene.store, restart: true });
+        const anew = await run(job(9), { store: scene.store, restart: true }).summary();
         // Nine of them stand in the way of rows that are added.
         if (append && how.endsWith("again")) assert.equal(anew.quarantined, 9);
         else assert.deepEqual([anew.state, (await ids(client)).length], ["succeeded", 201], anew.note);
@@ -359,13 +360,13 @@ describe("what a load does in the end", () => {
         concurrency: 1,
         maxBad,
       });
-    const first = await run(job(here.url, 0), { store: scene.store });
+    const first = await run(job(here.url, 0), { store: scene.store }).summary();
     assert.deepEqual([first.state, (await ids(here.client)).length >= 50], ["failed", true], first.note);
-    await assert.rejects(async () => await run(job(there.url, 9), { store: scene.store }), {
+    await assert.rejects(async () => await run(job(there.url, 9), { store: scene.store }).summary(), {
       code: "run.other-target",
       message: /does not know of 1 of them: it is another database, or was set back/,
     });
-    const done = await run(job(here.url, 9), { store: scene.store });
+    const done = await run(job(here.url, 9), { store: scene.store }).summary();
     assert.deepEqual([done.state, (await ids(here.client)).length], ["succeeded", 60], done.note);
   });
 

@@ -162,7 +162,7 @@ export async function differ(seed: number, url: string, client: TestClient): Pro
       assert.deepEqual(await client.query(select("mine")), await client.query(select("twin")), where);
     }
     await writer.close();
-    await sink.conclude();
+    await sink.finalize();
   }
 }
 

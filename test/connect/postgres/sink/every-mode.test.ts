@@ -52,7 +52,7 @@ describe("whichever way rows are written", () => {
     "as a change of rows": async ({ url, set = {}, rows }) =>
       await scene.run({
         source: rows === undefined ? table({ url, table: "t" }) : csv(await file(`id,code,parent\n${rows}`)),
-        step: (row: Record<string, unknown>) => (rows === undefined ? { id: row.id } : row),
+        transform: (row: Record<string, unknown>) => (rows === undefined ? { id: row.id } : row),
         sink: update({ url, table: "t", set }),
       } as never),
     "as a change of a key range": async ({ client, url, set = {}, rows }) => {

@@ -106,7 +106,7 @@ test("one that stopped while it took the shard over, or ended the run, blocks no
   await next.close();
   await assert.rejects(claiming.query("COMMIT"));
   await using ending = await stop("stopped");
-  await sink.conclude();
+  await sink.finalize();
   await assert.rejects(ending.query("COMMIT"));
   assert.deepEqual(await client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'stopped'"), [
     { shard: -1 },
@@ -142,8 +142,8 @@ test("a lost connection is a transient error, and the checkpoint tells what was 
 test("after its end a run cannot begin again", async () => {
   const sink = await open("g");
   const late = await sink.writer(0, 1);
-  await sink.conclude();
-  await sink.conclude();
+  await sink.finalize();
+  await sink.finalize();
   await assert.rejects(write(late, csvChunk(columns, ["500,late"])), LostError);
   await assert.rejects(sink.writer(0, 2), LostError);
   assert.deepEqual(await client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'g'"), [{ shard: -1 }]);
@@ -167,7 +167,7 @@ test("a role that may not create the schema gets an idempotent upsert, and no pr
     assert.equal((await write(writer, csvChunk(columns, ["1,a", "2,b"]))).written, written);
   }
   await writer.finish(checkpoint(2, true));
-  await sink.conclude();
+  await sink.finalize();
   await writer.close();
   const append = await postgres({ url: modest, table: "t", onConflict: "fail" }).open(context(columns));
   assert.equal(append.guarantee, "none");

@@ -399,7 +399,7 @@ test("columns are mapped, left out, and computed on the server", async () => {
 test("objects are encoded by the type of their column", async () => {
   await client.query(`CREATE TABLE things (id bigint PRIMARY KEY, t text, n numeric, b boolean, at timestamptz,
     raw bytea, tags text[], grid int[], doc jsonb, untouched text DEFAULT 'kept')`);
-  const sink = await open("things", null, {}, { stepped: true, sample: async () => [{ id: 1, t: "" }] });
+  const sink = await open("things", null, {}, { transformed: true, sample: async () => [{ id: 1, t: "" }] });
   const writer = await only(sink);
   const item = {
     id: 2n ** 62n,
@@ -471,7 +471,7 @@ test("objects are encoded by the type of their column", async () => {
 });
 
 test("items that are no rows of the table are refused, and all of the first ones are a mistake of the job", async () => {
-  const sink = await open("things", null, {}, { stepped: true });
+  const sink = await open("things", null, {}, { transformed: true });
   const writer = await only(sink);
   const wrong = [
     [{ id: 1, tagz: "x" }, /no column for "tagz".*did you mean tags/],

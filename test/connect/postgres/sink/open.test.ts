@@ -120,7 +120,8 @@ test("the order that is asked for follows from the type of the key", async () =>
     assert.deepEqual((await open(["K", "v"], options)).ordering, ordering, type);
     assert.equal((await open(["K", "v"], { ...options, unique: true })).ordering.kind, "any");
     assert.equal(
-      (await open(["K", "v"], options, { stepped: true, sample: async () => [{ k: "1" }] })).ordering.kind,
+      (await open(["K", "v"], options, { transformed: true, sample: async () => [{ k: "1" }] })).ordering
+        .kind,
       "total",
     );
   }

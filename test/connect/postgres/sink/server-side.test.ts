@@ -188,7 +188,7 @@ describe("a table that has ideas of its own", () => {
       const set = step === undefined ? { v: "1" } : {};
       const summary = await scene.run({
         source: table({ url, table: "t" }),
-        ...(step ? { step } : {}),
+        ...(step ? { transform: step } : {}),
         sink: update({ url, table: "t", set }),
       });
       assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 100, 74, 0, 25, 1]);
@@ -228,7 +228,11 @@ describe("a table that has ideas of its own", () => {
       load: (set: Record<string, string>) =>
         load(url, `id,v\n${ids.map((id) => `${id},a\n`).join("")}`, { set }),
       "step and set": (set: Record<string, string>) =>
-        scene.run({ source: table({ url, table: "t" }), step, sink: update({ url, table: "t", set }) }),
+        scene.run({
+          source: table({ url, table: "t" }),
+          transform: step,
+          sink: update({ url, table: "t", set }),
+        }),
     };
     const rows = ids.length;
     const sets = (expressions: readonly string[]) =>
@@ -271,7 +275,7 @@ describe("a table that has ideas of its own", () => {
     for (const step of [undefined, ({ k }: Readonly<Record<string, unknown>>) => ({ k, v: "step" })]) {
       const summary = await scene.run({
         source: table({ url, table: "live" }),
-        ...(step ? { step } : {}),
+        ...(step ? { transform: step } : {}),
         sink: update({ url, table: "live", set: step === undefined ? { v: "'set'" } : {} }),
       });
       assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 1201, 1201, 0, 0, 0]);
@@ -324,7 +328,7 @@ describe("a table that has ideas of its own", () => {
     await load(url, text);
     const written = await scene.run({
       source: table({ url, table: "t" }),
-      step,
+      transform: step,
       sink: update({ url, table: "t" }),
     } as never);
     assert.deepEqual(
@@ -333,7 +337,7 @@ describe("a table that has ideas of its own", () => {
       `${written.note}`,
     );
     await client.query("TRUNCATE t");
-    const loaded = await load(url, text, {}, { step } as never);
+    const loaded = await load(url, text, {}, { transform: step } as never);
     assert.deepEqual(
       [loaded.state, ...counts({ ...loaded })],
       ["succeeded", 10, 5, 0, 0, 5],
@@ -413,7 +417,7 @@ describe("a table that has ideas of its own", () => {
     const value = (id: unknown) => (Number(id) % 10 === 0 ? 999 : Number(id));
     const stepped = await scene.run({
       source: table({ url, table: "t" }),
-      step: ({ id }) => ({ id, p: value(id) }),
+      transform: ({ id }) => ({ id, p: value(id) }),
       sink: update({ url, table: "t" }),
     });
     assert.deepEqual(
@@ -498,7 +502,7 @@ describe("a table that has ideas of its own", () => {
     for (const step of [undefined, (r: Readonly<Record<string, unknown>>) => ({ ...r, pawl_0: 7 })]) {
       const change = await scene.run({
         source: table({ url, table: "t" }),
-        ...(step ? { step } : {}),
+        ...(step ? { transform: step } : {}),
         sink: update({ url, table: "t", set: { pawl_version: "pawl_version + 1" } }),
       });
       assert.deepEqual([change.state, change.written], ["succeeded", 2], change.note);

@@ -62,7 +62,7 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
   const wide = `CREATE DOMAIN few AS int CHECK (VALUE < 10);
     CREATE TABLE t (${columns.map(({ name, type }) => `${quoted(name)} ${type}`).join(", ")})`;
 
-  it("are loaded, updated and refused one by one, with and without a step", async () => {
+  it("are loaded, updated and refused one by one, with and without a transform", async () => {
     const trigger = `; CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
       CREATE TRIGGER keep BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION keep()`;
     for (const [sql, step] of [
@@ -71,7 +71,7 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
     ] as const) {
       const { url, client } = await scene.database(sql);
       await using _ = client;
-      const job = (step === undefined ? {} : { step }) as Partial<Job<unknown, unknown>>;
+      const job = (step === undefined ? {} : { transform: step }) as Partial<Job<unknown, unknown>>;
       const bad = { c1000: "x", r: "" };
       const first = await load(url, `${head}\n${row(1)}\n${row(2)}\n${row(3, bad)}\n${row(4)}\n`, {}, job);
       assert.deepEqual(first.counts, [3, 0, 0, 1]);
@@ -108,7 +108,7 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
         [found[1]?.[`pawl_${long}`], found[1]?.[`pawl_${"_".repeat(58)}`]],
         [{ a: 2 }, [1, 2]],
       );
-      // What follows is written alike, with a step or without.
+      // What follows is written alike, with a transform or without.
       if (step !== undefined) continue;
       const third = await load(url, `${head}\n${row(1)}\n${row(9)}\n`, { onConflict: "fail" });
       assert.deepEqual(third.counts, [1, 0, 0, 1]);
@@ -177,7 +177,11 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
         table: "t",
         columns: ["id", "c8", "c1599", ...columns.slice(10, 1599).map(({ name }) => name)],
       }),
-      step: (one: Readonly<Record<string, unknown>>) => ({ ...one, c10: 3, c1599: Number(one.c8) + 100 }),
+      transform: (one: Readonly<Record<string, unknown>>) => ({
+        ...one,
+        c10: 3,
+        c1599: Number(one.c8) + 100,
+      }),
       sink: update({ url, table: "t", set: { c9: "c8 + 1" } }),
     } as never);
     assert.deepEqual(

@@ -112,7 +112,7 @@ class RowsWork {
       part.skipped++;
       return;
     }
-    const results = source.made === undefined ? [fresh] : await source.made.again(fresh);
+    const results = source.transformed === undefined ? [fresh] : await source.transformed.again(fresh);
     if (results instanceof ItemError) {
       part.failures.push({ index, reason: results.message, code: results.code });
       return;

@@ -107,7 +107,7 @@ class ChangeEncoder {
 
   constructor(target: ChangeTarget, chunk: Chunk<unknown> | null) {
     this.#target = target;
-    this.#made = chunk?.made;
+    this.#made = chunk?.transformed;
     this.rows = rowsOf(chunk, target);
   }
 
@@ -207,7 +207,7 @@ class ChangeEncoder {
 
 /** The rows that a chunk was read from, where they are those of the target. */
 function rowsOf(chunk: Chunk<unknown> | null, target: ChangeTarget): KeyRangeChunk | null {
-  const from = chunk?.made?.from ?? chunk;
+  const from = chunk?.transformed?.from ?? chunk;
   if (!(from instanceof KeyRangeChunk) || from.reader.address !== target.address) return null;
   const { table, keyset } = from.view;
   if (table.oid !== target.table.oid || keyset.columns.length !== target.keyset.columns.length) return null;

@@ -36,7 +36,7 @@ export async function changeTarget(
   if (table === null) throw await unknownTable(session, options.table, "check its name and its schema.");
   refuseRules(table, change === "update" ? "UPDATE" : "DELETE");
   const keyset = await chooseKeyset(session, table, options.key);
-  if (context.stepped) assertUnique(table, keyset);
+  if (context.transformed) assertUnique(table, keyset);
   const given = changedColumns(table, keyset, options.set ?? {});
   await checkRights(session, change, table, given);
   const set = await checkExpressions(session, given, {
@@ -45,14 +45,19 @@ export async function changeTarget(
       `UPDATE ${table.sql} SET ${quoteName(column.name)} = (${expression}\n)`,
     advice: `it may use the columns of ${table.label}`,
   });
-  if (change === "update" && set.length === 0 && !context.stepped && context.source.name === table.label) {
+  if (
+    change === "update" &&
+    set.length === 0 &&
+    !context.transformed &&
+    context.source.name === table.label
+  ) {
     throw new PawlError(
       "postgres.nothing-to-change",
       `Nothing says what to change in ${table.label}: give --set column=expression, or a transform that returns the columns to change.`,
     );
   }
   const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
-  const changed = context.stepped ? null : set.map(({ column }) => column.name);
+  const changed = context.transformed ? null : set.map(({ column }) => column.name);
   const moving = change === "update" && (await assertKeyStays(session, table, keyset, changed));
   return {
     change,

@@ -64,7 +64,7 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     this.#leftOut += leftOut;
   }
 
-  async conclude(): Promise<string[]> {
+  async finalize(): Promise<string[]> {
     try {
       return await this.#told();
     } catch (error) {

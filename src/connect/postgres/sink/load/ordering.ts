@@ -30,7 +30,7 @@ function equalityOf(column: Column): KeyColumn["equality"] | null {
 export function orderingOf(
   target: LoadTarget,
   unique: boolean,
-  stepped: boolean,
+  transformed: boolean,
   layout: RowLayout | null,
 ): { readonly ordering: Ordering; readonly note: string | null } {
   if (unique || target.key === null) return { ordering: { kind: "any" }, note: null };
@@ -42,7 +42,7 @@ export function orderingOf(
         "are written in their order, one chunk after the other; --unique promises that no key repeats and lifts that.",
     };
   }
-  if (stepped || layout === null) return { ordering: { kind: "total" }, note: null };
+  if (transformed || layout === null) return { ordering: { kind: "total" }, note: null };
   const key: KeyColumn[] = [];
   for (const column of target.key.columns) {
     const field = layout.fields.find((each) => each.column?.name === column.name);

@@ -6,9 +6,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { defineJob, type Job, openItems, run } from "../../src/batch/index.ts";
+import { defineJob, type Job, run } from "../../src/batch/index.ts";
+import { openItems } from "../../src/batch/internal.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
-import { choosy, fatal, passing, whereabouts } from "./fixtures/slow-steps.ts";
+import { choosy, fatal, passing, whereabouts } from "./fixtures/slow-transforms.ts";
 import { MemoryTarget, NumberSource } from "./memory-ends.ts";
 
 const upTo = (n: number) => Array.from({ length: n }, (_, at) => at);
@@ -28,20 +29,20 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function runStep(step: NonNullable<Job<number, number>["step"]>, count = 1_000) {
+  async function runStep(step: NonNullable<Job<number, number>["transform"]>, count = 1_000) {
     const target = new MemoryTarget();
     const source = new NumberSource(count, 100);
     source.sliceItems = 40;
     const name = crypto.randomUUID();
-    const handle = run(defineJob({ name, source, sink: target, concurrency: 1, step }), { store });
+    const handle = run(defineJob({ name, source, sink: target, concurrency: 1, transform: step }), { store });
     const notes: string[] = [];
     handle.on("note", (note) => notes.push(note));
-    return { summary: await handle, effects: target.effects, notes };
+    return { summary: await handle.summary(), effects: target.effects, notes };
   }
 
-  /** Threads take their time to start on a busy machine, and the step goes on here meanwhile: more items, until they ran. */
+  /** Threads take their time to start on a busy machine, and the transform goes on here meanwhile: more items, until they ran. */
   async function inThreads(
-    step: NonNullable<Job<number, number>["step"]>,
+    step: NonNullable<Job<number, number>["transform"]>,
     seen: (outcome: Awaited<ReturnType<typeof runStep>>) => boolean,
   ) {
     for (let count = 1_000; ; count *= 2) {
@@ -77,8 +78,8 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
       const item = Number(Buffer.from(raw));
       reasons.push(`${code}: ${reason}`);
       assert.equal(item, shard * 250 + ordinal);
-      assert.equal(reason, item % 10 === 0 ? `${item} is round` : `the step threw: ${item} is odd`);
-      assert.equal(code, item % 10 === 0 ? "item" : "step");
+      assert.equal(reason, item % 10 === 0 ? `${item} is round` : `the transform threw: ${item} is odd`);
+      assert.equal(code, item % 10 === 0 ? "item" : "transform");
     }
     assert.equal(reasons.length, 200);
   });
@@ -87,7 +88,7 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
     const { summary, effects, count } = await inThreads(fatal, ({ summary }) => summary.quarantined > 0);
     const dead = new Set<number>();
     for await (const { raw, reason } of openItems(store, summary.run)) {
-      assert.equal(reason, "the step ended its worker");
+      assert.equal(reason, "the transform ended its worker");
       dead.add(Number(Buffer.from(raw)));
     }
     assert.ok(dead.size > 0, "it ran in one thread");
@@ -116,7 +117,7 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
       return item;
     });
     assert.equal(summary.written, 1_000);
-    // A sample is stepped before the run begins.
+    // A sample is transformed before the run begins.
     assert.ok(calls >= 1_000);
     assert.match(notes.join(), /runs in one thread: make it with callable\(\).*calls/);
   });

@@ -9,7 +9,7 @@ const REMEMBERED_MS = 7 * 86_400_000;
  * Takes back what no worker works on any more: leases that have run out, and at once those of workers of this machine
  * whose process is gone. A process that starts calls this before it decides whether its work is running elsewhere.
  */
-export async function takeOver(
+export async function rescueOrphans(
   store: TaskStore,
   poisonAfter: number,
 ): Promise<{ expired: string[]; poisoned: string[] }> {

@@ -1,16 +1,16 @@
 /** Lets one loop sleep until something happens. A signal while no loop waits ends the next wait at once. */
-export class Bell {
-  #rung = false;
+export class WakeUpSignal {
+  #woken = false;
   #answer: (() => void) | undefined;
 
-  ring(): void {
-    this.#rung = true;
+  wake(): void {
+    this.#woken = true;
     this.#answer?.();
   }
 
   /** Resolves at the next ring, with true, or after `ms` milliseconds. */
   async wait(ms: number): Promise<boolean> {
-    if (!this.#rung) {
+    if (!this.#woken) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
         this.#answer = () => {
@@ -20,8 +20,8 @@ export class Bell {
       });
       this.#answer = undefined;
     }
-    const rung = this.#rung;
-    this.#rung = false;
-    return rung;
+    const woken = this.#woken;
+    this.#woken = false;
+    return woken;
   }
 }
