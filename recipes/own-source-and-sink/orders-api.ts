@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Chunk,
+  type ChunkSize,
   type Cursor,
   type Description,
-  type ChunkSize,
   PawlError,
   type Shard,
   type ShardPlan,

@@ -1,8 +1,8 @@
 import {
+  type CheckpointBuilder,
   type Chunk,
   type Failure,
   type OpenSink,
-  type CheckpointBuilder,
   type Sink,
   TransientError,
   type Writer,

@@ -115,7 +115,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
     return new CopyWriter(this.#context, { move, trustsListing: !move && !renames, ...this.#files() });
   }
 
-  async rehearse(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
+  async dryRun(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
     return await dryRun(chunk, this.#context);
   }
 

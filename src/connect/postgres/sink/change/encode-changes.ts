@@ -96,7 +96,7 @@ class ChangeEncoder {
   readonly failures: Failure[] = [];
   duplicates = 0;
   readonly #target: ChangeTarget;
-  readonly #made: Chunk<unknown>["made"];
+  readonly #made: Chunk<unknown>["transformed"];
   readonly rows: KeyRangeChunk | null;
   #index = 0;
   #layout: ItemColumns | null = null;
