@@ -127,7 +127,9 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    *
    * @example
    * ```ts
-   * const { state, quarantined } = await run(job).summary();
+   * import { type Job, run } from "pawl/batch";
+   *
+   * export const ended = async (job: Job<unknown>) => (await run(job).summary()).state;
    * ```
    */
   summary(): Promise<RunSummary> {
@@ -154,7 +156,9 @@ function assertSucceeded(summary: RunSummary): RunSummary {
  * @throws RunFailedError when awaited, where the run came to rest without success
  * @example
  * ```ts
- * const { written, quarantined } = await run(job);
+ * import { type Job, run } from "pawl/batch";
+ *
+ * export const written = async (job: Job<unknown>) => (await run(job)).written;
  * ```
  */
 export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {

@@ -4,7 +4,7 @@ import type { Heartbeat, TaskStore } from "../../store/contract.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
 /** What one worker of this process says of itself. */
-export interface WorkerState {
+export interface WorkerReport {
   readonly queues: readonly string[];
   readonly slots: number;
   readonly draining: boolean;
@@ -29,7 +29,7 @@ const senders = new Map<string, HeartbeatSender>();
 /** Tells a store that this process lives, for all its workers on that store together. */
 export class HeartbeatSender {
   readonly #store: HeartbeatStore;
-  readonly #workers = new Set<WorkerState>();
+  readonly #workers = new Set<WorkerReport>();
   readonly #report: (error: unknown) => void;
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -44,7 +44,7 @@ export class HeartbeatSender {
   /** Adds a worker. Once this resolves the store knows the process, so that its death can be told. */
   static async join(
     store: HeartbeatStore,
-    worker: WorkerState,
+    worker: WorkerReport,
     report: (error: unknown) => void,
   ): Promise<HeartbeatSender> {
     let sender = senders.get(store.address);
@@ -68,7 +68,7 @@ export class HeartbeatSender {
   }
 
   /** Takes a worker away; with the last one the store forgets the process. */
-  async leave(worker: WorkerState): Promise<void> {
+  async leave(worker: WorkerReport): Promise<void> {
     if (!this.#workers.delete(worker)) return;
     for (const [queue, ended] of worker.ended) {
       this.#before.set(queue, (this.#before.get(queue) ?? 0) + ended);

@@ -11,7 +11,7 @@ import { Client } from "../client/client.ts";
 import type { Definition } from "../contract.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
 import { Attempts } from "./attempts.ts";
-import { HeartbeatSender, type WorkerState } from "./heartbeat.ts";
+import { HeartbeatSender, type WorkerReport } from "./heartbeat.ts";
 import { rescueOrphans } from "./orphan-rescue.ts";
 import { type Queues, SlotGroup, slotGroupsOf } from "./slot-group.ts";
 import { ownWorkerId } from "./worker-id.ts";
@@ -82,7 +82,7 @@ const LONGEST_BACK_OFF_MS = 200;
  * Claims tasks from queues and runs their handlers, until it is stopped. It holds no task in memory that the store
  * does not know of, so it may be killed at any moment: another worker takes over.
  */
-export class Worker implements AsyncDisposable, WorkerState {
+export class Worker implements AsyncDisposable, WorkerReport {
   /** The same for all workers of one process. */
   readonly id: string = ownWorkerId;
   readonly queues: readonly string[];

@@ -291,7 +291,7 @@ describe("copying between folders", () => {
       close: async () => {},
     };
     const sink = { open: async () => open };
-    const summary = await run(defineJob({ name: from, source, sink }), { store });
+    const summary = await run(defineJob({ name: from, source, sink }), { store }).summary();
     assert.deepEqual([summary.state, summary.written, seen.sort()], ["succeeded", 2, ["a.jpg", "c/d.jpg"]]);
   });
 

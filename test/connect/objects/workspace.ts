@@ -35,7 +35,7 @@ export class Workspace {
   /** Copies, and expects that the run succeeds. */
   async copied(from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> {
     const job = defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) });
-    const summary = await run(job, { store: this.store });
+    const summary = await run(job, { store: this.store }).summary();
     assert.equal(summary.state, "succeeded", summary.note);
     return summary;
   }
