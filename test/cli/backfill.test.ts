@@ -122,7 +122,7 @@ describe("pawl backfill", () => {
   it("refuses what cannot be meant, in one sentence", async () => {
     await using scene = await Scene.begin(server, tickets);
     for (const [args, sentence] of [
-      [[], /needs to know what to change: give --set/],
+      [[], /does not know what to change: give --set/],
       [["--set", "tokn=1"], /no column "tokn" .*did you mean token\?/],
       [["--set", "id=id+1"], /--set cannot change id/],
       [["--set", "n=n", "--where", "nn > 1"], /--where nn > 1 does not work .*"nn" does not exist/],

@@ -91,7 +91,7 @@ describe("pawl load --dry-run", () => {
       dry.out,
       /one chunk +5 rows in .* taken back: 2 written, 0 unchanged, 0 skipped, 3 quarantined/,
     );
-    assert.match(dry.out, /failed +Column "full" may not be null/);
+    assert.match(dry.out, /quarantined +Column "full" may not be null/);
     assert.deepEqual(await scene.query("SELECT * FROM people"), []);
     const made = await scene.load(["people.csv", "--table", "made", "--create", "--dry-run"]);
     assert.equal(made.code, 0, made.err);
