@@ -282,7 +282,7 @@ describe("a run", () => {
       /already running as run/,
     );
     target.delayMs = 0;
-    assert.equal((await first).state, "succeeded");
+    assert.equal((await first.summary()).state, "succeeded");
   });
 
   it("keeps its checkpoint in the store for a sink that is only idempotent", async () => {

@@ -176,7 +176,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     assert.equal((await findRun(store, id)).state, "cancelling");
     source.flows = true;
     const next = run(one, { store });
-    assert.equal((await next).read, 40);
+    assert.equal((await next.summary()).read, 40);
     assert.notEqual(await next.id(), id);
     assert.equal((await findRun(store, id)).state, "cancelled");
   });

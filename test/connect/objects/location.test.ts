@@ -126,7 +126,7 @@ describe("an interrupted copy", () => {
       await interruptedCopy({ from, to }, { store, meanwhile: async () => assert.fail("now") });
     }, /now/);
     const changed = run(defineJob({ name: to, ...copy({ from, to: elsewhere }) }), { store });
-    await assert.rejects(async () => await changed, refused(/elsewhere any more|leads to/));
+    await assert.rejects(async () => await changed.summary(), refused(/elsewhere any more|leads to/));
     assert.deepEqual(await readdir(root), ["from", "to"]);
     const anew = defineJob({ name: to, ...copy({ from, to: elsewhere }) });
     const ended = await run(anew, { store, restart: true }).summary();

@@ -515,11 +515,14 @@ describe("rows of a table in use", () => {
         const again = run(defineJob(job(1) as never), { store: scene.store });
         again.on("note", (told) => notes.push(told));
         if (refused === null) {
-          const { state, note: why } = await again;
+          const { state, note: why } = await again.summary();
           assert.equal(state, "succeeded", `${how}: ${why}`);
           assert.deepEqual(await client.query("SELECT id FROM t WHERE v <> 'new'"), [{ id: 150 }]);
         } else
-          await assert.rejects(async () => await again, { code: "postgres.other-table", message: refused });
+          await assert.rejects(async () => await again.summary(), {
+            code: "postgres.other-table",
+            message: refused,
+          });
         assert.equal(
           notes.some((told) => note?.test(told) ?? /rewritten/.test(told)),
           note !== null,

@@ -320,7 +320,7 @@ describe("what a load does in the end", () => {
         const notes: string[] = [];
         const resumed = run(job(9), { store: scene.store });
         resumed.on("note", (note) => notes.push(note));
-        const again = await resumed;
+        const again = await resumed.summary();
         if (refusal === null) {
           const refilled = how.startsWith("filled");
           if (refilled)
