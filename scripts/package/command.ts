@@ -13,7 +13,7 @@ export function run(command: string, args: readonly string[], cwd: string): Fini
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
     encoding: "utf8",
-    env: { ...process.env, PATH: path },
+    env: { ...strangersEnvironment(), PATH: path },
     maxBuffer: 1 << 26,
   });
   if (error) throw new Error(`${command} did not start: ${error.message}`);
@@ -25,4 +25,9 @@ export function succeed(command: string, args: readonly string[], cwd: string): 
   const { code, stdout, stderr } = run(command, args, cwd);
   if (code === 0) return stdout;
   throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${`${stdout}${stderr}`.trim()}`);
+}
+
+/** Without what npm tells the scripts of this checkout, such as its own settings: they are not the stranger's. */
+function strangersEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
 }

@@ -64,6 +64,7 @@ export interface TransformedItems {
   again(item: unknown): Promise<readonly unknown[] | ItemError>;
 }
 
+/** An item as it stands in its source, for the quarantine. */
 export interface Origin {
   readonly raw: Uint8Array;
   /** Such as `people.csv line 15310`. */
@@ -82,6 +83,7 @@ export type Ordering =
   | { readonly kind: "byKey"; readonly key: readonly KeyColumn[] }
   | { readonly kind: "total" };
 
+/** A column of a key, and how its texts compare. */
 export interface KeyColumn {
   /** As in the source's header. */
   readonly name: string;
@@ -92,6 +94,7 @@ export interface KeyColumn {
   readonly equality: "integer" | "uuid" | "bytes";
 }
 
+/** What a source is, before anything of it is read. */
 export interface Description {
   /** For people, such as `people.csv`. */
   readonly name: string;
@@ -126,6 +129,7 @@ export interface Shard {
   readonly bytes: number | null;
 }
 
+/** How a source is cut into shards. */
 export interface ShardPlan {
   readonly shards: readonly Shard[];
   /** Items whose key comes again later, when the source counted them. */
@@ -140,6 +144,7 @@ export interface ChunkSize {
   readonly bytes: number;
 }
 
+/** What a source may use while it cuts itself into shards. */
 export interface PlanOptions {
   readonly signal: AbortSignal;
   /** Source bytes looked at so far, of the total. */
@@ -166,6 +171,7 @@ export type CompositeKind = {
   readonly numbers: "none" | "whole" | "any" | "money";
 };
 
+/** Where the items of a job come from. */
 export interface Source<T> {
   describe(): Promise<Description>;
   /** What differs between two identities, in one sentence; null when nothing that matters does. */
@@ -203,6 +209,7 @@ export interface WriteOutcome {
  */
 export type CheckpointBuilder = (outcome: WriteOutcome) => Promise<Checkpoint>;
 
+/** Writes the chunks of one shard under one fence. */
 export interface Writer<T> {
   /** The checkpoint the target holds, which is the truth; null when it holds none. */
   readonly checkpoint: Checkpoint | null;
@@ -216,6 +223,7 @@ export interface Writer<T> {
   close(): Promise<void>;
 }
 
+/** What a sink is opened with. */
 export interface SinkContext {
   readonly run: string;
   readonly source: Description;
@@ -248,6 +256,7 @@ export interface WorkLimits {
   readonly level: number;
 }
 
+/** A sink that has looked at its target and is ready to write. */
 export interface OpenSink<T> {
   /**
    * - `transactional`: effect and checkpoint in one commit of the target
@@ -283,9 +292,9 @@ export interface OpenSink<T> {
    * more, or never was.
    */
   finished?(): Promise<ReadonlySet<number> | null>;
-  /** After the last shard: removes what only the run needed. Safe to repeat. */
   /**
-   * `how` says whether the run succeeded or was given up. Returns what the user should be told about a run that succeeded.
+   * After the last shard: removes what only the run needed. Safe to repeat. `how` says whether the run succeeded or was given
+   * up. Returns what the user should be told about a run that succeeded.
    */
   finalize(how?: "succeeded" | "given up"): Promise<Finalization>;
   /** Writes a chunk and takes it back at once, to show what would become of it. */
@@ -309,11 +318,13 @@ export interface Survey<T> {
 // biome-ignore lint/suspicious/noConfusingVoidType: most sinks have nothing to tell.
 export type Finalization = readonly string[] | FinalizedSink | void;
 
+/** What a sink tells of a run that has ended. */
 export interface FinalizedSink {
   readonly told: readonly string[];
   readonly deleted?: number;
 }
 
+/** The chunk sizes that suit a sink. */
 export interface ChunkSizing {
   /** How long one chunk should take, in milliseconds. */
   readonly commitMs?: number;
@@ -324,9 +335,10 @@ export interface ChunkSizing {
   readonly firstItems?: number;
 }
 
+/** Where the items of a job go to. */
 export interface Sink<T> {
   /**
-   * What the places are that it works with, whatever names lead there: kept with the run, and compared whenever that is opened
+   * Which locations it works with, whatever names lead there: kept with the run, and compared whenever that is opened
    * again, before `open` may change anything. For a sink whose checkpoints are in the store, which the target cannot contradict.
    */
   identity?(): Promise<Json>;

@@ -19,6 +19,7 @@ export type * from "./contract/task.ts";
 export type * from "./contract/task-store.ts";
 export type * from "./contract/value.ts";
 
+/** What must survive a crash: tasks with their leases, runs with their history, quarantined items. */
 export interface Store extends TaskStore, RunStore, AsyncDisposable {
   /** Where it is, for people; without secrets. */
   readonly location: string;

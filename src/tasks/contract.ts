@@ -130,6 +130,7 @@ export interface InternalContext extends AttemptContext {
   saveProgress(value: Json): Promise<void>;
 }
 
+/** When and how one task runs. */
 export interface EnqueueOptions {
   /** Not before so long from now. */
   readonly delay?: Duration;
@@ -146,11 +147,13 @@ export interface EnqueueOptions {
   readonly tx?: unknown;
 }
 
+/** Options for many tasks enqueued at once. */
 export interface EnqueueManyOptions<In> extends Omit<EnqueueOptions, "key"> {
   /** The key of each. */
   readonly key?: (input: In, index: number) => string;
 }
 
+/** When and how a flow begins. */
 export interface FlowOptions extends Pick<EnqueueOptions, "delay" | "at" | "tx"> {
   /** A flow with the same key is the same flow: it is stored once. */
   readonly key?: string;
@@ -198,6 +201,7 @@ export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored
 // biome-ignore lint/suspicious/noExplicitAny: what holds for tasks of every kind
 export type Anything = any;
 
+/** A task of any input and result, for lists of them. */
 export type AnyTask = Task<Anything, Anything, Anything>;
 
 /** Links put together. It is a link itself, so flows nest freely. */

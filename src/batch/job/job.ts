@@ -6,6 +6,7 @@ import type { Json } from "../../store/contract.ts";
 import type { Sink, Source } from "../contract.ts";
 import type { Throttle } from "./throttle.ts";
 
+/** What a transform is given beside its item. */
 export interface TransformContext {
   /** Aborted when nobody waits for the result any more: the run stops, or its chunk is given up. */
   readonly signal: AbortSignal;

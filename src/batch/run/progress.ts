@@ -39,6 +39,7 @@ export interface RunPlan {
   readonly duplicates: number | null;
 }
 
+/** How far one shard of a run is. */
 export interface ShardProgress {
   readonly number: number;
   readonly state: TaskRecord["state"];

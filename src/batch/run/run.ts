@@ -12,6 +12,7 @@ import { type PreparedRun, prepare } from "./prepare.ts";
 import type { RunProgress } from "./progress.ts";
 import { type RunSummary, summaryOf } from "./progress.ts";
 
+/** Where a run is kept, how it is told apart from others, and how it is stopped. */
 export interface RunOptions {
   /** An open store, or where it is. Default: `PAWL_STORE`, or `.pawl/store.db` in the working directory. */
   readonly store?: Store | string;

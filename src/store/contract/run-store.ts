@@ -1,6 +1,10 @@
 import type { Lease } from "./task.ts";
 import type { Instant, Json } from "./value.ts";
 
+/**
+ * How a run stands. `pending` until its first worker begins; `succeeded`, `failed` and `cancelled` are final;
+ * `paused` waits for a resume.
+ */
 export type RunState =
   | "pending"
   | "running"
@@ -19,6 +23,7 @@ export interface JobReference {
   readonly params: Json;
 }
 
+/** What a run begins with. */
 export interface NewRun {
   readonly id: string;
   readonly job: JobReference;
@@ -32,6 +37,7 @@ export interface NewRun {
   readonly details?: Json;
 }
 
+/** A run as the store holds it. */
 export interface RunRecord {
   readonly id: string;
   readonly job: JobReference;
@@ -48,6 +54,7 @@ export interface RunRecord {
   readonly finishedAt: Instant | null;
 }
 
+/** What `updateRun` changes; what is left out stays as it is. */
 export interface RunPatch {
   readonly state?: RunState;
   readonly note?: string | null;
@@ -75,6 +82,7 @@ export interface QuarantinedItem {
   readonly code: string | null;
 }
 
+/** A quarantined item as the store holds it. */
 export interface QuarantineRecord extends QuarantinedItem {
   /** Grows in the order in which items were quarantined; unique in the store. */
   readonly number: number;
@@ -82,6 +90,7 @@ export interface QuarantineRecord extends QuarantinedItem {
   readonly replayedBy: string | null;
 }
 
+/** The part of a store that keeps runs with their history and their quarantined items. */
 export interface RunStore {
   /** Stores a run as `pending`, unless an unfinished run has the same key: then that one is returned instead. */
   createRun(run: NewRun): Promise<{ run: RunRecord; created: boolean }>;

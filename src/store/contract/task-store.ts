@@ -39,6 +39,7 @@ export interface Page {
   readonly after?: string;
 }
 
+/** A queue as the store sees it. */
 export interface QueueRecord {
   readonly name: string;
   readonly paused: boolean;
@@ -64,6 +65,7 @@ export interface Heartbeat {
   readonly state: "running" | "draining";
 }
 
+/** A worker's latest heartbeat, and when it came. */
 export interface WorkerRecord extends Heartbeat {
   readonly startedAt: Instant;
   readonly seenAt: Instant;
@@ -103,6 +105,7 @@ export interface ChildPage {
   readonly withMeta?: boolean;
 }
 
+/** What is enqueued together with tasks, and how. */
 export interface StoreEnqueueOptions {
   readonly groups?: readonly NewGroup[];
   /**
@@ -116,6 +119,7 @@ export interface StoreEnqueueOptions {
   readonly onOrdered?: () => void;
 }
 
+/** The part of a store that keeps tasks: enqueued, claimed under leases, settled. */
 export interface TaskStore {
   /**
    * Stores tasks and groups; ids that exist already are left as they are, and a task whose `unique` key or position in its

@@ -8,6 +8,7 @@ import type { Instant, Json } from "./value.ts";
  */
 export type TaskState = "waiting" | "leased" | "succeeded" | "dead" | "cancelled";
 
+/** A task to enqueue. */
 export interface NewTask {
   /** Chosen by the caller: enqueueing the same id again changes nothing, so a retried enqueue is safe. */
   readonly id: string;
@@ -38,6 +39,7 @@ export interface NewTask {
   readonly meta?: Json | JsonText;
 }
 
+/** Where a child stands in its group, from 0. */
 export interface GroupPosition {
   readonly group: string;
   readonly index: number;
@@ -62,8 +64,13 @@ export interface NewGroup {
   readonly callback: string;
 }
 
+/**
+ * `open` while children are awaited, `released` once the callback may run, `failed` when `need` cannot be met
+ * any more.
+ */
 export type GroupState = "open" | "released" | "failed";
 
+/** A group as the store holds it, with how many of its children have ended. */
 export interface GroupRecord extends NewGroup {
   readonly state: GroupState;
   readonly succeeded: number;
@@ -81,6 +88,7 @@ export interface ChildRecord {
   readonly meta?: Json;
 }
 
+/** A task as the store holds it. */
 export interface TaskRecord {
   readonly id: string;
   readonly queue: string;
@@ -139,10 +147,12 @@ export interface Lease {
   readonly fence: number;
 }
 
+/** A leased task. */
 export interface Claim extends Lease {
   readonly task: TaskRecord;
 }
 
+/** What a worker asks for when it claims. */
 export interface ClaimRequest {
   readonly queues: readonly string[];
   /** At most this many. */
@@ -200,10 +210,12 @@ export type TaskResult =
   /** Handed back without blame; `delayMs: null` holds it until it is released. */
   | { readonly state: "snoozed"; readonly delayMs: number | null };
 
+/** What became of a claimed task, under the lease that permits to say so. */
 export type Settlement = Lease & {
   readonly result: TaskResult;
   /** What the attempt wrote, for people; kept with the attempt. */
   readonly log?: string;
 };
 
+/** How far a claimed task is, under the lease that permits to say so. */
 export type ProgressReport = Lease & { readonly value: Json | JsonText };

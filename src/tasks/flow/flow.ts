@@ -12,6 +12,7 @@ import type { LinkSpec, NodeSpec, StageSpec } from "./spec.ts";
 /** What may fail in a group. See `policy`. */
 export type Policy = "failFast" | "wait" | { readonly atLeast: number };
 
+/** When a group counts as succeeded, and how its results are given. */
 export interface GroupOptions {
   /**
    * `failFast` (the default): the first failure cancels the others, and what follows is dead. `wait`: what follows runs

@@ -14,6 +14,7 @@ import { prune } from "./prune.ts";
 import type { Queues } from "./slot-group.ts";
 import { POISON_AFTER, reporting, Worker, type WorkerHealth } from "./worker.ts";
 
+/** What a worker runs, how much of it at once, and its limits. */
 export interface StartOptions {
   /** An open store, or where it is. Default: that of the program, see `useStore`. */
   readonly store?: Store | string;
@@ -37,6 +38,7 @@ export interface StartOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** How long running tasks may continue when a worker stops. */
 export interface DrainOptions {
   /** How long running tasks may go on; `10s`. Then their signals abort. */
   readonly drain?: Duration;
