@@ -37,7 +37,7 @@ export const commands: readonly Case[] = [
   wrong(["--delimiter", ",,"], /--delimiter is ",,": give one ASCII character/),
   wrong(["--encoding", "klingon"], /--encoding "klingon" is unknown/),
   wrong(["--max-record", "128MB"], /--max-record 128MB may take 624 MB of memory: add --memory 624MB/),
-  wrong(["--max-record", "0"], /--max-record takes a size such as 256MB or 1GB, not "0", which is nothing/),
+  wrong(["--max-record", "0"], /--max-record takes a size such as 256MB or 1GB, not "0", which is zero/),
   wrong(["--transform", "clean.ts"], /The transform .*clean\.ts does not exist/),
   wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
   wrong(["--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable that is not set/),

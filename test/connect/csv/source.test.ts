@@ -162,3 +162,34 @@ test("a run that stopped at a record that is too large goes on when larger ones 
   const rest = await readAll(later, shards, pace, first?.end);
   assert.equal(rest.flatMap((chunk) => chunk.rows).length, 7950);
 });
+
+test("a chunk has the rows that it announces, also where the wanted size changes while it is cut", async () => {
+  await using folder = await Folder.make();
+  const path = await folder.file(`id\n${Array.from({ length: 3_000 }, (_, at) => `${at}\n`).join("")}`);
+  const source = csv(path);
+  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  // As the engine does it: the numbers are others whenever they are looked at.
+  let looked = 0;
+  const size = {
+    get items() {
+      return (looked++ * 37) % 200;
+    },
+    get bytes() {
+      return 1 + ((looked++ * 101) % 2_000);
+    },
+  };
+  const ids: unknown[] = [];
+  for (const shard of shards)
+    for await (const chunk of source.read(shard, null, size, signal)) {
+      let given = 0;
+      for await (const rows of chunk.slices()) {
+        given += rows.length;
+        ids.push(...rows.map((row) => (row as { readonly id: string }).id));
+      }
+      assert.equal(given, chunk.items);
+    }
+  assert.deepEqual(
+    ids,
+    Array.from({ length: 3_000 }, (_, at) => `${at}`),
+  );
+});

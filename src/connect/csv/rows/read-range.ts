@@ -19,14 +19,14 @@ interface RecordRange {
 }
 
 /**
- * Chunks of an indexed part from a position on. A chunk is whole index blocks while they fit the pace, for which no byte is
- * read; else it is cut from one block at the record that reaches the pace.
+ * Chunks of an indexed part from a position on. A chunk is whole index blocks while they fit the size, for which no byte is
+ * read; else it is cut from one block at the record that reaches it.
  */
 export async function* readRange(
   part: RangePart,
   layout: CsvLayout,
   from: RecordPosition,
-  pace: ChunkSize,
+  size: ChunkSize,
   signal: AbortSignal,
 ): AsyncGenerator<Chunk<CsvRow>> {
   const source = new ChunkSource(layout, part);
@@ -37,14 +37,16 @@ export async function* readRange(
   let next = blocks.findIndex(({ end }) => end > at);
   while (next !== -1 && next < blocks.length) {
     signal.throwIfAborted();
+    // The engine changes the numbers at any time; a chunk that is being cut keeps to those it began with.
+    const wanted: ChunkSize = { items: size.items, bytes: size.bytes };
     const range: RecordRange = { end: at, line, items: 0, features: 0 };
     for (; next < blocks.length; next++) {
       const block = blocks[next] as IndexBlock;
       const whole = block.start === range.end;
-      if (whole && fits(block, range, at, pace)) add(range, block);
+      if (whole && fits(block, range, at, wanted)) add(range, block);
       else if (range.items > 0) break;
       else {
-        await cut(part, source.rules, block.end, range, pace);
+        await cut(part, source.rules, block.end, range, wanted);
         if (range.end < block.end) break;
       }
     }
@@ -62,8 +64,8 @@ export async function* readRange(
   }
 }
 
-function fits(block: IndexBlock, range: RecordRange, start: number, pace: ChunkSize): boolean {
-  return range.items + block.records <= pace.items && block.end - start <= pace.bytes;
+function fits(block: IndexBlock, range: RecordRange, start: number, size: ChunkSize): boolean {
+  return range.items + block.records <= size.items && block.end - start <= size.bytes;
 }
 
 function add(range: RecordRange, block: IndexBlock): void {
@@ -73,24 +75,24 @@ function add(range: RecordRange, block: IndexBlock): void {
   range.features |= block.features;
 }
 
-/** Adds records of one block until the pace is reached or the block ends; at least one row if there is any. */
+/** Adds records of one block until the size is reached or the block ends; at least one row if there is any. */
 async function cut(
   part: RangePart,
   rules: RecordRules,
   end: number,
   range: RecordRange,
-  pace: ChunkSize,
+  size: ChunkSize,
 ): Promise<void> {
   const start = range.end;
   const scanner = new RecordScanner(rules, start, range.line);
   // Blank lines alone fill no chunk: it would have no items, and reading would end here.
   const full = () =>
-    scanner.records > 0 && (scanner.records >= pace.items || scanner.recordStart - start >= pace.bytes);
+    scanner.records > 0 && (scanner.records >= size.items || scanner.recordStart - start >= size.bytes);
   let seen = start;
-  const blockBytes = Math.min(BLOCK, Math.max(SMALLEST_BLOCK, pace.bytes));
+  const blockBytes = Math.min(BLOCK, Math.max(SMALLEST_BLOCK, size.bytes));
   for await (const { buffer, from, to, base } of readBlocks(part, { start, end, blockBytes })) {
     for (let at = from; at < to && !full(); )
-      at = scanner.scan(buffer, at, to, base, start + pace.bytes, Math.max(1, pace.items));
+      at = scanner.scan(buffer, at, to, base, start + size.bytes, Math.max(1, size.items));
     seen = base + to;
     if (full()) break;
   }

@@ -1,5 +1,13 @@
 import { rm } from "node:fs/promises";
-import type { Chunk, OpenSink, Sink, SinkContext, WriteOutcome, Writer } from "../../../batch/contract.ts";
+import type {
+  Chunk,
+  ChunkSizing,
+  OpenSink,
+  Sink,
+  SinkContext,
+  WriteOutcome,
+  Writer,
+} from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter } from "../contract.ts";
@@ -96,7 +104,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: each object takes time, however small it is. */
-  readonly pace = { commitMs: 3000, firstItems: 64 };
+  readonly chunkSizing: ChunkSizing = { commitMs: 3000, firstItems: 64 };
   readonly #context: TransferContext;
   readonly #options: OpenOptions;
   #writtenLog: WrittenLog | null = null;
