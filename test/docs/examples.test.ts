@@ -11,6 +11,8 @@ import { type CodeBlock, codeBlocks, exampleBlocks } from "./code-blocks.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
+/** Values that `pawl` itself exports: examples may use them without saying where from. */
+const ROOT_NAMES = Object.keys(await import("../../src/index.ts"));
 
 describe("what the documentation shows", () => {
   let folder: string;
@@ -22,7 +24,7 @@ describe("what the documentation shows", () => {
     // What pages call the reader's own job.
     writeFileSync(
       join(folder, "job.ts"),
-      'import type { AnyJob } from "pawl/batch";\nexport default {} as AnyJob;\n',
+      'import { csv, defineJob, postgres } from "pawl";\nexport default defineJob({ name: "n", source: csv("a.csv"), sink: postgres({ url: "", table: "t" }) });\n',
     );
   });
 
@@ -101,17 +103,31 @@ function docsOf({ doc, docs }: Declaration, name: string): CodeBlock[] {
   return [doc ?? "", ...docs].flatMap((text) => exampleBlocks(text, `@example of ${name}`));
 }
 
+/** What examples call the reader's own. */
+const READERS_OWN: Readonly<Record<string, string>> = {
+  url: "declare const url: string;",
+  name: "declare const name: string;",
+  source: 'declare const source: import("pawl/batch").Source<Readonly<Record<string, string | null>>>;',
+  sink: 'declare const sink: import("pawl/batch").Sink<Readonly<Record<string, string | null>>>;',
+};
+
 function withImports(blocks: readonly CodeBlock[], module: string, names: Iterable<string>): CodeBlock[] {
-  const all = [...names];
+  const own = [...names];
   return blocks.map((block) => {
-    const used = all.filter(
-      (name) =>
-        new RegExp(`\\b${name}\\b`).test(block.code) &&
-        !new RegExp(`import[^;]*\\b${name}\\b`).test(block.code),
-    );
-    return used.length === 0
-      ? block
-      : { ...block, prelude: `import { ${used.join(", ")} } from "${module}";` };
+    const isMissing = (name: string) =>
+      new RegExp(`(?<![.\\w"'])${name}\\b`).test(block.code) &&
+      !new RegExp(
+        `^(import\\s+[{*\\w][^;]*|.*\\b(const|function|class)\\s+(?:\\{[^}]*)?)\\b${name}\\b`,
+        "m",
+      ).test(block.code);
+    const here = own.filter(isMissing);
+    const others = ROOT_NAMES.filter((name) => !own.includes(name) && isMissing(name));
+    const prelude = [
+      ...(here.length === 0 ? [] : [`import { ${here.join(", ")} } from "${module}";`]),
+      ...(others.length === 0 ? [] : [`import { ${others.join(", ")} } from "pawl";`]),
+      ...Object.entries(READERS_OWN).flatMap(([name, declared]) => (isMissing(name) ? [declared] : [])),
+    ];
+    return { ...block, prelude: prelude.join("\n") };
   });
 }
 
