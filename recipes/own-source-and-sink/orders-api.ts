@@ -75,7 +75,7 @@ export class OrdersApi implements Source<Order> {
   async #page(after: number, limit: number, signal: AbortSignal): Promise<Page> {
     const response = await fetch(`${this.#url}?after=${after}&limit=${limit}`, { signal }).catch((error) => {
       signal.throwIfAborted();
-      // The engine tries again, for as long as `patienceMs` says; any other error ends the run.
+      // The engine tries again, for as long as `patience` says; any other error ends the run.
       throw new TransientError("orders.unreachable", `${this.#url} cannot be reached`, { cause: error });
     });
     if (response.ok) return (await response.json()) as Page;

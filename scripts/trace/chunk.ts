@@ -25,7 +25,7 @@ try {
     key: "trace",
     source: csv(file),
     sink: postgres({ url, table: "people" }),
-    chunkBytes: { max: 64 * 1024 },
+    chunkSize: { max: 64 * 1024 },
   });
   const running = run(job, { store: join(folder, "store.db") });
   let isOver = false;

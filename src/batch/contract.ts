@@ -2,7 +2,9 @@
  * The ends of a batch: where items come from and where they go. The engine in this folder knows nothing else
  * about them. Sources and sinks live in `connect/`, or in the user's own code.
  */
+import type { Duration } from "../durations.ts";
 import type { ItemError } from "../errors.ts";
+import type { Size } from "../sizes.ts";
 import type { Json, QuarantineRecord } from "../store/contract.ts";
 
 /** A position in a shard that only its source understands. */
@@ -326,11 +328,21 @@ export interface FinalizedSink {
 
 /** The chunk sizes that suit a sink. */
 export interface ChunkSizing {
-  /** How long one chunk should take, in milliseconds. */
-  readonly commitMs?: number;
-  /** The size of the first chunk and of the smallest, in source bytes. */
-  readonly firstBytes?: number;
-  readonly minBytes?: number;
+  /**
+   * How long one chunk should take.
+   * @default "250ms"
+   */
+  readonly commitTime?: Duration;
+  /**
+   * The size of the first chunk, in bytes of the source.
+   * @default "1MB"
+   */
+  readonly firstSize?: Size;
+  /**
+   * The size of the smallest chunk, in bytes of the source.
+   * @default "64KB"
+   */
+  readonly minSize?: Size;
   /** The size of the first chunk in items, where the number of items and not their bytes says how long a commit takes. */
   readonly firstItems?: number;
 }

@@ -37,7 +37,7 @@ const job = (more: Partial<Job<number, number>>) =>
     name: crypto.randomUUID(),
     source: new NumberSource(50),
     sink: new MemoryTarget(),
-    concurrency: 1,
+    shards: 1,
     ...more,
   });
 

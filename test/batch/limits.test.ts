@@ -78,7 +78,7 @@ describe("the level of things done at once", () => {
 
 describe("the limits of a job", () => {
   it("run as many at once as they are told, first come first served", async () => {
-    const limits = new JobLimits({ atOnce: 3 });
+    const limits = new JobLimits({ concurrency: 3 });
     let running = 0;
     let most = 0;
     const order: number[] = [];
@@ -100,7 +100,7 @@ describe("the limits of a job", () => {
   });
 
   it("give a place back that failed, and stop waiting when told to", async () => {
-    const limits = new JobLimits({ atOnce: 1 });
+    const limits = new JobLimits({ concurrency: 1 });
     await assert.rejects(
       limits.run(async () => Promise.reject(new Error("no"))),
       /no/,
@@ -116,8 +116,8 @@ describe("the limits of a job", () => {
   });
 
   it("refuse what is not a number", () => {
-    assert.throws(() => new JobLimits({ atOnce: 0 }), { code: "job.at-once" });
+    assert.throws(() => new JobLimits({ concurrency: 0 }), { code: "job.concurrency" });
     assert.throws(() => new JobLimits({ rate: 0 }), { code: "job.rate" });
-    assert.throws(() => new JobLimits({ bandwidth: Number.NaN }), { code: "job.rate" });
+    assert.throws(() => new JobLimits({ bandwidth: 0 }), { code: "job.rate" });
   });
 });

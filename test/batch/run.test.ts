@@ -40,7 +40,7 @@ describe("a run", () => {
   });
 
   const job = (source: NumberSource, more: Partial<Job<number, number>> = {}) =>
-    defineJob<number, number>({ name: "numbers", source, sink: target, concurrency: 2, ...more });
+    defineJob<number, number>({ name: "numbers", source, sink: target, shards: 2, ...more });
 
   it("writes every item once and accounts for all of them", async () => {
     const summary = await run(job(new NumberSource(1000)), { store }).summary();
@@ -169,11 +169,11 @@ describe("a run", () => {
 
   it("stops when more items are quarantined than allowed, and goes on with a larger bound", async () => {
     target.refuse = (item) => (item % 2 === 0 ? "even" : null);
-    const stopped = await run(job(new NumberSource(400), { maxBad: 20 }), { store }).summary();
+    const stopped = await run(job(new NumberSource(400), { maxQuarantined: 20 }), { store }).summary();
     assert.equal(stopped.state, "failed");
-    assert.match(stopped.note ?? "", /more than the 20 that max-bad allows/);
+    assert.match(stopped.note ?? "", /more than the 20 that max-quarantined allows/);
     assert.ok(stopped.read < 400);
-    const done = await run(job(new NumberSource(400), { maxBad: "60%" }), { store }).summary();
+    const done = await run(job(new NumberSource(400), { maxQuarantined: "60%" }), { store }).summary();
     assert.deepEqual(
       [done.run, done.state, done.read, done.quarantined],
       [stopped.run, "succeeded", 400, 200],
@@ -228,7 +228,7 @@ describe("a run", () => {
 
   it("refuses to resume when the source has changed, and begins from the start with restart", async () => {
     target.refuse = () => "all bad";
-    await run(job(new NumberSource(100), { maxBad: 5 }), { store }).summary();
+    await run(job(new NumberSource(100), { maxQuarantined: 5 }), { store }).summary();
     target.refuse = () => null;
     const changed = new NumberSource(100, 10, "other numbers");
     await assert.rejects(
@@ -253,7 +253,7 @@ describe("a run", () => {
         ...(transformText === undefined ? {} : { transformText: transformText[at] }),
       });
       target.refuse = () => "all bad";
-      const first = await run(job(new NumberSource(100), { ...with_(begun, 0), maxBad: 5 }), {
+      const first = await run(job(new NumberSource(100), { ...with_(begun, 0), maxQuarantined: 5 }), {
         store,
       }).summary();
       assert.equal(first.state, "failed");

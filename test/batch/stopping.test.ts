@@ -84,7 +84,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
   });
 
   const job = (more: Partial<Job<number, number>> & { source: NumberSource }) =>
-    defineJob<number, number>({ name: crypto.randomUUID(), sink: target, concurrency: 1, ...more });
+    defineJob<number, number>({ name: crypto.randomUUID(), sink: target, shards: 1, ...more });
 
   async function stopped(handle: RunHandle, what: typeof pause | typeof cancel): Promise<RunSummary> {
     await what(store, await findRun(store, await handle.id()));
@@ -147,7 +147,7 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
         begun.resolve();
         return n;
       };
-      const handle = run(job({ source: new Cut(2_000, 5), transform: step, concurrency: 2 }), { store });
+      const handle = run(job({ source: new Cut(2_000, 5), transform: step, shards: 2 }), { store });
       await begun.promise;
       const summary = await stopped(handle, what);
       assert.equal(summary.state, what === pause ? "paused" : "cancelled");
@@ -282,8 +282,8 @@ describe("a run that is told to stop", { timeout: 60_000 }, () => {
     const source = new NumberSource(400, 10);
     const one = job({
       source,
-      concurrency: 2,
-      atOnce: 6,
+      shards: 2,
+      concurrency: 6,
       transform: async (item) => {
         calls.push(item);
         most = Math.max(most, ++under);
@@ -372,7 +372,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         name: "side by side",
         source,
         sink: target,
-        concurrency: 1,
+        shards: 1,
         transform: async (item) => {
           most = Math.max(most, ++under);
           // Later ones are answered sooner.
@@ -391,7 +391,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       upTo(300).flatMap((item) => [item, -item - 1]),
     );
     assert.equal(most, 32);
-    assert.match(notes.join("\n"), /waits about \d+ ms an item.*32 items.*atOnce/);
+    assert.match(notes.join("\n"), /waits about \d+ ms an item.*32 items.*concurrency/);
     assert.doesNotMatch(notes.join("\n"), /callable/);
   });
 
@@ -403,7 +403,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         name: "again",
         source: Object.assign(new NumberSource(100, 50), { sample: async () => [] }),
         sink: target,
-        concurrency: 2,
+        shards: 2,
         transform: async (item) => {
           const call = (calls.get(item) ?? 0) + 1;
           calls.set(item, call);
@@ -429,8 +429,8 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         name: "down",
         source: Object.assign(new NumberSource(100, 10), { sample: async () => [] }),
         sink: target,
-        concurrency: 1,
-        patienceMs: 300,
+        shards: 1,
+        patience: 300,
         transform: async (item) => {
           if (item === 57) throw new TransientError("api", "the service is down");
           return item;
@@ -465,7 +465,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
       return item;
     };
     const sink = new MemoryTarget();
-    await run(defineJob({ name: "small", source, sink, concurrency: 1, commitMs: 40, transform: step }), {
+    await run(defineJob({ name: "small", source, sink, shards: 1, commitTime: 40, transform: step }), {
       store,
     }).summary();
     assert.equal(Math.max(...sizes), 32);
@@ -476,7 +476,7 @@ describe("a step that waits", { timeout: 60_000 }, () => {
         name: "large",
         source: cheap,
         sink: new MemoryTarget(),
-        concurrency: 1,
+        shards: 1,
         transform: (n: number) => n,
       }),
       { store },
@@ -501,16 +501,21 @@ describe("a step that waits", { timeout: 60_000 }, () => {
     assert.throws(() => defineJob({ ...job, transform: step as unknown as (item: number) => number }), {
       code: "job.transform",
     });
-    for (const option of ["memory", "commitMs", "patienceMs"]) {
-      for (const value of [Number.NaN, 0, -1, "512MB"]) {
-        assert.throws(
-          () => defineJob({ ...job, [option]: value }),
-          { code: "job.option" },
-          `${option} ${value}`,
-        );
+    for (const [option, code] of [
+      ["memory", "argument.size"],
+      ["bandwidth", "argument.size"],
+      ["commitTime", "argument.duration"],
+      ["patience", "argument.duration"],
+    ]) {
+      for (const value of [Number.NaN, -1, "a lot"]) {
+        assert.throws(() => defineJob({ ...job, [option as string]: value }), { code }, `${option} ${value}`);
       }
     }
-    assert.throws(() => defineJob({ ...job, chunkBytes: { min: Number.NaN } }), { code: "job.option" });
+    for (const option of ["memory", "commitTime", "patience"])
+      assert.throws(() => defineJob({ ...job, [option]: 0 }), { code: "job.option" });
+    assert.throws(() => defineJob({ ...job, chunkSize: { min: Number.NaN } }), { code: "argument.size" });
+    for (const shards of [0, 1.5]) assert.throws(() => defineJob({ ...job, shards }), { code: "job.shards" });
+    defineJob({ ...job, memory: "512MB", chunkSize: { max: "1MB" }, commitTime: "1s", patience: "5m" });
     assert.throws(() => defineJob({ ...job, key: "" }), { code: "job.key" });
   });
 
@@ -530,10 +535,10 @@ describe("a step that waits", { timeout: 60_000 }, () => {
   });
 
   it("is refused with a number of calls that cannot be", () => {
-    const options = { name: "none", source: new NumberSource(1), sink: new MemoryTarget(), atOnce: 0 };
+    const options = { name: "none", source: new NumberSource(1), sink: new MemoryTarget(), concurrency: 0 };
     assert.throws(
       () => defineJob(options),
-      (error) => error instanceof PawlError && error.code === "job.at-once",
+      (error) => error instanceof PawlError && error.code === "job.concurrency",
     );
   });
 });

@@ -34,7 +34,7 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
     const source = new NumberSource(count, 100);
     source.sliceItems = 40;
     const name = crypto.randomUUID();
-    const handle = run(defineJob({ name, source, sink: target, concurrency: 1, transform: step }), { store });
+    const handle = run(defineJob({ name, source, sink: target, shards: 1, transform: step }), { store });
     const notes: string[] = [];
     handle.on("note", (note) => notes.push(note));
     return { summary: await handle.summary(), effects: target.effects, notes };

@@ -30,7 +30,7 @@ test("a load that says what its file and table tell anyway is the interrupted on
       const before = await paramsOf(first);
       await store.createRun({
         id: "abcdefghjk",
-        job: loadReference(before, { maxBad: 3 }),
+        job: loadReference(before, { maxQuarantined: 3 }),
         key: loadKey(before),
         identity: null,
         details: { dialect: { delimiter: before.csv.delimiter ?? ";" } },

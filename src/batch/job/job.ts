@@ -1,14 +1,17 @@
-import { inspect, types } from "node:util";
+import { types } from "node:util";
 import { assertObject } from "../../arguments.ts";
 import { canonicalJson } from "../../canonical-json.ts";
+import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { bytes, type Size } from "../../sizes.ts";
 import type { Json } from "../../store/contract.ts";
 import type { Sink, Source } from "../contract.ts";
+import { assertLimits } from "./limits.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** What a transform is given beside its item. */
 export interface TransformContext {
-  /** Aborted when nobody waits for the result any more: the run stops, or its chunk is given up. */
+  /** Aborts when the result is no longer needed: the run stops, or this attempt of the chunk has failed. */
   readonly signal: AbortSignal;
 }
 
@@ -17,54 +20,95 @@ export type TransformResult<U> = U | readonly U[] | null | undefined;
 
 /** A definition of a batch: where items come from, what is done to each, where the results go. */
 export interface Job<T, U = T> {
+  /** What people call it, in lists and messages. */
   readonly name: string;
+  /** Where items come from, such as `csv()` of `pawl/connect/csv`. */
   readonly source: Source<T>;
   /**
    * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
    * quarantine it too, with their message. After a TransientError, or a system error such as a reset connection, it is
-   * called again with that item; what it returned for others is kept. Calls that wait are under way side by side, `atOnce`
-   * of them; results keep the order of the items. A transform that computes for long runs in several threads, as many as there
-   * are cores and `memory` allows, where the function can reach them: one made with `callable` of `pawl/pool`, or an
-   * inline one that uses nothing from outside. What it keeps between items it keeps in each worker.
+   * called again with that item; what it returned for others is kept. Calls that wait run side by side, `concurrency`
+   * of them; results keep the order of the items. A transform that computes for long runs in several threads, as many as
+   * there are cores and `memory` allows, if a thread can load the function: one made with `callable` of `pawl/pool`, or
+   * an inline one that uses nothing from outside. Each thread keeps its own copy of what the function keeps between items.
+   * @default items go to the sink as the source gives them
    */
   transform?(item: T, context: TransformContext): TransformResult<U> | Promise<TransformResult<U>>;
   /**
-   * What tells the transform, or what the sink does to each item, from other versions of it: an interrupted run that goes on with another one says so.
+   * What tells this version of the transform, or of what the sink does to each item, from other versions. When an
+   * interrupted run continues with another version, a note says so.
    * @default the text of the function
    */
   readonly transformText?: string;
+  /** Where items go to, such as `postgres()` of `pawl/connect/postgres`. */
   readonly sink: Sink<U>;
-  /** Two runs with one key are the same work, of which one at a time may be unfinished. Default: the name. */
+  /**
+   * Two runs with one key are the same work, of which one at a time may be unfinished.
+   * @default the name and the parameters
+   */
   readonly key?: string;
-  /** Stop the run when more items than this are quarantined: a number, or a share such as `1%`. Default 1000. */
-  readonly maxBad?: number | `${number}%`;
-  /** Shards at work at once in one process. Default: the number of cores, at most 4. */
+  /**
+   * Quarantined items that the run may have: a number, or a share such as `"1%"`. With one more it stops, and can be
+   * resumed. A share is judged from 1,000 items on while the total is unknown.
+   * @default 1_000
+   */
+  readonly maxQuarantined?: number | `${number}%`;
+  /**
+   * Items at once in one process: calls of a transform that wait, and what a sink that does many things at once, such
+   * as a copy, has under way.
+   * @default 32 for a transform; such a sink finds the number by measuring
+   */
   readonly concurrency?: number;
   /**
-   * Items under way at once: of a transform that waits (default 32), and of a sink that can do many (by default it finds
-   * its own level).
+   * Shards at once in one process. A sink has a connection for each.
+   * @default the number of cores, at most 4
    */
-  readonly atOnce?: number;
-  /** Items a second at most, for such a sink. */
-  readonly rate?: number;
-  /** Bytes a second at most, for such a sink. */
-  readonly bandwidth?: number;
-  /** Bytes of memory the process may use. Default 256 MB, at least 128 MB. */
-  readonly memory?: number;
+  readonly shards?: number;
   /**
-   * How long one chunk should take to be read, go through the transform and be written, in milliseconds; chunks grow and
-   * shrink towards it. Default 250, and 200 where rows of a live table are changed.
+   * Items a second at most, for a sink that does many things at once.
+   * @default Infinity
    */
-  readonly commitMs?: number;
-  /** Bounds of the chunk size in source bytes. */
-  readonly chunkBytes?: { readonly min?: number; readonly max?: number };
-  /** How long a shard keeps trying while nothing succeeds, in milliseconds. Default 90,000. */
-  readonly patienceMs?: number;
-  /** Asked before each chunk; while any gives a reason, the run waits and shows it. */
+  readonly rate?: number;
+  /**
+   * Bytes a second at most, for such a sink: `"10MB"`, or bytes as a number.
+   * @default Infinity
+   */
+  readonly bandwidth?: Size;
+  /**
+   * Memory that the process may use: `"512MB"`, or bytes as a number; at least 128 MB.
+   * @default "256MB"
+   */
+  readonly memory?: Size;
+  /**
+   * How long one chunk should take to be read, go through the transform and be written; chunks grow and shrink towards it.
+   * @default "250ms"; "200ms" where rows of a table in use are changed, "3s" for copies
+   */
+  readonly commitTime?: Duration;
+  /**
+   * Bounds of the size of a chunk, in bytes of the source.
+   * @default "64KB" to what `memory` allows, at most "8MB"
+   */
+  readonly chunkSize?: { readonly min?: Size; readonly max?: Size };
+  /**
+   * How long a shard, or an item in its transform, is tried again while nothing succeeds. Each commit of the shard, and
+   * each item that succeeds, begins that time again.
+   * @default "90s"
+   */
+  readonly patience?: Duration;
+  /**
+   * Asked before each chunk; while one of them gives a reason, the run waits and shows it.
+   * @default []
+   */
   readonly throttle?: readonly Throttle[];
-  /** Accept that items may be written again after a crash, for a sink that can neither commit nor repeat. */
+  /**
+   * Accept that items may be written again after a crash, for a sink that can neither commit nor repeat.
+   * @default false
+   */
   readonly atLeastOnce?: boolean;
-  /** See `SinkContext.partial`. */
+  /**
+   * The source gives only some of the items: those that it does not give are not missing. See `SinkContext.partial`.
+   * @default false
+   */
   readonly partial?: boolean;
   /** Of a replay: the numbers of the quarantined items that the run `replay` has corrected. See `replayJob`. */
   corrected?(replay: string): Promise<readonly number[]>;
@@ -74,53 +118,62 @@ export interface Job<T, U = T> {
 export type AnyJob = Job<unknown, unknown>;
 
 /**
- * Defines a batch. The result can be run from code with `run(job)`, or, as the default export of a module, with
- * `pawl run module.ts`; a module may also export a function from parameters to a job.
+ * Defines a batch, and checks its options. The result can be run from code with `run(job)`, or, as the default export of
+ * a module, with `pawl run module.ts`; a module may also export a function from parameters to a job.
+ *
+ * @throws PawlError `job.no-name`, `job.key`; `job.transform` for a generator function; `job.shards`, `job.concurrency` and
+ * `job.rate` for what is not such a number; `job.option` for a zero; `argument.duration` and `argument.size` for what is
+ * not a duration or a size
+ * @example
+ * ```ts
+ * import { defineJob, type Sink, type Source } from "pawl/batch";
+ *
+ * export const lengths = (words: Source<string>, target: Sink<number>) =>
+ *   defineJob({
+ *     name: "lengths",
+ *     source: words,
+ *     transform: (word) => word.length,
+ *     sink: target,
+ *     memory: "512MB",
+ *     patience: "5m",
+ *   });
+ * ```
  */
 export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertObject(job, "A job");
   if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
-  if (job.concurrency !== undefined && !(Number.isInteger(job.concurrency) && job.concurrency >= 1)) {
-    throw new PawlError(
-      "job.concurrency",
-      `Job ${job.name}: concurrency must be a whole number of at least 1.`,
-    );
-  }
-  if (job.atOnce !== undefined && !(Number.isInteger(job.atOnce) && job.atOnce >= 1)) {
-    throw new PawlError("job.at-once", `Job ${job.name}: atOnce must be a whole number of at least 1.`);
+  const what = `Job ${job.name}`;
+  if (job.shards !== undefined && !(Number.isInteger(job.shards) && job.shards >= 1)) {
+    throw new PawlError("job.shards", `${what}: shards must be a whole number of at least 1.`);
   }
   if (types.isGeneratorFunction(job.transform)) {
     throw new PawlError(
       "job.transform",
-      `Job ${job.name}: the transform is a generator function, of which nothing would run: return an array of the items.`,
+      `${what}: the transform is a generator function, of which nothing would run: return an array of the items.`,
     );
   }
   if (job.key !== undefined && (typeof job.key !== "string" || job.key === "")) {
     throw new PawlError(
       "job.key",
-      `Job ${job.name}: key must be a text that is not empty: leave it out to go by the name.`,
+      `${what}: key must be a text that is not empty: leave it out to go by the name.`,
     );
   }
-  assertNumbers(job as AnyJob);
+  assertLimits(job, what);
+  const { memory, chunkSize, commitTime, patience } = job;
+  assertPositive({ memory, "chunkSize.min": chunkSize?.min, "chunkSize.max": chunkSize?.max }, bytes, what);
+  assertPositive({ commitTime, patience }, milliseconds, what);
   return job;
 }
 
-/** A number that is none would be taken for a bound that nothing ever reaches. */
-function assertNumbers(job: AnyJob): void {
-  const { memory, commitMs, patienceMs, chunkBytes } = job;
-  const options = {
-    memory,
-    commitMs,
-    patienceMs,
-    "chunkBytes.min": chunkBytes?.min,
-    "chunkBytes.max": chunkBytes?.max,
-  };
+/** Nothing could be done within no time, or in no memory. */
+function assertPositive<V>(
+  options: Readonly<Record<string, V | undefined>>,
+  amount: (value: V, what: string) => number,
+  what: string,
+): void {
   for (const [option, value] of Object.entries(options)) {
-    if (value === undefined || (typeof value === "number" && value > 0)) continue;
-    throw new PawlError(
-      "job.option",
-      `Job ${job.name}: ${option} must be a number above 0, not ${inspect(value)}.`,
-    );
+    if (value !== undefined && amount(value, `${what}: ${option}`) === 0)
+      throw new PawlError("job.option", `${what}: ${option} must be above 0.`);
   }
 }
 
@@ -136,26 +189,26 @@ export function jobKey(job: AnyJob, params: Json): string {
 }
 
 /** How many items may be quarantined before a run stops. */
-export type MaxBad = { readonly count: number } | { readonly share: number; readonly text: string };
+export type MaxQuarantined = { readonly count: number } | { readonly share: number; readonly text: string };
 
 /** A share says little about a handful of items; below this many it is not judged while the total is unknown. */
 const JUDGE_SHARE_FROM = 1000;
 
 /** Parses `1000`, `0` or `1%`. Throws a PawlError on anything else. */
-export function parseMaxBad(value: number | string): MaxBad {
+export function parseMaxQuarantined(value: number | string): MaxQuarantined {
   const text = String(value).trim();
   const share = /^(\d+(?:\.\d+)?)%$/.exec(text);
   if (share && Number(share[1]) <= 100) return { share: Number(share[1]) / 100, text };
   if (/^\d+$/.test(text)) return { count: Number(text) };
   throw new PawlError(
-    "job.max-bad",
-    `--max-bad takes a number of rows or a share, such as 1000 or 1%, not "${text}".`,
+    "job.max-quarantined",
+    `maxQuarantined takes a number of items or a share, such as 1000 or "1%", not "${text}".`,
   );
 }
 
 /** The sentence that stops the run, or null while the quarantined items are within the bound. */
 export function exceeds(
-  bound: MaxBad,
+  bound: MaxQuarantined,
   quarantined: number,
   read: number,
   total: number | null,
@@ -163,9 +216,9 @@ export function exceeds(
 ): string | null {
   if ("count" in bound) {
     if (quarantined <= bound.count) return null;
-    return `${quarantined} ${unit} are quarantined, more than the ${bound.count} that max-bad allows`;
+    return `${quarantined} ${unit} are quarantined, more than the ${bound.count} that max-quarantined allows`;
   }
   if (total === null && read < JUDGE_SHARE_FROM) return null;
   if (quarantined <= bound.share * (total ?? read)) return null;
-  return `${quarantined} ${unit} are quarantined, more than the ${bound.text} that max-bad allows`;
+  return `${quarantined} ${unit} are quarantined, more than the ${bound.text} that max-quarantined allows`;
 }

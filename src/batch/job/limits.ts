@@ -1,12 +1,28 @@
 import { PawlError } from "../../errors.ts";
 import { onAverage, RateLimiter } from "../../rate-limit.ts";
+import { bytes, type Size } from "../../sizes.ts";
 import type { WorkLimits } from "../contract.ts";
 import { AdaptiveConcurrency } from "./adaptive-concurrency.ts";
 
-export interface LimitOptions {
-  readonly atOnce?: number;
+/** The options of a job that bound what is under way. */
+interface LimitOptions {
+  readonly concurrency?: number;
   readonly rate?: number;
-  readonly bandwidth?: number;
+  readonly bandwidth?: Size;
+}
+
+/** Refuses limits that are not such numbers. `what` begins the sentence. */
+export function assertLimits({ concurrency, rate, bandwidth }: LimitOptions, what: string): void {
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1))
+    throw new PawlError("job.concurrency", `${what}: concurrency must be a whole number of at least 1.`);
+  const perSecond = {
+    rate,
+    bandwidth: bandwidth === undefined ? undefined : bytes(bandwidth, `${what}: bandwidth`),
+  };
+  for (const [name, value] of Object.entries(perSecond)) {
+    if (value !== undefined && !(value > 0))
+      throw new PawlError("job.rate", `${what}: ${name} must be a number above 0.`);
+  }
 }
 
 /** What a job allows to be under way, shared by all writers of a process. First come, first served. */
@@ -18,16 +34,14 @@ export class JobLimits implements WorkLimits {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor({ atOnce, rate, bandwidth }: LimitOptions) {
-    if (atOnce !== undefined && !(Number.isInteger(atOnce) && atOnce >= 1))
-      throw new PawlError("job.at-once", "atOnce must be a whole number of at least 1.");
-    for (const [name, value] of Object.entries({ rate, bandwidth })) {
-      if (value !== undefined && !(value > 0))
-        throw new PawlError("job.rate", `${name} must be a number above 0.`);
-    }
-    this.#fixed = atOnce ?? null;
-    this.#rate = rate === undefined ? null : new RateLimiter(onAverage({ perSecond: rate }));
-    this.#bandwidth = bandwidth === undefined ? null : new RateLimiter(onAverage({ perSecond: bandwidth }));
+  constructor(options: LimitOptions) {
+    assertLimits(options, "A job");
+    const { concurrency, rate, bandwidth } = options;
+    this.#fixed = concurrency ?? null;
+    this.#rate = limiter(rate);
+    this.#bandwidth = limiter(
+      bandwidth === undefined ? undefined : bytes(bandwidth, "The bandwidth of a job"),
+    );
   }
 
   get level(): number {
@@ -68,4 +82,11 @@ export class JobLimits implements WorkLimits {
       next();
     }
   }
+}
+
+/** `Infinity` is a limit that nothing reaches. */
+function limiter(perSecond: number | undefined): RateLimiter | null {
+  return perSecond === undefined || perSecond === Number.POSITIVE_INFINITY
+    ? null
+    : new RateLimiter(onAverage({ perSecond }));
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { PawlError } from "../../errors.ts";
+import { bytes } from "../../sizes.ts";
 import type { AnyJob } from "./job.ts";
 import { limitYoungGeneration } from "./young-generation.ts";
 
@@ -31,7 +32,7 @@ export interface MemoryPlan {
 
 /** Divides a job's budget. Throws one sentence when it is too small to work in. */
 export function memoryOf(job: AnyJob): MemoryPlan {
-  const budget = job.memory ?? DEFAULT_MEMORY;
+  const budget = bytes(job.memory ?? DEFAULT_MEMORY, `Job ${job.name}: memory`);
   if (budget < LEAST_MEMORY) {
     throw new PawlError(
       "job.memory",
@@ -41,7 +42,7 @@ export function memoryOf(job: AnyJob): MemoryPlan {
   limitYoungGeneration(budget);
   const inFlight = budget - BASE_MEMORY;
   const weight = job.transform ? OBJECT_WEIGHT : BYTES_WEIGHT;
-  const share = Math.floor(inFlight / (concurrencyOf(job) * 2 * weight));
+  const share = Math.floor(inFlight / (shardsOf(job) * 2 * weight));
   const threads = Math.floor((budget - BESIDE_THREADS) / STEP_THREAD_MEMORY);
   return {
     inFlight,
@@ -51,6 +52,6 @@ export function memoryOf(job: AnyJob): MemoryPlan {
 }
 
 /** Shards that one process works on at once. */
-export function concurrencyOf(job: AnyJob): number {
-  return job.concurrency ?? Math.min(4, availableParallelism());
+export function shardsOf(job: AnyJob): number {
+  return job.shards ?? Math.min(4, availableParallelism());
 }

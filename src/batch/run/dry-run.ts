@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../../state-folder.ts";
 import type { Chunk, Ordering, Shard, WriteOutcome } from "../contract.ts";
-import { concurrencyOf, memoryOf } from "../job/memory.ts";
+import { memoryOf, shardsOf } from "../job/memory.ts";
 import { untransformed } from "../transform/prepared-chunk.ts";
 import { Transform } from "../transform/transform.ts";
 import type { PreparedRun } from "./prepare.ts";
@@ -43,7 +43,7 @@ export async function dryRun(prepared: PreparedRun, scratch: string): Promise<Dr
   makeFolder(folder);
   try {
     const memory = Math.floor(memoryOf(job).inFlight / 4);
-    const plan = await job.source.shards(concurrencyOf(job) * 4, ordering, {
+    const plan = await job.source.shards(shardsOf(job) * 4, ordering, {
       signal,
       scratch: folder,
       folder,
@@ -70,7 +70,7 @@ async function dryRunChunk(
   signal: AbortSignal,
 ): Promise<{ first: DryRunChunk | null; notes: readonly string[] }> {
   const transform =
-    job.transform && new Transform({ transform: job.transform.bind(job), atOnce: job.atOnce });
+    job.transform && new Transform({ transform: job.transform.bind(job), concurrency: job.concurrency });
   const write = sink.dryRun?.bind(sink) as (chunk: Chunk<unknown>) => Promise<WriteOutcome>;
   const size = { ...small };
   let first: DryRunChunk | null = null;

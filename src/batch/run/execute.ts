@@ -1,15 +1,17 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { milliseconds } from "../../durations.ts";
 import { errorText, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { bytes } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { Snooze } from "../../tasks/index.ts";
 import { Worker } from "../../tasks/internal.ts";
 import type { OpenSink } from "../contract.ts";
 import { coordinatorTask, newCoordinatorTask, pollAfterMs } from "../coordinator/coordinator.ts";
 import type { AnyJob } from "../job/job.ts";
-import { parseMaxBad } from "../job/job.ts";
-import { concurrencyOf, memoryOf } from "../job/memory.ts";
+import { parseMaxQuarantined } from "../job/job.ts";
+import { memoryOf, shardsOf } from "../job/memory.ts";
 import { ChunkSizer, type SizeBounds } from "../shard/chunk-sizer.ts";
 import { shardTask } from "../shard/shard.ts";
 import { Transform } from "../transform/transform.ts";
@@ -41,17 +43,17 @@ export interface ExecuteOptions {
 export async function execute(prepared: PreparedRun, options: ExecuteOptions): Promise<RunProgress> {
   const { run, job, sink, store, source } = prepared;
   const queue = queueOf(run.id);
-  const concurrency = concurrencyOf(job);
+  const shards = shardsOf(job);
   const memory = memoryOf(job);
   let latest: RunProgress | undefined;
-  const patienceMs = options.patienceMs ?? job.patienceMs ?? 90_000;
+  const patienceMs = options.patienceMs ?? milliseconds(job.patience ?? "90s", `Job ${job.name}: patience`);
   const tell = (note: string) => options.onNote?.(note);
   const stepWorkers = job.transform ? new TransformWorkers(job.transform, memory.stepThreads, tell) : null;
   const transform =
     job.transform && stepWorkers
       ? new Transform({
           transform: job.transform.bind(job),
-          atOnce: job.atOnce,
+          concurrency: job.concurrency,
           workers: stepWorkers,
           patienceMs,
           tell,
@@ -63,7 +65,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   const worker = new Worker({
     store,
     queues: [queue],
-    concurrency: concurrency + 1,
+    concurrency: shards + 1,
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     poisonAfter: POISON_AFTER,
     tasks: [
@@ -74,7 +76,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         job,
         sink,
         // A replay's items are told apart by their place in its one shard.
-        shards: run.replayOf === null ? concurrency * SHARDS_PER_SLOT : 1,
+        shards: run.replayOf === null ? shards * SHARDS_PER_SLOT : 1,
         memory: memory.inFlight,
         scratch: join(options.scratch, run.id),
         folder: prepared.folder,
@@ -93,7 +95,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         unit: source.unit,
         sizer: new ChunkSizer(sizesOf(job, sink, memory.chunk, transform)),
         transform,
-        maxBad: parseMaxBad(job.maxBad ?? 1000),
+        maxQuarantined: parseMaxQuarantined(job.maxQuarantined ?? 1000),
         total: () => latest?.items ?? null,
         patienceMs,
         stop: stop.signal,
@@ -193,10 +195,11 @@ function sizesOf(
   largest: number,
   transform: Transform | null,
 ): SizeBounds {
+  const what = `Job ${job.name}`;
   const bounds = {
-    minBytes: job.chunkBytes?.min ?? chunkSizing?.minBytes ?? 64 * 1024,
-    maxBytes: Math.min(largest, job.chunkBytes?.max ?? largest),
-    targetMs: job.commitMs ?? chunkSizing?.commitMs ?? 250,
+    minBytes: bytes(job.chunkSize?.min ?? chunkSizing?.minSize ?? "64KB", `${what}: chunkSize.min`),
+    maxBytes: Math.min(largest, bytes(job.chunkSize?.max ?? largest, `${what}: chunkSize.max`)),
+    targetMs: milliseconds(job.commitTime ?? chunkSizing?.commitTime ?? "250ms", `${what}: commitTime`),
   };
   // How long a transform takes has nothing to do with bytes.
   const firstItems = Math.min(
@@ -206,7 +209,7 @@ function sizesOf(
   if (firstItems === Number.POSITIVE_INFINITY)
     return {
       ...bounds,
-      ...(chunkSizing?.firstBytes === undefined ? {} : { firstBytes: chunkSizing.firstBytes }),
+      firstBytes: bytes(chunkSizing?.firstSize ?? "1MB", "The size of the first chunk"),
     };
   if (chunkSizing?.firstItems === undefined) return { ...bounds, firstItems };
   return { ...bounds, firstItems, minItems: transform ? 1 : MIN_ITEMS, maxItems: MAX_ITEMS };

@@ -75,7 +75,7 @@ function assertPromises(job: AnyJob, { guarantee, ordering }: OpenSink<unknown>)
 async function sampleOf(job: AnyJob): Promise<readonly unknown[]> {
   const items = await job.source.sample(SAMPLE_ITEMS);
   if (!job.transform) return items;
-  const transform = new Transform({ transform: job.transform.bind(job), atOnce: job.atOnce });
+  const transform = new Transform({ transform: job.transform.bind(job), concurrency: job.concurrency });
   const { signal } = new AbortController();
   const results: unknown[] = [];
   const began = performance.now();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../../store/contract.ts";
 import type { Description, OpenSink } from "../contract.ts";
-import { type AnyJob, jobKey, parseMaxBad } from "../job/job.ts";
+import { type AnyJob, jobKey, parseMaxQuarantined } from "../job/job.ts";
 import { memoryOf } from "../job/memory.ts";
 import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
 import { finalizeRun } from "./finalize.ts";
@@ -59,7 +59,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   if (options.run) assertResumable(options.run);
   // Throws where it is too small.
   memoryOf(job);
-  parseMaxBad(job.maxBad ?? 1000);
+  parseMaxQuarantined(job.maxQuarantined ?? 1000);
   const reference = options.reference ?? { name: job.name, module: null, params: null };
   const source = await job.source.describe();
   const key = options.run?.key ?? jobKey(job, reference.params);

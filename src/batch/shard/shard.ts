@@ -10,7 +10,7 @@ import { isTransient } from "../../transient-errors.ts";
 import { orAborted, settledWithin } from "../abort.ts";
 import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { exceeds, type MaxBad } from "../job/job.ts";
+import { exceeds, type MaxQuarantined } from "../job/job.ts";
 import { waitForThrottles } from "../job/throttle.ts";
 import { boundYoungGeneration } from "../job/young-generation.ts";
 import { SHARD, type ShardPayload, START } from "../run/progress.ts";
@@ -32,7 +32,7 @@ export interface ShardWork {
   readonly sizer: ChunkSizer;
   /** The job's transform, as this process runs it; null without one. */
   readonly transform: Transform | null;
-  readonly maxBad: MaxBad;
+  readonly maxQuarantined: MaxQuarantined;
   /** The run's total, once planned. */
   total(): number | null;
   /** How long a shard keeps trying while nothing succeeds, in milliseconds. */
@@ -277,12 +277,12 @@ class ShardAttempt {
 
   /** `total` is what a share of is allowed; null while it is not known. */
   async #stopIfTooManyBad(total: number | null): Promise<void> {
-    const { store, run, maxBad, unit } = this.#work;
+    const { store, run, maxQuarantined, unit } = this.#work;
     const { counts } = this.#latest;
     if (counts.quarantined === 0) return;
     // What a replay has corrected no longer counts.
     const quarantined = await store.quarantineCount(run, { openOnly: true });
-    const reason = exceeds(maxBad, quarantined, counts.read, total, unit);
+    const reason = exceeds(maxQuarantined, quarantined, counts.read, total, unit);
     if (reason === null) return;
     await this.#report();
     await store.updateRun(run, ["running"], { state: "failed", note: reason });

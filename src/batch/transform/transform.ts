@@ -39,7 +39,7 @@ export interface TransformSignals {
 export interface TransformOptions {
   readonly transform: NonNullable<AnyJob["transform"]>;
   /** Calls under way at once. Default 32. */
-  readonly atOnce?: number | undefined;
+  readonly concurrency?: number | undefined;
   /** Where the transform may run beside this thread. */
   readonly workers?: TransformWorkers;
   /** How long an item is tried again while no other succeeds, in milliseconds; without it, it is not. */
@@ -66,7 +66,7 @@ export class Transform {
 
   constructor(options: TransformOptions) {
     this.transform = options.transform;
-    this.slots = new Slots(options.atOnce ?? AT_ONCE);
+    this.slots = new Slots(options.concurrency ?? AT_ONCE);
     this.workers = options.workers ?? null;
     this.patienceMs = options.patienceMs ?? null;
     this.#tell = options.tell ?? (() => {});
@@ -107,7 +107,7 @@ export class Transform {
     this.#told = true;
     const each = Math.round(this.#waited.ms / this.#waited.calls);
     this.#tell(
-      `The transform waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; atOnce of the job sets another number.`,
+      `The transform waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; concurrency of the job sets another number.`,
     );
   }
 

@@ -84,9 +84,9 @@ function tuningOf(flags: BackfillFlags): BackfillTuning {
     job: {
       memory: parseSize(flags.memory ?? "128MB", "--memory"),
       ...given({
-        maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
-        concurrency: parsed(flags.concurrency, parseCount, "--concurrency", 1),
-        commitMs: parsed(flags.commitTime, parsePositiveDuration, "--commit-time"),
+        maxQuarantined: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+        shards: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+        commitTime: parsed(flags.commitTime, parsePositiveDuration, "--commit-time"),
         atLeastOnce: flags.atLeastOnce,
       }),
     },

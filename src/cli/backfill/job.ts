@@ -24,10 +24,10 @@ export interface BackfillParams {
 /** What may differ from one attempt to the next. */
 export interface BackfillTuning {
   readonly job: {
-    readonly maxBad?: number | `${number}%`;
+    readonly maxQuarantined?: number | `${number}%`;
     readonly memory: number;
-    readonly concurrency?: number;
-    readonly commitMs?: number;
+    readonly shards?: number;
+    readonly commitTime?: number;
     readonly atLeastOnce?: boolean;
   };
   readonly lockTimeoutMs?: number;
@@ -54,7 +54,7 @@ export function backfillKey(params: BackfillParams): string {
 }
 
 /** A table in use may have a row locked for minutes, which is not a reason to give up. */
-const PATIENCE_MS = 10 * 60_000;
+const PATIENCE = "10m";
 
 /** The job of a backfill. `url` says where the table is with its password, if it has one. */
 export async function backfillJob(
@@ -89,7 +89,7 @@ export async function backfillJob(
       ...(wait.lag === undefined ? [] : [whileReplicaLags({ url, ...wait.lag })]),
       ...(wait.query === undefined ? [] : [whileQuery({ url, sql: wait.query })]),
     ],
-    patienceMs: PATIENCE_MS,
+    patience: PATIENCE,
     ...tuning.job,
   }) as unknown as AnyJob;
 }

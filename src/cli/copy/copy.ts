@@ -69,9 +69,9 @@ function distinct(patterns: readonly string[] = []): string[] {
 function tuningOf(flags: CopyFlags): CopyTuning {
   return {
     job: given({
-      maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+      maxQuarantined: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
       memory: parsed(flags.memory, parseSize, "--memory"),
-      atOnce: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+      concurrency: parsed(flags.concurrency, parseCount, "--concurrency", 1),
       rate: parsed(flags.rate, parseNumber, "--rate"),
       bandwidth: parsed(flags.bandwidth, parseSize, "--bandwidth"),
     }),

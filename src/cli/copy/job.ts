@@ -26,9 +26,9 @@ export interface CopyParams {
 /** What may differ from one attempt to the next. */
 export interface CopyTuning {
   readonly job: {
-    readonly maxBad?: number | `${number}%`;
+    readonly maxQuarantined?: number | `${number}%`;
     readonly memory?: number;
-    readonly atOnce?: number;
+    readonly concurrency?: number;
     readonly rate?: number;
     readonly bandwidth?: number;
   };
@@ -54,7 +54,7 @@ export function copyKey(params: CopyParams): string {
 /** Ranges of the listing that are worked through at once: while one waits for its last object the others continue. */
 const RANGES_AT_ONCE = 4;
 /** A provider may be out for minutes; what is left for the night should not give up. */
-const PATIENCE_MS = 10 * 60_000;
+const PATIENCE = "10m";
 
 /** The job of a copy. */
 export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<AnyJob> {
@@ -76,8 +76,8 @@ export async function copyJob(params: CopyParams, tuning: CopyTuning): Promise<A
     }),
     ...(transform === null ? {} : await transformTextOf(transform)),
     throttle: throttlesOf(tuning.wait),
-    concurrency: RANGES_AT_ONCE,
-    patienceMs: PATIENCE_MS,
+    shards: RANGES_AT_ONCE,
+    patience: PATIENCE,
     ...tuning.job,
   }) as unknown as AnyJob;
 }

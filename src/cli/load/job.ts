@@ -32,9 +32,9 @@ export interface LoadParams {
 
 /** What may differ from one attempt to the next. */
 export interface LoadTuning {
-  readonly maxBad?: number | `${number}%`;
+  readonly maxQuarantined?: number | `${number}%`;
   readonly memory?: number;
-  readonly concurrency?: number;
+  readonly shards?: number;
   readonly atLeastOnce?: boolean;
   readonly unique?: boolean;
   readonly maxRecordBytes?: number;

@@ -136,9 +136,9 @@ function checkRecordFits(flags: LoadFlags): void {
 function tuningOf(flags: LoadFlags): LoadTuning {
   checkRecordFits(flags);
   return given({
-    maxBad: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
+    maxQuarantined: parsed(flags.maxQuarantined, parseShare, "--max-quarantined"),
     memory: parsed(flags.memory, parseSize, "--memory"),
-    concurrency: parsed(flags.concurrency, parseCount, "--concurrency", 1),
+    shards: parsed(flags.concurrency, parseCount, "--concurrency", 1),
     atLeastOnce: flags.atLeastOnce,
     unique: flags.unique,
     maxRecordBytes: parsed(flags.maxRecord, parseSize, "--max-record"),

@@ -25,8 +25,8 @@ export default ({ url }) => defineJob({
     return { ...row, by: String(process.pid) };
   },
   sink: postgres({ url, table: "people", onConflict: "fail" }),
-  chunkBytes: { min: 2048, max: 4096 },
-  concurrency: 2,
+  chunkSize: { min: 2048, max: 4096 },
+  shards: 2,
   throttle: [() => (existsSync("wait") ? "the file wait is there" : null)],
 });
 `;

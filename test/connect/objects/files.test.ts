@@ -412,7 +412,7 @@ describe("the objects of a chunk", () => {
         {
           reader: place as never,
           writer: place as never,
-          limits: new JobLimits({ atOnce: 2 }),
+          limits: new JobLimits({ concurrency: 2 }),
           memory: new MemoryBudget(1024),
           checksums: new ChecksumThreads(),
           transform: null,

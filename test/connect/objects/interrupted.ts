@@ -16,7 +16,7 @@ export async function interruptedCopy(
       AnyJob,
       "source" | "sink" | "transform"
     >;
-    return defineJob({ name: options.to, ...ends, concurrency: 1, throttle } as Job<unknown, unknown>);
+    return defineJob({ name: options.to, ...ends, shards: 1, throttle } as Job<unknown, unknown>);
   };
   let asked = 0;
   const first = await run(

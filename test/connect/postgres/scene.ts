@@ -33,7 +33,7 @@ export class TableScene implements AsyncDisposable {
   }
 
   async run<T, U>(job: Omit<Job<T, U>, "name"> & { name?: string }): Promise<RunSummary> {
-    const named = { name: `job ${++this.#jobs}`, concurrency: 2, ...job };
+    const named = { name: `job ${++this.#jobs}`, shards: 2, ...job };
     return await run(defineJob<T, U>(named), { store: this.store }).summary();
   }
 

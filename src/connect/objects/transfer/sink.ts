@@ -104,7 +104,7 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   readonly ordering = { kind: "any" } as const;
   readonly notes: readonly string[] = [];
   /** A checkpoint every few seconds: each object takes time, however small it is. */
-  readonly chunkSizing: ChunkSizing = { commitMs: 3000, firstItems: 64 };
+  readonly chunkSizing: ChunkSizing = { commitTime: "3s", firstItems: 64 };
   readonly #context: TransferContext;
   readonly #options: OpenOptions;
   #writtenLog: WrittenLog | null = null;

@@ -98,7 +98,7 @@ const silenceMs = 15_000;
 class OpenChange extends OpenTable<unknown> {
   readonly ordering = { kind: "any" } as const;
   /** Others want their turn at the rows: short transactions from the first one on. */
-  readonly chunkSizing = { commitMs: 200, firstBytes: 64 * 1024, minBytes: 1024 };
+  readonly chunkSizing = { commitTime: "200ms", firstSize: "64KB", minSize: "1KB" } as const;
   readonly #run: string;
   readonly #target: ChangeTarget;
 

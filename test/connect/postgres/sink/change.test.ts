@@ -278,7 +278,7 @@ describe("rows of a table in use", () => {
               sink: update({ url, table: "tickets" }),
             }
           : { sink: update({ url, table: "tickets", set: { n: "5000 - 2000 * (id = 7)::int" } }) }),
-        concurrency: 2,
+        shards: 2,
       };
       const summary = await run(job, { store: scene.store }).summary();
       assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", ROWS - 3, 3]);
@@ -351,7 +351,7 @@ describe("rows of a table in use", () => {
             lockTimeout: 10,
             ...(way === "step" ? {} : { set: { n: "n + 1" } }),
           }),
-          chunkBytes: { max: 4096 },
+          chunkSize: { max: 4096 },
         })
         .finally(() => {
           running = false;
@@ -374,8 +374,8 @@ describe("rows of a table in use", () => {
     let done = false;
     const summary = await scene.run({
       source: table({ url, table: "tickets" }),
-      concurrency: 1,
-      chunkBytes: { max: 2048 },
+      shards: 1,
+      chunkSize: { max: 2048 },
       transform: async ({ id, n }) => {
         if (id === "500" && !done) {
           done = true;
@@ -497,14 +497,14 @@ describe("rows of a table in use", () => {
         );
         await client.query(refill);
         await client.query("SELECT pg_stat_force_next_flush()");
-        const job = (maxBad: number) => ({
+        const job = (maxQuarantined: number) => ({
           name: `${how} ${parts}`,
           source: table({ url, table: "t" }),
           sink: update({ url, table: "t", set: { v: "CASE id WHEN 150 THEN 'bad' ELSE 'new' END" } }),
-          concurrency: 1,
-          maxBad,
-          commitMs: 1,
-          chunkBytes: { min: 2048, max: 4096 },
+          shards: 1,
+          maxQuarantined,
+          commitTime: 1,
+          chunkSize: { min: 2048, max: 4096 },
           key: `${how} ${parts}`,
         });
         const first = await scene.run(job(0));
@@ -604,7 +604,7 @@ describe("rows of a table in use", () => {
               ...own,
               ...(stepped ? {} : { set: { n: "n + 1", other: "-id" } }),
             }),
-            concurrency: 1,
+            shards: 1,
           })
           .catch((error: Error) => ({ state: "refused", note: error.message }));
         const [{ most, least }] = (await client.query(

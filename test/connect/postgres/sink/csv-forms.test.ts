@@ -84,7 +84,7 @@ async function load(
       name: table,
       source: csv(path, options),
       sink: postgres({ url, table }),
-      concurrency: 2,
+      shards: 2,
       ...(step ? { transform: step } : {}),
     });
     const summary = await run(job, { store }).summary();

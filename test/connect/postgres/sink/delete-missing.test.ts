@@ -30,7 +30,7 @@ describe("what a load does in the end", () => {
     await scene.run({
       source: csv(paths),
       sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes: "50%", ...options }),
-      chunkBytes: { min: 64, max: 256 },
+      chunkSize: { min: 64, max: 256 },
     });
   const table =
     "CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad')); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g;";
@@ -303,15 +303,15 @@ describe("what a load does in the end", () => {
         );
         await using _ = client;
         const path = await file(`id,v\n${rows(1, 100)}101,bad\n${rows(102, 201)}`);
-        const job = (maxBad: number) =>
+        const job = (maxQuarantined: number) =>
           defineJob({
             name: how,
             key: how,
             source: csv(path),
             sink: postgres({ url, table: "t", ...(append ? { append } : {}) }),
-            concurrency: 1,
-            chunkBytes: { min: 64, max: 1024 },
-            maxBad,
+            shards: 1,
+            chunkSize: { min: 64, max: 1024 },
+            maxQuarantined,
           });
         const first = await run(job(0), { store: scene.store }).summary();
         assert.ok(first.state === "failed" && first.written > 0 && first.written < 200, first.note);
@@ -351,14 +351,14 @@ describe("what a load does in the end", () => {
     await using __ = there.client;
     // Of two files, each its own shard, the second one stops the run.
     const paths = [await file(`id,v\n${rows(1, 50)}`), await file(`id,v\n${rows(51, 60)}61,bad\n`)];
-    const job = (url: string, maxBad: number) =>
+    const job = (url: string, maxQuarantined: number) =>
       defineJob({
         name: "moved",
         key: "moved",
         source: csv(paths),
         sink: postgres({ url, table: "t" }),
-        concurrency: 1,
-        maxBad,
+        shards: 1,
+        maxQuarantined,
       });
     const first = await run(job(here.url, 0), { store: scene.store }).summary();
     assert.deepEqual([first.state, (await ids(here.client)).length >= 50], ["failed", true], first.note);

@@ -55,9 +55,9 @@ describe("a table that has ideas of its own", () => {
         text += `${written},${n}\n`;
         if (onConflict === "update" || !oracle.has(key)) oracle.set(key, n);
       }
-      const chunkBytes = { min: 4096, max: 8192 };
+      const chunkSize = { min: 4096, max: 8192 };
       for (const expected of ["first", "again"]) {
-        const summary = await load(url, text, { onConflict }, { concurrency: 2, chunkBytes });
+        const summary = await load(url, text, { onConflict }, { shards: 2, chunkSize });
         assert.equal(summary.state, "succeeded", `${expected}: ${summary.note}`);
         const rows = await client.query<{ k: string; v: number }>("SELECT * FROM t");
         assert.deepEqual(new Map(rows.map(({ k, v }) => [k, v])), oracle, `${onConflict} ${expected}`);
