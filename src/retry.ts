@@ -47,7 +47,7 @@ export interface RetryPolicy extends Backoff {
   /** Whether trying again may help. */
   readonly isTransient: (error: unknown) => boolean;
   /**
-   * Attempts in all.
+   * Attempts in all; those before progress do not count.
    * @default Infinity
    */
   readonly attempts?: number;
@@ -56,6 +56,15 @@ export interface RetryPolicy extends Backoff {
    * @default Infinity
    */
   readonly deadlineMs?: number;
+  /**
+   * Gives up once so many milliseconds have passed without success since the first failure in a row.
+   * @default Infinity
+   */
+  readonly patienceMs?: number;
+  /** When other work of the same kind last succeeded, by `performance.now()`: then the other side works, and patience begins again. */
+  readonly othersSucceededAt?: () => number;
+  /** How much the work has got done, even by attempts that failed in the end: after a failure with more done, it is the first in a row. */
+  readonly progress?: () => number;
   /** Ends the wait between two attempts; `retry` rejects with its reason then. */
   readonly signal?: AbortSignal;
   /** How long the other side asked to be left alone, in milliseconds: the wait is no shorter, though never above `capMs`. */
@@ -81,12 +90,21 @@ export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolic
     deadlineMs = Number.POSITIVE_INFINITY,
     waitMs = (error, failures) => backoffOrAsked(error, failures, policy),
   } = policy;
+  const { patienceMs = Number.POSITIVE_INFINITY, othersSucceededAt, progress } = policy;
   const began = performance.now();
+  let failingSince = began;
+  let done = progress?.();
   for (let failures = 1; ; failures++) {
     try {
       return await attempt();
     } catch (error) {
-      if (!isTransient(error) || failures >= attempts || performance.now() - began >= deadlineMs) throw error;
+      const now = performance.now();
+      if (progress?.() !== done) failures = 1;
+      done = progress?.();
+      if (failures === 1) failingSince = now;
+      const patientSince = Math.max(failingSince, othersSucceededAt?.() ?? failingSince);
+      if (!isTransient(error) || failures >= attempts) throw error;
+      if (now - began >= deadlineMs || now - patientSince > patienceMs) throw error;
       signal?.throwIfAborted();
       const ms = waitMs(error, failures);
       if (ms === null) throw error;

@@ -88,3 +88,32 @@ test("the wait is as long as the other side asked for, up to the cap", async () 
   stop.abort(new Error("enough"));
   await assert.rejects(trying, { message: "enough" });
 });
+
+test("patience ends so long after the first failure in a row", async () => {
+  const began = performance.now();
+  await assert.rejects(retry(failing(10_000), { ...quick, patienceMs: 30 }), { message: "later" });
+  assert.ok(performance.now() - began >= 30);
+});
+
+test("patience begins again when others succeed", async () => {
+  const policy = { ...quick, waitMs: () => 5, patienceMs: 1 };
+  await assert.rejects(retry(failing(20), policy), { message: "later" });
+  assert.equal(await retry(failing(20), { ...policy, othersSucceededAt: () => performance.now() }), 21);
+});
+
+test("failures before progress do not count", async () => {
+  let attempts = 0;
+  const attempt = async () => {
+    if (++attempts < 7) throw new TransientError("later");
+    return attempts;
+  };
+  const heard: number[] = [];
+  const done = await retry(attempt, {
+    ...quick,
+    attempts: 4,
+    progress: () => Math.floor(attempts / 3),
+    onRetry: (_, failures) => heard.push(failures),
+  });
+  assert.equal(done, 7);
+  assert.deepEqual(heard, [1, 2, 1, 2, 3, 1]);
+});

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { milliseconds } from "../../durations.ts";
 import { errorText, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { retry } from "../../retry.ts";
 import { bytes } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { Snooze } from "../../tasks/index.ts";
@@ -169,17 +170,17 @@ class Interruption {
   }
 
   async #ask(store: Store, run: RunRecord): Promise<void> {
-    while (performance.now() < this.#leaveAt) {
-      try {
-        await pause(store, run, "interrupted");
-        this.#leaveAt = Number.POSITIVE_INFINITY;
-        return;
-      } catch (error) {
-        // It has come to rest by itself.
-        if (isOf(error, PawlError) && error.code === "run.state") return;
-        this.#fails(error, UNHEARD_MS);
-        await sleep(ASK_AGAIN_MS, undefined, { ref: false });
-      }
+    const isAtRest = (error: unknown) => isOf(error, PawlError) && error.code === "run.state";
+    try {
+      await retry(() => pause(store, run, "interrupted"), {
+        isTransient: (error) => !isAtRest(error),
+        patienceMs: UNHEARD_MS,
+        waitMs: () => ASK_AGAIN_MS,
+        onRetry: (error) => this.#fails(error, UNHEARD_MS),
+      });
+      this.#leaveAt = Number.POSITIVE_INFINITY;
+    } catch {
+      // The run has come to rest by itself, or `assertHeard` tells of the error.
     }
   }
 }

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
-import { backoffDelay } from "../../retry.ts";
+import { retry } from "../../retry.ts";
 import type { Json, Store } from "../../store/contract.ts";
 import { toJson } from "../../store/internal.ts";
 import { PermanentError, Snooze } from "../../tasks/index.ts";
@@ -15,7 +14,7 @@ import { waitForThrottles } from "../job/throttle.ts";
 import { boundYoungGeneration } from "../job/young-generation.ts";
 import { SHARD, type ShardPayload, START } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
-import type { Transform } from "../transform/transform.ts";
+import { TRY_AGAIN, type Transform } from "../transform/transform.ts";
 import { assertAccounted, assertComplete } from "./account.ts";
 import { buildCheckpoint } from "./checkpoint-builder.ts";
 import type { ChunkSizer } from "./chunk-sizer.ts";
@@ -49,7 +48,6 @@ const GRACE_MS = 400;
 const CLOSE_MS = 200;
 /** Trouble of one item is not told more often than this. */
 const TELL_MS = 1_000;
-const RETRY = { baseMs: 200, capMs: 5_000 };
 
 /** A chunk that is ready, and how long reading it and its transform took. */
 interface ReadyChunk {
@@ -63,25 +61,29 @@ export function shardTask(work: ShardWork): Definition {
   return internalTask(SHARD, async (payload: ShardPayload, context: InternalContext) => {
     const either = AbortSignal.any([context.signal, work.stop]);
     const attempt = new ShardAttempt(work, payload, context, either);
-    let troubleSince: number | null = null;
-    for (let tries = 1; ; tries++) {
-      const committedBefore = attempt.committed;
+    const isOver = (error: unknown) =>
+      error instanceof LostError || error instanceof Snooze || context.signal.aborted;
+    const workAndReport = async () => {
       try {
-        return { checkpoint: await attempt.work() } as unknown as Json;
+        return await attempt.work();
       } catch (error) {
         await attempt.report(error);
-        if (error instanceof LostError || error instanceof Snooze || context.signal.aborted) throw error;
-        work.stop.throwIfAborted();
-        if (error instanceof PermanentError || !isTransient(error)) throw permanent(error);
-        if (attempt.committed > committedBefore || troubleSince === null) {
-          troubleSince = performance.now();
-          tries = 1;
-        }
-        if (performance.now() - troubleSince > work.patienceMs) throw permanent(error);
-        attempt.trouble(error);
-        await sleep(backoffDelay(tries, RETRY), undefined, { signal: either }).catch(() => {});
-        either.throwIfAborted();
+        if (!isOver(error)) work.stop.throwIfAborted();
+        throw error;
       }
+    };
+    try {
+      const checkpoint = await retry(workAndReport, {
+        ...TRY_AGAIN,
+        isTransient: (error) => !isOver(error) && !(error instanceof PermanentError) && isTransient(error),
+        patienceMs: work.patienceMs,
+        progress: () => attempt.committed,
+        onRetry: (error) => attempt.trouble(error),
+        signal: either,
+      });
+      return { checkpoint } as unknown as Json;
+    } catch (error) {
+      throw isOver(error) ? error : permanent(error);
     }
   });
 }
@@ -187,7 +189,11 @@ class ShardAttempt {
   /** Chunks ready to be written, until the source ends or the run is to stop: none begins after that. */
   async *#prepare(end: AbortSignal): AsyncGenerator<ReadyChunk, void, undefined> {
     const { job, sink, sizer, stop, transform } = this.#work;
-    const signals = { stop, end, onTrouble: (error: unknown) => this.trouble(error) };
+    const signals = {
+      stop: AbortSignal.any([stop, end]),
+      end,
+      onTrouble: (error: unknown) => this.trouble(error),
+    };
     const pack = sink.pack?.bind(sink);
     const chunks = job.source.read(this.#shard, this.#latest.cursor, sizer, end)[Symbol.asyncIterator]();
     let cursor = JSON.stringify(this.#latest.cursor);
@@ -195,7 +201,7 @@ class ShardAttempt {
       for (;;) {
         const began = performance.now();
         const asked = sizer.bytes;
-        const { done, value: chunk } = await orAborted(chunks.next(), stop, end);
+        const { done, value: chunk } = await orAborted(chunks.next(), signals.stop);
         if (done) return;
         cursor = assertMoved(chunk, cursor);
         const prepared = transform

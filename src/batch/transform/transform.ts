@@ -1,8 +1,9 @@
-import { setTimeout as sleep, setImmediate as yieldToLoop } from "node:timers/promises";
+import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import type { Settled } from "../../pool/index.ts";
-import { backoffDelay, PermanentError } from "../../tasks/index.ts";
+import { retry } from "../../retry.ts";
+import { PermanentError } from "../../tasks/index.ts";
 import { isTransient } from "../../transient-errors.ts";
 import type { Chunk, Failure, Origin, TransformedItems } from "../contract.ts";
 import type { AnyJob, TransformContext, TransformResult } from "../job/job.ts";
@@ -21,16 +22,17 @@ const WAITS_MS = 20;
 const WAITS_TIMES = 4;
 /** Calls that must have ended before the user is told how the transform waits. */
 const ENOUGH_CALLS = 20;
-const RETRY = { baseMs: 200, capMs: 5_000 };
+/** How a shard, and an item in its transform, wait before they are tried again. */
+export const TRY_AGAIN = { baseMs: 200, capMs: 5_000 };
 
 /** How a sink turns results into its own form while they are made; see `OpenSink.pack`. */
 type Pack = (results: Chunk<unknown>) => Promise<Chunk<unknown>>;
 
 /** What a shard gives its chunks on their way through the transform. */
 export interface TransformSignals {
-  /** No further call begins; those under way may end. */
+  /** No further call begins; those under way may end. Aborts with `end` at the latest. */
   readonly stop: AbortSignal;
-  /** Nobody waits for the calls under way any more. Transforms get it as their own signal. */
+  /** The results of the calls under way are no longer needed. Transforms get it as their own signal. */
   readonly end: AbortSignal;
   /** Something outside failed, and is tried again. */
   onTrouble?(error: unknown): void;
@@ -255,18 +257,50 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
   /** What a call that waits comes to, after as many attempts as it takes. */
   async #settled(item: unknown, first: PromiseLike<unknown>): Promise<unknown> {
     const began = performance.now();
-    const trouble = new Trouble(this.#transform, this.#signals);
-    for (let result = first; ; result = this.#called(item)) {
-      try {
-        const value = await result;
-        this.#transform.succeeded();
-        if (trouble.failures === 0) this.#transform.waited(performance.now() - began);
-        return value;
-      } catch (error) {
-        this.#signals.end.throwIfAborted();
-        if (!isTransient(error)) return new Failed(error);
-        await trouble.pause(error);
-      }
+    try {
+      const value = await this.#attempted(first);
+      if (!(value instanceof Failed)) this.#transform.waited(performance.now() - began);
+      return value;
+    } catch {
+      let failed: PromiseLike<unknown> | null = first;
+      return await this.#retried(async () => {
+        const call = failed ?? this.#called(item);
+        failed = null;
+        return await this.#attempted(call);
+      });
+    }
+  }
+
+  /** Resolves with what the call gave, or with a `Failed` where trying again does not help. */
+  async #attempted(call: PromiseLike<unknown>): Promise<unknown> {
+    try {
+      const value = await call;
+      this.#transform.succeeded();
+      return value;
+    } catch (error) {
+      if (isTransient(error) || this.#signals.end.aborted) throw error;
+      return new Failed(error);
+    }
+  }
+
+  /** Tries again what fails for a reason outside of its items, until nothing has succeeded for too long or the run stops. */
+  async #retried<R>(attempt: () => Promise<R>): Promise<R> {
+    const { stop, end, onTrouble } = this.#signals;
+    const { patienceMs } = this.#transform;
+    try {
+      return await retry(attempt, {
+        ...TRY_AGAIN,
+        ...(patienceMs === null ? { attempts: 1 } : { patienceMs }),
+        isTransient: (error) => !end.aborted && isTransient(error),
+        othersSucceededAt: () => this.#transform.succeededAt,
+        ...(onTrouble === undefined ? {} : { onRetry: onTrouble }),
+        signal: stop,
+      });
+    } catch (error) {
+      stop.throwIfAborted();
+      throw patienceMs === null || !isTransient(error)
+        ? error
+        : new PermanentError(errorText(error), { cause: error });
     }
   }
 
@@ -283,9 +317,9 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
     const results: unknown[] = slice.map((item) =>
       item instanceof ItemError ? new Failed(item) : undefined,
     );
-    const trouble = new Trouble(this.#transform, this.#signals);
     let open = results.flatMap((result, at) => (result === undefined ? [at] : []));
-    while (open.length > 0) {
+    if (open.length === 0) return results;
+    return await this.#retried(async () => {
       const items = open.map((at) => slice[at]);
       const settled = await workers.map(items, this.#signals.end);
       if (settled === null) {
@@ -306,9 +340,9 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       }
       if (again.length < open.length) this.#transform.succeeded();
       open = again;
-      if (open.length > 0) await trouble.pause(reason);
-    }
-    return results;
+      if (open.length > 0) throw reason;
+      return results;
+    });
   }
 
   async #taken({ first, results }: BegunSlice): Promise<unknown[]> {
@@ -344,10 +378,9 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
 
   /** Throws where nobody wants further calls. */
   #assertWanted(before?: () => void): void {
-    const { stop, end } = this.#signals;
-    if (!stop.aborted && !end.aborted) return;
+    const { stop } = this.#signals;
+    if (!stop.aborted) return;
     before?.();
-    end.throwIfAborted();
     stop.throwIfAborted();
   }
 
@@ -378,35 +411,6 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       const { reason, code } = failureOf(0, error);
       return new ItemError(reason, { cause: error, ...(code === undefined ? {} : { code }) });
     }
-  }
-}
-
-/** Failures in a row of something outside, and how long they are borne. */
-class Trouble {
-  failures = 0;
-  readonly #transform: Transform;
-  readonly #signals: TransformSignals;
-  #since = 0;
-
-  constructor(transform: Transform, signals: TransformSignals) {
-    this.#transform = transform;
-    this.#signals = signals;
-  }
-
-  /** Waits until the next attempt. Throws where there is none: the run stops, or nothing has succeeded for too long. */
-  async pause(error: unknown): Promise<void> {
-    const { patienceMs, succeededAt } = this.#transform;
-    const { stop, end, onTrouble } = this.#signals;
-    if (patienceMs === null) throw error;
-    if (this.failures++ === 0) this.#since = performance.now();
-    if (performance.now() - Math.max(this.#since, succeededAt) > patienceMs) {
-      throw new PermanentError(errorText(error), { cause: error });
-    }
-    onTrouble?.(error);
-    const signal = AbortSignal.any([stop, end]);
-    await sleep(backoffDelay(this.failures, RETRY), undefined, { signal }).catch(() => {});
-    end.throwIfAborted();
-    stop.throwIfAborted();
   }
 }
 
