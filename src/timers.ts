@@ -35,3 +35,25 @@ export async function withTimeout<T, L>(promise: PromiseLike<T>, ms: number, lat
     timer.cancel();
   }
 }
+
+/**
+ * What the promise gives, unless a signal aborts first: then it rejects with the signal's reason, and the promise's result
+ * is not used. For code that may ignore the signal it was given.
+ */
+export async function orAborted<T>(
+  promise: PromiseLike<T> | T,
+  ...signals: readonly AbortSignal[]
+): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const listening = signals.map((signal) => {
+    const abort = () => aborted.reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    return { signal, abort };
+  });
+  try {
+    return await Promise.race([aborted.promise, promise]);
+  } finally {
+    for (const { signal, abort } of listening) signal.removeEventListener("abort", abort);
+  }
+}

@@ -7,11 +7,11 @@ import { makeFolder } from "../../state-folder.ts";
 import type { Json, NewTask, RunState, Store } from "../../store/contract.ts";
 import { PermanentError, Snooze } from "../../tasks/index.ts";
 import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
+import { orAborted } from "../../timers.ts";
 import { isTransient } from "../../transient-errors.ts";
-import { orAborted } from "../abort.ts";
 import type { OpenSink, Ordering, ShardPlan } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { boundYoungGeneration } from "../job/young-generation.ts";
+import { boundYoungGeneration } from "../job/memory.ts";
 import { finalizeRun } from "../run/finalize.ts";
 import {
   AT_REST,

@@ -3,7 +3,7 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { orAborted } from "../abort.ts";
+import { orAborted } from "../../timers.ts";
 
 /** Says why the work should wait now, in a few words for people, or null when it need not. */
 export type Throttle = (signal: AbortSignal) => string | null | Promise<string | null>;

@@ -1,24 +1,22 @@
 import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
 import { retry } from "../../retry.ts";
-import type { Json, Store } from "../../store/contract.ts";
+import type { Json, Lease, QuarantinedItem, RunStore, Store } from "../../store/contract.ts";
 import { toJson } from "../../store/internal.ts";
 import { PermanentError, Snooze } from "../../tasks/index.ts";
 import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
+import { orAborted, withTimeout } from "../../timers.ts";
 import { isTransient } from "../../transient-errors.ts";
-import { orAborted, settledWithin } from "../abort.ts";
-import type { Checkpoint, Chunk, OpenSink, Shard, Writer } from "../contract.ts";
+import type { Checkpoint, Chunk, Failure, OpenSink, Shard, WriteOutcome, Writer } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
 import { exceeds, type MaxQuarantined } from "../job/job.ts";
+import { boundYoungGeneration } from "../job/memory.ts";
 import { waitForThrottles } from "../job/throttle.ts";
-import { boundYoungGeneration } from "../job/young-generation.ts";
 import { SHARD, type ShardPayload, START } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
 import { TRY_AGAIN, type Transform } from "../transform/transform.ts";
-import { assertAccounted, assertComplete } from "./account.ts";
-import { buildCheckpoint } from "./checkpoint-builder.ts";
+import { assertAccounted, assertComplete, assertOutcome } from "./account.ts";
 import type { ChunkSizer } from "./chunk-sizer.ts";
-import { prefetch } from "./prefetch.ts";
 
 /** What a process needs to work on the shards of one run. */
 export interface ShardWork {
@@ -211,7 +209,8 @@ class ShardAttempt {
         yield { bytes: asked, prepared, ms: performance.now() - began };
       }
     } finally {
-      await settledWithin(chunks.return?.(), CLOSE_MS);
+      const closed = Promise.resolve(chunks.return?.()).catch(() => {});
+      await withTimeout(closed, CLOSE_MS, () => {});
     }
   }
 
@@ -319,5 +318,140 @@ function cursorJson(end: unknown): string {
       `The source gave a chunk whose cursor cannot be stored as JSON (${errorText(error)}): nothing of it was written; this is a defect of the source, please report it there.`,
       { cause: error },
     );
+  }
+}
+
+/** Failures by item of the source's chunk: an item whose results failed twice is one failed item. */
+function failuresBySource(
+  prepared: PreparedChunk,
+  outcome: WriteOutcome,
+): { items: Failure[]; merged: number } {
+  const byIndex = new Map<number, Failure>();
+  let merged = 0;
+  for (const failure of prepared.failures) byIndex.set(failure.index, failure);
+  for (const failure of outcome.failures) {
+    const index = prepared.sourceIndex(failure.index);
+    const known = byIndex.get(index);
+    if (known) merged++;
+    byIndex.set(
+      index,
+      known ? { ...known, reason: `${known.reason}; ${failure.reason}` } : { ...failure, index },
+    );
+  }
+  return { items: [...byIndex.values()].sort((a, b) => a.index - b.index), merged };
+}
+
+/** The shard of a chunk, and the lease under which its failed items are quarantined. */
+interface ChunkOrigin {
+  readonly store: RunStore;
+  readonly run: string;
+  readonly shard: number;
+  readonly lease: Lease;
+}
+
+/**
+ * The checkpoint that belongs in the same commit as a chunk's effect. The failed items that it counts are quarantined
+ * before, durably: a crash cannot lose them, and a second attempt of the chunk overwrites them.
+ */
+async function buildCheckpoint(
+  { store, run, shard, lease }: ChunkOrigin,
+  before: Checkpoint,
+  prepared: PreparedChunk,
+  outcome: WriteOutcome,
+): Promise<Checkpoint> {
+  assertOutcome(prepared.output, outcome);
+  const { items: failures, merged } = failuresBySource(prepared, outcome);
+  const { counts } = before;
+  if (failures.length > 0) {
+    const items: QuarantinedItem[] = [];
+    for (const failure of failures) {
+      const origin = await prepared.source.origin(failure.index);
+      items.push({
+        shard,
+        ordinal: counts.read + failure.index,
+        raw: origin.raw,
+        at: origin.at,
+        reason: failure.reason,
+        code: failure.code ?? null,
+      });
+    }
+    await store.quarantine(run, shard, counts.read, items, lease);
+  }
+  return {
+    cursor: prepared.source.end,
+    done: false,
+    counts: {
+      read: counts.read + prepared.source.items,
+      added: counts.added + prepared.added - merged,
+      written: counts.written + outcome.written,
+      unchanged: counts.unchanged + outcome.unchanged,
+      skipped: counts.skipped + prepared.skipped + outcome.skipped,
+      quarantined: counts.quarantined + failures.length,
+      duplicates: counts.duplicates + outcome.duplicates,
+      bytes: counts.bytes + prepared.source.bytes,
+    },
+  };
+}
+
+/**
+ * Reads ahead of the consumer, in order, while what is waiting holds less than `wanted` bytes (one value always may),
+ * so that reading and transforming overlap with writing in bounded memory. An error of the input is thrown where it
+ * stands in the order. When the consumer stops early, `onStop` is called to wake an input that waits for data, and
+ * the input is closed.
+ */
+async function* prefetch<T extends { readonly bytes: number }>(
+  input: AsyncIterable<T>,
+  wanted: () => number,
+  onStop: () => void = () => {},
+): AsyncGenerator<T, void, undefined> {
+  const waiting: T[] = [];
+  let heldBytes = 0;
+  let ended = false;
+  let failure: { error: unknown } | null = null;
+  let stopped = false;
+  let wakeConsumer = () => {};
+  let wakeProducer = () => {};
+
+  const producing = (async () => {
+    try {
+      for await (const value of input) {
+        waiting.push(value);
+        heldBytes += value.bytes;
+        wakeConsumer();
+        while (!stopped && waiting.length > 0 && heldBytes >= wanted()) {
+          await new Promise<void>((resolve) => {
+            wakeProducer = resolve;
+          });
+        }
+        if (stopped) return;
+      }
+    } catch (error) {
+      failure = { error };
+    } finally {
+      ended = true;
+      wakeConsumer();
+    }
+  })();
+
+  try {
+    for (;;) {
+      const value = waiting.shift();
+      if (value !== undefined) {
+        heldBytes -= value.bytes;
+        wakeProducer();
+        yield value;
+        continue;
+      }
+      if (failure !== null) throw (failure as { error: unknown }).error;
+      if (ended) return;
+      await new Promise<void>((resolve) => {
+        wakeConsumer = resolve;
+      });
+    }
+  } finally {
+    stopped = true;
+    onStop();
+    wakeProducer();
+    await producing;
   }
 }

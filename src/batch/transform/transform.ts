@@ -7,7 +7,7 @@ import { PermanentError } from "../../tasks/index.ts";
 import { isTransient } from "../../transient-errors.ts";
 import type { Chunk, Failure, Origin, TransformedItems } from "../contract.ts";
 import type { AnyJob, TransformContext, TransformResult } from "../job/job.ts";
-import { boundYoungGeneration } from "../job/young-generation.ts";
+import { boundYoungGeneration } from "../job/memory.ts";
 import { assertDelivered, type PreparedChunk } from "./prepared-chunk.ts";
 import type { TransformWorkers } from "./transform-workers.ts";
 
