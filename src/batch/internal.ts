@@ -16,7 +16,6 @@ export {
 } from "./run/dry-run.ts";
 export { execute } from "./run/execute.ts";
 export { findRun } from "./run/identity.ts";
-export { type StateLocation, stateLocation } from "./run/location.ts";
 export { clearAway } from "./run/open-sink.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./run/prepare.ts";
 export { AT_REST, readProgress, summaryOf } from "./run/progress.ts";

@@ -1,6 +1,6 @@
-import type { StateLocation } from "../batch/internal.ts";
 import type { RunRecord } from "../store/contract.ts";
 import type { Store } from "../store/index.ts";
+import type { StateLocation } from "../store/internal.ts";
 
 /** What a command does with the store; `find` gives the run of an id, the beginning of one, or `last`. */
 type Body<T> = (
@@ -14,8 +14,9 @@ type Body<T> = (
  * empty store: for commands that look at what is there. What the store is made of is imported now, and not for `--help`.
  */
 export async function withStore<T>(body: Body<T>, { create = true } = {}): Promise<T> {
-  const [{ findRun, stateLocation }, { openStore }] = await Promise.all([
+  const [{ findRun }, { stateLocation }, { openStore }] = await Promise.all([
     import("../batch/internal.ts"),
+    import("../store/internal.ts"),
     import("../store/index.ts"),
   ]);
   const place = stateLocation();

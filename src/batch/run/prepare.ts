@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../../store/contract.ts";
+import { stateLocation } from "../../store/internal.ts";
 import type { Description, OpenSink } from "../contract.ts";
 import { type AnyJob, jobKey, parseMaxQuarantined } from "../job/job.ts";
 import { memoryOf } from "../job/memory.ts";
@@ -13,7 +14,6 @@ import {
   newRunId,
   sourceDifference,
 } from "./identity.ts";
-import { stateLocation } from "./location.ts";
 import { clearAway, openSink } from "./open-sink.ts";
 import { detailsOf, type RunDetails, readProgress, SHARD } from "./progress.ts";
 

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import type { StateLocation } from "../../batch/internal.ts";
 import { UNFINISHED } from "../../batch/internal.ts";
 import { millisecondsOf } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { resolveDatabase } from "../options/database.ts";
 import {
   given,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import type { StateLocation } from "../../batch/internal.ts";
 import { objectAddressText, parseObjectAddress } from "../../connect/objects/internal.ts";
 import type { Store } from "../../store/index.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import {
   given,
   parseCount,

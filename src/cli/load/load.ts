@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { access, glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { StateLocation } from "../../batch/internal.ts";
 import {
   redactPath,
   redactPaths,
@@ -11,6 +10,7 @@ import {
 import { PawlError } from "../../errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { resolveDatabase } from "../options/database.ts";
 import {
   given,

@@ -1,8 +1,8 @@
-import type { StateLocation } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { RunRecord } from "../../store/contract.ts";
+import type { StateLocation } from "../../store/internal.ts";
 
 /** Where the rows are, or go: the URL to connect with, and the form of it that may be stored and shown. */
 export interface RunDatabase {

@@ -1,7 +1,7 @@
-import { stateLocation } from "../../batch/internal.ts";
 import { startEmbedded, stopEmbedded } from "../../connect/postgres/index.ts";
 import { embeddedUrl } from "../../connect/postgres/internal.ts";
 import { PawlError } from "../../errors.ts";
+import { stateLocation } from "../../store/internal.ts";
 import { print } from "../terminal/output.ts";
 
 /** `pawl postgres start|stop|url`: the embedded server of this folder. */

@@ -1,5 +1,5 @@
-import { stateLocation } from "../../batch/internal.ts";
 import { runSqlTexts } from "../../connect/postgres/internal.ts";
+import { stateLocation } from "../../store/internal.ts";
 import { resolveDatabase } from "../options/database.ts";
 import { write } from "../terminal/output.ts";
 import { harmlessJson, visible } from "../terminal/visible.ts";

@@ -1,9 +1,9 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { StateLocation } from "../../batch/internal.ts";
 import { prepare, UNFINISHED } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { giveDatabase } from "../options/database.ts";
 import { REPLAY_MODULE } from "../runs/built-in-jobs.ts";
 import { executeAndShow } from "../runs/execute.ts";

@@ -1,7 +1,7 @@
-import type { StateLocation } from "../../batch/internal.ts";
 import { type AnyJob, type PrepareOptions, prepare } from "../../batch/internal.ts";
 import type { JobReference } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import type { RunDatabase } from "../options/database.ts";
 import { tell } from "../terminal/output.ts";
 import { detach } from "./detach.ts";

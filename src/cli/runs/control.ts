@@ -1,6 +1,6 @@
-import type { StateLocation } from "../../batch/internal.ts";
 import { cancel, clearAway, pause } from "../../batch/internal.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { hint } from "../terminal/hint.ts";
 import { print, tell } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";

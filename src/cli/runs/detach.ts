@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import type { StateLocation } from "../../batch/internal.ts";
 import { makeFolder } from "../../state-folder.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
 import { hint } from "../terminal/hint.ts";
 import { print } from "../terminal/output.ts";

@@ -1,6 +1,7 @@
 import type { PreparedRun } from "../../batch/internal.ts";
-import { type DryRun, dryRun, type StateLocation } from "../../batch/internal.ts";
+import { type DryRun, dryRun } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { grouped } from "../terminal/figures.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";

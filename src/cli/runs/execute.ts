@@ -1,6 +1,6 @@
 import type { RunSummary } from "../../batch/index.ts";
-import type { StateLocation } from "../../batch/internal.ts";
 import { execute, type PreparedRun, summaryOf } from "../../batch/internal.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { endAnyway, sayLate } from "../shutdown.ts";

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { JobModule } from "../../batch/index.ts";
-import type { StateLocation } from "../../batch/internal.ts";
 import { type AnyJob, replayJob } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import type { BackfillParams, BackfillTuning } from "../backfill/job.ts";
 import type { CopyParams, CopyTuning } from "../copy/job.ts";
 import type { LoadParams, StoredLoad } from "../load/job.ts";

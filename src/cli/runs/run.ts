@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { StateLocation } from "../../batch/internal.ts";
 import { assertResumable, prepare } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
+import type { StateLocation } from "../../store/internal.ts";
 import { giveDatabase } from "../options/database.ts";
 import { parsePairs } from "../options/parse.ts";
 import { type BeginFlags, begin } from "./begin.ts";

@@ -1,6 +1,7 @@
-import { findRun, stateLocation } from "../../batch/internal.ts";
+import { findRun } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
+import { stateLocation } from "../../store/internal.ts";
 import type { JsonFlag } from "../options/common.ts";
 import { control } from "../runs/control.ts";
 import { plural } from "../terminal/figures.ts";

@@ -2,14 +2,15 @@ import { availableParallelism } from "node:os";
 import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { stateLocation, takePartInRuns } from "../../batch/internal.ts";
+import { takePartInRuns } from "../../batch/internal.ts";
 import { parseDuration } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError, TransientError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import { setOwn } from "../../own.ts";
 import { openStore } from "../../store/index.ts";
-import { type Duration, defaultLocation, disconnect, startWorker, useStore } from "../../tasks/index.ts";
+import { stateLocation } from "../../store/internal.ts";
+import { type Duration, disconnect, startWorker, useStore } from "../../tasks/index.ts";
 import { knownTasks } from "../../tasks/internal.ts";
 import type { PawlProfile } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -68,7 +69,7 @@ export async function worker(
       "pawl worker needs a module that calls task() or exports a job: name it, or list it under modules in pawl.config.ts.",
     );
   }
-  const location = defaultLocation();
+  const location = stateLocation().store;
   useStore(location);
   const check = new WorkerCheck();
   if (flags.health !== undefined) await serveHealth(flags.health, check);

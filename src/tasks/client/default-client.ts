@@ -1,6 +1,6 @@
-import { join, resolve } from "node:path";
 import { assertObject } from "../../arguments.ts";
 import type { Store } from "../../store/contract.ts";
+import { stateLocation } from "../../store/internal.ts";
 import { currentScope } from "../attempt/strays.ts";
 import { Client, connect } from "./client.ts";
 import type { TaskHandle } from "./handle.ts";
@@ -30,11 +30,13 @@ export async function disconnect(): Promise<void> {
   await client?.close();
 }
 
-/** `PAWL_STORE`: an address, or a path; otherwise `.pawl/store.db` in the working directory. */
+/**
+ * Where tasks are stored if the program says nothing else: `PAWL_STORE`, an address or a path, or `.pawl/store.db` in the
+ * working directory.
+ */
 export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
   assertObject(env, "The environment");
-  const given = env.PAWL_STORE || join(".pawl", "store.db");
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(given) ? given : resolve(given);
+  return stateLocation(env).store;
 }
 
 /** The task or flow of this id, whichever process enqueued it. */

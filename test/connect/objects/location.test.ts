@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, run } from "../../../src/batch/index.ts";
-import { prepare, replayJob, stateLocation } from "../../../src/batch/internal.ts";
+import { prepare, replayJob } from "../../../src/batch/internal.ts";
 import { copyJob } from "../../../src/cli/copy/job.ts";
 import { parseObjectAddress } from "../../../src/connect/objects/address.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
@@ -19,6 +19,7 @@ import { locationDifference, locationOf } from "../../../src/connect/objects/loc
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { unsignedUrl } from "../../../src/connect/objects/web/redacted-url.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
+import { stateLocation } from "../../../src/store/internal.ts";
 import { interruptedCopy } from "./interrupted.ts";
 import { S3Stub } from "./s3/stub/server.ts";
 

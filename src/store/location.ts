@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from "node:path";
 
-/** Where the state of runs lives. */
+/** Where a program keeps its state, if it says nothing else. */
 export interface StateLocation {
-  /** For `openStore`. */
+  /** For `openStore`: an absolute path, or the URL of a database. */
   readonly store: string;
   /** A folder for logs and large intermediate files of runs. */
   readonly runs: string;
@@ -10,7 +10,7 @@ export interface StateLocation {
   readonly postgres: string;
 }
 
-/** `PAWL_STORE` (the store's file, or the URL of a database), or `.pawl/` in the working directory. */
+/** The store is `PAWL_STORE`, a path or a URL, or `.pawl/store.db` in the working directory. The folders lie beside its file, or in `.pawl`. */
 export function stateLocation(env: NodeJS.ProcessEnv = process.env): StateLocation {
   const given = env.PAWL_STORE || join(".pawl", "store.db");
   const isUrl = /^[a-z][a-z0-9+.-]+:\/\//i.test(given);
