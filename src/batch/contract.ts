@@ -1,6 +1,6 @@
 /**
- * The ends of a batch: where items come from and where they go. The engine in this folder knows nothing else
- * about them. Sources and sinks live in `connect/`, or in the user's own code.
+ * The ends of a batch: where items come from and where they go. The engine in this folder knows nothing else about them. They
+ * are in `connect/`, or in the user's own code.
  */
 import type { Duration } from "../durations.ts";
 import type { ItemError } from "../errors.ts";
@@ -22,6 +22,7 @@ export interface Counts {
   readonly unchanged: number;
   /** Dropped on purpose: by the transform, by `ignore`, or by a later item of the same chunk with the same key. */
   readonly skipped: number;
+  /** Put aside with their reason. */
   readonly quarantined: number;
   /** Of the items above, those whose key came again, as far as the sink saw; informative, not part of the sum. */
   readonly duplicates: number;
@@ -40,7 +41,7 @@ export interface Checkpoint {
 
 /** Consecutive items of one shard that are processed and committed together. */
 export interface Chunk<T> {
-  /** How many items. Where that shows only as they are read or changed, it stands once the chunk is written. */
+  /** How many items. If only reading or changing them shows that, the number is right once the chunk is written. */
   readonly items: number;
   /** How many source bytes, as `Description.bytes` counts them: compressed ones, for a compressed source. */
   readonly bytes: number;
@@ -53,11 +54,11 @@ export interface Chunk<T> {
   slices(): AsyncIterable<readonly (T | ItemError)[]>;
   /** What item `index` was in the source, and where it stands there, for people. */
   origin(index: number): Promise<Origin>;
-  /** Of items that a transform has made: from what, and how to make them again. */
+  /** Where a transform has made the items: from what, and how to make them again. */
   readonly transformed?: TransformedItems;
 }
 
-/** How the items of a chunk came out of a transform: for a sink that finds that an item of the source has changed since. */
+/** How a transform made the items of a chunk: for a sink that finds that an item of the source has changed since. */
 export interface TransformedItems {
   readonly from: Chunk<unknown>;
   /** Which item of `from` item `index` was made from. */
@@ -149,7 +150,7 @@ export interface ChunkSize {
 /** What a source may use while it cuts itself into shards. */
 export interface PlanOptions {
   readonly signal: AbortSignal;
-  /** Source bytes looked at so far, of the total. */
+  /** Called with the source bytes read so far, and the total. */
   readonly onProgress?: (done: number, total: number) => void;
   /** A folder for large intermediate files; removed by the caller. */
   readonly scratch: string;
@@ -231,7 +232,7 @@ export interface SinkContext {
   readonly source: Description;
   /** Whether a transform stands between source and sink, so that items may have other columns and keys. */
   readonly transformed: boolean;
-  /** Look, but change nothing in the target. */
+  /** Check the target, but change nothing in it. */
   readonly dryRun: boolean;
   /** The items are only some of those of the job, such as those that are replayed: what is not among them is not missing. */
   readonly partial?: boolean;
@@ -258,7 +259,7 @@ export interface WorkLimits {
   readonly level: number;
 }
 
-/** A sink that has looked at its target and is ready to write. */
+/** A sink that has checked its target and is ready to write. */
 export interface OpenSink<T> {
   /**
    * - `transactional`: effect and checkpoint in one commit of the target
@@ -290,8 +291,8 @@ export interface OpenSink<T> {
    */
   writer(shard: number, fence: number, distinct?: boolean): Promise<Writer<T>>;
   /**
-   * Where checkpoints are kept in the target: the numbers of the shards that are done by them; null where that is not known any
-   * more, or never was.
+   * For a sink that keeps checkpoints in the target: the numbers of the shards that are done by them; null if that is not
+   * known.
    */
   finished?(): Promise<ReadonlySet<number> | null>;
   /**
@@ -306,27 +307,29 @@ export interface OpenSink<T> {
   close(): Promise<void>;
 }
 
-/** Looks at all that a source gives, without writing any of it. */
+/** Reads all that a source gives, without writing any of it. */
 export interface Survey<T> {
   take(chunk: Chunk<T>): Promise<void>;
-  /** So many items failed before they came here, and the transform returned nothing for so many. */
+  /** Told how many items failed before they reached the sink, and for how many the transform returned nothing. */
   skip(failed: number, leftOut: number): void;
-  /** What it came to, for the user. */
+  /** What it has found, in sentences for the user. */
   finalize(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
-/** Half sentences, perhaps with how many rows of the target were deleted because no item named them; or nothing. */
+/** Clauses that the run's note joins, perhaps with how many rows of the target were deleted because no item named them; or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most sinks have nothing to tell.
 export type Finalization = readonly string[] | FinalizedSink | void;
 
 /** What a sink tells of a run that has ended. */
 export interface FinalizedSink {
+  /** Clauses for the note of the run. */
   readonly told: readonly string[];
+  /** Rows of the target that were deleted because no item named them. */
   readonly deleted?: number;
 }
 
-/** The chunk sizes that suit a sink. */
+/** The chunk sizes that suit a sink; what the job says comes first. */
 export interface ChunkSizing {
   /**
    * How long one chunk should take.
@@ -350,12 +353,13 @@ export interface ChunkSizing {
 /** Where the items of a job go to. */
 export interface Sink<T> {
   /**
-   * Which locations it works with, whatever names lead there: kept with the run, and compared whenever that is opened
-   * again, before `open` may change anything. For a sink whose checkpoints are in the store, which the target cannot contradict.
+   * Which locations it works with, whatever their names: kept with the run, and compared when the run is opened again,
+   * before `open` may change anything. For a sink whose checkpoints are in the store: the target cannot show then that it is
+   * another one.
    */
   identity?(): Promise<Json>;
   /** What differs between two identities, in one sentence; null when nothing that matters does. */
   difference?(before: Json, now: Json): string | null;
-  /** Checks the target and makes it ready; throws one sentence when it cannot serve. */
+  /** Checks the target and makes it ready. Throws a PawlError with one sentence if the target cannot take the items. */
   open(context: SinkContext): Promise<OpenSink<T>>;
 }

@@ -1,6 +1,8 @@
 import "../node-version.ts";
 
+export type { Duration } from "../durations.ts";
 export { ItemError, LostError, PawlError, TransientError } from "../errors.ts";
+export type { Size } from "../sizes.ts";
 export type * from "./contract.ts";
 export {
   defineJob,

@@ -23,7 +23,7 @@ import {
   SHARD,
 } from "../run/progress.ts";
 
-/** What the process that leads a run needs. */
+/** What a process needs to coordinate a run. */
 export interface CoordinatorWork {
   readonly store: Store;
   readonly run: string;
@@ -45,10 +45,10 @@ export interface CoordinatorWork {
 }
 
 const POLL_MS = 200;
-/** A pause is so many times as long as the look before it took, up to this. */
+/** The pause between two polls is so many times as long as the poll took, up to this. */
 const POLL_PAUSES = 15;
 const LONGEST_POLL_MS = 2_000;
-/** The same while a run comes to rest. */
+/** The pause while a run is coming to rest. */
 const STOPPING_MS = 20;
 const SAMPLE_MS = 1000;
 const REPORT_MS = 500;
@@ -95,7 +95,7 @@ class Coordinator {
   readonly #context: InternalContext;
   readonly #activeBefore: number;
   readonly #began = performance.now();
-  /** Aborts when this process should no longer coordinator, or the run is to stop. */
+  /** Aborts when this process should no longer coordinate, or the run is to stop. */
   readonly #either: AbortSignal;
   #reportedAt = 0;
 
@@ -168,7 +168,7 @@ class Coordinator {
     let sampledAt = 0;
     for (;;) {
       this.#context.signal.throwIfAborted();
-      const looked = performance.now();
+      const polledAt = performance.now();
       const record = await finalizeRun(store, run, this.#work);
       if (record === undefined) throw new PawlError("run.unknown", `Run ${run} is no longer in the store.`);
       const progress = await readProgress(store, record);
@@ -180,15 +180,15 @@ class Coordinator {
       }
       if (atRest) return;
       await this.#report(null);
-      await this.#wait(performance.now() - looked);
+      await this.#wait(performance.now() - polledAt);
     }
   }
 
-  /** Until the next look, which comes soon once the run is to stop. */
-  async #wait(lookMs: number): Promise<void> {
+  /** Waits for the next poll, which comes soon once the run is to stop. */
+  async #wait(pollMs: number): Promise<void> {
     if (this.#either.aborted) return void (await sleep(STOPPING_MS));
-    // A look reads all shards: where there are thousands, looking must not take the time in which they are worked on.
-    const ms = Math.max(pollAfterMs(this.#began, POLL_MS), Math.min(lookMs * POLL_PAUSES, LONGEST_POLL_MS));
+    // A poll reads all shards: with thousands of them, polling must not take the time in which they are worked on.
+    const ms = Math.max(pollAfterMs(this.#began, POLL_MS), Math.min(pollMs * POLL_PAUSES, LONGEST_POLL_MS));
     await sleep(ms, undefined, { signal: this.#either }).catch(() => {});
   }
 
@@ -240,7 +240,7 @@ function total(parts: readonly (number | null)[]): number | null {
   return sum;
 }
 
-/** The task of which one process at a time leads the run. */
+/** The task by which one process at a time coordinates the run. */
 export function newCoordinatorTask(run: string, queue: string): NewTask {
   return { id: `${run}/coordinator`, queue, name: COORDINATOR, flow: run, payload: null, priority: 1 };
 }
@@ -249,8 +249,8 @@ const LEAST_MS = 10;
 const SHARE = 0.05;
 
 /**
- * How long to wait before a run that began at `began` is looked at again: a share of the time it has taken so far, so that
- * a short one does not end with a long wait and a long one is not looked at all the time.
+ * How long to wait before a run that began at `began` is polled again: a share of the time it has taken so far, so that a
+ * short run does not end with a long wait, and a long run is not polled too often.
  */
 export function pollAfterMs(began: number, most: number): number {
   return Math.min(most, Math.max(LEAST_MS, (performance.now() - began) * SHARE));

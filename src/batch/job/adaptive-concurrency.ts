@@ -1,25 +1,25 @@
-/** How many things are done at once, where nobody has said: bounds and the first guess. */
+/** How many things are done at once if the job does not say: bounds and the first value. */
 const LEAST = 1;
 const FIRST = 8;
 const MOST = 256;
-/** A level is judged by at least so many rounds of it, for at least so long. */
+/** A number is judged after it has been used up at least so many times, and for at least so long. */
 const ROUNDS = 2;
 const WINDOW_MS = 250;
-/** More at once must bring at least this much more done a second, or it only makes each wait longer. */
+/** A higher number must bring at least this factor of throughput, or each thing only waits longer. */
 const WORTH = 1.05;
-/** After so many windows at rest, a higher level is tried again: the other side may have recovered. */
+/** After so many windows without a change, a higher number is tried again: the other side may have recovered. */
 const REST_WINDOWS = 8;
 
 /**
- * Finds how many things to do at once. It rises while more at once gets more done: by half until that stops, then
- * step by step (additive increase); when more brings nothing, waiting only gets longer, and it goes back a step. A
- * complaint of the other side halves it (multiplicative decrease), once for all that was under way then.
+ * Finds how many things to do at once. The number rises while throughput rises with it: by half until that stops, then
+ * by an eighth (additive increase). When a rise brings nothing, it is taken back. An error of the other side halves the
+ * number (multiplicative decrease), once for all that was under way then.
  */
 export class AdaptiveConcurrency {
   readonly #now: () => number;
   #level = FIRST;
   #climbing = true;
-  /** The throughput that the level before brought; null where there is none to compare with. */
+  /** The throughput of the number before; null where there is none to compare with. */
   #before: { level: number; perMs: number } | null = null;
   #resting = 0;
   #windowBegan: number;
@@ -35,7 +35,7 @@ export class AdaptiveConcurrency {
     return this.#level;
   }
 
-  /** One thing was done while as many were under way as the level allows; otherwise it says nothing about the level. */
+  /** One thing was done while as many were under way as allowed: only then its time says something about that number. */
   done(weight = 1): void {
     this.#done += weight;
     const now = this.#now();
@@ -46,7 +46,7 @@ export class AdaptiveConcurrency {
     this.#done = 0;
   }
 
-  /** Fewer were under way than allowed: what is measured now is not what the level can do. */
+  /** Fewer were under way than allowed: the throughput says nothing about that number. */
   idle(): void {
     this.#windowBegan = this.#now();
     this.#done = 0;
@@ -54,7 +54,7 @@ export class AdaptiveConcurrency {
 
   /** The other side asked for less, of something that began at `beganAt`. */
   trouble(beganAt: number): void {
-    // All that was under way at the cut complains of the same thing.
+    // Errors of what was under way when the number was halved have the same cause.
     if (beganAt <= this.#cutAt) return;
     this.#cutAt = this.#now();
     this.#level = Math.max(LEAST, Math.floor(this.#level / 2));

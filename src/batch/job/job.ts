@@ -177,12 +177,12 @@ function assertPositive<V>(
   }
 }
 
-/** What a module given to `pawl run` may export by default. */
+/** What a module given to `pawl run` may export by default: a job, or a function from the parameters of `--param` to one. */
 export type JobModule = AnyJob | ((params: Readonly<Record<string, string>>) => AnyJob | Promise<AnyJob>);
 
 /**
- * The work a job is, apart from its tunables: equal keys mean that an unfinished run is to be resumed. Parameters are the same
- * in whatever order they were given.
+ * The key of the work that a run does: with an equal key an unfinished run is resumed. The order of the parameters does not
+ * matter.
  */
 export function jobKey(job: AnyJob, params: Json): string {
   return job.key ?? `${job.name} ${canonicalJson(params)}`;
@@ -194,7 +194,11 @@ export type MaxQuarantined = { readonly count: number } | { readonly share: numb
 /** A share says little about a handful of items; below this many it is not judged while the total is unknown. */
 const JUDGE_SHARE_FROM = 1000;
 
-/** Parses `1000`, `0` or `1%`. Throws a PawlError on anything else. */
+/**
+ * Parses `1000`, `0` or `1%`.
+ *
+ * @throws PawlError `job.max-quarantined` on anything else
+ */
 export function parseMaxQuarantined(value: number | string): MaxQuarantined {
   const text = String(value).trim();
   const share = /^(\d+(?:\.\d+)?)%$/.exec(text);

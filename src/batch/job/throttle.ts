@@ -5,7 +5,18 @@ import { assertMethods, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { orAborted } from "../../timers.ts";
 
-/** Says why the work should wait now, in a few words for people, or null when it need not. */
+/**
+ * Says why the run should wait now, in a few words for people, or null when it need not. Asked before each chunk, and once a
+ * second while the run waits.
+ *
+ * @example
+ * ```ts
+ * const whileBackup: Throttle = async (signal) => {
+ *   const response = await fetch("http://backup.example/state", { signal });
+ *   return (await response.text()) === "running" ? "the backup is running" : null;
+ * };
+ * ```
+ */
 export type Throttle = (signal: AbortSignal) => string | null | Promise<string | null>;
 
 const ASK_AGAIN_MS = 1000;
@@ -18,7 +29,8 @@ async function reasons(throttles: readonly Throttle[], signal: AbortSignal): Pro
 }
 
 /**
- * Waits while any throttle gives a reason. `show` is called with the reasons when they change, and with null once the wait is over. Throws the signal's reason when it aborts.
+ * Waits while any throttle gives a reason. `show` is called with the reasons when they change, and with null once the wait
+ * is over. Throws the signal's reason when it aborts.
  */
 export async function waitForThrottles(
   throttles: readonly Throttle[],
@@ -35,7 +47,17 @@ export async function waitForThrottles(
   }
 }
 
-/** Waits while the load of this machine, averaged over a minute, is above a number. */
+/**
+ * A throttle: waits while the load of this machine, averaged over a minute, is above `most`. On Windows it never waits,
+ * for the load is always 0 there.
+ *
+ * @param most runnable processes, such as the number of cores
+ * @param load asked in place of the machine
+ * @example
+ * ```ts
+ * const throttle = [whileLoadAbove(6)];
+ * ```
+ */
 export function whileLoadAbove(most: number, load: () => number = () => loadavg()[0] ?? 0): Throttle {
   return () => {
     const now = load();
@@ -43,7 +65,15 @@ export function whileLoadAbove(most: number, load: () => number = () => loadavg(
   };
 }
 
-/** Waits while a file is there: for people and programs that want the work to hold on. */
+/**
+ * A throttle: waits while a file exists, so that a person or a program can hold the work up by creating it.
+ *
+ * @throws PawlError `argument.text` if the path is not a text
+ * @example
+ * ```ts
+ * const throttle = [whileFile("/run/maintenance")];
+ * ```
+ */
 export function whileFile(path: string): Throttle {
   assertText(path, "The path of whileFile");
   return async () => {
@@ -55,7 +85,16 @@ export function whileFile(path: string): Throttle {
   };
 }
 
-/** Waits outside of the times of day, such as `22:00-06:00`, by this machine's clock. */
+/**
+ * A throttle: waits outside of the times of day, such as `22:00-06:00`, by this machine's clock and time zone.
+ *
+ * @param now asked in place of the clock
+ * @throws PawlError `job.window` if a text is not such a time, `argument.methods` and `argument.text` if it is not a list of texts
+ * @example
+ * ```ts
+ * const throttle = [outsideOf(["22:00-06:00", "12:00-13:00"])];
+ * ```
+ */
 export function outsideOf(windows: readonly string[], now: () => Date = () => new Date()): Throttle {
   assertMethods(windows, "map", 'outsideOf takes a list such as ["22:00-06:00"]');
   for (const window of windows) assertText(window, "Each of the times of outsideOf");

@@ -5,20 +5,29 @@ import { openItems } from "./replay.ts";
 export interface FailureReason {
   /** With `…` for what differs from item to item. */
   readonly reason: string;
+  /** Of an ItemError or of the target's error, such as an SQLSTATE; null where there is none. */
   readonly code: string | null;
+  /** How many items. */
   readonly count: number;
   /** Where the first of them stands, such as `people.csv line 15310`. */
   readonly at: string;
 }
 
-/** So many reasons are told apart; what comes after them counts as one. */
+/** Further reasons count together as "other reasons". */
 const mostReasons = 1000;
 
 /**
- * Why items of a run failed, the most frequent reason first: of those that no replay has corrected yet.
+ * Why items of a run were quarantined, the most frequent reason first; items that a replay has corrected do not count. Values
+ * of the items are replaced by `…`, so that equal reasons count together; at most 1,000 reasons are told apart.
  *
+ * @param run the id of the run, as in its summary
  * @example
- * const [first] = await failureReasons(store, summary.run); // { reason: 'Column "n" may not be null.', count: 12, … }
+ * ```ts
+ * import type { Store } from "pawl/store";
+ *
+ * // [{ reason: 'Column "n" may not be null.', count: 12, … }, …]
+ * const worst = async (store: Store, summary: RunSummary) => (await failureReasons(store, summary.run)).slice(0, 3);
+ * ```
  */
 export async function failureReasons(store: Store, run: string): Promise<FailureReason[]> {
   const found = new Map<string, { reason: string; code: string | null; count: number; at: string }>();
@@ -32,7 +41,7 @@ export async function failureReasons(store: Store, run: string): Promise<Failure
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
 
-/** A reason without the values of the item: the key of a constraint, the text that is no number, counts. */
+/** A reason without the values of its item, such as the key that violates a constraint, a text that is not a number, or a count. */
 function kindOf(reason: string): string {
   return reason
     .replaceAll(/=\(.*?\)(?=\s|\.|$)/gs, "=(…)")

@@ -20,12 +20,12 @@ export function queueOf(run: string): string {
   return `${RUN_QUEUES}${run}`;
 }
 
-/** The run whose queue this is; null where it is no run's. */
+/** The run whose queue this is; null where it belongs to no run. */
 export function runOfQueue(queue: string): string | null {
   return queue.startsWith(RUN_QUEUES) ? queue.slice(RUN_QUEUES.length) : null;
 }
 
-/** The living workers that hold leases of a run. What dead ones held is taken back on the way. */
+/** The live workers that hold leases of a run. Leases of dead workers are taken back first. */
 export async function workersOf(store: Store, run: string): Promise<readonly string[]> {
   await rescueOrphans(store, POISON_AFTER);
   return await liveWorkers(store, { flow: run });
@@ -43,7 +43,7 @@ async function ask(
     const verb = to === "pausing" ? "pause" : "cancel";
     throw new PawlError("run.state", `Run ${run.id} is ${now} already: there is nothing to ${verb}.`);
   }
-  // No process may be at work to notice, or the one that was asked before has died: then the run comes to rest here.
+  // If no process is at work on the run, or the one that was asked before has died, this process must finalize it.
   if ((await workersOf(store, run.id)).length === 0) await finalizeRun(store, run.id, null);
   return (await store.run(run.id)) ?? run;
 }
@@ -66,7 +66,7 @@ export async function cancel(
   return await ask(store, run, from, "cancelling", note);
 }
 
-/** Refuses to go on with a run that has come to its end. */
+/** Refuses to continue a run that has ended. */
 export function assertResumable(run: RunRecord): void {
   if (run.state === "cancelling") {
     throw new PawlError(

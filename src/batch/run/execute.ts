@@ -22,7 +22,7 @@ import { finalizeRun } from "./finalize.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, type RunProgress, readProgress } from "./progress.ts";
 
-/** Shards a process aims for, for each it works on at once, so that the last ones end together. */
+/** Shards in the plan for each shard that a process works on at once: with several, the last ones end at about the same time. */
 const SHARDS_PER_SLOT = 4;
 
 export interface ExecuteOptions {
@@ -36,11 +36,11 @@ export interface ExecuteOptions {
   readonly onNote?: (note: string) => void;
   /** Aborting pauses the run at its next checkpoints. */
   readonly signal?: AbortSignal;
-  /** Aborting takes this process out of the run, which others go on with: it hands back what it works on. */
+  /** Aborting takes this process out of the run: it gives its leases back, and other processes continue. */
   readonly leave?: AbortSignal;
 }
 
-/** Works on a prepared run until it comes to rest, and tells how it stands then. Closes the sink. */
+/** Works on a prepared run until the run ends or this process leaves it, and returns its progress then. Closes the sink. */
 export async function execute(prepared: PreparedRun, options: ExecuteOptions): Promise<RunProgress> {
   const { run, job, sink, store, source } = prepared;
   const queue = queueOf(run.id);
@@ -60,7 +60,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
           tell,
         })
       : null;
-  // Aborts as soon as this process sees that the run is to stop, whoever asked for it.
+  // Aborts as soon as this process sees that the run is to stop, whichever process asked for it.
   const stop = new AbortController();
   let interruption: Interruption | undefined;
   const worker = new Worker({
@@ -107,7 +107,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
       interruption?.trouble(error);
     },
   });
-  // Of thousands of shards each would be claimed only to be put back, while the run seems to be at work.
+  // Otherwise each of thousands of shards would be claimed only to be given back, and the run would seem to be at work.
   stop.signal.addEventListener("abort", () => worker.claimNothing(), { once: true });
   const interrupt = () => {
     interruption = new Interruption(store, run);
@@ -119,7 +119,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     if (options.signal?.aborted) interrupt();
     return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
   } catch (error) {
-    // A shard could only wait for a store that is not there any more, or that takes nothing.
+    // The store is gone, or cannot be written: a shard would only wait for it.
     if (isOf(error, PawlError) && (error.code === "store.gone" || error.code === "run.interrupted")) {
       stop.abort(new Snooze(null));
       worker.abandonStore();
@@ -133,14 +133,14 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   }
 }
 
-/** How long a store may fail to take it that the run is to stop; then this process leaves as one that was killed. */
+/** How long a store may fail to note that the run is to stop; then this process ends as if it were killed. */
 const UNHEARD_MS = 3_000;
 const ASK_AGAIN_MS = 200;
 
-/** The same where it has taken that, and then fails to take what the shards came to, which may pass. */
+/** The same once that is noted and the store fails to note the results of the shards, which may pass. */
 const UNSETTLED_MS = 15_000;
 
-/** The wish to stop, which ends this process even where the store cannot be told of it, as on a disk that is full. */
+/** The request to stop the run, which ends this process even if the store cannot note it, as on a disk that is full. */
 class Interruption {
   #leaveAt = Number.POSITIVE_INFINITY;
   #error: unknown;
@@ -154,12 +154,12 @@ class Interruption {
     this.#fails(error, UNSETTLED_MS);
   }
 
-  /** Throws the PawlError `run.interrupted` where the store did not take it in time. */
+  /** Throws the PawlError `run.interrupted` if the store has not noted it in time. */
   assertHeard(): void {
     if (performance.now() < this.#leaveAt) return;
     throw new PawlError(
       "run.interrupted",
-      `This process ends without a word to its store, which takes nothing (${errorText(this.#error)}): what was committed counts, and the same command goes on once that is put right.`,
+      `This process ends without telling its store, which cannot be written (${errorText(this.#error)}): what was committed counts, and the same command continues once that is fixed.`,
       { cause: this.#error },
     );
   }
@@ -180,7 +180,7 @@ class Interruption {
       });
       this.#leaveAt = Number.POSITIVE_INFINITY;
     } catch {
-      // The run has come to rest by itself, or `assertHeard` tells of the error.
+      // The run has ended meanwhile, or `assertHeard` tells of the error.
     }
   }
 }
@@ -189,7 +189,7 @@ class Interruption {
 const MIN_ITEMS = 16;
 const MAX_ITEMS = 1024;
 
-/** The job's word on chunk sizes, then the sink's, then what suits most. */
+/** The chunk sizes that the job asks for, or else the sink, or else the defaults. */
 function sizesOf(
   job: AnyJob,
   { chunkSizing }: OpenSink<unknown>,
@@ -202,7 +202,7 @@ function sizesOf(
     maxBytes: Math.min(largest, bytes(job.chunkSize?.max ?? largest, `${what}: chunkSize.max`)),
     targetMs: milliseconds(job.commitTime ?? chunkSizing?.commitTime ?? "250ms", `${what}: commitTime`),
   };
-  // How long a transform takes has nothing to do with bytes.
+  // The time of a transform depends on the number of items, not on their bytes.
   const firstItems = Math.min(
     transform?.firstItems ?? Number.POSITIVE_INFINITY,
     chunkSizing?.firstItems ?? Number.POSITIVE_INFINITY,
@@ -219,8 +219,8 @@ function sizesOf(
 const POLL_MS = 50;
 
 /**
- * Waits until the run rests and this worker holds nothing of it, for another process may have done the last of it; or
- * until this one is to leave. Aborts `stop` when the run is to stop.
+ * Waits until the run has ended and this worker holds no lease of it (another process may have ended the run), or until this
+ * process is to leave. Aborts `stop` when the run is to stop.
  */
 async function atRest(
   { store, run: { id }, sink, job }: PreparedRun,
@@ -232,7 +232,7 @@ async function atRest(
   const began = performance.now();
   for (;;) {
     assertHeard();
-    // Asked before the state is read: who changes the state after that finds nothing held here, and acts itself.
+    // Asked before the state is read: a process that changes the state later finds no lease here, and finalizes the run itself.
     const leased = stop.signal.aborted ? await store.query({ flow: id, states: ["leased"] }) : null;
     const run = await store.run(id);
     if (run === undefined) throw new PawlError("run.unknown", `Run ${id} is no longer in ${store.location}.`);
@@ -243,7 +243,7 @@ async function atRest(
       if (AT_REST.has(run.state)) {
         if (!leased.some((task) => task.worker === worker)) return await readProgress(store, run);
       } else if (leased.length === 0) {
-        // The coordinator has let go at a rest that was ended since, as when a run is cancelled while it comes to its pause.
+        // The coordinator has ended for a state that has changed since, as when a run is cancelled while it is pausing.
         await finalizeRun(store, id, { sink, job });
         continue;
       }

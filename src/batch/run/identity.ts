@@ -28,13 +28,13 @@ export function assertSameSource(run: RunRecord, difference: string | null): voi
   if (difference === null) return;
   throw new PawlError(
     "run.source-changed",
-    `${withoutStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or begin anew with --restart.`,
+    `${withoutStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or start over with --restart.`,
   );
 }
 
 /**
- * What differs between the places of a sink and what they were when the run began, in one sentence; null when nothing that matters
- * does, or where the sink does not tell.
+ * What differs between the locations of a sink and those with which the run began, in one sentence; null if nothing that
+ * matters does, or if the sink has no identity.
  */
 export async function locationDifference(run: RunRecord, sink: Sink<unknown>): Promise<string | null> {
   const { places } = detailsOf(run);
@@ -42,10 +42,10 @@ export async function locationDifference(run: RunRecord, sink: Sink<unknown>): P
   const now = await sink.identity();
   if (isSameJson(places, now)) return null;
   if (sink.difference) return sink.difference(places, now);
-  return "It is written to another place than when the run began";
+  return "It is written to another location than when the run began";
 }
 
-/** Refuses to work on a run with other places: what one has got is missing in another one. */
+/** Refuses to work on a run with other locations: what was written to one is missing in another one. */
 export function assertSameLocations(
   run: RunRecord,
   difference: string | null,
@@ -54,7 +54,7 @@ export function assertSameLocations(
   if (difference === null) return;
   throw new PawlError(
     "run.other-place",
-    `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the places that it began with: put that right, or begin anew with --restart.`,
+    `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with --restart.`,
   );
 }
 
@@ -62,7 +62,7 @@ function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, "");
 }
 
-/** As a store keeps them. */
+/** Whether they are equal after a way through JSON, as a store keeps them. */
 function isSameJson(before: Json, now: Json): boolean {
   return isDeepStrictEqual(JSON.parse(JSON.stringify(before)), JSON.parse(JSON.stringify(now)));
 }

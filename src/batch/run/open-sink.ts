@@ -10,7 +10,7 @@ import { memoryOf } from "../job/memory.ts";
 import { Transform } from "../transform/transform.ts";
 import { locationDifference } from "./identity.ts";
 
-/** Items looked at for type inference. */
+/** Items of the sample from which types are inferred. */
 const SAMPLE_ITEMS = 10_000;
 /** How long transforms may take over them, in milliseconds. */
 const SAMPLE_MS = 1_000;
@@ -20,7 +20,7 @@ export interface SinkLocation {
   /** The folder in which runs keep what they need on this machine. */
   readonly runs: string;
   readonly signal: AbortSignal;
-  /** Look, but change nothing in the target. */
+  /** Check the target, but change nothing in it. */
   readonly dryRun?: boolean;
 }
 
@@ -35,7 +35,7 @@ export async function openSink(
   run: string,
   { source, runs, signal, dryRun = false }: SinkLocation,
 ): Promise<{ sink: OpenSink<unknown>; folder: string }> {
-  // What lies there is believed: the listing of a run, what it has copied, what it has begun.
+  // The run trusts what is in there: its listing, what it has copied, which uploads it has begun.
   openStateFolder(dirname(runs));
   openOwnFolder(runs);
   const folder = keptFolder(runs, run);
@@ -59,7 +59,7 @@ export async function openSink(
 const GUARANTEES: readonly unknown[] = ["transactional", "idempotent", "none"];
 const ORDERINGS: readonly unknown[] = ["any", "byKey", "total"];
 
-/** What a sink promises decides what may be repeated: a word that Pawl does not know is no promise. */
+/** What a sink guarantees decides what may be repeated, so that an unknown word is refused. */
 function assertPromises(job: AnyJob, { guarantee, ordering }: OpenSink<unknown>): void {
   const refuse = (what: string, given: unknown, known: readonly unknown[]) => {
     throw new PawlError(
@@ -101,9 +101,9 @@ function chunkOf(items: readonly unknown[]): Chunk<unknown> {
 }
 
 /**
- * Clears away what a run that was given up needed, at its target and on this machine: uploads it had begun, checkpoints, the
- * listing. What it wrote stays. Where the sink leads to other places by now, only on this machine. Nobody may be at work on it. Safe
- * to repeat.
+ * Removes what a run that was given up needed, at its target and on this machine: uploads that it began, checkpoints, the
+ * listing. What it wrote stays. If the sink has other locations by now, only what is on this machine is removed. No process may
+ * be at work on the run. Safe to repeat.
  */
 export async function clearAway(job: AnyJob, run: RunRecord, place: SinkLocation): Promise<void> {
   if ((await locationDifference(run, job.sink)) !== null) {

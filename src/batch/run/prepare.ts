@@ -21,9 +21,9 @@ export interface PrepareOptions {
   readonly store: Store;
   /** How another process finds the job; without it the run can only be resumed from the same code. */
   readonly reference?: JobReference;
-  /** Give up an unfinished run of the same work and begin anew. */
+  /** Give up an unfinished run of the same work and start over. */
   readonly restart?: boolean;
-  /** Look, but change nothing: neither in the store nor in the target. */
+  /** Change nothing, neither in the store nor in the target. */
   readonly dryRun?: boolean;
   /** Continue just this run. */
   readonly run?: RunRecord;
@@ -57,7 +57,7 @@ export interface PreparedRun {
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
   const { store, dryRun = false, takesPart: joins = false } = options;
   if (options.run) assertResumable(options.run);
-  // Throws where it is too small.
+  // Throws if the memory is too little.
   memoryOf(job);
   parseMaxQuarantined(job.maxQuarantined ?? 1000);
   const reference = options.reference ?? { name: job.name, module: null, params: null };
@@ -93,7 +93,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   const replayed = options.replayOf === undefined ? undefined : await store.run(options.replayOf);
   if (replayed !== undefined)
     assertSameLocations(replayed, await locationDifference(replayed, job.sink), "replayed");
-  // What an interrupted run keeps is not for a trial to use, nor to clear away.
+  // A dry run must not use what an interrupted run keeps, nor remove it.
   const id = (dryRun ? null : unfinished?.id) ?? newRunId();
   const { runs = stateLocation().runs, signal = new AbortController().signal } = options;
   if (givenUp !== null) await clearAway(job, givenUp, { source, runs, signal });
@@ -174,8 +174,8 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
 }
 
 /**
- * Refuses to go on in a target that does not know the shards that are done: another database under the name of the one that the run
- * began with, or one that was set back. What was written to the other would be missing in this one.
+ * Refuses to continue in a target that does not know the shards that are done: another database under the same name, or one
+ * that was restored from a backup. What the run has written would be missing in it.
  */
 async function assertSameTarget(store: Store, run: RunRecord, sink: OpenSink<unknown>): Promise<void> {
   const finished = (await sink.finished?.()) ?? null;
@@ -187,7 +187,7 @@ async function assertSameTarget(store: Store, run: RunRecord, sink: OpenSink<unk
   throw new PawlError(
     "run.other-target",
     `Run ${run.id} has done ${done.length} of its ${shards.length} parts, and the target does not know of ${missing.length} of them: it is another database, or was set back ` +
-      "to an earlier state; name the one that the run began with, or begin anew with --restart.",
+      "to an earlier state; name the one that the run began with, or start over with --restart.",
   );
 }
 

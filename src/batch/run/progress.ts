@@ -15,7 +15,7 @@ export interface RunDetails {
   readonly unit: string;
   /** How raw items are put back into a file, where they are lines of one. */
   readonly dialect: Description["dialect"] | null;
-  /** What the places were that the sink works with when the run began; absent where it does not tell. */
+  /** The identity of the sink when the run began; absent where it has none. */
   readonly places?: Json;
   /** A checksum of the transform that the run began with; absent where it has none. */
   readonly transform?: string;
@@ -41,36 +41,47 @@ export interface RunPlan {
 
 /** How far one shard of a run is. */
 export interface ShardProgress {
+  /** From 0, in the order of the source. */
   readonly number: number;
+  /** Of its task. */
   readonly state: TaskRecord["state"];
   /** Items in all, when known; where they come and go, as well as it is known now. */
   readonly items: number | null;
   readonly counts: Counts;
+  /** The worker that holds its lease; null where none does. */
   readonly worker: string | null;
+  /** Why its latest attempt failed. */
   readonly error: string | null;
 }
 
 /** Where a run stands, read from the store by any process. */
 export interface RunProgress {
+  /** The id of the run. */
   readonly run: string;
+  /** The name of the job. */
   readonly job: string;
   readonly state: RunState;
-  /** Why: an error, what it waits for, who paused it; null when there is nothing to say. */
+  /** Why it is in this state: an error, what it waits for, what paused it; null when there is nothing to say. */
   readonly note: string | null;
+  /** As `Description.name`. */
   readonly source: string;
+  /** As `Description.unit`. */
   readonly unit: string;
   readonly counts: Counts;
   /** Items in all, or about as many where they come and go; null when only reading to the end will tell. */
   readonly items: number | null;
   /** Source bytes in all, when known. */
   readonly bytes: number | null;
-  /** Bytes looked at while the shards are being cut; null before and after. */
+  /** Source bytes read while the shards are being cut; null before and after. */
   readonly planning: { readonly done: number; readonly total: number } | null;
   readonly shards: readonly ShardProgress[];
+  /** Sentences that were shown when the run began. */
   readonly notes: readonly string[];
-  /** Rows deleted in the end that no item named; left out where none were to be. */
+  /** Rows that the run deleted in the end because no item named them; left out if the job does not delete. */
   readonly deleted?: number;
+  /** Milliseconds of work, over all processes that worked on it; the time between them does not count. */
   readonly activeMs: number;
+  /** The most memory that one process used, in bytes, its threads included. */
   readonly peakMemoryBytes: number;
 }
 
@@ -84,7 +95,7 @@ export function detailsOf(run: RunRecord): RunDetails {
   return run.details as unknown as RunDetails;
 }
 
-/** The last checkpoint a shard's task tells of. */
+/** The latest checkpoint that is stored with a shard's task. */
 export function checkpointOf(task: TaskRecord): Checkpoint | null {
   const value = (task.state === "succeeded" ? task.result : task.progress) as unknown as {
     checkpoint?: Checkpoint;
@@ -92,7 +103,7 @@ export function checkpointOf(task: TaskRecord): Checkpoint | null {
   return value?.checkpoint ?? null;
 }
 
-/** How many items a shard has: the estimate gives way to what turns out. */
+/** How many items a shard has: its estimate until it is done or has read more. */
 function expected(shard: Shard, read: number, done: boolean): number | null {
   if (shard.items !== null || shard.estimate === undefined) return shard.items;
   return done ? read : Math.max(read, shard.estimate);
@@ -114,7 +125,7 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
   const shards = tasks
     .filter((task) => task.name === SHARD)
     .map((task) => {
-      // Null where somebody has damaged it: the task is a dead letter then, which says so.
+      // Null where another program has damaged it: the task is a dead letter then, with an error that says so.
       const payload = task.payload as unknown as ShardPayload | null;
       const counts = checkpointOf(task)?.counts ?? NO_COUNTS;
       return {
@@ -152,24 +163,30 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
   };
 }
 
-/** What a run came to. */
+/** What became of a run's items. `read + added = written + unchanged + skipped + quarantined`, always. */
 export interface RunSummary {
+  /** The id of the run. */
   readonly run: string;
   readonly state: RunState;
+  /** Items taken from the source. */
   readonly read: number;
+  /** Items inserted or changed in the target. */
   readonly written: number;
+  /** Items that the target already had as they should be. */
   readonly unchanged: number;
+  /** Items dropped on purpose. See `Counts`. */
   readonly skipped: number;
+  /** Items put aside with their reason. See `failureReasons`. */
   readonly quarantined: number;
   /** Items whose key came again later in the source. */
   readonly duplicates: number;
-  /** Time worked, over all processes that worked on it. */
+  /** Seconds of work, over all processes that worked on it. */
   readonly seconds: number;
-  /** The most memory one process used, its threads included. */
+  /** The most memory that one process used, in bytes, its threads included. */
   readonly peakMemoryBytes: number;
   /** Results a transform returned beyond one for one; left out when there are none. */
   readonly added?: number;
-  /** Rows that were deleted in the end because no item named them; left out where none were to be. */
+  /** Rows that the run deleted in the end because no item named them; left out if the job does not delete. */
   readonly deleted?: number;
   /** Why it is in this state; left out when there is nothing to say. */
   readonly note?: string;

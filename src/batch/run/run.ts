@@ -14,29 +14,57 @@ import { type RunSummary, summaryOf } from "./progress.ts";
 
 /** Where a run is kept, how it is told apart from others, and how it is stopped. */
 export interface RunOptions {
-  /** An open store, or where it is. Default: `PAWL_STORE`, or `.pawl/store.db` in the working directory. */
+  /**
+   * An open store, which stays open, or where it is.
+   * @default `PAWL_STORE`, or `.pawl/store.db` in the working directory
+   */
   readonly store?: Store | string;
-  /** Part of the work's identity: a run with other parameters is other work. Holds no secrets. */
+  /**
+   * What tells this work from other work of the same job: a run with other parameters is other work. They are stored, so
+   * that they must not hold secrets.
+   * @default null
+   */
   readonly params?: Json;
-  /** The file URL of the module that exports the job, so that `pawl resume` finds it. */
+  /**
+   * The file URL of the module that exports the job, so that `pawl resume` and workers find it: `import.meta.url`.
+   * @default none: only the same program can resume the run
+   */
   readonly module?: string;
-  /** Give up an unfinished run of the same work and begin anew. */
+  /**
+   * Give up an unfinished run of the same work and start over.
+   * @default false
+   */
   readonly restart?: boolean;
   /** Aborting pauses the run at its next checkpoints. */
   readonly signal?: AbortSignal;
 }
 
 interface RunEvents {
-  /** Several times a second. */
+  /** How far the run is, several times a second. */
   progress: [RunProgress];
   /** A sentence for the user. */
   note: [string];
 }
 
-/** A run that came to rest without success: it failed, or was paused or cancelled. What it committed counts. */
+/**
+ * A run that ended without success: `run.failed`, `run.paused` or `run.cancelled` is its code. What it committed stays, and
+ * a run that failed or was paused continues where it stopped when the same work is run again.
+ *
+ * @example
+ * ```ts
+ * const written = async (job: Job<unknown>) => {
+ *   try {
+ *     return (await run(job)).written;
+ *   } catch (error) {
+ *     if (error instanceof RunFailedError && error.code === "run.paused") return error.summary.written;
+ *     throw error;
+ *   }
+ * };
+ * ```
+ */
 export class RunFailedError extends PawlError {
   override readonly name = "RunFailedError";
-  /** What the run came to. */
+  /** How far the run came, and why it stopped. */
   readonly summary: RunSummary;
 
   constructor(summary: RunSummary) {
@@ -52,8 +80,17 @@ export class RunFailedError extends PawlError {
 /**
  * A run under way. Await it for the summary of a run that succeeded; listen to `progress` and `note` meanwhile.
  *
- * @throws RunFailedError when awaited, where the run came to rest without success; it has the summary
- * @throws PawlError when awaited, where the run could not begin
+ * @throws RunFailedError when awaited, if the run ended without success; it has the summary
+ * @throws PawlError when awaited, if the run could not begin
+ * @example
+ * ```ts
+ * const watched = async (job: Job<unknown>) => {
+ *   const handle = run(job);
+ *   handle.on("progress", ({ counts, items }) => console.log(`${counts.read} of ${items ?? "?"}`));
+ *   process.once("SIGTERM", () => void handle.pause());
+ *   return await handle.summary();
+ * };
+ * ```
  */
 export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<RunSummary> {
   readonly #prepared: Promise<{ prepared: PreparedRun; store: Store }>;
@@ -86,7 +123,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
       .finally(async () => {
         if (typeof given === "string") await opened.then((store) => store.close());
       });
-    // Whoever awaits the handle gets the error; nobody else must be hurt by it.
+    // The caller that awaits the handle gets the error; without one it must not end the process as an unhandled rejection.
     this.#summary.catch(() => {});
   }
 
@@ -110,27 +147,33 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     return (await this.#prepared).prepared.run.id;
   }
 
-  /** Asks the run to stop at its next checkpoints; it can be resumed. */
+  /**
+   * Asks the run to stop at its next checkpoints; it can be resumed. Resolves once that is stored.
+   *
+   * @throws PawlError `run.state` if the run has ended
+   */
   async pause(): Promise<void> {
     const { prepared, store } = await this.#prepared;
     await pause(store, prepared.run);
   }
 
-  /** Asks the run to stop at its next checkpoints for good. What it wrote stays. */
+  /**
+   * Asks the run to stop at its next checkpoints for good. What it wrote stays. Resolves once that is stored.
+   *
+   * @throws PawlError `run.state` if the run has ended
+   */
   async cancel(): Promise<void> {
     const { prepared, store } = await this.#prepared;
     await cancel(store, prepared.run);
   }
 
   /**
-   * What the run came to, in whatever state it came to rest: look at `state`. Rejects only where the run could not begin, or
-   * lost its store.
+   * The summary of the run when it has ended, in whatever state: look at `state`.
    *
+   * @throws PawlError only if the run could not begin, or lost its store
    * @example
    * ```ts
-   * import { type Job, run } from "pawl/batch";
-   *
-   * export const ended = async (job: Job<unknown>) => (await run(job).summary()).state;
+   * const ended = async (job: Job<unknown>) => (await run(job).summary()).state;
    * ```
    */
   summary(): Promise<RunSummary> {
@@ -152,14 +195,17 @@ function assertSucceeded(summary: RunSummary): RunSummary {
 }
 
 /**
- * Runs a job in this process, or resumes its unfinished run.
+ * Runs a job in this process, or resumes the unfinished run of the same work.
  *
- * @throws RunFailedError when awaited, where the run came to rest without success
+ * @throws RunFailedError when awaited, if the run ended without success
+ * @throws PawlError `run.unguarded-main` if a worker of a pool runs it while it loads the module; when awaited:
+ * `run.busy` if another process works on it, `run.source-changed` if the source is not what it was, `job.memory` if the
+ * memory is too little, `sink.no-guarantee` if the job must say `atLeastOnce`
  * @example
  * ```ts
- * import { type Job, run } from "pawl/batch";
+ * import type { Job } from "pawl/batch";
  *
- * export const written = async (job: Job<unknown>) => (await run(job)).written;
+ * const written = async (job: Job<unknown>) => (await run(job)).written;
  * ```
  */
 export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {

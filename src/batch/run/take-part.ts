@@ -26,12 +26,12 @@ export interface TakePartOptions {
 
 /** How often this process looks for runs. */
 const POLL_MS = 1_000;
-/** The newest runs that are looked at. */
+/** How many of the newest runs are considered. */
 const NEWEST = 100;
 
 /**
- * Takes part in the runs that others have begun, as far as this process has their jobs, until it is told to leave.
- * Whoever begins a run needs no help, and whoever helps may die: what it held is taken over like any task.
+ * Takes part in the runs that other processes have begun, as far as this process has their jobs, until the signal aborts.
+ * A run does not depend on such helpers: what one of them held when it died is claimed by another process, as with any task.
  */
 export async function takePartInRuns(options: TakePartOptions): Promise<void> {
   const { store, signal } = options;

@@ -1,6 +1,6 @@
 /**
- * What must be true before the engine says that something was done. All proofs stand here: of a chunk before it is
- * committed, of a shard before its end is, and of a run before it may be called succeeded.
+ * What must be true before the engine says that something was done: of a chunk before its commit, of a shard before its end
+ * is committed, and of a run before it has succeeded. All these checks are here.
  */
 import { PawlError } from "../../errors.ts";
 import type { TaskRecord } from "../../store/contract.ts";
@@ -31,7 +31,7 @@ export function assertOutcome(chunk: Chunk<unknown>, outcome: WriteOutcome): voi
   );
 }
 
-/** Refuses counts that do not add up, or that no counting could give. */
+/** Refuses counts that do not add up, or are not whole numbers of 0 or more. */
 export function assertAccounted(counts: Counts, what: string): void {
   const { read, added, written, unchanged, skipped, quarantined } = counts;
   const wrong = miscounted(counts);
@@ -95,7 +95,7 @@ export function assertSucceeded(
   );
 }
 
-/** Which of the counts no counting could give; null when each could be. */
+/** Which of the counts is not a whole number of 0 or more, in words; null if all are. */
 function miscounted(counts: object): string | null {
   for (const [what, count] of Object.entries(counts)) {
     if (!Number.isSafeInteger(count) || count < 0) return `${what} cannot be ${count}`;

@@ -16,14 +16,14 @@ export interface SizeBounds {
 
 /** How much of the last measurement enters the smoothed rate. */
 const SMOOTHING = 0.4;
-/** A chunk grows or shrinks at most by this factor at a time, so that one odd chunk does not throw it about. */
+/** A chunk grows or shrinks at most by this factor at a time, so that one odd chunk does not change much. */
 const MAX_STEP = 2;
 const MAX_ITEMS = 1_000_000;
 
 /**
  * Finds the chunk size that takes the target time to read, transform and write, from the rate of the chunks before:
- * an exponentially smoothed rate times the target, within bounds. Only chunks that held something count, and what a
- * throttle holds up does not.
+ * an exponentially smoothed rate times the target, within bounds. Empty chunks do not count, nor does the time for which a
+ * throttle waits.
  */
 export class ChunkSizer implements ChunkSize {
   items: number;
@@ -39,8 +39,8 @@ export class ChunkSizer implements ChunkSize {
   }
 
   /**
-   * Learns from a chunk of `items` that was asked for with `bytes` and took `ms`. Fewer than `atLeast` items are not
-   * asked for: so many wait side by side, and take no longer together than one.
+   * Learns from a chunk of `items` that was asked for with `bytes` and took `ms`. A chunk has at least `atLeast` items: so
+   * many calls of a transform wait side by side, and together take no longer than one.
    */
   observe(bytes: number, ms: number, items: number, atLeast = 1): void {
     const { firstItems, targetMs } = this.#bounds;

@@ -25,7 +25,7 @@ export interface ShardWork {
   readonly job: AnyJob;
   readonly sink: OpenSink<unknown>;
   readonly unit: string;
-  /** Shared by the shards: what one has learnt about the target holds for the next. */
+  /** Shared by the shards: what one has measured holds for the others. */
   readonly sizer: ChunkSizer;
   /** The job's transform, as this process runs it; null without one. */
   readonly transform: Transform | null;
@@ -44,7 +44,7 @@ const REPORT_MS = 250;
 const GRACE_MS = 400;
 /** How long a source may take to end when it was told to. */
 const CLOSE_MS = 200;
-/** Trouble of one item is not told more often than this. */
+/** The note of the run changes at most this often. */
 const TELL_MS = 1_000;
 
 /** A chunk that is ready, and how long reading it and its transform took. */
@@ -54,7 +54,7 @@ interface ReadyChunk {
   readonly ms: number;
 }
 
-/** The task of a shard: works through its chunks, and through passing trouble, until it is done. */
+/** The task of a shard: works through its chunks until it is done, and tries again after errors that may pass. */
 export function shardTask(work: ShardWork): Definition {
   return internalTask(SHARD, async (payload: ShardPayload, context: InternalContext) => {
     const either = AbortSignal.any([context.signal, work.stop]);
@@ -103,7 +103,7 @@ class ShardAttempt {
   #latest: Checkpoint;
   #reported: Checkpoint | null = null;
   #reportedAt = 0;
-  /** When trouble was last told; null where the run's note does not speak of any. */
+  /** When the run's note last told of an error that is tried again; null if it tells of none. */
   #toldAt: number | null = Number.NEGATIVE_INFINITY;
 
   constructor(work: ShardWork, payload: ShardPayload, context: InternalContext, either: AbortSignal) {
@@ -119,7 +119,7 @@ class ShardAttempt {
 
   async work(): Promise<Checkpoint> {
     const { store, run, sink } = this.#work;
-    // The signal of a run that has just been stopped may still be on its way.
+    // This process may not have seen yet that the run is to stop.
     if ((await store.run(run))?.state !== "running") throw new Snooze(null);
     await this.#throttled();
     const opening = sink.writer(this.#number, this.#context.lease.fence, this.#distinct);
@@ -130,7 +130,7 @@ class ShardAttempt {
     try {
       this.#latest = writer.checkpoint ?? (sink.guarantee === "transactional" ? START : this.#latest);
       assertAccounted(this.#latest.counts, this.#name);
-      // What an attempt left behind whose commit never came would be counted by no checkpoint.
+      // Items that an attempt quarantined before a commit that failed are in no checkpoint's counts: they are removed.
       await store.quarantine(run, this.#number, this.#latest.counts.read, [], this.#context.lease);
       if (!this.#latest.done) await this.#chunks(writer);
       assertComplete(this.#shard, this.#latest.counts, this.#name, this.#work.unit);
@@ -147,9 +147,9 @@ class ShardAttempt {
 
   async #chunks(writer: Writer<unknown>): Promise<void> {
     const { sizer, stop, total } = this.#work;
-    // A run that stopped for too many goes on only when they were corrected or more are allowed.
+    // A run that stopped for too many continues only when they were corrected or more are allowed.
     await this.#stopIfTooManyBad(total());
-    // Aborts when nobody waits for what is read any more.
+    // Aborts when what is read is not needed any more.
     const end = new AbortController();
     const endNow = () => end.abort(this.#context.signal.reason ?? stop.reason);
     const endSoon = () => timers.push(setTimeout(endNow, GRACE_MS));
@@ -158,7 +158,7 @@ class ShardAttempt {
     stop.addEventListener("abort", endSoon, { once: true });
     if (stop.aborted) endSoon();
     if (this.#context.signal.aborted) endNow();
-    // One chunk of the size that suits now: more would only be of a size that suited once.
+    // One chunk ahead: more would have sizes that no longer suit when they are written.
     const ahead = prefetch(
       this.#prepare(end.signal),
       () => sizer.bytes,
@@ -170,7 +170,7 @@ class ShardAttempt {
         await this.#write(writer, chunk);
         await this.#stopIfTooManyBad(total());
       }
-      // A source that was told to end may do so without a word, and has not come to its end.
+      // A source may end early, without an error, when its signal aborts: that is not the end of the shard.
       this.#either.throwIfAborted();
     } finally {
       this.#context.signal.removeEventListener("abort", endNow);
@@ -240,7 +240,7 @@ class ShardAttempt {
     if (storeHoldsTheTruth || performance.now() - this.#reportedAt > REPORT_MS) await this.#report();
   }
 
-  /** Tells what was committed before the attempt ended with an error: what is counted is what is in the target. */
+  /** Stores what was committed before the attempt failed, so that the counts tell what is in the target. */
   async report(error: unknown): Promise<void> {
     if (error instanceof LostError || this.#reported === this.#latest || this.#latest === START) return;
     await this.#report().catch(() => {});
@@ -252,13 +252,13 @@ class ShardAttempt {
     this.#reported = latest;
     this.#reportedAt = performance.now();
     if (this.#toldAt === null || this.committed === 0) return;
-    // The first success after trouble takes the trouble's note away.
+    // The first success after errors removes their note.
     this.#toldAt = null;
     const run = await this.#work.store.run(this.#work.run);
     if (run?.note?.startsWith(TROUBLE)) await this.#note(null);
   }
 
-  /** Tells the user of something outside that failed and is tried again. */
+  /** Tells the user, in the note of the run, of an error that is tried again. */
   trouble(error: unknown): void {
     if (this.#toldAt !== null && performance.now() - this.#toldAt < TELL_MS) return;
     this.#toldAt = performance.now();
@@ -273,14 +273,14 @@ class ShardAttempt {
   async #throttled(): Promise<void> {
     const { job } = this.#work;
     if (job.throttle === undefined || job.throttle.length === 0) return;
-    // Before they are asked, since one that fails each time would keep the run from being stopped.
+    // Checked before the throttles are asked: one that fails each time would keep the run from being stopped.
     this.#either.throwIfAborted();
     await waitForThrottles(job.throttle, this.#either, (reason) =>
       this.#note(reason === null ? null : `waiting: ${reason}`),
     );
   }
 
-  /** `total` is what a share of is allowed; null while it is not known. */
+  /** Fails the run when too many items are quarantined. `total` is the number that a share refers to; null while it is not known. */
   async #stopIfTooManyBad(total: number | null): Promise<void> {
     const { store, run, maxQuarantined, unit } = this.#work;
     const { counts } = this.#latest;
@@ -295,10 +295,10 @@ class ShardAttempt {
   }
 }
 
-/** How the note of a run begins that speaks of trouble. */
+/** How the note of a run begins that tells of an error that is tried again. */
 const TROUBLE = "trying again";
 
-/** Refuses a chunk behind which the cursor stands where it stood: a run that goes on from there would read it again. */
+/** Refuses a chunk that ends at the cursor where it began: a run that continues from there would read it again. */
 function assertMoved(chunk: Chunk<unknown>, cursor: string): string {
   const end = cursorJson(chunk.end);
   if (chunk.items === 0 || end !== cursor) return end;
@@ -308,7 +308,7 @@ function assertMoved(chunk: Chunk<unknown>, cursor: string): string {
   );
 }
 
-/** A run could not go on from what JSON keeps nothing of. */
+/** The cursor as it is stored. A run could not continue from one that JSON cannot hold. */
 function cursorJson(end: unknown): string {
   try {
     return toJson(end) ?? "null";

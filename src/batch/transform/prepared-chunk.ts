@@ -43,7 +43,7 @@ export function untransformed(
   return {
     source: chunk,
     output,
-    // As far as they were found when somebody asks: the sink reads the items as it writes them.
+    // They are complete once the sink has read the items, which it does as it writes them.
     get failures() {
       return output.failures;
     },
@@ -107,7 +107,7 @@ class DecodedChunk implements Chunk<unknown> {
   }
 }
 
-/** Refuses a chunk that gave more or fewer items than it says it has: what it lacks would be lost without a word. */
+/** Refuses a chunk that gave more or fewer items than it says it has: missing ones would be lost silently. */
 export function assertDelivered(chunk: Chunk<unknown>, delivered: number): void {
   if (delivered === chunk.items) return;
   throw new PawlError(

@@ -5,7 +5,7 @@ import type { AnyJob, TransformResult } from "../job/job.ts";
 
 type TransformFunction = NonNullable<AnyJob["transform"]>;
 
-/** An item that takes less, in milliseconds, costs less than any message about it. */
+/** An item that takes less, in milliseconds, costs less than the messages that would send it to a worker. */
 const CHEAP_MS = 0.005;
 /** So many milliseconds of the transform must be measured before it is judged. */
 const ENOUGH_MS = 20;
@@ -31,7 +31,7 @@ export class TransformWorkers {
     this.#tell = tell;
   }
 
-  /** Adds what items computed in the caller's thread; what they waited for does not count. */
+  /** Adds the time that items computed in the caller's thread; the time they waited does not count. */
   observe(items: number, ms: number): void {
     this.#items += items;
     this.#ms += ms;

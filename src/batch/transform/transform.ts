@@ -17,7 +17,7 @@ const AT_ONCE = 32;
 const YIELD_AFTER_MS = 8;
 /** Slices that are under way in workers while the one before them is taken. */
 const AHEAD = 2;
-/** A transform waits, rather than computes, where a call takes at least so long, and so many times what it computes. */
+/** A transform is taken to wait, not to compute, if a call takes at least so long, and so many times its computing time. */
 const WAITS_MS = 20;
 const WAITS_TIMES = 4;
 /** Calls that must have ended before the user is told how the transform waits. */
@@ -34,7 +34,7 @@ export interface TransformSignals {
   readonly stop: AbortSignal;
   /** The results of the calls under way are no longer needed. Transforms get it as their own signal. */
   readonly end: AbortSignal;
-  /** Something outside failed, and is tried again. */
+  /** Told of an error outside of the items, after which they are tried again. */
   onTrouble?(error: unknown): void;
 }
 
@@ -74,7 +74,7 @@ export class Transform {
     this.#tell = options.tell ?? (() => {});
   }
 
-  /** How many items the first chunk has: nobody knows yet how long the transform takes. */
+  /** How many items the first chunk has, when it is not known yet how long the transform takes. */
   get firstItems(): number {
     return this.slots.size;
   }
@@ -144,7 +144,7 @@ export class Transform {
   }
 }
 
-/** What stands in the place of a result: the item came to none. */
+/** In the place of a result: the item failed. */
 class Failed {
   readonly error: unknown;
 
@@ -201,7 +201,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       begun.push(elsewhere ? this.#send(workers, first, slice) : await this.#begin(first, slice));
       first += slice.length;
       ahead += slice.length;
-      // What is known goes on at once; of what is waited for, so much is ahead as can be under way.
+      // Known results are given at once; slices that wait stay begun, as many as the calls that may be under way.
       for (let next = begun[0]; next !== undefined; next = begun[0]) {
         const mayWait = elsewhere ? begun.length <= AHEAD : ahead <= slots.size;
         if (next.results instanceof Promise && mayWait) break;
@@ -368,7 +368,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
     }
     const before = given.length;
     for (const one of result) {
-      // Alone it would be no item, so it is none beside others.
+      // Returned alone it would be skipped, so it is skipped in an array.
       if (one === null || one === undefined) continue;
       given.push(one);
       this.sources.push(index);
@@ -376,7 +376,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
     if (given.length === before) this.skipped++;
   }
 
-  /** Throws where nobody wants further calls. */
+  /** Throws if no further call should begin. */
   #assertWanted(before?: () => void): void {
     const { stop } = this.#signals;
     if (!stop.aborted) return;
@@ -414,7 +414,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
   }
 }
 
-/** The same promise, whose failure hurts nobody before it is waited for. */
+/** The same promise, whose rejection does not count as unhandled before it is awaited. */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
@@ -447,7 +447,7 @@ async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
   };
 }
 
-/** So many places; who finds none waits for the next that is left, first come, first served. */
+/** A counting semaphore: a caller that finds no free slot waits for the next one, first come, first served. */
 export class Slots {
   readonly size: number;
   #taken = 0;
@@ -457,7 +457,7 @@ export class Slots {
     this.size = size;
   }
 
-  /** Whether there was a place; it is taken then. */
+  /** Takes a slot if one is free, and says whether it did. */
   tryTake(): boolean {
     if (this.#taken >= this.size) return false;
     this.#taken++;
@@ -471,7 +471,7 @@ export class Slots {
 
   leave(): void {
     const next = this.#waiting.shift();
-    // The place goes from hand to hand: whoever comes in between cannot take it.
+    // The slot passes directly to the next caller: a call in between cannot take it.
     if (next) next();
     else this.#taken--;
   }

@@ -183,7 +183,7 @@ export const stories: Readonly<Record<string, Story>> = {
     refused(
       await scene.load(atEase(load)),
       2,
-      /people\.csv\.gz had \d+ bytes and has \d+ now, so the checkpoints of run \w+ no longer fit: put the input back as it was, or begin anew with --restart/,
+      /people\.csv\.gz had \d+ bytes and has \d+ now, so the checkpoints of run \w+ no longer fit: put the input back as it was, or start over with --restart/,
     );
     const again = await scene.load([...atEase(load), "--restart", "--json"]);
     assert.equal(again.code, 0, again.err);
