@@ -232,7 +232,7 @@ export type ErrorCode =
   | "run.interrupted"
   | "run.no-module"
   | "run.none"
-  | "run.other-place"
+  | "run.other-location"
   | "run.other-target"
   | "run.paused"
   | "run.source-changed"

@@ -255,8 +255,6 @@ export interface WorkLimits {
   run<T>(work: (trouble: () => void) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Waits until so many bytes may pass. */
   pass(bytes: number, signal?: AbortSignal): Promise<void>;
-  /** How many may be under way now. */
-  readonly level: number;
 }
 
 /** A sink that has checked its target and is ready to write. */

@@ -5,31 +5,31 @@ import { JobLimits } from "../../src/batch/job/limits.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
 function drive(
-  level: AdaptiveConcurrency,
+  concurrency: AdaptiveConcurrency,
   clock: { now: number },
   windows: number,
   capacity: () => number,
   ms = 20,
 ): void {
   for (let at = 0; at < windows; at++) {
-    const perMs = Math.min(level.value, capacity()) / ms;
+    const perMs = Math.min(concurrency.value, capacity()) / ms;
     for (const end = clock.now + 500; clock.now < end; ) {
       clock.now += 10;
-      for (let done = perMs * 10; done > 0; done--) level.done(Math.min(1, done));
+      for (let done = perMs * 10; done > 0; done--) concurrency.done(Math.min(1, done));
     }
   }
 }
 
-describe("the level of things done at once", () => {
+describe("the number of things done at once", () => {
   it("rises until more at once gets nothing more done, and stays thereabouts", () => {
     for (const capacity of [4, 20, 100]) {
       const clock = { now: 0 };
-      const level = new AdaptiveConcurrency(() => clock.now);
-      drive(level, clock, 60, () => capacity);
+      const concurrency = new AdaptiveConcurrency(() => clock.now);
+      drive(concurrency, clock, 60, () => capacity);
       const seen: number[] = [];
       for (let at = 0; at < 30; at++) {
-        drive(level, clock, 1, () => capacity);
-        seen.push(level.value);
+        drive(concurrency, clock, 1, () => capacity);
+        seen.push(concurrency.value);
       }
       assert.ok(Math.min(...seen) >= Math.min(capacity, 8), `${capacity}: ${seen}`);
       assert.ok(Math.max(...seen) <= Math.max(16, capacity * 2), `${capacity}: ${seen}`);
@@ -38,41 +38,41 @@ describe("the level of things done at once", () => {
 
   it("is halved by a complaint, once for all that was under way, and rises again", () => {
     const clock = { now: 0 };
-    const level = new AdaptiveConcurrency(() => clock.now);
-    drive(level, clock, 20, () => 64);
-    const before = level.value;
+    const concurrency = new AdaptiveConcurrency(() => clock.now);
+    drive(concurrency, clock, 20, () => 64);
+    const before = concurrency.value;
     const beganAt = clock.now - 5;
-    for (let complaint = 0; complaint < 10; complaint++) level.trouble(beganAt);
-    assert.equal(level.value, Math.floor(before / 2));
+    for (let complaint = 0; complaint < 10; complaint++) concurrency.trouble(beganAt);
+    assert.equal(concurrency.value, Math.floor(before / 2));
     clock.now += 10;
-    level.trouble(clock.now - 1);
-    assert.equal(level.value, Math.floor(Math.floor(before / 2) / 2));
-    const low = level.value;
-    drive(level, clock, 40, () => 64);
-    assert.ok(level.value > low);
+    concurrency.trouble(clock.now - 1);
+    assert.equal(concurrency.value, Math.floor(Math.floor(before / 2) / 2));
+    const low = concurrency.value;
+    drive(concurrency, clock, 40, () => 64);
+    assert.ok(concurrency.value > low);
   });
 
   it("never falls below one", () => {
     const clock = { now: 0 };
-    const level = new AdaptiveConcurrency(() => clock.now);
+    const concurrency = new AdaptiveConcurrency(() => clock.now);
     for (let complaint = 0; complaint < 20; complaint++) {
       clock.now += 10;
-      level.trouble(clock.now);
+      concurrency.trouble(clock.now);
       clock.now += 10;
     }
-    assert.equal(level.value, 1);
+    assert.equal(concurrency.value, 1);
   });
 
   it("learns nothing while fewer are under way than it allows", () => {
     const clock = { now: 0 };
-    const level = new AdaptiveConcurrency(() => clock.now);
-    const before = level.value;
+    const concurrency = new AdaptiveConcurrency(() => clock.now);
+    const before = concurrency.value;
     for (let at = 0; at < 1000; at++) {
       clock.now += 5;
-      level.done();
-      level.idle();
+      concurrency.done();
+      concurrency.idle();
     }
-    assert.equal(level.value, before);
+    assert.equal(concurrency.value, before);
   });
 });
 

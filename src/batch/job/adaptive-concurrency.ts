@@ -17,10 +17,10 @@ const REST_WINDOWS = 8;
  */
 export class AdaptiveConcurrency {
   readonly #now: () => number;
-  #level = FIRST;
+  #value = FIRST;
   #climbing = true;
   /** The throughput of the number before; null where there is none to compare with. */
-  #before: { level: number; perMs: number } | null = null;
+  #before: { value: number; perMs: number } | null = null;
   #resting = 0;
   #windowBegan: number;
   #done = 0;
@@ -32,7 +32,7 @@ export class AdaptiveConcurrency {
   }
 
   get value(): number {
-    return this.#level;
+    return this.#value;
   }
 
   /** One thing was done while as many were under way as allowed: only then its time says something about that number. */
@@ -40,7 +40,7 @@ export class AdaptiveConcurrency {
     this.#done += weight;
     const now = this.#now();
     const ms = now - this.#windowBegan;
-    if (ms < WINDOW_MS || this.#done < this.#level * ROUNDS) return;
+    if (ms < WINDOW_MS || this.#done < this.#value * ROUNDS) return;
     this.#judge(this.#done / ms);
     this.#windowBegan = now;
     this.#done = 0;
@@ -57,7 +57,7 @@ export class AdaptiveConcurrency {
     // Errors of what was under way when the number was halved have the same cause.
     if (beganAt <= this.#cutAt) return;
     this.#cutAt = this.#now();
-    this.#level = Math.max(LEAST, Math.floor(this.#level / 2));
+    this.#value = Math.max(LEAST, Math.floor(this.#value / 2));
     this.#climbing = false;
     this.#before = null;
     this.#resting = 0;
@@ -71,14 +71,14 @@ export class AdaptiveConcurrency {
       this.#before = null;
     }
     if (this.#before !== null && perMs < this.#before.perMs * WORTH) {
-      this.#level = this.#before.level;
+      this.#value = this.#before.value;
       this.#before = null;
       this.#climbing = false;
       this.#resting = REST_WINDOWS;
       return;
     }
-    this.#before = { level: this.#level, perMs };
-    const step = this.#climbing ? Math.ceil(this.#level / 2) : Math.max(1, Math.floor(this.#level / 8));
-    this.#level = Math.min(MOST, this.#level + step);
+    this.#before = { value: this.#value, perMs };
+    const step = this.#climbing ? Math.ceil(this.#value / 2) : Math.max(1, Math.floor(this.#value / 8));
+    this.#value = Math.min(MOST, this.#value + step);
   }
 }

@@ -28,7 +28,7 @@ export function assertLimits({ concurrency, rate, bandwidth }: LimitOptions, wha
 /** What a job allows to be under way, shared by all writers of a process. First come, first served. */
 export class JobLimits implements WorkLimits {
   readonly #fixed: number | null;
-  readonly #level = new AdaptiveConcurrency();
+  readonly #adaptive = new AdaptiveConcurrency();
   readonly #rate: RateLimiter | null;
   readonly #bandwidth: RateLimiter | null;
   readonly #waiting: (() => void)[] = [];
@@ -44,20 +44,21 @@ export class JobLimits implements WorkLimits {
     );
   }
 
-  get level(): number {
-    return this.#fixed ?? this.#level.value;
+  /** How many may be under way now. */
+  get #concurrency(): number {
+    return this.#fixed ?? this.#adaptive.value;
   }
 
   async run<T>(work: (trouble: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#running < this.level) this.#running++;
+    if (this.#running < this.#concurrency) this.#running++;
     else await this.#turn();
     try {
       signal?.throwIfAborted();
       await this.#rate?.turn(1, signal);
       const beganAt = performance.now();
-      const result = await work(() => this.#level.trouble(beganAt));
-      if (this.#waiting.length > 0) this.#level.done();
-      else this.#level.idle();
+      const result = await work(() => this.#adaptive.trouble(beganAt));
+      if (this.#waiting.length > 0) this.#adaptive.done();
+      else this.#adaptive.idle();
       return result;
     } finally {
       this.#running--;
@@ -75,7 +76,7 @@ export class JobLimits implements WorkLimits {
 
   /** Lets in as many as there is room for; they are counted here, since they wake up only later. */
   #admit(): void {
-    while (this.#running < this.level) {
+    while (this.#running < this.#concurrency) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#running++;

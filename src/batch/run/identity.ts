@@ -37,11 +37,11 @@ export function assertSameSource(run: RunRecord, difference: string | null): voi
  * matters does, or if the sink has no identity.
  */
 export async function locationDifference(run: RunRecord, sink: Sink<unknown>): Promise<string | null> {
-  const { places } = detailsOf(run);
-  if (places === undefined || sink.identity === undefined) return null;
+  const { sinkIdentity } = detailsOf(run);
+  if (sinkIdentity === undefined || sink.identity === undefined) return null;
   const now = await sink.identity();
-  if (isSameJson(places, now)) return null;
-  if (sink.difference) return sink.difference(places, now);
+  if (isSameJson(sinkIdentity, now)) return null;
+  if (sink.difference) return sink.difference(sinkIdentity, now);
   return "It is written to another location than when the run began";
 }
 
@@ -53,7 +53,7 @@ export function assertSameLocations(
 ): void {
   if (difference === null) return;
   throw new PawlError(
-    "run.other-place",
+    "run.other-location",
     `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with --restart.`,
   );
 }

@@ -105,12 +105,12 @@ function chunkOf(items: readonly unknown[]): Chunk<unknown> {
  * listing. What it wrote stays. If the sink has other locations by now, only what is on this machine is removed. No process may
  * be at work on the run. Safe to repeat.
  */
-export async function clearAway(job: AnyJob, run: RunRecord, place: SinkLocation): Promise<void> {
+export async function clearAway(job: AnyJob, run: RunRecord, location: SinkLocation): Promise<void> {
   if ((await locationDifference(run, job.sink)) !== null) {
-    await rm(keptFolder(place.runs, run.id), { recursive: true, force: true });
+    await rm(keptFolder(location.runs, run.id), { recursive: true, force: true });
     return;
   }
-  const { sink } = await openSink(job, run.id, place);
+  const { sink } = await openSink(job, run.id, location);
   try {
     await sink.finalize("given up");
   } finally {

@@ -123,7 +123,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       source: source.name,
       unit: source.unit,
       dialect: source.dialect ?? null,
-      ...(job.sink.identity === undefined || dryRun ? {} : { places: await job.sink.identity() }),
+      ...(job.sink.identity === undefined || dryRun ? {} : { sinkIdentity: await job.sink.identity() }),
       ...(transform === null ? {} : { transform: transform }),
       notes,
       plan: null,

@@ -16,7 +16,7 @@ export interface RunDetails {
   /** How raw items are put back into a file, where they are lines of one. */
   readonly dialect: Description["dialect"] | null;
   /** The identity of the sink when the run began; absent where it has none. */
-  readonly places?: Json;
+  readonly sinkIdentity?: Json;
   /** A checksum of the transform that the run began with; absent where it has none. */
   readonly transform?: string;
   /** Sentences shown when the run began. */

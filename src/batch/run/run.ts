@@ -104,8 +104,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
         `Job ${job.name} is run while a worker loads its module to find a function: put run() under if (import.meta.main).`,
       );
     }
-    const place = stateLocation();
-    const given = options.store ?? place.store;
+    const location = stateLocation();
+    const given = options.store ?? location.store;
     const opened = typeof given === "string" ? openStore(given) : Promise.resolve(given);
     const reference: JobReference = {
       name: job.name,
@@ -119,7 +119,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     }));
     this.#prepared = prepared;
     this.#summary = prepared
-      .then(({ prepared: ready }) => this.#execute(ready, place.runs, signal))
+      .then(({ prepared: ready }) => this.#execute(ready, location.runs, signal))
       .finally(async () => {
         if (typeof given === "string") await opened.then((store) => store.close());
       });

@@ -72,7 +72,7 @@ async function buckets(): Promise<string> {
   return name;
 }
 const refused = (what: RegExp) => (error: Error & { code: string }) => {
-  assert.equal(error.code, "run.other-place");
+  assert.equal(error.code, "run.other-location");
   assert.match(error.message, what);
   assert.match(error.message, /--restart/);
   return true;
@@ -241,7 +241,7 @@ describe("an interrupted copy", () => {
     assert.ok(record);
     await assert.rejects(
       prepare(replayJob(store, record, job as never), { store, replayOf: first.run }),
-      refused(/can only be replayed with the places that it began with/),
+      refused(/can only be replayed with the locations that it began with/),
     );
   });
 });

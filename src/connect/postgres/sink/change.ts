@@ -1,4 +1,4 @@
-import type { Chunk, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
+import type { Chunk, ChunkSizing, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
 import { type Duration, milliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../../timers.ts";
@@ -98,7 +98,7 @@ const silenceMs = 15_000;
 class OpenChange extends OpenTable<unknown> {
   readonly ordering = { kind: "any" } as const;
   /** Others want their turn at the rows: short transactions from the first one on. */
-  readonly chunkSizing = { commitTime: "200ms", firstSize: "64KB", minSize: "1KB" } as const;
+  readonly chunkSizing: ChunkSizing = { commitTime: "200ms", firstSize: "64KB", minSize: "1KB" };
   readonly #run: string;
   readonly #target: ChangeTarget;
 

@@ -56,7 +56,7 @@ export function context(columns: readonly string[] | null, more: Partial<SinkCon
     memory: 64 * 1024 * 1024,
     folder: "",
     cache: "",
-    limits: { level: 1, run: (work) => work(() => {}), pass: async () => {} },
+    limits: { run: (work) => work(() => {}), pass: async () => {} },
     signal: new AbortController().signal,
     ...more,
   };
