@@ -255,32 +255,33 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
   }
 
   /** What a call that waits comes to, after as many attempts as it takes. */
-  async #settled(item: unknown, first: PromiseLike<unknown>): Promise<unknown> {
+  async #settled(item: unknown, call: PromiseLike<unknown>): Promise<unknown> {
     const began = performance.now();
+    let value: unknown;
     try {
-      const value = await this.#attempted(first);
-      if (!(value instanceof Failed)) this.#transform.waited(performance.now() - began);
-      return value;
-    } catch {
-      let failed: PromiseLike<unknown> | null = first;
-      return await this.#retried(async () => {
-        const call = failed ?? this.#called(item);
-        failed = null;
-        return await this.#attempted(call);
-      });
+      value = await call;
+    } catch (error) {
+      return await this.#calledAgain(item, error);
     }
+    this.#transform.succeeded();
+    this.#transform.waited(performance.now() - began);
+    return value;
   }
 
-  /** Resolves with what the call gave, or with a `Failed` where trying again does not help. */
-  async #attempted(call: PromiseLike<unknown>): Promise<unknown> {
-    try {
-      const value = await call;
-      this.#transform.succeeded();
-      return value;
-    } catch (error) {
-      if (isTransient(error) || this.#signals.end.aborted) throw error;
-      return new Failed(error);
-    }
+  /** What becomes of an item whose first call failed: a `Failed` where trying again does not help. */
+  async #calledAgain(item: unknown, firstError: unknown): Promise<unknown> {
+    let calls = 0;
+    return await this.#retried(async () => {
+      try {
+        if (calls++ === 0) throw firstError;
+        const value = await this.#called(item);
+        this.#transform.succeeded();
+        return value;
+      } catch (error) {
+        if (isTransient(error) || this.#signals.end.aborted) throw error;
+        return new Failed(error);
+      }
+    });
   }
 
   /** Tries again what fails for a reason outside of its items, until nothing has succeeded for too long or the run stops. */
@@ -318,14 +319,15 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       item instanceof ItemError ? new Failed(item) : undefined,
     );
     let open = results.flatMap((result, at) => (result === undefined ? [at] : []));
-    if (open.length === 0) return results;
-    return await this.#retried(async () => {
-      const items = open.map((at) => slice[at]);
-      const settled = await workers.map(items, this.#signals.end);
+    let areRefused = false;
+    const attempt = async () => {
+      const settled = await workers.map(
+        open.map((at) => slice[at]),
+        this.#signals.end,
+      );
       if (settled === null) {
-        const here = await (await this.#begin(0, items)).results;
-        for (const [nth, at] of open.entries()) results[at] = here[nth];
-        return results;
+        areRefused = true;
+        return;
       }
       const again: number[] = [];
       let reason: unknown;
@@ -341,8 +343,14 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       if (again.length < open.length) this.#transform.succeeded();
       open = again;
       if (open.length > 0) throw reason;
-      return results;
-    });
+    };
+    if (open.length > 0) await this.#retried(attempt);
+    if (!areRefused) return results;
+    // No worker can load the transform: it runs in this thread.
+    const items = open.map((at) => slice[at]);
+    const here = await (await this.#begin(0, items)).results;
+    for (const [nth, at] of open.entries()) results[at] = here[nth];
+    return results;
   }
 
   async #taken({ first, results }: BegunSlice): Promise<unknown[]> {
