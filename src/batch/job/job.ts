@@ -110,7 +110,7 @@ export interface Job<T, U = T> {
    * @default false
    */
   readonly partial?: boolean;
-  /** Of a replay: the numbers of the quarantined items that the run `replay` has corrected. See `replayJob`. */
+  /** Set by Pawl where the job is a replay: the numbers of the quarantined items that the run `replay` has corrected. */
   corrected?(replay: string): Promise<readonly number[]>;
 }
 
