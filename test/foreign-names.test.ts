@@ -14,7 +14,7 @@ import { readRow } from "../src/connect/postgres/source/table-reader.ts";
 import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";
-import { bucketRate } from "../src/tasks/define/definition.ts";
+import { bucketRate } from "../src/tasks/define/task.ts";
 import { fc } from "./random.ts";
 
 /** Names that every object inherits: content may have them, and no dictionary may find anything under them. */

@@ -4,9 +4,9 @@ import type { Duration } from "../durations.ts";
 import type { Backoff } from "../retry.ts";
 import type { BucketRate, Json, Lease, TaskRecord } from "../store/contract.ts";
 import type { TaskHandle } from "./client/handle.ts";
-import type { Stored } from "./client/stored-value.ts";
 import type { Schema } from "./define/schema.ts";
 import type { Link } from "./flow/link.ts";
+import type { Stored } from "./stored-value.ts";
 
 /** So many starts a second, minute, hour or day: `"100/m"`. */
 export type RateLimit = `${number}/${"s" | "m" | "h" | "d"}`;

@@ -7,7 +7,6 @@ export { CancelledError, PermanentError, Snooze, SoftLimitError, StoppedError } 
 export { type Client, connect } from "./client/client.ts";
 export { defaultLocation, disconnect, handleOf, useStore } from "./client/default-client.ts";
 export { type Progress, TaskFailedError, type TaskHandle, type TaskStatus } from "./client/handle.ts";
-export type { Stored } from "./client/stored-value.ts";
 export { type Change, type SubscribeOptions, type Subscription, subscribe } from "./client/subscribe.ts";
 export type {
   AnyTask,
@@ -26,8 +25,6 @@ export type { Schema } from "./define/schema.ts";
 export { task } from "./define/task.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
 export type { Link } from "./flow/link.ts";
-export type { Member, Members } from "./flow/members.ts";
-
 export {
   pauseSchedule,
   removeSchedule,
@@ -36,6 +33,7 @@ export {
   schedule,
 } from "./schedule/schedule.ts";
 export type { CatchUp, ScheduleTimes } from "./schedule/times.ts";
+export type { Member, Members, Stored } from "./stored-value.ts";
 export { meterStore } from "./telemetry/meter-store.ts";
 export { metricsText, metricsType } from "./telemetry/prometheus.ts";
 

@@ -2,8 +2,8 @@
 
 export { progressOf } from "./client/handle.ts";
 export type { Definition, InternalContext } from "./contract.ts";
-export { internalTask } from "./define/definition.ts";
 export { knownTasks } from "./define/registry.ts";
+export { internalTask } from "./define/task.ts";
 export { groupsWithin, linksAfter } from "./flow/spec.ts";
 export { type TimesSpec, timesOf } from "./schedule/times.ts";
 export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";

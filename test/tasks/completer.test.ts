@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { PawlError, TransientError } from "../../src/errors.ts";
 import type { NewTask, Settlement, TaskStore } from "../../src/store/contract.ts";
 import { JsonText } from "../../src/store/internal.ts";
-import { Enqueuer } from "../../src/tasks/client/enqueuer.ts";
-import { Completer } from "../../src/tasks/worker/completer.ts";
+import { Enqueuer } from "../../src/tasks/client/client.ts";
+import { Completer } from "../../src/tasks/worker/attempts.ts";
 
 /** Refuses a batch as `refuse` says, as a database does: all of it. */
 class Stub {

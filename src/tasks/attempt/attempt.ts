@@ -4,15 +4,24 @@ import { LostError, PawlError } from "../../errors.ts";
 import { backoffDelay } from "../../retry.ts";
 import type { Claim, Json, Lease, Settlement, TaskRecord, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
+import { LONGEST_TIMER_MS } from "../../timers.ts";
+import { derivedId } from "../client/call.ts";
 import type { Client } from "../client/client.ts";
 import type { TaskHandle } from "../client/handle.ts";
-import { take } from "../client/stored-value.ts";
-import { derivedId } from "../client/task-id.ts";
 import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
 import { parseInput } from "../define/schema.ts";
-import { Members, revived, type TakenValue } from "../flow/members.ts";
-import { metaOf, type StoredValue, type TaskMeta } from "../flow/spec.ts";
+import { PASS } from "../flow/link.ts";
+import {
+  metaOf,
+  type StoredValue,
+  type Success,
+  type TaskMeta,
+  type Trace,
+  withSuccessors,
+} from "../flow/spec.ts";
 import { Spool } from "../flow/spool.ts";
+import { Members, revived, type TakenValue, take } from "../stored-value.ts";
+import { processing } from "../telemetry/otel.ts";
 import {
   CancelledError,
   PermanentError,
@@ -22,12 +31,177 @@ import {
   StoppedError,
   StrayError,
 } from "./errors.ts";
-import type { AttemptLog } from "./log.ts";
-import type { ProgressWriter } from "./progress-writer.ts";
-import { type AttemptStrays, type Stop, withinScope } from "./strays.ts";
+import { type AttemptLog, MemoryLog } from "./log.ts";
+import { ProgressWriter } from "./progress-writer.ts";
+import { AttemptStrays, type Stop, withinScope } from "./strays.ts";
 
-/** A task that succeeded. */
-export type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
+/** One attempt at a claimed task, from its beginning until its result is in the store. */
+export class Attempt {
+  readonly claim: Claim;
+  /** Aborts when the attempt should end; its signal is made when it is first asked for. */
+  readonly stop = new AbortController();
+  /** What the handler wrote, for people. */
+  log: string | undefined;
+  /** Gives the result that counts instead, where something came up after the handler had ended. */
+  revised: (() => TaskResult | undefined) | undefined;
+  /** The task is not known here. */
+  isUnknown = false;
+  /** Resolves when it has ended. */
+  ended: Promise<void> | undefined;
+
+  constructor(claim: Claim) {
+    this.claim = claim;
+  }
+
+  /** How a result is settled. Asked for once, when it goes to the store for the first time. */
+  settlement(result: TaskResult): Settlement {
+    const { id, fence } = this.claim;
+    const settled = { id, fence, result: this.revised?.() ?? result };
+    return this.log === undefined ? settled : { ...settled, log: this.log };
+  }
+}
+
+/** Makes attempts in children of one kind. */
+export interface ChildRunner {
+  run(
+    attempt: Attempt,
+    definition: Definition,
+    options: { readonly trace: Trace | null; readonly poisonAfter: number },
+  ): Promise<TaskResult | null>;
+}
+
+export interface RunnerOptions {
+  readonly client: Client;
+  readonly tasks: readonly Definition[];
+  /** The children of a kind; needed for tasks that are isolated. */
+  readonly childrenOf?: (isolate: "thread" | "process") => ChildRunner;
+  /** A task that takes so many children down without progress becomes a dead letter. */
+  readonly poisonAfter: number;
+  readonly report: (error: unknown) => void;
+}
+
+/** Makes attempts at defined tasks, in this thread or in a child. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #tasks: ReadonlyMap<string, Definition>;
+  readonly #progress: ProgressWriter;
+
+  constructor(options: RunnerOptions) {
+    const { client, tasks } = options;
+    this.#options = options;
+    this.#tasks = new Map(tasks.map((definition) => [definition.name, definition]));
+    this.#progress = new ProgressWriter(() => client.store());
+  }
+
+  /** What an attempt comes to. Null when there is nothing to settle, because another worker has the task. */
+  run(attempt: Attempt): Promise<TaskResult | null> {
+    const { claim } = attempt;
+    const definition = this.#tasks.get(claim.task.name);
+    // The work of Pawl itself, such as a shard, is not a message of the program's.
+    if (definition?.internal) return this.#run(attempt, definition);
+    return processing(claim, async (trace) => {
+      if (claim.task.name === PASS) return followed(attempt, passedOn(attempt));
+      if (definition === undefined) return this.#unknown(attempt);
+      const result =
+        definition.isolate === "none"
+          ? await this.#run(attempt, definition)
+          : await this.#runInChild(attempt, definition, definition.isolate, trace);
+      return result?.state === "succeeded" ? followed(attempt, result) : result;
+    });
+  }
+
+  async #runInChild(
+    attempt: Attempt,
+    definition: Definition,
+    isolate: "thread" | "process",
+    trace: Trace | null,
+  ): Promise<TaskResult | null> {
+    const { childrenOf, poisonAfter } = this.#options;
+    if (childrenOf === undefined) throw new Error(`No task was known to need a ${isolate}.`);
+    return await childrenOf(isolate).run(attempt, definition, { trace, poisonAfter });
+  }
+
+  async #run(attempt: Attempt, definition: Definition): Promise<TaskResult | null> {
+    const { client, report } = this.#options;
+    const { claim, stop } = attempt;
+    const { softMs } = definition;
+    const log = new MemoryLog();
+    const limit = softMs === null || softMs > LONGEST_TIMER_MS ? null : new SoftLimit(softMs, stop);
+    const strays = new AttemptStrays(client, stop, report);
+    try {
+      const around = { client, progress: this.#progress, log, stop: limit ?? stop, strays };
+      const result = await runHandler(definition, claim, around);
+      attempt.log = log.text;
+      if (result === null) strays.over();
+      else attempt.revised = () => revised(attempt, result, strays, definition);
+      return result;
+    } finally {
+      limit?.clear();
+    }
+  }
+
+  /** Leaves a task that this worker does not know to another one. */
+  #unknown(attempt: Attempt): TaskResult {
+    const { id, fence, task } = attempt.claim;
+    this.#options.report(
+      new Error(`No handler is named ${task.name}: task ${id} is left for another worker.`),
+    );
+    attempt.isUnknown = true;
+    // Longer each time, so that a task which no worker knows does not keep all of them busy.
+    return { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) };
+  }
+}
+
+/** A success does not count when something went wrong in the same turn of the event loop in which it ended. */
+function revised(
+  { claim }: Attempt,
+  result: TaskResult,
+  strays: AttemptStrays,
+  definition: Definition,
+): TaskResult | undefined {
+  strays.over();
+  const { first } = strays;
+  if (first === undefined || result.state !== "succeeded") return undefined;
+  return resultOfStray(first, definition, claim.task);
+}
+
+/** A success with what follows the task in its flow. */
+function followed({ claim }: Attempt, result: Success): TaskResult {
+  try {
+    return withSuccessors(claim.task, result);
+  } catch (error) {
+    // What follows is too large to be stored, and will be the next time.
+    return { state: "dead", error: errorText(error) };
+  }
+}
+
+/** What a task that only passes on gives: what it was given. */
+function passedOn({ claim: { task } }: Attempt): Success {
+  const { members } = metaOf(task.meta);
+  return success(task, { value: task.payload, ...(members === undefined ? {} : { members }) });
+}
+
+/** A signal that aborts with another one, or when a soft limit is over. */
+class SoftLimit implements Stop {
+  readonly signal: AbortSignal;
+  readonly #stop: Stop;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(softMs: number, stop: Stop) {
+    const over = new AbortController();
+    this.#stop = stop;
+    this.#timer = setTimeout(() => over.abort(new SoftLimitError(softMs)), softMs);
+    this.signal = AbortSignal.any([stop.signal, over.signal]);
+  }
+
+  abort(reason: unknown): void {
+    this.#stop.abort(reason);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
 
 /** What an attempt needs of the place in which it runs. */
 export interface Surroundings {
@@ -68,7 +242,7 @@ export async function runHandler(
 }
 
 /** The result of a task that gave a value. Where members of a group stand in that is kept with the task. */
-export function success(task: TaskRecord, { value, members }: StoredValue): Success {
+function success(task: TaskRecord, { value, members }: StoredValue): Success {
   if (members === undefined) return { state: "succeeded", value };
   const meta: TaskMeta = { ...metaOf(task.meta), resultMembers: members };
   return { state: "succeeded", value, meta: meta as unknown as Json };
@@ -197,23 +371,6 @@ function codeOf(error: PawlError): string {
   }
 }
 
-/** What is not a number would be stored as null or as whatever it is, and no reader could make sense of it. */
-function finite(value: unknown, what: string): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value === "string") return value;
-  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
-}
-
-/** A value in a few words, whatever it is. */
-function shown(value: unknown): string {
-  if (typeof value === "number" || value === null || value === undefined) return String(value);
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
 /** What a handler is given besides its input. */
 class Context implements InternalContext {
   readonly id: string;
@@ -323,28 +480,19 @@ class Context implements InternalContext {
   }
 }
 
-/** One attempt at a claimed task, from its beginning until its result is in the store. */
-export class Attempt {
-  readonly claim: Claim;
-  /** Aborts when the attempt should end; its signal is made when it is first asked for. */
-  readonly stop = new AbortController();
-  /** What the handler wrote, for people. */
-  log: string | undefined;
-  /** Gives the result that counts instead, where something came up after the handler had ended. */
-  revised: (() => TaskResult | undefined) | undefined;
-  /** The task is not known here. */
-  isUnknown = false;
-  /** Resolves when it has ended. */
-  ended: Promise<void> | undefined;
+/** What is not a number would be stored as null or as whatever it is, and no reader could make sense of it. */
+function finite(value: unknown, what: string): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);
+}
 
-  constructor(claim: Claim) {
-    this.claim = claim;
-  }
+function text(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
+}
 
-  /** How a result is settled. Asked for once, when it goes to the store for the first time. */
-  settlement(result: TaskResult): Settlement {
-    const { id, fence } = this.claim;
-    const settled = { id, fence, result: this.revised?.() ?? result };
-    return this.log === undefined ? settled : { ...settled, log: this.log };
-  }
+/** A value in a few words, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === "number" || value === null || value === undefined) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -11,11 +11,10 @@ import { backoffDelay } from "../../retry.ts";
 import type { TaskRecord, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { newTaskId } from "../client/task-id.ts";
+import { newTaskId } from "../client/call.ts";
 import type { Definition } from "../contract.ts";
 import type { Trace } from "../flow/spec.ts";
-import type { Attempt } from "./attempt.ts";
-import { failure, resultOfStop } from "./attempt.ts";
+import { type Attempt, type ChildRunner, failure, resultOfStop } from "./attempt.ts";
 import {
   beginChild,
   type ChildReply,
@@ -45,7 +44,7 @@ const GRACE_MS = 2_000;
 const IDLE_MS = 60_000;
 
 /** Runs attempts in children of one kind, and kills those that do not end. */
-export class Children {
+export class Children implements ChildRunner {
   readonly #pool: Pool;
 
   constructor({ isolate, setup, children, maxTasks, maxMemory }: ChildrenOptions) {

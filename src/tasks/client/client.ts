@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonicalJson } from "../../canonical-json.ts";
-import { finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import type { Json, NewTask, Store, TaskRecord } from "../../store/contract.ts";
+import type { NewTask, Store, TaskRecord, TaskStore } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
+import { JsonText } from "../../store/internal.ts";
 import type {
   Definition,
   EnqueueManyOptions,
@@ -13,18 +12,31 @@ import type {
   InputArguments,
   Task,
 } from "../contract.ts";
-import { assertCanBegin, onlyOptions, timing } from "../define/definition.ts";
-import type { AnyLink, Link } from "../flow/link.ts";
-import type { TakenValue } from "../flow/members.ts";
-import { composed, shapeOf } from "../flow/nodes.ts";
-import { type StoredValue, type TaskMeta, withTrace } from "../flow/spec.ts";
+import { type AnyLink, composed, type Link, shapeOf } from "../flow/link.ts";
+import { withTrace } from "../flow/spec.ts";
 import { storeFlow } from "../flow/store-flow.ts";
+import { GroupCommit } from "../group-commit.ts";
+import { checkInput, type Stored, take } from "../stored-value.ts";
 import { type Sent, sending } from "../telemetry/otel.ts";
-import { Enqueuer } from "./enqueuer.ts";
-import { type HandleSource, TaskHandle } from "./handle.ts";
-import { checkInput, type Stored, take } from "./stored-value.ts";
-import { derivedId, newTaskId } from "./task-id.ts";
-import { Watcher } from "./watcher.ts";
+import {
+  CALL_OPTIONS,
+  Delay,
+  derivedId,
+  EnqueueCall,
+  FLOW_OPTIONS,
+  InputReader,
+  inputOf,
+  keyedId,
+  namingKey,
+  newTask,
+  newTaskId,
+  notUnique,
+  onlyOptions,
+  orThrower,
+  ReadInput,
+  uniqueKey,
+} from "./call.ts";
+import { type HandleSource, TaskHandle, Watcher } from "./handle.ts";
 
 /** Tasks that `enqueueMany` stores in one transaction. */
 const BATCH = 2_000;
@@ -80,7 +92,7 @@ export class Client implements HandleSource, AsyncDisposable {
     const { key, tx } = options;
     const id = key === undefined ? newTaskId() : keyedId(definition, key);
     const taken = take(input, inputOf(name));
-    const call = new Call(definition, options);
+    const call = new EnqueueCall(definition, options);
     const unique =
       definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken));
     if (schema !== null) await checkInput(schema, taken, name, () => this.store());
@@ -112,7 +124,7 @@ export class Client implements HandleSource, AsyncDisposable {
         `The key of enqueueMany of task "${name}" must be a function of the input.`,
       );
     }
-    const call = new Call(definition, given);
+    const call = new EnqueueCall(definition, given);
     const reader = new InputReader(definition, given.key);
     const source = iterable(inputs, name);
     // What may be read again later may also be changed until then.
@@ -126,7 +138,7 @@ export class Client implements HandleSource, AsyncDisposable {
     { name, schema }: Definition,
     inputs: Iterable<In | Promise<In> | ReadInput> | AsyncIterable<In>,
     reader: InputReader<In>,
-    { call, sent, tx }: { readonly call: Call; readonly sent: Sent; readonly tx: unknown },
+    { call, sent, tx }: { readonly call: EnqueueCall; readonly sent: Sent; readonly tx: unknown },
   ): Promise<{ count: number; created: number }> {
     const store = await this.store();
     const shared = await call.options(async () => store);
@@ -274,57 +286,6 @@ export function connect(store: Store | string): Client {
   return new Client(store);
 }
 
-function inputOf(name: string): string {
-  return `The input of task "${name}"`;
-}
-
-function notUnique(): undefined {}
-
-/** What a function of the caller's gives now; what it throws is thrown later, since a bad input is the better reason. */
-function orThrower<T>(make: () => T): () => T {
-  try {
-    const made = make();
-    return () => made;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
-}
-
-/** When what is enqueued may begin: `delay` or `at`, as they were given. */
-class Delay {
-  readonly #ms: number | undefined;
-  readonly #instant: number | undefined;
-  readonly #of: string;
-
-  /** Throws a PawlError that names the option. */
-  constructor({ delay, at }: Pick<EnqueueOptions, "delay" | "at">, of: string) {
-    this.#of = of;
-    if (delay !== undefined && at !== undefined) {
-      throw new PawlError("task.delay", `The options delay and at of ${of} exclude each other.`);
-    }
-    this.#ms = delay === undefined ? undefined : finiteMilliseconds(delay, `The delay of ${of}`);
-    if (at === undefined) return;
-    this.#instant = at instanceof Date ? at.getTime() : Number.NaN;
-    if (Number.isNaN(this.#instant)) {
-      throw new PawlError("task.at", `The option at of ${of} must be a Date that is valid.`);
-    }
-  }
-
-  /** Milliseconds from now, by the store's clock; without waiting where that need not be asked. */
-  ms(store: () => Promise<Store>): number | undefined | Promise<number> {
-    return this.#instant === undefined ? this.#ms : this.#until(this.#instant, store);
-  }
-
-  async #until(instant: number, store: () => Promise<Store>): Promise<number> {
-    const ms = Math.max(0, instant - (await (await store()).now()));
-    return finiteMilliseconds(ms, `The time until the at of ${this.#of}`);
-  }
-}
-
-type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
-
 /** From JavaScript a task may be anything, such as one that a module does not export. */
 function definitionOf(task: { readonly definition: Definition }): Definition {
   const definition = (task as { readonly definition?: Definition } | null | undefined)?.definition;
@@ -351,128 +312,34 @@ function isCollection<T>(inputs: Iterable<T> | AsyncIterable<T>): inputs is Iter
   );
 }
 
-/** An input of `enqueueMany` as it was when it was read: its object may be used for the next. */
-class ReadInput {
-  readonly taken: TakenValue;
-  /** Of its task. Both may throw what the functions of the user's have thrown: that the schema objects comes first. */
-  readonly id: () => string;
-  readonly unique: () => string | undefined;
-
-  constructor(taken: TakenValue, id: () => string, unique: () => string | undefined) {
-    this.taken = taken;
-    this.id = id;
-    this.unique = unique;
-  }
+interface Entry {
+  readonly task: NewTask;
+  readonly done: (created: boolean) => void;
+  readonly failed: (error: unknown) => void;
 }
 
-/** Reads the inputs of one call of `enqueueMany`. */
-class InputReader<In> {
-  /** Inputs that were read. */
-  count = 0;
-  readonly #definition: Definition;
-  readonly #key: ((input: In, index: number) => string) | undefined;
-  readonly #what: string;
+/** Tasks that are stored in one transaction. */
+const MOST = 500;
 
-  constructor(definition: Definition, key: ((input: In, index: number) => string) | undefined) {
-    this.#definition = definition;
-    this.#key = key;
-    this.#what = inputOf(definition.name);
+/** Stores single tasks by group commit. */
+export class Enqueuer {
+  readonly #commit: GroupCommit<Entry>;
+
+  constructor(store: () => Promise<TaskStore>) {
+    this.#commit = new GroupCommit<Entry>({
+      most: MOST,
+      characters: ({ task: { payload } }) => (payload instanceof JsonText ? payload.text.length : 0),
+      store: async (batch) => {
+        const created = new Set(await (await store()).enqueue(batch.map(({ task }) => task)));
+        // Of two with one id in a batch, the first is the one that was stored.
+        for (const { task, done } of batch) done(created.delete(task.id));
+      },
+      failed: ({ failed }, error) => failed(error),
+    });
   }
 
-  read(input: In): ReadInput {
-    const at = this.count++;
-    const key = this.#key;
-    const definition = this.#definition;
-    const taken = take(input, this.#what);
-    return new ReadInput(
-      taken,
-      key === undefined ? newTaskId : orThrower(() => keyedId(definition, key(input, at))),
-      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken)),
-    );
+  /** Resolves when the task is durable; true when it is new. */
+  add(task: NewTask): Promise<boolean> {
+    return new Promise((done, failed) => this.#commit.add({ task, done, failed }));
   }
-
-  /** A promise of an input is read once it is kept. */
-  readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
-    if (!(input instanceof Promise)) return this.read(input);
-    // A caller that waits for it hears of it, and it may be long until then.
-    input.catch(() => {});
-    return input;
-  }
-}
-
-/** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
-class Call {
-  readonly #name: string;
-  readonly #shared: Shared;
-  readonly #delay: Delay;
-
-  /** Throws a PawlError that names the option. */
-  constructor(definition: Definition, options: Omit<EnqueueOptions, "key" | "tx">) {
-    const { name } = definition;
-    this.#name = name;
-    this.#delay = new Delay(options, `task "${name}"`);
-    this.#shared = { name, ...timing(definition, options) };
-  }
-
-  /** Without waiting where nothing depends on the store's clock. */
-  options(store: () => Promise<Store>): Shared | Promise<Shared> {
-    const ms = this.#delay.ms(store);
-    return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
-  }
-
-  #after(delayMs: number | undefined): Shared {
-    if (delayMs === undefined) return this.#shared;
-    const { expiresMs } = this.#shared;
-    if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);
-    return { ...this.#shared, delayMs };
-  }
-}
-
-/** The id of a call with a key. */
-function keyedId({ name }: Definition, key: unknown): string {
-  namingKey(key, `The key of task "${name}"`);
-  return derivedId(name, key);
-}
-
-/** A key that is missing would make one call of all that miss it, and only the first would be stored. */
-function namingKey(key: unknown, what: string): asserts key is string {
-  if (typeof key === "string" && key !== "") return;
-  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
-  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
-}
-
-const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
-const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
-
-/** Longer than this a text is stored by what follows from it: it stands in an index. */
-const MOST_OF_UNIQUE = 500;
-
-/** The unique key of a call; undefined where the task is not unique. */
-function uniqueKey({ name, unique }: Definition, input: unknown, taken: StoredValue): string | undefined {
-  if (unique === null) return undefined;
-  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
-  if (typeof text !== "string") {
-    throw new PawlError(
-      "task.unique",
-      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
-    );
-  }
-  // As JSON, so that no name and text are taken for another name and text.
-  const key = JSON.stringify([name, text]);
-  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
-}
-
-function newTask(
-  id: string,
-  { value, members }: StoredValue,
-  unique: string | undefined,
-  shared: Shared,
-): NewTask {
-  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
-  const meta: TaskMeta = members === undefined ? {} : { members };
-  return {
-    ...{ id, payload: value, ...shared },
-    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
-    ...(unique === undefined ? {} : { unique }),
-  };
 }

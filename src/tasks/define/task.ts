@@ -1,9 +1,15 @@
-import { assertObject, assertText } from "../../arguments.ts";
+import { pathToFileURL } from "node:url";
+import { types } from "node:util";
+import { assertObject, assertText, shown } from "../../arguments.ts";
+import { type Duration, endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
+import { strictSpacing } from "../../rate-limit.ts";
+import type { BucketRate } from "../../store/contract.ts";
+import { namingText, onlyOptions, priorityNumber, queueName, timing, wholeNumber } from "../client/call.ts";
 import type { Client } from "../client/client.ts";
 import { defaultClient } from "../client/default-client.ts";
 import type { TaskHandle } from "../client/handle.ts";
-import { take } from "../client/stored-value.ts";
 import type {
   AnyTask,
   Anything,
@@ -14,12 +20,13 @@ import type {
   Handler,
   LinkOptions,
   Maps,
+  RateLimit,
   Task,
   TaskOptions,
 } from "../contract.ts";
 import type { Composed, Link } from "../flow/link.ts";
 import type { LinkSpec } from "../flow/spec.ts";
-import { define, onlyOptions, timing } from "./definition.ts";
+import { take } from "../stored-value.ts";
 import { register } from "./registry.ts";
 import type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 
@@ -112,4 +119,151 @@ class DefinedTask implements AnyTask {
 
 function linkTo(spec: LinkSpec): Link<Anything, Anything> {
   return { compose: () => ({ node: [spec], streamed: null }) };
+}
+
+const RETENTION: Duration = "7d";
+const RETRIES = 5;
+
+/** Tasks of these names are not run by handlers. */
+const OWN_NAMES = "pawl.";
+
+/** Checks what a program said about a task. Throws a PawlError that names the task and the option. */
+function define<In, M extends Maps<In>>(
+  options: TaskOptions<In, M>,
+  schema: Schema | null,
+  handler: Handler,
+): Definition {
+  const { name } = options;
+  if (typeof name !== "string" || name.trim() === "") {
+    throw new PawlError("task.name", "A task needs a name: task({ name: … }, …).");
+  }
+  namingText(name, "The name of a task", "task.name");
+  if (name.startsWith(OWN_NAMES)) {
+    throw new PawlError(
+      "task.name",
+      `A task cannot be named "${name}": names that begin with "${OWN_NAMES}" are those of Pawl itself.`,
+    );
+  }
+  const of = (option: string) => `The ${option} of task "${name}"`;
+  if (typeof handler !== "function") {
+    throw new PawlError("task.handler", `Task "${name}" needs a function as its second argument.`);
+  }
+  if (types.isGeneratorFunction(handler)) {
+    throw new PawlError(
+      "task.handler",
+      `The handler of task "${name}" is a generator function, of which nothing would run: write it as an async function.`,
+    );
+  }
+  const { queue = "default", retries = RETRIES, backoff = {}, priority = 0 } = options;
+  queueName(queue, of("queue"));
+  wholeNumber(retries, of("retries"), 0);
+  priorityNumber(priority, of("priority"));
+  const softMs = endingMilliseconds(options.softLimit, of("softLimit"));
+  const hardMs = endingMilliseconds(options.hardLimit, of("hardLimit"));
+  const isolate = options.isolate ?? (hardMs === null ? "none" : "process");
+  if (!["none", "thread", "process"].includes(isolate)) {
+    throw new PawlError("task.isolate", `${of("isolate")} must be "none", "thread" or "process".`);
+  }
+  if (hardMs !== null && isolate === "none") {
+    throw new PawlError(
+      "task.hard-limit",
+      `Task "${name}" has a hardLimit, which only a child can be held to: leave out isolate: "none".`,
+    );
+  }
+  if (softMs !== null && hardMs !== null && softMs >= hardMs) {
+    throw new PawlError("task.limits", `${of("softLimit")} must be shorter than its hardLimit.`);
+  }
+  assertObject(backoff, of("backoff"));
+  const wait = (option: "base" | "cap") =>
+    backoff[option] === undefined ? undefined : finiteMilliseconds(backoff[option], of(`backoff.${option}`));
+  const base = wait("base");
+  const cap = wait("cap");
+  return {
+    name,
+    queue,
+    schema,
+    handler,
+    maxFailures: retries + 1,
+    backoff: {
+      ...(base === undefined ? {} : { baseMs: base }),
+      ...(cap === undefined ? {} : { capMs: cap }),
+      ...(backoff.jitter === undefined ? {} : { jitter: backoff.jitter }),
+    },
+    retryOn: options.retryOn ?? (() => true),
+    softMs,
+    hardMs,
+    isolate,
+    module: moduleUrl(options.module, name),
+    rate: options.rateLimit === undefined ? null : bucketRate(name, options.rateLimit),
+    priority,
+    unique: (options.unique as Definition["unique"] | undefined) ?? null,
+    expiresMs: endingMilliseconds(options.expires, of("expires")),
+    retentionMs: endingMilliseconds(options.retention ?? RETENTION, of("retention")),
+    maps: options.maps ?? {},
+    internal: false,
+  };
+}
+
+/** A task of Pawl's own, which is known to the worker that is given it and to no other. */
+export function internalTask(
+  name: string,
+  handler: Handler,
+  { maxFailures = 10, backoff = {} }: Partial<Pick<Definition, "maxFailures" | "backoff">> = {},
+): Definition {
+  return {
+    name,
+    queue: "default",
+    schema: null,
+    handler,
+    maxFailures,
+    backoff,
+    retryOn: () => true,
+    softMs: null,
+    hardMs: null,
+    isolate: "none",
+    module: null,
+    rate: null,
+    priority: 0,
+    unique: null,
+    expiresMs: null,
+    retentionMs: null,
+    maps: {},
+    internal: true,
+  };
+}
+
+function moduleUrl(module: ImportMeta | URL | string | undefined, name: string): string | null {
+  if (module === undefined) return null;
+  const given =
+    typeof module === "string"
+      ? module
+      : module instanceof URL
+        ? module.href
+        : (module as ImportMeta | null)?.url;
+  if (typeof given !== "string") {
+    throw new PawlError("task.module", `The module of task "${name}" has no URL: write module: import.meta.`);
+  }
+  return given.includes("://") || given.startsWith("data:") ? given : pathToFileURL(given).href;
+}
+
+const PERIODS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The part of a period's starts that may come at once after a rest. */
+const BURST = 0.05;
+
+/**
+ * The bucket of a rate. A bucket lets `burst + t / interval` starts through in any time `t`, so the interval is a little
+ * longer than the period over `n`: then no window of one period holds more than `n`, wherever it begins.
+ */
+export function bucketRate(bucket: string, limit: RateLimit): BucketRate {
+  const match = /^(\d+)\s*\/\s*([smhd])$/.exec(typeof limit === "string" ? limit.trim() : "");
+  const n = Number(match?.[1]);
+  const period = own(PERIODS, match?.[2] ?? "");
+  if (!(n >= 1) || period === undefined) {
+    throw new PawlError(
+      "task.rate-limit",
+      `The rateLimit of task "${bucket}" must be such as "100/m" (a whole number, and s, m, h or d), not ${typeof limit === "string" ? JSON.stringify(limit) : shown(limit)}.`,
+    );
+  }
+  return { bucket, ...strictSpacing(n, period, BURST) };
 }

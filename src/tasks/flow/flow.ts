@@ -4,9 +4,20 @@ import { PawlError } from "../../errors.ts";
 import { defaultClient } from "../client/default-client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import type { Flow, FlowOptions } from "../contract.ts";
-import type { AnyLink, Composed, InOf, Link, OutOf, Streamed } from "./link.ts";
-import type { Members } from "./members.ts";
-import { composed, nodeOf, PASS, passIn, queueOf } from "./nodes.ts";
+import type { Members } from "../stored-value.ts";
+import {
+  type AnyLink,
+  type Composed,
+  composed,
+  type InOf,
+  type Link,
+  nodeOf,
+  type OutOf,
+  PASS,
+  passIn,
+  queueOf,
+  type Streamed,
+} from "./link.ts";
 import type { LinkSpec, NodeSpec, StageSpec } from "./spec.ts";
 
 /** What may fail in a group. See `policy`. */

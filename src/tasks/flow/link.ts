@@ -1,4 +1,5 @@
-import type { NodeSpec } from "./spec.ts";
+import { PawlError } from "../../errors.ts";
+import type { LinkSpec, NodeSpec } from "./spec.ts";
 
 /** Says what a link takes and gives; it exists for the compiler only. */
 declare const takes: unique symbol;
@@ -38,3 +39,62 @@ export type InOf<L> = (L extends Link<infer In, unknown> ? (input: In) => void :
 ) => void
   ? All
   : never;
+
+/** The task that returns what it is given: it ends a group whose results are what the flow gives, and begins flows on a schedule. */
+export const PASS = "pawl.pass";
+
+/** The body that a group has by itself. */
+export function passIn(queue: string | undefined): LinkSpec {
+  return { name: PASS, queue: queue ?? "default", retentionMs: PASS_RETENTION_MS };
+}
+
+const PASS_RETENTION_MS = 7 * 86_400_000;
+
+/** The queue in which a node begins. */
+export function queueOf(node: NodeSpec | undefined): string | undefined {
+  const first = node?.[0];
+  if (first === undefined) return undefined;
+  return "members" in first ? first.body.queue : first.queue;
+}
+
+/** The task at the end of a node, which gives its result. */
+export function endOf(node: NodeSpec): string | undefined {
+  const last = node.at(-1);
+  if (last === undefined) return undefined;
+  return "members" in last ? last.body.name : last.name;
+}
+
+/**
+ * Which tasks a flow is made of, one after the other, as a text. Inputs and options do not count, nor the members of a group: a
+ * call that is made again may have read newer data.
+ */
+export function shapeOf({ node, streamed }: Composed): string {
+  if (node !== null || streamed === null) return JSON.stringify((node ?? []).map(nameOf));
+  const { body, after } = streamed;
+  return JSON.stringify([body === null ? [PASS] : [endOf([body])], ...after.map(nameOf)]);
+}
+
+function nameOf(stage: NodeSpec[number]): string | [string] {
+  return "members" in stage ? [stage.body.name] : stage.name;
+}
+
+/** A link taken apart. Throws the PawlError `flow.link` for what is not one. */
+export function composed(link: AnyLink): Composed {
+  if (typeof (link as Partial<AnyLink> | null)?.compose !== "function") {
+    throw new PawlError(
+      "flow.link",
+      `A flow is made of tasks and flows, and ${link === null ? "null" : `a value of type ${typeof link}`} is neither: write task.with(input).`,
+    );
+  }
+  return link.compose();
+}
+
+/** A link that stands where it must be stored with what comes before it. */
+export function nodeOf(link: AnyLink): NodeSpec {
+  const { node } = composed(link);
+  if (node !== null) return node;
+  throw new PawlError(
+    "flow.stream",
+    "Members that are read as they are stored can only be the beginning of a flow: give this group an array.",
+  );
+}

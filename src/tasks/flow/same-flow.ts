@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import type { NewTask, Store, TaskRecord } from "../../store/contract.ts";
-import { endOf } from "./nodes.ts";
+import { endOf } from "./link.ts";
 import { metaOf, type NodeSpec, type StageSpec } from "./spec.ts";
 
 /** Tasks that are compared with what is stored at once. */

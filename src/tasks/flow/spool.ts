@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AnyLink, Composed, Link, Streamed } from "./link.ts";
-import { nodeOf } from "./nodes.ts";
+import { type AnyLink, type Composed, type Link, nodeOf, type Streamed } from "./link.ts";
 import type { NodeSpec } from "./spec.ts";
 
 /** Characters of members that are kept in memory; more go to a file. */

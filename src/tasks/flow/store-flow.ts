@@ -1,12 +1,22 @@
 import type { NewTask, Store } from "../../store/contract.ts";
-import { checkInput, take } from "../client/stored-value.ts";
 import { taskNamed } from "../define/registry.ts";
-import type { Trace } from "../flow/spec.ts";
-import type { AnyLink, Composed, Streamed } from "./link.ts";
-import { nodeOf, passIn, queueOf } from "./nodes.ts";
+import { checkInput, take } from "../stored-value.ts";
+import { type AnyLink, type Composed, nodeOf, passIn, queueOf, type Streamed } from "./link.ts";
 import { SameFlow } from "./same-flow.ts";
-import { type GroupSpec, type LinkSpec, type NodeSpec, type StoredValue, withTrace } from "./spec.ts";
-import { exitOf, heldBody, type Position, type Unfolded, unfold, unfoldMember } from "./unfold.ts";
+import {
+  exitOf,
+  type GroupSpec,
+  heldBody,
+  type LinkSpec,
+  type NodeSpec,
+  type Position,
+  type StoredValue,
+  type Trace,
+  type Unfolded,
+  unfold,
+  unfoldMember,
+  withTrace,
+} from "./spec.ts";
 
 export interface StoreOptions {
   readonly delayMs?: number;

@@ -1,13 +1,11 @@
 import { assertMethods, assertObject, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.ts";
+import { namingText } from "../client/call.ts";
 import { defaultClient } from "../client/default-client.ts";
-import { namingText } from "../define/definition.ts";
-import type { AnyLink, Link } from "../flow/link.ts";
-import { composed, passIn, queueOf } from "../flow/nodes.ts";
-import type { NodeSpec } from "../flow/spec.ts";
+import { type AnyLink, composed, type Link, passIn, queueOf } from "../flow/link.ts";
+import { type NodeSpec, type Unfolded, unfold } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
-import { type Unfolded, unfold } from "../flow/unfold.ts";
 import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 
 /** What the functions about schedules may be told besides. */

@@ -4,7 +4,7 @@ import { type Duration, finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { onlyOptions } from "../define/definition.ts";
+import { onlyOptions } from "../client/call.ts";
 
 /** What becomes of times that passed while no worker ran. */
 export type CatchUp = "none" | "last" | "all";

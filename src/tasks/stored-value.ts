@@ -1,8 +1,81 @@
 import { randomUUID } from "node:crypto";
-import { own, setOwn } from "../../own.ts";
-import type { ChildRecord, Json, TaskStore } from "../../store/contract.ts";
-import { JsonText, toJson } from "../../store/internal.ts";
-import { type MembersAt, metaOf, type StoredValue } from "./spec.ts";
+import { errorText } from "../error-text.ts";
+import { PawlError } from "../errors.ts";
+import { own, setOwn } from "../own.ts";
+import type { ChildRecord, Json, TaskStore } from "../store/contract.ts";
+import { JsonText, toJson } from "../store/internal.ts";
+import { parseInput, type Schema } from "./define/schema.ts";
+import { type MembersAt, metaOf, type StoredValue } from "./flow/spec.ts";
+
+/** What is left of a value that was stored as JSON: a date is text then, a method is gone. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing
+export type Stored<T> = 0 extends 1 & T ? T : [T] extends [undefined | void] ? null : Part<T>;
+
+type Part<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends Members<unknown>
+    ? T
+    : T extends { toJSON(): infer J }
+      ? Part<J>
+      : T extends bigint | symbol | ((...args: never[]) => unknown)
+        ? never
+        : T extends object
+          ? { [K in keyof T]: Part<T[K]> }
+          : T;
+
+/** Bytes of JSON that an input or a result may have. */
+const MOST_BYTES = 1024 * 1024;
+
+/**
+ * The one way from a value to what is stored of it: its JSON at this moment, whatever becomes of the value later. What
+ * is measured is what is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
+ * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
+ */
+export function take(value: unknown, what: string, mostBytes = MOST_BYTES): TakenValue {
+  if (value === undefined || value === null) return NOTHING;
+  let taken: TakenValue | undefined;
+  try {
+    taken = withMembersBeside(value);
+  } catch (error) {
+    throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
+  }
+  if (taken === undefined) throw notJson(what, "its toJSON gives undefined");
+  const { text } = taken.value;
+  // UTF-8 has at most three bytes for each unit of a string's length.
+  const bytes = text.length * 3 <= mostBytes ? 0 : Buffer.byteLength(text);
+  if (bytes > mostBytes) {
+    throw new PawlError(
+      "task.too-large",
+      `${what} is ${megabytes(bytes)} MB as JSON, and at most ${megabytes(MOST_BYTES)} MB can be stored: keep it elsewhere, and pass where it is.`,
+    );
+  }
+  return taken;
+}
+
+/** Checks an input as its task will be given it: a date, for one, is text by then. Throws the PawlError `task.input`. */
+export async function checkInput(
+  schema: Schema,
+  { value, members }: StoredValue,
+  name: string,
+  store: () => Promise<TaskStore>,
+): Promise<void> {
+  const input = revived(JsonText.of(value).value(), members, store);
+  // The results of a group are not plain data that a schema could parse.
+  if (!(input instanceof Members)) await parseInput(schema, input, name);
+}
+
+const NOTHING: TakenValue = { value: new JsonText("null") };
+
+function notJson(what: string, why: string): PawlError {
+  return new PawlError(
+    "task.not-json",
+    `${what} cannot be stored as JSON (${why.replace(/\.$/, "")}): use plain data.`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return (Math.ceil((bytes / 1024 ** 2) * 10) / 10).toString();
+}
 
 /** Members that are read from the store at once. */
 const PAGE = 200;
@@ -157,7 +230,7 @@ let taking = false;
 let marks: Marks | undefined;
 
 /** Turns a value into JSON, with the members in it kept beside. Throws what `toJson` throws; undefined where it gives nothing. */
-export function withMembersBeside(value: unknown): TakenValue | undefined {
+function withMembersBeside(value: unknown): TakenValue | undefined {
   // A value may take another one while it is turned into JSON.
   const outerTaking = taking;
   const outerMarks = marks;

@@ -1,0 +1,333 @@
+/** From the arguments of a call, a link or a flow to the tasks that are stored for it: options, ids and keys. */
+
+import { createHash, randomFillSync } from "node:crypto";
+import { shown, unknownOption } from "../../arguments.ts";
+import { canonicalJson } from "../../canonical-json.ts";
+import { endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
+import { errorText } from "../../error-text.ts";
+import { PawlError } from "../../errors.ts";
+import type { Json, NewTask, Store } from "../../store/contract.ts";
+import { spoken } from "../attempt/errors.ts";
+import type { Definition, EnqueueOptions, LinkOptions } from "../contract.ts";
+import type { StoredValue, TaskMeta } from "../flow/spec.ts";
+import { type TakenValue, take } from "../stored-value.ts";
+import { RUN_QUEUES } from "../worker/heartbeat.ts";
+
+export function inputOf(name: string): string {
+  return `The input of task "${name}"`;
+}
+
+export function notUnique(): undefined {}
+
+/** What a function of the caller's gives now; what it throws is thrown later, since a bad input is the better reason. */
+export function orThrower<T>(make: () => T): () => T {
+  try {
+    const made = make();
+    return () => made;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** When what is enqueued may begin: `delay` or `at`, as they were given. */
+export class Delay {
+  readonly #ms: number | undefined;
+  readonly #instant: number | undefined;
+  readonly #of: string;
+
+  /** Throws a PawlError that names the option. */
+  constructor({ delay, at }: Pick<EnqueueOptions, "delay" | "at">, of: string) {
+    this.#of = of;
+    if (delay !== undefined && at !== undefined) {
+      throw new PawlError("task.delay", `The options delay and at of ${of} exclude each other.`);
+    }
+    this.#ms = delay === undefined ? undefined : finiteMilliseconds(delay, `The delay of ${of}`);
+    if (at === undefined) return;
+    this.#instant = at instanceof Date ? at.getTime() : Number.NaN;
+    if (Number.isNaN(this.#instant)) {
+      throw new PawlError("task.at", `The option at of ${of} must be a Date that is valid.`);
+    }
+  }
+
+  /** Milliseconds from now, by the store's clock; without waiting where that need not be asked. */
+  ms(store: () => Promise<Store>): number | undefined | Promise<number> {
+    return this.#instant === undefined ? this.#ms : this.#until(this.#instant, store);
+  }
+
+  async #until(instant: number, store: () => Promise<Store>): Promise<number> {
+    const ms = Math.max(0, instant - (await (await store()).now()));
+    return finiteMilliseconds(ms, `The time until the at of ${this.#of}`);
+  }
+}
+
+type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
+
+/** An input of `enqueueMany` as it was when it was read: its object may be used for the next. */
+export class ReadInput {
+  readonly taken: TakenValue;
+  /** Of its task. Both may throw what the functions of the user's have thrown: that the schema objects comes first. */
+  readonly id: () => string;
+  readonly unique: () => string | undefined;
+
+  constructor(taken: TakenValue, id: () => string, unique: () => string | undefined) {
+    this.taken = taken;
+    this.id = id;
+    this.unique = unique;
+  }
+}
+
+/** Reads the inputs of one call of `enqueueMany`. */
+export class InputReader<In> {
+  /** Inputs that were read. */
+  count = 0;
+  readonly #definition: Definition;
+  readonly #key: ((input: In, index: number) => string) | undefined;
+  readonly #what: string;
+
+  constructor(definition: Definition, key: ((input: In, index: number) => string) | undefined) {
+    this.#definition = definition;
+    this.#key = key;
+    this.#what = inputOf(definition.name);
+  }
+
+  read(input: In): ReadInput {
+    const at = this.count++;
+    const key = this.#key;
+    const definition = this.#definition;
+    const taken = take(input, this.#what);
+    return new ReadInput(
+      taken,
+      key === undefined ? newTaskId : orThrower(() => keyedId(definition, key(input, at))),
+      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken)),
+    );
+  }
+
+  /** A promise of an input is read once it is kept. */
+  readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
+    if (!(input instanceof Promise)) return this.read(input);
+    // A caller that waits for it hears of it, and it may be long until then.
+    input.catch(() => {});
+    return input;
+  }
+}
+
+/** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
+export class EnqueueCall {
+  readonly #name: string;
+  readonly #shared: Shared;
+  readonly #delay: Delay;
+
+  /** Throws a PawlError that names the option. */
+  constructor(definition: Definition, options: Omit<EnqueueOptions, "key" | "tx">) {
+    const { name } = definition;
+    this.#name = name;
+    this.#delay = new Delay(options, `task "${name}"`);
+    this.#shared = { name, ...timing(definition, options) };
+  }
+
+  /** Without waiting where nothing depends on the store's clock. */
+  options(store: () => Promise<Store>): Shared | Promise<Shared> {
+    const ms = this.#delay.ms(store);
+    return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
+  }
+
+  #after(delayMs: number | undefined): Shared {
+    if (delayMs === undefined) return this.#shared;
+    const { expiresMs } = this.#shared;
+    if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);
+    return { ...this.#shared, delayMs };
+  }
+}
+
+/** The id of a call with a key. */
+export function keyedId({ name }: Definition, key: unknown): string {
+  namingKey(key, `The key of task "${name}"`);
+  return derivedId(name, key);
+}
+
+/** A key that is missing would make one call of all that miss it, and only the first would be stored. */
+export function namingKey(key: unknown, what: string): asserts key is string {
+  if (typeof key === "string" && key !== "") return;
+  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
+  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
+}
+
+export const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
+export const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
+
+/** Longer than this a text is stored by what follows from it: it stands in an index. */
+const MOST_OF_UNIQUE = 500;
+
+/** The unique key of a call; undefined where the task is not unique. */
+export function uniqueKey(
+  { name, unique }: Definition,
+  input: unknown,
+  taken: StoredValue,
+): string | undefined {
+  if (unique === null) return undefined;
+  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
+  if (typeof text !== "string") {
+    throw new PawlError(
+      "task.unique",
+      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
+    );
+  }
+  // As JSON, so that no name and text are taken for another name and text.
+  const key = JSON.stringify([name, text]);
+  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
+}
+
+export function newTask(
+  id: string,
+  { value, members }: StoredValue,
+  unique: string | undefined,
+  shared: Shared,
+): NewTask {
+  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
+  const meta: TaskMeta = members === undefined ? {} : { members };
+  return {
+    ...{ id, payload: value, ...shared },
+    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
+    ...(unique === undefined ? {} : { unique }),
+  };
+}
+
+/** What the options of a call or a link make of the task that is stored for it. */
+type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "bucket">;
+
+/** Checks the options of a call or of a link. Throws a PawlError that names the task and the option. */
+export function timing(definition: Definition, options: LinkOptions): Timing {
+  const { name, rate, retentionMs } = definition;
+  const { priority = definition.priority, queue = definition.queue, delay, expires } = options;
+  const of = (option: string) => `The ${option} of task "${name}"`;
+  queueName(queue, of("queue"));
+  priorityNumber(priority, of("priority"));
+  const delayMs = delay === undefined ? undefined : finiteMilliseconds(delay, of("delay"));
+  const expiresMs = expires === undefined ? definition.expiresMs : endingMilliseconds(expires, of("expires"));
+  if (expiresMs !== null) assertCanBegin(name, expiresMs, delayMs ?? 0);
+  return {
+    queue,
+    ...(retentionMs === null ? {} : { retentionMs }),
+    ...(priority === 0 ? {} : { priority }),
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(expiresMs === null ? {} : { expiresMs }),
+    ...(rate === null ? {} : { bucket: rate.bucket }),
+  };
+}
+
+/** Throws a PawlError `task.option` for an option that would be dropped without a word. */
+export function onlyOptions(options: object, known: readonly string[], of: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new PawlError(
+      "task.option",
+      `The options with which ${of} is stored must be an object, not ${errorText(options, 60)}.`,
+    );
+  }
+  const unknown = unknownOption(options, known);
+  if (unknown === null) return;
+  throw new PawlError(
+    "task.option",
+    `There is no option ${JSON.stringify(unknown)} where ${of} is stored: there are ${known.join(", ")}.`,
+  );
+}
+
+/** Throws a PawlError `task.expires` where a task would have expired before it may begin. */
+function assertCanBegin(name: string, expiresMs: number, delayMs: number): void {
+  if (expiresMs > delayMs) return;
+  throw new PawlError(
+    "task.expires",
+    `Task "${name}" would expire after ${spoken(expiresMs)} and may begin after ${spoken(delayMs)}, so it would never run: give it a longer expires.`,
+  );
+}
+
+/** Throws a PawlError `task.queue` unless it can be the name of a queue of tasks. */
+export function queueName(queue: unknown, what: string): asserts queue is string {
+  namingText(queue, what, "task.queue");
+  if (!queue.startsWith(RUN_QUEUES)) return;
+  throw new PawlError(
+    "task.queue",
+    `${what} cannot be "${queue}": queues that begin with "${RUN_QUEUES}" are those of runs.`,
+  );
+}
+
+/** Throws a PawlError `task.number` unless it can be a priority. */
+export function priorityNumber(priority: unknown, what: string): asserts priority is number {
+  // A store turns its sign round, which the lowest of 32 bits does not have.
+  wholeNumber(priority, what, 1 - 2 ** 31);
+  if ((priority as number) < 2 ** 31) return;
+  throw new PawlError("task.number", `${what} must be less than 2^31, not ${shown(priority)}.`);
+}
+
+/** Throws a PawlError `task.number` unless it is a whole number of at least `least`. */
+export function wholeNumber(value: unknown, what: string, least: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return;
+  const bound = least > Number.MIN_SAFE_INTEGER ? ` of at least ${least}` : "";
+  throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${shown(value)}.`);
+}
+
+/** What stands in an index of the store must be short. */
+const MOST_CHARACTERS = 255;
+
+/**
+ * Throws a PawlError unless it is a text that every store can keep as a name. PostgreSQL has no form for a NUL or for
+ * half a character, so what would be refused there, with all that is stored in the same step, is refused everywhere.
+ */
+export function namingText(text: unknown, what: string, code: string): asserts text is string {
+  if (typeof text !== "string" || text === "") {
+    const given = text === "" ? "an empty one" : `a value of type ${typeof text}`;
+    throw new PawlError(code, `${what} must be a text, not ${given}.`);
+  }
+  if (text.length > MOST_CHARACTERS) {
+    throw new PawlError(
+      code,
+      `${what} has ${text.length} characters, and at most ${MOST_CHARACTERS} can be stored: make it shorter.`,
+    );
+  }
+  if (text.includes("\0") || !text.isWellFormed()) {
+    throw new PawlError(
+      code,
+      `${what} has a character that cannot be stored (a NUL, or half of a pair): leave it out.`,
+    );
+  }
+}
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const RANDOM_DIGITS = 16;
+const pool = Buffer.alloc(4096);
+/** The pool as text, and how much of it was used: cut out of one text, digits cost less than one by one. */
+let digits = "";
+let at = 0;
+
+/** The digits of the last moment: many ids are made in the same one. */
+let moment = Number.NaN;
+let head = "";
+
+/** A new id: 10 digits of time and 80 random bits in base 32, so that ids made one after the other lie together. */
+export function newTaskId(): string {
+  const now = Date.now();
+  if (now !== moment) {
+    moment = now;
+    head = "";
+    for (let digit = 0, time = now; digit < 10; digit++) {
+      head = ALPHABET[time % 32] + head;
+      time = Math.floor(time / 32);
+    }
+  }
+  if (at === digits.length) {
+    randomFillSync(pool);
+    for (let byte = 0; byte < pool.length; byte++) {
+      pool[byte] = ALPHABET.charCodeAt((pool[byte] as number) & 31);
+    }
+    digits = pool.toString("latin1");
+    at = 0;
+  }
+  at += RANDOM_DIGITS;
+  return head + digits.slice(at - RANDOM_DIGITS, at);
+}
+
+/** The id that follows from some texts: the same for the same ones, and for no others. */
+export function derivedId(...texts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(texts)).digest("base64url").slice(0, 26);
+}
