@@ -97,12 +97,12 @@ export interface Member<R> {
  * hundred thousand take no more memory than two hundred.
  */
 export class Members<R> implements AsyncIterable<R> {
-  readonly join: string;
+  readonly group: string;
   readonly #store: () => Promise<TaskStore>;
 
   /** For flows; a program gets them from a group. */
-  constructor(join: string, store: () => Promise<TaskStore>) {
-    this.join = join;
+  constructor(group: string, store: () => Promise<TaskStore>) {
+    this.group = group;
     this.#store = store;
   }
 
@@ -125,7 +125,7 @@ export class Members<R> implements AsyncIterable<R> {
 
   /** How many members there are, and what has become of them. */
   async counts(): Promise<{ members: number | null; succeeded: number; failed: number }> {
-    const record = await (await this.#store()).group(this.join);
+    const record = await (await this.#store()).group(this.group);
     return {
       members: record?.children ?? null,
       succeeded: record?.succeeded ?? 0,
@@ -135,16 +135,16 @@ export class Members<R> implements AsyncIterable<R> {
 
   /** Where a value is taken to be stored, a reference to the same members; elsewhere only the id of their group. */
   toJSON(): Json {
-    if (!taking) return { join: this.join };
-    marks ??= new Marks();
-    return marks.add(this.join);
+    if (!taking) return { group: this.group };
+    placeholders ??= new Placeholders();
+    return placeholders.add(this.group);
   }
 
   async *#read(states: readonly ChildRecord["state"][]): AsyncGenerator<Member<R>, void, undefined> {
     const store = await this.#store();
     let afterIndex: number | undefined;
     for (;;) {
-      const page = await store.children(this.join, {
+      const page = await store.children(this.group, {
         ...(afterIndex === undefined ? {} : { afterIndex }),
         limit: PAGE,
         states,
@@ -171,30 +171,30 @@ export function revived(
   store: () => Promise<TaskStore>,
 ): unknown {
   const whole: Holder = { value };
-  for (const { at, join } of members ?? []) {
+  for (const { at, group } of members ?? []) {
     let holder: Holder = whole;
     let name = "value";
     for (const next of at) {
       holder = own(holder, name) as Holder;
       name = String(next);
     }
-    setOwn<unknown>(holder, name, new Members(join, store));
+    setOwn<unknown>(holder, name, new Members(group, store));
   }
   return whole.value;
 }
 
 /** Takes note of the members in a value that is being turned into JSON. */
-class Marks {
-  /** It cannot be known before, so that no data can look like one of these marks. */
+class Placeholders {
+  /** It cannot be known before, so that no data can look like one of these placeholders. */
   readonly #secret = randomUUID();
-  readonly #joins: string[] = [];
+  readonly #groups: string[] = [];
 
-  add(join: string): string {
-    this.#joins.push(join);
-    return `${this.#secret}/${this.#joins.length - 1}`;
+  add(group: string): string {
+    this.#groups.push(group);
+    return `${this.#secret}/${this.#groups.length - 1}`;
   }
 
-  /** Takes the marks out of the JSON, and says where they stood. */
+  /** Takes the placeholders out of the JSON, and says where they stood. */
   takeOut(text: string): TakenValue {
     const members: MembersAt[] = [];
     const whole = { value: JSON.parse(text) as unknown };
@@ -204,19 +204,19 @@ class Marks {
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       for (const [name, value] of Object.entries(next.part)) {
         const at = [...next.at, Array.isArray(next.part) ? Number(name) : name];
-        const join = this.#joinOf(value);
-        if (join !== undefined) {
+        const group = this.#groupOf(value);
+        if (group !== undefined) {
           Object.defineProperty(next.part, name, { value: null });
-          members.push({ at: at.slice(1), join });
+          members.push({ at: at.slice(1), group });
         } else if (typeof value === "object" && value !== null) open.push({ part: value, at });
       }
     }
     return { value: JsonText.of(whole.value), members };
   }
 
-  #joinOf(value: unknown): string | undefined {
+  #groupOf(value: unknown): string | undefined {
     if (typeof value !== "string" || !value.startsWith(`${this.#secret}/`)) return undefined;
-    return this.#joins[Number(value.slice(this.#secret.length + 1))];
+    return this.#groups[Number(value.slice(this.#secret.length + 1))];
   }
 }
 
@@ -225,25 +225,25 @@ export interface TakenValue extends StoredValue {
   readonly value: JsonText;
 }
 
-/** Whether a value is being taken at this moment, and the marks of it once it has members. */
+/** Whether a value is being taken at this moment, and the placeholders of it once it has members. */
 let taking = false;
-let marks: Marks | undefined;
+let placeholders: Placeholders | undefined;
 
 /** Turns a value into JSON, with the members in it kept beside. Throws what `toJson` throws; undefined where it gives nothing. */
 function withMembersBeside(value: unknown): TakenValue | undefined {
   // A value may take another one while it is turned into JSON.
   const outerTaking = taking;
-  const outerMarks = marks;
+  const outerPlaceholders = placeholders;
   taking = true;
-  marks = undefined;
+  placeholders = undefined;
   try {
     const text = toJson(value);
     if (text === undefined) return undefined;
     // What was set meanwhile by `toJSON`, which the compiler does not see.
-    const met = marks as Marks | undefined;
+    const met = placeholders as Placeholders | undefined;
     return met === undefined ? { value: new JsonText(text) } : met.takeOut(text);
   } finally {
     taking = outerTaking;
-    marks = outerMarks;
+    placeholders = outerPlaceholders;
   }
 }

@@ -16,7 +16,7 @@ function streamed(count: number, text: string, last = text): Streamed {
       yield { compose: () => ({ node, streamed: null }) };
     }
   }
-  return { members: members(), need: "all", body: null, queue: null, after: [] };
+  return { members: members(), need: "all", callback: null, queue: null, after: [] };
 }
 
 async function read(spool: Spool): Promise<unknown[]> {

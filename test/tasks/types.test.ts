@@ -66,7 +66,7 @@ test("links that fit compile, and others do not", () => {
   same<typeof whole, Flow<number, number>>(true);
   const whole = chord([square, square], total);
   chain(parse, group([square, square]), total);
-  // @ts-expect-error the body takes numbers, and one member gives text
+  // @ts-expect-error the callback takes numbers, and one member gives text
   chord([square, show], total);
   // @ts-expect-error one member takes text, and what comes before gives a number
   chain(parse, group([square, length]));

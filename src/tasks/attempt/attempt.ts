@@ -29,11 +29,11 @@ import {
   Snooze,
   SoftLimitError,
   StoppedError,
-  StrayError,
+  UnhandledError,
 } from "./errors.ts";
 import { type AttemptLog, MemoryLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { AttemptStrays, type Stop, withinScope } from "./strays.ts";
+import { type Stop, UnhandledErrors, withinScope } from "./unhandled-errors.ts";
 
 /** One attempt at a claimed task, from its beginning until its result is in the store. */
 export class Attempt {
@@ -127,13 +127,13 @@ export class Runner {
     const { softMs } = definition;
     const log = new MemoryLog();
     const limit = softMs === null || softMs > LONGEST_TIMER_MS ? null : new SoftLimit(softMs, stop);
-    const strays = new AttemptStrays(client, stop, report);
+    const unhandled = new UnhandledErrors(client, stop, report);
     try {
-      const around = { client, progress: this.#progress, log, stop: limit ?? stop, strays };
+      const around = { client, progress: this.#progress, log, stop: limit ?? stop, unhandled };
       const result = await runHandler(definition, claim, around);
       attempt.log = log.text;
-      if (result === null) strays.over();
-      else attempt.revised = () => revised(attempt, result, strays, definition);
+      if (result === null) unhandled.over();
+      else attempt.revised = () => revised(attempt, result, unhandled, definition);
       return result;
     } finally {
       limit?.clear();
@@ -156,13 +156,13 @@ export class Runner {
 function revised(
   { claim }: Attempt,
   result: TaskResult,
-  strays: AttemptStrays,
+  unhandled: UnhandledErrors,
   definition: Definition,
 ): TaskResult | undefined {
-  strays.over();
-  const { first } = strays;
+  unhandled.over();
+  const { first } = unhandled;
   if (first === undefined || result.state !== "succeeded") return undefined;
-  return resultOfStray(first, definition, claim.task);
+  return resultOfUnhandled(first, definition, claim.task);
 }
 
 /** A success with what follows the task in its flow. */
@@ -209,7 +209,7 @@ export interface Surroundings {
   readonly progress: ProgressWriter;
   readonly log: AttemptLog;
   readonly stop: Stop;
-  readonly strays: AttemptStrays;
+  readonly unhandled: UnhandledErrors;
 }
 
 /** Runs the handler of a task once. Null when there is nothing to settle, because another worker has the task. Never throws. */
@@ -219,25 +219,25 @@ export async function runHandler(
   surroundings: Surroundings,
 ): Promise<TaskResult | null> {
   const context = new Context(claim, surroundings);
-  const { client, stop, log, strays } = surroundings;
+  const { client, stop, log, unhandled } = surroundings;
   const { task } = claim;
   try {
     const input = await inputOf(definition, task, client);
     const handled = definition.internal
       ? handle(definition, input, context)
-      : withinScope(strays, () => handle(definition, input, context));
-    const taken = handled instanceof Promise ? await strays.handling(handled) : handled;
+      : withinScope(unhandled, () => handle(definition, input, context));
+    const taken = handled instanceof Promise ? await unhandled.handling(handled) : handled;
     if (context.report !== undefined) await context.reported();
-    if (strays.first !== undefined) throw strays.first;
+    if (unhandled.first !== undefined) throw unhandled.first;
     return success(task, taken);
   } catch (error) {
     const result = resultOfError(error, definition, task, stop.signal);
-    const thrown = strays.first?.cause ?? error;
+    const thrown = unhandled.first?.cause ?? error;
     if (result !== null && "error" in result && !isOf(thrown, Retry)) log.write([errorStack(thrown)]);
     await context.reported();
     return result;
   } finally {
-    strays.handled();
+    unhandled.handled();
   }
 }
 
@@ -296,7 +296,7 @@ function resultOfError(
   if (isOf(error, LostError) || reason instanceof LostError || reason instanceof CancelledError)
     return resultOfStop(reason);
   if (isOf(error, PermanentError)) return { state: "dead", error: errorText(error) };
-  if (reason instanceof StrayError) return resultOfStray(reason, definition, task);
+  if (reason instanceof UnhandledError) return resultOfUnhandled(reason, definition, task);
   if (isOf(error, Snooze)) return snoozed(error, definition, task);
   if (reason instanceof StoppedError) return resultOfStop(reason);
   if (isOf(error, Retry)) return failure(errorText(error), definition, task, delayOf(error));
@@ -314,8 +314,8 @@ export function resultOfStop(reason: unknown): TaskResult | null {
 }
 
 /** What an attempt comes to in whose context something went wrong that nothing waits for. */
-export function resultOfStray(
-  { cause, message }: StrayError,
+export function resultOfUnhandled(
+  { cause, message }: UnhandledError,
   definition: Definition,
   task: TaskRecord,
 ): TaskResult {

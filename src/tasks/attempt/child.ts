@@ -9,11 +9,11 @@ import { Client } from "../client/client.ts";
 import { loading, taskNamed } from "../define/registry.ts";
 import type { Trace } from "../flow/spec.ts";
 import { within } from "../telemetry/otel.ts";
-import { resultOfStray, runHandler } from "./attempt.ts";
+import { resultOfUnhandled, runHandler } from "./attempt.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";
 import { FileLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { AttemptStrays, watchStrays } from "./strays.ts";
+import { catchUnhandledErrors, UnhandledErrors } from "./unhandled-errors.ts";
 
 interface Child {
   readonly client: Client;
@@ -27,7 +27,7 @@ export const beginChild = callable(import.meta, async ({ modules, address }: Chi
   await loading(async () => {
     for (const module of modules) await import(module);
   });
-  watchStrays();
+  catchUnhandledErrors();
   const client = new Client(address);
   return { client, progress: new ProgressWriter(() => client.store()) };
 });
@@ -50,19 +50,20 @@ export const runInChild = callable(
     const abort = new AbortController();
     asked.addEventListener("abort", () => abort.abort(reasonOf(asked.reason, softMs)), { once: true });
     const log = new FileLog(request.log);
-    const strays = new AttemptStrays(client, abort, (error) => process.emitWarning(asError(error)));
+    const unhandled = new UnhandledErrors(client, abort, (error) => process.emitWarning(asError(error)));
     try {
-      const around = { client, progress, log, stop: abort, strays };
+      const around = { client, progress, log, stop: abort, unhandled };
       const result = await within(trace, () => runHandler(definition, claim, around));
       // An unhandled rejection is reported at the end of the turn in which it arose.
       await new Promise(setImmediate);
-      const { first } = strays;
+      const { first } = unhandled;
       if (result?.state !== "succeeded") return { result, value: null };
-      if (first !== undefined) return { result: resultOfStray(first, definition, claim.task), value: null };
+      if (first !== undefined)
+        return { result: resultOfUnhandled(first, definition, claim.task), value: null };
       const { value, ...success } = result;
       return { result: success, value: JsonText.of(value).text };
     } finally {
-      strays.over();
+      unhandled.over();
       log.close();
     }
   },

@@ -66,8 +66,8 @@ export class SoftLimitError extends Error {
  * The reason of a task's signal when an error arose in its context that nothing waits for: an unhandled
  * rejection, or an error in a callback. The attempt counts as failed.
  */
-export class StrayError extends Error {
-  override readonly name = "StrayError";
+export class UnhandledError extends Error {
+  override readonly name = "UnhandledError";
 
   constructor(cause: unknown) {
     super(`An error that nothing waited for: ${errorText(cause)}`, { cause });

@@ -1,7 +1,7 @@
 import { assertObject } from "../../arguments.ts";
 import type { Store } from "../../store/contract.ts";
 import { stateLocation } from "../../store/internal.ts";
-import { currentScope } from "../attempt/strays.ts";
+import { currentScope } from "../attempt/unhandled-errors.ts";
 import { Client, connect } from "./client.ts";
 import type { TaskHandle } from "./handle.ts";
 

@@ -51,7 +51,7 @@ export class TaskFailedError extends PawlError {
 }
 
 /** Why there is nothing to try again. */
-const STANDING = {
+const WHY_NOT_RETRIED = {
   waiting: "has not failed: it waits to begin",
   leased: "is just being tried: wait for its end, or cancel it first",
   succeeded: "has succeeded: enqueue it again",
@@ -69,24 +69,24 @@ export class TaskHandle<R = unknown> {
   /** False when it was there already, by its key or because it is unique. */
   readonly created: boolean;
   readonly #source: HandleSource;
-  readonly #trail: Trail;
+  readonly #links: FlowLinks;
 
   /** For clients. `alone`: it is known to be no flow. */
   constructor(id: string, source: HandleSource, created: boolean, alone: boolean) {
     this.id = id;
     this.created = created;
     this.#source = source;
-    this.#trail = new Trail(id, alone);
+    this.#links = new FlowLinks(id, alone);
   }
 
   /** How it stands now; undefined when the store has no such task, or none any more. */
   async status(): Promise<TaskStatus | undefined> {
     const store = await this.#source.store();
     const records: Records = new Map(
-      (await store.query({ ids: this.#trail.ids() })).map((record) => [record.id, record]),
+      (await store.query({ ids: this.#links.ids() })).map((record) => [record.id, record]),
     );
-    const record = this.#trail.standing(records);
-    return record === undefined ? undefined : statusOf(record, this.#trail);
+    const record = this.#links.current(records);
+    return record === undefined ? undefined : statusOf(record, this.#links);
   }
 
   /**
@@ -98,10 +98,10 @@ export class TaskHandle<R = unknown> {
     const ms = optionalMilliseconds(options.timeout, "The timeout");
     const watcher = await this.#source.watcher();
     const over = await watcher.until(
-      this.#trail.ids,
+      this.#links.ids,
       (records) => {
         const record = this.#known(records);
-        return this.#trail.isOver(record) ? record : undefined;
+        return this.#links.isOver(record) ? record : undefined;
       },
       { ...(ms === undefined ? {} : { ms }), ...signalOf(options) },
     );
@@ -151,17 +151,17 @@ export class TaskHandle<R = unknown> {
       (await store.release({ flow: this.id, states: ["dead", "cancelled"] })) ||
       (await store.release({ ids: [this.id], states: ["dead", "cancelled"] }));
     if (released > 0) return true;
-    const records = await store.query({ ids: this.#trail.ids() });
-    const standing = this.#trail.standing(new Map(records.map((record) => [record.id, record])));
-    if (standing === undefined) return false;
-    const { state, failures, due } = standing;
+    const records = await store.query({ ids: this.#links.ids() });
+    const current = this.#links.current(new Map(records.map((record) => [record.id, record])));
+    if (current === undefined) return false;
+    const { state, failures, due } = current;
     if (state === "waiting" && failures > 0 && due !== null) {
-      return (await store.release({ ids: [standing.id], states: ["waiting"] })) > 0;
+      return (await store.release({ ids: [current.id], states: ["waiting"] })) > 0;
     }
     if (state === "dead" || state === "cancelled") return false;
     throw new PawlError(
       "task.not-failed",
-      `Task ${standing.id} (${standing.name}) cannot be tried again, because it ${STANDING[state]}.`,
+      `Task ${current.id} (${current.name}) cannot be tried again, because it ${WHY_NOT_RETRIED[state]}.`,
     );
   }
 
@@ -169,12 +169,12 @@ export class TaskHandle<R = unknown> {
   async #nextProgress(watcher: Watcher, seen: string, options: { readonly signal?: AbortSignal }) {
     try {
       return await watcher.until(
-        this.#trail.ids,
+        this.#links.ids,
         (records) => {
           const record = this.#known(records);
           const progress = progressOf(record.progress);
           const text = JSON.stringify(progress);
-          const over = this.#trail.isOver(record);
+          const over = this.#links.isOver(record);
           return over || text !== seen ? { progress, text, over } : undefined;
         },
         signalOf(options),
@@ -186,7 +186,7 @@ export class TaskHandle<R = unknown> {
   }
 
   #known(records: Records): TaskRecord {
-    const record = this.#trail.standing(records);
+    const record = this.#links.current(records);
     if (record !== undefined) return record;
     throw new PawlError(
       "task.unknown",
@@ -199,12 +199,12 @@ function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly sig
   return signal === undefined ? {} : { signal };
 }
 
-function statusOf(record: TaskRecord, trail: Trail): TaskStatus {
+function statusOf(record: TaskRecord, links: FlowLinks): TaskStatus {
   const date = (instant: number | null) => (instant === null ? null : new Date(instant));
   // A link that succeeded has a successor, which is on its way to being read.
-  const state = record.state === "succeeded" && !trail.isOver(record) ? "waiting" : record.state;
+  const state = record.state === "succeeded" && !links.isOver(record) ? "waiting" : record.state;
   return {
-    id: trail.id,
+    id: links.id,
     name: record.name,
     queue: record.queue,
     state,
@@ -229,37 +229,37 @@ const BLOCK = 16;
  * Which tasks tell how the task or flow `id` stands: itself, and the links `id:1`, `id:2` … before it, as far as they
  * are known to go.
  */
-export class Trail {
+class FlowLinks {
   readonly id: string;
-  #links: number;
+  #known: number;
 
   /** `alone`: it is known to be no flow. */
   constructor(id: string, alone: boolean) {
     this.id = id;
-    this.#links = alone ? 0 : BLOCK;
+    this.#known = alone ? 0 : BLOCK;
   }
 
   readonly ids = (): string[] => [
     this.id,
-    ...Array.from({ length: this.#links }, (_, n) => `${this.id}:${n + 1}`),
+    ...Array.from({ length: this.#known }, (_, n) => `${this.id}:${n + 1}`),
   ];
 
   /**
    * The record that tells how it stands: the one that failed, the end once it has begun, otherwise the link that is
    * under way. Undefined when nothing of it is stored.
    */
-  standing(records: Records): TaskRecord | undefined {
+  current(records: Records): TaskRecord | undefined {
     const end = records.get(this.id);
     if (end !== undefined && end.flow !== this.id) {
-      this.#links = 0;
+      this.#known = 0;
       return end;
     }
     const links: TaskRecord[] = [];
-    for (let n = 1; n <= this.#links; n++) {
+    for (let n = 1; n <= this.#known; n++) {
       const link = records.get(`${this.id}:${n}`);
       if (link !== undefined) links.push(link);
     }
-    if (this.#links > 0 && records.has(`${this.id}:${this.#links}`)) this.#links += BLOCK;
+    if (this.#known > 0 && records.has(`${this.id}:${this.#known}`)) this.#known += BLOCK;
     const failed = links.find(({ state }) => state === "dead" || state === "cancelled");
     if (failed !== undefined) return failed;
     return end ?? links.at(-1);

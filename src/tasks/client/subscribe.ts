@@ -36,7 +36,7 @@ export interface SubscribeOptions {
 const KEEP_MS = 120_000;
 const RENEW_MS = 30_000;
 
-/** A hint comes sooner; not for the beginning of an attempt, which nobody else waits for. */
+/** A hint comes sooner; not for the beginning of an attempt, for which nothing else waits. */
 const POLL_MS = 250;
 
 /** However many hints come, the store is not asked more often. */
@@ -50,7 +50,7 @@ const PAGE = 500;
  *     for await (const { task, state } of subscribe(store, { queue: "heavy" })) …
  *
  * A change is given once it is durable: as soon as this process, a look at the file or PostgreSQL says so, and else at
- * the next look after 250 ms. None is left out: the store keeps changes while somebody is subscribed, ten minutes
+ * the next look after 250 ms. None is left out: the store keeps changes while there are subscribers, ten minutes
  * of them. A reader that falls further behind, or a process that was suspended for minutes, gets a PawlError
  * `subscribe.missed` instead of a gap. It costs the store a row for each change of any task while it lasts.
  */
@@ -76,7 +76,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
     const signal = outer === undefined ? own : AbortSignal.any([outer, own]);
     const recording = new Recording(store, signal);
     const begun = recording.begin();
-    // It is told to whoever reads; not everybody waits for it here.
+    // The reader is told; it need not be waiting for it here.
     begun.catch(() => {});
     this.ready = begun.then(() => {});
     this.ready.catch(() => {});
@@ -103,7 +103,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
   }
 }
 
-/** Has the store keep changes, whether somebody is just reading them or not. */
+/** Has the store keep changes, whether they are just being read or not. */
 class Recording {
   readonly #store: Store;
   readonly #signal: AbortSignal;

@@ -88,23 +88,23 @@ export function group(
   return new Composition(groupOf(members, options)) as Flow<never, Members<unknown>>;
 }
 
-/** `chain(group(members), body)`: the body runs once, when the members have ended, and reads their results. */
+/** `chain(group(members), callback)`: the callback runs once, when the members have ended, and reads their results. */
 export function chord<const M extends readonly AnyLink[], Out>(
   members: M,
-  body: Link<Members<OutOf<M[number]>>, Out>,
+  callback: Link<Members<OutOf<M[number]>>, Out>,
   options?: GroupOptions,
 ): Flow<InOf<M[number]>, Out>;
 export function chord<R, Out>(
   members: Iterable<Link<unknown, R>> | AsyncIterable<Link<unknown, R>>,
-  body: Link<Members<R>, Out>,
+  callback: Link<Members<R>, Out>,
   options?: GroupOptions,
 ): Flow<unknown, Out>;
 export function chord(
   members: Iterable<AnyLink> | AsyncIterable<AnyLink>,
-  body: AnyLink,
+  callback: AnyLink,
   options: GroupOptions = {},
 ): Flow<never, unknown> {
-  return new Composition(joined([groupOf(members, options), composed(body)]));
+  return new Composition(joined([groupOf(members, options), composed(callback)]));
 }
 
 class Composition implements Flow<never, unknown> {
@@ -123,7 +123,7 @@ class Composition implements Flow<never, unknown> {
   }
 }
 
-/** A group that nothing follows yet: its body passes the results on. */
+/** A group that nothing follows yet: its callback passes the results on. */
 function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: GroupOptions): Composed {
   assertObject(options, "The options of a group");
   const { policy } = options;
@@ -131,7 +131,10 @@ function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: G
   if (!Array.isArray(members)) {
     // A set can be changed until it is read.
     const given = members instanceof Set ? [...members] : members;
-    return { node: null, streamed: { members: readOnce(given), need, body: null, queue: null, after: [] } };
+    return {
+      node: null,
+      streamed: { members: readOnce(given), need, callback: null, queue: null, after: [] },
+    };
   }
   const nodes = members.map((member: AnyLink) => nodeOf(member));
   if (typeof need === "number" && need > nodes.length) {
@@ -140,7 +143,7 @@ function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: G
       `A group of ${nodes.length} members cannot have ${need} that succeed: lower atLeast.`,
     );
   }
-  return { node: [{ members: nodes, need, body: passIn(queueOf(nodes[0])) }], streamed: null };
+  return { node: [{ members: nodes, need, callback: passIn(queueOf(nodes[0])) }], streamed: null };
 }
 
 /** Iterators whose members have been read. */
@@ -186,7 +189,7 @@ function needOf(policy: Policy = "failFast"): "all" | number {
   throw new PawlError("flow.policy", 'The policy of a group must be "failFast", "wait" or atLeast(n).');
 }
 
-/** Puts chains end to end. A task that follows a group takes the place of the body that the group has by itself. */
+/** Puts chains end to end. A task that follows a group takes the place of the callback that the group has by itself. */
 function joined(parts: readonly Composed[]): Composed {
   const [first, ...rest] = parts as [Composed, ...Composed[]];
   let node: NodeSpec = first.node ?? [];
@@ -202,24 +205,29 @@ function joined(parts: readonly Composed[]): Composed {
 function followNode(node: NodeSpec, next: NodeSpec): NodeSpec {
   const last = node.at(-1);
   const [head, ...tail] = next;
-  if (last === undefined || head === undefined || !("members" in last) || last.body.name !== PASS)
+  if (last === undefined || head === undefined || !("members" in last) || last.callback.name !== PASS)
     return [...node, ...next];
-  if (!canBeBody(head)) return [...node, ...next];
-  return [...node.slice(0, -1), { ...last, body: head }, ...tail];
+  if (!canBeCallback(head)) return [...node, ...next];
+  return [...node.slice(0, -1), { ...last, callback: head }, ...tail];
 }
 
 /**
  * What has a time of its own, to begin or to expire, counts that from when the group has ended: it is stored by then, by
- * the body that the group has by itself.
+ * the callback that the group has by itself.
  */
-function canBeBody(stage: StageSpec): stage is LinkSpec {
+function canBeCallback(stage: StageSpec): stage is LinkSpec {
   return !("members" in stage) && stage.delayMs === undefined && stage.expiresMs === undefined;
 }
 
 function followStream(streamed: Streamed, next: NodeSpec): Streamed {
   const [head, ...tail] = next;
-  if (streamed.body === null && streamed.after.length === 0 && head !== undefined && canBeBody(head)) {
-    return { ...streamed, body: head, after: tail };
+  if (
+    streamed.callback === null &&
+    streamed.after.length === 0 &&
+    head !== undefined &&
+    canBeCallback(head)
+  ) {
+    return { ...streamed, callback: head, after: tail };
   }
   return { ...streamed, after: followNode(streamed.after, next) };
 }

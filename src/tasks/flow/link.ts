@@ -23,7 +23,7 @@ export interface Streamed {
   readonly members: Iterable<AnyLink> | AsyncIterable<AnyLink>;
   readonly need: "all" | number;
   /** Null when the results themselves are what the group gives. */
-  readonly body: NodeSpec[number] | null;
+  readonly callback: NodeSpec[number] | null;
   readonly queue: string | null;
   readonly after: NodeSpec;
 }
@@ -43,7 +43,7 @@ export type InOf<L> = (L extends Link<infer In, unknown> ? (input: In) => void :
 /** The task that returns what it is given: it ends a group whose results are what the flow gives, and begins flows on a schedule. */
 export const PASS = "pawl.pass";
 
-/** The body that a group has by itself. */
+/** The callback that a group has by itself. */
 export function passIn(queue: string | undefined): LinkSpec {
   return { name: PASS, queue: queue ?? "default", retentionMs: PASS_RETENTION_MS };
 }
@@ -54,14 +54,14 @@ const PASS_RETENTION_MS = 7 * 86_400_000;
 export function queueOf(node: NodeSpec | undefined): string | undefined {
   const first = node?.[0];
   if (first === undefined) return undefined;
-  return "members" in first ? first.body.queue : first.queue;
+  return "members" in first ? first.callback.queue : first.queue;
 }
 
 /** The task at the end of a node, which gives its result. */
 export function endOf(node: NodeSpec): string | undefined {
   const last = node.at(-1);
   if (last === undefined) return undefined;
-  return "members" in last ? last.body.name : last.name;
+  return "members" in last ? last.callback.name : last.name;
 }
 
 /**
@@ -70,12 +70,12 @@ export function endOf(node: NodeSpec): string | undefined {
  */
 export function shapeOf({ node, streamed }: Composed): string {
   if (node !== null || streamed === null) return JSON.stringify((node ?? []).map(nameOf));
-  const { body, after } = streamed;
-  return JSON.stringify([body === null ? [PASS] : [endOf([body])], ...after.map(nameOf)]);
+  const { callback, after } = streamed;
+  return JSON.stringify([callback === null ? [PASS] : [endOf([callback])], ...after.map(nameOf)]);
 }
 
 function nameOf(stage: NodeSpec[number]): string | [string] {
-  return "members" in stage ? [stage.body.name] : stage.name;
+  return "members" in stage ? [stage.callback.name] : stage.name;
 }
 
 /** A link taken apart. Throws the PawlError `flow.link` for what is not one. */

@@ -20,11 +20,11 @@ export class SameFlow {
   readonly #known = new Set<string>();
   #begunAt: number | null | undefined;
 
-  /** `join` is that of the group with which the flow begins. */
-  constructor(store: Store, id: string, join: string) {
+  /** `group` is that of the group with which the flow begins. */
+  constructor(store: Store, id: string, group: string) {
     this.#store = store;
     this.#id = id;
-    this.#within = `${join}/`;
+    this.#within = `${group}/`;
   }
 
   /** Each task that is stored must be the one that has its place now. */
@@ -103,7 +103,7 @@ function covers(stored: NodeSpec, now: NodeSpec): boolean {
 
 function coversStage(stored: StageSpec, now: StageSpec): boolean {
   if (!("members" in now)) return !("members" in stored) && stored.name === now.name;
-  if (!("members" in stored) || stored.body.name !== now.body.name) return false;
+  if (!("members" in stored) || stored.callback.name !== now.callback.name) return false;
   const kinds = byKind(stored.members);
   return byKind(now.members).every((member) => kinds.some((each) => covers(each, member)));
 }
@@ -117,5 +117,5 @@ function byKind(members: readonly NodeSpec[]): NodeSpec[] {
 function kindOf(stage: StageSpec): unknown {
   if (!("members" in stage)) return stage.name;
   const members = new Set(stage.members.map((member) => JSON.stringify(member.map(kindOf))));
-  return [stage.body.name, [...members].sort()];
+  return [stage.callback.name, [...members].sort()];
 }

@@ -9,7 +9,7 @@ export type Trace = Readonly<Record<string, string>>;
 export interface MembersAt {
   /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
   readonly at: readonly (string | number)[];
-  readonly join: string;
+  readonly group: string;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface LinkSpec {
 export interface GroupSpec {
   readonly members: readonly NodeSpec[];
   readonly need: "all" | number;
-  readonly body: LinkSpec;
+  readonly callback: LinkSpec;
 }
 
 /** What a task of a flow knows of its place. */
@@ -100,7 +100,7 @@ export function withTrace(task: NewTask, trace: Trace | null | undefined): NewTa
 /** The groups whose results stand in the input and in the result of a task, by its meta. */
 export function groupsWithin(meta: Json): { readonly input: string[]; readonly result: string[] } {
   const { members = [], resultMembers = [] } = metaOf(meta);
-  return { input: members.map(({ join }) => join), result: resultMembers.map(({ join }) => join) };
+  return { input: members.map(({ group }) => group), result: resultMembers.map(({ group }) => group) };
 }
 
 /** How many links of a chain follow a task, by its meta. */
@@ -111,10 +111,10 @@ export function linksAfter(meta: Json): number {
 /** The result of a task that succeeded. */
 export type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
 
-/** Tasks and joins that are stored in one step. */
+/** Tasks and groups that are stored in one step. */
 export interface Unfolded {
   readonly tasks: NewTask[];
-  readonly joins: NewGroup[];
+  readonly groups: NewGroup[];
 }
 
 /** Where the stages of a chain stand. */
@@ -125,7 +125,7 @@ export interface Position {
   readonly base: string;
   /** The number of the first of the stages that are left, from 1. */
   readonly stage: number;
-  /** The join that waits for the end of the chain. */
+  /** The group that waits for the end of the chain. */
   readonly member?: GroupPosition;
   readonly carried?: Carried;
 }
@@ -135,15 +135,15 @@ const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * The tasks with which the stages of a chain begin, given the result of what came before. Ids follow from the place
- * in the flow: the last stage ends in the task `base`, the one before it in `base:n`; the members of a join are
- * `exit/0`, `exit/1` and so on, and the join has the id of its body. Returns the id of the task in which the first
+ * in the flow: the last stage ends in the task `base`, the one before it in `base:n`; the members of a group are
+ * `exit/0`, `exit/1` and so on, and the group has the id of its callback. Returns the id of the task in which the first
  * stage ends.
  */
 export function unfold(stages: NodeSpec, at: Position, previous: StoredValue, into: Unfolded): string {
   const [stage, ...after] = stages;
   if (stage === undefined) throw new TypeError("A chain without links cannot begin.");
   const exit = exitOf(at, after.length);
-  if ("members" in stage) unfoldJoin(stage, exit, at, after, previous, into);
+  if ("members" in stage) unfoldGroup(stage, exit, at, after, previous, into);
   else into.tasks.push(taskOf(stage, exit, at, after, previous));
   return exit;
 }
@@ -153,18 +153,18 @@ export function exitOf(at: Position, after: number): string {
   return after === 0 ? at.base : `${at.base}:${at.stage}`;
 }
 
-/** The members of a join, as the one whole value that they are for what follows them. */
-function membersOf(join: string): StoredValue {
-  return { value: null, members: [{ at: [], join }] };
+/** The members of a group, as the one whole value that they are for what follows them. */
+function membersOf(group: string): StoredValue {
+  return { value: null, members: [{ at: [], group }] };
 }
 
-/** The body of a join that is not let go yet. */
-export function heldBody(body: LinkSpec, exit: string, at: Position, after: NodeSpec): NewTask {
-  return { ...taskOf(body, exit, at, after, membersOf(exit)), held: true };
+/** The callback of a group that is not let go yet. */
+export function heldCallback(callback: LinkSpec, exit: string, at: Position, after: NodeSpec): NewTask {
+  return { ...taskOf(callback, exit, at, after, membersOf(exit)), held: true };
 }
 
-function unfoldJoin(
-  { members, need, body }: GroupSpec,
+function unfoldGroup(
+  { members, need, callback }: GroupSpec,
   exit: string,
   at: Position,
   after: NodeSpec,
@@ -178,21 +178,21 @@ function unfoldJoin(
       `A result is passed to ${members.length} members of a group, which is ${Math.round(bytes / 1024 ** 2)} MB: keep it elsewhere, and pass where it is.`,
     );
   }
-  into.tasks.push(heldBody(body, exit, at, after));
-  into.joins.push({ id: exit, children: members.length, need, callback: exit });
+  into.tasks.push(heldCallback(callback, exit, at, after));
+  into.groups.push({ id: exit, children: members.length, need, callback: exit });
   members.forEach((member, index) => {
-    unfoldMember(member, { at, join: exit, index }, previous, into);
+    unfoldMember(member, { at, group: exit, index }, previous, into);
   });
 }
 
-/** The tasks with which one member of a join begins. */
+/** The tasks with which one member of a group begins. */
 export function unfoldMember(
   member: NodeSpec,
-  { at, join, index }: { readonly at: Position; readonly join: string; readonly index: number },
+  { at, group, index }: { readonly at: Position; readonly group: string; readonly index: number },
   previous: StoredValue,
   into: Unfolded,
 ): void {
-  const position = { ...at, base: `${join}/${index}`, stage: 1, member: { group: join, index } };
+  const position = { ...at, base: `${group}/${index}`, stage: 1, member: { group: group, index } };
   unfold(member, position, previous, into);
 }
 
@@ -230,13 +230,13 @@ export function withSuccessors(task: TaskRecord, result: Success): Success {
   const { base, stage, after } = place;
   const { resultMembers: members } = metaOf(result.meta ?? null);
   const previous = { value: result.value ?? null, ...(members === undefined ? {} : { members }) };
-  const into: Unfolded = { tasks: [], joins: [] };
+  const into: Unfolded = { tasks: [], groups: [] };
   const position = { flow: task.flow ?? base, base, stage: stage + 1, carried: carriedOf(meta) };
   const exit = unfold(after, position, previous, into);
   return {
     ...result,
     next: into.tasks.map((next) => withTrace(next, trace)),
-    groups: into.joins,
+    groups: into.groups,
     successor: task.childOf === null ? null : exit,
   };
 }

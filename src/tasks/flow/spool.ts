@@ -38,8 +38,8 @@ export class Spool implements Link<unknown, unknown>, AsyncDisposable {
 
   /** The same for the same group, and for no other. */
   identity(): string {
-    const { need, body, queue, after } = this.#streamed;
-    return JSON.stringify([this.#digest.copy().digest("base64url"), need, body, queue, after]);
+    const { need, callback, queue, after } = this.#streamed;
+    return JSON.stringify([this.#digest.copy().digest("base64url"), need, callback, queue, after]);
   }
 
   /** The group again, with its members as they were read. */

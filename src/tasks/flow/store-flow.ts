@@ -6,7 +6,7 @@ import { SameFlow } from "./same-flow.ts";
 import {
   exitOf,
   type GroupSpec,
-  heldBody,
+  heldCallback,
   type LinkSpec,
   type NodeSpec,
   type Position,
@@ -18,7 +18,7 @@ import {
   withTrace,
 } from "./spec.ts";
 
-export interface StoreOptions {
+export interface StoreFlowOptions {
   readonly delayMs?: number;
   readonly tx?: unknown;
   /** The trace that it is enqueued in. */
@@ -36,7 +36,7 @@ export async function storeFlow(
   { node: whole, streamed }: Composed,
   id: string,
   input: StoredValue,
-  options: StoreOptions,
+  options: StoreFlowOptions,
 ): Promise<boolean> {
   if (streamed !== null) return await new FlowStream(store, id, input, options).run(streamed);
   if (whole === null) throw new TypeError("A flow without links cannot be stored.");
@@ -48,25 +48,25 @@ export async function storeFlow(
     first.members.length > ONE_STEP &&
     options.tx === undefined
   ) {
-    const { members, need, body } = first;
+    const { members, need, callback } = first;
     const links = members.map((member) => ({ compose: () => ({ node: member, streamed: null }) }));
-    const stream: Streamed = { members: links, need, body, queue: body.queue, after };
+    const stream: Streamed = { members: links, need, callback, queue: callback.queue, after };
     return await new FlowStream(store, id, input, options).run(stream);
   }
   await checkFlow(store, node, input);
-  const into: Unfolded = { tasks: [], joins: [] };
+  const into: Unfolded = { tasks: [], groups: [] };
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
   // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
   if (options.repeatable && (await store.query({ flow: id }, { limit: 1 })).length > 0) {
-    const join = exitOf({ flow: id, base: id, stage: 1 }, after.length);
-    await new SameFlow(store, id, join).assertKinds(into.tasks);
+    const group = exitOf({ flow: id, base: id, stage: 1 }, after.length);
+    await new SameFlow(store, id, group).assertKinds(into.tasks);
     return false;
   }
   const { tx } = options;
   const created = await store.enqueue(
     into.tasks.map((task) => toStore(task, options)),
     {
-      groups: into.joins,
+      groups: into.groups,
       ...(tx === undefined ? {} : { tx }),
     },
   );
@@ -78,12 +78,12 @@ class FlowStream {
   readonly #store: Store;
   readonly #id: string;
   readonly #input: StoredValue;
-  readonly #options: StoreOptions;
-  #batch: Unfolded = { tasks: [], joins: [] };
+  readonly #options: StoreFlowOptions;
+  #batch: Unfolded = { tasks: [], groups: [] };
   #whole: boolean | undefined;
   #same: SameFlow | undefined;
 
-  constructor(store: Store, id: string, input: StoredValue, options: StoreOptions) {
+  constructor(store: Store, id: string, input: StoredValue, options: StoreFlowOptions) {
     this.#store = store;
     this.#id = id;
     this.#input = input;
@@ -93,11 +93,11 @@ class FlowStream {
   async run(streamed: Streamed): Promise<boolean> {
     if (this.#options.tx !== undefined) return await this.#atOnce(streamed);
     const at: Position = { flow: this.#id, base: this.#id, stage: 1 };
-    const join = exitOf(at, streamed.after.length);
+    const group = exitOf(at, streamed.after.length);
     take(streamed.after, "What follows in a flow");
     await checkFixed(
       this.#store,
-      streamed.body === null ? streamed.after : [streamed.body, ...streamed.after],
+      streamed.callback === null ? streamed.after : [streamed.callback, ...streamed.after],
     );
     let created: boolean | undefined;
     let index = 0;
@@ -105,16 +105,16 @@ class FlowStream {
       for await (const link of streamed.members) {
         const member = startsLater(nodeOf(link as AnyLink), this.#options);
         await checkFlow(this.#store, member, this.#input);
-        created ??= await this.#begin(streamed, at, join, member);
-        unfoldMember(member, { at, join, index: index++ }, this.#input, this.#batch);
-        if (this.#batch.tasks.length >= ONE_STEP) await this.#flush(created, join);
+        created ??= await this.#begin(streamed, at, group, member);
+        unfoldMember(member, { at, group, index: index++ }, this.#input, this.#batch);
+        if (this.#batch.tasks.length >= ONE_STEP) await this.#flush(created, group);
       }
       if (created === undefined && this.#options.delayMs !== undefined)
         return await this.#storeEmpty(streamed);
-      created ??= await this.#begin(streamed, at, join, undefined);
-      await this.#flush(created, join);
-      if (!created && (await this.#isWhole(join))) return false;
-      await this.#store.closeGroup(join, created ? index : await this.#countStored(join, index));
+      created ??= await this.#begin(streamed, at, group, undefined);
+      await this.#flush(created, group);
+      if (!created && (await this.#isWhole(group))) return false;
+      await this.#store.closeGroup(group, created ? index : await this.#countStored(group, index));
       return created;
     } catch (error) {
       // Half a flow can never end. One with a key is finished by the caller, who stores it again.
@@ -126,15 +126,15 @@ class FlowStream {
   }
 
   /** A transaction of the caller takes it as a whole, with the number of its members known. */
-  async #atOnce({ members, need, body, after }: Streamed): Promise<boolean> {
+  async #atOnce({ members, need, callback, after }: Streamed): Promise<boolean> {
     const nodes: NodeSpec[] = [];
     for await (const link of members) nodes.push(nodeOf(link as AnyLink));
-    return await this.#storeWhole({ members: nodes, need, body: linkOf(body, nodes[0]) }, after);
+    return await this.#storeWhole({ members: nodes, need, callback: linkOf(callback, nodes[0]) }, after);
   }
 
   /** There were no members that could wait for the beginning of the flow. */
-  async #storeEmpty({ need, body, after }: Streamed): Promise<boolean> {
-    return await this.#storeWhole({ members: [], need, body: linkOf(body, undefined) }, after);
+  async #storeEmpty({ need, callback, after }: Streamed): Promise<boolean> {
+    return await this.#storeWhole({ members: [], need, callback: linkOf(callback, undefined) }, after);
   }
 
   async #storeWhole(stage: GroupSpec, after: NodeSpec): Promise<boolean> {
@@ -148,19 +148,19 @@ class FlowStream {
   }
 
   async #begin(
-    { need, body, after }: Streamed,
+    { need, callback, after }: Streamed,
     at: Position,
-    join: string,
+    group: string,
     first: NodeSpec | undefined,
   ): Promise<boolean> {
-    const task = heldBody(linkOf(body, first), join, at, after);
-    this.#same = new SameFlow(this.#store, this.#id, join);
-    // Where only the body was cleaned away, its members would never end once more.
+    const task = heldCallback(linkOf(callback, first), group, at, after);
+    this.#same = new SameFlow(this.#store, this.#id, group);
+    // Where only the callback was cleaned away, its members would never end once more.
     const isThere =
       this.#options.repeatable && (await this.#store.query({ flow: this.#id }, { limit: 1 })).length > 0;
     if (!isThere) {
       const created = await this.#store.enqueue([withTrace(task, this.#options.trace)], {
-        groups: [{ id: join, children: null, need, callback: join }],
+        groups: [{ id: group, children: null, need, callback: group }],
       });
       if (created.length > 0) return true;
     }
@@ -168,34 +168,34 @@ class FlowStream {
     return false;
   }
 
-  /** Whether all members have been stored, by an earlier call with the same key; its join may be cleaned away since. */
-  async #isWhole(join: string): Promise<boolean> {
-    this.#whole ??= (await this.#store.group(join))?.children !== null;
+  /** Whether all members have been stored, by an earlier call with the same key; its group may be cleaned away since. */
+  async #isWhole(group: string): Promise<boolean> {
+    this.#whole ??= (await this.#store.group(group))?.children !== null;
     return this.#whole;
   }
 
   /** How many members there are, where an earlier call that broke off may have read more than these. */
-  async #countStored(join: string, read: number): Promise<number> {
+  async #countStored(group: string, read: number): Promise<number> {
     for (let count = read; ; ) {
-      const page = await this.#store.children(join, { afterIndex: count - 1, limit: ONE_STEP });
+      const page = await this.#store.children(group, { afterIndex: count - 1, limit: ONE_STEP });
       count = (page.at(-1)?.index ?? count - 1) + 1;
       if (page.length < ONE_STEP) return count;
     }
   }
 
   /** Stores what was read, unless an earlier call has: then it must be of the same flow. */
-  async #flush(isNew: boolean, join: string): Promise<void> {
-    const { tasks, joins } = this.#batch;
-    this.#batch = { tasks: [], joins: [] };
+  async #flush(isNew: boolean, group: string): Promise<void> {
+    const { tasks, groups } = this.#batch;
+    this.#batch = { tasks: [], groups: [] };
     if (tasks.length === 0) return;
     if (!isNew) {
-      if (await this.#isWhole(join)) return await this.#same?.assertKinds(tasks);
+      if (await this.#isWhole(group)) return await this.#same?.assertKinds(tasks);
       await this.#same?.assertPlaces(tasks);
     }
     const stored = new Set(
       await this.#store.enqueue(
         tasks.map((task) => toStore(task, this.#options)),
-        { groups: joins },
+        { groups: groups },
       ),
     );
     // Another call has stored these meanwhile.
@@ -203,14 +203,14 @@ class FlowStream {
   }
 }
 
-function linkOf(body: NodeSpec[number] | null, first: NodeSpec | undefined): LinkSpec {
-  if (body === null) return passIn(queueOf(first));
-  if ("members" in body) throw new TypeError("The body of a group is a task.");
-  return body;
+function linkOf(callback: NodeSpec[number] | null, first: NodeSpec | undefined): LinkSpec {
+  if (callback === null) return passIn(queueOf(first));
+  if ("members" in callback) throw new TypeError("The callback of a group is a task.");
+  return callback;
 }
 
 /** What waits for others is let go when they have ended, and not later. A time of its own counts from when the flow begins. */
-function delayed(task: NewTask, { delayMs }: StoreOptions): NewTask {
+function delayed(task: NewTask, { delayMs }: StoreFlowOptions): NewTask {
   if (delayMs === undefined || task.held) return task;
   const { expiresMs } = task;
   return {
@@ -220,8 +220,8 @@ function delayed(task: NewTask, { delayMs }: StoreOptions): NewTask {
   };
 }
 
-/** A group without members lets its body go as soon as it is stored: then a task that only passes on waits before it. */
-function startsLater(node: NodeSpec, { delayMs }: StoreOptions): NodeSpec {
+/** A group without members lets its callback go as soon as it is stored: then a task that only passes on waits before it. */
+function startsLater(node: NodeSpec, { delayMs }: StoreFlowOptions): NodeSpec {
   return delayMs !== undefined && beginsEmpty(node) ? [passIn(queueOf(node)), ...node] : node;
 }
 
@@ -230,7 +230,7 @@ function beginsEmpty([first]: NodeSpec): boolean {
   return first.members.length === 0 || first.members.some(beginsEmpty);
 }
 
-function toStore(task: NewTask, options: StoreOptions): NewTask {
+function toStore(task: NewTask, options: StoreFlowOptions): NewTask {
   return withTrace(delayed(task, options), options.trace);
 }
 
@@ -240,7 +240,7 @@ export async function checkFlow(store: Store, node: NodeSpec, previous: StoredVa
   if (first === undefined) return;
   if ("members" in first) {
     for (const member of first.members) await checkFlow(store, member, previous);
-    await checkLink(store, first.body, undefined);
+    await checkLink(store, first.callback, undefined);
   } else await checkLink(store, first, previous);
   // It is stored with each of the tasks before it.
   if (after.length > 0) take(after, "What follows in a flow");
@@ -252,7 +252,7 @@ async function checkFixed(store: Store, node: NodeSpec): Promise<void> {
   for (const stage of node) {
     if ("members" in stage) {
       for (const member of stage.members) await checkFixed(store, member);
-      await checkLink(store, stage.body, undefined);
+      await checkLink(store, stage.callback, undefined);
     } else await checkLink(store, stage, undefined);
   }
 }

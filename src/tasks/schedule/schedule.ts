@@ -33,7 +33,7 @@ export async function schedule(
   const node = begun(link);
   const store = await storeOf(options);
   await checkFlow(store, node, { value: null });
-  const into: Unfolded = { tasks: [], joins: [] };
+  const into: Unfolded = { tasks: [], groups: [] };
   unfold(node, { flow: LATER, base: LATER, stage: 1 }, { value: null }, into);
   const { id: _, flow: __, ...template } = into.tasks[0] as NewTask;
   return await store.putSchedule({

@@ -7,7 +7,7 @@ import { Attempt, type Runner } from "../attempt/attempt.ts";
 import { CancelledError } from "../attempt/errors.ts";
 import { GroupCommit } from "../group-commit.ts";
 import type { WakeUpSignal } from "../wake-up-signal.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseRenewer } from "./lease-renewer.ts";
 
 /** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
 const MOST_UNSETTLED = 2_000;
@@ -21,7 +21,7 @@ export interface AttemptsOptions {
   readonly runner: Runner;
   /** Woken when the store has caught up. */
   readonly wakeUp: WakeUpSignal;
-  /** Takes back a claim that has not begun: another worker has the task, or somebody wants it to end. */
+  /** Takes back a claim that has not begun: another worker has the task, or it was asked to end. */
   readonly withdraw: (lease: Lease) => Claim | undefined;
   readonly report: (error: unknown) => void;
 }
@@ -31,7 +31,7 @@ export class Attempts {
   /** Those that are over, by queue. */
   readonly ended = new Map<string, number>();
   readonly #runner: Runner;
-  readonly #keeper: LeaseKeeper;
+  readonly #renewer: LeaseRenewer;
   readonly #completer: Completer;
   readonly #wakeUp: WakeUpSignal;
   readonly #withdraw: (lease: Lease) => Claim | undefined;
@@ -47,7 +47,7 @@ export class Attempts {
     this.#withdraw = withdraw;
     this.#report = report;
     this.#completer = new Completer(store, report);
-    this.#keeper = new LeaseKeeper(
+    this.#renewer = new LeaseRenewer(
       { address: store.address, leaseMs },
       {
         lost: (lease) => this.#interrupt(lease, new LostError("Another worker has taken the task over.")),
@@ -59,12 +59,12 @@ export class Attempts {
 
   /** Begins to keep leases. */
   start(): void {
-    this.#keeper.start();
+    this.#renewer.start();
   }
 
   /** Resolves when leases are renewed: before that nothing should be claimed. */
   get ready(): Promise<void> {
-    return this.#keeper.ready;
+    return this.#renewer.ready;
   }
 
   /** How many run. */
@@ -82,7 +82,7 @@ export class Attempts {
     return this.#completer.backlog > MOST_UNSETTLED;
   }
 
-  /** When a task was met that nobody here knows, in milliseconds of `performance.now`. */
+  /** When a task was met that no handler here knows, in milliseconds of `performance.now`. */
   get metUnknown(): number {
     return this.#metUnknown;
   }
@@ -94,7 +94,7 @@ export class Attempts {
 
   /** Keeps the leases of what was claimed, from now until it is settled. */
   hold(claims: readonly Claim[]): void {
-    this.#keeper.hold(claims);
+    this.#renewer.hold(claims);
   }
 
   /** Makes an attempt at what is held. Calls `freed` when it is over, which its lease may outlast. */
@@ -102,7 +102,7 @@ export class Attempts {
     const { damaged } = claim.task;
     if (damaged !== undefined) {
       this.#complete(new Attempt(claim), { state: "dead", error: damaged });
-      // Not before this call is over: whoever begins tasks counts them first.
+      // Not before this call is over: the caller that begins tasks counts them first.
       queueMicrotask(freed);
       return;
     }
@@ -145,7 +145,7 @@ export class Attempts {
 
   /** Keeps no leases any more. */
   async stop(): Promise<void> {
-    await this.#keeper.stop();
+    await this.#renewer.stop();
   }
 
   /** Never rejects. */
@@ -158,7 +158,7 @@ export class Attempts {
       result = this.#broken(claim, error);
     }
     if (attempt.isUnknown) this.#metUnknown = performance.now();
-    if (result === null) this.#keeper.drop(claim);
+    if (result === null) this.#renewer.drop(claim);
     else this.#complete(attempt, result);
     this.#running.delete(attempt);
     const { queue } = claim.task;
@@ -184,7 +184,7 @@ export class Attempts {
   }
 
   #settled(claim: Claim): void {
-    this.#keeper.drop(claim);
+    this.#renewer.drop(claim);
     this.#settling--;
     if (this.#settling === MOST_UNSETTLED >> 1) this.#wakeUp.wake();
   }

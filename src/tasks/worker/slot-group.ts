@@ -6,7 +6,7 @@ import type { WakeUpSignal } from "../wake-up-signal.ts";
 import type { Attempts } from "./attempts.ts";
 
 /** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
-const LANES_MS = 20;
+const BUCKETS_MS = 20;
 
 /** What all slot groups of a worker have in common. */
 export interface Claiming {
@@ -15,7 +15,7 @@ export interface Claiming {
   readonly leaseMs: number;
   /** Tasks that are claimed ahead of a free slot. */
   readonly prefetch: number;
-  /** Lanes that are claimed from as well. */
+  /** Rate-limit buckets of which tasks are claimed as well. */
   readonly buckets?: readonly BucketRate[] | undefined;
   /** Begins what was claimed. */
   readonly attempts: Attempts;
@@ -61,8 +61,8 @@ export class SlotGroup {
     let hasFreeSlots = false;
     const free = this.slots - this.#running;
     // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
-    if (free > 0 && this.#lanesAreDue()) {
-      this.#nextBuckets = performance.now() + LANES_MS;
+    if (free > 0 && this.#bucketsAreDue()) {
+      this.#nextBuckets = performance.now() + BUCKETS_MS;
       this.#reserved = free;
       try {
         hasFreeSlots = await this.#claim(free, buckets);
@@ -145,13 +145,13 @@ export class SlotGroup {
   /** An attempt is over. */
   readonly #freed = (): void => {
     this.#running--;
-    const lanesAreDue = this.#lanesAreDue();
-    if (!lanesAreDue) this.#fill();
-    if (lanesAreDue || this.#roomAhead() > 0) this.#claiming.wakeUp.wake();
+    const bucketsAreDue = this.#bucketsAreDue();
+    if (!bucketsAreDue) this.#fill();
+    if (bucketsAreDue || this.#roomAhead() > 0) this.#claiming.wakeUp.wake();
   };
 
   /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
-  #lanesAreDue(): boolean {
+  #bucketsAreDue(): boolean {
     const { buckets, prefetch } = this.#claiming;
     return buckets !== undefined && prefetch > 0 && performance.now() >= this.#nextBuckets;
   }

@@ -4,7 +4,7 @@ import { type Duration, milliseconds, optionalMilliseconds } from "../../duratio
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/contract.ts";
 import type { Children } from "../attempt/children.ts";
-import { watchStrays } from "../attempt/strays.ts";
+import { catchUnhandledErrors } from "../attempt/unhandled-errors.ts";
 import { connect } from "../client/client.ts";
 import { defaultClient } from "../client/default-client.ts";
 import type { AnyTask, Definition } from "../contract.ts";
@@ -147,7 +147,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
     ...(options.lease === undefined ? {} : { leaseMs: milliseconds(options.lease, "The lease of a worker") }),
     onError: report,
   });
-  const stopWatching = watchStrays();
+  const stopWatching = catchUnhandledErrors();
   worker.start();
   const ended = new AbortController();
   const chores = [prune(store, ended.signal, report), tickSchedules(store, ended.signal, report)];

@@ -29,14 +29,14 @@ export interface WorkerOptions {
   readonly concurrency?: number;
   /** Tasks that are claimed ahead of a free slot, for each group; default 0. */
   readonly prefetch?: number;
-  /** Lanes that are claimed from as well. */
+  /** Rate-limit buckets of which tasks are claimed as well. */
   readonly buckets?: readonly BucketRate[];
   /** How long a claim is good for without renewal; default 15,000 ms. */
   readonly leaseMs?: number;
   /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
   readonly poisonAfter?: number;
   /**
-   * Told of what goes wrong outside the handlers: a store that cannot be reached, a task nobody has a handler for.
+   * Told of what goes wrong outside the handlers: a store that cannot be reached, a task without a handler here.
    * The worker goes on. Default: a process warning.
    */
   readonly onError?: (error: unknown) => void;
@@ -47,7 +47,7 @@ export interface StopOptions {
   readonly drainMs?: number;
   /**
    * How long they may take after that, in ms, until they are handed back while they still run: for a process that ends
-   * right then. Without it they have one lease, and are left to whoever takes them over.
+   * right then. Without it they have one lease, and are left to the worker that takes them over.
    */
   readonly handBackMs?: number;
 }
@@ -68,7 +68,7 @@ export const POISON_AFTER = 5;
 /** How often a worker looks for leases to take over, and at the queues should a wake-up have been missed. */
 const POLL_MS = 1_000;
 
-/** A pause that keeps a queue whose next task somebody else is just claiming from being asked in a tight loop. */
+/** A pause that keeps a queue whose next task another worker is just claiming from being asked in a tight loop. */
 const SHORTEST_PAUSE_MS = 20;
 
 /** How long a stopping worker waits for its tasks before it asks them to stop. */
@@ -176,7 +176,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
   /**
    * Claims nothing more, hands back what was claimed ahead, and waits for the running tasks: up to `drainMs` (default
    * 10,000), then aborts their signals and waits one lease longer, or `handBackMs`. What still runs then is left to
-   * whoever takes it over; its late writes bounce.
+   * the worker that takes it over; its late writes bounce.
    */
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopping ??= this.#drain(options);
@@ -262,7 +262,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
       this.#nextSweep = performance.now() + POLL_MS;
     }
     if (this.#attempts.areBehind) return POLL_MS;
-    // Nobody said that there is something: one question is less than a claim for each group.
+    // It is not known that there is something: one question is less than a claim for each group.
     if (!woken && this.#attempts.areOver) {
       const due = await store.due(this.queues, buckets);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));
@@ -287,7 +287,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
   }
 }
 
-/** More is nothing that anybody means, and less than the store can count. */
+/** More is never meant, and less than the store can count. */
 const MOST = 1_000_000;
 
 function isCount(value: number, least: number): boolean {

@@ -19,9 +19,9 @@ import {
   double,
   echo,
   fails,
+  fixable,
   hourly,
   lists,
-  mendable,
   notes,
   once,
   outcomes,
@@ -75,7 +75,7 @@ export function flows(open: OpenPlace): void {
     assert.equal((await (await stage.client.enqueueFlow(later)).result()).count, 0);
   });
 
-  test("members are stored as they are read, and the body runs once with all results", async () => {
+  test("members are stored as they are read, and the callback runs once with all results", async () => {
     await using stage = await Stage.open(open);
     await stage.work({ queues: { default: 8 }, prefetch: 100 });
     let read = 0;
@@ -185,7 +185,7 @@ export function flows(open: OpenPlace): void {
       assert.deepEqual([again.id, again.created], [first.id, false]);
       if (round === 0) {
         await stage.work();
-        assert.equal(((await first.result()) as Members<unknown>).join, first.id);
+        assert.equal(((await first.result()) as Members<unknown>).group, first.id);
       }
     }
   });
@@ -201,7 +201,7 @@ export function flows(open: OpenPlace): void {
     assert.deepEqual(left, []);
   });
 
-  test("failFast: the first failure cancels the others, and the body is dead", async () => {
+  test("failFast: the first failure cancels the others, and the callback is dead", async () => {
     await using stage = await Stage.open(open);
     await stage.work({ lease: "900ms" });
     const flow = chord([fails.with("broken"), waits.with(null)], counts);
@@ -244,14 +244,14 @@ export function flows(open: OpenPlace): void {
   test("a failed link is told, what follows it never begins, and a retry goes on from there", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
-    const mend = join(stage.folder, "mended");
+    const fixed = join(stage.folder, "fixed");
     const file = join(stage.folder, "runs");
-    const flow = chain(notes.with({ file, line: "first" }), mendable.with(mend), double, double);
+    const flow = chain(notes.with({ file, line: "first" }), fixable.with(fixed), double, double);
     const handle = await stage.client.enqueueFlow(flow);
     await assert.rejects(handle.result(), /not corrected yet/);
     assert.equal((await handle.status())?.state, "dead");
     assert.equal((await stage.store.query({ flow: handle.id })).length, 2);
-    await writeFile(mend, "");
+    await writeFile(fixed, "");
     assert.equal(await handle.retry(), true);
     assert.equal(await handle.result(), 28);
     // The first link ran once.
@@ -261,11 +261,11 @@ export function flows(open: OpenPlace): void {
   test("a failed chord goes on from the members that failed", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
-    const mend = join(stage.folder, "mended");
-    const members = [double.with(1), chain(mendable.with(mend), double), double.with(3)];
+    const fixed = join(stage.folder, "fixed");
+    const members = [double.with(1), chain(fixable.with(fixed), double), double.with(3)];
     const handle = await stage.client.enqueueFlow(chain(chord(members, total), sumOf));
     await assert.rejects(handle.result(), /not corrected yet/);
-    await writeFile(mend, "");
+    await writeFile(fixed, "");
     assert.equal(await handle.retry(), true);
     assert.equal(await handle.result(), 22);
   });
@@ -320,16 +320,16 @@ export function flows(open: OpenPlace): void {
     assert.equal(kept.deep[0]?.["pawl:members"], "text");
   });
 
-  test("a body that has a time of its own counts it from when its group has ended", async () => {
+  test("a callback that has a time of its own counts it from when its group has ended", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
     for (const members of [[double.with(1)], new Set([double.with(1)])]) {
       const delayed = await stage.client.enqueueFlow(
         chain(chord(members, total), sumOf.via("late", { delay: "1h" })),
       );
-      const body = await stage.client.enqueueFlow(chain(group(members), hourly));
-      assert.equal(await body.result(), 1);
-      const { expiresAt, createdAt } = await stage.task(body.id);
+      const callback = await stage.client.enqueueFlow(chain(group(members), hourly));
+      assert.equal(await callback.result(), 1);
+      const { expiresAt, createdAt } = await stage.task(callback.id);
       assert.equal(expiresAt, createdAt + 3_600_000);
       const held = await stage.client.enqueueFlow(chord(members, echo.via("first", { delay: "1h" })));
       for (const { id } of [delayed, held]) {
@@ -394,7 +394,7 @@ export function flowsAnywhere(open: OpenPlace): void {
     assert.deepEqual(await members.all(), [2, 2]);
   });
 
-  test("wait: the body runs when all have ended, and sees what failed", async () => {
+  test("wait: the callback runs when all have ended, and sees what failed", async () => {
     await using stage = await Stage.open(open);
     await stage.work();
     const flow = chord([fails.with("broken"), double.with(4), fails.with("torn")], outcomes, {
@@ -440,8 +440,8 @@ export function flowsAnywhere(open: OpenPlace): void {
     const members = await secret.result();
     const marks: unknown[] = [
       { "pawl:members": secret.id },
-      { join: secret.id },
-      { members: [{ at: [], join: secret.id }], value: null },
+      { group: secret.id },
+      { members: [{ at: [], group: secret.id }], value: null },
       JSON.parse(JSON.stringify(members)),
       [JSON.parse(JSON.stringify({ members }))],
       `${secret.id}/0`,

@@ -11,7 +11,7 @@ import { WorkerCommand } from "./worker-command.ts";
 
 /** Workers as processes, that are killed or give up what they run. */
 export function killing(open: OpenPlace): void {
-  test("a chord survives the death of its workers, and its body runs to its end once", async (t) => {
+  test("a chord survives the death of its workers, and its callback runs to its end once", async (t) => {
     t.diagnostic(`seed ${seed}`);
     const random = randomFrom(seed);
     await using stage = await Stage.open(open);

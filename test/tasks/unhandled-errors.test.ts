@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
-const STRAYS = JSON.stringify(new URL("../../src/tasks/attempt/strays.ts", import.meta.url).href);
+const MODULE = JSON.stringify(new URL("../../src/tasks/attempt/unhandled-errors.ts", import.meta.url).href);
 
-/** Runs code while strays are watched; says how the process ended. */
+/** Runs code while unhandled errors are caught; says how the process ended. */
 function run(code: string): { status: number | null; stdout: string; stderr: string } {
   const program = `
-    import { watchStrays, withinScope } from ${STRAYS};
-    const stop = watchStrays();
-    const told = { heard: ({ error, wasCallback }) => console.log(String(error), wasCallback) };
+    import { catchUnhandledErrors, withinScope } from ${MODULE};
+    const stop = catchUnhandledErrors();
+    const told = { onUnhandled: ({ error, wasCallback }) => console.log(String(error), wasCallback) };
     ${code}`;
   return spawnSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" });
 }
 
-test("strays of an attempt are told to it, however long after, and end nothing", () => {
+test("unhandled errors of an attempt reach its scope, however late, and do not end the process", () => {
   const { status, stdout } = run(`
     withinScope(told, () => void Promise.reject(new Error("at once")));
     withinScope(told, () => setTimeout(() => { throw new Error("later") }, 20));
@@ -22,7 +22,7 @@ test("strays of an attempt are told to it, however long after, and end nothing",
   assert.deepEqual([status, stdout], [0, "Error: at once false\nError: later true\nError: last false\n"]);
 });
 
-test("a stray of no attempt ends the process as it would without a worker", () => {
+test("an unhandled error outside of attempts ends the process as it does without a worker", () => {
   for (const code of [
     'void Promise.reject(new Error("mine"));',
     'setTimeout(() => { throw new Error("mine") }, 1);',
@@ -34,7 +34,7 @@ test("a stray of no attempt ends the process as it would without a worker", () =
   }
 });
 
-test("who listens to strays himself decides about those of no attempt", () => {
+test("a listener of the program decides about unhandled errors outside of attempts", () => {
   const { status, stdout } = run(`
     process.on("unhandledRejection", (error) => console.log("heard", error.message));
     void Promise.reject(new Error("mine"));

@@ -5,7 +5,7 @@ import { backoffDelay } from "../../retry.ts";
 import type { Lease } from "../../store/contract.ts";
 
 /** The sources are .ts, the built package .js. */
-const THREAD = new URL(`./lease-keeper-thread${extname(import.meta.url)}`, import.meta.url);
+const THREAD = new URL(`./lease-renewer-thread${extname(import.meta.url)}`, import.meta.url);
 
 /** How long a thread gets to close its store before it is ended. */
 const FAREWELL_MS = 2_000;
@@ -13,16 +13,16 @@ const FAREWELL_MS = 2_000;
 /** What is let go waits so long for a message that goes anyway: to wake the thread costs more than to write down a thousand. */
 const DROP_MS = 50;
 
-export interface LeaseKeeperEvents {
+export interface LeaseRenewerEvents {
   readonly lost: (lease: Lease) => void;
   readonly cancelRequested: (lease: Lease) => void;
   readonly error: (error: unknown) => void;
 }
 
 /** Keeps leases from running out, from a thread of its own; starts the thread again should it die. */
-export class LeaseKeeper {
-  readonly #setup: LeaseKeeperSetup;
-  readonly #events: LeaseKeeperEvents;
+export class LeaseRenewer {
+  readonly #setup: LeaseRenewerSetup;
+  readonly #events: LeaseRenewerEvents;
   /** With their numbers. */
   readonly #held = new Map<Lease, number>();
   #next = 0;
@@ -33,7 +33,7 @@ export class LeaseKeeper {
   #failures = 0;
   #stopped = false;
 
-  constructor(setup: LeaseKeeperSetup, events: LeaseKeeperEvents) {
+  constructor(setup: LeaseRenewerSetup, events: LeaseRenewerEvents) {
     this.#setup = setup;
     this.#events = events;
   }
@@ -127,7 +127,7 @@ export class LeaseKeeper {
 }
 
 /** What the thread that keeps leases is told when it starts. */
-export interface LeaseKeeperSetup {
+export interface LeaseRenewerSetup {
   /** The address of the store, which the thread opens for itself. */
   readonly address: string;
   readonly leaseMs: number;

@@ -1,32 +1,32 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Client } from "../client/client.ts";
-import { StrayError } from "./errors.ts";
+import { UnhandledError } from "./errors.ts";
 
 /** The signal of an attempt, made when it is first asked for, and the way to abort it. */
 export type Stop = Pick<AbortController, "signal" | "abort">;
 
-/** What went wrong where nothing waits for it: an unhandled rejection, or an error in a callback. */
-export interface Stray {
+/** An error that nothing waits for: an unhandled rejection, or an error in a callback. */
+export interface Unhandled {
   readonly error: unknown;
   /** The callback that threw may be the one that an attempt waits for. */
   readonly wasCallback: boolean;
 }
 
-/** What belongs to one attempt and is found by whatever it begins. */
+/** What belongs to one attempt, and is found by all code that the attempt begins. */
 export interface Scope {
   /** The store of its worker. */
   readonly client: Client;
-  /** Told of its strays. */
-  heard(stray: Stray): void;
+  /** Called with each unhandled error that arises in it. */
+  onUnhandled(unhandled: Unhandled): void;
 }
 
-/** One for all that is asked: each time that code is run in a context costs a copy of all there are. */
+/** One storage for everything: each run of code in a context costs a copy of all storages that there are. */
 const current = new AsyncLocalStorage<Scope>();
 
-/** How many watch; the process is listened to while there is one. */
-let watching = 0;
+/** Calls of `catchUnhandledErrors` that are not stopped: while there is one, the process has the listeners. */
+let catching = 0;
 
-/** Runs code within an attempt: its strays, and those of whatever it begins, are told to `scope` while strays are watched. */
+/** Runs code within an attempt: `scope` is given the unhandled errors of the code and of everything that it begins, while these are caught. */
 export function withinScope<T>(scope: Scope, code: () => T): T {
   return current.run(scope, code);
 }
@@ -37,11 +37,11 @@ export function currentScope(): Scope | undefined {
 }
 
 /**
- * Catches the strays of attempts, so that one task's mistake does not end the process in which others run. A stray of
- * no attempt ends the process as ever. Returns the way to stop.
+ * Catches the unhandled errors of attempts, so that one task's mistake does not end the process in which others run. An
+ * unhandled error outside of attempts ends the process as it does without Pawl. Returns a function that stops it.
  */
-export function watchStrays(): () => void {
-  if (watching++ === 0) {
+export function catchUnhandledErrors(): () => void {
+  if (catching++ === 0) {
     process.on("unhandledRejection", onRejection);
     process.on("uncaughtException", onException);
   }
@@ -49,7 +49,7 @@ export function watchStrays(): () => void {
   return () => {
     if (stopped) return;
     stopped = true;
-    if (--watching === 0) stopListening();
+    if (--catching === 0) stopListening();
   };
 }
 
@@ -60,14 +60,14 @@ function stopListening(): void {
 
 function onRejection(error: unknown): void {
   const scope = current.getStore();
-  if (scope !== undefined) scope.heard({ error, wasCallback: false });
+  if (scope !== undefined) scope.onUnhandled({ error, wasCallback: false });
   // Another listener decides; without one, it is an uncaught exception.
   else if (process.listenerCount("unhandledRejection") === 1) throw error;
 }
 
 function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void {
   const scope = origin === "uncaughtException" ? current.getStore() : undefined;
-  if (scope !== undefined) scope.heard({ error, wasCallback: true });
+  if (scope !== undefined) scope.onUnhandled({ error, wasCallback: true });
   else if (process.listenerCount("uncaughtException") === 1) {
     // Thrown once more when there is no listener, so that the process ends as it does without a worker.
     stopListening();
@@ -77,44 +77,43 @@ function onException(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): vo
   }
 }
 
-/** Of an attempt whose callback threw: so long may it take to end by itself, since it may wait for that callback. */
+/** How long an attempt whose callback threw may take to end by itself: it may be waiting for that callback. */
 const CALLBACK_GRACE_MS = 2_000;
 
 /** The same after an unhandled rejection: it is rarely what a handler waits for. */
 const REJECTION_GRACE_MS = 30_000;
 
-/** Hears of what goes wrong in the context of one attempt where nothing waits for it. */
-export class AttemptStrays implements Scope {
+/** Collects the unhandled errors of one attempt: the first one stops the attempt and is why it fails. */
+export class UnhandledErrors implements Scope {
   readonly client: Client;
-  /** The first one. */
-  first: StrayError | undefined;
+  first: UnhandledError | undefined;
   readonly #stop: Stop;
   readonly #report: (error: unknown) => void;
   /** Ends the wait for the handler. */
-  #overdue: ((reason: StrayError) => void) | undefined;
+  #overdue: ((reason: UnhandledError) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  /** `report` is told of those that come when it is too late to count them. */
+  /** `report` is called with errors that come when it is too late to count them. */
   constructor(client: Client, stop: Stop, report: (error: unknown) => void) {
     this.client = client;
     this.#stop = stop;
     this.#report = report;
   }
 
-  heard({ error, wasCallback }: Stray): void {
+  onUnhandled({ error, wasCallback }: Unhandled): void {
     if (this.#isOver || this.first !== undefined) {
       this.#report(error);
       return;
     }
-    const first = new StrayError(error);
+    const first = new UnhandledError(error);
     this.first = first;
     this.#stop.abort(first);
     const grace = wasCallback ? CALLBACK_GRACE_MS : REJECTION_GRACE_MS;
     this.#timer = setTimeout(() => this.#overdue?.(first), grace);
   }
 
-  /** What a handler gives; rejects when it has had its time to end after the first stray. */
+  /** What a handler returns; rejects when the handler has had its time to end after the first unhandled error. */
   handling<T>(handled: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#overdue = reject;
@@ -122,12 +121,12 @@ export class AttemptStrays implements Scope {
     });
   }
 
-  /** The handler has ended; one that comes now may still be counted. */
+  /** The handler has ended; an unhandled error that comes now is still counted. */
   handled(): void {
     clearTimeout(this.#timer);
   }
 
-  /** What the attempt came to is on its way to the store. */
+  /** The result of the attempt is on its way to the store: later errors are only reported. */
   over(): void {
     this.handled();
     this.#isOver = true;

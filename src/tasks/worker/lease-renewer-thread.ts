@@ -6,7 +6,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Lease, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
-import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-keeper.ts";
+import type { LeaseRenewerSetup, LeaseReport, LeaseRequest } from "./lease-renewer.ts";
 
 /**
  * A request to cancel is noticed with a renewal, so the renewals of a lease do not lie further apart than a person likes
@@ -14,11 +14,11 @@ import type { LeaseKeeperSetup, LeaseReport, LeaseRequest } from "./lease-keeper
  */
 const LONGEST_PAUSE_MS = 2_000;
 
-const { address, leaseMs } = workerData as LeaseKeeperSetup;
+const { address, leaseMs } = workerData as LeaseRenewerSetup;
 /** Twice as often as a lease must be renewed: what is younger than a round is left out, and most tasks end before. */
 const roundMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS) / 2;
 const port = parentPort;
-if (port === null) throw new Error("The lease keeper runs as a worker thread only.");
+if (port === null) throw new Error("The lease renewer runs as a worker thread only.");
 
 /** A lease, and the round in which it was renewed last, or that was the last one before it came. */
 interface Held extends Lease {
