@@ -27,8 +27,8 @@ type Part<T> = T extends string | number | boolean | null | undefined
 const MOST_BYTES = 1024 * 1024;
 
 /**
- * The one way from a value to what is stored of it: its JSON at this moment, whatever becomes of the value later. What
- * is measured is what is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
+ * The one way from a value to what is stored: its JSON at this moment, whatever happens to the value later. The size that
+ * is checked is that of the JSON which is stored. Throws a PawlError where JSON cannot express it (`task.not-json`), or where it is
  * more than the store should hold (`task.too-large`). `what` is such as `The input of task "x"`.
  */
 export function take(value: unknown, what: string, mostBytes = MOST_BYTES): TakenValue {
@@ -52,7 +52,7 @@ export function take(value: unknown, what: string, mostBytes = MOST_BYTES): Take
   return taken;
 }
 
-/** Checks an input as its task will be given it: a date, for one, is text by then. Throws the PawlError `task.input`. */
+/** Checks an input as its handler will get it, after JSON: a date is a text then. Throws the PawlError `task.input`. */
 export async function checkInput(
   schema: Schema,
   { value, members }: StoredValue,
@@ -133,7 +133,7 @@ export class Members<R> implements AsyncIterable<R> {
     };
   }
 
-  /** Where a value is taken to be stored, a reference to the same members; elsewhere only the id of their group. */
+  /** While a value is turned into JSON to be stored, a placeholder for these members; otherwise the id of their group. */
   toJSON(): Json {
     if (!taking) return { group: this.group };
     placeholders ??= new Placeholders();
@@ -161,10 +161,10 @@ export class Members<R> implements AsyncIterable<R> {
   }
 }
 
-/** An object, or an array, part of a value that was stored. */
+/** An object or an array within a value. */
 type Holder = Record<string, unknown>;
 
-/** A value that was just read as it is given to people and handlers: with members that can be read where they stand. */
+/** A value from the store as programs and handlers get it: with `Members` at the places of group members. */
 export function revived(
   value: Json,
   members: readonly MembersAt[] | undefined,
@@ -183,9 +183,9 @@ export function revived(
   return whole.value;
 }
 
-/** Takes note of the members in a value that is being turned into JSON. */
+/** The placeholders of group members in a value that is being turned into JSON. */
 class Placeholders {
-  /** It cannot be known before, so that no data can look like one of these placeholders. */
+  /** Random, so that no data can look like one of these placeholders. */
   readonly #secret = randomUUID();
   readonly #groups: string[] = [];
 
@@ -220,18 +220,21 @@ class Placeholders {
   }
 }
 
-/** A value as it was taken. */
+/** A value that was turned into JSON. */
 export interface TakenValue extends StoredValue {
   readonly value: JsonText;
 }
 
-/** Whether a value is being taken at this moment, and the placeholders of it once it has members. */
+/** Whether a value is being turned into JSON by `take`, and its placeholders once it has members. */
 let taking = false;
 let placeholders: Placeholders | undefined;
 
-/** Turns a value into JSON, with the members in it kept beside. Throws what `toJson` throws; undefined where it gives nothing. */
+/**
+ * Turns a value into JSON, with the places of group members beside it. Throws what `toJson` throws; undefined where
+ * that gives undefined.
+ */
 function withMembersBeside(value: unknown): TakenValue | undefined {
-  // A value may take another one while it is turned into JSON.
+  // A `toJSON` of the program may call `take` for another value.
   const outerTaking = taking;
   const outerPlaceholders = placeholders;
   taking = true;
@@ -239,7 +242,7 @@ function withMembersBeside(value: unknown): TakenValue | undefined {
   try {
     const text = toJson(value);
     if (text === undefined) return undefined;
-    // What was set meanwhile by `toJSON`, which the compiler does not see.
+    // Set by `Members.toJSON` meanwhile, which the compiler cannot see.
     const met = placeholders as Placeholders | undefined;
     return met === undefined ? { value: new JsonText(text) } : met.takeOut(text);
   } finally {

@@ -8,7 +8,7 @@ export class WakeUpSignal {
     this.#answer?.();
   }
 
-  /** Resolves at the next ring, with true, or after `ms` milliseconds. */
+  /** Resolves with true at the next signal, or with false after `ms` milliseconds. */
   async wait(ms: number): Promise<boolean> {
     if (!this.#woken) {
       await new Promise<void>((resolve) => {

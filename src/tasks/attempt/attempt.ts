@@ -42,9 +42,9 @@ export class Attempt {
   readonly stop = new AbortController();
   /** What the handler wrote, for people. */
   log: string | undefined;
-  /** Gives the result that counts instead, where something came up after the handler had ended. */
+  /** Gives the result that counts in place of the handler's, where an unhandled error arose after the handler had ended. */
   revised: (() => TaskResult | undefined) | undefined;
-  /** The task is not known here. */
+  /** This worker has no handler for the task. */
   isUnknown = false;
   /** Resolves when it has ended. */
   ended: Promise<void> | undefined;
@@ -53,7 +53,7 @@ export class Attempt {
     this.claim = claim;
   }
 
-  /** How a result is settled. Asked for once, when it goes to the store for the first time. */
+  /** The settlement of a result. Called once, when the result goes to the store for the first time. */
   settlement(result: TaskResult): Settlement {
     const { id, fence } = this.claim;
     const settled = { id, fence, result: this.revised?.() ?? result };
@@ -93,11 +93,11 @@ export class Runner {
     this.#progress = new ProgressWriter(() => client.store());
   }
 
-  /** What an attempt comes to. Null when there is nothing to settle, because another worker has the task. */
+  /** The result of an attempt. Null when there is nothing to settle, because another worker has the task. */
   run(attempt: Attempt): Promise<TaskResult | null> {
     const { claim } = attempt;
     const definition = this.#tasks.get(claim.task.name);
-    // The work of Pawl itself, such as a shard, is not a message of the program's.
+    // A task of Pawl itself, such as a shard, gets no span: it is not a message of the program.
     if (definition?.internal) return this.#run(attempt, definition);
     return processing(claim, async (trace) => {
       if (claim.task.name === PASS) return followed(attempt, passedOn(attempt));
@@ -140,19 +140,19 @@ export class Runner {
     }
   }
 
-  /** Leaves a task that this worker does not know to another one. */
+  /** Leaves a task without a handler here to another worker. */
   #unknown(attempt: Attempt): TaskResult {
     const { id, fence, task } = attempt.claim;
     this.#options.report(
       new Error(`No handler is named ${task.name}: task ${id} is left for another worker.`),
     );
     attempt.isUnknown = true;
-    // Longer each time, so that a task which no worker knows does not keep all of them busy.
+    // Longer each time, so that a task without a handler anywhere does not keep all workers busy.
     return { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) };
   }
 }
 
-/** A success does not count when something went wrong in the same turn of the event loop in which it ended. */
+/** A success does not count when an unhandled error arose in the turn of the event loop in which the handler ended. */
 function revised(
   { claim }: Attempt,
   result: TaskResult,
@@ -170,18 +170,18 @@ function followed({ claim }: Attempt, result: Success): TaskResult {
   try {
     return withSuccessors(claim.task, result);
   } catch (error) {
-    // What follows is too large to be stored, and will be the next time.
+    // What follows is too large to be stored; trying again cannot change that.
     return { state: "dead", error: errorText(error) };
   }
 }
 
-/** What a task that only passes on gives: what it was given. */
+/** The result of a task that only passes its input on. */
 function passedOn({ claim: { task } }: Attempt): Success {
   const { members } = metaOf(task.meta);
   return success(task, { value: task.payload, ...(members === undefined ? {} : { members }) });
 }
 
-/** A signal that aborts with another one, or when a soft limit is over. */
+/** A signal that aborts with the signal of the attempt, or when the soft limit is over. */
 class SoftLimit implements Stop {
   readonly signal: AbortSignal;
   readonly #stop: Stop;
@@ -212,7 +212,10 @@ export interface Surroundings {
   readonly unhandled: UnhandledErrors;
 }
 
-/** Runs the handler of a task once. Null when there is nothing to settle, because another worker has the task. Never throws. */
+/**
+ * Runs the handler of a task once. Null when there is nothing to settle, because another worker has the task. Never
+ * throws.
+ */
 export async function runHandler(
   definition: Definition,
   claim: Claim,
@@ -241,14 +244,14 @@ export async function runHandler(
   }
 }
 
-/** The result of a task that gave a value. Where members of a group stand in that is kept with the task. */
+/** The result of a task that returned a value. The places of group members in the value are kept in the task's meta. */
 function success(task: TaskRecord, { value, members }: StoredValue): Success {
   if (members === undefined) return { state: "succeeded", value };
   const meta: TaskMeta = { ...metaOf(task.meta), resultMembers: members };
   return { state: "succeeded", value, meta: meta as unknown as Json };
 }
 
-/** What a handler gives, taken as soon as it has ended: its object may be changed from then on. */
+/** What a handler returns, as JSON at once: the program may change the object from then on. */
 function handle(definition: Definition, input: unknown, context: Context): TakenValue | Promise<TakenValue> {
   const what = `The result of task "${definition.name}"`;
   const given: unknown = definition.handler(input as never, context);
@@ -262,7 +265,7 @@ async function takeLater(given: unknown, what: string, mostBytes?: number): Prom
   return take(await given, what, mostBytes);
 }
 
-/** What the handler is given; a promise where that takes time. */
+/** The input for the handler; a promise where parsing takes time. */
 function inputOf(definition: Definition, task: TaskRecord, client: Client): unknown {
   const { via, argument, members } = metaOf(task.meta);
   if (definition.schema === null && via === undefined && members === undefined) return task.payload;
@@ -283,8 +286,8 @@ function inputOf(definition: Definition, task: TaskRecord, client: Client): unkn
 }
 
 /**
- * What an error means. A signal that was aborted explains it: whatever a handler throws on its way out is a
- * consequence; but not of a soft limit, after which it may still say that trying again cannot help.
+ * The result for an error. Once the signal has aborted, its reason decides, because what a handler throws while it ends is a
+ * consequence of that; except after a soft limit, when a PermanentError still means that trying again cannot help.
  */
 function resultOfError(
   error: unknown,
@@ -307,13 +310,13 @@ function resultOfError(
     : { state: "dead", error: said };
 }
 
-/** What an attempt comes to that ended because its signal asked for it. */
+/** The result of an attempt that ended because its signal aborted. */
 export function resultOfStop(reason: unknown): TaskResult | null {
   if (reason instanceof CancelledError) return { state: "cancelled" };
   return reason instanceof StoppedError ? { state: "snoozed", delayMs: 0 } : null;
 }
 
-/** What an attempt comes to in whose context something went wrong that nothing waits for. */
+/** The result of an attempt with an unhandled error. */
 export function resultOfUnhandled(
   { cause, message }: UnhandledError,
   definition: Definition,
@@ -336,19 +339,19 @@ export function failure(
   return { state: "retry", delayMs: delayMs ?? backoffDelay(failures, backoff), error };
 }
 
-/** Codes of errors that come again however often a task is tried. */
+/** Codes of errors that every further attempt would meet again. */
 const LASTING: ReadonlySet<string> = new Set(["task.input", "task.not-json", "task.too-large"]);
 
 function isWorthRetrying(error: unknown, { retryOn }: Definition): boolean {
   try {
     return Boolean(retryOn(error));
   } catch {
-    // A function that fails to answer must not cost the task its retries.
+    // An error in the function of the program must not cost the task its retries.
     return true;
   }
 }
 
-/** Its delay was checked when it was made, and may have been changed since. */
+/** Checks the delay again: the program may have changed it since the Snooze was made. */
 function snoozed({ delayMs }: Snooze, definition: Definition, task: TaskRecord): TaskResult {
   try {
     return { state: "snoozed", delayMs: new Snooze(delayMs).delayMs };
@@ -402,7 +405,7 @@ class Context implements InternalContext {
     return this.#around.stop.signal;
   }
 
-  /** Resolves when no report is under way: what is settled meanwhile would look lost to it. */
+  /** Resolves when no report is under way: a report that arrives after the settlement would take the task for lost. */
   async reported(): Promise<void> {
     await this.report?.catch(() => {});
   }
@@ -421,7 +424,7 @@ class Context implements InternalContext {
 
   readonly saveProgress = (value: Json): Promise<void> => this.#reporting(() => JsonText.of(value));
 
-  /** Takes a value at once and stores it: what cannot be stored fails alone, and here. */
+  /** Turns a value into JSON at once and stores it, so that a value that cannot be stored fails here and alone. */
   #reporting(taken: () => JsonText): Promise<void> {
     const report = this.#report(taken).catch((error) => {
       if (error instanceof LostError) this.#around.stop.abort(error);
@@ -470,7 +473,10 @@ class Context implements InternalContext {
     return await client.enqueueFlow(spool, copy, { ...given, key });
   };
 
-  /** Names a call by what it is and by how many like it came before, so that the next attempt names it alike. */
+  /**
+   * A key from the call and from the number of equal calls before it, so that the next attempt gives the same call
+   * the same key.
+   */
   #callKey(what: string, taken: StoredValue, { queue, priority }: EnqueueOptions): string {
     const call = derivedId(this.id, what, JSON.stringify([taken, queue, priority]));
     this.#calls ??= new Map();
@@ -480,7 +486,7 @@ class Context implements InternalContext {
   }
 }
 
-/** What is not a number would be stored as null or as whatever it is, and no reader could make sense of it. */
+/** Checks a number of a progress report: anything else would be stored as null or as it is, and no reader could use it. */
 function finite(value: unknown, what: string): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a finite number.`);
@@ -491,7 +497,7 @@ function text(value: unknown, what: string): string {
   throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
 }
 
-/** A value in a few words, whatever it is. */
+/** Any value in a few words. */
 function shown(value: unknown): string {
   if (typeof value === "number" || value === null || value === undefined) return String(value);
   return typeof value === "object" ? "an object" : `a ${typeof value}`;

@@ -1,4 +1,7 @@
-/** What runs in a child: a thread or a process of a pool. Its store is its own, its writes carry the fence. */
+/**
+ * The code that runs in a child: a thread or a process of a pool. A child opens a store of its own; its writes carry
+ * the fence.
+ */
 import { isMainThread } from "node:worker_threads";
 import { asError, errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
@@ -22,7 +25,7 @@ interface Child {
 
 /** Runs once in each child. */
 export const beginChild = callable(import.meta, async ({ modules, address }: ChildSetup): Promise<Child> => {
-  // A service manager may ask all processes of a service to stop: when this one does is for the worker to say.
+  // A service manager may send SIGTERM to all processes of a service; the worker decides when its children end.
   if (isMainThread) process.on("SIGTERM", () => {});
   await loading(async () => {
     for (const module of modules) await import(module);
@@ -81,21 +84,21 @@ function reasonOf(reason: unknown, softMs: number | null): Error {
 export interface ChildSetup {
   /** The URLs of the modules that define the tasks. */
   readonly modules: readonly string[];
-  /** Of the store, which a child opens when it first writes to it. */
+  /** The address of the store, which a child opens when it first writes. */
   readonly address: string;
 }
 
 /** One attempt for a child. */
 export interface ChildRequest {
   readonly claim: Claim;
-  /** Of the attempt itself. */
+  /** The trace of the attempt itself. */
   readonly trace: Trace | null;
   /** The file that the attempt's log goes to. */
   readonly log: string;
   readonly softMs: number | null;
 }
 
-/** What the attempt came to. The value of a success is sent as JSON, because a copy of an object loses its class. */
+/** The result of the attempt. The value of a success is sent as JSON, because a copy of an object loses its class. */
 export interface ChildReply {
   readonly result: TaskResult | null;
   readonly value: string | null;

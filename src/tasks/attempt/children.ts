@@ -1,3 +1,4 @@
+import { durationText } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { LostError } from "../../errors.ts";
 import {
@@ -23,7 +24,7 @@ import {
   runInChild,
   STOP,
 } from "./child.ts";
-import { CancelledError, spoken } from "./errors.ts";
+import { CancelledError } from "./errors.ts";
 import { logPath, takeLog } from "./log.ts";
 
 export interface ChildrenOptions {
@@ -40,7 +41,7 @@ export interface ChildrenOptions {
 /** How long an attempt may take to stop by itself once its signal aborts, until its child is killed. */
 const GRACE_MS = 2_000;
 
-/** Children are kept so long with nothing to do: a start costs a third of a second. */
+/** How long an idle child is kept: a start costs a third of a second. */
 const IDLE_MS = 60_000;
 
 /** Runs attempts in children of one kind, and kills those that do not end. */
@@ -98,27 +99,27 @@ export class Children implements ChildRunner {
     }
   }
 
-  /** Ends all children, whatever they do. */
+  /** Ends all children at once. */
   async end(): Promise<void> {
     await this.#pool.terminate();
   }
 }
 
 function limits({ softMs, hardMs }: Definition): CallOptions {
-  // One at a time: what is long must not hold up what stands behind it in the same child.
+  // One at a time: a long attempt must not delay those that wait for the same child.
   const options: MapOptions = { chunkSize: 1 };
   if (softMs === null && hardMs === null) return options;
-  // A soft limit alone: then it may go on for as long as a timer can be set for, which is 24 days.
+  // With a soft limit alone the attempt may continue for as long as a timer can be set for, which is 24 days.
   const hard = Math.min(hardMs ?? LONGEST_TIMER_MS, LONGEST_TIMER_MS);
   const soft = softMs !== null && softMs < hard ? { soft: softMs } : {};
   return { ...options, timeout: { ...soft, hard } } as MapOptions;
 }
 
 function overrun(hardMs: number | null): string {
-  return `It ran longer than its hard limit of ${spoken(hardMs ?? 0)}, and its child was killed.`;
+  return `It ran longer than its hard limit of ${durationText(hardMs ?? 0)}, and its child was killed.`;
 }
 
-/** The child died of its task. */
+/** The result of an attempt whose child died. */
 function crash(
   error: string,
   { crashes }: TaskRecord,

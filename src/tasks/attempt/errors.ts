@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from "../../durations.ts";
+import { type Duration, durationText, milliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 
@@ -58,7 +58,7 @@ export class SoftLimitError extends Error {
   override readonly name = "SoftLimitError";
 
   constructor(softMs: number) {
-    super(`It ran longer than its soft limit of ${spoken(softMs)}.`);
+    super(`It ran longer than its soft limit of ${durationText(softMs)}.`);
   }
 }
 
@@ -84,9 +84,4 @@ export class Retry extends Error {
     super(reason);
     this.delayMs = delayMs;
   }
-}
-
-/** A time limit, for people. */
-export function spoken(ms: number): string {
-  return ms % 1_000 === 0 ? `${ms / 1_000} s` : `${ms} ms`;
 }

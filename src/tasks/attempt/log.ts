@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { format } from "node:util";
 import { errorText } from "../../error-text.ts";
 
-/** In a folder that all users share, nothing that another user put under the name may be opened. */
+/** The folder is shared by all users of the machine: a file that another user created under the name must not be opened. */
 const EXCLUSIVE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
 
 /** What an attempt writes for people. */
@@ -78,7 +78,7 @@ function logLine(values: readonly unknown[]): string {
   return `${new Date().toISOString()} ${formatted(values)}\n`;
 }
 
-/** In the manner of `console.log`; but a value that cannot be shown does not end the work that wanted to tell of it. */
+/** Formats as `console.log` does; a value that cannot be formatted does not throw, so that logging never ends an attempt. */
 function formatted(values: readonly unknown[]): string {
   try {
     return format(...values);

@@ -33,7 +33,7 @@ export class ProgressWriter {
     let report = this.#waiting.get(key);
     if (report === undefined) {
       report = { key, lease, value, written: Promise.withResolvers() };
-      // A handler that does not wait for it hears by the signal.
+      // A handler that does not await the report is told by its signal.
       report.written.promise.catch(() => {});
       this.#waiting.set(key, report);
       this.#commit.add(report);
@@ -42,7 +42,7 @@ export class ProgressWriter {
   }
 
   async #store(store: () => Promise<TaskStore>, batch: readonly Report[]): Promise<void> {
-    // From here on a later report of the same task is one of its own.
+    // A later report of the same task is a new entry from here on.
     for (const report of batch)
       if (this.#waiting.get(report.key) === report) this.#waiting.delete(report.key);
     const { lost } = await (await store()).progress(

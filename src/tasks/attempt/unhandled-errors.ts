@@ -26,7 +26,10 @@ const current = new AsyncLocalStorage<Scope>();
 /** Calls of `catchUnhandledErrors` that are not stopped: while there is one, the process has the listeners. */
 let catching = 0;
 
-/** Runs code within an attempt: `scope` is given the unhandled errors of the code and of everything that it begins, while these are caught. */
+/**
+ * Runs code within an attempt: `scope` is given the unhandled errors of the code and of everything that it begins,
+ * while these are caught.
+ */
 export function withinScope<T>(scope: Scope, code: () => T): T {
   return current.run(scope, code);
 }
@@ -89,7 +92,7 @@ export class UnhandledErrors implements Scope {
   first: UnhandledError | undefined;
   readonly #stop: Stop;
   readonly #report: (error: unknown) => void;
-  /** Ends the wait for the handler. */
+  /** Rejects the promise of `handling`. */
   #overdue: ((reason: UnhandledError) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;

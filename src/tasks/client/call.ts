@@ -3,11 +3,10 @@
 import { createHash, randomFillSync } from "node:crypto";
 import { shown, unknownOption } from "../../arguments.ts";
 import { canonicalJson } from "../../canonical-json.ts";
-import { endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
+import { durationText, endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, Store } from "../../store/contract.ts";
-import { spoken } from "../attempt/errors.ts";
 import type { Definition, EnqueueOptions, LinkOptions } from "../contract.ts";
 import type { StoredValue, TaskMeta } from "../flow/spec.ts";
 import { type TakenValue, take } from "../stored-value.ts";
@@ -19,7 +18,10 @@ export function inputOf(name: string): string {
 
 export function notUnique(): undefined {}
 
-/** What a function of the caller's gives now; what it throws is thrown later, since a bad input is the better reason. */
+/**
+ * Calls a function of the program now, and throws its error only later: a bad input is the better reason, and comes
+ * first.
+ */
 export function orThrower<T>(make: () => T): () => T {
   try {
     const made = make();
@@ -51,7 +53,7 @@ export class Delay {
     }
   }
 
-  /** Milliseconds from now, by the store's clock; without waiting where that need not be asked. */
+  /** Milliseconds from now, by the store's clock; a promise only where the store must be asked for its time. */
   ms(store: () => Promise<Store>): number | undefined | Promise<number> {
     return this.#instant === undefined ? this.#ms : this.#until(this.#instant, store);
   }
@@ -64,10 +66,13 @@ export class Delay {
 
 type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
 
-/** An input of `enqueueMany` as it was when it was read: its object may be used for the next. */
+/** An input of `enqueueMany` as JSON: the program may reuse its object for the next input. */
 export class ReadInput {
   readonly taken: TakenValue;
-  /** Of its task. Both may throw what the functions of the user's have thrown: that the schema objects comes first. */
+  /**
+   * The id of its task. Both functions may throw an error of the program's functions; an error of the schema comes
+   * first.
+   */
   readonly id: () => string;
   readonly unique: () => string | undefined;
 
@@ -104,10 +109,10 @@ export class InputReader<In> {
     );
   }
 
-  /** A promise of an input is read once it is kept. */
+  /** Reads an input; a promise of an input is read when it resolves. */
   readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
     if (!(input instanceof Promise)) return this.read(input);
-    // A caller that waits for it hears of it, and it may be long until then.
+    // Its rejection is thrown when the input is awaited, and is not unhandled until then.
     input.catch(() => {});
     return input;
   }
@@ -127,7 +132,7 @@ export class EnqueueCall {
     this.#shared = { name, ...timing(definition, options) };
   }
 
-  /** Without waiting where nothing depends on the store's clock. */
+  /** The options as they are stored; a promise only where they depend on the store's clock. */
   options(store: () => Promise<Store>): Shared | Promise<Shared> {
     const ms = this.#delay.ms(store);
     return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
@@ -147,7 +152,7 @@ export function keyedId({ name }: Definition, key: unknown): string {
   return derivedId(name, key);
 }
 
-/** A key that is missing would make one call of all that miss it, and only the first would be stored. */
+/** Checks a key: all calls with an undefined key would be the same call, and only the first would be stored. */
 export function namingKey(key: unknown, what: string): asserts key is string {
   if (typeof key === "string" && key !== "") return;
   const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
@@ -157,7 +162,7 @@ export function namingKey(key: unknown, what: string): asserts key is string {
 export const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
 export const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
 
-/** Longer than this a text is stored by what follows from it: it stands in an index. */
+/** A longer unique key is replaced by its digest, because the store has an index of them. */
 const MOST_OF_UNIQUE = 500;
 
 /** The unique key of a call; undefined where the task is not unique. */
@@ -174,7 +179,7 @@ export function uniqueKey(
       `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
     );
   }
-  // As JSON, so that no name and text are taken for another name and text.
+  // As JSON, so that two different pairs of name and text never give the same key.
   const key = JSON.stringify([name, text]);
   return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
 }
@@ -194,7 +199,7 @@ export function newTask(
   };
 }
 
-/** What the options of a call or a link make of the task that is stored for it. */
+/** The part of a stored task that follows from the options of a call or a link. */
 type Timing = Pick<NewTask, "queue" | "priority" | "delayMs" | "expiresMs" | "retentionMs" | "bucket">;
 
 /** Checks the options of a call or of a link. Throws a PawlError that names the task and the option. */
@@ -217,7 +222,7 @@ export function timing(definition: Definition, options: LinkOptions): Timing {
   };
 }
 
-/** Throws a PawlError `task.option` for an option that would be dropped without a word. */
+/** Throws a PawlError `task.option` for an option that is not known, which would be ignored silently. */
 export function onlyOptions(options: object, known: readonly string[], of: string): void {
   if (typeof options !== "object" || options === null) {
     throw new PawlError(
@@ -238,7 +243,7 @@ function assertCanBegin(name: string, expiresMs: number, delayMs: number): void 
   if (expiresMs > delayMs) return;
   throw new PawlError(
     "task.expires",
-    `Task "${name}" would expire after ${spoken(expiresMs)} and may begin after ${spoken(delayMs)}, so it would never run: give it a longer expires.`,
+    `Task "${name}" would expire after ${durationText(expiresMs)} and may begin after ${durationText(delayMs)}, so it would never run: give it a longer expires.`,
   );
 }
 
@@ -254,7 +259,7 @@ export function queueName(queue: unknown, what: string): asserts queue is string
 
 /** Throws a PawlError `task.number` unless it can be a priority. */
 export function priorityNumber(priority: unknown, what: string): asserts priority is number {
-  // A store turns its sign round, which the lowest of 32 bits does not have.
+  // A store negates it, and the lowest number of 32 bits has no negative.
   wholeNumber(priority, what, 1 - 2 ** 31);
   if ((priority as number) < 2 ** 31) return;
   throw new PawlError("task.number", `${what} must be less than 2^31, not ${shown(priority)}.`);
@@ -267,12 +272,12 @@ export function wholeNumber(value: unknown, what: string, least: number): void {
   throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${shown(value)}.`);
 }
 
-/** What stands in an index of the store must be short. */
+/** Names are in an index of the store, so they must be short. */
 const MOST_CHARACTERS = 255;
 
 /**
- * Throws a PawlError unless it is a text that every store can keep as a name. PostgreSQL has no form for a NUL or for
- * half a character, so what would be refused there, with all that is stored in the same step, is refused everywhere.
+ * Throws a PawlError unless it is a text that every store can keep as a name. PostgreSQL cannot store a NUL or half of a
+ * surrogate pair and would refuse the whole transaction, so such a name is refused on every store.
  */
 export function namingText(text: unknown, what: string, code: string): asserts text is string {
   if (typeof text !== "string" || text === "") {
@@ -296,15 +301,15 @@ export function namingText(text: unknown, what: string, code: string): asserts t
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RANDOM_DIGITS = 16;
 const pool = Buffer.alloc(4096);
-/** The pool as text, and how much of it was used: cut out of one text, digits cost less than one by one. */
+/** The random bytes as digits, and how many are used: a slice of one text costs less than digits one by one. */
 let digits = "";
 let at = 0;
 
-/** The digits of the last moment: many ids are made in the same one. */
+/** The digits of the latest millisecond, kept because many ids are made in the same one. */
 let moment = Number.NaN;
 let head = "";
 
-/** A new id: 10 digits of time and 80 random bits in base 32, so that ids made one after the other lie together. */
+/** A new id: 10 digits of time and 80 random bits in base 32, so that ids sort by the time at which they were made. */
 export function newTaskId(): string {
   const now = Date.now();
   if (now !== moment) {
@@ -327,7 +332,7 @@ export function newTaskId(): string {
   return head + digits.slice(at - RANDOM_DIGITS, at);
 }
 
-/** The id that follows from some texts: the same for the same ones, and for no others. */
+/** An id from a digest of some texts: equal texts give equal ids, and different texts different ones. */
 export function derivedId(...texts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(texts)).digest("base64url").slice(0, 26);
 }

@@ -88,7 +88,7 @@ export class Client implements HandleSource, AsyncDisposable {
     const definition = definitionOf(task);
     const { name, schema } = definition;
     onlyOptions(options, CALL_OPTIONS, `task "${name}"`);
-    // All of it now: the caller may change what it gave while this waits for the store.
+    // Everything is read now: the caller may change its objects while this waits for the store.
     const { key, tx } = options;
     const id = key === undefined ? newTaskId() : keyedId(definition, key);
     const taken = take(input, inputOf(name));
@@ -127,7 +127,7 @@ export class Client implements HandleSource, AsyncDisposable {
     const call = new EnqueueCall(definition, given);
     const reader = new InputReader(definition, given.key);
     const source = iterable(inputs, name);
-    // What may be read again later may also be changed until then.
+    // A collection is read at once: the caller may change it while this waits for the store.
     const taken = isCollection(source) ? Array.from(source, (input) => reader.readOrWait(input)) : source;
     return await sending({ name, queue: given.queue ?? queue, id: null }, (sent) =>
       this.#storeMany(definition, taken, reader, { call, sent, tx: given.tx }),
@@ -155,7 +155,7 @@ export class Client implements HandleSource, AsyncDisposable {
       flushing = storing;
       const { promise, resolve } = Promise.withResolvers<void>();
       storing = store.enqueue(batch, { onOrdered: resolve, ...(tx === undefined ? {} : { tx }) });
-      // What fails is told by the next flush.
+      // An error is thrown by the next flush.
       placed = Promise.race([promise, storing.catch(() => {})]);
       batch = [];
       bytes = 0;
@@ -176,7 +176,7 @@ export class Client implements HandleSource, AsyncDisposable {
         if (await add(input)) await flush();
       }
     } else {
-      // A `for await` would wait a turn for each of them, which is half of the time that this takes.
+      // A `for await` would wait a turn for each of them, which doubles the time that this takes.
       for (const given of inputs as Iterable<In | Promise<In> | ReadInput>) {
         const full = add(given instanceof Promise ? await given : given);
         if (full instanceof Promise ? await full : full) await flush();
@@ -233,7 +233,10 @@ export class Client implements HandleSource, AsyncDisposable {
     await this.close();
   }
 
-  /** The handle of the task that holds a unique key, or of this one after all, if that has ended meanwhile. */
+  /**
+   * The handle of the task that holds the unique key; or of this task, if the other has ended meanwhile and this one
+   * could be stored.
+   */
   async #uniqueOne<R>(task: NewTask, inTransaction: boolean): Promise<TaskHandle<R>> {
     const store = await this.store();
     const since = performance.now();
@@ -268,7 +271,7 @@ export class Client implements HandleSource, AsyncDisposable {
   }
 }
 
-/** Whether a task holds its unique key only because it has not ended yet, and will not run for a call that comes now. */
+/** Whether a task that holds a unique key is about to end without running again, so that it cannot stand for a new call. */
 async function isEnding(holder: TaskRecord, store: Store): Promise<boolean> {
   const { state, cancelRequested, fence, expiresAt } = holder;
   if (state === "leased") return cancelRequested;
@@ -286,7 +289,7 @@ export function connect(store: Store | string): Client {
   return new Client(store);
 }
 
-/** From JavaScript a task may be anything, such as one that a module does not export. */
+/** The definition of a task. JavaScript may pass anything, such as an export that does not exist. */
 function definitionOf(task: { readonly definition: Definition }): Definition {
   const definition = (task as { readonly definition?: Definition } | null | undefined)?.definition;
   if (definition !== undefined) return definition;
@@ -305,7 +308,7 @@ function iterable<T>(inputs: T, name: string): T {
   );
 }
 
-/** Whether it is read at one go and can be changed meanwhile, unlike what gives its items one by one as they are asked for. */
+/** Whether these inputs are a collection, which the program may change, and not a generator or a stream. */
 function isCollection<T>(inputs: Iterable<T> | AsyncIterable<T>): inputs is Iterable<T> {
   return (
     Array.isArray(inputs) || inputs instanceof Set || inputs instanceof Map || ArrayBuffer.isView(inputs)
@@ -331,7 +334,7 @@ export class Enqueuer {
       characters: ({ task: { payload } }) => (payload instanceof JsonText ? payload.text.length : 0),
       store: async (batch) => {
         const created = new Set(await (await store()).enqueue(batch.map(({ task }) => task)));
-        // Of two with one id in a batch, the first is the one that was stored.
+        // Of two tasks with the same id in a batch, the first was stored.
         for (const { task, done } of batch) done(created.delete(task.id));
       },
       failed: ({ failed }, error) => failed(error),

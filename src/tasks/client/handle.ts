@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertObject } from "../../arguments.ts";
-import { type Duration, optionalMilliseconds } from "../../durations.ts";
+import { type Duration, durationText, optionalMilliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, Store, TaskRecord, TaskState, TaskStore } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
@@ -106,7 +106,10 @@ export class TaskHandle<R = unknown> {
       { ...(ms === undefined ? {} : { ms }), ...signalOf(options) },
     );
     if (over === undefined) {
-      throw new PawlError("task.waited", `Task ${this.id} had no result within ${ms} ms; it goes on.`);
+      throw new PawlError(
+        "task.waited",
+        `Task ${this.id} had no result within ${durationText(ms ?? 0)}; the task itself continues.`,
+      );
     }
     if (over.state !== "succeeded") throw new TaskFailedError(over);
     if (over.damaged !== undefined) throw new PawlError("task.damaged", `Task ${over.id}: ${over.damaged}`);
@@ -295,29 +298,29 @@ export type Records = ReadonlyMap<string, TaskRecord>;
 
 interface Entry {
   readonly ids: () => readonly string[];
-  /** True when it has seen what it waited for. */
-  readonly look: (records: Records) => boolean;
+  /** True when it has found what it waits for. */
+  readonly find: (records: Records) => boolean;
   readonly failed: (error: unknown) => void;
   pause: number;
   due: number;
 }
 
-/** How soon one looks again for what was not there, at first and in the end. A hint comes sooner. */
+/** The first and the longest pause between two queries, where no notification comes. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** However many hints come, looking takes no more than a fifth of the time. */
+/** Queries take no more than a fifth of the time, however many notifications come. */
 const SHARE = 4;
 const SHORTEST_PAUSE_MS = 10;
 
 const BATCH = 500;
 
-/** Follows tasks for all who wait for them in this process: one query for all of them, when the store hints at news. */
+/** Watches tasks for all handles of this process: one query for all of them, when the store notifies of changes. */
 export class Watcher {
   readonly #store: TaskStore;
   readonly #entries = new Set<Entry>();
   readonly #wakeUp = new WakeUpSignal();
-  #hinted = false;
+  #notified = false;
   #watching = false;
 
   constructor(store: TaskStore) {
@@ -325,12 +328,12 @@ export class Watcher {
   }
 
   /**
-   * What `look` makes of the records of `ids`, once it makes something of them; undefined when `ms` are over before.
+   * Polls until `find` returns something for the records of `ids`; undefined when `ms` milliseconds are over before.
    * Throws what `signal` aborts with.
    */
   async until<T>(
     ids: () => readonly string[],
-    look: (records: Records) => T | undefined,
+    find: (records: Records) => T | undefined,
     { ms = Number.POSITIVE_INFINITY, signal }: { readonly ms?: number; readonly signal?: AbortSignal } = {},
   ): Promise<T | undefined> {
     signal?.throwIfAborted();
@@ -339,9 +342,9 @@ export class Watcher {
     signal?.addEventListener("abort", aborted, { once: true });
     const entry: Entry = {
       ids,
-      look: (records) => {
+      find: (records) => {
         try {
-          const found = look(records);
+          const found = find(records);
           if (found !== undefined) seen.resolve(found);
           return found !== undefined;
         } catch (error) {
@@ -370,19 +373,19 @@ export class Watcher {
   async #watch(): Promise<void> {
     this.#watching = true;
     const stop = this.#store.onSettled(() => {
-      this.#hinted = true;
+      this.#notified = true;
       this.#wakeUp.wake();
     });
     try {
       while (this.#entries.size > 0) {
         const began = performance.now();
-        await this.#look(began);
+        await this.#poll(began);
         const took = performance.now() - began;
         await sleep(Math.max(SHORTEST_PAUSE_MS, took * SHARE));
         let next = Number.POSITIVE_INFINITY;
         for (const { due } of this.#entries) next = Math.min(next, due);
         const pause = next - performance.now();
-        if (pause > 0 && !this.#hinted && this.#entries.size > 0)
+        if (pause > 0 && !this.#notified && this.#entries.size > 0)
           await this.#wakeUp.wait(Math.min(pause, LONGEST_PAUSE_MS));
       }
     } finally {
@@ -391,10 +394,10 @@ export class Watcher {
     }
   }
 
-  async #look(now: number): Promise<void> {
-    const hinted = this.#hinted;
-    this.#hinted = false;
-    const entries = [...this.#entries].filter(({ due }) => hinted || due <= now);
+  async #poll(now: number): Promise<void> {
+    const notified = this.#notified;
+    this.#notified = false;
+    const entries = [...this.#entries].filter(({ due }) => notified || due <= now);
     const ids = [...new Set(entries.flatMap((entry) => entry.ids()))];
     try {
       const records = new Map<string, TaskRecord>();
@@ -404,7 +407,7 @@ export class Watcher {
         }
       }
       for (const entry of entries) {
-        if (entry.look(records)) this.#entries.delete(entry);
+        if (entry.find(records)) this.#entries.delete(entry);
         entry.due = performance.now() + entry.pause;
         entry.pause = Math.min(entry.pause * 1.5, LONGEST_PAUSE_MS);
       }

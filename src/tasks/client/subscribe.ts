@@ -32,14 +32,14 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** For so long the store keeps changes without being asked again. */
+/** How long the store keeps changes after one request to keep them. */
 const KEEP_MS = 120_000;
 const RENEW_MS = 30_000;
 
-/** A hint comes sooner; not for the beginning of an attempt, for which nothing else waits. */
+/** The pause between two reads. A notification ends it; the beginning of an attempt sends none. */
 const POLL_MS = 250;
 
-/** However many hints come, the store is not asked more often. */
+/** The shortest pause between two reads, however many notifications come. */
 const SHORTEST_MS = 10;
 
 const PAGE = 500;
@@ -76,7 +76,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
     const signal = outer === undefined ? own : AbortSignal.any([outer, own]);
     const recording = new Recording(store, signal);
     const begun = recording.begin();
-    // The reader is told; it need not be waiting for it here.
+    // The reader gets the error; here it must not count as unhandled.
     begun.catch(() => {});
     this.ready = begun.then(() => {});
     this.ready.catch(() => {});
@@ -89,7 +89,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
 
   /** Ends it. */
   async return(): Promise<IteratorResult<Change, undefined>> {
-    // First: the generator may be waiting for something to happen.
+    // First, because the generator may be waiting for a change.
     this.#end.abort();
     return await this.#changes.return(undefined);
   }
@@ -103,7 +103,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
   }
 }
 
-/** Has the store keep changes, whether they are just being read or not. */
+/** Asks the store to keep changes, also while they are not being read. */
 class Recording {
   readonly #store: Store;
   readonly #signal: AbortSignal;
@@ -116,7 +116,7 @@ class Recording {
     this.#signal = signal;
   }
 
-  /** The number of the last change that was before it. */
+  /** The number of the latest change before it began. */
   async begin(): Promise<number> {
     if (this.#signal.aborted) return 0;
     await this.#renew();
@@ -126,7 +126,7 @@ class Recording {
   }
 
   async #renew(): Promise<void> {
-    // Taken before: what is kept is kept at least so long from here.
+    // Taken before the request: changes are kept at least this long from here on.
     const now = await this.#store.now();
     if (this.#until !== 0 && now > this.#until) {
       this.trouble ??= missed("this process or its store did not answer for minutes");
@@ -137,7 +137,7 @@ class Recording {
 
   #keep(): void {
     if (this.#signal.aborted) return;
-    // A store that is away is asked again; if that takes too long, its own clock tells.
+    // A store that is away is asked again; whether that took too long is decided by the store's clock.
     const timer = setInterval(() => void this.#renew().catch(() => {}), RENEW_MS).unref();
     this.#signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
@@ -179,7 +179,7 @@ async function* read(
   return undefined;
 }
 
-/** Nothing where the store cannot be reached just now: the changes are there when it is back. */
+/** An empty list where the store cannot be reached just now: the changes are there when it is back. */
 async function changesAfter(store: Store, last: number): Promise<readonly ChangeRecord[]> {
   try {
     return (await store.changes(last, PAGE)).changes;

@@ -123,13 +123,13 @@ class Composition implements Flow<never, unknown> {
   }
 }
 
-/** A group that nothing follows yet: its callback passes the results on. */
+/** A group that is not followed by a link yet: its callback passes the results on. */
 function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: GroupOptions): Composed {
   assertObject(options, "The options of a group");
   const { policy } = options;
   const need = needOf(policy);
   if (!Array.isArray(members)) {
-    // A set can be changed until it is read.
+    // The program can change a set until it is read.
     const given = members instanceof Set ? [...members] : members;
     return {
       node: null,
@@ -146,12 +146,12 @@ function groupOf(members: Iterable<AnyLink> | AsyncIterable<AnyLink>, options: G
   return { node: [{ members: nodes, need, callback: passIn(queueOf(nodes[0])) }], streamed: null };
 }
 
-/** Iterators whose members have been read. */
+/** Generators and streams whose members have been read. */
 const spent = new WeakSet<object>();
 
 /**
- * The same members, where a second reading would find what the first has left over: a flow that is stored again would
- * lack them without a word. Throws the PawlError `flow.spent` then.
+ * The same members. A generator that is read a second time gives nothing, so a flow that is stored again would silently
+ * lack its members: the second reading throws the PawlError `flow.spent`.
  */
 function readOnce(members: Iterable<AnyLink> | AsyncIterable<AnyLink>): AsyncIterable<AnyLink> {
   return {
@@ -189,7 +189,10 @@ function needOf(policy: Policy = "failFast"): "all" | number {
   throw new PawlError("flow.policy", 'The policy of a group must be "failFast", "wait" or atLeast(n).');
 }
 
-/** Puts chains end to end. A task that follows a group takes the place of the callback that the group has by itself. */
+/**
+ * Puts chains end to end. A task that follows a group becomes its callback, in place of the one that passes the
+ * results on.
+ */
 function joined(parts: readonly Composed[]): Composed {
   const [first, ...rest] = parts as [Composed, ...Composed[]];
   let node: NodeSpec = first.node ?? [];
@@ -212,8 +215,8 @@ function followNode(node: NodeSpec, next: NodeSpec): NodeSpec {
 }
 
 /**
- * What has a time of its own, to begin or to expire, counts that from when the group has ended: it is stored by then, by
- * the callback that the group has by itself.
+ * Whether a link can be the callback of a group. A link with a delay or an expiry cannot: these count from the end of the
+ * group, so the link is stored only then, by a callback that passes the results on.
  */
 function canBeCallback(stage: StageSpec): stage is LinkSpec {
   return !("members" in stage) && stage.delayMs === undefined && stage.expiresMs === undefined;

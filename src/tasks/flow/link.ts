@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { LinkSpec, NodeSpec } from "./spec.ts";
 
-/** Says what a link takes and gives; it exists for the compiler only. */
+/** A property that exists for the compiler only: what a link takes and gives. */
 declare const takes: unique symbol;
 
 /** Part of a flow: a task, or a flow. It takes the result of what comes before it, and gives its own. */
@@ -15,7 +15,7 @@ export interface Link<In, Out> {
 export interface Composed {
   /** Null when it begins with members that are read as they are stored. */
   readonly node: NodeSpec | null;
-  /** Then the members, and what follows them. */
+  /** In that case the members, and what follows them. */
   readonly streamed: Streamed | null;
 }
 
@@ -30,7 +30,7 @@ export interface Streamed {
 
 export type AnyLink = Link<never, unknown>;
 
-/** What the flow that ends in this link gives. */
+/** The result of the flow that ends in this link. */
 export type OutOf<L> = L extends Link<never, infer Out> ? Out : never;
 
 /** What must come before all of these links: the intersection of what they take. */
@@ -40,10 +40,13 @@ export type InOf<L> = (L extends Link<infer In, unknown> ? (input: In) => void :
   ? All
   : never;
 
-/** The task that returns what it is given: it ends a group whose results are what the flow gives, and begins flows on a schedule. */
+/**
+ * The name of the task that returns its input: it is the callback of a group that has no other, and begins flows on a
+ * schedule.
+ */
 export const PASS = "pawl.pass";
 
-/** The callback that a group has by itself. */
+/** The callback of a group that has no other: it passes the results on. */
 export function passIn(queue: string | undefined): LinkSpec {
   return { name: PASS, queue: queue ?? "default", retentionMs: PASS_RETENTION_MS };
 }

@@ -8,8 +8,8 @@ const PAGE = 1_000;
 
 /**
  * Compares a flow with the one that is stored under its key. A call that is made again may have read newer data, so neither
- * inputs nor options count, nor how many members a group has. Which tasks it is made of does: a task that the stored flow has
- * nothing like would be dropped without a word. Throws the PawlError `flow.key` for it.
+ * inputs nor options count, nor how many members a group has. Which tasks it is made of does: a task of a kind
+ * that the stored flow lacks would be ignored silently. Throws the PawlError `flow.key` for it.
  */
 export class SameFlow {
   readonly #store: Store;
@@ -38,7 +38,10 @@ export class SameFlow {
     }
   }
 
-  /** What stands outside of the group must be at its place, and for each member there must be one like it, wherever. */
+  /**
+   * Each task outside of the group must be at its place, and for each member there must be a stored member of its
+   * kind, at any place.
+   */
   async assertKinds(tasks: readonly NewTask[]): Promise<void> {
     await this.assertPlaces(tasks.filter(({ id }) => !id.startsWith(this.#within)));
     for (const task of tasks) {
@@ -94,7 +97,7 @@ function isLike(stored: TaskRecord, now: NewTask): boolean {
   return stored.name === now.name && covers(afterOf(stored), afterOf(now));
 }
 
-/** Whether all that is in these stages now is in those that are stored. */
+/** Whether every task of these stages is in the stored ones as well. */
 function covers(stored: NodeSpec, now: NodeSpec): boolean {
   return (
     stored.length === now.length && now.every((stage, at) => coversStage(stored[at] as StageSpec, stage))

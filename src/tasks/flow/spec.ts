@@ -13,8 +13,8 @@ export interface MembersAt {
 }
 
 /**
- * A value as it is stored. What stands for members is kept beside its JSON and never in it, so that no data can be
- * taken for them.
+ * A value as it is stored. The places of group members are kept beside the JSON and never in it, so that no data can be
+ * taken for members.
  */
 export interface StoredValue {
   readonly value: Json | JsonText;
@@ -37,7 +37,7 @@ export interface LinkSpec {
   readonly input?: StoredValue;
   /** The name of the function in `maps` that what came before goes through. */
   readonly via?: string;
-  /** What that function is given besides. */
+  /** The second argument of that function. */
   readonly argument?: StoredValue;
   readonly priority?: number;
   readonly delayMs?: number;
@@ -52,7 +52,7 @@ export interface GroupSpec {
   readonly callback: LinkSpec;
 }
 
-/** What a task of a flow knows of its place. */
+/** The place of a task in its flow. */
 export interface FlowPosition {
   /** The id of the task at the end of its chain. */
   readonly base: string;
@@ -61,7 +61,7 @@ export interface FlowPosition {
   readonly after: NodeSpec;
 }
 
-/** What the layer of tasks keeps with a task. */
+/** What this floor stores with a task, in its column `meta`. */
 export interface TaskMeta {
   readonly flow?: FlowPosition;
   readonly via?: string;
@@ -76,7 +76,7 @@ export interface TaskMeta {
   readonly trace?: Trace;
 }
 
-/** What every task of a flow is given by the one before it. */
+/** The part of the meta that every task of a flow passes on to the next one. */
 export type Carried = Pick<TaskMeta, "scheduledFor">;
 
 function carriedOf({ scheduledFor }: TaskMeta): Carried {
@@ -153,12 +153,12 @@ export function exitOf(at: Position, after: number): string {
   return after === 0 ? at.base : `${at.base}:${at.stage}`;
 }
 
-/** The members of a group, as the one whole value that they are for what follows them. */
+/** The results of a group, as the whole input of what follows them. */
 function membersOf(group: string): StoredValue {
   return { value: null, members: [{ at: [], group }] };
 }
 
-/** The callback of a group that is not let go yet. */
+/** The callback of a group, held until the members have ended. */
 export function heldCallback(callback: LinkSpec, exit: string, at: Position, after: NodeSpec): NewTask {
   return { ...taskOf(callback, exit, at, after, membersOf(exit)), held: true };
 }

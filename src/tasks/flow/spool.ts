@@ -9,8 +9,8 @@ import type { NodeSpec } from "./spec.ts";
 const MOST_IN_MEMORY = 4 * 1024 * 1024;
 
 /**
- * The members of a group that were read to the end before the first is stored: only then is it known whether another
- * attempt has stored the same ones. Memory stays small, since what is long lies in a file that goes with this.
+ * The members of a group, read to the end before the first is stored: only then is it known whether another attempt has
+ * stored the same members. What exceeds a bound is in a temporary file, so that memory stays small.
  */
 export class Spool implements Link<unknown, unknown>, AsyncDisposable {
   readonly #streamed: Streamed;

@@ -23,7 +23,7 @@ export interface StoreFlowOptions {
   readonly tx?: unknown;
   /** The trace that it is enqueued in. */
   readonly trace: Trace | null;
-  /** Its id follows from a key: when storing it breaks off, the caller can go on by storing it again. */
+  /** Its id follows from a key: when storing it is interrupted, the caller can continue by storing it again. */
   readonly repeatable: boolean;
 }
 
@@ -56,7 +56,8 @@ export async function storeFlow(
   await checkFlow(store, node, input);
   const into: Unfolded = { tasks: [], groups: [] };
   unfold(node, { flow: id, base: id, stage: 1 }, input, into);
-  // Another flow under the same key, or links of this one that were cleaned away, must not become part of what is there.
+  // A different flow under the same key must not become part of the stored one, nor links that were removed after
+  // their retention.
   if (options.repeatable && (await store.query({ flow: id }, { limit: 1 })).length > 0) {
     const group = exitOf({ flow: id, base: id, stage: 1 }, after.length);
     await new SameFlow(store, id, group).assertKinds(into.tasks);
@@ -117,7 +118,7 @@ class FlowStream {
       await this.#store.closeGroup(group, created ? index : await this.#countStored(group, index));
       return created;
     } catch (error) {
-      // Half a flow can never end. One with a key is finished by the caller, who stores it again.
+      // Half a flow can never end. A flow with a key is completed by the caller, which stores it again.
       if (!this.#options.repeatable && created !== undefined) {
         await this.#store.requestCancel({ flow: this.#id }).catch(() => {});
       }
@@ -125,14 +126,14 @@ class FlowStream {
     }
   }
 
-  /** A transaction of the caller takes it as a whole, with the number of its members known. */
+  /** In a transaction of the caller the flow is stored as a whole, with the number of its members known. */
   async #atOnce({ members, need, callback, after }: Streamed): Promise<boolean> {
     const nodes: NodeSpec[] = [];
     for await (const link of members) nodes.push(nodeOf(link as AnyLink));
     return await this.#storeWhole({ members: nodes, need, callback: linkOf(callback, nodes[0]) }, after);
   }
 
-  /** There were no members that could wait for the beginning of the flow. */
+  /** Stores a group that has no members. */
   async #storeEmpty({ need, callback, after }: Streamed): Promise<boolean> {
     return await this.#storeWhole({ members: [], need, callback: linkOf(callback, undefined) }, after);
   }
@@ -155,7 +156,7 @@ class FlowStream {
   ): Promise<boolean> {
     const task = heldCallback(linkOf(callback, first), group, at, after);
     this.#same = new SameFlow(this.#store, this.#id, group);
-    // Where only the callback was cleaned away, its members would never end once more.
+    // Where only the callback was removed after its retention, its members have ended and would not release a new one.
     const isThere =
       this.#options.repeatable && (await this.#store.query({ flow: this.#id }, { limit: 1 })).length > 0;
     if (!isThere) {
@@ -168,13 +169,13 @@ class FlowStream {
     return false;
   }
 
-  /** Whether all members have been stored, by an earlier call with the same key; its group may be cleaned away since. */
+  /** Whether an earlier call with the same key has stored all members; the group may have been removed since. */
   async #isWhole(group: string): Promise<boolean> {
     this.#whole ??= (await this.#store.group(group))?.children !== null;
     return this.#whole;
   }
 
-  /** How many members there are, where an earlier call that broke off may have read more than these. */
+  /** How many members are stored: an earlier call that was interrupted may have read more than this one. */
   async #countStored(group: string, read: number): Promise<number> {
     for (let count = read; ; ) {
       const page = await this.#store.children(group, { afterIndex: count - 1, limit: ONE_STEP });
@@ -183,7 +184,7 @@ class FlowStream {
     }
   }
 
-  /** Stores what was read, unless an earlier call has: then it must be of the same flow. */
+  /** Stores the members that were read. Members that an earlier call has stored must be of the same flow. */
   async #flush(isNew: boolean, group: string): Promise<void> {
     const { tasks, groups } = this.#batch;
     this.#batch = { tasks: [], groups: [] };
@@ -209,7 +210,7 @@ function linkOf(callback: NodeSpec[number] | null, first: NodeSpec | undefined):
   return callback;
 }
 
-/** What waits for others is let go when they have ended, and not later. A time of its own counts from when the flow begins. */
+/** The delay of a flow applies to the tasks that begin it, not to a callback, which is released when its group has ended. */
 function delayed(task: NewTask, { delayMs }: StoreFlowOptions): NewTask {
   if (delayMs === undefined || task.held) return task;
   const { expiresMs } = task;
@@ -220,7 +221,10 @@ function delayed(task: NewTask, { delayMs }: StoreFlowOptions): NewTask {
   };
 }
 
-/** A group without members lets its callback go as soon as it is stored: then a task that only passes on waits before it. */
+/**
+ * A group without members releases its callback as soon as it is stored; with a delay, a task that passes its input
+ * on goes before it.
+ */
 function startsLater(node: NodeSpec, { delayMs }: StoreFlowOptions): NodeSpec {
   return delayMs !== undefined && beginsEmpty(node) ? [passIn(queueOf(node)), ...node] : node;
 }
@@ -242,12 +246,12 @@ export async function checkFlow(store: Store, node: NodeSpec, previous: StoredVa
     for (const member of first.members) await checkFlow(store, member, previous);
     await checkLink(store, first.callback, undefined);
   } else await checkLink(store, first, previous);
-  // It is stored with each of the tasks before it.
+  // What follows is stored with each of the tasks before it, so its size counts.
   if (after.length > 0) take(after, "What follows in a flow");
   await checkFixed(store, after);
 }
 
-/** The same of what is given its input later, unless it has one of its own. */
+/** The same for links that get their input later, unless they have one of their own. */
 async function checkFixed(store: Store, node: NodeSpec): Promise<void> {
   for (const stage of node) {
     if ("members" in stage) {

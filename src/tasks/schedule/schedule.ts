@@ -8,13 +8,13 @@ import { type NodeSpec, type Unfolded, unfold } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
 import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 
-/** What the functions about schedules may be told besides. */
+/** Options of the functions for schedules. */
 export interface ScheduleOptions {
   /** An open store, in place of the program's own. */
   readonly store?: Store;
 }
 
-/** Stands for the id of the task, which is known when the schedule fires. */
+/** A placeholder for the id of the task, which is known when the schedule fires. */
 const LATER = "";
 
 /**

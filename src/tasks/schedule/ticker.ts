@@ -6,7 +6,7 @@ import { firing, nextTime, timesOf } from "./times.ts";
 
 type Clocked = TaskStore & { now(): Promise<number> };
 
-/** How often schedules are looked at: one that was edited elsewhere is noticed by then. */
+/** How often schedules are read: one that another process edited is noticed by then. */
 const POLL_MS = 2_000;
 const SHORTEST_MS = 5;
 
@@ -49,7 +49,7 @@ async function tickDue(
       }
       if (next !== null) pause = Math.min(pause, Math.max(0, next - now));
     } catch (error) {
-      // One that cannot be fired must not keep those after it from firing.
+      // A schedule that cannot be fired must not keep those after it from firing.
       if (error instanceof TransientError) throw error;
       report(error);
     }
@@ -57,10 +57,13 @@ async function tickDue(
   return Math.max(SHORTEST_MS, pause);
 }
 
-/** Clocks that keep in step with others are set by less. */
+/** A clock that is synchronized is corrected by less. */
 const STEP_MS = 60_000;
 
-/** Finds schedules whose next time was reckoned by a clock that was set back since: they would be silent until it is there again. */
+/**
+ * Finds schedules whose next time was computed before the clock was set back: they would not fire until the clock is
+ * there again.
+ */
 class Reckoned {
   /** Versions that are right, by id. */
   readonly #right = new Map<string, number>();
@@ -75,7 +78,7 @@ class Reckoned {
     this.#latest = now;
     if (next === null || next - now <= STEP_MS || this.#right.get(id) === version) return null;
     const right = nextTime(timesOf(spec), now);
-    // What was just fired may lie a moment ahead.
+    // A time that was just fired may be a moment ahead.
     const hasFired = lastFired !== null && lastFired <= now + STEP_MS && (right ?? 0) <= lastFired + STEP_MS;
     if (right !== null && next - right > STEP_MS && !hasFired) return right;
     this.#right.set(id, version);
@@ -103,7 +106,7 @@ function taskAt({ id, task }: ScheduleRecord, at: number): NewTask {
   };
   return {
     ...template,
-    // What begins a flow stands before its end.
+    // The task that begins a flow is stage 1, before the end of the flow.
     id: flow === undefined ? taskId : `${taskId}:${flow.stage}`,
     ...(flow === undefined ? {} : { flow: taskId }),
     meta: timed as unknown as Json,

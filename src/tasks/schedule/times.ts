@@ -126,7 +126,7 @@ function skippedTime(pattern: string, timezone: string, after: number, before: n
     if (offsetOf(timezone, to) <= early) continue;
     const change = firstWith(from, to, (at) => offsetOf(timezone, at) > early);
     const gap = { from: change + early, to: change + offsetOf(timezone, change) };
-    // As if the zone were UTC: the pattern in what the clock on the wall would have shown.
+    // As if the zone were UTC: the pattern is matched with the local time that the clock would have shown.
     const wall = cronOf(pattern, "UTC")
       .nextRun(new Date(gap.from - 1000))
       ?.getTime();
@@ -135,7 +135,7 @@ function skippedTime(pattern: string, timezone: string, after: number, before: n
   return null;
 }
 
-/** Whether it fires in each hour alike, so that an hour that never was leaves nothing out. */
+/** Whether the pattern fires in each hour alike, so that a skipped hour leaves nothing out. */
 function isHourly(pattern: string): boolean {
   const fields = pattern.trim().split(/\s+/);
   const hour = fields[fields.length === 5 ? 1 : 2];
@@ -169,7 +169,7 @@ function offsetOf(timezone: string, at: number): number {
   return sign === "-" ? -ms : ms;
 }
 
-/** What is later than this was missed, where missed times are not to be caught up with. */
+/** A time that is late by more than this was missed, where missed times are not caught up with. */
 const LATE_MS = 30_000;
 
 /** Times that are fired in one step. */
@@ -199,7 +199,7 @@ function lastBy(spec: TimesSpec, due: number, now: number): { last: number; next
   }
   const next = nextTime(spec, now);
   let last = due;
-  // Not from the first time missed on, which may be years ago: from ever longer before now.
+  // The search does not begin at the first missed time, which may be years ago, but ever longer before now.
   for (let back = 60_000; now - back > due; back *= 4) {
     const found = nextTime(spec, now - back);
     if (found !== null && found <= now) {

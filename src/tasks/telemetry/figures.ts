@@ -14,10 +14,13 @@ export interface Figure {
 
 const STATES: readonly TaskState[] = ["waiting", "leased", "succeeded", "dead", "cancelled"];
 
-/** A worker speaks every ten seconds; one that was silent for longer than this does not count. */
+/** A worker sends a heartbeat every ten seconds; one whose latest is older than this does not count. */
 const SPEAKS_MS = 30_000;
 
-/** What there is in a store, in figures. Each run has a queue of its own, which would be one more for ever. Reads counters and heartbeats, never the tasks. */
+/**
+ * The figures of a store, from counters and heartbeats, never from tasks. Queues of runs are left out: each run would
+ * add labels for ever.
+ */
 export async function figuresOf(store: Store): Promise<Figure[]> {
   const [queues, rates, workers, schedules, now] = await Promise.all([
     store.queues().then((all) => all.filter(({ name }) => !name.startsWith(RUN_QUEUES))),

@@ -3,7 +3,7 @@ import { errorText } from "../../error-text.ts";
 import type { Claim, TaskResult } from "../../store/contract.ts";
 import { metaOf, type Trace } from "../flow/spec.ts";
 
-/** OpenTelemetry's API. Its types stay in this folder: who has not installed it can use Pawl all the same. */
+/** OpenTelemetry's API. Its types stay in this folder, so that Pawl can be used without the package. */
 export type Api = typeof import("@opentelemetry/api");
 
 /** Where the API keeps what was registered with it, whichever copy of the package did. */
@@ -13,8 +13,8 @@ let loaded: Api | undefined;
 let missing = false;
 
 /**
- * OpenTelemetry, where the program has set it up; otherwise undefined. Who does not use it pays for one look at a symbol,
- * and need not have the package.
+ * OpenTelemetry, where the program has set it up; otherwise undefined. Without it the cost is one look-up of a symbol,
+ * and the package need not be installed.
  */
 export async function otel(): Promise<Api | undefined> {
   if (loaded !== undefined || hasNoOtel()) return loaded;
@@ -158,7 +158,7 @@ interface Instruments {
   readonly duration: Histogram;
 }
 
-/** A program may set up its metrics after its first task: what was made before that measures nothing. */
+/** A program may set up its metrics after its first task: instruments that were made before that measure nothing. */
 const made = new WeakMap<MeterProvider, Instruments>();
 
 function instruments({ metrics }: Api): Instruments {

@@ -9,10 +9,10 @@ import { GroupCommit } from "../group-commit.ts";
 import type { WakeUpSignal } from "../wake-up-signal.ts";
 import { LeaseRenewer } from "./lease-renewer.ts";
 
-/** With so many settlements under way nothing more should be claimed: the store is slower than the work. */
+/** With more unsettled results than this nothing is claimed: the store is slower than the work. */
 const MOST_UNSETTLED = 2_000;
 
-/** So often is a task tried again whose attempts cannot even be made. */
+/** After so many failures a task whose attempts cannot be made becomes a dead letter. */
 const MOST_FAILURES = 10;
 
 export interface AttemptsOptions {
@@ -26,9 +26,9 @@ export interface AttemptsOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** What a worker holds: keeps the leases, makes the attempts, and has the store know how they ended. */
+/** The attempts of a worker: keeps their leases, runs them, and settles their results. */
 export class Attempts {
-  /** Those that are over, by queue. */
+  /** How many have ended, by queue. */
   readonly ended = new Map<string, number>();
   readonly #runner: Runner;
   readonly #renewer: LeaseRenewer;
@@ -36,7 +36,7 @@ export class Attempts {
   readonly #wakeUp: WakeUpSignal;
   readonly #withdraw: (lease: Lease) => Claim | undefined;
   readonly #running = new Set<Attempt>();
-  /** Ends that are not durable yet. */
+  /** How many results are not durable yet. */
   #settling = 0;
   #metUnknown = Number.NEGATIVE_INFINITY;
   readonly #report: (error: unknown) => void;
@@ -67,12 +67,12 @@ export class Attempts {
     return this.#renewer.ready;
   }
 
-  /** How many run. */
+  /** How many attempts are running. */
   get size(): number {
     return this.#running.size;
   }
 
-  /** None runs, and the end of each is durable. */
+  /** No attempt is running, and every result is durable. */
   get areOver(): boolean {
     return this.#running.size === 0 && this.#settling === 0;
   }
@@ -82,12 +82,12 @@ export class Attempts {
     return this.#completer.backlog > MOST_UNSETTLED;
   }
 
-  /** When a task was met that no handler here knows, in milliseconds of `performance.now`. */
+  /** When the latest task without a handler here was claimed, in milliseconds of `performance.now`. */
   get metUnknown(): number {
     return this.#metUnknown;
   }
 
-  /** Ids of the tasks that run. */
+  /** Ids of the running tasks. */
   ids(): string[] {
     return [...this.#running].map(({ claim }) => claim.id);
   }
@@ -97,12 +97,12 @@ export class Attempts {
     this.#renewer.hold(claims);
   }
 
-  /** Makes an attempt at what is held. Calls `freed` when it is over, which its lease may outlast. */
+  /** Begins an attempt at a held claim. Calls `freed` when it has ended, which may be before its result is durable. */
   begin(claim: Claim, freed: () => void): void {
     const { damaged } = claim.task;
     if (damaged !== undefined) {
       this.#complete(new Attempt(claim), { state: "dead", error: damaged });
-      // Not before this call is over: the caller that begins tasks counts them first.
+      // After this call has returned, because the caller counts the attempt only then.
       queueMicrotask(freed);
       return;
     }
@@ -112,38 +112,38 @@ export class Attempts {
     if (claim.task.cancelRequested) attempt.stop.abort(new CancelledError());
   }
 
-  /** Lets others have what is held. */
+  /** Gives a held claim back to its queue. */
   handBack(claim: Claim): void {
     this.#complete(new Attempt(claim), { state: "snoozed", delayMs: 0 });
   }
 
-  /** Lets others have what runs, while it still does. */
+  /** Gives the claims of running attempts back to their queues. */
   handBackRunning(): void {
     for (const { claim } of this.#running) this.handBack(claim);
   }
 
-  /** Asks what runs to end. */
+  /** Aborts the signals of the running attempts. */
   abort(reason: Error): void {
     for (const { stop } of this.#running) stop.abort(reason);
   }
 
-  /** Waits for what runs, and until the end of each is durable. */
+  /** Resolves when no attempt is running and every result is durable. */
   async over(): Promise<void> {
     await Promise.all([...this.#running].map(({ ended }) => ended));
     await this.settled();
   }
 
-  /** Waits until the ends that are known are durable. */
+  /** Resolves when every known result is durable. */
   async settled(): Promise<void> {
     while (this.#settling > 0) await this.#completer.flushed();
   }
 
-  /** Gives up on a store that does not take what is unsettled: others take it over. */
+  /** Gives up on a store that does not work: other workers take over what is unsettled. */
   abandon(): void {
     this.#completer.abandon();
   }
 
-  /** Keeps no leases any more. */
+  /** Stops renewing leases. */
   async stop(): Promise<void> {
     await this.#renewer.stop();
   }
@@ -166,7 +166,7 @@ export class Attempts {
     freed();
   }
 
-  /** A runner that throws is a defect, but one task's only. */
+  /** The result of an attempt at which the runner threw, which is a defect: other tasks must not suffer from it. */
   #broken({ task }: Claim, error: unknown): TaskResult {
     this.#report(error);
     const failures = task.failures + 1;
@@ -174,7 +174,7 @@ export class Attempts {
     return { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) };
   }
 
-  /** Durable soon. The slot is free meanwhile; the lease is not. */
+  /** Settles a result soon. The slot is free meanwhile; the lease is kept until the result is durable. */
   #complete(attempt: Attempt, result: TaskResult): void {
     this.#settling++;
     this.#completer.complete({
@@ -202,9 +202,9 @@ export class Attempts {
   }
 }
 
-/** A claim whose end is known. */
+/** A claim whose attempt has ended. */
 export interface Ended {
-  /** How it is settled: asked once, when it goes to the store for the first time. */
+  /** Its settlement. Called once, when it goes to the store for the first time. */
   settlement(): Settlement;
   /** The claim is settled, is found to be lost, or is abandoned. */
   done(): void;
@@ -228,7 +228,7 @@ class Entry {
   }
 }
 
-/** Settlements in one transaction: what a worker ends in one turn, as a rule. */
+/** The most settlements in one transaction; a worker rarely ends more in one turn of its event loop. */
 const MOST = 2_000;
 
 /**
@@ -245,7 +245,7 @@ export class Completer {
     this.#commit = new GroupCommit<Entry>({
       most: MOST,
       characters: charactersOf,
-      // What else ends in this turn of the event loop joins the batch; and what goes wrong beside it is only known then.
+      // Other attempts that end in this turn of the event loop join the batch, and unhandled errors are known only after it.
       gather: () => new Promise(setImmediate),
       store: (batch) => this.#settle(store, batch),
       failed: (entry, error) => this.#failed(entry, error),
@@ -257,7 +257,7 @@ export class Completer {
     this.#commit.add(new Entry(ended));
   }
 
-  /** Resolves when what was to be settled is. */
+  /** Resolves when all settlements are durable. */
   async flushed(): Promise<void> {
     await this.#commit.flushed();
   }

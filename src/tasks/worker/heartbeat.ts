@@ -3,7 +3,7 @@ import { assertMethods } from "../../arguments.ts";
 import type { Heartbeat, TaskStore } from "../../store/contract.ts";
 import { ownWorkerId } from "./worker-id.ts";
 
-/** What one worker of this process says of itself. */
+/** What a heartbeat says about one worker of this process. */
 export interface WorkerReport {
   readonly queues: readonly string[];
   readonly slots: number;
@@ -33,7 +33,7 @@ export class HeartbeatSender {
   readonly #report: (error: unknown) => void;
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** Of workers that have left. */
+  /** Ended tasks of workers that have left, by queue. */
   readonly #before = new Map<string, number>();
 
   private constructor(store: HeartbeatStore, report: (error: unknown) => void) {
@@ -58,7 +58,7 @@ export class HeartbeatSender {
     return sender;
   }
 
-  /** Says at once what has changed. */
+  /** Sends a heartbeat at once. */
   async #send(): Promise<void> {
     try {
       await this.#store.heartbeat(this.#heartbeat());
@@ -111,10 +111,10 @@ export class HeartbeatSender {
   }
 }
 
-/** Queues that begin so belong to the floor above, one for each run. */
+/** Queues whose names begin so are those of runs, one for each. */
 export const RUN_QUEUES = "run/";
 
-/** A worker that was not heard of for so long does not count. */
+/** A worker whose latest heartbeat is older than this does not count. */
 const SPEAKS_MS = 30_000;
 
 /** How many tasks of each queue ended in the last minute, as the workers say. */

@@ -1,7 +1,7 @@
 /**
  * The thread that renews the leases of a worker. It lives apart from the handlers, so a loop that never yields does
  * not lose its lease. After the whole process was suspended it may wake up to leases that have run out: a renewal
- * carries the fence, so what was taken over is reported as lost, and what no other took is simply held again.
+ * carries the fence, so a task that was taken over is reported as lost, and any other lease is simply renewed.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Lease, Store } from "../../store/contract.ts";
@@ -9,13 +9,16 @@ import { openStore } from "../../store/index.ts";
 import type { LeaseRenewerSetup, LeaseReport, LeaseRequest } from "./lease-renewer.ts";
 
 /**
- * A request to cancel is noticed with a renewal, so the renewals of a lease do not lie further apart than a person likes
+ * A request to cancel is noticed with a renewal, so leases are renewed at least as often as a person who cancels is willing
  * to wait.
  */
 const LONGEST_PAUSE_MS = 2_000;
 
 const { address, leaseMs } = workerData as LeaseRenewerSetup;
-/** Twice as often as a lease must be renewed: what is younger than a round is left out, and most tasks end before. */
+/**
+ * A round comes twice as often as a lease must be renewed: leases younger than a round are left out, and most tasks
+ * end before.
+ */
 const roundMs = Math.min(leaseMs / 3, LONGEST_PAUSE_MS) / 2;
 const port = parentPort;
 if (port === null) throw new Error("The lease renewer runs as a worker thread only.");
@@ -28,7 +31,7 @@ interface Held extends Lease {
 const held = new Map<number, Held>();
 /** By task: a newer claim of the same task means that the older one is lost. */
 const numbers = new Map<string, number>();
-/** What was not read yet, and what was dropped of it already. */
+/** Messages whose leases are not parsed yet, and the numbers of leases that were dropped already. */
 let unread: { readonly first: number; readonly leases: string }[] = [];
 const dropped = new Set<number>();
 const asked = new WeakSet<Lease>();
@@ -49,7 +52,7 @@ function drop(number: number): void {
   }
 }
 
-/** Takes in what was not read yet. */
+/** Parses the messages that are not parsed yet. */
 function readAll(): void {
   for (const { first, leases } of unread) {
     for (const [at, [id, fence]] of (JSON.parse(leases) as [string, number][]).entries()) {
@@ -75,7 +78,7 @@ async function renewAll(store: Store): Promise<void> {
   );
   const among = (ids: readonly string[]) => {
     const named = new Set(ids);
-    // What was dropped or claimed again meanwhile is no longer this lease's business.
+    // A task that was dropped or claimed again meanwhile no longer has this lease.
     return entries.filter(([number, lease]) => named.has(lease.id) && held.get(number) === lease);
   };
   for (const [, lease] of entries) lease.renewed = round;
@@ -102,7 +105,7 @@ async function keep(store: Store): Promise<void> {
   if (!stopped) timer = setTimeout(() => void keep(store), next);
 }
 
-// A store that was removed meanwhile must not come to be again, empty.
+// A store file that was removed meanwhile must not be created again, empty.
 const store = await openStore(address, { create: false });
 
 port.on("message", (request: LeaseRequest) => {

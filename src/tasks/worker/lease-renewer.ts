@@ -10,7 +10,10 @@ const THREAD = new URL(`./lease-renewer-thread${extname(import.meta.url)}`, impo
 /** How long a thread gets to close its store before it is ended. */
 const FAREWELL_MS = 2_000;
 
-/** What is let go waits so long for a message that goes anyway: to wake the thread costs more than to write down a thousand. */
+/**
+ * How long dropped leases wait for another message to go with: waking the thread costs more than noting a thousand of
+ * them.
+ */
 const DROP_MS = 50;
 
 export interface LeaseRenewerEvents {
@@ -19,11 +22,11 @@ export interface LeaseRenewerEvents {
   readonly error: (error: unknown) => void;
 }
 
-/** Keeps leases from running out, from a thread of its own; starts the thread again should it die. */
+/** Renews leases from a thread of its own, which is started again if it dies. */
 export class LeaseRenewer {
   readonly #setup: LeaseRenewerSetup;
   readonly #events: LeaseRenewerEvents;
-  /** With their numbers. */
+  /** Held leases with their numbers. */
   readonly #held = new Map<Lease, number>();
   #next = 0;
   #dropped: number[] = [];
@@ -64,7 +67,7 @@ export class LeaseRenewer {
     this.#tellOf(claims, first);
   }
 
-  /** Lets go what was given to `hold`. */
+  /** Stops renewing a lease that was given to `hold`. */
   drop(claim: Lease): void {
     const number = this.#held.get(claim);
     if (number === undefined) return;
@@ -107,7 +110,7 @@ export class LeaseRenewer {
   #hear(report: LeaseReport): void {
     if (report.kind === "ready") {
       this.#failures = 0;
-      // From here on the worker's loop keeps the process alive, not this; unless its end is waited for already.
+      // The worker's loop keeps the process alive from here on, not this thread; unless `stop` waits for its end.
       if (!this.#stopped) this.#thread?.unref();
       this.#ready.resolve();
     } else if (report.kind === "trouble") {
@@ -126,7 +129,7 @@ export class LeaseRenewer {
   }
 }
 
-/** What the thread that keeps leases is told when it starts. */
+/** What the thread is started with. */
 export interface LeaseRenewerSetup {
   /** The address of the store, which the thread opens for itself. */
   readonly address: string;
@@ -134,9 +137,9 @@ export interface LeaseRenewerSetup {
 }
 
 /**
- * From the worker to the thread. Leases are numbered as they are held. Most are dropped long before they must be
- * renewed, so they are sent as a text that is read only then: JSON of pairs of id and fence, numbered from `first` on. What was
- * dropped before comes with them.
+ * From the worker to the thread. Leases are numbered as they are held. Most are dropped long before they must be renewed, so
+ * they are sent as a text that is parsed only then: JSON of pairs of id and fence, numbered from `first` on. The numbers of
+ * leases that were dropped before are sent with them.
  */
 export type LeaseRequest =
   | { readonly kind: "hold"; readonly first: number; readonly leases: string; readonly dropped: Float64Array }

@@ -2,7 +2,7 @@ import { assertMethods } from "../../arguments.ts";
 import type { TaskSelector, TaskStore } from "../../store/contract.ts";
 import { isDead } from "./worker-id.ts";
 
-/** Workers that were last heard of before that are forgotten by the store, and hold nothing. */
+/** The store removes workers whose latest heartbeat is older than this; they hold no leases. */
 const REMEMBERED_MS = 7 * 86_400_000;
 
 /**
@@ -17,7 +17,7 @@ export async function rescueOrphans(
   const workers = await store.workers(REMEMBERED_MS);
   const deadWorkers = workers.map(({ id }) => id).filter(isDead);
   const taken = await store.sweep({ deadWorkers, poisonAfter });
-  // Now they hold nothing.
+  // Dead workers hold no leases from here on.
   for (const worker of deadWorkers) await store.leave(worker);
   return taken;
 }

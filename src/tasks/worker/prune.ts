@@ -13,7 +13,7 @@ export async function prune(
   report: (error: unknown) => void,
 ): Promise<void> {
   while (!signal.aborted) {
-    // Workers that were started together do not come together.
+    // A random pause, so that workers that were started together do not prune together.
     await rest(EVERY_MS * (0.5 + Math.random()), signal);
     try {
       while (!signal.aborted && (await store.prune(STEP)) >= STEP) await rest(PAUSE_MS, signal);
@@ -23,7 +23,7 @@ export async function prune(
   }
 }
 
-/** Waits, but not longer than until the signal aborts. Keeps no program alive. */
+/** Waits until the time is over or the signal aborts. Does not keep the process alive. */
 export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
 }

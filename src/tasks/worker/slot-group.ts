@@ -5,7 +5,7 @@ import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
 import type { WakeUpSignal } from "../wake-up-signal.ts";
 import type { Attempts } from "./attempts.ts";
 
-/** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate first. */
+/** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate limit first. */
 const BUCKETS_MS = 20;
 
 /** What all slot groups of a worker have in common. */
@@ -24,7 +24,10 @@ export interface Claiming {
   readonly report: (error: unknown) => void;
 }
 
-/** Queues that share slots: claims from them, ahead of free slots if so asked, and begins what was claimed in its order. */
+/**
+ * Queues that share slots: claims tasks, also ahead of free slots where `prefetch` says so, and begins them in the
+ * order of the claims.
+ */
 export class SlotGroup {
   readonly queues: readonly string[];
   readonly slots: number;
@@ -33,15 +36,15 @@ export class SlotGroup {
   readonly #inHalves: boolean;
   /** Attempts that run. */
   #running = 0;
-  /** Slots that are kept free for a claim under way. */
+  /** Slots that are kept free for a claim from buckets that is under way. */
   #reserved = 0;
-  /** Tasks that were asked for and are not here yet. */
+  /** Tasks that a claim under way asked for. */
   #coming = 0;
   /** Claimed ahead, in order. */
   readonly #ahead: Claim[] = [];
   /** When a free slot is next offered to the buckets. */
   #nextBuckets = 0;
-  /** Claims that go by themselves. */
+  /** Claims that run beside the worker's loop. */
   readonly #beside = new Set<Promise<void>>();
   #stopped = false;
 
@@ -52,7 +55,7 @@ export class SlotGroup {
     this.#inHalves = claiming.prefetch > 0 && claiming.store.concurrent;
   }
 
-  /** Claims as much as there is room for. True when there was not as much as that. */
+  /** Claims as many tasks as there is room for. True when there were fewer. */
   async claim(): Promise<boolean> {
     if (this.#stopped) return false;
     const { buckets, prefetch } = this.#claiming;
@@ -60,7 +63,7 @@ export class SlotGroup {
     if (prefetch === 0) return await this.#claim(this.#room(), buckets);
     let hasFreeSlots = false;
     const free = this.slots - this.#running;
-    // What has a rate is claimed when it begins: of tasks claimed ahead too many would begin at once.
+    // A task with a rate limit is claimed when it can begin: of tasks claimed ahead too many would begin at once.
     if (free > 0 && this.#bucketsAreDue()) {
       this.#nextBuckets = performance.now() + BUCKETS_MS;
       this.#reserved = free;
@@ -74,19 +77,19 @@ export class SlotGroup {
     return (await this.#claim(this.#room())) || hasFreeSlots;
   }
 
-  /** Takes out a claim that was to begin later. */
+  /** Takes back a claim that has not begun. */
   withdraw({ id, fence }: Lease): Claim | undefined {
     const at = this.#ahead.findIndex((claim) => claim.id === id && claim.fence === fence);
     return at < 0 ? undefined : this.#ahead.splice(at, 1)[0];
   }
 
-  /** Begins nothing more: hands back what was claimed ahead, and what a claim under way still brings. */
+  /** Begins no more tasks: hands back those claimed ahead, and those of a claim under way. */
   stop(): void {
     this.#stopped = true;
     this.#fill();
   }
 
-  /** Resolves when no claim that goes by itself is under way. */
+  /** Resolves when no claim runs beside the worker's loop. */
   async quiet(): Promise<void> {
     while (this.#beside.size > 0) await Promise.all(this.#beside);
   }
@@ -100,7 +103,8 @@ export class SlotGroup {
     const claims = await claiming.finally(() => {
       this.#coming -= n;
     });
-    // All of them first: a handler that does not yield must not keep the others from being renewed.
+    // All claims are held before the first begins: a handler that does not yield must not keep the others from being
+    // renewed.
     if (claims.length > 0) attempts.hold(claims);
     if (buckets !== undefined && this.#reserved > 0) {
       this.#reserved = 0;
@@ -113,8 +117,8 @@ export class SlotGroup {
   }
 
   /**
-   * Claims on while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
-   * other. Goes by itself, so that it holds up no other slot group.
+   * Claims more while the tasks of the last claim begin and end, so that neither this process nor the store waits for the
+   * other. Runs beside the worker's loop, so that it does not delay other slot groups.
    */
   #claimBeside(): void {
     const { attempts, wakeUp, report } = this.#claiming;
@@ -150,7 +154,7 @@ export class SlotGroup {
     if (bucketsAreDue || this.#roomAhead() > 0) this.#claiming.wakeUp.wake();
   };
 
-  /** With tasks claimed ahead no slot would ever be free for those with a rate: one is left free from time to time. */
+  /** With tasks claimed ahead no slot would ever be free for tasks with a rate limit: one is left free from time to time. */
   #bucketsAreDue(): boolean {
     const { buckets, prefetch } = this.#claiming;
     return buckets !== undefined && prefetch > 0 && performance.now() >= this.#nextBuckets;
@@ -171,7 +175,7 @@ export class SlotGroup {
     return ahead * 2 <= prefetch ? prefetch - ahead : 0;
   }
 
-  /** So many are claimed at a time where one half can be claimed while the other is worked on. */
+  /** How many tasks are claimed at a time where one half can be claimed while the other half is worked on. */
   #half(): number {
     return Math.ceil((this.slots + this.#claiming.prefetch) / 2);
   }

@@ -42,7 +42,10 @@ export interface StartOptions {
 export interface DrainOptions {
   /** How long running tasks may go on; `10s`. Then their signals abort. */
   readonly drain?: Duration;
-  /** How long they may take after that until they are handed back while they still run; by default one lease, and they are not. */
+  /**
+   * How long they may take after that until they are handed back while they still run; by default one lease, and they
+   * are not.
+   */
   readonly handBack?: Duration;
 }
 
@@ -66,12 +69,15 @@ export class RunningWorker implements AsyncDisposable {
     return this.#worker.describe();
   }
 
-  /** Ids of the tasks that run. */
+  /** Ids of the running tasks. */
   running(): string[] {
     return this.#worker.running();
   }
 
-  /** How it is: a worker that is well asks its store for tasks at least every second or so, with short pauses after errors. */
+  /**
+   * How it is: a worker that is well asks its store for tasks at least every second or so, with short pauses after
+   * errors.
+   */
   health(): WorkerHealth {
     return this.#worker.health();
   }

@@ -41,7 +41,7 @@ export const ownWorkerId = [encodeURIComponent(own.host), own.pid, own.start, ow
   ":",
 );
 
-/** What a worker id says; undefined for an id of another make. */
+/** The parts of a worker id; undefined for a text of another form. */
 export function parseWorkerId(id: string): Identity | undefined {
   if (typeof id !== "string") return undefined;
   const [host, pid, start, boot, machine, ...rest] = id.split(":");
@@ -61,7 +61,7 @@ export function isDead(worker: string): boolean {
   if (id.boot !== own.boot) return true;
   if (!processExists(id.pid)) return true;
   const status = processStatus(id.pid);
-  // A process that exists but that the kernel tells nothing about may be anything.
+  // A process exists, but the kernel does not tell which one: it may be the worker.
   if (status === undefined) return false;
   return status.start !== id.start || status.state === "Z" || status.state === "X";
 }

@@ -21,7 +21,7 @@ export interface WorkerOptions {
   /** Queues that share `concurrency` slots, or each with slots of its own. */
   readonly queues: Queues;
   readonly tasks: readonly Definition[];
-  /** With which the attempts of tasks enqueue; default one of the store. */
+  /** The client that attempts enqueue with; default: one of the store. */
   readonly client?: Client;
   /** The children of a kind; needed for tasks that are isolated. */
   readonly childrenOf?: RunnerOptions["childrenOf"];
@@ -36,14 +36,14 @@ export interface WorkerOptions {
   /** A task that takes so many workers down without progress becomes a dead letter; default 5. */
   readonly poisonAfter?: number;
   /**
-   * Told of what goes wrong outside the handlers: a store that cannot be reached, a task without a handler here.
-   * The worker goes on. Default: a process warning.
+   * Called with errors outside of handlers: a store that cannot be reached, a task without a handler here. The worker
+   * continues. Default: a process warning.
    */
   readonly onError?: (error: unknown) => void;
 }
 
 export interface StopOptions {
-  /** How long running tasks may go on before their signals abort; default 10,000 ms. */
+  /** How long running tasks may continue before their signals abort; default 10,000 ms. */
   readonly drainMs?: number;
   /**
    * How long they may take after that, in ms, until they are handed back while they still run: for a process that ends
@@ -65,16 +65,22 @@ export interface WorkerHealth {
 /** A task that takes so many workers down without progress becomes a dead letter. */
 export const POISON_AFTER = 5;
 
-/** How often a worker looks for leases to take over, and at the queues should a wake-up have been missed. */
+/** How often a worker looks for expired leases, and asks the queues in case a notification was lost. */
 const POLL_MS = 1_000;
 
-/** A pause that keeps a queue whose next task another worker is just claiming from being asked in a tight loop. */
+/**
+ * The shortest pause: without it, a queue whose next task another worker is just claiming would be asked in a tight
+ * loop.
+ */
 const SHORTEST_PAUSE_MS = 20;
 
 /** How long a stopping worker waits for its tasks before it asks them to stop. */
 const DRAIN_MS = 10_000;
 
-/** How long a worker with nothing else to do is shy after it met a task that it does not know, and how shy. */
+/**
+ * For how long after a task without a handler here an idle worker lets others claim first, and its longest pause for
+ * that.
+ */
 const BACK_OFF_MS = 60_000;
 const LONGEST_BACK_OFF_MS = 200;
 
@@ -154,7 +160,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
     return groups.join(", ");
   }
 
-  /** Ids of the tasks that run. */
+  /** Ids of the running tasks. */
   running(): string[] {
     return this.#attempts.ids();
   }
@@ -183,12 +189,12 @@ export class Worker implements AsyncDisposable, WorkerReport {
     return this.#stopping;
   }
 
-  /** Claims nothing more, and goes on with what it has. */
+  /** Claims nothing more; running tasks continue. */
   claimNothing(): void {
     for (const group of this.#groups) group.stop();
   }
 
-  /** Gives up on a store that is gone for good: what ends here is settled no more, and `stop` does not wait for it. */
+  /** Gives up on a store that is gone for good: results are not settled any more, and `stop` does not wait for them. */
   abandonStore(): void {
     this.#attempts.abandon();
   }
@@ -227,14 +233,14 @@ export class Worker implements AsyncDisposable, WorkerReport {
     while (this.#stopping === undefined) {
       this.#triedAt = performance.now();
       try {
-        // Before the first claim: a process that the store does not know cannot be told to be dead.
+        // Before the first claim: only of a process that the store knows can another worker see that it died.
         this.#heartbeat ??= await HeartbeatSender.join(store, this, this.#report);
         const pause = await this.#turn(woken);
         this.#claimedAt = performance.now();
         failures = 0;
         woken = await this.#wakeUp.wait(pause);
         await this.#letOthersFirst();
-        // What else ends in this turn of the event loop makes room for the same claim.
+        // Other attempts that end in this turn of the event loop make room for the same claim.
         await new Promise(setImmediate);
       } catch (error) {
         this.#report(error);
@@ -245,7 +251,10 @@ export class Worker implements AsyncDisposable, WorkerReport {
     stopListening();
   }
 
-  /** Who has met a task that it does not know may meet it again: one that knows it should be quicker. */
+  /**
+   * A worker that met a task without a handler here may meet it again: it pauses, so that a worker with the handler
+   * is quicker.
+   */
   async #letOthersFirst(): Promise<void> {
     if (performance.now() - this.#attempts.metUnknown > BACK_OFF_MS || this.#attempts.size > 0) return;
     await Promise.race([
@@ -254,7 +263,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
     ]);
   }
 
-  /** Takes over, claims as much as there is room for, and says how long there is nothing more to do. */
+  /** Rescues orphans, claims as many tasks as there is room for, and returns how long there is nothing more to do. */
   async #turn(woken: boolean): Promise<number> {
     const { store, buckets } = this.#options;
     if (performance.now() >= this.#nextSweep) {
@@ -262,7 +271,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
       this.#nextSweep = performance.now() + POLL_MS;
     }
     if (this.#attempts.areBehind) return POLL_MS;
-    // It is not known that there is something: one question is less than a claim for each group.
+    // Nothing says that there are tasks: one query costs less than a claim for each group.
     if (!woken && this.#attempts.areOver) {
       const due = await store.due(this.queues, buckets);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));
@@ -287,7 +296,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
   }
 }
 
-/** More is never meant, and less than the store can count. */
+/** The most that an option may be: more is never meant, and the store can count further. */
 const MOST = 1_000_000;
 
 function isCount(value: number, least: number): boolean {
@@ -302,7 +311,7 @@ function assertOption(name: string, value: number, what: string, isRight: boolea
 async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
   if (ms <= 0) return false;
   const late = Promise.withResolvers<boolean>();
-  // Longer than a timer can be set for means for ever.
+  // Longer than a timer can be set for is treated as for ever.
   const timer = ms <= LONGEST_TIMER_MS ? setTimeout(late.resolve, ms, false) : undefined;
   try {
     return await Promise.race([work.then(() => true), late.promise]);
@@ -312,8 +321,8 @@ async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
 }
 
 /**
- * How a worker tells of what goes wrong outside of its tasks: by the function that it was given, or as a process warning.
- * A function that fails itself, at once or later, must not end what it was told of.
+ * The function to which a worker reports errors outside of its tasks: that of the options, or a process warning. An error
+ * of that function, thrown or rejected, becomes a process warning and must not end the worker.
  */
 export function reporting(onError: ((error: unknown) => unknown) | undefined): (error: unknown) => void {
   const warn = (error: unknown) => process.emitWarning(asError(error));

@@ -72,7 +72,7 @@ export function children(open: OpenPlace, ways: readonly Endless[]): void {
       const neighbours = [await stage.client.enqueue(pidOf), await stage.client.enqueue(pidOf)];
       const here = await stage.client.enqueue(add, { a: 1 });
       for (const [at, handle] of handles.entries()) {
-        await assert.rejects(handle.result(), /hard limit of 1500 ms, and its child was killed/);
+        await assert.rejects(handle.result(), /hard limit of 1\.5 s, and its child was killed/);
         const task = await stage.task(handle.id);
         assert.deepEqual([task.state, task.failures, task.crashes], ["dead", 1, 0]);
         // What it wrote before it was killed is there.
