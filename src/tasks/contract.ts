@@ -8,53 +8,96 @@ import type { Schema } from "./define/schema.ts";
 import type { Link } from "./flow/link.ts";
 import type { Stored } from "./stored-value.ts";
 
-/** So many starts a second, minute, hour or day: `"100/m"`. */
+/** The most starts in any second (`s`), minute (`m`), hour (`h`) or day (`d`), such as `"100/m"`. */
 export type RateLimit = `${number}/${"s" | "m" | "h" | "d"}`;
 
-/** Where an attempt runs: on the worker's event loop, or in a child of its own kind. */
+/** Where an attempt runs: in the thread of the worker (`none`), in a child thread, or in a child process. */
 export type TaskIsolation = "none" | "thread" | "process";
 
+/** Functions that make the input of a task from the result before it in a flow, and from an argument of the link. */
 export type Maps<In> = Readonly<Record<string, (previous: never, argument: never) => In>>;
 
-/** How a task is run. Durations are milliseconds, or text such as `"30s"`. */
+/** How a task is run. */
 export interface TaskOptions<In, M extends Maps<In>> {
-  /** What it is called in the store. */
+  /** The name of the task in the store, at most 255 characters. Two tasks of a program cannot have the same name. */
   readonly name: string;
-  /** The line it stands in; `default`. */
+  /**
+   * The queue in which its calls wait.
+   * @default "default"
+   */
   readonly queue?: string;
-  /** Failures after which it is tried again; 5. */
+  /**
+   * Failures after which it is tried again.
+   * @default 5
+   */
   readonly retries?: number;
-  /** A random wait up to `base · 2^n`, at most `cap`; `1s` and `5m`. */
+  /** How long it waits after its n-th failure in a row: a random time up to `base · 2^(n − 1)`, at most `cap`. */
   readonly backoff?: {
+    /** @default "1s" */
     readonly base?: Duration;
+    /** @default "5m" */
     readonly cap?: Duration;
-    /** `none`: exactly that long. */
+    /**
+     * `full`: a random time up to the bound; `none`: exactly the bound.
+     * @default "full"
+     */
     readonly jitter?: "full" | "none";
   };
-  /** Which errors are worth another try; all but a PermanentError. */
+  /**
+   * Which errors are worth another try. A PermanentError never is.
+   * @default every error
+   */
   readonly retryOn?: (error: unknown) => boolean;
-  /** Then the signal aborts. */
+  /**
+   * After this time the signal of an attempt aborts with a SoftLimitError.
+   * @default no limit
+   */
   readonly softLimit?: Duration;
-  /** Then the child that it runs in is ended. */
+  /**
+   * After this time the child in which an attempt runs is killed. It must be longer than `softLimit`.
+   * @default no limit
+   */
   readonly hardLimit?: Duration;
-  /** `none` is the default; `process` with a hard limit. */
+  /**
+   * Where attempts run.
+   * @default "process" with a `hardLimit`, otherwise "none"
+   */
   readonly isolate?: TaskIsolation;
-  /** Where a child finds the task: `import.meta`, or the URL of the module. */
+  /**
+   * The module in which a child finds the task: `import.meta`, or the URL or path of the module.
+   * @default the modules that the worker is given
+   */
   readonly module?: ImportMeta | URL | string;
-  /** No window of that length holds more starts, over all workers together. */
+  /**
+   * No window of that length holds more starts, over all workers together.
+   * @default no limit
+   */
   readonly rateLimit?: RateLimit;
-  /** Higher first; 0. */
+  /**
+   * Tasks with a higher priority are claimed first: a whole number of 32 bits.
+   * @default 0
+   */
   readonly priority?: number;
-  /** While one with the same text waits or runs, another is not stored; `true` goes by the input. */
+  /**
+   * While a task with the same text waits or runs, another one is not stored. `true` makes the text from the input.
+   * @default not unique
+   */
   readonly unique?: true | ((input: In) => string);
-  /** Not begun by then, it is cancelled. */
+  /**
+   * A task that has not begun after this time is cancelled.
+   * @default never
+   */
   readonly expires?: Duration;
-  /** How long it is kept once it is settled; `7d`. */
+  /**
+   * How long it is kept in the store after it has ended; `Infinity` keeps it for ever.
+   * @default "7d"
+   */
   readonly retention?: Duration;
-  /** Functions from what came before in a flow, and perhaps what the link says, to the input; for `via`. */
+  /** Functions that make its input from the result before it in a flow, and from an argument of the link: see `via`. */
   readonly maps?: M;
 }
 
+/** The function of a task. */
 export type Handler = (input: never, context: InternalContext) => unknown;
 
 /** A task as the worker knows it: its options checked, its durations in milliseconds. */
@@ -75,7 +118,7 @@ export interface Definition {
   readonly priority: number;
   readonly unique: true | ((input: never) => string) | null;
   readonly expiresMs: number | null;
-  /** Null: for ever. */
+  /** Null: it is kept for ever. */
   readonly retentionMs: number | null;
   readonly maps: Readonly<Record<string, (previous: never, argument: never) => unknown>>;
   /**
@@ -87,79 +130,123 @@ export interface Definition {
 
 /** What a task's handler is given besides its input. */
 export interface AttemptContext {
-  /** The task's id: the same over all attempts. */
+  /** The id of the task, the same in all attempts: use it to make the work idempotent. */
   readonly id: string;
-  /** How many times it was begun, with this one; crashes and hand-backs count. */
+  /** The number of this attempt, from 1; attempts that crashed or were handed back count. */
   readonly attempt: number;
-  /** How many times it has failed. */
+  /** How many attempts before this one have failed. */
   readonly failures: number;
-  /** The claim; its fence grows with each, so that it can guard writes elsewhere. */
+  /** The lease of this attempt. Its fence grows with each attempt, so that it can guard writes to other systems. */
   readonly lease: Lease;
-  /** When a schedule said that it fires; null where none did. */
+  /** The time for which a schedule fired it; null for a task that was not scheduled. */
   readonly scheduledFor: Date | null;
   /**
-   * Aborts when the task should end. Its reason is a SoftLimitError, a CancelledError, a StoppedError (the worker stops;
-   * throw, and the task goes back in line) or a LostError (another worker has the task).
+   * Aborts when the attempt should end. Its reason is a SoftLimitError, a CancelledError, a StoppedError (the worker stops:
+   * throw, and the task goes back to its queue) or a LostError (another worker has the task).
    */
   readonly signal: AbortSignal;
   /**
-   * Stores how far it is; durable when this resolves, and who does not wait need not. It forgives earlier crashes.
-   * Throws a LostError when another worker has the task, a TransientError when the store cannot be written just now, and the
-   * PawlError `task.progress` where `current` or `total` is not a finite number or `note` is not a text: nothing is stored then, and
-   * the attempt goes on unless it waits for it.
+   * Stores how far the task is. Progress is durable when this resolves; a handler need not wait for it. Crashes before it no
+   * longer count.
+   *
+   * @param current how much is done, in a unit of the task's own
+   * @param total how much there is in all
+   * @param note what is being done, for people
+   * @throws LostError when another worker has the task
+   * @throws TransientError when the store cannot be written just now; the attempt may continue
+   * @throws PawlError `task.progress` where `current` or `total` is not a finite number or `note` is not a text
+   * @example
+   * ```ts
+   * task({ name: "thumbnails" }, async (files: string[], context) => {
+   *   for (const [at, file] of files.entries()) await context.progress(at, files.length, file);
+   * });
+   * ```
    */
   progress(current: number, total?: number, note?: string): Promise<void>;
-  /** Writes a line that is kept with the attempt, in the manner of `console.log`. */
+  /** Writes a line to the log of the attempt, formatted as by `console.log`; up to 64 KB are kept. */
   log(...values: unknown[]): void;
-  /** Stores a call of another task. From another attempt of this one the same call is the same task. */
+  /**
+   * Stores a call of another task. When a later attempt of this task makes the same call, it gets the handle of the same
+   * task.
+   *
+   * @throws PawlError as `enqueue` of the task
+   */
   enqueue<In, Out, M>(
     task: Task<In, Out, M>,
     ...args: InputArguments<In, EnqueueOptions>
   ): Promise<TaskHandle<Stored<Out>>>;
-  /** The same with a flow. */
+  /** Stores a flow in the same way. */
   enqueue<In, Out>(flow: Flow<In, Out>, ...args: InputArguments<In, FlowOptions>): Promise<TaskHandle<Out>>;
-  /** Ends this attempt as a failure; by throwing. Without `after` the task's backoff says when it is tried again. */
+  /**
+   * Ends this attempt as a failure, by throwing. The task is tried again `after` that time, by default after its backoff,
+   * unless its retries are used up.
+   */
   retry(options?: { readonly after?: Duration; readonly reason?: string }): never;
 }
 
-/** What the handlers of Pawl's own tasks, such as a shard of a run, are given besides. */
+/** The context of the handlers of Pawl's own tasks, such as a shard of a run. */
 export interface InternalContext extends AttemptContext {
   /** The task as it was claimed. */
   readonly record: TaskRecord;
-  /** Stores any value as progress, in the manner of `progress`. */
+  /** Stores any value as progress, as `progress` does. */
   saveProgress(value: Json): Promise<void>;
 }
 
 /** When and how one task runs. */
 export interface EnqueueOptions {
-  /** Not before so long from now. */
+  /**
+   * It does not begin before this time has passed. Not together with `at`.
+   * @default 0
+   */
   readonly delay?: Duration;
-  /** Not before this moment, by the store's clock. */
+  /** It does not begin before this moment, by the clock of the store. Not together with `delay`. */
   readonly at?: Date;
-  /** Higher first. */
+  /**
+   * Tasks with a higher priority are claimed first.
+   * @default that of the task
+   */
   readonly priority?: number;
+  /**
+   * The queue in which it waits.
+   * @default that of the task
+   */
   readonly queue?: string;
-  /** The same task and key is the same call: it is stored once. */
+  /**
+   * Calls of a task with the same key are the same call, which is stored once.
+   * @default each call is stored
+   */
   readonly key?: string;
-  /** Not begun by then, it is cancelled. */
+  /**
+   * If it has not begun after this time, it is cancelled. It must be longer than `delay`.
+   * @default that of the task
+   */
   readonly expires?: Duration;
-  /** A client of the store's own database with an open transaction, of which the task becomes part. */
+  /**
+   * A client of the store's own database with an open transaction: the task is stored if and when that commits.
+   * @default a transaction of its own
+   */
   readonly tx?: unknown;
 }
 
-/** Options for many tasks enqueued at once. */
+/** When and how the tasks of one `enqueueMany` run. */
 export interface EnqueueManyOptions<In> extends Omit<EnqueueOptions, "key"> {
-  /** The key of each. */
+  /**
+   * The key of each call, from its input and its position from 0.
+   * @default each call is stored
+   */
   readonly key?: (input: In, index: number) => string;
 }
 
 /** When and how a flow begins. */
 export interface FlowOptions extends Pick<EnqueueOptions, "delay" | "at" | "tx"> {
-  /** A flow with the same key is the same flow: it is stored once. */
+  /**
+   * Calls of a flow with the same key are the same flow, which is stored once.
+   * @default each call is stored
+   */
   readonly key?: string;
 }
 
-/** Nothing need be given where nothing is taken. */
+/** The arguments of `enqueue`: the input may be left out where the task takes none. */
 export type InputArguments<In, Options> = unknown extends In
   ? [input?: In, options?: Options]
   : // biome-ignore lint/suspicious/noConfusingVoidType: a handler that takes nothing
@@ -167,31 +254,58 @@ export type InputArguments<In, Options> = unknown extends In
     ? [input?: In, options?: Options]
     : [input: In, options?: Options];
 
-/** What a link of a flow says besides its task. */
+/** When and how a task runs in a flow. Its delay counts from the end of what comes before. */
 export type LinkOptions = Pick<EnqueueOptions, "delay" | "priority" | "queue" | "expires">;
 
-/** A function in `maps` that takes a second argument is given it by the link. */
+/** A function in `maps` with a second argument gets it from the option `with` of the link. */
 type ViaOptions<F> = F extends (previous: never, ...rest: infer Rest) => unknown
   ? Rest extends [infer Argument]
     ? [options: LinkOptions & { readonly with: Argument }]
     : [options?: LinkOptions]
   : never;
 
-/** A function that is stored before it runs. It takes `In` and gives `Out`. */
+/** A function whose calls are stored before they run. It takes `In` and returns `Out`; `M` are its `maps`. */
 export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored<Out>> {
   readonly name: string;
-  /** For the worker. */
+  /** Its options, checked: for workers. */
   readonly definition: Definition;
-  /** Stores one call. It is durable when this resolves. */
+  /**
+   * Stores one call. It is durable when this resolves. In a handler it goes to the store of its worker, otherwise to that of the
+   * program (see `useStore`).
+   *
+   * @throws PawlError `task.input` where the schema refuses the input, `task.not-json` and `task.too-large` where it cannot be
+   *   stored, `task.option`, `task.delay`, `task.at`, `task.key`, `task.queue`, `task.number` and `task.expires` for options that
+   *   are not right, `task.unique` where the task that has its unique key did not end in time
+   * @throws TransientError when the store cannot be written just now
+   * @example
+   * ```ts
+   * const greet = task({ name: "greet" }, (name: string) => `Hello, ${name}`);
+   * const handle = await greet.enqueue("Ada", { delay: "10s", key: "ada" });
+   * console.log(await handle.result({ timeout: "1m" }));
+   * ```
+   */
   enqueue(...args: InputArguments<In, EnqueueOptions>): Promise<TaskHandle<Stored<Out>>>;
-  /** Stores a call for each input as it is read, up to 2,000 at a time. Returns how many there were, and were new. */
+  /**
+   * Stores a call for each input as it is read, up to 2,000 in one transaction.
+   *
+   * @returns how many inputs there were, and how many of their calls are new in the store
+   * @throws PawlError as `enqueue`, and `task.inputs` for what cannot be iterated over; earlier transactions stay stored
+   */
   enqueueMany(
     inputs: Iterable<In> | AsyncIterable<In>,
     options?: EnqueueManyOptions<In>,
   ): Promise<{ count: number; created: number }>;
-  /** In a flow: with an input of its own, whatever came before. */
+  /**
+   * Its place in a flow, with an input of its own in place of the result before it.
+   *
+   * @throws PawlError `task.not-json` or `task.too-large` for the input, `task.unique-link` for a task that is unique
+   */
   with(input: In, options?: LinkOptions): Link<unknown, Stored<Out>>;
-  /** In a flow: given what the function of this name in `maps` makes of the result before. */
+  /**
+   * Its place in a flow, with the input that the function of this name in `maps` makes from the result before it.
+   *
+   * @throws PawlError `task.via` where `maps` has no such function
+   */
   via<K extends keyof M & string>(
     name: K,
     ...options: ViaOptions<M[K]>
@@ -204,9 +318,14 @@ export type Anything = any;
 /** A task of any input and result, for lists of them. */
 export type AnyTask = Task<Anything, Anything, Anything>;
 
-/** Links put together. It is a link itself, so flows nest freely. */
+/** Links put together by `chain`, `group` or `chord`. It is a link itself, so flows can be nested. */
 export interface Flow<In, Out> extends Link<In, Out> {
-  /** Stores it to be run, given what its first link takes. The handle is that of its end. */
+  /**
+   * Stores the flow, with the input of its first link. The handle is that of its last task.
+   *
+   * @throws PawlError as `enqueue` of a task, `flow.key` where another flow has the key, `flow.spent` where the members of a group
+   *   were read before
+   */
   enqueue(...args: InputArguments<In, FlowOptions>): Promise<TaskHandle<Out>>;
 }
 

@@ -7,7 +7,7 @@ import { JsonText, toJson } from "../store/internal.ts";
 import { parseInput, type Schema } from "./define/schema.ts";
 import { type MembersAt, metaOf, type StoredValue } from "./flow/spec.ts";
 
-/** What is left of a value that was stored as JSON: a date is text then, a method is gone. */
+/** The type of a value after it was stored as JSON: a date is a text, a method is gone, undefined is null. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing
 export type Stored<T> = 0 extends 1 & T ? T : [T] extends [undefined | void] ? null : Part<T>;
 
@@ -80,11 +80,11 @@ function megabytes(bytes: number): string {
 /** Members that are read from the store at once. */
 const PAGE = 200;
 
-/** What became of one member of a group. */
+/** The result or the failure of one member of a group. */
 export interface Member<R> {
-  /** Its place in the group, from 0. */
+  /** Its position in the group, from 0. */
   readonly index: number;
-  /** The id of its task; of a flow, of the task at its end. */
+  /** The id of its task; where it is a flow, of the last task. */
   readonly task: string;
   readonly state: "succeeded" | "dead" | "cancelled";
   /** Null unless it succeeded. */
@@ -93,14 +93,24 @@ export interface Member<R> {
 }
 
 /**
- * The results of a group, in the order of its members. They are read from the store as they are asked for, so a
+ * The results of a group, in the order of its members. They are read from the store page by page as they are asked for, so a
  * hundred thousand take no more memory than two hundred.
+ *
+ * @example
+ * ```ts
+ * task({ name: "total" }, async (parts: Members<number>) => {
+ *   let total = 0;
+ *   for await (const part of parts) total += part;
+ *   return total;
+ * });
+ * ```
  */
 export class Members<R> implements AsyncIterable<R> {
+  /** The id of the group, which is that of its callback. */
   readonly group: string;
   readonly #store: () => Promise<TaskStore>;
 
-  /** For flows; a program gets them from a group. */
+  /** For handlers and handles, which make it; a program does not. */
   constructor(group: string, store: () => Promise<TaskStore>) {
     this.group = group;
     this.#store = store;
@@ -111,19 +121,19 @@ export class Members<R> implements AsyncIterable<R> {
     for await (const member of this.#read(["succeeded"])) yield member.result as R;
   }
 
-  /** Every member that has ended, with what became of it. */
+  /** Every member that has ended, also those that failed or were cancelled. */
   async *records(): AsyncGenerator<Member<R>, void, undefined> {
     yield* this.#read(["succeeded", "dead", "cancelled"]);
   }
 
-  /** All results at once; only where there are few. */
+  /** The results of the members that succeeded, in one array: for small groups. */
   async all(): Promise<R[]> {
     const results: R[] = [];
     for await (const result of this) results.push(result);
     return results;
   }
 
-  /** How many members there are, and what has become of them. */
+  /** How many members there are (null while they are still being stored), and how many succeeded and failed. */
   async counts(): Promise<{ members: number | null; succeeded: number; failed: number }> {
     const record = await (await this.#store()).group(this.group);
     return {

@@ -2,7 +2,14 @@ import { type Duration, durationText, milliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 
-/** Thrown by a handler when trying again cannot help: the task becomes a dead letter at once. */
+/**
+ * Thrown by a handler when trying again cannot help: the task becomes a dead letter at once.
+ *
+ * @example
+ * ```ts
+ * throw new PermanentError("The account 7 is closed.");
+ * ```
+ */
 export class PermanentError extends PawlError {
   override readonly name = "PermanentError";
 
@@ -12,7 +19,7 @@ export class PermanentError extends PawlError {
 }
 
 /**
- * Thrown by a handler to hand its task back without blame.
+ * Thrown by a handler to hand its task back to the queue for some time. That counts as neither a failure nor a crash.
  *
  * @example
  * ```ts
@@ -44,7 +51,7 @@ export class CancelledError extends Error {
   }
 }
 
-/** The reason of a task's signal when its worker stops; the task goes back in line. */
+/** The reason of a task's signal when its worker stops: throw, and the task goes back to its queue. */
 export class StoppedError extends Error {
   override readonly name = "StoppedError";
 

@@ -49,7 +49,7 @@ const UNIQUE_TRIES = 20;
 const UNIQUE_WAIT_MS = 15_000;
 const UNIQUE_PAUSE_MS = 50;
 
-/** A task store as programs use it: enqueues, and gives handles. Opens the store when it is first needed. */
+/** A store that programs enqueue tasks in: see `connect`. It is opened when it is first needed. */
 export class Client implements HandleSource, AsyncDisposable {
   readonly #given: Store | string;
   readonly #enqueuer: Enqueuer;
@@ -61,7 +61,11 @@ export class Client implements HandleSource, AsyncDisposable {
     this.#enqueuer = new Enqueuer(() => this.store());
   }
 
-  /** The open store. */
+  /**
+   * The open store.
+   *
+   * @throws PawlError and TransientError as `openStore`
+   */
   store(): Promise<Store> {
     if (typeof this.#given !== "string") return Promise.resolve(this.#given);
     this.#opening ??= openStore(this.#given).catch((error) => {
@@ -71,7 +75,7 @@ export class Client implements HandleSource, AsyncDisposable {
     return this.#opening;
   }
 
-  /** For handles. */
+  /** Used by handles. */
   watcher(): Promise<Watcher> {
     this.#watcher ??= this.store().then((store) => new Watcher(store));
     this.#watcher.catch(() => {
@@ -80,7 +84,11 @@ export class Client implements HandleSource, AsyncDisposable {
     return this.#watcher;
   }
 
-  /** Stores one call of a task. */
+  /**
+   * Stores one call of a task in this store. It is durable when this resolves.
+   *
+   * @throws PawlError as `enqueue` of the task, and `task.unknown-task` for what was not made by `task`
+   */
   async enqueue<In, Out, M>(
     task: Task<In, Out, M>,
     ...[input, options = {}]: InputArguments<In, EnqueueOptions>
@@ -108,7 +116,12 @@ export class Client implements HandleSource, AsyncDisposable {
     });
   }
 
-  /** Stores a call for each input as it is read. */
+  /**
+   * Stores a call for each input as it is read, up to 2,000 in one transaction.
+   *
+   * @returns how many inputs there were, and how many of their calls are new in the store
+   * @throws PawlError as `enqueue`, and `task.inputs` for what cannot be iterated over
+   */
   async enqueueMany<In, Out, M>(
     task: Task<In, Out, M>,
     inputs: Iterable<In> | AsyncIterable<In>,
@@ -188,7 +201,11 @@ export class Client implements HandleSource, AsyncDisposable {
     return { count: reader.count, created };
   }
 
-  /** Stores a flow to be run. */
+  /**
+   * Stores a flow in this store, with the input of its first link. The handle is that of its last task.
+   *
+   * @throws PawlError as `enqueue` of the flow
+   */
   async enqueueFlow<In, Out>(
     flow: Link<In, Out>,
     ...[input, options = {}]: InputArguments<In, FlowOptions>
@@ -213,7 +230,11 @@ export class Client implements HandleSource, AsyncDisposable {
     return new TaskHandle(id, this, created, false);
   }
 
-  /** The task or flow of this id, whichever process enqueued it. */
+  /**
+   * A handle of the task or flow with this id, whichever process enqueued it.
+   *
+   * @throws PawlError `task.id` where the id is not a text
+   */
   handle<R = unknown>(id: string): TaskHandle<R> {
     if (typeof id !== "string") {
       throw new PawlError("task.id", `The id of a task is a text, not ${errorText(id, 60)}.`);
@@ -278,7 +299,18 @@ async function isEnding(holder: TaskRecord, store: Store): Promise<boolean> {
   return fence === 0 && expiresAt !== null && expiresAt <= (await store.now());
 }
 
-/** Opens a store beside the program's own: an open one, or where it is. */
+/**
+ * A client of a store other than the program's own. Close it, or let `await using` close it.
+ *
+ * @param store an open store, which the client leaves open; or its location, where it is opened when it is first needed
+ * @throws PawlError `store.unsupported` for anything else
+ * @example
+ * ```ts
+ * const greet = task({ name: "greet" }, (name: string) => `Hello, ${name}`);
+ * await using client = connect(".pawl/other.db");
+ * await client.enqueue(greet, "Ada");
+ * ```
+ */
 export function connect(store: Store | string): Client {
   if (typeof store !== "string" && typeof (store as Partial<Store> | null)?.query !== "function") {
     throw new PawlError(

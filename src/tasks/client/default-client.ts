@@ -8,14 +8,20 @@ import type { TaskHandle } from "./handle.ts";
 let chosen: Client | undefined;
 
 /**
- * Where tasks are stored that this program enqueues, from now on: an open store, or where it is. Without it that is
- * `PAWL_STORE`, or `.pawl/store.db` in the working directory.
+ * Sets the store of this program, for all tasks that it enqueues from now on. Without a call it is at `defaultLocation()`.
+ *
+ * @param store an open store, or its location, such as `"postgres://db/app"` or the path of a file
+ * @throws PawlError `store.unsupported` for anything else
+ * @example
+ * ```ts
+ * useStore(process.env.REPORTS_STORE ?? ".pawl/reports.db");
+ * ```
  */
 export function useStore(store: Store | string): void {
   chosen = connect(store);
 }
 
-/** Inside a handler the store of its worker, otherwise that of the program. */
+/** The client of the running code: in a handler that of its worker, otherwise that of the program. */
 export function defaultClient(): Client {
   const scope = currentScope();
   if (scope !== undefined) return scope.client;
@@ -23,7 +29,7 @@ export function defaultClient(): Client {
   return chosen;
 }
 
-/** Lets go of the program's store; it is opened again when it is needed again. */
+/** Closes the program's store, unless it was given open. It is opened again when it is needed again. */
 export async function disconnect(): Promise<void> {
   const client = chosen;
   chosen = undefined;
@@ -39,7 +45,17 @@ export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
   return stateLocation(env).store;
 }
 
-/** The task or flow of this id, whichever process enqueued it. */
+/**
+ * A handle of the task or flow with this id, whichever process enqueued it. Whether the store has it is found when the handle
+ * is used.
+ *
+ * @throws PawlError `task.id` where the id is not a text
+ * @example
+ * ```ts
+ * const status = await handleOf("0123456789abcdef").status();
+ * console.log(status?.state ?? "not in the store");
+ * ```
+ */
 export function handleOf<R = unknown>(id: string): TaskHandle<R> {
   return defaultClient().handle<R>(id);
 }

@@ -8,20 +8,25 @@ import { metaOf } from "../flow/spec.ts";
 import { revived } from "../stored-value.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
 
-/** How a task stands; of a flow, its link that is under way, or that failed. */
+/** The state of a task; of a flow, that of the link that is under way or that failed. */
 export interface TaskStatus {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
   readonly state: TaskState;
-  /** How many times it was begun. */
+  /** How many attempts were begun. */
   readonly attempt: number;
+  /** How many attempts failed. */
   readonly failures: number;
+  /** How many workers or children died of it since its latest progress. */
   readonly crashes: number;
+  /** The latest progress that it reported. */
   readonly progress: Progress | null;
-  /** Why the latest attempt failed. */
+  /** Why the latest attempt failed; null where none has. */
   readonly error: string | null;
+  /** It was asked to stop while it runs. */
   readonly cancelRequested: boolean;
+  /** The id of the worker that runs it. */
   readonly worker: string | null;
   readonly createdAt: Date;
   /** When it may begin; null while it waits for others, and once it has begun. */
@@ -30,10 +35,10 @@ export interface TaskStatus {
   readonly settledAt: Date | null;
 }
 
-/** A task that will give no result. */
+/** A task that will not have a result, because it failed for good (`task.failed`) or was cancelled (`task.cancelled`). */
 export class TaskFailedError extends PawlError {
   override readonly name = "TaskFailedError";
-  /** Of the task that failed: of a flow, the link. */
+  /** The id of the task that failed; in a flow, that of the link. */
   readonly task: string;
   readonly state: "dead" | "cancelled";
 
@@ -50,7 +55,7 @@ export class TaskFailedError extends PawlError {
   }
 }
 
-/** Why there is nothing to try again. */
+/** Why a task in this state cannot be tried again. */
 const WHY_NOT_RETRIED = {
   waiting: "has not failed: it waits to begin",
   leased: "is just being tried: wait for its end, or cancel it first",
@@ -63,15 +68,15 @@ export interface HandleSource {
   watcher(): Promise<Watcher>;
 }
 
-/** A task or a flow that is stored, seen from any process. */
+/** A task or a flow in a store, which any process can follow, cancel or retry. */
 export class TaskHandle<R = unknown> {
   readonly id: string;
-  /** False when it was there already, by its key or because it is unique. */
+  /** False when the store had it already, because of its key or because it is unique. */
   readonly created: boolean;
   readonly #source: HandleSource;
   readonly #links: FlowLinks;
 
-  /** For clients. `alone`: it is known to be no flow. */
+  /** For clients; programs get handles from `enqueue` and `handleOf`. `alone`: it is known not to be a flow. */
   constructor(id: string, source: HandleSource, created: boolean, alone: boolean) {
     this.id = id;
     this.created = created;
@@ -79,7 +84,7 @@ export class TaskHandle<R = unknown> {
     this.#links = new FlowLinks(id, alone);
   }
 
-  /** How it stands now; undefined when the store has no such task, or none any more. */
+  /** Its state now; undefined when the store does not have it, or not any more. */
   async status(): Promise<TaskStatus | undefined> {
     const store = await this.#source.store();
     const records: Records = new Map(
@@ -90,8 +95,17 @@ export class TaskHandle<R = unknown> {
   }
 
   /**
-   * The result, once there is one. Throws a TaskFailedError when there will be none, and the PawlErrors `task.waited`
-   * when there was none within `timeout` and `task.unknown` when the store has no such task; or what `signal` aborts with.
+   * Waits for the result.
+   *
+   * @param options.timeout how long to wait. @default no limit
+   * @param options.signal ends the wait; `result` rejects with its reason then
+   * @throws TaskFailedError when there will not be a result
+   * @throws PawlError `task.waited` when there was no result within `timeout` (the task continues), `task.unknown` when the store
+   *   does not have the task, `task.damaged` when its result cannot be read
+   * @example
+   * ```ts
+   * console.log(await handleOf<number>("0123456789abcdef").result({ timeout: "1m" }));
+   * ```
    */
   async result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {
     assertObject(options, "The options of result");
@@ -117,7 +131,15 @@ export class TaskHandle<R = unknown> {
   }
 
   /**
-   * Each progress that is seen until it has ended, or `signal` aborts; what comes in quick succession may be passed over.
+   * Its progress, as it is reported, until the task has ended or `signal` aborts. Of reports in quick succession some are left
+   * out.
+   *
+   * @throws PawlError `task.unknown` when the store does not have the task
+   * @example
+   * ```ts
+   * const handle = handleOf("0123456789abcdef");
+   * for await (const { current, total, note } of handle.progress()) console.log(current, total, note);
+   * ```
    */
   async *progress(
     options: { readonly signal?: AbortSignal } = {},
@@ -134,8 +156,10 @@ export class TaskHandle<R = unknown> {
   }
 
   /**
-   * Cancels what waits, and asks what runs to stop: its signal aborts, and a child that does not listen is killed. Of
-   * a flow, all of it. False when there was nothing left to cancel.
+   * Cancels the task if it waits, and asks it to stop if it runs: its signal aborts, and a child that does not listen is
+   * killed after two seconds. Of a flow, all tasks are cancelled.
+   *
+   * @returns false when there was nothing to cancel
    */
   async cancel(): Promise<boolean> {
     const store = await this.#source.store();
@@ -144,9 +168,11 @@ export class TaskHandle<R = unknown> {
   }
 
   /**
-   * Tries again what failed or was cancelled; a flow goes on from there. What failed and waits for its next attempt is
-   * tried now. Throws the PawlError `task.not-failed` when there is nothing to try again, such as a task that still waits
-   * to begin. False when the store has no such task, or another one has taken its unique key.
+   * Tries a task again that failed for good or was cancelled; a flow continues from there. A task that waits for its next
+   * attempt after a failure is tried now.
+   *
+   * @returns false when the store does not have the task, or another task has taken its unique key
+   * @throws PawlError `task.not-failed` when there is nothing to try again, such as a task that still waits to begin
    */
   async retry(): Promise<boolean> {
     const store = await this.#source.store();
@@ -275,10 +301,13 @@ class FlowLinks {
   }
 }
 
-/** How far a task is. */
+/** How far a task is, as its handler reported it. */
 export interface Progress {
+  /** How much is done, in a unit of the task's own. */
   readonly current: number;
+  /** How much there is in all. */
   readonly total: number | null;
+  /** What is being done, for people. */
   readonly note: string | null;
 }
 

@@ -4,16 +4,19 @@ import { PawlError, TransientError } from "../../errors.ts";
 import type { ChangeRecord, Instant, Store, TaskState } from "../../store/contract.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
 
-/** A task came to a state. */
+/** One change of the state of a task. */
 export interface Change {
   /** Grows with each change of the store; the number to compare by, since two may have happened at the same time. */
   readonly number: number;
+  /** When it happened, by the clock of the store. */
   readonly at: Date;
   /** The id of the task. */
   readonly task: string;
+  /** The name of the task. */
   readonly name: string;
+  /** The queue of the task. */
   readonly queue: string;
-  /** The flow that it belongs to. */
+  /** The id of its flow; null where it belongs to none. */
   readonly flow: string | null;
   /** `leased` when an attempt begins; `waiting` when it was enqueued, and again before each further attempt. */
   readonly state: TaskState;
@@ -21,14 +24,17 @@ export interface Change {
   readonly attempt: number;
 }
 
-/** Which changes are given. Without conditions, all of the store. */
+/** Which changes are given. Without conditions, all changes of the store. */
 export interface SubscribeOptions {
+  /** Only tasks of this queue. */
   readonly queue?: string;
+  /** Only tasks of this name. */
   readonly name?: string;
-  /** Of one flow. */
+  /** Only tasks of the flow with this id. */
   readonly flow?: string;
+  /** Only changes to these states. */
   readonly states?: readonly TaskState[];
-  /** Ends the stream. */
+  /** Ends the subscription, without an error. */
   readonly signal?: AbortSignal;
 }
 
@@ -45,14 +51,18 @@ const SHORTEST_MS = 10;
 const PAGE = 500;
 
 /**
- * What happens to tasks from now on, in any process, in the order in which it happened:
+ * The changes of tasks from now on, made by any process, in their order. A change is given once it is durable, at the latest
+ * 250 ms after that. No change is left out: while there are subscribers the store keeps the changes of ten minutes, which
+ * costs it a row for each change of any task.
  *
- *     for await (const { task, state } of subscribe(store, { queue: "heavy" })) …
- *
- * A change is given once it is durable: as soon as this process, a look at the file or PostgreSQL says so, and else at
- * the next look after 250 ms. None is left out: the store keeps changes while there are subscribers, ten minutes
- * of them. A reader that falls further behind, or a process that was suspended for minutes, gets a PawlError
- * `subscribe.missed` instead of a gap. It costs the store a row for each change of any task while it lasts.
+ * @throws PawlError `argument.methods` where `store` is not an open store; the loop throws `subscribe.missed` where the reader fell
+ *   further behind, or the process was suspended for minutes
+ * @example
+ * ```ts
+ * import { openStore } from "pawl/store";
+ * await using store = await openStore(".pawl/store.db");
+ * for await (const { task, state } of subscribe(store, { queue: "heavy" })) console.log(task, state);
+ * ```
  */
 export function subscribe(store: Store, options: SubscribeOptions = {}): Subscription {
   assertMethods(store, "changes", "subscribe needs an open store");
@@ -60,14 +70,14 @@ export function subscribe(store: Store, options: SubscribeOptions = {}): Subscri
   return new Subscription(store, options);
 }
 
-/** Changes as they come. Ends with the loop that reads it, or with its signal. */
+/** A stream of changes. It ends when the loop that reads it ends, or when its signal aborts. */
 export class Subscription implements AsyncIterableIterator<Change, undefined>, AsyncDisposable {
-  /** Resolves when it has begun: whatever happens from then on is given. */
+  /** Resolves when it has begun: every change from then on is given. */
   readonly ready: Promise<void>;
   readonly #changes: AsyncGenerator<Change, undefined>;
   readonly #end = new AbortController();
 
-  /** For `subscribe`. */
+  /** For `subscribe`, which makes it. */
   constructor(store: Store, options: SubscribeOptions) {
     const { signal: outer } = options;
     if (outer !== undefined)
@@ -87,7 +97,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
     return this.#changes.next();
   }
 
-  /** Ends it. */
+  /** Ends the subscription. */
   async return(): Promise<IteratorResult<Change, undefined>> {
     // First, because the generator may be waiting for a change.
     this.#end.abort();

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 
-/** What zod, valibot, arktype and others have in common: https://standardschema.dev */
+/** A schema of zod, valibot, arktype or any other library that follows https://standardschema.dev */
 export interface Schema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
@@ -10,7 +10,9 @@ export interface Schema<Input = unknown, Output = Input> {
   };
 }
 
+/** What a schema takes. */
 export type SchemaInput<S extends Schema> = NonNullable<S["~standard"]["types"]>["input"];
+/** What a schema parses its input to. */
 export type SchemaOutput<S extends Schema> = NonNullable<S["~standard"]["types"]>["output"];
 
 type Validation<Output> =

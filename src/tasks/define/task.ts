@@ -31,9 +31,22 @@ import { register } from "./registry.ts";
 import type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 
 /**
- * Defines a task. Its name is what the store knows it by; define it at the top level of a module that every worker
- * imports. The handler is given the input as its schema parsed it, and a context. Throws a PawlError that names the
- * option when one is wrong, and when there is a task of that name.
+ * Defines a task: a function whose calls are stored before they run. Define it at the top level of a module that every worker
+ * imports, because the store knows it by its name alone. The handler gets the input as its schema parsed it, and a context; it
+ * may run more than once, so its work should be idempotent. What it returns is stored as JSON, at most 1 MB.
+ *
+ * @param options its name, and how it runs. With `input`, a schema (https://standardschema.dev), each input is checked when it is
+ *   enqueued and again before it runs
+ * @throws PawlError for an option that is not right, with the code of the option, such as `task.name`, `task.queue`,
+ *   `task.number`, `task.isolate`, `task.limits` or `argument.duration`; `task.name-taken` when there is a task of that name
+ * @example
+ * ```ts
+ * export const greet = task({ name: "greet", retries: 3 }, async (name: string, context) => {
+ *   context.log("greeting", name);
+ *   return `Hello, ${name}`;
+ * });
+ * await greet.enqueue("Ada");
+ * ```
  */
 export function task<S extends Schema, Out, M extends Maps<SchemaInput<S>> = Record<never, never>>(
   options: TaskOptions<SchemaInput<S>, M> & { readonly input: S },

@@ -20,26 +20,48 @@ import {
 } from "./link.ts";
 import type { LinkSpec, NodeSpec, StageSpec } from "./spec.ts";
 
-/** What may fail in a group. See `policy`. */
+/** Which members of a group may fail: see the option `policy` of a group. */
 export type Policy = "failFast" | "wait" | { readonly atLeast: number };
 
-/** When a group counts as succeeded, and how its results are given. */
+/** When the callback of a group runs. */
 export interface GroupOptions {
   /**
-   * `failFast` (the default): the first failure cancels the others, and what follows is dead. `wait`: what follows runs
-   * when all have ended, whatever became of them. `atLeast(n)`: it runs when all have ended, if so many succeeded.
+   * `failFast`: the first failure cancels the other members, and what follows is dead. `wait`: what follows runs when all
+   * members have ended, also after failures. `atLeast(n)`: it runs when all have ended, if `n` of them succeeded.
+   * @default "failFast"
    */
   readonly policy?: Policy;
 }
 
-/** What follows runs when all members have ended, if at least `n` of them succeeded. */
+/**
+ * The policy of a group after which the flow continues if at least `n` members succeeded.
+ *
+ * @throws PawlError `flow.at-least` where `n` is not a whole number of at least 0
+ * @example
+ * ```ts
+ * const ask = task({ name: "ask" }, (host: string) => `${host}: up`);
+ * await group([ask.with("a"), ask.with("b"), ask.with("c")], { policy: atLeast(2) }).enqueue();
+ * ```
+ */
 export function atLeast(n: number): Policy {
   if (!Number.isSafeInteger(n) || n < 0)
     throw new PawlError("flow.at-least", `atLeast takes a whole number, not ${shown(n)}.`);
   return { atLeast: n };
 }
 
-/** Tasks and flows one after the other; each is given the result of the one before. */
+/**
+ * Tasks and flows one after the other: each gets the result of the one before it.
+ *
+ * @throws PawlError `flow.empty` without links, `flow.link` for what is not a task or a flow, `flow.stream` where a group that reads
+ *   its members from an iterable is not the first link
+ * @example
+ * ```ts
+ * const read = task({ name: "read" }, (file: string) => [file.length]);
+ * const sum = task({ name: "sum" }, (lengths: number[]) => lengths.reduce((total, length) => total + length, 0));
+ * const handle = await chain(read, sum).enqueue("report.csv");
+ * console.log(await handle.result());
+ * ```
+ */
 export function chain<A, B>(first: Link<A, B>): Flow<A, B>;
 export function chain<A, B, C>(first: Link<A, B>, second: Link<B, C>): Flow<A, C>;
 export function chain<A, B, C, D>(first: Link<A, B>, second: Link<B, C>, third: Link<C, D>): Flow<A, D>;
@@ -70,8 +92,18 @@ export function chain(...links: readonly AnyLink[]): Flow<never, unknown> {
 }
 
 /**
- * Members in parallel, each given the result of what came before. What it gives are their results. At the beginning of
- * a flow the members may be an iterable of any length, read as it is stored.
+ * Tasks and flows in parallel: each member gets the result of what comes before the group. The result of the group is
+ * `Members`, the results of all. At the beginning of a flow the members may be an iterable of any length, which is read as it is
+ * stored.
+ *
+ * @throws PawlError `flow.link` for what is not a task or a flow, `flow.at-least` where fewer members than `atLeast(n)` asks for are
+ *   given, `flow.policy` for a policy that is not known
+ * @example
+ * ```ts
+ * const shrink = task({ name: "shrink" }, (file: string) => `${file}.small`);
+ * const handle = await group([shrink.with("a.png"), shrink.with("b.png")]).enqueue();
+ * for await (const file of await handle.result()) console.log(file);
+ * ```
  */
 export function group<const M extends readonly AnyLink[]>(
   members: M,
@@ -88,7 +120,22 @@ export function group(
   return new Composition(groupOf(members, options)) as Flow<never, Members<unknown>>;
 }
 
-/** `chain(group(members), callback)`: the callback runs once, when the members have ended, and reads their results. */
+/**
+ * A group and its callback, `chain(group(members), callback)`: the callback runs once, when the members have ended, and gets their
+ * results.
+ *
+ * @throws PawlError as `group` and `chain`
+ * @example
+ * ```ts
+ * const count = task({ name: "count" }, (file: string) => file.length);
+ * const total = task({ name: "total" }, async (counts: AsyncIterable<number>) => {
+ *   let sum = 0;
+ *   for await (const each of counts) sum += each;
+ *   return sum;
+ * });
+ * await chord([count.with("a.csv"), count.with("b.csv")], total).enqueue();
+ * ```
+ */
 export function chord<const M extends readonly AnyLink[], Out>(
   members: M,
   callback: Link<Members<OutOf<M[number]>>, Out>,

@@ -4,10 +4,13 @@ import type { LinkSpec, NodeSpec } from "./spec.ts";
 /** A property that exists for the compiler only: what a link takes and gives. */
 declare const takes: unique symbol;
 
-/** Part of a flow: a task, or a flow. It takes the result of what comes before it, and gives its own. */
+/**
+ * A part of a flow: a task, a task with an input (`with`, `via`), or a flow. It takes the result before it, and gives
+ * its own.
+ */
 export interface Link<In, Out> {
   readonly [takes]?: (input: In) => Out;
-  /** For flows. */
+  /** Used by flows. */
   compose(): Composed;
 }
 

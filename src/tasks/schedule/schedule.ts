@@ -10,7 +10,10 @@ import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 
 /** Options of the functions for schedules. */
 export interface ScheduleOptions {
-  /** An open store, in place of the program's own. */
+  /**
+   * An open store.
+   * @default the store of the program, see `useStore`
+   */
   readonly store?: Store;
 }
 
@@ -18,9 +21,18 @@ export interface ScheduleOptions {
 const LATER = "";
 
 /**
- * Stores a schedule, or changes the one of this name; it fires from the next time on. `link` is a task without input,
- * `task.with(input)`, or a flow. An unchanged time keeps when it fires next. Throws a PawlError for times and inputs
- * that will not do.
+ * Stores a schedule, or changes the one with this name. Workers fire it from its next time on, once for each time. Where its
+ * times are unchanged, the time at which it fires next is unchanged as well.
+ *
+ * @param link what is enqueued: a task without input, `task.with(input)`, or a flow
+ * @throws PawlError `schedule.name`, `schedule.times`, `schedule.cron`, `schedule.timezone`, `schedule.every`,
+ *   `schedule.catch-up` or `schedule.never` for a name or times that are not right, `schedule.stream` for a flow that reads its
+ *   members from an iterable, `task.input` for an input that its schema refuses
+ * @example
+ * ```ts
+ * const report = task({ name: "report" }, (region: string, context) => context.log(region, context.scheduledFor));
+ * await schedule("nightly-report", report.with("north"), { cron: "30 2 * * *", timezone: "Europe/Berlin" });
+ * ```
  */
 export async function schedule(
   name: string,
@@ -44,13 +56,21 @@ export async function schedule(
   });
 }
 
-/** Lets a schedule rest. False when there is none of this name. */
+/**
+ * Pauses a schedule: it does not fire until `resumeSchedule`.
+ *
+ * @returns false when there is no schedule with this name
+ */
 export async function pauseSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
   assertText(name, "The name of a schedule");
   return await (await storeOf(options)).pauseSchedule(name, true);
 }
 
-/** Lets a schedule go on with its next time; what passed meanwhile is left out. False when there is none of this name. */
+/**
+ * Resumes a paused schedule at its next time. Times that passed while it was paused are left out.
+ *
+ * @returns false when there is no schedule with this name
+ */
 export async function resumeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
   const store = await storeOf(options);
   const found = (await store.schedules()).find(({ id }) => id === name);
@@ -58,7 +78,11 @@ export async function resumeSchedule(name: string, options: ScheduleOptions = {}
   return await store.pauseSchedule(name, false, nextTime(timesOf(found.spec), await store.now()));
 }
 
-/** Removes a schedule; what it fired stays. False when there is none of this name. */
+/**
+ * Removes a schedule. The tasks that it has enqueued stay.
+ *
+ * @returns false when there is no schedule with this name
+ */
 export async function removeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
   assertText(name, "The name of a schedule");
   return await (await storeOf(options)).removeSchedule(name);

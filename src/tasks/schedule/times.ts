@@ -6,24 +6,34 @@ import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { onlyOptions } from "../client/call.ts";
 
-/** What becomes of times that passed while no worker ran. */
+/** How often a schedule fires for times that passed while no worker ran: see `catchUp`. */
 export type CatchUp = "none" | "last" | "all";
 
 /** When a schedule fires. */
 export type ScheduleTimes = (
   | {
-      /** Five fields, or six with seconds first. */
+      /** A cron pattern: five fields (minute, hour, day, month, weekday), or six with seconds first. */
       readonly cron: string;
-      /** In whose local time; UTC unless it is given. */
+      /**
+       * The time zone of the pattern, such as `"Europe/Berlin"`.
+       * @default "UTC"
+       */
       readonly timezone?: string;
     }
-  | { readonly every: Duration }
+  | {
+      /** The time between two firings, and from when the schedule is stored to its first. */
+      readonly every: Duration;
+    }
 ) & {
-  /** `last` (the default): once for all that were missed. `all`: once for each. `none`: only what is less than 30 s late. */
+  /**
+   * After a time without workers, `last` fires once for all missed times, `all` once for each of them, and `none` only for a
+   * time that is less than 30 s late.
+   * @default "last"
+   */
   readonly catchUp?: CatchUp;
 };
 
-/** The same as it is stored. */
+/** `ScheduleTimes` as they are stored. */
 export type TimesSpec =
   | { readonly cron: string; readonly timezone: string; readonly catchUp: CatchUp }
   | { readonly everyMs: number; readonly catchUp: CatchUp };

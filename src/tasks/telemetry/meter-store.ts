@@ -4,9 +4,19 @@ import { figuresOf } from "./figures.ts";
 import { otel, SCOPE } from "./otel.ts";
 
 /**
- * Gives OpenTelemetry the figures of a store that `metricsText` gives Prometheus, such as `pawl.queue.oldest.seconds`,
- * whenever its reader asks. Set up the SDK first, and do this in one process: each that does reports the same. Returns
- * the way to stop; does nothing where no SDK is set up.
+ * Reports the figures of a store to OpenTelemetry whenever its reader collects: those that `metricsText` gives Prometheus, such as
+ * `pawl.queue.oldest.seconds`. Set up the SDK first; without one this does nothing. Call it in one process, because each
+ * process that calls it reports the same figures.
+ *
+ * @returns a function that stops the reports
+ * @throws PawlError `argument.methods` where `store` is not an open store
+ * @example
+ * ```ts
+ * import { openStore } from "pawl/store";
+ * await using store = await openStore(".pawl/store.db");
+ * const stop = await meterStore(store);
+ * process.once("SIGTERM", stop);
+ * ```
  */
 export async function meterStore(store: Store): Promise<() => void> {
   assertMethods(store, "queues", "meterStore needs an open store");

@@ -4,9 +4,20 @@ import type { Store } from "../../store/contract.ts";
 import { figuresOf } from "./figures.ts";
 
 /**
- * The figures of a store as text for Prometheus: queue depths, ages and rates, workers, schedules. Serve it under
- * `/metrics` with the content type `metricsType`, from one process or from all: it tells of the store, not of the
- * process. Needs the package prom-client; throws a PawlError `metrics.package` where it is missing.
+ * The figures of a store as text for Prometheus: queue depths, ages and rates, workers, schedules. Serve it under `/metrics`
+ * with the content type `metricsType`. Any process may serve it, since the figures are those of the store and not of the
+ * process. It needs the package prom-client.
+ *
+ * @throws PawlError `metrics.package` where prom-client is not installed, `argument.methods` where `store` is not an open store
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { openStore } from "pawl/store";
+ * const store = await openStore(".pawl/store.db");
+ * createServer(async (_, response) => {
+ *   response.setHeader("content-type", metricsType).end(await metricsText(store));
+ * }).listen(9400);
+ * ```
  */
 export async function metricsText(store: Store): Promise<string> {
   assertMethods(store, "queues", "metricsText needs an open store");
@@ -25,7 +36,7 @@ export async function metricsText(store: Store): Promise<string> {
   return await registry.metrics();
 }
 
-/** The content type of `metricsText`. */
+/** The content type with which to serve `metricsText`. */
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 async function promClient(): Promise<typeof import("prom-client")> {

@@ -188,7 +188,10 @@ export class SlotGroup {
   }
 }
 
-/** Queues that share the worker's slots, or each with slots of its own: then a full one never holds up another. */
+/**
+ * Names of queues that share the slots of a worker; or the number of slots of each queue, so that a full queue never
+ * delays another.
+ */
 export type Queues = readonly string[] | Readonly<Record<string, number>>;
 
 /** Queues that share slots: claimed from together, and never more at once than there are slots. */

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { assertObject } from "../../arguments.ts";
 import { type Duration, milliseconds, optionalMilliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { bytes, type Size } from "../../sizes.ts";
 import type { Store } from "../../store/contract.ts";
 import type { Children } from "../attempt/children.ts";
 import { catchUnhandledErrors } from "../attempt/unhandled-errors.ts";
@@ -14,57 +15,92 @@ import { prune } from "./prune.ts";
 import type { Queues } from "./slot-group.ts";
 import { POISON_AFTER, reporting, Worker, type WorkerHealth } from "./worker.ts";
 
-/** What a worker runs, how much of it at once, and its limits. */
+/** Which tasks a worker runs, how many of them at once, and its limits. */
 export interface StartOptions {
-  /** An open store, or where it is. Default: that of the program, see `useStore`. */
+  /**
+   * An open store, or its location.
+   * @default the store of the program, see `useStore`
+   */
   readonly store?: Store | string;
-  /** Default: every task that was defined in this program. */
+  /**
+   * The tasks that it runs.
+   * @default every task that was defined in this program
+   */
   readonly tasks?: readonly AnyTask[];
-  /** Slots of each queue, or queues that share one slot a core. Default: the queues of the tasks. */
+  /**
+   * The number of slots of each queue, or names of queues that share one slot for each core. A slot runs one task at a time.
+   * @default the queues of the tasks, each with one slot for each core
+   */
   readonly queues?: Queues;
-  /** Modules in which children find the tasks that do not name their own. */
+  /**
+   * URLs of the modules in which children find tasks without the option `module`.
+   * @default none
+   */
   readonly modules?: readonly string[];
-  /** Tasks that are claimed ahead for each queue; for many small ones. Default 0. */
+  /**
+   * How many tasks are claimed ahead of a free slot, for each queue: more throughput for many small tasks.
+   * @default 0
+   */
   readonly prefetch?: number;
-  /** A child is replaced after so many tasks. */
+  /**
+   * A child is replaced after this number of tasks.
+   * @default no limit
+   */
   readonly maxTasks?: number;
-  /** A child that uses more bytes is replaced between two tasks. */
-  readonly maxMemory?: number;
-  /** How long a claim is good for without renewal; `15s`. */
+  /**
+   * A child that uses more memory is replaced between two tasks.
+   * @default no limit
+   */
+  readonly maxMemory?: Size;
+  /**
+   * How long a claim is valid without renewal: after this time another worker takes over the tasks of one that died on
+   * another machine. Between 100 ms and one day.
+   * @default "15s"
+   */
   readonly lease?: Duration;
-  /** A task that takes so many workers or children down without progress becomes a dead letter; 5. */
+  /**
+   * A task of which this number of workers or children died, without progress in between, becomes a dead letter.
+   * @default 5
+   */
   readonly poisonAfter?: number;
-  /** Told of what goes wrong outside the tasks; the worker goes on. Default: a process warning. */
+  /**
+   * Called with errors outside of tasks, such as a store that cannot be reached; the worker continues.
+   * @default a process warning
+   */
   readonly onError?: (error: unknown) => void;
 }
 
 /** How long running tasks may continue when a worker stops. */
 export interface DrainOptions {
-  /** How long running tasks may go on; `10s`. Then their signals abort. */
+  /**
+   * How long running tasks may continue before their signals abort.
+   * @default "10s"
+   */
   readonly drain?: Duration;
   /**
-   * How long they may take after that until they are handed back while they still run; by default one lease, and they
-   * are not.
+   * How long they may take after that until they are handed back to their queues while they still run: for a process that
+   * ends right then.
+   * @default they are not handed back; the worker waits for the time of one lease
    */
   readonly handBack?: Duration;
 }
 
-/** A worker that runs, and what goes with it: its children, the schedules, the cleaning up. */
+/** A running worker, with its children. It also fires schedules and removes tasks whose retention is over. */
 export class RunningWorker implements AsyncDisposable {
-  /** The id under which the store knows it. */
+  /** Its id in the store, the same for all workers of a process. */
   readonly id: string;
   readonly #worker: Worker;
   readonly #end: () => Promise<void>;
   #stopping: Promise<void> | undefined;
 
-  /** For `startWorker`. */
+  /** For `startWorker`, which makes it. */
   constructor(worker: Worker, end: () => Promise<void>) {
     this.id = worker.id;
     this.#worker = worker;
     this.#end = end;
   }
 
-  /** Its queues and their slots, for people. */
+  /** Its queues and their slots as a text, such as `"heavy (4 at once)"`. */
   describe(): string {
     return this.#worker.describe();
   }
@@ -75,14 +111,19 @@ export class RunningWorker implements AsyncDisposable {
   }
 
   /**
-   * How it is: a worker that is well asks its store for tasks at least every second or so, with short pauses after
-   * errors.
+   * Its health. A healthy worker asks its store for tasks about every second at least, and after errors with pauses of up to
+   * five seconds.
    */
   health(): WorkerHealth {
     return this.#worker.health();
   }
 
-  /** Claims nothing more, lets running tasks end for a while, then asks them to stop, and ends their children. */
+  /**
+   * Stops: claims nothing more, lets running tasks continue for `drain`, then aborts their signals and waits, and ends the
+   * children. Later calls return the promise of the first.
+   *
+   * @throws PawlError `argument.duration` for a time that is not a duration
+   */
   stop(options: DrainOptions = {}): Promise<void> {
     this.#stopping ??= this.#stop(options);
     return this.#stopping;
@@ -104,8 +145,18 @@ export class RunningWorker implements AsyncDisposable {
 }
 
 /**
- * Starts to run tasks in this program, until it is stopped. Throws a PawlError when there are no tasks, when a task
- * that needs a child cannot be found by one, and when the store cannot be opened.
+ * Starts a worker in this program: it runs tasks until it is stopped, and keeps the process alive.
+ *
+ * @throws PawlError `worker.no-tasks` where no task is defined, `worker.no-module` where a child could not find a task,
+ *   `worker.queues` and `worker.option` for options that are not right, `worker.unguarded-main` in a module that a child imports, and
+ *   as `openStore`
+ * @throws TransientError when the store may be opened later
+ * @example
+ * ```ts
+ * task({ name: "greet" }, (name: string) => `Hello, ${name}`);
+ * const worker = await startWorker({ queues: { default: 4 } });
+ * process.once("SIGTERM", () => worker.stop({ drain: "30s" }));
+ * ```
  */
 export async function startWorker(options: StartOptions = {}): Promise<RunningWorker> {
   assertNotLoading();
@@ -119,7 +170,9 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
   }
   const modules = modulesOf(tasks, options.modules ?? []);
   const report = reporting(options.onError);
-  const { poisonAfter = POISON_AFTER, maxTasks, maxMemory } = options;
+  const { poisonAfter = POISON_AFTER, maxTasks } = options;
+  const maxMemory =
+    options.maxMemory === undefined ? null : bytes(options.maxMemory, "The maxMemory of a worker");
   const client = options.store === undefined ? defaultClient() : connect(options.store);
   const store = await client.store();
   const children = new Map<string, Children>();
@@ -142,7 +195,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
         setup: { modules, address: store.address },
         children: worker.slots,
         maxTasks: maxTasks ?? null,
-        maxMemory: maxMemory ?? null,
+        maxMemory,
       });
       children.set(isolate, made);
       return made;

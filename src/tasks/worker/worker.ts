@@ -52,7 +52,7 @@ export interface StopOptions {
   readonly handBackMs?: number;
 }
 
-/** How a worker is, for those who watch over its process. */
+/** The health of a worker, for a supervisor that restarts its process. */
 export interface WorkerHealth {
   /** Milliseconds since it last began to ask its store for tasks, whether or not the store answered. */
   readonly sinceTryMs: number;
