@@ -12,24 +12,36 @@ import type { StoredValue, TaskMeta } from "../flow/spec.ts";
 import { type TakenValue, take } from "../stored-value.ts";
 import { RUN_QUEUES } from "../worker/heartbeat.ts";
 
-export function inputOf(name: string): string {
-  return `The input of task "${name}"`;
-}
+export const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
+export const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
 
-export function notUnique(): undefined {}
+type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
 
-/**
- * Calls a function of the program now, and throws its error only later: a bad input is the better reason, and comes
- * first.
- */
-export function orThrower<T>(make: () => T): () => T {
-  try {
-    const made = make();
-    return () => made;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
+/** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
+export class EnqueueCall {
+  readonly #name: string;
+  readonly #shared: Shared;
+  readonly #delay: Delay;
+
+  /** Throws a PawlError that names the option. */
+  constructor(definition: Definition, options: Omit<EnqueueOptions, "key" | "tx">) {
+    const { name } = definition;
+    this.#name = name;
+    this.#delay = new Delay(options, `task "${name}"`);
+    this.#shared = { name, ...timing(definition, options) };
+  }
+
+  /** The options as they are stored; a promise only where they depend on the store's clock. */
+  options(store: () => Promise<Store>): Shared | Promise<Shared> {
+    const ms = this.#delay.ms(store);
+    return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
+  }
+
+  #after(delayMs: number | undefined): Shared {
+    if (delayMs === undefined) return this.#shared;
+    const { expiresMs } = this.#shared;
+    if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);
+    return { ...this.#shared, delayMs };
   }
 }
 
@@ -62,141 +74,6 @@ export class Delay {
     const ms = Math.max(0, instant - (await (await store()).now()));
     return finiteMilliseconds(ms, `The time until the at of ${this.#of}`);
   }
-}
-
-type Shared = Omit<NewTask, "id" | "payload" | "unique" | "meta">;
-
-/** An input of `enqueueMany` as JSON: the program may reuse its object for the next input. */
-export class ReadInput {
-  readonly taken: TakenValue;
-  /**
-   * The id of its task. Both functions may throw an error of the program's functions; an error of the schema comes
-   * first.
-   */
-  readonly id: () => string;
-  readonly unique: () => string | undefined;
-
-  constructor(taken: TakenValue, id: () => string, unique: () => string | undefined) {
-    this.taken = taken;
-    this.id = id;
-    this.unique = unique;
-  }
-}
-
-/** Reads the inputs of one call of `enqueueMany`. */
-export class InputReader<In> {
-  /** Inputs that were read. */
-  count = 0;
-  readonly #definition: Definition;
-  readonly #key: ((input: In, index: number) => string) | undefined;
-  readonly #what: string;
-
-  constructor(definition: Definition, key: ((input: In, index: number) => string) | undefined) {
-    this.#definition = definition;
-    this.#key = key;
-    this.#what = inputOf(definition.name);
-  }
-
-  read(input: In): ReadInput {
-    const at = this.count++;
-    const key = this.#key;
-    const definition = this.#definition;
-    const taken = take(input, this.#what);
-    return new ReadInput(
-      taken,
-      key === undefined ? newTaskId : orThrower(() => keyedId(definition, key(input, at))),
-      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken)),
-    );
-  }
-
-  /** Reads an input; a promise of an input is read when it resolves. */
-  readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
-    if (!(input instanceof Promise)) return this.read(input);
-    // Its rejection is thrown when the input is awaited, and is not unhandled until then.
-    input.catch(() => {});
-    return input;
-  }
-}
-
-/** What all tasks of one call of `enqueue` or `enqueueMany` have in common. */
-export class EnqueueCall {
-  readonly #name: string;
-  readonly #shared: Shared;
-  readonly #delay: Delay;
-
-  /** Throws a PawlError that names the option. */
-  constructor(definition: Definition, options: Omit<EnqueueOptions, "key" | "tx">) {
-    const { name } = definition;
-    this.#name = name;
-    this.#delay = new Delay(options, `task "${name}"`);
-    this.#shared = { name, ...timing(definition, options) };
-  }
-
-  /** The options as they are stored; a promise only where they depend on the store's clock. */
-  options(store: () => Promise<Store>): Shared | Promise<Shared> {
-    const ms = this.#delay.ms(store);
-    return ms instanceof Promise ? ms.then((delayMs) => this.#after(delayMs)) : this.#after(ms);
-  }
-
-  #after(delayMs: number | undefined): Shared {
-    if (delayMs === undefined) return this.#shared;
-    const { expiresMs } = this.#shared;
-    if (expiresMs !== undefined) assertCanBegin(this.#name, expiresMs, delayMs);
-    return { ...this.#shared, delayMs };
-  }
-}
-
-/** The id of a call with a key. */
-export function keyedId({ name }: Definition, key: unknown): string {
-  namingKey(key, `The key of task "${name}"`);
-  return derivedId(name, key);
-}
-
-/** Checks a key: all calls with an undefined key would be the same call, and only the first would be stored. */
-export function namingKey(key: unknown, what: string): asserts key is string {
-  if (typeof key === "string" && key !== "") return;
-  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
-  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
-}
-
-export const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
-export const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
-
-/** A longer unique key is replaced by its digest, because the store has an index of them. */
-const MOST_OF_UNIQUE = 500;
-
-/** The unique key of a call; undefined where the task is not unique. */
-export function uniqueKey(
-  { name, unique }: Definition,
-  input: unknown,
-  taken: StoredValue,
-): string | undefined {
-  if (unique === null) return undefined;
-  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
-  if (typeof text !== "string") {
-    throw new PawlError(
-      "task.unique",
-      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
-    );
-  }
-  // As JSON, so that two different pairs of name and text never give the same key.
-  const key = JSON.stringify([name, text]);
-  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
-}
-
-export function newTask(
-  id: string,
-  { value, members }: StoredValue,
-  unique: string | undefined,
-  shared: Shared,
-): NewTask {
-  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
-  const meta: TaskMeta = members === undefined ? {} : { members };
-  return {
-    ...{ id, payload: value, ...shared },
-    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
-    ...(unique === undefined ? {} : { unique }),
-  };
 }
 
 /** The part of a stored task that follows from the options of a call or a link. */
@@ -253,7 +130,7 @@ export function queueName(queue: unknown, what: string): asserts queue is string
   if (!queue.startsWith(RUN_QUEUES)) return;
   throw new PawlError(
     "task.queue",
-    `${what} cannot be "${queue}": queues that begin with "${RUN_QUEUES}" are those of runs.`,
+    `${what} cannot be "${queue}": queues that begin with "${RUN_QUEUES}" are reserved for runs.`,
   );
 }
 
@@ -270,6 +147,129 @@ export function wholeNumber(value: unknown, what: string, least: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
   const bound = least > Number.MIN_SAFE_INTEGER ? ` of at least ${least}` : "";
   throw new PawlError("task.number", `${what} must be a whole number${bound}, not ${shown(value)}.`);
+}
+
+/** Reads the inputs of one call of `enqueueMany`. */
+export class InputReader<In> {
+  /** Inputs that were read. */
+  count = 0;
+  readonly #definition: Definition;
+  readonly #key: ((input: In, index: number) => string) | undefined;
+  readonly #what: string;
+
+  constructor(definition: Definition, key: ((input: In, index: number) => string) | undefined) {
+    this.#definition = definition;
+    this.#key = key;
+    this.#what = inputOf(definition.name);
+  }
+
+  read(input: In): ReadInput {
+    const at = this.count++;
+    const key = this.#key;
+    const definition = this.#definition;
+    const taken = take(input, this.#what);
+    return new ReadInput(
+      taken,
+      key === undefined ? newTaskId : orThrower(() => keyedId(definition, key(input, at))),
+      definition.unique === null ? notUnique : orThrower(() => uniqueKey(definition, input, taken)),
+    );
+  }
+
+  /** Reads an input; a promise of an input is read when it resolves. */
+  readOrWait(input: In | Promise<In>): ReadInput | Promise<In> {
+    if (!(input instanceof Promise)) return this.read(input);
+    // Its rejection is thrown when the input is awaited, and is not unhandled until then.
+    input.catch(() => {});
+    return input;
+  }
+}
+
+/** An input of `enqueueMany` as JSON: the program may reuse its object for the next input. */
+export class ReadInput {
+  readonly taken: TakenValue;
+  /**
+   * The id of its task. Both functions may throw an error of the program's functions; an error of the schema comes
+   * first.
+   */
+  readonly id: () => string;
+  readonly unique: () => string | undefined;
+
+  constructor(taken: TakenValue, id: () => string, unique: () => string | undefined) {
+    this.taken = taken;
+    this.id = id;
+    this.unique = unique;
+  }
+}
+
+export function newTask(
+  id: string,
+  { value, members }: StoredValue,
+  unique: string | undefined,
+  shared: Shared,
+): NewTask {
+  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
+  const meta: TaskMeta = members === undefined ? {} : { members };
+  return {
+    ...{ id, payload: value, ...shared },
+    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
+    ...(unique === undefined ? {} : { unique }),
+  };
+}
+
+export function inputOf(name: string): string {
+  return `The input of task "${name}"`;
+}
+
+export function notUnique(): undefined {}
+
+/**
+ * Calls a function of the program now, and throws its error only later: a bad input is the better reason, and comes
+ * first.
+ */
+export function orThrower<T>(make: () => T): () => T {
+  try {
+    const made = make();
+    return () => made;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** The id of a call with a key. */
+export function keyedId({ name }: Definition, key: unknown): string {
+  namingKey(key, `The key of task "${name}"`);
+  return derivedId(name, key);
+}
+
+/** Checks a key: all calls with an undefined key would be the same call, and only the first would be stored. */
+export function namingKey(key: unknown, what: string): asserts key is string {
+  if (typeof key === "string" && key !== "") return;
+  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
+  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
+}
+
+/** A longer unique key is replaced by its digest, because the store has an index of them. */
+const MOST_OF_UNIQUE = 500;
+
+/** The unique key of a call; undefined where the task is not unique. */
+export function uniqueKey(
+  { name, unique }: Definition,
+  input: unknown,
+  taken: StoredValue,
+): string | undefined {
+  if (unique === null) return undefined;
+  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
+  if (typeof text !== "string") {
+    throw new PawlError(
+      "task.unique",
+      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
+    );
+  }
+  // As JSON, so that two different pairs of name and text never give the same key.
+  const key = JSON.stringify([name, text]);
+  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
 }
 
 /** Names are in an index of the store, so they must be short. */

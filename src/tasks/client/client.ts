@@ -287,7 +287,7 @@ export class Client implements HandleSource, AsyncDisposable {
     }
     throw new PawlError(
       "task.unique",
-      `Task "${task.name}" is unique, and others with its key come and go too fast to be found: try again.`,
+      `Task "${task.name}" is unique, and other tasks with its key begin and end too fast to be found: try again.`,
     );
   }
 }

@@ -213,6 +213,6 @@ function toChange({ fence, at, ...rest }: ChangeRecord): Change {
 function missed(why: string): PawlError {
   return new PawlError(
     "subscribe.missed",
-    `Changes of tasks may have been missed because ${why}: look at what there is, and subscribe again.`,
+    `Changes of tasks may have been missed because ${why}: read the state of the tasks, and subscribe again.`,
   );
 }

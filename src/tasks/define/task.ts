@@ -154,7 +154,7 @@ function define<In, M extends Maps<In>>(
   if (name.startsWith(OWN_NAMES)) {
     throw new PawlError(
       "task.name",
-      `A task cannot be named "${name}": names that begin with "${OWN_NAMES}" are those of Pawl itself.`,
+      `A task cannot be named "${name}": names that begin with "${OWN_NAMES}" are reserved for Pawl itself.`,
     );
   }
   const of = (option: string) => `The ${option} of task "${name}"`;
@@ -164,7 +164,7 @@ function define<In, M extends Maps<In>>(
   if (types.isGeneratorFunction(handler)) {
     throw new PawlError(
       "task.handler",
-      `The handler of task "${name}" is a generator function, of which nothing would run: write it as an async function.`,
+      `The handler of task "${name}" is a generator function, which would not run: write it as an async function.`,
     );
   }
   const { queue = "default", retries = RETRIES, backoff = {}, priority = 0 } = options;
@@ -180,7 +180,7 @@ function define<In, M extends Maps<In>>(
   if (hardMs !== null && isolate === "none") {
     throw new PawlError(
       "task.hard-limit",
-      `Task "${name}" has a hardLimit, which only a child can be held to: leave out isolate: "none".`,
+      `Task "${name}" has a hardLimit, which can end only a child: leave out isolate: "none".`,
     );
   }
   if (softMs !== null && hardMs !== null && softMs >= hardMs) {

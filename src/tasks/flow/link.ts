@@ -89,7 +89,7 @@ export function composed(link: AnyLink): Composed {
   if (typeof (link as Partial<AnyLink> | null)?.compose !== "function") {
     throw new PawlError(
       "flow.link",
-      `A flow is made of tasks and flows, and ${link === null ? "null" : `a value of type ${typeof link}`} is neither: write task.with(input).`,
+      `A flow is made of tasks and flows, not of ${link === null ? "null" : `a value of type ${typeof link}`}: write task.with(input).`,
     );
   }
   return link.compose();

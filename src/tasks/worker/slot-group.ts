@@ -213,7 +213,7 @@ export function slotGroupsOf(queues: Queues, concurrency: number = availablePara
     if (names.length > 0 && Number.isSafeInteger(slots) && slots >= 1) continue;
     throw new PawlError(
       "worker.queues",
-      `A worker needs queues, each with a whole number of slots of at least 1: ${shown(queues)} will not do.`,
+      `A worker needs queues, each with a whole number of slots of at least 1, not ${shown(queues)}.`,
     );
   }
   if (groups.length === 0)
