@@ -205,7 +205,7 @@ export function calls(open: OpenPlace): void {
       [{ queue: "a\0b" }, "task.queue", /queue .* cannot be stored/],
       [{ queue: "\ud800" }, "task.queue", /queue/],
       [{ queue: "q".repeat(3_000) }, "task.queue", /queue .* 3000 characters/],
-      [{ queue: "run/1" }, "task.queue", /those of runs/],
+      [{ queue: "run/1" }, "task.queue", /reserved for runs/],
       [{ queue: "" }, "task.queue", /queue/],
       [{ key: "" }, "task.key", /key .* an empty one/],
       [{ key: null as never }, "task.key", /key .* null/],
