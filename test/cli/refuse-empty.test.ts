@@ -56,3 +56,22 @@ test("an option or an argument that is given without a value is refused, and non
   }
   assert.throws(() => table({ url: "postgres://x/y", table: "t", where: "" }), { code: "postgres.where" });
 });
+
+test("the words of a command are not arguments of the one above it", () => {
+  let refused = false;
+  const program = new Command().exitOverride().option("--store <location>");
+  program.hook("preAction", (above, actual) => {
+    try {
+      refuseEmpty(above);
+      refuseEmpty(actual);
+    } catch {
+      refused = true;
+    }
+  });
+  program
+    .command("load [file...]")
+    .option("--null <text>")
+    .action(() => {});
+  program.parse(["load", "a.csv", "--null", ""], { from: "user" });
+  assert.equal(refused, false);
+});

@@ -59,9 +59,11 @@ export function refuseEmpty(command: Command): void {
       throw empty(option.long ?? option.flags, "leave the option out if you mean that");
     }
   }
+  // What a command without arguments was left with are the words of the command below it, which is asked itself.
+  if (command.registeredArguments.length === 0) return;
   command.args.forEach((value, at) => {
     const argument = command.registeredArguments[Math.min(at, command.registeredArguments.length - 1)];
-    if (isEmpty(value, "")) throw empty(`<${argument?.name() ?? "argument"}>`, "name it");
+    if (isEmpty(value, "")) throw empty(`<${argument?.name()}>`, "name it");
   });
 }
 
