@@ -85,9 +85,9 @@ export function oldNodeProblems(consumer: string, scratch: string): string[] {
 /** TypeScript through tsx, which compiles what Node itself would not, such as enums. */
 export function tsxProblems(consumer: string): string[] {
   writeFileSync(
-    join(consumer, "uses-enum.ts"),
+    join(consumer, "uses-enum.mts"),
     'import { Pool } from "pawl";\nenum Kind { Small = 2 }\nconst pool = new Pool({ workers: 1 });\nconsole.log(await pool.map((n: number) => n * 2, [Kind.Small]));\nawait pool.close();\n',
   );
-  const { code, stdout, stderr } = run("npx", ["--yes", "tsx@4", "uses-enum.ts"], consumer);
+  const { code, stdout, stderr } = run("npx", ["--yes", "tsx@4", "uses-enum.mts"], consumer);
   return code === 0 && stdout.includes("[ 4 ]") ? [] : [`with tsx: ${stdout}${stderr}`];
 }
