@@ -8,5 +8,5 @@ export { groupsWithin, linksAfter } from "./flow/spec.ts";
 export { type TimesSpec, timesOf } from "./schedule/times.ts";
 export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";
 export { liveWorkers, rescueOrphans } from "./worker/orphan-rescue.ts";
-export { Worker, type WorkerOptions } from "./worker/worker.ts";
+export { POISON_AFTER, Worker, type WorkerOptions } from "./worker/worker.ts";
 export { isDead, parseWorkerId } from "./worker/worker-id.ts";

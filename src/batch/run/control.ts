@@ -1,10 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, RunState, Store } from "../../store/contract.ts";
-import { liveWorkers, RUN_QUEUES, rescueOrphans } from "../../tasks/internal.ts";
+import { liveWorkers, POISON_AFTER, RUN_QUEUES, rescueOrphans } from "../../tasks/internal.ts";
 import { finalizeRun } from "./finalize.ts";
-
-/** A task that has killed its worker this often without progress is dead. */
-export const POISON_AFTER = 5;
 
 export const UNFINISHED: readonly RunState[] = [
   "pending",

@@ -13,7 +13,7 @@ export async function rescueOrphans(
   store: TaskStore,
   poisonAfter: number,
 ): Promise<{ expired: string[]; poisoned: string[] }> {
-  assertMethods(store, "workers", "takeOver needs an open store");
+  assertMethods(store, "workers", "rescueOrphans needs an open store");
   const workers = await store.workers(REMEMBERED_MS);
   const deadWorkers = workers.map(({ id }) => id).filter(isDead);
   const taken = await store.sweep({ deadWorkers, poisonAfter });
