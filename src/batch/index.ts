@@ -12,7 +12,7 @@ export {
   type TransformResult,
 } from "./job/job.ts";
 export type { Throttle } from "./job/throttle.ts";
-export { outsideOf, whileFile, whileLoadAbove } from "./job/throttle.ts";
+export { whileFile, whileLoadAbove, whileOutside } from "./job/throttle.ts";
 export { type FailureReason, failureReasons } from "./quarantine/reasons.ts";
 
 export type { RunProgress, RunSummary, ShardProgress } from "./run/progress.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { PawlError } from "../errors.ts";
-import { examples } from "./options/common.ts";
+import { examples } from "./options/shared.ts";
 import { print } from "./terminal/output.ts";
 
 /** What the shell's script calls with the words of a line, the last of which is not complete yet. */

@@ -1,3 +1,10 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { PawlError } from "../errors.ts";
+import { suggest } from "../near-names.ts";
+import { own } from "../own.ts";
+import { importModule } from "./options/module.ts";
+
 /** What a profile of the configuration says, and the configuration itself for all profiles. */
 export interface PawlProfile {
   /**
@@ -38,4 +45,106 @@ export interface PawlConfig extends PawlProfile {
  */
 export function defineConfig(config: PawlConfig): PawlConfig {
   return config;
+}
+
+/** What every command takes. */
+export interface GlobalFlags {
+  readonly store?: string;
+  readonly config?: string;
+  readonly profile?: string;
+}
+
+const NAMES = ["pawl.config.ts", "pawl.config.mts", "pawl.config.js", "pawl.config.mjs"];
+const PROFILE_KEYS = ["store", "modules", "queues"];
+
+/**
+ * The settings for a command line, with absolute paths, and with what the profile says in place of the rest; none where there is no file.
+ * Throws the PawlErrors `config.file`, `config.key`, `config.value` and `config.profile`.
+ */
+export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
+  const given = flags.config ?? NAMES.find((name) => existsSync(name));
+  if (given === undefined) {
+    if (flags.profile === undefined) return {};
+    throw new PawlError(
+      "config.file",
+      `--profile ${flags.profile} needs a configuration, and there is no ${NAMES[0]} in this folder: name it with --config.`,
+    );
+  }
+  const file = resolve(given);
+  const { default: config } = (await importModule(file, "The configuration")) as { default?: unknown };
+  assertRecord(config, `${given} must export a configuration by default: export default defineConfig({ … })`);
+  assertKeys(config, [...PROFILE_KEYS, "profiles"], given);
+  const { profiles = {}, ...base } = config as Record<string, unknown>;
+  assertRecord(profiles, `profiles in ${given} must be an object`);
+  // All of them, so that a typo in one is found before that profile is needed.
+  for (const [name, profile] of Object.entries(profiles)) checkProfile(profile, `${given}, profile ${name}`);
+  checkProfile(base, given);
+  const chosen = flags.profile === undefined ? {} : own(profiles, flags.profile);
+  if (chosen === undefined) {
+    const names = Object.keys(profiles);
+    const known = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+    throw new PawlError(
+      "config.profile",
+      `${given} has no profile "${flags.profile}": ${suggest(flags.profile ?? "", names, `${known}.`)}`,
+    );
+  }
+  const { store, modules, queues } = { ...base, ...(chosen as object) } as PawlProfile;
+  const folder = dirname(file);
+  return {
+    ...(store === undefined ? {} : { store: storeLocation(store, `store in ${given}`, folder) }),
+    ...(modules === undefined ? {} : { modules: modules.map((module) => resolve(folder, module)) }),
+    ...(queues === undefined ? {} : { queues }),
+  };
+}
+
+/**
+ * Puts the store that the command line or the configuration names into the environment, where everything looks for it: this process,
+ * those it starts, and the commands that it prints to continue with.
+ */
+export async function chooseStore(flags: GlobalFlags): Promise<void> {
+  const { store } = await settingsOf(flags);
+  if (flags.store !== undefined) process.env.PAWL_STORE = storeLocation(flags.store, "--store");
+  else if (!process.env.PAWL_STORE && store !== undefined) process.env.PAWL_STORE = store;
+}
+
+/** Where a store is: an address, an absolute path, or what the variable of `env:NAME` holds. `what` begins the sentence that refuses it. */
+function storeLocation(given: string, what: string, folder = ""): string {
+  const location = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
+  if (!location)
+    throw new PawlError("usage.store", `${what} is ${given}, and that environment variable is not set.`);
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(location) ? location : resolve(folder, location);
+}
+
+function checkProfile(profile: unknown, where: string): void {
+  assertRecord(profile, `${where} must be an object`);
+  assertKeys(profile, PROFILE_KEYS, where);
+  const { store, modules, queues } = profile;
+  if (store !== undefined && (typeof store !== "string" || store === ""))
+    throw wrong(`store in ${where} must be a text: a file, postgres://… or env:NAME`);
+  if (modules !== undefined && !(Array.isArray(modules) && modules.every((each) => typeof each === "string")))
+    throw wrong(`modules in ${where} must be a list of paths`);
+  if (queues === undefined) return;
+  assertRecord(queues, `queues in ${where} must be an object, such as { mail: 16 }`);
+  for (const [queue, slots] of Object.entries(queues)) {
+    if (!Number.isSafeInteger(slots) || Number(slots) < 1)
+      throw wrong(`queue "${queue}" in ${where} must have a whole number of slots, of at least 1`);
+  }
+}
+
+function assertKeys(value: object, known: readonly string[], where: string): void {
+  const wrongKey = Object.keys(value).find((key) => !known.includes(key));
+  if (wrongKey === undefined) return;
+  throw new PawlError(
+    "config.key",
+    `"${wrongKey}" in ${where} is not a setting: ${suggest(wrongKey, known, `the settings are ${known.join(", ")}.`)}`,
+  );
+}
+
+function assertRecord(value: unknown, sentence: string): asserts value is Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw wrong(sentence);
+}
+
+function wrong(sentence: string): PawlError {
+  return new PawlError("config.value", `${sentence}.`);
 }

@@ -6,7 +6,7 @@ import { completionCommand, isCompletion } from "./completion.ts";
 import { copyCommands } from "./copy/command.ts";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { loadCommand } from "./load/command.ts";
-import { examples } from "./options/common.ts";
+import { examples } from "./options/shared.ts";
 import { refuseEmpty, usageSentence } from "./options/usage.ts";
 import { postgresCommands } from "./postgres/commands.ts";
 import { quarantineCommands } from "./quarantine/commands.ts";
@@ -61,7 +61,7 @@ export function program(): Command {
   pawl.hook("preAction", async (_, command) => {
     if (isCompletion(command)) return;
     for (let each: Command | null = command; each !== null; each = each.parent) refuseEmpty(each);
-    const { chooseStore } = await import("./settings.ts");
+    const { chooseStore } = await import("./config.ts");
     await chooseStore(pawl.opts());
   });
   return pawl;

@@ -3,22 +3,22 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { outsideOf, whileFile, whileLoadAbove } from "../../src/batch/index.ts";
+import { whileFile, whileLoadAbove, whileOutside } from "../../src/batch/index.ts";
 
 const { signal } = new AbortController();
 
 describe("a run waits", () => {
   it("outside of its times of day, over midnight too", async () => {
     const at = (time: string) =>
-      outsideOf(["22:00-06:00", "12:30-13:00"], () => new Date(`2026-03-01T${time}:00`))(signal);
+      whileOutside(["22:00-06:00", "12:30-13:00"], () => new Date(`2026-03-01T${time}:00`))(signal);
     for (const time of ["22:00", "23:59", "00:00", "05:59", "12:30", "12:59"])
       assert.equal(await at(time), null, time);
     for (const time of ["21:59", "06:00", "12:29", "13:00"]) {
       assert.equal(await at(time), "it is not between 22:00-06:00 and 12:30-13:00", time);
     }
-    assert.equal(await outsideOf(["00:00-24:00"])(signal), null);
+    assert.equal(await whileOutside(["00:00-24:00"])(signal), null);
     for (const wrong of ["", "22-6", "22:00", "25:00-26:00", "10:00-10:00", "10:61-11:00", "24:01-24:30"]) {
-      assert.throws(() => outsideOf([wrong]), { code: "job.window" }, wrong);
+      assert.throws(() => whileOutside([wrong]), { code: "job.window" }, wrong);
     }
   });
 

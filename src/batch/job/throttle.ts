@@ -92,12 +92,12 @@ export function whileFile(path: string): Throttle {
  * @throws PawlError `job.window` if a text is not such a time, `argument.methods` and `argument.text` if it is not a list of texts
  * @example
  * ```ts
- * const throttle = [outsideOf(["22:00-06:00", "12:00-13:00"])];
+ * const throttle = [whileOutside(["22:00-06:00", "12:00-13:00"])];
  * ```
  */
-export function outsideOf(windows: readonly string[], now: () => Date = () => new Date()): Throttle {
-  assertMethods(windows, "map", 'outsideOf takes a list such as ["22:00-06:00"]');
-  for (const window of windows) assertText(window, "Each of the times of outsideOf");
+export function whileOutside(windows: readonly string[], now: () => Date = () => new Date()): Throttle {
+  assertMethods(windows, "map", 'whileOutside takes a list such as ["22:00-06:00"]');
+  for (const window of windows) assertText(window, "Each of the times of whileOutside");
   const parsed = windows.map(parseWindow);
   const named = windows.join(" and ");
   return () => {

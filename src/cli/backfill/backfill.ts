@@ -17,10 +17,10 @@ import {
   parseShare,
   parseSize,
 } from "../options/parse.ts";
-import { type PauseFlags, pausesOf } from "../options/pauses.ts";
-import { type BeginFlags, begin } from "../runs/begin.ts";
+import { type ThrottleFlags, throttleSettings } from "../options/throttle.ts";
 import { BACKFILL_MODULE } from "../runs/built-in-jobs.ts";
-import { hint } from "../terminal/hint.ts";
+import { type StartFlags, startRun } from "../runs/start.ts";
+import { nextCommand } from "../terminal/next-command.ts";
 import {
   type BackfillParams,
   type BackfillTuning,
@@ -30,7 +30,7 @@ import {
 } from "./job.ts";
 
 /** The flags of `pawl backfill`, as the command line gives them. */
-export interface BackfillFlags extends BeginFlags, PauseFlags {
+export interface BackfillFlags extends StartFlags, ThrottleFlags {
   url?: string;
   table: string;
   key?: string;
@@ -51,7 +51,7 @@ export interface BackfillFlags extends BeginFlags, PauseFlags {
 }
 
 /** `pawl backfill --table T --set …`: begins to change the rows of a table, or continues where it was interrupted. */
-export async function backfill(flags: BackfillFlags, store: Store, place: StateLocation): Promise<void> {
+export async function backfill(flags: BackfillFlags, store: Store, location: StateLocation): Promise<void> {
   if (flags.set === undefined && flags.transform === undefined) {
     throw new PawlError(
       "usage.backfill",
@@ -60,11 +60,11 @@ export async function backfill(flags: BackfillFlags, store: Store, place: StateL
   }
   const tuning = tuningOf(flags);
   const shape = backfillParams(flags);
-  const database = await resolveDatabase(flags.url, place, "--url");
+  const database = await resolveDatabase(flags.url, location, "--url");
   const params: BackfillParams = { ...shape, into: database.stored };
   if (!flags.dryRun) await refuseChangingAgain(params, store);
   const job = await backfillJob(params, tuning, database.url);
-  await begin({ job, reference: backfillReference(params, tuning), store, place, database }, flags);
+  await startRun({ job, reference: backfillReference(params, tuning), store, location, database }, flags);
 }
 
 /** What a backfill is, in one spelling; the table is gone through by the columns of the key in their order. */
@@ -95,7 +95,7 @@ function tuningOf(flags: BackfillFlags): BackfillTuning {
       statementTimeoutMs: parsed(flags.statementTimeout, parsePositiveDuration, "--statement-timeout"),
     }),
     wait: {
-      ...pausesOf(flags),
+      ...throttleSettings(flags),
       ...given({
         query: flags.pauseQuery,
         busy: parsed(flags.maxActive, parseCount, "--max-active", 0),
@@ -132,7 +132,7 @@ export async function refuseChangingAgain(params: BackfillParams, store: Store):
   throw new PawlError(
     "usage.changing-again",
     `Run ${run.id} is the same backfill of ${(run.job.params as unknown as BackfillParams).table} in other words and has not ended: rows that it has changed would be changed again; ` +
-      `continue with ${hint(["resume", run.id])}, or give it up with ${hint(["cancel", run.id])}.`,
+      `continue with ${nextCommand(["resume", run.id])}, or give it up with ${nextCommand(["cancel", run.id])}.`,
   );
 }
 

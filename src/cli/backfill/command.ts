@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { databaseOption, examples, pauseOptions, runOptions } from "../options/common.ts";
+import { databaseOption, examples, runOptions, throttleOptions } from "../options/shared.ts";
 import { collect, needed, once } from "../options/usage.ts";
-import { withStore } from "../session.ts";
+import { withStore } from "../with-store.ts";
 import type { BackfillFlags } from "./backfill.ts";
 
 /** `pawl backfill`, with its options. */
@@ -24,7 +24,7 @@ export function backfillCommand(pawl: Command): void {
     .option("--columns <a,b>", "the columns that the transform gets; default: all")
     .option("--where <condition>", "only the rows for which this is true, such as 'token IS NULL'", once)
     .option("--key <a,b>", "columns whose order the table is read in; default: the primary key");
-  pauseOptions(backfill)
+  throttleOptions(backfill)
     .option("--max-lag <time|size>", "wait while a replica is farther behind, such as 5s or 100MB")
     .option("--max-active <n>", "wait while more connections than this are at work")
     .option("--pause-query <sql>", "wait while this query gives true, a number, or a text (the reason)")
@@ -46,9 +46,9 @@ export function backfillCommand(pawl: Command): void {
     runOptions(backfill, "backfill"),
     "pawl backfill --url env:DATABASE_URL --table users --set 'token=gen_random_uuid()' --where 'token IS NULL'",
   ).action((flags: BackfillFlags) =>
-    withStore(async (store, place) => {
+    withStore(async (store, location) => {
       const { backfill } = await import("./backfill.ts");
-      await backfill(flags, store, place);
+      await backfill(flags, store, location);
     }),
   );
 }

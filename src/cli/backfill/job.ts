@@ -6,7 +6,7 @@ import { table, update, whileBusy, whileQuery, whileReplicaLags } from "../../co
 import { comparableUrl } from "../../postgres-url.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
 import { importTransform } from "../options/module.ts";
-import { type Pauses, throttlesOf } from "../options/pauses.ts";
+import { type ThrottleSettings, throttlesOf } from "../options/throttle.ts";
 import { BACKFILL_MODULE } from "../runs/built-in-jobs.ts";
 
 /** What a backfill is, as it is stored with its run: everything but the password. */
@@ -32,7 +32,7 @@ export interface BackfillTuning {
   };
   readonly lockTimeoutMs?: number;
   readonly statementTimeoutMs?: number;
-  readonly wait: Pauses & {
+  readonly wait: ThrottleSettings & {
     readonly busy?: number;
     readonly lag?: { readonly delay?: number; readonly size?: number };
     readonly query?: string;
@@ -67,18 +67,18 @@ export async function backfillJob(
       ? undefined
       : await importTransform<Readonly<Record<string, unknown>>>(params.transform);
   const { lockTimeoutMs, statementTimeoutMs, wait } = tuning;
-  const place = { url, table: params.table, ...(params.key ? { key: params.key } : {}) };
+  const target = { url, table: params.table, ...(params.key ? { key: params.key } : {}) };
   return defineJob({
     name: `backfill ${params.table}`,
     key: backfillKey(params),
     source: table({
-      ...place,
+      ...target,
       ...(params.columns ? { columns: params.columns } : {}),
       ...(params.where === null ? {} : { where: params.where }),
     }),
     ...transform,
     sink: update({
-      ...place,
+      ...target,
       set: params.set,
       ...(lockTimeoutMs === undefined ? {} : { lockTimeout: lockTimeoutMs }),
       ...(statementTimeoutMs === undefined ? {} : { statementTimeout: statementTimeoutMs }),

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { examples, pauseOptions, runOptions } from "../options/common.ts";
+import { examples, runOptions, throttleOptions } from "../options/shared.ts";
 import { collect } from "../options/usage.ts";
-import { withStore } from "../session.ts";
+import { withStore } from "../with-store.ts";
 import type { CopyFlags } from "./copy.ts";
 import type { VerifyFlags } from "./verify.ts";
 
@@ -23,7 +23,7 @@ export function copyCommands(pawl: Command): void {
     .option("--transform <module>", "a module whose default export gets the bytes and returns those to write")
     .option("--transform-timeout <time>", "how long that may take for one object; default: 60s")
     .option("--move", "remove each object from the source when its copy is safe");
-  pauseOptions(copy)
+  throttleOptions(copy)
     .optionsGroup("The limits:")
     .option("--concurrency <n>", "objects copied at once; default: found by measuring")
     .option("--rate <n>", "objects a second at most")
@@ -35,9 +35,9 @@ export function copyCommands(pawl: Command): void {
     "pawl copy photos s3://my-bucket/photos --include '*.jpg'",
     "pawl copy s3://old/images s3://new/images --from-profile old --to-profile new",
   ).action((from: string, to: string, flags: CopyFlags) =>
-    withStore(async (store, place) => {
+    withStore(async (store, location) => {
       const { copyObjects } = await import("./copy.ts");
-      await copyObjects(from, to, flags, store, place);
+      await copyObjects(from, to, flags, store, location);
     }),
   );
 

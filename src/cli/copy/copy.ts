@@ -12,12 +12,12 @@ import {
   parseSize,
   parseTime,
 } from "../options/parse.ts";
-import { type PauseFlags, pausesOf } from "../options/pauses.ts";
-import { type BeginFlags, begin } from "../runs/begin.ts";
+import { type ThrottleFlags, throttleSettings } from "../options/throttle.ts";
+import { type StartFlags, startRun } from "../runs/start.ts";
 import { type CopyParams, type CopyTuning, copyJob, copyReference } from "./job.ts";
 
 /** The flags of `pawl copy`, as the command line gives them. */
-export interface CopyFlags extends BeginFlags, PauseFlags {
+export interface CopyFlags extends StartFlags, ThrottleFlags {
   fromProfile?: string;
   toProfile?: string;
   include?: string[];
@@ -39,12 +39,12 @@ export async function copyObjects(
   to: string,
   flags: CopyFlags,
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   const tuning = tuningOf(flags);
   const params = copyParams(from, to, flags);
   const job = await copyJob(params, tuning);
-  await begin({ job, reference: copyReference(params, tuning), store, place, database: null }, flags);
+  await startRun({ job, reference: copyReference(params, tuning), store, location, database: null }, flags);
 }
 
 /** What a copy is, in one spelling: patterns have no order, and none counts twice. */
@@ -78,6 +78,6 @@ function tuningOf(flags: CopyFlags): CopyTuning {
     ...given({
       transformTimeoutMs: parsed(flags.transformTimeout, parsePositiveDuration, "--transform-timeout"),
     }),
-    wait: pausesOf(flags),
+    wait: throttleSettings(flags),
   };
 }

@@ -5,7 +5,7 @@ import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { copy } from "../../connect/objects/index.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
-import { type Pauses, throttlesOf } from "../options/pauses.ts";
+import { type ThrottleSettings, throttlesOf } from "../options/throttle.ts";
 import { COPY_MODULE } from "../runs/built-in-jobs.ts";
 
 /** What a copy is, as it is stored with its run. It names profiles and holds no keys. */
@@ -33,7 +33,7 @@ export interface CopyTuning {
     readonly bandwidth?: number;
   };
   readonly transformTimeoutMs?: number;
-  readonly wait: Pauses;
+  readonly wait: ThrottleSettings;
 }
 
 const nameOf = ({ from, to }: CopyParams): string => `copy ${from} ${to}`;

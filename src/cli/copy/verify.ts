@@ -1,7 +1,7 @@
 import { type VerifiedObject, verify } from "../../connect/objects/index.ts";
 import { sizeText } from "../../sizes.ts";
 import { EXIT } from "../exit-codes.ts";
-import { grouped } from "../terminal/figures.ts";
+import { grouped } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { databaseOption, examples, runOptions } from "../options/common.ts";
+import { databaseOption, examples, runOptions } from "../options/shared.ts";
 import { collect, needed, once } from "../options/usage.ts";
-import { withStore } from "../session.ts";
+import { withStore } from "../with-store.ts";
 import type { LoadFlags } from "./load.ts";
 
 /** `pawl load`, with its options. */
@@ -86,9 +86,9 @@ export function loadCommand(pawl: Command): void {
     "pawl load customers.csv --table customers --create",
     "pawl load 'in/*.csv.gz' --into env:DATABASE_URL --table shop.customers --key email",
   ).action((files: string[], flags: LoadFlags) =>
-    withStore(async (store, place) => {
+    withStore(async (store, location) => {
       const { load } = await import("./load.ts");
-      await load(files, flags, store, place);
+      await load(files, flags, store, location);
     }),
   );
 }

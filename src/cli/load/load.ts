@@ -21,15 +21,15 @@ import {
   parseShare,
   parseSize,
 } from "../options/parse.ts";
-import { type BeginFlags, begin } from "../runs/begin.ts";
+import { type StartFlags, startRun } from "../runs/start.ts";
 import { tell } from "../terminal/output.ts";
 import { visible } from "../terminal/visible.ts";
 import { type CsvFlags, csvOptions } from "./csv-options.ts";
+import { asInterruptedLoad, otherLoadNote, refuseAddingAgain } from "./interrupted-loads.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
-import { inWordsOfInterrupted, refuseAddingAgain, unfinishedBeside } from "./unfinished.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
-export interface LoadFlags extends BeginFlags, CsvFlags {
+export interface LoadFlags extends StartFlags, CsvFlags {
   into?: string;
   table: string;
   key?: string;
@@ -55,12 +55,12 @@ export async function load(
   files: readonly string[],
   flags: LoadFlags,
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   const pipe = await pipeAmong(files);
   if (pipe !== undefined) waitingForInput.subscribe(sayWaiting);
   try {
-    await begun(files, { pipe, flags }, store, place);
+    await begun(files, { pipe, flags }, store, location);
   } finally {
     waitingForInput.unsubscribe(sayWaiting);
   }
@@ -76,7 +76,7 @@ async function begun(
   files: readonly string[],
   { pipe, flags }: { readonly pipe: string | undefined; readonly flags: LoadFlags },
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   if (flags.detach && pipe !== undefined) {
     throw new PawlError(
@@ -93,20 +93,20 @@ async function begun(
   }
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: redactPaths(files) } };
   const shape = await loadParams(files, flags);
-  const database = await resolveDatabase(flags.into, place, "--into");
+  const database = await resolveDatabase(flags.into, location, "--into");
   const beside = { url: database.url, store, hasPipe: pipe !== undefined };
   const given: LoadParams = { ...shape, into: database.stored };
-  const params = flags.dryRun ? given : await inWordsOfInterrupted(given, beside);
+  const params = flags.dryRun ? given : await asInterruptedLoad(given, beside);
   if (!flags.dryRun) await refuseAddingAgain(params, beside);
   const job = await loadJob(params, tuning, database.url);
   const notes = [
     params.into === "embedded"
       ? `embedded PostgreSQL: ${publicUrl(database.url)} (pawl postgres url)`
       : undefined,
-    await unfinishedBeside(params, store),
+    await otherLoadNote(params, store),
   ].filter((each) => each !== undefined);
   const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");
-  await begin({ job, reference: loadReference(params, tuning), store, place, database, note }, flags);
+  await startRun({ job, reference: loadReference(params, tuning), store, location, database, note }, flags);
 }
 
 async function pipeAmong(files: readonly string[]): Promise<string | undefined> {

@@ -16,12 +16,12 @@ export const INTO_VARIABLE = "PAWL_INTO";
 /** Resolves `--into` or `--url`: a URL, `env:NAME`, or nothing for the embedded server, which is started. */
 export async function resolveDatabase(
   given: string | undefined,
-  place: StateLocation,
+  location: StateLocation,
   flag: "--into" | "--url",
 ): Promise<RunDatabase> {
   if (given === undefined || given === "embedded") {
     const { startEmbedded } = await import("../../connect/postgres/index.ts");
-    const { url } = await startEmbedded(place.postgres);
+    const { url } = await startEmbedded(location.postgres);
     return { url, stored: "embedded" };
   }
   if (given.startsWith("env:")) {
@@ -37,10 +37,10 @@ export async function resolveDatabase(
 }
 
 /** The database of a stored run: its password comes from the environment or the usual PostgreSQL files. */
-export async function storedDatabase(stored: string, place: StateLocation): Promise<string> {
+export async function storedDatabase(stored: string, location: StateLocation): Promise<string> {
   const given = process.env[INTO_VARIABLE];
   if (given && publicUrl(given) === stored) return given;
-  return (await resolveDatabase(stored, place, "--url")).url;
+  return (await resolveDatabase(stored, location, "--url")).url;
 }
 
 /** Gives the database with its password to a stored run: to this process and to those it starts. It may be no other database. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { databaseOption, examples } from "../options/common.ts";
+import { databaseOption, examples } from "../options/shared.ts";
 import type { SqlFlags } from "./sql.ts";
 
 /** `pawl postgres` and `pawl sql`. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { examples, sameDatabaseOption } from "../options/common.ts";
-import { withStore } from "../session.ts";
+import { examples, sameDatabaseOption } from "../options/shared.ts";
+import { withStore } from "../with-store.ts";
 import type { ExportFlags, QuarantineFlags } from "./list.ts";
 import type { ReplayFlags } from "./replay.ts";
 
@@ -60,9 +60,9 @@ export function quarantineCommands(pawl: Command): void {
   examples(sameDatabaseOption(replay), "pawl quarantine replay last --from fixed.csv").action(
     (reference: string, flags: ReplayFlags) =>
       withStore(
-        async (store, place, find) => {
+        async (store, location, find) => {
           const { replay } = await import("./replay.ts");
-          await replay(await find(reference), flags, store, place);
+          await replay(await find(reference), flags, store, location);
         },
         { create: false },
       ),

@@ -3,7 +3,7 @@ import { openItems } from "../../batch/internal.ts";
 import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
-import { grouped } from "../terminal/figures.ts";
+import { grouped } from "../terminal/format.ts";
 import { write, writeData } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 import { NUMBER_COLUMN, REASON_COLUMN } from "./fixed-file.ts";

@@ -24,7 +24,7 @@ export async function replay(
   named: RunRecord,
   flags: ReplayFlags,
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   const run = await originOf(named, store);
   const from = flags.from === undefined ? null : resolve(flags.from);
@@ -44,11 +44,11 @@ export async function replay(
     module: REPLAY_MODULE,
     params: { ...params },
   };
-  const job = await jobOf({ ...run, job: reference }, store, place);
+  const job = await jobOf({ ...run, job: reference }, store, location);
   if (from !== null) await checkFixedFile(run, from, store);
   const restart = flags.restart ?? false;
   const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
-  await executeAndShow(prepared, place, flags.json ?? false);
+  await executeAndShow(prepared, location, flags.json ?? false);
 }
 
 /** What another, unfinished replay has written would be written once more: that one has to end first. */

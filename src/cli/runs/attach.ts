@@ -3,7 +3,7 @@ import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/interna
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { exitCodeOf } from "../exit-codes.ts";
-import { hint } from "../terminal/hint.ts";
+import { nextCommand } from "../terminal/next-command.ts";
 import { progressView } from "../terminal/progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
 
@@ -50,7 +50,7 @@ export async function attach(run: RunRecord, json: boolean, store: Store): Promi
       if (performance.now() - alone > ABANDONED_AFTER_MS) {
         throw new PawlError(
           "run.abandoned",
-          `No process works on run ${run.id} any more: continue with ${hint(["resume", run.id])}.`,
+          `No process works on run ${run.id} any more: continue with ${nextCommand(["resume", run.id])}.`,
         );
       }
       await sleep(LOOK_MS);

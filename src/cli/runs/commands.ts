@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { examples, runOptions, sameDatabaseOption } from "../options/common.ts";
+import { examples, runOptions, sameDatabaseOption } from "../options/shared.ts";
 import { collect } from "../options/usage.ts";
-import { withStore } from "../session.ts";
+import { withStore } from "../with-store.ts";
 import type { ResumeFlags, RunFlags } from "./run.ts";
 
 const RUN = "a run's id, the beginning of it, or last";
@@ -15,9 +15,9 @@ export function runCommands(pawl: Command): void {
     .option("--param <k=v>", "a parameter for the job", collect);
   examples(runOptions(run, "run"), "pawl run import-orders.ts --param since=2026-01-01").action(
     (file: string, flags: RunFlags) =>
-      withStore(async (store, place) => {
+      withStore(async (store, location) => {
         const { runJob } = await import("./run.ts");
-        await runJob(file, flags, store, place);
+        await runJob(file, flags, store, location);
       }),
   );
 
@@ -62,9 +62,9 @@ export function runCommands(pawl: Command): void {
     .option("--json", "print JSON");
   examples(pause, "pawl pause last").action((reference: string, flags: { json?: boolean }) =>
     withStore(
-      async (store, place, find) => {
+      async (store, location, find) => {
         const { control } = await import("./control.ts");
-        await control("pause", await find(reference), flags.json ?? false, { store, place });
+        await control("pause", await find(reference), flags.json ?? false, { store, location });
       },
       { create: false },
     ),
@@ -78,9 +78,9 @@ export function runCommands(pawl: Command): void {
     .option("--json", "print JSON");
   examples(sameDatabaseOption(resume), "pawl resume last").action((reference: string, flags: ResumeFlags) =>
     withStore(
-      async (store, place, find) => {
+      async (store, location, find) => {
         const { resume } = await import("./run.ts");
-        await resume(await find(reference), flags, store, place);
+        await resume(await find(reference), flags, store, location);
       },
       { create: false },
     ),

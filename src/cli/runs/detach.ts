@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makeFolder } from "../../state-folder.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
-import { hint } from "../terminal/hint.ts";
+import { nextCommand } from "../terminal/next-command.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 
@@ -12,17 +12,21 @@ import { jsonText } from "../terminal/visible.ts";
 export async function detach(
   run: string,
   database: RunDatabase | null,
-  place: StateLocation,
+  location: StateLocation,
   json: boolean,
 ): Promise<void> {
-  const folder = join(place.runs, run);
+  const folder = join(location.runs, run);
   makeFolder(folder);
   const logFile = join(folder, "log");
   const log = openSync(logFile, "a", 0o600);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", "resume", run], {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...process.env, PAWL_STORE: place.store, ...(database ? { [INTO_VARIABLE]: database.url } : {}) },
+    env: {
+      ...process.env,
+      PAWL_STORE: location.store,
+      ...(database ? { [INTO_VARIABLE]: database.url } : {}),
+    },
   });
   closeSync(log);
   child.unref();
@@ -31,6 +35,6 @@ export async function detach(
     return;
   }
   print(
-    `run ${run} continues in the background (process ${child.pid})\n  follow it:  ${hint(["attach", run])}\n  its log:    ${logFile}`,
+    `run ${run} continues in the background (process ${child.pid})\n  follow it:  ${nextCommand(["attach", run])}\n  its log:    ${logFile}`,
   );
 }

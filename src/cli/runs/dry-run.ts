@@ -2,7 +2,7 @@ import type { PreparedRun } from "../../batch/internal.ts";
 import { type DryRun, dryRun } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { grouped } from "../terminal/figures.ts";
+import { grouped } from "../terminal/format.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
@@ -11,10 +11,14 @@ import { LOAD_MODULE } from "./built-in-jobs.ts";
 const REASONS = 3;
 
 /** Shows what a run would do. Nothing was changed to find out, or it was taken back at once. */
-export async function showDryRun(prepared: PreparedRun, place: StateLocation, json: boolean): Promise<void> {
+export async function showDryRun(
+  prepared: PreparedRun,
+  location: StateLocation,
+  json: boolean,
+): Promise<void> {
   const { source, sink, notes } = prepared;
   try {
-    const trial = await dryRun(prepared, place.runs);
+    const trial = await dryRun(prepared, location.runs);
     const plan = {
       source: source.name,
       bytes: source.bytes,

@@ -16,7 +16,7 @@ const LEAVE_MS = 500;
  */
 export async function executeAndShow(
   prepared: PreparedRun,
-  place: StateLocation,
+  location: StateLocation,
   json: boolean,
   url: string | null = process.env[INTO_VARIABLE] ?? null,
 ): Promise<RunSummary> {
@@ -45,7 +45,7 @@ export async function executeAndShow(
     for (const note of prepared.notes) view.note(note);
     const lease = Number(process.env.PAWL_LEASE_MS);
     const progress = await execute(prepared, {
-      scratch: place.runs,
+      scratch: location.runs,
       signal: interrupt.signal,
       onProgress: (now) => view.update(now),
       onNote: (note) => view.note(note),

@@ -23,24 +23,24 @@ export interface ReplayParams {
  * Finds the job of a stored run again: a load, a backfill, a copy or a replay by its parameters, any other by its module.
  * Imports what that one is made of, and not the others.
  */
-export async function jobOf(run: RunRecord, store: Store, place: StateLocation): Promise<AnyJob> {
+export async function jobOf(run: RunRecord, store: Store, location: StateLocation): Promise<AnyJob> {
   const { module, params, name } = run.job;
   if (module === LOAD_MODULE) {
     const { tuning, ...load } = params as unknown as StoredLoad;
     const { loadJob } = await import("../load/job.ts");
-    return await loadJob(load, tuning, await storedDatabase(load.into, place));
+    return await loadJob(load, tuning, await storedDatabase(load.into, location));
   }
   if (module === BACKFILL_MODULE) {
     const { tuning, ...backfill } = params as unknown as BackfillParams & { tuning: BackfillTuning };
     const { backfillJob } = await import("../backfill/job.ts");
-    return await backfillJob(backfill, tuning, await storedDatabase(backfill.into, place));
+    return await backfillJob(backfill, tuning, await storedDatabase(backfill.into, location));
   }
   if (module === COPY_MODULE) {
     const { tuning, ...what } = params as unknown as CopyParams & { tuning: CopyTuning };
     const { copyJob } = await import("../copy/job.ts");
     return await copyJob(what, tuning);
   }
-  if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, place);
+  if (module === REPLAY_MODULE) return await replayOf(params as unknown as ReplayParams, store, location);
   if (module === null) {
     throw new PawlError(
       "run.no-module",
@@ -50,10 +50,10 @@ export async function jobOf(run: RunRecord, store: Store, place: StateLocation):
   return await importJob(fileURLToPath(module), params as Record<string, string>);
 }
 
-async function replayOf({ of, from }: ReplayParams, store: Store, place: StateLocation): Promise<AnyJob> {
+async function replayOf({ of, from }: ReplayParams, store: Store, location: StateLocation): Promise<AnyJob> {
   const original = await store.run(of);
   if (original === undefined) throw new PawlError("run.unknown", `Run ${of} is no longer in the store.`);
-  const job = await jobOf(withDialect(original), store, place);
+  const job = await jobOf(withDialect(original), store, location);
   if (from === null) return replayJob(store, original, job);
   if (original.job.module !== LOAD_MODULE) {
     throw new PawlError(

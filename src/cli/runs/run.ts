@@ -8,13 +8,13 @@ import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { giveDatabase } from "../options/database.ts";
 import { parsePairs } from "../options/parse.ts";
-import { type BeginFlags, begin } from "./begin.ts";
 import { detach } from "./detach.ts";
 import { executeAndShow } from "./execute.ts";
 import { importJob, jobOf } from "./resolve-job.ts";
+import { type StartFlags, startRun } from "./start.ts";
 
 /** The flags of `pawl run`, as the command line gives them. */
-export interface RunFlags extends BeginFlags {
+export interface RunFlags extends StartFlags {
   param?: string[];
 }
 
@@ -30,7 +30,7 @@ export async function runJob(
   file: string,
   flags: RunFlags,
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   const path = resolve(file);
   const params = parsePairs(flags.param ?? [], "--param");
@@ -38,7 +38,7 @@ export async function runJob(
   const job = await importJob(path, asked.params);
   await asked.check(path);
   const reference = { name: job.name, module: pathToFileURL(path).href, params };
-  await begin({ job, reference, store, place, database: null }, flags);
+  await startRun({ job, reference, store, location, database: null }, flags);
 }
 
 /** `pawl resume RUN`: continues an interrupted run, or begins the one that was stored to run detached. */
@@ -46,17 +46,17 @@ export async function resume(
   run: RunRecord,
   flags: ResumeFlags,
   store: Store,
-  place: StateLocation,
+  location: StateLocation,
 ): Promise<void> {
   assertResumable(run);
   if (flags.url !== undefined) giveDatabase(run, flags.url);
   if (flags.detach) {
-    await detach(run.id, null, place, flags.json ?? false);
+    await detach(run.id, null, location, flags.json ?? false);
     return;
   }
-  const job = await jobOf(run, store, place);
+  const job = await jobOf(run, store, location);
   const prepared = await prepare(job, { store, run, reference: run.job });
-  await executeAndShow(prepared, place, flags.json ?? false);
+  await executeAndShow(prepared, location, flags.json ?? false);
 }
 
 /** Parameters as a job module gets them, which remember what it asked for. */

@@ -3,8 +3,8 @@ import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Sample, Store } from "../../store/contract.ts";
-import { duration, grouped } from "../terminal/figures.ts";
-import { hint } from "../terminal/hint.ts";
+import { duration, grouped } from "../terminal/format.ts";
+import { nextCommand } from "../terminal/next-command.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 
@@ -86,7 +86,7 @@ function describeRun(
     lines.push(`  rate         ${sparkline(rates)}  up to ${grouped(Math.max(...rates))} ${unit}/s`);
   if (!AT_REST.has(run.state)) {
     lines.push(
-      `  workers      ${workers.length === 0 ? `none: the process is gone, continue with ${hint(["resume", run.id])}` : workers.join(", ")}`,
+      `  workers      ${workers.length === 0 ? `none: the process is gone, continue with ${nextCommand(["resume", run.id])}` : workers.join(", ")}`,
     );
   }
   for (const shard of progress.shards) {

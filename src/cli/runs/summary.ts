@@ -4,8 +4,8 @@ import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { originOf } from "../quarantine/origin.ts";
-import { duration, grouped } from "../terminal/figures.ts";
-import { hint } from "../terminal/hint.ts";
+import { duration, grouped } from "../terminal/format.ts";
+import { nextCommand } from "../terminal/next-command.ts";
 import { print, tell } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
@@ -64,7 +64,7 @@ export function printSummary(
       .slice(0, REASONS)
       .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(reason)}`),
     ...(followup.reasons.length > REASONS
-      ? [`${" ".repeat(29)}and others: ${hint(["quarantine", run, "--by", "reason"])}`]
+      ? [`${" ".repeat(29)}and others: ${nextCommand(["quarantine", run, "--by", "reason"])}`]
       : []),
     `  in ${duration(summary.seconds)}${speed}, peak memory ${sizeText(summary.peakMemoryBytes)}`,
     ...next(summary, followup),
@@ -97,14 +97,14 @@ function next(summary: RunSummary, { fixable, readsInput, hasPassword }: Followu
       `  first:        export ${INTO_VARIABLE}=… (the URL of the database again: its password is not stored)`,
     );
   if (summary.quarantined > 0) {
-    steps.push(`  see them:     ${hint(["quarantine", run])}`);
-    if (fixable) steps.push(`  fix them:     ${hint(["quarantine", "export", run])} > fixed.csv`);
+    steps.push(`  see them:     ${nextCommand(["quarantine", run])}`);
+    if (fixable) steps.push(`  fix them:     ${nextCommand(["quarantine", "export", run])} > fixed.csv`);
     steps.push(
-      `  once fixed:   ${hint(["quarantine", "replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`,
+      `  once fixed:   ${nextCommand(["quarantine", "replay", run, ...(fixable ? ["--from", "fixed.csv"] : [])])}`,
     );
   }
   if (continues) {
-    const other = readsInput ? "with the same input" : `or ${hint(["resume", run])}`;
+    const other = readsInput ? "with the same input" : `or ${nextCommand(["resume", run])}`;
     steps.push(`  continue:     the same command again, ${other}`);
   }
   return steps;

@@ -2,9 +2,9 @@ import { findRun } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import { stateLocation } from "../../store/internal.ts";
-import type { JsonFlag } from "../options/common.ts";
+import type { JsonFlag } from "../options/shared.ts";
 import { control } from "../runs/control.ts";
-import { plural } from "../terminal/figures.ts";
+import { plural } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, find, type Named, named, withoutRuns } from "./choose.ts";
@@ -37,7 +37,7 @@ async function cancelChosen(chosen: TaskSelector, json: boolean, store: Store): 
 async function cancelNamed(ids: readonly string[], json: boolean, store: Store): Promise<void> {
   const [first = ""] = ids;
   if (ids.length === 1 && (await find(first, store)) === undefined) {
-    await control("cancel", await runOrTask(first, store), json, { store, place: stateLocation() });
+    await control("cancel", await runOrTask(first, store), json, { store, location: stateLocation() });
     return;
   }
   // All of them first: where one is wrong, nothing is begun.

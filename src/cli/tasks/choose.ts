@@ -1,7 +1,7 @@
 import { runOfQueue } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
-import type { FilterFlags } from "../options/common.ts";
+import type { FilterFlags } from "../options/shared.ts";
 import { selectorOf } from "./filter.ts";
 import { openQueues } from "./queues.ts";
 import { unknownTask } from "./show.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Store } from "../../store/index.ts";
-import { examples, filterOptions, type JsonFlag } from "../options/common.ts";
-import { withStore } from "../session.ts";
+import { examples, filterOptions, type JsonFlag } from "../options/shared.ts";
+import { withStore } from "../with-store.ts";
 import type { ChoiceFlags } from "./choose.ts";
 import type { ListFlags } from "./list.ts";
 import type { ScheduleVerb } from "./schedules.ts";
@@ -88,7 +88,7 @@ function schedules(pawl: Command): void {
     ).action((name: string, _: JsonFlag, command: Command) => {
       const flags = command.optsWithGlobals<JsonFlag>();
       return withTasks(async (store) =>
-        (await import("./schedules.ts")).steerSchedule(verb, name, flags, store),
+        (await import("./schedules.ts")).controlSchedule(verb, name, flags, store),
       );
     });
   }

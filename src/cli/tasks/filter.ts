@@ -1,8 +1,8 @@
 import { parseDuration } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import type { TaskSelector, TaskState } from "../../store/contract.ts";
-import { type FilterFlags, STATES } from "../options/common.ts";
 import { given, parsed } from "../options/parse.ts";
+import { type FilterFlags, STATES } from "../options/shared.ts";
 
 /** The conditions that the flags name; undefined where they name none. */
 export function selectorOf(flags: FilterFlags): TaskSelector | undefined {

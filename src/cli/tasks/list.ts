@@ -1,8 +1,8 @@
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/internal.ts";
-import { type FilterFlags, type JsonFlag, STATES } from "../options/common.ts";
 import { parseCount } from "../options/parse.ts";
-import { shortSpan } from "../terminal/figures.ts";
+import { type FilterFlags, type JsonFlag, STATES } from "../options/shared.ts";
+import { shortSpan } from "../terminal/format.ts";
 import { tell, write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";

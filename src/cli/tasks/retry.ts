@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
-import type { JsonFlag } from "../options/common.ts";
-import { grouped, plural } from "../terminal/figures.ts";
+import type { JsonFlag } from "../options/shared.ts";
+import { grouped, plural } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";

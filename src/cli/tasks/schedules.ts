@@ -2,8 +2,8 @@ import { PawlError } from "../../errors.ts";
 import type { ScheduleRecord, Store } from "../../store/contract.ts";
 import { pauseSchedule, removeSchedule, resumeSchedule } from "../../tasks/index.ts";
 import { linksAfter, type TimesSpec, timesOf } from "../../tasks/internal.ts";
-import type { JsonFlag } from "../options/common.ts";
-import { longSpan, plural, utcAndSpan } from "../terminal/figures.ts";
+import type { JsonFlag } from "../options/shared.ts";
+import { longSpan, plural, utcAndSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";
@@ -60,7 +60,7 @@ const VERBS = {
 export type ScheduleVerb = keyof typeof VERBS;
 
 /** `pawl schedules pause NAME`, `resume NAME`, `remove NAME`. */
-export async function steerSchedule(
+export async function controlSchedule(
   verb: ScheduleVerb,
   name: string,
   flags: JsonFlag,

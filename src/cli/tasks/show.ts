@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, GroupRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
 import { groupsWithin } from "../../tasks/internal.ts";
-import type { JsonFlag } from "../options/common.ts";
-import { grouped, plural, span, utc, utcAndSpan } from "../terminal/figures.ts";
+import type { JsonFlag } from "../options/shared.ts";
+import { grouped, plural, span, utc, utcAndSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText, onOneLine, plain } from "../terminal/visible.ts";
 import { attemptJson, taskJson } from "./json.ts";

@@ -1,8 +1,8 @@
 import { sizeText } from "../../sizes.ts";
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
 import { isDead } from "../../tasks/internal.ts";
-import type { JsonFlag } from "../options/common.ts";
-import { grouped, shortSpan } from "../terminal/figures.ts";
+import type { JsonFlag } from "../options/shared.ts";
+import { grouped, shortSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
 import { jsonText, onOneLine } from "../terminal/visible.ts";

@@ -1,6 +1,6 @@
 import type { RunProgress } from "../../batch/index.ts";
-import { BETWEEN, Measure, type ProgressView } from "./measure.ts";
 import { progressStream } from "./output.ts";
+import { BETWEEN, ProgressEstimate, type ProgressView } from "./progress-estimate.ts";
 import { harmless } from "./visible.ts";
 
 const LINE_EVERY_MS = 5000;
@@ -13,13 +13,13 @@ export async function progressView(
   if (quiet) return { update: () => {}, note: () => {}, stop: () => {} };
   if (!stream.isTTY) return new LineView(stream);
   // A run in the background has no terminal, and need not hold what draws on one.
-  const { BarView } = await import("./bar.ts");
+  const { BarView } = await import("./progress-bar.ts");
   return new BarView(stream);
 }
 
 class LineView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
-  readonly #measure = new Measure();
+  readonly #measure = new ProgressEstimate();
   #writtenAt = performance.now();
   #last = "";
   #pending = "";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { examples } from "../options/common.ts";
+import { examples } from "../options/shared.ts";
 import type { WorkerFlags } from "./worker.ts";
 
 /** `pawl worker`, with its options. */
@@ -25,10 +25,7 @@ export function workerCommand(pawl: Command): void {
     .option("--health <host:port>", "answer /live and /ready there, such as 127.0.0.1:8081");
   examples(worker, "pawl worker reports.ts", "pawl worker tasks.ts --queues mail:16,reports:2").action(
     async (modules: string[], flags: WorkerFlags) => {
-      const [{ worker }, { settingsOf }] = await Promise.all([
-        import("./worker.ts"),
-        import("../settings.ts"),
-      ]);
+      const [{ worker }, { settingsOf }] = await Promise.all([import("./worker.ts"), import("../config.ts")]);
       await worker(modules, flags, await settingsOf(pawl.opts()));
     },
   );

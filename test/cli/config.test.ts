@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { chooseStore, settingsOf } from "../../src/cli/config.ts";
+import { defineConfig } from "../../src/cli/index.ts";
+
+const { PAWL_STORE } = process.env;
+const home = process.cwd();
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pawl-config-"));
+  process.chdir(folder);
+});
+after(async () => {
+  process.chdir(home);
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  delete process.env.PAWL_STORE;
+});
+afterEach(async () => {
+  await rm(join(folder, "pawl.config.ts"), { force: true });
+  if (PAWL_STORE === undefined) delete process.env.PAWL_STORE;
+  else process.env.PAWL_STORE = PAWL_STORE;
+});
+
+let count = 0;
+/** Writes a configuration, each into a file of its own, since Node imports a module once. */
+async function config(content: string, name = `config-${count++}.ts`): Promise<string> {
+  const door = pathToFileURL(join(home, "src/cli/index.ts")).href;
+  await writeFile(
+    join(folder, name),
+    `import { defineConfig } from "${door}";\nexport default ${content};\n`,
+  );
+  return name;
+}
+
+const FULL = `defineConfig({
+  store: "state/pawl.db",
+  modules: ["tasks.ts"],
+  queues: { mail: 16 },
+  profiles: { production: { store: "postgres://db.example.org/jobs", queues: { mail: 64 } } },
+})`;
+
+test("without a file there are no settings, and a profile is refused", async () => {
+  assert.deepEqual(await settingsOf({}), {});
+  await assert.rejects(settingsOf({ profile: "production" }), { code: "config.file" });
+  await assert.rejects(settingsOf({ config: "none.ts" }), { code: "usage.module" });
+});
+
+test("pawl.config.ts of the working folder is found, and its paths are those of its folder", async () => {
+  await config(FULL, "pawl.config.ts");
+  assert.deepEqual(await settingsOf({}), {
+    store: join(process.cwd(), "state/pawl.db"),
+    modules: [join(process.cwd(), "tasks.ts")],
+    queues: { mail: 16 },
+  });
+});
+
+test("a profile says what differs", async () => {
+  assert.deepEqual(await settingsOf({ config: await config(FULL), profile: "production" }), {
+    store: "postgres://db.example.org/jobs",
+    modules: [join(process.cwd(), "tasks.ts")],
+    queues: { mail: 64 },
+  });
+});
+
+test("the command line wins over the environment, and the environment over the configuration", async () => {
+  const file = await config(FULL);
+  await chooseStore({ config: file });
+  assert.equal(process.env.PAWL_STORE, join(process.cwd(), "state/pawl.db"));
+  process.env.PAWL_STORE = "postgres://env.example.org/jobs";
+  await chooseStore({ config: file });
+  assert.equal(process.env.PAWL_STORE, "postgres://env.example.org/jobs");
+  await chooseStore({ config: file, store: "given.db" });
+  assert.equal(process.env.PAWL_STORE, join(process.cwd(), "given.db"));
+});
+
+test("env:NAME takes the store from a variable, and says which one is not set", async () => {
+  const file = await config(`defineConfig({ store: "env:PAWL_TEST_URL" })`);
+  delete process.env.PAWL_TEST_URL;
+  await assert.rejects(settingsOf({ config: file }), {
+    code: "usage.store",
+    message: /PAWL_TEST_URL.*not set/,
+  });
+  process.env.PAWL_TEST_URL = "postgres://db.example.org/x";
+  assert.deepEqual(await settingsOf({ config: file }), { store: "postgres://db.example.org/x" });
+  delete process.env.PAWL_TEST_URL;
+});
+
+test("a key that is wrong is named, with names like it", async () => {
+  const refused = async (content: string, code: string, message: RegExp, profile?: string) =>
+    assert.rejects(settingsOf({ config: await config(content), ...(profile ? { profile } : {}) }), {
+      code,
+      message,
+    });
+  await refused(
+    `{ queus: {} }`,
+    "config.key",
+    /^"queus" in config-\d+\.ts is not a setting: did you mean queues\?$/,
+  );
+  await refused(`{ workers: 4 }`, "config.key", /the settings are store, modules, queues, profiles\.$/);
+  await refused(
+    `{ profiles: { a: { module: [] } } }`,
+    "config.key",
+    /profile a is not a setting: did you mean modules/,
+  );
+  await refused(FULL, "config.profile", /has no profile "prodution": did you mean production\?/, "prodution");
+  await refused(FULL, "config.profile", /has no profile "__proto__": it has production\.$/, "__proto__");
+  await refused(`{ store: 5 }`, "config.value", /^store in config-\d+\.ts must be a text/);
+  await refused(`{ modules: "tasks.ts" }`, "config.value", /must be a list of paths/);
+  await refused(`{ queues: { mail: 0 } }`, "config.value", /^queue "mail" in .* whole number of slots/);
+  await refused(`null`, "config.value", /must export a configuration by default/);
+});
+
+test("defineConfig gives back what it gets", () => {
+  const given = { modules: ["a.ts"] };
+  assert.equal(defineConfig(given), given);
+});
