@@ -11,8 +11,8 @@ import { ChecksumCache } from "./files/checksum-cache.ts";
 import { foldsCase } from "./files/file-name.ts";
 import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
 import { ObjectSource, type TargetCheck } from "./list/source.ts";
-import { assertNamedApart, assertReallyApart, locationDifference, locationOf } from "./location.ts";
-import { once, openReader, openWriter } from "./open.ts";
+import { once, openReader, openWriter } from "./open-location.ts";
+import { assertNamedApart, assertReallyApart, locationDifference, locationOf } from "./resolved-location.ts";
 import { ObjectSink } from "./transfer/sink.ts";
 
 /** What is copied, from where to where. */

@@ -5,5 +5,5 @@ import "../../node-version.ts";
 export type { ObjectEntry, ObjectInfo, Transformed } from "./contract.ts";
 export { type CopyOptions, copy } from "./copy.ts";
 export type { SelectionOptions } from "./list/selection.ts";
-export { type ObjectsOptions, objects } from "./objects.ts";
-export { type VerifiedObject, type VerifyOptions, verify } from "./verify/verify.ts";
+export { type ObjectsOptions, objects } from "./objects-source.ts";
+export { type VerifiedObject, type VerifyOptions, verify } from "./verify.ts";

@@ -1,5 +1,5 @@
 import { TransientError } from "../../errors.ts";
-import { ATTEMPTS, retryRequest } from "./http/retry.ts";
+import { ATTEMPTS, retryRequest } from "./http/retry-request.ts";
 
 /** Bytes that are asked for at once where an object is read in ranges. */
 const RANGE_BYTES = 1024 * 1024;

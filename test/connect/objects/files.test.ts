@@ -30,9 +30,9 @@ import {
   objects,
   verify,
 } from "../../../src/connect/objects/index.ts";
+import { NameRegistry } from "../../../src/connect/objects/names/name-registry.ts";
 import { CopyWriter } from "../../../src/connect/objects/transfer/copy-writer.ts";
 import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
-import { NameRegistry } from "../../../src/connect/objects/transfer/name-registry.ts";
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";

@@ -7,7 +7,7 @@ import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
 import { foldsCase } from "../../../src/connect/objects/files/file-name.ts";
 import { sortedNames } from "../../../src/connect/objects/files/walk.ts";
 import { compareKeys } from "../../../src/connect/objects/list/key-order.ts";
-import { Listing } from "../../../src/connect/objects/list/listing.ts";
+import { Listing } from "../../../src/connect/objects/list/stored-listing.ts";
 import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { fc, runs } from "../../random.ts";
 

@@ -15,7 +15,7 @@ import { versionOf } from "../../../src/connect/objects/files/file-version.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
 import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
 import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
-import { locationDifference, locationOf } from "../../../src/connect/objects/location.ts";
+import { locationDifference, locationOf } from "../../../src/connect/objects/resolved-location.ts";
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { unsignedUrl } from "../../../src/connect/objects/web/redacted-url.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";

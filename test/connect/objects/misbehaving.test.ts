@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { copy, verify } from "../../../src/connect/objects/index.ts";
-import { Listing } from "../../../src/connect/objects/list/listing.ts";
+import { Listing } from "../../../src/connect/objects/list/stored-listing.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { misbehaviours } from "./s3/stub/misbehaviours.ts";
 import { type S3Misbehaviour, S3Stub } from "./s3/stub/server.ts";

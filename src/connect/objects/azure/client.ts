@@ -1,8 +1,8 @@
 import { createHmac, type KeyObject } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { own } from "../../../own.ts";
-import { BucketClient, type BucketRequest, type SignedRequest } from "../buckets/client.ts";
-import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
+import { BucketClient, type BucketRequest, type SignedRequest } from "../bucket-service/client.ts";
+import { encodePath, encodeQuery } from "../bucket-service/url-encoding.ts";
 import { AZURE } from "./service.ts";
 import type { AzureSettings } from "./settings.ts";
 

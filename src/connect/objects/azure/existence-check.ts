@@ -1,7 +1,7 @@
-import { BucketExistenceCheck, type KnownPage, presentIn } from "../buckets/existence-check.ts";
+import { BucketExistenceCheck, type KnownPage, presentIn } from "../bucket-service/existence-check.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { AzureClient } from "./client.ts";
-import { type ListingPosition, listBlobs, PAGE_SIZE } from "./list.ts";
+import { type ListingPosition, listBlobs, PAGE_SIZE } from "./list-blobs.ts";
 
 /** Pages that are kept: each range of a copy works in another part of the container. */
 const MOST_PAGES = 8;

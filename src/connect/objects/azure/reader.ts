@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { ListingTokens } from "../buckets/listing.ts";
-import { BucketReader } from "../buckets/reader.ts";
+import { ListingTokens } from "../bucket-service/listed-page.ts";
+import { BucketReader } from "../bucket-service/reader.ts";
 import { isMd5, unquotedEtag } from "../compare/etag.ts";
 import type { ListedPage, ObjectEntry } from "../contract.ts";
 import { explainResponse, type ResponseError } from "../http/response-error.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
 import type { AzureClient } from "./client.ts";
-import { type ListingPosition, listBlobs } from "./list.ts";
+import { type ListingPosition, listBlobs } from "./list-blobs.ts";
 import { AZURE } from "./service.ts";
 
 /** A container, or what lies below a prefix in it, that is copied from. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { BucketService } from "../buckets/service.ts";
+import type { BucketService } from "../bucket-service/service.ts";
 import { METADATA_PREFIX, ORIGIN, propertiesOf } from "./properties.ts";
 
 export const AZURE: BucketService = {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { endpointOf, parseIni } from "../buckets/settings.ts";
+import { endpointOf, parseIni } from "../bucket-service/settings.ts";
 
 /** The key of an account, or the query of a shared access signature (SAS). */
 export type AzureCredentials =

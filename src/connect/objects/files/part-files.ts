@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { opendir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { keptTable } from "../key-table.ts";
+import { keptTable } from "../private-database.ts";
 
 const PART = /^\.pawl-[a-z0-9]+-[0-9a-f]{16,32}\.part$/;
 

@@ -1,6 +1,6 @@
 import { retry } from "../../../retry.ts";
 import { isTransientFailure } from "./response-error.ts";
-import { requestRetries } from "./retry.ts";
+import { requestRetries } from "./retry-request.ts";
 
 /** A connection that brought at least so many bytes before it broke has made progress. */
 const PROGRESS_BYTES = 64 * 1024;

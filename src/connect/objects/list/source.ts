@@ -13,8 +13,8 @@ import type {
 } from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
 import type { ListedPage, ObjectEntry, ObjectReader } from "../contract.ts";
-import { type ListedRange, Listing, listingPath } from "./listing.ts";
 import type { ObjectSelection } from "./selection.ts";
+import { type ListedRange, Listing, listingPath } from "./stored-listing.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;

@@ -2,8 +2,8 @@ import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
-import { BucketClient, type BucketRequest, type SignedRequest } from "../buckets/client.ts";
-import { encodePath, encodeQuery } from "../buckets/url-encoding.ts";
+import { BucketClient, type BucketRequest, type SignedRequest } from "../bucket-service/client.ts";
+import { encodePath, encodeQuery } from "../bucket-service/url-encoding.ts";
 import { S3 } from "./service.ts";
 import type { S3Credentials, S3Settings } from "./settings.ts";
 

@@ -1,6 +1,6 @@
-import { BucketExistenceCheck, type KnownPage, presentIn } from "../buckets/existence-check.ts";
+import { BucketExistenceCheck, type KnownPage, presentIn } from "../bucket-service/existence-check.ts";
 import type { S3Client } from "./client.ts";
-import { listPage } from "./list.ts";
+import { listPage } from "./list-objects.ts";
 
 const PAGE_SIZE = 1000;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { elementsOf, textOf } from "../buckets/xml.ts";
+import { elementsOf, textOf } from "../bucket-service/xml.ts";
 import { ResponseError } from "../http/response-error.ts";
 import type { S3Client } from "./client.ts";
 

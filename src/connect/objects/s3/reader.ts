@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { hiddenError } from "../buckets/error.ts";
-import { ListingTokens, unreliableListing } from "../buckets/listing.ts";
-import { BucketReader } from "../buckets/reader.ts";
+import { hiddenError } from "../bucket-service/errors.ts";
+import { ListingTokens, unreliableListing } from "../bucket-service/listed-page.ts";
+import { BucketReader } from "../bucket-service/reader.ts";
 import { unquotedEtag } from "../compare/etag.ts";
 import type { ListedPage, ListRange, ObjectEntry } from "../contract.ts";
 import { explainResponse, ResponseError } from "../http/response-error.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { S3Client } from "./client.ts";
-import { listPage, type S3Page } from "./list.ts";
+import { listPage, type S3Page } from "./list-objects.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;

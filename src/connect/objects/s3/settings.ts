@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { endpointOf, parseIni } from "../buckets/settings.ts";
+import { endpointOf, parseIni } from "../bucket-service/settings.ts";
 
 export interface S3Credentials {
   readonly accessKeyId: string;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { TransientError } from "../../../errors.ts";
-import { hiddenError, notConfirmed } from "../buckets/error.ts";
-import { BucketWriter } from "../buckets/writer.ts";
-import { escaped, textOf } from "../buckets/xml.ts";
+import { hiddenError, notConfirmed } from "../bucket-service/errors.ts";
+import { BucketWriter } from "../bucket-service/writer.ts";
+import { escaped, textOf } from "../bucket-service/xml.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5, isMultipartEtag, multipartEtag, unquotedEtag } from "../compare/etag.ts";
 import type {
@@ -14,11 +14,11 @@ import type {
   Upload,
 } from "../contract.ts";
 import { ResponseError } from "../http/response-error.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
 import { S3ExistenceCheck } from "./existence-check.ts";
-import { listPage } from "./list.ts";
+import { listPage } from "./list-objects.ts";
 import { abortUpload, OrphanedUploads } from "./orphaned-uploads.ts";
 import { headersOf } from "./properties.ts";
 import { S3Reader } from "./reader.ts";

@@ -3,10 +3,10 @@ import { ItemError, TransientError } from "../../../errors.ts";
 import { isSameByCache, isSameByListing, isSameContent } from "../compare/same-content.ts";
 import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts";
 import { explainResponse } from "../http/response-error.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
+import type { NameRegistry } from "../names/name-registry.ts";
 import { redactedUrl, shownUrl } from "../web/redacted-url.ts";
 import { reasonFor } from "./failure-reason.ts";
-import type { NameRegistry } from "./name-registry.ts";
 import { type TransferContext, transfer } from "./transfer.ts";
 import type { WrittenLog, WrittenObject } from "./written-log.ts";
 

@@ -1,6 +1,6 @@
 import type { Failure } from "../../../batch/contract.ts";
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
-import { isSignatureRefused } from "../buckets/error.ts";
+import { isSignatureRefused } from "../bucket-service/errors.ts";
 import type { ObjectReader, ObjectWriter } from "../contract.ts";
 import { isTransientFailure, ResponseError } from "../http/response-error.ts";
 

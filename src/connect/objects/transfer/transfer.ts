@@ -4,7 +4,7 @@ import { ItemError, type PawlError, TransientError } from "../../../errors.ts";
 import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import { isMd5, multipartEtag } from "../compare/etag.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter, OpenObject, Upload } from "../contract.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { MultipartChecksum } from "./multipart-checksum.ts";
 import { fitsOneRequest, isSmall, partsFit } from "./part-size.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { keptTable } from "../key-table.ts";
+import { keptTable } from "../private-database.ts";
 
 /** What was copied of an object. */
 export interface WrittenObject {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { ObjectEntry } from "../contract.ts";
-import { keptTable } from "../key-table.ts";
+import { keptTable } from "../private-database.ts";
 import { entryOf, type Manifest } from "./manifest.ts";
 import { redactedUrl, redactionOf, unsignedUrl } from "./redacted-url.ts";
 

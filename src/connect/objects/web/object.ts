@@ -8,7 +8,7 @@ import { DEFAULT_BUDGET, paced, type ResponseBudget } from "../http/response-bud
 import { ResponseError } from "../http/response-error.ts";
 import { resumed } from "../http/resume.ts";
 import { type AddressScope, scopeOf } from "./address-scope.ts";
-import { get } from "./get.ts";
+import { get } from "./guarded-get.ts";
 
 /** What a URL names, as it is now. Rejects with an `ResponseError` where the server does not give it. */
 export async function openUrl(

@@ -11,7 +11,7 @@ import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts"
 import { openItems } from "../../../../src/batch/internal.ts";
 import { azureSettingsOf } from "../../../../src/connect/objects/azure/settings.ts";
 import { type CopyOptions, copy, verify } from "../../../../src/connect/objects/index.ts";
-import { Listing } from "../../../../src/connect/objects/list/listing.ts";
+import { Listing } from "../../../../src/connect/objects/list/stored-listing.ts";
 import { PawlError } from "../../../../src/errors.ts";
 import { openStore, type Store } from "../../../../src/store/index.ts";
 import { S3Stub } from "../s3/stub/server.ts";

@@ -6,8 +6,8 @@ import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { copy, verify } from "../../../../src/connect/objects/index.ts";
 import { KeyPattern } from "../../../../src/connect/objects/list/key-pattern.ts";
-import { Listing } from "../../../../src/connect/objects/list/listing.ts";
 import { ObjectSelection, type SelectionOptions } from "../../../../src/connect/objects/list/selection.ts";
+import { Listing } from "../../../../src/connect/objects/list/stored-listing.ts";
 
 const takes = (options: SelectionOptions, key: string) =>
   new ObjectSelection(options).includes({ key, size: 1, modified: null, etag: null });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { S3Client as PawlClient } from "../../../../src/connect/objects/s3/client.ts";
-import { listPage } from "../../../../src/connect/objects/s3/list.ts";
+import { listPage } from "../../../../src/connect/objects/s3/list-objects.ts";
 import type { ObjectServer } from "./access.ts";
 import { startObjects, whyNoObjects } from "./start.ts";
 

@@ -2,7 +2,7 @@ import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts"
 import { ResponseError } from "../http/response-error.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { BucketClient } from "./client.ts";
-import { isUnreliable } from "./listing.ts";
+import { isUnreliable } from "./listed-page.ts";
 
 /** So few keys are asked for one by one. */
 const FEW = 3;

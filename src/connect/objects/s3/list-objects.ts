@@ -1,5 +1,5 @@
-import { assertPage, keyBelow, listedEntry, unreliableListing } from "../buckets/listing.ts";
-import { elementsOf, textOf } from "../buckets/xml.ts";
+import { assertPage, keyBelow, listedEntry, unreliableListing } from "../bucket-service/listed-page.ts";
+import { elementsOf, textOf } from "../bucket-service/xml.ts";
 import { unquotedEtag } from "../compare/etag.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { compareKeys } from "../list/key-order.ts";

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { keptTable } from "../key-table.ts";
+import { keptTable } from "../private-database.ts";
 
 /**
  * Which object has which name in the target, where a transform gives names, so that no two get one. Kept

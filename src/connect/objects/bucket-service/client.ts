@@ -5,7 +5,7 @@ import { TransientError } from "../../../errors.ts";
 import { DirectHttpClient, isSuccess } from "../http/direct-client.ts";
 import { DEFAULT_BUDGET, LONGEST_BODY, LONGEST_ERROR_BODY, paced } from "../http/response-budget.ts";
 import { ResponseError } from "../http/response-error.ts";
-import { bucketError } from "./error.ts";
+import { bucketError } from "./errors.ts";
 import type { BucketService } from "./service.ts";
 
 /** A request to a bucket; a service may add to it. */

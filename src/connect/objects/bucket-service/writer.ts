@@ -12,7 +12,7 @@ import type {
 } from "../contract.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
 import type { BucketClient } from "./client.ts";
-import { assertListable } from "./listing.ts";
+import { assertListable } from "./listed-page.ts";
 
 /** A bucket, or what lies below a prefix in it, that is copied to. A service says how it writes. */
 export abstract class BucketWriter<Client extends BucketClient> implements ObjectWriter {

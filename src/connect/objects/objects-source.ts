@@ -5,7 +5,7 @@ import { ChecksumThreads } from "./compare/checksum-threads.ts";
 import type { ObjectEntry } from "./contract.ts";
 import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
 import { ObjectSource } from "./list/source.ts";
-import { once, openReader } from "./open.ts";
+import { once, openReader } from "./open-location.ts";
 
 /** Which objects of a location are listed. */
 export interface ObjectsOptions extends SelectionOptions {

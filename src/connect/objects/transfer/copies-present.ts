@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { PawlError } from "../../../errors.ts";
 import type { ObjectWriter } from "../contract.ts";
-import { retryRequest } from "../http/retry.ts";
-import { Listing, listingPath } from "../list/listing.ts";
-import type { NameRegistry } from "../transfer/name-registry.ts";
-import type { WrittenLog } from "../transfer/written-log.ts";
+import { retryRequest } from "../http/retry-request.ts";
+import { Listing, listingPath } from "../list/stored-listing.ts";
+import type { NameRegistry } from "../names/name-registry.ts";
+import type { WrittenLog } from "./written-log.ts";
 
 /** As many as a page of a listing tells of. */
 const LOOKED_AT_ONCE = 1000;

@@ -1,15 +1,15 @@
 import { pMapIterable } from "p-map";
-import { assertObject } from "../../../arguments.ts";
-import { PawlError } from "../../../errors.ts";
-import { parseObjectAddress } from "../address.ts";
-import { ChecksumThreads } from "../compare/checksum-threads.ts";
-import { isMd5 } from "../compare/etag.ts";
-import { etagByReading } from "../compare/same-content.ts";
-import type { ObjectEntry, ObjectReader } from "../contract.ts";
-import { retryRequest } from "../http/retry.ts";
-import { compareKeys } from "../list/key-order.ts";
-import { ObjectSelection, type SelectionOptions } from "../list/selection.ts";
-import { openReader } from "../open.ts";
+import { assertObject } from "../../arguments.ts";
+import { PawlError } from "../../errors.ts";
+import { parseObjectAddress } from "./address.ts";
+import { ChecksumThreads } from "./compare/checksum-threads.ts";
+import { isMd5 } from "./compare/etag.ts";
+import { etagByReading } from "./compare/same-content.ts";
+import type { ObjectEntry, ObjectReader } from "./contract.ts";
+import { retryRequest } from "./http/retry-request.ts";
+import { compareKeys } from "./list/key-order.ts";
+import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
+import { openReader } from "./open-location.ts";
 
 /** Which two locations are compared. */
 export interface VerifyOptions extends SelectionOptions {

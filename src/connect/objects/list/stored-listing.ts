@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { DatabaseSync } from "../../../sqlite.ts";
 import type { ListedPage, ObjectEntry } from "../contract.ts";
-import { privateDatabase } from "../key-table.ts";
+import { privateDatabase } from "../private-database.ts";
 
 interface ListingRow {
   readonly id: number;

@@ -6,7 +6,7 @@ import type { ListedPage, ListRange, ObjectEntry, ObjectReader, OpenObject } fro
 import { ResponseError } from "../http/response-error.ts";
 import { fitsOneRequest } from "../transfer/part-size.ts";
 import type { BucketClient } from "./client.ts";
-import { assertListable } from "./listing.ts";
+import { assertListable } from "./listed-page.ts";
 import { encodeQuery } from "./url-encoding.ts";
 import { elementsOf, textOf } from "./xml.ts";
 

@@ -2,9 +2,9 @@ import { hash } from "node:crypto";
 import { PawlError, TransientError } from "../../../errors.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { explainResponse, ResponseError } from "../http/response-error.ts";
-import { retryRequest } from "../http/retry.ts";
+import { retryRequest } from "../http/retry-request.ts";
 import type { BucketClient } from "./client.ts";
-import { hiddenError } from "./error.ts";
+import { hiddenError } from "./errors.ts";
 import { countOf, rootOf, textOf } from "./xml.ts";
 
 /** Tries to list a bucket, so that what is wrong with all of it is said at once. `name` is that of the location, for people. */
