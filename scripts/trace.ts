@@ -1,6 +1,9 @@
 /**
- * Which source files run while one chunk of a load, one task or one map is on its way: what a reader has to open to
- * follow it. `node scripts/trace.ts [chunk|load|task|map]` prints them floor by floor.
+ * Which source files run for one chunk of a load, one task or one map: what a reader has to open to follow it.
+ * `node scripts/trace.ts [chunk|load|task|map]` prints them floor by floor.
+ *
+ * V8 counts the calls of functions in many short windows, each with one piece of the work. A file is on the path when a
+ * function of it runs in every window. What runs in some of them only, such as the polling of a run, is beside the path.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -33,9 +33,9 @@ export function filesCalled(): string[] {
       if (!url.startsWith("file:")) continue;
       const path = fileURLToPath(url);
       if (!path.startsWith(src)) continue;
-      // A module's own body is called once, when it is loaded, which says nothing of the way through it.
+      // A module's own body, which begins at 0, runs once, when it is loaded: that says nothing of the way through it.
       const called = functions.some(
-        ({ functionName, ranges }) => functionName !== "" && (ranges[0]?.count ?? 0) > 0,
+        ({ ranges: [range] }) => range && range.startOffset > 0 && range.count > 0,
       );
       if (called) files.add(path.slice(src.length));
     }

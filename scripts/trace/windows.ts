@@ -23,29 +23,48 @@ export async function calledSince(): Promise<Set<string>> {
   return files;
 }
 
-/** The files in which this thread calls a function in the next while. */
-export async function calledWithin(ms: number): Promise<Set<string>> {
-  filesCalled();
-  await sleep(ms);
-  return new Set(filesCalled());
+/** The path of one piece of work, and what only runs beside it. */
+export interface Path {
+  /** Files in which a function was called in every window. */
+  readonly on: readonly string[];
+  /** Files in which one was called in some windows: polling, heartbeats, the progress that is stored now and then. */
+  readonly beside: readonly string[];
 }
 
-/** Files that ran in most of the windows: what runs now and then, such as a heartbeat, is not on the path. */
-export function inMost(windows: readonly ReadonlySet<string>[]): string[] {
+/** Tells the path from what only happened in the same time, given the files of many windows with one piece of work each. */
+export function pathOf(windows: readonly ReadonlySet<string>[]): Path {
   const times = new Map<string, number>();
   for (const window of windows) for (const file of window) times.set(file, (times.get(file) ?? 0) + 1);
-  return [...times].filter(([, count]) => count * 2 > windows.length).map(([file]) => file);
+  const called = [...times].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    on: called.filter(([, count]) => count === windows.length).map(([file]) => file),
+    beside: called.filter(([, count]) => count < windows.length).map(([file]) => file),
+  };
 }
 
-/** Prints the files of a path, floor by floor. */
-export function print(title: string, files: readonly string[]): void {
-  console.log(`\n${title}: ${files.length} files`);
+/** Prints a path. `window` says from where to where one of them goes, and how many there were. */
+export function printPath(title: string, window: string, { on, beside }: Path): void {
+  console.log(`\n${title}: ${on.length} files`);
+  console.log(`  On the path is a file in which a function runs in every window. ${window}`);
+  printFloors(on);
+  console.log(`  only beside it, in some of the windows: ${beside.length} files`);
+  printFloors(beside, "    ");
+}
+
+/** Prints all files of a longer time. */
+export function printAll(title: string, files: Iterable<string>): void {
+  const all = [...files];
+  console.log(`\n${title}: ${all.length} files`);
+  printFloors(all);
+}
+
+function printFloors(files: readonly string[], indent = "  "): void {
   const floors = Map.groupBy([...files].sort(), (file) => {
     const [floor = "", second = ""] = file.split("/");
     return floor === "connect" ? `${floor}/${second}` : file.includes("/") ? floor : "foundation";
   });
-  for (const [floor, those] of floors)
-    console.log(
-      `  ${floor} (${those.length}): ${those.map((file) => file.replace(`${floor}/`, "")).join(", ")}`,
-    );
+  for (const [floor, those] of floors) {
+    const names = those.map((file) => file.replace(`${floor}/`, "")).join(", ");
+    console.log(`${indent}${floor} (${those.length}): ${names}`);
+  }
 }

@@ -148,7 +148,7 @@ class ShardAttempt {
   async #chunks(writer: Writer<unknown>): Promise<void> {
     const { sizer, stop, total } = this.#work;
     // A run that stopped for too many continues only when they were corrected or more are allowed.
-    await this.#stopIfTooManyBad(total());
+    await this.#stopIfTooMany(total);
     // Aborts when what is read is not needed any more.
     const end = new AbortController();
     const endNow = () => end.abort(this.#context.signal.reason ?? stop.reason);
@@ -168,7 +168,7 @@ class ShardAttempt {
       for await (const chunk of ahead) {
         await this.#throttled();
         await this.#write(writer, chunk);
-        await this.#stopIfTooManyBad(total());
+        await this.#stopIfTooMany(total);
       }
       // A source may end early, without an error, when its signal aborts: that is not the end of the shard.
       this.#either.throwIfAborted();
@@ -177,7 +177,7 @@ class ShardAttempt {
       stop.removeEventListener("abort", endSoon);
       for (const timer of timers) clearTimeout(timer);
     }
-    await this.#stopIfTooManyBad(total() ?? this.#latest.counts.read);
+    await this.#stopIfTooMany(() => total() ?? this.#latest.counts.read);
     const done = { ...this.#latest, done: true };
     assertComplete(this.#shard, done.counts, this.#name, this.#work.unit);
     await writer.finish(done);
@@ -280,14 +280,14 @@ class ShardAttempt {
     );
   }
 
-  /** Fails the run when too many items are quarantined. `total` is the number that a share refers to; null while it is not known. */
-  async #stopIfTooManyBad(total: number | null): Promise<void> {
+  /** Fails the run when too many items are quarantined. `total` gives the number that a share refers to; null while it is not known. */
+  async #stopIfTooMany(total: () => number | null): Promise<void> {
     const { store, run, maxQuarantined, unit } = this.#work;
     const { counts } = this.#latest;
     if (counts.quarantined === 0) return;
     // What a replay has corrected no longer counts.
     const quarantined = await store.quarantineCount(run, { openOnly: true });
-    const reason = exceeds(maxQuarantined, quarantined, counts.read, total, unit);
+    const reason = exceeds(maxQuarantined, quarantined, counts.read, total(), unit);
     if (reason === null) return;
     await this.#report();
     await store.updateRun(run, ["running"], { state: "failed", note: reason });
