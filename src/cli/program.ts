@@ -6,6 +6,7 @@ import { completionCommand, isCompletion } from "./completion.ts";
 import { copyCommands } from "./copy/command.ts";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { loadCommand } from "./load/command.ts";
+import { withFlags, withFlagsOf } from "./options/flag-names.ts";
 import { examples } from "./options/shared.ts";
 import { refuseEmpty, usageSentence } from "./options/usage.ts";
 import { postgresCommands } from "./postgres/commands.ts";
@@ -69,8 +70,13 @@ export function program(): Command {
 
 /** Runs the command of `process.argv`. What went wrong has been said and stands in `process.exitCode` when it resolves. */
 export async function execute(): Promise<void> {
+  const pawl = program();
+  let command = pawl.name();
+  pawl.hook("preAction", (_, given) => {
+    command = given.name();
+  });
   try {
-    await program().parseAsync();
+    await pawl.parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -79,7 +85,7 @@ export async function execute(): Promise<void> {
     // A defect of Pawl keeps its stack; what a user caused is one sentence.
     const text =
       error instanceof PawlError
-        ? visible(error.message)
+        ? visible(command === "run" ? withFlagsOf({ module: null }, error.message) : withFlags(error.message))
         : (await import("../error-text.ts")).errorStack(error);
     tell(`pawl: ${text}`);
     process.exitCode = exitCodeFor(error);

@@ -3,6 +3,7 @@ import { openItems } from "../../batch/internal.ts";
 import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
+import { withFlagsOf } from "../options/flag-names.ts";
 import { grouped } from "../terminal/format.ts";
 import { write, writeData } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
@@ -61,7 +62,7 @@ async function byReason(run: RunRecord, json: boolean, store: Store): Promise<vo
   }
   if (reasons.length === 0) await write(nothingIn(run));
   for (const { reason, count, at } of reasons) {
-    const line = `${grouped(count).padStart(10)}  ${visible(reason)} (first: ${visible(at)})\n`;
+    const line = `${grouped(count).padStart(10)}  ${visible(withFlagsOf(run.job, reason))} (first: ${visible(at)})\n`;
     if (!(await write(line))) return;
   }
 }
@@ -80,7 +81,7 @@ async function table(run: RunRecord, store: Store): Promise<void> {
   let count = 0;
   for await (const item of openItems(store, run.id)) {
     if (count++ === 0) await write("where                          reason\n");
-    const text = `${visible(item.at).padEnd(30)} ${visible(item.reason)}\n${" ".repeat(31)}${shortened(item)}\n`;
+    const text = `${visible(item.at).padEnd(30)} ${visible(withFlagsOf(run.job, item.reason))}\n${" ".repeat(31)}${shortened(item)}\n`;
     if (!(await write(text))) return;
   }
   if (count === 0) await write(nothingIn(run));
@@ -109,7 +110,7 @@ async function csv(run: RunRecord, dialect: Dialect, store: Store): Promise<void
   const field = (text: string) => writeField(text, dialect);
   await writeData(`${[NUMBER_COLUMN, REASON_COLUMN, ...dialect.columns].map(field).join(delimiter)}\n`);
   for await (const item of openItems(store, run.id)) {
-    await writeData(`${item.number}${delimiter}${field(item.reason)}${delimiter}`);
+    await writeData(`${item.number}${delimiter}${field(withFlagsOf(run.job, item.reason))}${delimiter}`);
     await writeData(item.raw);
     if (!(await writeData("\n"))) return;
   }

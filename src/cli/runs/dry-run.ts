@@ -2,6 +2,7 @@ import type { PreparedRun } from "../../batch/internal.ts";
 import { type DryRun, dryRun } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { StateLocation } from "../../store/internal.ts";
+import { withFlagsOf } from "../options/flag-names.ts";
 import { grouped } from "../terminal/format.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
@@ -43,7 +44,7 @@ export async function showDryRun(
       ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
       "nothing was written: leave out --dry-run to start",
     ];
-    print(lines);
+    print(lines.map((line) => withFlagsOf(prepared.run.job, line)));
   } finally {
     await sink.close();
   }

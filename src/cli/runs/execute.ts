@@ -3,6 +3,7 @@ import { execute, type PreparedRun, summaryOf } from "../../batch/internal.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
+import { withFlagsOf } from "../options/flag-names.ts";
 import { endAnyway, sayLate } from "../shutdown.ts";
 import { progressView } from "../terminal/progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
@@ -42,13 +43,14 @@ export async function executeAndShow(
         `resuming run ${prepared.run.id} where it stopped (--restart starts again from the beginning)`,
       );
     else view.note(`run ${prepared.run.id}`);
-    for (const note of prepared.notes) view.note(note);
+    const { job } = prepared.run;
+    for (const note of prepared.notes) view.note(withFlagsOf(job, note));
     const lease = Number(process.env.PAWL_LEASE_MS);
     const progress = await execute(prepared, {
       scratch: location.runs,
       signal: interrupt.signal,
       onProgress: (now) => view.update(now),
-      onNote: (note) => view.note(note),
+      onNote: (note) => view.note(withFlagsOf(job, note)),
       ...(lease > 0 ? { leaseMs: lease } : {}),
     });
     view.update(progress);

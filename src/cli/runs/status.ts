@@ -3,6 +3,7 @@ import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Sample, Store } from "../../store/contract.ts";
+import { withFlagsOf } from "../options/flag-names.ts";
 import { duration, grouped } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
@@ -92,7 +93,7 @@ function describeRun(
   for (const shard of progress.shards) {
     if (shard.error !== null) lines.push(`  shard ${shard.number}      ${shard.state}: ${shard.error}`);
   }
-  return lines.map(visible).join("\n");
+  return lines.map((line) => visible(withFlagsOf(run.job, line))).join("\n");
 }
 
 /** Items a second between the points of the history. */

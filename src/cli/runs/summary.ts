@@ -3,6 +3,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
+import { withFlagsOf } from "../options/flag-names.ts";
 import { originOf } from "../quarantine/origin.ts";
 import { duration, grouped } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
@@ -20,6 +21,8 @@ export interface Followup {
   readonly hasPassword: boolean;
   /** Why items failed, the most frequent reason first. */
   readonly reasons: readonly FailureReason[];
+  /** A message of the run with flags in place of the options of the API. */
+  readonly inFlags: (message: string) => string;
 }
 
 /** The follow-up of a run; `url` is that of its database in this process. */
@@ -33,6 +36,7 @@ export async function followupOf(run: RunRecord, store: Store, url: string | nul
     hasPassword: url !== null && publicUrl(url) !== url,
     // A store that does not answer now must not cost the user the summary.
     reasons: await failureReasons(store, run.id).catch(() => []),
+    inFlags: (message) => withFlagsOf(job, message),
   };
 }
 
@@ -49,7 +53,8 @@ export function printSummary(
   followup: Followup,
   json: boolean,
 ): void {
-  const { run, state, note } = summary;
+  const { run, state } = summary;
+  const note = summary.note === undefined ? undefined : followup.inFlags(summary.note);
   const failed = state === "failed" && note !== undefined;
   if (failed) tell(`pawl: ${visible(note).replace(/\.?$/, ".")}`);
   if (json) {
@@ -62,7 +67,7 @@ export function printSummary(
     ...counted(summary, unit),
     ...followup.reasons
       .slice(0, REASONS)
-      .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(reason)}`),
+      .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(followup.inFlags(reason))}`),
     ...(followup.reasons.length > REASONS
       ? [`${" ".repeat(29)}and others: ${nextCommand(["quarantine", run, "--by", "reason"])}`]
       : []),

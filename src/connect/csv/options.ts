@@ -116,22 +116,22 @@ export function checkedOptions(options: InternalOptions): CheckedOptions {
   const delimiter = options.delimiter === "\\t" ? "\t" : (options.delimiter ?? null);
   const quote = options.quote === null ? "" : (options.quote ?? '"');
   const { escape: escaping = "", comment = "" } = options;
-  const special: [flag: string, character: string][] = [];
-  if (delimiter !== null) special.push(["--delimiter", delimiter]);
-  if (options.quote !== null) special.push(["--quote", quote]);
+  const special: [option: string, character: string][] = [];
+  if (delimiter !== null) special.push(["delimiter", delimiter]);
+  if (options.quote !== null) special.push(["quote", quote]);
   // A quote that escapes itself is doubled, which needs no option.
   if (options.escape !== undefined && (escaping === "" || escaping !== quote))
-    special.push(["--escape", escaping]);
-  if (options.comment !== undefined) special.push(["--comment", comment]);
-  for (const [flag, character] of special) checkCharacter(flag, character);
+    special.push(["escape", escaping]);
+  if (options.comment !== undefined) special.push(["comment", comment]);
+  for (const [option, character] of special) checkCharacter(option, character);
   refuseSame(special);
   const reading = readingOf(options, delimiter, quote);
   const maxRecordBytes = bytes(options.maxRecordSize ?? "16MiB", "The maxRecordSize of csv");
   if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1 || maxRecordBytes > LARGEST_MAX_RECORD)
-    refuse(`--max-record is ${maxRecordBytes}: give a size from 1 byte to 1 GiB`);
+    refuse(`\`maxRecordSize\` is ${maxRecordBytes}: give a size from 1 byte to 1 GiB`);
   const skipLines = options.skipLines ?? 0;
   if (!Number.isSafeInteger(skipLines) || skipLines < 0)
-    refuse(`--skip-lines is ${skipLines}: give a whole number of lines`);
+    refuse(`\`skipLines\` is ${skipLines}: give a whole number of lines`);
   return {
     delimiter,
     quote,
@@ -195,29 +195,33 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
   const nullsFor = Object.entries(options.nullValuesFor ?? {}).map(
     ([column, texts]) => [column, textsOf(texts)] as const,
   );
-  for (const [flag, text] of [
-    ...nulls.map((each) => ["--null", each] as const),
-    ...nullsFor.flatMap(([column, texts]) => texts.map((each) => [`--null-for ${column}`, each] as const)),
+  for (const [option, text] of [
+    ...nulls.map((each) => ["nullValues", each] as const),
+    ...nullsFor.flatMap(([column, texts]) =>
+      texts.map((each) => [`nullValuesFor: ${column}`, each] as const),
+    ),
   ])
     if (/[\r\n]/.test(text) || (quote && text.includes(quote)) || (delimiter && text.includes(delimiter)))
-      refuse(`${flag} ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`);
+      refuse(
+        `\`${option}\` ${JSON.stringify(text)} holds a delimiter, quote or line end: choose another text`,
+      );
   const { thousands = "", dateOrder = null, fileColumn = null, lineColumn = null } = options;
   // Where points stand between thousands, a comma stands before the decimals.
   const usual = thousands === "." ? "," : "";
-  if (options.decimal !== undefined) checkSeparator("--decimal", options.decimal);
+  if (options.decimal !== undefined) checkSeparator("decimal", options.decimal);
   // A point before the decimals is what numbers have by default.
   const decimal = options.decimal === "." && usual === "" ? "" : (options.decimal ?? usual);
-  if (options.thousands !== undefined) checkSeparator("--thousands", thousands);
+  if (options.thousands !== undefined) checkSeparator("thousands", thousands);
   if (thousands !== "" && thousands === (decimal || "."))
-    refuse(`--thousands and --decimal are both ${JSON.stringify(thousands)}: choose two`);
+    refuse(`\`thousands\` and \`decimal\` are both ${JSON.stringify(thousands)}: choose two`);
   if (dateOrder !== null && !["dmy", "mdy", "ymd"].includes(dateOrder))
-    refuse(`--date-order is ${JSON.stringify(dateOrder)}: give dmy, mdy or ymd`);
-  if (fileColumn?.trim() === "") refuse("--file-column is empty: give the column a name");
-  if (lineColumn?.trim() === "") refuse("--line-column is empty: give the column a name");
+    refuse(`\`dateOrder\` is ${JSON.stringify(dateOrder)}: give dmy, mdy or ymd`);
+  if (fileColumn?.trim() === "") refuse("`fileColumn` is empty: give the column a name");
+  if (lineColumn?.trim() === "") refuse("`lineColumn` is empty: give the column a name");
   if (fileColumn !== null && fileColumn === lineColumn)
-    refuse(`--file-column and --line-column are both ${JSON.stringify(fileColumn)}: choose two names`);
+    refuse(`\`fileColumn\` and \`lineColumn\` are both ${JSON.stringify(fileColumn)}: choose two names`);
   if (options.looseQuotes && quote === "")
-    refuse("--loose-quotes has no effect where --quote is none: leave one out");
+    refuse("`looseQuotes` has no effect with `quote: null`: leave one out");
   return {
     escape: options.escape === quote ? "" : (options.escape ?? ""),
     loose: options.looseQuotes ?? false,
@@ -236,7 +240,7 @@ function readingOf(options: CsvOptions, delimiter: string | null, quote: string)
 
 function textsOf(given: string | readonly string[]): readonly string[] {
   const texts = typeof given === "string" ? [given] : [...new Set(given)];
-  return texts.length === 0 ? refuse("--null has no text: leave it out, or give one") : texts;
+  return texts.length === 0 ? refuse("`nullValues` has no text: leave it out, or give one") : texts;
 }
 
 function encodingName(label: string): string {
@@ -244,29 +248,29 @@ function encodingName(label: string): string {
     return new TextDecoder(label).encoding;
   } catch {
     return refuse(
-      `--encoding ${JSON.stringify(label)} is unknown: give utf8, utf-16le, latin1, windows-1252 or another label of the Encoding Standard`,
+      `\`encoding\` ${JSON.stringify(label)} is unknown: give utf8, utf-16le, latin1, windows-1252 or another label of the Encoding Standard`,
     );
   }
 }
 
-function checkCharacter(flag: string, text: string): void {
+function checkCharacter(option: string, text: string): void {
   if (text.length === 1 && text > "\0" && text <= "\x7f" && text !== "\n" && text !== "\r") return;
-  refuse(`${flag} is ${JSON.stringify(text)}: give one ASCII character that is not a line end`);
+  refuse(`\`${option}\` is ${JSON.stringify(text)}: give one ASCII character that is not a line end`);
 }
 
 /** Blanks of every kind and the apostrophe occur as separators in numbers, a digit or a sign cannot. */
-function checkSeparator(flag: string, text: string): void {
+function checkSeparator(option: string, text: string): void {
   if ([...text].length === 1 && !/[0-9+\-eE\r\n"\0]/.test(text)) return;
   refuse(
-    `${flag} is ${JSON.stringify(text)}: give the one character that numbers hold there, such as , or .`,
+    `\`${option}\` is ${JSON.stringify(text)}: give the one character that numbers hold there, such as , or .`,
   );
 }
 
-function refuseSame(characters: readonly (readonly [flag: string, character: string])[]): void {
-  for (const [index, [flag, character]] of characters.entries())
+function refuseSame(characters: readonly (readonly [option: string, character: string])[]): void {
+  for (const [index, [option, character]] of characters.entries())
     for (const [other, same] of characters.slice(0, index))
       if (character === same)
-        refuse(`${other} and ${flag} are both ${JSON.stringify(character)}: choose two`);
+        refuse(`\`${other}\` and \`${option}\` are both ${JSON.stringify(character)}: choose two`);
 }
 
 function refuse(message: string): never {

@@ -120,6 +120,6 @@ function replayChunk(records: readonly QuarantineRecord[], layout: CsvLayout): C
 function refuse(records: readonly QuarantineRecord[]): never {
   throw new PawlError(
     "csv.replay",
-    `The quarantined rows from ${records[0]?.at} to ${records.at(-1)?.at} are not one record each in this dialect: give the --delimiter and --quote they were read with.`,
+    `The quarantined rows from ${records[0]?.at} to ${records.at(-1)?.at} are not one record each in this dialect: give the \`delimiter\` and \`quote\` they were read with.`,
   );
 }

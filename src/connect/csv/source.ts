@@ -119,7 +119,7 @@ class FileSource implements CsvSource {
       if (row instanceof ItemError && row.code === COMPOSITE)
         throw new PawlError(
           "csv.composite",
-          `${parts[0]?.name}, ${row.message}: write it in that way, give the column a value with --set, or load it into a column of text.`,
+          `${parts[0]?.name}, ${row.message}: write it in that way, give the column a value with \`set\`, or load it into a column of text.`,
         );
   }
 

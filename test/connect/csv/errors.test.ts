@@ -20,7 +20,7 @@ const CASES: [string, string | Buffer, CsvOptions, string, RegExp][] = [
     "id,a\n1,2\n",
     { columns: ["x"] },
     "csv.header",
-    /--columns gives 1 names, but .* has 2 fields/,
+    /`columns` gives 1 names, but .* has 2 fields/,
   ],
   [
     "an unclosed quote",
@@ -42,9 +42,15 @@ const CASES: [string, string | Buffer, CsvOptions, string, RegExp][] = [
     `id,a\n1,b\n\n2,${"x".repeat(99)}\n`,
     { maxRecordSize: 50 },
     "csv.record-too-large",
-    /line 4: .* 50 bytes; raise --max-record/,
+    /line 4: .* 50 bytes; raise `maxRecordSize`/,
   ],
-  ["UTF-16 without a mark", Buffer.from("id,a\n1,b\n", "utf16le"), {}, "csv.binary", /--encoding utf-16le/],
+  [
+    "UTF-16 without a mark",
+    Buffer.from("id,a\n1,b\n", "utf16le"),
+    {},
+    "csv.binary",
+    /`encoding: "utf-16le"`/,
+  ],
   [
     "latin1 header",
     Buffer.from("id,é\n1,b\n", "latin1"),

@@ -7,7 +7,7 @@ test("a comment does not begin with the delimiter, also where that is found in t
   await using folder = await Folder.make();
   await assert.rejects(csv(await folder.file("id;v\n1;a\n;b\n"), { comment: ";" }).describe(), {
     code: "csv.option",
-    message: /--comment is ";", which is the delimiter/,
+    message: /`comment` is ";", which is the delimiter/,
   });
 });
 

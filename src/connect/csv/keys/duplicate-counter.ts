@@ -70,7 +70,7 @@ export class DuplicateCounter implements AsyncDisposable {
       } catch (error) {
         throw new PawlError(
           "csv.scratch",
-          `The keys of the file could not be written to ${this.#scratch} (${errorText(error)}): free some space there, or say with --unique that keys never repeat.`,
+          `The keys of the file could not be written to ${this.#scratch} (${errorText(error)}): free some space there, or say with \`unique\` that keys never repeat.`,
           { cause: error },
         );
       }

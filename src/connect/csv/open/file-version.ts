@@ -169,6 +169,6 @@ export function refuseDirectory(name: string): never {
 export function refuseChanged(name: string): never {
   throw new PawlError(
     "csv.changed",
-    `${name} changed while it was being read, so its records may have moved: put the file back as it was, or start over with --restart.`,
+    `${name} changed while it was being read, so its records may have moved: put the file back as it was, or start over with \`restart\`.`,
   );
 }

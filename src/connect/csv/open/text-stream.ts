@@ -176,7 +176,7 @@ function decoderOf(head: Buffer, wanted: string, name: string): Decoder {
     } catch (error) {
       throw new PawlError(
         "csv.encoding",
-        `${name} holds bytes that are not ${encoding}, somewhere after byte ${offset}: give the encoding it is in with --encoding.`,
+        `${name} holds bytes that are not ${encoding}, somewhere after byte ${offset}: give the encoding it is in with \`encoding\`.`,
         { cause: error },
       );
     }

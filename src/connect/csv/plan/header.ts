@@ -16,7 +16,7 @@ export function fieldNames(head: Head, grammar: Grammar, options: CheckedOptions
   if (count > MOST_COLUMNS)
     throw new PawlError(
       "csv.header",
-      `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are read: check the --delimiter, and that the file is a CSV.`,
+      `${name} line ${begin.line} has ${count} fields, and no more than ${MOST_COLUMNS} columns are read: check \`delimiter\`, and that the file is a CSV.`,
     );
   if (options.columns) return given(options.columns, count, options.header, name);
   const values = reader.values.slice(0, count);
@@ -24,31 +24,31 @@ export function fieldNames(head: Head, grammar: Grammar, options: CheckedOptions
   if (first.includes(0))
     throw new PawlError(
       "csv.binary",
-      `${name} line ${begin.line}: the header holds a NUL byte: check that the file is a CSV and its --encoding.`,
+      `${name} line ${begin.line}: the header holds a NUL byte: check that the file is a CSV, and \`encoding\`.`,
     );
   if (!isUtf8(first))
     throw new PawlError(
       "csv.encoding",
-      `${name} line ${begin.line}: the header is not valid UTF-8: give --encoding, such as latin1.`,
+      `${name} line ${begin.line}: the header is not valid UTF-8: give \`encoding\`, such as latin1.`,
     );
   const names = values.map((value) => value.trim());
   const empty = names.indexOf("");
   if (empty !== -1)
     throw new PawlError(
       "csv.header",
-      `${name}: column ${empty + 1} of the header has no name; name it, or name all columns with --columns.`,
+      `${name}: column ${empty + 1} of the header has no name; name it, or name all columns with \`columns\`.`,
     );
   refuseRepeats(names, `${name}: the header`);
   return names;
 }
 
 function given(columns: readonly string[], width: number, header: boolean, name: string): string[] {
-  refuseRepeats(columns, "--columns");
+  refuseRepeats(columns, "`columns`");
   if (columns.length === width) return [...columns];
   const what = header ? "its header" : "its first row";
   throw new PawlError(
     "csv.header",
-    `--columns gives ${columns.length} names, but ${name} has ${width} fields in ${what}: name each of them.`,
+    `\`columns\` gives ${columns.length} names, but ${name} has ${width} fields in ${what}: name each of them.`,
   );
 }
 
@@ -59,7 +59,7 @@ function refuseRepeats(names: readonly string[], where: string): void {
     if (before !== undefined)
       throw new PawlError(
         "csv.header",
-        `${where} names ${JSON.stringify(name)} twice, as columns ${before + 1} and ${index + 1}; rename one, or name all columns with --columns.`,
+        `${where} names ${JSON.stringify(name)} twice, as columns ${before + 1} and ${index + 1}; rename one, or name all columns with \`columns\`.`,
       );
     known.set(name, index);
   }
@@ -88,7 +88,7 @@ export function givenOrderOf(
   if (named) return orderOf(first, other, firstName, name);
   throw new PawlError(
     "csv.header-differs",
-    `${name} has a different header from ${firstName}, so that --columns cannot name the columns of both: load them one by one.`,
+    `${name} has a different header from ${firstName}, so that \`columns\` cannot name the columns of both: load them one by one.`,
   );
 }
 

@@ -55,27 +55,30 @@ function checkNames({ fields, reading, dialect, comment }: CsvLayout): void {
   const has = `the columns are ${fields.slice(0, 20).join(", ")}${fields.length > 20 ? ", …" : ""}`;
   for (const [column] of reading.nullsFor)
     if (!known.has(column))
-      throw new PawlError("csv.option", `--null-for names the column ${JSON.stringify(column)}, but ${has}.`);
-  for (const [flag, column] of [
-    ["--file-column", reading.fileColumn],
-    ["--line-column", reading.lineColumn],
+      throw new PawlError(
+        "csv.option",
+        `\`nullValuesFor\` names the column ${JSON.stringify(column)}, but ${has}.`,
+      );
+  for (const [option, column] of [
+    ["fileColumn", reading.fileColumn],
+    ["lineColumn", reading.lineColumn],
   ])
     if (column && known.has(column))
       throw new PawlError(
         "csv.option",
-        `${flag} is ${JSON.stringify(column)}, which is a column of the file: choose another name.`,
+        `\`${option}\` is ${JSON.stringify(column)}, which is a column of the file: choose another name.`,
       );
   const texts = [...reading.nulls, ...reading.nullsFor.flatMap(([, each]) => each)];
   if (comment !== "" && comment === dialect.delimiter)
     throw new PawlError(
       "csv.option",
-      `--comment is ${JSON.stringify(comment)}, which is the delimiter of the file, so that rows without a first value would be left out: give --delimiter if it is another one.`,
+      `\`comment\` is ${JSON.stringify(comment)}, which is the delimiter of the file, so that rows without a first value would be left out: give \`delimiter\` if it is another one.`,
     );
   const bad = texts.find((text) => text.includes(dialect.delimiter));
   if (bad !== undefined)
     throw new PawlError(
       "csv.option",
-      `--null ${JSON.stringify(bad)} holds the delimiter ${JSON.stringify(dialect.delimiter)}: choose another text.`,
+      `\`nullValues\` ${JSON.stringify(bad)} holds the delimiter ${JSON.stringify(dialect.delimiter)}: choose another text.`,
     );
 }
 

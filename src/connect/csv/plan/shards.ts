@@ -90,7 +90,7 @@ function checkKey(key: readonly KeyColumn[], layout: CsvLayout): void {
   if (!absent) return;
   throw new PawlError(
     "csv.no-key-column",
-    `The key column ${JSON.stringify(absent.name)} is not in the header (${layout.columns.join(", ")}): give --key, or --map a column to it.`,
+    `The key column ${JSON.stringify(absent.name)} is not in the header (${layout.columns.join(", ")}): give \`key\`, or a column to it with \`map\`.`,
   );
 }
 

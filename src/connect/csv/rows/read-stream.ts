@@ -111,6 +111,6 @@ function checkSame(from: RecordPosition, crc: number, name: string): void {
 function refuseOther(name: string): never {
   throw new PawlError(
     "csv.other-input",
-    `${name} is not what it was when this load began: give the same input again, or start over with --restart.`,
+    `${name} is not what it was when this load began: give the same input again, or start over with \`restart\`.`,
   );
 }

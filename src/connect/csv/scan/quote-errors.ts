@@ -41,7 +41,7 @@ export async function explainQuotes(
   if (first === null || layout.reading.loose)
     return new PawlError(
       "csv.unclosed-quote",
-      `${name} line ${open ?? line}: the quote that opens here is never closed; close or double it, or say how quotes are meant: --quote none takes all as text.`,
+      `${name} line ${open ?? line}: the quote that opens here is never closed; close or double it, or say how quotes are meant: \`quote: null\` takes all as text.`,
     );
   const many = lines === 1 ? "" : ` (${lines} lines have such quotes, the first is line ${first})`;
   const what =
@@ -50,7 +50,7 @@ export async function explainQuotes(
       : "a quote here has no partner, inside a field or before the text that follows it";
   return new PawlError(
     "csv.stray-quote",
-    `${name} line ${lonely ?? first}: ${what}${many}; double the quotes in the file, or say how they are meant with --loose-quotes, --quote none, --escape '\\' or --trim.`,
+    `${name} line ${lonely ?? first}: ${what}${many}; double the quotes in the file, or say how they are meant with \`looseQuotes\`, \`quote: null\`, \`escape\` or \`trim\`.`,
   );
 }
 

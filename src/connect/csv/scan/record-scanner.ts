@@ -319,14 +319,14 @@ export class RecordScanner {
     const quote = open ? `, or close the quote that opens on line ${this.#openLine}` : "";
     throw new PawlError(
       "csv.record-too-large",
-      `${name} line ${this.line}: the record that starts here is larger than ${maxRecordBytes} bytes; raise --max-record if that is right${quote}.`,
+      `${name} line ${this.line}: the record that starts here is larger than ${maxRecordBytes} bytes; raise \`maxRecordSize\` if that is right${quote}.`,
     );
   }
 
   #unclosed(): never {
     throw new PawlError(
       "csv.unclosed-quote",
-      `${this.#rules.name} line ${this.#openLine}: the quote that opens here is never closed; close or double it, or say how quotes are meant with --quote none or --loose-quotes.`,
+      `${this.#rules.name} line ${this.#openLine}: the quote that opens here is never closed; close or double it, or say how quotes are meant with \`quote: null\` or \`looseQuotes\`.`,
     );
   }
 
@@ -334,7 +334,7 @@ export class RecordScanner {
     const line = this.#firstLine + this.lines;
     throw new PawlError(
       "csv.stray-quote",
-      `${this.#rules.name} line ${line}: a quote stands inside a field, or text follows a closing quote; double the quote, or say how quotes are meant with --loose-quotes, --quote none, --escape or --trim.`,
+      `${this.#rules.name} line ${line}: a quote stands inside a field, or text follows a closing quote; double the quote, or say how quotes are meant with \`looseQuotes\`, \`quote: null\`, \`escape\` or \`trim\`.`,
     );
   }
 

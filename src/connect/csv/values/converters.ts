@@ -65,18 +65,18 @@ export function compositeConverter(
   { dateOrder, decimal, thousands }: LocalRules,
 ): Converter | null {
   const dates = kind.dates && dateOrder !== null;
-  const options = [decimal === "" ? [] : "--decimal", thousands === "" ? [] : "--thousands"].flat();
+  const options = [decimal === "" ? [] : "`decimal`", thousands === "" ? [] : "`thousands`"].flat();
   const numbers =
     kind.numbers === "none" || options.length === 0 ? null : plainNumbers(kind.numbers, decimal, thousands);
   if (!dates && numbers === null) return null;
-  const flags = [...(dates ? ["--date-order"] : []), ...(numbers === null ? [] : options)];
+  const unusable = [...(dates ? ["`dateOrder`"] : []), ...(numbers === null ? [] : options)];
   const written = [
     dates ? "with dates such as 2026-01-31" : [],
     numbers === null ? [] : "without separators in its numbers",
   ].flat();
   return {
     convert: (text) => ((!dates || isoOnly(text)) && (numbers === null || numbers(text)) ? text : null),
-    what: `written ${written.join(" and ")}, as a value of type ${kind.type} must be, for ${flags.join(" and ")} cannot be followed in it`,
+    what: `written ${written.join(" and ")}, as a value of type ${kind.type} must be, for ${unusable.join(" and ")} cannot be followed in it`,
     code: COMPOSITE,
   };
 }

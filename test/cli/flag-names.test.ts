@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, it } from "node:test";
+import { withFlags, withFlagsOf } from "../../src/cli/options/flag-names.ts";
+import { program } from "../../src/cli/program.ts";
+
+describe("flags in place of options of the API", () => {
+  it("stand for an option, for one with a value, and for a value that is a flag", () => {
+    assert.equal(withFlags('`delimiter` is ",,"'), '--delimiter is ",,"');
+    assert.equal(withFlags('give `encoding: "utf-16le"`'), "give --encoding utf-16le");
+    assert.equal(
+      withFlags("with `quote: null` or `atLeastOnce: true`"),
+      "with --quote none or --at-least-once",
+    );
+  });
+
+  it("leave other texts as they are", () => {
+    for (const text of ["run `npm install aws4`", "`name` is unknown", "a `delimiter", "delimiter"])
+      assert.equal(withFlags(text), text);
+  });
+
+  it("are those of pawl run alone for a job in a module", () => {
+    const message = "put `delimiter` right, or start over with `restart`";
+    const own = withFlagsOf({ module: "file:///job.ts" }, message);
+    assert.equal(own, "put `delimiter` right, or start over with --restart");
+    const load = withFlagsOf({ module: "pawl:load" }, message);
+    assert.equal(load, "put --delimiter right, or start over with --restart");
+  });
+
+  it("are there for every option that a message of a CSV names, and are flags of pawl load", async () => {
+    const page = await readFile(new URL("../../docs/errors.md", import.meta.url), "utf8");
+    const load = program().commands.find((command) => command.name() === "load");
+    const known = new Set(load?.options.map(({ long }) => long));
+    let named = 0;
+    for (const row of page.split("\n").filter((line) => line.startsWith("| `csv."))) {
+      const messages = row.slice(row.indexOf("|", 2));
+      for (const [option] of messages.matchAll(/`[^`…]+`/g)) {
+        named++;
+        const flag = withFlags(option);
+        assert.ok(known.has(flag.split(" ")[0]), `${option} in ${row} is ${flag} on the command line`);
+      }
+    }
+    assert.ok(named > 20, `${named} options are named`);
+  });
+});
