@@ -15,7 +15,7 @@ const LONGEST = [
   "test/tasks/killed-workers.test.ts",
   "test/tasks/sqlite.test.ts",
   "test/cli/worker/take-part.test.ts",
-  "test/store/sqlite.test.ts",
+  "test/store/sqlite/file.test.ts",
   "test/cli/backfill/backfill.test.ts",
   "test/chaos/short.test.ts",
   "test/connect/postgres/sink/differential.test.ts",

@@ -4,7 +4,7 @@ import { LostError, PawlError, TransientError } from "../errors.ts";
 
 export { machineClock } from "./clock.ts";
 export { JsonText, toJson } from "./json-text.ts";
-export { type StateLocation, stateLocation } from "./location.ts";
+export { type StateLocation, stateLocation } from "./state-location.ts";
 
 /** Codes that speak of the store as a whole, whatever was to be written. */
 const OF_THE_STORE =

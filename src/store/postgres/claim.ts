@@ -10,12 +10,12 @@ import {
   choose,
   inOrder,
   waitMs,
-} from "../sql/rate-limit.ts";
+} from "../sql/claim-order.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
+import { prepared, type Session } from "./connection.ts";
 import { lookup, scalars, texts, toText } from "./dialect.ts";
-import { prepared, type Session } from "./session.ts";
-import type { PostgresTransitions } from "./transitions.ts";
+import type { PostgresTransitions } from "./state-transitions.ts";
 
 /**
  * The waiting tasks of a queue that are in no bucket (`plain`), or those of one bucket, read through their indexes (queue,

@@ -1,8 +1,8 @@
 import { TransientError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
-import type { Connections } from "./connections.ts";
-import { IN_DOUBT, retryTransient } from "./failure.ts";
-import { prepared, type Session } from "./session.ts";
+import { prepared, type Session } from "./connection.ts";
+import type { Connections } from "./connection-pool.ts";
+import { IN_DOUBT, retryTransient } from "./errors.ts";
 
 /** How a transaction is recognized: by its number, and by the marker it has left. */
 export interface CommitMarker {

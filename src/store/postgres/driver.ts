@@ -8,18 +8,18 @@ import { type BoundStatement, type Procedure, run, statement } from "../sql/stat
 import type { Driver, Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
 import { claim, due, progress, renew } from "./claim.ts";
-import type { Database } from "./database.ts";
-import { RECORDING, type Transaction } from "./database.ts";
+import { callersSession, type Session } from "./connection.ts";
 import { scalars, storable, texts } from "./dialect.ts";
 import { insertTasks, OptimisticEnqueue } from "./enqueue.ts";
-import { brokenConstraint } from "./failure.ts";
+import { brokenConstraint } from "./errors.ts";
 import { Notifications } from "./notifications.ts";
 import { canPrune, prune } from "./prune.ts";
 import { foldCounts, listQueues } from "./queues.ts";
-import { callersSession, type Session } from "./session.ts";
 import { endClaims } from "./settle.ts";
+import { PostgresTransitions } from "./state-transitions.ts";
 import { canSweep, sweeping } from "./sweep.ts";
-import { PostgresTransitions } from "./transitions.ts";
+import type { Database } from "./transaction-runner.ts";
+import { RECORDING, type Transaction } from "./transaction-runner.ts";
 
 /** How many transactions that counted lie between two foldings of the counts. */
 const FOLD_EVERY = 500;

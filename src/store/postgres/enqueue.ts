@@ -3,10 +3,10 @@ import type { NewTask, StoreEnqueueOptions } from "../contract.ts";
 import { enqueue, type InsertTasks } from "../sql/enqueue.ts";
 import { call } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
+import { prepared } from "./connection.ts";
 import { scalars, texts, toText } from "./dialect.ts";
-import { brokenConstraint } from "./failure.ts";
-import { prepared } from "./session.ts";
-import type { PostgresTask, PostgresTransitions } from "./transitions.ts";
+import { brokenConstraint } from "./errors.ts";
+import type { PostgresTask, PostgresTransitions } from "./state-transitions.ts";
 
 /** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
 const CAREFUL_BATCHES = 20;

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
-import type { Database } from "./database.ts";
+import { prepared } from "./connection.ts";
 import { texts } from "./dialect.ts";
 import { Listener } from "./listener.ts";
-import { prepared } from "./session.ts";
+import type { Database } from "./transaction-runner.ts";
 
 /** How often a store looks whether there is news while it cannot be notified. */
 const POLL_MS = 200;

@@ -1,9 +1,9 @@
 import type { Store } from "../contract.ts";
 import { SqlStore } from "../sql/store.ts";
 import { parseAddress } from "./address.ts";
-import { Database, type DatabaseOptions } from "./database.ts";
 import { PostgresDriver } from "./driver.ts";
 import { migrate } from "./schema.ts";
+import { Database, type DatabaseOptions } from "./transaction-runner.ts";
 
 /** Opens the store of a database, and creates or updates its tables. Errors as for `openStore`. */
 export async function openPostgresStore(

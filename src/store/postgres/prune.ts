@@ -1,8 +1,8 @@
 import { forgetChanges } from "../sql/changes.ts";
 import { IS_NOT_AWAITED } from "../sql/groups.ts";
 import { bound } from "../sql/statement.ts";
+import type { Session } from "./connection.ts";
 import { lookup, postgresDialect, scalars, texts } from "./dialect.ts";
-import type { Session } from "./session.ts";
 
 /** How many rows of pawl.retained are looked at together. */
 const PAGE = 50;

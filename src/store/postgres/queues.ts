@@ -1,6 +1,6 @@
 import type { QueueRecord } from "../contract.ts";
 import { nextDue } from "./claim.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./connection.ts";
 
 /** How many rows are folded at once. */
 const FOLDED = 5_000;

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
 import { noStore } from "../sql/store.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./connection.ts";
 
 export interface Migration {
   /**

@@ -4,10 +4,10 @@ import { changeOf, type ResultState, setByCase, setOf } from "../sql/state-machi
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
 import { byId, heldClaims } from "./claim.ts";
+import { prepared, type Session } from "./connection.ts";
 import { scalars, storable, texts, toText } from "./dialect.ts";
 import { insertTasks } from "./enqueue.ts";
-import { prepared, type Session } from "./session.ts";
-import { type Alike, type PostgresTransitions, TRANSITIONED } from "./transitions.ts";
+import { type Alike, type PostgresTransitions, TRANSITIONED } from "./state-transitions.ts";
 
 /** How the ends of claims are written: one statement for each kind of result, however many there are. */
 export const endClaims: EndClaims<PostgresTransitions> = {

@@ -4,9 +4,9 @@ import { setByCase } from "../sql/state-machine.ts";
 import { call, NOW, oneOf, type Procedure, raw, sql } from "../sql/statement.ts";
 import type { Sweeping, TakenBack } from "../sql/sweep.ts";
 import { LEASED } from "./claim.ts";
+import type { Session } from "./connection.ts";
 import { lookup, texts } from "./dialect.ts";
-import type { Session } from "./session.ts";
-import { type PostgresTransitions, TRANSITIONED } from "./transitions.ts";
+import { type PostgresTransitions, TRANSITIONED } from "./state-transitions.ts";
 
 /** Of the tasks `t` that are leased: those whose lease has run out, or whose worker is one of $1. */
 const CAN_BE_TAKEN_BACK = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker = ANY($1::text[]))";

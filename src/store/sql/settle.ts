@@ -1,6 +1,6 @@
 import type { NewGroup, NewTask, Settlement, TaskResult, TaskState } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import { addAttempts, type EndedAttempt, isToldByTask } from "./attempts.ts";
+import { addAttempts, type EndedAttempt, isToldByTask } from "./attempt-history.ts";
 import { cancelWaiting } from "./cancel.ts";
 import { enqueue, type InsertTasks } from "./enqueue.ts";
 import { lockGroups } from "./groups.ts";

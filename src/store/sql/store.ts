@@ -5,9 +5,10 @@ import { publicUrl } from "../../postgres-url.ts";
 import type * as contract from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { assertName, canBeHeld } from "../storable.ts";
-import { listAttempts } from "./attempts.ts";
+import { listAttempts } from "./attempt-history.ts";
 import { record } from "./changes.ts";
 import { closeGroup, findGroup, listChildren } from "./groups.ts";
+import { release, requestCancel } from "./make-claimable.ts";
 import {
   countQuarantined,
   type InsertItems,
@@ -15,7 +16,6 @@ import {
   type QuarantinePage,
   replaceQuarantine,
 } from "./quarantine.ts";
-import { release, requestCancel } from "./release.ts";
 import {
   addSample,
   createRun,

@@ -1,5 +1,5 @@
 import type { TaskState } from "../contract.ts";
-import { addAttempts } from "./attempts.ts";
+import { addAttempts } from "./attempt-history.ts";
 import { cancelExpired } from "./cancel.ts";
 import type { StateTransitions, Transitioned } from "./state-transitions.ts";
 import type { Procedure } from "./statement.ts";

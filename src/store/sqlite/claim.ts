@@ -11,7 +11,7 @@ import {
   chargedMs,
   choose,
   waitMs,
-} from "../sql/rate-limit.ts";
+} from "../sql/claim-order.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";

@@ -4,7 +4,7 @@ import { retry } from "../../retry.ts";
 import type { Clock } from "../clock.ts";
 import { bound, type Procedure, type Step, type Value } from "../sql/statement.ts";
 import { SqliteDialect } from "./dialect.ts";
-import { explain, isBusy } from "./failure.ts";
+import { explain, isBusy } from "./errors.ts";
 import { type FileIdentity, gone, isGone } from "./file-identity.ts";
 import { assertKnown } from "./schema.ts";
 

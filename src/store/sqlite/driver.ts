@@ -11,7 +11,7 @@ import type { Driver, Topic } from "../sql/store.ts";
 import type { Sweeping } from "../sql/sweep.ts";
 import { canClaim, claim, due, oldestDue, progress, renew } from "./claim.ts";
 import type { Connection } from "./connection.ts";
-import { isDuplicate } from "./failure.ts";
+import { isDuplicate } from "./errors.ts";
 import { Notifications } from "./notifications.ts";
 import { endClaimsIn } from "./settle.ts";
 import { canSweep, sweepingOf } from "./sweep.ts";

@@ -1,6 +1,6 @@
 import { after, before } from "node:test";
 import { TestServer } from "../../connect/postgres/server.ts";
-import { modelSuite } from "../model-suite.ts";
+import { modelSuite } from "../model/suite.ts";
 import { LentStores } from "./lent.ts";
 import { byTestClock, openPlace } from "./open-temporary.ts";
 

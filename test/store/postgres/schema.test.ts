@@ -6,9 +6,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
-import { Database } from "../../../src/store/postgres/database.ts";
-import { explain } from "../../../src/store/postgres/failure.ts";
+import { explain } from "../../../src/store/postgres/errors.ts";
 import { migrate, migrations } from "../../../src/store/postgres/schema.ts";
+import { Database } from "../../../src/store/postgres/transaction-runner.ts";
 import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask } from "../conformance/tasks.ts";
 

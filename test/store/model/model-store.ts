@@ -15,11 +15,11 @@ import {
   type TaskResult,
   type TaskSelector,
   type TaskState,
-} from "../../src/store/index.ts";
-import { JsonText } from "../../src/store/internal.ts";
-import { ModelBuckets } from "./model-buckets.ts";
-import { ModelSchedules, type NewSchedule } from "./model-schedules.ts";
-import type { TestClock } from "./test-clock.ts";
+} from "../../../src/store/index.ts";
+import { JsonText } from "../../../src/store/internal.ts";
+import type { TestClock } from "../test-clock.ts";
+import { ModelBuckets } from "./buckets.ts";
+import { ModelSchedules, type NewSchedule } from "./schedules.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

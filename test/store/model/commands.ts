@@ -7,9 +7,9 @@ import {
   PawlError,
   type Store,
   type TaskResult,
-} from "../../src/store/index.ts";
-import { ModelStore } from "./model.ts";
-import type { TestClock } from "./test-clock.ts";
+} from "../../../src/store/index.ts";
+import type { TestClock } from "../test-clock.ts";
+import { ModelStore } from "./model-store.ts";
 
 export interface Model {
   readonly store: ModelStore;

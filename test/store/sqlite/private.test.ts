@@ -3,13 +3,13 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, stat, symlink, utimes, writeF
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
-import { defineJob } from "../../src/batch/index.ts";
-import { type AnyJob, prepare } from "../../src/batch/internal.ts";
-import { ChecksumCache } from "../../src/connect/objects/files/checksum-cache.ts";
-import { copy } from "../../src/connect/objects/index.ts";
-import { startEmbedded } from "../../src/connect/postgres/embedded/server.ts";
-import { openStore } from "../../src/store/index.ts";
-import { stateLocation } from "../../src/store/internal.ts";
+import { defineJob } from "../../../src/batch/index.ts";
+import { type AnyJob, prepare } from "../../../src/batch/internal.ts";
+import { ChecksumCache } from "../../../src/connect/objects/files/checksum-cache.ts";
+import { copy } from "../../../src/connect/objects/index.ts";
+import { startEmbedded } from "../../../src/connect/postgres/embedded/server.ts";
+import { openStore } from "../../../src/store/index.ts";
+import { stateLocation } from "../../../src/store/internal.ts";
 
 const unix = { skip: process.getuid === undefined };
 let root: string;

@@ -1,9 +1,9 @@
 import type { Lease, TaskState } from "../contract.ts";
 import { keepChanges } from "../sql/changes.ts";
 import { StateTransitions, type Transitioned } from "../sql/state-transitions.ts";
-import type { Transaction } from "./database.ts";
+import { prepared, type Session } from "./connection.ts";
 import { lookup, scalars, texts } from "./dialect.ts";
-import { prepared, type Session } from "./session.ts";
+import type { Transaction } from "./transaction-runner.ts";
 
 /** What must be known as well of a task that comes from being leased, or is settled. */
 interface Leased {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { openStore } from "../../src/store/index.ts";
-import { live } from "./conformance/live.ts";
+import { openStore } from "../../../src/store/index.ts";
+import { live } from "../conformance/live.ts";
 
 /** Tables that stay small: a row a queue, a bucket, a worker, or a counter, and the page of tasks that are cancelled together. */
 const SMALL =

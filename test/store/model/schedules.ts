@@ -1,5 +1,5 @@
-import type { Json, ScheduleRecord } from "../../src/store/index.ts";
-import type { TestClock } from "./test-clock.ts";
+import type { Json, ScheduleRecord } from "../../../src/store/index.ts";
+import type { TestClock } from "../test-clock.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

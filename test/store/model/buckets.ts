@@ -1,5 +1,5 @@
-import type { BucketRate } from "../../src/store/index.ts";
-import type { TestClock } from "./test-clock.ts";
+import type { BucketRate } from "../../../src/store/index.ts";
+import type { TestClock } from "../test-clock.ts";
 
 interface Claimed {
   /** Milliseconds of the rate that were used ahead of that moment. */

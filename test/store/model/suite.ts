@@ -1,8 +1,8 @@
 import { test } from "node:test";
-import { fc } from "../random.ts";
-import type { StoreUnderTest } from "./conformance.ts";
-import { ModelStore } from "./model.ts";
-import { clockCommands, commands, type Model } from "./model-commands.ts";
+import { fc } from "../../random.ts";
+import type { StoreUnderTest } from "../conformance.ts";
+import { clockCommands, commands, type Model } from "./commands.ts";
+import { ModelStore } from "./model-store.ts";
 
 /**
  * Random sequences of operations by several workers, with clocks that jump, held against a model. On failure

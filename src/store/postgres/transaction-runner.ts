@@ -2,10 +2,10 @@ import { PawlError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
 import type { Address } from "./address.ts";
 import { type CommitMarker, CommitMarkers, MARK_WRITTEN, MARKER } from "./commit-markers.ts";
-import { Connections, type Loan } from "./connections.ts";
-import { isDisconnect, retryTransient } from "./failure.ts";
+import { prepared, type Session } from "./connection.ts";
+import { Connections, type Loan } from "./connection-pool.ts";
+import { isDisconnect, retryTransient } from "./errors.ts";
 import { assertKnown } from "./schema.ts";
-import { prepared, type Session } from "./session.ts";
 
 /** How long an operation is tried again while the server is away before it gives up. */
 const RETRY_MS = 15_000;

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openStore, type Store } from "../../src/store/index.ts";
-import type { StoreUnderTest } from "./conformance.ts";
-import { TestClock } from "./test-clock.ts";
+import { openStore, type Store } from "../../../src/store/index.ts";
+import type { StoreUnderTest } from "../conformance.ts";
+import { TestClock } from "../test-clock.ts";
 
 /** A store in a file of its own, by the test's clocks. */
 export async function openTemporary(): Promise<StoreUnderTest> {

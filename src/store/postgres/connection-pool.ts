@@ -1,8 +1,8 @@
 import pg from "pg";
 import { destroyClient } from "../../postgres-client.ts";
 import type { Address } from "./address.ts";
-import { isDisconnect } from "./failure.ts";
-import { Session } from "./session.ts";
+import { Session } from "./connection.ts";
+import { isDisconnect } from "./errors.ts";
 
 const IDLE_MS = 30_000;
 const CONNECTIONS = 4;

@@ -19,18 +19,18 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { machineClock } from "../../src/store/clock.ts";
-import { openStore, PawlError, type Store, TransientError } from "../../src/store/index.ts";
-import { SqlStore } from "../../src/store/sql/store.ts";
-import { Connection } from "../../src/store/sqlite/connection.ts";
-import { SqliteDriver } from "../../src/store/sqlite/driver.ts";
-import { FileIdentity } from "../../src/store/sqlite/file-identity.ts";
-import { openSqliteStore } from "../../src/store/sqlite/open.ts";
-import { migrate, migrations } from "../../src/store/sqlite/schema.ts";
-import { machineClocks } from "./conformance/machine-clocks.ts";
-import { newTask } from "./conformance/tasks.ts";
-import { storeConformance } from "./conformance.ts";
-import { openTemporary } from "./temporary.ts";
+import { machineClock } from "../../../src/store/clock.ts";
+import { openStore, PawlError, type Store, TransientError } from "../../../src/store/index.ts";
+import { SqlStore } from "../../../src/store/sql/store.ts";
+import { Connection } from "../../../src/store/sqlite/connection.ts";
+import { SqliteDriver } from "../../../src/store/sqlite/driver.ts";
+import { FileIdentity } from "../../../src/store/sqlite/file-identity.ts";
+import { openSqliteStore } from "../../../src/store/sqlite/open.ts";
+import { migrate, migrations } from "../../../src/store/sqlite/schema.ts";
+import { machineClocks } from "../conformance/machine-clocks.ts";
+import { newTask } from "../conformance/tasks.ts";
+import { storeConformance } from "../conformance.ts";
+import { openTemporary } from "./open-temporary.ts";
 
 storeConformance("SQLite", openTemporary, machineClocks);
 
@@ -83,7 +83,7 @@ describe("a store file", () => {
 
   test("is created once when several processes open it at the same moment", async () => {
     const location = join(folder, "deep", "state.db");
-    const script = new URL("./conformance/drain-process.ts", import.meta.url).pathname;
+    const script = new URL("../conformance/drain-process.ts", import.meta.url).pathname;
     const run = promisify(execFile);
     const outputs = await Promise.all(
       [0, 1, 2, 3, 4].map((n) => run(process.execPath, [script, location, `w${n}`])),
