@@ -7,7 +7,7 @@
  * - Time is the store's clock. Callers pass durations, never instants, and read instants the store wrote.
  * - A fence is the number of the claim. It only grows, and it stands in the WHERE of every write that a claim
  *   permits: a worker whose lease was taken over changes nothing and is told so (`lost`).
- * - A wake-up is a hint; polling `due` is the safety net.
+ * - A notification may come late or not at all; polling `claimableInMs` is the safety net.
  */
 
 import type { RunStore } from "./contract/run-store.ts";

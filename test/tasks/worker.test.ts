@@ -77,7 +77,7 @@ test("a snoozed task comes back, or is held until it is released", async (t) => 
     },
   });
   await scene.until(({ state, due, fence }) => state === "waiting" && due === null && fence === 2);
-  await scene.store.release({ ids: ["t"] });
+  await scene.store.makeClaimable({ ids: ["t"] });
   const task = await scene.until(({ state }) => state === "succeeded");
   assert.deepEqual([task.failures, task.crashes, task.fence], [0, 0, 3]);
 });
@@ -178,7 +178,7 @@ function unreliable(store: Store, t: TestContext): { store: Store; failed: () =>
     failed++;
     return new TransientError("store.full", "The disk is full.");
   };
-  for (const operation of ["claim", "settle", "query", "due"] as const) {
+  for (const operation of ["claim", "settle", "query", "claimableInMs"] as const) {
     const original = store[operation].bind(store) as (...args: unknown[]) => Promise<unknown>;
     let calls = 0;
     t.mock.method(store, operation, async (...args: unknown[]) => {

@@ -176,7 +176,7 @@ class Coordinator {
       const atRest = AT_REST.has(record.state) && !progress.shards.some((shard) => shard.state === "leased");
       if (atRest || performance.now() - sampledAt > SAMPLE_MS) {
         sampledAt = performance.now();
-        await store.sample(run, { ...progress.counts, activeMs: this.#activeMs() } as unknown as Json);
+        await store.addSample(run, { ...progress.counts, activeMs: this.#activeMs() } as unknown as Json);
       }
       if (atRest) return;
       await this.#report(null);

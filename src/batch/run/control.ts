@@ -80,5 +80,5 @@ export function assertResumable(run: RunRecord): void {
 export async function reopen(store: Store, run: RunRecord): Promise<void> {
   assertResumable(run);
   if (run.state !== "pending") await store.updateRun(run.id, UNFINISHED, { state: "running", note: null });
-  await store.release({ flow: run.id });
+  await store.makeClaimable({ flow: run.id });
 }

@@ -31,7 +31,7 @@ async function retryChosen(chosen: TaskSelector, json: boolean, store: Store): P
   let released = 0;
   let left = 0;
   for (const selector of await withoutRuns(chosen, store)) {
-    released += await store.release({ ...selector, states });
+    released += await store.makeClaimable({ ...selector, states });
     left += (await store.query({ ...selector, states: ["dead"] }, { limit: 1_000 })).length;
   }
   if (json) {
@@ -68,7 +68,9 @@ async function retryNamed(
   const done: { id: string; released: number; state: string | null }[] = [];
   for (const { id, isFlow } of all) {
     // A flow continues from its links that failed, with those that were cancelled because of them.
-    const released = await store.release(isFlow ? { flow: id, states: STOPPED } : { ids: [id], states });
+    const released = await store.makeClaimable(
+      isFlow ? { flow: id, states: STOPPED } : { ids: [id], states },
+    );
     const [after] = await store.query({ ids: [id] });
     done.push({ id, released, state: after?.state ?? null });
     if (json || (released === 0 && ids.length === 1)) continue;

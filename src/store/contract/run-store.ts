@@ -104,7 +104,7 @@ export interface RunStore {
   /** Changes a run if its state is one of `from`; false when it was not. A final state stamps `finishedAt`. */
   updateRun(id: string, from: readonly RunState[], patch: RunPatch): Promise<boolean>;
   /** Adds a point to the history; old points are thinned so that a run keeps at most a few hundred. */
-  sample(run: string, value: Json): Promise<void>;
+  addSample(run: string, value: Json): Promise<void>;
   samples(run: string): Promise<Sample[]>;
   /**
    * Replaces what is quarantined of one shard from `fromOrdinal` on: an attempt that is repeated overwrites what

@@ -149,7 +149,7 @@ export interface TaskStore {
    * group that is open or has failed is left to its group, whose turn it is to be open again if it can. One whose unique
    * key was taken meanwhile is left alone, and an expiry that is over is forgotten. Returns how many.
    */
-  release(selector: TaskSelector): Promise<number>;
+  makeClaimable(selector: TaskSelector): Promise<number>;
   /**
    * Takes back leases that have run out, and those of `deadWorkers` at once. Each counts as a crash; a task with
    * `poisonAfter` crashes since its last progress becomes dead, with an error that says so. Cancels as well what was
@@ -164,7 +164,7 @@ export interface TaskStore {
    * Milliseconds until something in these queues can be claimed (at the rates of the buckets, and not in a paused queue)
    * or a lease there runs out; 0 now, null never.
    */
-  due(queues: readonly string[], buckets?: readonly BucketRate[]): Promise<number | null>;
+  claimableInMs(queues: readonly string[], buckets?: readonly BucketRate[]): Promise<number | null>;
   query(selector: TaskSelector, page?: Page): Promise<TaskRecord[]>;
   /** The attempts that are over, first to last; at most the latest hundred are kept. */
   attempts(id: string): Promise<AttemptRecord[]>;
@@ -176,7 +176,7 @@ export interface TaskStore {
   prune(limit: number): Promise<number>;
   heartbeat(worker: Heartbeat): Promise<void>;
   /** Forgets a worker that has ended. */
-  leave(worker: string): Promise<void>;
+  removeWorker(worker: string): Promise<void>;
   /** Those that were heard of in the last `withinMs`. */
   workers(withinMs: number): Promise<WorkerRecord[]>;
   /** Stores or replaces a schedule. An unchanged `spec` keeps the time at which it fires next. */
@@ -194,13 +194,18 @@ export interface TaskStore {
    * Fires a schedule: sets when it fires next and enqueues the tasks, in one step, if it still has this version and is
    * due. False when another worker was quicker, or it was edited, paused or removed.
    */
-  tick(id: string, version: number, next: Instant | null, tasks: readonly NewTask[]): Promise<boolean>;
+  fireSchedule(
+    id: string,
+    version: number,
+    next: Instant | null,
+    tasks: readonly NewTask[],
+  ): Promise<boolean>;
   /** For the next `forMs`, changes of tasks are kept, to be read with `changes`. Costs a write a change: renew it while a subscriber reads. */
-  record(forMs: number): Promise<void>;
+  recordChanges(forMs: number): Promise<void>;
   /** Changes that were recorded after `after` (null: from now on), oldest first, and the number to continue from. */
   changes(after: number | null, limit: number): Promise<{ changes: ChangeRecord[]; last: number }>;
   /** Calls back soon after any process may have made a task claimable. Returns the way to stop. */
-  wake(listener: () => void): () => void;
+  onClaimable(listener: () => void): () => void;
   /**
    * Calls back soon after any process may have settled tasks or stored their progress. A hint: it may come late, many
    * may be one, and settling does not wait for it. Returns the way to stop.

@@ -2,7 +2,7 @@ import type { JsonText } from "../json-text.ts";
 import type { Instant, Json } from "./value.ts";
 
 /**
- * - `waiting`: may be claimed once `due` has come (a `held` task waits until it is released)
+ * - `waiting`: may be claimed once `due` has come (a `held` task waits until `makeClaimable`, or until its group releases it)
  * - `leased`: a worker holds it
  * - `succeeded`, `dead` (dead letter), `cancelled`: settled for good, unless released again
  */

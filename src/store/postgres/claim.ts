@@ -13,7 +13,7 @@ import {
 } from "../sql/claim-order.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
-import { prepared, type Session } from "./connection.ts";
+import { type Connection, prepared } from "./connection.ts";
 import { lookup, scalars, texts, toText } from "./dialect.ts";
 import type { PostgresTransitions } from "./state-transitions.ts";
 
@@ -129,7 +129,7 @@ export async function claim(
 }
 
 async function claimFrom(
-  session: Session,
+  session: Connection,
   queue: string,
   { n, worker, leaseMs }: ClaimRequest,
   note: () => void,
@@ -149,7 +149,7 @@ interface LockedCandidate extends Candidate {
  * the transaction ends, which is at once.
  */
 async function claimFromMany(
-  session: Session,
+  session: Connection,
   queues: readonly string[],
   { n, worker, leaseMs, buckets = [] }: ClaimRequest,
 ): Promise<Row[]> {
@@ -193,12 +193,12 @@ const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_
   WHERE name = ANY($1::text[])`;
 
 /** How far the rates are used. Of two rates for one bucket the last one counts. */
-async function readBuckets(session: Session, rates: readonly BucketRate[]): Promise<BucketUse[]> {
+async function readBuckets(session: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
   return usesOf(rates, await session.all<BucketRow>(AHEAD, [names(rates)]));
 }
 
 /** The same, and nothing else claims from these buckets until the transaction ends. */
-async function lockBuckets(session: Session, rates: readonly BucketRate[]): Promise<BucketUse[]> {
+async function lockBuckets(session: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
   session.later(
     "INSERT INTO pawl.bucket (name, claimed_at, ahead) SELECT unnest($1::text[]), 0, 0 ORDER BY 1 ON CONFLICT DO NOTHING",
     [names(rates)],
@@ -219,7 +219,7 @@ function usesOf(rates: readonly BucketRate[], rows: readonly BucketRow[]): Bucke
 }
 
 /** Notes how many were claimed of each bucket, in the transaction that has locked them. */
-function charge(session: Session, uses: readonly BucketUse[], chosen: readonly Candidate[]): void {
+function charge(session: Connection, uses: readonly BucketUse[], chosen: readonly Candidate[]): void {
   const charged = uses.flatMap((use) => {
     const claimed = chosen.filter(({ bucket }) => bucket === use.rate.bucket).length;
     return claimed === 0 ? [] : [{ name: use.rate.bucket, ahead: chargedMs(use, claimed) }];
@@ -241,8 +241,8 @@ export const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (
     WHERE ${lookup("t.seq", "s.seq")} AND t.lease = l.number AND t.state = 'leased' OFFSET 0) AS t`;
 
 /** Milliseconds until a task of the queues can be claimed or taken back; null never. */
-export async function due(
-  session: Session,
+export async function claimableInMs(
+  session: Connection,
   queues: readonly string[],
   buckets: readonly BucketRate[],
 ): Promise<number | null> {
@@ -281,7 +281,7 @@ export async function due(
 
 /** Extends leases. A lease that has run out is extended too, as long as it was not taken back. */
 export async function renew(
-  session: Session,
+  session: Connection,
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<{ lost: string[]; cancelRequested: string[] }> {
@@ -299,7 +299,7 @@ export async function renew(
 
 /** Stores progress and forgives crashes. Of several reports for one claim the last one is kept. */
 export async function progress(
-  session: Session,
+  session: Connection,
   reports: readonly ProgressReport[],
 ): Promise<{ lost: string[] }> {
   const latest = [...new Map(reports.map((report) => [keyOf(report), report])).values()].sort(byId);

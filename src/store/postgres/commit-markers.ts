@@ -1,7 +1,7 @@
 import { TransientError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
-import { prepared, type Session } from "./connection.ts";
-import type { Connections } from "./connection-pool.ts";
+import { type Connection, prepared } from "./connection.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
 import { IN_DOUBT, retryTransient } from "./errors.ts";
 
 /** How a transaction is recognized: by its number, and by the marker it has left. */
@@ -37,13 +37,13 @@ const TERMINATE =
  */
 export class CommitMarkers {
   readonly #location: string;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionPool;
   readonly #retryMs: number;
   /** Left since the last cleaning. Begins anywhere, so that many processes that write little clean as well. */
   #left = Math.floor(Math.random() * CLEAN_EVERY);
   #stopped = false;
 
-  constructor(location: string, connections: Connections, retryMs: number) {
+  constructor(location: string, connections: ConnectionPool, retryMs: number) {
     this.#location = location;
     this.#connections = connections;
     this.#retryMs = retryMs;
@@ -80,7 +80,7 @@ export class CommitMarkers {
   }
 
   /** Throws a TransientError while the transaction still runs. */
-  async #decide(session: Session, { xid, token }: CommitMarker, since: number): Promise<boolean> {
+  async #decide(session: Connection, { xid, token }: CommitMarker, since: number): Promise<boolean> {
     const row = await session
       .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
       .catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { destroyClient } from "../../postgres-client.ts";
 import type { Address } from "./address.ts";
-import { Session } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { isDisconnect } from "./errors.ts";
 
 const IDLE_MS = 30_000;
@@ -9,7 +9,7 @@ const CONNECTIONS = 4;
 
 /** A connection that is lent until it is given back. */
 export interface Loan {
-  readonly session: Session;
+  readonly session: Connection;
   /** Tells which process of the server has answered: behind a pooler it need not be the one that we connected to. */
   readonly answeredBy: (pid: number) => void;
   /** One that is not sound is closed. */
@@ -17,7 +17,7 @@ export interface Loan {
 }
 
 /** The connections to one store. */
-export class Connections {
+export class ConnectionPool {
   readonly #schema: string;
   readonly #replyMs: number;
   readonly #pool: pg.Pool;
@@ -62,7 +62,7 @@ export class Connections {
   }
 
   /** Runs statements outside of a transaction, or in one that they begin and end themselves. */
-  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async use<T>(work: (session: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     try {
       const session = this.#session(client);
@@ -82,8 +82,8 @@ export class Connections {
     await this.#pool.end();
   }
 
-  #session(client: pg.ClientBase): Session {
-    return new Session(client, this.#schema, this.#replyMs, this.#direct.get(client) ?? false);
+  #session(client: pg.ClientBase): Connection {
+    return new Connection(client, this.#schema, this.#replyMs, this.#direct.get(client) ?? false);
   }
 }
 

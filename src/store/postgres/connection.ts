@@ -10,7 +10,7 @@ const types: pg.CustomTypesConfig = {
 };
 
 /** What a transaction or a single statement is run on: a connection of the pool, or one of the caller's. */
-export class Session {
+export class Connection {
   readonly #client: pg.ClientBase;
   readonly #schema: string;
   readonly #replyMs: number | undefined;
@@ -146,9 +146,9 @@ function inSchema(sql: string, schema: string): string {
 }
 
 /** A transaction of the caller's: a client of `pg`, or one that a pool of `pg` has lent. */
-export function callersSession(tx: unknown, schema: string): Session {
+export function callersConnection(tx: unknown, schema: string): Connection {
   if (typeof tx === "object" && tx !== null && "query" in tx && typeof tx.query === "function") {
-    return new Session(tx as pg.ClientBase, schema);
+    return new Connection(tx as pg.ClientBase, schema);
   }
   throw new TypeError("The transaction to enqueue in must be a client of pg, on which BEGIN was said.");
 }

@@ -1,6 +1,6 @@
 import type { Json } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import type { Bind, Columns, Dialect } from "../sql/statement.ts";
+import type { Bind, ColumnValues, Dialect } from "../sql/statement.ts";
 
 const NOW = "(SELECT pawl.now_ms())";
 
@@ -16,7 +16,7 @@ export const postgresDialect: Dialect = {
     typeof values[0] === "number"
       ? `= ANY(${bind(scalars(values as readonly number[]))}::bigint[])`
       : `= ANY(${bind(texts(values as readonly string[]))}::text[])`,
-  rows: (name: string, columns: Columns, bind: Bind) => {
+  rows: (name: string, columns: ColumnValues, bind: Bind) => {
     const lists = Object.values(columns).map(([type, values]) =>
       type === "text"
         ? `${bind(texts(values.map((value) => (typeof value === "string" ? storable(value) : null))))}::text[]`

@@ -7,8 +7,8 @@ import type { InsertItems } from "../sql/quarantine.ts";
 import { type BoundStatement, type Procedure, run, statement } from "../sql/statement.ts";
 import type { Driver, Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
-import { claim, due, progress, renew } from "./claim.ts";
-import { callersSession, type Session } from "./connection.ts";
+import { claim, claimableInMs, progress, renew } from "./claim.ts";
+import { type Connection, callersConnection } from "./connection.ts";
 import { scalars, storable, texts } from "./dialect.ts";
 import { insertTasks, OptimisticEnqueue } from "./enqueue.ts";
 import { brokenConstraint } from "./errors.ts";
@@ -18,7 +18,7 @@ import { foldCounts, listQueues } from "./queues.ts";
 import { endClaims } from "./settle.ts";
 import { PostgresTransitions } from "./state-transitions.ts";
 import { canSweep, sweeping } from "./sweep.ts";
-import type { Database } from "./transaction-runner.ts";
+import type { TransactionRunner } from "./transaction-runner.ts";
 import { RECORDING, type Transaction } from "./transaction-runner.ts";
 
 /** How many transactions that counted lie between two foldings of the counts. */
@@ -32,14 +32,14 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
   readonly claims = endClaims;
   readonly sweeping = sweeping;
   readonly insertItems = insertItems;
-  readonly #db: Database;
+  readonly #db: TransactionRunner;
   readonly #notifications: Notifications;
   readonly #optimistic: OptimisticEnqueue;
   /** Transactions since the last folding. Begins anywhere, so that many processes that write little fold as well. */
   #counted = Math.floor(Math.random() * FOLD_EVERY);
   #folding: Promise<void> | undefined;
 
-  constructor(db: Database, address: Address) {
+  constructor(db: TransactionRunner, address: Address) {
     this.location = db.location;
     this.address = address.full;
     this.#db = db;
@@ -76,7 +76,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
     const { queues, buckets = [] } = request;
     // Rates are looked at under a lock: not worth it for nothing.
-    if (buckets.length > 0 && (await this.due(queues, buckets)) !== 0) return [];
+    if (buckets.length > 0 && (await this.claimableInMs(queues, buckets)) !== 0) return [];
     return await this.#transition((transitions, { note }) => claim(transitions, request, note), {
       mostlyIdle: true,
     });
@@ -90,8 +90,11 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     return await this.#db.read((session) => progress(session, reports));
   }
 
-  async due(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null> {
-    return await this.#db.read((session) => due(session, queues, buckets));
+  async claimableInMs(
+    queues: readonly string[],
+    buckets: readonly contract.BucketRate[],
+  ): Promise<number | null> {
+    return await this.#db.read((session) => claimableInMs(session, queues, buckets));
   }
 
   async canSweep(deadWorkers: readonly string[]): Promise<boolean> {
@@ -163,7 +166,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     groups: readonly contract.NewGroup[],
   ): Promise<string[]> {
     const { schema } = this.#db;
-    const session = callersSession(tx, schema);
+    const session = callersConnection(tx, schema);
     const recording = session
       .get<{ on: boolean }>(`SELECT ${RECORDING} AS "on"`)
       .then((row) => row?.on ?? false);
@@ -198,7 +201,7 @@ function* insertItems(...[runId, shard, items]: Parameters<InsertItems>): Proced
 }
 
 /** Gives the changes that have come to light their numbers; another reader that does so at the same time waits. */
-async function numberChanges(session: Session): Promise<void> {
+async function numberChanges(session: Connection): Promise<void> {
   const fresh = await session.get<{ found: boolean }>(
     "SELECT EXISTS (SELECT FROM pawl.change WHERE number IS NULL) AS found",
   );

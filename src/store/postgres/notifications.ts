@@ -5,7 +5,7 @@ import type { Address } from "./address.ts";
 import { prepared } from "./connection.ts";
 import { texts } from "./dialect.ts";
 import { Listener } from "./listener.ts";
-import type { Database } from "./transaction-runner.ts";
+import type { TransactionRunner } from "./transaction-runner.ts";
 
 /** How often a store looks whether there is news while it cannot be notified. */
 const POLL_MS = 200;
@@ -26,7 +26,7 @@ const NOTIFY = prepared(`
  * PostgreSQL keeps their notifications in the order of the commits, and would flush the log for each alone.
  */
 export class Notifications {
-  readonly #database: Database;
+  readonly #database: TransactionRunner;
   readonly #address: Address;
   /** Tells our own notifications from those of others. */
   readonly #self = randomUUID();
@@ -41,7 +41,7 @@ export class Notifications {
   #seen: Partial<Record<Topic, number>> = {};
   readonly #closed = new AbortController();
 
-  constructor(database: Database, address: Address) {
+  constructor(database: TransactionRunner, address: Address) {
     this.#database = database;
     this.#address = address;
   }

@@ -1,7 +1,7 @@
 import { forgetChanges } from "../sql/changes.ts";
 import { IS_NOT_AWAITED } from "../sql/groups.ts";
 import { bound } from "../sql/statement.ts";
-import type { Session } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { lookup, postgresDialect, scalars, texts } from "./dialect.ts";
 
 /** How many rows of pawl.retained are looked at together. */
@@ -22,7 +22,7 @@ const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN
     WHERE ${lookup("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
-export async function canPrune(session: Session): Promise<boolean> {
+export async function canPrune(session: Connection): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED_APART}
        WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${NOT_AWAITED}) AS found`,
@@ -36,7 +36,7 @@ interface Row {
 }
 
 /** Removes settled tasks, with their attempts and the groups they were the callback of, in a transaction. */
-export async function prune(session: Session, limit: number): Promise<number> {
+export async function prune(session: Connection, limit: number): Promise<number> {
   await session.perform(forgetChanges());
   let removed = 0;
   for (let after: Row = { number: -1, prune_at: Number.MIN_SAFE_INTEGER }; removed < limit; ) {
@@ -56,7 +56,7 @@ export async function prune(session: Session, limit: number): Promise<number> {
 }
 
 /** Removes tasks of some rows, and the rows of which nothing is left. */
-async function removeOf(session: Session, numbers: readonly number[], limit: number): Promise<number> {
+async function removeOf(session: Connection, numbers: readonly number[], limit: number): Promise<number> {
   const rows = await session.all<{ id: string; number: number }>(
     `SELECT t.id, r.number FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${NOT_AWAITED}
      LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,

@@ -1,6 +1,6 @@
 import type { QueueRecord } from "../contract.ts";
 import { nextDue } from "./claim.ts";
-import type { Session } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 
 /** How many rows are folded at once. */
 const FOLDED = 5_000;
@@ -16,7 +16,7 @@ interface QueueRow {
   readonly now: number;
 }
 
-export async function listQueues(session: Session): Promise<QueueRecord[]> {
+export async function listQueues(session: Connection): Promise<QueueRecord[]> {
   const rows = await session.all<QueueRow>(
     `SELECT name, coalesce(bool_or(paused), false) AS paused, sum(waiting)::bigint AS waiting,
        sum(leased)::bigint AS leased, sum(succeeded)::bigint AS succeeded, sum(dead)::bigint AS dead,
@@ -34,7 +34,7 @@ export async function listQueues(session: Session): Promise<QueueRecord[]> {
 }
 
 /** The least due time in the backlogs of a queue, if it has come. */
-async function oldestDue(session: Session, queue: string, now: number): Promise<number | null> {
+async function oldestDue(session: Connection, queue: string, now: number): Promise<number | null> {
   const [plain, buckets] = await Promise.all([
     session.get<{ due: number | null }>(nextDue("plain", true), [queue]),
     session.all<{ bucket: string }>(
@@ -60,7 +60,7 @@ async function oldestDue(session: Session, queue: string, now: number): Promise<
 const IN_BUCKETS = "bucket IS NOT NULL AND queue = $1";
 
 /** Makes one row of many in the counts of each queue. Rows that another store is folding are left to it. */
-export async function foldCounts(session: Session): Promise<void> {
+export async function foldCounts(session: Connection): Promise<void> {
   await session.run(
     `WITH gone AS (
        DELETE FROM pawl.queue_count WHERE ctid = ANY(ARRAY(

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
-import { noStore } from "../sql/store.ts";
-import type { Session } from "./connection.ts";
+import { storeMissing } from "../sql/store.ts";
+import type { Connection } from "./connection.ts";
 
 export interface Migration {
   /**
@@ -327,7 +327,7 @@ interface Found {
 interface MigratedDatabase {
   readonly location: string;
   readonly schema: string;
-  read<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  read<T>(work: (session: Connection) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -349,7 +349,7 @@ export async function migrate(
   if (found !== undefined) {
     assertKnown(database.location, found.min_compatible_version, steps.length);
     if (found.version >= steps.length) return;
-  } else if (!create) throw noStore(database.location);
+  } else if (!create) throw storeMissing(database.location);
   await database.read(async (session) => {
     await assertServer(database, session);
     await session.script("BEGIN");
@@ -380,7 +380,7 @@ export async function migrate(
  * The owner of a table of the store, or of a function or a trigger on one, has code run with the rights of each
  * role that works here.
  */
-async function assertOurs(database: MigratedDatabase, session: Session): Promise<void> {
+async function assertOurs(database: MigratedDatabase, session: Connection): Promise<void> {
   const found = await foreignObject(
     (sql, values) => session.all(sql, values),
     { schema: database.schema, tables, functions, triggers },
@@ -390,7 +390,7 @@ async function assertOurs(database: MigratedDatabase, session: Session): Promise
 }
 
 /** Payloads hold any character. SQL_ASCII keeps bytes as they are. */
-async function assertEncoding(database: MigratedDatabase, session: Session): Promise<void> {
+async function assertEncoding(database: MigratedDatabase, session: Connection): Promise<void> {
   const row = await session.get<{ encoding: string }>(
     "SELECT current_setting('server_encoding') AS encoding",
   );
@@ -401,7 +401,7 @@ async function assertEncoding(database: MigratedDatabase, session: Session): Pro
   );
 }
 
-async function createSchema(session: Session, schema: string): Promise<void> {
+async function createSchema(session: Connection, schema: string): Promise<void> {
   // A user who may not create schemas can be given an empty one.
   const there = await session.get<{ group: string | null }>(
     `SELECT CASE WHEN pg_has_role(nspowner, 'MEMBER') AND pg_has_role(nspowner, 'USAGE')
@@ -422,7 +422,7 @@ async function createSchema(session: Session, schema: string): Promise<void> {
  * Undefined where there are no tables yet. Read from the catalog: what a session remembers of names it looked up before
  * it waited for others may be out of date.
  */
-async function readVersion(session: Session, schema: string): Promise<Found | undefined> {
+async function readVersion(session: Connection, schema: string): Promise<Found | undefined> {
   const there = await session.get(
     "SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version'",
     [schema],
@@ -431,7 +431,7 @@ async function readVersion(session: Session, schema: string): Promise<Found | un
   return await session.get<Found>("SELECT version, min_compatible_version FROM pawl.version");
 }
 
-async function assertServer(database: MigratedDatabase, session: Session): Promise<void> {
+async function assertServer(database: MigratedDatabase, session: Connection): Promise<void> {
   const row = await session.get<{ number: number; text: string }>(
     "SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS text",
   );

@@ -4,7 +4,7 @@ import { changeOf, type ResultState, setByCase, setOf } from "../sql/state-machi
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
 import { byId, heldClaims } from "./claim.ts";
-import { prepared, type Session } from "./connection.ts";
+import { type Connection, prepared } from "./connection.ts";
 import { scalars, storable, texts, toText } from "./dialect.ts";
 import { insertTasks } from "./enqueue.ts";
 import { type Alike, type PostgresTransitions, TRANSITIONED } from "./state-transitions.ts";
@@ -84,7 +84,7 @@ async function succeedAlone(
   return settled;
 }
 
-async function end(session: Session, settlements: readonly Settlement[]): Promise<SettledTask[]> {
+async function end(session: Connection, settlements: readonly Settlement[]): Promise<SettledTask[]> {
   // Every transaction takes rows in the same order, so that no two wait for each other.
   const {
     plain = [],

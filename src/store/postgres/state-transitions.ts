@@ -1,7 +1,7 @@
 import type { Lease, TaskState } from "../contract.ts";
 import { keepChanges } from "../sql/changes.ts";
 import { StateTransitions, type Transitioned } from "../sql/state-transitions.ts";
-import { prepared, type Session } from "./connection.ts";
+import { type Connection, prepared } from "./connection.ts";
 import { lookup, scalars, texts } from "./dialect.ts";
 import type { Transaction } from "./transaction-runner.ts";
 
@@ -28,7 +28,7 @@ const COUNT = prepared(`
 
 /** Transitions in one transaction of PostgreSQL, with the tables beside `task` that follow from them. */
 export class PostgresTransitions extends StateTransitions<PostgresTask> {
-  readonly session: Session;
+  readonly session: Connection;
   readonly #recording: Promise<boolean>;
   /** How many tasks each row of pawl.lease has lost. */
   readonly #unleased = new Map<number, number>();

@@ -4,7 +4,7 @@ import { setByCase } from "../sql/state-machine.ts";
 import { call, NOW, oneOf, type Procedure, raw, sql } from "../sql/statement.ts";
 import type { Sweeping, TakenBack } from "../sql/sweep.ts";
 import { LEASED } from "./claim.ts";
-import type { Session } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { lookup, texts } from "./dialect.ts";
 import { type PostgresTransitions, TRANSITIONED } from "./state-transitions.ts";
 
@@ -14,7 +14,7 @@ const CAN_BE_TAKEN_BACK = "(t.lease_until <= (SELECT pawl.now_ms()) OR t.worker 
 const EXPIRED = `(SELECT min(expiring) <= (SELECT pawl.now_ms()) FROM pawl.task WHERE expiring IS NOT NULL)`;
 
 /** Whether a sweep would find anything. */
-export async function canSweep(session: Session, deadWorkers: readonly string[]): Promise<boolean> {
+export async function canSweep(session: Connection, deadWorkers: readonly string[]): Promise<boolean> {
   const row = await session.get<{ found: boolean }>(
     `SELECT coalesce(${EXPIRED}, false) OR ${IS_SET_BACK} OR EXISTS (SELECT FROM ${LEASED} WHERE ${CAN_BE_TAKEN_BACK}) AS found`,
     [texts(deadWorkers)],
@@ -70,7 +70,7 @@ const IS_SET_BACK = `coalesce(${LATEST} - (SELECT pawl.now_ms()) > ${LEAST_MS}, 
  * would have, nor does a lease of a worker that has died. A `delay` ends when the clock shows it. In a transaction; what
  * told of it is corrected, so that this is done once. True when it was set back.
  */
-async function followClock(session: Session): Promise<boolean> {
+async function followClock(session: Connection): Promise<boolean> {
   const row = await session.get<{ now: number; latest: number | null; is: boolean }>(
     `SELECT pawl.now_ms() AS now, ${LATEST} AS latest, ${IS_SET_BACK} AS is`,
   );

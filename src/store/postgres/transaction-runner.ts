@@ -2,8 +2,8 @@ import { PawlError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
 import type { Address } from "./address.ts";
 import { type CommitMarker, CommitMarkers, MARK_WRITTEN, MARKER } from "./commit-markers.ts";
-import { prepared, type Session } from "./connection.ts";
-import { Connections, type Loan } from "./connection-pool.ts";
+import { type Connection, prepared } from "./connection.ts";
+import { ConnectionPool, type Loan } from "./connection-pool.ts";
 import { isDisconnect, retryTransient } from "./errors.ts";
 import { assertKnown } from "./schema.ts";
 
@@ -11,37 +11,37 @@ import { assertKnown } from "./schema.ts";
 const RETRY_MS = 15_000;
 const REPLY_MS = 60_000;
 
-export interface DatabaseOptions {
+export interface TransactionRunnerOptions {
   /** A connection that has not answered for so long is given up. */
   readonly replyMs?: number;
   readonly retryMs?: number;
 }
 
 /** A store's database, whose operations outlive the connections they run on. */
-export class Database {
+export class TransactionRunner {
   readonly location: string;
   readonly schema: string;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionPool;
   readonly #retryMs: number;
   readonly #markers: CommitMarkers;
   readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(address: Address, { replyMs = REPLY_MS, retryMs = RETRY_MS }: DatabaseOptions = {}) {
+  constructor(address: Address, { replyMs = REPLY_MS, retryMs = RETRY_MS }: TransactionRunnerOptions = {}) {
     this.location = address.location;
     this.schema = address.schema;
-    this.#connections = new Connections(address, replyMs);
+    this.#connections = new ConnectionPool(address, replyMs);
     this.#retryMs = retryMs;
     this.#markers = new CommitMarkers(address.location, this.#connections, retryMs);
   }
 
   /** Runs statements that may be run twice without harm, such as reads. */
-  async read<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async read<T>(work: (session: Connection) => Promise<T>): Promise<T> {
     return await this.#retrying(() => this.#connections.use(work));
   }
 
   /** Runs statements that may as well be left: fails at once, and also while the store is being closed. */
-  async tryOnce<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async tryOnce<T>(work: (session: Connection) => Promise<T>): Promise<T> {
     return await this.#connections.use(work);
   }
 
@@ -131,7 +131,7 @@ export class Database {
 
 /** A transaction, and what it was told as it began. */
 export interface Transaction {
-  readonly session: Session;
+  readonly session: Connection;
   /** Whether changes of tasks are to be kept. */
   readonly recording: Promise<boolean>;
   /**

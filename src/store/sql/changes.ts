@@ -8,7 +8,7 @@ import { all, CHANGE_KEY, later, lookup, NOW, type Procedure, raw, rows, run, sq
 export const KEPT_MS = 600_000;
 
 /** Keeps changes for some time, in a transaction. A shorter time does not end a longer one. */
-export function* record(forMs: number): Procedure<void> {
+export function* recordChanges(forMs: number): Procedure<void> {
   yield* forgetChanges();
   const until = sql`${NOW} + CAST(${duration(forMs)} AS bigint)`;
   yield* run(

@@ -33,7 +33,7 @@ interface Candidate extends Transitioned {
  * Makes tasks claimable, in a transaction; returns how many. One that is due already keeps its position among those that wait.
  * Callbacks are left to their groups, which are looked at again.
  */
-export function* release(transitions: StateTransitions, selector: TaskSelector): Procedure<number> {
+export function* makeClaimable(transitions: StateTransitions, selector: TaskSelector): Procedure<number> {
   const stopped = sql`(${matches(selector)}) AND t.state IN ('waiting', 'dead', 'cancelled')`;
   let released = 0;
   const ended: string[] = [];

@@ -108,10 +108,10 @@ export function* isDue(id: string, version: number): Procedure<boolean> {
 }
 
 /** Fires a schedule, in a transaction; false when it is not the one that was read or not due. */
-export function* tick<T extends StateTransitions>(
+export function* fireSchedule<T extends StateTransitions>(
   transitions: T,
   insert: InsertTasks<T>,
-  { id, version, next, tasks }: Tick,
+  { id, version, next, tasks }: FiredSchedule,
 ): Procedure<boolean> {
   const newVersion = yield* nextVersion();
   const fired = yield* run(
@@ -124,7 +124,7 @@ export function* tick<T extends StateTransitions>(
 }
 
 /** A schedule as it was read, when it fires next, and what it enqueues now. */
-export interface Tick {
+export interface FiredSchedule {
   readonly id: string;
   readonly version: number;
   readonly next: Instant | null;

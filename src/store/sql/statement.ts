@@ -25,7 +25,7 @@ export interface Dialect {
   /** The rest of a condition after a column: that it has one of these values. */
   oneOf(values: readonly (string | number)[], bind: Bind): string;
   /** A table in a FROM with these columns. */
-  rows(name: string, columns: Columns, bind: Bind): string;
+  rows(name: string, columns: ColumnValues, bind: Bind): string;
   /** That a column has the value of another row, which is looked up by an index. */
   lookup(column: string, value: string): string;
   /** What follows a SELECT whose rows no other transaction may change until the transaction ends. */
@@ -49,7 +49,7 @@ export interface Dialect {
 }
 
 /** The columns of a table by name: the type in SQL, and the values. */
-export type Columns = Readonly<
+export type ColumnValues = Readonly<
   Record<string, readonly ["text" | "bigint", readonly (string | number | null | undefined)[]]>
 >;
 
@@ -102,7 +102,7 @@ export function oneOf(values: readonly (string | number)[]): Fragment {
   return (dialect, bind) => dialect.oneOf(values, bind);
 }
 
-export function rows(name: string, columns: Columns): Fragment {
+export function rows(name: string, columns: ColumnValues): Fragment {
   return (dialect, bind) => dialect.rows(name, columns, bind);
 }
 

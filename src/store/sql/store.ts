@@ -6,9 +6,9 @@ import type * as contract from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { assertName, canBeHeld } from "../storable.ts";
 import { listAttempts } from "./attempt-history.ts";
-import { record } from "./changes.ts";
+import { recordChanges } from "./changes.ts";
 import { closeGroup, findGroup, listChildren } from "./groups.ts";
-import { release, requestCancel } from "./make-claimable.ts";
+import { makeClaimable, requestCancel } from "./make-claimable.ts";
 import {
   countQuarantined,
   type InsertItems,
@@ -27,20 +27,20 @@ import {
   updateRun,
 } from "./runs.ts";
 import {
+  fireSchedule,
   isDue,
   listSchedules,
   type NewSchedule,
   pauseSchedule,
   putSchedule,
   removeSchedule,
-  tick,
 } from "./schedules.ts";
 import { query } from "./selector.ts";
 import { type EndClaims, settle } from "./settle.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { type Procedure, run, sql } from "./statement.ts";
 import { type Sweeping, sweep } from "./sweep.ts";
-import { heartbeat, leave, listWorkers } from "./workers.ts";
+import { heartbeat, listWorkers, removeWorker } from "./workers.ts";
 
 /** What there may be news of: tasks that can be claimed, or tasks that were settled or made progress. */
 export type Topic = "work" | "results";
@@ -70,7 +70,7 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
     leaseMs: number,
   ): Promise<{ lost: string[]; cancelRequested: string[] }>;
   progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }>;
-  due(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null>;
+  claimableInMs(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null>;
   /** Whether a sweep would find anything. */
   canSweep(deadWorkers: readonly string[]): Promise<boolean>;
   queues(): Promise<contract.QueueRecord[]>;
@@ -152,8 +152,8 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     return await this.#driver.transition((transitions) => requestCancel(transitions, selector));
   }
 
-  async release(selector: contract.TaskSelector): Promise<number> {
-    return await this.#driver.transition((transitions) => release(transitions, selector));
+  async makeClaimable(selector: contract.TaskSelector): Promise<number> {
+    return await this.#driver.transition((transitions) => makeClaimable(transitions, selector));
   }
 
   async sweep(options: { readonly deadWorkers?: readonly string[]; readonly poisonAfter: number }) {
@@ -166,9 +166,12 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     );
   }
 
-  async due(queues: readonly string[], buckets: readonly contract.BucketRate[] = []): Promise<number | null> {
+  async claimableInMs(
+    queues: readonly string[],
+    buckets: readonly contract.BucketRate[] = [],
+  ): Promise<number | null> {
     if (queues.length === 0) return null;
-    return await this.#driver.due(queues, buckets);
+    return await this.#driver.claimableInMs(queues, buckets);
   }
 
   async query(selector: contract.TaskSelector, page: contract.Page = {}): Promise<contract.TaskRecord[]> {
@@ -202,8 +205,8 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     await this.#driver.write(() => heartbeat(worker));
   }
 
-  async leave(worker: string): Promise<void> {
-    await this.#driver.write(() => leave(worker));
+  async removeWorker(worker: string): Promise<void> {
+    await this.#driver.write(() => removeWorker(worker));
   }
 
   async workers(withinMs: number): Promise<contract.WorkerRecord[]> {
@@ -229,7 +232,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     return await this.#driver.read(() => listSchedules());
   }
 
-  async tick(
+  async fireSchedule(
     id: string,
     version: number,
     next: contract.Instant | null,
@@ -238,18 +241,18 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     const fired = { id, version, next, tasks: tasks.map(snapshotOfTask) };
     if (!(await this.#driver.read(() => isDue(id, version)))) return false;
     const { insert } = this.#driver.claims;
-    return await this.#driver.transition((transitions) => tick(transitions, insert, fired));
+    return await this.#driver.transition((transitions) => fireSchedule(transitions, insert, fired));
   }
 
-  async record(forMs: number): Promise<void> {
-    await this.#driver.write(() => record(forMs));
+  async recordChanges(forMs: number): Promise<void> {
+    await this.#driver.write(() => recordChanges(forMs));
   }
 
   async changes(after: number | null, limit: number) {
     return await this.#driver.changes(after, limit);
   }
 
-  wake(listener: () => void): () => void {
+  onClaimable(listener: () => void): () => void {
     return this.#driver.listen("work", listener);
   }
 
@@ -285,7 +288,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     }
   }
 
-  async sample(run: string, value: contract.Json): Promise<void> {
+  async addSample(run: string, value: contract.Json): Promise<void> {
     const snapshot = snapshotOf(value, `A sample of run ${JSON.stringify(run)}`);
     await this.#driver.write(() => addSample(run, snapshot, this.location));
   }
@@ -382,7 +385,7 @@ function unstorable(what: string, error: unknown): PawlError {
 }
 
 /** There is no store where a program that only looks expects one. */
-export function noStore(location: string): PawlError {
+export function storeMissing(location: string): PawlError {
   const given = process.env.PAWL_STORE ?? "";
   const names = given !== "" && [resolve(given), given, publicUrl(given)].includes(location);
   return new PawlError(

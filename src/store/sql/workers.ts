@@ -18,7 +18,7 @@ export function* heartbeat(worker: Heartbeat): Procedure<void> {
   );
 }
 
-export function* leave(worker: string): Procedure<void> {
+export function* removeWorker(worker: string): Procedure<void> {
   yield* run(sql`DELETE FROM pawl.worker WHERE id = ${worker}`);
 }
 

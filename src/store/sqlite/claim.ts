@@ -120,7 +120,7 @@ function firstDueTime(db: Connection, { from, values }: Pick<Backlog, "from" | "
 }
 
 /** Milliseconds until the next waiting task of some queues and buckets may be claimed; null when none waits. */
-function claimableInMs(
+function waitingInMs(
   db: Connection,
   queues: readonly string[],
   buckets: readonly BucketRate[],
@@ -149,13 +149,13 @@ export function monotonic(db: Connection): number {
 }
 
 /** Milliseconds until a task of the queues can be claimed or taken back; null never. */
-export function due(
+export function claimableInMs(
   db: Connection,
   queues: readonly string[],
   buckets: readonly BucketRate[],
 ): number | null {
   const waits: number[] = [];
-  const next = claimableInMs(db, queues, buckets);
+  const next = waitingInMs(db, queues, buckets);
   if (next !== null) waits.push(next);
   const now = monotonic(db);
   for (const queue of new Set(queues)) {

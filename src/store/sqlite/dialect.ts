@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Bind, Columns, Dialect } from "../sql/statement.ts";
+import type { Bind, ColumnValues, Dialect } from "../sql/statement.ts";
 
 /** The words of SQLite. A transaction has the file to itself, so that there is nothing to lock. */
 export class SqliteDialect implements Dialect {
@@ -27,7 +27,7 @@ export class SqliteDialect implements Dialect {
     return `IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`;
   }
 
-  rows(name: string, columns: Columns, bind: Bind): string {
+  rows(name: string, columns: ColumnValues, bind: Bind): string {
     const lists = Object.entries(columns).map(([column, [, values]]) => ({ column, values }));
     const count = lists[0]?.values.length ?? 0;
     if (count === 1) {

@@ -9,7 +9,7 @@ import { StateTransitions } from "../sql/state-transitions.ts";
 import { all, call, get, NOW, oneOf, type Procedure, run, type Sql, sql } from "../sql/statement.ts";
 import type { Driver, Topic } from "../sql/store.ts";
 import type { Sweeping } from "../sql/sweep.ts";
-import { canClaim, claim, due, oldestDue, progress, renew } from "./claim.ts";
+import { canClaim, claim, claimableInMs, oldestDue, progress, renew } from "./claim.ts";
 import type { Connection } from "./connection.ts";
 import { isDuplicate } from "./errors.ts";
 import { Notifications } from "./notifications.ts";
@@ -80,8 +80,11 @@ export class SqliteDriver implements Driver {
     return await this.#db.write(() => progress(this.#db, reports));
   }
 
-  async due(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null> {
-    return await this.#db.read(() => due(this.#db, queues, buckets));
+  async claimableInMs(
+    queues: readonly string[],
+    buckets: readonly contract.BucketRate[],
+  ): Promise<number | null> {
+    return await this.#db.read(() => claimableInMs(this.#db, queues, buckets));
   }
 
   async canSweep(deadWorkers: readonly string[]): Promise<boolean> {

@@ -5,7 +5,7 @@ import { DatabaseSync } from "../../sqlite.ts";
 import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
-import { noStore, SqlStore } from "../sql/store.ts";
+import { SqlStore, storeMissing } from "../sql/store.ts";
 import { BLOCKING_MS, Connection, whenFree } from "./connection.ts";
 import { SqliteDriver } from "./driver.ts";
 import { FileIdentity } from "./file-identity.ts";
@@ -66,7 +66,7 @@ function assertThere(location: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EACCES") {
       for (const path of [dirname(location), location]) refuseDangling(path);
-      throw noStore(location);
+      throw storeMissing(location);
     }
     throw new PawlError(
       "store.cannot-open",

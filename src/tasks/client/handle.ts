@@ -177,15 +177,15 @@ export class TaskHandle<R = unknown> {
   async retry(): Promise<boolean> {
     const store = await this.#source.store();
     const released =
-      (await store.release({ flow: this.id, states: ["dead", "cancelled"] })) ||
-      (await store.release({ ids: [this.id], states: ["dead", "cancelled"] }));
+      (await store.makeClaimable({ flow: this.id, states: ["dead", "cancelled"] })) ||
+      (await store.makeClaimable({ ids: [this.id], states: ["dead", "cancelled"] }));
     if (released > 0) return true;
     const records = await store.query({ ids: this.#links.ids() });
     const current = this.#links.current(new Map(records.map((record) => [record.id, record])));
     if (current === undefined) return false;
     const { state, failures, due } = current;
     if (state === "waiting" && failures > 0 && due !== null) {
-      return (await store.release({ ids: [current.id], states: ["waiting"] })) > 0;
+      return (await store.makeClaimable({ ids: [current.id], states: ["waiting"] })) > 0;
     }
     if (state === "dead" || state === "cancelled") return false;
     throw new PawlError(

@@ -141,7 +141,7 @@ class Recording {
     if (this.#until !== 0 && now > this.#until) {
       this.trouble ??= missed("this process or its store did not answer for minutes");
     }
-    await this.#store.record(KEEP_MS);
+    await this.#store.recordChanges(KEEP_MS);
     this.#until = now + KEEP_MS;
   }
 
@@ -163,7 +163,7 @@ async function* read(
   let last = await begun;
   const wakeUp = new WakeUpSignal();
   const wake = () => wakeUp.wake();
-  const stops = [store.wake(wake), store.onSettled(wake)];
+  const stops = [store.onClaimable(wake), store.onSettled(wake)];
   signal.addEventListener("abort", wake);
   try {
     while (!signal.aborted) {

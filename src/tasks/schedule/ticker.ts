@@ -90,7 +90,7 @@ class Reckoned {
 async function fire(store: Clocked, schedule: ScheduleRecord, now: number): Promise<number | null> {
   const { times, next } = firing(timesOf(schedule.spec), schedule.next ?? now, now);
   const tasks = times.map((at) => taskAt(schedule, at));
-  await store.tick(schedule.id, schedule.version, next, tasks);
+  await store.fireSchedule(schedule.id, schedule.version, next, tasks);
   return next;
 }
 

@@ -14,7 +14,7 @@ export interface WorkerReport {
   readonly ended: ReadonlyMap<string, number>;
 }
 
-type HeartbeatStore = Pick<TaskStore, "heartbeat" | "leave"> & { readonly address: string };
+type HeartbeatStore = Pick<TaskStore, "heartbeat" | "removeWorker"> & { readonly address: string };
 
 interface Sample {
   readonly at: number;
@@ -77,7 +77,7 @@ export class HeartbeatSender {
     clearInterval(this.#timer);
     senders.delete(this.#store.address);
     try {
-      await this.#store.leave(ownWorkerId);
+      await this.#store.removeWorker(ownWorkerId);
     } catch (error) {
       this.#report(error);
     }

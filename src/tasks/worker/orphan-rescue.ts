@@ -18,7 +18,7 @@ export async function rescueOrphans(
   const deadWorkers = workers.map(({ id }) => id).filter(isDead);
   const taken = await store.sweep({ deadWorkers, poisonAfter });
   // Dead workers hold no leases from here on.
-  for (const worker of deadWorkers) await store.leave(worker);
+  for (const worker of deadWorkers) await store.removeWorker(worker);
   return taken;
 }
 

@@ -226,7 +226,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
 
   async #work(): Promise<void> {
     const { store } = this.#options;
-    const stopListening = store.wake(() => this.#wakeUp.wake());
+    const stopListening = store.onClaimable(() => this.#wakeUp.wake());
     await Promise.race([this.#attempts.ready, this.#stopAsked.promise]);
     let failures = 0;
     let woken = true;
@@ -273,7 +273,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
     if (this.#attempts.areBehind) return POLL_MS;
     // Nothing says that there are tasks: one query costs less than a claim for each group.
     if (!woken && this.#attempts.areOver) {
-      const due = await store.due(this.queues, buckets);
+      const due = await store.claimableInMs(this.queues, buckets);
       if (due === null || due > 0) return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));
     }
     const free: string[] = [];
@@ -281,7 +281,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
       if (await group.claim()) free.push(...group.queues);
     }
     if (free.length === 0) return POLL_MS;
-    const due = await store.due(free, buckets);
+    const due = await store.claimableInMs(free, buckets);
     // A lease that has run out is due as well, and is there for the next sweep.
     if (due === 0) this.#nextSweep = 0;
     return Math.max(SHORTEST_PAUSE_MS, Math.min(due ?? POLL_MS, POLL_MS));

@@ -42,8 +42,8 @@ const breaks: Readonly<Record<Break, (store: Store) => Partial<Store>>> = {
     };
   },
   tick: (store) => ({
-    async tick(...args) {
-      await store.tick(...args);
+    async fireSchedule(...args) {
+      await store.fireSchedule(...args);
       return true;
     },
   }),

@@ -42,8 +42,8 @@ export function recording(store: Store, history: History): Store {
       history.write({ what: "enqueued", since, ids });
       return ids;
     },
-    async tick(schedule, version, next, tasks) {
-      const fired = await store.tick(schedule, version, next, tasks);
+    async fireSchedule(schedule, version, next, tasks) {
+      const fired = await store.fireSchedule(schedule, version, next, tasks);
       if (fired) history.write({ what: "ticked", schedule, ids: tasks.map(({ id }) => id) });
       return fired;
     },

@@ -24,7 +24,7 @@ async function fire(store: Store, worker: string): Promise<void> {
     if (next === null || next > (await store.now())) continue;
     // Its spec says when it ends.
     const then = next + 20 < Number(spec) ? next + 20 : null;
-    await store.tick(id, version, then, [newTask(`tick/${version}/${worker}`)]);
+    await store.fireSchedule(id, version, then, [newTask(`tick/${version}/${worker}`)]);
   }
 }
 

@@ -102,6 +102,6 @@ export function claiming(current: Current): void {
     assert.deepEqual(await store.query({ ids: [] }), []);
     await assert.rejects(store.query({}), TypeError);
     await assert.rejects(store.requestCancel({}), TypeError);
-    await assert.rejects(store.release({}), TypeError);
+    await assert.rejects(store.makeClaimable({}), TypeError);
   });
 }

@@ -73,7 +73,7 @@ export function clockSetBack(current: Current): void {
     await store.sweep({ poisonAfter: 5 });
     assert.deepEqual(ids(await store.claim({ ...request, buckets })), []);
     clock.advance(1_000);
-    assert.equal(await store.due(["q"], buckets), 0);
+    assert.equal(await store.claimableInMs(["q"], buckets), 0);
     assert.deepEqual(ids(await store.claim({ ...request, buckets })), ["b"]);
   });
 }

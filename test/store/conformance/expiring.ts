@@ -57,7 +57,7 @@ export function expiring(current: Current): void {
     await store.enqueue([newTask("t", { expiresMs: 50 }), newTask("soon", { expiresMs: 900 })]);
     clock.advance(50);
     await store.sweep({ poisonAfter: 5 });
-    assert.equal(await store.release({ ids: ["t", "soon"] }), 2);
+    assert.equal(await store.makeClaimable({ ids: ["t", "soon"] }), 2);
     const { state, error, expiresAt } = await taskOf(store);
     assert.deepEqual([state, error, expiresAt], ["waiting", null, null]);
     assert.equal((await taskOf(store, "soon")).expiresAt, clock.wall() + 850, "an expiry to come stays");

@@ -53,11 +53,11 @@ export function extremes(current: Current): void {
     for (const { due, expiresAt } of tasks) {
       for (const instant of [due, expiresAt]) if (instant !== null) new Date(instant).toISOString();
     }
-    assert.ok(((await store.due(["q"])) as number) > 1e12);
+    assert.ok(((await store.claimableInMs(["q"])) as number) > 1e12);
     assert.deepEqual(await store.sweep({ poisonAfter: 5 }), { expired: [], poisoned: [] });
     assert.equal(await store.prune(100), 0);
     assert.ok((await store.queues()).some(({ name }) => name === "q"));
-    assert.ok((await store.release({ queue: "q", states: ["waiting"] })) > 0);
+    assert.ok((await store.makeClaimable({ queue: "q", states: ["waiting"] })) > 0);
     assert.ok((await store.requestCancel({ queue: "q" })) > 0);
   });
 

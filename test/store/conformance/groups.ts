@@ -64,7 +64,7 @@ export function groups(current: Current): void {
     await store.settle([settlement(a, succeeded), settlement(b, succeeded)]);
     assert.deepEqual(await claimOf(store), []);
     assert.deepEqual(await standing(store, "j"), ["open", 2, 0]);
-    assert.equal(await store.due(["q"]), 1_000, "only the lease of the last child");
+    assert.equal(await store.claimableInMs(["q"]), 1_000, "only the lease of the last child");
     clock.advance(10);
     await store.settle([settlement(c, succeeded)]);
     assert.deepEqual(await standing(store, "j"), ["released", 3, 0]);
@@ -322,9 +322,9 @@ export function groups(current: Current): void {
     await end(store, "j.1", succeeded);
     await end(store, "j.0", dead);
     assert.equal((await store.group("outer"))?.state, "failed");
-    assert.equal(await store.release({ ids: ["j.2"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["j.2"] }), 1);
     assert.deepEqual(await standing(store, "j"), ["failed", 1, 1], "one that failed is still in the way");
-    assert.equal(await store.release({ ids: ["j.0"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["j.0"] }), 1);
     assert.deepEqual(await standing(store, "j"), ["open", 1, 0]);
     assert.deepEqual(await standing(store, "outer"), ["open", 0, 0]);
     for (const id of ["j.callback", "outer.callback"]) {
@@ -341,14 +341,14 @@ export function groups(current: Current): void {
   test("a whole that was cancelled is released as it was, and only its groups let callbacks go", async () => {
     const { store } = current();
     await chord(store, "j", 2);
-    assert.equal(await store.release({ flow: "j" }), 2, "the callback is left to its group");
+    assert.equal(await store.makeClaimable({ flow: "j" }), 2, "the callback is left to its group");
     assert.equal((await taskOf(store, "j.callback")).due, null);
     await end(store, "j.0", succeeded);
     await store.requestCancel({ flow: "j" });
     assert.equal((await store.group("j"))?.state, "failed");
-    assert.equal(await store.release({ ids: ["j.callback"] }), 0);
+    assert.equal(await store.makeClaimable({ ids: ["j.callback"] }), 0);
     assert.equal(await stateOf(store, "j.callback"), "cancelled");
-    assert.equal(await store.release({ flow: "j", states: ["dead", "cancelled"] }), 2);
+    assert.equal(await store.makeClaimable({ flow: "j", states: ["dead", "cancelled"] }), 2);
     assert.deepEqual(await standing(store, "j"), ["open", 1, 0]);
     assert.equal((await taskOf(store, "j.callback")).due, null);
     await end(store, "j.1", succeeded);
@@ -361,11 +361,11 @@ export function groups(current: Current): void {
     await end(store, "j.0", succeeded);
     await store.requestCancel({ ids: ["j.callback"] });
     assert.deepEqual(await standing(store, "j"), ["failed", 1, 1]);
-    assert.equal(await store.release({ ids: ["j.callback"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["j.callback"] }), 1);
     assert.deepEqual(await standing(store, "j"), ["released", 1, 1]);
     await end(store, "j.callback", dead);
     assert.equal(
-      await store.release({ ids: ["j.callback"] }),
+      await store.makeClaimable({ ids: ["j.callback"] }),
       1,
       "a callback that was let go is a task like others",
     );

@@ -23,9 +23,9 @@ export function limiting(current: Current): void {
     await store.enqueue([newTask("plain"), newTask("slow", { bucket: "l" })]);
     assert.equal((await taskOf(store, "slow")).bucket, "l");
     assert.deepEqual(ids(await store.claim(request)), ["plain"]);
-    assert.equal(await store.due(["q"]), 60_000, "only the lease");
+    assert.equal(await store.claimableInMs(["q"]), 60_000, "only the lease");
     assert.deepEqual(await store.claim({ ...request, buckets: [rate("other", 10)] }), []);
-    assert.equal(await store.due(["q"], [rate("l", 10)]), 0);
+    assert.equal(await store.claimableInMs(["q"], [rate("l", 10)]), 0);
     assert.deepEqual(ids(await store.claim({ ...request, buckets: [rate("l", 10)] })), ["slow"]);
   });
 
@@ -35,12 +35,12 @@ export function limiting(current: Current): void {
     const buckets = [rate("l", 100, 3)];
     const claim = async () => (await store.claim({ ...request, buckets })).length;
     assert.equal(await claim(), 3);
-    assert.equal(await store.due(["q"], buckets), 100);
+    assert.equal(await store.claimableInMs(["q"], buckets), 100);
     clock.advance(99);
     assert.equal(await claim(), 0);
-    assert.equal(await store.due(["q"], buckets), 1);
+    assert.equal(await store.claimableInMs(["q"], buckets), 1);
     clock.advance(1);
-    assert.equal(await store.due(["q"], buckets), 0);
+    assert.equal(await store.claimableInMs(["q"], buckets), 0);
     assert.equal(await claim(), 1);
     clock.advance(250);
     assert.equal(await claim(), 2);
@@ -142,7 +142,7 @@ export function limiting(current: Current): void {
     assert.ok(claim);
     await store.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
     assert.deepEqual(await claimOf(store, 9), []);
-    assert.equal(await store.due(["q"], buckets), 100);
+    assert.equal(await store.claimableInMs(["q"], buckets), 100);
     clock.advance(100);
     assert.equal((await store.claim({ ...request, buckets }))[0]?.fence, 2);
   });

@@ -14,7 +14,7 @@ export async function live(store: Store, mark: string): Promise<void> {
     newTask(`${mark} u`, { unique: mark, expiresMs: 1e6, retentionMs: 0, bucket: "slow" }),
   ]);
   await store.enqueue(Array.from({ length: 25 }, (_, n) => newTask(`${mark} many${n}`, { queue: "other" })));
-  await store.due(["q", "other"], [RATE]);
+  await store.claimableInMs(["q", "other"], [RATE]);
   const request = { queues: ["q"], leaseMs: 60_000, worker: "w" };
   const plain = await store.claim({ ...request, n: 5 });
   const laned = await store.claim({ ...request, queues: ["q", "other"], n: 3, buckets: [RATE] });
@@ -33,7 +33,7 @@ export async function live(store: Store, mark: string): Promise<void> {
   await store.sweep({ poisonAfter: 5, deadWorkers: ["gone"] });
   await store.query({ ids: [`${mark} a`] });
   await store.query({ unique: mark });
-  await store.release({ ids: [`${mark} c`] });
+  await store.makeClaimable({ ids: [`${mark} c`] });
   await store.requestCancel({ ids: [`${mark} u`] });
   await store.prune(10);
   for (;;) {

@@ -11,10 +11,10 @@ export function machineClocks(current: Current): void {
     for (const jump of [86_400_000, -172_800_000]) {
       clock.setWall(jump);
       assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, []);
-      assert.equal(await store.due(["q"]), 1_000);
+      assert.equal(await store.claimableInMs(["q"]), 1_000);
     }
     clock.advance(1_000);
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
@@ -22,7 +22,7 @@ export function machineClocks(current: Current): void {
     const { store, clock } = current();
     await claimed(store);
     clock.reboot();
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 
@@ -30,7 +30,7 @@ export function machineClocks(current: Current): void {
     const { store, clock } = current();
     await claimed(store);
     clock.reboot(clock.boot);
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     assert.deepEqual((await store.sweep({ poisonAfter: 5 })).expired, ["t"]);
   });
 }

@@ -39,8 +39,8 @@ export function overseeing(current: Current): void {
     await store.heartbeat({ ...worker, id: "a-2", pid: 2 });
     assert.deepEqual(ids(await store.workers(4_999)), ["a-2"]);
     assert.deepEqual(ids(await store.workers(5_000)), ["a-2", "host-1-x"]);
-    await store.leave("a-2");
-    await store.leave("nobody");
+    await store.removeWorker("a-2");
+    await store.removeWorker("nobody");
     assert.deepEqual(ids(await store.workers(5_000)), ["host-1-x"]);
   });
 
@@ -51,7 +51,7 @@ export function overseeing(current: Current): void {
     assert.deepEqual(start.changes, []);
     await store.enqueue([newTask("still before")]);
     assert.deepEqual(await store.changes(start.last, 10), { changes: [], last: start.last });
-    await store.record(1_000);
+    await store.recordChanges(1_000);
     const other = await reopen();
     const at = clock.wall();
     await other.enqueue([newTask("t", { name: "mail", queue: "r", flow: "g" })]);
@@ -82,8 +82,8 @@ export function overseeing(current: Current): void {
   test("recording ends by itself, and a shorter one does not end a longer one", async () => {
     const { store, clock } = current();
     const { last } = await store.changes(null, 1);
-    await store.record(1_000);
-    await store.record(10);
+    await store.recordChanges(1_000);
+    await store.recordChanges(10);
     clock.advance(999);
     await store.enqueue([newTask("a")]);
     clock.advance(1);
@@ -96,7 +96,7 @@ export function overseeing(current: Current): void {
 
   test("every way to another state is recorded", async () => {
     const { store, clock } = current();
-    await store.record(1e6);
+    await store.recordChanges(1e6);
     const seen = async (expected: readonly string[], change: () => Promise<unknown>) => {
       const { last } = await store.changes(null, 1);
       await change();
@@ -116,7 +116,7 @@ export function overseeing(current: Current): void {
     );
     await seen(["m leased"], () => claimOf(store));
     await seen(["callback dead", "m dead"], () => store.sweep({ deadWorkers: ["w1"], poisonAfter: 1 }));
-    await seen(["callback waiting", "m waiting"], () => store.release({ ids: ["m"] }));
+    await seen(["callback waiting", "m waiting"], () => store.makeClaimable({ ids: ["m"] }));
     await seen(["a cancelled"], () => store.requestCancel({ ids: ["a"] }));
     clock.advance(500);
     await seen(["b cancelled"], () => store.sweep({ poisonAfter: 1 }));

@@ -53,7 +53,7 @@ export function pruning(current: Current): void {
     const { store, clock } = current();
     await store.enqueue([newTask("t", { retentionMs: 50 })]);
     await store.requestCancel({ ids: ["t"] });
-    await store.release({ ids: ["t"] });
+    await store.makeClaimable({ ids: ["t"] });
     clock.advance(50);
     assert.equal(await store.prune(9), 0);
     const [claim] = await claimOf(store);

@@ -60,7 +60,7 @@ export function queues(current: Current): void {
     await same("swept");
     await store.requestCancel({ ids: ["next", "later", "t0", "child"] });
     await same("cancelled, with a group that fails");
-    await store.release({ queue: "q", states: ["dead", "cancelled"] });
+    await store.makeClaimable({ queue: "q", states: ["dead", "cancelled"] });
     await same("released, with a group that is open again");
     assert.deepEqual(
       (await store.queues()).map(({ name }) => name),
@@ -95,7 +95,7 @@ export function queues(current: Current): void {
     await store.pauseQueue("q", true);
     assert.equal((await queueOf(store))?.paused, true);
     assert.deepEqual(await store.claim({ queues: ["q"], n: 9, leaseMs: 500, worker: "w", buckets }), []);
-    assert.equal(await store.due(["q"], buckets), 1_000, "only the lease of what runs");
+    assert.equal(await store.claimableInMs(["q"], buckets), 1_000, "only the lease of what runs");
     assert.deepEqual(
       ids(await store.claim({ queues: ["q", "r"], n: 9, leaseMs: 5_000, worker: "w", buckets })),
       ["r"],
@@ -103,10 +103,10 @@ export function queues(current: Current): void {
     assert.deepEqual(await store.renew([a], 1_000), { lost: [], cancelRequested: [] });
     assert.deepEqual(await store.settle([settlement(a, { state: "succeeded" })]), { lost: [] });
     await store.enqueue([newTask("c")]);
-    assert.equal(await store.due(["q"]), null);
+    assert.equal(await store.claimableInMs(["q"]), null);
     await store.pauseQueue("q", false);
     assert.equal((await queueOf(store))?.paused, false);
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     assert.deepEqual(ids(await claimOf(store, 9)), ["b", "c"]);
   });
 

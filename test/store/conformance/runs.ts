@@ -117,7 +117,7 @@ export function runs(current: Current): void {
     await store.createRun(newRun("r"));
     const start = clock.wall();
     for (let n = 0; n < 850; n++) {
-      await store.sample("r", { n });
+      await store.addSample("r", { n });
       clock.advance(1_000);
     }
     const samples = await store.samples("r");
@@ -133,6 +133,6 @@ export function runs(current: Current): void {
     assert.ok(Math.max(...gaps) <= 4, "no hole in the history");
     assert.ok(Math.min(...gaps) > 0, "in order");
     assert.deepEqual(await store.samples("none"), []);
-    await assert.rejects(store.sample("none", 1), PawlError);
+    await assert.rejects(store.addSample("none", 1), PawlError);
   });
 }

@@ -36,26 +36,26 @@ export function scheduling(current: Current): void {
     const other = await reopen();
     const next = clock.wall() + 100;
     const { version } = await store.putSchedule({ id: "s", spec: "x", task: "y", next });
-    assert.equal(await store.tick("s", version, next + 100, [newTask("early")]), false);
+    assert.equal(await store.fireSchedule("s", version, next + 100, [newTask("early")]), false);
     clock.advance(100);
-    assert.equal(await store.tick("s", version + 1, next + 100, [newTask("other version")]), false);
+    assert.equal(await store.fireSchedule("s", version + 1, next + 100, [newTask("other version")]), false);
     const ticks = await Promise.all([
-      store.tick("s", version, next + 100, [newTask("a"), newTask("b")]),
-      other.tick("s", version, next + 100, [newTask("c"), newTask("d")]),
+      store.fireSchedule("s", version, next + 100, [newTask("a"), newTask("b")]),
+      other.fireSchedule("s", version, next + 100, [newTask("c"), newTask("d")]),
     ]);
     assert.deepEqual(ticks.toSorted(), [false, true]);
     assert.deepEqual(ids(await claimOf(store, 9)), ticks[0] ? ["a", "b"] : ["c", "d"]);
     const [schedule] = await store.schedules();
     assert.deepEqual([schedule?.next, schedule?.lastFired], [next + 100, clock.wall()]);
     assert.ok((schedule?.version ?? 0) > version);
-    assert.equal(await store.tick("s", schedule?.version ?? 0, null, [newTask("early")]), false);
+    assert.equal(await store.fireSchedule("s", schedule?.version ?? 0, null, [newTask("early")]), false);
     clock.advance(100);
-    assert.equal(await store.tick("s", version, null, [newTask("old version")]), false);
-    assert.equal(await store.tick("s", schedule?.version ?? 0, null, []), true);
+    assert.equal(await store.fireSchedule("s", version, null, [newTask("old version")]), false);
+    assert.equal(await store.fireSchedule("s", schedule?.version ?? 0, null, []), true);
     clock.advance(1e9);
     const [ended] = await store.schedules();
     assert.equal(ended?.next, null);
-    assert.equal(await store.tick("s", ended?.version ?? 0, null, [newTask("never")]), false);
+    assert.equal(await store.fireSchedule("s", ended?.version ?? 0, null, [newTask("never")]), false);
     assert.deepEqual(await claimOf(store, 9), []);
   });
 
@@ -63,11 +63,11 @@ export function scheduling(current: Current): void {
     const { store, clock } = current();
     const { version } = await store.putSchedule({ id: "s", spec: "x", task: "y", next: clock.wall() });
     const broken = newTask("broken", { delayMs: Number.NaN });
-    await assert.rejects(store.tick("s", version, null, [newTask("a"), broken]), {
+    await assert.rejects(store.fireSchedule("s", version, null, [newTask("a"), broken]), {
       code: "store.unstorable",
     });
     assert.equal((await store.schedules())[0]?.lastFired, null);
-    assert.equal(await store.tick("s", version, null, [newTask("a")]), true);
+    assert.equal(await store.fireSchedule("s", version, null, [newTask("a")]), true);
     assert.deepEqual(ids(await claimOf(store, 9)), ["a"]);
   });
 
@@ -76,7 +76,7 @@ export function scheduling(current: Current): void {
     const schedule = { id: "s", spec: "x", task: "y", next: clock.wall() };
     let { version } = await store.putSchedule(schedule);
     const refused = async (what: string) => {
-      assert.equal(await store.tick("s", version, null, [newTask("t")]), false, what);
+      assert.equal(await store.fireSchedule("s", version, null, [newTask("t")]), false, what);
       version = (await store.schedules())[0]?.version ?? version;
     };
     await store.putSchedule({ ...schedule, task: "z" });
@@ -90,7 +90,7 @@ export function scheduling(current: Current): void {
     await refused("removed");
     await store.putSchedule(schedule);
     await refused("removed and put again");
-    assert.equal(await store.tick("s", version, null, [newTask("t")]), true);
+    assert.equal(await store.fireSchedule("s", version, null, [newTask("t")]), true);
     assert.equal(await store.removeSchedule("s"), true);
     assert.equal(await store.removeSchedule("s"), false);
     assert.equal(await store.pauseSchedule("s", true), false);

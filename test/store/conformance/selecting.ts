@@ -35,7 +35,7 @@ export function selecting(current: Current): void {
     assert.equal(await store.requestCancel({ name: "mail" }), 1);
     assert.equal(await store.requestCancel({ text: "find ME" }), 1);
     assert.deepEqual(ids(await store.query({ states: ["cancelled"] })), ["a", "c"]);
-    assert.equal(await store.release({ states: ["cancelled"], youngerMs: 0 }), 2);
+    assert.equal(await store.makeClaimable({ states: ["cancelled"], youngerMs: 0 }), 2);
     assert.deepEqual(ids(await claimOf(store, 9)), ["a", "b", "c"]);
   });
 
@@ -75,7 +75,7 @@ export function selecting(current: Current): void {
     assert.equal(await store.requestCancel({ queue: "q" }), 5_500);
     assert.equal((await store.query({ states: ["cancelled"] })).length, 5_499);
     assert.deepEqual((await store.renew([claim ?? { id: "", fence: 0 }], 1_000)).cancelRequested, ["t0"]);
-    assert.equal(await store.release({ queue: "q" }), 5_499);
+    assert.equal(await store.makeClaimable({ queue: "q" }), 5_499);
     assert.equal((await store.query({ states: ["waiting"] })).length, 5_499);
   });
 }

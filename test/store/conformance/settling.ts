@@ -12,7 +12,7 @@ export function settling(current: Current): void {
     await store.settle([settlement(lease, { state: "succeeded", value: { rows: 3 } })]);
     const task = await taskOf(store);
     assert.deepEqual([task.state, task.result, task.settledAt], ["succeeded", { rows: 3 }, clock.wall()]);
-    assert.equal(await store.release({ queue: "q" }), 0);
+    assert.equal(await store.makeClaimable({ queue: "q" }), 0);
     assert.deepEqual(await claimOf(store), []);
   });
 
@@ -41,10 +41,10 @@ export function settling(current: Current): void {
     await store.settle([settlement(again, { state: "snoozed", delayMs: null })]);
     clock.advance(1e9);
     assert.deepEqual(await claimOf(store), []);
-    assert.equal(await store.due(["q"]), null);
+    assert.equal(await store.claimableInMs(["q"]), null);
     const held = await taskOf(store);
     assert.deepEqual([held.state, held.due, held.failures], ["waiting", null, 0]);
-    assert.equal(await store.release({ ids: ["t"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["t"] }), 1);
     assert.deepEqual(ids(await claimOf(store)), ["t"]);
   });
 
@@ -57,7 +57,7 @@ export function settling(current: Current): void {
     assert.equal((await taskOf(store)).state, "dead");
     await store.enqueue([newTask("cancelled"), newTask("delayed", { delayMs: 1e6 })]);
     await store.requestCancel({ ids: ["cancelled"] });
-    assert.equal(await store.release({ queue: "q" }), 3);
+    assert.equal(await store.makeClaimable({ queue: "q" }), 3);
     const task = await taskOf(store);
     assert.deepEqual(
       [task.state, task.failures, task.crashes, task.error, task.settledAt, task.progress, task.fence],
@@ -67,7 +67,7 @@ export function settling(current: Current): void {
     const claims = await claimOf(store, 5);
     assert.deepEqual(ids(claims), ["t", "cancelled", "delayed"]);
     assert.equal(claims[0]?.fence, 2);
-    assert.equal(await store.release({ queue: "q" }), 0);
+    assert.equal(await store.makeClaimable({ queue: "q" }), 0);
   });
 
   test("a task that was asked to stop is cancelled when it is handed back, whichever way", async () => {

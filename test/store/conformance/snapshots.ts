@@ -44,13 +44,13 @@ export function snapshots(current: Current): void {
     const [schedule] = await store.schedules();
     assert.deepEqual([schedule?.spec, schedule?.task], [{ n: 1 }, { n: 1 }]);
     await given((value) =>
-      store.tick("s", schedule?.version ?? 0, null, [newTask("fired", { payload: value })]),
+      store.fireSchedule("s", schedule?.version ?? 0, null, [newTask("fired", { payload: value })]),
     );
     assert.deepEqual((await taskOf(store, "fired")).payload, { n: 1 });
 
     const job = { name: "job", module: null, params: null };
     await given((value) => store.createRun({ id: "r", job, key: "k", identity: value, details: value }));
-    await given((value) => store.sample("r", value));
+    await given((value) => store.addSample("r", value));
     const run = await store.run("r");
     assert.deepEqual([run?.identity, run?.details], [{ n: 1 }, { n: 1 }]);
     assert.deepEqual((await store.samples("r"))[0]?.value, { n: 1 });

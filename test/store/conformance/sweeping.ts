@@ -36,20 +36,20 @@ export function sweeping(current: Current): void {
     const again = await claimOf(store, 99, "w2", 5_000);
     assert.equal(again.length, 15);
     await store.renew(rest.slice(0, 3), 3_000);
-    assert.equal(await store.due(["q"]), 1_000);
+    assert.equal(await store.claimableInMs(["q"]), 1_000);
     clock.advance(1_000);
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     const first = await store.sweep({ poisonAfter: 1 });
     assert.deepEqual(first.expired.toSorted(), ids(rest.slice(3)).toSorted());
-    assert.equal(await store.due(["q"]), 2_000);
+    assert.equal(await store.claimableInMs(["q"]), 2_000);
     clock.advance(2_000);
     assert.deepEqual(
       (await store.sweep({ poisonAfter: 1 })).expired.toSorted(),
       ids(rest.slice(0, 3)).toSorted(),
     );
-    assert.equal(await store.due(["q"]), 2_000);
+    assert.equal(await store.claimableInMs(["q"]), 2_000);
     await store.settle(again.map((claim) => settlement(claim, { state: "succeeded" })));
-    assert.equal(await store.due(["q"]), null);
+    assert.equal(await store.claimableInMs(["q"]), null);
     clock.advance(1e6);
     assert.deepEqual((await store.sweep({ poisonAfter: 1 })).expired, []);
   });
@@ -94,21 +94,21 @@ export function sweeping(current: Current): void {
 
   test("the next moment worth looking is when a task is due or a lease runs out", async () => {
     const { store, clock } = current();
-    assert.equal(await store.due(["q"]), null);
+    assert.equal(await store.claimableInMs(["q"]), null);
     await store.enqueue([
       newTask("later", { delayMs: 5_000 }),
       newTask("sooner", { delayMs: 3_000, priority: -1 }),
     ]);
     await store.enqueue([newTask("other", { queue: "r" })]);
-    assert.equal(await store.due(["q"]), 3_000);
-    assert.equal(await store.due(["q", "r"]), 0);
-    assert.equal(await store.due([]), null);
+    assert.equal(await store.claimableInMs(["q"]), 3_000);
+    assert.equal(await store.claimableInMs(["q", "r"]), 0);
+    assert.equal(await store.claimableInMs([]), null);
     clock.advance(3_500);
-    assert.equal(await store.due(["q"]), 0);
+    assert.equal(await store.claimableInMs(["q"]), 0);
     const [claim] = await claimOf(store);
     assert.equal(claim?.id, "sooner");
-    assert.equal(await store.due(["q"]), 1_000);
+    assert.equal(await store.claimableInMs(["q"]), 1_000);
     await store.settle([settlement(claim, { state: "succeeded" })]);
-    assert.equal(await store.due(["q"]), 1_500);
+    assert.equal(await store.claimableInMs(["q"]), 1_500);
   });
 }

@@ -9,7 +9,7 @@ export function uniqueness(current: Current): void {
     const { store } = current();
     const id = (n: number) => `t${String(n).padStart(2, "0")}`;
     await store.enqueue([newTask(id(7)), newTask(id(31), { queue: "other" })]);
-    await store.record(60_000);
+    await store.recordChanges(60_000);
     const { last } = await store.changes(null, 0);
     const many = Array.from({ length: 50 }, (_, n) => newTask(id(n), { retentionMs: 1_000 }));
     const fresh = ids(many).filter((each) => each !== id(7) && each !== id(31));
@@ -88,9 +88,9 @@ export function uniqueness(current: Current): void {
       await store.enqueue([newTask(id, { unique: "k" })]);
       await store.requestCancel({ ids: [id] });
     }
-    assert.equal(await store.release({ queue: "q" }), 1, "in order of enqueueing the first gets it");
+    assert.equal(await store.makeClaimable({ queue: "q" }), 1, "in order of enqueueing the first gets it");
     assert.deepEqual(ids(await claimOf(store, 9)), ["a"]);
-    assert.equal(await store.release({ ids: ["b"] }), 0);
+    assert.equal(await store.makeClaimable({ ids: ["b"] }), 0);
     assert.equal((await taskOf(store, "b")).state, "cancelled");
   });
 
@@ -137,12 +137,12 @@ export function uniqueness(current: Current): void {
     await store.settle([settlement(claim, { state: "dead", error: "broken" })]);
     await store.enqueue([newTask("expired", { unique: "k", expiresMs: 50 })]);
     clock.advance(50);
-    assert.equal(await store.release({ ids: ["dead"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["dead"] }), 1);
     assert.deepEqual(ids(await claimOf(store, 9)), ["dead"]);
     assert.equal((await taskOf(store, "expired")).state, "cancelled");
     await store.enqueue([newTask("waits", { unique: "l", expiresMs: 50 })]);
     clock.advance(50);
-    assert.equal(await store.release({ ids: ["waits"] }), 1);
+    assert.equal(await store.makeClaimable({ ids: ["waits"] }), 1);
     assert.deepEqual(ids(await claimOf(store, 9)), ["waits"]);
   });
 }

@@ -18,7 +18,7 @@ function called(listen: (listener: () => void) => () => void): Promise<void> {
 }
 
 function call(store: Store): Promise<void> {
-  return called((listener) => store.wake(listener));
+  return called((listener) => store.onClaimable(listener));
 }
 
 export function waking(current: Current): void {
@@ -39,7 +39,7 @@ export function waking(current: Current): void {
     await after(() => store.settle([settlement(first, { state: "snoozed", delayMs: 0 })]));
     const second = await claim();
     await store.settle([settlement(second, { state: "snoozed", delayMs: null })]);
-    await after(() => store.release({ ids: ["t"] }));
+    await after(() => store.makeClaimable({ ids: ["t"] }));
     await claim();
     await after(() => store.sweep({ deadWorkers: ["w"], poisonAfter: 5 }));
   });
@@ -56,7 +56,7 @@ export function waking(current: Current): void {
     await other.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
     await handedBack;
     const released = call(store);
-    await other.release({ ids: ["t"] });
+    await other.makeClaimable({ ids: ["t"] });
     await released;
     await other.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "dead" });
     const takenBack = call(store);
@@ -67,7 +67,7 @@ export function waking(current: Current): void {
   test("a listener that has stopped is not called again", async () => {
     const { store } = current();
     let calls = 0;
-    const stop = store.wake(() => calls++);
+    const stop = store.onClaimable(() => calls++);
     stop();
     const called = call(store);
     await store.enqueue([newTask("t")]);
@@ -97,7 +97,7 @@ export function waking(current: Current): void {
     await store.pauseQueue("q", true);
     await after(() => store.pauseQueue("q", false));
     const { version } = await store.putSchedule({ id: "s", spec: 1, task: 1, next: clock.wall() });
-    await after(() => store.tick("s", version, null, [newTask("fired")]));
+    await after(() => store.fireSchedule("s", version, null, [newTask("fired")]));
   });
 
   test("who waits for results hears of what was settled or made progress, also elsewhere", async () => {

@@ -244,13 +244,15 @@ const settle = fc.tuple(which, result, fc.boolean()).map((args) =>
 const requestCancel = selector.map((chosen) =>
   step("requestCancel", chosen, (target) => target.requestCancel(chosen)),
 );
-const release = selector.map((chosen) => step("release", chosen, (target) => target.release(chosen)));
+const makeClaimable = selector.map((chosen) =>
+  step("makeClaimable", chosen, (target) => target.makeClaimable(chosen)),
+);
 const sweep = fc
   .record({ deadWorkers: fc.subarray(["w1", "w2", "w3"]), poisonAfter: fc.integer({ min: 1, max: 4 }) })
   .map((options) => step("sweep", options, (target) => target.sweep(options)));
-const due = fc
+const claimableInMs = fc
   .tuple(fc.subarray(["q", "r"]), buckets)
-  .map((args) => step("due", args, (target) => target.due(...args)));
+  .map((args) => step("claimableInMs", args, (target) => target.claimableInMs(...args)));
 const pauseQueue = fc
   .tuple(queue, fc.boolean())
   .map((args) => step("pauseQueue", args, (target) => target.pauseQueue(...args)));
@@ -278,9 +280,9 @@ const pauseSchedule = fc
 const removeSchedule = scheduleId.map((one) =>
   step("removeSchedule", one, (target) => target.removeSchedule(one)),
 );
-const tick = fc
+const fireSchedule = fc
   .tuple(scheduleId, fc.boolean(), inMs, fc.array(loneTask, { maxLength: 2 }))
-  .map((args) => step("tick", args, (target, model) => tickWith(target, model, ...args)));
+  .map((args) => step("fireSchedule", args, (target, model) => fireWith(target, model, ...args)));
 
 const advance = ms.map((by) =>
   step("advance", by, (target, model) => onlyOnce(target, () => model.clock.advance(by))),
@@ -295,8 +297,21 @@ const reboot = fc.constant(
 /** What happens more often in life, or is needed before anything else can happen, stands here more often. */
 export const commands = [
   ...[enqueue, enqueue, compose, compose, claim, claim, claim, claim, claim, renew, progress, progress],
-  ...[settle, settle, settle, settle, requestCancel, release, release, sweep, sweep, due, advance, advance],
-  ...[closeGroup, pauseQueue, prune, putSchedule, pauseSchedule, removeSchedule, tick],
+  ...[
+    settle,
+    settle,
+    settle,
+    settle,
+    requestCancel,
+    makeClaimable,
+    makeClaimable,
+    sweep,
+    sweep,
+    claimableInMs,
+    advance,
+    advance,
+  ],
+  ...[closeGroup, pauseQueue, prune, putSchedule, pauseSchedule, removeSchedule, fireSchedule],
 ];
 
 /** For a store whose machine has two clocks, which may be set and may begin again. */
@@ -320,7 +335,7 @@ function claimWith(
   return target.claim(request).then((claims) => claims.map(({ id, fence }) => ({ id, fence })));
 }
 
-async function tickWith(
+async function fireWith(
   target: Target,
   model: Model,
   id: string,
@@ -328,7 +343,7 @@ async function tickWith(
   next: number | null,
   tasks: readonly NewTask[],
 ): Promise<boolean> {
-  if (target instanceof ModelStore) return target.tick(id, isCurrent, at(model, next), tasks);
+  if (target instanceof ModelStore) return target.fireSchedule(id, isCurrent, at(model, next), tasks);
   const version = (await target.schedules()).find((schedule) => schedule.id === id)?.version ?? 0;
-  return await target.tick(id, isCurrent ? version : version - 1, at(model, next), tasks);
+  return await target.fireSchedule(id, isCurrent ? version : version - 1, at(model, next), tasks);
 }

@@ -144,7 +144,7 @@ export class ModelStore {
     return reached.length;
   }
 
-  release(selector: TaskSelector): number {
+  makeClaimable(selector: TaskSelector): number {
     const reached = this.#select(selector).filter(({ state }) => state !== "leased" && state !== "succeeded");
     const callbacks: ModelTask[] = [];
     let released = 0;
@@ -182,7 +182,7 @@ export class ModelStore {
     return { expired: ids(taken), poisoned: ids(taken.filter(({ state }) => state === "dead")) };
   }
 
-  due(queues: readonly string[], buckets: readonly BucketRate[] = []): number | null {
+  claimableInMs(queues: readonly string[], buckets: readonly BucketRate[] = []): number | null {
     const rates = new Map<string | null, number>([[null, 0]]);
     for (const rate of buckets) {
       rates.set(rate.bucket, this.#buckets.wait(rate));
@@ -255,7 +255,7 @@ export class ModelStore {
   }
 
   /** The version is the store's affair: whether it was the current one is told instead. */
-  tick(id: string, isCurrent: boolean, next: number | null, tasks: readonly NewTask[]): boolean {
+  fireSchedule(id: string, isCurrent: boolean, next: number | null, tasks: readonly NewTask[]): boolean {
     if (!isCurrent || !this.#schedules.isDue(id)) return false;
     this.enqueue(tasks);
     this.#schedules.fire(id, next);

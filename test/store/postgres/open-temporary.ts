@@ -42,7 +42,7 @@ function clocked(store: Store, clock: TestClock, set: (ms: number) => Promise<un
       const value = Reflect.get(target, name, target);
       if (typeof value !== "function") return value;
       // Those two are not asked about anything.
-      if (name === "wake" || name === "onSettled") return value.bind(target);
+      if (name === "onClaimable" || name === "onSettled") return value.bind(target);
       return async (...args: unknown[]) => {
         const now = clock.wall();
         if (now !== shown) {

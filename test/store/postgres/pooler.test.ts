@@ -31,7 +31,7 @@ test("nothing is left in a session that a later transaction needs or would stumb
   await store.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
   const rate = { bucket: "l", intervalMs: 10, burst: 1 };
   assert.equal((await store.claim({ ...request, n: 1, buckets: [rate] })).length, 1);
-  await store.release({ queue: "q" });
+  await store.makeClaimable({ queue: "q" });
   await store.requestCancel({ queue: "q" });
   await using hands = await TestClient.connect(server.url);
   // Settings that outlive a transaction would be seen in a session that is idle now.
@@ -53,7 +53,7 @@ test("a store that cannot be notified looks, and hears of what others did", asyn
   const called = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const alive = setInterval(() => {}, 1_000);
-    const stop = store.wake(() => {
+    const stop = store.onClaimable(() => {
       clearInterval(alive);
       stop();
       resolve();

@@ -8,7 +8,7 @@ import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
 import { explain } from "../../../src/store/postgres/errors.ts";
 import { migrate, migrations } from "../../../src/store/postgres/schema.ts";
-import { Database } from "../../../src/store/postgres/transaction-runner.ts";
+import { TransactionRunner } from "../../../src/store/postgres/transaction-runner.ts";
 import { databaseUrl, TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { newTask } from "../conformance/tasks.ts";
 
@@ -84,7 +84,7 @@ test("a schema that a newer program has changed is used as long as it allows tha
 
 test("a migration that fails half-way leaves nothing behind, and the next attempt makes it", async () => {
   const address = parseAddress(`${server.url}?schema=forward`);
-  const database = new Database(address);
+  const database = new TransactionRunner(address);
   await migrate(database);
   const added = { minCompatibleVersion: 1, sql: "ALTER TABLE pawl.task ADD COLUMN shade text" };
   const broken = { minCompatibleVersion: 1, sql: `${added.sql}; SELECT 1 / 0` };

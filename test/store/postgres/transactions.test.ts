@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const request = { queues: ["q"], leaseMs: 60_000, worker: "w" };
 
-function called(store: Store, listen: "wake" | "onSettled" = "wake"): Promise<void> {
+function called(store: Store, listen: "onClaimable" | "onSettled" = "onClaimable"): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const alive = setInterval(() => {}, 1_000);
   const stop = store[listen](() => {
@@ -95,7 +95,7 @@ test("many that settle, fail, cancel and release children of nested groups at on
       if (claims.length > 0) continue;
       const [top] = await own.query({ ids: ["top"] });
       if (top?.state === "succeeded") return;
-      if (top?.state === "dead") await own.release({ flow: "g", states: ["dead", "cancelled"] });
+      if (top?.state === "dead") await own.makeClaimable({ flow: "g", states: ["dead", "cancelled"] });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
@@ -141,7 +141,7 @@ test("a listener whose connection is cut hears again, and of what it missed", as
   await first;
   // Stays from here on, so that the connection is there to be cut.
   let rings = 0;
-  const stop = store.wake(() => rings++);
+  const stop = store.onClaimable(() => rings++);
   await using hands = await TestClient.connect(server.url);
   const listening =
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pawl listener' AND query LIKE 'LISTEN%'";
@@ -191,6 +191,6 @@ test("a batch of tens of thousands is one step", async () => {
   assert.deepEqual(await store.query({ queue: "q" }), []);
   assert.equal((await store.enqueue(many)).length, 30_000);
   assert.equal(await store.requestCancel({ queue: "q" }), 30_000);
-  assert.equal(await store.release({ queue: "q" }), 30_000);
+  assert.equal(await store.makeClaimable({ queue: "q" }), 30_000);
   assert.equal((await store.queues())[0]?.counts.waiting, 30_000);
 });

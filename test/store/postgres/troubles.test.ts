@@ -84,7 +84,7 @@ describe("a reply that is lost", () => {
     const job = { name: "load", module: null, params: null };
     const { created } = await lose(() => store.createRun({ id: "r", job, key: "k", identity: null }));
     assert.equal(created, true);
-    await lose(() => store.sample("r", 1));
+    await lose(() => store.addSample("r", 1));
     assert.equal((await store.samples("r")).length, 1);
     const item = { shard: 0, ordinal: 1, raw: Buffer.from("x"), at: "line 1", reason: "bad", code: null };
     await lose(() => store.quarantine("r", 0, 0, [item]));
@@ -130,7 +130,7 @@ describe("a reply that is lost", () => {
       // Otherwise what it says would be held nowhere.
       assert.deepEqual((await store.renew(claims, 60_000)).lost, []);
     }
-    await store.record(60_000);
+    await store.recordChanges(60_000);
     await store.enqueue([newTask("w")]);
     proxy.stops = once(asksCommit);
     const { changes } = await store.changes(0, 10);
@@ -147,7 +147,7 @@ describe("a reply that is lost", () => {
     await store.enqueue([newTask("t"), newTask("u", { bucket: "slow" })]);
     const beat = { id: "w", host: "h", pid: 1, slots: 1, memory: 1, running: [], rates: {} } as const;
     const questions: readonly (() => Promise<unknown>)[] = [
-      () => store.due(["q", "r"], [rate]),
+      () => store.claimableInMs(["q", "r"], [rate]),
       () => store.queues(),
       () => store.heartbeat({ ...beat, queues: ["q"], state: "running" }),
       () => store.workers(60_000),
@@ -157,9 +157,9 @@ describe("a reply that is lost", () => {
       () => store.query({ queue: "q" }),
       () => store.attempts("t"),
       () => store.requestCancel({ queue: "none" }),
-      () => store.release({ queue: "none" }),
+      () => store.makeClaimable({ queue: "none" }),
       () => store.prune(10),
-      () => store.record(60_000),
+      () => store.recordChanges(60_000),
       () => store.changes(0, 10),
       () => store.claim({ ...request, queues: ["q", "r"], buckets: [rate], n: 2 }),
     ];
