@@ -22,7 +22,7 @@ test("a program that was asked to end ends though a server does not answer, and 
   const running = scene.start(["run", "job.ts"], { env: { PAWL_STOP_MS: "300" } });
   await until("it writes", () => existsSync(scene.path("writing")));
   running.child.kill("SIGINT");
-  await until("it says that it is late", () => running.err.includes("once more ends it at once"));
+  await until("it says that it is late", () => running.err.includes("Ctrl-C again ends it at once"));
   running.child.kill("SIGTERM");
   assert.equal((await running.ended).code, 130);
   await rm(scene.path("writing"));

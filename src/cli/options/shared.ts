@@ -76,7 +76,7 @@ export function filterOptions(command: Command, { state }: { readonly state: boo
   return command
     .option("--name <name>", "of this name")
     .option("--flow <id>", "of this flow")
-    .option("--older <time>", "enqueued at least so long ago, such as 10m or 7d")
-    .option("--newer <time>", "enqueued at most so long ago")
+    .option("--older <time>", "enqueued before it, such as 2026-01-31, or 7d for seven days ago")
+    .option("--newer <time>", "enqueued after it, such as 2026-01-31, or 10m for ten minutes ago")
     .option("--text <text>", "with this in the input, as JSON, in capitals or not");
 }

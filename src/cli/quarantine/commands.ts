@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { examples, sameDatabaseOption } from "../options/shared.ts";
 import { withStore } from "../with-store.ts";
-import type { ExportFlags, QuarantineFlags } from "./list.ts";
+import type { ExportFlags } from "./export.ts";
+import type { QuarantineFlags } from "./list.ts";
 import type { ReplayFlags } from "./replay.ts";
 
 const RUN = "a run's id, the beginning of it, or last";
@@ -43,7 +44,7 @@ export function quarantineCommands(pawl: Command): void {
     (reference: string, flags: ExportFlags) =>
       withStore(
         async (store, _, find) => {
-          const { exportQuarantine } = await import("./list.ts");
+          const { exportQuarantine } = await import("./export.ts");
           await exportQuarantine(await find(reference), flags, store);
         },
         { create: false },

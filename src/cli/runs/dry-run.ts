@@ -39,7 +39,7 @@ export async function showDryRun(
         ? `would load ${source.name}${size}`
         : `would work through ${source.name}${size}`,
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
-      ...(trial === null ? [] : rehearsed(trial, source.unit)),
+      ...(trial === null ? [] : dryRunLines(trial, source.unit)),
       `  guarantee  ${sink.guarantee}`,
       ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
       "nothing was written: leave out --dry-run to start",
@@ -50,7 +50,7 @@ export async function showDryRun(
   }
 }
 
-function rehearsed({ items, shards, chunk }: DryRun, unit: string): string[] {
+function dryRunLines({ items, shards, chunk }: DryRun, unit: string): string[] {
   const about = items === null ? "" : `about ${grouped(items)} ${unit} in `;
   const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
   if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];

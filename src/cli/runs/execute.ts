@@ -1,10 +1,10 @@
 import type { RunSummary } from "../../batch/index.ts";
 import { execute, type PreparedRun, summaryOf } from "../../batch/internal.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { EXIT, exitCodeOf } from "../exit-codes.ts";
+import { exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
-import { endAnyway, sayLate } from "../shutdown.ts";
+import { againEndsAtOnce, endAnyway, onStopRequest, sayLate } from "../shutdown.ts";
 import { progressView } from "../terminal/progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
 
@@ -23,20 +23,17 @@ export async function executeAndShow(
 ): Promise<RunSummary> {
   const view = await progressView(json);
   const interrupt = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (interrupt.signal.aborted) {
-      view.stop();
-      process.exit(EXIT.interrupted);
-    }
-    interrupt.abort();
-    view.note("stopping at the next checkpoint; once more to stop at once");
-    const say = (sentence: string) => view.note(sentence);
-    // A person at a terminal may ask once more; a service manager kills.
-    if (signal === "SIGINT") sayLate(say);
-    else endAnyway(say);
-  };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, onSignal);
+  const { stopListening } = onStopRequest(
+    (reason) => {
+      interrupt.abort();
+      const say = (sentence: string) => view.note(sentence);
+      say(`stopping at the next checkpoint${againEndsAtOnce(reason)}`);
+      // A person at a terminal may ask again; a service manager kills.
+      if (reason === "SIGINT") sayLate(say);
+      else endAnyway(say);
+    },
+    () => view.stop(),
+  );
   try {
     if (prepared.resumed)
       view.note(
@@ -67,6 +64,6 @@ export async function executeAndShow(
     throw error;
   } finally {
     view.stop();
-    for (const signal of signals) process.off(signal, onSignal);
+    stopListening();
   }
 }

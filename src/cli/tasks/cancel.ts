@@ -17,7 +17,7 @@ export async function cancelTasks(
   flags: ChoiceFlags & JsonFlag,
   store: Store,
 ): Promise<void> {
-  const chosen = choiceOf("pawl cancel", ids, flags);
+  const chosen = await choiceOf("pawl cancel", ids, flags, store);
   if (chosen === undefined) await cancelNamed(ids, flags.json ?? false, store);
   else await cancelChosen(chosen, flags.json ?? false, store);
 }

@@ -1,6 +1,7 @@
 import { runOfQueue } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
+import { given } from "../options/parse.ts";
 import type { FilterFlags } from "../options/shared.ts";
 import { selectorOf } from "./filter.ts";
 import { openQueues } from "./queues.ts";
@@ -23,12 +24,14 @@ export interface Named {
  * The filter of a command that changes tasks; undefined where it goes by ids. Throws a PawlError `usage.which` where
  * nothing says which tasks are meant: everything must be said.
  */
-export function choiceOf(verb: string, ids: readonly string[], flags: ChoiceFlags): TaskSelector | undefined {
+export async function choiceOf(
+  verb: string,
+  ids: readonly string[],
+  flags: ChoiceFlags,
+  store: Store,
+): Promise<TaskSelector | undefined> {
   const { all, queue, state, name, flow, older, newer, text } = flags;
-  const given = { queue, state, name, flow, older, newer, text };
-  const selector = selectorOf(
-    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-  );
+  const selector = selectorOf(given({ queue, state, name, flow, older, newer, text }), await store.now());
   const ways = Number(ids.length > 0) + Number(selector !== undefined) + Number(all === true);
   if (ways === 1) return ids.length > 0 ? undefined : (selector ?? {});
   throw new PawlError(

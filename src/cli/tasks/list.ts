@@ -22,8 +22,9 @@ const PAGE = 500;
 export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
   const limit = parseCount(flags.limit, "--limit", 1);
   const { limit: _, after: from, oldestFirst, json, ...filter } = flags;
-  const selector = selectorOf(filter) ?? { states: STATES };
   const now = await store.now();
+  const chosen = selectorOf(filter, now);
+  const selector = chosen ?? { states: STATES };
   const table = new ListTable<TaskRecord>([
     { head: "id", of: ({ id }) => onOneLine(id), whole: true },
     { head: "state", of: ({ state }) => state },
@@ -31,7 +32,7 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
     { head: "queue", of: ({ queue }) => onOneLine(queue) },
     { head: "age", of: ({ createdAt }) => shortSpan(now - createdAt), right: true },
     { head: "tries", of: ({ fence }) => String(fence), right: true },
-    { head: "how it stands", of: (task) => standing(task, now) },
+    { head: "details", of: (task) => details(task, now) },
   ]);
   let shown = 0;
   let after = from;
@@ -55,11 +56,11 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
       return;
     }
   }
-  if (!json) await write(`no ${selectorOf(filter) === undefined ? "" : "such "}tasks in ${store.location}\n`);
+  if (!json) await write(`no ${chosen === undefined ? "" : "such "}tasks in ${store.location}\n`);
 }
 
 /** What there is to say of a task in a few words. */
-function standing(task: TaskRecord, now: number): string {
+function details(task: TaskRecord, now: number): string {
   const { state, due, error, worker, cancelRequested } = task;
   if (state === "waiting") {
     const when = due === null ? "held" : due > now ? `in ${shortSpan(due - now)}` : "";

@@ -15,7 +15,7 @@ export async function retryTasks(
   flags: ChoiceFlags & JsonFlag,
   store: Store,
 ): Promise<void> {
-  const chosen = choiceOf(verb, ids, flags);
+  const chosen = await choiceOf(verb, ids, flags, store);
   const json = flags.json ?? false;
   if (chosen !== undefined) {
     await retryChosen(chosen, json, store);

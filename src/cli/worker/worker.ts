@@ -17,7 +17,7 @@ import { EXIT } from "../exit-codes.ts";
 import { importModule, oneLine } from "../options/module.ts";
 import { given, parseCount, parsed, parsePositiveDuration, parseSize } from "../options/parse.ts";
 import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
-import { endAnyway } from "../shutdown.ts";
+import { againEndsAtOnce, endAnyway, onStopRequest, type StopReason } from "../shutdown.ts";
 import { tell } from "../terminal/output.ts";
 import { visible } from "../terminal/visible.ts";
 import { serveHealth, WorkerCheck } from "./health.ts";
@@ -85,7 +85,7 @@ export async function worker(
       modules: modules.map((module) => pathToFileURL(resolve(module)).href),
       onError: (error) => say(`error: ${messageOf(error)}`),
     });
-  const running = await whenThere(start).catch((error: unknown) => {
+  const running = await whenAvailable(start).catch((error: unknown) => {
     if (jobs.length > 0 && error instanceof PawlError && error.code === "worker.no-tasks") return null;
     throw error;
   });
@@ -95,10 +95,10 @@ export async function worker(
     jobs.length === 0
       ? null
       : takePart(jobs, location, { lease: options.lease, signal: leave.signal, check });
-  const asked = untilAsked(npm, async (signal, again) => {
+  const asked = untilAsked(npm, async (reason) => {
     const { length } = running?.running() ?? [];
     const wait = length === 0 ? "" : `: ${length} running, which have up to ${flags.drain}`;
-    say(`${signal}: takes no more tasks${wait}${again}`);
+    say(`${reason}: takes no more tasks${wait}${againEndsAtOnce(reason)}`);
     check.stops();
     leave.abort();
     endAnyway(say, drain);
@@ -123,7 +123,7 @@ async function takePart(
     check,
   }: { readonly lease: number | undefined; readonly signal: AbortSignal; readonly check: WorkerCheck },
 ): Promise<void> {
-  const store = await whenThere(() => openStore(location));
+  const store = await whenAvailable(() => openStore(location));
   check.takesPart(store);
   try {
     say(`takes part in runs of ${modules.map((module) => basename(module)).join(", ")}`);
@@ -148,7 +148,7 @@ function messageOf(error: unknown): string {
 }
 
 /** A worker may be started before its database: waits for a store that is away, and says so. */
-async function whenThere<T>(open: () => Promise<T>): Promise<T> {
+async function whenAvailable<T>(open: () => Promise<T>): Promise<T> {
   let waits = false;
   const early = setTimeout(() => {
     waits = true;
@@ -193,26 +193,14 @@ function checkQueues(queues: Readonly<Record<string, number>>): void {
   }
 }
 
-/** Resolves when the process was asked to stop, and has done so. The second time it ends at once. */
+/** Resolves when the process was asked to stop, by a signal or by the end of npm that started it, and has done so. */
 function untilAsked(
   npm: ReturnType<typeof launcher>,
-  stop: (signal: string, again: string) => Promise<void>,
+  stop: (reason: StopReason) => Promise<void>,
 ): Promise<void> {
   return new Promise((ended, failed) => {
-    let asked = false;
-    npm.whenGone(() => {
-      if (asked) return;
-      asked = true;
-      stop("npm is gone, which had started this worker", "").then(ended, failed);
-    });
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        // What runs is a crash then, which another worker of this machine sees at once.
-        if (asked) process.exit(EXIT.interrupted);
-        asked = true;
-        stop(signal, "; once more to end at once").then(ended, failed);
-      });
-    }
+    const { ask } = onStopRequest((reason) => void stop(reason).then(ended, failed));
+    npm.whenGone(() => ask("npm is gone, which had started this worker"));
   });
 }
 

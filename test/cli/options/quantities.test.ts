@@ -44,7 +44,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
 /** These take a number that need not be whole. */
 const fractions = ["--rate", "--max-load"];
 /** No time is none at all there. */
-const mayBeZero = ["--drain", "--older", "--newer"];
+const mayBeZero = ["--drain"];
 
 /** Command lines that need no more than the option that is tried. */
 const lines: Readonly<Record<string, readonly string[]>> = {

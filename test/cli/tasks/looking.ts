@@ -30,10 +30,12 @@ export const looking: Stories = {
     assert.deepEqual(await ids("--text", "acme"), ["a"]);
     assert.deepEqual(await ids("--older", "1h"), []);
     assert.deepEqual(await ids("--newer", "1h", "--queue", "heavy"), ["a"]);
+    assert.deepEqual(await ids("--newer", "2020-01-31", "--queue", "heavy"), ["a"]);
+    assert.deepEqual(await ids("--older", "2020-01-31T10:00"), []);
     assert.deepEqual(await ids("--state", "dead,succeeded"), []);
     const { out, err } = await desk.try("tasks", "--limit", "2");
     const [head, ...rows] = out.trimEnd().split("\n");
-    assert.match(head ?? "", /^id +state +name +queue +age +tries +how it stands$/);
+    assert.match(head ?? "", /^id +state +name +queue +age +tries +details$/);
     assert.match(rows[0] ?? "", /^e +waiting +work +q +\d+ s +0 +held$/);
     assert.match(rows[1] ?? "", /^d +waiting +work +q +\d+ s +0 +in (5\d min|1 h 00)/);
     assert.equal(rows.length, 2);
@@ -54,7 +56,10 @@ export const looking: Stories = {
 
   "what is wrong in a filter is one sentence": async (desk) => {
     assert.match(await desk.refused("tasks", "--state", "done"), /--state is waiting, leased/);
-    assert.match(await desk.refused("tasks", "--older", "soon"), /--older takes a duration/);
+    assert.match(
+      await desk.refused("tasks", "--older", "soon"),
+      /--older takes a date such as .* or a time such as/,
+    );
     assert.match(await desk.refused("tasks", "--limit", "0"), /--limit takes a whole number/);
     assert.match(await desk.refused("tasks", "--text", ""), /--text was given without a value/);
     assert.match(await desk.refused("tasks", "--after", "gone"), /no task gone/);

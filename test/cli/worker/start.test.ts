@@ -47,6 +47,14 @@ test("a worker that is started before its database says that it waits, and begin
   assert.deepEqual(await worker.exited, { code: 0, signal: null });
 });
 
+test("a worker whose terminal closes stops in good order, and says how to end it at once", async () => {
+  await using worker = new WorkerCommand(store, "--queues", "default:1");
+  await worker.ready();
+  worker.signal("SIGHUP");
+  assert.deepEqual(await worker.exited, { code: 0, signal: null });
+  assert.match(worker.said, /SIGHUP: takes no more tasks; SIGHUP again ends it at once/);
+});
+
 test("a queue that does not parse is refused", async () => {
   for (const queues of [
     "default=4",

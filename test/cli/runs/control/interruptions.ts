@@ -53,7 +53,7 @@ export const interruptions: Stories = {
     loader.child.kill("SIGINT");
     const { code, err } = await loader.ended;
     assert.equal(code, 130);
-    assert.match(err, /stopping at the next checkpoint; once more to stop at once/);
+    assert.match(err, /stopping at the next checkpoint; Ctrl-C again ends it at once/);
     const { run, state } = await statusOf(scene);
     assert.equal(state, "paused");
     await quicken(scene);
