@@ -336,7 +336,6 @@ export type ErrorCode =
   | "usage.detach"
   | "usage.duration"
   | "usage.empty"
-  | "usage.filter"
   | "usage.format"
   | "usage.health"
   | "usage.lag"

@@ -6,7 +6,7 @@ export { knownTasks } from "./define/registry.ts";
 export { internalTask } from "./define/task.ts";
 export { groupsWithin, linksAfter } from "./flow/spec.ts";
 export { type TimesSpec, timesOf } from "./schedule/times.ts";
-export { queueRates, RUN_QUEUES } from "./worker/heartbeat.ts";
+export { queueRates, RUN_QUEUES, SILENT_AFTER_MS } from "./worker/heartbeat.ts";
 export { liveWorkers, rescueOrphans } from "./worker/orphan-rescue.ts";
 export { POISON_AFTER, Worker, type WorkerOptions } from "./worker/worker.ts";
 export { isDead, parseWorkerId } from "./worker/worker-id.ts";

@@ -1,6 +1,6 @@
 import { sizeText } from "../../sizes.ts";
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
-import { isDead } from "../../tasks/internal.ts";
+import { isDead, SILENT_AFTER_MS } from "../../tasks/internal.ts";
 import type { JsonFlag } from "../options/shared.ts";
 import { grouped, shortSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
@@ -11,9 +11,6 @@ import { workerName } from "./list.ts";
 
 /** Workers that were heard of within this are shown. One that ends by itself is forgotten at once. */
 const SHOWN_MS = 3_600_000;
-
-/** A worker speaks every ten seconds. */
-const SILENT_MS = 30_000;
 
 /** `pawl workers`. */
 export async function listWorkers(flags: JsonFlag, store: Store): Promise<void> {
@@ -46,7 +43,7 @@ export async function listWorkers(flags: JsonFlag, store: Store): Promise<void> 
 
 function stateOf({ id, state, seenAt }: WorkerRecord, now: Instant): string {
   if (isDead(id)) return "dead";
-  return now - seenAt > SILENT_MS ? "silent" : state;
+  return now - seenAt > SILENT_AFTER_MS ? "silent" : state;
 }
 
 function sum(figures: readonly number[]): number {

@@ -1,5 +1,5 @@
 import type { Store, TaskState, WorkerRecord } from "../../store/contract.ts";
-import { queueRates, RUN_QUEUES } from "../worker/heartbeat.ts";
+import { queueRates, RUN_QUEUES, SILENT_AFTER_MS } from "../worker/heartbeat.ts";
 
 /** One figure of a store as monitoring knows it, for each of some labels. */
 export interface Figure {
@@ -14,9 +14,6 @@ export interface Figure {
 
 const STATES: readonly TaskState[] = ["waiting", "leased", "succeeded", "dead", "cancelled"];
 
-/** A worker sends a heartbeat every ten seconds; one whose latest is older than this does not count. */
-const SPEAKS_MS = 30_000;
-
 /**
  * The figures of a store, from counters and heartbeats, never from tasks. Queues of runs are left out: each run would
  * add labels for ever.
@@ -25,7 +22,7 @@ export async function figuresOf(store: Store): Promise<Figure[]> {
   const [queues, rates, workers, schedules, now] = await Promise.all([
     store.queues().then((all) => all.filter(({ name }) => !name.startsWith(RUN_QUEUES))),
     queueRates(store),
-    store.workers(SPEAKS_MS),
+    store.workers(SILENT_AFTER_MS),
     store.schedules(),
     store.now(),
   ]);

@@ -114,14 +114,14 @@ export class HeartbeatSender {
 /** Queues whose names begin so are those of runs, one for each. */
 export const RUN_QUEUES = "run/";
 
-/** A worker whose latest heartbeat is older than this does not count. */
-const SPEAKS_MS = 30_000;
+/** Three heartbeats: a worker whose latest one is older than this is silent, and does not count. */
+export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 
 /** How many tasks of each queue ended in the last minute, as the workers say. */
 export async function queueRates(store: TaskStore): Promise<ReadonlyMap<string, number>> {
   assertMethods(store, "workers", "queueRates needs an open store");
   const rates = new Map<string, number>();
-  for (const worker of await store.workers(SPEAKS_MS)) {
+  for (const worker of await store.workers(SILENT_AFTER_MS)) {
     for (const [queue, ended] of Object.entries(worker.rates)) {
       rates.set(queue, (rates.get(queue) ?? 0) + ended);
     }
