@@ -251,8 +251,8 @@ export interface SinkContext {
 
 /** How much may be under way at once and how fast, over all writers of a process: what the job allows, or what it learns. */
 export interface WorkLimits {
-  /** Runs `work` when there is room and the rate allows another item. `trouble` is called when the target asks for less. */
-  run<T>(work: (trouble: () => void) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Runs `work` when there is room and the rate allows another item. `overloaded` is called when the target asks for less. */
+  run<T>(work: (overloaded: () => void) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Waits until so many bytes may pass. */
   pass(bytes: number, signal?: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AdaptiveConcurrency } from "../../src/batch/job/adaptive-concurrency.ts";
-import { JobLimits } from "../../src/batch/job/limits.ts";
+import { JobLimits } from "../../src/batch/job/work-limits.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
 function drive(
@@ -42,10 +42,10 @@ describe("the number of things done at once", () => {
     drive(concurrency, clock, 20, () => 64);
     const before = concurrency.value;
     const beganAt = clock.now - 5;
-    for (let complaint = 0; complaint < 10; complaint++) concurrency.trouble(beganAt);
+    for (let complaint = 0; complaint < 10; complaint++) concurrency.overloaded(beganAt);
     assert.equal(concurrency.value, Math.floor(before / 2));
     clock.now += 10;
-    concurrency.trouble(clock.now - 1);
+    concurrency.overloaded(clock.now - 1);
     assert.equal(concurrency.value, Math.floor(Math.floor(before / 2) / 2));
     const low = concurrency.value;
     drive(concurrency, clock, 40, () => 64);
@@ -57,7 +57,7 @@ describe("the number of things done at once", () => {
     const concurrency = new AdaptiveConcurrency(() => clock.now);
     for (let complaint = 0; complaint < 20; complaint++) {
       clock.now += 10;
-      concurrency.trouble(clock.now);
+      concurrency.overloaded(clock.now);
       clock.now += 10;
     }
     assert.equal(concurrency.value, 1);

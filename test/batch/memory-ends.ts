@@ -86,7 +86,7 @@ export class MemoryTarget implements Sink<number> {
   readonly effects: number[] = [];
   readonly checkpoints = new Map<string, { fence: number; checkpoint: Checkpoint }>();
   guarantee: OpenSink<number>["guarantee"] = "transactional";
-  concluded = 0;
+  finalized = 0;
   closedWriters = 0;
   /** Decides which items the target refuses. */
   refuse: (item: number) => string | null = () => null;
@@ -102,7 +102,7 @@ export class MemoryTarget implements Sink<number> {
       notes: [],
       writer: async (shard, fence) => this.#writer(`${context.run}/${shard}`, fence),
       finalize: async () => {
-        this.concluded++;
+        this.finalized++;
       },
       close: async () => {},
     };

@@ -47,7 +47,7 @@ describe("a run", () => {
     assert.equal(summary.state, "succeeded");
     assert.deepEqual(sorted(target.effects), upTo(1000));
     assert.deepEqual([summary.read, summary.written, summary.quarantined], [1000, 1000, 0]);
-    assert.equal(target.concluded, 1);
+    assert.equal(target.finalized, 1);
   });
 
   it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
@@ -171,7 +171,7 @@ describe("a run", () => {
     target.refuse = (item) => (item % 2 === 0 ? "even" : null);
     const stopped = await run(job(new NumberSource(400), { maxQuarantined: 20 }), { store }).summary();
     assert.equal(stopped.state, "failed");
-    assert.match(stopped.note ?? "", /more than the 20 that max-quarantined allows/);
+    assert.match(stopped.note ?? "", /more than the 20 that maxQuarantined \(--max-quarantined\) allows/);
     assert.ok(stopped.read < 400);
     const done = await run(job(new NumberSource(400), { maxQuarantined: "60%" }), { store }).summary();
     assert.deepEqual(

@@ -53,7 +53,7 @@ export class AdaptiveConcurrency {
   }
 
   /** The other side asked for less, of something that began at `beganAt`. */
-  trouble(beganAt: number): void {
+  overloaded(beganAt: number): void {
     // Errors of what was under way when the number was halved have the same cause.
     if (beganAt <= this.#cutAt) return;
     this.#cutAt = this.#now();

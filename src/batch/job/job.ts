@@ -1,13 +1,11 @@
 import { types } from "node:util";
 import { assertObject } from "../../arguments.ts";
-import { canonicalJson } from "../../canonical-json.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
-import type { Json } from "../../store/contract.ts";
 import type { Sink, Source } from "../contract.ts";
-import { assertLimits } from "./limits.ts";
 import type { Throttle } from "./throttle.ts";
+import { assertLimits } from "./work-limits.ts";
 
 /** What a transform is given beside its item. */
 export interface TransformContext {
@@ -179,50 +177,3 @@ function assertPositive<V>(
 
 /** What a module given to `pawl run` may export by default: a job, or a function from the parameters of `--param` to one. */
 export type JobModule = AnyJob | ((params: Readonly<Record<string, string>>) => AnyJob | Promise<AnyJob>);
-
-/**
- * The key of the work that a run does: with an equal key an unfinished run is resumed. The order of the parameters does not
- * matter.
- */
-export function jobKey(job: AnyJob, params: Json): string {
-  return job.key ?? `${job.name} ${canonicalJson(params)}`;
-}
-
-/** How many items may be quarantined before a run stops. */
-export type MaxQuarantined = { readonly count: number } | { readonly share: number; readonly text: string };
-
-/** A share says little about a handful of items; below this many it is not judged while the total is unknown. */
-const JUDGE_SHARE_FROM = 1000;
-
-/**
- * Parses `1000`, `0` or `1%`.
- *
- * @throws PawlError `job.max-quarantined` on anything else
- */
-export function parseMaxQuarantined(value: number | string): MaxQuarantined {
-  const text = String(value).trim();
-  const share = /^(\d+(?:\.\d+)?)%$/.exec(text);
-  if (share && Number(share[1]) <= 100) return { share: Number(share[1]) / 100, text };
-  if (/^\d+$/.test(text)) return { count: Number(text) };
-  throw new PawlError(
-    "job.max-quarantined",
-    `maxQuarantined takes a number of items or a share, such as 1000 or "1%", not "${text}".`,
-  );
-}
-
-/** The sentence that stops the run, or null while the quarantined items are within the bound. */
-export function exceeds(
-  bound: MaxQuarantined,
-  quarantined: number,
-  read: number,
-  total: number | null,
-  unit: string,
-): string | null {
-  if ("count" in bound) {
-    if (quarantined <= bound.count) return null;
-    return `${quarantined} ${unit} are quarantined, more than the ${bound.count} that max-quarantined allows`;
-  }
-  if (total === null && read < JUDGE_SHARE_FROM) return null;
-  if (quarantined <= bound.share * (total ?? read)) return null;
-  return `${quarantined} ${unit} are quarantined, more than the ${bound.text} that max-quarantined allows`;
-}

@@ -17,7 +17,7 @@ const OBJECT_WEIGHT = 16;
 const BYTES_WEIGHT = 2;
 
 /** What a thread that runs the transform takes, with a module in TypeScript and what Node needs to read it. */
-const STEP_THREAD_MEMORY = 40 * MB;
+const TRANSFORM_THREAD_MEMORY = 40 * MB;
 /** What the rest of the process takes beside such threads. */
 const BESIDE_THREADS = 176 * MB;
 
@@ -28,7 +28,7 @@ export interface MemoryPlan {
   /** The largest chunk that fits: each shard has one being written and one being read or transformed. */
   readonly chunk: number;
   /** Threads in which the transform may run; fewer than two are none. */
-  readonly stepThreads: number;
+  readonly transformThreads: number;
 }
 
 /** Divides a job's budget. Throws one sentence when it is too small to work in. */
@@ -44,11 +44,11 @@ export function memoryOf(job: AnyJob): MemoryPlan {
   const inFlight = budget - BASE_MEMORY;
   const weight = job.transform ? OBJECT_WEIGHT : BYTES_WEIGHT;
   const share = Math.floor(inFlight / (shardsOf(job) * 2 * weight));
-  const threads = Math.floor((budget - BESIDE_THREADS) / STEP_THREAD_MEMORY);
+  const threads = Math.floor((budget - BESIDE_THREADS) / TRANSFORM_THREAD_MEMORY);
   return {
     inFlight,
     chunk: Math.max(LEAST_CHUNK, Math.min(LARGEST_CHUNK, share)),
-    stepThreads: Math.min(availableParallelism(), Math.max(0, threads)),
+    transformThreads: Math.min(availableParallelism(), Math.max(0, threads)),
   };
 }
 

@@ -3,22 +3,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { milliseconds } from "../../durations.ts";
 import { errorText, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import { retry } from "../../retry.ts";
-import { bytes } from "../../sizes.ts";
-import type { RunRecord, Store } from "../../store/contract.ts";
 import { Snooze } from "../../tasks/index.ts";
 import { POISON_AFTER, Worker } from "../../tasks/internal.ts";
-import type { OpenSink } from "../contract.ts";
-import { coordinatorTask, newCoordinatorTask, pollAfterMs } from "../coordinator/coordinator.ts";
-import type { AnyJob } from "../job/job.ts";
-import { parseMaxQuarantined } from "../job/job.ts";
+import { maxQuarantinedOf } from "../job/max-quarantined.ts";
 import { memoryOf, shardsOf } from "../job/memory.ts";
-import { ChunkSizer, type SizeBounds } from "../shard/chunk-sizer.ts";
+import { ChunkSizer, sizeBounds } from "../shard/chunk-sizer.ts";
 import { shardTask } from "../shard/shard.ts";
 import { Transform } from "../transform/transform.ts";
 import { TransformWorkers } from "../transform/transform-workers.ts";
-import { pause, queueOf } from "./control.ts";
+import { queueOf } from "./control.ts";
+import { coordinatorTask, newCoordinatorTask, pollAfterMs } from "./coordinator.ts";
 import { finalizeRun } from "./finalize.ts";
+import { Interruption } from "./interruption.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, type RunProgress, readProgress } from "./progress.ts";
 
@@ -49,13 +45,15 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   let latest: RunProgress | undefined;
   const patienceMs = options.patienceMs ?? milliseconds(job.patience ?? "90s", `Job ${job.name}: patience`);
   const tell = (note: string) => options.onNote?.(note);
-  const stepWorkers = job.transform ? new TransformWorkers(job.transform, memory.stepThreads, tell) : null;
+  const transformWorkers = job.transform
+    ? new TransformWorkers(job.transform, memory.transformThreads, tell)
+    : null;
   const transform =
-    job.transform && stepWorkers
+    job.transform && transformWorkers
       ? new Transform({
           transform: job.transform.bind(job),
           concurrency: job.concurrency,
-          workers: stepWorkers,
+          workers: transformWorkers,
           patienceMs,
           tell,
         })
@@ -94,9 +92,9 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
         job,
         sink,
         unit: source.unit,
-        sizer: new ChunkSizer(sizesOf(job, sink, memory.chunk, transform)),
+        sizer: new ChunkSizer(sizeBounds(job, sink, memory.chunk, transform?.firstItems ?? null)),
         transform,
-        maxQuarantined: parseMaxQuarantined(job.maxQuarantined ?? 1000),
+        maxQuarantined: maxQuarantinedOf(job),
         total: () => latest?.items ?? null,
         patienceMs,
         stop: stop.signal,
@@ -128,92 +126,9 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
   } finally {
     options.signal?.removeEventListener("abort", interrupt);
     await worker.stop(options.leave?.aborted ? { drainMs: 0 } : {});
-    await stepWorkers?.close();
+    await transformWorkers?.close();
     await sink.close();
   }
-}
-
-/** How long a store may fail to note that the run is to stop; then this process ends as if it were killed. */
-const UNHEARD_MS = 3_000;
-const ASK_AGAIN_MS = 200;
-
-/** The same once that is noted and the store fails to note the results of the shards, which may pass. */
-const UNSETTLED_MS = 15_000;
-
-/** The request to stop the run, which ends this process even if the store cannot note it, as on a disk that is full. */
-class Interruption {
-  #leaveAt = Number.POSITIVE_INFINITY;
-  #error: unknown;
-
-  constructor(store: Store, run: RunRecord) {
-    void this.#ask(store, run);
-  }
-
-  /** The worker could not store something. */
-  trouble(error: unknown): void {
-    this.#fails(error, UNSETTLED_MS);
-  }
-
-  /** Throws the PawlError `run.interrupted` if the store has not noted it in time. */
-  assertHeard(): void {
-    if (performance.now() < this.#leaveAt) return;
-    throw new PawlError(
-      "run.interrupted",
-      `This process ends without telling its store, which cannot be written (${errorText(this.#error)}): what was committed counts, and the same command continues once that is fixed.`,
-      { cause: this.#error },
-    );
-  }
-
-  #fails(error: unknown, patienceMs: number): void {
-    this.#leaveAt = Math.min(this.#leaveAt, performance.now() + patienceMs);
-    this.#error = error;
-  }
-
-  async #ask(store: Store, run: RunRecord): Promise<void> {
-    const isAtRest = (error: unknown) => isOf(error, PawlError) && error.code === "run.state";
-    try {
-      await retry(() => pause(store, run, "interrupted"), {
-        isTransient: (error) => !isAtRest(error),
-        patienceMs: UNHEARD_MS,
-        waitMs: () => ASK_AGAIN_MS,
-        onRetry: (error) => this.#fails(error, UNHEARD_MS),
-      });
-      this.#leaveAt = Number.POSITIVE_INFINITY;
-    } catch {
-      // The run has ended meanwhile, or `assertHeard` tells of the error.
-    }
-  }
-}
-
-/** Items of a chunk that is sized in items because the sink says so. */
-const MIN_ITEMS = 16;
-const MAX_ITEMS = 1024;
-
-/** The chunk sizes that the job asks for, or else the sink, or else the defaults. */
-function sizesOf(
-  job: AnyJob,
-  { chunkSizing }: OpenSink<unknown>,
-  largest: number,
-  transform: Transform | null,
-): SizeBounds {
-  const what = `Job ${job.name}`;
-  const bounds = {
-    minBytes: bytes(job.chunkSize?.min ?? chunkSizing?.minSize ?? "64KB", `${what}: chunkSize.min`),
-    maxBytes: Math.min(largest, bytes(job.chunkSize?.max ?? largest, `${what}: chunkSize.max`)),
-    targetMs: milliseconds(job.commitTime ?? chunkSizing?.commitTime ?? "250ms", `${what}: commitTime`),
-  };
-  // The time of a transform depends on the number of items, not on their bytes.
-  const firstItems = Math.min(
-    transform?.firstItems ?? Number.POSITIVE_INFINITY,
-    chunkSizing?.firstItems ?? Number.POSITIVE_INFINITY,
-  );
-  if (firstItems === Number.POSITIVE_INFINITY)
-    return {
-      ...bounds,
-      firstBytes: bytes(chunkSizing?.firstSize ?? "1MB", "The size of the first chunk"),
-    };
-  if (chunkSizing?.firstItems === undefined) return { ...bounds, firstItems };
-  return { ...bounds, firstItems, minItems: transform ? 1 : MIN_ITEMS, maxItems: MAX_ITEMS };
 }
 
 const POLL_MS = 50;

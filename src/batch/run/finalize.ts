@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { Json, RunRecord, Store, TaskRecord } from "../../store/contract.ts";
+import { assertRunComplete } from "../accounting.ts";
 import type { FinalizedSink, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { assertSucceeded } from "../shard/account.ts";
 import { detailsOf, type RunPlan, SHARD } from "./progress.ts";
 
 /**
@@ -64,7 +64,7 @@ async function succeed(
   },
 ): Promise<void> {
   try {
-    assertSucceeded(id, plan, shards, unit, await store.quarantineCount(id));
+    assertRunComplete(id, plan, shards, unit, await store.quarantineCount(id));
   } catch (error) {
     if (!(error instanceof PawlError)) throw error;
     await store.updateRun(id, ["running"], { state: "failed", note: error.message });

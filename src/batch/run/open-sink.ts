@@ -5,10 +5,10 @@ import { openOwnFolder, openStateFolder } from "../../state-folder.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { JobLimits } from "../job/limits.ts";
 import { memoryOf } from "../job/memory.ts";
+import { JobLimits } from "../job/work-limits.ts";
 import { Transform } from "../transform/transform.ts";
-import { locationDifference } from "./identity.ts";
+import { locationDifference } from "./difference.ts";
 
 /** Items of the sample from which types are inferred. */
 const SAMPLE_ITEMS = 10_000;

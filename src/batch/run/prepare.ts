@@ -1,21 +1,16 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, Json, RunRecord, Store } from "../../store/contract.ts";
 import { stateLocation } from "../../store/internal.ts";
 import type { Description, OpenSink } from "../contract.ts";
-import { type AnyJob, jobKey, parseMaxQuarantined } from "../job/job.ts";
+import type { AnyJob } from "../job/job.ts";
+import { maxQuarantinedOf } from "../job/max-quarantined.ts";
 import { memoryOf } from "../job/memory.ts";
-import { assertResumable, reopen, UNFINISHED, workersOf } from "./control.ts";
-import { finalizeRun } from "./finalize.ts";
-import {
-  assertSameLocations,
-  assertSameSource,
-  locationDifference,
-  newRunId,
-  sourceDifference,
-} from "./identity.ts";
+import { assertResumable, reopen } from "./control.ts";
+import { assertSameLocations, locationDifference } from "./difference.ts";
 import { clearAway, openSink } from "./open-sink.ts";
-import { detailsOf, type RunDetails, readProgress, SHARD } from "./progress.ts";
+import { detailsOf, type RunDetails } from "./progress.ts";
+import { assertSameTarget, jobKey, resumeOrGiveUp, unfinishedRun } from "./resume.ts";
 
 export interface PrepareOptions {
   readonly store: Store;
@@ -55,48 +50,26 @@ export interface PreparedRun {
  * be resumed. Refuses, with one sentence, a source that has changed and work that another process is doing.
  */
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
-  const { store, dryRun = false, takesPart: joins = false } = options;
+  const { store, dryRun = false, restart = false, takesPart = false } = options;
   if (options.run) assertResumable(options.run);
-  // Throws if the memory is too little.
+  // Both throw for an option that is not right.
   memoryOf(job);
-  parseMaxQuarantined(job.maxQuarantined ?? 1000);
+  maxQuarantinedOf(job);
   const reference = options.reference ?? { name: job.name, module: null, params: null };
   const source = await job.source.describe();
   const key = options.run?.key ?? jobKey(job, reference.params);
-  let givenUp: RunRecord | null = null;
-  let unfinished = options.run ?? (await unfinishedRun(store, key));
-  if (unfinished !== undefined && !dryRun) {
-    const [worker] = joins ? [] : await workersOf(store, unfinished.id);
-    if (worker !== undefined) throw new PawlError("run.busy", busy(unfinished, worker));
-    if (unfinished.state === "cancelling" && !joins) {
-      // The process that was to end it has died.
-      await finalizeRun(store, unfinished.id, null);
-      givenUp = unfinished;
-    } else if (options.restart) {
-      await abandon(store, unfinished, "given up for a new run with --restart");
-      givenUp = unfinished;
-    } else {
-      const difference = sourceDifference(unfinished, source, job.source);
-      const elsewhere = await locationDifference(unfinished, job.sink);
-      if ((difference ?? elsewhere) !== null && !joins && !(await isPlanned(store, unfinished))) {
-        // Nothing was written yet: what stopped it, such as an unclosed quote, has been corrected since.
-        await abandon(store, unfinished, "nothing was written before it stopped");
-        givenUp = unfinished;
-      }
-      if (givenUp === null) {
-        assertSameSource(unfinished, difference);
-        assertSameLocations(unfinished, elsewhere, "resumed");
-      }
-    }
-    if (givenUp !== null) unfinished = undefined;
-  }
+  const earlier = options.run ?? (await unfinishedRun(store, key));
+  const { resumed, givenUp } =
+    earlier === undefined || dryRun
+      ? { resumed: earlier }
+      : await resumeOrGiveUp(earlier, { job, source, store, restart, takesPart });
   const replayed = options.replayOf === undefined ? undefined : await store.run(options.replayOf);
   if (replayed !== undefined)
     assertSameLocations(replayed, await locationDifference(replayed, job.sink), "replayed");
   // A dry run must not use what an interrupted run keeps, nor remove it.
-  const id = (dryRun ? null : unfinished?.id) ?? newRunId();
+  const id = (dryRun ? null : resumed?.id) ?? newRunId();
   const { runs = stateLocation().runs, signal = new AbortController().signal } = options;
-  if (givenUp !== null) await clearAway(job, givenUp, { source, runs, signal });
+  if (givenUp !== undefined) await clearAway(job, givenUp, { source, runs, signal });
   const { sink, folder } = await openSink(job, id, { source, runs, signal, dryRun });
   try {
     if (sink.guarantee === "none" && !job.atLeastOnce) {
@@ -105,7 +78,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
         `${[...sink.notes, "This sink can neither"].join(" ")} commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say --at-least-once (atLeastOnce: true) to accept that.`,
       );
     }
-    if (unfinished !== undefined && !dryRun) await assertSameTarget(store, unfinished, sink);
+    if (resumed !== undefined && !dryRun) await assertSameTarget(store, resumed, sink);
     const notes = [...source.notes, ...sink.notes];
     const transform =
       job.transform === undefined && job.transformText === undefined
@@ -113,9 +86,8 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
         : createHash("sha256")
             .update(job.transformText ?? String(job.transform))
             .digest("hex");
-    const before =
-      unfinished === undefined || dryRun ? transform : (detailsOf(unfinished).transform ?? transform);
-    if (before !== transform && !joins)
+    const before = resumed === undefined || dryRun ? transform : (detailsOf(resumed).transform ?? transform);
+    if (before !== transform && !takesPart)
       notes.push(
         "The transform has changed since the run began: what was written before is as the transform made it then; --restart does all of it again.",
       );
@@ -141,7 +113,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
         folder,
         notes,
       };
-    if (unfinished === undefined) {
+    if (resumed === undefined) {
       const replayOf = options.replayOf === undefined ? {} : { replayOf: options.replayOf };
       const made = await store.createRun({
         id,
@@ -153,13 +125,13 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
       });
       if (!made.created)
         throw new PawlError("run.busy", `The same work was begun just now as run ${made.run.id} elsewhere.`);
-    } else if (!joins) {
-      await reopen(store, unfinished);
+    } else if (!takesPart) {
+      await reopen(store, resumed);
     }
     const run = (await store.run(id)) as RunRecord;
     return {
       run,
-      resumed: unfinished !== undefined && unfinished.state !== "pending",
+      resumed: resumed !== undefined && resumed.state !== "pending",
       job,
       source,
       sink,
@@ -173,26 +145,11 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
   }
 }
 
-/**
- * Refuses to continue in a target that does not know the shards that are done: another database under the same name, or one
- * that was restored from a backup. What the run has written would be missing in it.
- */
-async function assertSameTarget(store: Store, run: RunRecord, sink: OpenSink<unknown>): Promise<void> {
-  const finished = (await sink.finished?.()) ?? null;
-  if (finished === null) return;
-  const { shards } = await readProgress(store, run);
-  const done = shards.filter(({ state, counts }) => state === "succeeded" && counts.read > 0);
-  const missing = done.filter(({ number }) => !finished.has(number));
-  if (missing.length === 0) return;
-  throw new PawlError(
-    "run.other-target",
-    `Run ${run.id} has done ${done.length} of its ${shards.length} parts, and the target does not know of ${missing.length} of them: it is another database, or was set back ` +
-      "to an earlier state; name the one that the run began with, or start over with --restart.",
-  );
-}
+const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
 
-function busy(run: RunRecord, worker: string): string {
-  return `The same work is already running as run ${run.id} (worker ${worker}): follow it with pawl attach ${run.id}, or stop it with pawl pause ${run.id}.`;
+/** A new run's id: ten characters that are easy to read and to type. */
+function newRunId(): string {
+  return Array.from(randomBytes(10), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
 
 function draft(id: string, key: string, job: JobReference, details: RunDetails): RunRecord {
@@ -210,18 +167,4 @@ function draft(id: string, key: string, job: JobReference, details: RunDetails):
     updatedAt: now,
     finishedAt: null,
   };
-}
-
-async function unfinishedRun(store: Store, key: string): Promise<RunRecord | undefined> {
-  const runs = await store.runs({ key });
-  return runs.find((run) => UNFINISHED.includes(run.state));
-}
-
-async function isPlanned(store: Store, run: RunRecord): Promise<boolean> {
-  return (await store.query({ flow: run.id })).some((task) => task.name === SHARD);
-}
-
-async function abandon(store: Store, run: RunRecord, note: string): Promise<void> {
-  await store.updateRun(run.id, UNFINISHED, { state: "cancelled", note });
-  await store.requestCancel({ flow: run.id });
 }

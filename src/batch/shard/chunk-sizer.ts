@@ -1,6 +1,9 @@
-import type { ChunkSize } from "../contract.ts";
+import { milliseconds } from "../../durations.ts";
+import { bytes } from "../../sizes.ts";
+import type { ChunkSize, OpenSink } from "../contract.ts";
+import type { AnyJob } from "../job/job.ts";
 
-export interface SizeBounds {
+interface SizeBounds {
   readonly minBytes: number;
   readonly maxBytes: number;
   /** The size of the first chunk; default 1 MB. */
@@ -67,4 +70,38 @@ export class ChunkSizer implements ChunkSize {
   #clamp(bytes: number): number {
     return Math.round(Math.min(this.#bounds.maxBytes, Math.max(this.#bounds.minBytes, bytes)));
   }
+}
+
+/** Items of a chunk that is sized in items because the sink says so. */
+const MIN_ITEMS = 16;
+const MOST_ITEMS = 1024;
+
+/**
+ * The chunk sizes that the job asks for, or else the sink, or else the defaults. `largest` is what memory allows; `ofTransform`
+ * how many items the first chunk has for the sake of a transform.
+ */
+export function sizeBounds(
+  job: AnyJob,
+  { chunkSizing }: OpenSink<unknown>,
+  largest: number,
+  ofTransform: number | null,
+): SizeBounds {
+  const what = `Job ${job.name}`;
+  const bounds = {
+    minBytes: bytes(job.chunkSize?.min ?? chunkSizing?.minSize ?? "64KB", `${what}: chunkSize.min`),
+    maxBytes: Math.min(largest, bytes(job.chunkSize?.max ?? largest, `${what}: chunkSize.max`)),
+    targetMs: milliseconds(job.commitTime ?? chunkSizing?.commitTime ?? "250ms", `${what}: commitTime`),
+  };
+  // The time of a transform depends on the number of items, not on their bytes.
+  const firstItems = Math.min(
+    ofTransform ?? Number.POSITIVE_INFINITY,
+    chunkSizing?.firstItems ?? Number.POSITIVE_INFINITY,
+  );
+  if (firstItems === Number.POSITIVE_INFINITY)
+    return {
+      ...bounds,
+      firstBytes: bytes(chunkSizing?.firstSize ?? "1MB", "The size of the first chunk"),
+    };
+  if (chunkSizing?.firstItems === undefined) return { ...bounds, firstItems };
+  return { ...bounds, firstItems, minItems: ofTransform === null ? MIN_ITEMS : 1, maxItems: MOST_ITEMS };
 }

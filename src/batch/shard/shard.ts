@@ -7,15 +7,15 @@ import { PermanentError, Snooze } from "../../tasks/index.ts";
 import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";
 import { orAborted, withTimeout } from "../../timers.ts";
 import { isTransient } from "../../transient-errors.ts";
+import { assertAccounted, assertOutcome, assertShardComplete } from "../accounting.ts";
 import type { Checkpoint, Chunk, Failure, OpenSink, Shard, WriteOutcome, Writer } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
-import { exceeds, type MaxQuarantined } from "../job/job.ts";
+import { type MaxQuarantined, tooManyQuarantined } from "../job/max-quarantined.ts";
 import { boundYoungGeneration } from "../job/memory.ts";
 import { waitForThrottles } from "../job/throttle.ts";
 import { SHARD, type ShardPayload, START } from "../run/progress.ts";
 import { type PreparedChunk, untransformed } from "../transform/prepared-chunk.ts";
 import { TRY_AGAIN, type Transform } from "../transform/transform.ts";
-import { assertAccounted, assertComplete, assertOutcome } from "./account.ts";
 import type { ChunkSizer } from "./chunk-sizer.ts";
 
 /** What a process needs to work on the shards of one run. */
@@ -133,7 +133,7 @@ class ShardAttempt {
       // Items that an attempt quarantined before a commit that failed are in no checkpoint's counts: they are removed.
       await store.quarantine(run, this.#number, this.#latest.counts.read, [], this.#context.lease);
       if (!this.#latest.done) await this.#chunks(writer);
-      assertComplete(this.#shard, this.#latest.counts, this.#name, this.#work.unit);
+      assertShardComplete(this.#shard, this.#latest.counts, this.#name, this.#work.unit);
       await this.#report();
       return this.#latest;
     } finally {
@@ -179,7 +179,7 @@ class ShardAttempt {
     }
     await this.#stopIfTooMany(() => total() ?? this.#latest.counts.read);
     const done = { ...this.#latest, done: true };
-    assertComplete(this.#shard, done.counts, this.#name, this.#work.unit);
+    assertShardComplete(this.#shard, done.counts, this.#name, this.#work.unit);
     await writer.finish(done);
     this.#latest = done;
   }
@@ -287,7 +287,7 @@ class ShardAttempt {
     if (counts.quarantined === 0) return;
     // What a replay has corrected no longer counts.
     const quarantined = await store.quarantineCount(run, { openOnly: true });
-    const reason = exceeds(maxQuarantined, quarantined, counts.read, total(), unit);
+    const reason = tooManyQuarantined(maxQuarantined, quarantined, counts.read, total(), unit);
     if (reason === null) return;
     await this.#report();
     await store.updateRun(run, ["running"], { state: "failed", note: reason });

@@ -4,15 +4,17 @@ import { ItemError, PawlError } from "../../errors.ts";
 import type { Settled } from "../../pool/index.ts";
 import { retry } from "../../retry.ts";
 import { PermanentError } from "../../tasks/index.ts";
+import { isThenable } from "../../thenable.ts";
 import { isTransient } from "../../transient-errors.ts";
 import type { Chunk, Failure, Origin, TransformedItems } from "../contract.ts";
 import type { AnyJob, TransformContext, TransformResult } from "../job/job.ts";
 import { boundYoungGeneration } from "../job/memory.ts";
+import { Semaphore } from "../semaphore.ts";
 import { assertDelivered, type PreparedChunk } from "./prepared-chunk.ts";
 import type { TransformWorkers } from "./transform-workers.ts";
 
 /** Calls of a transform that wait side by side, over all shards of a process, where the job does not say. */
-const AT_ONCE = 32;
+const CONCURRENCY = 32;
 /** How long the transform may run before other shards, sockets and timers get their turn, in milliseconds. */
 const YIELD_AFTER_MS = 8;
 /** Slices that are under way in workers while the one before them is taken. */
@@ -55,11 +57,13 @@ export interface TransformOptions {
  */
 export class Transform {
   readonly transform: NonNullable<AnyJob["transform"]>;
-  readonly slots: Slots;
+  /** Holds the calls that are under way. */
+  readonly calls: Semaphore;
+  readonly concurrency: number;
   readonly workers: TransformWorkers | null;
   readonly patienceMs: number | null;
   readonly #tell: (note: string) => void;
-  #calls = 0;
+  #begun = 0;
   #computedMs = 0;
   #waited = { calls: 0, ms: 0 };
   #told = false;
@@ -68,7 +72,9 @@ export class Transform {
 
   constructor(options: TransformOptions) {
     this.transform = options.transform;
-    this.slots = new Slots(options.concurrency ?? AT_ONCE);
+    const concurrency = options.concurrency ?? CONCURRENCY;
+    this.concurrency = concurrency;
+    this.calls = new Semaphore(() => concurrency);
     this.workers = options.workers ?? null;
     this.patienceMs = options.patienceMs ?? null;
     this.#tell = options.tell ?? (() => {});
@@ -76,12 +82,12 @@ export class Transform {
 
   /** How many items the first chunk has, when it is not known yet how long the transform takes. */
   get firstItems(): number {
-    return this.slots.size;
+    return this.concurrency;
   }
 
   /** Items that a chunk has at least: calls that wait take no longer together than one. */
   get leastItems(): number {
-    if (this.#waits) return this.slots.size;
+    if (this.#waits) return this.concurrency;
     return this.wantsWorkers ? (this.workers?.threads ?? 1) : 1;
   }
 
@@ -92,7 +98,7 @@ export class Transform {
 
   /** Adds calls that began in this thread, and how long they computed until they returned. */
   computed(calls: number, ms: number): void {
-    this.#calls += calls;
+    this.#begun += calls;
     this.#computedMs += ms;
     this.workers?.observe(calls, ms);
   }
@@ -109,14 +115,14 @@ export class Transform {
     this.#told = true;
     const each = Math.round(this.#waited.ms / this.#waited.calls);
     this.#tell(
-      `The transform waits about ${each} ms an item: up to ${this.slots.size} items are under way at once; concurrency of the job sets another number.`,
+      `The transform waits about ${each} ms an item: up to ${this.concurrency} items are under way at once; concurrency of the job sets another number.`,
     );
   }
 
   get #waits(): boolean {
     const { calls, ms } = this.#waited;
     if (calls === 0) return false;
-    return ms / calls >= Math.max(WAITS_MS, (WAITS_TIMES * this.#computedMs) / this.#calls);
+    return ms / calls >= Math.max(WAITS_MS, (WAITS_TIMES * this.#computedMs) / this.#begun);
   }
 
   /**
@@ -191,7 +197,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
   }
 
   async *slices(): AsyncGenerator<readonly unknown[], void, undefined> {
-    const { workers, slots } = this.#transform;
+    const { workers, concurrency } = this.#transform;
     const begun: BegunSlice[] = [];
     let first = 0;
     let ahead = 0;
@@ -203,7 +209,7 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       ahead += slice.length;
       // Known results are given at once; slices that wait stay begun, as many as the calls that may be under way.
       for (let next = begun[0]; next !== undefined; next = begun[0]) {
-        const mayWait = elsewhere ? begun.length <= AHEAD : ahead <= slots.size;
+        const mayWait = elsewhere ? begun.length <= AHEAD : ahead <= concurrency;
         if (next.results instanceof Promise && mayWait) break;
         begun.shift();
         ahead -= next.items;
@@ -216,18 +222,18 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
 
   /** Calls the transform with each item of a slice, in order. Resolves once all calls have begun. */
   async #begin(first: number, slice: readonly unknown[]): Promise<BegunSlice> {
-    const { slots } = this.#transform;
+    const { calls } = this.#transform;
     const results: unknown[] = new Array(slice.length);
     let waits = false;
     let computedMs = 0;
     let from = performance.now();
     for (let at = 0; at < slice.length; at++) {
       const isLong = performance.now() > this.#yieldAt;
-      if (isLong || !slots.tryTake()) {
+      if (isLong || !calls.tryEnter()) {
         computedMs += performance.now() - from;
         if (isLong) await yieldToLoop();
-        await slots.take();
-        this.#assertWanted(() => slots.leave());
+        await calls.enter();
+        this.#assertWanted(() => calls.leave());
         from = performance.now();
         this.#yieldAt = from + YIELD_AFTER_MS;
       }
@@ -240,17 +246,17 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
     return { first, items: slice.length, results: waits ? handled(Promise.all(results)) : results };
   }
 
-  /** Calls the transform with one item, for which a slot was taken. Most transforms do not wait, and need no promise. */
+  /** Calls the transform with one item, for which there is room. Most transforms do not wait, and need no promise. */
   #call(item: unknown): unknown {
-    const { slots, transform } = this.#transform;
+    const { calls, transform } = this.#transform;
     let result: unknown;
     try {
       result = item instanceof ItemError ? new Failed(item) : transform(item, this.#context);
     } catch (error) {
       result = isTransient(error) ? Promise.reject(error) : new Failed(error);
     }
-    if (isPromise(result)) return handled(this.#settled(item, result).finally(() => slots.leave()));
-    slots.leave();
+    if (isThenable(result)) return handled(this.#settled(item, result).finally(() => calls.leave()));
+    calls.leave();
     return result;
   }
 
@@ -428,10 +434,6 @@ function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
 function failureOf(index: number, error: unknown): Failure {
   if (error instanceof ItemError) return { index, reason: error.message, code: error.code };
   if (error instanceof PawlError && error.code === "pool.worker-died")
@@ -453,34 +455,4 @@ async function keep(results: Chunk<unknown>): Promise<Chunk<unknown>> {
     origin: (index) => results.origin(index),
     ...(results.transformed ? { transformed: results.transformed } : {}),
   };
-}
-
-/** A counting semaphore: a caller that finds no free slot waits for the next one, first come, first served. */
-export class Slots {
-  readonly size: number;
-  #taken = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(size: number) {
-    this.size = size;
-  }
-
-  /** Takes a slot if one is free, and says whether it did. */
-  tryTake(): boolean {
-    if (this.#taken >= this.size) return false;
-    this.#taken++;
-    return true;
-  }
-
-  async take(): Promise<void> {
-    if (this.tryTake()) return;
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    // The slot passes directly to the next caller: a call in between cannot take it.
-    if (next) next();
-    else this.#taken--;
-  }
 }

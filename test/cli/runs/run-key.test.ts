@@ -3,7 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type AnyJob, jobKey } from "../../../src/batch/job/job.ts";
+import type { AnyJob } from "../../../src/batch/job/job.ts";
+import { jobKey } from "../../../src/batch/run/resume.ts";
 import {
   type BackfillFlags,
   backfillParams,

@@ -18,7 +18,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { OpenSink, Writer } from "../../../src/batch/contract.ts";
 import { defineJob, run } from "../../../src/batch/index.ts";
 import { findRun, openItems, replayJob } from "../../../src/batch/internal.ts";
-import { JobLimits } from "../../../src/batch/job/limits.ts";
+import { JobLimits } from "../../../src/batch/job/work-limits.ts";
 import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
 import { Disk } from "../../../src/connect/objects/files/disk.ts";
 import { refusedName } from "../../../src/connect/objects/files/file-name.ts";

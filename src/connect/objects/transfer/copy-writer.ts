@@ -235,7 +235,7 @@ async function processChunk(
     if (result !== null) return result;
     try {
       return await limits.run(
-        (trouble) => retryRequest(() => work(entry, present.get(entry.key)), either, trouble),
+        (overloaded) => retryRequest(() => work(entry, present.get(entry.key)), either, overloaded),
         either,
       );
     } catch (error) {

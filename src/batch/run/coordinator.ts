@@ -12,7 +12,7 @@ import { isTransient } from "../../transient-errors.ts";
 import type { OpenSink, Ordering, ShardPlan } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";
 import { boundYoungGeneration } from "../job/memory.ts";
-import { finalizeRun } from "../run/finalize.ts";
+import { finalizeRun } from "./finalize.ts";
 import {
   AT_REST,
   COORDINATOR,
@@ -21,7 +21,7 @@ import {
   type RunProgress,
   readProgress,
   SHARD,
-} from "../run/progress.ts";
+} from "./progress.ts";
 
 /** What a process needs to coordinate a run. */
 export interface CoordinatorWork {

@@ -1,11 +1,11 @@
 /**
- * What must be true before the engine says that something was done: of a chunk before its commit, of a shard before its end
- * is committed, and of a run before it has succeeded. All these checks are here.
+ * Success is proven: what must be true of a chunk before its commit, of a shard before its end is committed, and of a run
+ * before it may be called succeeded. All these checks are here.
  */
-import { PawlError } from "../../errors.ts";
-import type { TaskRecord } from "../../store/contract.ts";
-import type { Chunk, Counts, Shard, WriteOutcome } from "../contract.ts";
-import { checkpointOf, type RunPlan, type ShardPayload, sumCounts } from "../run/progress.ts";
+import { PawlError } from "../errors.ts";
+import type { TaskRecord } from "../store/contract.ts";
+import type { Chunk, Counts, Shard, WriteOutcome } from "./contract.ts";
+import { checkpointOf, type RunPlan, type ShardPayload, sumCounts } from "./run/progress.ts";
 
 const DEFECT = "this is a defect of Pawl or of a sink, please report it";
 
@@ -44,7 +44,7 @@ export function assertAccounted(counts: Counts, what: string): void {
 }
 
 /** Refuses the end of a shard of which not everything was read, or not everything is accounted for. */
-export function assertComplete(shard: Shard, counts: Counts, what: string, unit: string): void {
+export function assertShardComplete(shard: Shard, counts: Counts, what: string, unit: string): void {
   assertAccounted(counts, what);
   if (shard.items === null || shard.items === counts.read) return;
   throw new PawlError(
@@ -54,7 +54,7 @@ export function assertComplete(shard: Shard, counts: Counts, what: string, unit:
 }
 
 /** Refuses to call a run succeeded of which a shard is missing, came twice or did not end, or that does not add up. */
-export function assertSucceeded(
+export function assertRunComplete(
   run: string,
   plan: RunPlan,
   tasks: readonly TaskRecord[],
@@ -70,7 +70,7 @@ export function assertSucceeded(
     if (checkpoint?.done !== true) {
       throw new PawlError("run.incomplete", `${what} ended before its source did; ${DEFECT}.`);
     }
-    assertComplete(shard, checkpoint.counts, what, unit);
+    assertShardComplete(shard, checkpoint.counts, what, unit);
     numbers.add(number);
     all.push(checkpoint.counts);
   }

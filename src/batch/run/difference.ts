@@ -1,16 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { PawlError } from "../../errors.ts";
-import type { Json, RunRecord, Store } from "../../store/contract.ts";
+import type { Json, RunRecord } from "../../store/contract.ts";
 import type { Description, Sink, Source } from "../contract.ts";
 import { detailsOf } from "./progress.ts";
-
-const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
-
-/** A new run's id: ten characters that are easy to read and to type. */
-export function newRunId(): string {
-  return Array.from(randomBytes(10), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
-}
 
 /** What differs between the source and what it was when the run began, in one sentence; null when nothing that matters does. */
 export function sourceDifference(
@@ -65,34 +57,4 @@ function withoutStop(sentence: string): string {
 /** Whether they are equal after a way through JSON, as a store keeps them. */
 function isSameJson(before: Json, now: Json): boolean {
   return isDeepStrictEqual(JSON.parse(JSON.stringify(before)), JSON.parse(JSON.stringify(now)));
-}
-
-/**
- * The run that is meant by `last`, an id, or the beginning of one. Throws one sentence when there is none or when
- * several begin so.
- */
-export async function findRun(store: Store, reference: string): Promise<RunRecord> {
-  if (reference === "last") {
-    const [run] = await store.runs({ limit: 1 });
-    if (run) return run;
-    throw new PawlError("run.none", `There is no run yet in ${store.location}.`);
-  }
-  const runs = await store.runs({ idPrefix: reference, limit: 10 });
-  const exact = runs.find((run) => run.id === reference);
-  if (exact) return exact;
-  const [run] = runs;
-  if (run === undefined) {
-    throw new PawlError(
-      "run.unknown",
-      `No run begins with "${reference}" in ${store.location}; pawl status lists them.`,
-    );
-  }
-  if (runs.length > 1) {
-    const ids = runs.map((one) => one.id).join(", ");
-    throw new PawlError(
-      "run.ambiguous",
-      `Several runs begin with "${reference}": ${ids}; give more of the id.`,
-    );
-  }
-  return run;
 }
