@@ -15,7 +15,7 @@ import { S3Reader } from "./s3/reader.ts";
 import { s3SettingsOf } from "./s3/settings.ts";
 import { S3Writer } from "./s3/writer.ts";
 
-/** Opens a place for reading; a profile is one of `~/.aws/config` or `~/.azure/config`, null takes the environment. */
+/** Opens a location for reading; a profile is one of `~/.aws/config` or `~/.azure/config`, null takes the environment. */
 export async function openReader(
   address: ObjectAddress,
   profile: string | null,
@@ -23,7 +23,7 @@ export async function openReader(
 ): Promise<ObjectReader> {
   if (address.kind === "files") return new FileReader(address.path, tmpdir(), sums);
   if (address.kind === "manifest") {
-    // A list is rare, and brings all that reads CSV along.
+    // A manifest is rare, and loads all that reads CSV.
     const { WebReader } = await import("./web/reader.ts");
     return new WebReader(address.path);
   }
@@ -33,7 +33,7 @@ export async function openReader(
   return new S3Reader(name, address.prefix, await s3Client(address, profile));
 }
 
-/** Opens a place for a run that writes to it. */
+/** Opens a location for a run that writes to it. */
 export async function openWriter(
   address: ObjectAddress,
   profile: string | null,

@@ -91,20 +91,20 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedOb
   }
 }
 
-/** The chosen objects of a place, in order: a place whose listing is not refuses to give it. */
+/** The chosen objects of a location, in order; throws where its listing is in another order. */
 async function* inOrder(
-  place: ObjectReader,
+  reader: ObjectReader,
   selection: ObjectSelection,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const skips = (folder: string) => selection.skips(folder);
   let last: string | null = null;
-  for await (const { entries } of place.list(null, signal, { skips })) {
+  for await (const { entries } of reader.list(null, signal, { skips })) {
     for (const entry of entries) {
       if (last !== null && compareKeys(entry.key, last) <= 0)
         throw new PawlError(
           "copy.verify",
-          `${place.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two places cannot be compared in one pass: verify folder by folder.`,
+          `${reader.name} lists ${entry.key} after ${last}, in another order than that of their bytes, so that two locations cannot be compared in one pass: verify folder by folder.`,
         );
       last = entry.key;
       if (selection.includes(entry)) yield entry;
@@ -183,7 +183,7 @@ async function comparePair(
   }
 }
 
-async function md5Of(entry: ObjectEntry, place: ObjectReader, signal: AbortSignal): Promise<string> {
+async function md5Of(entry: ObjectEntry, reader: ObjectReader, signal: AbortSignal): Promise<string> {
   if (isMd5(entry.etag)) return entry.etag;
-  return await retryRequest(() => etagByReading(entry, place, null), signal);
+  return await retryRequest(() => etagByReading(entry, reader, null), signal);
 }

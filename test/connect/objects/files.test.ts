@@ -30,7 +30,6 @@ import {
   objects,
   verify,
 } from "../../../src/connect/objects/index.ts";
-import { NameRegistry } from "../../../src/connect/objects/names/name-registry.ts";
 import { CopyWriter } from "../../../src/connect/objects/transfer/copy-writer.ts";
 import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
@@ -215,16 +214,6 @@ describe("copying between folders", () => {
       await names(from),
       keys.slice(0, 9).filter((key) => key !== winner),
     );
-  });
-
-  it("remembers in another process which names are given", () => {
-    const place = join(folder, crypto.randomUUID());
-    const first = new NameRegistry(place);
-    assert.deepEqual([first.give("k", "a"), first.give("k", "a"), first.give("k", "b")], [null, null, "a"]);
-    first.close();
-    const second = new NameRegistry(place);
-    assert.deepEqual([second.give("k", "b"), second.give("k", "a")], ["a", null]);
-    second.close();
   });
 
   it("repeats no key, password or signature of an address that is none", () => {

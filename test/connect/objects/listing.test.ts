@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
-import { foldsCase } from "../../../src/connect/objects/files/file-name.ts";
 import { sortedNames } from "../../../src/connect/objects/files/walk.ts";
 import { compareKeys } from "../../../src/connect/objects/list/key-order.ts";
-import { Listing } from "../../../src/connect/objects/list/stored-listing.ts";
+import { StoredListing } from "../../../src/connect/objects/list/stored-listing.ts";
+import { foldsCase, type NameComparison } from "../../../src/connect/objects/names/case-folding.ts";
 import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
 import { fc, runs } from "../../random.ts";
 
@@ -36,13 +36,13 @@ describe("a stored listing", () => {
           for (const [at, size] of sizes.entries()) {
             const keys = Array.from({ length: size }, (_, index) => `${range}/${at}/${index}`);
             // Each page by a process of its own.
-            const listing = Listing.create(path, 1);
+            const listing = StoredListing.create(path, 1);
             listing.add(range, { entries: keys.map((key) => entry(key)), next: `${at}` });
             listing.close();
             wanted.push(...keys);
           }
         }
-        const listing = Listing.create(path, 1);
+        const listing = StoredListing.create(path, 1);
         assert.equal(listing.objects, wanted.length);
         const found: string[] = [];
         for (const { from, to, items, bytes } of listing.slices(n)) {
@@ -77,10 +77,10 @@ describe("a stored listing", () => {
 
   it("tells what was seen of the target to the process that saw it, and to no other", () => {
     const path = join(folder, "seen.db");
-    const first = Listing.create(path, 1);
+    const first = StoredListing.create(path, 1);
     first.add(0, { entries: [{ ...entry("a"), seenInTarget: true }, entry("b")], next: "b" });
     first.close();
-    const second = Listing.create(path, 2);
+    const second = StoredListing.create(path, 2);
     second.add(0, { entries: [{ ...entry("c"), seenInTarget: true }], next: null });
     second.close();
     for (const [process, seen] of [
@@ -88,7 +88,7 @@ describe("a stored listing", () => {
       [2, ["c"]],
       [3, []],
     ] as const) {
-      const listing = Listing.read(path, process);
+      const listing = StoredListing.read(path, process);
       const page = listing.page(0, 10, 10).map((one) => one.entry);
       assert.deepEqual(
         page.filter(({ seenInTarget }) => seenInTarget).map(({ key }) => key),
@@ -100,7 +100,7 @@ describe("a stored listing", () => {
   });
 
   it("keeps where each range stands, and what is left of it", () => {
-    const listing = Listing.create(join(folder, "stands.db"), 1);
+    const listing = StoredListing.create(join(folder, "stands.db"), 1);
     assert.deepEqual(listing.openRanges(), [{ id: 0, next: null, last: null, before: null }]);
     listing.add(0, { entries: [entry("a")], next: "a" });
     listing.cut(["g", "p"]);
@@ -122,13 +122,13 @@ describe("a stored listing", () => {
   });
 
   it("refuses all but the first of what the target would take for one", () => {
-    const problems = (same: "key" | "folded") => {
-      const listing = Listing.create(join(folder, `${same}.db`), 1);
+    const problems = (comparison: NameComparison) => {
+      const listing = StoredListing.create(join(folder, `${comparison}.db`), 1);
       const keys = ["a", "A", "b", "É", "é", "e\u0301", "a"];
       listing.add(0, { entries: keys.map((key) => entry(key, null)), next: null });
-      listing.refuseRepeats(same);
+      listing.refuseRepeatedNames(comparison);
       // Asked again when a run goes on, it changes nothing.
-      listing.refuseRepeats(same);
+      listing.refuseRepeatedNames(comparison);
       const [range] = listing.slices(1);
       assert.equal(range?.bytes, null);
       const found = listing
@@ -137,12 +137,12 @@ describe("a stored listing", () => {
       listing.close();
       return found;
     };
-    assert.deepEqual(problems("key"), [false, false, false, false, false, false, true]);
+    assert.deepEqual(problems("exact"), [false, false, false, false, false, false, true]);
     assert.deepEqual(problems("folded"), [false, true, false, false, true, true, true]);
   });
 
   it("that is not on this machine is said to be missing", () => {
-    assert.throws(() => Listing.read(join(folder, "none.db"), 1), /is not on this machine/);
+    assert.throws(() => StoredListing.read(join(folder, "none.db"), 1), /is not on this machine/);
   });
 });
 

@@ -15,7 +15,7 @@ import { versionOf } from "../../../src/connect/objects/files/file-version.ts";
 import { FileReader } from "../../../src/connect/objects/files/reader.ts";
 import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
 import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
-import { locationDifference, locationOf } from "../../../src/connect/objects/resolved-location.ts";
+import { addressDifference, resolveLocation } from "../../../src/connect/objects/resolved-location.ts";
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
 import { unsignedUrl } from "../../../src/connect/objects/web/redacted-url.ts";
 import { openStore, type Store } from "../../../src/store/index.ts";
@@ -249,10 +249,10 @@ describe("an interrupted copy", () => {
 describe("a place", () => {
   const at = async (endpoint: string) => {
     process.env.AWS_ENDPOINT_URL_S3 = endpoint;
-    return await locationOf(parseObjectAddress("s3://b/p"), null);
+    return await resolveLocation(parseObjectAddress("s3://b/p"), null);
   };
   const same = async (a: string, b: string) =>
-    locationDifference(parseObjectAddress("s3://b/p"), await at(a), await at(b)) === null;
+    addressDifference(parseObjectAddress("s3://b/p"), await at(a), await at(b)) === null;
 
   it("of S3 is its host, in whatever spelling, or AWS", async () => {
     for (const [a, b] of [
@@ -277,7 +277,7 @@ describe("a place", () => {
   it("of Azure is its account at its service", async () => {
     const of = async (endpoint: string) => {
       Object.assign(process.env, { AZURE_STORAGE_KEY: "AAAA", AZURE_STORAGE_SERVICE_ENDPOINT: endpoint });
-      const location = await locationOf(parseObjectAddress("az://me/box/p"), null);
+      const location = await resolveLocation(parseObjectAddress("az://me/box/p"), null);
       return "at" in location ? location.at : null;
     };
     assert.equal(await of(""), "me.blob.core.windows.net");
@@ -288,10 +288,10 @@ describe("a place", () => {
 
   it("that is a folder is one after the machine was started again, and not another disk at its path", async () => {
     const address = parseObjectAddress(from);
-    const now = await locationOf(address, null);
+    const now = await resolveLocation(address, null);
     assert.ok(now.kind === "files" && now.folder);
     const with_ = (marks: object, path = now.path) => ({ ...now, path, folder: { ...now.folder, ...marks } });
-    const differs = (was: object) => locationDifference(address, was as never, now) !== null;
+    const differs = (was: object) => addressDifference(address, was as never, now) !== null;
     assert.equal(differs(with_({ device: "9" })), false);
     assert.equal(differs(with_({}, "/was/elsewhere")), false);
     assert.equal(differs(with_({ made: null })), false);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { copy, verify } from "../../../src/connect/objects/index.ts";
-import { Listing } from "../../../src/connect/objects/list/stored-listing.ts";
+import { StoredListing } from "../../../src/connect/objects/list/stored-listing.ts";
 import { PawlError } from "../../../src/errors.ts";
 import { misbehaviours } from "./s3/stub/misbehaviours.ts";
 import { type S3Misbehaviour, S3Stub } from "./s3/stub/server.ts";
@@ -50,7 +50,7 @@ describe("a server that lists otherwise than S3 promises", () => {
     const options = { folder: join(folder, place), scratch: folder, memory: 0, signal };
     try {
       const { shards } = await source.shards(4, { kind: "any" }, options);
-      const listing = Listing.read(join(options.folder, "listing.db"), 0);
+      const listing = StoredListing.read(join(options.folder, "listing.db"), 0);
       const found = shards.flatMap(({ data }) => {
         const { from, to } = data as { from: number; to: number };
         return listing.page(from, to, 1e6).map(({ entry }) => entry.key);

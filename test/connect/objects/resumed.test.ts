@@ -61,7 +61,10 @@ describe("a copy that is resumed", () => {
     const again = await interrupted({}, empty);
     assert.equal(again.state, "failed");
     assert.match(again.note ?? "", gone(OBJECTS / 2));
-    assert.match(again.note ?? "", /start over with --restart, which copies what is missing/);
+    assert.match(
+      again.note ?? "",
+      /start over with restart: true \(--restart\), which copies what is missing/,
+    );
     const anew = await run(defineJob({ name: options.to, ...copy(options) }), {
       store,
       restart: true,

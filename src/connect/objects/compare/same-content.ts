@@ -8,7 +8,7 @@ export function isSameByListing({ size, etag }: ObjectEntry, present: PresentObj
   return size === present.size && etag !== null && etag === present.etag;
 }
 
-/** As `looksSame`, where the listing of the source tells no checksum but one is known from another time. */
+/** As `isSameByListing`, where the listing of the source tells no checksum but one is known from another time. */
 export function isSameByCache(
   entry: ObjectEntry,
   present: PresentObject,
@@ -22,8 +22,8 @@ export function isSameByCache(
 }
 
 /**
- * Whether the target has an object already, by size and checksum. What the listings say is enough where both places
- * have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.
+ * Whether the target has an object already, by size and checksum. What the listings say is enough where both
+ * locations have checksums; else the side that has none is read. Where no checksum can be compared, they count as different.
  */
 export async function isSameContent(
   entry: ObjectEntry,
@@ -61,11 +61,11 @@ async function* atMost(
 /** The ETag of an object by reading it: of the whole, or in parts of so many bytes. */
 export async function etagByReading(
   entry: ObjectEntry,
-  place: ObjectReader,
+  reader: ObjectReader,
   partBytes: number | null,
 ): Promise<string> {
-  if (place.etagOf !== undefined) return await place.etagOf(entry, partBytes);
-  const opened = await place.open(entry);
+  if (reader.etagOf !== undefined) return await reader.etagOf(entry, partBytes);
+  const opened = await reader.open(entry);
   try {
     return await etagOfBytes(atMost(opened.body(), opened.size ?? entry.size), partBytes);
   } finally {

@@ -12,8 +12,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const SETTLED_MS = 2000;
 /** A checksum that was not asked for in so many days is forgotten. */
 const KEPT_DAYS = 90;
-/** How often that is looked at, and how old the mark of a use may be. */
-const LOOKED_DAYS = 7;
+/** How often old checksums are removed, and how old the mark of a use may be. */
+const PRUNED_DAYS = 7;
 /** Rows that are stored at once. */
 const BATCH = 1000;
 
@@ -77,7 +77,7 @@ export class ChecksumCache {
       const row = this.#find.get(id) as CachedChecksum | undefined;
       if (row === undefined) return null;
       // Stored again, it is marked as used today.
-      if (row.used < today() - LOOKED_DAYS) this.#store(id, row.sum);
+      if (row.used < today() - PRUNED_DAYS) this.#store(id, row.sum);
       return row.sum;
     });
   }
@@ -106,7 +106,7 @@ export class ChecksumCache {
     this.#pending.clear();
   }
 
-  /** Null where the file of the checksums cannot be used: full disk, no rights, held by another process, spoilt. */
+  /** Null where the file of the checksums cannot be used: full disk, no rights, held by another process, damaged. */
   #try<T>(work: (database: DatabaseSync) => T): T | null {
     if (this.#broken) return null;
     try {
@@ -141,9 +141,9 @@ function prepared(path: string): DatabaseSync {
   const database = new DatabaseSync(openStateFile(path), { timeout: 5000 });
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2048;
     CREATE TABLE IF NOT EXISTS file (id INTEGER PRIMARY KEY, sum BLOB NOT NULL, used INTEGER NOT NULL)`);
-  const { user_version: looked } = database.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (looked < today() - LOOKED_DAYS) {
-    if (looked > 0) database.prepare("DELETE FROM file WHERE used < ?").run(today() - KEPT_DAYS);
+  const { user_version: pruned } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (pruned < today() - PRUNED_DAYS) {
+    if (pruned > 0) database.prepare("DELETE FROM file WHERE used < ?").run(today() - KEPT_DAYS);
     database.exec(`PRAGMA user_version = ${today()}`);
   }
   return database;

@@ -7,7 +7,7 @@ import { type Disk, ONE_GO_BYTES, readInOneGo } from "./disk.ts";
 import { explainFile } from "./file-error.ts";
 import { isSameFile } from "./file-version.ts";
 
-/** What takes checksums of files. */
+/** What computes checksums of files. */
 export interface FileChecksums {
   readonly threads: ChecksumThreads;
   /** Those of files that have not changed since they were read; null reads each file. */
@@ -20,19 +20,19 @@ interface FileRead {
   readonly partBytes: number | null;
 }
 
-/** The MD5 of a file, or the ETag of its parts of so many bytes: remembered, or taken now. */
+/** The MD5 of a file, or the ETag of its parts of so many bytes: from the cache, or computed now. */
 export async function etagOfFile(
   path: string,
   asked: FileRead,
   { disk, threads, cache }: FileChecksums & { readonly disk: Disk },
 ): Promise<string> {
   try {
-    if (cache === null) return await taken(path, asked, threads, disk);
-    const before = await look(path, disk);
+    if (cache === null) return await computed(path, asked, threads, disk);
+    const before = await statOf(path, disk);
     const remembered = cache.find(before, asked.partBytes);
     if (remembered !== null) return remembered;
-    const etag = await taken(path, asked, threads, disk);
-    if (isSameFile(before, await look(path, disk))) cache.keep(before, asked.partBytes, etag);
+    const etag = await computed(path, asked, threads, disk);
+    if (isSameFile(before, await statOf(path, disk))) cache.keep(before, asked.partBytes, etag);
     return etag;
   } catch (error) {
     throw explainFile(error, path, "read");
@@ -43,7 +43,7 @@ export async function etagOfFile(
 const scratch = Buffer.allocUnsafeSlow(ONE_GO_BYTES);
 
 /** Right here of a small file, on another thread of a large one. */
-async function taken(
+async function computed(
   path: string,
   { size, partBytes }: FileRead,
   checksums: ChecksumThreads,
@@ -56,7 +56,7 @@ async function taken(
   return await checksums.etagOfFile(path, partBytes);
 }
 
-async function look(path: string, disk: Disk): Promise<BigIntStats> {
+async function statOf(path: string, disk: Disk): Promise<BigIntStats> {
   if (disk.isPrompt) return disk.ask(() => statSync(path, { bigint: true }));
   return await stat(path, { bigint: true });
 }

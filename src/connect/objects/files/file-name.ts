@@ -1,7 +1,3 @@
-import { access, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { newPartName } from "./part-files.ts";
-
 /** The longest name of one file or folder, in bytes, on the file systems in use. */
 const LONGEST = 255;
 const WINDOWS_RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$/i;
@@ -26,21 +22,4 @@ function refusedPart(part: string, platform: NodeJS.Platform): string | null {
   if (/[<>:"|?*\\]/.test(part) || /[. ]$/.test(part) || WINDOWS_RESERVED.test(part))
     return `Windows cannot have a file called ${part}`;
   return null;
-}
-
-/** Whether a folder takes names that differ only by case for one; false where nothing can be written to find out. */
-export async function foldsCase(folder: string): Promise<boolean> {
-  // A copy from this folder at the same time passes over it.
-  const name = newPartName("case");
-  try {
-    await writeFile(join(folder, name), "", { flag: "wx" });
-    return await access(join(folder, name.toUpperCase())).then(
-      () => true,
-      () => false,
-    );
-  } catch {
-    return false;
-  } finally {
-    await rm(join(folder, name), { force: true }).catch(() => {});
-  }
 }

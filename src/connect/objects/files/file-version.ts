@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 
-/** Whether what was looked at twice is one file that was not changed in between. */
+/** Whether two looks at a path have seen one file that was not changed in between. */
 export function isSameFile(before: BigIntStats, after: BigIntStats): boolean {
   return (
     before.ino === after.ino &&

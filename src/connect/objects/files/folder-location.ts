@@ -25,7 +25,7 @@ interface FolderMarks {
 const FLEETING = new Set([0x65735546n, 0x01021997n, 0x786f4256n]);
 
 export async function folderLocation(path: string): Promise<FolderLocation> {
-  const real = await realPath(path);
+  const real = await realPathOf(path);
   const found = await stat(real, { bigint: true }).catch(() => null);
   if (found === null || !found.isDirectory()) return { path: real, folder: null };
   const { type } = await statfs(real, { bigint: true });
@@ -71,11 +71,11 @@ function areSame(was: FolderMarks, is: FolderMarks): boolean {
 }
 
 /** Where a path leads to, however much of it is there. */
-export async function realPath(path: string): Promise<string> {
+export async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {
     const parent = dirname(path);
-    return parent === path ? path : join(await realPath(parent), basename(path));
+    return parent === path ? path : join(await realPathOf(parent), basename(path));
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { opendir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { keptTable } from "../private-database.ts";
+import { openKeyTable } from "../private-database.ts";
 
 const PART = /^\.pawl-[a-z0-9]+-[0-9a-f]{16,32}\.part$/;
 
@@ -29,7 +29,7 @@ export class PartFolders {
   readonly #noted = new Set<string>();
   #database: DatabaseSync | null = null;
 
-  /** `kept` is where the run keeps what it needs on this machine. */
+  /** `kept` is the folder in which the run keeps what it needs on this machine. */
   constructor(run: string, kept: string) {
     this.#run = run;
     this.#kept = kept;
@@ -63,7 +63,11 @@ export class PartFolders {
   }
 
   #open(): DatabaseSync {
-    this.#database ??= keptTable(this.#kept, { name: "folders", column: "unused INTEGER", cacheKb: 256 });
+    this.#database ??= openKeyTable(this.#kept, {
+      name: "folders",
+      columns: "unused INTEGER NOT NULL",
+      cacheKb: 256,
+    });
     return this.#database;
   }
 }

@@ -37,7 +37,7 @@ export class FileReader implements ObjectReader {
       "copy.no-folder",
       found === null
         ? `There is no folder ${this.#root} to copy from: check the path.`
-        : `${this.#root} is a file: name the folder that it lies in, and the file with --include.`,
+        : `${this.#root} is a file: name the folder that it lies in, and the file with include (--include).`,
     );
   }
 
@@ -46,9 +46,9 @@ export class FileReader implements ObjectReader {
     signal: AbortSignal,
     { skips }: ListRange = {},
   ): AsyncGenerator<ListedPage, void, undefined> {
-    const ways = { disk: this.#disk, cache: this.#sums.cache, skips: skips ?? (() => false) };
+    const options = { disk: this.#disk, cache: this.#sums.cache, skips: skips ?? (() => false) };
     const before = await folderLocation(this.#root);
-    for await (const page of walk(this.#root, from, this.#scratch, signal, ways)) {
+    for await (const page of walk(this.#root, from, this.#scratch, signal, options)) {
       // Of a disk that goes while it is listed, the end is not that of its files.
       if (page.next === null) await assertSameFolder(this.#root, before);
       yield page;
@@ -82,8 +82,8 @@ export class FileReader implements ObjectReader {
   }
 
   async etagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
-    const ways = { ...this.#sums, disk: this.#disk };
-    return await etagOfFile(this.where(entry), { size: entry.size, partBytes }, ways);
+    const checksums = { ...this.#sums, disk: this.#disk };
+    return await etagOfFile(this.where(entry), { size: entry.size, partBytes }, checksums);
   }
 
   cachedEtag(entry: ObjectEntry, partBytes: number | null): string | null {
@@ -93,7 +93,7 @@ export class FileReader implements ObjectReader {
       const found = this.#disk.ask(() => statSync(this.where(entry), { bigint: true }));
       return cache.find(found, partBytes);
     } catch {
-      // Gone, or not to be looked at: who wants to read it will be told.
+      // It is gone, or may not be read: opening it will tell.
       return null;
     }
   }

@@ -40,9 +40,9 @@ function isSameBytes(a: string, b: string): boolean {
 
 async function found(
   path: string,
-  look: (path: PathLike, options: { bigint: true }) => Promise<BigIntStats>,
+  statOf: (path: PathLike, options: { bigint: true }) => Promise<BigIntStats>,
 ): Promise<BigIntStats | null> {
-  return await look(path, { bigint: true }).catch((error) => {
+  return await statOf(path, { bigint: true }).catch((error) => {
     if (error.code === "ENOENT") return null;
     throw error;
   });

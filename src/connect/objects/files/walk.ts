@@ -18,8 +18,8 @@ interface WalkOptions {
 }
 
 const PAGE = 1000;
-/** Files looked at in one go; they wait for the disk in a few threads anyway. */
-const LOOKED_AT_ONCE = 32;
+/** Files that are examined at once; they wait for the disk in a few threads anyway. */
+const EXAMINED_AT_ONCE = 32;
 
 /**
  * The files below a folder in the order of their keys, from after the key `from` on. Links to files are followed; a link
@@ -30,18 +30,18 @@ export async function* walk(
   from: string | null,
   scratch: string,
   signal: AbortSignal,
-  ways: WalkOptions,
+  options: WalkOptions,
 ): AsyncGenerator<ListedPage, void, undefined> {
   let waiting: string[] = [];
   const after = from === null ? null : Buffer.from(from, "base64").toString("latin1");
-  const below = new Below(root, after, { scratch, signal, skips: ways.skips });
+  const below = new Below(root, after, { scratch, signal, skips: options.skips });
   for await (const key of below.keys("")) {
     waiting.push(key);
     if (waiting.length < PAGE) continue;
-    yield await pageOf(root, waiting, ways);
+    yield await pageOf(root, waiting, options);
     waiting = [];
   }
-  if (waiting.length > 0) yield await pageOf(root, waiting, ways);
+  if (waiting.length > 0) yield await pageOf(root, waiting, options);
   yield { entries: [], next: null };
 }
 
@@ -122,12 +122,12 @@ function pathOf(root: string, key: string): Buffer | string {
     : Buffer.concat([Buffer.from(`${root}/`), bytes]);
 }
 
-async function pageOf(root: string, keys: readonly string[], ways: WalkOptions): Promise<ListedPage> {
+async function pageOf(root: string, keys: readonly string[], options: WalkOptions): Promise<ListedPage> {
   const entries: ObjectEntry[] = [];
-  for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
-    const some = keys.slice(at, at + LOOKED_AT_ONCE);
-    const looked = await Promise.all(some.map((key) => entryOf(root, key, ways)));
-    entries.push(...looked.filter((entry) => entry !== null));
+  for (let at = 0; at < keys.length; at += EXAMINED_AT_ONCE) {
+    const some = keys.slice(at, at + EXAMINED_AT_ONCE);
+    const found = await Promise.all(some.map((key) => entryOf(root, key, options)));
+    entries.push(...found.filter((entry) => entry !== null));
   }
   return { entries, next: Buffer.from(keys.at(-1) as string, "latin1").toString("base64") };
 }
@@ -155,7 +155,7 @@ async function entryOf(
   } catch (error) {
     // Gone since its folder was read.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    return bad(`it cannot be looked at (${(error as NodeJS.ErrnoException).code})`);
+    return bad(`it cannot be examined (${(error as NodeJS.ErrnoException).code})`);
   }
   if (!found.isFile()) return bad("it is neither a file nor a folder");
   const sum = cache?.find(found, null) ?? null;
@@ -168,7 +168,7 @@ async function entryOf(
   };
 }
 
-/** Of one folder, so many names are sorted in memory; more go by way of a file. */
+/** Of one folder, so many names are sorted in memory; more are sorted in a file. */
 const IN_MEMORY = 50_000;
 const AT_A_TIME = 1000;
 

@@ -34,7 +34,7 @@ import { newPartName, PartFolders } from "./part-files.ts";
 import { FileReader } from "./reader.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
-const LOOKED_AT_ONCE = 32;
+const FOUND_AT_ONCE = 32;
 
 /** A folder that objects are copied to, each as a file: written under another name, flushed, and renamed when whole. */
 export class FileWriter implements ObjectWriter {
@@ -48,10 +48,10 @@ export class FileWriter implements ObjectWriter {
   readonly #sums: FileChecksums;
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
-  /** Folders in which names have come up since the last `settle`. */
+  /** Folders in which names have come up since the last `flush`. */
   #touched = new Set<string>();
 
-  /** `kept` is where the run keeps what it needs on this machine. */
+  /** `kept` is the folder in which the run keeps what it needs on this machine. */
   constructor(
     root: string,
     { run, kept }: { readonly run: string; readonly kept: string },
@@ -96,14 +96,14 @@ export class FileWriter implements ObjectWriter {
   }
 
   existenceCheck(): ExistenceCheck {
-    return { find: (keys) => this.#look(keys) };
+    return { find: (keys) => this.#findPresent(keys) };
   }
 
-  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>> {
+  async #findPresent(keys: readonly string[]): Promise<ReadonlyMap<string, PresentObject>> {
     const present = new Map<string, PresentObject>();
-    for (let at = 0; at < keys.length; at += LOOKED_AT_ONCE) {
+    for (let at = 0; at < keys.length; at += FOUND_AT_ONCE) {
       await Promise.all(
-        keys.slice(at, at + LOOKED_AT_ONCE).map(async (key) => {
+        keys.slice(at, at + FOUND_AT_ONCE).map(async (key) => {
           const found = await this.#found(join(this.#root, key));
           if (!found?.isFile()) return;
           const etag = this.#sums.cache?.find(found, null) ?? null;
@@ -124,8 +124,8 @@ export class FileWriter implements ObjectWriter {
   }
 
   async etagOf({ key }: ObjectEntry, { size }: PresentObject, partBytes: number | null): Promise<string> {
-    const ways = { ...this.#sums, disk: this.#disk };
-    return await etagOfFile(join(this.#root, key), { size, partBytes }, ways);
+    const checksums = { ...this.#sums, disk: this.#disk };
+    return await etagOfFile(join(this.#root, key), { size, partBytes }, checksums);
   }
 
   async isSource(source: ObjectReader, entry: ObjectEntry): Promise<boolean> {
@@ -160,7 +160,7 @@ export class FileWriter implements ObjectWriter {
     md5: string,
     { modified }: ObjectDetails,
   ): Promise<void> {
-    const { path, folder, part } = await this.#place(entry);
+    const { path, folder, part } = await this.#partOf(entry);
     try {
       const assertIn = (file: number) => this.#assertIn(file, part);
       const written = await writeWhole({ part, path, modified, assertIn }, bytes, this.#disk);
@@ -172,7 +172,7 @@ export class FileWriter implements ObjectWriter {
   }
 
   /** Where an object goes, once there is a folder for it, and under which name it is written. */
-  async #place({ key }: ObjectEntry): Promise<{ path: string; folder: string; part: string }> {
+  async #partOf({ key }: ObjectEntry): Promise<{ path: string; folder: string; part: string }> {
     const path = join(this.#root, key);
     const folder = dirname(path);
     await this.#folder(folder);
@@ -193,7 +193,7 @@ export class FileWriter implements ObjectWriter {
   }
 
   async beginUpload(entry: ObjectEntry, described: ObjectDetails, partBytes = PART_BYTES): Promise<Upload> {
-    const { path, folder, part } = await this.#place(entry);
+    const { path, folder, part } = await this.#partOf(entry);
     const file = await open(part, NEW_FILE, 0o666).catch((error) => {
       throw explainFile(error, path, "write");
     });

@@ -49,13 +49,13 @@ export class DirectHttpClient {
    * `into` may hold anything. Rejects with what the connection broke by.
    */
   async get(request: DirectRequest, into: Buffer): Promise<DirectResponse | null> {
-    const kept = this.#free.pop();
-    const connection = kept ?? this.#connect();
+    const free = this.#free.pop();
+    const connection = free ?? this.#connect();
     try {
       return await connection.get(request, into);
     } catch (error) {
       // A server closes connections that have lain idle; that one was just then used says nothing about it.
-      if (kept === undefined || connection.hasHeard) throw error;
+      if (free === undefined || connection.hasHeard) throw error;
       return await this.#connect().get(request, into);
     }
   }

@@ -28,10 +28,10 @@ export class ObjectSelection {
   readonly #exclude: readonly KeyPattern[];
   readonly #newer: number | null;
 
-  /** Throws a PawlError where a pattern is none, or where nothing could ever be chosen. */
+  /** Throws a PawlError where a text is not a pattern, or where nothing could ever be chosen. */
   constructor({ include = [], exclude = [], newer }: SelectionOptions) {
-    this.#include = include.map((text) => new KeyPattern(text, "--include"));
-    this.#exclude = exclude.map((text) => new KeyPattern(text, "--exclude"));
+    this.#include = include.map((text) => new KeyPattern(text, "include"));
+    this.#exclude = exclude.map((text) => new KeyPattern(text, "exclude"));
     const since = newer instanceof Date ? newer : optionalMilliseconds(newer, "newer");
     this.#newer = typeof since === "number" ? Date.now() - since : (since?.getTime() ?? null);
     this.identity = {
@@ -43,7 +43,7 @@ export class ObjectSelection {
     if (all !== undefined)
       throw new PawlError(
         "copy.pattern",
-        `--exclude "${all.text}" leaves nothing: an exclude goes before every include, wherever it stands. Leave it out to take only what an include matches.`,
+        `exclude "${all.text}" leaves nothing: an exclude goes before every include, wherever it stands. Leave it out to take only what an include matches.`,
       );
   }
 
@@ -62,14 +62,14 @@ export class ObjectSelection {
     return this.#include.length > 0 && !this.#include.some((pattern) => pattern.reachesInto(folder));
   }
 
-  /** Says that nothing is left of a place in which so many objects were listed. */
-  nothingLeft(place: string, listed: number): string {
+  /** Says that nothing is left of a location in which so many objects were listed. */
+  nothingLeft(location: string, listed: number): string {
     const given = [
-      ...this.#include.map(({ text }) => `--include "${text}"`),
-      ...this.#exclude.map(({ text }) => `--exclude "${text}"`),
-      ...(this.#newer === null ? [] : [`--newer ${new Date(this.#newer).toISOString()}`]),
+      ...this.#include.map(({ text }) => `include "${text}"`),
+      ...this.#exclude.map(({ text }) => `exclude "${text}"`),
+      ...(this.#newer === null ? [] : [`newer ${new Date(this.#newer).toISOString()}`]),
     ];
-    const nothing = `There is nothing to copy in ${place}: check the name and the patterns.`;
+    const nothing = `There is nothing to copy in ${location}: check the name and the patterns.`;
     if (given.length === 0) return nothing;
     const slash = this.#include.some(({ text }) => text.startsWith("/"))
       ? " Keys do not begin with a /, and a pattern that does matches none of them."

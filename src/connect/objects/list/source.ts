@@ -13,8 +13,9 @@ import type {
 } from "../../../batch/contract.ts";
 import type { Json } from "../../../store/contract.ts";
 import type { ListedPage, ObjectEntry, ObjectReader } from "../contract.ts";
+import type { NameComparison } from "../names/case-folding.ts";
 import type { ObjectSelection } from "./selection.ts";
-import { type ListedRange, Listing, listingPath } from "./stored-listing.ts";
+import { type ListedRange, listingPath, StoredListing } from "./stored-listing.ts";
 
 /** A chunk of large objects is cut here, whatever their number. */
 const CHUNK_BYTES = 256 * 1024 * 1024;
@@ -30,8 +31,11 @@ export type TargetCheck = (entries: readonly ObjectEntry[]) => Promise<readonly 
 
 /** What is asked about the location that objects are copied to. */
 export interface TargetView {
-  /** By what the target would take several objects for one; asked once all are listed. */
-  repeats(): Promise<"key" | "folded" | null>;
+  /**
+   * How the target compares names, where the listing may hold several objects that it would take for one; null where it cannot.
+   * Asked once all are listed.
+   */
+  nameComparison(): Promise<NameComparison | null>;
   /** For a caller that asks for keys in order; null where asking later takes no longer. */
   checkTarget(): TargetCheck | null;
 }
@@ -53,7 +57,7 @@ export class ObjectSource implements Source<ObjectEntry> {
   constructor(
     reader: () => Promise<ObjectReader>,
     selection: ObjectSelection,
-    target: TargetView = { repeats: async () => null, checkTarget: () => null },
+    target: TargetView = { nameComparison: async () => null, checkTarget: () => null },
   ) {
     this.#reader = reader;
     this.#selection = selection;
@@ -83,16 +87,16 @@ export class ObjectSource implements Source<ObjectEntry> {
       return `The objects are read from ${is.from} now, and were read from ${was.from}`;
     if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
       return `${is.from} has changed`;
-    return "Other objects are chosen now by --include, --exclude or --newer";
+    return "Other objects are chosen now by include, exclude or newer";
   }
 
   async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
     const path = listingPath(options.folder);
-    const listing = Listing.create(path, this.#process);
+    const listing = StoredListing.create(path, this.#process);
     try {
       await this.#list(listing, options);
-      const repeats = await this.#target.repeats();
-      if (repeats !== null) listing.refuseRepeats(repeats);
+      const comparison = await this.#target.nameComparison();
+      if (comparison !== null) listing.refuseRepeatedNames(comparison);
       const shards = listing.slices(n).map(({ from, to, items, bytes }) => ({
         data: { listing: path, from, to } satisfies ListingShard,
         items,
@@ -108,7 +112,7 @@ export class ObjectSource implements Source<ObjectEntry> {
   }
 
   /** Lists to the end: one page first, then, where there is more and the location can split its keys, many key ranges at once. */
-  async #list(listing: Listing, { signal, onProgress }: PlanOptions): Promise<void> {
+  async #list(listing: StoredListing, { signal, onProgress }: PlanOptions): Promise<void> {
     const reader = await this.#reader();
     const skips = (folder: string) => this.#selection.skips(folder);
     const stop = new AbortController();
@@ -183,15 +187,15 @@ export class ObjectSource implements Source<ObjectEntry> {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: ChunkSize,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<ObjectEntry>, void, undefined> {
     const { listing: path, from, to } = shard.data as unknown as ListingShard;
-    const listing = Listing.read(path, this.#process);
+    const listing = StoredListing.read(path, this.#process);
     try {
       for (let next = (cursor as number | null) ?? from; next < to; ) {
         signal.throwIfAborted();
-        const page = listing.page(next, to, pace.items);
+        const page = listing.page(next, to, size.items);
         if (page.length === 0) return;
         let bytes = 0;
         let count = 0;

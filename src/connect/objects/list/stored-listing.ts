@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { DatabaseSync } from "../../../sqlite.ts";
 import type { ListedPage, ObjectEntry } from "../contract.ts";
-import { privateDatabase } from "../private-database.ts";
+import type { NameComparison } from "../names/case-folding.ts";
+import { refuseRepeatedNames } from "../names/repeated-names.ts";
+import { openPrivateDatabase } from "../private-database.ts";
 
 interface ListingRow {
   readonly id: number;
@@ -21,7 +23,7 @@ interface ListingRow {
 const NUMBERS_A_RANGE = 2 ** 40;
 
 /** The version of the tables. */
-const FORM = 4;
+const SCHEMA_VERSION = 4;
 
 /** So few slices are always worth it, since they are copied at the same time; each further one must have so many objects. */
 const LEAST_RANGES = 4;
@@ -61,10 +63,10 @@ export interface ListingSlice {
 export const listingPath = (folder: string): string => join(folder, "listing.db");
 
 /**
- * The objects of a run in a file beside it, in the order in which they were listed: written page by page with the place
- * where the listing stands, so that nothing is listed twice, and read in slices, so that nothing is held in memory.
+ * The objects of a run in a file beside it, in the order in which they were listed: written page by page with the position
+ * after the page, so that nothing is listed twice, and read in slices, so that nothing is held in memory.
  */
-export class Listing {
+export class StoredListing {
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #process: number;
@@ -79,31 +81,34 @@ export class Listing {
    * Opens the listing of a run for writing; makes it where there is none. `process` is a number that no other process has:
    * what one has seen of the target holds for itself, since others come later.
    */
-  static create(path: string, process: number): Listing {
+  static create(path: string, process: number): StoredListing {
     // It holds the URLs of a manifest as they are.
-    const database = privateDatabase(path);
-    // A page that a power cut takes away takes its place along: it is listed again.
+    const database = openPrivateDatabase(path);
+    // A page that a power cut takes away takes its position along: it is listed again.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096");
-    const { user_version: form } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+    const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
+      user_version: number;
+    };
     // One of an older Pawl that is not complete proves too little: it is listed again.
-    if (form !== FORM) database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS key_range");
+    if (version !== SCHEMA_VERSION)
+      database.exec("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS key_range");
     database.exec(`CREATE TABLE IF NOT EXISTS object (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT, size INTEGER, modified INTEGER, etag TEXT, problem TEXT, seen INTEGER);
       CREATE TABLE IF NOT EXISTS key_range (id INTEGER PRIMARY KEY, last TEXT, next TEXT, done INTEGER NOT NULL, objects INTEGER NOT NULL,
         listed INTEGER NOT NULL, before TEXT, first TEXT, beyond TEXT);
-      PRAGMA user_version = ${FORM}`);
-    return new Listing(path, database, process);
+      PRAGMA user_version = ${SCHEMA_VERSION}`);
+    return new StoredListing(path, database, process);
   }
 
   /** Opens a listing that exists, for reading. */
-  static read(path: string, process: number): Listing {
+  static read(path: string, process: number): StoredListing {
     if (!existsSync(path)) {
       throw new PawlError(
         "copy.no-listing",
-        `The listing ${path} is not on this machine: continue where the run began, or start over with --restart.`,
+        `The listing ${path} is not on this machine: continue where the run began, or start over with restart: true (--restart).`,
       );
     }
-    return new Listing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
+    return new StoredListing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);
   }
 
   /** The key ranges that are not listed to their end; the first one exists from the beginning. */
@@ -183,25 +188,9 @@ export class Listing {
     }
   }
 
-  /**
-   * Of several objects that the target would take for one, all but the first get a problem: those with the same key, or, where
-   * it folds case, with keys that differ by nothing else.
-   */
-  refuseRepeats(same: "key" | "folded"): void {
-    this.#database.function("pawl_fold", { deterministic: true }, (key) =>
-      same === "key" ? String(key) : String(key).normalize("NFC").toLowerCase(),
-    );
-    const problem =
-      same === "key"
-        ? "its name is given to another object"
-        : "its name differs from that of another only by case";
-    this.#database
-      .prepare(
-        `UPDATE object SET problem = ? WHERE id IN (
-          SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY pawl_fold(key) ORDER BY id) AS nth
-            FROM object WHERE problem IS NULL) WHERE nth > 1)`,
-      )
-      .run(problem);
+  /** Refuses all but the first of several objects that a target which compares names so would take for one. */
+  refuseRepeatedNames(comparison: NameComparison): void {
+    refuseRepeatedNames(this.#database, comparison);
   }
 
   /** How many objects are listed so far. */

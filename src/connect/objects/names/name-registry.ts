@@ -1,40 +1,53 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { keptTable } from "../private-database.ts";
+import { openKeyTable } from "../private-database.ts";
+import { foldedName, type NameComparison } from "./case-folding.ts";
 
 /**
- * Which object has which name in the target, where a transform gives names, so that no two get one. Kept
+ * Which object has which name in the target, where a transform gives names, so that no two objects get one. Kept
  * beside the run until it ends, on disk: there may be millions.
  */
 export class NameRegistry {
+  /** How the target compares names. */
+  readonly comparison: NameComparison;
   readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #find: StatementSync;
 
-  constructor(folder: string) {
-    this.#database = keptTable(folder, { name: "taken", column: "origin TEXT", cacheKb: 4096 });
-    this.#insert = this.#database.prepare("INSERT OR IGNORE INTO taken VALUES (?, ?)");
-    this.#find = this.#database.prepare("SELECT origin FROM taken WHERE key = ?");
+  constructor(folder: string, comparison: NameComparison) {
+    this.comparison = comparison;
+    this.#database = openKeyTable(folder, {
+      name: "names",
+      columns: "name TEXT NOT NULL, origin TEXT NOT NULL",
+      cacheKb: 4096,
+    });
+    // Another attempt may give the same object its name in other letters.
+    this.#insert = this.#database.prepare(
+      "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name WHERE origin = excluded.origin",
+    );
+    this.#find = this.#database.prepare("SELECT origin FROM names WHERE key = ?");
   }
 
-  /** Gives a name to the object that is read at `origin`; returns which other one has it, or null. */
-  give(key: string, origin: string): string | null {
-    if (this.#insert.run(key, origin).changes === 1) return null;
-    const { origin: other } = this.#find.get(key) as { origin: string };
-    return other === origin ? null : other;
+  /** Gives a name to the object that is read at `origin`; returns which other object has it, or null. */
+  give(name: string, origin: string): string | null {
+    const key = foldedName(name, this.comparison);
+    if (this.#insert.run(key, name, origin).changes === 1) return null;
+    return (this.#find.get(key) as { origin: string }).origin;
   }
 
   /** All names after one, in order, with what they were given to; at most `most` of them. */
   page(after: string | null, most: number): { key: string; origin: string }[] {
-    const sql = `SELECT key, origin FROM taken ${after === null ? "" : "WHERE key > ?"} ORDER BY key LIMIT ${most}`;
-    const rows = this.#database.prepare(sql).all(...(after === null ? [] : [after]));
+    const sql = `SELECT name AS key, origin FROM names ${after === null ? "" : "WHERE key > ?"} ORDER BY key LIMIT ${most}`;
+    const rows = this.#database
+      .prepare(sql)
+      .all(...(after === null ? [] : [foldedName(after, this.comparison)]));
     return rows as unknown as { key: string; origin: string }[];
   }
 
   /** The names that were given to an object: more than one where a transform called it otherwise in another attempt. */
   namesOf(origin: string): string[] {
-    this.#database.exec("CREATE INDEX IF NOT EXISTS taken_origin ON taken (origin)");
-    const rows = this.#database.prepare("SELECT key FROM taken WHERE origin = ?").all(origin);
-    return (rows as unknown as { key: string }[]).map(({ key }) => key);
+    this.#database.exec("CREATE INDEX IF NOT EXISTS names_origin ON names (origin)");
+    const rows = this.#database.prepare("SELECT name FROM names WHERE origin = ?").all(origin);
+    return (rows as unknown as { name: string }[]).map(({ name }) => name);
   }
 
   close(): void {

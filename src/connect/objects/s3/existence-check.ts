@@ -1,6 +1,6 @@
 import { BucketExistenceCheck, type KnownPage, presentIn } from "../bucket-service/existence-check.ts";
 import type { S3Client } from "./client.ts";
-import { listPage } from "./list-objects.ts";
+import { listObjects } from "./list-objects.ts";
 
 const PAGE_SIZE = 1000;
 
@@ -16,7 +16,7 @@ export class S3ExistenceCheck extends BucketExistenceCheck {
   /** A page that begins with the first key: it is listed after all but the last character of that key. */
   protected override async list([first = ""]: readonly string[]): Promise<KnownPage> {
     const after = first.replace(/.$/su, "");
-    const { entries, token, last } = await listPage(this.#client, this.prefix, { after }, PAGE_SIZE);
+    const { entries, token, last } = await listObjects(this.#client, this.prefix, { after }, PAGE_SIZE);
     const to = token === null ? null : (last ?? after);
     return { prefix: "", after, to, present: presentIn(entries), next: null };
   }

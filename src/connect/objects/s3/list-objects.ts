@@ -22,7 +22,7 @@ export interface S3Page {
  * came whole and says what S3 promises: keys of this prefix, in order and after those before, as many as it counts, and whether
  * there are more. Throws one sentence where it does not.
  */
-export async function listPage(
+export async function listObjects(
   client: S3Client,
   prefix: string,
   from: { readonly after: string | null; readonly token?: string | null },

@@ -8,7 +8,7 @@ import { explainResponse, ResponseError } from "../http/response-error.ts";
 import { retryRequest } from "../http/retry-request.ts";
 import { compareKeys } from "../list/key-order.ts";
 import type { S3Client } from "./client.ts";
-import { listPage, type S3Page } from "./list-objects.ts";
+import { listObjects, type S3Page } from "./list-objects.ts";
 
 /** The longest key, in bytes. */
 const LONGEST_KEY = 1024;
@@ -17,7 +17,7 @@ interface PagePosition {
   readonly token?: string | null;
 }
 
-type Ask = (place: PagePosition, most?: number) => Promise<S3Page>;
+type Ask = (position: PagePosition, most?: number) => Promise<S3Page>;
 
 /** The first key of a page, also where it marks the folder itself; null of a page without keys. */
 function firstOf({ entries, last, hasMarker }: S3Page): string | null {
@@ -34,11 +34,11 @@ const FOLDER_PAGES = 10;
 /** A bucket, or what lies below a prefix in it, that is copied from. */
 export class S3Reader extends BucketReader<S3Client> {
   protected override async listOne(): Promise<void> {
-    await listPage(this.client, this.prefix, { after: null }, 1);
+    await listObjects(this.client, this.prefix, { after: null }, 1);
   }
 
   /**
-   * Pages of which each one goes on where the one before ended. What comes next is asked in two ways, by the token of the page and
+   * Pages of which each one continues where the one before ended. What comes next is asked in two ways, by the token of the page and
    * by its last key, which must agree; that there is nothing more is asked, too. So a server that leaves something out would
    * have to do so in both ways alike.
    */
@@ -47,7 +47,7 @@ export class S3Reader extends BucketReader<S3Client> {
     signal: AbortSignal,
     { last = null, before: overlap = null }: ListRange = {},
   ): AsyncGenerator<ListedPage, void, undefined> {
-    const ask = (place: PagePosition, most?: number) => this.#page(place, signal, most);
+    const ask = (position: PagePosition, most?: number) => this.#page(position, signal, most);
     const tokens = new ListingTokens(this.client);
     let [after, before] = [from, overlap];
     let first: string | null = null;
@@ -104,8 +104,8 @@ export class S3Reader extends BucketReader<S3Client> {
     );
   }
 
-  async #page(place: PagePosition, signal: AbortSignal, most?: number): Promise<S3Page> {
-    return await retryRequest(() => listPage(this.client, this.prefix, place, most), signal).catch(
+  async #page(position: PagePosition, signal: AbortSignal, most?: number): Promise<S3Page> {
+    return await retryRequest(() => listObjects(this.client, this.prefix, position, most), signal).catch(
       (error) => {
         throw explainResponse(error);
       },
@@ -155,9 +155,9 @@ export class S3Reader extends BucketReader<S3Client> {
       const tokens = new ListingTokens(this.client);
       let token: string | null = null;
       for (let pages = 0; pages === 0 || (token !== null && pages < FOLDER_PAGES); pages++) {
-        const place: { after: null; token: string | null } = { after: null, token };
+        const position: { after: null; token: string | null } = { after: null, token };
         const page = await retryRequest(
-          () => listPage(this.client, this.prefix + inside, place, 1000, true),
+          () => listObjects(this.client, this.prefix + inside, position, 1000, true),
           signal,
         );
         folders.push(...page.folders);

@@ -16,7 +16,7 @@ export interface S3Settings {
   readonly region: string;
   /** The bucket stands in the path and not in the host. */
   readonly pathStyle: boolean;
-  /** Null for a bucket that everybody may read. */
+  /** Null for a public bucket, whose requests are not signed. */
   readonly credentials: S3Credentials | null;
 }
 

@@ -18,7 +18,7 @@ import { retryRequest } from "../http/retry-request.ts";
 import { partBytesOf } from "../transfer/part-size.ts";
 import type { S3Client } from "./client.ts";
 import { S3ExistenceCheck } from "./existence-check.ts";
-import { listPage } from "./list-objects.ts";
+import { listObjects } from "./list-objects.ts";
 import { abortUpload, OrphanedUploads } from "./orphaned-uploads.ts";
 import { headersOf } from "./properties.ts";
 import { S3Reader } from "./reader.ts";
@@ -41,7 +41,7 @@ export class S3Writer extends BucketWriter<S3Client> {
   }
 
   protected override async listOne(): Promise<void> {
-    await listPage(this.client, this.prefix, { after: null }, 1);
+    await listObjects(this.client, this.prefix, { after: null }, 1);
   }
 
   override async prepare(dryRun: boolean): Promise<void> {
@@ -163,7 +163,7 @@ class S3Upload implements Upload {
   readonly partBytes: number;
   readonly #begun: BegunUpload;
   readonly #checksums: ChecksumThreads;
-  /** Whether the place takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
+  /** Whether the server takes parts whose bytes are not signed; null where they must be, since nothing else proves them. */
   readonly #unsigned: { accepted: boolean } | null;
   /** With which headers the provider copies from the source; null where it cannot. */
   #source: Readonly<Record<string, string>> | null;

@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { PawlError } from "../../../errors.ts";
 import type { ObjectWriter } from "../contract.ts";
 import { retryRequest } from "../http/retry-request.ts";
-import { Listing, listingPath } from "../list/stored-listing.ts";
+import { listingPath, StoredListing } from "../list/stored-listing.ts";
 import type { NameRegistry } from "../names/name-registry.ts";
 import type { WrittenLog } from "./written-log.ts";
 
-/** As many as a page of a listing tells of. */
-const LOOKED_AT_ONCE = 1000;
+/** As many as a page of a listing has. */
+const FOUND_AT_ONCE = 1000;
 /** A number that no process has. */
 const NO_PROCESS = -1;
 
@@ -30,17 +30,17 @@ export interface Copies {
 export async function assertCopiesPresent(copies: Copies): Promise<void> {
   const { writer, writtenLog, names: registry, moved, signal } = copies;
   const existence = writer.existenceCheck("fresh");
-  const look = (keys: readonly string[]) => retryRequest(() => existence.find(keys), signal);
+  const find = (keys: readonly string[]) => retryRequest(() => existence.find(keys), signal);
   let gone = 0;
   let first: string | null = null;
-  for (const page of registry === null ? listed(copies.folder) : given(registry)) {
+  for (const page of registry === null ? listedNames(copies.folder) : givenNames(registry)) {
     signal.throwIfAborted();
     const names = page.filter(({ key }) => !writtenLog.isLeftOut(key));
-    const present = await look(names.map(({ key }) => key));
+    const present = await find(names.map(({ key }) => key));
     for (const { key, origin } of names) {
       if (present.has(key)) continue;
       const others = registry === null ? [] : registry.namesOf(origin).filter((name) => name !== key);
-      if (others.length > 0 && (await look(others)).size > 0) continue;
+      if (others.length > 0 && (await find(others)).size > 0) continue;
       first ??= key;
       gone++;
     }
@@ -54,20 +54,22 @@ export async function assertCopiesPresent(copies: Copies): Promise<void> {
     "copy.gone",
     `${what} not in ${writer.name} any more (${such}): ${
       moved
-        ? "THEY WERE REMOVED FROM THE SOURCE when they had been copied (--move), so that only a backup has them; put them back, or start over with --restart, which continues without them."
-        : "start over with --restart, which copies what is missing and leaves alone what is there."
+        ? "THEY WERE REMOVED FROM THE SOURCE when they had been copied (move), so that only a backup has them; put them back, or start over with restart: true (--restart), which continues without them."
+        : "start over with restart: true (--restart), which copies what is missing and leaves alone what is there."
     }`,
   );
 }
 
 /** The objects that were to be copied under their own names; none where they did not come from a listing. */
-function* listed(folder: string): Generator<readonly { key: string; origin: string }[], void, undefined> {
+function* listedNames(
+  folder: string,
+): Generator<readonly { key: string; origin: string }[], void, undefined> {
   const path = listingPath(folder);
   if (!existsSync(path)) return;
-  const listing = Listing.read(path, NO_PROCESS);
+  const listing = StoredListing.read(path, NO_PROCESS);
   try {
     for (let next = 0; ; ) {
-      const page = listing.page(next, Number.MAX_SAFE_INTEGER, LOOKED_AT_ONCE);
+      const page = listing.page(next, Number.MAX_SAFE_INTEGER, FOUND_AT_ONCE);
       const last = page.at(-1);
       if (last === undefined) return;
       next = last.number + 1;
@@ -80,11 +82,11 @@ function* listed(folder: string): Generator<readonly { key: string; origin: stri
   }
 }
 
-function* given(
+function* givenNames(
   registry: NameRegistry,
 ): Generator<readonly { key: string; origin: string }[], void, undefined> {
   for (let after: string | null = null; ; ) {
-    const page = registry.page(after, LOOKED_AT_ONCE);
+    const page = registry.page(after, FOUND_AT_ONCE);
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.key;

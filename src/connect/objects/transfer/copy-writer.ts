@@ -1,17 +1,20 @@
 import type { CheckpointBuilder, Chunk, Failure, WriteOutcome, Writer } from "../../../batch/contract.ts";
-import { ItemError, TransientError } from "../../../errors.ts";
+import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import { isSignatureRefused } from "../bucket-service/errors.ts";
 import { isSameByCache, isSameByListing, isSameContent } from "../compare/same-content.ts";
-import type { ExistenceCheck, ObjectEntry, PresentObject } from "../contract.ts";
-import { explainResponse } from "../http/response-error.ts";
+import type { ExistenceCheck, ObjectEntry, ObjectReader, ObjectWriter, PresentObject } from "../contract.ts";
+import { explainResponse, isTransientFailure, ResponseError } from "../http/response-error.ts";
 import { retryRequest } from "../http/retry-request.ts";
+import type { NameComparison } from "../names/case-folding.ts";
 import type { NameRegistry } from "../names/name-registry.ts";
 import { redactedUrl, shownUrl } from "../web/redacted-url.ts";
-import { reasonFor } from "./failure-reason.ts";
 import { type TransferContext, transfer } from "./transfer.ts";
 import type { WrittenLog, WrittenObject } from "./written-log.ts";
 
 /** What became of one object. */
-type ObjectResult = "written" | "unchanged" | "skipped" | Omit<Failure, "index">;
+type ObjectResult = "written" | "unchanged" | "skipped" | ObjectFailure;
+
+type ObjectFailure = Omit<Failure, "index">;
 
 interface Finished {
   readonly entry: ObjectEntry;
@@ -58,7 +61,7 @@ export class CopyWriter implements Writer<ObjectEntry> {
     this.#hasEarlierWork = !writtenLog.isEmpty;
   }
 
-  async write(chunk: Chunk<ObjectEntry>, seal: CheckpointBuilder): Promise<void> {
+  async write(chunk: Chunk<ObjectEntry>, buildCheckpoint: CheckpointBuilder): Promise<void> {
     this.#writtenLog.forget(this.#lastChunk);
     this.#lastChunk = [];
     const processed = await processChunk(chunk, this.#context, {
@@ -70,7 +73,7 @@ export class CopyWriter implements Writer<ObjectEntry> {
     });
     await this.#context.writer.flush();
     this.#noteLeftOut(processed.finished);
-    await seal(processed.counts);
+    await buildCheckpoint(processed.counts);
     this.#lastChunk = processed.keys;
   }
 
@@ -82,7 +85,9 @@ export class CopyWriter implements Writer<ObjectEntry> {
   #registerName(entry: ObjectEntry): ObjectResult | null {
     if (this.#names === null || this.#context.transform !== null) return null;
     const other = this.#names.give(entry.key, originOf(entry));
-    return other === null ? null : { reason: nameTakenBy(entry.key, other), code: "copy.taken" };
+    return other === null
+      ? null
+      : { reason: nameTakenBy(entry.key, other, this.#names.comparison), code: "copy.taken" };
   }
 
   /** The result of an object that needs no work, as both listings show; null where it needs some. */
@@ -153,7 +158,8 @@ export class CopyWriter implements Writer<ObjectEntry> {
         return { result: "written", version: written.version };
       const copied = await transform.transfer(entry, this.#context, (key) => {
         const other = this.#names?.give(key, originOf(entry)) ?? null;
-        if (other !== null) throw new ItemError(nameTakenBy(key, other), { code: "copy.taken" });
+        if (other !== null)
+          throw new ItemError(nameTakenBy(key, other, this.#names?.comparison), { code: "copy.taken" });
         this.#givenNames.set(entry, key);
       });
       if (copied === null) return { result: "skipped", version: null };
@@ -191,8 +197,9 @@ function originOf({ key, from = key }: ObjectEntry): string {
   return redactedUrl(from);
 }
 
-function nameTakenBy(key: string, other: string): string {
-  return `the name ${key} is given to another object, ${shownUrl(other)}`;
+function nameTakenBy(key: string, other: string, comparison: NameComparison = "exact"): string {
+  const why = comparison === "exact" ? "" : "; names that differ only by case are one in the target";
+  return `the name ${key} is given to another object, ${shownUrl(other)}${why}`;
 }
 
 interface Steps {
@@ -240,7 +247,7 @@ async function processChunk(
       );
     } catch (error) {
       stop.signal.throwIfAborted();
-      return await reasonFor(error, context.reader, writer).catch((reason) => {
+      return await failureOf(error, context.reader, writer).catch((reason) => {
         stop.abort(reason);
         throw reason;
       });
@@ -280,4 +287,55 @@ function refusedResult(entry: ObjectEntry, { writer }: TransferContext): ObjectR
   const reason = entry.problem ?? writer.nameProblem(entry.key);
   if (reason === null) return null;
   return writer.isFolderMarker?.(entry) ? "skipped" : { reason, code: "copy.refused" };
+}
+
+const MEANING_OF_STATUS: Readonly<Record<number, string>> = {
+  401: "access is denied",
+  403: "access is denied",
+  404: "it is not there",
+  410: "it is gone for good",
+  412: "it was changed while it was read",
+};
+
+/**
+ * Why one object failed after all attempts; throws where the fault is not that of the object but of a location: then another
+ * attempt later, or a person, helps.
+ */
+async function failureOf(error: unknown, reader: ObjectReader, writer: ObjectWriter): Promise<ObjectFailure> {
+  if (error instanceof ItemError) return { reason: error.message, code: error.code };
+  if (error instanceof ResponseError && error.fatal !== null) throw error.fatal;
+  if (!isTransientFailure(error)) {
+    if (error instanceof ResponseError) return refusalOf(error);
+    throw error;
+  }
+  // A full disk, a broken one: it would be the same for all the others.
+  if (error instanceof TransientError && error.code === "copy.file") throw error;
+  try {
+    await reader.check();
+    await writer.prepare(true);
+  } catch (cause) {
+    if (cause instanceof PawlError && !(cause instanceof TransientError)) throw cause;
+    throw error instanceof ResponseError
+      ? new TransientError("copy.unavailable", `${error.server} answers ${error.code}`, { cause })
+      : error;
+  }
+  return error instanceof ResponseError
+    ? refusalOf(error)
+    : { reason: (error as TransientError).message, code: (error as TransientError).code };
+}
+
+function refusalOf(error: ResponseError): ObjectFailure {
+  const { status, code, server, message } = error;
+  if (isSignatureRefused(error))
+    return {
+      reason: `its signature is refused by ${server}, which accepts others: something between here and there changes its name or its headers`,
+      code: `copy.${status}`,
+    };
+  const meaning = MEANING_OF_STATUS[status];
+  const detail = message === "" || message === code ? "" : `: ${message}`;
+  return {
+    reason:
+      meaning === undefined ? `${server} answers ${code}${detail}` : `${meaning} (${code} from ${server})`,
+    code: `copy.${status}`,
+  };
 }

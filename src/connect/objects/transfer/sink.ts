@@ -13,8 +13,9 @@ import type { ChecksumThreads } from "../compare/checksum-threads.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter } from "../contract.ts";
 import type { ChecksumCache } from "../files/checksum-cache.ts";
 import { retryRequest } from "../http/retry-request.ts";
+import type { NameComparison } from "../names/case-folding.ts";
 import { NameRegistry } from "../names/name-registry.ts";
-import type { Location } from "../resolved-location.ts";
+import type { ResolvedLocation } from "../resolved-location.ts";
 import { assertCopiesPresent } from "./copies-present.ts";
 import { CopyWriter, dryRun } from "./copy-writer.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -23,8 +24,8 @@ import type { Transformer } from "./transformer.ts";
 import { hasBegun, WrittenLog } from "./written-log.ts";
 
 interface Locations {
-  readonly from: Location;
-  readonly to: Location;
+  readonly from: ResolvedLocation;
+  readonly to: ResolvedLocation;
 }
 
 export interface SinkOptions {
@@ -34,6 +35,8 @@ export interface SinkOptions {
   readonly identity: () => Promise<Locations>;
   /** What differs between the two and what they were, in one sentence; null when nothing that matters does. */
   readonly difference: (before: Locations, now: Locations) => string | null;
+  /** Whether the target takes names that differ only by case for one; asked once it is ready. */
+  readonly foldsNames: () => Promise<boolean>;
   /** What both locations compute checksums with; closed with the sink. */
   readonly sums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
   /** Remove each object from the source once its copy is safe. */
@@ -61,7 +64,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
     const [reader, writer] = [await this.#options.reader(), await this.#options.writer(context)];
     await writer.prepare(context.dryRun);
-    const { move, transform, sums } = this.#options;
+    const { move, transform, sums, foldsNames } = this.#options;
     const { limits, signal } = context;
     const transfer = {
       reader,
@@ -72,10 +75,13 @@ export class ObjectSink implements Sink<ObjectEntry> {
       memory: new MemoryBudget(Math.floor(context.memory / 4)),
       transform: transform === null ? null : await transformer(transform),
     };
+    const isRenaming = transform !== null || context.transformed;
+    // A dry run gives no names.
+    const comparison = isRenaming && !context.dryRun && (await foldsNames()) ? "folded" : "exact";
     return new OpenObjects(transfer, {
       folder: context.folder,
       move,
-      renames: transform !== null || context.transformed,
+      nameComparison: isRenaming ? comparison : null,
       cache: sums.cache,
     });
   }
@@ -94,8 +100,8 @@ interface OpenOptions {
   /** What the run keeps on this machine. */
   readonly folder: string;
   readonly move: boolean;
-  /** Whether objects may get other names than in the source. */
-  readonly renames: boolean;
+  /** How the target compares the names that a transform gives; null where each object keeps its name. */
+  readonly nameComparison: NameComparison | null;
   readonly cache: ChecksumCache;
 }
 
@@ -118,9 +124,10 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   }
 
   async writer(): Promise<Writer<ObjectEntry>> {
-    const { folder, move, renames } = this.#options;
+    const { folder, move, nameComparison } = this.#options;
     this.#isResumed ??= hasBegun(folder);
-    return new CopyWriter(this.#context, { move, trustsListing: !move && !renames, ...this.#files() });
+    const trustsListing = !move && nameComparison === null;
+    return new CopyWriter(this.#context, { move, trustsListing, ...this.#files() });
   }
 
   async dryRun(chunk: Chunk<ObjectEntry>): Promise<WriteOutcome> {
@@ -152,9 +159,9 @@ class OpenObjects implements OpenSink<ObjectEntry> {
   }
 
   #files(): { writtenLog: WrittenLog; names: NameRegistry | null } {
-    const { folder, renames } = this.#options;
+    const { folder, nameComparison } = this.#options;
     this.#writtenLog ??= new WrittenLog(folder);
-    if (renames) this.#names ??= new NameRegistry(folder);
+    if (nameComparison !== null) this.#names ??= new NameRegistry(folder, nameComparison);
     return { writtenLog: this.#writtenLog, names: this.#names };
   }
 

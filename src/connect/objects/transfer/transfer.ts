@@ -46,21 +46,21 @@ const PARTS_AT_ONCE = 4;
  * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
  * checksum of the source where it has one, and the target compares what it got with what was sent.
  */
-export async function transfer(entry: ObjectEntry, ways: TransferContext): Promise<WrittenObject> {
-  const { reader, writer } = ways;
+export async function transfer(entry: ObjectEntry, context: TransferContext): Promise<WrittenObject> {
+  const { reader, writer } = context;
   if (entry.size !== null && (await writer.copyOnServer?.(reader, entry)))
     return { size: entry.size, version: entry.etag };
   if (fitsOneRequest(entry)) {
-    const copied = await ways.memory.hold(entry.size as number, () =>
+    const copied = await context.memory.hold(entry.size as number, () =>
       // An object that has grown since it was listed needs more memory than was reserved.
-      opened(entry, ways, async (open) => (hasGrown(open) ? null : await small(entry, open, ways))),
+      opened(entry, context, async (open) => (hasGrown(open) ? null : await small(entry, open, context))),
     );
     if (copied !== null) return copied;
   }
-  return await opened(entry, ways, async (open) =>
+  return await opened(entry, context, async (open) =>
     fitsOneRequest(open)
-      ? await ways.memory.hold(open.size as number, () => small(entry, open, ways))
-      : await large(entry, open, ways),
+      ? await context.memory.hold(open.size as number, () => small(entry, open, context))
+      : await large(entry, open, context),
   );
 }
 
@@ -127,16 +127,16 @@ function assertMd5(md5: string, etag: string | null): void {
   );
 }
 
-async function large(entry: ObjectEntry, open: OpenObject, ways: TransferContext): Promise<WrittenObject> {
-  const { reader, writer } = ways;
+async function large(entry: ObjectEntry, open: OpenObject, context: TransferContext): Promise<WrittenObject> {
+  const { reader, writer } = context;
   const asked = await reader.partBytes(entry);
   const fits = asked !== null && open.size !== null && partsFit(asked, open.size);
   const upload = await writer.beginUpload(entry, open, fits ? asked : undefined, reader);
   try {
     const { size, md5 } =
       open.range !== undefined && open.size !== null
-        ? await inRanges(open, open.size, upload, fits, ways)
-        : await inOrder(open, upload, ways);
+        ? await inRanges(open, open.size, upload, fits, context)
+        : await inOrder(open, upload, context);
     await upload.complete(size, md5);
     return { size, version: open.version };
   } catch (error) {
@@ -169,7 +169,7 @@ async function inRanges(
   const md5s: (string | null)[] = [];
   let next = 0;
   let failure: { readonly reason: unknown } | null = null;
-  const carry = async () => {
+  const copyParts = async () => {
     while (next < count && !stop.signal.aborted) {
       const number = next++;
       const offset = number * partBytes;
@@ -192,8 +192,8 @@ async function inRanges(
       });
     }
   };
-  const carriers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
-    carry().catch((reason) => {
+  const copying = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, () =>
+    copyParts().catch((reason) => {
       // The failures of the others follow from this one.
       failure ??= { reason };
       stop.abort();
@@ -201,7 +201,7 @@ async function inRanges(
     }),
   );
   // No part may still be in work when the upload is given up.
-  await Promise.all(carriers);
+  await Promise.all(copying);
   let md5: string | null = null;
   try {
     if (failure !== null) throw (failure as { reason: unknown }).reason;

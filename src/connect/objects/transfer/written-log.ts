@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { keptTable } from "../private-database.ts";
+import { openKeyTable } from "../private-database.ts";
 
 /** What was copied of an object. */
 export interface WrittenObject {
@@ -28,7 +28,7 @@ export class WrittenLog {
   #leavesOut: boolean;
 
   constructor(folder: string) {
-    this.#database = keptTable(folder, { name: "copied", column: "what TEXT", cacheKb: 1024 });
+    this.#database = openKeyTable(folder, { name: "copied", columns: "what TEXT NOT NULL", cacheKb: 1024 });
     this.#database.exec("CREATE TABLE IF NOT EXISTS left_out (key TEXT PRIMARY KEY) WITHOUT ROWID");
     this.#leavesOut = this.#database.prepare("SELECT 1 FROM left_out LIMIT 1").get() !== undefined;
     this.#insert = this.#database.prepare("INSERT OR REPLACE INTO copied VALUES (?, ?)");

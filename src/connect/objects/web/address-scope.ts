@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
 
-/** From how near an address is reached: who may be led there from a server farther away could be led to what is not meant for it. */
+/**
+ * From how near an address is reached: a server farther away must not lead there what it could not reach itself. `guardedGet`
+ * refuses such redirects.
+ */
 export type AddressScope = 0 | 1 | 2 | 3;
 const [PUBLIC, PRIVATE, LINK_LOCAL, LOOPBACK] = [0, 1, 2, 3] as const;
 
@@ -21,7 +24,7 @@ const IPV4: readonly (readonly [network: string, bits: number, reach: AddressSco
   ["224.0.0.0", 3, PRIVATE],
 ];
 
-/** From how near an IP address is reached (RFC 6890). What is none is taken for the nearest. */
+/** From how near an IP address is reached (RFC 6890). A text that is not an IP address is taken for the nearest. */
 export function scopeOf(address: string): AddressScope {
   const plain = address.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
   const kind = isIP(plain);

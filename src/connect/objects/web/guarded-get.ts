@@ -10,18 +10,19 @@ const MOST_REDIRECTS = 10;
 const LONGEST_URL = 64 * 1024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** Connections to servers that a manifest names are kept; those to where these lead are not, so that each is looked at. */
-const kept = {
+/** Connections to servers that a manifest names are kept; those to where these lead are not, so that each is checked. */
+const agents = {
   "http:": new http.Agent({ keepAlive: true, scheduling: "lifo" }),
   "https:": new https.Agent({ keepAlive: true, scheduling: "lifo" }),
 };
 
 /**
- * Asks for what a URL names, and follows where it leads, without what belongs to the first server alone. It may name any address, but
- * is led to none that is nearer to this machine than the server that leads there: to a private, loopback or link-local one from
- * the public, by whatever name or form. Rejects with one sentence for people, that tells nothing of a query.
+ * Requests what a URL names, and follows redirects, without what belongs to the first server alone. The URL may name any address, but
+ * no redirect is followed to an address that is nearer to this machine than the server that sends it, such as to a private, loopback
+ * or link-local address from a public one (server-side request forgery), by whatever name or form. Rejects with one sentence for
+ * people that tells nothing of a query.
  */
-export async function get(
+export async function guardedGet(
   named: URL,
   budget: ResponseBudget,
   reach: (address: string) => AddressScope = scopeOf,
@@ -37,10 +38,10 @@ export async function get(
     const connected = reach(response.socket.remoteAddress ?? "");
     response.destroy();
     const refused = (why: string) => new ItemError(`${url.host}: ${why}`, { code: "copy.host" });
-    if (redirects === MOST_REDIRECTS) throw refused("it leads from one address to the next without end");
+    if (redirects === MOST_REDIRECTS) throw refused("it redirects from one address to the next without end");
     const next = location.length > LONGEST_URL ? null : URL.parse(location, url.href);
     if (next === null || !/^https?:$/.test(next.protocol))
-      throw refused("it leads to what is not of the web");
+      throw refused("it redirects to what is not a URL of the web");
     next.username = "";
     next.password = "";
     nearest = nearest === null || connected < nearest ? connected : nearest;
@@ -64,13 +65,13 @@ function ask(
   const isSecure = url.protocol === "https:";
   const host = url.hostname.replace(/^\[|\]$/g, "");
   return new Promise((resolve, reject) => {
-    if (isIP(host) !== 0 && isNear(host)) return reject(tooNear(host));
+    if (isIP(host) !== 0 && isNear(host)) return reject(refusedRedirect(host));
     const request = (isSecure ? https : http).request(url, {
       // Packed bytes would not be those that were announced.
       headers: { "accept-encoding": "identity", "user-agent": "pawl", accept: "*/*", ...headers },
       ...(bound.nearest === null
-        ? { agent: kept[url.protocol as keyof typeof kept] }
-        : { agent: false, lookup: guarded(isNear) }),
+        ? { agent: agents[url.protocol as keyof typeof agents] }
+        : { agent: false, lookup: guardedLookup(isNear) }),
     });
     const giveUp = (what: string) =>
       request.destroy(new TransientError("http.timeout", `${url.host} ${what}`));
@@ -88,7 +89,7 @@ function ask(
       const address = response.socket.remoteAddress ?? "";
       if (isNear(address)) {
         response.destroy();
-        reject(tooNear(url.host));
+        reject(refusedRedirect(url.host));
       } else resolve(response);
     });
     request.end();
@@ -96,11 +97,11 @@ function ask(
 }
 
 /** Looks a name up, and gives none of its addresses where one is nearer than allowed: they are those that are connected to. */
-function guarded(isNear: (address: string) => boolean): LookupFunction {
+function guardedLookup(isNear: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, "", 0);
-      if (addresses.some(({ address }) => isNear(address))) return callback(tooNear(hostname), "", 0);
+      if (addresses.some(({ address }) => isNear(address))) return callback(refusedRedirect(hostname), "", 0);
       if (options.all) return callback(null, addresses);
       const [first] = addresses;
       callback(null, first?.address ?? "", first?.family ?? 0);
@@ -108,7 +109,7 @@ function guarded(isNear: (address: string) => boolean): LookupFunction {
   };
 }
 
-function tooNear(host: string): ItemError {
+function refusedRedirect(host: string): ItemError {
   return new ItemError(
     `it leads to ${host}, an address of this machine or of a private network: name that address itself if it is meant`,
     { code: "copy.redirect" },

@@ -74,8 +74,8 @@ function jsonLines(path: string): Manifest {
       let line = 0;
       for await (const bytes of linesOf(path)) {
         line++;
-        const place = `${path} line ${line}`;
-        const at = async () => place;
+        const position = `${path} line ${line}`;
+        const at = async () => position;
         if (bytes === null) {
           yield { at, fields: null, problem: `the line has more than ${LONGEST_LINE} bytes` };
           continue;

@@ -8,7 +8,7 @@ import { DEFAULT_BUDGET, paced, type ResponseBudget } from "../http/response-bud
 import { ResponseError } from "../http/response-error.ts";
 import { resumed } from "../http/resume.ts";
 import { type AddressScope, scopeOf } from "./address-scope.ts";
-import { get } from "./guarded-get.ts";
+import { guardedGet } from "./guarded-get.ts";
 
 /** What a URL names, as it is now. Rejects with an `ResponseError` where the server does not give it. */
 export async function openUrl(
@@ -19,7 +19,7 @@ export async function openUrl(
 ): Promise<WebObject> {
   try {
     const send = async (headers?: Readonly<Record<string, string>>) => {
-      const response = await get(url, budget, reach, headers);
+      const response = await guardedGet(url, budget, reach, headers);
       // Any other success, such as a range that was not asked for, is not the object.
       if (response.statusCode === 200 || (response.statusCode === 206 && headers?.range !== undefined))
         return response;

@@ -20,8 +20,8 @@ export class WebReader implements ObjectReader {
   readonly #manifest: Manifest;
   readonly #urls: ManifestUrls;
   readonly #budget: ResponseBudget;
-  /** Signatures have been others in the manifest than in the listing, so that those of the manifest are taken. */
-  #isSignedAnew = false;
+  /** Whether signatures have been others in the manifest than in the listing: then those of the manifest are taken. */
+  #isSignedAgain = false;
 
   readonly #reach: (address: string) => AddressScope;
 
@@ -85,16 +85,16 @@ export class WebReader implements ObjectReader {
   /** With a fresh signature where the manifest has got one since the object was listed: one that expires opens nothing any more. */
   async #opened(url: URL, entry: ObjectEntry): Promise<WebObject> {
     const open = (of: URL) => openUrl(of, entry, this.#budget, this.#reach);
-    const fresh = async () => URL.parse((await this.#urls.signedAnew(url.href)) ?? "");
+    const fresh = async () => URL.parse((await this.#urls.signedAgain(url.href)) ?? "");
     const isSigned = unsignedUrl(url.href) !== url.href;
-    if (isSigned && this.#isSignedAnew) return await open((await fresh()) ?? url);
+    if (isSigned && this.#isSignedAgain) return await open((await fresh()) ?? url);
     try {
       return await open(url);
     } catch (error) {
       if (!isSigned || !(error instanceof ResponseError) || !EXPIRED.has(error.status)) throw error;
       const other = await fresh();
       if (other === null) throw error;
-      this.#isSignedAnew = true;
+      this.#isSignedAgain = true;
       return await open(other);
     }
   }

@@ -1,25 +1,26 @@
 import { hash } from "node:crypto";
 
-const SEAL = /#pawl-sha256:([0-9a-f]{64})$/;
+/** What stands for the query of a URL: the checksum of the whole URL. */
+const REDACTION = /#pawl-sha256:([0-9a-f]{64})$/;
 
 /** A URL for people: a query may hold a signature or a token, which are never shown. Any other text is given as it is. */
 export function shownUrl(text: string): string {
   const url = /^https?:/i.test(text) ? URL.parse(text) : null;
   if (url === null) return text;
-  const hasQuery = url.search !== "" || SEAL.test(url.hash);
+  const hasQuery = url.search !== "" || REDACTION.test(url.hash);
   return `${url.origin}${url.pathname}${hasQuery ? "?…" : ""}`;
 }
 
 /** A URL as it may be kept: without its query where it has one, by whose checksum it is found again in its manifest. */
 export function redactedUrl(text: string): string {
   const url = /^https?:/i.test(text) ? URL.parse(text) : null;
-  if (url === null || (url.search === "" && url.hash === "") || SEAL.test(text)) return text;
+  if (url === null || (url.search === "" && url.hash === "") || REDACTION.test(text)) return text;
   return `${url.origin}${url.pathname}#pawl-sha256:${hash("sha256", text)}`;
 }
 
-/** The checksum of the URL that was sealed; null where this is a URL as it is. */
+/** The checksum of the URL of which this is the redacted form; null where it is not redacted. */
 export function redactionOf(text: string): string | null {
-  return SEAL.exec(text)?.[1] ?? null;
+  return REDACTION.exec(text)?.[1] ?? null;
 }
 
 /** Parameters that sign a URL, by the one without which it is not signed so: they are others from one day to the next. */

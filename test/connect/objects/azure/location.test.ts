@@ -11,7 +11,7 @@ import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts"
 import { openItems } from "../../../../src/batch/internal.ts";
 import { azureSettingsOf } from "../../../../src/connect/objects/azure/settings.ts";
 import { type CopyOptions, copy, verify } from "../../../../src/connect/objects/index.ts";
-import { Listing } from "../../../../src/connect/objects/list/stored-listing.ts";
+import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
 import { PawlError } from "../../../../src/errors.ts";
 import { openStore, type Store } from "../../../../src/store/index.ts";
 import { S3Stub } from "../s3/stub/server.ts";
@@ -363,7 +363,7 @@ describe("Azure Blob", () => {
       const options = { folder: join(folder, place), scratch: folder, memory: 0, signal };
       try {
         const { shards } = await source.shards(4, { kind: "any" }, options);
-        const listing = Listing.read(join(options.folder, "listing.db"), 0);
+        const listing = StoredListing.read(join(options.folder, "listing.db"), 0);
         const found = shards.flatMap(({ data }) => {
           const { from, to } = data as { from: number; to: number };
           return listing.page(from, to, 1e6).map(({ entry }) => entry.key);

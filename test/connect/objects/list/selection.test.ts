@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { copy, verify } from "../../../../src/connect/objects/index.ts";
 import { KeyPattern } from "../../../../src/connect/objects/list/key-pattern.ts";
 import { ObjectSelection, type SelectionOptions } from "../../../../src/connect/objects/list/selection.ts";
-import { Listing } from "../../../../src/connect/objects/list/stored-listing.ts";
+import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
 
 const takes = (options: SelectionOptions, key: string) =>
   new ObjectSelection(options).includes({ key, size: 1, modified: null, etag: null });
@@ -30,7 +30,7 @@ describe("a pattern for keys", () => {
       ["a*\n", ["ab\n"], ["ab"]],
     ];
     for (const [pattern, matching, others] of cases) {
-      const compiled = new KeyPattern(pattern, "--include");
+      const compiled = new KeyPattern(pattern, "include");
       for (const key of matching) assert.ok(compiled.matches(key), `${pattern} and ${key}`);
       for (const key of others) assert.ok(!compiled.matches(key), `${pattern} and ${key}`);
     }
@@ -52,7 +52,7 @@ describe("a pattern for keys", () => {
     const nothing = new ObjectSelection({ include: ["/2024/**"] }).nothingLeft("a place", 12);
     assert.match(
       nothing,
-      /Of 12 objects that were listed none is chosen by --include "\/2024\/\*\*"\. Keys do not begin with a \//,
+      /Of 12 objects that were listed none is chosen by include "\/2024\/\*\*"\. Keys do not begin with a \//,
     );
   });
 
@@ -134,7 +134,7 @@ describe("a folder that cannot be read", () => {
       const { source } = copy({ from: join(root, "from"), to: join(root, "none"), ...options });
       const signal = new AbortController().signal;
       await source.shards(1, { kind: "any" }, { folder, scratch: folder, memory: 0, signal });
-      const listing = Listing.read(join(folder, "listing.db"), 0);
+      const listing = StoredListing.read(join(folder, "listing.db"), 0);
       const found = listing.page(0, 100, 100).map(({ entry }) => [entry.key, entry.problem ?? null]);
       listing.close();
       return found;

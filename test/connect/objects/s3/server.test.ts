@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { S3Client as PawlClient } from "../../../../src/connect/objects/s3/client.ts";
-import { listPage } from "../../../../src/connect/objects/s3/list-objects.ts";
+import { listObjects } from "../../../../src/connect/objects/s3/list-objects.ts";
 import type { ObjectServer } from "./access.ts";
 import { startObjects, whyNoObjects } from "./start.ts";
 
@@ -51,11 +51,11 @@ describe("the S3 server of the tests", { skip: whyNoObjects() }, () => {
     const settings = { ...access, endpoint: new URL(access.endpoint), pathStyle: true, credentials: access };
     const client = await PawlClient.open("many", settings);
     try {
-      const after = await listPage(client, "p/", { after: "00099" });
+      const after = await listObjects(client, "p/", { after: "00099" });
       assert.deepEqual([after.entries.length, after.entries[0]?.key, after.token], [20, "00100", null]);
-      const top = await listPage(client, "", { after: null }, 1000, true);
+      const top = await listObjects(client, "", { after: null }, 1000, true);
       assert.deepEqual([top.folders, top.entries.length], [["p/"], 3]);
-      const beyond = await listPage(client, "p/", { after: "z" });
+      const beyond = await listObjects(client, "p/", { after: "z" });
       assert.deepEqual([beyond.entries, beyond.token], [[], null]);
     } finally {
       client.close();
