@@ -7,13 +7,13 @@ import { PostgresSession } from "../session.ts";
 import { KeyRangeChunk } from "../source/key-range.ts";
 import { changeRange } from "./change/change-range.ts";
 import { changeRows } from "./change/change-rows.ts";
+import { type ChangeTarget, changeTarget } from "./change/change-target.ts";
 import { EncodedChanges, encodeChanges } from "./change/encode-changes.ts";
-import { type ChangeTarget, changeTarget } from "./change/target.ts";
 import { finishRun, prepareCheckpointTable } from "./checkpoint-table.ts";
 import { postgres } from "./load.ts";
 import { OpenTable } from "./open-table.ts";
 import { assertNotRefilled, noteTable } from "./same-table.ts";
-import type { ChunkWrite } from "./writer.ts";
+import type { ChunkWrite } from "./table-writer.ts";
 
 /**
  * Changes rows of a table in use, each exactly once: the columns that a transform returns, found by the key, and those that

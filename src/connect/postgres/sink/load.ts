@@ -16,6 +16,7 @@ import { quoteName } from "../identifier.ts";
 import type { PostgresOptions } from "../options.ts";
 import { PostgresSession } from "../session.ts";
 import { type Column, findTable, matchColumn, refuseRules, type Table, unknownTable } from "../table.ts";
+import { checkPermissions, checkServer } from "./check-server.ts";
 import { finishRun, hasCheckpoints, prepareCheckpointTable } from "./checkpoint-table.ts";
 import {
   assertExpression,
@@ -35,8 +36,10 @@ import {
   prepareSeen,
   seenTable,
 } from "./load/delete-missing.ts";
+import { MissingCount } from "./load/delete-missing-dry-run.ts";
 import { EncodedChunk, encode } from "./load/encode.ts";
 import { chooseKey } from "./load/key.ts";
+import { orderingOf } from "./load/ordering.ts";
 import {
   checkRequired,
   checkSomeMatch,
@@ -44,15 +47,12 @@ import {
   type LoadTarget,
   type RowLayout,
   RowLayouts,
-} from "./load/layout.ts";
-import { MissingCount } from "./load/missing-count.ts";
-import { orderingOf } from "./load/ordering.ts";
+} from "./load/row-layout.ts";
 import { Staging } from "./load/staging.ts";
 import { encoded, LoadChunk, ModeChoice } from "./load/write-modes.ts";
 import { OpenTable, onceForAll } from "./open-table.ts";
-import { checkPermissions, checkServer } from "./permission.ts";
 import { assertNotRefilled, assertSameTable, momentNow } from "./same-table.ts";
-import type { ChunkWrite } from "./writer.ts";
+import type { ChunkWrite } from "./table-writer.ts";
 
 type Item = Record<string, unknown>;
 

@@ -9,7 +9,7 @@ import type {
 import { explain } from "../errors.ts";
 import { PostgresSession } from "../session.ts";
 import { claimShard, finishedShards } from "./checkpoint-table.ts";
-import { type ChunkWrite, TableWriter } from "./writer.ts";
+import { type ChunkWrite, TableWriter } from "./table-writer.ts";
 
 export interface OpenTableParts {
   readonly url: string;

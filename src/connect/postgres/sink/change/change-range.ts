@@ -6,7 +6,7 @@ import type { PostgresSession } from "../../session.ts";
 import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
 import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
-import { assertKeysStayed, type ChangeTarget } from "./target.ts";
+import { assertKeysStayed, type ChangeTarget } from "./change-target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
 export async function changeRange(

@@ -11,8 +11,8 @@ import type { Column } from "../../table.ts";
 import { exactTypes } from "../../values.ts";
 import { searchBadRows } from "../bad-row-search.ts";
 import { setSql } from "./change-range.ts";
+import { assertKeysStayed, type ChangeTarget } from "./change-target.ts";
 import { type EncodedChanges, encodeOne, type RowBatch } from "./encode-changes.ts";
-import { assertKeysStayed, type ChangeTarget } from "./target.ts";
 
 /**
  * Changes the rows that items name, each only if it is still as the transform saw it. One that has changed since is locked,

@@ -6,7 +6,7 @@ import { KeyRangeChunk } from "../../source/key-range.ts";
 import { type Column, matchColumn } from "../../table.ts";
 import { toText } from "../../values.ts";
 import { asItem, unstorable } from "../load/encode.ts";
-import { assertUnique, type ChangeTarget } from "./target.ts";
+import { assertUnique, type ChangeTarget } from "./change-target.ts";
 
 type Item = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,7 @@ import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { isDuplicateInStatement, sqlState } from "../../errors.ts";
-import { NOTHING } from "../writer.ts";
+import { NOTHING } from "../table-writer.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { Miscount, type Staging } from "./staging.ts";
 import type { LoadStatements, Selection, StagedKeyRange, StagedKeys } from "./statements.ts";

@@ -2,7 +2,7 @@ import { ItemError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import type { CsvChunk } from "../../../csv/contract.ts";
 import { quoteText } from "../../identifier.ts";
-import type { RowLayout } from "./layout.ts";
+import type { RowLayout } from "./row-layout.ts";
 
 export type Texts = readonly (string | null)[];
 

@@ -9,7 +9,7 @@ import type { PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import type { Column, Table } from "../../table.ts";
 import { begunAt, type Moment, noteTable, wasThere } from "../same-table.ts";
-import type { LoadTarget } from "./layout.ts";
+import type { LoadTarget } from "./row-layout.ts";
 
 /** Where the keys that a run has seen are kept until it deletes the others: written with each chunk, in its transaction. */
 export function seenTable(run: string): string {

@@ -4,7 +4,7 @@ import { ItemError, PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { toText, whole } from "../../values.ts";
 import { type CopyRows, textRows } from "./copy-rows.ts";
-import type { RowLayout, RowLayouts } from "./layout.ts";
+import type { RowLayout, RowLayouts } from "./row-layout.ts";
 
 type Item = Readonly<Record<string, unknown>>;
 

@@ -3,7 +3,7 @@ import { ItemError, PawlError } from "../../../../errors.ts";
 import { failureOf, rowErrorOf } from "../../errors.ts";
 import { cutDown } from "../bad-row-search.ts";
 import type { CopyRows, Texts } from "./copy-rows.ts";
-import type { Field } from "./layout.ts";
+import type { Field } from "./row-layout.ts";
 import type { Staging } from "./staging.ts";
 import type { LoadStatements } from "./statements.ts";
 

@@ -1,7 +1,7 @@
 import type { Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { failureOf, rowErrorOf } from "../../errors.ts";
 import { searchBadRows } from "../bad-row-search.ts";
-import { NOTHING, total } from "../writer.ts";
+import { NOTHING, total } from "../table-writer.ts";
 import { countOutcome, writeStaged } from "./copy-and-merge.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { fillJson } from "./json-rows.ts";

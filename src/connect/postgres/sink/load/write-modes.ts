@@ -1,12 +1,12 @@
 import type { Chunk, Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { isCsvChunk } from "../../../csv/contract.ts";
 import { isUniqueViolation, mayBeOfRows } from "../../errors.ts";
-import { type ChunkWrite, NOTHING, total } from "../writer.ts";
+import { type ChunkWrite, NOTHING, total } from "../table-writer.ts";
 import { copyAndMerge, copyDirect, type Experience, type MergeChoice } from "./copy-and-merge.ts";
 import { type CopyRows, csvRows } from "./copy-rows.ts";
 import { EncodedChunk, type EncodedItems, encode } from "./encode.ts";
-import type { LoadTarget, RowLayouts } from "./layout.ts";
 import { writeRowByRow } from "./row-by-row.ts";
+import type { LoadTarget, RowLayouts } from "./row-layout.ts";
 import { Miscount, type Staging } from "./staging.ts";
 
 /** COPY straight into the table; COPY into a staging table and a merge; or row by row, which finds the bad ones. */

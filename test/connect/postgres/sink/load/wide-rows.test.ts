@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Job } from "../../../../src/batch/index.ts";
-import { csv } from "../../../../src/connect/csv/index.ts";
-import { type PostgresOptions, postgres, table, update } from "../../../../src/connect/postgres/index.ts";
-import { TableScene } from "../scene.ts";
+import type { Job } from "../../../../../src/batch/index.ts";
+import { csv } from "../../../../../src/connect/csv/index.ts";
+import { type PostgresOptions, postgres, table, update } from "../../../../../src/connect/postgres/index.ts";
+import { TableScene } from "../../scene.ts";
 
 /** The most that PostgreSQL takes. */
 const most = 1600;

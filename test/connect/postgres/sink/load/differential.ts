@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type OnConflict, postgres } from "../../../../src/connect/postgres/index.ts";
-import type { TestClient } from "../server.ts";
-import { context, csvChunk, only, write } from "./chunks.ts";
+import { type OnConflict, postgres } from "../../../../../src/connect/postgres/index.ts";
+import type { TestClient } from "../../server.ts";
+import { context, csvChunk, only, write } from "../chunks.ts";
 
 /** Numbers that a seed gives (mulberry32). */
 function random(seed: number): (below: number) => number {

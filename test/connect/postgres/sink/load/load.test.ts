@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import pg from "pg";
-import type { OpenSink, SinkContext } from "../../../../src/batch/contract.ts";
-import { type PostgresOptions, postgres } from "../../../../src/connect/postgres/index.ts";
-import { TestClient, TestServer } from "../server.ts";
-import { context, csvChunk, objectChunk, only, write } from "./chunks.ts";
+import type { OpenSink, SinkContext } from "../../../../../src/batch/contract.ts";
+import { type PostgresOptions, postgres } from "../../../../../src/connect/postgres/index.ts";
+import { TestClient, TestServer } from "../../server.ts";
+import { context, csvChunk, objectChunk, only, write } from "../chunks.ts";
 
 let server: TestServer;
 let url: string;

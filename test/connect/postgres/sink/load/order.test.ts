@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { postgres } from "../../../../src/connect/postgres/index.ts";
-import { TestClient, TestServer } from "../server.ts";
-import { context, csvChunk, only, write } from "./chunks.ts";
+import { postgres } from "../../../../../src/connect/postgres/index.ts";
+import { TestClient, TestServer } from "../../server.ts";
+import { context, csvChunk, only, write } from "../chunks.ts";
 
 let server: TestServer;
 let url: string;

@@ -6,8 +6,8 @@ import type { PostgresSession } from "../../session.ts";
 import { type Moment, momentNow, wasThere } from "../same-table.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { limitOf, missingSql, rowsOf, whyNone } from "./delete-missing.ts";
-import type { LoadTarget, RowLayouts } from "./layout.ts";
 import { stageNumbered } from "./row-by-row.ts";
+import type { LoadTarget, RowLayouts } from "./row-layout.ts";
 import { Miscount, Staging } from "./staging.ts";
 import { encoded } from "./write-modes.ts";
 

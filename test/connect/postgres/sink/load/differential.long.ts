@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { TestClient, TestServer } from "../server.ts";
+import { TestClient, TestServer } from "../../server.ts";
 import { differ, prelude } from "./differential.ts";
 
 const first = Number(process.env.PAWL_SEED ?? Date.now() % 1_000_000_000);

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { TestClient, TestServer } from "../server.ts";
+import { TestClient, TestServer } from "../../server.ts";
 import { differ, prelude } from "./differential.ts";
 
 test("random rows end in random tables as if they were written one by one", async () => {

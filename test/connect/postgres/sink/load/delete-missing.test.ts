@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, failureReasons, run } from "../../../../src/batch/index.ts";
-import { dryRun, prepare, replayJob } from "../../../../src/batch/internal.ts";
-import { csv } from "../../../../src/connect/csv/index.ts";
-import { type PostgresOptions, postgres } from "../../../../src/connect/postgres/index.ts";
-import { TableScene } from "../scene.ts";
-import { TestClient } from "../server.ts";
+import { defineJob, failureReasons, run } from "../../../../../src/batch/index.ts";
+import { dryRun, prepare, replayJob } from "../../../../../src/batch/internal.ts";
+import { csv } from "../../../../../src/connect/csv/index.ts";
+import { type PostgresOptions, postgres } from "../../../../../src/connect/postgres/index.ts";
+import { TableScene } from "../../scene.ts";
+import { TestClient } from "../../server.ts";
 
 describe("what a load does in the end", () => {
   let scene: TableScene;
