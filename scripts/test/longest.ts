@@ -2,7 +2,7 @@
 const LONGEST = [
   "test/tasks/postgres.test.ts",
   "test/cli/runs/control.test.ts",
-  "test/connect/postgres/sink/change.test.ts",
+  "test/connect/postgres/sink/change/change.test.ts",
   "test/connect/objects/faults.test.ts",
   "test/store/postgres/conformance.test.ts",
   "test/tasks/children.test.ts",
@@ -18,7 +18,7 @@ const LONGEST = [
   "test/store/sqlite/file.test.ts",
   "test/cli/backfill/backfill.test.ts",
   "test/chaos/short.test.ts",
-  "test/connect/postgres/sink/differential.test.ts",
+  "test/connect/postgres/sink/load/differential.test.ts",
   "test/cli/copy/copy.test.ts",
   "test/store/postgres/troubles.test.ts",
   "test/store/postgres/transactions.test.ts",

@@ -257,6 +257,20 @@ export interface WorkLimits {
   pass(bytes: number, signal?: AbortSignal): Promise<void>;
 }
 
+/**
+ * Says why the run should wait now, in a few words for people, or null when it need not. Asked before each chunk, and once a
+ * second while the run waits.
+ *
+ * @example
+ * ```ts
+ * const whileBackup: Throttle = async (signal) => {
+ *   const response = await fetch("http://backup.example/state", { signal });
+ *   return (await response.text()) === "running" ? "the backup is running" : null;
+ * };
+ * ```
+ */
+export type Throttle = (signal: AbortSignal) => string | null | Promise<string | null>;
+
 /** A sink that has checked its target and is ready to write. */
 export interface OpenSink<T> {
   /**

@@ -11,7 +11,6 @@ export {
   type TransformContext,
   type TransformResult,
 } from "./job/job.ts";
-export type { Throttle } from "./job/throttle.ts";
 export { whileFile, whileLoadAbove, whileOutside } from "./job/throttle.ts";
 export { type FailureReason, failureReasons } from "./quarantine/reasons.ts";
 

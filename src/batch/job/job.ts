@@ -3,8 +3,7 @@ import { assertObject } from "../../arguments.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
-import type { Sink, Source } from "../contract.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Sink, Source, Throttle } from "../contract.ts";
 import { assertLimits } from "./work-limits.ts";
 
 /** What a transform is given beside its item. */

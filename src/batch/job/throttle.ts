@@ -4,20 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assertMethods, assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { orAborted } from "../../timers.ts";
-
-/**
- * Says why the run should wait now, in a few words for people, or null when it need not. Asked before each chunk, and once a
- * second while the run waits.
- *
- * @example
- * ```ts
- * const whileBackup: Throttle = async (signal) => {
- *   const response = await fetch("http://backup.example/state", { signal });
- *   return (await response.text()) === "running" ? "the backup is running" : null;
- * };
- * ```
- */
-export type Throttle = (signal: AbortSignal) => string | null | Promise<string | null>;
+import type { Throttle } from "../contract.ts";
 
 const ASK_AGAIN_MS = 1000;
 

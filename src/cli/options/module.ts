@@ -14,7 +14,7 @@ export async function importModule(path: string, what: string): Promise<unknown>
     return await import(pathToFileURL(path).href);
   } catch (error) {
     if (error instanceof PawlError) throw error;
-    const why = oneLine(errorText(error));
+    const why = firstLine(errorText(error));
     const advice = adviceFor(error, path);
     throw new PawlError(
       "usage.module",
@@ -61,7 +61,7 @@ function adviceFor(error: unknown, path: string): string | undefined {
 }
 
 /** The first line of what foreign code says, without a full stop. */
-export function oneLine(text: string): string {
+export function firstLine(text: string): string {
   return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
 }
 

@@ -9,7 +9,7 @@ import type { BackfillParams, BackfillTuning } from "../backfill/job.ts";
 import type { CopyParams, CopyTuning } from "../copy/job.ts";
 import type { LoadParams, StoredLoad } from "../load/job.ts";
 import { storedDatabase } from "../options/database.ts";
-import { importModule, oneLine } from "../options/module.ts";
+import { firstLine, importModule } from "../options/module.ts";
 import { BACKFILL_MODULE, COPY_MODULE, LOAD_MODULE, REPLAY_MODULE } from "./built-in-jobs.ts";
 
 export interface ReplayParams {
@@ -120,7 +120,7 @@ async function made(
   } catch (error) {
     if (error instanceof PawlError) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new PawlError("job.export", `The job module ${path} could not make its job: ${oneLine(why)}.`, {
+    throw new PawlError("job.export", `The job module ${path} could not make its job: ${firstLine(why)}.`, {
       cause: error,
     });
   }

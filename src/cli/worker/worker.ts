@@ -14,7 +14,7 @@ import { type Duration, disconnect, startWorker, useStore } from "../../tasks/in
 import { knownTasks } from "../../tasks/internal.ts";
 import type { PawlProfile } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
-import { importModule, oneLine } from "../options/module.ts";
+import { firstLine, importModule } from "../options/module.ts";
 import { given, parseCount, parsed, parsePositiveDuration, parseSize } from "../options/parse.ts";
 import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
 import { againEndsAtOnce, endAnyway, onStopRequest, type StopReason } from "../shutdown.ts";
@@ -144,7 +144,7 @@ async function takePart(
 }
 
 function messageOf(error: unknown): string {
-  return oneLine(errorText(error));
+  return firstLine(errorText(error));
 }
 
 /** A worker may be started before its database: waits for a store that is away, and says so. */

@@ -1,14 +1,12 @@
 import { assertObject, assertText } from "../../arguments.ts";
+import type { Throttle } from "../../batch/contract.ts";
 import { type Duration, durationText, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size, sizeText } from "../../sizes.ts";
 import { explain } from "./errors.ts";
 import { PostgresSession } from "./session.ts";
 
-/** Says why the work should wait now, or null; `throttle` of a job asks it before each chunk. */
-type Throttle = (signal: AbortSignal) => Promise<string | null>;
-
-/** How long an answer of the server is good for: shards share it. */
+/** How long shards share an answer of the database. */
 const goodForMs = 1000;
 
 /**
@@ -34,7 +32,7 @@ export function whileReplicaLags(options: {
   const most = bytes(size, "The size of whileReplicaLags");
   /** Where the log stood when. A replica that has stopped replaying reports no lag that grows. */
   const positions: { at: number; written: number }[] = [];
-  return shared(url, async (session) => {
+  return askDatabase(url, async (session) => {
     const { rows } = await session.query<Replica>(replicasSql);
     const now = performance.now();
     const written = rows[0]?.written ?? 0;
@@ -85,7 +83,7 @@ const replicasSql = `
 export function whileBusy(options: { readonly url: string; readonly connections: number }): Throttle {
   assertUrl(options, "whileBusy");
   const { url, connections } = options;
-  return shared(url, async (session) => {
+  return askDatabase(url, async (session) => {
     const { rows } = await session.query<{ n: number }>(
       `SELECT pg_catalog.count(*)::int AS n FROM pg_stat_activity
        WHERE state = 'active' AND backend_type = 'client backend' AND application_name NOT LIKE 'pawl%'`,
@@ -108,7 +106,7 @@ export function whileBusy(options: { readonly url: string; readonly connections:
 export function whileQuery(options: { readonly url: string; readonly sql: string }): Throttle {
   assertUrl(options, "whileQuery");
   const { url, sql } = options;
-  return shared(url, async (session) => {
+  return askDatabase(url, async (session) => {
     let value: unknown;
     try {
       const { rows } = await session.query(sql);
@@ -128,8 +126,8 @@ export function whileQuery(options: { readonly url: string; readonly sql: string
   });
 }
 
-/** Asks the server over a connection of its own, at most once a second. */
-function shared(url: string, look: (session: PostgresSession) => Promise<string | null>): Throttle {
+/** A throttle that asks the database over a connection of its own, at most once a second for all shards. */
+function askDatabase(url: string, look: (session: PostgresSession) => Promise<string | null>): Throttle {
   let latest: { at: number; answer: Promise<string | null> } | null = null;
   // A throttle is asked and changes nothing, also where the query is the user's.
   const settings = { statement_timeout: "10s", default_transaction_read_only: "on" };

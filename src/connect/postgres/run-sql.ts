@@ -1,9 +1,9 @@
 import type pg from "pg";
 import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { oneLine } from "../../postgres-errors.ts";
+import { oneLine, sqlState } from "../../postgres-errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
-import { explain, sqlState } from "./errors.ts";
+import { explain } from "./errors.ts";
 import { PostgresSession } from "./session.ts";
 import { exactTypes } from "./values.ts";
 

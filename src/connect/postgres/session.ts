@@ -2,9 +2,10 @@ import type { Connection, Submittable } from "pg";
 import pg from "pg";
 import { TransientError } from "../../errors.ts";
 import { destroyClient } from "../../postgres-client.ts";
+import { sqlState } from "../../postgres-errors.ts";
 import { checkUrl, publicUrl } from "../../postgres-url.ts";
 import { retry } from "../../retry.ts";
-import { explain, sqlState } from "./errors.ts";
+import { explain } from "./errors.ts";
 import { quoteText } from "./identifier.ts";
 
 const connectMs = 15_000;

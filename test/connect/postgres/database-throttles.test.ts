@@ -40,7 +40,7 @@ describe("a table in use is left alone", () => {
   });
 
   it("while a query says so, with the reason that it gives", async () => {
-    const answer = (sql: string) => whileQuery({ url, sql })(signal);
+    const answer = async (sql: string) => whileQuery({ url, sql })(signal);
     for (const sql of [
       "SELECT false",
       "SELECT 0",
@@ -68,7 +68,7 @@ describe("a table in use is left alone", () => {
   it("by a query that may only ask, whatever it tries", async () => {
     await using client = await TestClient.connect(url);
     await client.query("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)");
-    const answer = (sql: string) => whileQuery({ url, sql })(signal);
+    const answer = async (sql: string) => whileQuery({ url, sql })(signal);
     const [before] = await client.query("SELECT count(*)::int AS n FROM pg_class");
     for (const sql of [
       "CREATE TABLE made (n int)",
@@ -214,7 +214,7 @@ it("a table in use is left alone while a replica lags behind, in time or in byte
   await primary.query("CREATE ROLE modest LOGIN");
   const modest = new URL(url);
   modest.username = "modest";
-  await assert.rejects(whileReplicaLags({ url: modest.href, delay: "1s" })(signal), {
+  await assert.rejects(async () => whileReplicaLags({ url: modest.href, delay: "1s" })(signal), {
     code: "postgres.permission",
     message: /GRANT pg_monitor/,
   });

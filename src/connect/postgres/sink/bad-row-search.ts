@@ -1,7 +1,6 @@
-import type { Failure } from "../../../batch/contract.ts";
-import { PawlError } from "../../../errors.ts";
-import { isOfStatement, sqlState } from "../errors.ts";
+import { sqlState } from "../../../postgres-errors.ts";
 import type { Table } from "../table.ts";
+import { isOfStatement } from "./row-errors.ts";
 
 /** Some of the rows that are searched. */
 export interface SomeRows {
@@ -158,21 +157,4 @@ async function findCulprit(
 function complaintOf(error: Error): string {
   const { code, constraint, detail } = error as { code?: string; constraint?: string; detail?: string };
   return `${code} ${constraint} ${detail}`;
-}
-
-/**
- * Tells a transform that is wrong from one that is wrong about some items: where nothing has been written yet and all items of a chunk are
- * refused by one sentence that speaks of the table, each further one would be.
- */
-export class FirstItems {
-  #fit = false;
-
-  /** Throws the sentence by which all of several items were refused, unless other items could be written before. */
-  judge(items: number, failures: readonly Failure[]): void {
-    if (items > failures.length) this.#fit = true;
-    const [first] = failures;
-    if (this.#fit || items < 2 || first?.code?.startsWith("postgres.") !== true) return;
-    if (failures.every(({ reason }) => reason === first.reason))
-      throw new PawlError(first.code, first.reason);
-  }
 }

@@ -1,7 +1,8 @@
 import { PawlError } from "../../../errors.ts";
 import { publicUrl } from "../../../postgres-url.ts";
 import type { PostgresSession } from "../session.ts";
-import { givenColumns, type LoadTarget, type RowLayout } from "./load/row-layout.ts";
+import type { LoadTarget } from "./load/load-target.ts";
+import { givenColumns, type RowLayout } from "./load/row-layout.ts";
 
 /** Older servers lack `pg_terminate_backend` with a time limit; 13 has had no support since 2025. */
 const oldest = 140_000;

@@ -1,17 +1,17 @@
 import type { Checkpoint, Counts, Cursor } from "../../../batch/contract.ts";
 import { LostError, PawlError } from "../../../errors.ts";
+import { sqlState } from "../../../postgres-errors.ts";
 import { foreignObject } from "../../../postgres-ownership.ts";
 import { publicUrl } from "../../../postgres-url.ts";
 import { retry } from "../../../retry.ts";
-import { sqlState } from "../errors.ts";
 import { PostgresSession } from "../session.ts";
 
 /** Where the checkpoints of all runs stand in the target's own database. */
 export const TABLE = "pawl.checkpoint";
 /** The shard number of the finished mark, by which a run that is over stays known, so that a late worker cannot begin it again. */
 export const FINISHED = -1;
-/** The shard number under which it is noted which table a run writes to. */
-export const NOTED = -2;
+/** The shard number of the row that notes which table a run writes to. */
+export const TABLE_NOTE = -2;
 /** For how long finished marks are kept. A worker that was stopped for longer has lost its connection, its lease and its run. */
 const KEPT_FOR = "90 days";
 

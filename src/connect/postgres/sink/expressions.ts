@@ -1,5 +1,5 @@
 import { PawlError } from "../../../errors.ts";
-import { sqlState } from "../errors.ts";
+import { sqlState } from "../../../postgres-errors.ts";
 import { cutName, quoteName } from "../identifier.ts";
 import type { PostgresSession } from "../session.ts";
 import { type Column, findColumn, type Table } from "../table.ts";

@@ -12,21 +12,12 @@ import type {
 import { PawlError } from "../../../errors.ts";
 import { isCsvChunk } from "../../csv/contract.ts";
 import { explain } from "../errors.ts";
-import { quoteName } from "../identifier.ts";
 import type { PostgresOptions } from "../options.ts";
 import { PostgresSession } from "../session.ts";
-import { type Column, findTable, matchColumn, refuseRules, type Table, unknownTable } from "../table.ts";
+import type { Column } from "../table.ts";
 import { checkPermissions, checkServer } from "./check-server.ts";
-import { finishRun, hasCheckpoints, prepareCheckpointTable } from "./checkpoint-table.ts";
-import {
-  assertExpression,
-  checkExpressions,
-  type ExpressionUse,
-  givenExpressions,
-  namesFor,
-} from "./expressions.ts";
+import { finishRun, prepareCheckpointTable } from "./checkpoint-table.ts";
 import { kindsOf } from "./load/column-kinds.ts";
-import { type Created, createTable } from "./load/create-table.ts";
 import {
   checkSequences,
   deleteMissing,
@@ -36,22 +27,16 @@ import {
   prepareSeen,
   seenTable,
 } from "./load/delete-missing.ts";
-import { MissingCount } from "./load/delete-missing-dry-run.ts";
+import { DeleteMissingDryRun } from "./load/delete-missing-dry-run.ts";
 import { EncodedChunk, encode } from "./load/encode.ts";
-import { chooseKey } from "./load/key.ts";
+import { isEmpty, type LoadTarget, loadTarget } from "./load/load-target.ts";
 import { orderingOf } from "./load/ordering.ts";
-import {
-  checkRequired,
-  checkSomeMatch,
-  givenColumns,
-  type LoadTarget,
-  type RowLayout,
-  RowLayouts,
-} from "./load/row-layout.ts";
+import { checkRequired, givenColumns, type RowLayout, RowLayouts } from "./load/row-layout.ts";
+import { currentSnapshot } from "./load/snapshot.ts";
 import { Staging } from "./load/staging.ts";
-import { encoded, LoadChunk, ModeChoice } from "./load/write-modes.ts";
+import { AdaptiveMode, encoded, LoadChunk } from "./load/write-modes.ts";
 import { OpenTable, onceForAll } from "./open-table.ts";
-import { assertNotRefilled, assertSameTable, momentNow } from "./same-table.ts";
+import { assertNotRefilled, assertSameTable } from "./same-table.ts";
 import type { ChunkWrite } from "./table-writer.ts";
 
 type Item = Record<string, unknown>;
@@ -100,14 +85,16 @@ async function prepare(
   const deletes = options.deleteMissing === true && context.partial !== true;
   await checkServer(session, options.url);
   // Before any item is looked at, which may take long.
-  const began = deletes && !context.dryRun ? await momentNow(session) : null;
+  const began = deletes && !context.dryRun ? await currentSnapshot(session) : null;
   await session.run("BEGIN");
   const seen = await namesOf(context);
   const names = seen === null ? null : [...new Set(seen.flat())];
-  const found = await findOrCreate(session, options, context, names);
-  const { table, created } = found;
-  const chosen = await targetOf(session, options, context, table, created, names);
-  const target = deletes ? { ...chosen, seen: context.dryRun ? null : seenTable(context.run) } : chosen;
+  const found = await loadTarget(session, options, context, names);
+  const { created } = found;
+  const { table } = found.target;
+  const target = deletes
+    ? { ...found.target, seen: context.dryRun ? null : seenTable(context.run) }
+    : found.target;
   const layouts = new RowLayouts(target);
   const notes: string[] = [];
   if (created !== null)
@@ -170,19 +157,19 @@ function repeatable(target: LoadTarget): boolean {
 async function namesOf(context: SinkContext): Promise<(readonly string[])[] | null> {
   if (!context.transformed && context.source.columns !== null) return [context.source.columns];
   const rows = await context.sample();
-  const ways = new Map<string, readonly string[]>();
+  const nameSets = new Map<string, readonly string[]>();
   for (const row of rows) {
     if (typeof row !== "object" || row === null || Array.isArray(row)) continue;
     const names = Object.keys(row);
-    if (names.length > 0) ways.set(JSON.stringify(names), names);
+    if (names.length > 0) nameSets.set(JSON.stringify(names), names);
   }
-  return ways.size === 0 ? null : [...ways.values()];
+  return nameSets.size === 0 ? null : [...nameSets.values()];
 }
 
 /** The layout of all that is brought. Items that cannot be written are quarantined when they come; throws where none can. */
-function layoutOf(layouts: RowLayouts, ways: (readonly string[])[]): RowLayout {
+function layoutOf(layouts: RowLayouts, nameSets: (readonly string[])[]): RowLayout {
   try {
-    return layouts.of([...new Set(ways.flat())]);
+    return layouts.of([...new Set(nameSets.flat())]);
   } catch (error) {
     const fits = (names: readonly string[]) => {
       try {
@@ -192,78 +179,10 @@ function layoutOf(layouts: RowLayouts, ways: (readonly string[])[]): RowLayout {
         return false;
       }
     };
-    const fitting = ways.filter(fits);
-    if (fitting.length === 0 || fitting.length === ways.length) throw error;
+    const fitting = nameSets.filter(fits);
+    if (fitting.length === 0 || fitting.length === nameSets.length) throw error;
     return layouts.of([...new Set(fitting.flat())]);
   }
-}
-
-async function findOrCreate(
-  session: PostgresSession,
-  options: PostgresOptions,
-  context: SinkContext,
-  names: readonly string[] | null,
-): Promise<{ table: Table; created: Created | null }> {
-  const there = await findTable(session, options.table);
-  if (there !== null) return { table: there, created: null };
-  if (!options.create) throw await unknownTable(session, options.table);
-  const created = await createTable(session, options, names, await context.sample());
-  const table = await findTable(session, options.table);
-  if (table === null) {
-    throw new PawlError(
-      "postgres.create",
-      `${options.table} was created but is not found: write it with its schema, such as public.${options.table}.`,
-    );
-  }
-  return { table, created };
-}
-
-async function targetOf(
-  session: PostgresSession,
-  options: PostgresOptions,
-  context: SinkContext,
-  table: Table,
-  created: Created | null,
-  names: readonly string[] | null,
-): Promise<LoadTarget> {
-  const source = context.transformed ? `the items made from ${context.source.name}` : context.source.name;
-  const map = new Map(Object.entries(options.map ?? {}));
-  for (const name of map.keys()) {
-    if (names === null || context.transformed || names.includes(name)) continue;
-    throw new PawlError(
-      "postgres.map",
-      `${source} has no column "${name}" (--map ${name}=${map.get(name)}): its columns are ${names.join(", ")}.`,
-    );
-  }
-  const given = givenExpressions(table, options.set ?? {}, { identity: true });
-  const use = insertUse(table, options.set ?? {}, names ?? [], map);
-  const assignments = await checkExpressions(session, given, use);
-  const brought = names === null ? null : new Set(assignments.map((each) => each.column.name));
-  for (const name of names ?? []) {
-    const column = matchColumn(table, map.get(name) ?? name);
-    if (column !== null) brought?.add(column.name);
-  }
-  const append = options.append === true || (await takesAll(session, options, table, created, context.run));
-  const mode = options.onConflict ?? (append ? "fail" : "update");
-  const updateIf = await checkUpdateIf(session, table, options.updateIf);
-  const draft: LoadTarget = {
-    table,
-    mode,
-    key: null,
-    keyComputed: false,
-    map,
-    assignments,
-    updateIf,
-    seen: null,
-    source,
-  };
-  if (names !== null) checkSomeMatch(draft, names);
-  const key = append ? null : chooseKey(table, options.key, mode, brought, source);
-  refuseRules(table, "INSERT", ...(mode === "fail" || key === null ? [] : (["ON CONFLICT"] as const)));
-  const { triggeredColumns: triggered } = table;
-  const keyComputed =
-    key !== null && (triggered === null || key.columns.some((column) => triggered.includes(column.name)));
-  return { ...draft, key, keyComputed };
 }
 
 /** Which column of the source goes where, a line each. */
@@ -298,73 +217,13 @@ function checkOptions({ append, key, onConflict, updateIf, maxDeletes }: Postgre
   }
 }
 
-/**
- * Whether the table was made for this run without a key, so that it takes every row: just now, or before the run was
- * interrupted. Another table must say what identifies a row.
- */
-async function takesAll(
-  session: PostgresSession,
-  { create, key, onConflict }: PostgresOptions,
-  table: Table,
-  created: Created | null,
-  run: string,
-): Promise<boolean> {
-  if (!create || key !== undefined || onConflict !== undefined || table.keys.some(({ primary }) => primary))
-    return false;
-  return created !== null || (await isEmpty(session, table)) || (await hasCheckpoints(session, run));
-}
-
-/** The expressions of `--set` of a load: they may use what the source brings, and the values go into new rows. */
-function insertUse(
-  table: Table,
-  set: Readonly<Record<string, string>>,
-  names: readonly string[],
-  map: ReadonlyMap<string, string>,
-): ExpressionUse {
-  const types = names.map((source) => {
-    const typed = matchColumn(table, map.get(source) ?? source);
-    // A value that the expression replaces does not reach the table, so it is a text like all that are left out.
-    const replaced = typed === null || Object.hasOwn(set, typed.name) || Object.hasOwn(set, source);
-    return { source, type: replaced ? "text" : typed.type };
-  });
-  return {
-    row: ({ expression }) => {
-      const inSql = namesFor([expression], names);
-      const columns = types.flatMap(({ source, type }) =>
-        inSql(source).map((as) => `NULL::${type} AS ${as}`),
-      );
-      return `(SELECT ${columns.join(", ")}) s`;
-    },
-    statement: ({ column, expression }, row) =>
-      `INSERT INTO ${table.sql} (${quoteName(column.name)}) OVERRIDING SYSTEM VALUE SELECT (${expression}\n) FROM ${row}`,
-    advice: `it may use the columns ${names.join(", ")}`,
-  };
-}
-
-async function checkUpdateIf(
-  session: PostgresSession,
-  table: Table,
-  condition?: string,
-): Promise<string | null> {
-  if (condition === undefined) return null;
-  const row = `${table.sql}, ${table.sql} AS excluded`;
-  await assertExpression(session, condition, {
-    row,
-    statement: `SELECT FROM ${row} WHERE (${condition}\n)`,
-    code: "postgres.update-if",
-    what: `The condition --update-if ${condition}`,
-    advice: `excluded.column is the new value, ${table.name}.column the one in the table`,
-  });
-  return condition;
-}
-
 class OpenLoad extends OpenTable<Item> {
   readonly ordering: Ordering;
   readonly kinds: Prepared["kinds"];
   readonly #options: PostgresOptions;
   readonly #context: SinkContext;
   readonly #prepared: Prepared;
-  readonly #modeChoice: (session: PostgresSession) => Promise<ModeChoice>;
+  readonly #adaptiveMode: (session: PostgresSession) => Promise<AdaptiveMode>;
 
   constructor(options: PostgresOptions, context: SinkContext, prepared: Prepared) {
     const { layouts, ddl, guarantee, notes } = prepared;
@@ -377,14 +236,14 @@ class OpenLoad extends OpenTable<Item> {
       guard: (session) => assertSameTable(session, context.run, table),
       // A load waits for locks as long as a session does, so that trying again is left to the run.
       attempts: 1,
-      ...(ddl === null ? {} : { beginRehearsal: `BEGIN; ${ddl}` }),
+      ...(ddl === null ? {} : { beginDryRun: `BEGIN; ${ddl}` }),
     });
     this.ordering = prepared.ordering;
     this.kinds = prepared.kinds;
     this.#options = options;
     this.#context = context;
     this.#prepared = prepared;
-    this.#modeChoice = onceForAll((session) => beginChoice(session, prepared));
+    this.#adaptiveMode = onceForAll((session) => adaptiveModeOf(session, prepared));
   }
 
   takesWhole(chunk: Chunk<unknown>): boolean {
@@ -400,9 +259,9 @@ class OpenLoad extends OpenTable<Item> {
     distinct: boolean,
   ): Promise<(chunk: Chunk<unknown>) => Promise<ChunkWrite>> {
     const { layouts } = this.#prepared;
-    const choice = await this.#modeChoice(session);
+    const adaptive = await this.#adaptiveMode(session);
     const staging = new Staging(session, layouts.target, distinct);
-    return async (chunk) => new LoadChunk(await encoded(chunk, layouts), staging, choice);
+    return async (chunk) => new LoadChunk(await encoded(chunk, layouts), staging, adaptive);
   }
 
   async survey(): Promise<Survey<Item> | null> {
@@ -411,7 +270,7 @@ class OpenLoad extends OpenTable<Item> {
     if (deleteMissing !== true || this.#context.partial || ddl !== null) return null;
     const session = await PostgresSession.open(url, `pawl ${this.#context.run}`);
     try {
-      return await MissingCount.begin(session, layouts, maxDeletes);
+      return await DeleteMissingDryRun.begin(session, layouts, maxDeletes);
     } catch (error) {
       await session.close();
       throw explain(error, url);
@@ -444,17 +303,9 @@ class OpenLoad extends OpenTable<Item> {
   }
 }
 
-async function beginChoice(session: PostgresSession, { ddl, layouts }: Prepared): Promise<ModeChoice> {
+async function adaptiveModeOf(session: PostgresSession, { ddl, layouts }: Prepared): Promise<AdaptiveMode> {
   const { table, mode } = layouts.target;
   // Where keys are not expected to be there, the table's size says nothing.
   const fresh = ddl !== null || mode === "fail" || (await isEmpty(session, table));
-  return new ModeChoice({ fresh, triggersBefore: table.triggersBefore });
-}
-
-async function isEmpty(session: PostgresSession, table: Table): Promise<boolean> {
-  if (!table.maySelect) return false;
-  const { rows } = await session.query<{ empty: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM ${table.sql}) AS empty`,
-  );
-  return rows[0]?.empty ?? false;
+  return new AdaptiveMode({ fresh, triggersBefore: table.triggersBefore });
 }

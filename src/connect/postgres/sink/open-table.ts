@@ -23,7 +23,7 @@ export interface OpenTableParts {
   /** As `WriterParts.attempts`. */
   readonly attempts: number;
   /** As `WriterParts.begin`, on a dry run. */
-  readonly beginRehearsal?: string;
+  readonly beginDryRun?: string;
 }
 
 /** What all sinks of tables do alike: sessions, the claims of shards in the checkpoint table, and the guard of the table. */
@@ -71,10 +71,10 @@ export abstract class OpenTable<T> implements OpenSink<T> {
   }
 
   async dryRun(chunk: Chunk<T>): Promise<WriteOutcome> {
-    const { settings, beginRehearsal } = this.#parts;
+    const { settings, beginDryRun } = this.#parts;
     return await this.inSession(async (session) => {
       const ready = await this.ready(session, false);
-      const begin = beginRehearsal === undefined ? {} : { begin: beginRehearsal };
+      const begin = beginDryRun === undefined ? {} : { begin: beginDryRun };
       const writer = new TableWriter({
         session,
         ready,
@@ -83,7 +83,7 @@ export abstract class OpenTable<T> implements OpenSink<T> {
         attempts: 1,
         ...begin,
       });
-      return await writer.rehearse(chunk);
+      return await writer.dryRun(chunk);
     }, settings);
   }
 

@@ -1,17 +1,18 @@
 import { PawlError } from "../../../errors.ts";
 import { PostgresSession } from "../session.ts";
 import { findTable, type Table } from "../table.ts";
-import { FINISHED, hasCheckpoints, NOTED, TABLE } from "./checkpoint-table.ts";
+import { FINISHED, hasCheckpoints, TABLE, TABLE_NOTE } from "./checkpoint-table.ts";
+import type { Snapshot } from "./load/snapshot.ts";
 
 /** What tells a table from another one of its name, and from itself after it was emptied. */
-interface TableMark {
+interface TableIdentity {
   readonly oid: number;
   /** Where its rows lie, of all its partitions: TRUNCATE gives it other files, and so do VACUUM FULL and CLUSTER. */
   readonly storage: string;
   /** How many rows were ever added, by the statistics of the server. */
   readonly inserted?: number;
   /** When the run began, for one that deletes what was there then. */
-  readonly began?: Moment;
+  readonly began?: Snapshot;
 }
 
 /**
@@ -19,14 +20,15 @@ interface TableMark {
  * missing in a table that was created again or emptied while the run was interrupted. Errors: `postgres.other-table`.
  */
 export async function assertSameTable(session: PostgresSession, run: string, table: Table): Promise<void> {
-  const mark = await markOf(session, table);
-  const { noted, written: there } = await noteOnce(session, run, mark);
+  const identity = await identityOf(session, table);
+  const { noted, written: there } = await noteOnce(session, run, identity);
   // Without one the run is over. Rows that others have taken away one by one are their affair.
-  if (noted === null || there === 0 || (noted.oid === mark.oid && noted.storage === mark.storage)) return;
-  const left = noted.oid === mark.oid ? await rowsIn(session, table) : 0;
+  if (noted === null || there === 0 || (noted.oid === identity.oid && noted.storage === identity.storage))
+    return;
+  const left = noted.oid === identity.oid ? await rowsIn(session, table) : 0;
   if (left === null || left >= there) return;
   const what =
-    noted.oid === mark.oid
+    noted.oid === identity.oid
       ? `${table.label} has ${left === 0 ? "no rows" : `${left} rows`} now`
       : `${table.label} was dropped and created again`;
   throw new PawlError(
@@ -48,18 +50,19 @@ export async function assertNotRefilled(
   changes: "adds" | "adds none",
 ): Promise<string | null> {
   if (!(await hasCheckpoints(session, run))) return null;
-  const mark = await markOf(session, table);
-  const { noted, read, written } = await noteOnce(session, run, mark);
-  if (noted === null || read === 0 || noted.oid !== mark.oid || noted.storage === mark.storage) return null;
-  if (await keepsOldRows(session, run, noted.storage, mark.storage)) {
-    await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${NOTED}`, [
+  const identity = await identityOf(session, table);
+  const { noted, read, written } = await noteOnce(session, run, identity);
+  if (noted === null || read === 0 || noted.oid !== identity.oid || noted.storage === identity.storage)
+    return null;
+  if (await keepsOldRows(session, run, noted.storage, identity.storage)) {
+    await session.query(`UPDATE ${TABLE} SET cursor = $2 WHERE run = $1 AND shard = ${TABLE_NOTE}`, [
       run,
-      JSON.stringify({ ...noted, storage: mark.storage }),
+      JSON.stringify({ ...noted, storage: identity.storage }),
     ]);
     return null;
   }
   const rows = changes === "adds" ? null : await rowsIn(session, table);
-  const [before, now] = [noted.inserted ?? 0, mark.inserted ?? 0];
+  const [before, now] = [noted.inserted ?? 0, identity.inserted ?? 0];
   // Statistics that did not yet know, or know no more, of the rows that the run has read tell nothing.
   if (rows !== null && before >= read && now - before >= rows)
     throw new PawlError(
@@ -79,18 +82,18 @@ export async function noteTable(
   session: PostgresSession,
   run: string,
   table: Table,
-  began?: Moment,
+  began?: Snapshot,
 ): Promise<void> {
   await noteOnce(session, run, {
-    ...(await markOf(session, table)),
+    ...(await identityOf(session, table)),
     ...(began === undefined ? {} : { began }),
   });
 }
 
 /** When a run began; null where that is not noted. */
-export async function begunAt(session: PostgresSession, run: string): Promise<Moment | null> {
-  const { rows } = await session.query<{ began: Moment | null }>(
-    `SELECT cursor -> 'began' AS began FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
+export async function begunAt(session: PostgresSession, run: string): Promise<Snapshot | null> {
+  const { rows } = await session.query<{ began: Snapshot | null }>(
+    `SELECT cursor -> 'began' AS began FROM ${TABLE} WHERE run = $1 AND shard = ${TABLE_NOTE}`,
     [run],
   );
   return rows[0]?.began ?? null;
@@ -131,19 +134,19 @@ async function keepsOldRows(
 async function noteOnce(
   session: PostgresSession,
   run: string,
-  mark: TableMark,
-): Promise<{ readonly noted: TableMark | null; readonly read: number; readonly written: number }> {
+  identity: TableIdentity,
+): Promise<{ readonly noted: TableIdentity | null; readonly read: number; readonly written: number }> {
   await session.query(
-    `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${NOTED}, 0, $2
+    `INSERT INTO ${TABLE} (run, shard, fence, cursor) SELECT $1, ${TABLE_NOTE}, 0, $2
      WHERE NOT EXISTS (SELECT FROM ${TABLE} WHERE run = $1 AND shard = ${FINISHED})
      ON CONFLICT (run, shard) DO NOTHING`,
-    [run, JSON.stringify(mark)],
+    [run, JSON.stringify(identity)],
   );
   const sum = (name: string) =>
     `(SELECT coalesce(pg_catalog.sum((c.counts ->> '${name}')::pg_catalog.int8), 0::pg_catalog.numeric)
       FROM ${TABLE} c WHERE c.run = $1)::pg_catalog.float8 AS ${name}`;
-  const { rows } = await session.query<{ noted: TableMark | null; read: number; written: number }>(
-    `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}) AS noted, ${sum("read")}, ${sum("written")}`,
+  const { rows } = await session.query<{ noted: TableIdentity | null; read: number; written: number }>(
+    `SELECT (SELECT cursor FROM ${TABLE} WHERE run = $1 AND shard = ${TABLE_NOTE}) AS noted, ${sum("read")}, ${sum("written")}`,
     [run],
   );
   return rows[0] ?? { noted: null, read: 0, written: 0 };
@@ -167,13 +170,13 @@ export async function writesToTable(url: string, run: string, name: string): Pro
 async function writesTo(session: PostgresSession, run: string, table: Table): Promise<boolean> {
   if (!(await hasCheckpoints(session, run))) return false;
   const noted = await session.query<{ oid: number }>(
-    `SELECT (cursor ->> 'oid')::pg_catalog.float8 AS oid FROM ${TABLE} WHERE run = $1 AND shard = ${NOTED}`,
+    `SELECT (cursor ->> 'oid')::pg_catalog.float8 AS oid FROM ${TABLE} WHERE run = $1 AND shard = ${TABLE_NOTE}`,
     [run],
   );
   return noted.rows[0]?.oid === table.oid;
 }
 
-async function markOf(session: PostgresSession, { oid }: Table): Promise<TableMark> {
+async function identityOf(session: PostgresSession, { oid }: Table): Promise<TableIdentity> {
   const { storage, inserted } = await session.one<{ storage: string; inserted: number }>(
     `SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(c.oid, ':', c.relfilenode), ' ' ORDER BY c.oid), '') AS storage,
             coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)), 0::pg_catalog.numeric)::pg_catalog.float8 AS inserted
@@ -181,51 +184,4 @@ async function markOf(session: PostgresSession, { oid }: Table): Promise<TableMa
      WHERE c.oid = ${oid}::oid OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(${oid}::oid) p)`,
   );
   return { oid, storage, inserted };
-}
-
-/** The state of all transactions at one moment: rows of those that are over by then were there. */
-export interface Moment {
-  /** All from this one on had not begun. */
-  readonly next: string;
-  /** Those before it that were not over. */
-  readonly running: readonly string[];
-}
-
-/** So many transactions at most are asked for one by one whether they are over: about a second of the server's time. */
-const MOST_ASKED = 500_000n;
-
-/**
- * What is over now. The server's snapshot does not name savepoints, which write under numbers of their own, so each number since the
- * oldest running transaction is asked for. Where these are too many, all of them count as running: rows then seem to be newer than they are.
- */
-export async function momentNow(session: PostgresSession): Promise<Moment> {
-  const { oldest, next, running } = await session.one<{ oldest: string; next: string; running: string[] }>(
-    `SELECT pg_catalog.pg_snapshot_xmin(s)::text AS oldest, pg_catalog.pg_snapshot_xmax(s)::text AS next,
-            array(SELECT x::text FROM pg_catalog.pg_snapshot_xip(s) x) AS running
-     FROM pg_catalog.pg_current_snapshot() s`,
-  );
-  if (BigInt(next) - BigInt(oldest) > MOST_ASKED) return { next: oldest, running: [] };
-  const { rows } = await session.query<{ x: string }>(
-    `SELECT x::text FROM pg_catalog.generate_series($1::int8, $2::int8 - 1::int8) x
-     WHERE pg_catalog.pg_xact_status(x::text::xid8) = 'in progress'`,
-    [oldest, next],
-  );
-  return { next, running: [...new Set([...running, ...rows.map(({ x }) => x)])] };
-}
-
-/**
- * The condition for rows of a relation that were there at a moment, and have not been changed since. It holds in the open transaction,
- * whose number is asked for here: from it the age of a row's own number, which has lost its upper half, tells the whole number. A
- * row that seems to come from the future, or from no transaction, has been there for so long that its number does not count any more.
- */
-export async function wasThere(
-  session: PostgresSession,
-  { next, running }: Moment,
-  of: string,
-): Promise<string> {
-  const { own } = await session.one<{ own: string }>("SELECT pg_catalog.pg_current_xact_id()::text AS own");
-  const age = `pg_catalog.age(${of}.xmin)`;
-  const whole = `(${own}::int8 - ${age}::int8)`;
-  const list = running.map((each) => BigInt(each)).join(",");
-  return `(CASE WHEN ${age} BETWEEN 0 AND 2147483646 THEN ${whole} < ${BigInt(next)}::int8 AND ${whole} <> ALL ('{${list}}'::int8[]) ELSE true END)`;
 }

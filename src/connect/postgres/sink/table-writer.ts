@@ -7,9 +7,10 @@ import type {
   Writer,
 } from "../../../batch/contract.ts";
 import { PawlError, TransientError } from "../../../errors.ts";
+import { sqlState } from "../../../postgres-errors.ts";
 import { retry } from "../../../retry.ts";
 import { isConflictSqlState } from "../../../transient-errors.ts";
-import { explain, sqlState } from "../errors.ts";
+import { explain } from "../errors.ts";
 import type { PostgresSession } from "../session.ts";
 import { type ShardClaim, writeCheckpoint } from "./checkpoint-table.ts";
 
@@ -44,22 +45,25 @@ export class TableWriter implements Writer<unknown> {
     this.#begin = begin;
   }
 
-  async write(chunk: Chunk<unknown>, seal: CheckpointBuilder): Promise<void> {
+  async write(chunk: Chunk<unknown>, buildCheckpoint: CheckpointBuilder): Promise<void> {
     await this.#orExplain(async () => {
       const ready = await this.#ready(chunk);
       const isTransient = (error: unknown) => isConflict(error) && !this.#session.isLost;
-      await retry(() => this.#orRollback(async () => this.#commit(await seal(await this.#apply(ready)))), {
-        isTransient,
-        attempts: this.#attempts,
-        baseMs: 60,
-        jitter: "equal",
-      });
+      await retry(
+        () => this.#orRollback(async () => this.#commit(await buildCheckpoint(await this.#apply(ready)))),
+        {
+          isTransient,
+          attempts: this.#attempts,
+          baseMs: 60,
+          jitter: "equal",
+        },
+      );
       ready.committed();
     });
   }
 
-  /** What would become of a chunk: writes it, and takes it back. */
-  async rehearse(chunk: Chunk<unknown>): Promise<WriteOutcome> {
+  /** What would become of a chunk: writes it, and rolls that back. */
+  async dryRun(chunk: Chunk<unknown>): Promise<WriteOutcome> {
     return await this.#orExplain(() =>
       this.#orRollback(async () => {
         const outcome = await this.#apply(await this.#ready(chunk));

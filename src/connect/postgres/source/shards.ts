@@ -1,7 +1,7 @@
 import type { PlanOptions, Shard, ShardPlan } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
+import { sqlState } from "../../../postgres-errors.ts";
 import { isKnown, isNull } from "../comparison.ts";
-import { sqlState } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
 import type { PostgresSession } from "../session.ts";
 import { between, filterSql, type KeyTexts } from "./keyset.ts";

@@ -103,7 +103,7 @@ class TableSource implements Source<TableRow> {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: ChunkSize,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<TableRow>, void, undefined> {
     const { from, to, rowBytes } = shard.data as unknown as ShardRange;
@@ -115,7 +115,7 @@ class TableSource implements Source<TableRow> {
     try {
       for (let after = (cursor as KeyTexts | null) ?? from; ; ) {
         signal.throwIfAborted();
-        const limit = Math.max(1, Math.min(pace.items, Math.floor(pace.bytes / rowBytes)));
+        const limit = Math.max(1, Math.min(size.items, Math.floor(size.bytes / rowBytes)));
         const found = await reader.boundary(after, to, limit);
         if (found === null) return;
         yield new KeyRangeChunk(reader, after, found, rowBytes);

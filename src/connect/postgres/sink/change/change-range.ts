@@ -1,11 +1,11 @@
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { failureOf, rowErrorOf } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { PostgresSession } from "../../session.ts";
 import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, equal, filterSql, type KeyTexts } from "../../source/keyset.ts";
 import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
+import { failureOf, rowErrorOf } from "../row-errors.ts";
 import { assertKeysStayed, type ChangeTarget } from "./change-target.ts";
 
 /** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */

@@ -1,7 +1,6 @@
 import type { Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../../errors.ts";
 import { comparison, differsSql } from "../../comparison.ts";
-import { failureOf, rowErrorOf } from "../../errors.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { PostgresSession } from "../../session.ts";
 import type { KeyRangeChunk } from "../../source/key-range.ts";
@@ -10,6 +9,7 @@ import { readRow, selectList } from "../../source/table-reader.ts";
 import type { Column } from "../../table.ts";
 import { exactTypes } from "../../values.ts";
 import { searchBadRows } from "../bad-row-search.ts";
+import { failureOf, rowErrorOf } from "../row-errors.ts";
 import { setSql } from "./change-range.ts";
 import { assertKeysStayed, type ChangeTarget } from "./change-target.ts";
 import { type EncodedChanges, encodeOne, type RowBatch } from "./encode-changes.ts";

@@ -5,9 +5,9 @@ import type { UpdateOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import { chooseKeyset, type Keyset } from "../../source/keyset.ts";
 import { findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
-import { FirstItems } from "../bad-row-search.ts";
 import { checkServer } from "../check-server.ts";
 import { type Assignment, checkExpressions, type GivenExpression, givenExpressions } from "../expressions.ts";
+import { FirstItems } from "../first-items.ts";
 
 /** What is done to rows, and which. */
 export interface ChangeTarget {

@@ -1,6 +1,6 @@
 import type { ColumnKind, CompositeKind } from "../../../../batch/contract.ts";
 import { type Column, matchColumn } from "../../table.ts";
-import type { LoadTarget } from "./row-layout.ts";
+import type { LoadTarget } from "./load-target.ts";
 
 const NUMBERS: ReadonlyMap<string, CompositeKind["numbers"]> = new Map([
   ["int2", "whole"],

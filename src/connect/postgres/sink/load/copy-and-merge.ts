@@ -1,14 +1,15 @@
 import type { QueryResult } from "pg";
 import type { WriteOutcome } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { isDuplicateInStatement, sqlState } from "../../errors.ts";
+import { sqlState } from "../../../../postgres-errors.ts";
+import { isDuplicateInStatement } from "../row-errors.ts";
 import { NOTHING } from "../table-writer.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { Miscount, type Staging } from "./staging.ts";
 import type { LoadStatements, Selection, StagedKeyRange, StagedKeys } from "./statements.ts";
 
-/** What a merge taught about the rows to come. */
-export interface Experience {
+/** What became of the rows of a merge, by which the next chunk is planned. */
+export interface MergeResult {
   /** The share of rows that were in the table as they should be. */
   readonly unchangedShare: number;
   /** Whether every row was new; null where the server does not tell. */
@@ -16,7 +17,8 @@ export interface Experience {
   readonly duplicates: boolean;
 }
 
-export interface MergeChoice {
+/** How rows that are staged go into the table. */
+export interface MergePlan {
   /** Look rows up before writing: pays where most are unchanged. */
   readonly lookFirst: boolean;
   /** Several rows with one key are likely: look for the last ones at once. */
@@ -41,19 +43,19 @@ export async function copyDirect(staging: Staging, rows: CopyRows): Promise<Writ
 export async function copyAndMerge(
   staging: Staging,
   rows: CopyRows,
-  choice: MergeChoice,
-): Promise<{ outcome: WriteOutcome; experience: Experience }> {
+  plan: MergePlan,
+): Promise<{ outcome: WriteOutcome; result: MergeResult }> {
   const sql = staging.statements(rows);
   await staging.clear(sql.stage);
   const staged = await staging.session.copy(sql.copyStage(rows.options), rows.bytes());
   if (staged !== rows.items) throw new Miscount();
   const before = await insertions(staging);
-  const written = await writeStaged(staging, sql, { from: "stage" }, rows.items, choice);
+  const written = await writeStaged(staging, sql, { from: "stage" }, rows.items, plan);
   const inserted = (await insertions(staging)) - before;
   const outcome = await countOutcome(staging, sql, { from: "stage" }, rows.items, written);
   return {
     outcome,
-    experience: {
+    result: {
       unchangedShare: outcome.unchanged / rows.items,
       allNew: staging.target.table.partitioned ? null : inserted >= rows.items,
       duplicates: outcome.duplicates > 0,
@@ -76,16 +78,16 @@ export async function writeStaged(
   sql: LoadStatements,
   selection: Selection,
   rows: number,
-  choice: MergeChoice,
+  plan: MergePlan,
 ): Promise<Written> {
   const { target } = staging;
   const numbered = selection.from !== "stage" || !staging.distinct;
   // Where a condition decides, each row meets the one before it: which is the last to win shows only one by one.
   const canRepeat = target.key !== null && target.mode === "update" && numbered && target.updateIf === null;
-  if (choice.lastOnly && canRepeat) return writeLast(staging, sql, selection, rows);
+  if (plan.lastOnly && canRepeat) return writeLast(staging, sql, selection, rows);
   // Of two rows that a trigger gives one key, the one that changes nothing by its looks may be the last.
   const lookFirst =
-    choice.lookFirst &&
+    plan.lookFirst &&
     target.key !== null &&
     !target.key.nullable &&
     target.mode !== "fail" &&

@@ -1,13 +1,15 @@
 import type { Chunk, Survey } from "../../../../batch/contract.ts";
-import { explain, mayBeOfRows } from "../../errors.ts";
+import { explain } from "../../errors.ts";
 import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
-import { type Moment, momentNow, wasThere } from "../same-table.ts";
+import { mayBeOfRows } from "../row-errors.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { limitOf, missingSql, rowsOf, whyNone } from "./delete-missing.ts";
+import type { LoadTarget } from "./load-target.ts";
 import { stageNumbered } from "./row-by-row.ts";
-import type { LoadTarget, RowLayouts } from "./row-layout.ts";
+import type { RowLayouts } from "./row-layout.ts";
+import { currentSnapshot, type Snapshot, writtenBefore } from "./snapshot.ts";
 import { Miscount, Staging } from "./staging.ts";
 import { encoded } from "./write-modes.ts";
 
@@ -18,13 +20,13 @@ const SEEN = "pg_temp.pawl_seen";
  * server's disk, and writes none of the items. An item whose values cannot be read shows here, one that a constraint
  * refuses does not.
  */
-export class MissingCount implements Survey<Record<string, unknown>> {
+export class DeleteMissingDryRun implements Survey<Record<string, unknown>> {
   readonly #session: PostgresSession;
   readonly #layouts: RowLayouts;
   readonly #target: LoadTarget;
   readonly #staging: Staging;
   readonly #maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>;
-  readonly #began: Moment;
+  readonly #before: Snapshot;
   #bad = 0;
   #leftOut = 0;
 
@@ -32,9 +34,9 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     session: PostgresSession,
     layouts: RowLayouts,
     maxDeletes: PostgresOptions["maxDeletes"],
-    began: Moment,
+    before: Snapshot,
   ) {
-    this.#began = began;
+    this.#before = before;
     this.#session = session;
     this.#layouts = layouts;
     this.#target = { ...layouts.target, seen: SEEN };
@@ -46,11 +48,11 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     session: PostgresSession,
     layouts: RowLayouts,
     maxDeletes: PostgresOptions["maxDeletes"],
-  ): Promise<MissingCount> {
+  ): Promise<DeleteMissingDryRun> {
     const columns = layouts.target.key?.columns ?? [];
     const declared = columns.map(({ name, type, collate }) => `${quoteName(name)} ${type}${collate}`);
     await session.run(`CREATE TEMP TABLE pawl_seen (${declared.join(", ")})`);
-    return new MissingCount(session, layouts, maxDeletes, await momentNow(session));
+    return new DeleteMissingDryRun(session, layouts, maxDeletes, await currentSnapshot(session));
   }
 
   async take(chunk: Chunk<Record<string, unknown>>): Promise<void> {
@@ -84,11 +86,11 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     if (why !== null) return [`--delete-missing would delete nothing, for ${why}`];
     await this.#session.run(`ANALYZE ${SEEN}`);
     await this.#session.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
-    const was = await wasThere(this.#session, this.#began, table.sql);
+    const before = await writtenBefore(this.#session, this.#before, table.sql);
     const rows = rowsOf(this.#target);
     const names = key?.columns.map(({ name }) => quoteName(name)).join(", ");
     const { n, there, more } = await this.#session.one<{ n: number; there: number; more: number }>(
-      `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missingSql(this.#target, table.sql, SEEN)} AND ${was})::float8 AS n,
+      `SELECT (SELECT pg_catalog.count(*) FROM ${rows} WHERE ${missingSql(this.#target, table.sql, SEEN)} AND ${before})::float8 AS n,
               (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS there,
               (SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ${names} FROM ${SEEN}) s WHERE ${missingSql(this.#target, "s", table.sql)})::float8 AS more`,
     );
@@ -106,7 +108,7 @@ export class MissingCount implements Survey<Record<string, unknown>> {
     return this.#session.close();
   }
 
-  /** Keeps the keys of a rows; returns how many of its items cannot be read. */
+  /** Keeps the keys of rows; returns how many of its items cannot be read. */
   async #keep(rows: CopyRows): Promise<number> {
     try {
       return (await this.#staged(rows)) ? 0 : await this.#numbered(rows);

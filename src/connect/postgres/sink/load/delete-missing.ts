@@ -1,15 +1,16 @@
 import { PawlError } from "../../../../errors.ts";
+import { sqlState } from "../../../../postgres-errors.ts";
 import { foreignObject } from "../../../../postgres-ownership.ts";
 import { publicUrl } from "../../../../postgres-url.ts";
 import { retry } from "../../../../retry.ts";
 import { comparison } from "../../comparison.ts";
-import { sqlState } from "../../errors.ts";
 import { quoteName, quoteText } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import type { Column, Table } from "../../table.ts";
-import { begunAt, type Moment, noteTable, wasThere } from "../same-table.ts";
-import type { LoadTarget } from "./row-layout.ts";
+import { begunAt, noteTable } from "../same-table.ts";
+import type { LoadTarget } from "./load-target.ts";
+import { type Snapshot, writtenBefore } from "./snapshot.ts";
 
 /** Where the keys that a run has seen are kept until it deletes the others: written with each chunk, in its transaction. */
 export function seenTable(run: string): string {
@@ -24,7 +25,7 @@ export async function prepareSeen(
   session: PostgresSession,
   target: LoadTarget,
   run: string,
-  began: Moment | null,
+  began: Snapshot | null,
 ): Promise<void> {
   const { table, key, keyComputed, mode } = target;
   const why =
@@ -159,17 +160,17 @@ async function deleteOnce(
     await session.run(`DROP TABLE ${seen}; COMMIT`);
     return {
       told: [
-        "no row was deleted as missing, for the load was begun by an earlier version of Pawl, which did not note when: load the file again",
+        "no row was deleted as missing, for this run began without `deleteMissing`: load the file again",
       ],
       deleted: 0,
     };
   }
   await session.run(`ANALYZE ${seen}`);
-  const was = await wasThere(session, began, table.sql);
+  const old = await writtenBefore(session, began, table.sql);
   const missing = missingSql(target, table.sql, seen);
   const { n, newer, all } = await session.one<{ n: number; newer: number; all: number }>(
     `SELECT m.n, m.newer, (SELECT pg_catalog.count(*) FROM ${rows})::float8 AS all FROM (
-       SELECT (pg_catalog.count(*) FILTER (WHERE ${was}))::float8 AS n, (pg_catalog.count(*) FILTER (WHERE NOT ${was}))::float8 AS newer
+       SELECT (pg_catalog.count(*) FILTER (WHERE ${old}))::float8 AS n, (pg_catalog.count(*) FILTER (WHERE NOT ${old}))::float8 AS newer
        FROM ${rows} WHERE ${missing}) m`,
   );
   const limit = limitOf(maxDeletes, all);
@@ -181,7 +182,7 @@ async function deleteOnce(
         "look at the file, or allow more and give the same command again.",
     );
   }
-  const deleted = (await session.query(`DELETE FROM ${rows} WHERE ${missing} AND ${was}`)).rowCount ?? 0;
+  const deleted = (await session.query(`DELETE FROM ${rows} WHERE ${missing} AND ${old}`)).rowCount ?? 0;
   const { left } = await session.one<{ left: number }>(
     `SELECT pg_catalog.count(*)::float8 AS left FROM ${rows}`,
   );

@@ -20,7 +20,7 @@ export interface EncodedItems {
 }
 
 /**
- * Encodes the items of a chunk for COPY. Consecutive items with the same names form one rows; a name without a
+ * Encodes the items of a chunk for COPY. Consecutive items with the same names form one group; a name without a
  * value (`undefined`) counts as absent, and the column of an absent name stays as it is.
  */
 export async function encode(chunk: Chunk<unknown>, layouts: RowLayouts): Promise<EncodedItems> {
@@ -48,7 +48,7 @@ export async function encode(chunk: Chunk<unknown>, layouts: RowLayouts): Promis
           group.add(item);
         }
       } catch (error) {
-        // An item that cannot be encoded ends the rows, so that the items of a rows stay consecutive.
+        // An item that cannot be encoded ends the group, so that the items of a group stay consecutive.
         close();
         failures.push({ index, ...unstorable(error) });
       }

@@ -1,7 +1,7 @@
 import type { Failure } from "../../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
-import { failureOf, rowErrorOf } from "../../errors.ts";
 import { cutDown } from "../bad-row-search.ts";
+import { failureOf, rowErrorOf } from "../row-errors.ts";
 import type { CopyRows, Texts } from "./copy-rows.ts";
 import type { Field } from "./row-layout.ts";
 import type { Staging } from "./staging.ts";

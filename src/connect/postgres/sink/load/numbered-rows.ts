@@ -1,6 +1,7 @@
 import type { Failure } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
-import { blame, failureOf } from "../../errors.ts";
+import { kindOfError } from "../../errors.ts";
+import { failureOf } from "../row-errors.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import type { Staging } from "./staging.ts";
 
@@ -91,7 +92,7 @@ async function tryCopy(
     });
     return null;
   } catch (error) {
-    if (error instanceof OtherRecords || blame(error) === "row") return error as Error;
+    if (error instanceof OtherRecords || kindOfError(error) === "row") return error as Error;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyColumn, Ordering } from "../../../../batch/contract.ts";
 import type { Column } from "../../table.ts";
-import type { LoadTarget, RowLayout } from "./row-layout.ts";
+import type { LoadTarget } from "./load-target.ts";
+import type { RowLayout } from "./row-layout.ts";
 
 /**
  * How two texts of this column compare as keys; null when only the server can tell. `varchar(n)` is among the

@@ -1,6 +1,6 @@
 import type { Failure, WriteOutcome } from "../../../../batch/contract.ts";
-import { failureOf, rowErrorOf } from "../../errors.ts";
 import { searchBadRows } from "../bad-row-search.ts";
+import { failureOf, rowErrorOf } from "../row-errors.ts";
 import { NOTHING, total } from "../table-writer.ts";
 import { countOutcome, writeStaged } from "./copy-and-merge.ts";
 import type { CopyRows } from "./copy-rows.ts";
@@ -27,8 +27,8 @@ export async function writeRowByRow(staging: Staging, rows: CopyRows): Promise<W
     const taken = await takenKeys(staging, sql, { from, ...some });
     const left = count - taken.length;
     const selection = { from, ...some, without: taken.map(({ index }) => index) };
-    const choice = { lookFirst: target.table.triggersBefore, lastOnly: repeats };
-    const written = await writeStaged(staging, sql, selection, left, choice);
+    const plan = { lookFirst: target.table.triggersBefore, lastOnly: repeats };
+    const written = await writeStaged(staging, sql, selection, left, plan);
     if (written.superseded > 0) repeats = true;
     const outcome = await countOutcome(staging, sql, selection, left, written);
     return total([outcome, { ...NOTHING, failures: taken }]);

@@ -1,10 +1,9 @@
 import { PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
-import type { OnConflict } from "../../options.ts";
-import { type Column, findColumn, matchColumn, type Table } from "../../table.ts";
-import { FirstItems } from "../bad-row-search.ts";
+import { type Column, findColumn, matchColumn } from "../../table.ts";
 import type { Assignment } from "../expressions.ts";
-import type { Key } from "./key.ts";
+import { FirstItems } from "../first-items.ts";
+import type { LoadTarget } from "./load-target.ts";
 
 /** A value of an item, by its name in the source; without a column it is left out of the table. */
 export interface Field {
@@ -19,23 +18,6 @@ export interface RowLayout {
   readonly number: number;
   readonly fields: readonly Field[];
   readonly assignments: readonly Assignment[];
-}
-
-/** What stays the same for a whole load. */
-export interface LoadTarget {
-  readonly table: Table;
-  readonly mode: OnConflict;
-  readonly key: Key | null;
-  /** A trigger may give the key another value: only the server can tell which rows have the same one. */
-  readonly keyComputed: boolean;
-  readonly map: ReadonlyMap<string, string>;
-  readonly assignments: readonly Assignment[];
-  /** The condition under which a row that is there is changed; null for always. */
-  readonly updateIf: string | null;
-  /** Where the keys that came are kept, as SQL; null where they need not be. */
-  readonly seen: string | null;
-  /** What the source is called, for sentences. */
-  readonly source: string;
 }
 
 /** Makes layouts and keeps them: items of a transform may have different names from one to the next. */
@@ -115,17 +97,6 @@ function columnFor(target: LoadTarget, name: string): Column | null {
     );
   }
   return column;
-}
-
-/** The names that go to no column although none was left out, when not one finds a column: the wrong file or table. */
-export function checkSomeMatch(target: LoadTarget, names: readonly string[]): void {
-  const { table, source, map } = target;
-  if (names.some((name) => map.has(name) || matchColumn(table, name) !== null)) return;
-  throw new PawlError(
-    "postgres.no-match",
-    `None of the columns of ${source} (${names.join(", ")}) is in ${table.label} ` +
-      `(${table.columns.map((column) => column.name).join(", ")}): check the table, or whether the file has a header.`,
-  );
 }
 
 /** Says which column must be given and is not, before every single row fails for it. */

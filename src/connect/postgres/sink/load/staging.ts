@@ -1,6 +1,6 @@
 import type { PostgresSession } from "../../session.ts";
 import type { CopyRows } from "./copy-rows.ts";
-import type { LoadTarget } from "./row-layout.ts";
+import type { LoadTarget } from "./load-target.ts";
 import { LoadStatements, type Numbered } from "./statements.ts";
 
 /** The server counted other rows than the chunk has items: this write mode does not suit the chunk. */

@@ -2,7 +2,8 @@ import { comparison, differsSql, isKnown, isNull } from "../../comparison.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { Column } from "../../table.ts";
 import { MOST_COLUMNS, namesFor } from "../expressions.ts";
-import { type Field, givenColumns, type LoadTarget, type RowLayout } from "./row-layout.ts";
+import type { LoadTarget } from "./load-target.ts";
+import { type Field, givenColumns, type RowLayout } from "./row-layout.ts";
 
 /** The staging tables that number their rows: one column a field, or all fields in one. */
 export type Numbered = "numbered" | "json";

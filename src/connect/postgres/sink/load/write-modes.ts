@@ -1,24 +1,25 @@
 import type { Chunk, Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { isCsvChunk } from "../../../csv/contract.ts";
-import { isUniqueViolation, mayBeOfRows } from "../../errors.ts";
+import { isUniqueViolation, mayBeOfRows } from "../row-errors.ts";
 import { type ChunkWrite, NOTHING, total } from "../table-writer.ts";
-import { copyAndMerge, copyDirect, type Experience, type MergeChoice } from "./copy-and-merge.ts";
+import { copyAndMerge, copyDirect, type MergePlan, type MergeResult } from "./copy-and-merge.ts";
 import { type CopyRows, csvRows } from "./copy-rows.ts";
 import { EncodedChunk, type EncodedItems, encode } from "./encode.ts";
+import type { LoadTarget } from "./load-target.ts";
 import { writeRowByRow } from "./row-by-row.ts";
-import type { LoadTarget, RowLayouts } from "./row-layout.ts";
+import type { RowLayouts } from "./row-layout.ts";
 import { Miscount, type Staging } from "./staging.ts";
 
 /** COPY straight into the table; COPY into a staging table and a merge; or row by row, which finds the bad ones. */
 type WriteMode = "copy" | "merge" | "row by row";
 
-/** A direct COPY that failed cost a whole chunk, so it is not repeated for at most so many. */
+/** A direct COPY that failed cost the time of a whole chunk, so it is tried again only after a number of merged chunks, at most this one. */
 const LONGEST_PAUSE = 64;
-/** So many chunks in a row with refused rows, and the next one begins row by row. */
+/** After so many chunks in a row with refused rows the next one begins row by row. */
 const ENOUGH_BAD = 2;
 
 /** Chooses the write mode of the next chunk by what became of those before it; shared by the writers of a run. */
-export class ModeChoice {
+export class AdaptiveMode {
   #copy: boolean;
   #pause = 0;
   #nextPause = 1;
@@ -33,12 +34,13 @@ export class ModeChoice {
     this.#triggersBefore = options.triggersBefore;
   }
 
-  first(canCopy: boolean): WriteMode {
+  /** The mode that a chunk is written by first. */
+  initial(canCopy: boolean): WriteMode {
     if (this.#bad >= ENOUGH_BAD) return "row by row";
     return this.#copy && canCopy ? "copy" : "merge";
   }
 
-  merge(): MergeChoice {
+  mergePlan(): MergePlan {
     // A BEFORE trigger sees every row proposed to INSERT, unchanged ones too, unless they are looked up first.
     return { lookFirst: this.#triggersBefore || this.#lookFirst, lastOnly: this.#lastOnly };
   }
@@ -55,13 +57,13 @@ export class ModeChoice {
     this.#bad = 0;
   }
 
-  merged(experience: Experience): void {
+  merged(result: MergeResult): void {
     this.#bad = 0;
-    this.#lookFirst = experience.unchangedShare >= 0.5;
-    this.#lastOnly = experience.duplicates;
-    const allNew = experience.allNew ?? experience.unchangedShare === 0;
+    this.#lookFirst = result.unchangedShare >= 0.5;
+    this.#lastOnly = result.duplicates;
+    const allNew = result.allNew ?? result.unchangedShare === 0;
     if (this.#pause > 0) this.#pause--;
-    else this.#copy = allNew && !experience.duplicates;
+    else this.#copy = allNew && !result.duplicates;
   }
 
   wentRowByRow(refused: number): void {
@@ -76,16 +78,16 @@ export class LoadChunk implements ChunkWrite {
   /** Items that no column could hold. */
   readonly #failures: readonly Failure[];
   readonly #staging: Staging;
-  readonly #choice: ModeChoice;
+  readonly #adaptive: AdaptiveMode;
   #mode: WriteMode;
 
-  constructor({ groups, failures }: EncodedItems, staging: Staging, choice: ModeChoice) {
+  constructor({ groups, failures }: EncodedItems, staging: Staging, adaptive: AdaptiveMode) {
     this.items = groups.reduce((sum, rows) => sum + rows.items, failures.length);
     this.#groups = groups;
     this.#failures = failures;
     this.#staging = staging;
-    this.#choice = choice;
-    this.#mode = choice.first(groups.every((rows) => staging.statements(rows).canCopy));
+    this.#adaptive = adaptive;
+    this.#mode = adaptive.initial(groups.every((rows) => staging.statements(rows).canCopy));
   }
 
   async prepare(): Promise<void> {
@@ -108,7 +110,7 @@ export class LoadChunk implements ChunkWrite {
     }
     const outcome = total(outcomes);
     if (this.#mode === "row by row")
-      this.#choice.wentRowByRow(outcome.failures.length - this.#failures.length);
+      this.#adaptive.wentRowByRow(outcome.failures.length - this.#failures.length);
     return outcome;
   }
 
@@ -116,18 +118,18 @@ export class LoadChunk implements ChunkWrite {
     if (this.#mode === "row by row") return await writeRowByRow(this.#staging, rows);
     if (this.#mode === "copy") {
       const outcome = await copyDirect(this.#staging, rows);
-      this.#choice.copied();
+      this.#adaptive.copied();
       return outcome;
     }
-    const { outcome, experience } = await copyAndMerge(this.#staging, rows, this.#choice.merge());
-    this.#choice.merged(experience);
+    const { outcome, result } = await copyAndMerge(this.#staging, rows, this.#adaptive.mergePlan());
+    this.#adaptive.merged(result);
     return outcome;
   }
 
   changeMode(error: unknown): boolean {
     const next = modeAfter(this.#mode, error, this.#staging.target);
     const isMiscount = error instanceof Miscount;
-    if (this.#mode === "copy" && (isMiscount || isUniqueViolation(error))) this.#choice.copyFailed();
+    if (this.#mode === "copy" && (isMiscount || isUniqueViolation(error))) this.#adaptive.copyFailed();
     if (next === null) return false;
     this.#mode = next;
     return true;
