@@ -1,5 +1,5 @@
 /** What the floors above need of CSV files, and a user does not. */
-export { sharedFile } from "./open/identity.ts";
+export { sharedFile } from "./open/file-identity.ts";
 export { type WaitingForInput, waitingForInput } from "./open/pipe.ts";
 export { redactPath, redactPaths } from "./open/redacted-path.ts";
 export { withoutDefaults } from "./options.ts";

@@ -11,7 +11,7 @@ import type {
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
-import { type CsvLayout, describedDialect, quarantinedLayout, withKinds } from "./layout.ts";
+import { type CsvLayout, describedDialect, quarantinedLayout, withKinds } from "./record-layout.ts";
 import { ChunkSource, chunkOf } from "./rows/chunk.ts";
 import { HeldBytes } from "./rows/chunk-bytes.ts";
 import { RecordScanner } from "./scan/record-scanner.ts";

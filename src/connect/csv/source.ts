@@ -12,13 +12,13 @@ import type {
 import { ItemError, PawlError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
-import { type CsvLayout, describedDialect, isPlain, layoutOf, withKinds } from "./layout.ts";
-import { storedBytes } from "./open/file-version.ts";
-import { identityDifference, identityOf } from "./open/identity.ts";
+import { identityDifference, identityOf } from "./open/file-identity.ts";
+import { storedBytes } from "./open/read-blocks.ts";
 import { type CheckedOptions, type CsvOptions, checkedOptions, type InternalOptions } from "./options.ts";
-import { type Inspection, inspect } from "./plan/inspect.ts";
+import { type Inspection, inspect } from "./plan/inspect-files.ts";
 import { type FilePart, type RecordPosition, type StreamPart, unpackShard } from "./plan/shard-data.ts";
 import { planShards } from "./plan/shards.ts";
+import { type CsvLayout, describedDialect, isPlain, layoutOf, withKinds } from "./record-layout.ts";
 import { ReplaySource } from "./replay.ts";
 import { readRange } from "./rows/read-range.ts";
 import { readStream } from "./rows/read-stream.ts";

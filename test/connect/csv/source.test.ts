@@ -3,7 +3,7 @@ import { utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { csv, isCsvChunk } from "../../../src/connect/csv/index.ts";
-import { identityDifference } from "../../../src/connect/csv/open/identity.ts";
+import { identityDifference } from "../../../src/connect/csv/open/file-identity.ts";
 import { type DecodedRow, RowDecoder } from "../../../src/connect/csv/rows/row-decoder.ts";
 import { csvSource } from "../../../src/connect/csv/source.ts";
 import type { Json, QuarantineRecord } from "../../../src/store/contract.ts";

@@ -1,6 +1,6 @@
 import type { KeyColumn } from "../../../batch/contract.ts";
-import type { CsvLayout } from "../layout.ts";
 import type { RangePart } from "../plan/shard-data.ts";
+import type { CsvLayout } from "../record-layout.ts";
 import type { RecordScanner } from "../scan/record-scanner.ts";
 import { DuplicateCounter } from "./duplicate-counter.ts";
 import { INTEGER_KEY, type KeyReader, keyReaderOf, NO_KEY } from "./key-reader.ts";

@@ -1,8 +1,8 @@
 import type { KeyColumn } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-import { type CsvLayout, isPlain, rulesOf } from "../layout.ts";
 import type { RangePart } from "../plan/shard-data.ts";
+import { type CsvLayout, isPlain, rulesOf } from "../record-layout.ts";
 import { RowReader } from "../rows/row-reader.ts";
 
 /** What a record's key turned out to be. */

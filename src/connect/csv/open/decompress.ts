@@ -2,7 +2,7 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
-import type { FileVersion } from "./file-version.ts";
+import type { FileVersion } from "./read-blocks.ts";
 import { isRemote } from "./redacted-path.ts";
 
 const PIECE = 256 * 1024;

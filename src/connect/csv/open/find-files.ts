@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { nearNames } from "../../../near-names.ts";
-import { type FileVersion, refuseDirectory, refuseFile } from "./file-version.ts";
+import { type FileVersion, refuseDirectory, refuseFile } from "./read-blocks.ts";
 import { isRemote, redactPath, redactPaths, resolveEnvPath } from "./redacted-path.ts";
 import { remoteVersion } from "./remote.ts";
 import { zipContent } from "./zip.ts";

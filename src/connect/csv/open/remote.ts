@@ -2,7 +2,7 @@ import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { assertBucketName } from "../../objects/address.ts";
 import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
 import { openBucketObject, openWebObject, type RemoteObject } from "../../objects/remote-object.ts";
-import { type FileVersion, refuseChanged } from "./file-version.ts";
+import { type FileVersion, refuseChanged } from "./read-blocks.ts";
 import { fullUrl } from "./redacted-path.ts";
 
 /** The object as it is now. Errors: `csv.missing`, `csv.permission`, `csv.address`, those of `connect/objects`. */

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Entry, ZipFile } from "yauzl";
 import { PawlError } from "../../../errors.ts";
-import { assertVersion, type FileVersion, openVersion, type ZipMember } from "./file-version.ts";
+import { assertVersion, type FileVersion, openVersion, type ZipMember } from "./read-blocks.ts";
 
 /** A list of more members than this is not worth its memory. */
 const MOST_MEMBERS = 10_000;

@@ -3,7 +3,7 @@ import { PawlError } from "../../../errors.ts";
 import type { CheckedOptions } from "../options.ts";
 import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import type { Grammar } from "../scan/grammar.ts";
-import type { Head } from "./head.ts";
+import type { Head } from "./read-head.ts";
 
 /**
  * The names of the fields of a file: from its header, the options, or `column1`, `column2`, …

@@ -1,5 +1,5 @@
-import { type CsvLayout, rulesOf } from "../layout.ts";
-import { readBlocks } from "../open/file-version.ts";
+import { readBlocks } from "../open/read-blocks.ts";
+import { type CsvLayout, rulesOf } from "../record-layout.ts";
 import { explainQuotes, isQuoteError } from "../scan/quote-errors.ts";
 import { RecordScanner } from "../scan/record-scanner.ts";
 import type { RangePart } from "./shard-data.ts";

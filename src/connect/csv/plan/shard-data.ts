@@ -1,6 +1,6 @@
 import type { Json } from "../../../store/contract.ts";
-import { type CsvLayout, type Newline, packLayout, unpackLayout } from "../layout.ts";
-import type { FileVersion } from "../open/file-version.ts";
+import type { FileVersion } from "../open/read-blocks.ts";
+import { type CsvLayout, type Newline, packLayout, unpackLayout } from "../record-layout.ts";
 
 /** What both kinds of part share. */
 interface PartOf extends FileVersion {

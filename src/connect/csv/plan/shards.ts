@@ -1,10 +1,10 @@
 import type { KeyColumn, Ordering, PlanOptions, Shard, ShardPlan } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import { DuplicateKeyCheck } from "../keys/duplicate-key-check.ts";
-import { type CsvLayout, withKinds } from "../layout.ts";
-import { storedBytes } from "../open/file-version.ts";
+import { storedBytes } from "../open/read-blocks.ts";
+import { type CsvLayout, withKinds } from "../record-layout.ts";
 import { type IndexOptions, indexFile } from "./index-file.ts";
-import type { Inspection } from "./inspect.ts";
+import type { Inspection } from "./inspect-files.ts";
 import { type FilePart, INDEX_BLOCK_NUMBERS, indexBlocks, packShard, type RangePart } from "./shard-data.ts";
 
 const SMALLEST_BLOCK = 64 * 1024;

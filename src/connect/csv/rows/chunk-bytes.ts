@@ -1,4 +1,4 @@
-import { type FileVersion, readBlocks, readBytes } from "../open/file-version.ts";
+import { type FileVersion, readBlocks, readBytes } from "../open/read-blocks.ts";
 import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
 
 const BLOCK = 256 * 1024;

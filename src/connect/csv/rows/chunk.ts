@@ -2,8 +2,8 @@ import { basename } from "node:path";
 import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import type { CsvChunk, CsvRow } from "../contract.ts";
-import { type CsvLayout, isPlain, type Newline, rulesOf } from "../layout.ts";
 import type { FilePart } from "../plan/shard-data.ts";
+import { type CsvLayout, isPlain, type Newline, rulesOf } from "../record-layout.ts";
 import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import {
   BARE_ENDS,

@@ -1,8 +1,8 @@
 import type { Chunk, ChunkSize } from "../../../batch/contract.ts";
 import type { CsvRow } from "../contract.ts";
-import type { CsvLayout } from "../layout.ts";
-import { openVersion, readBlocks } from "../open/file-version.ts";
+import { openVersion, readBlocks } from "../open/read-blocks.ts";
 import { type IndexBlock, indexBlocks, type RangePart, type RecordPosition } from "../plan/shard-data.ts";
+import type { CsvLayout } from "../record-layout.ts";
 import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
 import { ChunkSource, chunkOf } from "./chunk.ts";
 import { FileRange } from "./chunk-bytes.ts";

@@ -2,7 +2,7 @@ import type { ColumnKind } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
-import type { CsvLayout } from "../layout.ts";
+import type { CsvLayout } from "../record-layout.ts";
 import { FieldSplitter } from "../scan/field-splitter.ts";
 import type { Grammar } from "../scan/grammar.ts";
 import { type Converter, converterOf } from "../values/converters.ts";

@@ -1,5 +1,5 @@
 import { PawlError } from "../../../errors.ts";
-import { type CsvLayout, codeOf, type Newline, rulesOf } from "../layout.ts";
+import { type CsvLayout, codeOf, type Newline, rulesOf } from "../record-layout.ts";
 import {
   CLOSED,
   CLOSED_RETURN,

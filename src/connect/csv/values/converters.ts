@@ -1,8 +1,8 @@
 import type { ColumnKind, CompositeKind } from "../../../batch/contract.ts";
 import { own } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
-import type { CsvLayout } from "../layout.ts";
 import type { ReadingRules } from "../options.ts";
+import type { CsvLayout } from "../record-layout.ts";
 import { dateReader } from "./dates.ts";
 import { alikes, escaped, numberReader } from "./numbers.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../../store/contract.ts";
-import { type FileVersion, readBytes } from "./file-version.ts";
+import { type FileVersion, readBytes } from "./read-blocks.ts";
 import { isRemote } from "./redacted-path.ts";
 
 const EDGE = 64 * 1024;

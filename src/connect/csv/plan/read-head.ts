@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
-import { codeOf, type Newline } from "../layout.ts";
-import type { FileVersion } from "../open/file-version.ts";
 import { refuseOtherFormat, refuseOtherText } from "../open/other-formats.ts";
+import type { FileVersion } from "../open/read-blocks.ts";
 import { TextStream } from "../open/text-stream.ts";
 import type { CheckedOptions } from "../options.ts";
+import { codeOf, type Newline } from "../record-layout.ts";
 import { grammarOf } from "../scan/grammar.ts";
 import { ODD_RETURNS, RecordScanner } from "../scan/record-scanner.ts";
-import { firstRecordEnds, sniffDelimiter, snifferOf, sniffNewline } from "./sniff.ts";
+import { firstRecordEnds, sniffDelimiter, snifferOf, sniffNewline } from "./detect-delimiter.ts";
 
 const HEAD = 64 * 1024;
 /** A header that is longer than this is most likely not a header. */

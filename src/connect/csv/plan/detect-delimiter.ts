@@ -1,5 +1,5 @@
-import { codeOf, type Newline } from "../layout.ts";
 import type { CheckedOptions } from "../options.ts";
+import { codeOf, type Newline } from "../record-layout.ts";
 import { DELIMITER, ESCAPED_QUOTED, type Grammar, grammarOf, QUOTED, START } from "../scan/grammar.ts";
 
 const CANDIDATES = [",", ";", "\t", "|"];

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { type CsvLayout, layoutOf, rulesOf } from "../layout.ts";
-import type { FileVersion } from "../open/file-version.ts";
 import { findFiles } from "../open/find-files.ts";
+import type { FileVersion } from "../open/read-blocks.ts";
 import { isRemote } from "../open/redacted-path.ts";
 import type { CheckedOptions } from "../options.ts";
-import { type Head, readHead } from "./head.ts";
+import { type CsvLayout, layoutOf, rulesOf } from "../record-layout.ts";
 import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
+import { type Head, readHead } from "./read-head.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
 /** What is known of a source before its records are read. */
