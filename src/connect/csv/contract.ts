@@ -58,7 +58,7 @@ export interface CsvSource extends Source<CsvRow> {
   read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: ChunkSize,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncIterable<Chunk<CsvRow>>;
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;

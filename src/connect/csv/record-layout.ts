@@ -6,7 +6,7 @@ import { grammarOf } from "./scan/grammar.ts";
 import type { RecordRules } from "./scan/record-scanner.ts";
 
 /** How the records of a source are laid out: decided once, and stored with each shard. */
-export interface CsvLayout {
+export interface RecordLayout {
   readonly dialect: CsvDialect;
   readonly reading: ReadingRules;
   /** The first character of lines that are left out, or the empty text. */
@@ -28,15 +28,15 @@ export interface CsvLayout {
 export type Newline = 10 | 13;
 
 export function layoutOf(
-  parts: Pick<CsvLayout, "dialect" | "reading" | "comment" | "fields" | "header" | "maxRecordBytes">,
+  parts: Pick<RecordLayout, "dialect" | "reading" | "comment" | "fields" | "header" | "maxRecordBytes">,
   ignore: readonly string[],
-): CsvLayout {
+): RecordLayout {
   const ignored = new Set(ignore);
   const dropped = parts.fields.flatMap((name, index) => (ignored.has(name) ? [index] : []));
   return withColumns({ ...parts, dropped, kinds: [] });
 }
 
-function withColumns(layout: Omit<CsvLayout, "columns">): CsvLayout {
+function withColumns(layout: Omit<RecordLayout, "columns">): RecordLayout {
   const { fields, reading } = layout;
   const dropped = new Set(layout.dropped);
   const left = fields.filter((_, index) => !dropped.has(index));
@@ -45,16 +45,16 @@ function withColumns(layout: Omit<CsvLayout, "columns">): CsvLayout {
 }
 
 /** The layout of records as the quarantine keeps them: without the fields that are left out, with those that were added. */
-export function quarantinedLayout(layout: CsvLayout): CsvLayout {
+export function quarantinedLayout(layout: RecordLayout): RecordLayout {
   const reading = { ...layout.reading, fileColumn: null, lineColumn: null };
   return { ...layout, reading, comment: "", fields: layout.columns, header: null, dropped: [], kinds: [] };
 }
 
 /** The layout with what the target says of its columns. */
 export function withKinds(
-  layout: CsvLayout,
+  layout: RecordLayout,
   kinds: readonly (readonly [column: string, kind: ColumnKind])[],
-): CsvLayout {
+): RecordLayout {
   const known = new Map(kinds);
   return {
     ...layout,
@@ -70,12 +70,12 @@ export function describedDialect({
   dialect,
   reading,
   columns,
-}: CsvLayout): NonNullable<Description["dialect"]> {
+}: RecordLayout): NonNullable<Description["dialect"]> {
   return { ...dialect, columns, ...(reading.escape === "" ? {} : { escape: reading.escape }) };
 }
 
 /** Whether COPY reads the records as this layout means them. */
-export function isPlain({ reading, dialect }: CsvLayout): boolean {
+export function isPlain({ reading, dialect }: RecordLayout): boolean {
   return (
     dialect.quote !== "" &&
     reading.escape === "" &&
@@ -93,7 +93,7 @@ export function isPlain({ reading, dialect }: CsvLayout): boolean {
   );
 }
 
-export function rulesOf(layout: CsvLayout, newline: Newline, name: string): RecordRules {
+export function rulesOf(layout: RecordLayout, newline: Newline, name: string): RecordRules {
   const { dialect, reading, comment } = layout;
   return {
     grammar: grammarOf({
@@ -116,12 +116,12 @@ export function codeOf(character: string): number {
   return character === "" ? -1 : character.charCodeAt(0);
 }
 
-export function packLayout(layout: CsvLayout): Json {
+export function packLayout(layout: RecordLayout): Json {
   const { columns: _columns, ...rest } = layout;
   return rest as unknown as Json;
 }
 
 /** The inverse of `packLayout`; what a shard's data holds was written by it. */
-export function unpackLayout(packed: Json): CsvLayout {
-  return withColumns(packed as unknown as Omit<CsvLayout, "columns">);
+export function unpackLayout(packed: Json): RecordLayout {
+  return withColumns(packed as unknown as Omit<RecordLayout, "columns">);
 }

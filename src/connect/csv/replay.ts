@@ -11,7 +11,7 @@ import type {
 import { ItemError, PawlError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
-import { type CsvLayout, describedDialect, quarantinedLayout, withKinds } from "./record-layout.ts";
+import { describedDialect, quarantinedLayout, type RecordLayout, withKinds } from "./record-layout.ts";
 import { ChunkSource, chunkOf } from "./rows/chunk.ts";
 import { HeldBytes } from "./rows/chunk-bytes.ts";
 import { RecordScanner } from "./scan/record-scanner.ts";
@@ -21,9 +21,9 @@ const LINE_FEED = Buffer.from("\n");
 /** Quarantined records of a CSV as a source: one shard, in the order given; the cursor is the last record's number. */
 export class ReplaySource implements CsvSource {
   readonly #items: () => AsyncIterable<QuarantineRecord>;
-  readonly #source: () => Promise<CsvLayout>;
+  readonly #source: () => Promise<RecordLayout>;
 
-  constructor(items: () => AsyncIterable<QuarantineRecord>, layout: () => Promise<CsvLayout>) {
+  constructor(items: () => AsyncIterable<QuarantineRecord>, layout: () => Promise<RecordLayout>) {
     this.#items = items;
     this.#source = layout;
   }
@@ -48,9 +48,9 @@ export class ReplaySource implements CsvSource {
 
   async sample(n: number): Promise<readonly CsvRow[]> {
     const rows: CsvRow[] = [];
-    const pace = { items: n, bytes: 1024 * 1024 };
+    const size = { items: n, bytes: 1024 * 1024 };
     const { signal } = new AbortController();
-    for await (const chunk of this.read({ data: null, items: null, bytes: null }, null, pace, signal)) {
+    for await (const chunk of this.read({ data: null, items: null, bytes: null }, null, size, signal)) {
       for await (const slice of chunk.slices())
         for (const row of slice) if (!(row instanceof ItemError) && rows.length < n) rows.push(row);
       if (rows.length >= n) break;
@@ -61,7 +61,7 @@ export class ReplaySource implements CsvSource {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: ChunkSize,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
     const { kinds = [] } = (shard.data ?? {}) as { kinds?: PlanOptions["kinds"] };
@@ -74,7 +74,7 @@ export class ReplaySource implements CsvSource {
       if (record.number <= after) continue;
       held.push(record);
       bytes += record.raw.length + 1;
-      if (held.length < pace.items && bytes < pace.bytes) continue;
+      if (held.length < size.items && bytes < size.bytes) continue;
       yield replayChunk(held, layout);
       held = [];
       bytes = 0;
@@ -87,12 +87,12 @@ export class ReplaySource implements CsvSource {
   }
 
   /** The quarantine keeps records without the fields that the source leaves out. */
-  async #layout(): Promise<CsvLayout> {
+  async #layout(): Promise<RecordLayout> {
     return quarantinedLayout(await this.#source());
   }
 }
 
-function replayChunk(records: readonly QuarantineRecord[], layout: CsvLayout): Chunk<CsvRow> {
+function replayChunk(records: readonly QuarantineRecord[], layout: RecordLayout): Chunk<CsvRow> {
   const text = Buffer.concat(records.flatMap(({ raw }) => [raw, LINE_FEED]));
   const name = "quarantined rows";
   const source = new ChunkSource(

@@ -13,12 +13,12 @@ import { ItemError, PawlError } from "../../errors.ts";
 import type { Json, QuarantineRecord } from "../../store/contract.ts";
 import type { CsvRow, CsvSource } from "./contract.ts";
 import { identityDifference, identityOf } from "./open/file-identity.ts";
-import { storedBytes } from "./open/read-blocks.ts";
+import { storedBytes } from "./open/planned-file.ts";
 import { type CheckedOptions, type CsvOptions, checkedOptions, type InternalOptions } from "./options.ts";
-import { type Inspection, inspect } from "./plan/inspect-files.ts";
+import { type Inspection, inspectFiles } from "./plan/inspect-files.ts";
 import { type FilePart, type RecordPosition, type StreamPart, unpackShard } from "./plan/shard-data.ts";
 import { planShards } from "./plan/shards.ts";
-import { type CsvLayout, describedDialect, isPlain, layoutOf, withKinds } from "./record-layout.ts";
+import { describedDialect, isPlain, layoutOf, type RecordLayout, withKinds } from "./record-layout.ts";
 import { ReplaySource } from "./replay.ts";
 import { readRange } from "./rows/read-range.ts";
 import { readStream } from "./rows/read-stream.ts";
@@ -123,17 +123,17 @@ class FileSource implements CsvSource {
         );
   }
 
-  async #first(n: number, layout: CsvLayout, parts: readonly FilePart[]): Promise<readonly CsvRow[]> {
+  async #first(n: number, layout: RecordLayout, parts: readonly FilePart[]): Promise<readonly CsvRow[]> {
     const rows: CsvRow[] = [];
     for await (const row of this.#peek(n, layout, parts)) if (!(row instanceof ItemError)) rows.push(row);
     return rows;
   }
 
   /** The first rows, `n` of them that can be read, and those between them that cannot. */
-  async *#peek(n: number, layout: CsvLayout, parts: readonly FilePart[]): AsyncGenerator<DecodedRow> {
+  async *#peek(n: number, layout: RecordLayout, parts: readonly FilePart[]): AsyncGenerator<DecodedRow> {
     let left = n;
     const { signal } = new AbortController();
-    const reading = { pace: { items: n, bytes: SAMPLE_BYTES }, signal, stdin: this.#options.stdin };
+    const reading = { size: { items: n, bytes: SAMPLE_BYTES }, signal, stdin: this.#options.stdin };
     for (const part of parts) {
       const stream = asStream(part);
       const chunks = readStream(stream, layout, beginning(stream, 0), { ...reading, purpose: "peek" });
@@ -152,7 +152,7 @@ class FileSource implements CsvSource {
   async *read(
     shard: Shard,
     cursor: Cursor | null,
-    pace: ChunkSize,
+    size: ChunkSize,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk<CsvRow>> {
     const { layout: planned, parts } = unpackShard(shard.data);
@@ -163,8 +163,8 @@ class FileSource implements CsvSource {
     for (let index = from?.part ?? 0; index < parts.length; index++) {
       const part = parts[index] as FilePart;
       const position = from?.part === index ? from : beginning(part, index);
-      if (part.kind === "range") yield* readRange(part, layout, position, pace, signal);
-      else yield* readStream(part, layout, position, { pace, signal, stdin, purpose: "read" });
+      if (part.kind === "range") yield* readRange(part, layout, position, size, signal);
+      else yield* readStream(part, layout, position, { size, signal, stdin, purpose: "read" });
     }
   }
 
@@ -174,7 +174,7 @@ class FileSource implements CsvSource {
   }
 
   /** From the options alone where they say everything, so that a replay works after the file is gone. */
-  async #layout(): Promise<CsvLayout> {
+  async #layout(): Promise<RecordLayout> {
     const { columns, delimiter, quote, reading, comment, ignoreColumns, maxRecordBytes } = this.#options;
     if (!columns || !delimiter) return (await this.#inspect()).layout;
     const dialect = { delimiter, quote, nullValue: reading.nulls[0] as string };
@@ -185,7 +185,7 @@ class FileSource implements CsvSource {
   }
 
   #inspect(): Promise<Inspection> {
-    this.#inspection ??= inspect(this.#paths, this.#options).catch((error) => {
+    this.#inspection ??= inspectFiles(this.#paths, this.#options).catch((error) => {
       // What was wrong may be corrected before the next call.
       this.#inspection = null;
       throw error;

@@ -1,6 +1,6 @@
 import type { KeyColumn } from "../../../batch/contract.ts";
 import type { RangePart } from "../plan/shard-data.ts";
-import type { CsvLayout } from "../record-layout.ts";
+import type { RecordLayout } from "../record-layout.ts";
 import type { RecordScanner } from "../scan/record-scanner.ts";
 import { DuplicateCounter } from "./duplicate-counter.ts";
 import { INTEGER_KEY, type KeyReader, keyReaderOf, NO_KEY } from "./key-reader.ts";
@@ -19,14 +19,14 @@ export class DuplicateKeyCheck implements AsyncDisposable {
   /** Keys up to here rose, and were not collected. */
   missed: KeyPosition | null = null;
   readonly #key: readonly KeyColumn[];
-  readonly #layout: CsvLayout;
+  readonly #layout: RecordLayout;
   #reader: KeyReader | null = null;
   readonly #counter: DuplicateCounter;
   #rising: boolean;
   #high = Number.NEGATIVE_INFINITY;
   #low = Number.NEGATIVE_INFINITY;
 
-  constructor(key: readonly KeyColumn[], layout: CsvLayout, scratch: string, memory: number) {
+  constructor(key: readonly KeyColumn[], layout: RecordLayout, scratch: string, memory: number) {
     this.#key = key;
     this.#layout = layout;
     this.#counter = new DuplicateCounter(scratch, memory);

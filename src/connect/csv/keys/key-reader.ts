@@ -2,7 +2,7 @@ import type { KeyColumn } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import type { RangePart } from "../plan/shard-data.ts";
-import { type CsvLayout, isPlain, rulesOf } from "../record-layout.ts";
+import { isPlain, type RecordLayout, rulesOf } from "../record-layout.ts";
 import { RowReader } from "../rows/row-reader.ts";
 
 /** What a record's key turned out to be. */
@@ -34,7 +34,7 @@ export class KeyReader {
   readonly #quoted: Uint8Array;
   readonly #alone: boolean;
 
-  constructor(key: readonly KeyColumn[], layout: CsvLayout) {
+  constructor(key: readonly KeyColumn[], layout: RecordLayout) {
     this.#delimiter = layout.dialect.delimiter.charCodeAt(0);
     this.#quote = layout.dialect.quote.charCodeAt(0);
     this.#null = Buffer.from(layout.dialect.nullValue);
@@ -187,7 +187,7 @@ class ParsedKeyReader extends KeyReader {
   readonly #names: readonly string[];
   readonly #rows: RowReader;
 
-  constructor(key: readonly KeyColumn[], layout: CsvLayout, { name, newline, order }: RangePart) {
+  constructor(key: readonly KeyColumn[], layout: RecordLayout, { name, newline, order }: RangePart) {
     const names = key.map((column) => column.name);
     super(key, { ...layout, dialect: { delimiter: ",", quote: '"', nullValue: "" }, fields: names });
     this.#names = names;
@@ -210,7 +210,7 @@ class ParsedKeyReader extends KeyReader {
 }
 
 /** The reader for the keys of a file. */
-export function keyReaderOf(key: readonly KeyColumn[], layout: CsvLayout, part: RangePart): KeyReader {
+export function keyReaderOf(key: readonly KeyColumn[], layout: RecordLayout, part: RangePart): KeyReader {
   const plain = isPlain(layout) && part.order === null;
   return plain ? new KeyReader(key, layout) : new ParsedKeyReader(key, layout, part);
 }

@@ -2,7 +2,7 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
-import type { FileVersion } from "./read-blocks.ts";
+import type { PlannedFile } from "./planned-file.ts";
 import { isRemote } from "./redacted-path.ts";
 
 const PIECE = 256 * 1024;
@@ -20,12 +20,12 @@ type Unpacker = Transform & { readonly bytesWritten: number };
 /** Unpacks one file. Errors: `csv.corrupt-archive`, where the data is damaged, cut off, or followed by something else. */
 export class Decompressor {
   readonly compression: Compression;
-  readonly #file: Pick<FileVersion, "name" | "pipe" | "path">;
+  readonly #file: Pick<PlannedFile, "name" | "pipe" | "path">;
   /** Bytes of the frames before the one that is being unpacked. */
   #finished = 0;
   #unpacker: Unpacker | null = null;
 
-  constructor(compression: Compression, file: Pick<FileVersion, "name" | "pipe" | "path">) {
+  constructor(compression: Compression, file: Pick<PlannedFile, "name" | "pipe" | "path">) {
     this.compression = compression;
     this.#file = file;
   }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../../store/contract.ts";
-import { type FileVersion, readBytes } from "./read-blocks.ts";
+import type { PlannedFile } from "./planned-file.ts";
+import { readBytes } from "./read-blocks.ts";
 import { isRemote } from "./redacted-path.ts";
 
 const EDGE = 64 * 1024;
@@ -18,7 +19,7 @@ interface FileIdentity {
  * What must be equal for a run to continue: of each file its path, size, time of change, and a hash of both ends; null for
  * standard input.
  */
-export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
+export async function identityOf(files: readonly PlannedFile[]): Promise<Json> {
   const identities: Json[] = [];
   const archives = new Set<string>();
   for (const file of files) {
@@ -30,7 +31,7 @@ export async function identityOf(files: readonly FileVersion[]): Promise<Json> {
   return identities.length === 0 ? null : { files: identities };
 }
 
-async function fileIdentity(file: FileVersion): Promise<FileIdentity> {
+async function fileIdentity(file: PlannedFile): Promise<FileIdentity> {
   const { path, size, mtimeMs, etag } = file;
   if (isRemote(path)) return { path, size, mtimeMs, hash: etag ?? "" };
   const hash = createHash("sha256");

@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { nearNames } from "../../../near-names.ts";
-import { type FileVersion, refuseDirectory, refuseFile } from "./read-blocks.ts";
+import { type PlannedFile, refuseDirectory, refuseFile } from "./planned-file.ts";
 import { isRemote, redactPath, redactPaths, resolveEnvPath } from "./redacted-path.ts";
 import { remoteVersion } from "./remote.ts";
 import { zipContent } from "./zip.ts";
@@ -19,10 +19,10 @@ export const STDIN = "-";
 export async function findFiles(
   paths: readonly string[],
   cwd: string,
-): Promise<{ files: FileVersion[]; notes: string[] }> {
+): Promise<{ files: PlannedFile[]; notes: string[] }> {
   if (paths.length === 0) throw new PawlError("csv.no-match", "No CSV file was given: name at least one.");
   redactPaths(paths);
-  const found = new Map<string, readonly FileVersion[]>();
+  const found = new Map<string, readonly PlannedFile[]>();
   const notes: string[] = [];
   for (const path of paths) {
     for (const name of await expand(path, cwd)) {
@@ -59,7 +59,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function versionOf(path: string, name: string): Promise<FileVersion> {
+async function versionOf(path: string, name: string): Promise<PlannedFile> {
   if (path === STDIN) return { path, name: "standard input", pipe: true, member: null, size: 0, mtimeMs: 0 };
   try {
     const stats = await stat(path);

@@ -1,6 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
 import { PawlError } from "../../../errors.ts";
 
 /** How long the first bytes of a pipe may take, in milliseconds, before it is announced: they may never come. */
@@ -17,7 +18,8 @@ export const waitingForInput = channel("pawl:csv:waiting-for-input");
 
 /**
  * Standard input or another pipe, which gives its bytes once. They can be peeked at before they are read: what was peeked at
- * is kept for the one reading, so that header, sniffing and samples cost nothing of the data.
+ * is kept for the one reading, so that header, delimiter and samples cost nothing of the data. A run that continues is given the
+ * same input again from its beginning, which a `PipeChecksum` proves.
  */
 export class PipeInput {
   static readonly #ofStreams = new WeakMap<Readable, PipeInput>();
@@ -90,4 +92,31 @@ export class PipeInput {
       `${this.#name} can be read only once and part of it is gone: run the same command again with the same input, and it continues where it stopped.`,
     );
   }
+}
+
+/** The CRC-32 of the text of a pipe up to a position. Each checkpoint has it, so that a run continues only with the same input. */
+export class PipeChecksum {
+  readonly #name: string;
+  value = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add(text: Buffer): void {
+    this.value = crc32(text, this.value);
+  }
+
+  /** Compares the text so far with that of the checkpoint. Errors: `csv.other-input`. */
+  assertSame(expected: number | undefined): void {
+    if (expected !== undefined && expected !== this.value) refuseOtherInput(this.#name);
+  }
+}
+
+/** The input is not the one that the run began with. */
+export function refuseOtherInput(name: string): never {
+  throw new PawlError(
+    "csv.other-input",
+    `${name} is not what it was when this load began: give the same input again, or start over with \`restart\`.`,
+  );
 }

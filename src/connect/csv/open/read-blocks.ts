@@ -1,42 +1,12 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { PawlError } from "../../../errors.ts";
-
-/** A file inside a zip archive. */
-export interface ZipMember {
-  readonly name: string;
-  /** Of its header in the archive. */
-  readonly offset: number;
-  readonly packedBytes: number;
-  readonly bytes: number;
-  readonly crc32: number;
-}
-
-/** A file as it was when the source was planned. */
-export interface FileVersion {
-  /** An absolute path, or a URL. */
-  readonly path: string;
-  /** The path as messages show it. */
-  readonly name: string;
-  /** It can be read only once and from its beginning: standard input, a named pipe, a terminal. */
-  readonly pipe: boolean;
-  /** The member of the zip archive that path, size and time belong to; null for a file of its own. */
-  readonly member: ZipMember | null;
-  /** The ETag of a remote object; absent for a local file. */
-  readonly etag?: string | null;
-  readonly size: number;
-  readonly mtimeMs: number;
-}
-
-/** How many bytes of the source a file takes: of a member of an archive, those that it is packed in. */
-export function storedBytes({ size, member }: FileVersion): number {
-  return member?.packedBytes ?? size;
-}
+import { type PlannedFile, refuseFile } from "./planned-file.ts";
 
 /** Opens a file and makes sure that it still is the one that was planned. Errors: `csv.changed` and those of opening. */
-export async function openVersion(file: FileVersion): Promise<FileHandle> {
+export async function openPlanned(file: PlannedFile): Promise<FileHandle> {
   const handle = await open(file.path).catch((error) => refuseFile(error, file.name));
   try {
-    await assertVersion(handle, file);
+    await assertUnchanged(handle, file);
     return handle;
   } catch (error) {
     await handle.close();
@@ -48,21 +18,21 @@ export async function openVersion(file: FileVersion): Promise<FileHandle> {
  * Makes sure that what was just read of an open file belongs to the version that was planned: a program may write into the
  * file at any moment. Errors: `csv.changed`.
  */
-export async function assertVersion(handle: FileHandle, file: FileVersion): Promise<void> {
+export async function assertUnchanged(handle: FileHandle, file: PlannedFile): Promise<void> {
   const { size, mtimeMs } = await handle.stat();
   if (size !== file.size || mtimeMs !== file.mtimeMs) refuseChanged(file.name);
 }
 
 /** The bytes of a range of a file. Errors: `csv.changed` and those of opening. */
-export async function readBytes(file: FileVersion, start: number, end: number): Promise<Buffer> {
-  await using handle = await openVersion(file);
+export async function readBytes(file: PlannedFile, start: number, end: number): Promise<Buffer> {
+  await using handle = await openPlanned(file);
   const buffer = Buffer.allocUnsafe(end - start);
   for (let filled = 0; filled < buffer.length; ) {
     const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, start + filled);
     if (bytesRead === 0) refuseChanged(file.name);
     filled += bytesRead;
   }
-  await assertVersion(handle, file);
+  await assertUnchanged(handle, file);
   return buffer;
 }
 
@@ -96,9 +66,9 @@ export interface BlockOptions {
  * Reads a range of a file in blocks, the next one while the caller works on the last. Errors: `csv.changed`, also where the file
  * changes meanwhile, and those of opening.
  */
-export async function* readBlocks(file: FileVersion, options: BlockOptions): AsyncGenerator<FileBlock> {
+export async function* readBlocks(file: PlannedFile, options: BlockOptions): AsyncGenerator<FileBlock> {
   const { start, end, blockBytes, keep, reuse = true } = options;
-  await using handle = await openVersion(file);
+  await using handle = await openPlanned(file);
   const front = keep === undefined ? 0 : FRONT;
   const size = front + Math.min(blockBytes, end - start);
   const buffers = reuse ? [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] : [];
@@ -122,7 +92,7 @@ export async function* readBlocks(file: FileVersion, options: BlockOptions): Asy
     at += bytesRead;
     coming = at < end ? read(at) : null;
     // Before the last block, because a caller that has all blocks takes the range for complete.
-    if (coming === null) await assertVersion(handle, file);
+    if (coming === null) await assertUnchanged(handle, file);
     try {
       yield block;
     } finally {
@@ -145,24 +115,6 @@ function joined(buffer: Buffer, front: number, rest: Buffer, bytesRead: number, 
     };
   rest.copy(buffer, front - rest.length);
   return { buffer: buffer.subarray(front - rest.length, front + bytesRead), from: rest.length, to, base };
-}
-
-/** Turns what the file system says into one sentence. Errors: `csv.missing`, `csv.permission`, `csv.directory`. */
-export function refuseFile(error: unknown, name: string): never {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT" || code === "ENOTDIR")
-    throw new PawlError("csv.missing", `${name} does not exist: check the path.`, { cause: error });
-  if (code === "EACCES" || code === "EPERM")
-    throw new PawlError("csv.permission", `${name} may not be read by this user: change its permissions.`, {
-      cause: error,
-    });
-  if (code === "EISDIR") refuseDirectory(name);
-  throw error;
-}
-
-export function refuseDirectory(name: string): never {
-  const glob = `${name.replace(/\/+$/, "")}/*.csv`;
-  throw new PawlError("csv.directory", `${name} is a directory: name its files, such as '${glob}'.`);
 }
 
 /** The file is not the one that was planned. */

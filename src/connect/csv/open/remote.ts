@@ -2,11 +2,12 @@ import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { assertBucketName } from "../../objects/address.ts";
 import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
 import { openBucketObject, openWebObject, type RemoteObject } from "../../objects/remote-object.ts";
-import { type FileVersion, refuseChanged } from "./read-blocks.ts";
+import type { PlannedFile } from "./planned-file.ts";
+import { refuseChanged } from "./read-blocks.ts";
 import { fullUrl } from "./redacted-path.ts";
 
 /** The object as it is now. Errors: `csv.missing`, `csv.permission`, `csv.address`, those of `connect/objects`. */
-export async function remoteVersion(url: string): Promise<FileVersion> {
+export async function remoteVersion(url: string): Promise<PlannedFile> {
   const { size, etag, modified, close } = await opened(url);
   await close();
   if (size === null)
@@ -15,7 +16,7 @@ export async function remoteVersion(url: string): Promise<FileVersion> {
 }
 
 /** The bytes of an object that is the one that was planned. Errors: `csv.changed`, those of `remoteVersion`. */
-export async function* remoteBytes(file: FileVersion): AsyncGenerator<Buffer> {
+export async function* remoteBytes(file: PlannedFile): AsyncGenerator<Buffer> {
   const object = await opened(file.path);
   try {
     const { size, etag, modified } = object;

@@ -6,7 +6,8 @@ import { type Compression, compressionOf, Decompressor } from "./decompress.ts";
 import { STDIN } from "./find-files.ts";
 import { FORMAT_HEAD, refuseOtherFormat } from "./other-formats.ts";
 import { PipeInput } from "./pipe.ts";
-import { assertVersion, type FileVersion, openVersion, refuseFile } from "./read-blocks.ts";
+import { type PlannedFile, refuseFile } from "./planned-file.ts";
+import { assertUnchanged, openPlanned } from "./read-blocks.ts";
 import { isRemote } from "./redacted-path.ts";
 import { remoteBytes } from "./remote.ts";
 import { unzipped } from "./zip.ts";
@@ -21,7 +22,7 @@ export type Purpose = "peek" | "read";
  * without a byte order mark. Can be iterated once; leaving early closes everything beneath.
  */
 export class TextStream implements AsyncIterable<Buffer> {
-  readonly #file: FileVersion;
+  readonly #file: PlannedFile;
   readonly #wanted: string;
   readonly #stdin: Readable | null;
   readonly #purpose: Purpose;
@@ -32,7 +33,7 @@ export class TextStream implements AsyncIterable<Buffer> {
   /** Bytes of the byte order mark; known once the first bytes came. */
   bom = 0;
 
-  constructor(file: FileVersion, encoding: string, purpose: Purpose, stdin: Readable | null) {
+  constructor(file: PlannedFile, encoding: string, purpose: Purpose, stdin: Readable | null) {
     this.#file = file;
     this.#wanted = encoding;
     this.#purpose = purpose;
@@ -138,12 +139,12 @@ export class TextStream implements AsyncIterable<Buffer> {
     const { path, name } = this.#file;
     const reads = this.#purpose === "read";
     await using handle = reads
-      ? await openVersion(this.#file)
+      ? await openPlanned(this.#file)
       : await open(path).catch((error) => refuseFile(error, name));
     // The handle is closed here and not by the stream, which ends before its last pieces are consumed.
     const stream = createReadStream(path, { fd: handle, highWaterMark: PIECE, autoClose: false });
     for await (const bytes of stream) {
-      if (reads) await assertVersion(handle, this.#file);
+      if (reads) await assertUnchanged(handle, this.#file);
       yield bytes;
     }
   }

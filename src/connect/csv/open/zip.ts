@@ -3,7 +3,8 @@ import { basename } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Entry, ZipFile } from "yauzl";
 import { PawlError } from "../../../errors.ts";
-import { assertVersion, type FileVersion, openVersion, type ZipMember } from "./read-blocks.ts";
+import type { PlannedFile, ZipMember } from "./planned-file.ts";
+import { assertUnchanged, openPlanned } from "./read-blocks.ts";
 
 /** A list of more members than this is not worth its memory. */
 const MOST_MEMBERS = 10_000;
@@ -18,7 +19,7 @@ const NAMED = 5;
 
 /** Of a zip archive: the files in it that are read, and what to tell of the others. */
 export interface ZipContent {
-  readonly files: readonly FileVersion[];
+  readonly files: readonly PlannedFile[];
   readonly note: string | null;
 }
 
@@ -26,7 +27,7 @@ export interface ZipContent {
  * The members of a zip file that are CSVs, sorted by name, each as a file; null where the file is not a zip file. A single member
  * may have any name. Errors: `csv.corrupt-archive`, `csv.other-format`.
  */
-export async function zipContent(file: FileVersion): Promise<ZipContent | null> {
+export async function zipContent(file: PlannedFile): Promise<ZipContent | null> {
   if (!(await isZip(file.path))) return null;
   const entries = await listed(file);
   const names = new Set(entries.map(({ name }) => name));
@@ -72,18 +73,18 @@ function leftOut(archive: string, read: number, left: readonly string[]): string
  * The bytes of a member as they were packed. Its size and checksum are what the archive says, or reading fails.
  * Errors: `csv.changed`, `csv.corrupt-archive`.
  */
-export async function* unzipped(file: FileVersion, member: ZipMember): AsyncGenerator<Buffer> {
-  await using watched = await openVersion(file);
+export async function* unzipped(file: PlannedFile, member: ZipMember): AsyncGenerator<Buffer> {
+  await using watched = await openPlanned(file);
   const zip = await opened(file);
   try {
     // The archive is opened by its path once more, where another file may lie by now.
-    await (await openVersion(file)).close();
+    await (await openPlanned(file)).close();
     const entry = await entryAt(zip, member);
     if (entry === null) throw new Error("the member is gone");
     let sum = 0;
     const stream = await zip.openReadStreamPromise(entry);
     for await (const bytes of stream as AsyncIterable<Buffer>) {
-      await assertVersion(watched, file);
+      await assertUnchanged(watched, file);
       sum = crc32(bytes, sum);
       yield bytes;
     }
@@ -102,7 +103,7 @@ async function isZip(path: string): Promise<boolean> {
   return ["504b0304", "504b0506"].includes(buffer.toString("hex"));
 }
 
-async function opened(file: FileVersion): Promise<ZipFile> {
+async function opened(file: PlannedFile): Promise<ZipFile> {
   // Most loads read no archive.
   const { openPromise } = await import("yauzl");
   return await openPromise(file.path, { lazyEntries: true, autoClose: false });
@@ -114,7 +115,7 @@ interface Listed extends ZipMember {
   readonly method: number;
 }
 
-async function listed(file: FileVersion): Promise<Listed[]> {
+async function listed(file: PlannedFile): Promise<Listed[]> {
   let zip: ZipFile;
   try {
     zip = await opened(file);

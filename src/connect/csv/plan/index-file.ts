@@ -1,5 +1,5 @@
 import { readBlocks } from "../open/read-blocks.ts";
-import { type CsvLayout, rulesOf } from "../record-layout.ts";
+import { type RecordLayout, rulesOf } from "../record-layout.ts";
 import { explainQuotes, isQuoteError } from "../scan/quote-errors.ts";
 import { RecordScanner } from "../scan/record-scanner.ts";
 import type { RangePart } from "./shard-data.ts";
@@ -27,7 +27,7 @@ export interface IndexOptions {
  */
 export async function indexFile(
   part: RangePart,
-  layout: CsvLayout,
+  layout: RecordLayout,
   options: IndexOptions,
 ): Promise<RangePart> {
   try {
@@ -43,7 +43,7 @@ async function* textOf(part: RangePart): AsyncGenerator<Buffer> {
     yield buffer;
 }
 
-async function indexed(part: RangePart, layout: CsvLayout, options: IndexOptions): Promise<RangePart> {
+async function indexed(part: RangePart, layout: RecordLayout, options: IndexOptions): Promise<RangePart> {
   const { onRecords, signal, indexBlockBytes, end = part.size } = options;
   const rules = rulesOf(layout, part.newline, part.name);
   const scanner = new RecordScanner(rules, part.offset, part.line, onRecords !== undefined);

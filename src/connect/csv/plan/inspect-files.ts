@@ -1,17 +1,17 @@
 import { basename } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { findFiles } from "../open/find-files.ts";
-import type { FileVersion } from "../open/read-blocks.ts";
+import type { PlannedFile } from "../open/planned-file.ts";
 import { isRemote } from "../open/redacted-path.ts";
 import type { CheckedOptions } from "../options.ts";
-import { type CsvLayout, layoutOf, rulesOf } from "../record-layout.ts";
+import { layoutOf, type RecordLayout, rulesOf } from "../record-layout.ts";
 import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
 import { type Head, readHead } from "./read-head.ts";
 import type { RangePart, StreamPart } from "./shard-data.ts";
 
 /** What is known of a source before its records are read. */
 export interface Inspection {
-  readonly layout: CsvLayout;
+  readonly layout: RecordLayout;
   /** A part without blocks for each file, in order. */
   readonly parts: readonly (RangePart | StreamPart)[];
   /** For people: `people.csv`, `3 files from a.csv to c.csv`. */
@@ -20,10 +20,10 @@ export interface Inspection {
 }
 
 /** Finds the files and looks at the head of each. Errors: all that concern paths, options, heads and headers. */
-export async function inspect(paths: readonly string[], options: CheckedOptions): Promise<Inspection> {
+export async function inspectFiles(paths: readonly string[], options: CheckedOptions): Promise<Inspection> {
   const { files, notes } = await findFiles(paths, options.cwd);
   const parts: (RangePart | StreamPart)[] = [];
-  let layout: CsvLayout | null = null;
+  let layout: RecordLayout | null = null;
   let header: readonly string[] | null = null;
   for (const file of files) {
     const head = await readHead(file, options, options.stdin, layout?.dialect.delimiter ?? options.delimiter);
@@ -32,7 +32,7 @@ export async function inspect(paths: readonly string[], options: CheckedOptions)
     const draft = layout ?? layoutOf({ dialect, reading, comment, fields: [], header, maxRecordBytes }, []);
     const { grammar } = rulesOf(draft, head.newline, file.name);
     const fields = fieldNames(head, grammar, options, file.name);
-    const firstName = (files[0] as FileVersion).name;
+    const firstName = (files[0] as PlannedFile).name;
     let order = layout ? orderOf(layout.fields, fields, firstName, file.name) : null;
     if (options.header && options.columns !== null) {
       const own = headerOf(head, grammar);
@@ -43,14 +43,14 @@ export async function inspect(paths: readonly string[], options: CheckedOptions)
     parts.push(partOf(file, head, options.header, order));
     if (options.header && head.single) notes.push(`${file.name} has a header but no rows.`);
   }
-  checkNames(layout as CsvLayout);
+  checkNames(layout as RecordLayout);
   const names = files.map((file) => basename(file.name));
   const name = names.length === 1 ? names[0] : `${names.length} files from ${names[0]} to ${names.at(-1)}`;
-  return { layout: layout as CsvLayout, parts, name: name as string, notes };
+  return { layout: layout as RecordLayout, parts, name: name as string, notes };
 }
 
 /** Errors: `csv.option`. */
-function checkNames({ fields, reading, dialect, comment }: CsvLayout): void {
+function checkNames({ fields, reading, dialect, comment }: RecordLayout): void {
   const known = new Set(fields);
   const has = `the columns are ${fields.slice(0, 20).join(", ")}${fields.length > 20 ? ", …" : ""}`;
   for (const [column] of reading.nullsFor)
@@ -83,7 +83,7 @@ function checkNames({ fields, reading, dialect, comment }: CsvLayout): void {
 }
 
 function partOf(
-  file: FileVersion,
+  file: PlannedFile,
   head: Head,
   header: boolean,
   order: readonly number[] | null,

@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
 import { refuseOtherFormat, refuseOtherText } from "../open/other-formats.ts";
-import type { FileVersion } from "../open/read-blocks.ts";
+import type { PlannedFile } from "../open/planned-file.ts";
 import { TextStream } from "../open/text-stream.ts";
 import type { CheckedOptions } from "../options.ts";
 import { codeOf, type Newline } from "../record-layout.ts";
 import { grammarOf } from "../scan/grammar.ts";
 import { ODD_RETURNS, RecordScanner } from "../scan/record-scanner.ts";
-import { firstRecordEnds, sniffDelimiter, snifferOf, sniffNewline } from "./detect-delimiter.ts";
+import { detectDelimiter, detectNewline, detectorOf, firstRecordEnds, sepLine } from "./detect-delimiter.ts";
 
 const HEAD = 64 * 1024;
 /** A header that is longer than this is most likely not a header. */
@@ -49,7 +49,7 @@ interface Opening {
  * file say. Errors: `csv.empty`, `csv.binary`, `csv.other-format`, `csv.header`, those of scanning.
  */
 export async function readHead(
-  file: FileVersion,
+  file: PlannedFile,
   options: CheckedOptions,
   stdin: Readable | null,
   known: string | null,
@@ -60,11 +60,11 @@ export async function readHead(
   const text = separated === null ? opening : behindLine(opening, separated.length);
   const { bytes, ended, at } = text;
   const given = known ?? separated?.delimiter ?? null;
-  const sniffer = snifferOf(options, given);
-  const newline = sniffNewline(bytes, sniffer);
+  const detector = detectorOf(options, given);
+  const newline = detectNewline(bytes, detector);
   const found = (grammar: Parameters<typeof scannerOf>[0]) =>
     recordsOf(bytes, ended, grammar, options, file, at);
-  const delimiter = given ?? sniffDelimiter(found({ ...sniffer.grammar, newline }).records, sniffer);
+  const delimiter = given ?? detectDelimiter(found({ ...detector.grammar, newline }).records, detector);
   const { quote, reading } = options;
   const { loose, trim } = reading;
   const { records, scanner, next } = found({
@@ -100,7 +100,7 @@ export async function readHead(
 }
 
 async function openingOf(stream: TextStream, options: CheckedOptions, name: string): Promise<Opening> {
-  const sniffer = snifferOf(options, null);
+  const detector = detectorOf(options, null);
   const most =
     (options.header ? Math.min(options.maxRecordBytes, LONGEST_HEADER) : options.maxRecordBytes) + HEAD;
   let bytes: Buffer = Buffer.alloc(0);
@@ -123,7 +123,7 @@ async function openingOf(stream: TextStream, options: CheckedOptions, name: stri
       continue;
     }
     if (bytes.length < scanAt) continue;
-    if (bytes.length > most || firstRecordEnds(bytes, sniffer)) {
+    if (bytes.length > most || firstRecordEnds(bytes, detector)) {
       ended = false;
       break;
     }
@@ -160,13 +160,6 @@ function skipLines(bytes: Buffer, wanted: number, ended: boolean): { bytes: numb
   return { bytes: at, lines };
 }
 
-/** The line in which Excel names the delimiter. */
-function sepLine(bytes: Buffer): { delimiter: string; length: number } | null {
-  const match = /^"?sep=([^\r\n"])"?(?:\r*\n|\r|$)/i.exec(bytes.subarray(0, 16).toString("latin1"));
-  const delimiter = match?.[1];
-  return match && delimiter && delimiter <= "\x7f" ? { delimiter, length: match[0].length } : null;
-}
-
 function behindLine({ bytes, ended, at }: Opening, length: number): Opening {
   return { bytes: bytes.subarray(length), ended, at: { offset: at.offset + length, line: at.line + 1 } };
 }
@@ -174,7 +167,7 @@ function behindLine({ bytes, ended, at }: Opening, length: number): Opening {
 function scannerOf(
   grammar: Parameters<typeof grammarOf>[0],
   options: CheckedOptions,
-  file: FileVersion,
+  file: PlannedFile,
   at: Position,
   spans: boolean,
 ): RecordScanner {
@@ -189,7 +182,7 @@ function recordsOf(
   ended: boolean,
   grammar: Parameters<typeof grammarOf>[0],
   options: CheckedOptions,
-  file: FileVersion,
+  file: PlannedFile,
   at: Position,
 ) {
   const scanner = scannerOf(grammar, options, file, at, false);

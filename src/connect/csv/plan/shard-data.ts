@@ -1,9 +1,9 @@
 import type { Json } from "../../../store/contract.ts";
-import type { FileVersion } from "../open/read-blocks.ts";
-import { type CsvLayout, type Newline, packLayout, unpackLayout } from "../record-layout.ts";
+import type { PlannedFile } from "../open/planned-file.ts";
+import { type Newline, packLayout, type RecordLayout, unpackLayout } from "../record-layout.ts";
 
 /** What both kinds of part share. */
-interface PartOf extends FileVersion {
+interface PartOf extends PlannedFile {
   readonly newline: Newline;
   /** Where the first record begins, and on which line. */
   readonly offset: number;
@@ -65,7 +65,7 @@ export function indexBlocks(part: RangePart): IndexBlock[] {
 }
 
 export interface ShardData {
-  readonly layout: CsvLayout;
+  readonly layout: RecordLayout;
   readonly parts: readonly FilePart[];
 }
 

@@ -1,8 +1,8 @@
 import type { KeyColumn, Ordering, PlanOptions, Shard, ShardPlan } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import { DuplicateKeyCheck } from "../keys/duplicate-key-check.ts";
-import { storedBytes } from "../open/read-blocks.ts";
-import { type CsvLayout, withKinds } from "../record-layout.ts";
+import { storedBytes } from "../open/planned-file.ts";
+import { type RecordLayout, withKinds } from "../record-layout.ts";
 import { type IndexOptions, indexFile } from "./index-file.ts";
 import type { Inspection } from "./inspect-files.ts";
 import { type FilePart, INDEX_BLOCK_NUMBERS, indexBlocks, packShard, type RangePart } from "./shard-data.ts";
@@ -65,7 +65,7 @@ export async function planShards(
 async function countDuplicates(
   check: DuplicateKeyCheck,
   parts: readonly RangePart[],
-  layout: CsvLayout,
+  layout: RecordLayout,
   signal: AbortSignal,
 ): Promise<number> {
   const { missed } = check;
@@ -85,7 +85,7 @@ async function countDuplicates(
   return check.count(signal);
 }
 
-function checkKey(key: readonly KeyColumn[], layout: CsvLayout): void {
+function checkKey(key: readonly KeyColumn[], layout: RecordLayout): void {
   const absent = key.find(({ name }) => !layout.columns.includes(name));
   if (!absent) return;
   throw new PawlError(
@@ -106,7 +106,7 @@ function notesOn(key: readonly KeyColumn[] | null, duplicates: number | null): s
   ];
 }
 
-function shardOf(layout: CsvLayout, parts: readonly FilePart[]): Shard {
+function shardOf(layout: RecordLayout, parts: readonly FilePart[]): Shard {
   let items: number | null = 0;
   let bytes: number | null = 0;
   for (const part of parts) {
@@ -159,7 +159,7 @@ function piecesOf(part: FilePart): Piece[] {
   }));
 }
 
-/** Granules that follow one another in a file become one part again. */
+/** Blocks that follow one another in a file become one part again. */
 function append(list: FilePart[], part: FilePart): void {
   const last = list.at(-1);
   if (last?.kind === "range" && part.kind === "range" && last.path === part.path)

@@ -1,4 +1,5 @@
-import { type FileVersion, readBlocks, readBytes } from "../open/read-blocks.ts";
+import type { PlannedFile } from "../open/planned-file.ts";
+import { readBlocks, readBytes } from "../open/read-blocks.ts";
 import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
 
 const BLOCK = 256 * 1024;
@@ -75,10 +76,10 @@ function batchOf(bytes: Buffer, base: number, { spans, spanLines, spanCount }: R
 /** A range of a plain file; read when asked for, so that it takes no memory until then. */
 export class FileRange extends ChunkBytes {
   readonly length: number;
-  readonly #file: FileVersion;
+  readonly #file: PlannedFile;
   readonly #start: number;
 
-  constructor(file: FileVersion, start: number, end: number) {
+  constructor(file: PlannedFile, start: number, end: number) {
     super();
     this.#file = file;
     this.#start = start;

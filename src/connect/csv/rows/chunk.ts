@@ -3,7 +3,7 @@ import type { Chunk, Cursor, Origin } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import type { CsvChunk, CsvRow } from "../contract.ts";
 import type { FilePart } from "../plan/shard-data.ts";
-import { type CsvLayout, isPlain, type Newline, rulesOf } from "../record-layout.ts";
+import { isPlain, type Newline, type RecordLayout, rulesOf } from "../record-layout.ts";
 import { FieldSplitter, MOST_COLUMNS } from "../scan/field-splitter.ts";
 import {
   BARE_ENDS,
@@ -24,14 +24,14 @@ const LINE_FEED = Buffer.from("\n");
 
 /** What all chunks of one part of a shard share. */
 export class ChunkSource {
-  readonly layout: CsvLayout;
+  readonly layout: RecordLayout;
   readonly rules: RecordRules;
   /** Whether COPY reads the records of the part as its layout means them. */
   readonly isPlain: boolean;
   readonly #order: readonly number[] | null;
   #rows: RowReader | null = null;
 
-  constructor(layout: CsvLayout, { newline, name, order }: Pick<FilePart, "newline" | "name" | "order">) {
+  constructor(layout: RecordLayout, { newline, name, order }: Pick<FilePart, "newline" | "name" | "order">) {
     this.layout = layout;
     this.rules = rulesOf(layout, newline, name);
     this.isPlain = isPlain(layout) && order === null;
@@ -249,7 +249,7 @@ class PlainChunk extends RecordChunk implements CsvChunk {
 }
 
 /** A record without line end and without the fields that are left out; the others stay as they are written. */
-function withoutDropped(record: Buffer, { dropped, dialect }: CsvLayout, splitter: FieldSplitter): Buffer {
+function withoutDropped(record: Buffer, { dropped, dialect }: RecordLayout, splitter: FieldSplitter): Buffer {
   // latin1 keeps every byte as it is.
   const text = record.toString("latin1");
   const count = splitter.split(text);

@@ -1,8 +1,8 @@
 import type { Chunk, ChunkSize } from "../../../batch/contract.ts";
 import type { CsvRow } from "../contract.ts";
-import { openVersion, readBlocks } from "../open/read-blocks.ts";
+import { openPlanned, readBlocks } from "../open/read-blocks.ts";
 import { type IndexBlock, indexBlocks, type RangePart, type RecordPosition } from "../plan/shard-data.ts";
-import type { CsvLayout } from "../record-layout.ts";
+import type { RecordLayout } from "../record-layout.ts";
 import { type RecordRules, RecordScanner } from "../scan/record-scanner.ts";
 import { ChunkSource, chunkOf } from "./chunk.ts";
 import { FileRange } from "./chunk-bytes.ts";
@@ -24,7 +24,7 @@ interface RecordRange {
  */
 export async function* readRange(
   part: RangePart,
-  layout: CsvLayout,
+  layout: RecordLayout,
   from: RecordPosition,
   size: ChunkSize,
   signal: AbortSignal,
@@ -33,7 +33,7 @@ export async function* readRange(
   const blocks = indexBlocks(part);
   let { at, line } = from;
   // Refuses a changed file at once, even where no block has to be read.
-  await (await openVersion(part)).close();
+  await (await openPlanned(part)).close();
   let next = blocks.findIndex(({ end }) => end > at);
   while (next !== -1 && next < blocks.length) {
     signal.throwIfAborted();

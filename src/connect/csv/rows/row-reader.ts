@@ -2,7 +2,7 @@ import type { ColumnKind } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
-import type { CsvLayout } from "../record-layout.ts";
+import type { RecordLayout } from "../record-layout.ts";
 import { FieldSplitter } from "../scan/field-splitter.ts";
 import type { Grammar } from "../scan/grammar.ts";
 import { type Converter, converterOf } from "../values/converters.ts";
@@ -26,12 +26,12 @@ interface ValueRules {
 
 /** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
 export class RowReader {
-  readonly #layout: CsvLayout;
+  readonly #layout: RecordLayout;
   readonly #origin: RecordOrigin;
   readonly #fields: FieldSplitter;
   readonly #values: readonly ValueRules[];
 
-  constructor(layout: CsvLayout, grammar: Grammar, origin: RecordOrigin) {
+  constructor(layout: RecordLayout, grammar: Grammar, origin: RecordOrigin) {
     this.#layout = layout;
     this.#origin = origin;
     this.#fields = new FieldSplitter(grammar);
@@ -119,7 +119,7 @@ export class RowReader {
 }
 
 function valueRules(
-  { reading }: CsvLayout,
+  { reading }: RecordLayout,
   name: string,
   kind: ColumnKind | undefined,
   field: number,

@@ -1,5 +1,5 @@
 import { PawlError } from "../../../errors.ts";
-import { type CsvLayout, codeOf, type Newline, rulesOf } from "../record-layout.ts";
+import { codeOf, type Newline, type RecordLayout, rulesOf } from "../record-layout.ts";
 import {
   CLOSED,
   CLOSED_RETURN,
@@ -26,7 +26,7 @@ export function isQuoteError(error: unknown): error is PawlError {
  */
 export async function explainQuotes(
   text: AsyncIterable<Buffer>,
-  layout: CsvLayout,
+  layout: RecordLayout,
   { name, newline, line }: { readonly name: string; readonly newline: Newline; readonly line: number },
   signal: AbortSignal,
 ): Promise<PawlError> {
@@ -72,7 +72,7 @@ class QuoteSearch {
   #lines = 0;
   #noted = 0;
 
-  constructor(layout: CsvLayout, newline: Newline, line: number) {
+  constructor(layout: RecordLayout, newline: Newline, line: number) {
     const { grammar, comment } = rulesOf(layout, newline, "");
     this.#grammar = grammarOf({ ...grammar, delimiter: codeOf(layout.dialect.delimiter), quoting: "loose" });
     this.#comment = comment;

@@ -2,7 +2,7 @@ import type { ColumnKind, CompositeKind } from "../../../batch/contract.ts";
 import { own } from "../../../own.ts";
 import type { CsvRow } from "../contract.ts";
 import type { ReadingRules } from "../options.ts";
-import type { CsvLayout } from "../record-layout.ts";
+import type { RecordLayout } from "../record-layout.ts";
 import { dateReader } from "./dates.ts";
 import { alikes, escaped, numberReader } from "./numbers.ts";
 
@@ -41,7 +41,7 @@ export function converterOf(kind: ColumnKind | undefined, rules: LocalRules): Co
  * value whose every value is one. A column of digits alone is left as it is, because those are numbers in any case.
  */
 export function guessKinds(
-  { columns, reading }: CsvLayout,
+  { columns, reading }: RecordLayout,
   rows: readonly CsvRow[],
 ): (readonly [column: string, kind: ColumnKind])[] {
   const number = converterOf("number", reading)?.convert ?? null;
