@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
 import { own } from "../own.ts";
+import { isUrl } from "../url-scheme.ts";
 import { importModule } from "./options/module.ts";
 
 /** What a profile of the configuration says, and the configuration itself for all profiles. */
@@ -112,7 +113,7 @@ function storeLocation(given: string, what: string, folder = ""): string {
   const location = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
   if (!location)
     throw new PawlError("usage.store", `${what} is ${given}, and that environment variable is not set.`);
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(location) ? location : resolve(folder, location);
+  return isUrl(location) ? location : resolve(folder, location);
 }
 
 function checkProfile(profile: unknown, where: string): void {

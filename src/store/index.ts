@@ -2,6 +2,7 @@ import "../node-version.ts";
 
 import { assertObject, assertText } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
+import { urlScheme } from "../url-scheme.ts";
 import type { Clock } from "./clock.ts";
 import type { Store } from "./contract.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
@@ -43,8 +44,8 @@ export interface StoreOptions {
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   assertText(location, "The location of a store");
   assertObject(options, "The options of openStore");
-  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
-  if (scheme === undefined) return await openSqliteStore(location, options);
+  const scheme = urlScheme(location);
+  if (scheme === null) return await openSqliteStore(location, options);
   if (/^postgres(ql)?$/i.test(scheme)) {
     // Loaded only here: most stores are files.
     const { openPostgresStore } = await import("./postgres/open.ts");

@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from "node:path";
+import { isUrl } from "../url-scheme.ts";
 
 /** Where a program keeps its state, if it says nothing else. */
 export interface StateLocation {
@@ -13,8 +14,8 @@ export interface StateLocation {
 /** The store is `PAWL_STORE`, a path or a URL, or `.pawl/store.db` in the working directory. The folders lie beside its file, or in `.pawl`. */
 export function stateLocation(env: NodeJS.ProcessEnv = process.env): StateLocation {
   const given = env.PAWL_STORE || join(".pawl", "store.db");
-  const isUrl = /^[a-z][a-z0-9+.-]+:\/\//i.test(given);
-  const store = isUrl ? given : resolve(given);
-  const folder = isUrl ? resolve(".pawl") : dirname(store);
+  const inDatabase = isUrl(given);
+  const store = inDatabase ? given : resolve(given);
+  const folder = inDatabase ? resolve(".pawl") : dirname(store);
   return { store, runs: join(folder, "runs"), postgres: join(folder, "postgres") };
 }

@@ -11,6 +11,7 @@ import { PawlError } from "../../errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
+import { isUrl } from "../../url-scheme.ts";
 import { resolveDatabase } from "../options/database.ts";
 import {
   given,
@@ -191,7 +192,7 @@ export async function loadParams(
 
 /** Stored paths must mean the same from any working directory. A pattern stays a pattern. */
 async function absolute(path: string): Promise<string> {
-  if (path === "-" || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return redactPath(path);
+  if (path === "-" || isUrl(path)) return redactPath(path);
   const full = resolve(path);
   if (/^env:\w+$/.test(path) && !existsSync(full)) return path;
   const exists = await access(full).then(

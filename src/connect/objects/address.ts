@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertText } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
+import { isUrl, isWebUrl, urlScheme } from "../../url-scheme.ts";
 import { shownUrl } from "./web/redacted-url.ts";
 
 /** A location of objects as a person names it. */
@@ -42,24 +43,24 @@ export function parseObjectAddress(text: string): ObjectAddress {
   }
   if (text.startsWith("file://")) return { kind: "files", path: pathOf(text) };
   if (text.startsWith("file:")) return { kind: "files", path: resolve(text.slice(5)) };
-  if (/^manifest:[a-z][a-z0-9+.-]+:\/\//i.test(text))
+  if (/^manifest:/i.test(text) && isUrl(text.slice(9)))
     throw new PawlError(
       "copy.address",
       "A manifest is a file of this machine: fetch it first, and name its path: manifest:urls.csv.",
     );
   if (text.startsWith("manifest:")) return { kind: "manifest", path: resolve(text.slice(9)) };
   // What a URL holds besides may be a password or a signature: it is not repeated.
-  const [scheme] = /^[a-z][a-z0-9+.-]+:\/\//i.exec(text) ?? [];
-  if (scheme !== undefined && /^https?:/i.test(scheme)) {
+  const scheme = urlScheme(text);
+  if (isWebUrl(text)) {
     throw new PawlError(
       "copy.address",
       `${shownUrl(text)} is one object of the web, which has no listing: write the URLs and the names that they should have into a CSV with the columns url and name, and copy from manifest:FILE.`,
     );
   }
-  if (scheme !== undefined || text === "")
+  if (scheme !== null || text === "")
     throw new PawlError(
       "copy.address",
-      `"${scheme === undefined ? "" : `${scheme}…`}" is not an address that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
+      `"${scheme === null ? "" : `${scheme}://…`}" is not an address that Pawl knows: give a path, s3://bucket/prefix, az://account/container/prefix or manifest:FILE.`,
     );
   return { kind: "files", path: resolve(text) };
 }

@@ -2,8 +2,8 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
+import { isUrl } from "../../../url-scheme.ts";
 import type { PlannedFile } from "./planned-file.ts";
-import { isRemote } from "./redacted-path.ts";
 
 const PIECE = 256 * 1024;
 
@@ -109,7 +109,7 @@ export class Decompressor {
     // The magic number of the first member was right, so that a wrong one stands behind a member.
     if (/incorrect header check|follows/.test(reason)) {
       const unpack =
-        pipe || isRemote(path)
+        pipe || isUrl(path)
           ? `unpack it with ${compression} -dc into a pipe`
           : `${compression} -dc ${name} | pawl load - …`;
       return new PawlError(

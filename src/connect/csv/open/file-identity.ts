@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../../store/contract.ts";
+import { isUrl } from "../../../url-scheme.ts";
 import type { PlannedFile } from "./planned-file.ts";
 import { readBytes } from "./read-blocks.ts";
-import { isRemote } from "./redacted-path.ts";
 
 const EDGE = 64 * 1024;
 
@@ -33,7 +33,7 @@ export async function identityOf(files: readonly PlannedFile[]): Promise<Json> {
 
 async function fileIdentity(file: PlannedFile): Promise<FileIdentity> {
   const { path, size, mtimeMs, etag } = file;
-  if (isRemote(path)) return { path, size, mtimeMs, hash: etag ?? "" };
+  if (isUrl(path)) return { path, size, mtimeMs, hash: etag ?? "" };
   const hash = createHash("sha256");
   hash.update(await readBytes(file, 0, Math.min(EDGE, size)));
   hash.update(await readBytes(file, Math.max(0, size - EDGE), size));
@@ -75,5 +75,5 @@ export function sharedFile(before: Json, now: Json): string | null {
 }
 
 function contentOf({ path, size, hash }: FileIdentity): string {
-  return isRemote(path) ? `${path} ${size} ${hash}` : `${size} ${hash}`;
+  return isUrl(path) ? `${path} ${size} ${hash}` : `${size} ${hash}`;
 }

@@ -3,8 +3,9 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PawlError } from "../../../errors.ts";
 import { nearNames } from "../../../near-names.ts";
+import { isUrl } from "../../../url-scheme.ts";
 import { type PlannedFile, refuseDirectory, refuseFile } from "./planned-file.ts";
-import { isRemote, redactPath, redactPaths, resolveEnvPath } from "./redacted-path.ts";
+import { redactPath, redactPaths, resolveEnvPath } from "./redacted-path.ts";
 import { remoteVersion } from "./remote.ts";
 import { zipContent } from "./zip.ts";
 
@@ -26,9 +27,9 @@ export async function findFiles(
   const notes: string[] = [];
   for (const path of paths) {
     for (const name of await expand(path, cwd)) {
-      const absolute = name === STDIN || isRemote(name) ? name : resolve(cwd, name);
+      const absolute = name === STDIN || isUrl(name) ? name : resolve(cwd, name);
       if (found.has(absolute)) continue;
-      if (isRemote(name)) {
+      if (isUrl(name)) {
         found.set(absolute, [await remoteVersion(name)]);
         continue;
       }
@@ -43,7 +44,7 @@ export async function findFiles(
 
 async function expand(path: string, cwd: string): Promise<string[]> {
   if (/^env:/.test(path) && !(await exists(resolve(cwd, path)))) return [redactPath(resolveEnvPath(path))];
-  if (isRemote(path)) return [redactPath(path)];
+  if (isUrl(path)) return [redactPath(path)];
   if (path === STDIN || !/[*?[\]{}]/.test(path) || (await exists(resolve(cwd, path)))) return [path];
   const matches: string[] = [];
   for await (const match of files.glob(path, { cwd }))

@@ -1,10 +1,6 @@
 import { PawlError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
-
-/** Whether a path is an address of another machine. */
-export function isRemote(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
-}
+import { isUrl, isWebUrl } from "../../../url-scheme.ts";
 
 /** What a redacted URL ends with. */
 const REDACTED = "?…";
@@ -17,7 +13,7 @@ const fullUrls = new Map<string, string>();
  * remembers the rest; of URLs that differ in nothing else, that of the latest. Errors: `csv.address`.
  */
 export function redactPath(path: string): string {
-  if (!/^https?:\/\//i.test(path) || path.endsWith(REDACTED)) return path;
+  if (!isWebUrl(path) || path.endsWith(REDACTED)) return path;
   const url = URL.parse(path);
   if (url === null)
     throw new PawlError("csv.address", "What begins with http:// or https:// is not a URL: check its host.");
@@ -60,6 +56,6 @@ export function resolveEnvPath(path: string): string {
   if (name === undefined) return path;
   const url = own(process.env, name);
   if (!url) throw new PawlError("csv.address", `${path} names an environment variable that is not set.`);
-  if (isRemote(url)) return url;
+  if (isUrl(url)) return url;
   throw new PawlError("csv.address", `${path} is not an address: give it one such as https://host/file.csv.`);
 }

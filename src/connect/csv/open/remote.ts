@@ -1,4 +1,5 @@
 import { ItemError, PawlError, TransientError } from "../../../errors.ts";
+import { isWebUrl } from "../../../url-scheme.ts";
 import { assertBucketName } from "../../objects/address.ts";
 import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
 import { openBucketObject, openWebObject, type RemoteObject } from "../../objects/remote-object.ts";
@@ -40,7 +41,7 @@ function isChanged(error: unknown): boolean {
 
 async function opened(url: string): Promise<RemoteObject> {
   try {
-    return /^https?:\/\//i.test(url) ? await openedOfWeb(url) : await openedOfBucket(url);
+    return isWebUrl(url) ? await openedOfWeb(url) : await openedOfBucket(url);
   } catch (error) {
     throw explained(error, url);
   }

@@ -2,13 +2,13 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { PawlError } from "../../../errors.ts";
+import { isUrl } from "../../../url-scheme.ts";
 import { type Compression, compressionOf, Decompressor } from "./decompress.ts";
 import { STDIN } from "./find-files.ts";
 import { FORMAT_HEAD, refuseOtherFormat } from "./other-formats.ts";
 import { PipeInput } from "./pipe.ts";
 import { type PlannedFile, refuseFile } from "./planned-file.ts";
 import { assertUnchanged, openPlanned } from "./read-blocks.ts";
-import { isRemote } from "./redacted-path.ts";
 import { remoteBytes } from "./remote.ts";
 import { unzipped } from "./zip.ts";
 
@@ -131,7 +131,7 @@ export class TextStream implements AsyncIterable<Buffer> {
           : PipeInput.ofPath(path, name);
       return this.#purpose === "peek" ? input.peek() : input.read();
     }
-    return isRemote(path) ? remoteBytes(this.#file) : this.#local();
+    return isUrl(path) ? remoteBytes(this.#file) : this.#local();
   }
 
   /** A file that is peeked at may be any version; one that is read must be the planned one, to its last byte. */

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { PawlError } from "../../../errors.ts";
+import { isUrl } from "../../../url-scheme.ts";
 import { findFiles } from "../open/find-files.ts";
 import type { PlannedFile } from "../open/planned-file.ts";
-import { isRemote } from "../open/redacted-path.ts";
 import type { CheckedOptions } from "../options.ts";
 import { layoutOf, type RecordLayout, rulesOf } from "../record-layout.ts";
 import { fieldNames, givenOrderOf, headerOf, orderOf } from "./header.ts";
@@ -91,7 +91,7 @@ function partOf(
   const begin = header ? head.second : head.begin;
   const { newline, compression, encoding, bom } = head;
   const shared = { ...file, newline, line: begin.line, order };
-  const local = !file.pipe && file.member === null && !isRemote(file.path);
+  const local = !file.pipe && file.member === null && !isUrl(file.path);
   if (local && compression === null && encoding === "utf-8")
     return { kind: "range", ...shared, bom, offset: begin.offset + bom, blocks: [] };
   return { kind: "stream", ...shared, offset: begin.offset, encoding };
