@@ -41,6 +41,7 @@ export const foundation: readonly string[] = [
   "timers.ts",
   "transient-errors.ts",
   "uncloneable.ts",
+  "url-scheme.ts",
 ];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */
