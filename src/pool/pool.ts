@@ -51,7 +51,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    */
   constructor(options: PoolOptions<Init> = {}) {
     const settings = poolSettings(options);
-    const { isolation, workers } = settings;
+    const { isolation } = settings;
     const { init, initArgument } = options;
     // An error is better now than when the first worker is wanted.
     entryOf(isolation);
@@ -66,7 +66,6 @@ export class Pool<Init = unknown> implements AsyncDisposable {
       workerPool: this.#workerPool,
       functions: this.#functions,
       lifetime: this.#lifetime,
-      workers,
       mayRunInCaller: mayRunInCaller(options),
     };
   }
@@ -200,7 +199,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
 
   /** What was decided so far, and why; and the objects there are. */
   explain(): Explanation {
-    return { functions: this.#functions.explain(this.#context.workers), objects: objectStats() };
+    return { functions: this.#functions.explain(this.#workerPool.maxWorkers), objects: objectStats() };
   }
 
   /**

@@ -48,7 +48,8 @@ interface CallerRun {
 
 /**
  * Runs items of a map in the caller's thread, measuring them, until there are none or `leaves`, asked after each slice of
- * time, says that the others should go to workers. Errors are the items'; nothing is thrown.
+ * time, says that the others should go to workers. Errors are the items'; nothing is thrown. Where no item has to be waited
+ * for and the time of one slice is enough, all have run when this returns its promise.
  */
 export async function runInCaller(run: CallerRun & { leaves(): boolean }): Promise<void> {
   const { work, leaves } = run;
@@ -58,7 +59,10 @@ export async function runInCaller(run: CallerRun & { leaves(): boolean }): Promi
   let isOver = cost.items > 0;
   while (work.ready > 0) {
     if (isOver && leaves()) return;
-    const { items, ms } = await runSlice(run, isFirst ? 1 : Number.POSITIVE_INFINITY, clock !== null);
+    const slice = new Slice(run, isFirst ? 1 : Number.POSITIVE_INFINITY, clock !== null);
+    const pending = slice.run();
+    if (pending !== null) await slice.continueAfter(pending);
+    const { items, ms } = slice;
     if (clock === null) sharedClock.asked(items);
     // The first item may pay for what happens once, such as compiling: it is a measure only where it is slow or the last.
     const isMeasure = !isFirst || ms >= SLOW_MS || work.ready === 0;
@@ -80,8 +84,10 @@ export async function runBesideWorkers(run: CallerRun & { enough(): boolean }): 
     await yieldToLoop();
     const { itemMs } = cost;
     if (work.ready === 0 || enough() || itemMs === null || blocks(cost)) return;
-    const { items, ms } = await runSlice(run, Math.max(1, Math.floor(SLICE_BESIDE_MS / itemMs)), false);
-    cost.observe(items, ms);
+    const slice = new Slice(run, Math.max(1, Math.floor(SLICE_BESIDE_MS / itemMs)), false);
+    const pending = slice.run();
+    if (pending !== null) await slice.continueAfter(pending);
+    cost.observe(slice.items, slice.ms);
   }
 }
 
@@ -90,59 +96,110 @@ function isPlain({ fn, work }: CallerRun): boolean {
   return !work.call.spread && !work.collect && fn.length <= 1;
 }
 
+const NOTHING: Portion = { base: 0, items: [] };
+
 /**
- * Runs at most `limit` items, and for so long as the event loop can wait. After each item it looks at the time: however cheap
- * the items before were, one that is dear is the last. What is left of the items goes back.
+ * Some items, for so long as the event loop can wait. After each item it looks at the time: however cheap the items before
+ * were, one that is dear is the last. What is left of the items goes back.
  */
-async function runSlice(
-  run: CallerRun,
-  limit: number,
-  isClocked: boolean,
-): Promise<{ readonly items: number; readonly ms: number }> {
-  const { fn, work, signal } = run;
-  const { spread, cost } = work.call;
-  const plain = isPlain(run);
-  const callItem = plain ? null : callerOf(fn, spread, signal);
-  const isShort = isClocked && (cost.itemMs ?? 0) < SHORT_MS;
-  const pending: Pending = { result: null };
-  const began = performance.now();
-  const until = Math.ceil(began + SLICE_MS);
-  let now = began;
-  let done = 0;
-  while (done < limit && now < until && work.ready > 0) {
-    const portion = work.takeBlock(limit - done);
-    const { base, items } = portion;
-    const end = base + items.length;
-    let at = base;
-    while (at < end && now < until && !work.ended) {
-      try {
-        if (callItem === null) {
-          const last = Math.min(end, at + (isShort && sharedClock.isRight(now) ? UNASKED : 1));
-          // With `call`, V8 does not know which function it is, and so leaves it on its own.
-          at = runPlain.call(undefined, fn, work.results, portion, at, last, until, pending);
-          if (pending.result !== null) {
-            const { result } = pending;
-            pending.result = null;
-            work.results[at] = await result;
-            at++;
-          }
-        } else {
-          const value = callItem(items[at - base], at);
-          work.value(at, isThenable(value) ? await value : value);
-          at++;
-        }
-      } catch (error) {
-        at = firstWithout(work.results, at);
-        work.error(at, atIndex(error, at));
-        at++;
-      }
-      now = performance.now();
-    }
-    done += at - base;
-    if (plain) work.count(at - base);
-    if (at < end) work.giveBack({ base: at, items: items.slice(at - base) });
+class Slice {
+  /** Items that have run. */
+  items = 0;
+  readonly #run: CallerRun;
+  readonly #limit: number;
+  readonly #isShort: boolean;
+  /** Null where the function is called by `runPlain`. */
+  readonly #callItem: ((item: unknown, index: number) => unknown) | null;
+  readonly #pending: Pending = { result: null };
+  readonly #began = performance.now();
+  #now = this.#began;
+  #portion = NOTHING;
+  /** The index of the item whose turn it is. */
+  #at = 0;
+
+  /** Of at most `limit` items. With `isClocked` a thread writes down the time. */
+  constructor(run: CallerRun, limit: number, isClocked: boolean) {
+    const { fn, work, signal } = run;
+    const { spread, cost } = work.call;
+    this.#run = run;
+    this.#limit = limit;
+    this.#isShort = isClocked && (cost.itemMs ?? 0) < SHORT_MS;
+    this.#callItem = isPlain(run) ? null : callerOf(fn, spread, signal);
   }
-  return { items: done, ms: now - began };
+
+  /** Milliseconds that they took. */
+  get ms(): number {
+    return this.#now - this.#began;
+  }
+
+  /** Runs items until the slice is over, or until one gives a promise, which is returned. */
+  run(): PromiseLike<unknown> | null {
+    const { fn, work } = this.#run;
+    const callItem = this.#callItem;
+    const until = Math.ceil(this.#began + SLICE_MS);
+    for (;;) {
+      const { base, items } = this.#portion;
+      const end = base + items.length;
+      while (this.#at < end && this.#now < until && !work.ended) {
+        const at = this.#at;
+        try {
+          if (callItem === null) {
+            const last = Math.min(end, at + (this.#isShort && sharedClock.isRight(this.#now) ? UNASKED : 1));
+            const pending = this.#pending;
+            // With `call`, V8 does not know which function it is, and so leaves it on its own.
+            this.#at = runPlain.call(undefined, fn, work.results, this.#portion, at, last, until, pending);
+            if (pending.result !== null) return pending.result;
+          } else {
+            const value = callItem(items[at - base], at);
+            if (isThenable(value)) return value;
+            work.value(at, value);
+            this.#at++;
+          }
+        } catch (error) {
+          this.#at = firstWithout(work.results, at);
+          this.#error(error);
+        }
+        this.#now = performance.now();
+      }
+      this.#leavePortion(end);
+      if (this.items >= this.#limit || this.#now >= until || work.ready === 0) return null;
+      this.#portion = work.takeBlock(this.#limit - this.items);
+      this.#at = this.#portion.base;
+    }
+  }
+
+  /** Waits for what an item gave, and runs the rest. */
+  async continueAfter(pending: PromiseLike<unknown>): Promise<void> {
+    const { work } = this.#run;
+    for (let awaited: PromiseLike<unknown> | null = pending; awaited !== null; awaited = this.run()) {
+      this.#pending.result = null;
+      try {
+        const value = await awaited;
+        if (this.#callItem === null) work.results[this.#at] = value;
+        else work.value(this.#at, value);
+        this.#at++;
+      } catch (error) {
+        this.#error(error);
+      }
+      this.#now = performance.now();
+    }
+  }
+
+  #error(error: unknown): void {
+    this.#run.work.error(this.#at, atIndex(error, this.#at));
+    this.#at++;
+  }
+
+  #leavePortion(end: number): void {
+    const { work } = this.#run;
+    const { base, items } = this.#portion;
+    const done = this.#at - base;
+    this.items += done;
+    if (this.#callItem === null && done > 0) work.count(done);
+    if (this.#at < end) work.giveBack({ base: this.#at, items: items.slice(done) });
+    this.#portion = NOTHING;
+    this.#at = 0;
+  }
 }
 
 /** What an item gave that has to be waited for. */

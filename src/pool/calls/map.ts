@@ -15,8 +15,6 @@ export interface PoolContext {
   readonly workerPool: WorkerPool;
   readonly functions: FunctionRegistry;
   readonly lifetime: Lifetime;
-  /** Workers at most. */
-  readonly workers: number;
   /** Items may run in the caller's thread. */
   readonly mayRunInCaller: boolean;
 }
@@ -35,21 +33,31 @@ const SAMPLE = 8;
 export class MapWork extends Work implements CallerWork {
   readonly results: unknown[];
   readonly collect: boolean;
-  readonly #finished = Promise.withResolvers<void>();
   #missing: number;
+  #failure: { readonly reason: unknown } | null = null;
+  /** Ends the wait for the results. */
+  #wake = (): void => {};
 
   constructor(call: Call, items: ItemQueue, collect: boolean) {
     super(call, items);
     this.results = new Array(items.length);
     this.collect = collect;
     this.#missing = items.length;
-    this.#finished.promise.catch(() => {});
-    if (this.#missing === 0) this.#finished.resolve();
+  }
+
+  /** Each item has its result. */
+  get isFinished(): boolean {
+    return this.#missing === 0 && this.#failure === null;
   }
 
   /** Resolves when each item has its result; rejects with the first error, unless errors are collected. */
-  get finished(): Promise<void> {
-    return this.#finished.promise;
+  async finished(): Promise<void> {
+    if (!this.isFinished && this.#failure === null) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#failure !== null) throw this.#failure.reason;
   }
 
   /** Items that have a result. */
@@ -73,45 +81,46 @@ export class MapWork extends Work implements CallerWork {
 
   count(items: number): void {
     this.#missing -= items;
-    if (this.#missing === 0) this.#finished.resolve();
+    if (this.#missing === 0) this.#wake();
   }
 
   /** Gives out nothing more; who waits for the results gets this error. */
   fail(reason: unknown): void {
     this.end();
-    this.#finished.reject(reason);
+    this.#failure ??= { reason };
+    this.#wake();
   }
 }
 
 /** Runs all items, in the caller's thread as long as that pays and then in workers, and resolves with the results in order. */
 export async function runMap(
-  { workerPool, functions, lifetime, ...context }: PoolContext,
+  context: PoolContext,
   { fn, given, options, method }: MapCall,
 ): Promise<unknown[]> {
+  const { workerPool, functions, lifetime } = context;
   lifetime.assertOpen();
   const { call, account } = functions.find(fn, method, options);
   const collect = collects(options.errors);
-  const signal = options.signal ?? never;
-  signal.throwIfAborted();
+  const { signal } = options;
+  signal?.throwIfAborted();
   const interruption = Array.isArray(given) ? null : new Interruption();
   let work: MapWork | null = null;
   const end = (error: unknown) => {
     interruption?.now(error);
     work?.fail(error);
   };
-  const abort = () => end(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
+  const abort = () => end(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   lifetime.enter(end);
   try {
     const items =
       interruption === null ? ItemQueue.of(given as unknown[]) : await gather(given, interruption);
     const map = new MapWork(call, items, collect);
     work = map;
-    const placement = new Placement({ ...context, call, account, workerPool });
+    const placement = new Placement(call, account, workerPool, context.mayRunInCaller);
+    const run = { fn, work: map, signal: signal ?? never };
     let isInWorkers = false;
-    const start = async () => {
-      if (placement.mayStay)
-        await runInCaller({ fn, work: map, signal, leaves: () => leaves(map, placement) });
+    const runInWorkers = async () => {
       if (map.ready === 0) return;
       isInWorkers = true;
       account.inline += map.done;
@@ -119,11 +128,14 @@ export async function runMap(
       workerPool.add(map);
       const enough = () => workerPool.isAtWork(map);
       if (!placement.mayStay) workerPool.schedule();
-      else await workerPool.scheduleWith(() => runBesideWorkers({ fn, work: map, signal, enough }));
+      else await workerPool.scheduleWith(() => runBesideWorkers({ ...run, enough }));
     };
-    // Not waited for: an item that hangs does not hold a call that was ended.
-    start().catch(end);
-    await map.finished;
+    const inCaller = placement.mayStay ? runInCaller({ ...run, leaves: () => leaves(map, placement) }) : null;
+    if (!map.isFinished) {
+      // Not waited for: an item that hangs does not hold a call that was ended.
+      (inCaller === null ? runInWorkers() : inCaller.then(runInWorkers)).catch(end);
+      await map.finished();
+    }
     if (!isInWorkers) account.inline += map.length;
     return map.results;
   } catch (error) {
@@ -131,7 +143,7 @@ export async function runMap(
     throw error;
   } finally {
     if (work !== null) workerPool.drop(work, "the call it belongs to has ended");
-    signal.removeEventListener("abort", abort);
+    signal?.removeEventListener("abort", abort);
     lifetime.leave(end);
   }
 }

@@ -17,17 +17,6 @@ export function mayRunInCaller(options: PoolOptions): boolean {
   );
 }
 
-/** What a placement has to go by. */
-export interface Circumstances {
-  readonly call: Call;
-  /** Is told why. */
-  readonly account: FunctionAccount;
-  readonly workerPool: WorkerPool;
-  readonly workers: number;
-  /** Of the pool. */
-  readonly mayRunInCaller: boolean;
-}
-
 /** Some items that are still to run, and results of some that have. */
 interface Sample {
   readonly items: readonly unknown[];
@@ -38,13 +27,17 @@ interface Sample {
 export class Placement {
   /** Whether items may run in the caller's thread; those that were cut into chunks on purpose may not. */
   readonly mayStay: boolean;
-  readonly #circumstances: Circumstances;
+  readonly #call: Call;
+  readonly #account: FunctionAccount;
+  readonly #workerPool: WorkerPool;
   /** Milliseconds that the function took before this call. */
   readonly #spentBefore: number;
 
-  constructor(circumstances: Circumstances) {
-    const { call, account, mayRunInCaller } = circumstances;
-    this.#circumstances = circumstances;
+  /** `account` is told why. `mayRunInCaller` is that of the pool. */
+  constructor(call: Call, account: FunctionAccount, workerPool: WorkerPool, mayRunInCaller: boolean) {
+    this.#call = call;
+    this.#account = account;
+    this.#workerPool = workerPool;
     this.#spentBefore = call.cost.spentMs;
     this.mayStay = mayRunInCaller && call.limit === null && call.chunkSize === null;
     if (!this.mayStay) account.why = "only a worker can give what was asked for";
@@ -52,20 +45,28 @@ export class Placement {
 
   /** Whether the items that are left should go to workers now. Starts workers where they will go later. */
   leaves(left: number, sample: Sample): boolean {
-    const { call, account, workerPool, workers } = this.#circumstances;
+    const account = this.#account;
+    const workerPool = this.#workerPool;
+    const { cost } = this.#call;
     try {
-      if (call.cost.transportMs === null) measureTransport(call.cost, sample.items, sample.results);
+      if (cost.transportMs === null) measureTransport(cost, sample.items, sample.results);
     } catch (error) {
       // In the caller's thread they have their results; on the way to a worker they would be errors.
       account.why = `the items or their results cannot be sent to a worker (${errorText(error)})`;
       return false;
     }
     const warm = workerPool.isReady;
-    const pays = paysOff({ cost: call.cost, left, spentBefore: this.#spentBefore, workers, warm });
+    const pays = paysOff({
+      cost,
+      left,
+      spentBefore: this.#spentBefore,
+      workers: workerPool.maxWorkers,
+      warm,
+    });
     account.why = pays
       ? "the items cost enough to pay for sending them"
       : "sending the items would cost more than it saves";
-    if (!pays || warm || blocks(call.cost)) return pays;
+    if (!pays || warm || blocks(cost)) return pays;
     // The caller's thread continues while they start.
     workerPool.grow(left, OTHER_CORES);
     return false;

@@ -17,7 +17,7 @@ export interface StreamCall {
 
 /** Runs items as results are asked for, in the caller's thread as long as that pays and then in workers, a few batches ahead. */
 export async function* streamMap(
-  { workerPool, functions, lifetime, ...context }: PoolContext,
+  { workerPool, functions, lifetime, mayRunInCaller }: PoolContext,
   { fn, items, options, method }: StreamCall,
 ): AsyncGenerator<unknown, void, undefined> {
   lifetime.assertOpen();
@@ -49,7 +49,7 @@ export async function* streamMap(
   lifetime.enter(end);
   try {
     let from = 0;
-    const placement = new Placement({ ...context, call, account, workerPool });
+    const placement = new Placement(call, account, workerPool, mayRunInCaller);
     if (placement.mayStay) {
       const length = Array.isArray(items) ? items.length : Number.POSITIVE_INFINITY;
       const leaves = (at: number, item: unknown, result: unknown) => {
@@ -67,9 +67,10 @@ export async function* streamMap(
     const stream = new StreamWork(call, from);
     work = stream;
     workerPool.add(stream);
-    const { workers } = context;
+    const { maxWorkers } = workerPool;
     const hasRoom = () =>
-      stream.inFlight < workers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, workers);
+      stream.inFlight <
+      maxWorkers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, maxWorkers);
     const add = (item: unknown) => {
       stream.add(item);
       account.parallel++;

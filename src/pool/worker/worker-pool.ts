@@ -44,6 +44,11 @@ export class WorkerPool {
     this.#changed = changed;
   }
 
+  /** Workers at most. */
+  get maxWorkers(): number {
+    return this.#settings.workers;
+  }
+
   /** Something is to be done, or is being done. */
   get busy(): boolean {
     for (const work of this.#works) if (work.ready > 0) return true;
@@ -59,7 +64,7 @@ export class WorkerPool {
 
   /** Every worker there may be is there and has loaded the function. */
   isAtWork(work: Work): boolean {
-    if (this.#workers.size < this.#settings.workers) return false;
+    if (this.#workers.size < this.maxWorkers) return false;
     for (const worker of this.#workers) if (!worker.knows(work)) return false;
     return true;
   }
@@ -103,7 +108,7 @@ export class WorkerPool {
         continue;
       }
       const { cost, chunkSize, limit } = work.call;
-      const size = batchSize(cost, chunkSize, work.left, this.#settings.workers);
+      const size = batchSize(cost, chunkSize, work.left, this.maxWorkers);
       worker.run(work, work.take(Math.min(size, work.ready, worker.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
@@ -121,7 +126,7 @@ export class WorkerPool {
   /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
   #watchBatches(): void {
     if (this.#batchTimer !== null || this.#closed) return;
-    const idle = this.#idleWorker() !== null || this.#workers.size < this.#settings.workers;
+    const idle = this.#idleWorker() !== null || this.#workers.size < this.maxWorkers;
     if (!this.#anyBehind((worker) => idle || this.#waitsFor(worker))) return;
     this.#batchTimer = setTimeout(
       () => {
@@ -167,7 +172,7 @@ export class WorkerPool {
     if (this.#closed) return;
     let starting = 0;
     for (const worker of this.#workers) if (worker.state === "starting") starting++;
-    for (; starting < Math.min(items, atOnce) && this.#workers.size < this.#settings.workers; starting++)
+    for (; starting < Math.min(items, atOnce) && this.#workers.size < this.maxWorkers; starting++)
       if (!this.#start()) return;
   }
 

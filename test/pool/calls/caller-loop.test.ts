@@ -48,7 +48,7 @@ test("the caller's thread does items until the workers are at it", async (t) => 
   );
   assert.equal(work.left, 97 - done);
   await runBesideWorkers({ fn, work, signal: never, enough: () => false });
-  await work.finished;
+  await work.finished();
   assert.equal(done, 97);
 });
 
@@ -60,7 +60,7 @@ test("promises are waited for, arguments spread, and the context comes last", as
     return a + b;
   };
   await runBesideWorkers({ fn, work, signal: never, enough: () => false });
-  await work.finished;
+  await work.finished();
   assert.deepEqual(results, [0, 2, 4]);
   assert.deepEqual(seen, [0, 1, 2]);
 });
@@ -72,11 +72,11 @@ test("an error is its item's, and ends a map that does not collect errors", asyn
   };
   const failing = mapOf(10, 0.01);
   await runBesideWorkers({ fn, work: failing.work, signal: never, enough: () => false });
-  await assert.rejects(failing.work.finished, { name: "RangeError", message: "odd 1", index: 1 });
+  await assert.rejects(failing.work.finished(), { name: "RangeError", message: "odd 1", index: 1 });
   assert.equal(failing.work.ready, 0);
   const collecting = mapOf(4, 0.01, { collect: true });
   await runBesideWorkers({ fn, work: collecting.work, signal: never, enough: () => false });
-  await collecting.work.finished;
+  await collecting.work.finished();
   const statuses = (collecting.results as Settled<number>[]).map(({ status }) => status);
   assert.deepEqual(statuses, ["fulfilled", "rejected", "fulfilled", "rejected"]);
 });
