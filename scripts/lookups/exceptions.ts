@@ -42,7 +42,7 @@ export const exceptions: readonly Exception[] = [
     because: "a handle has what every object has",
   },
   {
-    file: "src/pool/actor/serve.ts",
+    file: "src/pool/actor/worker/actor-server.ts",
     text: "this.#instance[call.method]",
     because: "the handle offers only names that methodsOf has found on this object",
   },

@@ -17,7 +17,7 @@ export {
 } from "./actor/index.ts";
 export { callable } from "./callable/callable.ts";
 export type { FunctionExplanation } from "./calls/function-registry.ts";
-export type { Settled } from "./calls/settled.ts";
+export type { Settled } from "./calls/item-result.ts";
 export { type Each, each } from "./each/each.ts";
 export type { EachOptions } from "./each/options.ts";
 export type { RetryOptions } from "./each/retry.ts";

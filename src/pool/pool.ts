@@ -5,7 +5,7 @@ import { referenceTo } from "./callable/reference.ts";
 import { type FunctionExplanation, FunctionRegistry } from "./calls/function-registry.ts";
 import { type PoolContext, runMap } from "./calls/map.ts";
 import { mayRunInCaller } from "./calls/placement.ts";
-import type { Settled } from "./calls/settled.ts";
+import type { Settled } from "./calls/item-result.ts";
 import { streamMap } from "./calls/stream.ts";
 import type { Future } from "./future.ts";
 import { Lifetime } from "./lifetime.ts";
@@ -15,7 +15,7 @@ import { objectStats } from "./shared/objects/objects.ts";
 import type { ObjectStats } from "./shared/objects/options.ts";
 import { whyUnsendable } from "./transfer/cloneable.ts";
 import { type Isolation, type Packed, pack } from "./transfer/pack.ts";
-import { entryOf } from "./worker/entry.ts";
+import { entryOf } from "./worker/start-worker.ts";
 import { WorkerPool } from "./worker/worker-pool.ts";
 
 type ErrorsOption = MapOptions & { readonly errors?: "throw" | "collect" };

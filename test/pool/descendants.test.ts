@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "../../src/pool/index.ts";
-import { Cgroup } from "../../src/pool/worker/cgroup.ts";
+import { Cgroup } from "../../src/pool/worker/descendants.ts";
 import { DESCENDANTS, startsAndDies, startsAndHangs } from "./fixtures/descendants.ts";
 
 /** `PAWL_RUNS=200` for the long version. */

@@ -10,7 +10,7 @@ import {
 } from "../callable/callable.ts";
 import { type Actor, handleOf } from "./handle.ts";
 import { type ActorOptions, actorSettings, type ReplicaOptions } from "./options.ts";
-import { OwnedActor } from "./owned-actor.ts";
+import { OwnedActor } from "./owner/owned-actor.ts";
 
 /**
  * Makes an object of the class in a worker of its own, and resolves with a handle to it once it is made. Each public

@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
 import { type HandleState, toHandle } from "../transfer/pack.ts";
-import type { ActorCallOptions, ActorTarget } from "./target.ts";
+import type { ActorCallOptions, ActorTarget } from "./registry.ts";
 
 /** The kind of handle on its way to another worker. */
 export const ACTOR = "actor";

@@ -4,5 +4,5 @@ export { callSignal } from "./call-signal.ts";
 export { type ActorControl, control } from "./control.ts";
 export type { Actor } from "./handle.ts";
 export type { ActorOptions, ReplicaOptions } from "./options.ts";
-export type { ActorStats } from "./supervisor.ts";
-export type { ActorCallOptions } from "./target.ts";
+export type { ActorStats } from "./owner/supervisor.ts";
+export type { ActorCallOptions } from "./registry.ts";

@@ -3,7 +3,7 @@ import { type FunctionReference, referenceTo } from "../callable/reference.ts";
 import { checkMapOptions, checkOptions, limitFrom, type MapOptions } from "../options.ts";
 import { batchSize, Cost, speedUp } from "./cost.ts";
 import { type Stopper, SubmittedWork } from "./submit.ts";
-import type { Call } from "./work.ts";
+import type { Call } from "./work-queue.ts";
 
 /** What a call decided, and by which figures. */
 export interface FunctionExplanation {

@@ -3,7 +3,7 @@ import type { PoolOptions } from "../options.ts";
 import { OTHER_CORES, type WorkerPool } from "../worker/worker-pool.ts";
 import { blocks, measureTransport, paysOff } from "./cost.ts";
 import type { FunctionAccount } from "./function-registry.ts";
-import type { Call } from "./work.ts";
+import type { Call } from "./work-queue.ts";
 
 /** Whether items may run in the caller's thread: where a pool has options that only a worker can follow, they may not. */
 export function mayRunInCaller(options: PoolOptions): boolean {

@@ -4,9 +4,9 @@ import { streamInCaller } from "./caller-loop.ts";
 import { batchSize } from "./cost.ts";
 import type { PoolContext } from "./map.ts";
 import { Placement } from "./placement.ts";
-import { type ItemResult, settledOf } from "./settled.ts";
-import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./source.ts";
-import { type Call, ItemQueue, Work } from "./work.ts";
+import { type ItemResult, settledOf } from "./item-result.ts";
+import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
+import { type Call, ItemQueue, Work } from "./work-queue.ts";
 
 export interface StreamCall {
   readonly fn: AnyFunction;

@@ -1,5 +1,5 @@
 import { Future, type FutureOwner } from "../future.ts";
-import { type Call, ItemQueue, Work } from "./work.ts";
+import { type Call, ItemQueue, Work } from "./work-queue.ts";
 
 /** How the worker pool stops a call that is under way. */
 export interface Stopper {

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { type ItemResult, type Settled, settledOf } from "../calls/settled.ts";
+import { type ItemResult, type Settled, settledOf } from "../calls/item-result.ts";
 import { collects } from "../options.ts";
 import { type EachOptions, eachSettings } from "./options.ts";
 import { type ItemFunction, resultsOf } from "./run.ts";

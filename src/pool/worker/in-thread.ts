@@ -1,7 +1,7 @@
 import { getHeapStatistics } from "node:v8";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { notesInMemory } from "./marker.ts";
-import { type Setup, serveAny } from "./serve.ts";
+import { type Setup, serveAny } from "./pool-server.ts";
 
 /** What a thread is started with. */
 export interface ThreadData {

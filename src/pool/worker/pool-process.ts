@@ -1,4 +1,4 @@
 /** A process of a pool. */
-import { serveInProcess } from "./in-process.ts";
+import { serveInProcess } from "./process.ts";
 
 serveInProcess();

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { Cgroup } from "./cgroup.ts";
+import { Cgroup } from "./descendants.ts";
 
 /** Children are started so that each leads a group of its own, in which whatever it starts is as well. */
 export const leadsGroup = process.platform !== "win32";

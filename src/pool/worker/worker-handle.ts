@@ -1,12 +1,12 @@
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { Relay } from "../actor/relay.ts";
-import type { Portion, Work } from "../calls/work.ts";
+import { Relay } from "../actor/remote/relay.ts";
+import type { Portion, Work } from "../calls/work-queue.ts";
 import { WorkerDiedError } from "../errors.ts";
 import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
-import { Batch, type BatchEvents } from "./batch.ts";
-import { type Host, startProcess, startThread } from "./host.ts";
+import { Batch, type BatchEvents } from "./sent-chunk.ts";
+import { type Host, startProcess, startThread } from "./thread.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
 import { ItemTimer } from "./time-limit.ts";

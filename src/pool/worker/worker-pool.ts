@@ -4,7 +4,7 @@ import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { batchSize, repaysStart } from "../calls/cost.ts";
 import type { Stopper } from "../calls/submit.ts";
-import type { Work } from "../calls/work.ts";
+import type { Work } from "../calls/work-queue.ts";
 import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";

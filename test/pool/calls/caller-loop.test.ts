@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { runBesideWorkers } from "../../../src/pool/calls/caller-loop.ts";
 import { Cost } from "../../../src/pool/calls/cost.ts";
 import { MapWork } from "../../../src/pool/calls/map.ts";
-import type { Settled } from "../../../src/pool/calls/settled.ts";
-import { type Call, ItemQueue } from "../../../src/pool/calls/work.ts";
+import type { Settled } from "../../../src/pool/calls/item-result.ts";
+import { type Call, ItemQueue } from "../../../src/pool/calls/work-queue.ts";
 import type { ItemContext } from "../../../src/pool/options.ts";
 
 const never = new AbortController().signal;

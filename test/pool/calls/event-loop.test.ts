@@ -4,7 +4,7 @@ import { runBesideWorkers } from "../../../src/pool/calls/caller-loop.ts";
 import { Cost } from "../../../src/pool/calls/cost.ts";
 import { MapWork } from "../../../src/pool/calls/map.ts";
 import { sharedClock } from "../../../src/pool/calls/shared-clock.ts";
-import { ItemQueue } from "../../../src/pool/calls/work.ts";
+import { ItemQueue } from "../../../src/pool/calls/work-queue.ts";
 import { Pool } from "../../../src/pool/index.ts";
 import { add } from "../fixtures/tasks.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { folderOf } from "../../../src/pool/worker/cgroup.ts";
+import { folderOf } from "../../../src/pool/worker/descendants.ts";
 
 const groups = (path: string) => `8:pids:/user.slice\n1:cpu:/\n0::${path}\n`;
 const mount = (root: string, folder: string, kind = "cgroup2") =>

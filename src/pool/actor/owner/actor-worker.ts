@@ -1,11 +1,11 @@
-import { errorReason } from "../../error-text.ts";
-import { PawlError } from "../../errors.ts";
-import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { reviveError } from "../transfer/remote-error.ts";
-import { type Host, startProcess, startThread } from "../worker/host.ts";
-import type { ActorSettings } from "./options.ts";
-import type { ActorResults, ActorSetup, FromActor, ToActor } from "./protocol.ts";
-import { Relay } from "./relay.ts";
+import { errorReason } from "../../../error-text.ts";
+import { PawlError } from "../../../errors.ts";
+import { LONGEST_TIMER_MS } from "../../../timers.ts";
+import { reviveError } from "../../transfer/remote-error.ts";
+import { type Host, startProcess, startThread } from "../../worker/thread.ts";
+import type { ActorSettings } from "../options.ts";
+import type { ActorResults, ActorSetup, FromActor, ToActor } from "../protocol.ts";
+import { Relay } from "../remote/relay.ts";
 
 /** What an actor's worker tells. */
 export interface ActorWorkerEvents {

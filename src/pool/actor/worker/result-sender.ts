@@ -1,12 +1,12 @@
-import { isThenable } from "../../thenable.ts";
-import { whyUnsendable } from "../transfer/cloneable.ts";
-import { below, type Handle, type Isolation, type Packed, pack } from "../transfer/pack.ts";
-import { describeError, type RemoteError } from "../transfer/remote-error.ts";
-import { monotonicMs } from "../worker/marker.ts";
-import type { ParentChannel } from "../worker/protocol.ts";
-import { packResult, unsendableResult } from "../worker/results.ts";
-import { unsaved } from "./errors.ts";
-import type { ActorResults, ActorSetup, FromActor } from "./protocol.ts";
+import { isThenable } from "../../../thenable.ts";
+import { whyUnsendable } from "../../transfer/cloneable.ts";
+import { below, type Handle, type Isolation, type Packed, pack } from "../../transfer/pack.ts";
+import { describeError, type RemoteError } from "../../transfer/remote-error.ts";
+import { monotonicMs } from "../../worker/marker.ts";
+import type { ParentChannel } from "../../worker/protocol.ts";
+import { packResult, unsendableResult } from "../../worker/results.ts";
+import { unsaved } from "../errors.ts";
+import type { ActorResults, ActorSetup, FromActor } from "../protocol.ts";
 
 /** Taken before the methods of users can replace it. */
 const nextTick = process.nextTick.bind(process);

@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import type { Portion, Work } from "../calls/work.ts";
+import type { Portion, Work } from "../calls/work-queue.ts";
 import { WorkerDiedError } from "../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
 import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/pack.ts";

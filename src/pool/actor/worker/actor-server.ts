@@ -1,16 +1,16 @@
 import { setInterval } from "node:timers";
-import { PawlError } from "../../errors.ts";
-import { inheritsThen, isThenable } from "../../thenable.ts";
-import { resolveCallable } from "../callable/callable.ts";
-import { neverEnds } from "../errors.ts";
-import { type Handle, handlesByIndex, unpack } from "../transfer/pack.ts";
-import { describeError } from "../transfer/remote-error.ts";
-import { monotonicMs, type Note } from "../worker/marker.ts";
-import type { ParentChannel } from "../worker/protocol.ts";
-import { withSignal } from "./call-signal.ts";
-import { Fifo } from "./fifo.ts";
-import { connectToParent, receiveAnswers } from "./parent-calls.ts";
-import type { ActorSetup, CallsMessage, FromActor, ToActor } from "./protocol.ts";
+import { PawlError } from "../../../errors.ts";
+import { inheritsThen, isThenable } from "../../../thenable.ts";
+import { resolveCallable } from "../../callable/callable.ts";
+import { neverEnds } from "../../errors.ts";
+import { type Handle, handlesByIndex, unpack } from "../../transfer/pack.ts";
+import { describeError } from "../../transfer/remote-error.ts";
+import { monotonicMs, type Note } from "../../worker/marker.ts";
+import type { ParentChannel } from "../../worker/protocol.ts";
+import { withSignal } from "../call-signal.ts";
+import { Fifo } from "../fifo.ts";
+import { connectToParent, receiveAnswers } from "../remote/parent-calls.ts";
+import type { ActorSetup, CallsMessage, FromActor, ToActor } from "../protocol.ts";
 import { BusyTime, ResultSender } from "./result-sender.ts";
 
 /** Taken before the methods of users can replace them. */
@@ -79,7 +79,7 @@ class ActorServer {
     const { reference, args, saved, saveEvery } = this.#actor;
     try {
       // Now rather than at the first handle, which would let the calls behind it overtake.
-      await import("../transfer/handle-kinds.ts");
+      await import("../../transfer/handle-kinds.ts");
       const Class = (await resolveCallable(reference)) as unknown as new (...args: unknown[]) => Instance;
       this.#instance = new Class(...(unpack(args) as unknown[]));
       const { save, restore } = this.#instance;

@@ -1,7 +1,7 @@
 import { setImmediate, setInterval } from "node:timers";
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { inheritsThen, isThenable } from "../../thenable.ts";
-import { connectToParent, receiveAnswers } from "../actor/parent-calls.ts";
+import { connectToParent, receiveAnswers } from "../actor/remote/parent-calls.ts";
 import type { ActorSetup, ToActor } from "../actor/protocol.ts";
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import { neverEnds } from "../errors.ts";
@@ -27,7 +27,7 @@ export function serveAny(
   }
   // Nothing is sent to an actor before it says that it is ready.
   let take: ((message: ToActor) => void) | null = null;
-  void import("../actor/serve.ts").then(({ serveActor }) => {
+  void import("../actor/worker/actor-server.ts").then(({ serveActor }) => {
     take = serveActor(channel, setup, notes.note);
   });
   return (message) => take?.(message as ToActor);

@@ -6,12 +6,12 @@ import {
   type Packed,
   packAll,
   unpack,
-} from "../transfer/pack.ts";
-import { reviveError } from "../transfer/remote-error.ts";
+} from "../../transfer/pack.ts";
+import { reviveError } from "../../transfer/remote-error.ts";
 import type { ActorCall } from "./call.ts";
-import { unsendable } from "./errors.ts";
-import { Fifo } from "./fifo.ts";
-import type { ActorResults, CallsMessage } from "./protocol.ts";
+import { unsendable } from "../errors.ts";
+import { Fifo } from "../fifo.ts";
+import type { ActorResults, CallsMessage } from "../protocol.ts";
 
 type Post = (message: CallsMessage) => void;
 

@@ -1,5 +1,5 @@
-import type { Timer } from "../../timers.ts";
-import type { LimitMs } from "../options.ts";
+import type { Timer } from "../../../timers.ts";
+import type { LimitMs } from "../../options.ts";
 
 /** One call on its way, from the caller to the result. */
 export class ActorCall {

@@ -8,7 +8,7 @@ import {
 } from "node:worker_threads";
 import type { ActorSetup } from "../actor/protocol.ts";
 import { describeError, reviveError } from "../transfer/remote-error.ts";
-import { entryOf } from "./entry.ts";
+import { entryOf } from "./start-worker.ts";
 import type { ThreadData } from "./in-thread.ts";
 import { FileMarker, type Marker, SharedMarker } from "./marker.ts";
 import { Descendants, leadsGroup } from "./process-group.ts";

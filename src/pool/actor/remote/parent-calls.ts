@@ -1,8 +1,8 @@
-import type { LimitMs } from "../options.ts";
-import { type Isolation, packAll, unpack } from "../transfer/pack.ts";
-import { reviveError } from "../transfer/remote-error.ts";
-import { actorGone, unsendable } from "./errors.ts";
-import type { AnswersMessage, Ask, FromCaller } from "./protocol.ts";
+import type { LimitMs } from "../../options.ts";
+import { type Isolation, packAll, unpack } from "../../transfer/pack.ts";
+import { reviveError } from "../../transfer/remote-error.ts";
+import { actorGone, unsendable } from "../errors.ts";
+import type { AnswersMessage, Ask, FromCaller } from "../protocol.ts";
 
 /** The line of a worker to its parent, as far as calls of actors go over it. */
 export interface CallChannel {

@@ -16,7 +16,7 @@ const boot = (globalThis as { [key: symbol]: Boot | undefined })[Symbol.for(BOOT
 if (boot !== undefined) {
   boot.serve ??= async () => {
     if (boot.kind === "thread") (await import("./in-thread.ts")).serveInThread();
-    else (await import("./in-process.ts")).serveInProcess();
+    else (await import("./process.ts")).serveInProcess();
   };
 }
 

@@ -1,10 +1,10 @@
 import type { EventEmitter } from "node:events";
 import { setImmediate } from "node:timers";
 import { describeError } from "../transfer/remote-error.ts";
-import { Cgroup } from "./cgroup.ts";
+import { Cgroup } from "./descendants.ts";
 import { notesInFile } from "./marker.ts";
 import type { ProcessSetup } from "./protocol.ts";
-import { type Setup, serveAny } from "./serve.ts";
+import { type Setup, serveAny } from "./pool-server.ts";
 
 /** The descriptor of the file in which a process notes what it runs. */
 export const MARK_FD = 4;
