@@ -5,8 +5,8 @@ import type { ItemContext } from "../options.ts";
 import { atIndex } from "../transfer/remote-error.ts";
 import { blocks, type Cost } from "./cost.ts";
 import type { Settled } from "./item-result.ts";
-import { isBefore, sharedClock } from "./shared-clock.ts";
 import type { Interruption, ItemSource } from "./item-source.ts";
+import { isBefore, sharedClock } from "./shared-clock.ts";
 import type { Portion, Work } from "./work-queue.ts";
 
 /** How long items run in the caller's thread before its event loop gets a turn, in milliseconds. */

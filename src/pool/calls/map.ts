@@ -5,9 +5,9 @@ import { collects, type MapOptions } from "../options.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import { type CallerWork, runBesideWorkers, runInCaller, SLICE_MS } from "./caller-loop.ts";
 import type { FunctionRegistry } from "./function-registry.ts";
-import { Placement } from "./placement.ts";
 import type { Settled } from "./item-result.ts";
 import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
+import { Placement } from "./placement.ts";
 import { type Call, ItemQueue, Work } from "./work-queue.ts";
 
 /** What the calls of a pool are made with. */

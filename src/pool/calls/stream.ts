@@ -2,10 +2,10 @@ import type { AnyFunction } from "../callable/callable.ts";
 import { collects, type MapOptions } from "../options.ts";
 import { streamInCaller } from "./caller-loop.ts";
 import { batchSize } from "./cost.ts";
-import type { PoolContext } from "./map.ts";
-import { Placement } from "./placement.ts";
 import { type ItemResult, settledOf } from "./item-result.ts";
 import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
+import type { PoolContext } from "./map.ts";
+import { Placement } from "./placement.ts";
 import { type Call, ItemQueue, Work } from "./work-queue.ts";
 
 export interface StreamCall {

@@ -153,6 +153,13 @@ export function reviveError(remote: RemoteError): unknown {
   return error;
 }
 
+/** Why a worker has died of what it threw, for people. Anything may have been thrown. */
+export function deathReason(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return describeError(thrown).message;
+  if ((thrown as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY") return "its heap was full";
+  return `${thrown.name}: ${thrown.message}`;
+}
+
 /** Errors whose `index` was put there here. */
 const indexed = new WeakSet<Error>();
 

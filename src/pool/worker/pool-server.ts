@@ -1,28 +1,25 @@
 import { setImmediate, setInterval } from "node:timers";
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { inheritsThen, isThenable } from "../../thenable.ts";
+import type { ToActor } from "../actor/protocol.ts";
 import { connectToParent, receiveAnswers } from "../actor/remote/parent-calls.ts";
-import type { ActorSetup, ToActor } from "../actor/protocol.ts";
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import { neverEnds } from "../errors.ts";
 import type { ItemContext } from "../options.ts";
 import { handlesByIndex, unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
-import type { BatchMessage, ParentChannel, ToWorker, WorkerSetup } from "./protocol.ts";
+import type { BatchMessage, ParentChannel, Setup, ToWorker, WorkerSetup } from "./protocol.ts";
 import { Results } from "./results.ts";
 
-/** What a worker is started with: one of a pool, or one that is an actor. */
-export type Setup = WorkerSetup | ActorSetup;
-
 /** Serves a pool, or as an actor, whose code most workers never need. Returns what to call with each message. */
-export function serveAny(
+export function serve(
   channel: ParentChannel<unknown>,
   setup: Setup,
   notes: Notes,
 ): (message: unknown) => void {
   if (!("actor" in setup)) {
-    const take = serve(channel, setup, notes);
+    const take = servePool(channel, setup, notes);
     return (message) => take(message as ToWorker);
   }
   // Nothing is sent to an actor before it says that it is ready.
@@ -41,14 +38,14 @@ async function knowShared(): Promise<void> {
 }
 
 /** Runs batches one after the other, as they come. Returns what to call with each message. */
-function serve(channel: ParentChannel, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
+function servePool(channel: ParentChannel, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
   connectToParent(channel);
-  const server = new Server(channel, setup, notes);
+  const server = new PoolServer(channel, setup, notes);
   void server.begin();
   return (message) => server.take(message);
 }
 
-class Server {
+class PoolServer {
   readonly #channel: ParentChannel;
   readonly #setup: WorkerSetup;
   readonly #notes: Notes;

@@ -1,4 +1,4 @@
 /** A thread of a pool. */
-import { serveInThread } from "./in-thread.ts";
+import { serveInThread } from "./thread.ts";
 
 serveInThread();

@@ -1,13 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import type { EventEmitter } from "node:events";
 import { setImmediate } from "node:timers";
-import { describeError } from "../transfer/remote-error.ts";
-import { Cgroup } from "./descendants.ts";
-import { notesInFile } from "./marker.ts";
-import type { ProcessSetup } from "./protocol.ts";
-import { type Setup, serveAny } from "./pool-server.ts";
+import { deathReason, describeError, reviveError } from "../transfer/remote-error.ts";
+import { Cgroup, Descendants, leadsGroup } from "./descendants.ts";
+import { FileMarker, notesInFile } from "./marker.ts";
+import { serve } from "./pool-server.ts";
+import type { Entry, FromWorker, MessageListener, Setup, WorkerChannel } from "./protocol.ts";
+import { endWithParent } from "./reaper.ts";
+
+/** What a process is told first. */
+interface ProcessSetup {
+  readonly setup: Setup;
+  /** The folder of the control group that it enters before it loads anything; null where there is none. */
+  readonly cgroup: string | null;
+}
 
 /** The descriptor of the file in which a process notes what it runs. */
-export const MARK_FD = 4;
+const MARK_FD = 4;
+
+const MB = 1024 * 1024;
+
+/** Starts a process, which can be killed in native code too, and whose crash is its own. `maxHeap` is in bytes. */
+export function startProcess(
+  entry: Entry,
+  setup: Setup,
+  maxHeap: number | null,
+  listener: MessageListener<unknown>,
+): WorkerChannel<unknown> {
+  const marker = new FileMarker();
+  const { child, descendants } = spawnNode(entry, setup, maxHeap, marker);
+  const release = endWithParent(descendants);
+  let fault: string | null = null;
+  child.on("message", (message) => {
+    // The functions of users may speak to the parent of their process too.
+    if (typeof message !== "object" || message === null) return;
+    const heard = message as Partial<FromWorker>;
+    if (heard.type === "fault" && heard.error !== undefined) fault ??= deathReason(reviveError(heard.error));
+    else listener(message);
+  });
+  const gone = new Promise<string>((resolve) => {
+    const over = (why: string) => {
+      release();
+      resolve(why);
+    };
+    // What it was in the middle of is over, and so is what it had started for that.
+    child.once("exit", (code) => {
+      if (code !== 0) descendants.kill();
+    });
+    // Not at its exit: what it said before may still be on the way.
+    child.once("close", (code, signal) =>
+      over(fault ?? (signal ? `it was ended by ${signal}` : `it ended with code ${code}`)),
+    );
+    // One that never started never ends.
+    child.on("error", (error) => {
+      if (child.pid === undefined) over(error.message);
+    });
+  });
+  return {
+    marker,
+    gone,
+    post(message) {
+      if (!child.connected) return;
+      // What is lost on the way to a dead process is given back when its end is heard.
+      child.send(message as object, () => {});
+    },
+    hold(held) {
+      if (held) {
+        child.ref();
+        child.channel?.ref();
+      } else {
+        child.unref();
+        child.channel?.unref();
+      }
+    },
+    async kill() {
+      descendants.kill();
+      await gone;
+    },
+  };
+}
+
+function spawnNode(
+  entry: Entry,
+  setup: Setup,
+  maxHeap: number | null,
+  marker: FileMarker,
+): { child: ChildProcess; descendants: Descendants } {
+  let descendants: Descendants | null = null;
+  try {
+    const limit = maxHeap === null ? [] : [`--max-old-space-size=${Math.ceil(maxHeap / MB)}`];
+    const run = "file" in entry ? [entry.file] : ["--eval", entry.code];
+    const child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc", marker.fd],
+      detached: leadsGroup,
+    });
+    descendants = new Descendants(child);
+    const start: ProcessSetup = { setup, cgroup: descendants.cgroup?.path ?? null };
+    // Throws what cannot be sent.
+    if (child.pid !== undefined) child.send(start, () => {});
+    return { child, descendants };
+  } catch (error) {
+    descendants?.kill();
+    void descendants?.cgroup?.remove();
+    marker.close();
+    throw error;
+  }
+}
+
+/** What Node was told about this program alone: a worker that was told the same would do something else. */
+const alone = /^(--test|--watch|--input-type|--eval|--print|--check|--interactive|--inspect|-[epci]$|-pe$)/;
+
+/** Arguments for a Node that is to run under the same conditions as this one. */
+function execArgumentsOf(given: readonly string[]): string[] {
+  const kept: string[] = [];
+  let drop = false;
+  for (const argument of given) {
+    // An argument that is not a flag is the value of the flag before it.
+    if (argument.startsWith("-")) drop = alone.test(argument);
+    if (!drop) kept.push(argument);
+  }
+  return kept;
+}
 
 /** Serves as a process of a pool. */
 export function serveInProcess(): void {
@@ -22,10 +136,10 @@ export function serveInProcess(): void {
   process.on("uncaughtExceptionMonitor", (error) => {
     if (process.connected) send({ type: "fault", error: describeError(error) });
   });
-  process.once("message", ({ setup, cgroup }: ProcessSetup<Setup>) => {
+  process.once("message", ({ setup, cgroup }: ProcessSetup) => {
     if (cgroup !== null) Cgroup.enter(cgroup);
     const listen = keepListening((message) => take(message));
-    const take = serveAny(
+    const take = serve(
       {
         isolation: "process",
         post: (message) => {

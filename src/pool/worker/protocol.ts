@@ -1,7 +1,8 @@
-import type { AnswersMessage, FromCaller } from "../actor/protocol.ts";
+import type { ActorSetup, AnswersMessage, FromCaller } from "../actor/protocol.ts";
 import type { FunctionReference } from "../callable/reference.ts";
 import type { Handle, Isolation, Packed } from "../transfer/pack.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
+import type { Marker } from "./marker.ts";
 
 /** Work for one worker: consecutive items for one function. */
 export interface BatchMessage {
@@ -59,14 +60,7 @@ export type FromWorker =
   /** Calls of actors that a thread above this worker owns. */
   | FromCaller;
 
-/** What a process is told first. */
-export interface ProcessSetup<Setup> {
-  readonly setup: Setup;
-  /** The folder of the control group that it enters before it loads anything; null where there is none. */
-  readonly cgroup: string | null;
-}
-
-/** What a worker is started with. */
+/** What a worker of a pool is started with. */
 export interface WorkerSetup {
   readonly init: FunctionReference | null;
   readonly initArgument: Packed;
@@ -74,7 +68,7 @@ export interface WorkerSetup {
   readonly maxMemory: number | null;
 }
 
-/** The worker's end of the line to its parent. */
+/** The worker's end of the channel to its parent. */
 export interface ParentChannel<From = FromWorker> {
   readonly isolation: Isolation;
   post(message: From): void;
@@ -85,3 +79,25 @@ export interface ParentChannel<From = FromWorker> {
   /** Ends the worker. */
   end(): void;
 }
+
+/** The parent's end of the channel to a worker. */
+export interface WorkerChannel<To = ToWorker> {
+  readonly marker: Marker;
+  /** Throws DataCloneError when the message cannot be cloned; then nothing was sent. */
+  post(message: To): void;
+  /** Whether this worker keeps the program from ending. */
+  hold(held: boolean): void;
+  /** Ends the worker now, whatever it does; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Resolves when the worker is gone, with why, for people. */
+  readonly gone: Promise<string>;
+}
+
+/** Where the messages of a worker go. */
+export type MessageListener<From = FromWorker> = (message: From) => void;
+
+/** What a worker is started with: one of a pool, or one that is an actor. */
+export type Setup = WorkerSetup | ActorSetup;
+
+/** How a worker is started: by a file, or by code that imports a bundle. */
+export type Entry = { readonly file: string } | { readonly code: string };

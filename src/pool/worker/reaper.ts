@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import type { Descendants } from "./process-group.ts";
+import type { Descendants } from "./descendants.ts";
 
 /** The children of this thread. */
 interface Family {

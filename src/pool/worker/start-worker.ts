@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PawlError } from "../../errors.ts";
-import type { Isolation } from "../transfer/pack.ts";
+import type { Isolation } from "../transfer/cloneable.ts";
+import { serveInProcess, startProcess } from "./process.ts";
+import type { Entry, FromWorker, MessageListener, Setup, ToWorker, WorkerChannel } from "./protocol.ts";
+import { serveInThread, startThread } from "./thread.ts";
 
 /** Left by the code that starts a worker from a bundle. */
 interface Boot {
   readonly kind: Isolation;
-  serve?: () => Promise<void>;
+  serve?: () => void;
 }
 
 const BOOT = "pawl.boot";
@@ -14,14 +17,19 @@ const boot = (globalThis as { [key: symbol]: Boot | undefined })[Symbol.for(BOOT
 
 // This is a worker, and it imports the bundle: what it has to do is in here.
 if (boot !== undefined) {
-  boot.serve ??= async () => {
-    if (boot.kind === "thread") (await import("./in-thread.ts")).serveInThread();
-    else (await import("./process.ts")).serveInProcess();
-  };
+  boot.serve ??= boot.kind === "thread" ? serveInThread : serveInProcess;
 }
 
-/** How a worker is started: by a file, or by code that imports a bundle. */
-export type Entry = { readonly file: string } | { readonly code: string };
+/** Starts a thread or a process. `maxHeap` is in bytes. Throws where it cannot be started. */
+export function startWorker<To = ToWorker, From = FromWorker>(
+  isolation: Isolation,
+  setup: Setup,
+  maxHeap: number | null,
+  listener: MessageListener<From>,
+): WorkerChannel<To> {
+  const start = isolation === "thread" ? startThread : startProcess;
+  return start(entryOf(isolation), setup, maxHeap, listener as MessageListener<unknown>);
+}
 
 const entries = new Map<Isolation, Entry>();
 

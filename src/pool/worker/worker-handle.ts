@@ -5,10 +5,10 @@ import type { Portion, Work } from "../calls/work-queue.ts";
 import { WorkerDiedError } from "../errors.ts";
 import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
-import { Batch, type BatchEvents } from "./sent-chunk.ts";
-import { type Host, startProcess, startThread } from "./thread.ts";
 import { monotonicMs } from "./marker.ts";
-import type { FromWorker, ResultsMessage, WorkerSetup } from "./protocol.ts";
+import type { FromWorker, ResultsMessage, WorkerChannel, WorkerSetup } from "./protocol.ts";
+import { Batch, type BatchEvents } from "./sent-chunk.ts";
+import { startWorker } from "./start-worker.ts";
 import { ItemTimer } from "./time-limit.ts";
 
 /** What a slot tells its pool. */
@@ -33,7 +33,7 @@ export class WorkerHandle {
   state: WorkerState = "starting";
   readonly #settings: PoolSettings;
   readonly #events: WorkerEvents;
-  readonly #host: Host;
+  readonly #channel: WorkerChannel;
   /** Makes the calls of actors that functions in the worker ask for. */
   readonly #relay: Relay;
   readonly #known = new Set<number>();
@@ -63,13 +63,12 @@ export class WorkerHandle {
   constructor(settings: PoolSettings, setup: WorkerSetup, events: WorkerEvents) {
     this.#settings = settings;
     this.#events = events;
-    const start = settings.isolation === "thread" ? startThread : startProcess;
-    this.#host = start(setup, settings.maxHeap, (message) => this.#hear(message));
-    const { startTimeoutMs } = settings;
+    const { isolation, maxHeap, startTimeoutMs } = settings;
+    this.#channel = startWorker(isolation, setup, maxHeap, (message) => this.#hear(message));
     if (startTimeoutMs <= LONGEST_TIMER_MS)
       this.#starting = setTimeout(() => this.#tooLate(startTimeoutMs), startTimeoutMs);
-    this.#relay = new Relay(settings.isolation, (message) => this.#host.post(message));
-    this.closed = this.#host.gone.then((why) => this.#over(why));
+    this.#relay = new Relay(isolation, (message) => this.#channel.post(message));
+    this.closed = this.#channel.gone.then((why) => this.#over(why));
   }
 
   /** Items it may still be given. */
@@ -94,8 +93,8 @@ export class WorkerHandle {
     const batch = new Batch(work, portion, !this.#known.has(call.number));
     this.state = "busy";
     this.#batch = batch;
-    this.#host.hold(true);
-    this.#host.marker.open(portion.items.length);
+    this.#channel.hold(true);
+    this.#channel.marker.open(portion.items.length);
     const { startTimeoutMs } = this.#settings;
     const { size } = batch;
     this.#began = performance.now();
@@ -106,7 +105,7 @@ export class WorkerHandle {
     if (batch.loads && startTimeoutMs <= LONGEST_TIMER_MS)
       this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeoutMs), startTimeoutMs);
     if (call.limit !== null) {
-      this.#timer = new ItemTimer(call.limit, this.#host.marker, {
+      this.#timer = new ItemTimer(call.limit, this.#channel.marker, {
         isAborted: (index) => batch.isAborted(index),
         abort: (index, reason) => void this.abort(index, reason),
         kill: (index, error) => void this.kill(error, index),
@@ -122,7 +121,7 @@ export class WorkerHandle {
   /** Items of its batch that have not begun, behind one that has or will. */
   get behind(): number {
     const batch = this.#batch;
-    return batch === null || batch.size < 2 ? 0 : batch.size - Math.max(1, this.#host.marker.begun + 1);
+    return batch === null || batch.size < 2 ? 0 : batch.size - Math.max(1, this.#channel.marker.begun + 1);
   }
 
   /** The work of its batch. */
@@ -137,20 +136,20 @@ export class WorkerHandle {
 
   /** Milliseconds that the item has run which runs; or that a batch waits to be begun. */
   get itemMs(): number {
-    const mark = this.#host.marker.read();
+    const mark = this.#channel.marker.read();
     return mark === null ? this.batchMs : monotonicMs() - mark.since;
   }
 
   /** Gives the items back that have not begun, except for the first `least` of the batch. */
   takeBack(least: number): void {
-    this.#batch?.takeBack(this.#host.marker.limit(least));
+    this.#batch?.takeBack(this.#channel.marker.limit(least));
   }
 
   /** Tells an item by its signal to stop. False when it had not begun: it is given back, and begins nowhere by itself. */
   abort(index: number, reason: string): boolean {
     const batch = this.#batch;
     if (!batch?.awaits(index)) return false;
-    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (this.#channel.marker.begun < batch.placeOf(index)) this.takeBack(0);
     if (!batch.awaits(index)) return false;
     this.#tell(batch, index, reason);
     return true;
@@ -159,16 +158,16 @@ export class WorkerHandle {
   /** Tells the worker of an item to stop, or to pass it over. */
   #tell(batch: Batch, index: number, reason: string): void {
     batch.abort(index, reason);
-    this.#host.post({ type: "abort", id: batch.id, index, reason });
+    this.#channel.post({ type: "abort", id: batch.id, index, reason });
   }
 
   /** Ends the worker as it runs this item. False when that had not begun: it is given back, and begins nowhere by itself. */
   killItem(index: number, error: Error): boolean {
     const batch = this.#batch;
     if (!batch?.awaits(index)) return false;
-    if (this.#host.marker.begun < batch.placeOf(index)) this.takeBack(0);
+    if (this.#channel.marker.begun < batch.placeOf(index)) this.takeBack(0);
     if (!batch.awaits(index)) return false;
-    if (this.#host.marker.read()?.index === index) {
+    if (this.#channel.marker.read()?.index === index) {
       void this.kill(error, index);
       return true;
     }
@@ -185,7 +184,7 @@ export class WorkerHandle {
     const batch = this.#batch;
     if (batch?.work !== work) return;
     this.takeBack(0);
-    this.#host.post({ type: "cancel", id: batch.id, reason });
+    this.#channel.post({ type: "cancel", id: batch.id, reason });
   }
 
   /** Ends the worker now. `error` is what becomes of the item at `index`, or of the one that runs. */
@@ -194,17 +193,17 @@ export class WorkerHandle {
     // Whatever it still says, it gets nothing more to do.
     this.state = "closing";
     // The program must not end while this waits.
-    this.#host.hold(true);
-    await this.#host.kill();
+    this.#channel.hold(true);
+    await this.#channel.kill();
   }
 
   /** Lets an idle worker end; one that does not is ended. */
   async close(): Promise<void> {
     if (this.state === "gone") return;
     this.state = "closing";
-    this.#host.hold(true);
-    this.#host.post({ type: "close" });
-    const timer = setTimeout(() => void this.#host.kill(), CLOSE_MS);
+    this.#channel.hold(true);
+    this.#channel.post({ type: "close" });
+    const timer = setTimeout(() => void this.#channel.kill(), CLOSE_MS);
     await this.closed;
     clearTimeout(timer);
   }
@@ -212,7 +211,7 @@ export class WorkerHandle {
   #send(batch: Batch): boolean {
     const { isolation } = this.#settings;
     try {
-      this.#host.post(batch.message(isolation));
+      this.#channel.post(batch.message(isolation));
       this.#known.add(batch.work.call.number);
       return true;
     } catch (error) {
@@ -244,7 +243,7 @@ export class WorkerHandle {
     this.state = "closing";
     this.neverReady = false;
     this.#events.unready(this, error);
-    void this.#host.kill();
+    void this.#channel.kill();
   }
 
   #tooLate(ms: number): void {
@@ -255,7 +254,7 @@ export class WorkerHandle {
 
   #stillLoading(batch: Batch, ms: number): void {
     // Each message and each mark shows that it has begun.
-    if (batch.hasResults || this.#host.marker.read() !== null) return;
+    if (batch.hasResults || this.#channel.marker.read() !== null) return;
     const sentence = `A worker had not loaded ${batch.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
     const error = new PawlError("pool.start-timeout", sentence);
     this.#events.cannotRun(batch.work, error);
@@ -269,7 +268,7 @@ export class WorkerHandle {
       this.#watchdog.stop();
       return null;
     }
-    const { marker } = this.#host;
+    const { marker } = this.#channel;
     if (marker.read() !== null) return null;
     const { begun } = marker;
     // It loads the function, if it has heard of the batch.
@@ -281,7 +280,7 @@ export class WorkerHandle {
   #silent(): void {
     const batch = this.#batch;
     if (batch === null || this.state === "closing") return;
-    const { begun } = this.#host.marker;
+    const { begun } = this.#channel.marker;
     if (begun >= 0) batch.lose(batch.indexAt(begun) + 1);
     void this.kill(new WorkerDiedError("pool.worker-died", "The worker did not answer any more."));
   }
@@ -308,7 +307,7 @@ export class WorkerHandle {
     this.state = "idle";
     this.neverReady = false;
     this.idleSince = performance.now();
-    this.#host.hold(false);
+    this.#channel.hold(false);
     this.#events.idle(this);
   }
 
@@ -327,8 +326,8 @@ export class WorkerHandle {
     if (this.#starting !== null) clearTimeout(this.#starting);
     const batch = this.#batch;
     this.#end();
-    batch?.workerDied(this.#host.marker.read()?.index ?? null, why, this.#events);
-    this.#host.marker.close();
+    batch?.workerDied(this.#channel.marker.read()?.index ?? null, why, this.#events);
+    this.#channel.marker.close();
     this.#events.gone(this);
   }
 }

@@ -2,7 +2,8 @@ import { errorReason } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../../timers.ts";
 import { reviveError } from "../../transfer/remote-error.ts";
-import { type Host, startProcess, startThread } from "../../worker/thread.ts";
+import type { WorkerChannel } from "../../worker/protocol.ts";
+import { startWorker } from "../../worker/start-worker.ts";
 import type { ActorSettings } from "../options.ts";
 import type { ActorResults, ActorSetup, FromActor, ToActor } from "../protocol.ts";
 import { Relay } from "../remote/relay.ts";
@@ -31,7 +32,7 @@ export interface WorkerEnd {
 
 /** A worker of an actor, from its start to its end. */
 export class ActorWorker {
-  readonly #host: Host<ToActor>;
+  readonly #channel: WorkerChannel<ToActor>;
   /** Makes the calls of other actors that this one asks for. */
   readonly #relay: Relay;
   readonly #events: ActorWorkerEvents;
@@ -48,30 +49,31 @@ export class ActorWorker {
   constructor(setup: ActorSetup, settings: ActorSettings, events: ActorWorkerEvents) {
     const { isolation, maxHeap, startTimeoutMs } = settings;
     this.#events = events;
-    const start = isolation === "thread" ? startThread : startProcess;
-    this.#host = start<ToActor, FromActor>(setup, maxHeap, (message) => this.#hear(message));
-    this.#relay = new Relay(isolation, (message) => this.#host.post(message));
+    this.#channel = startWorker<ToActor, FromActor>(isolation, setup, maxHeap, (message) =>
+      this.#hear(message),
+    );
+    this.#relay = new Relay(isolation, (message) => this.#channel.post(message));
     if (startTimeoutMs <= LONGEST_TIMER_MS) {
       this.#starting = setTimeout(() => this.#tooLate(setup.actor.name, startTimeoutMs), startTimeoutMs);
     }
-    void this.#host.gone.then((why) => this.#end(why));
+    void this.#channel.gone.then((why) => this.#end(why));
   }
 
   /** Throws DataCloneError when the message cannot be cloned; then nothing was sent. */
   post(message: ToActor): void {
-    this.#host.post(message);
+    this.#channel.post(message);
   }
 
   /** Whether it keeps the program from ending; at first it does. */
   hold(held: boolean): void {
     if (held === this.#held) return;
     this.#held = held;
-    this.#host.hold(held);
+    this.#channel.hold(held);
   }
 
   /** Ends it now, whatever it does; resolves when it is gone. */
   async kill(): Promise<void> {
-    await this.#host.kill();
+    await this.#channel.kill();
   }
 
   #hear(message: FromActor): void {
@@ -93,7 +95,7 @@ export class ActorWorker {
         return;
       case "spoiled":
         this.#why = errorReason(reviveError(message.error));
-        void this.#host.kill();
+        void this.#channel.kill();
         return;
       case "closed":
         this.#events.closed(message.error === null ? null : reviveError(message.error));
@@ -112,7 +114,7 @@ export class ActorWorker {
   /** It cannot begin, whatever it does. */
   #fail(error: unknown): void {
     this.#fault = error;
-    void this.#host.kill();
+    void this.#channel.kill();
   }
 
   #end(why: string): void {
@@ -120,8 +122,8 @@ export class ActorWorker {
     clearTimeout(this.#starting);
     // A mark that cannot be read says nothing of what began after the first call: none of them must run twice.
     const unread = this.#hasResults ? Number.POSITIVE_INFINITY : -1;
-    const begun = this.#host.marker.read()?.index ?? unread;
-    this.#host.marker.close();
+    const begun = this.#channel.marker.read()?.index ?? unread;
+    this.#channel.marker.close();
     this.#events.gone({ why: this.#why ?? why, begun, fault: this.#fault });
   }
 }

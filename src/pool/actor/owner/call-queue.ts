@@ -8,10 +8,10 @@ import {
   unpack,
 } from "../../transfer/pack.ts";
 import { reviveError } from "../../transfer/remote-error.ts";
-import type { ActorCall } from "./call.ts";
 import { unsendable } from "../errors.ts";
 import { Fifo } from "../fifo.ts";
 import type { ActorResults, CallsMessage } from "../protocol.ts";
+import type { ActorCall } from "./call.ts";
 
 type Post = (message: CallsMessage) => void;
 

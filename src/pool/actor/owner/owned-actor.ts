@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { PawlError } from "../../../errors.ts";
 import { limitFrom } from "../../options.ts";
-import { ActorCall } from "./call.ts";
 import { terminated, tooManyPending } from "../errors.ts";
 import type { ActorSettings } from "../options.ts";
-import { type ActorOrigin, type ActorStats, Supervisor } from "./supervisor.ts";
 import { type ActorCallOptions, type ActorTarget, registerActor, unregisterActor } from "../registry.ts";
+import { ActorCall } from "./call.ts";
+import { type ActorOrigin, type ActorStats, Supervisor } from "./supervisor.ts";
 
 /** An actor that this thread made: one worker, or several replicas that share the calls. */
 export class OwnedActor implements ActorTarget {

@@ -3,12 +3,12 @@ import type { CallableReference } from "../../callable/callable.ts";
 import { ActorDiedError, TimeLimitError } from "../../errors.ts";
 import type { LimitMs } from "../../options.ts";
 import { pack, packAll, unpack } from "../../transfer/pack.ts";
-import { ActorWorker, type ActorWorkerEvents, type WorkerEnd } from "./actor-worker.ts";
-import type { ActorCall } from "./call.ts";
-import { CallQueue } from "./call-queue.ts";
 import { notAgain, unsendable } from "../errors.ts";
 import type { ActorSettings } from "../options.ts";
 import type { ActorResults, ActorSetup } from "../protocol.ts";
+import { ActorWorker, type ActorWorkerEvents, type WorkerEnd } from "./actor-worker.ts";
+import type { ActorCall } from "./call.ts";
+import { CallQueue } from "./call-queue.ts";
 
 /** What an actor is made of. */
 export interface ActorOrigin {

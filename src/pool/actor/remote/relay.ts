@@ -4,8 +4,8 @@ import { PawlError } from "../../../errors.ts";
 import { type Isolation, type Packed, pack, unpack } from "../../transfer/pack.ts";
 import { describeError } from "../../transfer/remote-error.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "../protocol.ts";
-import { RemoteActor } from "./remote-actor.ts";
 import { type ActorTarget, ownedActor } from "../registry.ts";
+import { RemoteActor } from "./remote-actor.ts";
 
 /**
  * The parent's end: makes the calls that one worker asks for, of actors that this thread owns or, if it is a worker

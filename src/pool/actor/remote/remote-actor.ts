@@ -2,8 +2,8 @@ import { limitFrom } from "../../options.ts";
 import { shareableKind } from "../../transfer/pack.ts";
 import { tooManyPending } from "../errors.ts";
 import { ACTOR, type ActorHandleState, handleOf } from "../handle.ts";
-import { callThroughParent, pendingCalls } from "./parent-calls.ts";
 import { type ActorCallOptions, type ActorTarget, ownedActor } from "../registry.ts";
+import { callThroughParent, pendingCalls } from "./parent-calls.ts";
 
 /** An actor that a thread above this worker owns. Calls go there through the worker's parent. */
 export class RemoteActor implements ActorTarget {

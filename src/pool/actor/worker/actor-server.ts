@@ -9,8 +9,8 @@ import { monotonicMs, type Note } from "../../worker/marker.ts";
 import type { ParentChannel } from "../../worker/protocol.ts";
 import { withSignal } from "../call-signal.ts";
 import { Fifo } from "../fifo.ts";
-import { connectToParent, receiveAnswers } from "../remote/parent-calls.ts";
 import type { ActorSetup, CallsMessage, FromActor, ToActor } from "../protocol.ts";
+import { connectToParent, receiveAnswers } from "../remote/parent-calls.ts";
 import { BusyTime, ResultSender } from "./result-sender.ts";
 
 /** Taken before the methods of users can replace them. */
