@@ -121,6 +121,8 @@ export abstract class Work {
   /** Indexes in the queue that are not to be given out. */
   #withdrawn: Set<number> | null = null;
   #ended = false;
+  /** How often an item has killed its worker, by its index. */
+  #crashes: Map<number, number> | null = null;
 
   /** `from` is the index of the first item of the queue. */
   constructor(call: Call, queue: ItemQueue, from = 0) {
@@ -198,6 +200,16 @@ export abstract class Work {
     this.#requeued.push(portion);
     this.#requeued.sort((a, b) => a.base - b.base);
     this.#requeuedItems += portion.items.length;
+  }
+
+  /** An item has killed its worker. True when it is to be given to another one, as often as `crashRetries` says. */
+  retriesAfterCrash(index: number): boolean {
+    const { crashRetries } = this.call;
+    if (crashRetries === 0) return false;
+    this.#crashes ??= new Map();
+    const crashes = (this.#crashes.get(index) ?? 0) + 1;
+    this.#crashes.set(index, crashes);
+    return crashes <= crashRetries;
   }
 
   /** Takes out one item that waits. */

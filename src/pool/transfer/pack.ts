@@ -1,3 +1,5 @@
+import { errorReason, errorText } from "../../error-text.ts";
+import { PawlError } from "../../errors.ts";
 import { own, setOwn } from "../../own.ts";
 import { assertCloneable, assertIsData, type Isolation } from "./cloneable.ts";
 
@@ -115,6 +117,23 @@ export function unpack({ value, handles }: Packed): unknown {
     else setOwn(holderOf(root, path), String(last), object);
   }
   return root;
+}
+
+/** Packs what a function returned. Throws a PawlError where it cannot go to where it is sent. */
+export function packResult(value: unknown, to: Isolation): Packed {
+  try {
+    return pack(value, to);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    throw unsendableResult(errorText(error));
+  }
+}
+
+export function unsendableResult(why: string): PawlError {
+  return new PawlError(
+    "pool.unsendable-result",
+    `The result cannot be sent back from a worker (${errorReason(why)}): return plain data.`,
+  );
 }
 
 /** What holds the end of the path. */

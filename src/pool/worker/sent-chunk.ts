@@ -6,14 +6,6 @@ import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } fr
 import { atIndex, reviveError } from "../transfer/remote-error.ts";
 import type { BatchMessage, ResultsMessage } from "./protocol.ts";
 
-/** What is asked and told of when a worker has died over a batch. */
-export interface BatchEvents {
-  /** A worker cannot do this work at all: it does not get as far as the first item. */
-  cannotRun(work: Work, error: Error): void;
-  /** An item killed its worker; true when it is to be tried once more. */
-  mayRetry(work: Work, index: number): boolean;
-}
-
 /** Workers that die over the same work before they begin an item of it, until the work fails. */
 const MOST_START_FAILURES = 5;
 
@@ -176,7 +168,7 @@ export class Batch {
   }
 
   /** The worker has died over the item that it had marked: that gets its error, what it had not run is given back. */
-  workerDied(marked: number | null, why: string, events: BatchEvents): void {
+  workerDied(marked: number | null, why: string): void {
     const { work } = this;
     const { base } = this.#portion;
     const blamed = this.#blamed;
@@ -187,14 +179,14 @@ export class Batch {
       const failedToStart = blamed === null && this.loads && !this.hasResults;
       if (failedToStart && ++work.startFailures >= MOST_START_FAILURES) {
         const sentence = `The workers died, one after the other, before they began item ${base} of ${this.name}: ${why}.`;
-        events.cannotRun(work, new WorkerDiedError("pool.worker-died", sentence));
+        work.fail(new WorkerDiedError("pool.worker-died", sentence));
       }
       return;
     }
     // Done, but their results died with the worker.
     this.#giveBack(this.#next, culprit);
     this.#giveBack(culprit + 1, this.#end);
-    if (blamed === null && !this.#aborted.has(culprit) && events.mayRetry(work, culprit)) {
+    if (blamed === null && !this.#aborted.has(culprit) && work.retriesAfterCrash(culprit)) {
       this.#giveBack(culprit, culprit + 1);
       return;
     }

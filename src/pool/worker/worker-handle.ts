@@ -7,18 +7,18 @@ import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerChannel, WorkerSetup } from "./protocol.ts";
-import { Batch, type BatchEvents } from "./sent-chunk.ts";
+import { Batch } from "./sent-chunk.ts";
 import { startWorker } from "./start-worker.ts";
 import { ItemTimer } from "./time-limit.ts";
 
-/** What a slot tells its pool. */
-export interface WorkerEvents extends BatchEvents {
+/** What a worker tells its pool. */
+export interface WorkerEvents {
   /** The worker is ready for a batch. */
-  idle(slot: WorkerHandle): void;
+  idle(worker: WorkerHandle): void;
   /** The worker is gone for good; what it held was given back. */
-  gone(slot: WorkerHandle): void;
+  gone(worker: WorkerHandle): void;
   /** A worker cannot begin: `init` threw, or does not end. */
-  unready(slot: WorkerHandle, error: unknown): void;
+  unready(worker: WorkerHandle, error: unknown): void;
 }
 
 export type WorkerState = "starting" | "idle" | "busy" | "closing" | "gone";
@@ -113,7 +113,7 @@ export class WorkerHandle {
     }
   }
 
-  /** Whether this slot has the item, running or about to. */
+  /** Whether this worker has the item, running or about to. */
   has(work: Work, index: number): boolean {
     return this.#batch?.work === work && this.#batch.awaits(index);
   }
@@ -257,7 +257,7 @@ export class WorkerHandle {
     if (batch.hasResults || this.#channel.marker.read() !== null) return;
     const sentence = `A worker had not loaded ${batch.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
     const error = new PawlError("pool.start-timeout", sentence);
-    this.#events.cannotRun(batch.work, error);
+    batch.work.fail(error);
     void this.kill(error);
   }
 
@@ -326,7 +326,7 @@ export class WorkerHandle {
     if (this.#starting !== null) clearTimeout(this.#starting);
     const batch = this.#batch;
     this.#end();
-    batch?.workerDied(this.#channel.marker.read()?.index ?? null, why, this.#events);
+    batch?.workerDied(this.#channel.marker.read()?.index ?? null, why);
     this.#channel.marker.close();
     this.#events.gone(this);
   }

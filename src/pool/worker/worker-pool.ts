@@ -9,7 +9,7 @@ import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 
-/** Workers that die before they have done anything, one after the other, until the crew gives up. */
+/** Workers that die before they have done anything, one after the other, until the pool gives up. */
 const MOST_START_FAILURES = 3;
 
 /** How long an item may run, in milliseconds, before an idle worker gets those behind it in its batch. */
@@ -28,7 +28,6 @@ export class WorkerPool {
   readonly #changed: () => void;
   readonly #workers = new Set<WorkerHandle>();
   readonly #works = new Set<Work>();
-  readonly #crashes = new WeakMap<Work, Map<number, number>>();
   #scheduled = false;
   #closed = false;
   #startFailures = 0;
@@ -234,7 +233,7 @@ export class WorkerPool {
   #nextWork(): Work | null {
     for (const work of this.#works) {
       if (work.ready === 0) continue;
-      // To the end of the line.
+      // It comes last from now on.
       this.#works.delete(work);
       this.#works.add(work);
       return work;
@@ -279,19 +278,7 @@ export class WorkerPool {
       this.#changed();
     },
     unready: (_worker, error) => this.failAll(error),
-    cannotRun: (work, error) => work.fail(error),
-    mayRetry: (work, index) => this.#mayRetry(work, index),
   };
-
-  #mayRetry(work: Work, index: number): boolean {
-    const { crashRetries } = work.call;
-    if (crashRetries === 0) return false;
-    const counts = this.#crashes.get(work) ?? new Map<number, number>();
-    this.#crashes.set(work, counts);
-    const crashes = (counts.get(index) ?? 0) + 1;
-    counts.set(index, crashes);
-    return crashes <= crashRetries;
-  }
 
   /** Ends workers that had nothing to do for long. The timer keeps no program alive. */
   #watchIdle(): void {

@@ -1,10 +1,17 @@
 import { isThenable } from "../../../thenable.ts";
 import { whyUnsendable } from "../../transfer/cloneable.ts";
-import { below, type Handle, type Isolation, type Packed, pack } from "../../transfer/pack.ts";
+import {
+  below,
+  type Handle,
+  type Isolation,
+  type Packed,
+  pack,
+  packResult,
+  unsendableResult,
+} from "../../transfer/pack.ts";
 import { describeError, type RemoteError } from "../../transfer/remote-error.ts";
 import { monotonicMs } from "../../worker/marker.ts";
 import type { ParentChannel } from "../../worker/protocol.ts";
-import { packResult, unsendableResult } from "../../worker/results.ts";
 import { unsaved } from "../errors.ts";
 import type { ActorResults, ActorSetup, FromActor } from "../protocol.ts";
 

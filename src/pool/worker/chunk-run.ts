@@ -1,0 +1,254 @@
+import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { inheritsThen, isThenable } from "../../thenable.ts";
+import { neverEnds } from "../errors.ts";
+import type { ItemContext } from "../options.ts";
+import { whyUnsendable } from "../transfer/cloneable.ts";
+import {
+  below,
+  type Handle,
+  handlesByIndex,
+  type Isolation,
+  packResult,
+  unpack,
+  unsendableResult,
+} from "../transfer/pack.ts";
+import { describeError, type RemoteError, sendableError } from "../transfer/remote-error.ts";
+import { monotonicMs, type Notes } from "./marker.ts";
+import type { BatchMessage, ParentChannel, ResultsMessage } from "./protocol.ts";
+
+/** Results do not wait longer than this for the rest of their batch: what a death can take along is that little. */
+const FLUSH_MS = 2;
+/** How long a worker may be busy before it looks for messages. */
+const YIELD_MS = 20;
+
+/** A function as a worker calls it. */
+export type WorkerFunction = (...args: unknown[]) => unknown;
+
+/** One batch on its way through the function. */
+export class BatchRun {
+  readonly id: number;
+  readonly #batch: BatchMessage;
+  readonly #channel: ParentChannel;
+  readonly #maxMemory: number;
+  readonly #results: Results;
+  #spentMs = 0;
+  /** Items that have a result, or were passed over. */
+  #ended = 0;
+  #cancelled: string | null = null;
+  #full = false;
+  /** The index of the item whose promise is waited for. */
+  #awaited: number | null = null;
+  #abandoned = false;
+  readonly #skipped = new Set<number>();
+  #current: Context | null = null;
+
+  /** Leaves the rest to others once the worker uses more than `maxMemory` bytes. */
+  constructor(batch: BatchMessage, channel: ParentChannel, maxMemory: number | null) {
+    this.id = batch.id;
+    this.#batch = batch;
+    this.#channel = channel;
+    this.#maxMemory = maxMemory ?? Number.POSITIVE_INFINITY;
+    this.#results = new Results(batch.id, batch.base, channel.isolation);
+  }
+
+  async run(fn: WorkerFunction, init: unknown, { note, begin }: Notes): Promise<void> {
+    const { base, spread, handles, items } = this.#batch;
+    const handlesOf = handles === null ? null : handlesByIndex(handles);
+    const results = this.#results;
+    let now = monotonicMs();
+    let flushed = now;
+    let yielded = now;
+    for (let at = 0; at < items.length && this.#cancelled === null && !this.#full; at++) {
+      const index = base + at;
+      // It was given to another worker.
+      if (!begin(index, now, at)) break;
+      if (this.#skipped.size > 0 && this.#skipped.has(index)) {
+        results.nothing();
+        this.#ended = at + 1;
+        continue;
+      }
+      const context = new Context(index, init);
+      this.#current = context;
+      try {
+        const own = handlesOf?.get(at);
+        const item = own === undefined ? items[at] : unpack({ value: items[at], handles: own });
+        const args = spread ? (item as readonly unknown[]) : [item];
+        const returned = fn.length > args.length ? fn(...args, context) : fn(...args);
+        if (isThenable(returned)) {
+          this.#awaited = index;
+          const value = await returned;
+          if (this.#abandoned) return;
+          results.value(value);
+        } else results.value(returned);
+      } catch (error) {
+        if (this.#abandoned) return;
+        results.error(describeError(error));
+      }
+      this.#awaited = null;
+      this.#ended = at + 1;
+      // The function has cut the channel: the mark stays where it is, and says which item did.
+      if (!this.#channel.isOpen()) return;
+      const after = monotonicMs();
+      this.#spentMs += after - now;
+      now = after;
+      if (now - flushed > FLUSH_MS && at < items.length - 1) {
+        this.#flush(false);
+        flushed = now;
+      }
+      if (now - yielded > YIELD_MS) {
+        // A death while this worker looks after its event loop takes no item along, and must take no result along.
+        this.#flush(false);
+        flushed = now;
+        note(-1, now);
+        await yieldToLoop();
+        now = monotonicMs();
+        yielded = now;
+      }
+    }
+    this.#current = null;
+    // To send a result may be too much for the heap.
+    this.#flush(true);
+    note(-1, now);
+  }
+
+  /** The function could not be loaded. */
+  failAll(thrown: unknown): void {
+    const error = describeError(thrown);
+    for (const _ of this.#batch.items) this.#results.error(error);
+    this.#ended = this.#batch.items.length;
+    this.#flush(true);
+  }
+
+  /** Gives up an item that waits for what can never end, with all that were to follow. Others run them, and a new worker. */
+  lookForThen(): void {
+    if (this.#awaited === null || !inheritsThen()) return;
+    this.#abandoned = true;
+    this.#results.error(describeError(neverEnds(`Item ${this.#awaited}`)));
+    this.#ended = this.#awaited - this.#batch.base + 1;
+    this.#awaited = null;
+    this.#flush(true);
+  }
+
+  /** Leaves the rest undone, and tells the item that runs. */
+  cancel(reason: string): void {
+    this.#cancelled = reason;
+    this.#current?.abort(reason);
+  }
+
+  /** Tells an item to stop, or passes it over when it has not begun. */
+  abort(index: number, reason: string): void {
+    if (this.#current?.index === index) this.#current.abort(reason);
+    else this.#skipped.add(index);
+  }
+
+  #flush(last: boolean): void {
+    if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#channel.memory() > this.#maxMemory;
+    const ended = this.#batch.base + this.#ended;
+    const full = this.#full || inheritsThen();
+    const delivery = { ended, spentMs: this.#spentMs, last, full };
+    this.#results.post(delivery, (message) => this.#channel.post(message));
+    this.#spentMs = 0;
+  }
+}
+
+class Context implements ItemContext {
+  readonly index: number;
+  readonly init: unknown;
+  #controller: AbortController | null = null;
+
+  constructor(index: number, init: unknown) {
+    this.index = index;
+    this.init = init;
+  }
+
+  /** Made when it is first asked for: most functions never look. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason: string): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(new DOMException(reason, "AbortError"));
+  }
+}
+
+/** What the results of a batch are sent with. */
+type Delivery = Pick<ResultsMessage, "ended" | "spentMs" | "last" | "full">;
+
+/** What came out of the items of a batch, until it is sent. */
+class Results {
+  readonly #id: number;
+  readonly #isolation: Isolation;
+  #values: unknown[] = [];
+  #errors: [at: number, error: RemoteError][] = [];
+  #handles: Handle[] = [];
+  /** The index of the first item that was not sent. */
+  #from: number;
+
+  /** Of the batch with this number, whose first item has the index `base`. */
+  constructor(id: number, base: number, isolation: Isolation) {
+    this.#id = id;
+    this.#from = base;
+    this.#isolation = isolation;
+  }
+
+  /** Of the next item. Throws a PawlError where the value cannot go to where it is sent. */
+  value(value: unknown): void {
+    if (typeof value !== "object" || value === null) {
+      this.#values.push(value);
+      return;
+    }
+    const packed = packResult(value, this.#isolation);
+    for (const handle of packed.handles) this.#handles.push(below(this.#values.length, handle));
+    this.#values.push(packed.value);
+  }
+
+  error(error: RemoteError): void {
+    this.#errors.push([this.#values.length, error]);
+    this.#values.push(undefined);
+  }
+
+  /** The next item was passed over. */
+  nothing(): void {
+    this.#values.push(undefined);
+  }
+
+  /** Sends what there is. What cannot be sent becomes an error. */
+  post(delivery: Delivery, post: (message: ResultsMessage) => void): void {
+    const message: ResultsMessage = {
+      type: "results",
+      id: this.#id,
+      from: this.#from,
+      values: this.#values,
+      handles: this.#handles.length === 0 ? null : this.#handles,
+      errors: this.#errors.length === 0 ? null : this.#errors,
+      ...delivery,
+    };
+    try {
+      post(message);
+    } catch {
+      post(sendable(message, this.#isolation));
+    }
+    this.#from += this.#values.length;
+    this.#values = [];
+    if (message.errors !== null) this.#errors = [];
+    if (message.handles !== null) this.#handles = [];
+  }
+}
+
+/** Puts an error in the place of each value that cannot be sent, so that it does not take the others along. */
+function sendable(message: ResultsMessage, to: Isolation): ResultsMessage {
+  const canSend = (value: unknown) => whyUnsendable(value, to) === null;
+  const errors: [number, RemoteError][] = (message.errors ?? []).map(([at, error]) => [
+    at,
+    canSend(error) ? error : sendableError(error, canSend),
+  ]);
+  const values = message.values.map((value, at) => {
+    const why = whyUnsendable(value, to);
+    if (why === null) return value;
+    errors.push([at, describeError(unsendableResult(why))]);
+    return undefined;
+  });
+  return { ...message, values, errors };
+}
