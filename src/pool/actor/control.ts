@@ -1,9 +1,9 @@
 import { PawlError } from "../../errors.ts";
 import { limitFrom } from "../options.ts";
 import { type Actor, handleOf, targetOf } from "./handle.ts";
+import type { ActorCallOptions } from "./options.ts";
 import { OwnedActor } from "./owner/owned-actor.ts";
 import type { ActorStats } from "./owner/supervisor.ts";
-import type { ActorCallOptions } from "./registry.ts";
 
 /** What can be done with an actor beside calling it. All but `with` is for the thread that made it. */
 export interface ActorControl<T> {

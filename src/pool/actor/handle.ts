@@ -1,7 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
 import { type HandleState, toHandle } from "../transfer/pack.ts";
-import type { ActorCallOptions, ActorTarget } from "./registry.ts";
+import type { ActorCallOptions } from "./options.ts";
 
 /** The kind of handle on its way to another worker. */
 export const ACTOR = "actor";
@@ -12,6 +12,19 @@ export interface ActorHandleState {
   readonly name: string;
   readonly methods: readonly string[];
   readonly maxPending: number;
+}
+
+/** What a handle calls: an actor of this thread, or the way to one that a thread above owns. */
+export interface ActorTarget {
+  /** Of the actor, the same wherever there is a handle to it. */
+  readonly id: string;
+  /** The name of the class, for people. */
+  readonly name: string;
+  readonly methods: readonly string[];
+  readonly maxPending: number;
+  call(method: string, args: readonly unknown[], options: ActorCallOptions): Promise<unknown>;
+  /** Ends the actor, where this thread owns it. */
+  dispose(): Promise<void>;
 }
 
 type Answered<A extends readonly unknown[], R> = (...args: A) => Promise<Awaited<R>>;

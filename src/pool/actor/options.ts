@@ -67,6 +67,17 @@ export interface ReplicaOptions extends ActorOptions {
   readonly route?: "roundRobin" | "leastBusy";
 }
 
+/** What holds for a call of an actor. */
+export interface ActorCallOptions {
+  /**
+   * How long the call may run, counted from its own start: a hard limit, or a soft and a hard one.
+   * @default the timeout of the actor
+   */
+  readonly timeout?: Duration | TimeLimit;
+  /** Withdraws the call while it waits; one that runs is told by its `callSignal()`. */
+  readonly signal?: AbortSignal;
+}
+
 /** The options of an actor as it uses them. */
 export interface ActorSettings {
   readonly isolation: Isolation;

@@ -1,26 +1,31 @@
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { TimeLimitError } from "../errors.ts";
 import type { LimitMs } from "../options.ts";
-import { type Marker, monotonicMs } from "./marker.ts";
+import { type Mark, monotonicMs } from "./marker.ts";
 
-/** What becomes of an item whose time is over. */
-export interface TimerEvents {
+/** What is watched, and what becomes of an item or a call whose time is over. */
+export interface Watched {
+  /** The item or call that runs now, and since when; null while none does. */
+  running(): Mark | null;
+  /** It has been told to stop. */
   isAborted(index: number): boolean;
+  /** Its soft limit is over. */
   abort(index: number, reason: string): void;
-  kill(index: number, error: Error): void;
+  /** Its hard limit of so many milliseconds is over. */
+  kill(index: number, hardMs: number): void;
 }
 
-/** Sees to it that no item of a batch runs longer than it may: looks at the one that runs when its time could be over. */
-export class ItemTimer {
+/**
+ * Sees to it that nothing runs longer than it may: looks at what runs when its time could be over. A soft limit aborts its
+ * signal, a hard one ends its worker.
+ */
+export class TimeLimitTimer {
   readonly #limit: LimitMs;
-  readonly #marker: Marker;
-  readonly #events: TimerEvents;
+  readonly #watched: Watched;
   #timer: NodeJS.Timeout;
 
-  constructor(limit: LimitMs, marker: Marker, events: TimerEvents) {
+  constructor(limit: LimitMs, watched: Watched) {
     this.#limit = limit;
-    this.#marker = marker;
-    this.#events = events;
+    this.#watched = watched;
     this.#timer = this.#wait(this.#soonest);
   }
 
@@ -47,20 +52,19 @@ export class ItemTimer {
   /** Milliseconds until the next look; null when none is needed. */
   #check(): number | null {
     const { soft, hard } = this.#limit;
-    const mark = this.#marker.read();
-    // It may begin in the next moment.
-    if (mark === null) return this.#soonest;
-    const { index, since } = mark;
+    const running = this.#watched.running();
+    // One may begin in the next moment.
+    if (running === null) return this.#soonest;
+    const { index, since } = running;
     const spent = monotonicMs() - since;
-    const limit = soft !== undefined && !this.#events.isAborted(index) ? soft : hard;
+    const limit = soft !== undefined && !this.#watched.isAborted(index) ? soft : hard;
     if (spent < limit) return limit - spent;
     if (limit !== hard) {
-      this.#events.abort(index, `its time of ${soft} ms is over`);
+      this.#watched.abort(index, `its time of ${soft} ms is over`);
       // The next item may begin before, and has a soft limit too.
       return Math.min(limit, hard - spent);
     }
-    const sentence = `Item ${index} ran longer than ${hard} ms; its worker was ended.`;
-    this.#events.kill(index, new TimeLimitError("pool.timeout", sentence));
+    this.#watched.kill(index, hard);
     return null;
   }
 }

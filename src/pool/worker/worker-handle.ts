@@ -2,14 +2,14 @@ import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { Relay } from "../actor/remote/relay.ts";
 import type { Portion, Work } from "../calls/work-queue.ts";
-import { WorkerDiedError } from "../errors.ts";
+import { TimeLimitError, WorkerDiedError } from "../errors.ts";
 import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerChannel, WorkerSetup } from "./protocol.ts";
 import { Batch } from "./sent-chunk.ts";
 import { startWorker } from "./start-worker.ts";
-import { ItemTimer } from "./time-limit.ts";
+import { TimeLimitTimer } from "./time-limit.ts";
 
 /** What a worker tells its pool. */
 export interface WorkerEvents {
@@ -44,7 +44,7 @@ export class WorkerHandle {
   why = "";
   #batch: Batch | null = null;
   /** Of the batch's items. */
-  #timer: ItemTimer | null = null;
+  #timer: TimeLimitTimer | null = null;
   /** Until the batch's function is loaded. */
   #loading: NodeJS.Timeout | undefined;
   /** When its batch was given to it, in milliseconds of `performance.now`. */
@@ -105,10 +105,14 @@ export class WorkerHandle {
     if (batch.loads && startTimeoutMs <= LONGEST_TIMER_MS)
       this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeoutMs), startTimeoutMs);
     if (call.limit !== null) {
-      this.#timer = new ItemTimer(call.limit, this.#channel.marker, {
+      this.#timer = new TimeLimitTimer(call.limit, {
+        running: () => this.#channel.marker.read(),
         isAborted: (index) => batch.isAborted(index),
         abort: (index, reason) => void this.abort(index, reason),
-        kill: (index, error) => void this.kill(error, index),
+        kill: (index, hardMs) => {
+          const sentence = `Item ${index} ran longer than ${hardMs} ms; its worker was ended.`;
+          void this.kill(new TimeLimitError("pool.timeout", sentence), index);
+        },
       });
     }
   }

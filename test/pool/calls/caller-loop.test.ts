@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runBesideWorkers } from "../../../src/pool/calls/caller-loop.ts";
 import { Cost } from "../../../src/pool/calls/cost.ts";
-import { MapWork } from "../../../src/pool/calls/map.ts";
 import type { Settled } from "../../../src/pool/calls/item-result.ts";
+import { MapWork } from "../../../src/pool/calls/map.ts";
 import { type Call, ItemQueue } from "../../../src/pool/calls/work-queue.ts";
 import type { ItemContext } from "../../../src/pool/options.ts";
 

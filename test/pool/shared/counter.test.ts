@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Counter } from "../../../src/pool/shared/index.ts";
+import { Counter } from "../../../src/pool/index.ts";
 import { pack } from "../../../src/pool/transfer/pack.ts";
 import { thread } from "./worker.ts";
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { threadId } from "node:worker_threads";
-import { Counter, Lock, SharedArray } from "../../../src/pool/shared/index.ts";
+import { Counter, Lock, SharedArray } from "../../../src/pool/index.ts";
 import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import { childProcess, thread } from "./worker.ts";
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { get, type ObjectStats, objectStats, put, type Ref } from "../../../src/pool/shared/index.ts";
+import { get, type ObjectStats, objectStats, put, type Ref } from "../../../src/pool/index.ts";
 import { type Handle, pack } from "../../../src/pool/transfer/pack.ts";
 import { childProcess, thread } from "./worker.ts";
 

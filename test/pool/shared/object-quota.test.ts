@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { configureObjects, get, objectStats, put, type Ref } from "../../../src/pool/shared/index.ts";
+import { configureObjects, get, objectStats, put, type Ref } from "../../../src/pool/index.ts";
 import { childProcess, thread } from "./worker.ts";
 
 const KIB = 1024;

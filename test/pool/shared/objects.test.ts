@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import {
-  Counter,
-  get,
-  Lock,
-  objectStats,
-  put,
-  type Ref,
-  SharedArray,
-} from "../../../src/pool/shared/index.ts";
+import { Counter, get, Lock, objectStats, put, type Ref, SharedArray } from "../../../src/pool/index.ts";
 import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Dtype, SharedArray } from "../../../src/pool/shared/index.ts";
+import { type Dtype, SharedArray } from "../../../src/pool/index.ts";
 import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import { fc } from "../../random.ts";
 import { thread } from "./worker.ts";

@@ -1,5 +1,5 @@
-import type { Timer } from "../../../timers.ts";
 import type { LimitMs } from "../../options.ts";
+import type { TimeLimitTimer } from "../../worker/time-limit.ts";
 
 /** One call on its way, from the caller to the result. */
 export class ActorCall {
@@ -14,7 +14,7 @@ export class ActorCall {
   /** Its number in the worker that has it. */
   seq = -1;
   /** Runs while its time does. */
-  timer: Timer | null = null;
+  timer: TimeLimitTimer | null = null;
   /** Why it is not wanted any more, though its worker has it. */
   aborted: { readonly reason: unknown } | null = null;
 
@@ -52,7 +52,7 @@ export class ActorCall {
   }
 
   #end(): void {
-    this.timer?.cancel();
+    this.timer?.stop();
     this.timer = null;
     this.#settled();
   }

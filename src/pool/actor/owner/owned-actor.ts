@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { PawlError } from "../../../errors.ts";
 import { limitFrom } from "../../options.ts";
 import { terminated, tooManyPending } from "../errors.ts";
-import type { ActorSettings } from "../options.ts";
-import { type ActorCallOptions, type ActorTarget, registerActor, unregisterActor } from "../registry.ts";
+import type { ActorTarget } from "../handle.ts";
+import type { ActorCallOptions, ActorSettings } from "../options.ts";
+import { registerActor, unregisterActor } from "../remote/actor-registry.ts";
 import { ActorCall } from "./call.ts";
 import { type ActorOrigin, type ActorStats, Supervisor } from "./supervisor.ts";
 

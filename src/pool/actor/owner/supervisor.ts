@@ -1,8 +1,9 @@
-import { after } from "../../../timers.ts";
+import { type Backoff, backoffDelay } from "../../../retry.ts";
 import type { CallableReference } from "../../callable/callable.ts";
 import { ActorDiedError, TimeLimitError } from "../../errors.ts";
-import type { LimitMs } from "../../options.ts";
 import { pack, packAll, unpack } from "../../transfer/pack.ts";
+import { monotonicMs } from "../../worker/marker.ts";
+import { TimeLimitTimer } from "../../worker/time-limit.ts";
 import { notAgain, unsendable } from "../errors.ts";
 import type { ActorSettings } from "../options.ts";
 import type { ActorResults, ActorSetup } from "../protocol.ts";
@@ -41,9 +42,8 @@ export interface ActorStats {
 
 export type SupervisorState = "starting" | "ready" | "restarting" | "dead";
 
-/** Before an actor that died without having done anything is started again, in milliseconds: twice as long each time. */
-const FIRST_RESTART_MS = 50;
-const LONGEST_RESTART_MS = 5000;
+/** Before an actor that died without having done anything is started again. */
+const RESTART_BACKOFF: Backoff = { baseMs: 50, capMs: 5000, jitter: "equal" };
 
 /** Keeps one actor: its worker, the calls for it, its state, and what becomes of them when the worker dies. */
 export class Supervisor {
@@ -177,15 +177,21 @@ export class Supervisor {
   /** Its time runs from now on. */
   #begun(call: ActorCall | undefined): void {
     if (call === undefined || call.limit === null) return;
-    watchTime(call, call.limit, {
-      abort: (reason) => this.abort(call, reason),
-      kill: (hard) => {
-        if (!this.#isSent(call)) return;
-        const sentence = `${this.#origin.name}.${call.method} ran longer than ${hard} ms; its worker was ended.`;
-        this.#blamed ??= { call, error: new TimeLimitError("pool.timeout", sentence) };
-        void this.#worker?.kill();
-      },
+    const running = { index: call.seq, since: monotonicMs() };
+    call.timer = new TimeLimitTimer(call.limit, {
+      running: () => running,
+      isAborted: () => call.aborted !== null,
+      abort: (_seq, reason) => this.abort(call, reason),
+      // Its result may have come while this thread was busy: look at what is there first.
+      kill: (_seq, hardMs) => void setImmediate(() => this.#killOver(call, hardMs)),
     });
+  }
+
+  #killOver(call: ActorCall, hardMs: number): void {
+    if (!this.#isSent(call)) return;
+    const sentence = `${this.#origin.name}.${call.method} ran longer than ${hardMs} ms; its worker was ended.`;
+    this.#blamed ??= { call, error: new TimeLimitError("pool.timeout", sentence) };
+    void this.#worker?.kill();
   }
 
   /** The worker is gone: calls that ran fail, the others wait for the next one. */
@@ -224,7 +230,7 @@ export class Supervisor {
         this.#restartTimer = null;
         this.#start();
       },
-      Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (failures - 1)),
+      backoffDelay(failures, RESTART_BACKOFF),
     );
     this.#hold();
   }
@@ -249,30 +255,4 @@ export class Supervisor {
     }
     this.#worker?.hold(held);
   }
-}
-
-/** What becomes of a call whose time is over. */
-export interface TimeEvents {
-  /** It is asked to end. */
-  abort(reason: string): void;
-  /** It has run for `hard` milliseconds. Its result may have come meanwhile. */
-  kill(hard: number): void;
-}
-
-/** Lets the time of a call run from now until it has a result. */
-function watchTime(call: ActorCall, { soft, hard }: LimitMs, events: TimeEvents): void {
-  const killAfter = (ms: number) => {
-    call.timer = after(ms, () => {
-      // Its result may have come while this thread was busy: look at what is there first.
-      setImmediate(() => events.kill(hard));
-    });
-  };
-  if (soft === undefined || soft >= hard) {
-    killAfter(hard);
-    return;
-  }
-  call.timer = after(soft, () => {
-    events.abort(`its time of ${soft} ms is over`);
-    killAfter(hard - soft);
-  });
 }

@@ -3,8 +3,9 @@ import "../../transfer/handle-kinds.ts";
 import { PawlError } from "../../../errors.ts";
 import { type Isolation, type Packed, pack, unpack } from "../../transfer/pack.ts";
 import { describeError } from "../../transfer/remote-error.ts";
+import type { ActorTarget } from "../handle.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "../protocol.ts";
-import { type ActorTarget, ownedActor } from "../registry.ts";
+import { ownedActor } from "./actor-registry.ts";
 import { RemoteActor } from "./remote-actor.ts";
 
 /**

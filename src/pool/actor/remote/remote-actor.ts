@@ -1,8 +1,9 @@
 import { limitFrom } from "../../options.ts";
 import { shareableKind } from "../../transfer/pack.ts";
 import { tooManyPending } from "../errors.ts";
-import { ACTOR, type ActorHandleState, handleOf } from "../handle.ts";
-import { type ActorCallOptions, type ActorTarget, ownedActor } from "../registry.ts";
+import { ACTOR, type ActorHandleState, type ActorTarget, handleOf } from "../handle.ts";
+import type { ActorCallOptions } from "../options.ts";
+import { ownedActor } from "./actor-registry.ts";
 import { callThroughParent, pendingCalls } from "./parent-calls.ts";
 
 /** An actor that a thread above this worker owns. Calls go there through the worker's parent. */
