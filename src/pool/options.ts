@@ -67,7 +67,7 @@ export interface CallOptions {
 /** What holds for a call over many items. */
 export interface MapOptions extends CallOptions {
   /**
-   * Items a batch.
+   * Items in a chunk.
    * @default measured as it runs: about 10 ms of work, fewer towards the end
    */
   readonly chunkSize?: number;

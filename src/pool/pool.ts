@@ -119,7 +119,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Results in order, as they are asked for; items are taken as there is room. Memory is that of a few batches.
+   * Results in order, as they are asked for; items are taken as there is room. Memory is that of a few chunks.
    *
    * @throws as `map`
    */

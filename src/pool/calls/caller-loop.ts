@@ -7,12 +7,12 @@ import { blocks, type Cost } from "./cost.ts";
 import type { Settled } from "./item-result.ts";
 import type { Interruption, ItemSource } from "./item-source.ts";
 import { isBefore, sharedClock } from "./shared-clock.ts";
-import type { Portion, Work } from "./work-queue.ts";
+import type { ItemRange, WorkQueue } from "./work-queue.ts";
 
 /** How long items run in the caller's thread before its event loop gets a turn, in milliseconds. */
 export const SLICE_MS = 5;
 
-/** How long they should run beside workers, before workers that have done their batch get the next, in milliseconds. */
+/** How long they should run beside workers, before workers that have done their chunk get the next, in milliseconds. */
 const SLICE_BESIDE_MS = 1;
 
 /** So few are over before a thread that writes down the time has woken up. */
@@ -31,7 +31,7 @@ const SLOW_MS = 50;
 const MEASURED_MS = 0.5;
 
 /** A work whose results the caller's thread writes where they belong. */
-export interface CallerWork extends Work {
+export interface CallerWork extends WorkQueue {
   /** By index, with a hole for each item that has none. */
   readonly results: unknown[];
   /** Errors are results. */
@@ -96,7 +96,7 @@ function isPlain({ fn, work }: CallerRun): boolean {
   return !work.call.spread && !work.collect && fn.length <= 1;
 }
 
-const NOTHING: Portion = { base: 0, items: [] };
+const NOTHING: ItemRange = { base: 0, items: [] };
 
 /**
  * Some items, for so long as the event loop can wait. After each item it looks at the time: however cheap the items before
@@ -113,7 +113,7 @@ class Slice {
   readonly #pending: Pending = { result: null };
   readonly #began = performance.now();
   #now = this.#began;
-  #portion = NOTHING;
+  #range = NOTHING;
   /** The index of the item whose turn it is. */
   #at = 0;
 
@@ -138,7 +138,7 @@ class Slice {
     const callItem = this.#callItem;
     const until = Math.ceil(this.#began + SLICE_MS);
     for (;;) {
-      const { base, items } = this.#portion;
+      const { base, items } = this.#range;
       const end = base + items.length;
       while (this.#at < end && this.#now < until && !work.ended) {
         const at = this.#at;
@@ -147,7 +147,7 @@ class Slice {
             const last = Math.min(end, at + (this.#isShort && sharedClock.isRight(this.#now) ? UNASKED : 1));
             const pending = this.#pending;
             // With `call`, V8 does not know which function it is, and so leaves it on its own.
-            this.#at = runPlain.call(undefined, fn, work.results, this.#portion, at, last, until, pending);
+            this.#at = runPlain.call(undefined, fn, work.results, this.#range, at, last, until, pending);
             if (pending.result !== null) return pending.result;
           } else {
             const value = callItem(items[at - base], at);
@@ -161,10 +161,10 @@ class Slice {
         }
         this.#now = performance.now();
       }
-      this.#leavePortion(end);
+      this.#leaveRange(end);
       if (this.items >= this.#limit || this.#now >= until || work.ready === 0) return null;
-      this.#portion = work.takeBlock(this.#limit - this.items);
-      this.#at = this.#portion.base;
+      this.#range = work.takeBlock(this.#limit - this.items);
+      this.#at = this.#range.base;
     }
   }
 
@@ -190,14 +190,14 @@ class Slice {
     this.#at++;
   }
 
-  #leavePortion(end: number): void {
+  #leaveRange(end: number): void {
     const { work } = this.#run;
-    const { base, items } = this.#portion;
+    const { base, items } = this.#range;
     const done = this.#at - base;
     this.items += done;
     if (this.#callItem === null && done > 0) work.count(done);
     if (this.#at < end) work.giveBack({ base: this.#at, items: items.slice(done) });
-    this.#portion = NOTHING;
+    this.#range = NOTHING;
     this.#at = 0;
   }
 }
@@ -218,7 +218,7 @@ interface Pending {
 function runPlain(
   fn: AnyFunction,
   results: unknown[],
-  { base, items }: Portion,
+  { base, items }: ItemRange,
   from: number,
   end: number,
   until: number,

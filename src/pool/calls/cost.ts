@@ -60,20 +60,20 @@ export class Cost {
   }
 }
 
-/** What a batch should take, in milliseconds: long beside the cost of a message, short beside a person's patience. */
-const BATCH_MS = 10;
-/** A batch holds at most so many times the items measured so far: the first ones may not be like the rest. */
+/** What a chunk should take, in milliseconds: long beside the cost of a message, short beside a person's patience. */
+const CHUNK_MS = 10;
+/** A chunk holds at most so many times the items measured so far: the first ones may not be like the rest. */
 const GROWTH = 4;
 const MOST_ITEMS = 100_000;
 
 /**
- * Items for the next batch: about 10 ms of work, fewer while little is known, and fewer towards the end so that the
+ * Items for the next chunk: about 10 ms of work, fewer while little is known, and fewer towards the end so that the
  * workers end together. `left` is how many are still to be given out, Infinity when that is not known.
  */
-export function batchSize(cost: Cost, chunkSize: number | null, left: number, workers: number): number {
+export function chunkSizeFor(cost: Cost, chunkSize: number | null, left: number, workers: number): number {
   if (chunkSize !== null) return chunkSize;
   if (cost.itemMs === null) return 1;
-  const wanted = Math.max(1, Math.round(BATCH_MS / Math.max(cost.itemMs, 1e-6)));
+  const wanted = Math.max(1, Math.round(CHUNK_MS / Math.max(cost.itemMs, 1e-6)));
   const share = Number.isFinite(left)
     ? Math.max(1, Math.ceil(left / (workers * 2)))
     : Number.POSITIVE_INFINITY;

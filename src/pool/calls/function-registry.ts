@@ -1,7 +1,7 @@
 import type { AnyFunction } from "../callable/callable.ts";
 import { type FunctionReference, referenceTo } from "../callable/reference.ts";
 import { checkMapOptions, checkOptions, limitFrom, type MapOptions } from "../options.ts";
-import { batchSize, Cost, speedUp } from "./cost.ts";
+import { Cost, chunkSizeFor, speedUp } from "./cost.ts";
 import { type Stopper, SubmittedWork } from "./submit.ts";
 import type { Call } from "./work-queue.ts";
 
@@ -13,7 +13,7 @@ export interface FunctionExplanation {
   readonly parallel: number;
   readonly itemMs: number | null;
   readonly transportMs: number | null;
-  readonly chunk: number;
+  readonly chunkSize: number;
   readonly workers: number;
   /** Expected of workers over one thread. */
   readonly speedUp: number | null;
@@ -83,7 +83,7 @@ export class FunctionRegistry {
       parallel,
       itemMs: cost.itemMs,
       transportMs: cost.transportMs,
-      chunk: batchSize(cost, null, Number.POSITIVE_INFINITY, workers),
+      chunkSize: chunkSizeFor(cost, null, Number.POSITIVE_INFINITY, workers),
       workers,
       speedUp: speedUp(cost, workers),
       why,

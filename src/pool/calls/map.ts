@@ -8,7 +8,7 @@ import type { FunctionRegistry } from "./function-registry.ts";
 import type { Settled } from "./item-result.ts";
 import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
 import { Placement } from "./placement.ts";
-import { type Call, ItemQueue, Work } from "./work-queue.ts";
+import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
 
 /** What the calls of a pool are made with. */
 export interface PoolContext {
@@ -30,7 +30,7 @@ export interface MapCall {
 const SAMPLE = 8;
 
 /** All items of a map, and the results in their order. */
-export class MapWork extends Work implements CallerWork {
+export class MapWork extends WorkQueue implements CallerWork {
   readonly results: unknown[];
   readonly collect: boolean;
   #missing: number;

@@ -1,12 +1,12 @@
 import type { AnyFunction } from "../callable/callable.ts";
 import { collects, type MapOptions } from "../options.ts";
 import { streamInCaller } from "./caller-loop.ts";
-import { batchSize } from "./cost.ts";
+import { chunkSizeFor } from "./cost.ts";
 import { type ItemResult, settledOf } from "./item-result.ts";
 import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
 import type { PoolContext } from "./map.ts";
 import { Placement } from "./placement.ts";
-import { type Call, ItemQueue, Work } from "./work-queue.ts";
+import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
 
 export interface StreamCall {
   readonly fn: AnyFunction;
@@ -15,7 +15,7 @@ export interface StreamCall {
   readonly method: "imap" | "imapUnordered";
 }
 
-/** Runs items as results are asked for, in the caller's thread as long as that pays and then in workers, a few batches ahead. */
+/** Runs items as results are asked for, in the caller's thread as long as that pays and then in workers, a few chunks ahead. */
 export async function* streamMap(
   { workerPool, functions, lifetime, mayRunInCaller }: PoolContext,
   { fn, items, options, method }: StreamCall,
@@ -70,7 +70,7 @@ export async function* streamMap(
     const { maxWorkers } = workerPool;
     const hasRoom = () =>
       stream.inFlight <
-      maxWorkers * 2 * batchSize(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, maxWorkers);
+      maxWorkers * 2 * chunkSizeFor(call.cost, call.chunkSize, Number.POSITIVE_INFINITY, maxWorkers);
     const add = (item: unknown) => {
       stream.add(item);
       account.parallel++;
@@ -113,7 +113,7 @@ export async function* streamMap(
 type StreamResult = ItemResult<unknown> & { readonly ends?: true };
 
 /** Items that come one by one and results that leave one by one, with a bounded number between. */
-class StreamWork extends Work {
+class StreamWork extends WorkQueue {
   readonly #results = new Map<number, StreamResult>();
   /** How many results have left, the items before the first included. */
   #given: number;

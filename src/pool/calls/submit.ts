@@ -1,16 +1,16 @@
 import { Future, type FutureOwner } from "../future.ts";
-import { type Call, ItemQueue, Work } from "./work-queue.ts";
+import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
 
 /** How the worker pool stops a call that is under way. */
 export interface Stopper {
   /** Tells a call by its signal to stop; false when it has not begun, which it then does nowhere by itself. */
-  abort(work: Work, index: number, reason: string): boolean;
+  abort(work: WorkQueue, index: number, reason: string): boolean;
   /** The same, but ends its worker. */
-  kill(work: Work, index: number, error: Error): boolean;
+  kill(work: WorkQueue, index: number, error: Error): boolean;
 }
 
 /** Calls of one function that were submitted one by one. */
-export class SubmittedWork extends Work implements FutureOwner {
+export class SubmittedWork extends WorkQueue implements FutureOwner {
   readonly #stopper: Stopper;
   readonly #futures = new Map<number, Future<unknown>>();
 

@@ -14,14 +14,14 @@ export interface Call {
   readonly limit: LimitMs | null;
   /** How often an item is given to another worker after it has killed one. */
   readonly crashRetries: number;
-  /** Items a batch; null to go by what they cost. */
+  /** Items in a chunk; null to go by what they cost. */
   readonly chunkSize: number | null;
   /** What is known of the function, from all its calls in this pool. */
   readonly cost: Cost;
 }
 
 /** Consecutive items of a call. */
-export interface Portion {
+export interface ItemRange {
   /** The index of the first in its call. */
   readonly base: number;
   readonly items: readonly unknown[];
@@ -107,16 +107,16 @@ export class ItemQueue {
   }
 }
 
-/** Items for one function, given out in portions, and where their results go. */
-export abstract class Work {
+/** Items for one function, given out in ranges, and where their results go. */
+export abstract class WorkQueue {
   readonly call: Call;
   /** Workers that died over it, one after the other, before they began any item. */
   startFailures = 0;
   readonly #queue: ItemQueue;
   /** The index of the first item in the queue. */
   #next: number;
-  /** Portions that came back, in front of what was never taken. */
-  readonly #requeued: Portion[] = [];
+  /** Ranges that came back, in front of what was never taken. */
+  readonly #requeued: ItemRange[] = [];
   #requeuedItems = 0;
   /** Indexes in the queue that are not to be given out. */
   #withdrawn: Set<number> | null = null;
@@ -163,13 +163,13 @@ export abstract class Work {
   }
 
   /** Takes up to `limit` consecutive items; only called while some are ready. */
-  take(limit: number): Portion {
+  take(limit: number): ItemRange {
     const requeued = this.#requeued.shift();
     if (requeued !== undefined) {
-      const [portion, rest] = cut(requeued, limit);
-      this.#requeuedItems -= portion.items.length;
+      const [range, rest] = cut(requeued, limit);
+      this.#requeuedItems -= range.items.length;
       if (rest.items.length > 0) this.#requeued.unshift(rest);
-      return portion;
+      return range;
     }
     const base = this.#next;
     let count = Math.min(limit, this.#queue.length);
@@ -183,23 +183,23 @@ export abstract class Work {
   }
 
   /** The same, but no more than can be taken without a copy. */
-  takeBlock(limit: number): Portion {
+  takeBlock(limit: number): ItemRange {
     return this.take(this.#requeued.length > 0 ? limit : Math.min(limit, this.#queue.lengthOfBlock));
   }
 
   /** The next ones, which stay where they are. */
-  peek(limit: number): Portion {
+  peek(limit: number): ItemRange {
     const [requeued] = this.#requeued;
     if (requeued !== undefined) return cut(requeued, limit)[0];
     return { base: this.#next, items: this.#queue.peek(limit) };
   }
 
   /** Items that were taken but not run. */
-  giveBack(portion: Portion): void {
-    if (this.#ended || portion.items.length === 0) return;
-    this.#requeued.push(portion);
+  giveBack(range: ItemRange): void {
+    if (this.#ended || range.items.length === 0) return;
+    this.#requeued.push(range);
     this.#requeued.sort((a, b) => a.base - b.base);
-    this.#requeuedItems += portion.items.length;
+    this.#requeuedItems += range.items.length;
   }
 
   /** An item has killed its worker. True when it is to be given to another one, as often as `crashRetries` says. */
@@ -252,8 +252,8 @@ export abstract class Work {
   }
 }
 
-/** The first items of a portion, and the rest. */
-function cut({ base, items }: Portion, count: number): [first: Portion, rest: Portion] {
+/** The first items of a range, and the rest. */
+function cut({ base, items }: ItemRange, count: number): [first: ItemRange, rest: ItemRange] {
   if (count >= items.length)
     return [
       { base, items },

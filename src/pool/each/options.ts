@@ -1,7 +1,6 @@
-import { type Duration, optionalMilliseconds } from "../../durations.ts";
+import { type Duration, milliseconds, optionalMilliseconds } from "../../durations.ts";
 import type { Rate } from "../../rate-limit.ts";
 import { checkOptions, refuse } from "../options.ts";
-import { type RetryOptions, type RetrySettings, retrySettings } from "./retry.ts";
 
 /** How the items of an `each` run. */
 export interface EachOptions {
@@ -34,6 +33,27 @@ export interface EachOptions {
   readonly ordered?: boolean;
 }
 
+/** How items that failed are tried again. */
+export interface RetryOptions {
+  /** Further attempts after the first. */
+  readonly times: number;
+  /**
+   * The wait before the first further attempt is a random time up to this; the bound doubles each time.
+   * @default "500ms"
+   */
+  readonly base?: Duration;
+  /**
+   * What that bound does not grow beyond.
+   * @default "30s"
+   */
+  readonly cap?: Duration;
+  /**
+   * Which errors are worth another attempt.
+   * @default all
+   */
+  readonly retryOn?: (error: unknown) => boolean;
+}
+
 /** The options of an `each` as it uses them. */
 export interface EachSettings {
   readonly concurrency: number;
@@ -42,6 +62,14 @@ export interface EachSettings {
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | null;
   readonly ordered: boolean;
+}
+
+/** How items that failed are tried again, as `each` uses it. */
+export interface RetrySettings {
+  readonly times: number;
+  readonly baseMs?: number;
+  readonly capMs?: number;
+  readonly retryOn?: ((error: unknown) => boolean) | undefined;
 }
 
 const OPTIONS = ["concurrency", "rate", "retries", "timeout", "signal", "ordered", "errors"];
@@ -68,4 +96,18 @@ export function eachSettings(options: EachOptions): EachSettings {
     signal: signal ?? null,
     ordered,
   };
+}
+
+/** Throws a PawlError that names the option which cannot be. */
+function retrySettings(retries: number | RetryOptions): RetrySettings {
+  const options = typeof retries === "number" ? { times: retries } : retries;
+  checkOptions(options, "the retries of each", ["times", "base", "cap", "retryOn"]);
+  const { times, base = "500ms", cap = "30s", retryOn } = options;
+  if (!(Number.isInteger(times) || times === Number.POSITIVE_INFINITY) || times < 0)
+    refuse("retries", "a whole number, at least 0", times);
+  const [baseMs, capMs] = [
+    milliseconds(base, "The option retries.base"),
+    milliseconds(cap, "The option retries.cap"),
+  ];
+  return { times, baseMs, capMs, retryOn };
 }

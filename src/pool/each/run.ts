@@ -1,13 +1,13 @@
 import { pMapIterable, pMapSkip } from "p-map";
 import { atMost, RateLimiter } from "../../rate-limit.ts";
-import { retry } from "../../retry.ts";
-import { withTimeout } from "../../timers.ts";
+import { backoffDelay, retry } from "../../retry.ts";
+import { retryAfterOfError } from "../../retry-after.ts";
+import { LONGEST_TIMER_MS, withTimeout } from "../../timers.ts";
 import type { ItemResult } from "../calls/item-result.ts";
 import { closeSource, iteratorOf } from "../calls/item-source.ts";
 import { TimeLimitError } from "../errors.ts";
 import { atIndex } from "../transfer/remote-error.ts";
-import type { EachSettings } from "./options.ts";
-import { retryDelay } from "./retry.ts";
+import type { EachSettings, RetrySettings } from "./options.ts";
 
 /** One call of `each` while it runs: what is under way, and how it is stopped. */
 class Run<T, R> {
@@ -235,4 +235,23 @@ class ItemReader<T> implements AsyncIterable<T>, AsyncIterator<T> {
     );
     return promise;
   }
+}
+
+/** A server that wants to be left alone for longer than this has said no. */
+const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
+
+/**
+ * Milliseconds until the next attempt; null when there is none. `failures` counts those of this item. Where the error says
+ * when to come back, that time is kept and the random wait comes on top, so that not all come at once.
+ */
+export function retryDelay(
+  error: unknown,
+  failures: number,
+  { times, baseMs = 500, capMs = 30_000, retryOn }: RetrySettings,
+  random: () => number = Math.random,
+): number | null {
+  if (failures > times || retryOn?.(error) === false) return null;
+  const asked = retryAfterOfError(error) ?? 0;
+  if (asked > LONGEST_RETRY_AFTER_MS) return null;
+  return Math.min(LONGEST_TIMER_MS, asked + backoffDelay(failures, { baseMs, capMs }, random));
 }

@@ -14,9 +14,9 @@ import {
 } from "../transfer/pack.ts";
 import { describeError, type RemoteError, sendableError } from "../transfer/remote-error.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
-import type { BatchMessage, ParentChannel, ResultsMessage } from "./protocol.ts";
+import type { ChunkMessage, ParentChannel, ResultsMessage } from "./protocol.ts";
 
-/** Results do not wait longer than this for the rest of their batch: what a death can take along is that little. */
+/** Results do not wait longer than this for the rest of their chunk: what a death can take along is that little. */
 const FLUSH_MS = 2;
 /** How long a worker may be busy before it looks for messages. */
 const YIELD_MS = 20;
@@ -24,10 +24,10 @@ const YIELD_MS = 20;
 /** A function as a worker calls it. */
 export type WorkerFunction = (...args: unknown[]) => unknown;
 
-/** One batch on its way through the function. */
-export class BatchRun {
+/** One chunk on its way through the function. */
+export class ChunkRun {
   readonly id: number;
-  readonly #batch: BatchMessage;
+  readonly #chunk: ChunkMessage;
   readonly #channel: ParentChannel;
   readonly #maxMemory: number;
   readonly #results: Results;
@@ -43,16 +43,16 @@ export class BatchRun {
   #current: Context | null = null;
 
   /** Leaves the rest to others once the worker uses more than `maxMemory` bytes. */
-  constructor(batch: BatchMessage, channel: ParentChannel, maxMemory: number | null) {
-    this.id = batch.id;
-    this.#batch = batch;
+  constructor(chunk: ChunkMessage, channel: ParentChannel, maxMemory: number | null) {
+    this.id = chunk.id;
+    this.#chunk = chunk;
     this.#channel = channel;
     this.#maxMemory = maxMemory ?? Number.POSITIVE_INFINITY;
-    this.#results = new Results(batch.id, batch.base, channel.isolation);
+    this.#results = new Results(chunk.id, chunk.base, channel.isolation);
   }
 
   async run(fn: WorkerFunction, init: unknown, { note, begin }: Notes): Promise<void> {
-    const { base, spread, handles, items } = this.#batch;
+    const { base, spread, handles, items } = this.#chunk;
     const handlesOf = handles === null ? null : handlesByIndex(handles);
     const results = this.#results;
     let now = monotonicMs();
@@ -114,8 +114,8 @@ export class BatchRun {
   /** The function could not be loaded. */
   failAll(thrown: unknown): void {
     const error = describeError(thrown);
-    for (const _ of this.#batch.items) this.#results.error(error);
-    this.#ended = this.#batch.items.length;
+    for (const _ of this.#chunk.items) this.#results.error(error);
+    this.#ended = this.#chunk.items.length;
     this.#flush(true);
   }
 
@@ -124,7 +124,7 @@ export class BatchRun {
     if (this.#awaited === null || !inheritsThen()) return;
     this.#abandoned = true;
     this.#results.error(describeError(neverEnds(`Item ${this.#awaited}`)));
-    this.#ended = this.#awaited - this.#batch.base + 1;
+    this.#ended = this.#awaited - this.#chunk.base + 1;
     this.#awaited = null;
     this.#flush(true);
   }
@@ -143,7 +143,7 @@ export class BatchRun {
 
   #flush(last: boolean): void {
     if (this.#maxMemory < Number.POSITIVE_INFINITY) this.#full = this.#channel.memory() > this.#maxMemory;
-    const ended = this.#batch.base + this.#ended;
+    const ended = this.#chunk.base + this.#ended;
     const full = this.#full || inheritsThen();
     const delivery = { ended, spentMs: this.#spentMs, last, full };
     this.#results.post(delivery, (message) => this.#channel.post(message));
@@ -173,10 +173,10 @@ class Context implements ItemContext {
   }
 }
 
-/** What the results of a batch are sent with. */
+/** What the results of a chunk are sent with. */
 type Delivery = Pick<ResultsMessage, "ended" | "spentMs" | "last" | "full">;
 
-/** What came out of the items of a batch, until it is sent. */
+/** What came out of the items of a chunk, until it is sent. */
 class Results {
   readonly #id: number;
   readonly #isolation: Isolation;
@@ -186,7 +186,7 @@ class Results {
   /** The index of the first item that was not sent. */
   #from: number;
 
-  /** Of the batch with this number, whose first item has the index `base`. */
+  /** Of the chunk with this number, whose first item has the index `base`. */
   constructor(id: number, base: number, isolation: Isolation) {
     this.#id = id;
     this.#from = base;

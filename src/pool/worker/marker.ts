@@ -10,18 +10,18 @@ const now = performance.now.bind(performance);
  * Where a worker notes which item it runs and since when, so that its parent can read it at any moment: while the
  * worker is busy, and after it has died. Threads note it in shared memory; processes in a file that has no name.
  *
- * The same memory holds how far the worker may go in its batch. It notes an item as begun and then looks whether it may;
+ * The same memory holds how far the worker may go in its chunk. It notes an item as begun and then looks whether it may;
  * its parent lowers the limit and then looks what has begun. So at least one of them sees what the other wrote, and no
  * item that was taken back begins.
  */
 export interface Marker {
   /** Null while no item runs. `since` is in milliseconds of the machine's monotonic clock. */
   read(): Mark | null;
-  /** A batch of so many items is on its way to the worker, which has ended the one before. */
+  /** A chunk of so many items is on its way to the worker, which has ended the one before. */
   open(items: number): void;
   /** When the worker last noted anything, in milliseconds of the machine's monotonic clock. */
   readonly noted: number;
-  /** The place in its batch of the last item that the worker has begun; -1 for none. */
+  /** The place in its chunk of the last item that the worker has begun; -1 for none. */
   readonly begun: number;
   /** Lets it begin no further item, except that `least` may be begun in all. Returns the place from which on none is. */
   limit(least: number): number;
@@ -39,7 +39,7 @@ export type Note = (index: number, since: number) => void;
 /** The worker's side of a marker. */
 export interface Notes {
   readonly note: Note;
-  /** Notes the item at this place of the batch as begun; false when it must not begin. */
+  /** Notes the item at this place of the chunk as begun; false when it must not begin. */
   begin(index: number, since: number, place: number): boolean;
 }
 

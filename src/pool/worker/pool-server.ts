@@ -4,9 +4,9 @@ import { connectToParent, receiveAnswers } from "../actor/remote/parent-calls.ts
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import { unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
-import { BatchRun, type WorkerFunction } from "./chunk-run.ts";
+import { ChunkRun, type WorkerFunction } from "./chunk-run.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
-import type { BatchMessage, ParentChannel, Setup, ToWorker, WorkerSetup } from "./protocol.ts";
+import type { ChunkMessage, ParentChannel, Setup, ToWorker, WorkerSetup } from "./protocol.ts";
 
 /** Serves a pool, or as an actor, whose code most workers never need. Returns what to call with each message. */
 export function serve(
@@ -31,7 +31,7 @@ async function knowShared(): Promise<void> {
   await import("../transfer/handle-kinds.ts");
 }
 
-/** Runs batches one after the other, as they come. Returns what to call with each message. */
+/** Runs chunks one after the other, as they come. Returns what to call with each message. */
 function servePool(channel: ParentChannel, setup: WorkerSetup, notes: Notes): (message: ToWorker) => void {
   connectToParent(channel);
   const server = new PoolServer(channel, setup, notes);
@@ -44,12 +44,12 @@ class PoolServer {
   readonly #setup: WorkerSetup;
   readonly #notes: Notes;
   readonly #functions = new Map<number, WorkerFunction>();
-  /** Of functions that could not be loaded: the next batch tries again, and has the same error if it cannot be. */
+  /** Of functions that could not be loaded: the next chunk tries again, and has the same error if it cannot be. */
   readonly #references = new Map<number, FunctionReference>();
-  readonly #waiting: BatchMessage[] = [];
+  readonly #waiting: ChunkMessage[] = [];
   #init: unknown;
   #busy = true;
-  #running: BatchRun | null = null;
+  #running: ChunkRun | null = null;
 
   constructor(channel: ParentChannel, setup: WorkerSetup, notes: Notes) {
     this.#channel = channel;
@@ -77,7 +77,7 @@ class PoolServer {
 
   take(message: ToWorker): void {
     switch (message.type) {
-      case "batch":
+      case "chunk":
         this.#waiting.push(message);
         void this.#next();
         return;
@@ -98,11 +98,11 @@ class PoolServer {
   /** Never rejects. */
   async #next(): Promise<void> {
     while (!this.#busy) {
-      const batch = this.#waiting.shift();
-      if (batch === undefined) return;
+      const chunk = this.#waiting.shift();
+      if (chunk === undefined) return;
       this.#busy = true;
       try {
-        await this.#run(batch);
+        await this.#run(chunk);
       } catch (error) {
         // Not the function's errors, which are results: something in here is broken, and the parent must hear of it.
         setImmediate(() => {
@@ -115,19 +115,19 @@ class PoolServer {
     }
   }
 
-  async #run(batch: BatchMessage): Promise<void> {
-    const running = new BatchRun(batch, this.#channel, this.#setup.maxMemory);
+  async #run(chunk: ChunkMessage): Promise<void> {
+    const running = new ChunkRun(chunk, this.#channel, this.#setup.maxMemory);
     this.#running = running;
     // Loading a function may take its time: that it has begun to is all that can be known of it.
-    if (batch.reference !== undefined) this.#notes.note(-1, monotonicMs());
-    const reference = batch.reference ?? this.#references.get(batch.call);
-    let fn = this.#functions.get(batch.call);
-    // Not a failure of the batch: another worker can run it.
+    if (chunk.reference !== undefined) this.#notes.note(-1, monotonicMs());
+    const reference = chunk.reference ?? this.#references.get(chunk.call);
+    let fn = this.#functions.get(chunk.call);
+    // Not a failure of the chunk: another worker can run it.
     if (fn === undefined && reference === undefined)
       throw new Error("A worker has lost the functions it was told of.");
     try {
-      if (batch.handles !== null) await knowShared();
-      fn ??= await this.#resolve(batch.call, reference as FunctionReference);
+      if (chunk.handles !== null) await knowShared();
+      fn ??= await this.#resolve(chunk.call, reference as FunctionReference);
     } catch (error) {
       running.failAll(error);
       return;

@@ -5,8 +5,8 @@ import type { RemoteError } from "../transfer/remote-error.ts";
 import type { Marker } from "./marker.ts";
 
 /** Work for one worker: consecutive items for one function. */
-export interface BatchMessage {
-  readonly type: "batch";
+export interface ChunkMessage {
+  readonly type: "chunk";
   readonly id: number;
   /** The function by the number under which this worker keeps it. */
   readonly call: number;
@@ -17,13 +17,13 @@ export interface BatchMessage {
   /** The index of the first item in its call. */
   readonly base: number;
   readonly items: readonly unknown[];
-  /** Of shared things in the items, by the index of the item in the batch; null for none. */
+  /** Of shared things in the items, by the index of the item in the chunk; null for none. */
   readonly handles: readonly Handle[] | null;
 }
 
 export type ToWorker =
-  | BatchMessage
-  /** Leave the rest of a batch undone, and tell the item that runs by its signal. */
+  | ChunkMessage
+  /** Leave the rest of a chunk undone, and tell the item that runs by its signal. */
   | { readonly type: "cancel"; readonly id: number; readonly reason: string }
   /** The same for one item. */
   | { readonly type: "abort"; readonly id: number; readonly index: number; readonly reason: string }
@@ -31,7 +31,7 @@ export type ToWorker =
   | AnswersMessage
   | { readonly type: "close" };
 
-/** What came out of consecutive items of a batch: a value, or an error in its place. */
+/** What came out of consecutive items of a chunk: a value, or an error in its place. */
 export interface ResultsMessage {
   readonly type: "results";
   readonly id: number;
@@ -64,7 +64,7 @@ export type FromWorker =
 export interface WorkerSetup {
   readonly init: FunctionReference | null;
   readonly initArgument: Packed;
-  /** Bytes above which it leaves the rest of a batch to others; null for no limit. */
+  /** Bytes above which it leaves the rest of a chunk to others; null for no limit. */
   readonly maxMemory: number | null;
 }
 

@@ -1,23 +1,23 @@
 import { PawlError } from "../../errors.ts";
-import type { Portion, Work } from "../calls/work-queue.ts";
+import type { ItemRange, WorkQueue } from "../calls/work-queue.ts";
 import { WorkerDiedError } from "../errors.ts";
 import { whyUnsendable } from "../transfer/cloneable.ts";
 import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/pack.ts";
 import { atIndex, reviveError } from "../transfer/remote-error.ts";
-import type { BatchMessage, ResultsMessage } from "./protocol.ts";
+import type { ChunkMessage, ResultsMessage } from "./protocol.ts";
 
 /** Workers that die over the same work before they begin an item of it, until the work fails. */
 const MOST_START_FAILURES = 5;
 
-let batches = 0;
+let chunks = 0;
 
 /** Items on their way through a worker. Each has its result, has its error, or is given back to its work. */
-export class Batch {
-  readonly id = ++batches;
-  readonly work: Work;
+export class SentChunk {
+  readonly id = ++chunks;
+  readonly work: WorkQueue;
   /** The worker has to load the function first. */
   readonly loads: boolean;
-  readonly #portion: Portion;
+  readonly #range: ItemRange;
   /** The index of the first item whose result has not come. */
   #next: number;
   /** The index after its last item: what was taken back is not part of it any more. */
@@ -27,26 +27,26 @@ export class Batch {
   /** Why the worker was ended on purpose, and which item is to blame. */
   #blamed: { readonly index: number | null; readonly error: Error } | null = null;
 
-  constructor(work: Work, portion: Portion, loads: boolean) {
+  constructor(work: WorkQueue, range: ItemRange, loads: boolean) {
     this.work = work;
     this.loads = loads;
-    this.#portion = portion;
-    this.#next = portion.base;
-    this.#end = portion.base + portion.items.length;
+    this.#range = range;
+    this.#next = range.base;
+    this.#end = range.base + range.items.length;
   }
 
   get size(): number {
-    return this.#end - this.#portion.base;
+    return this.#end - this.#range.base;
   }
 
   /** The place of an item in it. */
   placeOf(index: number): number {
-    return index - this.#portion.base;
+    return index - this.#range.base;
   }
 
   /** Gives back the items from this place on, none of which has begun or will. False when there are none. */
   takeBack(place: number): boolean {
-    const from = Math.max(this.#next, this.#portion.base + place);
+    const from = Math.max(this.#next, this.#range.base + place);
     const end = this.#end;
     if (from >= end) return false;
     this.#end = from;
@@ -61,7 +61,7 @@ export class Batch {
 
   /** Results have come. */
   get hasResults(): boolean {
-    return this.#next > this.#portion.base;
+    return this.#next > this.#range.base;
   }
 
   /** The name of its function, for people. */
@@ -75,12 +75,12 @@ export class Batch {
   }
 
   /** What a worker is told. Throws where an item cannot be packed. */
-  message(isolation: Isolation): BatchMessage {
+  message(isolation: Isolation): ChunkMessage {
     const { call } = this.work;
-    const { base, items } = this.#portion;
+    const { base, items } = this.#range;
     const { value, handles } = packAll(items, isolation);
     return {
-      type: "batch",
+      type: "chunk",
       id: this.id,
       call: call.number,
       ...(this.loads ? { reference: call.reference } : {}),
@@ -93,7 +93,7 @@ export class Batch {
 
   /** It could not be sent: the item that is to blame gets its error, the others are given back. */
   refuse(thrown: unknown, isolation: Isolation): void {
-    const { base, items } = this.#portion;
+    const { base, items } = this.#range;
     for (const [at, item] of items.entries()) {
       const error = refusal(item, base + at, isolation);
       if (error === null) continue;
@@ -159,7 +159,7 @@ export class Batch {
 
   /** The index of the item at this place. */
   indexAt(place: number): number {
-    return this.#portion.base + place;
+    return this.#range.base + place;
   }
 
   /** The worker does no more of it. */
@@ -170,7 +170,7 @@ export class Batch {
   /** The worker has died over the item that it had marked: that gets its error, what it had not run is given back. */
   workerDied(marked: number | null, why: string): void {
     const { work } = this;
-    const { base } = this.#portion;
+    const { base } = this.#range;
     const blamed = this.#blamed;
     const culprit = blamed?.index ?? marked ?? -1;
     if (!this.awaits(culprit)) {
@@ -210,7 +210,7 @@ export class Batch {
   /** Except for what was told to stop: that must not begin, or not again. */
   #giveBack(from: number, end: number): void {
     if (from >= end) return;
-    const { base, items } = this.#portion;
+    const { base, items } = this.#range;
     let first = from;
     const giveUntil = (index: number) => {
       if (first < index) this.work.giveBack({ base: first, items: items.slice(first - base, index - base) });

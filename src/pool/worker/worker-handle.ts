@@ -1,19 +1,19 @@
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { Relay } from "../actor/remote/relay.ts";
-import type { Portion, Work } from "../calls/work-queue.ts";
+import type { ItemRange, WorkQueue } from "../calls/work-queue.ts";
 import { TimeLimitError, WorkerDiedError } from "../errors.ts";
 import type { PoolSettings } from "../options.ts";
 import { reviveError } from "../transfer/remote-error.ts";
 import { monotonicMs } from "./marker.ts";
 import type { FromWorker, ResultsMessage, WorkerChannel, WorkerSetup } from "./protocol.ts";
-import { Batch } from "./sent-chunk.ts";
+import { SentChunk } from "./sent-chunk.ts";
 import { startWorker } from "./start-worker.ts";
 import { TimeLimitTimer } from "./time-limit.ts";
 
 /** What a worker tells its pool. */
 export interface WorkerEvents {
-  /** The worker is ready for a batch. */
+  /** The worker is ready for a chunk. */
   idle(worker: WorkerHandle): void;
   /** The worker is gone for good; what it held was given back. */
   gone(worker: WorkerHandle): void;
@@ -28,7 +28,7 @@ const CLOSE_MS = 1000;
 /** How often it is checked whether an item that is to be ended has begun. */
 const POLL_MS = 10;
 
-/** One worker and the batch it runs. */
+/** One worker and the chunk it runs. */
 export class WorkerHandle {
   state: WorkerState = "starting";
   readonly #settings: PoolSettings;
@@ -38,16 +38,16 @@ export class WorkerHandle {
   readonly #relay: Relay;
   readonly #known = new Set<number>();
   readonly closed: Promise<void>;
-  /** It ended before it could take a batch. */
+  /** It ended before it could take a chunk. */
   neverReady = true;
   /** Why it is gone, for people. */
   why = "";
-  #batch: Batch | null = null;
-  /** Of the batch's items. */
+  #chunk: SentChunk | null = null;
+  /** Of the chunk's items. */
   #timer: TimeLimitTimer | null = null;
-  /** Until the batch's function is loaded. */
+  /** Until the chunk's function is loaded. */
   #loading: NodeJS.Timeout | undefined;
-  /** When its batch was given to it, in milliseconds of `performance.now`. */
+  /** When its chunk was given to it, in milliseconds of `performance.now`. */
   #began = 0;
   readonly #watchdog = new Watchdog(
     () => this.#idleness(),
@@ -77,37 +77,37 @@ export class WorkerHandle {
   }
 
   /** The worker has loaded the function. */
-  knows({ call }: Work): boolean {
-    const batch = this.#batch;
-    return this.#known.has(call.number) && !(batch?.loads && batch.work.call === call);
+  knows({ call }: WorkQueue): boolean {
+    const chunk = this.#chunk;
+    return this.#known.has(call.number) && !(chunk?.loads && chunk.work.call === call);
   }
 
   /** Has an idle worker load the function, and be idle again. */
-  load(work: Work): void {
+  load(work: WorkQueue): void {
     this.run(work, { base: 0, items: [] });
   }
 
-  /** Gives a batch to an idle worker. */
-  run(work: Work, portion: Portion): void {
+  /** Gives a chunk to an idle worker. */
+  run(work: WorkQueue, range: ItemRange): void {
     const { call } = work;
-    const batch = new Batch(work, portion, !this.#known.has(call.number));
+    const chunk = new SentChunk(work, range, !this.#known.has(call.number));
     this.state = "busy";
-    this.#batch = batch;
+    this.#chunk = chunk;
     this.#channel.hold(true);
-    this.#channel.marker.open(portion.items.length);
+    this.#channel.marker.open(range.items.length);
     const { startTimeoutMs } = this.#settings;
-    const { size } = batch;
+    const { size } = chunk;
     this.#began = performance.now();
     this.#sent = monotonicMs();
-    if (!this.#send(batch)) return;
+    if (!this.#send(chunk)) return;
     this.#watchdog.start();
-    call.cost.observeTransport(size, this.batchMs);
-    if (batch.loads && startTimeoutMs <= LONGEST_TIMER_MS)
-      this.#loading = setTimeout(() => this.#stillLoading(batch, startTimeoutMs), startTimeoutMs);
+    call.cost.observeTransport(size, this.chunkMs);
+    if (chunk.loads && startTimeoutMs <= LONGEST_TIMER_MS)
+      this.#loading = setTimeout(() => this.#stillLoading(chunk, startTimeoutMs), startTimeoutMs);
     if (call.limit !== null) {
       this.#timer = new TimeLimitTimer(call.limit, {
         running: () => this.#channel.marker.read(),
-        isAborted: (index) => batch.isAborted(index),
+        isAborted: (index) => chunk.isAborted(index),
         abort: (index, reason) => void this.abort(index, reason),
         kill: (index, hardMs) => {
           const sentence = `Item ${index} ran longer than ${hardMs} ms; its worker was ended.`;
@@ -118,82 +118,82 @@ export class WorkerHandle {
   }
 
   /** Whether this worker has the item, running or about to. */
-  has(work: Work, index: number): boolean {
-    return this.#batch?.work === work && this.#batch.awaits(index);
+  has(work: WorkQueue, index: number): boolean {
+    return this.#chunk?.work === work && this.#chunk.awaits(index);
   }
 
-  /** Items of its batch that have not begun, behind one that has or will. */
+  /** Items of its chunk that have not begun, behind one that has or will. */
   get behind(): number {
-    const batch = this.#batch;
-    return batch === null || batch.size < 2 ? 0 : batch.size - Math.max(1, this.#channel.marker.begun + 1);
+    const chunk = this.#chunk;
+    return chunk === null || chunk.size < 2 ? 0 : chunk.size - Math.max(1, this.#channel.marker.begun + 1);
   }
 
-  /** The work of its batch. */
-  get work(): Work | null {
-    return this.#batch?.work ?? null;
+  /** The work of its chunk. */
+  get work(): WorkQueue | null {
+    return this.#chunk?.work ?? null;
   }
 
-  /** Milliseconds since its batch was given to it. */
-  get batchMs(): number {
+  /** Milliseconds since its chunk was given to it. */
+  get chunkMs(): number {
     return performance.now() - this.#began;
   }
 
-  /** Milliseconds that the item has run which runs; or that a batch waits to be begun. */
+  /** Milliseconds that the item has run which runs; or that a chunk waits to be begun. */
   get itemMs(): number {
     const mark = this.#channel.marker.read();
-    return mark === null ? this.batchMs : monotonicMs() - mark.since;
+    return mark === null ? this.chunkMs : monotonicMs() - mark.since;
   }
 
-  /** Gives the items back that have not begun, except for the first `least` of the batch. */
+  /** Gives the items back that have not begun, except for the first `least` of the chunk. */
   takeBack(least: number): void {
-    this.#batch?.takeBack(this.#channel.marker.limit(least));
+    this.#chunk?.takeBack(this.#channel.marker.limit(least));
   }
 
   /** Tells an item by its signal to stop. False when it had not begun: it is given back, and begins nowhere by itself. */
   abort(index: number, reason: string): boolean {
-    const batch = this.#batch;
-    if (!batch?.awaits(index)) return false;
-    if (this.#channel.marker.begun < batch.placeOf(index)) this.takeBack(0);
-    if (!batch.awaits(index)) return false;
-    this.#tell(batch, index, reason);
+    const chunk = this.#chunk;
+    if (!chunk?.awaits(index)) return false;
+    if (this.#channel.marker.begun < chunk.placeOf(index)) this.takeBack(0);
+    if (!chunk.awaits(index)) return false;
+    this.#tell(chunk, index, reason);
     return true;
   }
 
   /** Tells the worker of an item to stop, or to pass it over. */
-  #tell(batch: Batch, index: number, reason: string): void {
-    batch.abort(index, reason);
-    this.#channel.post({ type: "abort", id: batch.id, index, reason });
+  #tell(chunk: SentChunk, index: number, reason: string): void {
+    chunk.abort(index, reason);
+    this.#channel.post({ type: "abort", id: chunk.id, index, reason });
   }
 
   /** Ends the worker as it runs this item. False when that had not begun: it is given back, and begins nowhere by itself. */
   killItem(index: number, error: Error): boolean {
-    const batch = this.#batch;
-    if (!batch?.awaits(index)) return false;
-    if (this.#channel.marker.begun < batch.placeOf(index)) this.takeBack(0);
-    if (!batch.awaits(index)) return false;
+    const chunk = this.#chunk;
+    if (!chunk?.awaits(index)) return false;
+    if (this.#channel.marker.begun < chunk.placeOf(index)) this.takeBack(0);
+    if (!chunk.awaits(index)) return false;
     if (this.#channel.marker.read()?.index === index) {
       void this.kill(error, index);
       return true;
     }
-    if (!batch.isAborted(index)) this.#tell(batch, index, error.message);
+    if (!chunk.isAborted(index)) this.#tell(chunk, index, error.message);
     // It is about to begin, or its result is on the way.
     setTimeout(() => {
-      if (this.#batch === batch) this.killItem(index, error);
+      if (this.#chunk === chunk) this.killItem(index, error);
     }, POLL_MS);
     return true;
   }
 
-  /** Leaves the rest of the batch undone, when it is of this work. */
-  cancel(work: Work, reason: string): void {
-    const batch = this.#batch;
-    if (batch?.work !== work) return;
+  /** Leaves the rest of the chunk undone, when it is of this work. */
+  cancel(work: WorkQueue, reason: string): void {
+    const chunk = this.#chunk;
+    if (chunk?.work !== work) return;
     this.takeBack(0);
-    this.#channel.post({ type: "cancel", id: batch.id, reason });
+    this.#channel.post({ type: "cancel", id: chunk.id, reason });
   }
 
   /** Ends the worker now. `error` is what becomes of the item at `index`, or of the one that runs. */
   async kill(error: Error, index: number | null = null): Promise<void> {
-    this.#batch?.blame(index, error);
+    this.#chunk?.blame(index, error);
     // Whatever it still says, it gets nothing more to do.
     this.state = "closing";
     // The program must not end while this waits.
@@ -212,15 +212,15 @@ export class WorkerHandle {
     clearTimeout(timer);
   }
 
-  #send(batch: Batch): boolean {
+  #send(chunk: SentChunk): boolean {
     const { isolation } = this.#settings;
     try {
-      this.#channel.post(batch.message(isolation));
-      this.#known.add(batch.work.call.number);
+      this.#channel.post(chunk.message(isolation));
+      this.#known.add(chunk.work.call.number);
       return true;
     } catch (error) {
-      this.#batch = null;
-      batch.refuse(error, isolation);
+      this.#chunk = null;
+      chunk.refuse(error, isolation);
       this.#becomeIdle();
       return false;
     }
@@ -256,51 +256,51 @@ export class WorkerHandle {
     this.#giveUp(new PawlError("pool.start-timeout", sentence));
   }
 
-  #stillLoading(batch: Batch, ms: number): void {
+  #stillLoading(chunk: SentChunk, ms: number): void {
     // Each message and each mark shows that it has begun.
-    if (batch.hasResults || this.#channel.marker.read() !== null) return;
-    const sentence = `A worker had not loaded ${batch.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
+    if (chunk.hasResults || this.#channel.marker.read() !== null) return;
+    const sentence = `A worker had not loaded ${chunk.name} after ${ms} ms: let its module load sooner, or give a longer startTimeout.`;
     const error = new PawlError("pool.start-timeout", sentence);
-    batch.work.fail(error);
+    chunk.work.fail(error);
     void this.kill(error);
   }
 
-  /** What a worker has come to that does nothing though it has a batch; null for one that does something. */
+  /** What a worker has come to that does nothing though it has a chunk; null for one that does something. */
   #idleness(): string | null {
-    const batch = this.#batch;
-    if (batch === null) {
+    const chunk = this.#chunk;
+    if (chunk === null) {
       this.#watchdog.stop();
       return null;
     }
     const { marker } = this.#channel;
     if (marker.read() !== null) return null;
     const { begun } = marker;
-    // It loads the function, if it has heard of the batch.
-    if (batch.loads && begun < 0 && marker.noted >= this.#sent) return null;
-    return `${batch.id} ${begun} ${batch.next}`;
+    // It loads the function, if it has heard of the chunk.
+    if (chunk.loads && begun < 0 && marker.noted >= this.#sent) return null;
+    return `${chunk.id} ${begun} ${chunk.next}`;
   }
 
   /** It does not answer any more. */
   #silent(): void {
-    const batch = this.#batch;
-    if (batch === null || this.state === "closing") return;
+    const chunk = this.#chunk;
+    if (chunk === null || this.state === "closing") return;
     const { begun } = this.#channel.marker;
-    if (begun >= 0) batch.lose(batch.indexAt(begun) + 1);
+    if (begun >= 0) chunk.lose(chunk.indexAt(begun) + 1);
     void this.kill(new WorkerDiedError("pool.worker-died", "The worker did not answer any more."));
   }
 
   #deliver(results: ResultsMessage): void {
-    const batch = this.#batch;
-    if (batch === null || batch.id !== results.id) return;
+    const chunk = this.#chunk;
+    if (chunk === null || chunk.id !== results.id) return;
     this.#tasks += results.values.length;
-    batch.deliver(results);
-    if (batch.lose(results.ended)) {
+    chunk.deliver(results);
+    if (chunk.lose(results.ended)) {
       void this.kill(new WorkerDiedError("pool.worker-died", "The worker lost results."));
       return;
     }
     if (!results.last) return;
     this.#end();
-    batch.giveBackRest();
+    chunk.giveBackRest();
     if (this.state === "closing") return;
     if (this.room <= 0 || results.full) void this.close();
     else this.#becomeIdle();
@@ -319,7 +319,7 @@ export class WorkerHandle {
     this.#timer?.stop();
     this.#timer = null;
     clearTimeout(this.#loading);
-    this.#batch = null;
+    this.#chunk = null;
   }
 
   /** The worker is gone: what it ran gets its error, what it had not run goes to others. */
@@ -328,9 +328,9 @@ export class WorkerHandle {
     this.#watchdog.stop();
     this.why = why;
     if (this.#starting !== null) clearTimeout(this.#starting);
-    const batch = this.#batch;
+    const chunk = this.#chunk;
     this.#end();
-    batch?.workerDied(this.#channel.marker.read()?.index ?? null, why);
+    chunk?.workerDied(this.#channel.marker.read()?.index ?? null, why);
     this.#channel.marker.close();
     this.#events.gone(this);
   }

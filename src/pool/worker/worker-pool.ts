@@ -2,9 +2,9 @@ import { availableParallelism } from "node:os";
 import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { batchSize, repaysStart } from "../calls/cost.ts";
+import { chunkSizeFor, repaysStart } from "../calls/cost.ts";
 import type { Stopper } from "../calls/submit.ts";
-import type { Work } from "../calls/work-queue.ts";
+import type { WorkQueue } from "../calls/work-queue.ts";
 import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
@@ -12,10 +12,10 @@ import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 /** Workers that die before they have done anything, one after the other, until the pool gives up. */
 const MOST_START_FAILURES = 3;
 
-/** How long an item may run, in milliseconds, before an idle worker gets those behind it in its batch. */
+/** How long an item may run, in milliseconds, before an idle worker gets those behind it in its chunk. */
 const BEHIND_MS = 2;
 
-/** How long a batch may keep a worker from the items of another call, in milliseconds: twice what it should take. */
+/** How long a chunk may keep a worker from the items of another call, in milliseconds: twice what it should take. */
 const TURN_MS = 20;
 
 /** Cores for workers to start on while the caller's thread is at work. */
@@ -27,14 +27,14 @@ export class WorkerPool {
   readonly #setup: WorkerSetup;
   readonly #changed: () => void;
   readonly #workers = new Set<WorkerHandle>();
-  readonly #works = new Set<Work>();
+  readonly #works = new Set<WorkQueue>();
   #scheduled = false;
   #closed = false;
   #startFailures = 0;
   /** Callers that are at work themselves. */
   #helpers = 0;
   #idleTimer: NodeJS.Timeout | null = null;
-  #batchTimer: NodeJS.Timeout | null = null;
+  #chunkTimer: NodeJS.Timeout | null = null;
 
   /** `changed` is called when a worker has done what it had, or is gone. */
   constructor(settings: PoolSettings, setup: WorkerSetup, changed: () => void) {
@@ -55,26 +55,26 @@ export class WorkerPool {
     return false;
   }
 
-  /** A worker could take a batch, now or when it has done what it has. */
+  /** A worker could take a chunk, now or when it has done what it has. */
   get isReady(): boolean {
     for (const { state } of this.#workers) if (state === "idle" || state === "busy") return true;
     return false;
   }
 
   /** Every worker there may be is there and has loaded the function. */
-  isAtWork(work: Work): boolean {
+  isAtWork(work: WorkQueue): boolean {
     if (this.#workers.size < this.maxWorkers) return false;
     for (const worker of this.#workers) if (!worker.knows(work)) return false;
     return true;
   }
 
   /** Takes items of this work from now on. */
-  add(work: Work): void {
+  add(work: WorkQueue): void {
     this.#works.add(work);
   }
 
   /** Takes no more of it, and leaves undone what was taken. */
-  drop(work: Work, reason: string): void {
+  drop(work: WorkQueue, reason: string): void {
     this.#works.delete(work);
     for (const worker of this.#workers) worker.cancel(work, reason);
   }
@@ -89,7 +89,7 @@ export class WorkerPool {
     });
   }
 
-  /** Gives batches to idle workers, in turn from each call, and starts workers while there is more to do. */
+  /** Gives chunks to idle workers, in turn from each call, and starts workers while there is more to do. */
   schedule(): void {
     // What workers that died give back belongs to calls that have ended.
     if (this.#closed) return;
@@ -107,11 +107,11 @@ export class WorkerPool {
         continue;
       }
       const { cost, chunkSize, limit } = work.call;
-      const size = batchSize(cost, chunkSize, work.left, this.maxWorkers);
+      const size = chunkSizeFor(cost, chunkSize, work.left, this.maxWorkers);
       worker.run(work, work.take(Math.min(size, work.ready, worker.room, limit === null ? size : 64)));
     }
     this.#watchIdle();
-    this.#watchBatches();
+    this.#watchChunks();
   }
 
   #growForReady(): void {
@@ -122,14 +122,14 @@ export class WorkerPool {
     if (items > 0) this.grow(items);
   }
 
-  /** Looks again in a while, as long as items wait in a batch that another worker could run, or that others wait for. */
-  #watchBatches(): void {
-    if (this.#batchTimer !== null || this.#closed) return;
+  /** Looks again in a while, as long as items wait in a chunk that another worker could run, or that others wait for. */
+  #watchChunks(): void {
+    if (this.#chunkTimer !== null || this.#closed) return;
     const idle = this.#idleWorker() !== null || this.#workers.size < this.maxWorkers;
     if (!this.#anyBehind((worker) => idle || this.#waitsFor(worker))) return;
-    this.#batchTimer = setTimeout(
+    this.#chunkTimer = setTimeout(
       () => {
-        this.#batchTimer = null;
+        this.#chunkTimer = null;
         this.#breakUp();
         this.schedule();
       },
@@ -138,15 +138,15 @@ export class WorkerPool {
   }
 
   /**
-   * Takes items back from batches: those behind one that takes long, where another worker is idle or could be, and those
-   * that keep a worker longer than a batch should from the items of another call.
+   * Takes items back from chunks: those behind one that takes long, where another worker is idle or could be, and those
+   * that keep a worker longer than a chunk should from the items of another call.
    */
   #breakUp(): void {
     const idle = this.#idleWorker() !== null;
     let behind = 0;
     for (const worker of this.#workers) {
       if (worker.state !== "busy" || worker.behind === 0) continue;
-      if (this.#waitsFor(worker) ? worker.batchMs >= TURN_MS : idle && worker.itemMs >= BEHIND_MS)
+      if (this.#waitsFor(worker) ? worker.chunkMs >= TURN_MS : idle && worker.itemMs >= BEHIND_MS)
         worker.takeBack(1);
       else if (!idle && worker.itemMs >= TURN_MS) behind += worker.behind;
     }
@@ -201,8 +201,8 @@ export class WorkerPool {
     this.#closed = true;
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
-    if (this.#batchTimer !== null) clearTimeout(this.#batchTimer);
-    this.#batchTimer = null;
+    if (this.#chunkTimer !== null) clearTimeout(this.#chunkTimer);
+    this.#chunkTimer = null;
     await Promise.all([...this.#workers].map((worker) => worker.close()));
   }
 
@@ -226,11 +226,11 @@ export class WorkerPool {
     },
   };
 
-  #workerOf(work: Work, index: number): WorkerHandle | undefined {
+  #workerOf(work: WorkQueue, index: number): WorkerHandle | undefined {
     return [...this.#workers].find((each) => each.has(work, index));
   }
 
-  #nextWork(): Work | null {
+  #nextWork(): WorkQueue | null {
     for (const work of this.#works) {
       if (work.ready === 0) continue;
       // It comes last from now on.

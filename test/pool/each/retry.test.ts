@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { retryDelay } from "../../../src/pool/each/retry.ts";
+import { retryDelay } from "../../../src/pool/each/run.ts";
 import { retryAfterOfError } from "../../../src/retry-after.ts";
 import { fc } from "../../random.ts";
 

@@ -121,21 +121,21 @@ export class CallQueue {
   /** Sends calls that wait, as many as the worker may have. */
   #flush(): void {
     while (this.#post !== null && this.#waiting.length > 0 && this.#sent.size < WINDOW) {
-      const batch: ActorCall[] = [];
-      while (this.#sent.size + batch.length < WINDOW) {
+      const calls: ActorCall[] = [];
+      while (this.#sent.size + calls.length < WINDOW) {
         const call = this.#waiting.shift();
         if (call === undefined) break;
-        batch.push(call);
+        calls.push(call);
       }
-      this.#send(batch, this.#post);
+      this.#send(calls, this.#post);
     }
   }
 
   /** In one message; if one of them cannot be sent, each in its own. */
-  #send(batch: readonly ActorCall[], post: Post): void {
+  #send(calls: readonly ActorCall[], post: Post): void {
     try {
       const handles: Handle[] = [];
-      const args = batch.map((call, at) => {
+      const args = calls.map((call, at) => {
         if (call.args.length === 0) return call.args;
         const all = packAll(call.args, this.#isolation);
         for (const handle of all.handles) handles.push(below(at, handle));
@@ -145,20 +145,20 @@ export class CallQueue {
       post({
         type: "calls",
         first,
-        methods: batch.map(({ method }) => method),
+        methods: calls.map(({ method }) => method),
         args,
         handles,
-        watched: batch.flatMap((call, at) => (call.watched ? [first + at] : [])),
+        watched: calls.flatMap((call, at) => (call.watched ? [first + at] : [])),
       });
-      this.#next += batch.length;
-      for (let at = 0; at < batch.length; at++) {
-        const call = batch[at] as ActorCall;
+      this.#next += calls.length;
+      for (let at = 0; at < calls.length; at++) {
+        const call = calls[at] as ActorCall;
         call.seq = first + at;
         this.#sent.set(call.seq, call);
       }
     } catch (error) {
-      const [only] = batch;
-      if (batch.length > 1) for (const call of batch) this.#send([call], post);
+      const [only] = calls;
+      if (calls.length > 1) for (const call of calls) this.#send([call], post);
       else only?.reject(unsendable(`${this.#name}.${only.method}`, error));
     }
   }
