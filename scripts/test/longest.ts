@@ -34,7 +34,7 @@ const LONGEST = [
   "test/tasks/seeing.test.ts",
   "test/store/postgres/plans.test.ts",
   "test/store/postgres/ownership.test.ts",
-  "test/pool/deaths.test.ts",
+  "test/pool/worker/deaths.test.ts",
   "test/pool/actor/deaths.test.ts",
   "test/tasks/processes.test.ts",
   "test/tasks/telemetry.test.ts",

@@ -9,13 +9,13 @@ import { promisify } from "node:util";
 import { runInThisContext } from "node:vm";
 import { brotliCompressSync } from "node:zlib";
 import { buildSync, transformSync } from "esbuild";
-import { type AnyFunction, callable } from "../../src/pool/callable/callable.ts";
-import { compileInline } from "../../src/pool/callable/inline/compile.ts";
-import { inlineSource } from "../../src/pool/callable/inline/source.ts";
-import { referenceTo } from "../../src/pool/callable/reference.ts";
-import { fc, runs as times } from "../random.ts";
-import { childProcess, thread } from "./fixtures/ask.ts";
-import { randomFunction } from "./fixtures/random-function.ts";
+import { type AnyFunction, callable } from "../../../src/pool/callable/callable.ts";
+import { compileInline } from "../../../src/pool/callable/inline/compile.ts";
+import { inlineSource } from "../../../src/pool/callable/inline/source.ts";
+import { referenceTo } from "../../../src/pool/callable/reference.ts";
+import { fc, runs as times } from "../../random.ts";
+import { childProcess, thread } from "../fixtures/ask.ts";
+import { randomFunction } from "../fixtures/random-function.ts";
 
 const to = (fn: AnyFunction) => referenceTo(fn, "pool.map");
 /** A function with this very text, as a program in JavaScript would have it. */
@@ -374,9 +374,9 @@ for (const [what, fn, code, message] of [
   ],
   [
     "a relative import",
-    () => import("../../src/errors.ts"),
+    () => import("../../../src/errors.ts"),
     "pool.relative-import",
-    relative("../../src/errors.ts"),
+    relative("../../../src/errors.ts"),
   ],
   [
     "a relative import from parts",
@@ -489,8 +489,8 @@ test("the parser is loaded when the first inline function is checked, and not be
   const program = `
     import { Module } from "node:module";
     const loaded = () => Object.keys(Module._cache).some((path) => path.includes("acorn"));
-    const { referenceTo } = await import(${JSON.stringify(new URL("../../src/pool/callable/reference.ts", import.meta.url).href)});
-    const { scale } = await import(${JSON.stringify(new URL("fixtures/callables.ts", import.meta.url).href)});
+    const { referenceTo } = await import(${JSON.stringify(new URL("../../../src/pool/callable/reference.ts", import.meta.url).href)});
+    const { scale } = await import(${JSON.stringify(new URL("../fixtures/callables.ts", import.meta.url).href)});
     referenceTo(scale, "pool.map");
     const before = loaded();
     referenceTo((x) => x, "pool.map");

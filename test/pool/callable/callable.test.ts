@@ -7,20 +7,20 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
-import { callable, isLoading } from "../../src/pool/callable/callable.ts";
-import { referenceTo } from "../../src/pool/callable/reference.ts";
-import { childProcess, thread } from "./fixtures/ask.ts";
-import { root, scale, shout } from "./fixtures/callables.ts";
-import { double, make, remake } from "./fixtures/factory.ts";
-import { meanwhile } from "./fixtures/meanwhile.ts";
-import { nested } from "./fixtures/nested.ts";
-import { twice } from "./fixtures/unguarded.ts";
-import { thrice } from "./fixtures/unguarded-inside.ts";
-import { outcome, work } from "./fixtures/unguarded-later.ts";
+import { callable, isLoading } from "../../../src/pool/callable/callable.ts";
+import { referenceTo } from "../../../src/pool/callable/reference.ts";
+import { childProcess, thread } from "../fixtures/ask.ts";
+import { root, scale, shout } from "../fixtures/callables.ts";
+import { double, make, remake } from "../fixtures/factory.ts";
+import { meanwhile } from "../fixtures/meanwhile.ts";
+import { nested } from "../fixtures/nested.ts";
+import { twice } from "../fixtures/unguarded.ts";
+import { thrice } from "../fixtures/unguarded-inside.ts";
+import { outcome, work } from "../fixtures/unguarded-later.ts";
 
 const to = (fn: Parameters<typeof referenceTo>[0]) => referenceTo(fn, "pool.map");
-const fixture = (name: string) => new URL(`./fixtures/${name}`, import.meta.url);
-const sources = new URL("../../src/pool/", import.meta.url);
+const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
+const sources = new URL("../../../src/pool/", import.meta.url);
 
 async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), "pawl-callable-"));
@@ -80,7 +80,7 @@ test("a reference to a callable is plain data, and the same one each time", () =
 });
 
 test("a module imported under another URL has callables of its own", async () => {
-  const again: typeof import("./fixtures/callables.ts") = await import(
+  const again: typeof import("../fixtures/callables.ts") = await import(
     `${fixture("callables.ts").href}?again`
   );
   await using worker = thread();
@@ -98,8 +98,8 @@ test("what a module begins at its top level and does not wait for cannot use a p
 });
 
 test("a function that works while its worker loads other modules may use a pool", async () => {
-  const { slow } = await import("./fixtures/slow.ts");
-  const { slow: pooled }: typeof import("./fixtures/slow.ts") = await import(
+  const { slow } = await import("../fixtures/slow.ts");
+  const { slow: pooled }: typeof import("../fixtures/slow.ts") = await import(
     `${fixture("slow.ts").href}?pool`
   );
   await using worker = thread();

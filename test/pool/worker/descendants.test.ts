@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pool } from "../../src/pool/index.ts";
-import { Cgroup } from "../../src/pool/worker/descendants.ts";
-import { DESCENDANTS, startsAndDies, startsAndHangs } from "./fixtures/descendants.ts";
+import { Pool } from "../../../src/pool/index.ts";
+import { Cgroup } from "../../../src/pool/worker/descendants.ts";
+import { DESCENDANTS, startsAndDies, startsAndHangs } from "../fixtures/descendants.ts";
 
 /** `PAWL_RUNS=200` for the long version. */
 const RUNS = Number(process.env.PAWL_RUNS ?? 4);
@@ -85,8 +85,8 @@ test("a hard limit, a kill, a death and the end of a pool end what the worker ha
 test("a program that is killed leaves no worker behind, nor what that had started", async (context) => {
   const notes = join(await folderFor(context), "notes");
   const program = `
-    import { Pool } from ${JSON.stringify(new URL("../../src/pool/index.ts", import.meta.url).href)};
-    import { startsAndHangs } from ${JSON.stringify(new URL("./fixtures/descendants.ts", import.meta.url).href)};
+    import { Pool } from ${JSON.stringify(new URL("../../../src/pool/index.ts", import.meta.url).href)};
+    import { startsAndHangs } from ${JSON.stringify(new URL("../fixtures/descendants.ts", import.meta.url).href)};
     await new Pool({ workers: 1, isolate: "process" }).submit(startsAndHangs, ${JSON.stringify(notes)}).result();`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "inherit" });
   while ((await notedIn(notes)).length < DESCENDANTS) await sleep(10);

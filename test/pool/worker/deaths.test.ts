@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { type Isolation, Pool, WorkerDiedError } from "../../src/pool/index.ts";
-import { unreachable } from "./fixtures/exits-when-loaded.ts";
-import { waited } from "./fixtures/never-loaded.ts";
-import { add, deadly, double } from "./fixtures/tasks.ts";
+import { type Isolation, Pool, WorkerDiedError } from "../../../src/pool/index.ts";
+import { unreachable } from "../fixtures/exits-when-loaded.ts";
+import { waited } from "../fixtures/never-loaded.ts";
+import { add, deadly, double } from "../fixtures/tasks.ts";
 import {
   chatty,
   closesLine,
@@ -15,7 +15,7 @@ import {
   segfaults,
   throwsLater,
   untouched,
-} from "./fixtures/trouble.ts";
+} from "../fixtures/trouble.ts";
 
 const MB = 1024 * 1024;
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);

@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, "..", "..");
-const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}.ts`, import.meta.url));
+const root = join(import.meta.dirname, "..", "..", "..");
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
 const expected = "[[3,6,9],[2,3,4],15,[1,true,3]]\n".repeat(2);
 
 async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
