@@ -237,6 +237,7 @@ export type ErrorCode =
   | "run.paused"
   | "run.source-changed"
   | "run.state"
+  | "run.stuck"
   | "run.unaccounted"
   | "run.unguarded-main"
   | "run.unknown"

@@ -28,5 +28,6 @@ export function exitCodeOf(summary: RunSummary): number {
 export function exitCodeFor(error: unknown): number {
   if (error instanceof TransientError) return EXIT.failed;
   if (error instanceof PawlError && error.code === "run.interrupted") return EXIT.interrupted;
+  if (error instanceof PawlError && error.code === "run.stuck") return EXIT.failed;
   return error instanceof PawlError ? EXIT.usage : EXIT.failed;
 }

@@ -6,6 +6,7 @@ import { completionCommand, isCompletion } from "./completion.ts";
 import { copyCommands } from "./copy/command.ts";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { loadCommand } from "./load/command.ts";
+import { unlessNothingIsLeft } from "./nothing-left.ts";
 import { withFlags, withFlagsOf } from "./options/flag-names.ts";
 import { examples } from "./options/shared.ts";
 import { refuseEmpty, usageSentence } from "./options/usage.ts";
@@ -76,7 +77,14 @@ export async function execute(): Promise<void> {
     command = given.name();
   });
   try {
-    await pawl.parseAsync();
+    await unlessNothingIsLeft(
+      pawl.parseAsync(),
+      () =>
+        new PawlError(
+          "run.stuck",
+          "The command waits for a promise that nothing settles, such as one in a function of yours, and nothing else is left to do: what was committed counts, and the same command continues.",
+        ),
+    );
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;

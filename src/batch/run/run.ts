@@ -95,6 +95,7 @@ export class RunFailedError extends PawlError {
 export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<RunSummary> {
   readonly #prepared: Promise<{ prepared: PreparedRun; store: Store }>;
   readonly #summary: Promise<RunSummary>;
+  readonly #succeeded: Promise<RunSummary>;
 
   constructor(job: Job<unknown, unknown>, options: RunOptions) {
     super();
@@ -123,8 +124,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
       .finally(async () => {
         if (typeof given === "string") await opened.then((store) => store.close());
       });
-    // The caller that awaits the handle gets the error; without one it must not end the process as an unhandled rejection.
-    this.#summary.catch(() => {});
+    // Like every promise: a failure that the program neither awaits nor asks for is an unhandled rejection, never silence.
+    this.#succeeded = this.#summary.then(assertSucceeded);
   }
 
   async #execute(
@@ -144,7 +145,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
 
   /** The run's id, once it is stored. */
   async id(): Promise<string> {
-    return (await this.#prepared).prepared.run.id;
+    const { prepared } = await this.#begun();
+    return prepared.run.id;
   }
 
   /**
@@ -153,7 +155,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    * @throws PawlError `run.state` if the run has ended
    */
   async pause(): Promise<void> {
-    const { prepared, store } = await this.#prepared;
+    const { prepared, store } = await this.#begun();
     await pause(store, prepared.run);
   }
 
@@ -163,7 +165,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    * @throws PawlError `run.state` if the run has ended
    */
   async cancel(): Promise<void> {
-    const { prepared, store } = await this.#prepared;
+    const { prepared, store } = await this.#begun();
     await cancel(store, prepared.run);
   }
 
@@ -177,6 +179,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    * ```
    */
   summary(): Promise<RunSummary> {
+    this.#handled();
     return this.#summary;
   }
 
@@ -185,7 +188,17 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     onFulfilled?: ((summary: RunSummary) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#summary.then(assertSucceeded).then(onFulfilled, onRejected);
+    return this.#succeeded.then(onFulfilled, onRejected);
+  }
+
+  /** The run once it is stored. A caller that asks for it gets the error of a run that could not begin. */
+  async #begun(): Promise<{ prepared: PreparedRun; store: Store }> {
+    this.#prepared.catch(() => this.#handled());
+    return await this.#prepared;
+  }
+
+  #handled(): void {
+    this.#succeeded.catch(() => {});
   }
 }
 

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { TransformContext, TransformResult } from "../../batch/index.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { unlessNothingIsLeft } from "../nothing-left.ts";
 
 /** Imports a module of the user's; `what` says in messages what it is for. */
 export async function importModule(path: string, what: string): Promise<unknown> {
@@ -11,7 +12,14 @@ export async function importModule(path: string, what: string): Promise<unknown>
     throw new PawlError("usage.module", `${what} ${path} does not exist: check the path.`);
   });
   try {
-    return await import(pathToFileURL(path).href);
+    return await unlessNothingIsLeft(
+      import(pathToFileURL(path).href),
+      () =>
+        new PawlError(
+          "usage.module",
+          `${what} ${path} never finishes loading: an await at its top level waits for a promise that nothing settles.`,
+        ),
+    );
   } catch (error) {
     if (error instanceof PawlError) throw error;
     const why = firstLine(errorText(error));
