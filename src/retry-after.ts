@@ -15,18 +15,29 @@ export function retryAfterMs(value: unknown, nowMs: number = Date.now()): number
   return /[a-z]/i.test(text) ? fromNow(Date.parse(text), nowMs) : null;
 }
 
+/** Causes are followed so far: they may refer to each other in a ring. */
+const DEEPEST = 16;
+
 /**
  * The same as a thrown error tells it: by its own `retryAfter`, or by the header `retry-after` of its `headers` or of its
- * `response`, which is where clients of HTTP put it.
+ * `response`, which is where clients of HTTP put it; or else as its cause tells it, which may be a `Response`.
  */
 export function retryAfterOfError(error: unknown, nowMs: number = Date.now()): number | null {
-  if (!isObject(error)) return null;
-  const { retryAfter, response } = error as { retryAfter?: unknown; response?: unknown };
-  const value =
-    retryAfter ??
-    header(error as WithHeaders) ??
-    (isObject(response) ? header(response as WithHeaders) : null);
-  return retryAfterMs(value, nowMs);
+  try {
+    let at = error;
+    for (let depth = 0; depth < DEEPEST && isObject(at); depth++) {
+      const { retryAfter, response, cause } = at as Record<"retryAfter" | "response" | "cause", unknown>;
+      const value =
+        retryAfter ??
+        header(at as WithHeaders) ??
+        (isObject(response) ? header(response as WithHeaders) : null);
+      if (value !== null) return retryAfterMs(value, nowMs);
+      at = cause;
+    }
+  } catch {
+    // What cannot even be looked at, such as a revoked proxy, says nothing.
+  }
+  return null;
 }
 
 function header({ headers }: WithHeaders): unknown {

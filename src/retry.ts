@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertObject, shown } from "./arguments.ts";
 import { PawlError } from "./errors.ts";
+import { retryAfterOfError } from "./retry-after.ts";
 import { LONGEST_TIMER_MS } from "./timers.ts";
 
 /** How long to wait before trying again: a random time up to `baseMs · 2^(failures − 1)`, at most `capMs`. */
@@ -42,8 +43,39 @@ export function backoffDelay(
   return Math.floor(jitter === "equal" ? (bound + random() * bound) / 2 : random() * bound);
 }
 
+/** A server may ask for any time; by default it is asked again after this one at the latest. */
+export const LONGEST_ASKED_MS = 15 * 60_000;
+
+/** How long to wait between two attempts. */
+export interface RetryDelay extends Backoff {
+  /**
+   * How long the other side asked to be left alone, in milliseconds; null where it did not.
+   * @default what the error says as HTTP does, see `retryAfterOfError`
+   */
+  readonly askedMs?: (error: unknown) => number | null;
+  /**
+   * The most of it that is waited for.
+   * @default 900_000
+   */
+  readonly longestAskedMs?: number;
+}
+
+/**
+ * Milliseconds to wait after the `failures`-th failure in a row: as long as the other side asked for, and the backoff on top, so
+ * that those who were told the same time do not come back together.
+ */
+export function retryDelay(
+  error: unknown,
+  failures: number,
+  delay: RetryDelay,
+  random: () => number = Math.random,
+): number {
+  const { askedMs = retryAfterOfError, longestAskedMs = LONGEST_ASKED_MS } = delay;
+  return Math.min(askedMs(error) ?? 0, longestAskedMs) + backoffDelay(failures, delay, random);
+}
+
 /** When `retry` tries again, and when it gives up. */
-export interface RetryPolicy extends Backoff {
+export interface RetryPolicy extends RetryDelay {
   /** Whether trying again may help. */
   readonly isTransient: (error: unknown) => boolean;
   /**
@@ -57,7 +89,8 @@ export interface RetryPolicy extends Backoff {
    */
   readonly deadlineMs?: number;
   /**
-   * Gives up once so many milliseconds have passed without success since the first failure in a row.
+   * Gives up once so many milliseconds have passed without success since the first failure in a row; but there is an attempt after
+   * each time that the other side asked for.
    * @default Infinity
    */
   readonly patienceMs?: number;
@@ -67,8 +100,6 @@ export interface RetryPolicy extends Backoff {
   readonly progress?: () => number;
   /** Ends the wait between two attempts; `retry` rejects with its reason then. */
   readonly signal?: AbortSignal;
-  /** How long the other side asked to be left alone, in milliseconds: the wait is no shorter, though never above `capMs`. */
-  readonly askedMs?: (error: unknown) => number | null;
   /** How long to wait, in place of the backoff and of what the other side asked for; null to give up. */
   readonly waitMs?: (error: unknown, failures: number) => number | null;
   /** Told of each failure that is tried again. */
@@ -88,7 +119,7 @@ export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolic
   const { isTransient, attempts = Number.POSITIVE_INFINITY, signal, onRetry } = policy;
   const {
     deadlineMs = Number.POSITIVE_INFINITY,
-    waitMs = (error, failures) => backoffOrAsked(error, failures, policy),
+    waitMs = (error, failures) => retryDelay(error, failures, policy),
   } = policy;
   const { patienceMs = Number.POSITIVE_INFINITY, othersSucceededAt, progress } = policy;
   const began = performance.now();
@@ -112,11 +143,6 @@ export async function retry<T>(attempt: () => Promise<T> | T, policy: RetryPolic
       await pause(Math.min(ms, LONGEST_TIMER_MS), signal);
     }
   }
-}
-
-function backoffOrAsked(error: unknown, failures: number, policy: RetryPolicy): number {
-  const { askedMs, capMs = 300_000 } = policy;
-  return Math.min(Math.max(backoffDelay(failures, policy), askedMs?.(error) ?? 0), capMs);
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

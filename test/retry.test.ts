@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TransientError } from "../src/errors.ts";
-import { backoffDelay, retry } from "../src/retry.ts";
+import { backoffDelay, LONGEST_ASKED_MS, retry, retryDelay } from "../src/retry.ts";
 import { isTransient } from "../src/transient-errors.ts";
 import { fc } from "./random.ts";
 
@@ -71,18 +71,27 @@ test("a signal ends the wait with its own reason", async () => {
   const trying = retry(failing(1), {
     ...quick,
     askedMs: () => 600_000,
-    capMs: 600_000,
     signal: stop.signal,
     onRetry: () => queueMicrotask(() => stop.abort(new Error("enough"))),
   });
   await assert.rejects(trying, { message: "enough" });
 });
 
-test("the wait is as long as the other side asked for, up to the cap", async () => {
+test("the wait is what the other side asked for, up to a bound, and the backoff on top", () => {
+  const asked = { askedMs: () => 60_000, baseMs: 100, capMs: 1_000 };
+  const delay = (more: object) => retryDelay(new Error("busy"), 2, { ...asked, ...more }, () => 0.5);
+  assert.deepEqual(
+    [{}, { longestAskedMs: 1_000 }, { askedMs: () => null }, { jitter: "none" }].map(delay),
+    [60_100, 1_100, 100, 60_200],
+  );
+  assert.equal(retryDelay({ retryAfter: 3600 }, 1, { baseMs: 0 }), LONGEST_ASKED_MS);
+});
+
+test("a wait that the other side asked for is waited for", async () => {
   const asked = { ...quick, askedMs: () => 600_000 };
-  assert.equal(await retry(failing(1), { ...asked, capMs: 1 }), 2);
+  assert.equal(await retry(failing(1), { ...asked, longestAskedMs: 1 }), 2);
   const stop = new AbortController();
-  const trying = retry(failing(1), { ...asked, capMs: 600_000, signal: stop.signal });
+  const trying = retry(failing(1), { ...asked, signal: stop.signal });
   const first = await Promise.race([trying, new Promise((resolve) => setTimeout(resolve, 20, "waits"))]);
   assert.equal(first, "waits");
   stop.abort(new Error("enough"));

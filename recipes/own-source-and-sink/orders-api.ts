@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Chunk,
   type ChunkSize,
@@ -80,8 +79,8 @@ export class OrdersApi implements Source<Order> {
     });
     if (response.ok) return (await response.json()) as Page;
     if (response.status === 429 || response.status >= 500) {
-      await sleep(1000 * Number(response.headers.get("retry-after") ?? 0), undefined, { signal });
-      throw new TransientError("orders.busy", `${this.#url} answers ${response.status}`);
+      // With the response as its cause, the engine also waits as long as its Retry-After asks.
+      throw new TransientError("orders.busy", `${this.#url} answers ${response.status}`, { cause: response });
     }
     throw new PawlError(
       "orders.refused",

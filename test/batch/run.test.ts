@@ -148,6 +148,21 @@ describe("a run", () => {
     );
   });
 
+  it("waits before an item is tried again as long as a server asked for by Retry-After", async () => {
+    const calls: number[] = [];
+    const transform = (item: number) => {
+      if (item !== 20) return item;
+      calls.push(performance.now());
+      const answer = new Response(null, { status: 429, headers: { "retry-after": "1" } });
+      if (calls.length === 1) throw new TransientError("the API is busy", { cause: answer });
+      return item;
+    };
+    const { written } = await run(job(new NumberSource(50), { transform }), { store }).summary();
+    const [first = 0, second = 0] = calls;
+    assert.equal(written, 50);
+    assert.ok(second - first >= 950, `${second - first} ms`);
+  });
+
   it("commits each effect once whenever the connection drops", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1 }), fc.integer({ min: 1, max: 300 }), async (seed, count) => {

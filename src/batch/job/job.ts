@@ -24,7 +24,8 @@ export interface Job<T, U = T> {
   /**
    * Called once for each item, in order within a shard. Throw an ItemError to quarantine the item; other errors
    * quarantine it too, with their message. After a TransientError, or a system error such as a reset connection, it is
-   * called again with that item; what it returned for others is kept. Calls that wait run side by side, `concurrency`
+   * called again with that item; what it returned for others is kept. Where that error has `retryAfter`, or a response with
+   * the header `retry-after` as its cause, the call waits for that, at most 15 minutes. Calls that wait run side by side, `concurrency`
    * of them; results keep the order of the items. A transform that computes for long runs in several threads, as many as
    * there are cores and `memory` allows, if a thread can load the function: one made with `callable` of `pawl/pool`, or
    * an inline one that uses nothing from outside. Each thread keeps its own copy of what the function keeps between items.
@@ -88,7 +89,7 @@ export interface Job<T, U = T> {
   readonly chunkSize?: { readonly min?: Size; readonly max?: Size };
   /**
    * How long a shard, or an item in its transform, is tried again while nothing succeeds. Each commit of the shard, and
-   * each item that succeeds, begins that time again.
+   * each item that succeeds, begins that time again. After a time that a server asked for (Retry-After) there is one more try.
    * @default "90s"
    */
   readonly patience?: Duration;

@@ -1,6 +1,6 @@
 import { pMapIterable, pMapSkip } from "p-map";
 import { atMost, RateLimiter } from "../../rate-limit.ts";
-import { backoffDelay, retry } from "../../retry.ts";
+import { LONGEST_ASKED_MS, retry, retryDelay } from "../../retry.ts";
 import { retryAfterOfError } from "../../retry-after.ts";
 import { LONGEST_TIMER_MS, withTimeout } from "../../timers.ts";
 import type { ItemResult } from "../calls/item-result.ts";
@@ -76,7 +76,7 @@ class Run<T, R> {
     let attempt = 0;
     return retry(() => this.#attempt(item, { index, attempt: ++attempt }), {
       isTransient: () => this.stopped === null,
-      waitMs: (error, failures) => retryDelay(error, failures, retries),
+      waitMs: (error, failures) => itemRetryDelay(error, failures, retries),
       signal: this.#stop.signal,
     });
   }
@@ -237,21 +237,17 @@ class ItemReader<T> implements AsyncIterable<T>, AsyncIterator<T> {
   }
 }
 
-/** A server that wants to be left alone for longer than this has said no. */
-const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
-
 /**
- * Milliseconds until the next attempt; null when there is none. `failures` counts those of this item. Where the error says
- * when to come back, that time is kept and the random wait comes on top, so that not all come at once.
+ * Milliseconds until the next attempt; null when there is none, as after a server that wants to be left alone for too long.
+ * `failures` counts those of this item.
  */
-export function retryDelay(
+export function itemRetryDelay(
   error: unknown,
   failures: number,
   { times, baseMs = 500, capMs = 30_000, retryOn }: RetrySettings,
   random: () => number = Math.random,
 ): number | null {
   if (failures > times || retryOn?.(error) === false) return null;
-  const asked = retryAfterOfError(error) ?? 0;
-  if (asked > LONGEST_RETRY_AFTER_MS) return null;
-  return Math.min(LONGEST_TIMER_MS, asked + backoffDelay(failures, { baseMs, capMs }, random));
+  if ((retryAfterOfError(error) ?? 0) > LONGEST_ASKED_MS) return null;
+  return Math.min(LONGEST_TIMER_MS, retryDelay(error, failures, { baseMs, capMs }, random));
 }

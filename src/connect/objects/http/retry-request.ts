@@ -4,8 +4,8 @@ import { isTransientFailure, ResponseError } from "./response-error.ts";
 /** Attempts of one request in all. */
 export const ATTEMPTS = 6;
 
-/** No wait is longer, whatever a server asks for, since the whole run waits with it. */
-const LONGEST_WAIT_MS = 60_000;
+/** No server is left alone for longer, whatever it asks for, since the whole run waits with it. */
+const LONGEST_ASKED_MS = 60_000;
 
 /** When requests are sent again, and after how long. */
 export function requestRetries(): RetryPolicy {
@@ -14,8 +14,8 @@ export function requestRetries(): RetryPolicy {
     attempts: ATTEMPTS,
     // Tests of lasting failures make it shorter.
     baseMs: Number(process.env.PAWL_PAUSE_MS ?? 200),
-    capMs: LONGEST_WAIT_MS,
     jitter: "equal",
+    longestAskedMs: LONGEST_ASKED_MS,
     askedMs: (error) => (error instanceof ResponseError ? error.retryAfterMs : null),
   };
 }

@@ -12,7 +12,7 @@ const ASK_AGAIN_MS = 200;
 const UNSETTLED_MS = 15_000;
 
 /** The request to stop the run, which ends this process even if the store cannot note it, as on a disk that is full. */
-export class Interruption {
+export class StopRequest {
   #leaveAt = Number.POSITIVE_INFINITY;
   #error: unknown;
 
