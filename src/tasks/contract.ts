@@ -31,7 +31,10 @@ export interface TaskOptions<In, M extends Maps<In>> {
    * @default 5
    */
   readonly retries?: number;
-  /** How long it waits after its n-th failure in a row: a random time up to `base · 2^(n − 1)`, at most `cap`. */
+  /**
+   * How long it waits after its n-th failure in a row: a random time up to `base · 2^(n − 1)`, at most `cap`. Where its error has
+   * `retryAfter`, or the header `retry-after` in its `headers`, its `response` or its cause, it waits for that before, at most a day.
+   */
   readonly backoff?: {
     /** @default "1s" */
     readonly base?: Duration;

@@ -1,7 +1,7 @@
+import { shown } from "../../arguments.ts";
 import { type Duration, optionalMilliseconds } from "../../durations.ts";
 import { errorStack, errorText, isOf } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
-import { backoffDelay } from "../../retry.ts";
 import type { Claim, Json, Lease, Settlement, TaskRecord, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
@@ -11,28 +11,14 @@ import type { TaskHandle } from "../client/handle.ts";
 import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
 import { parseInput } from "../define/schema.ts";
 import { PASS } from "../flow/link.ts";
-import {
-  metaOf,
-  type StoredValue,
-  type Success,
-  type TaskMeta,
-  type Trace,
-  withSuccessors,
-} from "../flow/spec.ts";
+import { metaOf, type StoredValue, type Success, type Trace, withSuccessors } from "../flow/spec.ts";
 import { Spool } from "../flow/spool.ts";
 import { Members, revived, type TakenValue, take } from "../stored-value.ts";
 import { processing } from "../telemetry/otel.ts";
-import {
-  CancelledError,
-  PermanentError,
-  Retry,
-  Snooze,
-  SoftLimitError,
-  StoppedError,
-  UnhandledError,
-} from "./errors.ts";
+import { PermanentError, Retry, SoftLimitError } from "./errors.ts";
 import { type AttemptLog, MemoryLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
+import { resultOfError, resultOfUnhandled, resultOfUnknown, success } from "./result.ts";
 import { type Stop, UnhandledErrors, withinScope } from "./unhandled-errors.ts";
 
 /** One attempt at a claimed task, from its beginning until its result is in the store. */
@@ -147,8 +133,7 @@ export class Runner {
       new Error(`No handler is named ${task.name}: task ${id} is left for another worker.`),
     );
     attempt.isUnknown = true;
-    // Longer each time, so that a task without a handler anywhere does not keep all workers busy.
-    return { state: "snoozed", delayMs: backoffDelay(fence, { baseMs: 500, capMs: 60_000 }) };
+    return resultOfUnknown(fence);
   }
 }
 
@@ -204,7 +189,7 @@ class SoftLimit implements Stop {
 }
 
 /** What an attempt needs of the place in which it runs. */
-export interface Surroundings {
+export interface AttemptEnvironment {
   readonly client: Client;
   readonly progress: ProgressWriter;
   readonly log: AttemptLog;
@@ -219,10 +204,10 @@ export interface Surroundings {
 export async function runHandler(
   definition: Definition,
   claim: Claim,
-  surroundings: Surroundings,
+  environment: AttemptEnvironment,
 ): Promise<TaskResult | null> {
-  const context = new Context(claim, surroundings);
-  const { client, stop, log, unhandled } = surroundings;
+  const context = new Context(claim, environment);
+  const { client, stop, log, unhandled } = environment;
   const { task } = claim;
   try {
     const input = await inputOf(definition, task, client);
@@ -242,13 +227,6 @@ export async function runHandler(
   } finally {
     unhandled.handled();
   }
-}
-
-/** The result of a task that returned a value. The places of group members in the value are kept in the task's meta. */
-function success(task: TaskRecord, { value, members }: StoredValue): Success {
-  if (members === undefined) return { state: "succeeded", value };
-  const meta: TaskMeta = { ...metaOf(task.meta), resultMembers: members };
-  return { state: "succeeded", value, meta: meta as unknown as Json };
 }
 
 /** What a handler returns, as JSON at once: the program may change the object from then on. */
@@ -285,95 +263,6 @@ function inputOf(definition: Definition, task: TaskRecord, client: Client): unkn
   return parseInput(definition.schema, input, task.name);
 }
 
-/**
- * The result for an error. Once the signal has aborted, its reason decides, because what a handler throws while it ends is a
- * consequence of that; except after a soft limit, when a PermanentError still means that trying again cannot help.
- */
-function resultOfError(
-  error: unknown,
-  definition: Definition,
-  task: TaskRecord,
-  signal: AbortSignal,
-): TaskResult | null {
-  const { reason } = signal;
-  if (isOf(error, LostError) || reason instanceof LostError || reason instanceof CancelledError)
-    return resultOfStop(reason);
-  if (isOf(error, PermanentError)) return { state: "dead", error: errorText(error) };
-  if (reason instanceof UnhandledError) return resultOfUnhandled(reason, definition, task);
-  if (isOf(error, Snooze)) return snoozed(error, definition, task);
-  if (reason instanceof StoppedError) return resultOfStop(reason);
-  if (isOf(error, Retry)) return failure(errorText(error), definition, task, delayOf(error));
-  if (isOf(error, PawlError) && LASTING.has(codeOf(error))) return { state: "dead", error: errorText(error) };
-  const said = errorText(reason instanceof SoftLimitError ? reason : error);
-  return isWorthRetrying(error, definition)
-    ? failure(said, definition, task)
-    : { state: "dead", error: said };
-}
-
-/** The result of an attempt that ended because its signal aborted. */
-export function resultOfStop(reason: unknown): TaskResult | null {
-  if (reason instanceof CancelledError) return { state: "cancelled" };
-  return reason instanceof StoppedError ? { state: "snoozed", delayMs: 0 } : null;
-}
-
-/** The result of an attempt with an unhandled error. */
-export function resultOfUnhandled(
-  { cause, message }: UnhandledError,
-  definition: Definition,
-  task: TaskRecord,
-): TaskResult {
-  return isWorthRetrying(cause, definition)
-    ? failure(message, definition, task)
-    : { state: "dead", error: message };
-}
-
-/** One more failure: the task is tried again, after its backoff unless a delay is given, or becomes a dead letter. */
-export function failure(
-  error: string,
-  { maxFailures, backoff }: Definition,
-  task: TaskRecord,
-  delayMs: number | null = null,
-): TaskResult {
-  const failures = task.failures + 1;
-  if (failures >= maxFailures) return { state: "dead", error };
-  return { state: "retry", delayMs: delayMs ?? backoffDelay(failures, backoff), error };
-}
-
-/** Codes of errors that every further attempt would meet again. */
-const LASTING: ReadonlySet<string> = new Set(["task.input", "task.not-json", "task.too-large"]);
-
-function isWorthRetrying(error: unknown, { retryOn }: Definition): boolean {
-  try {
-    return Boolean(retryOn(error));
-  } catch {
-    // An error in the function of the program must not cost the task its retries.
-    return true;
-  }
-}
-
-/** Checks the delay again: the program may have changed it since the Snooze was made. */
-function snoozed({ delayMs }: Snooze, definition: Definition, task: TaskRecord): TaskResult {
-  try {
-    return { state: "snoozed", delayMs: new Snooze(delayMs).delayMs };
-  } catch (error) {
-    return isWorthRetrying(error, definition)
-      ? failure(errorText(error), definition, task)
-      : { state: "dead", error: errorText(error) };
-  }
-}
-
-function delayOf({ delayMs }: Retry): number | null {
-  return typeof delayMs === "number" && delayMs >= 0 ? delayMs : null;
-}
-
-function codeOf(error: PawlError): string {
-  try {
-    return String(error.code);
-  } catch {
-    return "";
-  }
-}
-
 /** What a handler is given besides its input. */
 class Context implements InternalContext {
   readonly id: string;
@@ -383,13 +272,13 @@ class Context implements InternalContext {
   readonly scheduledFor: Date | null;
   readonly record: TaskRecord;
   readonly #name: string;
-  readonly #around: Surroundings;
+  readonly #around: AttemptEnvironment;
   /** The latest report under way. */
   report: Promise<void> | undefined;
   /** How often each call was enqueued by this attempt. */
   #calls: Map<string, number> | undefined;
 
-  constructor({ id, fence, task }: Claim, around: Surroundings) {
+  constructor({ id, fence, task }: Claim, around: AttemptEnvironment) {
     const { scheduledFor } = metaOf(task.meta);
     this.id = id;
     this.attempt = fence;
@@ -495,10 +384,4 @@ function finite(value: unknown, what: string): number {
 function text(value: unknown, what: string): string {
   if (typeof value === "string") return value;
   throw new PawlError("task.progress", `${what} that is ${shown(value)}: it must be a text.`);
-}
-
-/** Any value in a few words. */
-function shown(value: unknown): string {
-  if (typeof value === "number" || value === null || value === undefined) return String(value);
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -3,7 +3,7 @@ import { assertObject, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { BucketRate, Claim, Lease, Store } from "../../store/contract.ts";
 import type { WakeUpSignal } from "../wake-up-signal.ts";
-import type { Attempts } from "./attempts.ts";
+import type { HeldAttempts } from "./held-attempts.ts";
 
 /** With tasks claimed ahead, how often a slot that becomes free is offered to tasks with a rate limit first. */
 const BUCKETS_MS = 20;
@@ -18,7 +18,7 @@ export interface Claiming {
   /** Rate-limit buckets of which tasks are claimed as well. */
   readonly buckets?: readonly BucketRate[] | undefined;
   /** Begins what was claimed. */
-  readonly attempts: Attempts;
+  readonly attempts: HeldAttempts;
   /** Woken when there may be more to claim. */
   readonly wakeUp: WakeUpSignal;
   readonly report: (error: unknown) => void;

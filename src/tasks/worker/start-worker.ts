@@ -4,7 +4,7 @@ import { type Duration, milliseconds, optionalMilliseconds } from "../../duratio
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
 import type { Store } from "../../store/contract.ts";
-import type { Children } from "../attempt/children.ts";
+import type { ChildPool } from "../attempt/child-pool.ts";
 import { catchUnhandledErrors } from "../attempt/unhandled-errors.ts";
 import { connect } from "../client/client.ts";
 import { defaultClient } from "../client/default-client.ts";
@@ -175,11 +175,11 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
     options.maxMemory === undefined ? null : bytes(options.maxMemory, "The maxMemory of a worker");
   const client = options.store === undefined ? defaultClient() : connect(options.store);
   const store = await client.store();
-  const children = new Map<string, Children>();
+  const children = new Map<string, ChildPool>();
   // Most tasks need no child, nor the memory that the code for one takes.
   const code = tasks.every(({ isolate }) => isolate === "none")
     ? null
-    : await import("../attempt/children.ts");
+    : await import("../attempt/child-pool.ts");
   const rates = tasks.flatMap(({ rate }) => (rate === null ? [] : [rate]));
   const worker = new Worker({
     store,
@@ -190,7 +190,7 @@ export async function startWorker(options: StartOptions = {}): Promise<RunningWo
       const known = children.get(isolate);
       if (known !== undefined) return known;
       if (code === null) throw new Error(`No task was known to need a ${isolate}.`);
-      const made = new code.Children({
+      const made = new code.ChildPool({
         isolate,
         setup: { modules, address: store.address },
         children: worker.slots,

@@ -10,8 +10,8 @@ import { StoppedError } from "../attempt/errors.ts";
 import { Client } from "../client/client.ts";
 import type { Definition } from "../contract.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
-import { Attempts } from "./attempts.ts";
 import { HeartbeatSender, type WorkerReport } from "./heartbeat.ts";
+import { HeldAttempts } from "./held-attempts.ts";
 import { rescueOrphans } from "./orphan-rescue.ts";
 import { type Queues, SlotGroup, slotGroupsOf } from "./slot-group.ts";
 import { ownWorkerId } from "./worker-id.ts";
@@ -97,7 +97,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
   readonly #leaseMs: number;
   readonly #poisonAfter: number;
   readonly #groups: readonly SlotGroup[];
-  readonly #attempts: Attempts;
+  readonly #attempts: HeldAttempts;
   readonly #wakeUp = new WakeUpSignal();
   readonly #stopAsked = Promise.withResolvers<void>();
   #heartbeat: HeartbeatSender | undefined;
@@ -138,7 +138,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
       report,
     });
     const withdraw = (lease: Lease) => this.#withdraw(lease);
-    const attempts = new Attempts({ store, leaseMs, runner, wakeUp, withdraw, report });
+    const attempts = new HeldAttempts({ store, leaseMs, runner, wakeUp, withdraw, report });
     this.#attempts = attempts;
     const claiming = { store, worker: this.id, leaseMs, prefetch, buckets, attempts, wakeUp, report };
     this.#groups = groups.map((group) => new SlotGroup(group, claiming));

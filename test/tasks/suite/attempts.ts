@@ -4,6 +4,8 @@ import type { AttemptRecord } from "../../../src/store/index.ts";
 import { type Members, TaskFailedError } from "../../../src/tasks/index.ts";
 import {
   add,
+  busy,
+  busyInChild,
   fails,
   flaky,
   inexpressible,
@@ -34,6 +36,17 @@ export function attempts(open: OpenPlace): void {
     assert.match(attempts[0]?.log ?? "", /attempt 1\n.*Error: failure 1\n\s+at /s);
     assert.match(attempts[2]?.log ?? "", /^\S+Z attempt 3\n$/);
     assert.equal((await handle.status())?.failures, 2);
+  });
+
+  test("a task waits as long as a server asked for by Retry-After, here and in a child", async () => {
+    await using stage = await Stage.open(open);
+    await stage.work();
+    for (const task of [busy, busyInChild]) {
+      const { id } = await stage.client.enqueue(task);
+      const { due } = await stage.until(id, ({ failures }) => failures === 1);
+      const waitMs = (due ?? 0) - (await stage.store.now());
+      assert.ok(waitMs > 3_500_000 && waitMs <= 3_600_000 + 1_000, `${waitMs} ms`);
+    }
   });
 
   test("with its retries used up it is a dead letter, and its result says why", async () => {

@@ -8,14 +8,13 @@ import {
   TimeLimitError,
   WorkerDiedError,
 } from "../../pool/index.ts";
-import { backoffDelay } from "../../retry.ts";
-import type { TaskRecord, TaskResult } from "../../store/contract.ts";
+import type { TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { newTaskId } from "../client/call.ts";
 import type { Definition } from "../contract.ts";
 import type { Trace } from "../flow/spec.ts";
-import { type Attempt, type ChildRunner, failure, resultOfStop } from "./attempt.ts";
+import type { Attempt, ChildRunner } from "./attempt.ts";
 import {
   beginChild,
   type ChildReply,
@@ -23,11 +22,12 @@ import {
   type ChildSetup,
   runInChild,
   STOP,
-} from "./child.ts";
+} from "./child-entry.ts";
 import { CancelledError } from "./errors.ts";
 import { logPath, takeLog } from "./log.ts";
+import { crash, failure, resultOfStop } from "./result.ts";
 
-export interface ChildrenOptions {
+export interface ChildPoolOptions {
   readonly isolate: "thread" | "process";
   readonly setup: ChildSetup;
   /** As many as attempts may run at once. */
@@ -45,10 +45,10 @@ const GRACE_MS = 2_000;
 const IDLE_MS = 60_000;
 
 /** Runs attempts in children of one kind, and kills those that do not end. */
-export class Children implements ChildRunner {
+export class ChildPool implements ChildRunner {
   readonly #pool: Pool;
 
-  constructor({ isolate, setup, children, maxTasks, maxMemory }: ChildrenOptions) {
+  constructor({ isolate, setup, children, maxTasks, maxMemory }: ChildPoolOptions) {
     this.#pool = new Pool({
       workers: children,
       isolate,
@@ -89,9 +89,9 @@ export class Children implements ChildRunner {
     } catch (error) {
       if (signal.aborted) return resultOfStop(signal.reason);
       if (error instanceof WorkerDiedError)
-        return crash(errorText(error), claim.task, definition, poisonAfter);
+        return crash(errorText(error), definition, claim.task, poisonAfter);
       const said = error instanceof TimeLimitError ? overrun(hardMs) : errorText(error);
-      return failure(said, definition, claim.task);
+      return failure(said, error, definition, claim.task);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
@@ -117,16 +117,6 @@ function limits({ softMs, hardMs }: Definition): CallOptions {
 
 function overrun(hardMs: number | null): string {
   return `It ran longer than its hard limit of ${durationText(hardMs ?? 0)}, and its child was killed.`;
-}
-
-/** The result of an attempt whose child died. */
-function crash(
-  error: string,
-  { crashes }: TaskRecord,
-  { backoff }: Definition,
-  poisonAfter: number,
-): TaskResult {
-  return { state: "crashed", delayMs: backoffDelay(crashes + 1, backoff), error, poisonAfter };
 }
 
 function wordsFor(reason: unknown): string {

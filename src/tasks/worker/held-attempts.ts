@@ -1,21 +1,16 @@
-import { errorText, isOf } from "../../error-text.ts";
-import { LostError, PawlError } from "../../errors.ts";
-import { backoffDelay } from "../../retry.ts";
-import type { Claim, Lease, Settlement, Store, TaskResult, TaskStore } from "../../store/contract.ts";
-import { isContentError, JsonText } from "../../store/internal.ts";
+import { LostError } from "../../errors.ts";
+import type { Claim, Lease, Store, TaskResult } from "../../store/contract.ts";
 import { Attempt, type Runner } from "../attempt/attempt.ts";
 import { CancelledError } from "../attempt/errors.ts";
-import { GroupCommit } from "../group-commit.ts";
+import { resultOfDefect } from "../attempt/result.ts";
 import type { WakeUpSignal } from "../wake-up-signal.ts";
+import { Completer } from "./completer.ts";
 import { LeaseRenewer } from "./lease-renewer.ts";
 
 /** With more unsettled results than this nothing is claimed: the store is slower than the work. */
 const MOST_UNSETTLED = 2_000;
 
-/** After so many failures a task whose attempts cannot be made becomes a dead letter. */
-const MOST_FAILURES = 10;
-
-export interface AttemptsOptions {
+export interface HeldAttemptsOptions {
   readonly store: Store;
   readonly leaseMs: number;
   readonly runner: Runner;
@@ -27,7 +22,7 @@ export interface AttemptsOptions {
 }
 
 /** The attempts of a worker: keeps their leases, runs them, and settles their results. */
-export class Attempts {
+export class HeldAttempts {
   /** How many have ended, by queue. */
   readonly ended = new Map<string, number>();
   readonly #runner: Runner;
@@ -41,7 +36,7 @@ export class Attempts {
   #metUnknown = Number.NEGATIVE_INFINITY;
   readonly #report: (error: unknown) => void;
 
-  constructor({ store, leaseMs, runner, wakeUp, withdraw, report }: AttemptsOptions) {
+  constructor({ store, leaseMs, runner, wakeUp, withdraw, report }: HeldAttemptsOptions) {
     this.#runner = runner;
     this.#wakeUp = wakeUp;
     this.#withdraw = withdraw;
@@ -155,7 +150,9 @@ export class Attempts {
     try {
       result = await this.#runner.run(attempt);
     } catch (error) {
-      result = this.#broken(claim, error);
+      // The runner threw, which is a defect: other tasks must not suffer from it.
+      this.#report(error);
+      result = resultOfDefect(error, claim.task);
     }
     if (attempt.isUnknown) this.#metUnknown = performance.now();
     if (result === null) this.#renewer.drop(claim);
@@ -164,14 +161,6 @@ export class Attempts {
     const { queue } = claim.task;
     this.ended.set(queue, (this.ended.get(queue) ?? 0) + 1);
     freed();
-  }
-
-  /** The result of an attempt at which the runner threw, which is a defect: other tasks must not suffer from it. */
-  #broken({ task }: Claim, error: unknown): TaskResult {
-    this.#report(error);
-    const failures = task.failures + 1;
-    if (failures >= MOST_FAILURES) return { state: "dead", error: errorText(error) };
-    return { state: "retry", delayMs: backoffDelay(failures), error: errorText(error) };
   }
 
   /** Settles a result soon. The slot is free meanwhile; the lease is kept until the result is durable. */
@@ -200,122 +189,4 @@ export class Attempts {
       this.#complete(new Attempt(claim), { state: "cancelled" });
     }
   }
-}
-
-/** A claim whose attempt has ended. */
-export interface Ended {
-  /** Its settlement. Called once, when it goes to the store for the first time. */
-  settlement(): Settlement;
-  /** The claim is settled, is found to be lost, or is abandoned. */
-  done(): void;
-}
-
-class Entry {
-  readonly ended: Ended;
-  /** It takes the place of a settlement that the store refused. */
-  readonly replaces: boolean;
-  #settlement: Settlement | undefined;
-
-  constructor(ended: Ended, instead?: Settlement) {
-    this.ended = ended;
-    this.replaces = instead !== undefined;
-    this.#settlement = instead;
-  }
-
-  get settlement(): Settlement {
-    this.#settlement ??= this.ended.settlement();
-    return this.#settlement;
-  }
-}
-
-/** The most settlements in one transaction; a worker rarely ends more in one turn of its event loop. */
-const MOST = 2_000;
-
-/**
- * Settles claims by group commit. A store that does not work is asked again until it works, because the work is done and
- * must not be done a second time. What the store refuses becomes a dead letter that says why.
- */
-export class Completer {
-  readonly #onError: (error: unknown) => void;
-  readonly #abandoned = new AbortController();
-  readonly #commit: GroupCommit<Entry>;
-
-  constructor(store: Pick<TaskStore, "settle">, onError: (error: unknown) => void) {
-    this.#onError = onError;
-    this.#commit = new GroupCommit<Entry>({
-      most: MOST,
-      characters: charactersOf,
-      // Other attempts that end in this turn of the event loop join the batch, and unhandled errors are known only after it.
-      gather: () => new Promise(setImmediate),
-      store: (batch) => this.#settle(store, batch),
-      failed: (entry, error) => this.#failed(entry, error),
-      retry: { isTransient: isWorthAsking, baseMs: 100, capMs: 5_000, signal: this.#abandoned.signal },
-    });
-  }
-
-  complete(ended: Ended): void {
-    this.#commit.add(new Entry(ended));
-  }
-
-  /** Resolves when all settlements are durable. */
-  async flushed(): Promise<void> {
-    await this.#commit.flushed();
-  }
-
-  /** Settlements that are not durable yet. */
-  get backlog(): number {
-    return this.#commit.backlog;
-  }
-
-  /** Gives up on a store that does not work: what is unsettled is taken over when its lease runs out. */
-  abandon(): void {
-    this.#abandoned.abort();
-  }
-
-  async #settle(store: Pick<TaskStore, "settle">, batch: readonly Entry[]): Promise<void> {
-    try {
-      // A claim that is lost belongs to another worker; there is nothing left to do for it here.
-      await store.settle(batch.map(({ settlement }) => settlement));
-    } catch (error) {
-      if (!isContentError(error)) this.#onError(error);
-      throw error;
-    }
-    for (const { ended } of batch) ended.done();
-  }
-
-  #failed({ ended, replaces, settlement: { id, fence } }: Entry, error: unknown): void {
-    if (!isContentError(error)) {
-      ended.done();
-      return;
-    }
-    this.#onError(error);
-    if (replaces) {
-      // Its lease runs out, and it counts as a crash: the sweep writes nothing that came from the attempt.
-      ended.done();
-      return;
-    }
-    const why = `How this attempt ended cannot be stored: ${errorText(error)}`;
-    this.#commit.add(new Entry(ended, { id, fence, result: { state: "dead", error: why } }));
-  }
-}
-
-/** Where this process has closed the store itself, asking it again cannot help. */
-function isWorthAsking(error: unknown): boolean {
-  return !(isOf(error, PawlError) && error.code === "store.closed");
-}
-
-/** About as much text as a settlement brings to the store. */
-function charactersOf({ settlement }: Entry): number {
-  const { result, log } = settlement;
-  let sum = log?.length ?? 0;
-  if ("error" in result) sum += result.error.length;
-  if (result.state !== "succeeded") return sum;
-  sum += textOf(result.value) + textOf(result.meta);
-  for (const { payload, meta } of result.next ?? []) sum += textOf(payload) + textOf(meta);
-  return sum;
-}
-
-/** The size of a value: one that is large became a text long before. */
-function textOf(value: unknown): number {
-  return value instanceof JsonText ? value.text.length : 0;
 }

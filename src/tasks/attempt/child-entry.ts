@@ -12,10 +12,11 @@ import { Client } from "../client/client.ts";
 import { loading, taskNamed } from "../define/registry.ts";
 import type { Trace } from "../flow/spec.ts";
 import { within } from "../telemetry/otel.ts";
-import { resultOfUnhandled, runHandler } from "./attempt.ts";
+import { runHandler } from "./attempt.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";
 import { FileLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
+import { resultOfUnhandled } from "./result.ts";
 import { catchUnhandledErrors, UnhandledErrors } from "./unhandled-errors.ts";
 
 interface Child {
