@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, type Socket } from "node:net";
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/index.ts";
 import type { RunningWorker } from "../../tasks/index.ts";
@@ -13,6 +13,8 @@ const HANGS_AFTER_MS = 60_000;
 const SILENT_AFTER_MS = 10_000;
 /** So long a store may take to answer a question of ours. */
 const ANSWER_MS = 2_000;
+/** A supervisor needs one or two. */
+const MOST_CONNECTIONS = 32;
 
 /** How `pawl worker` is, for a supervisor: whether to start it again, and whether it works. */
 export class WorkerCheck {
@@ -79,9 +81,14 @@ export async function serveHealth(address: string, check: WorkerCheck): Promise<
         : path === "/ready"
           ? answer("ready", await check.whyNotReady())
           : [404, "there are /live and /ready"];
-    response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+    response.writeHead(status, {
+      "content-type": "text/plain; charset=utf-8",
+      "cache-control": "no-store",
+      connection: "close",
+    });
     response.end(`${text}\n`);
   });
+  keepNewest(server, MOST_CONNECTIONS);
   server.listen(port, host);
   try {
     await once(server, "listening");
@@ -97,6 +104,19 @@ export async function serveHealth(address: string, check: WorkerCheck): Promise<
   // It must not keep a process alive that has nothing else to do.
   server.unref();
   return server;
+}
+
+/**
+ * Closes the oldest connection where there are more. A client that opens many and sends nothing takes neither the answer from the
+ * supervisor nor the file descriptors from the tasks.
+ */
+function keepNewest(server: Server, most: number): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    if (open.size > most) for (const oldest of open) return void oldest.destroy();
+  });
 }
 
 function answer(word: string, why: string | null): [status: number, text: string] {

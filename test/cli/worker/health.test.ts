@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, test } from "node:test";
 import { serveHealth, WorkerCheck } from "../../../src/cli/worker/health.ts";
 import type { Store } from "../../../src/store/index.ts";
@@ -95,5 +96,22 @@ test("an address that does not parse, or is taken, is refused in one sentence", 
   const server = await serveHealth("0", check);
   const { port } = server.address() as AddressInfo;
   await assert.rejects(serveHealth(`${port}`, check), { code: "usage.health", message: /EADDRINUSE/ });
+  server.close();
+});
+
+test("connections that send nothing hold neither the answer nor many file descriptors", async () => {
+  const server = await serveHealth("0", new WorkerCheck());
+  const { port } = server.address() as AddressInfo;
+  const silent = [];
+  for (let n = 0; n < 200; n++) {
+    const socket = connect(port, "127.0.0.1").on("error", () => {});
+    await once(socket, "connect");
+    silent.push(socket);
+  }
+  const response = await fetch(`http://127.0.0.1:${port}/live`);
+  assert.equal(await response.text(), "live\n");
+  const held = await new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  assert.ok(held <= 33, `${held} are held`);
+  for (const socket of silent) socket.destroy();
   server.close();
 });
