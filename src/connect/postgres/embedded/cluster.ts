@@ -125,7 +125,7 @@ function assertReach(data: string, account: ServerAccount | null): void {
   throw new PawlError(
     "postgres.embedded.folder",
     `PostgreSQL does not run as root, and the account it runs as instead may not enter the folders above ${data}: ` +
-      "let everyone enter them, run as an ordinary user, or name a server with --into.",
+      "let everyone enter them, run as an ordinary user, or name a server with `url`.",
   );
 }
 
@@ -161,11 +161,11 @@ export function initFailure(reason: string): PawlError {
   if (uid !== undefined)
     return new PawlError(
       "postgres.embedded.account",
-      `PostgreSQL runs only as a user that has a name, and user ${uid} has none here: add a line for it to /etc/passwd, run as another user, or name a server of your own with --into.`,
+      `PostgreSQL runs only as a user that has a name, and user ${uid} has none here: add a line for it to /etc/passwd, run as another user, or name a server of your own with \`url\`.`,
     );
   return new PawlError(
     "postgres.embedded.init",
-    `The embedded PostgreSQL could not create its files (${reason}): check the free space and the rights of its folder, or name a server of your own with --into.`,
+    `The embedded PostgreSQL could not create its files (${reason}): check the free space and the rights of its folder, or name a server of your own with \`url\`.`,
   );
 }
 

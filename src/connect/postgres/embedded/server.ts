@@ -92,7 +92,7 @@ export async function embeddedUrl(directory: string): Promise<string> {
   if (port === null) {
     throw new PawlError(
       "postgres.embedded.none",
-      `There is no embedded PostgreSQL in ${home} yet: a load without --into creates it.`,
+      `There is no embedded PostgreSQL in ${home} yet: a load without \`url\` creates it.`,
     );
   }
   return urlOf(port, await passwordOf(home), database);

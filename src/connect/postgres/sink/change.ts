@@ -73,8 +73,8 @@ async function open(
 /** The settings of the sessions that change rows. */
 function settingsOf({ lockTimeout = "1s", statementTimeout = "10s" }: UpdateOptions): Record<string, string> {
   return {
-    lock_timeout: timeoutOf("--lock-timeout", lockTimeout),
-    statement_timeout: timeoutOf("--statement-timeout", statementTimeout),
+    lock_timeout: timeoutOf("`lockTimeout`", lockTimeout),
+    statement_timeout: timeoutOf("`statementTimeout`", statementTimeout),
     idle_in_transaction_session_timeout: String(silenceMs),
   };
 }

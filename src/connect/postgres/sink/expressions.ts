@@ -12,26 +12,26 @@ export interface Assignment {
   readonly compared: boolean;
 }
 
-/** What is given with `--set`, before the server has looked at it. */
+/** What is given with `set`, before the server has looked at it. */
 export type GivenExpression = Pick<Assignment, "column" | "expression">;
 
-/** The columns that `--set` fills. `identity` says whether a column that is always numbered by the table can be given a value. */
+/** The columns that `set` fills. `identity` says whether a column that is always numbered by the table can be given a value. */
 export function givenExpressions(
   table: Table,
   set: Readonly<Record<string, string>>,
   { identity }: { readonly identity: boolean },
 ): GivenExpression[] {
   return Object.entries(set).map(([name, expression]) => {
-    const column = findColumn(table, name, "postgres.set", `--set ${name}=…`);
+    const column = findColumn(table, name, "postgres.set", `\`set: { ${JSON.stringify(name)}: "…" }\``);
     if (!column.generated && (identity || column.identity !== "always")) return { column, expression };
     throw new PawlError(
       "postgres.generated",
-      `The column "${column.name}" of ${table.label} is generated: it cannot be given with --set.`,
+      `The column "${column.name}" of ${table.label} is generated: it cannot be given with \`set\`.`,
     );
   });
 }
 
-/** Where an expression of `--set` will stand. */
+/** Where an expression of `set` will stand. */
 export interface ExpressionUse {
   /** The relation whose columns it may use, as SQL behind FROM. */
   row(given: GivenExpression): string;
@@ -41,7 +41,7 @@ export interface ExpressionUse {
   readonly advice: string;
 }
 
-/** Lets the server check the expressions of `--set` without running them. Needs a transaction, which it leaves usable. */
+/** Lets the server check the expressions of `set` without running them. Needs a transaction, which it leaves usable. */
 export async function checkExpressions(
   session: PostgresSession,
   given: readonly GivenExpression[],
@@ -55,7 +55,7 @@ export async function checkExpressions(
       row,
       statement: use.statement(one, row),
       code: "postgres.set",
-      what: `The expression of --set ${column.name}=${expression}`,
+      what: `The expression of \`set: { ${JSON.stringify(column.name)}: ${JSON.stringify(expression)} }\``,
       advice: use.advice,
     });
     assignments.push({ ...one, compared: await tellsDifference(session, column, expression) });

@@ -102,7 +102,7 @@ async function prepare(
   if (created !== null && target.key === null && !options.append)
     notes.push(
       `${table.label} gets no key, for nothing says which column identifies a row: every row is added, and another load adds its ` +
-        "rows to them; --key names the columns of a primary key.",
+        "rows to them; `key` names the columns of a primary key.",
     );
   const layout = seen === null ? null : layoutOf(layouts, seen);
   if (layout !== null) {
@@ -128,7 +128,7 @@ async function prepare(
     if (obstacle !== null)
       throw new PawlError(
         "postgres.delete-missing",
-        `${obstacle}, without which --delete-missing cannot know what it has seen.`,
+        `${obstacle}, without which \`deleteMissing\` cannot know what it has seen.`,
       );
     await prepareSeen(session, target, context.run, began);
   }
@@ -197,22 +197,22 @@ function mappingOf({ fields, assignments }: RowLayout): string[] {
 
 /** Options that cannot be meant together. */
 function checkOptions({ append, key, onConflict, updateIf, maxDeletes }: PostgresOptions): void {
-  const upsert = key !== undefined ? "--key" : updateIf !== undefined ? "--update-if" : null;
+  const upsert = key !== undefined ? "`key`" : updateIf !== undefined ? "`updateIf`" : null;
   if (append && (upsert !== null || (onConflict ?? "fail") !== "fail")) {
     throw new PawlError(
       "postgres.append",
-      `--append adds every row, whatever its key: leave out ${upsert ?? `--on-conflict ${onConflict}`}, or leave out --append.`,
+      `\`append\` adds every row, whatever its key: leave out ${upsert ?? `\`onConflict: ${onConflict}\``}, or leave out \`append\`.`,
     );
   }
   if (maxDeletes !== undefined) limitOf(maxDeletes, 0);
   if (updateIf === undefined) return;
   if (updateIf.trim() === "") {
-    throw new PawlError("postgres.update-if", "--update-if is empty: give a condition, or leave it out.");
+    throw new PawlError("postgres.update-if", "`updateIf` is empty: give a condition, or leave it out.");
   }
   if ((onConflict ?? "update") !== "update") {
     throw new PawlError(
       "postgres.update-if",
-      `--update-if says when a row is changed, and --on-conflict ${onConflict} changes none: leave one of them out.`,
+      `\`updateIf\` says when a row is changed, and \`onConflict: ${onConflict}\` changes none: leave one of them out.`,
     );
   }
 }

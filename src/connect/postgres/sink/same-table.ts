@@ -33,7 +33,7 @@ export async function assertSameTable(session: PostgresSession, run: string, tab
       : `${table.label} was dropped and created again`;
   throw new PawlError(
     "postgres.other-table",
-    `${what}, and this run had written ${there} rows to it before: they would be missing; start again with --restart.`,
+    `${what}, and this run had written ${there} rows to it before: they would be missing; start again with \`restart\`.`,
   );
 }
 
@@ -68,12 +68,12 @@ export async function assertNotRefilled(
     throw new PawlError(
       "postgres.other-table",
       rows === 0
-        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: start again with --restart.`
-        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; start again with --restart.`,
+        ? `${table.label} has no rows now, and this run had changed ${written} rows of it before: start again with \`restart\`.`
+        : `${table.label} was emptied and filled again: all its ${rows} rows came after this run had read ${read} rows, and would not be read again; start again with \`restart\`.`,
     );
   return (
     `${table.label} was rewritten while this run was interrupted: if that was VACUUM FULL, ALTER TABLE or pg_repack, all is well; if it was emptied (TRUNCATE) and ` +
-    `filled again, what this run had done before, ${read} rows, is missing: start again with --restart.`
+    `filled again, what this run had done before, ${read} rows, is missing: start again with \`restart\`.`
   );
 }
 

@@ -24,13 +24,13 @@ export async function chooseKeyset(
 ): Promise<Keyset> {
   const columns =
     asked !== undefined && asked.length > 0
-      ? asked.map((name) => findColumn(table, name, "postgres.key-unknown", "--key"))
+      ? asked.map((name) => findColumn(table, name, "postgres.key-unknown", "`key`"))
       : ownKey(table);
   const names = new Set(columns.map((column) => column.name));
   if (names.size < columns.length) {
     throw new PawlError(
       "postgres.key-twice",
-      `--key names a column of ${table.label} twice: name each once.`,
+      `\`key\` names a column of ${table.label} twice: name each once.`,
     );
   }
   const unique = table.keys.some(
@@ -49,7 +49,7 @@ function ownKey(table: Table): Column[] {
   if (found !== undefined) return found;
   throw new PawlError(
     "postgres.no-key",
-    `${withoutKey(table)} to go through it by: name the columns of a unique index with --key, or create one.`,
+    `${withoutKey(table)} to go through it by: name the columns of a unique index with \`key\`, or create one.`,
   );
 }
 

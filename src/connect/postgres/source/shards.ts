@@ -72,7 +72,7 @@ async function refuseNulls(session: PostgresSession, { table, keyset, where }: T
   if (rows.length === 0) return;
   throw new PawlError(
     "postgres.key-null",
-    `Some rows of ${table.label} have no ${nullable.map((column) => column.name).join(" or ")}, by which the table is read: name a key without nulls with --key, or leave these rows out with --where.`,
+    `Some rows of ${table.label} have no ${nullable.map((column) => column.name).join(" or ")}, by which the table is read: name a key without nulls with \`key\`, or leave these rows out with \`where\`.`,
   );
 }
 

@@ -173,7 +173,7 @@ export function explainFilter(error: unknown, label: string, where: string | und
   if (where === undefined || !/^postgres\.(42(?!501|P01)|22)/.test(code)) return explained;
   return new PawlError(
     "postgres.where",
-    `The condition --where ${where} does not work on ${label} (${(error as Error).message}): correct it.`,
+    `The condition \`where: ${where}\` does not work on ${label} (${(error as Error).message}): correct it.`,
     { cause: error },
   );
 }

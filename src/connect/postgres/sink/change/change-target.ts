@@ -53,7 +53,7 @@ export async function changeTarget(
   ) {
     throw new PawlError(
       "postgres.nothing-to-change",
-      `Nothing says what to change in ${table.label}: give --set column=expression, or a transform that returns the columns to change.`,
+      `Nothing says what to change in ${table.label}: give \`set: { column: expression }\`, or a transform that returns the columns to change.`,
     );
   }
   const triggersBefore = change === "update" ? table.triggersBeforeUpdate : table.triggersBeforeDelete;
@@ -77,11 +77,11 @@ export function assertUnique(table: Table, { columns, unique }: Keyset): void {
   const names = columns.map((column) => column.name).join(", ");
   throw new PawlError(
     "postgres.key-not-unique",
-    `The key (${names}) of ${table.label} has no unique index without nulls, so that an item could mean several rows: name such a key with --key.`,
+    `The key (${names}) of ${table.label} has no unique index without nulls, so that an item could mean several rows: name such a key with \`key\`.`,
   );
 }
 
-/** The columns that `--set` changes, none of which may be of the key by which rows are found. */
+/** The columns that `set` changes, none of which may be of the key by which rows are found. */
 function changedColumns(
   table: Table,
   keyset: Keyset,
@@ -92,7 +92,7 @@ function changedColumns(
   if (moved === undefined) return given;
   throw new PawlError(
     "postgres.set-key",
-    `--set cannot change ${moved.column.name}, by whose values ${table.label} is read: a row that moves could be met twice; name another unique key with --key.`,
+    `\`set\` cannot change ${moved.column.name}, by whose values ${table.label} is read: a row that moves could be met twice; name another unique key with \`key\`.`,
   );
 }
 
@@ -170,7 +170,7 @@ function assigns(source: string, name: string): boolean {
 function moves(table: Table, column: string, why: string): PawlError {
   return new PawlError(
     "postgres.key-moves",
-    `Rows of ${table.label} cannot be read in the order of ${column}, for ${why} when they are changed: a row that moves could be met twice; name another unique key with --key.`,
+    `Rows of ${table.label} cannot be read in the order of ${column}, for ${why} when they are changed: a row that moves could be met twice; name another unique key with \`key\`.`,
   );
 }
 
@@ -181,6 +181,6 @@ export function assertKeysStayed(table: Table, { columns }: Keyset, moved: numbe
   throw new PawlError(
     "postgres.key-moves",
     `The change gives ${moved} rows of ${table.label} another key (${names}), by a trigger or because it is computed, so that they could be met twice: ` +
-      "it was taken back, with the rest of its chunk, while chunks before it are done; name another unique key with --key.",
+      "it was taken back, with the rest of its chunk, while chunks before it are done; name another unique key with `key`.",
   );
 }

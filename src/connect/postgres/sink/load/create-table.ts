@@ -84,7 +84,7 @@ async function typeOfExpression(
     row,
     statement: `SELECT (${expression}\n) FROM ${row}`,
     code: "postgres.set",
-    what: `The expression of --set ${column}=${expression}`,
+    what: `The expression of \`set: { ${JSON.stringify(column)}: ${JSON.stringify(expression)} }\``,
     advice: "here every column of the source is a text",
   });
   const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);
@@ -99,6 +99,6 @@ function checkName(name: string, table: string): void {
   if (name.trim() !== "" && Buffer.byteLength(name) <= longestName) return;
   throw new PawlError(
     "postgres.create-name",
-    `"${name.slice(0, 80)}" cannot be the name of a column of ${table}: give it another with --map csv=col.`,
+    `"${name.slice(0, 80)}" cannot be the name of a column of ${table}: give it another with \`map: { "csv": "col" }\`.`,
   );
 }

@@ -79,11 +79,11 @@ export class DeleteMissingDryRun implements Survey<Record<string, unknown>> {
     if (this.#bad > 0) {
       const rows = this.#bad === 1 ? "1 row cannot" : `${this.#bad} rows cannot`;
       return [
-        `--delete-missing would delete nothing, for ${rows} be read: a load that quarantines rows deletes none`,
+        `\`deleteMissing\` would delete nothing, for ${rows} be read: a load that quarantines rows deletes none`,
       ];
     }
     const why = whyNone(0, this.#leftOut);
-    if (why !== null) return [`--delete-missing would delete nothing, for ${why}`];
+    if (why !== null) return [`\`deleteMissing\` would delete nothing, for ${why}`];
     await this.#session.run(`ANALYZE ${SEEN}`);
     await this.#session.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
     const before = await writtenBefore(this.#session, this.#before, table.sql);
@@ -97,10 +97,10 @@ export class DeleteMissingDryRun implements Survey<Record<string, unknown>> {
     await this.#session.run("COMMIT");
     const all = there + more;
     const limit = limitOf(this.#maxDeletes, all);
-    const told = `--delete-missing would delete ${n} of ${all} rows, counted over all keys of the source, if no row is refused`;
+    const told = `\`deleteMissing\` would delete ${n} of ${all} rows, counted over all keys of the source, if no row is refused`;
     if (n <= limit) return [told];
     return [
-      `${told}; that is more than --max-deletes ${this.#maxDeletes} allows, which is ${limit}: none would be deleted`,
+      `${told}; that is more than \`maxDeletes: ${this.#maxDeletes}\` allows, which is ${limit}: none would be deleted`,
     ];
   }
 

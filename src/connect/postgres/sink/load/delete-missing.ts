@@ -40,7 +40,7 @@ export async function prepareSeen(
   if (why !== null) {
     throw new PawlError(
       "postgres.delete-missing",
-      `--delete-missing cannot tell which rows of ${table.label} are missing, for ${why}: name another unique key with --key, or leave it out.`,
+      `\`deleteMissing\` cannot tell which rows of ${table.label} are missing, for ${why}: name another unique key with \`key\`, or leave it out.`,
     );
   }
   await assertTimes(session, table);
@@ -68,7 +68,7 @@ async function assertMayKeep(session: PostgresSession, run: string): Promise<voi
   if (may) return;
   throw new PawlError(
     "postgres.permission",
-    `The user ${me} may not make a table in the schema pawl, where --delete-missing keeps the keys that it has seen: GRANT CREATE ON SCHEMA pawl TO ${me}.`,
+    `The user ${me} may not make a table in the schema pawl, where \`deleteMissing\` keeps the keys that it has seen: GRANT CREATE ON SCHEMA pawl TO ${me}.`,
   );
 }
 
@@ -81,7 +81,7 @@ async function assertTimes(session: PostgresSession, { oid, label }: Table): Pro
   if (rows[0] === undefined) return;
   throw new PawlError(
     "postgres.delete-missing",
-    `--delete-missing cannot see which rows others add meanwhile to ${rows[0].name}, a partition of ${label} that is a foreign table: leave it out.`,
+    `\`deleteMissing\` cannot see which rows others add meanwhile to ${rows[0].name}, a partition of ${label} that is a foreign table: leave it out.`,
   );
 }
 
@@ -178,7 +178,7 @@ async function deleteOnce(
     await session.run("ROLLBACK");
     throw new PawlError(
       "postgres.max-deletes",
-      `${n} of the ${all} rows of ${table.label} are missing in what was loaded, and --max-deletes ${maxDeletes} allows ${limit}: nothing was deleted; ` +
+      `${n} of the ${all} rows of ${table.label} are missing in what was loaded, and \`maxDeletes: ${maxDeletes}\` allows ${limit}: nothing was deleted; ` +
         "look at the file, or allow more and give the same command again.",
     );
   }
@@ -191,7 +191,7 @@ async function deleteOnce(
     throw new PawlError(
       "postgres.delete-missing",
       `Deleting the ${deleted} rows of ${table.label} that are missing changed ${Math.abs(all - deleted - left)} others, by a foreign key with ON DELETE CASCADE ` +
-        "to the table itself or by a trigger: nothing was deleted; delete them in SQL, and leave --delete-missing out.",
+        "to the table itself or by a trigger: nothing was deleted; delete them in SQL, and leave `deleteMissing` out.",
     );
   }
   await session.run(`DROP TABLE ${seen}; COMMIT`);
@@ -231,7 +231,7 @@ export function limitOf(maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>, 
   if (/^\d+$/.test(String(maxDeletes))) return Number(maxDeletes);
   throw new PawlError(
     "postgres.max-deletes",
-    `--max-deletes takes a number of rows or a share such as 10%, not "${maxDeletes}".`,
+    `\`maxDeletes\` takes a number of rows or a share such as 10%, not "${maxDeletes}".`,
   );
 }
 
@@ -266,7 +266,7 @@ export async function checkSequences(
       notes.push(
         reset
           ? `the sequence ${sequence} was set to ${greatest}`
-          : `the sequence ${sequence} is behind: its next number is ${next}, and "${name}" goes up to ${greatest}: set it with --reset-sequence, or SELECT ${set}`,
+          : `the sequence ${sequence} is behind: its next number is ${next}, and "${name}" goes up to ${greatest}: set it with \`resetSequence: true\`, or SELECT ${set}`,
       );
     } catch (error) {
       // Who may not look at a sequence does not number rows by it; who asked to set it is to know.

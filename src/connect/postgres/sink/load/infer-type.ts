@@ -1,4 +1,4 @@
-/** The types that `--create` chooses among; a column whose values disagree is text. */
+/** The types that `create` chooses among; a column whose values disagree is text. */
 export type InferredType =
   | "bigint"
   | "numeric"

@@ -29,19 +29,19 @@ export function chooseKey(
   if (primary !== null) {
     throw new PawlError(
       "postgres.key-missing",
-      `The key column "${missing[0]}" of ${table.label} is not in ${source}: map it with --map csv=${missing[0]}, ` +
-        `name another unique key with --key${others(table)}, or append with --append.`,
+      `The key column "${missing[0]}" of ${table.label} is not in ${source}: map it with \`map: { "csv": ${JSON.stringify(missing[0] ?? "")} }\`, ` +
+        `name another unique key with \`key\`${others(table)}, or append with \`append: true\`.`,
     );
   }
   throw new PawlError(
     "postgres.no-key",
-    `${withoutKey(table)}: name the columns of a unique index with --key${others(table)}, or append ` +
-      "every row with --append.",
+    `${withoutKey(table)}: name the columns of a unique index with \`key\`${others(table)}, or append ` +
+      "every row with `append: true`.",
   );
 }
 
 function askedKey(table: Table, asked: readonly string[], mode: OnConflict): Key | null {
-  const columns = asked.map((name) => findColumn(table, name, "postgres.key-unknown", "--key"));
+  const columns = asked.map((name) => findColumn(table, name, "postgres.key-unknown", "`key`"));
   const names = columns.map((column) => column.name);
   const index = table.keys.find(
     (candidate) =>
@@ -52,7 +52,7 @@ function askedKey(table: Table, asked: readonly string[], mode: OnConflict): Key
   throw new PawlError(
     "postgres.key-not-unique",
     `${table.label} has no unique index on (${names.join(", ")}): run CREATE UNIQUE INDEX ON ${table.label} ` +
-      `(${names.join(", ")}), or name other columns with --key.`,
+      `(${names.join(", ")}), or name other columns with \`key\`.`,
   );
 }
 

@@ -47,7 +47,7 @@ export async function loadTarget(
     if (names === null || context.transformed || names.includes(name)) continue;
     throw new PawlError(
       "postgres.map",
-      `${source} has no column "${name}" (--map ${name}=${map.get(name)}): its columns are ${names.join(", ")}.`,
+      `${source} has no column "${name}" (\`map: { ${JSON.stringify(name)}: ${JSON.stringify(map.get(name) ?? "")} }\`): its columns are ${names.join(", ")}.`,
     );
   }
   const given = givenExpressions(table, options.set ?? {}, { identity: true });
@@ -128,7 +128,7 @@ async function takesAll(
   return created !== null || (await isEmpty(session, table)) || (await hasCheckpoints(session, run));
 }
 
-/** The expressions of `--set` of a load: they may use what the source brings, and the values go into new rows. */
+/** The expressions of `set` of a load: they may use what the source brings, and the values go into new rows. */
 function insertUse(
   table: Table,
   set: Readonly<Record<string, string>>,
@@ -166,7 +166,7 @@ async function checkUpdateIf(
     row,
     statement: `SELECT FROM ${row} WHERE (${condition}\n)`,
     code: "postgres.update-if",
-    what: `The condition --update-if ${condition}`,
+    what: `The condition \`updateIf: ${condition}\``,
     advice: `excluded.column is the new value, ${table.name}.column the one in the table`,
   });
   return condition;

@@ -40,7 +40,7 @@ export function orderingOf(
       ordering: { kind: "total" },
       note:
         `A trigger of ${target.table.label} may compute the key, so only PostgreSQL can tell which keys are the same: the rows ` +
-        "are written in their order, one chunk after the other; --unique promises that no key repeats and lifts that.",
+        "are written in their order, one chunk after the other; `unique: true` promises that no key repeats and lifts that.",
     };
   }
   if (transformed || layout === null) return { ordering: { kind: "total" }, note: null };
@@ -54,7 +54,7 @@ export function orderingOf(
         ordering: { kind: "total" },
         note:
           `The key column "${column.name}" ${why}, so only PostgreSQL can tell which keys are the same: the rows are ` +
-          "written in their order, one chunk after the other; --unique promises that no key repeats and lifts that.",
+          "written in their order, one chunk after the other; `unique: true` promises that no key repeats and lifts that.",
       };
     }
     key.push({ name: field.name, equality });

@@ -55,7 +55,7 @@ function makeLayout(target: LoadTarget, names: readonly string[]): Omit<RowLayou
       throw new PawlError(
         "postgres.column-twice",
         `Both "${other}" and "${name}" of ${source} would go to the column "${column.name}" of ${table.label}: leave ` +
-          `one out with --map ${name}=-.`,
+          `one out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
       );
     }
     seen.set(column.name, name);
@@ -65,7 +65,7 @@ function makeLayout(target: LoadTarget, names: readonly string[]): Omit<RowLayou
     throw new PawlError(
       "postgres.key-missing",
       `The key column "${column.name}" of ${table.label} is not among the columns of ${source} (${names.join(", ")}): ` +
-        `map it with --map csv=${column.name}, or name another unique key with --key.`,
+        `map it with \`map: { "csv": ${JSON.stringify(column.name)} }\`, or name another unique key with \`key\`.`,
     );
   }
   return { fields, assignments };
@@ -79,13 +79,22 @@ function columnFor(target: LoadTarget, name: string): Column | null {
   const column =
     mapped === undefined
       ? matchColumn(table, name)
-      : findColumn(table, mapped, "postgres.map", `--map ${name}=${mapped}`);
+      : findColumn(
+          table,
+          mapped,
+          "postgres.map",
+          `\`map: { ${JSON.stringify(name)}: ${JSON.stringify(mapped)} }\``,
+        );
   if (column === null) {
     const names = table.columns.map((each) => each.name);
     throw new PawlError(
       "postgres.unknown-column",
       `${table.label} has no column for "${name}" of ${source}: ` +
-        suggest(name, names, `name one with --map ${name}=column, or leave it out with --map ${name}=-.`),
+        suggest(
+          name,
+          names,
+          `name one with \`map: { ${JSON.stringify(name)}: "column" }\`, or leave it out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
+        ),
     );
   }
   // What an expression computes wins over the value of the same name, which the expression may use.
@@ -93,7 +102,7 @@ function columnFor(target: LoadTarget, name: string): Column | null {
   if (column.generated) {
     throw new PawlError(
       "postgres.generated",
-      `The column "${column.name}" of ${table.label} is generated and takes no values: leave it out with --map ${name}=-.`,
+      `The column "${column.name}" of ${table.label} is generated and takes no values: leave it out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
     );
   }
   return column;
@@ -116,7 +125,7 @@ export function checkRequired(target: LoadTarget, layout: RowLayout): void {
   throw new PawlError(
     "postgres.required",
     `The column "${missing.name}" of ${table.label} may not be null and has no default, and ${source} does not bring it: ` +
-      `map it with --map csv=${missing.name}, or give it a value with --set ${missing.name}=….`,
+      `map it with \`map: { "csv": ${JSON.stringify(missing.name)} }\`, or give it a value with \`set: { ${JSON.stringify(missing.name)}: "…" }\`.`,
   );
 }
 

@@ -37,12 +37,11 @@ describe("rows of a table in use", () => {
         source: table({ url, table: "t" }),
         sink: del({ url, table: "t", ...limits }),
       });
-    for (const name of ["lock-timeout", "statement-timeout"]) {
-      const option = name === "lock-timeout" ? "lockTimeout" : "statementTimeout";
+    for (const option of ["lockTimeout", "statementTimeout"]) {
       for (const ms of [2 ** 31, 2 ** 53, Number.POSITIVE_INFINITY, 0, -1, Number.NaN])
         await assert.rejects(change({ [option]: ms }), {
           code: "postgres.timeout",
-          message: new RegExp(`^--${name} is ${ms} ms, and the server takes 1 ms to 24 days: `),
+          message: new RegExp(`^\`${option}\` is ${ms} ms, and the server takes 1 ms to 24 days: `),
         });
     }
     assert.deepEqual(await client.query("SELECT id FROM t"), [{ id: 1 }]);
@@ -653,7 +652,7 @@ describe("rows of a table in use", () => {
           { code: "postgres.where", message: parameter },
         );
     }
-    await rejects(update({ url, table: "tickets" }), "postgres.nothing-to-change", /--set/);
+    await rejects(update({ url, table: "tickets" }), "postgres.nothing-to-change", /`set: /);
     await rejects(update({ url, table: "plain", set: { g: "2" }, key: ["id"] }), "postgres.generated");
     await rejects(update({ url, table: "plain", set: { id: "2" } }), "postgres.no-key");
     await assert.rejects(

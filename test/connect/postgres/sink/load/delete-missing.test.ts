@@ -90,7 +90,7 @@ describe("what a load does in the end", () => {
       assert.deepEqual(await told(3), [
         "succeeded",
         "no row was deleted as missing, for 3 rows were left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL",
-        "--delete-missing would delete nothing, for 3 rows were left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL",
+        "`deleteMissing` would delete nothing, for 3 rows were left out by the transform, whose keys are not known: let it return them, or delete what is missing in SQL",
       ]);
       assert.equal((await ids(client)).length, 101);
       assert.deepEqual((await told(0)).slice(0, 2), ["succeeded", "2 of 101 rows were deleted as missing"]);
@@ -326,7 +326,7 @@ describe("what a load does in the end", () => {
           if (refilled)
             assert.match(
               notes.join("\n"),
-              /^public\.t was rewritten while this run was interrupted: .*--restart\.$/m,
+              /^public\.t was rewritten while this run was interrupted: .*`restart`\.$/m,
             );
           const count = 200 + (refilled ? 600 - first.written : 0);
           assert.deepEqual([again.state, (await ids(client)).length], ["succeeded", count], again.note);
@@ -335,7 +335,7 @@ describe("what a load does in the end", () => {
         assert.equal(again.state, "failed", how);
         assert.match(
           again.note ?? "",
-          new RegExp(`^public\\.t ${refusal}, and this run had written ${first.written} rows .*--restart`),
+          new RegExp(`^public\\.t ${refusal}, and this run had written ${first.written} rows .*\`restart\``),
         );
         const anew = await run(job(9), { store: scene.store, restart: true }).summary();
         // Nine of them stand in the way of rows that are added.
@@ -380,7 +380,7 @@ describe("what a load does in the end", () => {
     assert.equal(told.deleted, undefined);
     assert.match(
       told.note ?? "",
-      /^the sequence public\.t_id_seq is behind: its next number is 1, and "id" goes up to 9: .*--reset-sequence/,
+      /^the sequence public\.t_id_seq is behind: its next number is 1, and "id" goes up to 9: .*`resetSequence: true`/,
     );
     const set = await load(url, path, { deleteMissing: false, resetSequence: true });
     assert.deepEqual([set.state, set.note], ["succeeded", "the sequence public.t_id_seq was set to 9"]);
