@@ -22,10 +22,31 @@ export interface Spacing {
   readonly burst: number;
 }
 
+// The generic cell rate algorithm (ITU-T I.371, annex A): each start uses one interval, and up to `burst` intervals may be used
+// ahead of the present. What is used ahead, `aheadMs` milliseconds, passes with time.
+
+/** What was added up from fractions may be a little more than it should be. */
+const ROUNDING_MS = 1e-6;
+
+/** Whole milliseconds until one more may begin; 0 now. */
+export function waitMs({ intervalMs, burst }: Spacing, aheadMs: number): number {
+  return Math.max(0, Math.ceil(aheadMs - Math.max(0, burst - 1) * intervalMs - ROUNDING_MS));
+}
+
+/** How many may begin now. */
+export function startsAllowed({ intervalMs, burst }: Spacing, aheadMs: number): number {
+  return Math.floor(burst - aheadMs / intervalMs + 1e-9);
+}
+
+/** What is used ahead once so many more have begun. */
+export function aheadMsAfter({ intervalMs }: Spacing, aheadMs: number, starts: number): number {
+  return aheadMs + starts * intervalMs;
+}
+
 /**
  * How starts are spaced so that no window of `periodMs` holds more than `n` of them, wherever it begins. A generic cell
  * rate algorithm lets `burst + t / intervalMs` starts through in any time `t`, so the interval is a little longer than
- * the period over `n`. Source: ITU-T I.371, annex A.
+ * the period over `n`.
  *
  * @param burst the part of `n` that may come at once after a rest
  */
@@ -60,19 +81,16 @@ interface Waiter {
  */
 export class RateLimiter {
   readonly #clock: RateClock;
-  readonly #intervalMs: number;
-  /** How much earlier than its turn one may begin, which is what makes a burst. */
-  readonly #toleranceMs: number;
-  /** When one that keeps exactly to the interval would begin next. */
-  #nextMs = Number.NEGATIVE_INFINITY;
+  readonly #spacing: Spacing;
+  /** Until when the rate is used. */
+  #usedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #waiting: Waiter[] = [];
   #timer: Timer | null = null;
   #ended: { readonly reason: unknown } | null = null;
 
-  constructor({ intervalMs, burst }: Spacing, clock: RateClock = realClock) {
+  constructor(spacing: Spacing, clock: RateClock = realClock) {
     this.#clock = clock;
-    this.#intervalMs = intervalMs;
-    this.#toleranceMs = Math.max(0, burst - 1) * intervalMs;
+    this.#spacing = spacing;
   }
 
   /**
@@ -114,16 +132,18 @@ export class RateLimiter {
   #admit(): void {
     this.#timer = null;
     const now = this.#clock.now();
+    let aheadMs = Math.max(0, this.#usedUntilMs - now);
     let due = 0;
     for (const { amount } of this.#waiting) {
-      if (this.#nextMs - this.#toleranceMs > now) break;
-      this.#nextMs = Math.max(this.#nextMs, now) + amount * this.#intervalMs;
+      if (waitMs(this.#spacing, aheadMs) > 0) break;
+      aheadMs = aheadMsAfter(this.#spacing, aheadMs, amount);
+      this.#usedUntilMs = now + aheadMs;
       due++;
     }
     for (const { admit } of this.#waiting.splice(0, due)) admit();
     if (this.#waiting.length === 0) return;
     // A timer may be early; then it is set again.
-    const ms = Math.max(1, Math.ceil(this.#nextMs - this.#toleranceMs - now));
-    this.#timer = this.#clock.after(Math.min(ms, LONGEST_TIMER_MS), () => this.#admit());
+    const ms = Math.min(waitMs(this.#spacing, aheadMs), LONGEST_TIMER_MS);
+    this.#timer = this.#clock.after(ms, () => this.#admit());
   }
 }

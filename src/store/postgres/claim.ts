@@ -1,16 +1,8 @@
 /** Which tasks may be claimed, in which order, and what is held by a claim. */
+import { aheadMsAfter, startsAllowed, waitMs } from "../../rate-limit.ts";
 import type { BucketRate, Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
-import {
-  allowance,
-  assertRate,
-  type BucketUse,
-  bucketUse,
-  type Candidate,
-  chargedMs,
-  choose,
-  inOrder,
-  waitMs,
-} from "../sql/claim-order.ts";
+import { byClaimOrder, type Candidate, firstInOrder } from "../sql/claim-order.ts";
+import { aheadMsNow, assertRate, ratesByBucket } from "../sql/rate-limit.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
 import { type Connection, prepared } from "./connection.ts";
@@ -119,7 +111,7 @@ export async function claim(
       : await claimFromMany(session, queues, request);
   return rows
     .map((row) => ({ row, seq: row[SEQ], priority: row[PRIORITY], due: row[WAS_DUE] }))
-    .sort(inOrder)
+    .sort(byClaimOrder)
     .map(({ row }) => {
       const task = toClaimedTask(row as unknown as ClaimedRow, request.worker);
       const { id, queue, fence, childOf } = task;
@@ -154,7 +146,7 @@ async function claimFromMany(
   { n, worker, leaseMs, buckets = [] }: ClaimRequest,
 ): Promise<Row[]> {
   const uses = buckets.length === 0 ? [] : await lockBuckets(session, buckets);
-  const left = new Map(uses.map((use) => [use.rate.bucket, allowance(use)]));
+  const left = new Map(uses.map((use) => [use.rate.bucket, startsAllowed(use.rate, use.aheadMs)]));
   const look = (kind: Kind, values: (string | number)[]) =>
     session.all<LockedCandidate>(
       `${firstDue(kind, `$${values.length}`)} SELECT seq, entry, priority, due, bucket FROM chosen`,
@@ -168,7 +160,7 @@ async function claimFromMany(
       ),
     ]),
   );
-  const chosen = choose(found.flat(), n, left);
+  const chosen = firstInOrder(found.flat(), n, left);
   if (chosen.length === 0) return [];
   const rows = await session.tuples<Row>(CLAIM_CHOSEN, [
     scalars(chosen.map(({ seq }) => seq)),
@@ -179,6 +171,12 @@ async function claimFromMany(
   ]);
   charge(session, uses, chosen);
   return rows;
+}
+
+/** A rate, and how many milliseconds of it are used ahead of the present. */
+interface BucketUse {
+  readonly rate: BucketRate;
+  readonly aheadMs: number;
 }
 
 interface BucketRow {
@@ -192,7 +190,7 @@ interface BucketRow {
 const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_at) AS passed FROM pawl.bucket
   WHERE name = ANY($1::text[])`;
 
-/** How far the rates are used. Of two rates for one bucket the last one counts. */
+/** How far the rates are used. */
 async function readBuckets(session: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
   return usesOf(rates, await session.all<BucketRow>(AHEAD, [names(rates)]));
 }
@@ -212,17 +210,19 @@ function names(rates: readonly BucketRate[]): string | null {
 
 function usesOf(rates: readonly BucketRate[], rows: readonly BucketRow[]): BucketUse[] {
   const used = new Map(rows.map((row) => [row.name, row]));
-  return [...new Map(rates.map((rate) => [rate.bucket, rate])).values()].map((rate) => {
+  return ratesByBucket(rates).map((rate) => {
     const { ahead, passed } = used.get(rate.bucket) ?? { ahead: 0, passed: 0 };
-    return bucketUse(rate, ahead, passed);
+    return { rate, aheadMs: aheadMsNow(rate, ahead, passed) };
   });
 }
 
-/** Notes how many were claimed of each bucket, in the transaction that has locked them. */
+/** Writes how many were claimed from each bucket, in the transaction that has locked them. */
 function charge(session: Connection, uses: readonly BucketUse[], chosen: readonly Candidate[]): void {
   const charged = uses.flatMap((use) => {
     const claimed = chosen.filter(({ bucket }) => bucket === use.rate.bucket).length;
-    return claimed === 0 ? [] : [{ name: use.rate.bucket, ahead: chargedMs(use, claimed) }];
+    return claimed === 0
+      ? []
+      : [{ name: use.rate.bucket, ahead: aheadMsAfter(use.rate, use.aheadMs, claimed) }];
   });
   if (charged.length === 0) return;
   session.later(
@@ -274,7 +274,7 @@ export async function claimableInMs(
   };
   add(leases?.until);
   for (const row of plain) add(row?.due);
-  const wait = new Map(uses.map((use) => [use.rate.bucket, waitMs(use)]));
+  const wait = new Map(uses.map((use) => [use.rate.bucket, waitMs(use.rate, use.aheadMs)]));
   for (const { bucket, due: at } of inBuckets) add(at, wait.get(bucket));
   return waits.length === 0 ? null : Math.min(...waits);
 }

@@ -1,17 +1,10 @@
 /** Which tasks may be claimed, in which order, and what is held by a claim. */
 import type { SQLOutputValue } from "node:sqlite";
+import { aheadMsAfter, startsAllowed, waitMs } from "../../rate-limit.ts";
 import type { BucketRate, Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import {
-  allowance,
-  assertRate,
-  type BucketUse,
-  bucketUse,
-  type Candidate,
-  chargedMs,
-  choose,
-  waitMs,
-} from "../sql/claim-order.ts";
+import { type Candidate, firstInOrder } from "../sql/claim-order.ts";
+import { aheadMsNow, assertRate, ratesByBucket } from "../sql/rate-limit.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
@@ -39,7 +32,7 @@ function backlogsOf(db: Connection, queues: readonly string[], buckets: readonly
   const paused = new Set(
     db.all<{ name: string }>("SELECT name FROM queue WHERE paused = 1").map((row) => row.name),
   );
-  const rates = new Map(buckets.map((rate) => [rate.bucket, rate])).values().toArray();
+  const rates = ratesByBucket(buckets);
   return [...new Set(queues)]
     .filter((queue) => !paused.has(queue))
     .flatMap((queue) => [
@@ -67,7 +60,7 @@ interface Wanted {
 /** The first due tasks of some queues and buckets, by priority, due time and order of enqueueing. */
 function firstDue(db: Connection, { queues, buckets, n, alive }: Wanted): Candidate[] {
   const now = db.clock.wall();
-  const left = new Map(buckets.map((rate) => [rate.bucket, allowance(useOf(db, rate))]));
+  const left = new Map(buckets.map((rate) => [rate.bucket, startsAllowed(rate, aheadMsOf(db, rate))]));
   const roomFor = (rate: BucketRate | null) => (rate === null ? n : (left.get(rate.bucket) ?? 0));
   const walks = backlogsOf(db, queues, buckets)
     .filter(({ rate }) => roomFor(rate) > 0)
@@ -95,7 +88,7 @@ function firstDue(db: Connection, { queues, buckets, n, alive }: Wanted): Candid
       for (const [seq, due] of rows) tier.push({ seq, priority: highest, due, bucket: rate?.bucket ?? null });
       at.priority = at.walk.next().value;
     }
-    chosen.push(...choose(tier, n - chosen.length, left));
+    chosen.push(...firstInOrder(tier, n - chosen.length, left));
   }
   return chosen;
 }
@@ -130,7 +123,11 @@ function waitingInMs(
   for (const backlog of backlogsOf(db, queues, buckets)) {
     const due = firstDueTime(db, backlog);
     if (due === null) continue;
-    const wait = Math.max(0, due - now, backlog.rate === null ? 0 : waitMs(useOf(db, backlog.rate)));
+    const wait = Math.max(
+      0,
+      due - now,
+      backlog.rate === null ? 0 : waitMs(backlog.rate, aheadMsOf(db, backlog.rate)),
+    );
     if (least === null || wait < least) least = wait;
   }
   return least;
@@ -194,19 +191,19 @@ interface BucketRow {
   readonly ahead: number;
 }
 
-/** How far a rate is used by the monotonic clock `now`. */
-function useOf(db: Connection, rate: BucketRate, now: number = db.clock.monotonic()): BucketUse {
+/** How many milliseconds of a rate are used ahead of `now`, by the monotonic clock. */
+function aheadMsOf(db: Connection, rate: BucketRate, now: number = db.clock.monotonic()): number {
   assertRate(rate);
   const row = db.get<BucketRow>("SELECT * FROM bucket WHERE name = ?", rate.bucket);
-  if (row === undefined) return bucketUse(rate, 0, 0);
+  if (row === undefined) return 0;
   const { clock } = db;
   // The monotonic clock of another boot says nothing about this one but that all of it has passed since; the wall clock may lie.
   const sameClock = row.boot === clock.boot && row.claimed_at <= now;
   const passed = sameClock ? now - row.claimed_at : Math.max(now, clock.wall() - row.claimed_at_wall);
-  return bucketUse(rate, row.ahead, passed);
+  return aheadMsNow(rate, row.ahead, passed);
 }
 
-/** Notes that so many were claimed from a bucket, in a transaction. */
+/** Writes that so many tasks were claimed from a bucket, in a transaction. */
 function charge(db: Connection, rate: BucketRate, claimed: number): void {
   // Asked once: what passed between two looks would be given to the bucket each time.
   const now = monotonic(db);
@@ -217,7 +214,7 @@ function charge(db: Connection, rate: BucketRate, claimed: number): void {
     db.clock.boot,
     now,
     db.clock.wall(),
-    chargedMs(useOf(db, rate, now), claimed),
+    aheadMsAfter(rate, aheadMsOf(db, rate, now), claimed),
   );
 }
 
@@ -276,11 +273,11 @@ function lease(
   });
 }
 
-/** Notes of each bucket how many tasks were claimed. */
+/** Writes for each bucket how many of the tasks were claimed from it, in a transaction. */
 function chargeBuckets(db: Connection, { buckets = [] }: ClaimRequest, rows: readonly ClaimedRow[]): void {
   if (buckets.length === 0) return;
   const claimed = Map.groupBy(rows, ([, , , , , , , , , , , , , , bucket]) => bucket);
-  for (const rate of new Map(buckets.map((each) => [each.bucket, each])).values()) {
+  for (const rate of ratesByBucket(buckets)) {
     const tasks = claimed.get(rate.bucket);
     if (tasks !== undefined) charge(db, rate, tasks.length);
   }
