@@ -176,28 +176,3 @@ export function fromText(text: string | null, what = "A value"): Json {
     throw new PawlError("store.damaged", sentence, { cause: error });
   }
 }
-
-/** Reads the columns of one task. A damaged one reads as null and is told of, for it must hold up no other task. */
-export class Columns {
-  #damaged: string[] | null = null;
-
-  read(text: string | null, column: string): Json {
-    if (text === null || text === "null") return null;
-    try {
-      return JSON.parse(text) as Json;
-    } catch {
-      this.#damaged ??= [];
-      this.#damaged.push(column);
-      return null;
-    }
-  }
-
-  /** What is wrong with the task, as part of its record. */
-  get damage(): { readonly damaged?: string } {
-    if (this.#damaged === null) return {};
-    const columns = this.#damaged.join(" and its ");
-    return {
-      damaged: `Its ${columns} in the store is not JSON, so something other than Pawl has changed it: correct it there, and try again.`,
-    };
-  }
-}

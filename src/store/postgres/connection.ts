@@ -1,5 +1,6 @@
 import pg from "pg";
-import { bound, type Procedure, type Step, type Value } from "../sql/statement.ts";
+import type { Value } from "../sql/dialect.ts";
+import { bound, type Procedure, type Step } from "../sql/statement.ts";
 import { postgresDialect } from "./dialect.ts";
 
 /** Instants, counters and fences are bigint to the server; as numbers they are exact for the next 285,000 years. */

@@ -1,6 +1,6 @@
 import type { Json } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import type { Bind, ColumnValues, Dialect } from "../sql/statement.ts";
+import type { Bind, ColumnValues, Dialect } from "../sql/dialect.ts";
 
 const NOW = "(SELECT pawl.now_ms())";
 

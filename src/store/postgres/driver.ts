@@ -1,11 +1,10 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
 import { changesAfter } from "../sql/changes.ts";
+import type { Driver, InsertItems, Topic } from "../sql/driver.ts";
 import { enqueue } from "../sql/enqueue.ts";
 import { settleGroups } from "../sql/groups.ts";
-import type { InsertItems } from "../sql/quarantine.ts";
 import { type BoundStatement, type Procedure, run, statement } from "../sql/statement.ts";
-import type { Driver, Topic } from "../sql/store.ts";
 import type { Address } from "./address.ts";
 import { claim, claimableInMs, progress, renew } from "./claim.ts";
 import { type Connection, callersConnection } from "./connection.ts";

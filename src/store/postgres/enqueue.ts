@@ -1,6 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { NewTask, StoreEnqueueOptions } from "../contract.ts";
-import { enqueue, type InsertTasks } from "../sql/enqueue.ts";
+import type { InsertTasks } from "../sql/driver.ts";
+import { enqueue } from "../sql/enqueue.ts";
 import { call } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
 import { prepared } from "./connection.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Topic } from "../sql/store.ts";
+import type { Topic } from "../sql/driver.ts";
 import type { Address } from "./address.ts";
 import { prepared } from "./connection.ts";
 import { texts } from "./dialect.ts";

@@ -1,6 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
-import { storeMissing } from "../sql/store.ts";
+import { storeMissing } from "../state-location.ts";
 import type { Connection } from "./connection.ts";
 
 export interface Migration {

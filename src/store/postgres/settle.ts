@@ -1,5 +1,6 @@
 import type { Lease, Settlement } from "../contract.ts";
-import { type EndClaims, hasNext, type SettledTask } from "../sql/settle.ts";
+import type { EndClaims, SettledTask } from "../sql/driver.ts";
+import { hasNext } from "../sql/settle.ts";
 import { changeOf, type ResultState, setByCase, setOf } from "../sql/state-machine.ts";
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";

@@ -1,8 +1,9 @@
 /** What is done about leases that have run out, and about a clock that was set back. */
+
 import { lockGroupsOf } from "../sql/cancel.ts";
+import type { Sweeping, TakenBack } from "../sql/driver.ts";
 import { setByCase } from "../sql/state-machine.ts";
 import { call, NOW, oneOf, type Procedure, raw, sql } from "../sql/statement.ts";
-import type { Sweeping, TakenBack } from "../sql/sweep.ts";
 import { LEASED } from "./claim.ts";
 import type { Connection } from "./connection.ts";
 import { lookup, texts } from "./dialect.ts";

@@ -1,9 +1,11 @@
-/** How tasks are cancelled: all that are open, those that wait, and those that have expired. */
-import type { TaskState } from "../contract.ts";
+/** How tasks are cancelled: those that a selector names, those that wait, and those that have expired. */
+import type { TaskSelector, TaskState } from "../contract.ts";
+import { matches } from "./selector.ts";
 import type { StateTransitions, Transitioned } from "./state-transitions.ts";
 import {
   all,
   forUpdate,
+  get,
   HAS_EXPIRED,
   lock,
   lookup,
@@ -36,6 +38,21 @@ export function* lockGroupsOf(condition: Sql, { single }: { readonly single: boo
   );
 }
 
+/** Cancels waiting tasks and asks the holders of leased ones to stop, in a transaction; returns how many. */
+export function* requestCancel(transitions: StateTransitions, selector: TaskSelector): Procedure<number> {
+  const condition = matches(selector);
+  yield* lockGroupsOf(sql`(${condition}) AND t.state IN ('waiting', 'leased')`, {
+    single: selector.ids !== undefined,
+  });
+  let reached = yield* cancelOpen(transitions, condition);
+  if (selector.flow === undefined) return reached;
+  // A task that was just being settled may have stored what follows it, which a statement that began before does not see.
+  const rest = sql`(${condition}) AND NOT t.cancel_requested`;
+  const left = sql`SELECT 1 FROM pawl.task AS t WHERE ${rest} AND t.state IN ('waiting', 'leased') LIMIT 1`;
+  while ((yield* get(left)) !== undefined) reached += yield* cancelOpen(transitions, rest);
+  return reached;
+}
+
 /**
  * Cancels the waiting tasks that a condition names and asks the holders of leased ones to stop, in a transaction;
  * returns how many. One statement for both states, because a task may come from one to the other at this moment.
@@ -56,7 +73,7 @@ export function* cancelOpen(transitions: StateTransitions, condition: Sql): Proc
     );
     reached += page.length;
     const cancelled = page.filter(({ state }) => state === "cancelled");
-    yield* noteCancelled(transitions, cancelled);
+    yield* countCancelled(transitions, cancelled);
     for (const { seq } of page) last = Math.max(last, seq);
     if (page.length < PAGE) return reached;
   }
@@ -100,11 +117,11 @@ function* cancelSome(transitions: StateTransitions, set: Sql, condition: Sql): P
      UPDATE pawl.task AS t SET state = 'cancelled', due = NULL, ${set}, ${SETTLED}
      FROM open WHERE ${lookup("t.seq", "open.open_seq")} RETURNING ${TRANSITIONED}`,
   );
-  yield* noteCancelled(transitions, tasks);
+  yield* countCancelled(transitions, tasks);
   return tasks.length;
 }
 
-function* noteCancelled(transitions: StateTransitions, tasks: readonly Transitioned[]): Procedure<void> {
+function* countCancelled(transitions: StateTransitions, tasks: readonly Transitioned[]): Procedure<void> {
   if (tasks.length === 0) return;
   for (const task of tasks) transitions.add(task, "waiting", "cancelled");
   // A callback that ends before it was released takes its group along.

@@ -1,15 +1,10 @@
 import type { NewGroup, NewTask } from "../contract.ts";
 import { assertStorable } from "../storable.ts";
 import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
+import type { InsertTasks } from "./driver.ts";
 import { addGroups, lockGroups, noSuchGroup } from "./groups.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { type Procedure, sql } from "./statement.ts";
-
-/** Stores the tasks whose id, unique key and position in a group are free, in a transaction; returns their ids. */
-export type InsertTasks<T extends StateTransitions> = (
-  transitions: T,
-  tasks: readonly NewTask[],
-) => Procedure<string[]>;
 
 /** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
 export function* enqueue<T extends StateTransitions>(

@@ -1,5 +1,6 @@
 import { LostError } from "../../errors.ts";
 import type { Lease, QuarantinedItem, QuarantineRecord } from "../contract.ts";
+import type { InsertItems } from "./driver.ts";
 import { all, run as execute, forShare, get, later, oneOf, type Procedure, raw, sql } from "./statement.ts";
 
 export interface QuarantinePage {
@@ -7,9 +8,6 @@ export interface QuarantinePage {
   readonly limit: number;
   readonly openOnly?: boolean;
 }
-
-/** Stores items of a shard, in their order. */
-export type InsertItems = (run: string, shard: number, items: readonly QuarantinedItem[]) => Procedure<void>;
 
 /**
  * Replaces what is quarantined of a shard from an ordinal on, in a transaction. Throws a RangeError for an item that

@@ -1,6 +1,7 @@
 import { PawlError } from "../../errors.ts";
 import type { Json, NewRun, RunPatch, RunRecord, RunState, Sample } from "../contract.ts";
 import { fromText, JsonText } from "../json-text.ts";
+import type { Value } from "./dialect.ts";
 import { markReplayed } from "./quarantine.ts";
 import {
   all,
@@ -14,7 +15,6 @@ import {
   raw,
   type Sql,
   sql,
-  type Value,
 } from "./statement.ts";
 
 interface RunRow {

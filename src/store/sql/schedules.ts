@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Instant, Json, NewTask, ScheduleRecord } from "../contract.ts";
 import { fromText, JsonText } from "../json-text.ts";
-import { enqueue, type InsertTasks } from "./enqueue.ts";
+import type { InsertTasks } from "./driver.ts";
+import { enqueue } from "./enqueue.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { all, forUpdate, get, NOW, type Procedure, raw, run, sql } from "./statement.ts";
 

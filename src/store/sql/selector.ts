@@ -1,18 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { Page, TaskRecord, TaskSelector, TaskState } from "../contract.ts";
 import { canBeHeld } from "../storable.ts";
-import {
-  type Fragment,
-  get,
-  join,
-  NOW,
-  oneOf,
-  type Procedure,
-  raw,
-  type Sql,
-  sql,
-  tuples,
-} from "./statement.ts";
+import type { Fragment } from "./dialect.ts";
+import { get, join, NOW, oneOf, type Procedure, raw, type Sql, sql, tuples } from "./statement.ts";
 import { TASK_COLUMNS, type TaskRow, toTask } from "./task-row.ts";
 
 const STATES: ReadonlySet<string> = new Set<TaskState>([

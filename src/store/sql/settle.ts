@@ -1,28 +1,12 @@
-import type { NewGroup, NewTask, Settlement, TaskResult, TaskState } from "../contract.ts";
+import type { NewGroup, NewTask, Settlement, TaskResult } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { addAttempts, type EndedAttempt, isToldByTask } from "./attempt-history.ts";
 import { cancelWaiting } from "./cancel.ts";
-import { enqueue, type InsertTasks } from "./enqueue.ts";
+import type { EndClaims, InsertTasks, SettledTask } from "./driver.ts";
+import { enqueue } from "./enqueue.ts";
 import { lockGroups } from "./groups.ts";
-import type { StateTransitions, Transitioned } from "./state-transitions.ts";
+import type { StateTransitions } from "./state-transitions.ts";
 import { later, lock, lookup, oneOf, type Procedure, rows, sql } from "./statement.ts";
-
-/** A task whose claim has ended. */
-export interface SettledTask extends Transitioned {
-  readonly state: TaskState;
-  readonly child_index: number | null;
-}
-
-/** How a driver writes the ends of claims. Claims that are no longer held are left out of what is returned. */
-export interface EndClaims<T extends StateTransitions> {
-  readonly insert: InsertTasks<T>;
-  /**
-   * Ends first attempts that succeeded, wrote no log and are followed by nothing, of tasks in no group: only their own row
-   * needs to know of them. It may leave out what `end` can do as well.
-   */
-  succeedAlone(transitions: T, settlements: readonly Settlement[]): Procedure<ReadonlySet<Settlement>>;
-  end(transitions: T, settlements: readonly Settlement[]): Procedure<readonly SettledTask[]>;
-}
 
 type Success = Extract<TaskResult, { state: "succeeded" }>;
 

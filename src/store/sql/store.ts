@@ -1,21 +1,15 @@
-import { resolve } from "node:path";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import { publicUrl } from "../../postgres-url.ts";
 import type * as contract from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { assertName, canBeHeld } from "../storable.ts";
 import { listAttempts } from "./attempt-history.ts";
+import { requestCancel } from "./cancel.ts";
 import { recordChanges } from "./changes.ts";
+import type { Driver } from "./driver.ts";
 import { closeGroup, findGroup, listChildren } from "./groups.ts";
-import { makeClaimable, requestCancel } from "./make-claimable.ts";
-import {
-  countQuarantined,
-  type InsertItems,
-  listQuarantined,
-  type QuarantinePage,
-  replaceQuarantine,
-} from "./quarantine.ts";
+import { makeClaimable } from "./make-claimable.ts";
+import { countQuarantined, listQuarantined, type QuarantinePage, replaceQuarantine } from "./quarantine.ts";
 import {
   addSample,
   createRun,
@@ -36,54 +30,11 @@ import {
   removeSchedule,
 } from "./schedules.ts";
 import { query } from "./selector.ts";
-import { type EndClaims, settle } from "./settle.ts";
+import { settle } from "./settle.ts";
 import type { StateTransitions } from "./state-transitions.ts";
-import { type Procedure, run, sql } from "./statement.ts";
-import { type Sweeping, sweep } from "./sweep.ts";
+import { run, sql } from "./statement.ts";
+import { sweep } from "./sweep.ts";
 import { heartbeat, listWorkers, removeWorker } from "./workers.ts";
-
-/** What there may be news of: tasks that can be claimed, or tasks that were settled or made progress. */
-export type Topic = "work" | "results";
-
-/** What a database does in its own way. Each operation is documented in the contract. */
-export interface Driver<T extends StateTransitions = StateTransitions> {
-  readonly location: string;
-  readonly address: string;
-  readonly concurrent: boolean;
-  readonly claims: EndClaims<T>;
-  readonly sweeping: Sweeping<T>;
-  readonly insertItems: InsertItems;
-
-  /** Runs a procedure that may be run twice without harm, such as one that reads. */
-  read<R>(procedure: () => Procedure<R>): Promise<R>;
-  /** Runs a procedure in one transaction, exactly once: durable when the promise resolves. Rejecting means: nothing happened. */
-  write<R>(procedure: () => Procedure<R>): Promise<R>;
-  /** The same for one that brings tasks to other states: writes what follows from that, and tells those who wait for it. */
-  transition<R>(procedure: (transitions: T) => Procedure<R>): Promise<R>;
-  /** Whether a write failed because another unfinished run has the same key. */
-  isDuplicateRun(error: unknown): boolean;
-
-  enqueue(tasks: readonly contract.NewTask[], options: contract.StoreEnqueueOptions): Promise<string[]>;
-  claim(request: contract.ClaimRequest): Promise<contract.Claim[]>;
-  renew(
-    leases: readonly contract.Lease[],
-    leaseMs: number,
-  ): Promise<{ lost: string[]; cancelRequested: string[] }>;
-  progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }>;
-  claimableInMs(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null>;
-  /** Whether a sweep would find anything. */
-  canSweep(deadWorkers: readonly string[]): Promise<boolean>;
-  queues(): Promise<contract.QueueRecord[]>;
-  prune(limit: number): Promise<number>;
-  changes(after: number | null, limit: number): Promise<{ changes: contract.ChangeRecord[]; last: number }>;
-  now(): Promise<contract.Instant>;
-
-  /** Calls back soon after any process may have news; returns the way to stop. */
-  listen(topic: Topic, listener: () => void): () => void;
-  /** There is news that this store has made. */
-  notify(topic: Topic): void;
-  close(): Promise<void>;
-}
 
 /** A store in a database that speaks SQL. */
 export class SqlStore<T extends StateTransitions> implements contract.Store {
@@ -382,16 +333,4 @@ function snapshotOf<T>(value: T, what: string): T {
 function unstorable(what: string, error: unknown): PawlError {
   const why = errorText(error).split("\n", 1)[0] ?? "";
   return new PawlError("store.unstorable", `${what} cannot be stored as JSON: ${why}.`, { cause: error });
-}
-
-/** There is no store where a program that only looks expects one. */
-export function storeMissing(location: string): PawlError {
-  const given = process.env.PAWL_STORE ?? "";
-  const names = given !== "" && [resolve(given), given, publicUrl(given)].includes(location);
-  return new PawlError(
-    "store.missing",
-    names
-      ? `There is no store at ${location}, which PAWL_STORE names: correct it, or begin work with it first.`
-      : `There is no store at ${location}: go to the folder where the work was begun, or name its store with PAWL_STORE.`,
-  );
 }

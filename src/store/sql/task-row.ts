@@ -1,5 +1,4 @@
-import type { TaskRecord, TaskState } from "../contract.ts";
-import { Columns } from "../json-text.ts";
+import type { Json, TaskRecord, TaskState } from "../contract.ts";
 
 /** The columns that differ between the tasks of one claim. Named, because a later version may add others. */
 const OF_EACH = [
@@ -97,7 +96,7 @@ function recordOf(row: ClaimedRow, { state, due, worker, settledAt }: OfAllClaim
     payload,
     meta,
   ] = row;
-  const columns = new Columns();
+  const columns = new JsonColumns();
   return {
     id,
     queue,
@@ -125,4 +124,29 @@ function recordOf(row: ClaimedRow, { state, due, worker, settledAt }: OfAllClaim
     meta: columns.read(meta, "meta"),
     ...columns.damage,
   };
+}
+
+/** Reads the JSON of one task. A column that is damaged reads as null and the record says so: it must not hold up other tasks. */
+class JsonColumns {
+  #damaged: string[] | null = null;
+
+  read(text: string | null, column: string): Json {
+    if (text === null || text === "null") return null;
+    try {
+      return JSON.parse(text) as Json;
+    } catch {
+      this.#damaged ??= [];
+      this.#damaged.push(column);
+      return null;
+    }
+  }
+
+  /** What is wrong with the task, as part of its record. */
+  get damage(): { readonly damaged?: string } {
+    if (this.#damaged === null) return {};
+    const columns = this.#damaged.join(" and its ");
+    return {
+      damaged: `Its ${columns} in the store is not JSON, so something other than Pawl has changed it: correct it there, and try again.`,
+    };
+  }
 }

@@ -2,7 +2,8 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import { PawlError, TransientError } from "../../errors.ts";
 import { retry } from "../../retry.ts";
 import type { Clock } from "../clock.ts";
-import { bound, type Procedure, type Step, type Value } from "../sql/statement.ts";
+import type { Value } from "../sql/dialect.ts";
+import { bound, type Procedure, type Step } from "../sql/statement.ts";
 import { SqliteDialect } from "./dialect.ts";
 import { explain, isBusy } from "./errors.ts";
 import { type FileIdentity, gone, isGone } from "./file-identity.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Bind, ColumnValues, Dialect } from "../sql/statement.ts";
+import type { Bind, ColumnValues, Dialect } from "../sql/dialect.ts";
 
 /** The words of SQLite. A transaction has the file to itself, so that there is nothing to lock. */
 export class SqliteDialect implements Dialect {

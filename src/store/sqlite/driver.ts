@@ -1,14 +1,11 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
 import { changesAfter, forgetChanges, KEPT_MS, keepChanges } from "../sql/changes.ts";
+import type { Driver, EndClaims, InsertItems, Sweeping, Topic } from "../sql/driver.ts";
 import { enqueue } from "../sql/enqueue.ts";
 import { IS_NOT_AWAITED, settleGroups } from "../sql/groups.ts";
-import type { InsertItems } from "../sql/quarantine.ts";
-import type { EndClaims } from "../sql/settle.ts";
 import { StateTransitions } from "../sql/state-transitions.ts";
 import { all, call, get, NOW, oneOf, type Procedure, run, type Sql, sql } from "../sql/statement.ts";
-import type { Driver, Topic } from "../sql/store.ts";
-import type { Sweeping } from "../sql/sweep.ts";
 import { canClaim, claim, claimableInMs, oldestDue, progress, renew } from "./claim.ts";
 import type { Connection } from "./connection.ts";
 import { isDuplicate } from "./errors.ts";

@@ -1,6 +1,6 @@
 import type { NewTask } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import type { InsertTasks } from "../sql/enqueue.ts";
+import type { InsertTasks } from "../sql/driver.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";

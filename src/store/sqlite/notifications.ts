@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from "node:fs";
-import type { Topic } from "../sql/store.ts";
+import type { Topic } from "../sql/driver.ts";
 import type { Connection } from "./connection.ts";
 
 /** How often a store with listeners looks whether another process wrote, in case the file system does not tell. */

@@ -1,6 +1,7 @@
 import type { Settlement } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import { type EndClaims, hasNext, type SettledTask } from "../sql/settle.ts";
+import type { EndClaims, SettledTask } from "../sql/driver.ts";
+import { hasNext } from "../sql/settle.ts";
 import { changeOf, setOf, type TaskChange } from "../sql/state-machine.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { call } from "../sql/statement.ts";

@@ -1,8 +1,8 @@
 /** What is done about leases that have run out, and about a clock that was set back. */
+import type { Sweeping, TakenBack } from "../sql/driver.ts";
 import { setByCase } from "../sql/state-machine.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
 import { call } from "../sql/statement.ts";
-import type { Sweeping, TakenBack } from "../sql/sweep.ts";
 import { monotonic, runOut } from "./claim.ts";
 import type { Connection } from "./connection.ts";
 

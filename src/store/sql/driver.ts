@@ -1,0 +1,98 @@
+/** What a database does in its own way, because databases differ in what is fast, in clocks, locks and notifications. */
+import type * as contract from "../contract.ts";
+import type { StateTransitions, Transitioned } from "./state-transitions.ts";
+import type { Procedure } from "./statement.ts";
+
+/** What there may be news of: tasks that can be claimed, or tasks that were settled or made progress. */
+export type Topic = "work" | "results";
+
+/** What a database does in its own way. Each operation is documented in the contract. */
+export interface Driver<T extends StateTransitions = StateTransitions> {
+  readonly location: string;
+  readonly address: string;
+  readonly concurrent: boolean;
+  readonly claims: EndClaims<T>;
+  readonly sweeping: Sweeping<T>;
+  readonly insertItems: InsertItems;
+
+  /** Runs a procedure that may be run twice without harm, such as one that reads. */
+  read<R>(procedure: () => Procedure<R>): Promise<R>;
+  /** Runs a procedure in one transaction, exactly once: durable when the promise resolves. Rejecting means: nothing happened. */
+  write<R>(procedure: () => Procedure<R>): Promise<R>;
+  /** The same for one that brings tasks to other states: writes what follows from that, and tells those who wait for it. */
+  transition<R>(procedure: (transitions: T) => Procedure<R>): Promise<R>;
+  /** Whether a write failed because another unfinished run has the same key. */
+  isDuplicateRun(error: unknown): boolean;
+
+  enqueue(tasks: readonly contract.NewTask[], options: contract.StoreEnqueueOptions): Promise<string[]>;
+  claim(request: contract.ClaimRequest): Promise<contract.Claim[]>;
+  renew(
+    leases: readonly contract.Lease[],
+    leaseMs: number,
+  ): Promise<{ lost: string[]; cancelRequested: string[] }>;
+  progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }>;
+  claimableInMs(queues: readonly string[], buckets: readonly contract.BucketRate[]): Promise<number | null>;
+  /** Whether a sweep would find anything. */
+  canSweep(deadWorkers: readonly string[]): Promise<boolean>;
+  queues(): Promise<contract.QueueRecord[]>;
+  prune(limit: number): Promise<number>;
+  changes(after: number | null, limit: number): Promise<{ changes: contract.ChangeRecord[]; last: number }>;
+  now(): Promise<contract.Instant>;
+
+  /** Calls back soon after any process may have news; returns the way to stop. */
+  listen(topic: Topic, listener: () => void): () => void;
+  /** There is news that this store has made. */
+  notify(topic: Topic): void;
+  close(): Promise<void>;
+}
+
+/** Stores the tasks whose id, unique key and position in a group are free, in a transaction; returns their ids. */
+export type InsertTasks<T extends StateTransitions> = (
+  transitions: T,
+  tasks: readonly contract.NewTask[],
+) => Procedure<string[]>;
+
+/** A task whose claim has ended. */
+export interface SettledTask extends Transitioned {
+  readonly state: contract.TaskState;
+  readonly child_index: number | null;
+}
+
+/** How a driver writes the ends of claims. Claims that are no longer held are left out of what is returned. */
+export interface EndClaims<T extends StateTransitions> {
+  readonly insert: InsertTasks<T>;
+  /**
+   * Ends first attempts that succeeded, wrote no log and are followed by nothing, of tasks in no group: only their own row
+   * needs to know of them. It may leave out what `end` can do as well.
+   */
+  succeedAlone(
+    transitions: T,
+    settlements: readonly contract.Settlement[],
+  ): Procedure<ReadonlySet<contract.Settlement>>;
+  end(transitions: T, settlements: readonly contract.Settlement[]): Procedure<readonly SettledTask[]>;
+}
+
+/** A task whose lease was taken back, as it is now. */
+export interface TakenBack extends Transitioned {
+  readonly seq: number;
+  readonly state: contract.TaskState;
+}
+
+/** What a driver does in its own way, in a transaction, because it depends on how leases and clocks are kept. */
+export interface Sweeping<T extends StateTransitions> {
+  /** Follows a clock that was set back; true when it was. */
+  followClock(transitions: T): Procedure<boolean>;
+  /** Takes back the leases that have run out and those of dead workers: each is a crash. */
+  takeBack(
+    transitions: T,
+    deadWorkers: readonly string[],
+    poisonAfter: number,
+  ): Procedure<readonly TakenBack[]>;
+}
+
+/** Stores items of a shard, in their order. */
+export type InsertItems = (
+  run: string,
+  shard: number,
+  items: readonly contract.QuarantinedItem[],
+) => Procedure<void>;
