@@ -3,11 +3,12 @@ import { aheadMsAfter, startsAllowed, waitMs } from "../../rate-limit.ts";
 import type { BucketRate, Claim, ClaimRequest, Lease, ProgressReport } from "../contract.ts";
 import { byClaimOrder, type Candidate, firstInOrder } from "../sql/claim-order.ts";
 import { aheadMsNow, assertRate, ratesByBucket } from "../sql/rate-limit.ts";
+import type { StateTransitions } from "../sql/state-transitions.ts";
 import { CLAIMED_COLUMNS, type ClaimedRow, toClaimedTask } from "../sql/task-row.ts";
 import { duration } from "../storable.ts";
 import { type Connection, prepared } from "./connection.ts";
 import { lookup, scalars, texts, toText } from "./dialect.ts";
-import type { PostgresTransitions } from "./state-transitions.ts";
+import type { Transaction } from "./transaction-runner.ts";
 
 /**
  * The waiting tasks of a queue that are in no bucket (`plain`), or those of one bucket, read through their indexes (queue,
@@ -98,17 +99,16 @@ const WAS_DUE = 22;
 
 /** Leases tasks to a worker, in a transaction. */
 export async function claim(
-  transitions: PostgresTransitions,
+  { connection, leaveMarker }: Transaction,
+  transitions: StateTransitions,
   request: ClaimRequest,
-  note: () => void,
 ): Promise<Claim[]> {
-  const { session } = transitions;
   const queues = [...new Set(request.queues)];
   const [only] = queues;
   const rows =
     queues.length === 1 && only !== undefined && (request.buckets ?? []).length === 0
-      ? await claimFrom(session, only, request, note)
-      : await claimFromMany(session, queues, request);
+      ? await claimFrom(connection, only, request, leaveMarker)
+      : await claimFromMany(connection, queues, request);
   return rows
     .map((row) => ({ row, seq: row[SEQ], priority: row[PRIORITY], due: row[WAS_DUE] }))
     .sort(byClaimOrder)
@@ -121,13 +121,13 @@ export async function claim(
 }
 
 async function claimFrom(
-  session: Connection,
+  connection: Connection,
   queue: string,
   { n, worker, leaseMs }: ClaimRequest,
-  note: () => void,
+  leaveMarker: () => void,
 ): Promise<Row[]> {
-  const claimed = session.tuples<Row>(CLAIM_ONE, [queue, n, worker, duration(leaseMs)]);
-  note();
+  const claimed = connection.tuples<Row>(CLAIM_ONE, [queue, n, worker, duration(leaseMs)]);
+  leaveMarker();
   return await claimed;
 }
 
@@ -141,14 +141,14 @@ interface LockedCandidate extends Candidate {
  * the transaction ends, which is at once.
  */
 async function claimFromMany(
-  session: Connection,
+  connection: Connection,
   queues: readonly string[],
   { n, worker, leaseMs, buckets = [] }: ClaimRequest,
 ): Promise<Row[]> {
-  const uses = buckets.length === 0 ? [] : await lockBuckets(session, buckets);
+  const uses = buckets.length === 0 ? [] : await lockBuckets(connection, buckets);
   const left = new Map(uses.map((use) => [use.rate.bucket, startsAllowed(use.rate, use.aheadMs)]));
   const look = (kind: Kind, values: (string | number)[]) =>
-    session.all<LockedCandidate>(
+    connection.all<LockedCandidate>(
       `${firstDue(kind, `$${values.length}`)} SELECT seq, entry, priority, due, bucket FROM chosen`,
       values,
     );
@@ -162,14 +162,14 @@ async function claimFromMany(
   );
   const chosen = firstInOrder(found.flat(), n, left);
   if (chosen.length === 0) return [];
-  const rows = await session.tuples<Row>(CLAIM_CHOSEN, [
+  const rows = await connection.tuples<Row>(CLAIM_CHOSEN, [
     scalars(chosen.map(({ seq }) => seq)),
     texts(chosen.map(({ entry }) => entry)),
     scalars(chosen.map(({ due }) => due)),
     worker,
     duration(leaseMs),
   ]);
-  charge(session, uses, chosen);
+  charge(connection, uses, chosen);
   return rows;
 }
 
@@ -191,17 +191,17 @@ const AHEAD = `SELECT name, ahead, greatest(0, (SELECT pawl.now_ms()) - claimed_
   WHERE name = ANY($1::text[])`;
 
 /** How far the rates are used. */
-async function readBuckets(session: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
-  return usesOf(rates, await session.all<BucketRow>(AHEAD, [names(rates)]));
+async function readBuckets(connection: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
+  return usesOf(rates, await connection.all<BucketRow>(AHEAD, [names(rates)]));
 }
 
 /** The same, and nothing else claims from these buckets until the transaction ends. */
-async function lockBuckets(session: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
-  session.later(
+async function lockBuckets(connection: Connection, rates: readonly BucketRate[]): Promise<BucketUse[]> {
+  connection.later(
     "INSERT INTO pawl.bucket (name, claimed_at, ahead) SELECT unnest($1::text[]), 0, 0 ORDER BY 1 ON CONFLICT DO NOTHING",
     [names(rates)],
   );
-  return usesOf(rates, await session.all<BucketRow>(`${AHEAD} ORDER BY name FOR UPDATE`, [names(rates)]));
+  return usesOf(rates, await connection.all<BucketRow>(`${AHEAD} ORDER BY name FOR UPDATE`, [names(rates)]));
 }
 
 function names(rates: readonly BucketRate[]): string | null {
@@ -217,7 +217,7 @@ function usesOf(rates: readonly BucketRate[], rows: readonly BucketRow[]): Bucke
 }
 
 /** Writes how many were claimed from each bucket, in the transaction that has locked them. */
-function charge(session: Connection, uses: readonly BucketUse[], chosen: readonly Candidate[]): void {
+function charge(connection: Connection, uses: readonly BucketUse[], chosen: readonly Candidate[]): void {
   const charged = uses.flatMap((use) => {
     const claimed = chosen.filter(({ bucket }) => bucket === use.rate.bucket).length;
     return claimed === 0
@@ -225,7 +225,7 @@ function charge(session: Connection, uses: readonly BucketUse[], chosen: readonl
       : [{ name: use.rate.bucket, ahead: aheadMsAfter(use.rate, use.aheadMs, claimed) }];
   });
   if (charged.length === 0) return;
-  session.later(
+  connection.later(
     `UPDATE pawl.bucket AS b SET claimed_at = (SELECT pawl.now_ms()), ahead = c.ahead
      FROM unnest($1::text[], $2::double precision[]) AS c (name, ahead) WHERE b.name = c.name`,
     [texts(charged.map(({ name }) => name)), scalars(charged.map(({ ahead }) => ahead))],
@@ -242,25 +242,25 @@ export const LEASED = `pawl.lease AS l CROSS JOIN LATERAL unnest(l.tasks) AS s (
 
 /** Milliseconds until a task of the queues can be claimed or taken back; null never. */
 export async function claimableInMs(
-  session: Connection,
+  connection: Connection,
   queues: readonly string[],
   buckets: readonly BucketRate[],
 ): Promise<number | null> {
   const names = [...new Set(queues)];
   for (const rate of buckets) assertRate(rate);
   const ofBucket = async (bucket: string, queue: string) => {
-    const row = await session.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
+    const row = await connection.get<{ due: number | null }>(nextDue("bucket"), [queue, bucket]);
     return { bucket, due: row?.due ?? null };
   };
   // All at once, and awaited together: should the connection break, every one of them fails.
   const [clock, leases, uses, plain, inBuckets] = await Promise.all([
-    session.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
-    session.get<{ until: number | null }>(
+    connection.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
+    connection.get<{ until: number | null }>(
       `SELECT min(t.lease_until) AS until FROM ${LEASED} WHERE t.queue = ANY($1::text[])`,
       [texts(names)],
     ),
-    buckets.length === 0 ? [] : readBuckets(session, buckets),
-    Promise.all(names.map((queue) => session.get<{ due: number | null }>(nextDue("plain"), [queue]))),
+    buckets.length === 0 ? [] : readBuckets(connection, buckets),
+    Promise.all(names.map((queue) => connection.get<{ due: number | null }>(nextDue("plain"), [queue]))),
     Promise.all(
       [...new Set(buckets.map(({ bucket }) => bucket))].flatMap((bucket) =>
         names.map((queue) => ofBucket(bucket, queue)),
@@ -281,11 +281,11 @@ export async function claimableInMs(
 
 /** Extends leases. A lease that has run out is extended too, as long as it was not taken back. */
 export async function renew(
-  session: Connection,
+  connection: Connection,
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<{ lost: string[]; cancelRequested: string[] }> {
-  const rows = await session.all<{ id: string; fence: number; cancel_requested: boolean }>(
+  const rows = await connection.all<{ id: string; fence: number; cancel_requested: boolean }>(
     `UPDATE pawl.task AS t SET lease_until = (SELECT pawl.now_ms()) + $3::bigint
      FROM ${heldClaims("unnest($1::text[], $2::integer[]) AS u (id, fence)")} RETURNING t.id, t.fence, t.cancel_requested`,
     [...columnsOf(leases), duration(leaseMs)],
@@ -299,11 +299,11 @@ export async function renew(
 
 /** Stores progress and forgives crashes. Of several reports for one claim the last one is kept. */
 export async function progress(
-  session: Connection,
+  connection: Connection,
   reports: readonly ProgressReport[],
 ): Promise<{ lost: string[] }> {
   const latest = [...new Map(reports.map((report) => [keyOf(report), report])).values()].sort(byId);
-  const rows = await session.all<Lease>(
+  const rows = await connection.all<Lease>(
     `UPDATE pawl.task AS t SET progress = s.value, crashes = 0
      FROM ${heldClaims("unnest($1::text[], $2::integer[], $3::text[]) AS u (id, fence, value)")} RETURNING t.id, t.fence`,
     [...columnsOf(latest), texts(latest.map(({ value }) => toText(value)))],

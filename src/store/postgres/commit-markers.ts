@@ -54,7 +54,7 @@ export class CommitMarkers {
     this.#left++;
     if (this.#left < CLEAN_EVERY || this.#stopped) return;
     this.#left = 0;
-    void this.#connections.use((session) => session.run(CLEAN)).catch(() => {});
+    void this.#connections.use((connection) => connection.run(CLEAN)).catch(() => {});
   }
 
   /** Removes none any more. */
@@ -65,7 +65,7 @@ export class CommitMarkers {
   /** Whether a transaction, begun at `since` by `performance.now`, happened though its COMMIT was not answered. */
   async isCommitted(marker: CommitMarker, since: number): Promise<boolean> {
     return await retryTransient(
-      () => this.#connections.use((session) => this.#decide(session, marker, since)),
+      () => this.#connections.use((connection) => this.#decide(connection, marker, since)),
       this.#location,
       this.#retryMs,
     );
@@ -76,12 +76,12 @@ export class CommitMarkers {
    * the next attempt needs. If this fails as well, the server ends it when it has been idle for long enough.
    */
   async abandon(xid: string): Promise<void> {
-    await this.#connections.use((session) => session.run(TERMINATE, [xid])).catch(() => {});
+    await this.#connections.use((connection) => connection.run(TERMINATE, [xid])).catch(() => {});
   }
 
   /** Throws a TransientError while the transaction still runs. */
-  async #decide(session: Connection, { xid, token }: CommitMarker, since: number): Promise<boolean> {
-    const row = await session
+  async #decide(connection: Connection, { xid, token }: CommitMarker, since: number): Promise<boolean> {
+    const row = await connection
       .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
       .catch((error: unknown) => {
         // A number that has not been given yet: another server took over that never heard of the transaction.
@@ -90,13 +90,13 @@ export class CommitMarkers {
       });
     if (row?.status === "in progress") {
       // The server has not noticed that the connection is gone, or it is about to commit: ending it decides that.
-      await session.run(TERMINATE, [xid]);
+      await connection.run(TERMINATE, [xid]);
       throw new TransientError(
         IN_DOUBT,
         `It is not known yet whether the store ${this.#location} has kept the last change.`,
       );
     }
-    const isMarked = await session.get("SELECT FROM pawl.commit_marker WHERE token = $1::text::uuid", [
+    const isMarked = await connection.get("SELECT FROM pawl.commit_marker WHERE token = $1::text::uuid", [
       token,
     ]);
     // A process that was suspended for long may find all markers of that time cleaned away; then the number has to do.

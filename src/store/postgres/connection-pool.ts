@@ -9,7 +9,7 @@ const CONNECTIONS = 4;
 
 /** A connection that is lent until it is given back. */
 export interface Loan {
-  readonly session: Connection;
+  readonly connection: Connection;
   /** Tells which process of the server has answered: behind a pooler it need not be the one that we connected to. */
   readonly answeredBy: (pid: number) => void;
   /** One that is not sound is closed. */
@@ -52,7 +52,7 @@ export class ConnectionPool {
   async lend(): Promise<Loan> {
     const client = await this.#pool.connect();
     return {
-      session: this.#session(client),
+      connection: this.#connection(client),
       answeredBy: (pid) => {
         if (!this.#mayBeDirect) return;
         this.#direct.set(client, pid === (client as unknown as { processID: number }).processID);
@@ -62,12 +62,12 @@ export class ConnectionPool {
   }
 
   /** Runs statements outside of a transaction, or in one that they begin and end themselves. */
-  async use<T>(work: (session: Connection) => Promise<T>): Promise<T> {
+  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     try {
-      const session = this.#session(client);
-      const result = await work(session);
-      await session.settled();
+      const connection = this.#connection(client);
+      const result = await work(connection);
+      await connection.settled();
       client.release();
       return result;
     } catch (error) {
@@ -82,7 +82,7 @@ export class ConnectionPool {
     await this.#pool.end();
   }
 
-  #session(client: pg.ClientBase): Connection {
+  #connection(client: pg.ClientBase): Connection {
     return new Connection(client, this.#schema, this.#replyMs, this.#direct.get(client) ?? false);
   }
 }

@@ -19,7 +19,7 @@ export const postgresDialect: Dialect = {
   rows: (name: string, columns: ColumnValues, bind: Bind) => {
     const lists = Object.values(columns).map(([type, values]) =>
       type === "text"
-        ? `${bind(texts(values.map((value) => (typeof value === "string" ? storable(value) : null))))}::text[]`
+        ? `${bind(texts(values.map((value) => (typeof value === "string" ? withoutNul(value) : null))))}::text[]`
         : `${bind(scalars(values as readonly (number | null)[]))}::bigint[]`,
     );
     return `unnest(${lists.join(", ")}) AS ${name} (${Object.keys(columns).join(", ")})`;
@@ -45,8 +45,8 @@ export function lookup(column: string, value: string): string {
 /** What PostgreSQL cannot keep in a text. Errors and logs may hold it; it is shown as the picture of a null. */
 const NUL = /\0/g;
 
-/** An error or a log as the server can store it. */
-export function storable(text: string): string {
+/** A text such as an error or a log as the server can store it. */
+export function withoutNul(text: string): string {
   return text.includes("\0") ? text.replace(NUL, "\u2400") : text;
 }
 

@@ -1,25 +1,24 @@
 import { PawlError } from "../../errors.ts";
 import type { NewTask, StoreEnqueueOptions } from "../contract.ts";
-import type { InsertTasks } from "../sql/driver.ts";
 import { enqueue } from "../sql/enqueue.ts";
-import { call } from "../sql/statement.ts";
+import { all, type Procedure, statement } from "../sql/statement.ts";
 import { assertStorable, duration } from "../storable.ts";
 import { prepared } from "./connection.ts";
 import { scalars, texts, toText } from "./dialect.ts";
 import { brokenConstraint } from "./errors.ts";
 import type { PostgresTask, PostgresTransitions } from "./state-transitions.ts";
 
-/** After an id was taken that was thought to be new, so many batches are stored with a look at what is taken. */
-const CAREFUL_BATCHES = 20;
+/** After an id was taken that was thought to be new, so many batches are stored by a statement that looks for taken ids. */
+const CHECKED_BATCHES = 20;
 
 /** Runs work in a transaction, exactly once. */
 type Transition = <R>(work: (transitions: PostgresTransitions) => Promise<R>) => Promise<R>;
 
-/** Stores tasks without a look at what is there, as long as that goes well. */
+/** Stores tasks as if all ids were new, as long as they are. */
 export class OptimisticEnqueue {
   readonly #transition: Transition;
-  /** Batches that are still to be stored with a look. */
-  #careful = 0;
+  /** How many of the next batches are not tried optimistically. */
+  #checkedBatches = 0;
 
   constructor(transition: Transition) {
     this.#transition = transition;
@@ -27,17 +26,17 @@ export class OptimisticEnqueue {
 
   async enqueue(tasks: readonly NewTask[], options: StoreEnqueueOptions): Promise<string[]> {
     const { groups = [], onOrdered = () => {} } = options;
-    if (groups.length === 0 && this.#careful === 0 && mayBeNew(tasks)) {
+    if (groups.length === 0 && this.#checkedBatches === 0 && mayBeNew(tasks)) {
       try {
         return await this.#transition((transitions) => enqueueNew(transitions, tasks, onOrdered));
       } catch (error) {
         if (!(error instanceof PawlError) || brokenConstraint(error.cause) !== "task_id") throw error;
-        this.#careful = CAREFUL_BATCHES;
+        this.#checkedBatches = CHECKED_BATCHES;
       }
     }
-    this.#careful = Math.max(0, this.#careful - 1);
+    this.#checkedBatches = Math.max(0, this.#checkedBatches - 1);
     return await this.#transition(async (transitions) => {
-      const ids = await transitions.session.perform(enqueue(transitions, insertTasks, tasks, groups));
+      const ids = await transitions.connection.perform(enqueue(transitions, { insertTasks }, tasks, groups));
       onOrdered();
       return ids;
     });
@@ -66,10 +65,10 @@ async function enqueueNew(
 ): Promise<string[]> {
   assertStorable(tasks, []);
   for (let start = 0; start < tasks.length; start += PAGE) {
-    const taken = transitions.session.run(TAKE_POSITION);
+    const taken = transitions.connection.run(TAKE_POSITION);
     taken.then(start + PAGE < tasks.length ? undefined : onOrdered, () => {});
     const page = tasks.slice(start, start + PAGE);
-    const stored = transitions.session.run(INSERT_NEW, valuesOf(page));
+    const stored = transitions.connection.run(INSERT_NEW, valuesOf(page));
     await Promise.all([taken, stored]);
   }
   for (const { id, queue } of tasks)
@@ -86,19 +85,21 @@ function mayBeNew(tasks: readonly NewTask[]): boolean {
   );
 }
 
-/** How tasks are stored whose ids, unique keys or positions may be taken. */
-export const insertTasks: InsertTasks<PostgresTransitions> = (transitions, tasks) =>
-  call(async () => {
-    const added: string[] = [];
-    for (let start = 0; start < tasks.length; start += PAGE) {
-      const page = tasks.slice(start, start + PAGE);
-      for (const task of await transitions.session.all<PostgresTask>(INSERT_FREE, valuesOf(page))) {
-        transitions.add(task, null, "waiting");
-        added.push(task.id);
-      }
+/** Stores tasks whose ids, unique keys or positions may be taken, in a transaction; returns the ids of those that were free. */
+export function* insertTasks(
+  transitions: PostgresTransitions,
+  tasks: readonly NewTask[],
+): Procedure<string[]> {
+  const added: string[] = [];
+  for (let start = 0; start < tasks.length; start += PAGE) {
+    const page = tasks.slice(start, start + PAGE);
+    for (const task of yield* all<PostgresTask>(statement(INSERT_FREE, valuesOf(page)))) {
+      transitions.add(task, null, "waiting");
+      added.push(task.id);
     }
-    return added;
-  });
+  }
+  return added;
+}
 
 /** `clock` gives the time and the block of numbers. */
 function insert(clock: string, conflict: string, returning: string): string {

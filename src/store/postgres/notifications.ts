@@ -105,8 +105,8 @@ export class Notifications {
   async #sendNow(notes: readonly (readonly [string, string])[]): Promise<void> {
     const counters = notes.map(([channel]) => (channel.endsWith("_work") ? COUNTER.work : COUNTER.results));
     await this.#database
-      .tryOnce(async (session) => {
-        await session.run(NOTIFY, [
+      .tryOnce(async (connection) => {
+        await connection.run(NOTIFY, [
           texts(notes.map(([channel]) => channel)),
           texts(notes.map(([, payload]) => payload)),
           texts(counters.map((counter) => `${this.#database.schema}.${counter}`)),
@@ -158,8 +158,8 @@ export class Notifications {
     if (this.#hears || this.#looking) return;
     this.#looking = true;
     try {
-      const row = await this.#database.tryOnce((session) =>
-        session.get<{ work: number; results: number }>(
+      const row = await this.#database.tryOnce((connection) =>
+        connection.get<{ work: number; results: number }>(
           `SELECT (SELECT last_value FROM pawl.wakeups) AS work, (SELECT last_value FROM pawl.settlements) AS results`,
         ),
       );

@@ -22,8 +22,8 @@ const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN
     WHERE ${lookup("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
 /** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
-export async function canPrune(session: Connection): Promise<boolean> {
-  const row = await session.get<{ found: boolean }>(
+export async function canPrune(connection: Connection): Promise<boolean> {
+  const row = await connection.get<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED_APART}
        WHERE r.prune_at <= (SELECT pawl.now_ms()) AND ${NOT_AWAITED}) AS found`,
   );
@@ -36,11 +36,11 @@ interface Row {
 }
 
 /** Removes settled tasks, with their attempts and the groups they were the callback of, in a transaction. */
-export async function prune(session: Connection, limit: number): Promise<number> {
-  await session.perform(forgetChanges());
+export async function prune(connection: Connection, limit: number): Promise<number> {
+  await connection.perform(forgetChanges());
   let removed = 0;
   for (let after: Row = { number: -1, prune_at: Number.MIN_SAFE_INTEGER }; removed < limit; ) {
-    const page = await session.all<Row>(
+    const page = await connection.all<Row>(
       `SELECT r.number, r.prune_at FROM pawl.retained AS r
        WHERE r.prune_at <= (SELECT pawl.now_ms()) AND (r.prune_at, r.number) > ($1::bigint, $2::bigint)
        ORDER BY r.prune_at, r.number LIMIT ${PAGE} FOR UPDATE SKIP LOCKED`,
@@ -50,14 +50,14 @@ export async function prune(session: Connection, limit: number): Promise<number>
     if (last === undefined) break;
     after = last;
     const numbers = page.map(({ number }) => number);
-    removed += await removeOf(session, numbers, limit - removed);
+    removed += await removeOf(connection, numbers, limit - removed);
   }
   return removed;
 }
 
 /** Removes tasks of some rows, and the rows of which nothing is left. */
-async function removeOf(session: Connection, numbers: readonly number[], limit: number): Promise<number> {
-  const rows = await session.all<{ id: string; number: number }>(
+async function removeOf(connection: Connection, numbers: readonly number[], limit: number): Promise<number> {
+  const rows = await connection.all<{ id: string; number: number }>(
     `SELECT t.id, r.number FROM pawl.retained AS r ${RETAINED} WHERE r.number = ANY($1::bigint[]) AND ${NOT_AWAITED}
      LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
     [scalars(numbers), limit],
@@ -65,10 +65,10 @@ async function removeOf(session: Connection, numbers: readonly number[], limit: 
   // With so many as that the rest was not looked at.
   const changed = rows.length < limit ? numbers : [...new Set(rows.map(({ number }) => number))];
   const ids = texts(rows.map(({ id }) => id));
-  session.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
-  session.later("DELETE FROM pawl.task_group WHERE callback = ANY($1::text[])", [ids]);
-  session.later("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
-  session.later(
+  connection.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);
+  connection.later("DELETE FROM pawl.task_group WHERE callback = ANY($1::text[])", [ids]);
+  connection.later("DELETE FROM pawl.task WHERE id = ANY($1::text[])", [ids]);
+  connection.later(
     `WITH kept AS MATERIALIZED (
        SELECT r.number, array_agg(t.seq) AS tasks FROM pawl.retained AS r ${RETAINED}
        WHERE r.number = ANY($1::bigint[]) GROUP BY r.number),

@@ -327,7 +327,7 @@ interface Found {
 interface MigratedDatabase {
   readonly location: string;
   readonly schema: string;
-  read<T>(work: (session: Connection) => Promise<T>): Promise<T>;
+  read<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -341,38 +341,38 @@ export async function migrate(
     create = true,
   }: { readonly steps?: readonly Migration[]; readonly create?: boolean } = {},
 ): Promise<void> {
-  const found = await database.read(async (session) => {
-    await assertEncoding(database, session);
-    await assertOurs(database, session);
-    return await readVersion(session, database.schema);
+  const found = await database.read(async (connection) => {
+    await assertEncoding(database, connection);
+    await assertOurs(database, connection);
+    return await readVersion(connection, database.schema);
   });
   if (found !== undefined) {
     assertKnown(database.location, found.min_compatible_version, steps.length);
     if (found.version >= steps.length) return;
   } else if (!create) throw storeMissing(database.location);
-  await database.read(async (session) => {
-    await assertServer(database, session);
-    await session.script("BEGIN");
+  await database.read(async (connection) => {
+    await assertServer(database, connection);
+    await connection.script("BEGIN");
     // By the name of the schema: other stores of the same server need not wait.
-    await session.get("SELECT pg_advisory_xact_lock(hashtextextended($1, 7079))", [
+    await connection.get("SELECT pg_advisory_xact_lock(hashtextextended($1, 7079))", [
       `pawl ${database.schema}`,
     ]);
     // Another process, or another role, may have been first meanwhile.
-    await assertOurs(database, session);
-    const now = await readVersion(session, database.schema);
+    await assertOurs(database, connection);
+    const now = await readVersion(connection, database.schema);
     if (now !== undefined) assertKnown(database.location, now.min_compatible_version, steps.length);
     for (const { sql } of steps.slice(now?.version ?? 0)) {
-      if (now === undefined && sql === steps[0]?.sql) await createSchema(session, database.schema);
-      await session.script(sql);
+      if (now === undefined && sql === steps[0]?.sql) await createSchema(connection, database.schema);
+      await connection.script(sql);
     }
     if ((now?.version ?? 0) < steps.length) {
-      await session.run("UPDATE pawl.version SET version = $1, min_compatible_version = $2", [
+      await connection.run("UPDATE pawl.version SET version = $1, min_compatible_version = $2", [
         steps.length,
         steps.at(-1)?.minCompatibleVersion ?? 1,
       ]);
     }
-    await assertOurs(database, session);
-    await session.script("COMMIT");
+    await assertOurs(database, connection);
+    await connection.script("COMMIT");
   });
 }
 
@@ -380,9 +380,9 @@ export async function migrate(
  * The owner of a table of the store, or of a function or a trigger on one, has code run with the rights of each
  * role that works here.
  */
-async function assertOurs(database: MigratedDatabase, session: Connection): Promise<void> {
+async function assertOurs(database: MigratedDatabase, connection: Connection): Promise<void> {
   const found = await foreignObject(
-    (sql, values) => session.all(sql, values),
+    (sql, values) => connection.all(sql, values),
     { schema: database.schema, tables, functions, triggers },
     database.location,
   );
@@ -390,8 +390,8 @@ async function assertOurs(database: MigratedDatabase, session: Connection): Prom
 }
 
 /** Payloads hold any character. SQL_ASCII keeps bytes as they are. */
-async function assertEncoding(database: MigratedDatabase, session: Connection): Promise<void> {
-  const row = await session.get<{ encoding: string }>(
+async function assertEncoding(database: MigratedDatabase, connection: Connection): Promise<void> {
+  const row = await connection.get<{ encoding: string }>(
     "SELECT current_setting('server_encoding') AS encoding",
   );
   if (row === undefined || row.encoding === "UTF8" || row.encoding === "SQL_ASCII") return;
@@ -401,18 +401,18 @@ async function assertEncoding(database: MigratedDatabase, session: Connection): 
   );
 }
 
-async function createSchema(session: Connection, schema: string): Promise<void> {
+async function createSchema(connection: Connection, schema: string): Promise<void> {
   // A user who may not create schemas can be given an empty one.
-  const there = await session.get<{ group: string | null }>(
+  const there = await connection.get<{ group: string | null }>(
     `SELECT CASE WHEN pg_has_role(nspowner, 'MEMBER') AND pg_has_role(nspowner, 'USAGE')
                  THEN quote_ident(pg_get_userbyid(nspowner)) END AS group
      FROM pg_namespace WHERE nspname = $1`,
     [schema],
   );
-  if (there === undefined) await session.script(`CREATE SCHEMA ${schema}`);
+  if (there === undefined) await connection.script(`CREATE SCHEMA ${schema}`);
   // Where it belongs to a role that several act as, what is made in it serves all of them.
-  else if (there.group !== null) await session.script(`SET LOCAL ROLE ${there.group}`);
-  await session.script(
+  else if (there.group !== null) await connection.script(`SET LOCAL ROLE ${there.group}`);
+  await connection.script(
     `CREATE TABLE pawl.version (version integer NOT NULL, min_compatible_version integer NOT NULL);
      INSERT INTO pawl.version VALUES (0, 0)`,
   );
@@ -422,17 +422,17 @@ async function createSchema(session: Connection, schema: string): Promise<void> 
  * Undefined where there are no tables yet. Read from the catalog: what a session remembers of names it looked up before
  * it waited for others may be out of date.
  */
-async function readVersion(session: Connection, schema: string): Promise<Found | undefined> {
-  const there = await session.get(
+async function readVersion(connection: Connection, schema: string): Promise<Found | undefined> {
+  const there = await connection.get(
     "SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version'",
     [schema],
   );
   if (there === undefined) return undefined;
-  return await session.get<Found>("SELECT version, min_compatible_version FROM pawl.version");
+  return await connection.get<Found>("SELECT version, min_compatible_version FROM pawl.version");
 }
 
-async function assertServer(database: MigratedDatabase, session: Connection): Promise<void> {
-  const row = await session.get<{ number: number; text: string }>(
+async function assertServer(database: MigratedDatabase, connection: Connection): Promise<void> {
+  const row = await connection.get<{ number: number; text: string }>(
     "SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS text",
   );
   if (row === undefined || row.number >= OLDEST_SERVER) return;

@@ -1,21 +1,13 @@
 import type { Lease, Settlement } from "../contract.ts";
-import type { EndClaims, SettledTask } from "../sql/driver.ts";
+import type { SettledTask } from "../sql/driver.ts";
 import { hasNext } from "../sql/settle.ts";
 import { changeOf, type ResultState, setByCase, setOf } from "../sql/state-machine.ts";
-import { call } from "../sql/statement.ts";
+import { all, type Procedure, statement, together } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
 import { byId, heldClaims } from "./claim.ts";
-import { type Connection, prepared } from "./connection.ts";
-import { scalars, storable, texts, toText } from "./dialect.ts";
-import { insertTasks } from "./enqueue.ts";
+import { prepared } from "./connection.ts";
+import { scalars, texts, toText, withoutNul } from "./dialect.ts";
 import { type Alike, type PostgresTransitions, TRANSITIONED } from "./state-transitions.ts";
-
-/** How the ends of claims are written: one statement for each kind of result, however many there are. */
-export const endClaims: EndClaims<PostgresTransitions> = {
-  insert: insertTasks,
-  succeedAlone: (transitions, settlements) => call(() => succeedAlone(transitions, settlements)),
-  end: ({ session }, settlements) => call(() => end(session, settlements)),
-};
 
 const EXPRESSIONS = {
   now: "(SELECT pawl.now_ms())",
@@ -64,15 +56,15 @@ const CRASHED = `
   FROM ${heldClaims("unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[]) AS u (id, fence, delay_ms, poison)")}
   ${RETURNING}`;
 
-async function succeedAlone(
+/** Ends what is alike in one statement, in a transaction; returns what was held. */
+export function* succeedAlone(
   transitions: PostgresTransitions,
   settlements: readonly Settlement[],
-): Promise<ReadonlySet<Settlement>> {
+): Procedure<ReadonlySet<Settlement>> {
   const sorted = settlements.toSorted(byId);
-  const groups = await transitions.session.all<Alike & { readonly positions: string }>(SUCCEEDED_ALONE, [
-    ...leasesOf(sorted),
-    texts(sorted.map(resultOf)),
-  ]);
+  const groups = yield* all<Alike & { readonly positions: string }>(
+    statement(SUCCEEDED_ALONE, [...leasesOf(sorted), texts(sorted.map(resultOf))]),
+  );
   const settled = new Set<Settlement>();
   for (const { positions, ...alike } of groups) {
     const tasks = positions
@@ -85,7 +77,8 @@ async function succeedAlone(
   return settled;
 }
 
-async function end(session: Connection, settlements: readonly Settlement[]): Promise<SettledTask[]> {
+/** Ends claims, in a transaction: one statement for each kind of result, however many there are. */
+export function* endClaims(settlements: readonly Settlement[]): Procedure<readonly SettledTask[]> {
   // Every transaction takes rows in the same order, so that no two wait for each other.
   const {
     plain = [],
@@ -95,34 +88,31 @@ async function end(session: Connection, settlements: readonly Settlement[]): Pro
     if (result.state === "crashed") return "crashed";
     return result.state === "succeeded" && !hasNext(result) ? "plain" : "other";
   });
-  const delay = ({ result }: Settlement) =>
-    "delayMs" in result && result.delayMs !== null ? duration(result.delayMs) : null;
-  const ended: Promise<SettledTask[]>[] = [];
-  if (plain.length > 0) {
-    ended.push(session.all(`${SUCCEEDED} ${RETURNING}`, [...leasesOf(plain), texts(plain.map(resultOf))]));
-  }
-  if (other.length > 0) {
-    ended.push(
-      session.all(ENDED, [
-        ...leasesOf(other),
-        texts(other.map(({ result }) => result.state)),
-        texts(other.map(resultOf)),
-        scalars(other.map(({ result }) => hasNext(result))),
-        scalars(other.map(delay)),
-        texts(other.map(({ result }) => ("error" in result ? storable(result.error) : null))),
-      ]),
-    );
-  }
-  if (crashed.length > 0) {
-    ended.push(
-      session.all(CRASHED, [
-        ...leasesOf(crashed),
-        scalars(crashed.map(delay)),
-        scalars(crashed.map(({ result }) => (result.state === "crashed" ? result.poisonAfter : null))),
-      ]),
-    );
-  }
-  return (await Promise.all(ended)).flat();
+  const ended: Procedure<SettledTask[]>[] = [];
+  const end = (text: string, some: readonly Settlement[], ...columns: (string | null)[]) => {
+    if (some.length > 0) ended.push(all(statement(text, [...leasesOf(some), ...columns])));
+  };
+  end(`${SUCCEEDED} ${RETURNING}`, plain, texts(plain.map(resultOf)));
+  end(
+    ENDED,
+    other,
+    texts(other.map(({ result }) => result.state)),
+    texts(other.map(resultOf)),
+    scalars(other.map(({ result }) => hasNext(result))),
+    scalars(other.map(delayOf)),
+    texts(other.map(({ result }) => ("error" in result ? withoutNul(result.error) : null))),
+  );
+  end(
+    CRASHED,
+    crashed,
+    scalars(crashed.map(delayOf)),
+    scalars(crashed.map(({ result }) => (result.state === "crashed" ? result.poisonAfter : null))),
+  );
+  return (yield* together(ended)).flat();
+}
+
+function delayOf({ result }: Settlement): number | null {
+  return "delayMs" in result && result.delayMs !== null ? duration(result.delayMs) : null;
 }
 
 function leasesOf(some: readonly Lease[]): [string | null, string | null] {

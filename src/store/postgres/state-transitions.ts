@@ -2,7 +2,8 @@ import type { Lease, TaskState } from "../contract.ts";
 import { keepChanges } from "../sql/changes.ts";
 import { StateTransitions, type Transitioned } from "../sql/state-transitions.ts";
 import { type Connection, prepared } from "./connection.ts";
-import { lookup, scalars, texts } from "./dialect.ts";
+import { lookup, scalars } from "./dialect.ts";
+import { countTransitions } from "./queues.ts";
 import type { Transaction } from "./transaction-runner.ts";
 
 /** What must be known as well of a task that comes from being leased, or is settled. */
@@ -22,22 +23,18 @@ export const TRANSITIONED = "t.id, t.queue, t.fence, t.group_id, t.seq, t.lease,
 /** What tasks have in common that succeeded together. */
 export type Alike = Pick<Transitioned, "queue"> & Pick<Leased, "lease">;
 
-const COUNT = prepared(`
-  INSERT INTO pawl.queue_count (queue, waiting, leased, succeeded, dead, cancelled)
-  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`);
-
 /** Transitions in one transaction of PostgreSQL, with the tables beside `task` that follow from them. */
 export class PostgresTransitions extends StateTransitions<PostgresTask> {
-  readonly session: Connection;
+  readonly connection: Connection;
   readonly #recording: Promise<boolean>;
   /** How many tasks each row of pawl.lease has lost. */
   readonly #unleased = new Map<number, number>();
   /** What was settled and is not noted yet, and until when it is kept. */
   readonly #retained: { readonly seq: number; readonly pruneAt: number }[] = [];
 
-  constructor({ session, recording }: Pick<Transaction, "session" | "recording">, location: string) {
+  constructor({ connection, recording }: Pick<Transaction, "connection" | "recording">, location: string) {
     super(location);
-    this.session = session;
+    this.connection = connection;
     this.#recording = recording;
   }
 
@@ -65,33 +62,24 @@ export class PostgresTransitions extends StateTransitions<PostgresTask> {
    * changes if a subscriber reads them. False when there was nothing.
    */
   async write(): Promise<boolean> {
-    const counts = [...this.queues];
-    if (counts.length === 0) return false;
-    const { session } = this;
+    if (this.queues.size === 0) return false;
+    const { connection } = this;
     if (this.#unleased.size > 0) {
       // Rows are locked in order of their numbers, after the tasks.
       const numbers = [...this.#unleased.keys()].sort((a, b) => a - b);
-      session.later(UNLEASE, [
+      connection.later(UNLEASE, [
         scalars(numbers),
         scalars(numbers.map((number) => this.#unleased.get(number))),
       ]);
     }
     if (this.#retained.length > 0) {
-      session.later(RETAIN, [
+      connection.later(RETAIN, [
         scalars(this.#retained.map(({ pruneAt }) => pruneAt)),
         scalars(this.#retained.map(({ seq }) => seq)),
       ]);
     }
-    const of = (state: TaskState) => scalars(counts.map(([, count]) => count[state]));
-    session.later(COUNT, [
-      texts(counts.map(([name]) => name)),
-      of("waiting"),
-      of("leased"),
-      of("succeeded"),
-      of("dead"),
-      of("cancelled"),
-    ]);
-    if (await this.#recording) await session.perform(keepChanges(this.changes));
+    countTransitions(connection, this.queues);
+    if (await this.#recording) await connection.perform(keepChanges(this.changes));
     return true;
   }
 

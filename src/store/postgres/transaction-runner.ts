@@ -36,21 +36,21 @@ export class TransactionRunner {
   }
 
   /** Runs statements that may be run twice without harm, such as reads. */
-  async read<T>(work: (session: Connection) => Promise<T>): Promise<T> {
+  async read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return await this.#retrying(() => this.#connections.use(work));
   }
 
   /** Runs statements that may as well be left: fails at once, and also while the store is being closed. */
-  async tryOnce<T>(work: (session: Connection) => Promise<T>): Promise<T> {
+  async tryOnce<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return await this.#connections.use(work);
   }
 
   /** Runs `work` in one transaction, exactly once: durable when the promise resolves. Rejecting means: nothing happened. */
   async write<T>(
     work: (transaction: Transaction) => Promise<T>,
-    { mostlyIdle = false }: { readonly mostlyIdle?: boolean } = {},
+    { mayWriteNothing = false }: { readonly mayWriteNothing?: boolean } = {},
   ): Promise<T> {
-    return await this.#retrying(() => this.#transact(work, mostlyIdle));
+    return await this.#retrying(() => this.#transact(work, mayWriteNothing));
   }
 
   /** Waits for what was asked for, then closes the connections. Safe to call again. */
@@ -71,29 +71,31 @@ export class TransactionRunner {
 
   /**
    * Runs `work` in one transaction. Resolves when it is committed, which is asked for should the reply be lost; rejecting
-   * means that nothing happened. Work that is mostly idle leaves a marker only if it writes.
+   * means that nothing happened. Work that may write nothing leaves a marker only if it wrote.
    */
-  async #transact<T>(work: (transaction: Transaction) => Promise<T>, mostlyIdle: boolean): Promise<T> {
+  async #transact<T>(work: (transaction: Transaction) => Promise<T>, mayWriteNothing: boolean): Promise<T> {
     const loan = await this.#connections.lend();
-    const { session } = loan;
+    const { connection } = loan;
     let ended: { readonly result: T; readonly marker: CommitMarker | null } | undefined;
     const since = performance.now();
     let marker: Promise<CommitMarker | null> | undefined;
     try {
-      session.later(BEGIN_WORK);
-      const begun = session.get<Begun>(mostlyIdle ? BEGUN_UNMARKED : BEGUN).then((row) => row as Begun);
+      connection.later(BEGIN_WORK);
+      const begun = connection
+        .get<Begun>(mayWriteNothing ? BEGUN_UNMARKED : BEGUN)
+        .then((row) => row as Begun);
       marker = awaitedLater(begun.then((row) => (row.xid === null ? null : row)));
       const recording = awaitedLater(begun.then((row) => row.recording));
-      let noted = false;
-      const note = () => {
-        noted = true;
-        marker = awaitedLater(session.get<CommitMarker>(MARK_WRITTEN).then((row) => row ?? null));
+      let isMarked = false;
+      const leaveMarker = () => {
+        isMarked = true;
+        marker = awaitedLater(connection.get<CommitMarker>(MARK_WRITTEN).then((row) => row ?? null));
       };
-      const result = await work({ session, recording, note });
-      if (mostlyIdle && !noted) note();
+      const result = await work({ connection, recording, leaveMarker });
+      if (mayWriteNothing && !isMarked) leaveMarker();
       assertKnown(this.location, (await begun).min_compatible_version);
       ended = { result, marker: await marker };
-      const [committed] = await Promise.all([session.script("COMMIT"), session.settled()]);
+      const [committed] = await Promise.all([connection.script("COMMIT"), connection.settled()]);
       if (committed[0]?.command !== "COMMIT") throw new Error("The transaction was rolled back.");
       loan.answeredBy((await begun).pid);
       loan.giveBack(true);
@@ -101,7 +103,7 @@ export class TransactionRunner {
       return result;
     } catch (thrown) {
       // What went wrong first; the rest of a transaction only says that something did.
-      const error = sqlState(thrown) === "25P02" ? session.failure : thrown;
+      const error = sqlState(thrown) === "25P02" ? connection.failure : thrown;
       await rollBack(loan, error);
       if (!isDisconnect(error)) throw error;
       if (ended === undefined) {
@@ -131,14 +133,14 @@ export class TransactionRunner {
 
 /** A transaction, and what it was told as it began. */
 export interface Transaction {
-  readonly session: Connection;
+  readonly connection: Connection;
   /** Whether changes of tasks are to be kept. */
   readonly recording: Promise<boolean>;
   /**
-   * Of work that is mostly idle: marks the transaction, along with the statement that was just sent, if that wrote
+   * Of work that may write nothing: marks the transaction, along with the statement that was just sent, if that wrote
    * anything. Without it that takes a message of its own at the end.
    */
-  readonly note: () => void;
+  readonly leaveMarker: () => void;
 }
 
 type Begun = {
@@ -188,10 +190,10 @@ const BEGUN = prepared(
 const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS token, ${TOLD}`);
 
 /** Ends a transaction that failed; the connection is given back as sound only if it is. */
-async function rollBack({ session, giveBack }: Loan, error: unknown): Promise<void> {
+async function rollBack({ connection, giveBack }: Loan, error: unknown): Promise<void> {
   let sound = !isDisconnect(error);
   if (sound) {
-    sound = await session.script("ROLLBACK").then(
+    sound = await connection.script("ROLLBACK").then(
       () => true,
       () => false,
     );

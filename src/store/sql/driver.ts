@@ -11,9 +11,6 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   readonly location: string;
   readonly address: string;
   readonly concurrent: boolean;
-  readonly claims: EndClaims<T>;
-  readonly sweeping: Sweeping<T>;
-  readonly insertItems: InsertItems;
 
   /** Runs a procedure that may be run twice without harm, such as one that reads. */
   read<R>(procedure: () => Procedure<R>): Promise<R>;
@@ -23,6 +20,32 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   transition<R>(procedure: (transitions: T) => Procedure<R>): Promise<R>;
   /** Whether a write failed because another unfinished run has the same key. */
   isDuplicateRun(error: unknown): boolean;
+
+  // Parts of the procedures that are shared, each in the transaction of its procedure.
+
+  /** Stores the tasks whose id, unique key and position in a group are free; returns their ids. */
+  insertTasks(transitions: T, tasks: readonly contract.NewTask[]): Procedure<string[]>;
+  /**
+   * Ends first attempts that succeeded, wrote no log and are followed by nothing, of tasks in no group: only their own row
+   * needs to know of them. Claims that are no longer held are left out of what is returned; it may also leave out what
+   * `endClaims` can do as well.
+   */
+  succeedAlone(
+    transitions: T,
+    settlements: readonly contract.Settlement[],
+  ): Procedure<ReadonlySet<contract.Settlement>>;
+  /** Ends claims. Those that are no longer held are left out of what is returned. */
+  endClaims(settlements: readonly contract.Settlement[]): Procedure<readonly SettledTask[]>;
+  /** Takes back the leases that have run out and those of dead workers: each is a crash. */
+  takeBackLeases(deadWorkers: readonly string[], poisonAfter: number): Procedure<readonly TakenBack[]>;
+  /** The time now, and the latest moment that a row of the store says was. */
+  readClock(): Procedure<ClockReading>;
+  /** Moves what stands on the wall clock besides the rows that say when something was. */
+  followClock(reading: ClockReading): Procedure<void>;
+  /** Stores quarantined items of a shard, in their order. */
+  insertItems(run: string, shard: number, items: readonly contract.QuarantinedItem[]): Procedure<void>;
+
+  // Operations that are each database's own.
 
   enqueue(tasks: readonly contract.NewTask[], options: contract.StoreEnqueueOptions): Promise<string[]>;
   claim(request: contract.ClaimRequest): Promise<contract.Claim[]>;
@@ -46,30 +69,10 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   close(): Promise<void>;
 }
 
-/** Stores the tasks whose id, unique key and position in a group are free, in a transaction; returns their ids. */
-export type InsertTasks<T extends StateTransitions> = (
-  transitions: T,
-  tasks: readonly contract.NewTask[],
-) => Procedure<string[]>;
-
 /** A task whose claim has ended. */
 export interface SettledTask extends Transitioned {
   readonly state: contract.TaskState;
   readonly child_index: number | null;
-}
-
-/** How a driver writes the ends of claims. Claims that are no longer held are left out of what is returned. */
-export interface EndClaims<T extends StateTransitions> {
-  readonly insert: InsertTasks<T>;
-  /**
-   * Ends first attempts that succeeded, wrote no log and are followed by nothing, of tasks in no group: only their own row
-   * needs to know of them. It may leave out what `end` can do as well.
-   */
-  succeedAlone(
-    transitions: T,
-    settlements: readonly contract.Settlement[],
-  ): Procedure<ReadonlySet<contract.Settlement>>;
-  end(transitions: T, settlements: readonly contract.Settlement[]): Procedure<readonly SettledTask[]>;
 }
 
 /** A task whose lease was taken back, as it is now. */
@@ -78,21 +81,8 @@ export interface TakenBack extends Transitioned {
   readonly state: contract.TaskState;
 }
 
-/** What a driver does in its own way, in a transaction, because it depends on how leases and clocks are kept. */
-export interface Sweeping<T extends StateTransitions> {
-  /** Follows a clock that was set back; true when it was. */
-  followClock(transitions: T): Procedure<boolean>;
-  /** Takes back the leases that have run out and those of dead workers: each is a crash. */
-  takeBack(
-    transitions: T,
-    deadWorkers: readonly string[],
-    poisonAfter: number,
-  ): Procedure<readonly TakenBack[]>;
+/** Two instants: where they are far apart, the clock was set back. */
+export interface ClockReading {
+  readonly now: contract.Instant;
+  readonly latest: contract.Instant;
 }
-
-/** Stores items of a shard, in their order. */
-export type InsertItems = (
-  run: string,
-  shard: number,
-  items: readonly contract.QuarantinedItem[],
-) => Procedure<void>;

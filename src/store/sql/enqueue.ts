@@ -1,7 +1,7 @@
 import type { NewGroup, NewTask } from "../contract.ts";
 import { assertStorable } from "../storable.ts";
 import { cancelExpiredHolders, cancelWaiting } from "./cancel.ts";
-import type { InsertTasks } from "./driver.ts";
+import type { Driver } from "./driver.ts";
 import { addGroups, lockGroups, noSuchGroup } from "./groups.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { type Procedure, sql } from "./statement.ts";
@@ -9,7 +9,7 @@ import { type Procedure, sql } from "./statement.ts";
 /** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
 export function* enqueue<T extends StateTransitions>(
   transitions: T,
-  insert: InsertTasks<T>,
+  driver: Pick<Driver<T>, "insertTasks">,
   tasks: readonly NewTask[],
   groups: readonly NewGroup[],
 ): Procedure<string[]> {
@@ -23,8 +23,8 @@ export function* enqueue<T extends StateTransitions>(
   const states = parents.size === 0 ? new Map() : yield* lockGroups([...parents]);
   for (const { id } of groups) if (!states.has(id)) states.set(id, "open");
   for (const id of parents) if (!states.has(id)) throw noSuchGroup(id, transitions.location);
-  yield* cancelExpiredHolders(transitions, keys);
-  const added = yield* insert(transitions, tasks);
+  if (keys.length > 0) yield* cancelExpiredHolders(transitions, keys);
+  const added = yield* driver.insertTasks(transitions, tasks);
   yield* addGroups(transitions, groups);
   // Children that come when their group has failed already are cancelled like those that were there.
   for (const id of parents) {

@@ -1,6 +1,6 @@
 import { LostError } from "../../errors.ts";
 import type { Lease, QuarantinedItem, QuarantineRecord } from "../contract.ts";
-import type { InsertItems } from "./driver.ts";
+import type { Driver } from "./driver.ts";
 import { all, run as execute, forShare, get, later, oneOf, type Procedure, raw, sql } from "./statement.ts";
 
 export interface QuarantinePage {
@@ -14,7 +14,7 @@ export interface QuarantinePage {
  * lies outside: it would outlive the attempt that is repeated; a LostError when the lease is no longer held.
  */
 export function* replaceQuarantine(
-  insert: InsertItems,
+  driver: Pick<Driver, "insertItems">,
   run: string,
   shard: number,
   fromOrdinal: number,
@@ -37,7 +37,7 @@ export function* replaceQuarantine(
   yield* execute(
     sql`DELETE FROM pawl.quarantine WHERE run_id = ${run} AND shard = ${shard} AND ordinal >= ${fromOrdinal}`,
   );
-  yield* insert(run, shard, items);
+  yield* driver.insertItems(run, shard, items);
 }
 
 interface QuarantineRow extends Omit<QuarantineRecord, "at" | "replayedBy"> {

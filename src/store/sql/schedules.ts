@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Instant, Json, NewTask, ScheduleRecord } from "../contract.ts";
 import { fromText, JsonText } from "../json-text.ts";
-import type { InsertTasks } from "./driver.ts";
+import type { Driver } from "./driver.ts";
 import { enqueue } from "./enqueue.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { all, forUpdate, get, NOW, type Procedure, raw, run, sql } from "./statement.ts";
@@ -111,7 +111,7 @@ export function* isDue(id: string, version: number): Procedure<boolean> {
 /** Fires a schedule, in a transaction; false when it is not the one that was read or not due. */
 export function* fireSchedule<T extends StateTransitions>(
   transitions: T,
-  insert: InsertTasks<T>,
+  driver: Driver<T>,
   { id, version, next, tasks }: FiredSchedule,
 ): Procedure<boolean> {
   const newVersion = yield* nextVersion();
@@ -120,7 +120,7 @@ export function* fireSchedule<T extends StateTransitions>(
      WHERE ${isDueNow(id, version)}`,
   );
   if (fired === 0) return false;
-  yield* enqueue(transitions, insert, tasks, []);
+  yield* enqueue(transitions, driver, tasks, []);
   return true;
 }
 

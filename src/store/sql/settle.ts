@@ -2,7 +2,7 @@ import type { NewGroup, NewTask, Settlement, TaskResult } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
 import { addAttempts, type EndedAttempt, isToldByTask } from "./attempt-history.ts";
 import { cancelWaiting } from "./cancel.ts";
-import type { EndClaims, InsertTasks, SettledTask } from "./driver.ts";
+import type { Driver, SettledTask } from "./driver.ts";
 import { enqueue } from "./enqueue.ts";
 import { lockGroups } from "./groups.ts";
 import type { StateTransitions } from "./state-transitions.ts";
@@ -31,7 +31,7 @@ function isPlain({ fence, result, log }: Settlement): boolean {
 /** Ends claims, in a transaction. Of two settlements of one claim the first one counts, and the second has lost it. */
 export function* settle<T extends StateTransitions>(
   transitions: T,
-  driver: EndClaims<T>,
+  driver: Driver<T>,
   settlements: readonly Settlement[],
 ): Procedure<{ lost: string[] }> {
   const batch = firstOfEachClaim(settlements);
@@ -58,12 +58,12 @@ function firstOfEachClaim(settlements: readonly Settlement[]): readonly Settleme
 /** Settles what may be more than that; returns those whose claims were held. */
 function* settleRest<T extends StateTransitions>(
   transitions: T,
-  driver: EndClaims<T>,
+  driver: Driver<T>,
   batch: readonly Settlement[],
 ): Procedure<readonly Settlement[]> {
   if (batch.length === 0) return [];
   yield* lockGroupsOfTasks(batch);
-  const tasks = new Map((yield* driver.end(transitions, batch)).map((task) => [task.id, task]));
+  const tasks = new Map((yield* driver.endClaims(batch)).map((task) => [task.id, task]));
   const held: Held[] = [];
   const attempts: EndedAttempt[] = [];
   for (const settlement of batch) {
@@ -78,7 +78,7 @@ function* settleRest<T extends StateTransitions>(
   }
   yield* addAttempts(attempts);
   yield* replaceMeta(held);
-  const passedOn = yield* follow(transitions, driver.insert, held);
+  const passedOn = yield* follow(transitions, driver, held);
   for (const { settlement, task } of held) {
     const { result } = settlement;
     transitions.add(passedOn.has(task) ? { ...task, group_id: null } : task, "leased", task.state);
@@ -129,7 +129,7 @@ interface Succession {
 /** Enqueues what follows the tasks that succeeded; returns those whose position in a group was taken by a successor. */
 function* follow<T extends StateTransitions>(
   transitions: T,
-  insert: InsertTasks<T>,
+  driver: Driver<T>,
   held: readonly Held[],
 ): Procedure<ReadonlySet<SettledTask>> {
   const followed: { readonly from: SettledTask; readonly result: Success }[] = [];
@@ -159,7 +159,7 @@ function* follow<T extends StateTransitions>(
     }
     groups.push(...(result.groups ?? []));
   }
-  const added = new Set(yield* enqueue(transitions, insert, tasks, groups));
+  const added = new Set(yield* enqueue(transitions, driver, tasks, groups));
   // One that could not be stored, because its id or its unique key is taken, leaves the position to the task that has it.
   const passed = successions.filter(({ successor }) => added.has(successor));
   if (passed.length === 0) return new Set();

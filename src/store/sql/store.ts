@@ -84,8 +84,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
   async settle(settlements: readonly contract.Settlement[]): Promise<{ lost: string[] }> {
     if (settlements.length === 0) return { lost: [] };
     const snapshots = settlements.map(snapshotOfSettlement);
-    const { claims } = this.#driver;
-    return await this.#driver.transition((transitions) => settle(transitions, claims, snapshots));
+    return await this.#driver.transition((transitions) => settle(transitions, this.#driver, snapshots));
   }
 
   async progress(reports: readonly contract.ProgressReport[]): Promise<{ lost: string[] }> {
@@ -111,9 +110,8 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     const { deadWorkers = [], poisonAfter } = options;
     // Asked first, so that an idle sweep takes no lock and writes nothing.
     if (!(await this.#driver.canSweep(deadWorkers))) return { expired: [], poisoned: [] };
-    const { sweeping } = this.#driver;
     return await this.#driver.transition((transitions) =>
-      sweep(transitions, sweeping, deadWorkers, poisonAfter),
+      sweep(transitions, this.#driver, deadWorkers, poisonAfter),
     );
   }
 
@@ -191,8 +189,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
   ): Promise<boolean> {
     const fired = { id, version, next, tasks: tasks.map(snapshotOfTask) };
     if (!(await this.#driver.read(() => isDue(id, version)))) return false;
-    const { insert } = this.#driver.claims;
-    return await this.#driver.transition((transitions) => fireSchedule(transitions, insert, fired));
+    return await this.#driver.transition((transitions) => fireSchedule(transitions, this.#driver, fired));
   }
 
   async recordChanges(forMs: number): Promise<void> {
@@ -255,8 +252,8 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
     items: readonly contract.QuarantinedItem[],
     lease?: contract.Lease,
   ): Promise<void> {
-    const { insertItems } = this.#driver;
-    await this.#driver.write(() => replaceQuarantine(insertItems, run, shard, fromOrdinal, items, lease));
+    const driver = this.#driver;
+    await driver.write(() => replaceQuarantine(driver, run, shard, fromOrdinal, items, lease));
   }
 
   async quarantined(run: string, page: QuarantinePage): Promise<contract.QuarantineRecord[]> {

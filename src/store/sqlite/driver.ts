@@ -1,37 +1,60 @@
 import { PawlError } from "../../errors.ts";
 import type * as contract from "../contract.ts";
-import { changesAfter, forgetChanges, KEPT_MS, keepChanges } from "../sql/changes.ts";
-import type { Driver, EndClaims, InsertItems, Sweeping, Topic } from "../sql/driver.ts";
+import { changesAfter, keepChanges } from "../sql/changes.ts";
+import type { Driver, Topic } from "../sql/driver.ts";
 import { enqueue } from "../sql/enqueue.ts";
-import { IS_NOT_AWAITED, settleGroups } from "../sql/groups.ts";
+import { settleGroups } from "../sql/groups.ts";
 import { StateTransitions } from "../sql/state-transitions.ts";
-import { all, call, get, NOW, oneOf, type Procedure, run, type Sql, sql } from "../sql/statement.ts";
-import { canClaim, claim, claimableInMs, oldestDue, progress, renew } from "./claim.ts";
+import { call, type Procedure } from "../sql/statement.ts";
+import { canClaim, claim, claimableInMs, progress, renew } from "./claim.ts";
 import type { Connection } from "./connection.ts";
+import { insertTasks } from "./enqueue.ts";
 import { isDuplicate } from "./errors.ts";
 import { Notifications } from "./notifications.ts";
-import { endClaimsIn } from "./settle.ts";
-import { canSweep, sweepingOf } from "./sweep.ts";
+import { canPrune, prune } from "./prune.ts";
+import { insertItems } from "./quarantine.ts";
+import { countTransitions, listQueues } from "./queues.ts";
+import { endClaims, succeedAlone } from "./settle.ts";
+import { canSweep, followClock, readClock, takeBackLeases } from "./sweep.ts";
 
 /** The store in one SQLite file. */
 export class SqliteDriver implements Driver {
   readonly location: string;
   readonly address: string;
   readonly concurrent = false;
-  readonly claims: EndClaims<StateTransitions>;
-  readonly sweeping: Sweeping<StateTransitions>;
-  readonly insertItems: InsertItems;
+  readonly followClock = followClock;
   readonly #db: Connection;
   readonly #notifications: Notifications;
 
   constructor(db: Connection) {
     this.location = db.location;
     this.address = db.location;
-    this.claims = endClaimsIn(db);
-    this.sweeping = sweepingOf(db);
-    this.insertItems = (runId, shard, items) => call(() => insertItems(db, runId, shard, items));
     this.#db = db;
     this.#notifications = new Notifications(db);
+  }
+
+  insertTasks(transitions: StateTransitions, tasks: readonly contract.NewTask[]) {
+    return call(() => insertTasks(this.#db, tasks, transitions));
+  }
+
+  succeedAlone(transitions: StateTransitions, settlements: readonly contract.Settlement[]) {
+    return call(() => succeedAlone(this.#db, settlements, transitions));
+  }
+
+  endClaims(settlements: readonly contract.Settlement[]) {
+    return call(() => endClaims(this.#db, settlements));
+  }
+
+  takeBackLeases(deadWorkers: readonly string[], poisonAfter: number) {
+    return call(() => takeBackLeases(this.#db, deadWorkers, poisonAfter));
+  }
+
+  readClock() {
+    return call(() => readClock(this.#db));
+  }
+
+  insertItems(runId: string, shard: number, items: readonly contract.QuarantinedItem[]) {
+    return call(() => insertItems(this.#db, runId, shard, items));
   }
 
   async read<R>(procedure: () => Procedure<R>): Promise<R> {
@@ -61,7 +84,7 @@ export class SqliteDriver implements Driver {
       );
     }
     if (tasks.length === 0 && groups.length === 0) return [];
-    return await this.transition((transitions) => enqueue(transitions, this.claims.insert, tasks, groups));
+    return await this.transition((transitions) => enqueue(transitions, this, tasks, groups));
   }
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
@@ -89,11 +112,7 @@ export class SqliteDriver implements Driver {
   }
 
   async queues(): Promise<contract.QueueRecord[]> {
-    return await this.#db.read(() =>
-      this.#db.all<QueueRow>("SELECT * FROM queue ORDER BY name").map(({ name, paused, ...counts }) => {
-        return { name, paused: paused === 1, counts, oldestDue: oldestDue(this.#db, name) };
-      }),
-    );
+    return await this.#db.read(() => listQueues(this.#db));
   }
 
   async prune(limit: number): Promise<number> {
@@ -132,7 +151,7 @@ export class SqliteDriver implements Driver {
       const transitions = new StateTransitions(this.location, isRecording(this.#db));
       const value = work(transitions);
       this.#db.perform(settleGroups(transitions));
-      writeCounts(this.#db, transitions);
+      countTransitions(this.#db, transitions);
       if (transitions.changes.length > 0) this.#db.perform(keepChanges(transitions.changes));
       // For other processes, which look at the counter.
       if (transitions.wakes) this.#db.run("UPDATE counter SET value = value + 1 WHERE name = 'wakeups'");
@@ -145,83 +164,8 @@ export class SqliteDriver implements Driver {
   }
 }
 
-interface QueueRow {
-  readonly name: string;
-  readonly paused: number;
-  readonly waiting: number;
-  readonly leased: number;
-  readonly succeeded: number;
-  readonly dead: number;
-  readonly cancelled: number;
-}
-
 /** Whether changes of tasks are to be kept just now. */
 function isRecording(db: Connection): boolean {
   const row = db.get<{ value: number }>("SELECT value FROM counter WHERE name = 'recording_until'");
   return row !== undefined && row.value > db.clock.wall();
-}
-
-function writeCounts(db: Connection, { queues }: StateTransitions): void {
-  for (const [name, { waiting, leased, succeeded, dead, cancelled }] of queues) {
-    db.run(
-      `INSERT INTO queue (name, waiting, leased, succeeded, dead, cancelled) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET waiting = waiting + excluded.waiting, leased = leased + excluded.leased,
-         succeeded = succeeded + excluded.succeeded, dead = dead + excluded.dead,
-         cancelled = cancelled + excluded.cancelled`,
-      name,
-      waiting,
-      leased,
-      succeeded,
-      dead,
-      cancelled,
-    );
-  }
-}
-
-/** Settled tasks whose retention is over. */
-function isOver(): Sql {
-  return sql`t.prune_at IS NOT NULL AND t.prune_at <= ${NOW} AND ${IS_NOT_AWAITED}`;
-}
-
-/** Whether there is anything to remove: asked first, so that an idle look takes no lock. */
-function* canPrune(): Procedure<boolean> {
-  // The oldest change stands first.
-  const change = yield* get(
-    sql`SELECT 1 FROM (SELECT at FROM change ORDER BY number LIMIT 1) WHERE at < ${NOW} - ${KEPT_MS}`,
-  );
-  if (change !== undefined) return true;
-  return (yield* get(sql`SELECT 1 FROM task AS t WHERE ${isOver()} LIMIT 1`)) !== undefined;
-}
-
-/** Removes settled tasks, with their attempts and the groups they were the callback of, in a transaction. */
-function* prune(limit: number): Procedure<number> {
-  yield* forgetChanges();
-  const rows = yield* all<{ seq: number; id: string }>(
-    sql`SELECT t.seq, t.id FROM task AS t WHERE ${isOver()} ORDER BY t.prune_at LIMIT ${limit}`,
-  );
-  const seqs = oneOf(rows.map(({ seq }) => seq));
-  yield* run(sql`DELETE FROM attempt WHERE task ${seqs}`);
-  yield* run(sql`DELETE FROM task_group WHERE callback ${oneOf(rows.map(({ id }) => id))}`);
-  return yield* run(sql`DELETE FROM task WHERE seq ${seqs}`);
-}
-
-/** Not as JSON, which would hold the bytes of an item twice over. */
-function insertItems(
-  db: Connection,
-  runId: string,
-  shard: number,
-  items: readonly contract.QuarantinedItem[],
-): void {
-  for (const { ordinal, at, reason, code, raw } of items) {
-    db.run(
-      "INSERT INTO quarantine (run_id, shard, ordinal, location, reason, code, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      runId,
-      shard,
-      ordinal,
-      at,
-      reason,
-      code,
-      raw,
-    );
-  }
 }

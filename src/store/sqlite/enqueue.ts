@@ -1,15 +1,16 @@
 import type { NewTask } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import type { InsertTasks } from "../sql/driver.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
-import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
 import type { Connection } from "./connection.ts";
 
-/** How tasks are stored in a file. */
-export function insertInto(db: Connection): InsertTasks<StateTransitions> {
-  return (transitions, tasks) =>
-    call(() => runsOfAlike(tasks).flatMap((run) => addAlike(db, run, transitions)));
+/** Stores the tasks whose id, unique key and position in a group are free, in a transaction; returns their ids. */
+export function insertTasks(
+  db: Connection,
+  tasks: readonly NewTask[],
+  transitions: StateTransitions,
+): string[] {
+  return runsOfAlike(tasks).flatMap((run) => addAlike(db, run, transitions));
 }
 
 function insert(columns: readonly string[]): string {

@@ -1,23 +1,12 @@
 import type { Settlement } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import type { EndClaims, SettledTask } from "../sql/driver.ts";
+import type { SettledTask } from "../sql/driver.ts";
 import { hasNext } from "../sql/settle.ts";
 import { changeOf, setOf, type TaskChange } from "../sql/state-machine.ts";
 import type { StateTransitions } from "../sql/state-transitions.ts";
-import { call } from "../sql/statement.ts";
 import { duration } from "../storable.ts";
 import { among, HELD } from "./claim.ts";
 import type { Connection } from "./connection.ts";
-import { insertInto } from "./enqueue.ts";
-
-/** How the ends of claims are written into a file. */
-export function endClaimsIn(db: Connection): EndClaims<StateTransitions> {
-  return {
-    insert: insertInto(db),
-    succeedAlone: (transitions, settlements) => call(() => succeedAlone(db, settlements, transitions)),
-    end: (_, settlements) => call(() => settlements.map((settlement) => end(db, settlement)).filter(isHeld)),
-  };
-}
 
 function resultText({ result }: Settlement): string {
   return result.state === "succeeded" ? JsonText.of(result.value).text : "null";
@@ -37,7 +26,7 @@ const SUCCEED_ALONE = setOf(
  * Settles what is alike in one statement, where it is held, in no group and without a result, which takes half the time.
  * Returns what it has settled.
  */
-function succeedAlone(
+export function succeedAlone(
   db: Connection,
   settlements: readonly Settlement[],
   transitions: StateTransitions,
@@ -74,8 +63,9 @@ type Held = readonly [
   crashes: number,
 ];
 
-function isHeld(task: SettledTask | undefined): task is SettledTask {
-  return task !== undefined;
+/** Ends claims, in a transaction; those that are no longer held are left out of what is returned. */
+export function endClaims(db: Connection, settlements: readonly Settlement[]): SettledTask[] {
+  return settlements.flatMap((settlement) => end(db, settlement) ?? []);
 }
 
 /** Ends a claim; undefined when it is no longer held. */
