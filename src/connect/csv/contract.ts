@@ -1,4 +1,5 @@
 import type { Chunk, ChunkSize, Cursor, Shard, Source } from "../../batch/contract.ts";
+import type { ItemError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 
 /** How the bytes of a CSV have to be read. They are UTF-8, whatever the encoding of the file. */
@@ -30,6 +31,8 @@ export interface CsvChunk extends Chunk<CsvRow> {
     bytes(): AsyncIterable<Buffer>;
     /** The same records one by one, without line ends, some at a time. Each call begins with the first. */
     records(): AsyncIterable<readonly Buffer[]>;
+    /** Why one of `records()` is not a row, as `slices()` says it; null for a record that is one. */
+    refusal(record: Buffer): ItemError | null;
   };
 }
 

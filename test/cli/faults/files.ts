@@ -102,8 +102,8 @@ export const rows: readonly Case[] = [
     files: people("id,name\n1,Ada\n2\n3,c,d\n4,Alan\n"),
     code: 3,
     quarantined: [
-      ["people.csv line 3", /Missing data for column "name"/],
-      ["people.csv line 4", /Extra data|extra data/],
+      ["people.csv line 3", /^row has 1 field, the header has 2$/],
+      ["people.csv line 4", /^row has 3 fields, the header has 2$/],
     ],
     ids: [1, 4],
   },
@@ -111,14 +111,14 @@ export const rows: readonly Case[] = [
     name: "a NUL byte",
     files: people("id,name\n1,Ada\n2,Gr\0ace\n3,Edsger\n"),
     code: 3,
-    quarantined: [["people.csv line 3", /0x00/]],
+    quarantined: [["people.csv line 3", /^row contains a NUL byte/]],
     ids: [1, 3],
   },
   {
     name: "invalid UTF-8",
     files: people(Buffer.from("id,name\n1,Ada\n2,Gr\xffce\n3,Edsger\n", "latin1")),
     code: 3,
-    quarantined: [["people.csv line 3", /"UTF8": 0xff/]],
+    quarantined: [["people.csv line 3", /^row is not valid UTF-8/]],
     ids: [1, 3],
   },
   {

@@ -181,6 +181,7 @@ class PlainChunk extends RecordChunk implements CsvChunk {
       columns: source.layout.columns,
       bytes: () => (this.#untouched ? this.content.pieces(true) : this.#wholeRecords()),
       records: () => this.#records(),
+      refusal: (record) => this.#refusal(record),
     };
   }
 
@@ -213,7 +214,7 @@ class PlainChunk extends RecordChunk implements CsvChunk {
     for await (const piece of this.#wholeRecords()) {
       for (const bytes of RowDecoder.flaw(piece) === null ? [piece] : await this.#single(piece, newline)) {
         const flaw = bytes === piece ? null : RowDecoder.flaw(bytes);
-        if (flaw !== null) rows.push(new ItemError(flaw, { code: "csv.bytes" }));
+        if (flaw !== null) rows.push(flaw);
         else decoder.decode(bytes);
         while (flaw === null && decoder.fill(rows, SLICE)) {
           yield rows;
@@ -225,6 +226,21 @@ class PlainChunk extends RecordChunk implements CsvChunk {
       }
     }
     if (rows.length > 0) yield rows;
+  }
+
+  #refusal(record: Buffer): ItemError | null {
+    const flaw = RowDecoder.flaw(record);
+    if (flaw !== null) return flaw;
+    const { layout, rules } = this.source;
+    const decoder = new RowDecoder(
+      layout.dialect,
+      layout.columns,
+      String.fromCharCode(rules.grammar.newline),
+    );
+    const rows: DecodedRow[] = [];
+    decoder.decode(record);
+    decoder.fill(rows, 1);
+    return rows[0] instanceof ItemError ? rows[0] : null;
   }
 
   /** The records of a piece one by one, each with its line end. */

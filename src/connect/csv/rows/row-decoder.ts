@@ -31,9 +31,11 @@ export class RowDecoder {
   }
 
   /** Why these bytes cannot be decoded as a whole, or null. */
-  static flaw(bytes: Buffer): string | null {
-    if (bytes.includes(0)) return "row contains a NUL byte, which text cannot hold";
-    if (!isAscii(bytes) && !isUtf8(bytes)) return "row is not valid UTF-8: give the encoding of the file";
+  static flaw(bytes: Buffer): ItemError | null {
+    if (bytes.includes(0))
+      return new ItemError("row contains a NUL byte, which text cannot hold", { code: "csv.bytes" });
+    if (!isAscii(bytes) && !isUtf8(bytes))
+      return new ItemError("row is not valid UTF-8: give the encoding of the file", { code: "csv.bytes" });
     return null;
   }
 

@@ -45,7 +45,7 @@ export class RowReader {
   /** The row, or the error of a record that is not one. Where files were `joined`, a record that equals the header is refused. */
   read(record: Buffer, line: number, joined = false): DecodedRow {
     const flaw = RowDecoder.flaw(record);
-    if (flaw !== null) return new ItemError(flaw, { code: "csv.bytes" });
+    if (flaw !== null) return flaw;
     const { reading, fields: names } = this.#layout;
     const fields = this.#fields;
     const count = fields.split(record.toString("utf8"));

@@ -29,6 +29,7 @@ export function csvChunk(columns: readonly string[], records: readonly string[],
       async *records() {
         for (let start = 0; start < buffers.length; start += 100) yield buffers.slice(start, start + 100);
       },
+      refusal: () => null,
     },
   };
 }

@@ -17,6 +17,8 @@ export interface CopyRows {
   /** In pieces, each good only until the next is asked for. */
   bytes(): AsyncIterable<Buffer>;
   records(): AsyncIterable<readonly Buffer[]>;
+  /** Why the source itself refuses a record; null where only the server knows. */
+  refusal(record: Buffer): ItemError | null;
   /** The values of each item in the order of the fields, or why it has none, some items at a time. */
   rows(): AsyncIterable<readonly (Texts | ItemError)[]>;
   /** A number as the first value of a record, with what separates it from the rest. */
@@ -40,6 +42,7 @@ export function csvRows(chunk: CsvChunk, layout: RowLayout): CopyRows {
     options: options.join(", "),
     bytes: () => chunk.csv.bytes(),
     records: () => chunk.csv.records(),
+    refusal: (record) => chunk.csv.refusal(record),
     async *rows() {
       const { columns } = chunk.csv;
       for await (const slice of chunk.slices())
@@ -70,6 +73,7 @@ export function textRows(
     async *records() {
       for (const piece of pieces) yield splitLines(piece);
     },
+    refusal: () => null,
     async *rows() {
       for (const piece of pieces) yield splitLines(piece).map((line) => readValues(line.toString()));
     },

@@ -4,6 +4,7 @@ import { kindOfError } from "../../errors.ts";
 import { failureOf } from "../row-errors.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import type { Staging } from "./staging.ts";
+import type { LoadStatements } from "./statements.ts";
 
 /** The least window; it doubles while all goes well. */
 const smallest = 32;
@@ -42,7 +43,7 @@ export async function fillNumbered(staging: Staging, rows: CopyRows): Promise<Fa
     }
     const at = told ?? window.length - 1;
     const bad = window[at] as number;
-    failures.push(failureOf(rows.first + bad, error, (name) => sql.nameOf(name)));
+    failures.push(failed(rows, bad, records[bad] as Buffer, error, sql));
     good = window.slice(0, at);
     next = Math.max(next, bad + 1);
     size = Math.max(smallest, at);
@@ -53,6 +54,13 @@ export async function fillNumbered(staging: Staging, rows: CopyRows): Promise<Fa
     }
   }
   return failures;
+}
+
+/** A record that is not a row has the reason that its source gives wherever rows are read, rather than COPY's words for it. */
+function failed(rows: CopyRows, index: number, record: Buffer, error: Error, sql: LoadStatements): Failure {
+  const refused = rows.refusal(record);
+  if (refused !== null) return { index: rows.first + index, reason: refused.message, code: refused.code };
+  return failureOf(rows.first + index, error, (name) => sql.nameOf(name));
 }
 
 function range(start: number, end: number): number[] {
