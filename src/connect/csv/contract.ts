@@ -2,7 +2,7 @@ import type { Chunk, ChunkSize, Cursor, Shard, Source } from "../../batch/contra
 import type { ItemError } from "../../errors.ts";
 import type { QuarantineRecord } from "../../store/contract.ts";
 
-/** How the bytes of a CSV have to be read. They are UTF-8, whatever the encoding of the file. */
+/** How the bytes of a chunk have to be read. They are UTF-8, whatever the encoding of the file. */
 export interface CsvDialect {
   /** One ASCII character. */
   readonly delimiter: string;
@@ -12,7 +12,16 @@ export interface CsvDialect {
   readonly nullValue: string;
 }
 
-/** A row as a transform gets it: by column name, every value a string or null. */
+/**
+ * A row as a transform gets it: by column name, every value a string or null.
+ *
+ * @example
+ * ```ts
+ * import type { CsvRow } from "pawl/connect/csv";
+ *
+ * const total = (row: CsvRow) => Number(row.price) * Number(row.count ?? 1);
+ * ```
+ */
 export type CsvRow = Record<string, string | null>;
 
 /**
@@ -21,8 +30,11 @@ export type CsvRow = Record<string, string | null>;
  * lines are not rows, except in a file of one column; they never stand in these bytes.
  */
 export interface CsvChunk extends Chunk<CsvRow> {
+  /** The bytes, and how to read them. */
   readonly csv: {
+    /** How the bytes have to be read. */
     readonly dialect: CsvDialect;
+    /** The names of the fields of each record, in order. */
     readonly columns: readonly string[];
     /**
      * All records with their line ends, without a header, in pieces of any size, each good only until the next is
@@ -56,13 +68,15 @@ export function isCsvChunk(chunk: Chunk<unknown>): chunk is CsvChunk {
   return "csv" in chunk;
 }
 
-/** A source whose chunks still are CSV bytes where they can be: see `isCsvChunk`. */
+/** What `csv()` gives: a source whose chunks still are CSV bytes where they can be, which `isCsvChunk` tells. */
 export interface CsvSource extends Source<CsvRow> {
+  /** The rows of a shard from a cursor on, in chunks of about this size. Each item is a row, or the error of a record that is not one. */
   read(
     shard: Shard,
     cursor: Cursor | null,
     size: ChunkSize,
     signal: AbortSignal,
   ): AsyncIterable<Chunk<CsvRow>>;
+  /** A source of quarantined records of these files, which are read again by the same options. */
   replay(items: () => AsyncIterable<QuarantineRecord>): CsvSource;
 }

@@ -2,17 +2,28 @@ import type { Readable } from "node:stream";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
 
-/** In what order the numbers of a date stand. */
+/** In what order the numbers of a date stand: day, month, year; month, day, year; or year, month, day. */
 export type DateOrder = "dmy" | "mdy" | "ymd";
 
-/** How CSV files are written and which of their columns count. Everything has a default that suits most files. */
+/**
+ * How CSV files are written and which of their columns count. Everything has a default that suits most files. Options that
+ * contradict each other or have no meaning are refused by `csv()` with the PawlError `csv.option`.
+ *
+ * @example
+ * ```ts
+ * import { type CsvOptions, csv } from "pawl/connect/csv";
+ *
+ * const german: CsvOptions = { delimiter: ";", thousands: ".", dateOrder: "dmy", encoding: "latin1" };
+ * const orders = csv("orders-*.csv", german);
+ * ```
+ */
 export interface CsvOptions {
   /**
-   * One ASCII character, or `\\t`. @default what `sep=` says in the first line, else whichever of `,` `;` tab `|` the first
-   * records agree on
+   * The ASCII character between values. A tab may also be written as a backslash and a `t`.
+   * @default what `sep=` says in the first line, else whichever of `,` `;` tab `|` the first records agree on
    */
   readonly delimiter?: string;
-  /** One ASCII character, doubled inside quotes; null where no character quotes, so that each is text. @default '"' */
+  /** The ASCII character around values, doubled inside them; null where no character quotes, so that each is text. @default '"' */
   readonly quote?: string | null;
   /** One ASCII character, such as `\`: the quote, delimiter, line feed or escape that follows it is text. @default none */
   readonly escape?: string;
@@ -21,9 +32,9 @@ export interface CsvOptions {
    * quote is text. Without it, such a quote is an error (`csv.stray-quote`). @default false
    */
   readonly looseQuotes?: boolean;
-  /** An unquoted value equal to this, or to one of these, is null. @default the empty text */
+  /** An unquoted value equal to this, or to one of these, is null. @default "" */
   readonly nullValues?: string | readonly string[];
-  /** Further null values of single columns: `{ amount: "N/A", paid: ["never", "?"] }`. */
+  /** Further null values of single columns: `{ amount: "N/A", paid: ["never", "?"] }`. @default none */
   readonly nullValuesFor?: Readonly<Record<string, string | readonly string[]>>;
   /** Blanks and tabs around unquoted values, and around quotes, do not count. @default false */
   readonly trim?: boolean;
@@ -31,22 +42,28 @@ export interface CsvOptions {
   readonly skipLines?: number;
   /** One ASCII character: a line that begins with it where a record could begin is left out. @default none */
   readonly comment?: string;
-  /** How to read dates such as `31.01.2026` or `1/31/26` for columns that are dates or timestamps in the target. */
+  /**
+   * How to read dates such as `31.01.2026` or `1/31/26` for columns that are dates or timestamps in the target.
+   * @default none: the target reads them as they are
+   */
   readonly dateOrder?: DateOrder;
   /**
    * What stands before the decimals of numbers, such as `,`, for columns that are numbers in the target.
    * @default "," where a point stands between thousands, else "."
    */
   readonly decimal?: string;
-  /** What stands between groups of digits, such as `.` or a blank, for columns that are numbers in the target. */
+  /**
+   * What stands between groups of digits, such as `.` or a blank, for columns that are numbers in the target.
+   * @default none
+   */
   readonly thousands?: string;
-  /** A record with too few values has null for the rest, instead of being refused. @default false */
+  /** A record with too few values has null for the rest, instead of being refused (`csv.ragged`). @default false */
   readonly fillMissing?: boolean;
   /** Of a record with too many values those beyond the last column are dropped, instead of it being refused. @default false */
   readonly ignoreExtra?: boolean;
-  /** A further column of this name holds the file that the row stands in, as its path was given. */
+  /** The name of a further column that holds the file in which the row stands, as its path was given. @default none */
   readonly fileColumn?: string;
-  /** A further column of this name holds the line, from 1, on which the row begins. */
+  /** The name of a further column that holds the line, from 1, on which the row begins. @default none */
   readonly lineColumn?: string;
   /**
    * A label of the WHATWG Encoding Standard, such as `latin1` or `utf-16le`; a byte order mark in the file wins over it.
@@ -55,13 +72,19 @@ export interface CsvOptions {
   readonly encoding?: string;
   /** Whether the first record holds the column names. @default true */
   readonly header?: boolean;
-  /** Column names: instead of the header's, or for a file without one. @default `column1`, `column2`, … without a header */
+  /**
+   * Column names: instead of the header's, or for a file without one; one for each field.
+   * @default those of the header, or `column1`, `column2`, … without one
+   */
   readonly columns?: readonly string[];
-  /** Columns of the file to leave out, such as those that a list of failures adds; an absent name is not an error. */
+  /**
+   * Columns of the file to leave out, such as those that a list of quarantined rows adds; an absent name is not an error.
+   * @default []
+   */
   readonly ignoreColumns?: readonly string[];
   /** The largest record, from one byte to 1 GiB; a larger one is an error (`csv.record-too-large`). @default "16MiB" */
   readonly maxRecordSize?: Size;
-  /** The folder in which relative paths begin. @default the working directory */
+  /** The folder in which relative paths begin. @default process.cwd() */
   readonly cwd?: string;
   /** What the path `-` reads. @default process.stdin */
   readonly stdin?: Readable;
