@@ -3,7 +3,7 @@ const LONGEST = [
   "test/tasks/postgres.test.ts",
   "test/cli/runs/control.test.ts",
   "test/connect/postgres/sink/change/change.test.ts",
-  "test/connect/objects/faults.test.ts",
+  "test/connect/objects/transfer/faults.test.ts",
   "test/store/postgres/conformance.test.ts",
   "test/tasks/children.test.ts",
   "test/cli/faults.test.ts",

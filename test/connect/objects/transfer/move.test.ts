@@ -18,17 +18,17 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, run } from "../../../src/batch/index.ts";
-import { openItems } from "../../../src/batch/internal.ts";
-import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
-import { Disk } from "../../../src/connect/objects/files/disk.ts";
-import { versionOf } from "../../../src/connect/objects/files/file-version.ts";
-import { isPartName } from "../../../src/connect/objects/files/part-files.ts";
-import { removeFile } from "../../../src/connect/objects/files/remove-file.ts";
-import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
-import { copy } from "../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
-import { S3Stub } from "./s3/stub/server.ts";
+import { defineJob, run } from "../../../../src/batch/index.ts";
+import { openItems } from "../../../../src/batch/internal.ts";
+import { ChecksumThreads } from "../../../../src/connect/objects/compare/checksum-threads.ts";
+import { Disk } from "../../../../src/connect/objects/files/disk.ts";
+import { versionOf } from "../../../../src/connect/objects/files/file-version.ts";
+import { isPartName } from "../../../../src/connect/objects/files/part-files.ts";
+import { removeFile } from "../../../../src/connect/objects/files/remove-file.ts";
+import { FileWriter } from "../../../../src/connect/objects/files/writer.ts";
+import { copy } from "../../../../src/connect/objects/index.ts";
+import { openStore, type Store } from "../../../../src/store/index.ts";
+import { S3Stub } from "../s3/stub/server.ts";
 
 const kept = { ...process.env };
 let folder: string;

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { elementsOf, escaped, textOf } from "../../../src/connect/objects/bucket-service/xml.ts";
-import { etagOfBytes, unquotedEtag } from "../../../src/connect/objects/compare/etag.ts";
-import { s3SettingsOf } from "../../../src/connect/objects/s3/settings.ts";
-import { retryAfterMs } from "../../../src/retry-after.ts";
+import { elementsOf, escaped, textOf } from "../../../../src/connect/objects/bucket-service/xml.ts";
+import { etagOfBytes, unquotedEtag } from "../../../../src/connect/objects/compare/etag.ts";
+import { s3SettingsOf } from "../../../../src/connect/objects/s3/settings.ts";
+import { retryAfterMs } from "../../../../src/retry-after.ts";
 
 describe("the settings of a bucket", () => {
   let folder: string;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { whyNoObjects } from "./s3/start.ts";
-import { bucketContents, CopyScene, Servers } from "./scene.ts";
+import { whyNoObjects } from "../s3/start.ts";
+import { bucketContents, CopyScene, Servers } from "../scene.ts";
 
 describe("a server that falls silent", { skip: whyNoObjects() }, () => {
   let servers: Servers;

@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
-import { sortedNames } from "../../../src/connect/objects/files/walk.ts";
-import { compareKeys } from "../../../src/connect/objects/list/key-order.ts";
-import { StoredListing } from "../../../src/connect/objects/list/stored-listing.ts";
-import { foldsCase, type NameComparison } from "../../../src/connect/objects/names/case-folding.ts";
-import { MemoryBudget } from "../../../src/connect/objects/transfer/memory-budget.ts";
-import { fc, runs } from "../../random.ts";
+import type { ObjectEntry } from "../../../../src/connect/objects/contract.ts";
+import { sortedNames } from "../../../../src/connect/objects/files/walk.ts";
+import { compareKeys } from "../../../../src/connect/objects/list/key-order.ts";
+import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
+import { foldsCase, type NameComparison } from "../../../../src/connect/objects/names/case-folding.ts";
+import { MemoryBudget } from "../../../../src/connect/objects/transfer/memory-budget.ts";
+import { fc, runs } from "../../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
   key,

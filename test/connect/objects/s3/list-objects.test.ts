@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { copy, verify } from "../../../src/connect/objects/index.ts";
-import { StoredListing } from "../../../src/connect/objects/list/stored-listing.ts";
-import { PawlError } from "../../../src/errors.ts";
-import { misbehaviours } from "./s3/stub/misbehaviours.ts";
-import { type S3Misbehaviour, S3Stub } from "./s3/stub/server.ts";
+import { copy, verify } from "../../../../src/connect/objects/index.ts";
+import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
+import { PawlError } from "../../../../src/errors.ts";
+import { misbehaviours } from "./stub/misbehaviours.ts";
+import { type S3Misbehaviour, S3Stub } from "./stub/server.ts";
 
 /** Folders enough to be listed in several key ranges, each of more than a page, with keys around their borders. */
 const keys = [

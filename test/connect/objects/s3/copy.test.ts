@@ -5,15 +5,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, run } from "../../../src/batch/index.ts";
-import { openItems } from "../../../src/batch/internal.ts";
-import { copy } from "../../../src/connect/objects/index.ts";
-import type { Store } from "../../../src/store/index.ts";
-import { conformance } from "./conformance.ts";
-import type { ObjectServer } from "./s3/access.ts";
-import { fillBucket, startObjects, whyNoObjects } from "./s3/start.ts";
-import { S3Stub } from "./s3/stub/server.ts";
-import { putFile, Workspace } from "./workspace.ts";
+import { defineJob, run } from "../../../../src/batch/index.ts";
+import { openItems } from "../../../../src/batch/internal.ts";
+import { copy } from "../../../../src/connect/objects/index.ts";
+import type { Store } from "../../../../src/store/index.ts";
+import { conformance } from "../conformance.ts";
+import type { ObjectServer } from "./access.ts";
+import { fillBucket, startObjects, whyNoObjects } from "./start.ts";
+import { S3Stub } from "./stub/server.ts";
+import { putFile, Workspace } from "../workspace.ts";
 
 const MB = 1024 * 1024;
 

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
-import type { AnyJob } from "../../../src/batch/internal.ts";
-import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
-import { interruptedCopy } from "./interrupted.ts";
+import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts";
+import type { AnyJob } from "../../../../src/batch/internal.ts";
+import { type CopyOptions, copy } from "../../../../src/connect/objects/index.ts";
+import { openStore, type Store } from "../../../../src/store/index.ts";
+import { interruptedCopy } from "../interrupted.ts";
 
 const OBJECTS = 24;
 const names = Array.from({ length: OBJECTS }, (_, at) => `${at}`.padStart(2, "0"));

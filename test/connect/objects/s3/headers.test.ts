@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, run } from "../../../src/batch/index.ts";
-import { openItems } from "../../../src/batch/internal.ts";
-import { copy } from "../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
-import { S3Stub } from "./s3/stub/server.ts";
+import { defineJob, run } from "../../../../src/batch/index.ts";
+import { openItems } from "../../../../src/batch/internal.ts";
+import { copy } from "../../../../src/connect/objects/index.ts";
+import { openStore, type Store } from "../../../../src/store/index.ts";
+import { S3Stub } from "./stub/server.ts";
 
 /** A text as the bytes that its UTF-8 is sent in, one character a byte. */
 const sent = (text: string) => Buffer.from(text).toString("latin1");

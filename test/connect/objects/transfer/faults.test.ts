@@ -6,9 +6,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Asked, type Entry, type Fault, FaultProxy } from "./fault-proxy.ts";
-import { fillBucket, whyNoObjects } from "./s3/start.ts";
-import { bucketContents, CopyScene, md5, Servers } from "./scene.ts";
+import { type Asked, type Entry, type Fault, FaultProxy } from "../fault-proxy.ts";
+import { fillBucket, whyNoObjects } from "../s3/start.ts";
+import { bucketContents, CopyScene, md5, Servers } from "../scene.ts";
 
 const MB = 2 ** 20;
 const SIZE = 30_000;

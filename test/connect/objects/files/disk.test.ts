@@ -15,12 +15,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { ChecksumThreads } from "../../../src/connect/objects/compare/checksum-threads.ts";
-import type { ObjectEntry } from "../../../src/connect/objects/contract.ts";
-import { Disk } from "../../../src/connect/objects/files/disk.ts";
-import { FileReader } from "../../../src/connect/objects/files/reader.ts";
-import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
-import { readWhole } from "../../../src/connect/objects/transfer/transfer.ts";
+import { ChecksumThreads } from "../../../../src/connect/objects/compare/checksum-threads.ts";
+import type { ObjectEntry } from "../../../../src/connect/objects/contract.ts";
+import { Disk } from "../../../../src/connect/objects/files/disk.ts";
+import { FileReader } from "../../../../src/connect/objects/files/reader.ts";
+import { FileWriter } from "../../../../src/connect/objects/files/writer.ts";
+import { readWhole } from "../../../../src/connect/objects/transfer/transfer.ts";
 
 /** As a disk that has just made a caller wait. */
 class SlowDisk extends Disk {

@@ -1,6 +1,6 @@
 import { describe } from "node:test";
-import { startBlobs, whyNoBlobs } from "./azure/start.ts";
-import { conformance } from "./conformance.ts";
+import { startBlobs, whyNoBlobs } from "./start.ts";
+import { conformance } from "../conformance.ts";
 
 describe("Azure Blob as a place for objects", { skip: whyNoBlobs() }, () => {
   conformance(async () => {
