@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { retryAfterOfError } from "../src/retry-after.ts";
+import { retryAfterMs, retryAfterOfError } from "../src/retry-after.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const DATE = "Sun, 01 Mar 2026 12:00:30 GMT";
@@ -37,4 +37,13 @@ test("an error that cannot be looked at, or is its own cause, says nothing", () 
   const ring = new Error("ring");
   ring.cause = ring;
   assert.deepEqual([retryAfterOfError(proxy), retryAfterOfError(ring)], [null, null]);
+});
+
+test("a header asks for a time in seconds or until a date", () => {
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  assert.equal(retryAfterMs("3", now), 3000);
+  assert.equal(retryAfterMs("Thu, 01 Jan 2026 00:00:10 GMT", now), 10_000);
+  assert.equal(retryAfterMs("Thu, 01 Jan 2020 00:00:10 GMT", now), 0);
+  for (const nothing of [undefined, null, "", "soon", "-1"])
+    assert.equal(retryAfterMs(nothing, now), null, String(nothing));
 });

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, run } from "../../../src/batch/index.ts";
@@ -17,15 +14,15 @@ import { FileWriter } from "../../../src/connect/objects/files/writer.ts";
 import { type CopyOptions, copy } from "../../../src/connect/objects/index.ts";
 import { addressDifference, resolveLocation } from "../../../src/connect/objects/resolved-location.ts";
 import { WrittenLog } from "../../../src/connect/objects/transfer/written-log.ts";
-import { unsignedUrl } from "../../../src/connect/objects/web/redacted-url.ts";
-import { openStore, type Store } from "../../../src/store/index.ts";
+import type { Store } from "../../../src/store/index.ts";
 import { stateLocation } from "../../../src/store/internal.ts";
 import { interruptedCopy } from "./interrupted.ts";
+import { environmentOf } from "./s3/access.ts";
 import { S3Stub } from "./s3/stub/server.ts";
+import { Workspace } from "./workspace.ts";
 
 const names = Array.from({ length: 8 }, (_, at) => `${at}`);
-const kept = { ...process.env };
-let folder: string;
+let workspace: Workspace;
 let store: Store;
 let one: S3Stub;
 let other: S3Stub;
@@ -34,32 +31,20 @@ let from: string;
 let to: string;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pawl-places-"));
-  process.env.PAWL_STORE = join(folder, "place", "store.db");
-  store = await openStore(join(folder, "store.db"));
   [one, other] = [await S3Stub.start(), await S3Stub.start()];
-  const { accessKeyId, secretAccessKey, region } = one.access;
-  Object.assign(process.env, {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_REGION: region,
-  });
+  workspace = await Workspace.begin(environmentOf(one.access));
+  ({ store } = workspace);
 });
 beforeEach(async () => {
-  root = join(folder, crypto.randomUUID());
-  [from, to] = [join(root, "from"), join(root, "to")];
-  await mkdir(from, { recursive: true });
+  ({ root, from, to } = await workspace.ends());
   await mkdir(to);
   for (const name of names) await writeFile(join(from, name), name);
   leadTo(one);
 });
 after(async () => {
-  for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-  Object.assign(process.env, kept);
-  await store.close();
+  await workspace.end();
   await one.stop();
   await other.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 function leadTo({ access }: S3Stub): void {
@@ -121,7 +106,7 @@ describe("an interrupted copy", () => {
     );
   });
 
-  it("is refused where a job of the same name names another place, but for --restart", async () => {
+  it("is refused where a job of the same name names another location, but for --restart", async () => {
     const elsewhere = join(root, "elsewhere");
     await assert.rejects(async () => {
       await interruptedCopy({ from, to }, { store, meanwhile: async () => assert.fail("now") });
@@ -129,8 +114,8 @@ describe("an interrupted copy", () => {
     const changed = run(defineJob({ name: to, ...copy({ from, to: elsewhere }) }), { store });
     await assert.rejects(async () => await changed.summary(), refused(/elsewhere any more|leads to/));
     assert.deepEqual(await readdir(root), ["from", "to"]);
-    const anew = defineJob({ name: to, ...copy({ from, to: elsewhere }) });
-    const ended = await run(anew, { store, restart: true }).summary();
+    const again = defineJob({ name: to, ...copy({ from, to: elsewhere }) });
+    const ended = await run(again, { store, restart: true }).summary();
     assert.deepEqual([ended.state, await readdir(elsewhere)], ["succeeded", names]);
   });
 
@@ -163,7 +148,7 @@ describe("an interrupted copy", () => {
     );
   });
 
-  it("goes on where the same place is reached by another name or with other keys", async () => {
+  it("continues where the same location is reached by another name or with other keys", async () => {
     const bucket = await buckets();
     const again = await interruptedCopy(
       { from, to: `s3://${bucket}` },
@@ -179,7 +164,7 @@ describe("an interrupted copy", () => {
     assert.deepEqual([again.state, again.written], ["succeeded", names.length], again.note);
   });
 
-  it("of which nothing was written yet starts over at the other place", async () => {
+  it("of which nothing was written yet starts over at the other location", async () => {
     const bucket = await buckets();
     const job = () => defineJob({ name: bucket, ...copy({ from, to: `s3://${bucket}` }) });
     const { sink, run: begun } = await prepare(job() as never, { store });
@@ -211,7 +196,7 @@ describe("an interrupted copy", () => {
     );
   });
 
-  it("says when it goes on with another transform than it began with", async () => {
+  it("says when it continues with another transform than it began with", async () => {
     const transform = join(root, "made.mjs");
     const params = { from, to, transform, include: [], exclude: [], newer: null, move: false };
     const job = async () =>
@@ -246,7 +231,7 @@ describe("an interrupted copy", () => {
   });
 });
 
-describe("a place", () => {
+describe("a location", () => {
   const at = async (endpoint: string) => {
     process.env.AWS_ENDPOINT_URL_S3 = endpoint;
     return await resolveLocation(parseObjectAddress("s3://b/p"), null);
@@ -301,7 +286,7 @@ describe("a place", () => {
     assert.equal(differs(with_({ inode: null })), true);
   });
 
-  it("that is another folder while it is worked with is trouble, and no end of a listing", async () => {
+  it("that is another folder while it is worked with is an error that may pass, and no end of a listing", async () => {
     const sums = { threads: new ChecksumThreads(), cache: null };
     const writer = new FileWriter(to, { run: "r1", kept: join(root, "kept") }, sums, new Disk());
     await writer.prepare(false);
@@ -310,75 +295,13 @@ describe("a place", () => {
       .list(null, new AbortController().signal)
       [Symbol.asyncIterator]();
     assert.equal((await listing.next()).value?.entries.length, names.length);
-    for (const place of [from, to]) {
-      await rename(place, `${place}-away`);
-      await mkdir(place);
+    for (const path of [from, to]) {
+      await rename(path, `${path}-away`);
+      await mkdir(path);
     }
     const gone = { code: "copy.other-folder" };
     await assert.rejects(writer.flush(), gone);
     await assert.rejects(async () => await listing.next(), gone);
     await writer.close();
-  });
-});
-
-describe("a manifest whose URLs were signed again", () => {
-  it("is the same, and the fresh signatures are taken where the others open nothing", async () => {
-    let good = "one";
-    const asked: string[] = [];
-    const server = createServer(({ url = "" }, response) => {
-      const { searchParams, pathname } = new URL(url, "http://h");
-      asked.push(url);
-      response.statusCode = searchParams.get("X-Amz-Signature") === good ? 200 : 403;
-      response.end(response.statusCode === 200 ? pathname.slice(1) : "");
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const list = join(root, "list.jsonl");
-    const sign = async (signature: string, version = "1") => {
-      const rows = names.map((name) => ({
-        url: `http://127.0.0.1:${port}/${name}?versionId=${version}&X-Amz-Date=${signature}&X-Amz-Signature=${signature}`,
-        name,
-      }));
-      await writeFile(list, rows.map((row) => JSON.stringify(row)).join("\n"));
-    };
-    try {
-      const rotated = () => {
-        good = "two";
-        return good;
-      };
-      await sign("one");
-      const again = await interruptedCopy(
-        { from: `manifest:${list}`, to },
-        { store, meanwhile: () => sign(rotated()) },
-      );
-      assert.deepEqual(
-        [again.state, again.written, again.quarantined],
-        ["succeeded", names.length, 0],
-        again.note,
-      );
-      for (const name of names) assert.equal(await readFile(join(to, name), "utf8"), name);
-      const stale = asked.filter((url) => url.endsWith("=one")).length;
-      assert.ok(stale < names.length, "what has expired is asked for only until that is known");
-      const anotherVersion = interruptedCopy(
-        { from: `manifest:${list}`, to: `${to}-2` },
-        { store, meanwhile: () => sign("two", "2") },
-      );
-      await assert.rejects(anotherVersion, { code: "run.source-changed" });
-    } finally {
-      server.close();
-      server.closeAllConnections();
-    }
-  });
-
-  it("keeps whatever else its URLs say", () => {
-    for (const [signed, plain] of [
-      ["https://h/a?x-id=1&X-Amz-Signature=s&X-Amz-Credential=c&x=%2F", "https://h/a?x-id=1&x=%2F"],
-      ["https://h/a?Expires=1&Signature=s&Key-Pair-Id=k", "https://h/a"],
-      ["https://h/a?sv=1&sr=b&se=2&sig=s&snapshot=9", "https://h/a?snapshot=9"],
-      ["https://h/a?id=5&expires=1", "https://h/a?id=5&expires=1"],
-      ["https://h/a?token=t", "https://h/a?token=t"],
-      ["https://h/a?sp=1", "https://h/a?sp=1"],
-    ] as const)
-      assert.equal(unsignedUrl(signed), plain);
   });
 });

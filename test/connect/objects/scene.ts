@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { runInHost } from "../../cli/host.ts";
 import { type Outcome, Running } from "../../cli/scene.ts";
 import { FaultProxy } from "./fault-proxy.ts";
-import type { Access, ObjectServer } from "./s3/access.ts";
+import { type ObjectServer, profileOf } from "./s3/access.ts";
 import type { S3Client } from "./s3/client.ts";
 import { startObjects } from "./s3/start.ts";
 
@@ -54,7 +54,7 @@ export class CopyScene implements AsyncDisposable {
     const target = await servers.far.bucket(name);
     await writeFile(
       join(folder, "aws-config"),
-      profile("near", servers.near.access, near.url) + profile("far", servers.far.access, far.url),
+      profileOf("near", servers.near.access, near.url) + profileOf("far", servers.far.access, far.url),
     );
     return new CopyScene(folder, { near, far }, { source, target });
   }
@@ -166,16 +166,4 @@ export async function folderContents(folder: string): Promise<Record<string, See
 
 export function md5(body: Buffer): string {
   return createHash("md5").update(body).digest("hex");
-}
-
-function profile(name: string, { accessKeyId, secretAccessKey, region }: Access, endpoint: string): string {
-  return [
-    `[profile ${name}]`,
-    `endpoint_url = ${endpoint}`,
-    `region = ${region}`,
-    `aws_access_key_id = ${accessKeyId}`,
-    `aws_secret_access_key = ${secretAccessKey}`,
-    "",
-    "",
-  ].join("\n");
 }

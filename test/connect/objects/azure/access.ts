@@ -15,3 +15,12 @@ export interface BlobServer {
   container(name: string): Promise<AzureTestClient>;
   stop(): Promise<void>;
 }
+
+/** The variables with which the az CLI finds an account. */
+export function environmentOf({ endpoint, account, key }: AzureAccess): Record<string, string> {
+  return {
+    AZURE_STORAGE_ACCOUNT: account,
+    AZURE_STORAGE_KEY: key,
+    AZURE_STORAGE_SERVICE_ENDPOINT: endpoint,
+  };
+}

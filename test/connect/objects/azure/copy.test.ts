@@ -2,80 +2,51 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
-import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts";
-import { openItems } from "../../../../src/batch/internal.ts";
 import { azureSettingsOf } from "../../../../src/connect/objects/azure/settings.ts";
-import { type CopyOptions, copy, verify } from "../../../../src/connect/objects/index.ts";
-import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
-import { PawlError } from "../../../../src/errors.ts";
-import { openStore, type Store } from "../../../../src/store/index.ts";
+import { copy, verify } from "../../../../src/connect/objects/index.ts";
+import { environmentOf as s3EnvironmentOf } from "../s3/access.ts";
 import { S3Stub } from "../s3/stub/server.ts";
 import { folderContents } from "../scene.ts";
+import { putFile, Workspace } from "../workspace.ts";
+import { environmentOf } from "./access.ts";
 import { accountSas } from "./client.ts";
-import { blobMisbehaviours } from "./stub/misbehaviours.ts";
 import { BlobStub } from "./stub/server.ts";
 
 const MB = 1024 * 1024;
 const main = join(import.meta.dirname, "../../../../src/cli/main.ts");
 
-describe("Azure Blob", () => {
+describe("copying from and to Azure Blob", () => {
   let stub: BlobStub;
   let s3: S3Stub;
+  let workspace: Workspace;
   let folder: string;
-  let store: Store;
-  const kept = { ...process.env };
 
   before(async () => {
     stub = await BlobStub.start();
     s3 = await S3Stub.start();
-    folder = await mkdtemp(join(tmpdir(), "pawl-azure-"));
-    Object.assign(process.env, {
-      AZURE_STORAGE_ACCOUNT: stub.access.account,
-      AZURE_STORAGE_KEY: stub.access.key,
-      AZURE_STORAGE_SERVICE_ENDPOINT: stub.access.endpoint,
-      AZURE_CONFIG_DIR: folder,
-      AWS_ENDPOINT_URL_S3: s3.access.endpoint,
-      AWS_ACCESS_KEY_ID: s3.access.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.access.secretAccessKey,
-      AWS_REGION: s3.access.region,
-      PAWL_STORE: join(folder, "place", "store.db"),
+    workspace = await Workspace.begin({
+      ...environmentOf(stub.access),
+      ...s3EnvironmentOf(s3.access),
       PAWL_PAUSE_MS: "1",
     });
-    store = await openStore(join(folder, "store.db"));
+    ({ folder } = workspace);
+    process.env.AZURE_CONFIG_DIR = folder;
   });
   afterEach(() => {
     stub.misbehaviour = {};
   });
   after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
-    await store.close();
+    await workspace.end();
     await stub.stop();
     await s3.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
-  const ran = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> =>
-    await run(defineJob({ name: `copy ${from} ${to}`, ...copy({ from, to, ...more }) }), { store }).summary();
-  const done = async (from: string, to: string, more: Partial<CopyOptions> = {}): Promise<RunSummary> => {
-    const summary = await ran(from, to, more);
-    assert.equal(summary.state, "succeeded", summary.note);
-    return summary;
-  };
-  const reasons = async ({ run }: RunSummary): Promise<string[]> => {
-    const all: string[] = [];
-    for await (const { reason } of openItems(store, run)) all.push(reason);
-    return all;
-  };
-  const put = async (path: string, content: string | Buffer) => {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
-  };
+  const ran = (...args: Parameters<Workspace["ran"]>) => workspace.ran(...args);
+  const copied = (...args: Parameters<Workspace["copied"]>) => workspace.copied(...args);
 
   it("carries metadata, headers and tags from S3 and back, whatever their names, and finds all unchanged", async () => {
     const headers = {
@@ -92,18 +63,21 @@ describe("Azure Blob", () => {
     await source.put("small", "small", headers);
     await source.putInParts("large", [randomBytes(16 * MB), randomBytes(1)], headers);
     s3.fill("meta", ["umlaut"], "u", { "x-amz-meta-name": "\u00c3\u00a4" });
-    const first = await done("s3://meta", there.address);
+    const first = await copied("s3://meta", there.address);
     assert.deepEqual([first.written, first.quarantined], [2, 1]);
-    assert.match((await reasons(first))[0] ?? "", /its name holds characters that a header of Azure cannot/);
-    await done(there.address, "s3://meta-back");
+    assert.match(
+      (await workspace.reasons(first)).join(),
+      /its name holds characters that a header of Azure cannot/,
+    );
+    await copied(there.address, "s3://meta-back");
     for (const key of ["small", "large"]) {
       const found = await back.head(key);
       for (const [name, value] of Object.entries(headers))
         if (name !== "x-amz-tagging") assert.equal(found.get(name), value, `${key} ${name}`);
       assert.deepEqual(await back.tags(key), { team: "maps", of: "a b" });
     }
-    assert.equal((await done("s3://meta", there.address)).unchanged, 2);
-    assert.equal((await done(there.address, "s3://meta-back")).unchanged, 2);
+    assert.equal((await copied("s3://meta", there.address)).unchanged, 2);
+    assert.equal((await copied(there.address, "s3://meta-back")).unchanged, 2);
     for await (const { result } of verify({ from: there.address, to: "s3://meta-back" }))
       assert.equal(result, "same");
   });
@@ -114,9 +88,9 @@ describe("Azure Blob", () => {
     await s3.bucket("names");
     const bad = ["a\\b", "end.", "a./b", "tab\t", "../up", `${"d/".repeat(254)}x`];
     s3.fill("names", [...bad, "a/b", "end", `${[long, long, long, long].join("/")}`]);
-    const summary = await done("s3://names", there.address);
+    const summary = await copied("s3://names", there.address);
     assert.deepEqual([summary.written, summary.quarantined], [3, bad.length]);
-    const said = (await reasons(summary)).join("\n");
+    const said = (await workspace.reasons(summary)).join("\n");
     for (const wanted of [
       /a \\, which Azure takes for a \//,
       /ends in a dot/,
@@ -130,8 +104,8 @@ describe("Azure Blob", () => {
   it("writes no bytes that came otherwise than they were sent, and tries those again", async () => {
     const there = await stub.container("spoilt");
     const from = join(folder, "spoilt");
-    await put(join(from, "small"), randomBytes(1000));
-    await put(join(from, "large"), randomBytes(16 * MB + 1));
+    await putFile(from, "small", randomBytes(1000));
+    await putFile(from, "large", randomBytes(16 * MB + 1));
     let left = 2;
     stub.misbehaviour = {
       asked: (asked) => {
@@ -140,7 +114,7 @@ describe("Azure Blob", () => {
         return { ...asked, body: Buffer.concat([Buffer.from("x"), asked.body.subarray(1)]) };
       },
     };
-    await done(from, there.address);
+    await copied(from, there.address);
     assert.ok(left < 0);
     for (const key of ["small", "large"])
       assert.deepEqual((await there.get(key)).body, await readFile(join(from, key)));
@@ -161,8 +135,8 @@ describe("Azure Blob", () => {
             }
           : answer,
     };
-    assert.equal((await done(there.address, join(folder, "busy"))).written, 1);
-    await put(join(folder, "portal", "a"), "a");
+    assert.equal((await copied(there.address, join(folder, "busy"))).written, 1);
+    await putFile(join(folder, "portal"), "a", "a");
     stub.misbehaviour = {
       answer: ({ method }, answer) => (method === "PUT" ? { ...answer, status: 200, headers: {} } : answer),
     };
@@ -184,7 +158,7 @@ describe("Azure Blob", () => {
             ? { status: 403, headers: { "x-ms-error-code": "CannotVerifyCopySource" }, body: Buffer.alloc(0) }
             : answer,
       };
-      assert.equal((await done(source.address, `${target.address}/${refuses}`)).written, 3);
+      assert.equal((await copied(source.address, `${target.address}/${refuses}`)).written, 3);
       const gets = stub.journal.filter(
         ({ method, key, query }) => method === "GET" && key !== "" && !query.has("comp"),
       );
@@ -216,7 +190,7 @@ describe("Azure Blob", () => {
       },
     };
     const to = join(folder, "moved");
-    assert.equal((await done(there.address, to, { move: true })).written, 4);
+    assert.equal((await copied(there.address, to, { move: true })).written, 4);
     assert.deepEqual(await there.keys(), []);
     assert.equal(await readFile(join(to, "b"), "utf8"), "NEW b");
     assert.equal(await readFile(join(to, "blocks"), "utf8"), "onetwo");
@@ -233,7 +207,7 @@ describe("Azure Blob", () => {
       { folder: join(folder, "notes"), scratch: folder, memory: 0, signal: new AbortController().signal },
     );
     assert.match(notes.join(), /^1 of the blobs .* are append or page blobs/);
-    await done(there.address, join(folder, "append"));
+    await copied(there.address, join(folder, "append"));
     assert.equal(await readFile(join(folder, "append", "log"), "utf8"), "one line\n");
   });
 
@@ -253,15 +227,15 @@ describe("Azure Blob", () => {
         `[joined]\nconnection_string = AccountName=${account};AccountKey=${key};BlobEndpoint=${endpoint}/\n`,
     );
     const to = join(folder, "keys");
-    assert.equal((await done(there.address, to, { fromProfile: "reads" })).written, 1);
-    assert.equal((await done(there.address, to, { fromProfile: "joined" })).unchanged, 1);
+    assert.equal((await copied(there.address, to, { fromProfile: "reads" })).written, 1);
+    assert.equal((await copied(there.address, to, { fromProfile: "joined" })).unchanged, 1);
     for (const [profile, wanted] of [
       ["past", /not valid there, or has expired/],
       ["wrong", /not valid there, or has expired/],
       ["other", /are those of the account another/],
       ["none", /no section \[none\]/],
     ] as const) {
-      const error = await done(there.address, to, { fromProfile: profile }).then(
+      const error = await copied(there.address, to, { fromProfile: profile }).then(
         () => assert.fail(profile),
         (reason: Error) => reason,
       );
@@ -271,7 +245,7 @@ describe("Azure Blob", () => {
     // A SAS that may only read.
     const refused = await ran(to, there.address, { toProfile: "reads" });
     assert.equal(refused.state, "succeeded");
-    await put(join(to, "new"), "new");
+    await putFile(to, "new", "new");
     const written = await ran(to, there.address, { toProfile: "reads" });
     assert.match(written.note ?? "", /may not do what is needed \(AuthorizationPermissionMismatch\)/);
     await assert.rejects(
@@ -279,7 +253,7 @@ describe("Azure Blob", () => {
       (error: Error) => !error.message.includes("sig="),
     );
     await assert.rejects(
-      done(`${there.address}/x`, `${there.address}/x/y`, { toProfile: "joined" }),
+      copied(`${there.address}/x`, `${there.address}/x/y`, { toProfile: "joined" }),
       /lies inside the other/,
     );
     const files = await folderContents(join(folder, "place")).catch(() => ({}));
@@ -302,16 +276,16 @@ describe("Azure Blob", () => {
     // Between two names of the source lie more of others than pages that are asked for.
     for (let n = 0; n < 16_000; n++) blobs.set(`b-${String(n).padStart(6, "0")}`, blob);
     const from = join(folder, "many");
-    for (const key of ["a", "m", "n", "o", "p", "z"]) await put(join(from, key), key);
-    assert.deepEqual((await done(from, there.address)).unchanged, 1);
-    assert.deepEqual((await done(from, there.address)).unchanged, 6);
+    for (const key of ["a", "m", "n", "o", "p", "z"]) await putFile(from, key, key);
+    assert.deepEqual((await copied(from, there.address)).unchanged, 1);
+    assert.deepEqual((await copied(from, there.address)).unchanged, 6);
   });
 
   it("goes on after a kill in the middle of blocks, and leaves nothing half there", async () => {
     const there = await stub.container("killed");
     const from = join(folder, "killed");
-    for (let n = 0; n < 30; n++) await put(join(from, `${n}`), randomBytes(1000 + n));
-    await put(join(from, "large"), randomBytes(24 * MB + 1));
+    for (let n = 0; n < 30; n++) await putFile(from, `${n}`, randomBytes(1000 + n));
+    await putFile(from, "large", randomBytes(24 * MB + 1));
     const env = {
       ...process.env,
       PAWL_STORE: join(folder, "killed-place", "store.db"),
@@ -337,82 +311,5 @@ describe("Azure Blob", () => {
     for await (const { key, result } of verify({ from, to: there.address }))
       assert.equal(result, "same", key);
     assert.equal(stub.held("killed").uncommitted.size, 0);
-  });
-
-  describe("that lists otherwise than Azure promises", () => {
-    const keys = [
-      ...Array.from({ length: 5200 }, (_, n) => `in/${"abcd"[n % 4]}/${String(n).padStart(5, "0")}`),
-      ...["in/A", "in/B", "in/a", "in/a-b", "in/b.", "in/z", "in/\uffee", "in/\u{1f600}"],
-    ];
-    const wanted = keys
-      .map((key) => key.slice(3))
-      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-
-    before(async () => {
-      const there = await stub.container("full");
-      await there.put("at/a", "a");
-      const { blobs } = stub.held("full");
-      const blob = blobs.get("at/a");
-      assert.ok(blob);
-      for (const key of keys) blobs.set(key, blob);
-    });
-
-    /** The keys of `in/` as a copy lists them before anything is copied; the sentence with which it was refused. */
-    const listed = async (place: string, signal: AbortSignal): Promise<string[] | string> => {
-      const { source } = copy({ from: `az://${stub.access.account}/full/in`, to: join(folder, "to") });
-      const options = { folder: join(folder, place), scratch: folder, memory: 0, signal };
-      try {
-        const { shards } = await source.shards(4, { kind: "any" }, options);
-        const listing = StoredListing.read(join(options.folder, "listing.db"), 0);
-        const found = shards.flatMap(({ data }) => {
-          const { from, to } = data as { from: number; to: number };
-          return listing.page(from, to, 1e6).map(({ entry }) => entry.key);
-        });
-        listing.close();
-        return found;
-      } catch (error) {
-        assert.ok(error instanceof PawlError, String(error));
-        return error.message;
-      }
-    };
-    const calm = new AbortController().signal;
-
-    it("is listed on where a listing was cut off, also in the order of UTF-16", async () => {
-      const utf16 = { list: { order: (names: readonly string[]) => names.toSorted() } };
-      for (const [place, misbehaviour] of [
-        ["cut", {}],
-        ["cut-utf16", utf16],
-      ] as const) {
-        const cut = new AbortController();
-        stub.misbehaviour = {
-          ...misbehaviour,
-          answer: (asked, answer) => {
-            if (asked.query.has("marker")) cut.abort();
-            return answer;
-          },
-        };
-        await assert.rejects(async () => {
-          await listed(place, cut.signal);
-          cut.signal.throwIfAborted();
-        });
-        stub.misbehaviour = misbehaviour;
-        const came = await listed(place, calm);
-        assert.deepEqual(typeof came === "string" ? came : came.toSorted(), wanted.toSorted());
-      }
-      // Two places are compared in one pass, for which one order must be known.
-      const full = `az://${stub.access.account}/full/in`;
-      await assert.rejects(async () => {
-        for await (const { result } of verify({ from: full, to: full })) assert.equal(result, "same");
-      }, /in another order than that of their bytes/);
-    });
-
-    for (const [nth, [what, make]] of Object.entries(blobMisbehaviours).entries()) {
-      it(`and ${what} is refused in one sentence, or listed whole`, async () => {
-        stub.misbehaviour = make();
-        const came = await listed(`misbehaving ${nth}`, calm);
-        if (typeof came === "string") assert.match(came, /^[^\n]*az:\/\/pawltest\/full[^\n]*$/);
-        else assert.deepEqual(came.toSorted(), wanted.toSorted());
-      });
-    }
   });
 });

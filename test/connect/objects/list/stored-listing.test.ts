@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { ObjectEntry } from "../../../../src/connect/objects/contract.ts";
-import { sortedNames } from "../../../../src/connect/objects/files/walk.ts";
 import { compareKeys } from "../../../../src/connect/objects/list/key-order.ts";
 import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
-import { foldsCase, type NameComparison } from "../../../../src/connect/objects/names/case-folding.ts";
-import { MemoryBudget } from "../../../../src/connect/objects/transfer/memory-budget.ts";
+import type { NameComparison } from "../../../../src/connect/objects/names/case-folding.ts";
 import { fc, runs } from "../../../random.ts";
 
 const entry = (key: string, size: number | null = key.length): ObjectEntry => ({
@@ -127,7 +125,7 @@ describe("a stored listing", () => {
       const keys = ["a", "A", "b", "É", "é", "e\u0301", "a"];
       listing.add(0, { entries: keys.map((key) => entry(key, null)), next: null });
       listing.refuseRepeatedNames(comparison);
-      // Asked again when a run goes on, it changes nothing.
+      // Asked again when a run continues, it changes nothing.
       listing.refuseRepeatedNames(comparison);
       const [range] = listing.slices(1);
       assert.equal(range?.bytes, null);
@@ -143,62 +141,5 @@ describe("a stored listing", () => {
 
   it("that is not on this machine is said to be missing", () => {
     assert.throws(() => StoredListing.read(join(folder, "none.db"), 1), /is not on this machine/);
-  });
-});
-
-describe("large folders within large folders", () => {
-  it("are sorted on disk apart from one another, and leave nothing there", async () => {
-    const root = await mkdtemp(join(tmpdir(), "pawl-names-"));
-    try {
-      await mkdir(join(root, "names/within"), { recursive: true });
-      for (const name of ["a", "b", "c", "x", "y"]) {
-        await writeFile(join(root, "names", name), "");
-        await writeFile(join(root, "names/within", name), "");
-      }
-      const all: string[] = [];
-      for await (const name of sortedNames(join(root, "names"), root, 2)) {
-        all.push(name);
-        if (!name.endsWith("/")) continue;
-        for await (const inner of sortedNames(join(root, "names", name), root, 2)) all.push(name + inner);
-      }
-      const inner = ["a", "b", "c", "x", "y"].map((name) => `within/${name}`);
-      assert.deepEqual(all, ["a", "b", "c", "within/", ...inner, "x", "y"]);
-      assert.deepEqual(await readdir(root), ["names"]);
-      assert.equal(await foldsCase(join(root, "names")), process.platform !== "linux");
-      assert.equal((await readdir(join(root, "names"))).length, 6);
-    } finally {
-      await rm(root, { recursive: true, force: true });
-    }
-  });
-});
-
-describe("the memory for objects under way", () => {
-  it("is never more than was given, but for one that needs more alone", async () => {
-    const gate = new MemoryBudget(100);
-    let held = 0;
-    let most = 0;
-    const pieces = new Set<ArrayBufferLike>();
-    await Promise.all(
-      Array.from({ length: 200 }, (_, at) => {
-        const bytes = at % 50 === 0 ? 300 : 1 + (at % 40);
-        return gate.lend(bytes, async (piece) => {
-          assert.equal(piece.length, bytes);
-          assert.ok(!pieces.has(piece.buffer), "lent twice at once");
-          pieces.add(piece.buffer);
-          held += bytes;
-          most = Math.max(most, held);
-          if (bytes === 300) assert.equal(held, 300);
-          await new Promise((resolve) => setImmediate(resolve));
-          held -= bytes;
-          pieces.delete(piece.buffer);
-        });
-      }),
-    );
-    assert.ok(most <= 300);
-    await assert.rejects(
-      gate.hold(100, async () => Promise.reject(new Error("no"))),
-      /no/,
-    );
-    assert.equal(await gate.hold(100, async () => 5), 5);
   });
 });

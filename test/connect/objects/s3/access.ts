@@ -19,3 +19,35 @@ export interface ObjectServer extends AsyncDisposable {
   dropBucket(name: string): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** The variables with which the tools of AWS find a server. */
+export function environmentOf({
+  endpoint,
+  accessKeyId,
+  secretAccessKey,
+  region,
+}: Access): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_REGION: region,
+  };
+}
+
+/** A profile of `~/.aws/config` with which they find it at an endpoint. */
+export function profileOf(
+  name: string,
+  { endpoint, accessKeyId, secretAccessKey, region }: Access,
+  at = endpoint,
+): string {
+  return [
+    `[profile ${name}]`,
+    `endpoint_url = ${at}`,
+    `region = ${region}`,
+    `aws_access_key_id = ${accessKeyId}`,
+    `aws_secret_access_key = ${secretAccessKey}`,
+    "",
+    "",
+  ].join("\n");
+}

@@ -1,44 +1,18 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, run } from "../../../../src/batch/index.ts";
 import { openItems } from "../../../../src/batch/internal.ts";
 import { copy } from "../../../../src/connect/objects/index.ts";
 import type { Store } from "../../../../src/store/index.ts";
-import { conformance } from "../conformance.ts";
-import type { ObjectServer } from "./access.ts";
-import { fillBucket, startObjects, whyNoObjects } from "./start.ts";
-import { S3Stub } from "./stub/server.ts";
+import { WebServer } from "../web-server.ts";
 import { putFile, Workspace } from "../workspace.ts";
+import { environmentOf, type ObjectServer, profileOf } from "./access.ts";
+import { startObjects, whyNoObjects } from "./start.ts";
 
 const MB = 1024 * 1024;
-
-function environmentOf({ access }: ObjectServer): Record<string, string> {
-  return {
-    AWS_ENDPOINT_URL_S3: access.endpoint,
-    AWS_ACCESS_KEY_ID: access.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: access.secretAccessKey,
-    AWS_REGION: access.region,
-  };
-}
-
-describe("S3 as a place for objects", { skip: whyNoObjects() }, () => {
-  conformance(async () => {
-    const server = await startObjects();
-    return {
-      environment: environmentOf(server),
-      names: ["a\tb"],
-      foldersAreEmpty: !(server instanceof S3Stub),
-      bucket: (name) => server.bucket(name),
-      fill: (name, keys) => fillBucket(server, name, keys),
-      stop: () => server.stop(),
-    };
-  });
-});
 
 describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
   let server: ObjectServer;
@@ -49,7 +23,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
 
   before(async () => {
     server = await startObjects();
-    workspace = await Workspace.begin(environmentOf(server));
+    workspace = await Workspace.begin(environmentOf(server.access));
     ({ folder, store } = workspace);
   });
   beforeEach(() => {
@@ -119,9 +93,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     const other = await target.get("c.md");
     assert.match(other.body.toString(), /^B2?\.TXT$/);
     assert.equal(other.headers.get("content-type"), "text/x");
-    const reasons: Record<string, string> = {};
-    for await (const item of openItems(store, summary.run))
-      reasons[item.at.split("/").at(-1) ?? ""] = item.reason;
+    const reasons = await workspace.reasonsBelow(from, summary);
     assert.match(reasons.hang ?? "", /took longer than 3 s/);
     assert.match(reasons.die ?? "", /ended its process/);
     assert.match(reasons.throw ?? "", /threw: no throw/);
@@ -135,7 +107,7 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
 
   it("copies what a manifest names, and keeps what the web does not give with the reason", async () => {
     const bucket = await server.bucket(name);
-    const web = createServer((request, response) => {
+    await using web = await WebServer.start((request, response) => {
       const url = request.url ?? "";
       if (url.startsWith("/gone")) response.writeHead(404).end();
       else if (url.startsWith("/forbidden")) response.writeHead(403).end();
@@ -152,90 +124,83 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
           })
           .end(`of ${url}`);
     });
-    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
-    try {
-      const at = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
-      const rows = [
-        `${at}/one.png,a/1.png,`,
-        `${at}/by/its%20url.png,,`,
-        `${at}/moved,moved,`,
-        `${at}/gone,gone,`,
-        `${at}/forbidden,forbidden,`,
-        `${at}/x,wrong-sum,${"0".repeat(32)}`,
-        `${at}/y,a/1.png,`,
-        "ftp://there/z,z,",
-        ",empty,",
-      ];
-      const manifest = join(folder, `${name}.csv`);
-      await writeFile(manifest, `url,name,md5\n${rows.join("\n")}\n`);
-      const summary = await copied(`manifest:${manifest}`, `s3://${name}`);
-      assert.deepEqual([summary.read, summary.written, summary.quarantined], [9, 3, 6]);
-      assert.deepEqual(await bucket.keys(), ["a/1.png", "by/its url.png", "moved"]);
-      assert.equal((await bucket.get("a/1.png")).body.toString(), "of /one.png");
-      assert.equal((await bucket.get("moved")).body.toString(), "of /new");
-      assert.equal((await bucket.head("a/1.png")).get("cache-control"), "no-store");
-      const reasons: string[] = [];
-      const places: string[] = [];
-      for await (const { reason, at: place } of openItems(store, summary.run)) {
-        reasons.push(reason);
-        if (/url/i.test(reason)) places.push(place);
-      }
-      assert.deepEqual(
-        places.map((place) => place.slice(place.lastIndexOf("/") + 1)),
-        [`${name}.csv line 9`, `${name}.csv line 10`],
-      );
-      for (const wanted of [
-        /it is not there/,
-        /access is denied/,
-        /checksum/,
-        /given to another/,
-        /not a URL/,
-        /no url/,
-      ])
-        assert.ok(
-          reasons.some((reason) => wanted.test(reason)),
-          `${wanted} in ${reasons}`,
-        );
-      // In JSON Lines, into a folder.
-      const one = { url: `${at}/one.png` };
-      const bad: [object, RegExp][] = [
-        [{ url: `${at}/round` }, /one address to the next without end/],
-        [{ url: `${at}/part` }, /answers 206/],
-        [{ ...one, name: "size", size: 3 }, /it has 11 bytes, and 3 by the manifest/],
-        [{ ...one, name: "many", size: "many" }, /size "many" is not a number/],
-        [{ ...one, name: "sum", md5: "sha256:1" }, /md5 "sha256:1" is not an MD5/],
-        [{ ...one, name: ["x"] }, /name is not a text/],
-        [{ url: one.url.replace("//", "//user:secret@") }, /stores no passwords/],
-      ];
-      const objects = [
-        { ...one, name: "a/1.png" },
-        { ...one, name: "b\u2028", size: 11 },
-        ...bad.map(([row]) => row),
-      ];
-      const text = `\ufeff${objects.map((row) => JSON.stringify(row)).join("\n")}\nnonsense\n`;
-      await writeFile(
-        join(folder, `${name}.jsonl`),
-        Buffer.concat([Buffer.from(text), Buffer.from([0x22, 0xff, 0x22])]),
-      );
-      const lines = await copied(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
-      const why: string[] = [];
-      for await (const item of openItems(store, lines.run)) why.push(item.reason);
-      assert.deepEqual([lines.written, lines.quarantined], [2, bad.length + 2], why.join("\n"));
-      for (const wanted of [...bad.map(([, reason]) => reason), /not a JSON object/, /not valid UTF-8/])
-        assert.ok(
-          why.some((reason) => wanted.test(reason)),
-          `${wanted} in ${why}`,
-        );
-      assert.ok(!why.some((reason) => reason.includes("secret")));
-      assert.equal(await readFile(join(folder, name, "a/1.png"), "utf8"), "of /one.png");
-      assert.equal(await readFile(join(folder, name, "b\u2028"), "utf8"), "of /one.png");
-    } finally {
-      web.close();
-      web.closeAllConnections();
+    const at = web.url;
+    const rows = [
+      `${at}/one.png,a/1.png,`,
+      `${at}/by/its%20url.png,,`,
+      `${at}/moved,moved,`,
+      `${at}/gone,gone,`,
+      `${at}/forbidden,forbidden,`,
+      `${at}/x,wrong-sum,${"0".repeat(32)}`,
+      `${at}/y,a/1.png,`,
+      "ftp://there/z,z,",
+      ",empty,",
+    ];
+    const manifest = join(folder, `${name}.csv`);
+    await writeFile(manifest, `url,name,md5\n${rows.join("\n")}\n`);
+    const summary = await copied(`manifest:${manifest}`, `s3://${name}`);
+    assert.deepEqual([summary.read, summary.written, summary.quarantined], [9, 3, 6]);
+    assert.deepEqual(await bucket.keys(), ["a/1.png", "by/its url.png", "moved"]);
+    assert.equal((await bucket.get("a/1.png")).body.toString(), "of /one.png");
+    assert.equal((await bucket.get("moved")).body.toString(), "of /new");
+    assert.equal((await bucket.head("a/1.png")).get("cache-control"), "no-store");
+    const reasons: string[] = [];
+    const positions: string[] = [];
+    for await (const { reason, at: position } of openItems(store, summary.run)) {
+      reasons.push(reason);
+      if (/url/i.test(reason)) positions.push(position);
     }
+    assert.deepEqual(
+      positions.map((position) => position.slice(position.lastIndexOf("/") + 1)),
+      [`${name}.csv line 9`, `${name}.csv line 10`],
+    );
+    for (const wanted of [
+      /it is not there/,
+      /access is denied/,
+      /checksum/,
+      /given to another/,
+      /not a URL/,
+      /no url/,
+    ])
+      assert.ok(
+        reasons.some((reason) => wanted.test(reason)),
+        `${wanted} in ${reasons}`,
+      );
+    // In JSON Lines, into a folder.
+    const one = { url: `${at}/one.png` };
+    const bad: [object, RegExp][] = [
+      [{ url: `${at}/round` }, /one address to the next without end/],
+      [{ url: `${at}/part` }, /answers 206/],
+      [{ ...one, name: "size", size: 3 }, /it has 11 bytes, and 3 by the manifest/],
+      [{ ...one, name: "many", size: "many" }, /size "many" is not a number/],
+      [{ ...one, name: "sum", md5: "sha256:1" }, /md5 "sha256:1" is not an MD5/],
+      [{ ...one, name: ["x"] }, /name is not a text/],
+      [{ url: one.url.replace("//", "//user:secret@") }, /stores no passwords/],
+    ];
+    const objects = [
+      { ...one, name: "a/1.png" },
+      { ...one, name: "b\u2028", size: 11 },
+      ...bad.map(([row]) => row),
+    ];
+    const text = `\ufeff${objects.map((row) => JSON.stringify(row)).join("\n")}\nnonsense\n`;
+    await writeFile(
+      join(folder, `${name}.jsonl`),
+      Buffer.concat([Buffer.from(text), Buffer.from([0x22, 0xff, 0x22])]),
+    );
+    const lines = await copied(`manifest:${join(folder, `${name}.jsonl`)}`, join(folder, name));
+    const why = await workspace.reasons(lines);
+    assert.deepEqual([lines.written, lines.quarantined], [2, bad.length + 2], why.join("\n"));
+    for (const wanted of [...bad.map(([, reason]) => reason), /not a JSON object/, /not valid UTF-8/])
+      assert.ok(
+        why.some((reason) => wanted.test(reason)),
+        `${wanted} in ${why}`,
+      );
+    assert.ok(!why.some((reason) => reason.includes("secret")));
+    assert.equal(await readFile(join(folder, name, "a/1.png"), "utf8"), "of /one.png");
+    assert.equal(await readFile(join(folder, name, "b\u2028"), "utf8"), "of /one.png");
   });
 
-  it("says in one sentence what is wrong with a whole place", async () => {
+  it("says in one sentence what is wrong with a whole bucket", async () => {
     const from = join(folder, name);
     await putFile(from, "a", "a");
     await assert.rejects(
@@ -251,27 +216,22 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
     await assert.rejects(copied(from, `s3://${name}`, { toProfile: "nobody" }), /no profile "nobody"/);
   });
 
-  it("takes no other server for one of S3, and no second profile for another place", async () => {
+  it("takes no other server for one of S3, and no second profile for another bucket", async () => {
     const from = join(folder, name);
     await putFile(from, "a", "a");
     const bucket = await server.bucket(name);
     await bucket.put("x/a", "a");
     let listed = true;
     // A proxy that wants people to log in answers everything alike.
-    const portal = createServer((request, response) => {
+    await using portal = await WebServer.start((request, response) => {
       const page = "<html><body>Log in</body></html>";
       const list = `<ListBucketResult><IsTruncated>${!listed}</IsTruncated></ListBucketResult>`;
       response.end(request.method === "GET" ? (listed ? list : page) : page);
     });
-    await new Promise<void>((resolve) => portal.listen(0, "127.0.0.1", resolve));
     const config = join(folder, `${name}.ini`);
-    const { endpoint } = server.access;
-    const profile = (of: string, at: string) =>
-      `[profile ${of}]\nendpoint_url = ${at}\naws_access_key_id = ${server.access.accessKeyId}\naws_secret_access_key = ${server.access.secretAccessKey}\n`;
     await writeFile(
       config,
-      profile("portal", `http://127.0.0.1:${(portal.address() as AddressInfo).port}`) +
-        profile("same", endpoint),
+      profileOf("portal", server.access, portal.url) + profileOf("same", server.access),
     );
     process.env.AWS_CONFIG_FILE = config;
     try {
@@ -298,8 +258,6 @@ describe("copying from and to buckets", { skip: whyNoObjects() }, () => {
       assert.deepEqual(await bucket.keys(), ["x/a"]);
     } finally {
       delete process.env.AWS_CONFIG_FILE;
-      portal.close();
-      portal.closeAllConnections();
     }
   });
 });

@@ -1,54 +1,38 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { defineJob, run } from "../../../../src/batch/index.ts";
-import { openItems } from "../../../../src/batch/internal.ts";
-import { copy } from "../../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../../src/store/index.ts";
+import { Workspace } from "../workspace.ts";
+import { profileOf } from "./access.ts";
 import { S3Stub } from "./stub/server.ts";
 
 /** A text as the bytes that its UTF-8 is sent in, one character a byte. */
 const sent = (text: string) => Buffer.from(text).toString("latin1");
 
 describe("what goes along with an object", () => {
-  const kept = { ...process.env };
-  let folder: string;
+  let workspace: Workspace;
   let near: S3Stub;
   let far: S3Stub;
-  let store: Store;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "pawl-headers-"));
     [near, far] = [await S3Stub.start(), await S3Stub.start()];
-    const profile = (name: string, { endpoint, accessKeyId, secretAccessKey }: S3Stub["access"]) =>
-      `[profile ${name}]\nendpoint_url = ${endpoint}\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
-    await writeFile(join(folder, "config"), profile("near", near.access) + profile("far", far.access));
-    process.env.AWS_CONFIG_FILE = join(folder, "config");
-    process.env.PAWL_STORE = join(folder, "place", "store.db");
-    store = await openStore(join(folder, "store.db"));
+    workspace = await Workspace.begin();
+    process.env.AWS_CONFIG_FILE = join(workspace.folder, "config");
+    await writeFile(
+      process.env.AWS_CONFIG_FILE,
+      profileOf("near", near.access) + profileOf("far", far.access),
+    );
   });
   after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
-    await store.close();
+    await workspace.end();
     await near.stop();
     await far.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const copied = async (bucket: string) => {
-    const ends = copy({
-      from: `s3://${bucket}`,
-      to: `s3://${bucket}`,
-      fromProfile: "near",
-      toProfile: "far",
-    });
-    const summary = await run(defineJob({ name: bucket, ...ends }), { store }).summary();
-    const reasons: string[] = [];
-    for await (const { reason } of openItems(store, summary.run)) reasons.push(reason);
-    return { ...summary, reasons };
+    const profiles = { fromProfile: "near", toProfile: "far" };
+    const summary = await workspace.ran(`s3://${bucket}`, `s3://${bucket}`, profiles);
+    return { ...summary, reasons: await workspace.reasons(summary) };
   };
 
   it("arrives byte by byte as it was, in whatever alphabet and with whatever spaces", async () => {

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { copy, verify } from "../../../../src/connect/objects/index.ts";
-import { StoredListing } from "../../../../src/connect/objects/list/stored-listing.ts";
+import { verify } from "../../../../src/connect/objects/index.ts";
 import { PawlError } from "../../../../src/errors.ts";
+import { inByteOrder, Workspace } from "../workspace.ts";
+import { environmentOf } from "./access.ts";
 import { misbehaviours } from "./stub/misbehaviours.ts";
 import { type S3Misbehaviour, S3Stub } from "./stub/server.ts";
 
@@ -18,54 +16,24 @@ const others = ["at/a", "out/a"];
 
 const SENTENCE = /^[^\n]*(s3:\/\/full|full at )[^\n]*$/;
 
+const wanted = inByteOrder(keys.map((key) => key.slice(3)));
+
 describe("a server that lists otherwise than S3 promises", () => {
   let stub: S3Stub;
-  let folder: string;
-  const kept = { ...process.env };
+  let workspace: Workspace;
 
   before(async () => {
     stub = await S3Stub.start();
-    folder = await mkdtemp(join(tmpdir(), "pawl-listing-"));
-    const { endpoint, accessKeyId, secretAccessKey, region } = stub.access;
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: region,
-      PAWL_STORE: join(folder, "place", "store.db"),
-      PAWL_PAUSE_MS: "1",
-    });
+    workspace = await Workspace.begin({ ...environmentOf(stub.access), PAWL_PAUSE_MS: "1" });
     stub.fill("full", [...keys, ...others]);
   });
   after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
+    await workspace.end();
     await stub.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
-  /** The keys of `in/` as a copy lists them before anything is copied; the sentence with which it was refused. */
-  const listed = async (name: string, signal: AbortSignal, place = name): Promise<string[] | string> => {
-    const { source } = copy({ from: `s3://${name}/in`, to: join(folder, "to") });
-    const options = { folder: join(folder, place), scratch: folder, memory: 0, signal };
-    try {
-      const { shards } = await source.shards(4, { kind: "any" }, options);
-      const listing = StoredListing.read(join(options.folder, "listing.db"), 0);
-      const found = shards.flatMap(({ data }) => {
-        const { from, to } = data as { from: number; to: number };
-        return listing.page(from, to, 1e6).map(({ entry }) => entry.key);
-      });
-      listing.close();
-      return found;
-    } catch (error) {
-      assert.ok(error instanceof PawlError, String(error));
-      return error.message;
-    }
-  };
-  const calm = new AbortController().signal;
-  const wanted = keys
-    .map((key) => key.slice(3))
-    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const listed = (folder: string, signal?: AbortSignal) =>
+    workspace.listedKeys("s3://full/in", folder, signal);
 
   it("is listed on where a listing was cut off, and is refused where it leaves out something just there", async () => {
     const skips = misbehaviours["skips a thousand keys more than start-after says"] as () => S3Misbehaviour;
@@ -83,9 +51,9 @@ describe("a server that lists otherwise than S3 promises", () => {
           return answer;
         },
       };
-      await assert.rejects(listed("full", cut.signal, place));
+      await assert.rejects(listed(place, cut.signal));
       stub.misbehaviour = misbehaviour;
-      const came = await listed("full", calm, place);
+      const came = await listed(place);
       stub.misbehaviour = {};
       if (wants === null) assert.match(String(came), /it leaves out/);
       else assert.deepEqual(came, wants);
@@ -95,7 +63,7 @@ describe("a server that lists otherwise than S3 promises", () => {
   for (const [nth, [what, make]] of Object.entries(misbehaviours).entries()) {
     it(`and ${what} is refused in one sentence, or listed and verified whole`, async (t) => {
       stub.misbehaviour = make();
-      const came = await listed("full", calm, `misbehaving ${nth}`);
+      const came = await listed(`misbehaving ${nth}`);
       if (typeof came === "string") {
         t.diagnostic(came);
         assert.match(came, SENTENCE);

@@ -3,10 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { elementsOf, escaped, textOf } from "../../../../src/connect/objects/bucket-service/xml.ts";
-import { etagOfBytes, unquotedEtag } from "../../../../src/connect/objects/compare/etag.ts";
 import { s3SettingsOf } from "../../../../src/connect/objects/s3/settings.ts";
-import { retryAfterMs } from "../../../../src/retry-after.ts";
 
 describe("the settings of a bucket", () => {
   let folder: string;
@@ -86,39 +83,5 @@ region = x
     );
     const env = { ...files, AWS_ENDPOINT_URL: "storage.example.com" };
     await assert.rejects(s3SettingsOf(null, env), /not a URL/);
-  });
-});
-
-describe("an answer of a server", () => {
-  it("is read out of its XML", () => {
-    const xml = "<R><A><Key>a&amp;b&#34;&#x41;</Key></A><A><Key/></A><A><Key></Key></A><T>1</T></R>";
-    assert.deepEqual(
-      [...elementsOf(xml, "A")].map((one) => textOf(one, "Key")),
-      ['a&b"A', null, ""],
-    );
-    assert.equal(textOf(xml, "None"), null);
-    assert.equal(textOf(`<x>${escaped(`<&">'`)}</x>`, "x"), `<&">'`);
-  });
-
-  it("may ask to be left alone, in seconds or until a date", () => {
-    const now = Date.parse("2026-01-01T00:00:00Z");
-    assert.equal(retryAfterMs("3", now), 3000);
-    assert.equal(retryAfterMs("Thu, 01 Jan 2026 00:00:10 GMT", now), 10_000);
-    assert.equal(retryAfterMs("Thu, 01 Jan 2020 00:00:10 GMT", now), 0);
-    for (const nothing of [undefined, null, "", "soon", "-1"])
-      assert.equal(retryAfterMs(nothing, now), null, String(nothing));
-  });
-
-  it("has tags with and without quotes, of the whole or of parts", async () => {
-    assert.deepEqual(['"a"', 'W/"a"', "a", undefined].map(unquotedEtag), ["a", "a", "a", null]);
-    const bytes = Buffer.from("0123456789");
-    for (const cut of [1, 3, 10]) {
-      const pieces = async function* () {
-        for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
-      };
-      assert.equal(await etagOfBytes(pieces(), null), "781e5e245d69b566979b86e28d23f2c7");
-      // md5(md5("01234") + md5("56789")), as the S3 manual describes it.
-      assert.equal(await etagOfBytes(pieces(), 5), "9a6dbec798b1bfe66cc7659d2bb41720-2");
-    }
   });
 });

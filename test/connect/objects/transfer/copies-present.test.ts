@@ -1,27 +1,26 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { defineJob, type RunSummary, run } from "../../../../src/batch/index.ts";
 import type { AnyJob } from "../../../../src/batch/internal.ts";
 import { type CopyOptions, copy } from "../../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../../src/store/index.ts";
+import type { Store } from "../../../../src/store/index.ts";
 import { interruptedCopy } from "../interrupted.ts";
+import { Workspace } from "../workspace.ts";
 
 const OBJECTS = 24;
 const names = Array.from({ length: OBJECTS }, (_, at) => `${at}`.padStart(2, "0"));
 
 describe("a copy that is resumed", () => {
+  let workspace: Workspace;
   let folder: string;
   let store: Store;
   let options: CopyOptions;
-  const kept = { ...process.env };
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "pawl-resumed-"));
-    process.env.PAWL_STORE = join(folder, "place", "store.db");
-    store = await openStore(join(folder, "store.db"));
+    workspace = await Workspace.begin();
+    ({ folder, store } = workspace);
     await writeFile(
       join(folder, "names.mjs"),
       `export default (bytes, { key }) => {
@@ -32,17 +31,11 @@ describe("a copy that is resumed", () => {
     );
   });
   beforeEach(async () => {
-    const place = join(folder, crypto.randomUUID());
-    options = { from: join(place, "from"), to: join(place, "to") };
-    await mkdir(options.from, { recursive: true });
-    for (const name of names) await writeFile(join(options.from, name), name);
+    const { from, to } = await workspace.ends();
+    options = { from, to };
+    for (const name of names) await writeFile(join(from, name), name);
   });
-  after(async () => {
-    for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-    Object.assign(process.env, kept);
-    await store.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => workspace.end());
 
   const interrupted = (
     extra: Partial<CopyOptions>,
@@ -65,11 +58,14 @@ describe("a copy that is resumed", () => {
       again.note ?? "",
       /start over with restart: true \(--restart\), which copies what is missing/,
     );
-    const anew = await run(defineJob({ name: options.to, ...copy(options) }), {
+    const startedOver = await run(defineJob({ name: options.to, ...copy(options) }), {
       store,
       restart: true,
     }).summary();
-    assert.deepEqual([anew.state, anew.written, anew.unchanged], ["succeeded", OBJECTS / 2, OBJECTS / 2]);
+    assert.deepEqual(
+      [startedOver.state, startedOver.written, startedOver.unchanged],
+      ["succeeded", OBJECTS / 2, OBJECTS / 2],
+    );
     assert.deepEqual((await readdir(options.to)).sort(), names);
   });
 

@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import {
   appendFile,
-  chmod,
   link,
   mkdir,
-  mkdtemp,
   readdir,
   readFile,
   rename,
@@ -15,50 +13,27 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { defineJob, run } from "../../../../src/batch/index.ts";
-import { openItems } from "../../../../src/batch/internal.ts";
-import { ChecksumThreads } from "../../../../src/connect/objects/compare/checksum-threads.ts";
-import { Disk } from "../../../../src/connect/objects/files/disk.ts";
 import { versionOf } from "../../../../src/connect/objects/files/file-version.ts";
-import { isPartName } from "../../../../src/connect/objects/files/part-files.ts";
 import { removeFile } from "../../../../src/connect/objects/files/remove-file.ts";
-import { FileWriter } from "../../../../src/connect/objects/files/writer.ts";
-import { copy } from "../../../../src/connect/objects/index.ts";
-import { openStore, type Store } from "../../../../src/store/index.ts";
+import { environmentOf } from "../s3/access.ts";
 import { S3Stub } from "../s3/stub/server.ts";
+import { Workspace } from "../workspace.ts";
 
-const kept = { ...process.env };
+let workspace: Workspace;
 let folder: string;
-let store: Store;
 let from: string;
 let to: string;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pawl-moves-"));
-  process.env.PAWL_STORE = join(folder, "place", "store.db");
-  process.env.PAWL_PAUSE_MS = "1";
-  store = await openStore(join(folder, "store.db"));
+  workspace = await Workspace.begin({ PAWL_PAUSE_MS: "1" });
+  ({ folder } = workspace);
 });
 beforeEach(async () => {
-  const place = join(folder, crypto.randomUUID());
-  [from, to] = [join(place, "from"), join(place, "to")];
-  await mkdir(from, { recursive: true });
+  ({ from, to } = await workspace.ends());
 });
-after(async () => {
-  for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key];
-  Object.assign(process.env, kept);
-  await store.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const reasons = async (id: string) => {
-  const found: string[] = [];
-  for await (const { reason } of openItems(store, id)) found.push(reason);
-  return found;
-};
+after(() => workspace.end());
 
 describe("a file that is moved", () => {
   it("and rewritten while its transform runs is copied again as it is now, and only then removed", async () => {
@@ -76,8 +51,7 @@ describe("a file that is moved", () => {
         return bytes;
       };`,
     );
-    const ends = copy({ from, to, move: true, transform: module });
-    const summary = await run(defineJob({ name: "rewritten", ...ends }), { store }).summary();
+    const summary = await workspace.ran(from, to, { move: true, transform: module });
     assert.deepEqual([summary.state, summary.written], ["succeeded", 1]);
     assert.equal(await readFile(join(to, "a"), "utf8"), "new");
     assert.deepEqual(await readdir(from), []);
@@ -91,11 +65,10 @@ describe("a file that is moved", () => {
       `import { appendFileSync } from "node:fs";
       export default (bytes) => { appendFileSync(${JSON.stringify(join(from, "a"))}, "+"); return bytes; };`,
     );
-    const ends = copy({ from, to, move: true, transform: module });
-    const summary = await run(defineJob({ name: "always", ...ends }), { store }).summary();
+    const summary = await workspace.ran(from, to, { move: true, transform: module });
     assert.deepEqual([summary.written, summary.quarantined], [0, 1]);
     assert.match(
-      (await reasons(summary.run)).join(),
+      (await workspace.reasons(summary)).join(),
       /was changed since it was copied, and stays where it is/,
     );
     assert.match(await readFile(join(from, "a"), "utf8"), /^0\++$/);
@@ -154,13 +127,7 @@ describe("a file that is moved", () => {
 describe("an object of a bucket that is moved", () => {
   it("and written again meanwhile is copied again; one without an end stays", async () => {
     await using stub = await S3Stub.start();
-    const { endpoint, accessKeyId, secretAccessKey, region } = stub.access;
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: region,
-    });
+    Object.assign(process.env, environmentOf(stub.access));
     stub.fill("b", ["once", "always", "late", "calm"]);
     const times = new Map<string, number>();
     const nth = (key: string) => {
@@ -178,79 +145,16 @@ describe("an object of a bucket that is moved", () => {
         return answer;
       },
     };
-    const summary = await run(defineJob({ name: "moved", ...copy({ from: "s3://b", to, move: true }) }), {
-      store,
-    }).summary();
+    const summary = await workspace.ran("s3://b", to, { move: true });
     stub.misbehaviour = {};
-    assert.deepEqual([summary.written, summary.quarantined], [3, 1], (await reasons(summary.run)).join());
+    assert.deepEqual(
+      [summary.written, summary.quarantined],
+      [3, 1],
+      (await workspace.reasons(summary)).join(),
+    );
     assert.deepEqual(await client.keys(), ["always"]);
     assert.equal(await readFile(join(to, "once"), "utf8"), "new");
     assert.equal(await readFile(join(to, "late"), "utf8"), "new");
     assert.equal(await readFile(join(to, "calm"), "utf8"), "calm");
-  });
-});
-
-describe("a file that is being written", () => {
-  const writer = async (kept: string) => {
-    const sums = { threads: new ChecksumThreads(), cache: null };
-    const made = new FileWriter(to, { run: "r1", kept }, sums, new Disk());
-    await made.prepare(false);
-    return made;
-  };
-  const entry = { key: "sub/a", size: 3, modified: null, etag: null };
-  const described = {
-    size: 3,
-    etag: null,
-    modified: null,
-    properties: { headers: {}, metadata: {}, tags: null },
-  };
-
-  it("has a name that cannot be guessed, and a new one each time", async () => {
-    const made = await writer(join(folder, "names"));
-    const seen = new Set<string>();
-    for (let n = 0; n < 3; n++) {
-      const upload = await made.beginUpload(entry, described);
-      const [name = ""] = (await readdir(join(to, "sub"))).filter((each) => isPartName(each));
-      assert.match(name, /^\.pawl-r1-[0-9a-f]{32}\.part$/);
-      seen.add(name);
-      await upload.abort();
-    }
-    assert.equal(seen.size, 3);
-    await made.close();
-  });
-
-  it("is swept after a kill, with no more than what the run has left", async () => {
-    const place = join(folder, "swept");
-    const killed = await writer(place);
-    await killed.beginUpload(entry, described);
-    await writeFile(join(to, "sub", `.pawl-other-${"0".repeat(32)}.part`), "another run");
-    await writeFile(join(to, "sub", "mine.part"), "of the user");
-    assert.equal((await readdir(join(to, "sub"))).length, 3);
-    const next = await writer(place);
-    assert.deepEqual((await readdir(join(to, "sub"))).sort(), [
-      `.pawl-other-${"0".repeat(32)}.part`,
-      "mine.part",
-    ]);
-    await next.close();
-    await killed.close();
-  });
-
-  it("is not written through a folder that was replaced by a link", async () => {
-    const outside = join(dirname(to), "outside");
-    await mkdir(outside);
-    await writeFile(join(outside, "a"), "precious");
-    const made = await writer(join(folder, "links"));
-    await made.put(entry, Buffer.from("one"), "", described);
-    await rename(join(to, "sub"), join(to, "was"));
-    await symlink(outside, join(to, "sub"));
-    for (const bytes of [Buffer.from("two"), Buffer.alloc(300_000)])
-      await assert.rejects(
-        made.put({ ...entry, size: bytes.length }, bytes, "", described),
-        /leads out of the target/,
-      );
-    assert.equal(await readFile(join(outside, "a"), "utf8"), "precious");
-    assert.deepEqual(await readdir(outside), ["a"]);
-    await made.close();
-    await chmod(outside, 0o700);
   });
 });
