@@ -9,8 +9,41 @@ export interface FutureOwner {
   cancel(index: number, reason: string, kill: boolean): boolean;
 }
 
-/** The result of a submitted call, now or later: what `pool.submit` returns. */
-export class Future<T> {
+/**
+ * The result of a submitted call, now or later: what `pool.submit` returns.
+ *
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const future = pool.submit((n: number) => n * 2, 21);
+ * console.log(await future.result({ timeout: "10s" })); // 42
+ * ```
+ */
+export interface Future<T> {
+  /** Whether the call has ended, well or not. */
+  readonly done: boolean;
+  /**
+   * Resolves with the result, and rejects with what the function threw. After `timeout` it rejects too, and the call continues.
+   *
+   * @param options.timeout how long to wait; without it, as long as it takes
+   * @throws PawlError `pool.waited` when there is no result by then; `argument.duration` for a timeout that is not a duration
+   */
+  result(options?: { readonly timeout?: Duration }): Promise<T>;
+  /**
+   * Stops the call: one that waits is never begun, one that runs is told by its signal; with `kill` its worker is ended. The
+   * result is then a DOMException `AbortError`.
+   *
+   * @param options.reason the message of that error, "it was cancelled" without one
+   * @param options.kill whether to end the worker of a call that runs, false without it
+   * @returns false when the call had ended before
+   */
+  cancel(options?: { readonly reason?: string; readonly kill?: boolean }): boolean;
+  /** Calls back once the call has ended, well or not. */
+  whenDone(listener: (failed: boolean) => void): void;
+}
+
+/** The future of a call of a pool in this thread. */
+export class PoolFuture<T> implements Future<T> {
   readonly #owner: FutureOwner;
   readonly #index: number;
   readonly #settled = Promise.withResolvers<T>();
@@ -23,15 +56,10 @@ export class Future<T> {
     this.#settled.promise.then(undefined, ignore);
   }
 
-  /** The call has ended, well or not. */
   get done(): boolean {
     return this.#done;
   }
 
-  /**
-   * The result. With `timeout` it throws a PawlError `pool.waited` when there is none by then; the
-   * call continues. Throws PawlError("argument.duration") for a timeout that is not a duration; Infinity waits.
-   */
   async result(options: { readonly timeout?: Duration } = {}): Promise<T> {
     checkOptions(options, "result", ["timeout"]);
     const timeoutMs = optionalMilliseconds(options.timeout, "The option timeout");
@@ -44,16 +72,11 @@ export class Future<T> {
     });
   }
 
-  /**
-   * Stops the call: one that waits is never begun, one that runs is told by its signal; with `kill` its worker is
-   * ended. Returns false when it had ended before.
-   */
   cancel(options: { readonly reason?: string; readonly kill?: boolean } = {}): boolean {
     if (this.#done) return false;
     return this.#owner.cancel(this.#index, options.reason ?? "it was cancelled", options.kill ?? false);
   }
 
-  /** Calls back once the call has ended, well or not. */
   whenDone(listener: (failed: boolean) => void): void {
     this.#settled.promise.then(
       () => listener(false),
@@ -61,7 +84,7 @@ export class Future<T> {
     );
   }
 
-  /** For the pool. */
+  /** The pool has a result, or an error in its place. */
   settle(result: { readonly value: T } | { readonly error: unknown }): void {
     this.#done = true;
     if ("error" in result) this.#settled.reject(result.error);
@@ -123,8 +146,17 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for futures, and tells which have ended and which have not. Never throws for a failed one, but
- * PawlError("pool.option") for a timeout that is not a number of milliseconds.
+ * Waits for futures, and tells which have ended and which have not. It does not throw for a call that failed.
+ *
+ * @throws PawlError `pool.option` for anything but futures and for an option that cannot be; `argument.duration` for a timeout
+ * that is not a duration
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * const futures = [1, 2, 3].map((n) => pool.submit((x: number) => x * x, n));
+ * const { done, pending } = await wait(futures, { timeout: "30s" });
+ * console.log(done.length, pending.length); // 3 0
+ * ```
  */
 export async function wait<T>(
   futures: Iterable<Future<T>>,
@@ -154,6 +186,6 @@ export async function wait<T>(
 
 function futuresIn<T>(given: Iterable<Future<T>>, what: string): readonly Future<T>[] {
   const futures = Symbol.iterator in Object(given) ? [...given] : null;
-  if (futures?.every((each) => each instanceof Future)) return futures;
+  if (futures?.every((each) => each instanceof PoolFuture)) return futures;
   throw new PawlError("pool.option", `${what} takes futures to iterate over, such as those of submit.`);
 }

@@ -15,7 +15,7 @@ export { type Each, each } from "./each/each.ts";
 export type { EachOptions, RetryOptions } from "./each/options.ts";
 export type { EachContext } from "./each/run.ts";
 export { ActorDiedError, TimeLimitError, WorkerDiedError } from "./errors.ts";
-export { asCompleted, Future, type WaitOptions, wait } from "./future.ts";
+export { asCompleted, type Future, type WaitOptions, wait } from "./future.ts";
 export type { CallOptions, ItemContext, MapOptions, PoolOptions, TimeLimit } from "./options.ts";
 export { type Explanation, Pool } from "./pool.ts";
 export { Counter } from "./shared/counter.ts";

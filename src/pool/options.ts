@@ -17,9 +17,15 @@ export interface PoolOptions<Init = unknown> {
    * @default "thread"
    */
   readonly isolate?: Isolation;
-  /** Runs once in each worker; what it returns reaches every call as `context.init`. */
+  /**
+   * Runs once in each worker; what it returns reaches every call as `context.init`.
+   * @default nothing runs, and `context.init` is undefined
+   */
   readonly init?: (argument: never) => Init | Promise<Init>;
-  /** What `init` is given. */
+  /**
+   * What `init` is given: plain data.
+   * @default undefined
+   */
   readonly initArgument?: unknown;
   /**
    * A worker is replaced after so many items.
@@ -67,17 +73,23 @@ export interface CallOptions {
 /** What holds for a call over many items. */
 export interface MapOptions extends CallOptions {
   /**
-   * Items in a chunk.
+   * Items that a worker is sent together.
    * @default measured as it runs: about 10 ms of work, fewer towards the end
    */
   readonly chunkSize?: number;
-  /** Stops the call: items that wait are not begun, those that run are told by their signal. */
+  /**
+   * Stops the call: items that wait are not begun, those that run are told by their signal.
+   * @default nothing but an error stops it
+   */
   readonly signal?: AbortSignal;
 }
 
 /** How long an item may run. */
 export interface TimeLimit {
-  /** Time of execution after which the item's signal aborts; it may then end by itself. */
+  /**
+   * Time of execution after which the item's signal aborts; it may then end by itself.
+   * @default none: its signal aborts only where the call is cancelled
+   */
   readonly soft?: Duration;
   /** Time of execution after which its worker is ended and replaced. */
   readonly hard: Duration;

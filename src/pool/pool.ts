@@ -22,7 +22,7 @@ type ErrorsOption = MapOptions & { readonly errors?: "throw" | "collect" };
 
 /** What `pool.explain()` tells. */
 export interface Explanation {
-  /** What was decided for each function so far, and by which figures. */
+  /** What was decided for each function so far, and by which figures: where its items run, and why. */
   readonly functions: readonly FunctionExplanation[];
   /** The objects that this thread has put, for any pool; those that were never disposed of count as `leaked`. */
   readonly objects: ObjectStats;
@@ -75,9 +75,16 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    * what is put into it or taken out later changes nothing. An item that is an object is sent as it is by then. Items that
    * cost less than sending them run in the caller's thread.
    *
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * const lengths = await pool.map((text: string) => text.length, ["a", "bb"]);
+   * console.log(lengths); // [ 1, 2 ]
+   * ```
    * @throws what `fn` throws, with the place of its item as `index`; PawlError `pool.captured` and the like for a function that
    * cannot reach a worker, `pool.unsendable` for an item, `pool.unsendable-result` for a result; TimeLimitError `pool.timeout`;
-   * WorkerDiedError `pool.worker-died`; PawlError `pool.closed`, `pool.terminated`; the reason of an aborted `signal`
+   * WorkerDiedError `pool.worker-died`; PawlError `pool.option`, `pool.closed`, `pool.terminated`; the reason of an aborted
+   * `signal`
    */
   map<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
@@ -98,7 +105,17 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return runMap(this.#context, { fn, given: items, options, method: "map" });
   }
 
-  /** Like `map`, with the elements of each item as arguments. */
+  /**
+   * Like `map`, with the elements of each item as arguments.
+   *
+   * @throws as `map`
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * const pairs: [number, number][] = [[1, 2], [3, 4]];
+   * console.log(await pool.starmap((a: number, b: number) => a * b, pairs)); // [ 2, 12 ]
+   * ```
+   */
   starmap<A extends readonly unknown[], R>(
     fn: (...args: A) => R | Promise<R>,
     items: Iterable<A> | AsyncIterable<A>,
@@ -122,6 +139,11 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    * Results in order, as they are asked for; items are taken as there is room. Memory is that of a few chunks.
    *
    * @throws as `map`
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * for await (const square of pool.imap((x: number) => x * x, [1, 2, 3])) console.log(square); // 1, then 4, then 9
+   * ```
    */
   imap<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
@@ -142,7 +164,18 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return streamMap(this.#context, { fn, items, options, method: "imap" });
   }
 
-  /** Like `imap`, but each result as soon as it is there. */
+  /**
+   * Like `imap`, but each result as soon as it is there.
+   *
+   * @throws as `map`
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * let sum = 0;
+   * for await (const square of pool.imapUnordered((x: number) => x * x, [1, 2, 3])) sum += square;
+   * console.log(sum); // 14
+   * ```
+   */
   imapUnordered<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,
@@ -165,7 +198,8 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   /**
    * Calls `fn` in a worker.
    *
-   * @throws PawlError `pool.closed`, and for a function that cannot reach a worker; what `fn` throws is in the future
+   * @throws PawlError `pool.closed`, and `pool.captured` and the like for a function that cannot reach a worker; the result of the
+   * future rejects with what `fn` throws and with the errors of `map`
    * @example
    * ```ts
    * await using pool = new Pool();
@@ -177,7 +211,17 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     return this.submitWith({}, fn, ...args);
   }
 
-  /** Like `submit`, with options. */
+  /**
+   * Like `submit`, with options.
+   *
+   * @throws as `submit`, and PawlError `pool.option` and `argument.duration` for an option that cannot be
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * const future = pool.submitWith({ timeout: "5s", crashRetries: 1 }, (x: number) => x * x, 3);
+   * console.log(await future.result()); // 9
+   * ```
+   */
   submitWith<A extends readonly unknown[], R>(
     options: CallOptions,
     fn: (...args: A) => R | Promise<R>,
@@ -187,17 +231,36 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const { submitted, account } = this.#functions.find(fn as AnyFunction, "submit", options);
     const future = submitted.submit(args) as Future<R>;
     account.parallel++;
+    account.why = "it was submitted";
     this.#workerPool.add(submitted);
     this.#workerPool.scheduleSoon();
     return future;
   }
 
-  /** Calls `fn` in a worker and waits for its result. */
+  /**
+   * Calls `fn` in a worker and resolves with its result: `submit(…).result()`.
+   *
+   * @throws as `submit` and its future
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * console.log(await pool.apply((a: number, b: number) => a + b, 1, 2)); // 3
+   * ```
+   */
   async apply<A extends readonly unknown[], R>(fn: (...args: A) => R | Promise<R>, ...args: A): Promise<R> {
     return await this.submit(fn, ...args).result();
   }
 
-  /** What was decided so far, and why; and the objects there are. */
+  /**
+   * What was decided so far, and why; and the objects there are.
+   *
+   * @example
+   * ```ts
+   * await using pool = new Pool();
+   * await pool.map((x: number) => x * x, [1, 2, 3]);
+   * for (const { function: name, inline, parallel, why } of pool.explain().functions) console.log(name, inline, parallel, why);
+   * ```
+   */
   explain(): Explanation {
     return { functions: this.#functions.explain(this.#workerPool.maxWorkers), objects: objectStats() };
   }
@@ -221,6 +284,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     await this.#workerPool.close();
   }
 
+  /** The same as `terminate`, at the end of a block with `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
   }

@@ -199,7 +199,7 @@ async function* lazily(n: number) {
 }
 
 for (const isolate of ["thread", "process"] as const) {
-  test(`what a pool that was ended had given out does not go on elsewhere (${isolate})`, async () => {
+  test(`what a pool that was ended had given out does not continue elsewhere (${isolate})`, async () => {
     const file = join(import.meta.dirname, "fixtures", "terminated-program.ts");
     const { stdout } = await promisify(execFile)(process.execPath, [file, isolate], { timeout: 120_000 });
     assert.equal(stdout, "rejected\n".repeat(3));

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { PoolFuture } from "../../src/pool/future.ts";
 import {
   actor,
   asCompleted,
   control,
   each,
-  Future,
+  type Future,
   Lock,
   Pool,
   WorkerDiedError,
@@ -19,7 +20,7 @@ const owner = { cancel: () => false };
 
 test("a result is waited for as long as the timeout says, however long that is", async () => {
   for (const timeout of [Number.POSITIVE_INFINITY, Number.MAX_VALUE, 2 ** 31, 2 ** 31 - 1]) {
-    const future = new Future<number>(owner, 0);
+    const future = new PoolFuture<number>(owner, 0);
     const result = future.result({ timeout });
     const waited = wait([future], { timeout });
     for (let turns = 0; turns < 20; turns++) await turn();
@@ -27,7 +28,7 @@ test("a result is waited for as long as the timeout says, however long that is",
     assert.equal(await result, 7);
     assert.deepEqual(await waited, { done: [future], pending: [] });
   }
-  const future = new Future<number>(owner, 0);
+  const future = new PoolFuture<number>(owner, 0);
   await assert.rejects(future.result({ timeout: 0 }), { code: "pool.waited" });
   assert.deepEqual(await wait([future], { timeout: 1 }), { done: [], pending: [future] });
 });
@@ -72,7 +73,7 @@ test("times that no timer can hold do not end anything", async () => {
 });
 
 test("a hundred thousand futures that have ended are told one after the other", async () => {
-  const futures = Array.from({ length: 100_000 }, (_, index) => new Future<number>(owner, index));
+  const futures = Array.from({ length: 100_000 }, (_, index) => new PoolFuture<number>(owner, index));
   for (const [at, future] of futures.entries()) {
     if (at % 3 === 0) future.settle({ error: new Error("no") });
     else future.settle({ value: at });

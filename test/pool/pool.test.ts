@@ -283,6 +283,21 @@ function quickClock(t: TestContext): void {
   });
 }
 
+test("explain says of a short map that there was nothing to decide, and of a submitted call what it was", async () => {
+  await using pool = new Pool({ workers: 2 });
+  await pool.map(double, [1, 2, 3]);
+  await pool.submit(add, 1, 2).result();
+  assert.deepEqual(
+    pool
+      .explain()
+      .functions.map(({ function: name, inline, parallel, why }) => [name, inline, parallel, why]),
+    [
+      ["double", 3, 0, "its calls were over before there was anything to decide"],
+      ["add", 0, 1, "it was submitted"],
+    ],
+  );
+});
+
 test("trivial items stay in the caller's thread, and explain says why", async (t) => {
   quickClock(t);
   await using pool = new Pool({ workers: 2 });

@@ -60,6 +60,20 @@ export function actor<C extends AnyClass>(
  * the others.
  *
  * @throws as `actor`, and PawlError `pool.option` for a count that is not a whole number of at least 1
+ * @example
+ * ```ts
+ * class Model {
+ *   predict(x: number) {
+ *     return x * 2;
+ *   }
+ * }
+ * callable(import.meta, Model);
+ *
+ * if (import.meta.main) {
+ *   await using model = await replicas(4, Model, [], { route: "leastBusy", maxRestarts: 3 });
+ *   console.log(await Promise.all([1, 2, 3].map((x) => model.predict(x)))); // [ 2, 4, 6 ]
+ * }
+ * ```
  */
 export function replicas<C extends AnyClass>(
   count: number,

@@ -6,6 +6,17 @@ const never = new AbortController().signal;
 /**
  * The signal of the call of an actor that runs here, also in what it awaits: it aborts when the soft limit of the
  * call is over or its caller's signal aborts. Elsewhere, and for a call with neither, one that never aborts.
+ *
+ * @example
+ * ```ts
+ * class Crawler {
+ *   async fetch(url: string) {
+ *     const response = await fetch(url, { signal: callSignal() });
+ *     return await response.text();
+ *   }
+ * }
+ * callable(import.meta, Crawler);
+ * ```
  */
 export function callSignal(): AbortSignal {
   return signals.getStore()?.() ?? never;

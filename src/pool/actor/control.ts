@@ -10,16 +10,18 @@ export interface ActorControl<T> {
   /**
    * A handle to the same actor, whose calls have these options: `control(model).with({ timeout: "500ms" }).predict(x)`.
    *
-   * @throws PawlError `argument.duration` for a timeout that cannot be
+   * @throws PawlError `pool.option` and `argument.duration` for a timeout that cannot be
    */
   with(options: ActorCallOptions): Actor<T>;
   /** The actor in numbers; of replicas, each of them. */
   stats(): ActorStats[];
-  /** Waits until a call would not fail with `pool.actor-busy`. */
+  /** Resolves when a call would not fail with `pool.actor-busy`. */
   room(): Promise<void>;
   /**
    * Takes no more calls, waits for those there are, calls the object's own `[Symbol.asyncDispose]` or
-   * `[Symbol.dispose]`, and ends the worker. Throws what that threw.
+   * `[Symbol.dispose]`, and ends the worker.
+   *
+   * @throws what that method of the object threw
    */
   close(): Promise<void>;
   /** Ends the worker now. Calls without a result fail with `pool.actor-terminated`. */
@@ -28,7 +30,28 @@ export interface ActorControl<T> {
 
 /**
  * The actor behind a handle; its controls are not methods of the handle, since the class may have methods of those
- * names. Throws PawlError("pool.actor-handle"), and PawlError("pool.actor-owner") in a worker that was passed the handle.
+ * names.
+ *
+ * @throws PawlError `pool.actor-handle` for anything but a handle; all methods but `with` throw PawlError `pool.actor-owner` in a
+ * worker that was passed the handle
+ * @example
+ * ```ts
+ * class Tally {
+ *   sum = 0;
+ *   add(n: number) {
+ *     this.sum += n;
+ *     return this.sum;
+ *   }
+ * }
+ * callable(import.meta, Tally);
+ *
+ * if (import.meta.main) {
+ *   const tally = await actor(Tally, []);
+ *   console.log(await control(tally).with({ timeout: "1s" }).add(5)); // 5
+ *   console.log(control(tally).stats()[0]?.calls); // 1
+ *   await control(tally).close();
+ * }
+ * ```
  */
 export function control<T>(handle: Actor<T>): ActorControl<T> {
   const target = targetOf(handle);

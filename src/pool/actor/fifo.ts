@@ -1,4 +1,4 @@
-/** A line in which taking the first costs the same however long the line is. */
+/** A queue in which taking the first costs the same however long it is. */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;

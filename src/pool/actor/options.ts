@@ -74,7 +74,10 @@ export interface ActorCallOptions {
    * @default the timeout of the actor
    */
   readonly timeout?: Duration | TimeLimit;
-  /** Withdraws the call while it waits; one that runs is told by its `callSignal()`. */
+  /**
+   * Withdraws the call while it waits; one that runs is told by its `callSignal()`.
+   * @default the call cannot be withdrawn
+   */
   readonly signal?: AbortSignal;
 }
 

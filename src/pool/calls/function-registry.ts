@@ -5,18 +5,25 @@ import { Cost, chunkSizeFor, speedUp } from "./cost.ts";
 import { type Stopper, SubmittedWork } from "./submit.ts";
 import type { Call } from "./work-queue.ts";
 
-/** What a call decided, and by which figures. */
+/** What a pool decided for one function, and by which figures. */
 export interface FunctionExplanation {
+  /** Its name, or "(anonymous)". */
   readonly function: string;
-  /** Items that ran in the caller's thread, and in workers. */
+  /** Items that ran in the caller's thread. */
   readonly inline: number;
+  /** Items that ran in workers, or were given to them. */
   readonly parallel: number;
+  /** Milliseconds that an item takes to run; null before the first. */
   readonly itemMs: number | null;
+  /** Milliseconds that the caller's thread needs to send an item and to receive its result; null while nothing was sent. */
   readonly transportMs: number | null;
+  /** Items that a worker would be sent together. */
   readonly chunkSize: number;
+  /** Workers that the pool may have. */
   readonly workers: number;
-  /** Expected of workers over one thread. */
+  /** How many times as fast workers are expected to be as one thread; null while nothing is measured. */
   readonly speedUp: number | null;
+  /** Why its items run where they do, in words. */
   readonly why: string;
 }
 
@@ -119,7 +126,12 @@ export class FunctionRegistry {
     const key: FunctionKey = reference.kind === "inline" ? reference.source : fn;
     const known = this.#functions.get(key);
     if (known !== undefined) return known;
-    const account = { name: fn.name, inline: 0, parallel: 0, why: "it was submitted" };
+    const account = {
+      name: fn.name,
+      inline: 0,
+      parallel: 0,
+      why: "its calls were over before there was anything to decide",
+    };
     const made = { cost: new Cost(), account, calls: new Map<string, KnownCall>() };
     this.#functions.set(key, made);
     return made;

@@ -1,4 +1,4 @@
-import { Future, type FutureOwner } from "../future.ts";
+import { type Future, type FutureOwner, PoolFuture } from "../future.ts";
 import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
 
 /** How the worker pool stops a call that is under way. */
@@ -12,7 +12,7 @@ export interface Stopper {
 /** Calls of one function that were submitted one by one. */
 export class SubmittedWork extends WorkQueue implements FutureOwner {
   readonly #stopper: Stopper;
-  readonly #futures = new Map<number, Future<unknown>>();
+  readonly #futures = new Map<number, PoolFuture<unknown>>();
 
   constructor(call: Call, stopper: Stopper) {
     super(call, new ItemQueue());
@@ -22,7 +22,7 @@ export class SubmittedWork extends WorkQueue implements FutureOwner {
   /** Adds a call with these arguments. */
   submit(args: readonly unknown[]): Future<unknown> {
     const index = this.add(args);
-    const future = new Future<unknown>(this, index);
+    const future = new PoolFuture<unknown>(this, index);
     this.#futures.set(index, future);
     return future;
   }

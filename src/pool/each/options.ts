@@ -24,7 +24,10 @@ export interface EachOptions {
    * @default no limit
    */
   readonly timeout?: Duration;
-  /** Stops the call: items that wait are not begun, those that run are told by their signal and waited for. */
+  /**
+   * Stops the call: items that wait are not begun, those that run are told by their signal and waited for.
+   * @default nothing but an error stops it
+   */
   readonly signal?: AbortSignal;
   /**
    * Results come in the order of the items; with false, each as soon as it is there.
@@ -35,7 +38,7 @@ export interface EachOptions {
 
 /** How items that failed are tried again. */
 export interface RetryOptions {
-  /** Further attempts after the first. */
+  /** Further attempts after the first, or Infinity. */
   readonly times: number;
   /**
    * The wait before the first further attempt is a random time up to this; the bound doubles each time.

@@ -38,17 +38,18 @@ export class Counter implements Shareable {
     markAsUncloneable(this);
   }
 
+  /** The value as it is now. */
   get value(): number {
     return safe(Atomics.load(this.#cell, 0));
   }
 
-  /** Returns the value after it. */
+  /** Adds to the value, and returns what it is then. */
   add(amount = 1): number {
     const added = exact(amount);
     return safe(Atomics.add(this.#cell, 0, added) + added);
   }
 
-  /** Returns the value after it. */
+  /** Takes off the value, and returns what it is then. */
   sub(amount = 1): number {
     const taken = exact(amount);
     return safe(Atomics.sub(this.#cell, 0, taken) - taken);
@@ -64,7 +65,11 @@ export class Counter implements Shareable {
     return safe(Atomics.compareExchange(this.#cell, 0, exact(expected), exact(value)));
   }
 
-  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  /**
+   * How it crosses to a worker.
+   *
+   * @throws PawlError `pool.shared-process` on the way to a process
+   */
   [toHandle](to: Isolation): HandleState {
     assertStaysInProcess(to, "A Counter", 'isolate the pool by "thread", or add up what the workers return');
     return { kind: KIND, state: this.#cell.buffer };

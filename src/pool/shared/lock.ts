@@ -30,7 +30,7 @@ const POLL_MS = 200;
 /** How a lock is waited for. */
 export interface LockOptions {
   /**
-   * How long to wait at most.
+   * How long to wait at most; then it is the error `pool.lock-timeout`.
    * @default for ever
    */
   readonly timeout?: Duration;
@@ -50,6 +50,7 @@ export interface LockGuard extends Disposable {
  * lock guards may be half written. Wait with a `timeout` where that can happen; its error names the holder. To continue,
  * make what is guarded again, and a new lock with it.
  *
+ * @throws PawlError `pool.shared-memory` for memory that is not that of a lock
  * @example
  * ```ts
  * const lock = new Lock();
@@ -78,8 +79,10 @@ export class Lock implements Shareable {
 
   /**
    * Takes the lock, and blocks the thread until it can. In the main thread that stops everything, output of workers
-   * included; use `lockAsync` there. Throws PawlError("pool.lock-timeout"), and PawlError("pool.lock-again") when this
-   * thread holds it, which would wait for ever.
+   * included; use `lockAsync` there.
+   *
+   * @throws PawlError `pool.lock-timeout`; `pool.lock-again` when this thread holds it, which would wait for ever;
+   * `argument.duration` for a timeout that cannot be
    */
   lock(options: LockOptions = {}): LockGuard {
     const deadline = deadlineOf(options);
@@ -96,7 +99,11 @@ export class Lock implements Shareable {
     }
   }
 
-  /** The same, and other things can happen in this thread meanwhile. Throws PawlError("pool.lock-timeout"). */
+  /**
+   * The same, and other things can happen in this thread meanwhile.
+   *
+   * @throws PawlError `pool.lock-timeout`, and `argument.duration` for a timeout that cannot be
+   */
   async lockAsync(options: LockOptions = {}): Promise<LockGuard> {
     const deadline = deadlineOf(options);
     // Waiting for memory alone does not keep a program from ending.
@@ -117,7 +124,11 @@ export class Lock implements Shareable {
     return Atomics.compareExchange(this.#word, 0, FREE, HERE) === FREE ? this.#guarded() : null;
   }
 
-  /** Throws PawlError("pool.lock-not-held") when this thread does not hold it. */
+  /**
+   * Frees the lock, and wakes a thread that waits for it.
+   *
+   * @throws PawlError `pool.lock-not-held` when this thread does not hold it
+   */
   unlock(): void {
     const word = Atomics.load(this.#word, 0);
     if (word === FREE || holderOf(word) !== threadId) {
@@ -132,7 +143,11 @@ export class Lock implements Shareable {
     if ((before & WAITED_FOR) !== 0) Atomics.notify(this.#word, 0, 1);
   }
 
-  /** Calls the function while holding the lock. Throws as `lock`, and PawlError("pool.lock-async") for an async function. */
+  /**
+   * Calls the function while holding the lock, and returns what it returns.
+   *
+   * @throws as `lock`; what the function throws; PawlError `pool.lock-async` for an async function
+   */
   run<T>(fn: () => T, options?: LockOptions): T {
     using _guard = this.lock(options);
     const result = fn();
@@ -145,13 +160,21 @@ export class Lock implements Shareable {
     return result;
   }
 
-  /** Holds the lock until the promise of the function settles. Throws as `lockAsync`. */
+  /**
+   * Holds the lock until the promise of the function settles, and resolves with its result.
+   *
+   * @throws as `lockAsync`; what the function throws
+   */
   async runAsync<T>(fn: () => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
     using _guard = await this.lockAsync(options);
     return await fn();
   }
 
-  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  /**
+   * How it crosses to a worker.
+   *
+   * @throws PawlError `pool.shared-process` on the way to a process
+   */
   [toHandle](to: Isolation): HandleState {
     assertStaysInProcess(to, "A Lock", 'isolate the pool by "thread"');
     return { kind: KIND, state: this.#word.buffer };

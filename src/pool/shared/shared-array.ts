@@ -39,6 +39,7 @@ export type NestedArray<E> = (E | NestedArray<E>)[];
  * ```
  */
 export class SharedArray<D extends Dtype = Dtype> implements Shareable {
+  /** The type of the elements, such as `float64`. */
   readonly dtype: D;
   /** Lengths along the axes, the first being the outermost. */
   readonly shape: readonly number[];
@@ -49,8 +50,9 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
   readonly #elements: Elements<ElementOf<D>>;
 
   /**
-   * Over memory that is there already. `byteOffset` is a multiple of the element's size. Throws
-   * PawlError("pool.shared-dtype"), PawlError("pool.shared-shape").
+   * Over memory that is there already. `byteOffset` is a multiple of the element's size.
+   *
+   * @throws PawlError `pool.shared-dtype`, `pool.shared-shape`, and `pool.shared-memory` for anything but a SharedArrayBuffer
    */
   constructor(dtype: D, shape: ShapeLike, buffer: SharedArrayBuffer, byteOffset = 0) {
     const array = arrayClass(dtype);
@@ -80,7 +82,11 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     markAsUncloneable(this);
   }
 
-  /** In memory of its own, all zeros. Throws as the constructor, and PawlError("pool.shared-memory"). */
+  /**
+   * In memory of its own, all zeros.
+   *
+   * @throws PawlError `pool.shared-dtype`, `pool.shared-shape`, and `pool.shared-memory` where there is not enough of it
+   */
   static zeros<D extends Dtype>(dtype: D, shape: ShapeLike): SharedArray<D> {
     const axes = shapeFrom(shape);
     const bytes = sizeOf(axes) * arrayClass(dtype).BYTES_PER_ELEMENT;
@@ -92,8 +98,14 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
   }
 
   /**
-   * A copy of the values, in row-major order, in memory of its own; without a shape, along one axis. Throws
-   * PawlError("pool.shared-shape") when there are more or fewer values than the shape has room for.
+   * A copy of the values, in row-major order, in memory of its own; without a shape, along one axis.
+   *
+   * @throws as `zeros`, and PawlError `pool.shared-shape` when there are more or fewer values than the shape has room for
+   * @example
+   * ```ts
+   * const matrix = SharedArray.from("int32", [1, 2, 3, 4], [2, 2]);
+   * console.log(matrix.get(1, 0)); // 3
+   * ```
    */
   static from<D extends Dtype>(
     dtype: D,
@@ -117,21 +129,34 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     return this.#elements.length;
   }
 
+  /** How many bytes the elements take. */
   get byteLength(): number {
     return this.data.byteLength;
   }
 
-  /** One index for each axis, each from 0. Throws PawlError("pool.shared-index"). */
+  /**
+   * The element at one index for each axis, each from 0.
+   *
+   * @throws PawlError `pool.shared-index`
+   */
   get(...indices: number[]): ElementOf<D> {
     return this.#elements[this.#offset(indices)] as ElementOf<D>;
   }
 
-  /** Throws PawlError("pool.shared-index"). The value becomes what the element type can hold, as in a typed array. */
+  /**
+   * Puts a value at one index for each axis. It becomes what the element type can hold, as in a typed array.
+   *
+   * @throws PawlError `pool.shared-index`
+   */
   set(value: ElementOf<D>, ...indices: number[]): void {
     this.#elements[this.#offset(indices)] = value;
   }
 
-  /** By its place in row-major order; a negative one counts from the end. Throws PawlError("pool.shared-index"). */
+  /**
+   * The element at a position in row-major order; a negative one counts from the end.
+   *
+   * @throws PawlError `pool.shared-index`
+   */
   at(index: number): ElementOf<D> {
     const place = index < 0 ? this.size + index : index;
     if (!Number.isInteger(place) || place < 0 || place >= this.size) {
@@ -151,6 +176,8 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
   /**
    * The entries from `start` up to `end` along the first axis, in the same memory. Counts as `Array.slice` does:
    * negative from the end, and what is too far is the end.
+   *
+   * @throws PawlError `pool.shared-index` for what is not a whole number
    */
   subarray(start = 0, end = this.#length): SharedArray<D> {
     const first = this.#place(start);
@@ -166,8 +193,9 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
 
   /**
    * `n` views of near-equal length along the first axis, which together are the whole and do not overlap: one for
-   * each worker to write to. Where the axis is shorter than `n`, the last ones are empty. Throws
-   * PawlError("pool.shared-split").
+   * each worker to write to. Where the axis is shorter than `n`, the last ones are empty.
+   *
+   * @throws PawlError `pool.shared-split`
    */
   split(n: number): SharedArray<D>[] {
     if (!Number.isSafeInteger(n) || n < 1) {
@@ -184,7 +212,11 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     });
   }
 
-  /** The same elements in the same memory, under other axes. Throws PawlError("pool.shared-shape"). */
+  /**
+   * The same elements in the same memory, under other axes.
+   *
+   * @throws PawlError `pool.shared-shape` for a shape with room for more or fewer elements
+   */
   reshape(shape: ShapeLike): SharedArray<D> {
     const axes = shapeFrom(shape);
     if (sizeOf(axes) !== this.size) {
@@ -196,6 +228,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     return this.#view(axes, 0);
   }
 
+  /** Puts the value into each element, and returns the array. */
   fill(value: ElementOf<D>): this {
     this.#elements.fill(value);
     return this;
@@ -214,7 +247,11 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     return nest(0, 0);
   }
 
-  /** Throws PawlError("pool.shared-process") on the way to a process. */
+  /**
+   * How it crosses to a worker.
+   *
+   * @throws PawlError `pool.shared-process` on the way to a process
+   */
   [toHandle](to: Isolation): HandleState {
     assertStaysInProcess(
       to,
@@ -244,7 +281,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     if (!Number.isInteger(index)) {
       throw new PawlError(
         "pool.shared-index",
-        `${shown(index)} is not a place along an axis: give a whole number.`,
+        `${shown(index)} is not a position along an axis: give a whole number.`,
       );
     }
     return index < 0 ? Math.max(0, this.#length + index) : Math.min(index, this.#length);

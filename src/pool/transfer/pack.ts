@@ -54,8 +54,8 @@ export function shareableKind<State>(kind: string, revive: (state: State) => obj
 }
 
 /**
- * The value without the portable objects in it, and their handles. Looks into plain arrays (up to 1,024 elements) and
- * plain objects, four levels deep; further down a portable object cannot be cloned, and so is an error. Throws a
+ * The value without the shareable objects in it, and their handles. Looks into plain arrays (up to 1,024 elements) and
+ * plain objects, four levels deep; further down a shareable object cannot be cloned, and so is an error. Throws a
  * DataCloneError for what would arrive as less than it is, wherever it is.
  */
 export function pack(value: unknown, to: Isolation): Packed {
@@ -143,7 +143,7 @@ function holderOf(root: unknown, path: Handle["path"]): Record<string, unknown> 
   return holder;
 }
 
-/** What a search for portable objects knows: the way to where it is, and what it has found. */
+/** What a search for shareable objects knows: the way to where it is, and what it has found. */
 interface Search {
   readonly to: Isolation;
   /** How long the way to what is looked into may be. */
@@ -152,7 +152,7 @@ interface Search {
   readonly handles: Handle[];
 }
 
-/** The object with null in the place of each portable one. Copies only what leads to one. */
+/** The object with null in the place of each shareable one. Copies only what leads to one. */
 function withoutShareables(value: object, search: Search): object | null {
   const { to, path, handles } = search;
   if (toHandle in value) {
@@ -187,7 +187,7 @@ function withoutShareables(value: object, search: Search): object | null {
   return copy ?? value;
 }
 
-/** What is not looked into for portable objects. On the way to a process all of the value is looked at in the end. */
+/** What is not looked into for shareable objects. On the way to a process all of the value is looked at in the end. */
 function asItIs(value: object, { to }: Search): object {
   if (to === "thread") assertCloneable(value, to);
   return value;

@@ -68,7 +68,7 @@ for (const isolate of ["thread", "process"] as const) {
       assert.equal(await tally.most(), 3);
     });
 
-    test("an error keeps its type, message and properties, and the actor goes on", async () => {
+    test("an error keeps its type, message and properties, and the actor continues", async () => {
       await using tally = await actor(Tally, [], { isolate });
       const error = await failureOf(tally.fail("off the end"));
       assert.ok(error instanceof RangeError);
@@ -197,7 +197,7 @@ test("shared arrays, counters and locks of this process are the same in a thread
   assert.equal(counter.value, 2);
 });
 
-test("a shared array on its way to a process is refused with a sentence, and the actor goes on", async () => {
+test("a shared array on its way to a process is refused with a sentence, and the actor continues", async () => {
   await using sharer = await actor(Sharer, [], { isolate: "process" });
   assert.equal(
     (await failureOf(sharer.fill(SharedArray.zeros("float64", [3]), 2))).code,

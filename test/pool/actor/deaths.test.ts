@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Actor, ActorDiedError, actor, control } from "../../../src/pool/index.ts";
 import { randomFrom, seed } from "../../random.ts";
 import { failureOf } from "./failure.ts";
-import { Endless, Ledger, Once, SlowLedger, Stillborn, Tally, Unsavable } from "./fixtures/classes.ts";
+import { Endless, FailsToStart, Ledger, Once, SlowLedger, Tally, Unsavable } from "./fixtures/classes.ts";
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -114,9 +114,9 @@ for (const isolate of ["thread", "process"] as const) {
       const error = await failureOf(actor(Endless, [], { isolate, startTimeout: 300, maxRestarts: 5 }));
       assert.equal(error.code, "pool.start-timeout");
       assert.match(error.message, /^The actor Endless was not ready after 300 ms/);
-      const stillborn = await failureOf(actor(Stillborn, [], { isolate, maxRestarts: 5 }));
+      const stillborn = await failureOf(actor(FailsToStart, [], { isolate, maxRestarts: 5 }));
       assert.ok(stillborn instanceof ActorDiedError);
-      assert.equal(stillborn.message, "The actor Stillborn died: it ended with code 5.");
+      assert.equal(stillborn.message, "The actor FailsToStart died: it ended with code 5.");
     });
 
     test("fails with the reason when it cannot begin again", async () => {

@@ -67,7 +67,7 @@ for (const inside of kinds) {
     assert.deepEqual(await tally.seen(), [1, 1, 10]);
   });
 
-  test(`a handle goes on through a ${inside} to the workers of its own pool`, async () => {
+  test(`a handle passes through a ${inside} to the workers of its own pool`, async () => {
     await using tally = await actor(Tally, []);
     await using pool = new Pool({ workers: 1, isolate: inside });
     for (const innermost of kinds) {

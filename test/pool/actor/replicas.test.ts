@@ -38,7 +38,7 @@ for (const isolate of ["thread", "process"] as const) {
       assert.equal(new Set(await placesOf(tallies, 4)).size, 2);
     });
 
-    test("go on without the one that dies, and with it when it is back", async () => {
+    test("continue without the one that dies, and with it when it is back", async () => {
       await using tallies = await replicas(3, Tally, [], { isolate, maxRestarts: 1 });
       const calls = numbers(60).map((n) => (n === 10 ? tallies.exit() : tallies.slow(1, 2)));
       const settled = await Promise.allSettled(calls);

@@ -62,7 +62,7 @@ function told(reason: unknown): string {
 }
 
 for (const isolate of ["thread", "process"] as const) {
-  suite(`every face gives each item its own result (${isolate})`, () => {
+  suite(`every method gives each item its own result (${isolate})`, () => {
     const numRuns = runs(isolate === "thread" ? 30 : 15);
     /** The same pools all along: what one call leaves behind must not harm the next. */
     let pools: readonly Pool[] = [];

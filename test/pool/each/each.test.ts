@@ -180,14 +180,14 @@ test("the first error stops it: nothing begins any more, and nothing runs when i
       someTurns,
       someFailing,
       fc.constantFrom("await", "iterate", "unordered"),
-      async (kind, concurrency, turns, failing, face) => {
+      async (kind, concurrency, turns, failing, method) => {
         const n = 60;
         const given = new Given(kind);
         const watched = new Watched(turns, failing);
         const run = async () => {
-          if (face === "await") return await each(given.of(n), watched.fn, { concurrency });
+          if (method === "await") return await each(given.of(n), watched.fn, { concurrency });
           const all: number[] = [];
-          const options = { concurrency, ordered: face === "iterate" };
+          const options = { concurrency, ordered: method === "iterate" };
           for await (const result of each(given.of(n), watched.fn, options)) all.push(result);
           return all;
         };

@@ -109,8 +109,8 @@ test("what cannot be put is named", () => {
   refused(new Map([["deep", new Lock()]]), /unsupported type/);
   refused({ memory: new SharedArrayBuffer(1) }, /but a typed array over it can/);
   using ref = put(1);
-  for (const portable of [new Lock(), new Counter(), SharedArray.zeros("int8", 1), ref]) {
-    assert.throws(() => put({ it: [portable] }), { name: "PawlError", code: "pool.put-portable" });
+  for (const shareable of [new Lock(), new Counter(), SharedArray.zeros("int8", 1), ref]) {
+    assert.throws(() => put({ it: [shareable] }), { name: "PawlError", code: "pool.put-shareable" });
   }
 });
 

@@ -157,7 +157,7 @@ suite("processes that die", () => {
     );
   });
 
-  test("because the function cuts the line to the parent", async () => {
+  test("because the function closes the channel to the parent", async () => {
     await using pool = new Pool({ workers: 1, isolate: "process" });
     const futures = numbers(4).map((n) => pool.submit(disconnects, n, 1));
     const settled = await Promise.allSettled(futures.map((future) => future.result()));
@@ -168,7 +168,7 @@ suite("processes that die", () => {
   });
 });
 
-test("a function that closes the line of its thread cuts its own line only", {
+test("a function that closes the channel of its thread closes its own only", {
   timeout: 60_000,
 }, async () => {
   await using pool = new Pool({ workers: 1, isolate: "thread" });

@@ -30,6 +30,7 @@ export interface SupervisorEvents {
 
 /** One actor in numbers. */
 export interface ActorStats {
+  /** Whether it takes calls at once (`ready`), as soon as its worker has started, or no more (`dead`). */
   readonly state: SupervisorState;
   /** Calls that have ended, well or not. */
   readonly calls: number;
@@ -37,9 +38,11 @@ export interface ActorStats {
   readonly pending: number;
   /** Milliseconds in which at least one call ran. */
   readonly busyMs: number;
+  /** How often it was started again after its worker had died. */
   readonly restarts: number;
 }
 
+/** What an actor can be in. */
 export type SupervisorState = "starting" | "ready" | "restarting" | "dead";
 
 /** Before an actor that died without having done anything is started again. */

@@ -4,7 +4,7 @@ import { reviveError } from "../../transfer/remote-error.ts";
 import { actorGone, unsendable } from "../errors.ts";
 import type { AnswersMessage, Ask, FromCaller } from "../protocol.ts";
 
-/** The line of a worker to its parent, as far as calls of actors go over it. */
+/** The channel of a worker to its parent, for calls of actors. */
 export interface CallChannel {
   readonly isolation: Isolation;
   post(message: FromCaller): void;
@@ -16,7 +16,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-let line: CallChannel | null = null;
+let channel: CallChannel | null = null;
 let last = 0;
 let asks: Ask[] = [];
 const waiting = new Map<number, Waiting>();
@@ -25,7 +25,7 @@ const pending = new Map<string, number>();
 
 /** Says how this worker reaches its parent. */
 export function connectToParent(to: CallChannel): void {
-  line = to;
+  channel = to;
 }
 
 /** How many calls of an actor that this worker made have no answer. */
@@ -42,7 +42,7 @@ export function callThroughParent(
   limit: LimitMs | null,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
-  const to = line;
+  const to = channel;
   if (to === null) return Promise.reject(actorGone(name));
   if (signal?.aborted) return Promise.reject(signal.reason);
   let packed: ReturnType<typeof packAll>;

@@ -110,8 +110,8 @@ export class ResultSender {
       if (!isThenable(state)) return this.#postSaved(count, state);
       this.#saving = true;
       state.then(
-        (saved) => this.#goOn(count, saved),
-        (error: unknown) => this.#goOn(count, undefined, error),
+        (saved) => this.#continueAfterSave(count, saved),
+        (error: unknown) => this.#continueAfterSave(count, undefined, error),
       );
       return false;
     } catch (error) {
@@ -120,7 +120,7 @@ export class ResultSender {
   }
 
   /** After the promise of `save`. Calls that ended meanwhile may have no effect on what it gave, and need another. */
-  #goOn(count: number, state: unknown, error?: unknown): void {
+  #continueAfterSave(count: number, state: unknown, error?: unknown): void {
     this.#saving = false;
     if (error === undefined) this.#postSaved(count, state);
     else this.#postUnsaved(count, error);

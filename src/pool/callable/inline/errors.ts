@@ -83,10 +83,10 @@ export class InlineErrors {
     );
   }
 
-  unreadable(trouble: string): PawlError {
+  unreadable(problem: string): PawlError {
     return this.#error(
       "pool.unreadable",
-      `cannot be read as strict code (${trouble}): fix that, or ${EXPORT}.`,
+      `cannot be read as strict code (${problem}): fix that, or ${EXPORT}.`,
     );
   }
 

@@ -23,7 +23,7 @@ export type OuterReference =
     }
   | { readonly kind: "import"; readonly specifier: string };
 
-interface Surroundings {
+interface Enclosing {
   /** Stands in a function or class inside, with a `this` of its own. */
   readonly ownThis: boolean;
   readonly ownArguments: boolean;
@@ -37,27 +37,27 @@ export function outerReference(root: ArrowFunctionExpression | FunctionExpressio
   return among(children(root), { ownThis: false, ownArguments, privateNames: new Set() });
 }
 
-function among(nodes: Iterable<AnyNode>, surroundings: Surroundings): OuterReference | null {
+function among(nodes: Iterable<AnyNode>, enclosing: Enclosing): OuterReference | null {
   for (const node of nodes) {
-    const found = itself(node, surroundings) ?? below(node, surroundings);
+    const found = itself(node, enclosing) ?? below(node, enclosing);
     if (found !== null) return found;
   }
   return null;
 }
 
-function itself(node: AnyNode, surroundings: Surroundings): OuterReference | null {
+function itself(node: AnyNode, enclosing: Enclosing): OuterReference | null {
   switch (node.type) {
     case "ThisExpression":
-      return surroundings.ownThis ? null : { kind: "this" };
+      return enclosing.ownThis ? null : { kind: "this" };
     case "Super":
-      return surroundings.ownThis ? null : { kind: "super" };
+      return enclosing.ownThis ? null : { kind: "super" };
     case "MetaProperty":
       if (node.meta.name === "import") return { kind: "import.meta" };
-      return surroundings.ownThis ? null : { kind: "new.target" };
+      return enclosing.ownThis ? null : { kind: "new.target" };
     case "Identifier":
-      return node.name === "arguments" && !surroundings.ownArguments ? { kind: "arguments" } : null;
+      return node.name === "arguments" && !enclosing.ownArguments ? { kind: "arguments" } : null;
     case "PrivateIdentifier":
-      return surroundings.privateNames.has(node.name) ? null : { kind: `#${node.name}` };
+      return enclosing.privateNames.has(node.name) ? null : { kind: `#${node.name}` };
     case "CallExpression":
       return node.callee.type === "Identifier" && node.callee.name === "eval" ? { kind: "eval" } : null;
     case "ImportExpression": {
@@ -69,33 +69,33 @@ function itself(node: AnyNode, surroundings: Surroundings): OuterReference | nul
   }
 }
 
-function below(node: AnyNode, surroundings: Surroundings): OuterReference | null {
+function below(node: AnyNode, enclosing: Enclosing): OuterReference | null {
   switch (node.type) {
     case "FunctionDeclaration":
     case "FunctionExpression":
     case "StaticBlock":
-      return among(children(node), { ...surroundings, ownThis: true, ownArguments: true });
+      return among(children(node), { ...enclosing, ownThis: true, ownArguments: true });
     case "ClassDeclaration":
     case "ClassExpression": {
       // What a class extends is worked out before its private names are there.
-      const heritage = node.superClass ? among([node.superClass], surroundings) : null;
-      const privateNames = new Set([...surroundings.privateNames, ...declaredIn(node.body)]);
-      return heritage ?? among(node.body.body, { ...surroundings, privateNames });
+      const heritage = node.superClass ? among([node.superClass], enclosing) : null;
+      const privateNames = new Set([...enclosing.privateNames, ...declaredIn(node.body)]);
+      return heritage ?? among(node.body.body, { ...enclosing, privateNames });
     }
     case "PropertyDefinition": {
-      const key = among(keyOf(node), surroundings);
+      const key = among(keyOf(node), enclosing);
       if (key !== null || !node.value) return key;
-      return among([node.value], { ...surroundings, ownThis: true, ownArguments: true });
+      return among([node.value], { ...enclosing, ownThis: true, ownArguments: true });
     }
     case "MethodDefinition":
     case "Property":
-      return among([...keyOf(node), node.value], surroundings);
+      return among([...keyOf(node), node.value], enclosing);
     case "MemberExpression": {
       const named = !node.computed && node.property.type === "Identifier";
-      return among(named ? [node.object] : [node.object, node.property], surroundings);
+      return among(named ? [node.object] : [node.object, node.property], enclosing);
     }
     default:
-      return among(children(node), surroundings);
+      return among(children(node), enclosing);
   }
 }
 

@@ -18,14 +18,14 @@ const METHOD_FRAME = ["class extends null { ", "\n}"] as const;
 
 /**
  * Reads what `toString` of a function gave. A method or an accessor becomes an ordinary function; in a worker it has
- * no object anyway. `trouble` says why the text cannot be read.
+ * no object anyway. `problem` says why the text cannot be read.
  */
-export function readFunction(text: string): ReadFunction | { readonly trouble: string } {
+export function readFunction(text: string): ReadFunction | { readonly problem: string } {
   try {
     const program = parseIn(FRAME, text);
     return { root: expressionIn(program), program, source: text };
   } catch (error) {
-    return readMethod(text) ?? { trouble: withoutPosition(error) };
+    return readMethod(text) ?? { problem: withoutPosition(error) };
   }
 }
 

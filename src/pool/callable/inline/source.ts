@@ -38,7 +38,7 @@ function checkedSource(fn: AnyFunction, text: string, errors: InlineErrors): str
   const path = pathOfGlobal(fn);
   if (path !== null) throw errors.builtIn(path);
   try {
-    return standing(fn, text, errors);
+    return sourceOf(fn, text, errors);
   } catch (refusal) {
     // So are most of the functions of its modules, and what they use inside does not matter.
     const exported = exportOfNode(fn);
@@ -47,10 +47,10 @@ function checkedSource(fn: AnyFunction, text: string, errors: InlineErrors): str
 }
 
 /** The source of a function whose text says all there is to it. */
-function standing(fn: AnyFunction, text: string, errors: InlineErrors): string {
+function sourceOf(fn: AnyFunction, text: string, errors: InlineErrors): string {
   if (/\{\s*\[native code\]\s*\}$/.test(text)) throw errors.native(nameOf(fn));
   const read = readFunction(text);
-  if ("trouble" in read) throw errors.unreadable(read.trouble);
+  if ("problem" in read) throw errors.unreadable(read.problem);
   const { root, program, source } = read;
   if (root.type === "ClassExpression") throw errors.class(nameOf(fn));
   if (root.generator) throw errors.generator();

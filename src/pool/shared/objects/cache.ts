@@ -40,7 +40,7 @@ const POLL_MS = 1000;
  * The objects of other threads and processes that were used here. They are kept, so that the next call with the same
  * ref finds its value made, until their owner lets go of them.
  */
-export class BorrowedObjects {
+export class ReceivedObjects {
   readonly #kept = new Set<StoredObject>();
   readonly #cache: LruCache;
   #added = 0;

@@ -33,7 +33,7 @@ shareableKind(REF, (state: Parameters<ObjectStore["revive"]>[0]) => objects.revi
  *
  * A ref that has become garbage lets go of its value some time after; `using` or `dispose` do it at once.
  *
- * @throws PawlError `pool.put-uncloneable`, `pool.put-portable`, `pool.shared-memory`; TransientError `pool.objects-full` when
+ * @throws PawlError `pool.put-uncloneable`, `pool.put-shareable`, `pool.shared-memory`; TransientError `pool.objects-full` when
  * the quota is exceeded and the disk is full
  * @example
  * ```ts
@@ -47,7 +47,14 @@ export function put<T>(value: T): Ref<T> {
 
 /**
  * The value of a ref, the same one each time: in any thread in no time, however large it is, unless it has to come
- * from a file. Throws PawlError("pool.ref-disposed"), PawlError("pool.ref-lost"), PawlError("pool.not-a-ref").
+ * from a file.
+ *
+ * @throws PawlError `pool.ref-disposed`; `pool.ref-lost` where its file cannot be read; `pool.not-a-ref`
+ * @example
+ * ```ts
+ * using ref = put({ name: "Ada", scores: new Float64Array([1, 2]) });
+ * console.log(get(ref).scores[1]); // 2
+ * ```
  */
 export function get<T>(ref: Ref<T>): Shared<T> {
   return objects.get(ref) as Shared<T>;
@@ -55,15 +62,28 @@ export function get<T>(ref: Ref<T>): Shared<T> {
 
 /**
  * Sets how much memory put objects may take, and where they go past it. Each thread and process has a quota of its
- * own, for what it owns and what it reads from files. Objects that are too much now are spilled now. Throws
- * PawlError("argument.size"), TransientError("pool.objects-full").
+ * own, for what it owns and what it reads from files. Objects that are too much now are spilled now.
+ *
+ * @throws PawlError `argument.size`, `argument.object`; TransientError `pool.objects-full` where they cannot be spilled
+ * @example
+ * ```ts
+ * configureObjects({ memory: "2GB", directory: "/var/tmp" });
+ * ```
  */
 export function configureObjects(options: ObjectOptions): void {
   assertObject(options, "What configureObjects takes");
   objects.configure(options);
 }
 
-/** The objects of this thread, in numbers. */
+/**
+ * The objects of this thread, in numbers.
+ *
+ * @example
+ * ```ts
+ * using ref = put("text");
+ * console.log(objectStats().refs); // 1
+ * ```
+ */
 export function objectStats(): ObjectStats {
   return objects.stats();
 }

@@ -41,6 +41,7 @@ export interface ObjectStats {
   readonly bytesPublished: number;
   /** How often an object has left memory for a file. */
   readonly spills: number;
+  /** Objects that were disposed of here. */
   readonly disposed: number;
   /** Objects that were let go of because the last ref to them was garbage, not because it was disposed of. */
   readonly leaked: number;

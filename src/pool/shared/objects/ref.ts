@@ -14,8 +14,32 @@ declare const kindOfValue: unique symbol;
 /**
  * Stands for a value that was put into shared memory. It costs next to nothing to send to a worker, where `get` gives
  * the value. Dispose of it where it was made, and it can be got nowhere any more; elsewhere, only that ref is over.
+ *
+ * @example
+ * ```ts
+ * await using pool = new Pool();
+ * using list = put({ prices: new Float64Array([2, 3]) });
+ * const rows = [0, 1];
+ * const prices = await pool.starmap(async (ref: typeof list, row: number) => {
+ *   const { get } = await import("pawl/pool");
+ *   return get(ref).prices[row];
+ * }, rows.map((row) => [list, row] as const));
+ * console.log(prices); // [ 2, 3 ]
+ * ```
  */
-export class Ref<T> implements Shareable, Disposable {
+export interface Ref<T> extends Disposable {
+  /** For the compiler alone: what `get` gives. */
+  readonly [kindOfValue]: T;
+  /** Bytes of the value in memory. */
+  readonly bytes: number;
+  /** Whether the value can no longer be got by this ref. */
+  readonly disposed: boolean;
+  /** Lets go of the value. Does nothing the second time. */
+  dispose(): void;
+}
+
+/** A ref to an object of this thread or of another one. */
+export class ObjectRef<T> implements Ref<T>, Shareable {
   declare readonly [kindOfValue]: T;
   readonly #objects: Objects;
   readonly #object: StoredObject;
@@ -39,7 +63,6 @@ export class Ref<T> implements Shareable, Disposable {
     return ref.#object;
   }
 
-  /** Bytes of the value in memory. */
   get bytes(): number {
     return this.#object.bytes;
   }
@@ -48,7 +71,6 @@ export class Ref<T> implements Shareable, Disposable {
     return this.#disposed || this.#object.flags.disposed;
   }
 
-  /** Lets go of the value. Does nothing the second time. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -61,7 +83,7 @@ export class Ref<T> implements Shareable, Disposable {
 
   /** Throws PawlError("pool.ref-disposed"); on the way to a process, TransientError where the disk is full. */
   [toHandle](to: Isolation): HandleState {
-    return this.#objects.handle(Ref.objectOf(this), to);
+    return this.#objects.handle(ObjectRef.objectOf(this), to);
   }
 }
 

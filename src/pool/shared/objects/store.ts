@@ -4,13 +4,13 @@ import { PawlError, TransientError } from "../../../errors.ts";
 import { bytes, sizeText } from "../../../sizes.ts";
 import { type HandleState, type Isolation, pack } from "../../transfer/pack.ts";
 import { noteMemory, noteMetMemory } from "../memory.ts";
-import { BorrowedObjects, LruCache } from "./cache.ts";
+import { LruCache, ReceivedObjects } from "./cache.ts";
 import { encode, type ValueLayout } from "./encode.ts";
 import { ObjectFiles, readObject, reasonOf } from "./files.ts";
 import { ObjectFlags } from "./flags.ts";
 import { defaultQuota, isWorker, type ObjectOptions, type ObjectStats } from "./options.ts";
 import { leaveToMain, noteForeignFile } from "./private-directory.ts";
-import { disposedError, type Objects, Ref } from "./ref.ts";
+import { disposedError, ObjectRef, type Objects, type Ref } from "./ref.ts";
 import { removeFiles, StoredObject } from "./stored-object.ts";
 
 /** The name of refs among handles. */
@@ -30,7 +30,7 @@ export class ObjectStore implements Objects {
   /** The ref to each object, while there is one. */
   readonly #refOf = new WeakMap<StoredObject, WeakRef<Ref<unknown>>>();
   readonly #cache = new LruCache();
-  readonly #borrowed = new BorrowedObjects(this.#cache);
+  readonly #received = new ReceivedObjects(this.#cache);
   readonly #refs = new FinalizationRegistry<StoredObject>((object) => this.#forget(object));
   readonly #objects = new FinalizationRegistry<string>((id) => {
     if (this.#known.get(id)?.deref() === undefined) this.#known.delete(id);
@@ -49,7 +49,7 @@ export class ObjectStore implements Objects {
   }
 
   stats(): ObjectStats {
-    this.#borrowed.letGo();
+    this.#received.letGo();
     for (const object of this.#own) if (!object.flags.mine) this.#disown(object);
     const own = [...this.#own];
     const sum = (objects: StoredObject[]) => objects.reduce((bytes, object) => bytes + object.fileBytes, 0);
@@ -67,7 +67,7 @@ export class ObjectStore implements Objects {
   put(value: unknown): Ref<unknown> {
     if (holdsShareable(value)) {
       throw new PawlError(
-        "pool.put-portable",
+        "pool.put-shareable",
         "put takes data, and in this value there is a SharedArray, Lock, Counter or ref: pass those to the worker beside the ref, or put the data of the SharedArray.",
       );
     }
@@ -89,11 +89,11 @@ export class ObjectStore implements Objects {
   }
 
   get(ref: unknown): unknown {
-    const object = Ref.objectOf(ref);
+    const object = ObjectRef.objectOf(ref);
     if (object.gone) throw disposedError();
     if (object.block === null && object.value() === null) this.#load(object);
     if (this.#cache.has(object)) this.#cache.use(object);
-    if (!this.#own.has(object)) this.#borrowed.keep(object);
+    if (!this.#own.has(object)) this.#received.keep(object);
     return object.value()?.value;
   }
 
@@ -102,7 +102,7 @@ export class ObjectStore implements Objects {
     const own = this.#own.has(object) && object.flags.mine;
     this.#disown(object);
     if (!own) {
-      this.#borrowed.delete(object);
+      this.#received.delete(object);
       return;
     }
     object.flags.markDisposed();
@@ -134,7 +134,7 @@ export class ObjectStore implements Objects {
     else if (known === undefined && state.parent === process.pid && this.#files.adopt(object, state.file)) {
       this.#own.add(object);
     }
-    if (!this.#own.has(object)) this.#borrowed.keep(object);
+    if (!this.#own.has(object)) this.#received.keep(object);
     return this.#refTo(object);
   }
 
@@ -162,7 +162,7 @@ export class ObjectStore implements Objects {
   #refTo(object: StoredObject): Ref<unknown> {
     const existing = this.#refOf.get(object)?.deref();
     if (existing !== undefined && !existing.disposed) return existing;
-    const ref = new Ref<unknown>(this, object);
+    const ref = new ObjectRef<unknown>(this, object);
     this.#refOf.set(object, new WeakRef(ref));
     this.#refs.register(ref, object);
     return ref;
