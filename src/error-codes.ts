@@ -143,7 +143,7 @@ export type ErrorCode =
   | "pool.not-a-ref"
   | "pool.objects-full"
   | "pool.option"
-  | "pool.put-portable"
+  | "pool.put-shareable"
   | "pool.put-uncloneable"
   | "pool.ref-disposed"
   | "pool.ref-lost"

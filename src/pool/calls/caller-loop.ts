@@ -5,7 +5,7 @@ import type { ItemContext } from "../options.ts";
 import { atIndex } from "../transfer/remote-error.ts";
 import { blocks, type Cost } from "./cost.ts";
 import type { Settled } from "./item-result.ts";
-import type { Interruption, ItemSource } from "./item-source.ts";
+import type { ItemSource, StoppableWait } from "./item-source.ts";
 import { isBefore, sharedClock } from "./shared-clock.ts";
 import type { ItemRange, WorkQueue } from "./work-queue.ts";
 
@@ -269,7 +269,7 @@ export interface CallerStream {
   /** Errors are results. */
   readonly collect: boolean;
   /** Stops waiting for the source or for the function. */
-  readonly stop: Interruption;
+  readonly wait: StoppableWait;
   /** Counts what ran. */
   readonly account: { inline: number };
   /** Whether the items from `at` on should go to workers, judged by the last item and its result. */
@@ -281,7 +281,7 @@ export interface CallerStream {
  * workers. Returns the index of the first that has not run, or null at the end of the source.
  */
 export async function* streamInCaller(run: CallerStream): AsyncGenerator<unknown, number | null, undefined> {
-  const { source, cost, signal, stop, collect } = run;
+  const { source, cost, signal, wait, collect } = run;
   const callItem = callerOf(run.fn, false, signal);
   let measured = 0;
   let spent = 0;
@@ -289,9 +289,9 @@ export async function* streamInCaller(run: CallerStream): AsyncGenerator<unknown
   for (let at = 0; ; at++) {
     signal.throwIfAborted();
     // A source that was closed meanwhile would look like one that has no more.
-    stop.throwIfStopped();
+    wait.throwIfStopped();
     const pulled = source.next();
-    const next = pulled instanceof Promise ? await stop.or(pulled) : pulled;
+    const next = pulled instanceof Promise ? await wait.until(pulled) : pulled;
     if (next.done) {
       cost.observe(measured, spent);
       return null;
@@ -301,11 +301,11 @@ export async function* streamInCaller(run: CallerStream): AsyncGenerator<unknown
     let result: unknown;
     try {
       const returned = callItem(item, at);
-      result = isThenable(returned) ? await stop.or(returned) : returned;
+      result = isThenable(returned) ? await wait.until(returned) : returned;
       if (collect) result = { status: "fulfilled", value: result } satisfies Settled<unknown>;
     } catch (error) {
       const reason = atIndex(error, at);
-      if (!collect || stop.isStopped) throw reason;
+      if (!collect || wait.isStopped) throw reason;
       result = { status: "rejected", reason } satisfies Settled<unknown>;
     }
     const ms = performance.now() - began;

@@ -33,7 +33,7 @@ export async function closeSource(source: ItemSource, thinks: boolean): Promise<
  * Ends the waiting for a source or a function, one wait at a time. Unlike a race with one long-lived promise, waits that are over
  * leave nothing behind.
  */
-export class Interruption {
+export class StoppableWait {
   #stopped: { readonly error: unknown } | null = null;
   #reject = (_error: unknown): void => {};
 
@@ -46,13 +46,13 @@ export class Interruption {
   }
 
   /** Who waits, now or later, gets this error. */
-  now(error: unknown): void {
+  stop(error: unknown): void {
     this.#stopped ??= { error };
     this.#reject(this.#stopped.error);
   }
 
   /** What the promise gives, unless it is stopped before; then `stopped` is called first. */
-  async or<T>(promise: PromiseLike<T>, stopped?: () => void): Promise<T> {
+  async until<T>(promise: PromiseLike<T>, stopped?: () => void): Promise<T> {
     if (this.#stopped !== null) {
       // What it fails with is of no interest any more.
       promise.then(undefined, () => {});

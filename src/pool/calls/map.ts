@@ -6,7 +6,7 @@ import type { WorkerPool } from "../worker/worker-pool.ts";
 import { type CallerWork, runBesideWorkers, runInCaller, SLICE_MS } from "./caller-loop.ts";
 import type { FunctionRegistry } from "./function-registry.ts";
 import type { Settled } from "./item-result.ts";
-import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
+import { closeSource, type ItemSource, iteratorOf, never, StoppableWait } from "./item-source.ts";
 import { Placement } from "./placement.ts";
 import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
 
@@ -103,18 +103,17 @@ export async function runMap(
   const collect = collects(options.errors);
   const { signal } = options;
   signal?.throwIfAborted();
-  const interruption = Array.isArray(given) ? null : new Interruption();
+  const wait = Array.isArray(given) ? null : new StoppableWait();
   let work: MapWork | null = null;
   const end = (error: unknown) => {
-    interruption?.now(error);
+    wait?.stop(error);
     work?.fail(error);
   };
   const abort = () => end(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   lifetime.enter(end);
   try {
-    const items =
-      interruption === null ? ItemQueue.of(given as unknown[]) : await gather(given, interruption);
+    const items = wait === null ? ItemQueue.of(given as unknown[]) : await gather(given, wait);
     const map = new MapWork(call, items, collect);
     work = map;
     const placement = new Placement(call, account, workerPool, context.mayRunInCaller);
@@ -157,18 +156,18 @@ function leaves(map: MapWork, placement: Placement): boolean {
 /** All items, unless it is stopped before; then the source is closed. */
 async function gather(
   given: Iterable<unknown> | AsyncIterable<unknown>,
-  interruption: Interruption,
+  wait: StoppableWait,
 ): Promise<ItemQueue> {
   const source = iteratorOf(given);
   const items = new ItemQueue();
   let began = performance.now();
   for (;;) {
     const pulled = source.next();
-    const next = "then" in pulled ? await interruption.or(pulled, () => abandon(source)) : pulled;
+    const next = "then" in pulled ? await wait.until(pulled, () => abandon(source)) : pulled;
     if (next.done) return items;
     items.add(next.value);
     if (performance.now() - began < SLICE_MS) continue;
-    await interruption.or(yieldToLoop(), () => abandon(source));
+    await wait.until(yieldToLoop(), () => abandon(source));
     began = performance.now();
   }
 }

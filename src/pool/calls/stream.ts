@@ -3,7 +3,7 @@ import { collects, type MapOptions } from "../options.ts";
 import { streamInCaller } from "./caller-loop.ts";
 import { chunkSizeFor } from "./cost.ts";
 import { type ItemResult, settledOf } from "./item-result.ts";
-import { closeSource, Interruption, type ItemSource, iteratorOf, never } from "./item-source.ts";
+import { closeSource, type ItemSource, iteratorOf, never, StoppableWait } from "./item-source.ts";
 import type { PoolContext } from "./map.ts";
 import { Placement } from "./placement.ts";
 import { type Call, ItemQueue, WorkQueue } from "./work-queue.ts";
@@ -29,14 +29,14 @@ export async function* streamMap(
   let failed = false;
   let work: StreamWork | null = null;
   let reader: BoundedReader | null = null;
-  const stop = new Interruption();
+  const wait = new StoppableWait();
   let closed: Promise<void> | null = null;
   const close = () => {
-    closed ??= reader !== null ? reader.end() : closeSource(source, stop.isStopped);
+    closed ??= reader !== null ? reader.end() : closeSource(source, wait.isStopped);
     return closed;
   };
   const end = (error: unknown) => {
-    stop.now(error);
+    wait.stop(error);
     work?.wake();
     // The source is closed at once: who takes the results may be long with the one it has, or never ask for another.
     if (!ended) close().catch(() => {});
@@ -57,7 +57,7 @@ export async function* streamMap(
         return placement.leaves(length - at, { items: [item], results: [result] });
       };
       const { cost } = call;
-      const next = yield* streamInCaller({ fn, source, cost, signal, collect, stop, account, leaves });
+      const next = yield* streamInCaller({ fn, source, cost, signal, collect, wait, account, leaves });
       if (next === null) {
         ended = true;
         return;

@@ -167,7 +167,7 @@ test("values come from any iterable, a typed array or another SharedArray", () =
   for (const source of sources) assert.deepEqual([...SharedArray.from("float64", source)], expected);
 });
 
-test("a place outside an array is named", () => {
+test("a position outside an array is named", () => {
   const array = SharedArray.zeros("int8", [2, 3]);
   const named = (run: () => unknown, message: RegExp) => {
     assert.throws(run, { name: "PawlError", code: "pool.shared-index", message });
@@ -178,7 +178,7 @@ test("a place outside an array is named", () => {
   named(() => array.get(1), /takes 2 indices, not 1/);
   named(() => array.at(6), /no element 6 in a SharedArray of 6 elements/);
   named(() => array.at(-7), /no element -7/);
-  named(() => array.subarray(0.5), /0\.5 is not a place/);
+  named(() => array.subarray(0.5), /0\.5 is not a position/);
   assert.throws(() => array.split(0), { code: "pool.shared-split" });
 });
 
