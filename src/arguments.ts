@@ -11,6 +11,11 @@ export function shown(value: unknown): string {
   return errorText(value, SHOWN);
 }
 
+/** The same with a text in quotes, where it stands for a name or a value that was chosen. */
+export function quoted(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, SHOWN)) : shown(value);
+}
+
 /** Throws the PawlError `argument.object` for what a program in JavaScript may give in place of an object. `what` begins the sentence. */
 export function assertObject(value: unknown, what: string): asserts value is object {
   if (typeof value === "object" && value !== null) return;

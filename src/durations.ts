@@ -1,4 +1,4 @@
-import { shown } from "./arguments.ts";
+import { quoted } from "./arguments.ts";
 import { PawlError } from "./errors.ts";
 import { own } from "./own.ts";
 
@@ -39,7 +39,7 @@ export function milliseconds(duration: Duration, what: string): number {
   if (ms >= 0) return ms;
   throw new PawlError(
     "argument.duration",
-    `${named(what)} must be milliseconds or a duration such as "30s" or "10m", not ${given(duration)}.`,
+    `${named(what)} must be milliseconds or a duration such as "30s" or "10m", not ${quoted(duration)}.`,
   );
 }
 
@@ -54,7 +54,7 @@ export function finiteMilliseconds(duration: Duration, what: string): number {
   if (ms <= LONGEST_MS) return ms;
   throw new PawlError(
     "argument.duration",
-    `${named(what)} must be at most 1,000 years, not ${given(duration)}.`,
+    `${named(what)} must be at most 1,000 years, not ${quoted(duration)}.`,
   );
 }
 
@@ -80,7 +80,7 @@ export function parseDuration(text: string, what: string): number {
   if (ms <= LONGEST_MS) return ms;
   throw new PawlError(
     "argument.duration",
-    `${named(what)} takes a duration such as 30s or 10m, not ${given(text)}.`,
+    `${named(what)} takes a duration such as 30s or 10m, not ${quoted(text)}.`,
   );
 }
 
@@ -98,8 +98,4 @@ function rounded(value: number): number {
 /** Where it stands, which a program in JavaScript may leave out. */
 function named(what: unknown): string {
   return typeof what === "string" && what !== "" ? what : "A duration";
-}
-
-function given(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : shown(value);
 }

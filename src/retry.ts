@@ -6,9 +6,9 @@ import { LONGEST_TIMER_MS } from "./timers.ts";
 
 /** How long to wait before trying again: a random time up to `baseMs · 2^(failures − 1)`, at most `capMs`. */
 export interface Backoff {
-  /** @default 1_000 */
+  /** The bound after the first failure, in milliseconds. @default 1_000 */
   readonly baseMs?: number;
-  /** @default 300_000 */
+  /** The largest bound, in milliseconds. @default 300_000 */
   readonly capMs?: number;
   /**
    * `full`: a random time up to the bound; `equal`: half of the bound and a random time up to the other half; `none`: all
@@ -23,6 +23,13 @@ export interface Backoff {
  * who failed together best: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  *
  * @param random a number in [0, 1)
+ * @throws PawlError `argument.backoff` for failures that are not a number, `argument.object` for a backoff that is not an object
+ * @example
+ * ```ts
+ * import { backoffDelay } from "pawl/tasks";
+ *
+ * const ms = backoffDelay(3, { baseMs: 100, capMs: 10_000 }); // up to 400
+ * ```
  */
 export function backoffDelay(
   failures: number,

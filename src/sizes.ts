@@ -1,4 +1,4 @@
-import { shown } from "./arguments.ts";
+import { quoted } from "./arguments.ts";
 import { PawlError } from "./errors.ts";
 import { own } from "./own.ts";
 
@@ -36,10 +36,9 @@ export function bytesOf(text: string): number {
 export function bytes(size: Size, what: string): number {
   const count = typeof size === "number" ? size : typeof size === "string" ? bytesOf(size) : Number.NaN;
   if (count >= 0) return count;
-  const given = typeof size === "string" ? JSON.stringify(size) : shown(size);
   throw new PawlError(
     "argument.size",
-    `${typeof what === "string" && what !== "" ? what : "A size"} must be bytes or a size such as "256MB" or "1GiB", not ${given}.`,
+    `${typeof what === "string" && what !== "" ? what : "A size"} must be bytes or a size such as "256MB" or "1GiB", not ${quoted(size)}.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { shown, unknownOption } from "../arguments.ts";
+import { quoted, shown, unknownOption } from "../arguments.ts";
 import { type Duration, milliseconds, optionalMilliseconds } from "../durations.ts";
 import { PawlError } from "../errors.ts";
 import { bytes, type Size, sizeText } from "../sizes.ts";
@@ -239,10 +239,6 @@ export function limitFrom(timeout: Duration | TimeLimit | undefined): LimitMs | 
   if (soft > hard)
     refuse("timeout.soft", `at most timeout.hard (${hard}), without which it would have no effect`, soft);
   return { soft, hard };
-}
-
-function quoted(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : shown(value);
 }
 
 /** Signals of other realms too. */

@@ -1,4 +1,5 @@
 /** What every driver checks of what it is given, so that all of them refuse the same and none of them half-way. */
+import { quoted } from "../arguments.ts";
 import { PawlError } from "../errors.ts";
 import type { NewGroup, NewTask } from "./contract.ts";
 
@@ -44,7 +45,7 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
   if (task.bucket !== undefined) assertKey(task.bucket, id, "bucket");
   if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= HIGHEST_PRIORITY)) {
     throw unstorable(
-      `The priority ${String(priority)} of task ${shown(id)}`,
+      `The priority ${String(priority)} of task ${quoted(id)}`,
       "is not a whole number of 32 bits",
     );
   }
@@ -55,7 +56,7 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
   assertKey(childOf.group, id, "group");
   if (!Number.isSafeInteger(childOf.index)) {
     throw unstorable(
-      `The position ${String(childOf.index)} of task ${shown(id)} in its group`,
+      `The position ${String(childOf.index)} of task ${quoted(id)} in its group`,
       "is not a whole number",
     );
   }
@@ -63,12 +64,12 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
 
 function assertMs(ms: number | undefined, id: unknown, what: string): void {
   if (ms === undefined || ms >= 0) return;
-  throw unstorable(`The ${what} of ${String(ms)} ms of task ${shown(id)}`, "is not a number of at least 0");
+  throw unstorable(`The ${what} of ${String(ms)} ms of task ${quoted(id)}`, "is not a number of at least 0");
 }
 
 function assertKey(text: unknown, id: unknown, what: string): void {
   const why = fault(text);
-  if (why !== null) throw unstorable(`The ${what} ${shown(text)} of task ${shown(id)}`, why);
+  if (why !== null) throw unstorable(`The ${what} ${quoted(text)} of task ${quoted(id)}`, why);
 }
 
 /**
@@ -82,7 +83,7 @@ export function canBeHeld(text: string): boolean {
 /** Throws a PawlError `store.unstorable` for a name that no driver can keep. */
 export function assertName(text: string, what: string): void {
   const why = fault(text);
-  if (why !== null) throw unstorable(`The ${what} ${shown(text)}`, why);
+  if (why !== null) throw unstorable(`The ${what} ${quoted(text)}`, why);
 }
 
 function fault(text: unknown): string | null {
@@ -94,10 +95,6 @@ function fault(text: unknown): string | null {
   if (mayBeLong && Buffer.byteLength(text) > MOST_BYTES_OF_KEY)
     return `is longer than ${MOST_BYTES_OF_KEY} bytes`;
   return null;
-}
-
-function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : typeof value;
 }
 
 function unstorable(what: string, why: string): PawlError {

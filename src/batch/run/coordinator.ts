@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { LostError, PawlError } from "../../errors.ts";
-import { makeFolder } from "../../state-folder.ts";
+import { makeFolder } from "../../private-folder.ts";
 import type { Json, NewTask, RunState, Store } from "../../store/contract.ts";
 import { PermanentError, Snooze } from "../../tasks/index.ts";
 import { type Definition, type InternalContext, internalTask } from "../../tasks/internal.ts";

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder } from "../../state-folder.ts";
+import { makeFolder } from "../../private-folder.ts";
 import type { Chunk, Ordering, Shard, WriteOutcome } from "../contract.ts";
 import { memoryOf, shardsOf } from "../job/memory.ts";
 import { untransformed } from "../transform/prepared-chunk.ts";

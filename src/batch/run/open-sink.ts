@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PawlError } from "../../errors.ts";
-import { openOwnFolder, openStateFolder } from "../../state-folder.ts";
+import { openOwnFolder, openStateFolder } from "../../private-folder.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Chunk, Description, OpenSink } from "../contract.ts";
 import type { AnyJob } from "../job/job.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder } from "../../state-folder.ts";
+import { makeFolder } from "../../private-folder.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
 import { nextCommand } from "../terminal/next-command.ts";

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { PawlError } from "../../errors.ts";
+import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../private-folder.ts";
 import { DatabaseSync } from "../../sqlite.ts";
-import { assertOwnFile, openStateFile, openStateFolder, refuseDangling } from "../../state-folder.ts";
 import { type Clock, machineClock } from "../clock.ts";
 import type { Store } from "../contract.ts";
 import { SqlStore } from "../sql/store.ts";

@@ -3,8 +3,8 @@ import type { BigIntStats } from "node:fs";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { StatementSync } from "node:sqlite";
+import { openOwnFolder, openStateFile } from "../../../private-folder.ts";
 import { DatabaseSync } from "../../../sqlite.ts";
-import { openOwnFolder, openStateFile } from "../../../state-folder.ts";
 import { isMd5, md5OfMultipartEtag } from "../compare/etag.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -16,7 +16,7 @@ import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PawlError } from "../../../errors.ts";
-import { makeFolder } from "../../../state-folder.ts";
+import { makeFolder } from "../../../private-folder.ts";
 import { mayReach, type ServerAccount } from "./account.ts";
 
 /** Paths of the programs of a native PostgreSQL. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { appendFile, chown, lchown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PawlError } from "../../../errors.ts";
-import { admitGroup, makeFolder } from "../../../state-folder.ts";
+import { admitGroup, makeFolder } from "../../../private-folder.ts";
 import { mayReach, named, type ServerAccount } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 
