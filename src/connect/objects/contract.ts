@@ -5,29 +5,29 @@
 
 import type { Json } from "../../store/contract.ts";
 
-/** An object as a listing shows it: the item of a copy, and what quarantine keeps when it fails. */
+/** An object as a listing shows it: the item of a copy or of `objects()`, and what quarantine keeps when it fails. */
 export interface ObjectEntry {
-  /** Its name below the location, with `/` between folders. A job's transform may give it another one. */
+  /** Its name below the location, with `/` between folders. The transform of a job may give it another one. */
   readonly key: string;
   /**
-   * Where it is read: its key in the source, or a URL.
+   * Where it is read, whatever its key is: its key in the source, or a URL.
    * @default the key
    */
   readonly from?: string;
-  /** In bytes; null where it is known only once the object is opened. */
+  /** Its size in bytes; null where that is known only once the object is opened. */
   readonly size: number | null;
-  /** Milliseconds since 1970; null where it is not known. */
+  /** When it was changed last, in milliseconds since 1970; null where that is not known. */
   readonly modified: number | null;
   /**
    * The checksum of its content in the form of an ETag of S3: the MD5 in hex, or of a multipart upload the MD5 of its parts' MD5s
-   * and their number, such as `…-3`; null where the location tells none.
+   * and their number, such as `…-3`; null where the location does not tell it.
    */
   readonly etag: string | null;
-  /** Why it cannot be copied, where the listing shows that. */
+  /** Why it cannot be copied, where the listing shows that; absent where nothing speaks against it. */
   readonly problem?: string;
-  /** Whether this process has seen, while it listed the source, that the target has it already. */
+  /** That this process has seen, while it listed the source, that the target has it already; absent where it has not. */
   readonly seenInTarget?: true;
-  /** The MD5 of its content from the checksum cache; not kept in the stored listing. */
+  /** The MD5 of its content in hex from the checksum cache, absent where that does not have it; not kept in the stored listing. */
   readonly knownMd5?: string;
 }
 
@@ -233,13 +233,29 @@ export interface ObjectWriter {
   close(): Promise<void>;
 }
 
-/** What a transform is told of an object besides its bytes. */
+/** What the module that `copy` takes as its `transform` is told of an object besides its bytes. */
 export interface ObjectInfo {
+  /** Its name below the source, with `/` between folders. */
   readonly key: string;
+  /** As the source says, else as the end of its name suggests; null where neither does. */
   readonly contentType: string | null;
 }
 
-/** What a transform may return: the new bytes, with another name or content type if wanted; nothing leaves the object out. */
+/**
+ * What such a module may return for an object: the new bytes, with another name (`key`) or content type where they should change.
+ * `null` or nothing leaves the object out, which counts as skipped.
+ *
+ * @example
+ * ```ts
+ * import type { ObjectInfo, Transformed } from "pawl/connect/objects";
+ *
+ * export default function upperCase(bytes: Uint8Array, { key }: ObjectInfo): Transformed {
+ *   if (!key.endsWith(".txt")) return null;
+ *   const text = Buffer.from(bytes).toString("utf8");
+ *   return { bytes: Buffer.from(text.toUpperCase()), key: `upper/${key}` };
+ * }
+ * ```
+ */
 export type Transformed =
   | Uint8Array
   | { readonly bytes: Uint8Array; readonly key?: string; readonly contentType?: string }

@@ -61,8 +61,8 @@ export interface CopyOptions extends SelectionOptions {
  * target has already, by size and checksum, is left alone; each copy is compared with what its source says of it before it
  * counts. The job's transform may give an entry another `key`, or leave it out.
  *
- * @throws PawlError `argument.object`, `argument.text`, `argument.duration` for options of another type; `copy.address` for what
- * is not an address; `copy.pattern` for what is not a pattern; `copy.within` where one location lies in the other; `copy.move`
+ * @throws PawlError `argument.object`, `argument.text`, `argument.duration` for options of another type; `copy.address` for what is
+ * not an address; `copy.pattern` for what is not a pattern; `copy.within` where one location lies in the other; `copy.move`
  * for a `move` of what a manifest names
  * @example
  * ```ts

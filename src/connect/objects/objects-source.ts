@@ -22,7 +22,8 @@ export interface ObjectsOptions extends SelectionOptions {
  * not its bytes. The listing is complete or the job fails. To copy objects with their bytes use `copy`, which has both ends.
  *
  * @param address a folder, `s3://bucket/prefix`, `az://account/container/prefix` or `manifest:urls.csv`
- * @throws PawlError `copy.address`, `copy.pattern`, `argument.duration`
+ * @throws PawlError `argument.object`, `argument.text`, `argument.duration` for arguments of another type; `copy.address` for what is
+ * not an address; `copy.pattern` for what is not a pattern
  * @example
  * ```ts
  * import { objects } from "pawl/connect/objects";

@@ -13,31 +13,45 @@ import { openReader } from "./open-location.ts";
 
 /** Which two locations are compared. */
 export interface VerifyOptions extends SelectionOptions {
-  /** A folder, `s3://bucket/prefix` or `az://account/container/prefix`. */
+  /** The location that the other one is compared with: a folder, `s3://bucket/prefix` or `az://account/container/prefix`. */
   readonly from: string;
-  /** As `from`. */
+  /** The location that should have the same objects, written as `from`. */
   readonly to: string;
-  /** As in `CopyOptions`. */
+  /**
+   * Where the credentials and the endpoint of `from` are found: a profile of `~/.aws/config` and `~/.aws/credentials`, or for
+   * `az://` a section of `~/.azure/config`.
+   * @default the environment variables of the AWS and Azure tools
+   */
   readonly fromProfile?: string;
-  /** As in `CopyOptions`. */
+  /**
+   * The same for `to`.
+   * @default the environment variables of the AWS and Azure tools
+   */
   readonly toProfile?: string;
   /**
    * How many objects are compared at once.
    * @default 8
    */
   readonly concurrency?: number;
-  /** Ends the comparison; it rejects with the signal's reason then. */
+  /**
+   * Ends the comparison; the iteration rejects with the signal's reason then.
+   * @default a signal that never fires
+   */
   readonly signal?: AbortSignal;
 }
 
 /** How an object compares on both sides. */
 export interface VerifiedObject {
+  /** Its name below both locations, with `/` between folders. */
   readonly key: string;
-  /** `missing`: only in `from`; `extra`: only in `to`; `unreadable`: it could not be compared. */
+  /**
+   * `same`: size and checksum are equal; `differs`: one of them is not; `missing`: only `from` has it; `extra`: only `to` has it;
+   * `unreadable`: it could not be compared.
+   */
   readonly result: "same" | "missing" | "extra" | "differs" | "unreadable";
   /** For people: what differs; null where there is nothing to say. */
   readonly detail: string | null;
-  /** Its size in `from`; of an extra object that in `to`. */
+  /** Its size in `from`, in bytes; of an extra object that in `to`; 0 where the size is not known. */
   readonly bytes: number;
 }
 
@@ -50,8 +64,11 @@ interface ObjectPair {
  * Compares two locations object by object, by size and checksum, in the order of the keys. Where a side has no checksum its
  * objects are read. Neither listing is held in memory.
  *
- * @throws PawlError `copy.address`, `copy.pattern`, `copy.verify` for a manifest and for a location that lists in another
- * order than that of its keys, and the errors of a location that cannot be listed
+ * @throws PawlError when the iteration begins: `argument.object`, `argument.text`, `argument.duration` for options of another type;
+ * `copy.address` for what is not an address; `copy.pattern` for what is not a pattern; `copy.verify` for a manifest; `copy.no-folder`,
+ * `bucket.refused`, `s3.credentials`, `azure.credentials` for a location that cannot be listed. While it goes through the objects:
+ * `copy.verify` for a location that lists in another order than that of the keys' bytes, `bucket.listing` for a listing that is not
+ * complete
  * @example
  * ```ts
  * import { verify } from "pawl/connect/objects";

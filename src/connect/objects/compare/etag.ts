@@ -10,7 +10,7 @@ export function isMultipartEtag(etag: string | null): boolean {
   return etag !== null && /-\d+$/.test(etag);
 }
 
-/** The MD5 in the ETag of an object of so many parts; null where it is none. */
+/** The MD5 in the ETag of an object of so many parts; null where the ETag is not of that form. */
 export function md5OfMultipartEtag(etag: string, parts: number): string | null {
   return etag.endsWith(`-${parts}`) ? etag.slice(0, etag.lastIndexOf("-")) : null;
 }

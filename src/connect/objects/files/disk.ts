@@ -1,12 +1,12 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isSameFile } from "./file-version.ts";
 
-/** What takes no longer did not have to be waited for: it came from memory, or from a fast disk. */
+/** An operation that takes no longer came from memory, or from a fast disk. */
 const PROMPT_MS = 3;
-/** After one that made us wait, so many are not tried. */
-const RESPITE = 100;
+/** After an operation that took longer, so many are given to other threads before the next is tried on this one. */
+const SKIPPED_AFTER_SLOW = 100;
 
-/** A file that is not larger is read and written at once. */
+/** A file that is not larger is read and written in one go. */
 export const ONE_GO_BYTES = 256 * 1024;
 
 /**
@@ -15,12 +15,12 @@ export const ONE_GO_BYTES = 256 * 1024;
  * it is asked by way of other threads, and tried again from time to time.
  */
 export class Disk {
-  #respite = 0;
+  #skipped = 0;
 
   /** Whether to ask right here. */
   get isPrompt(): boolean {
-    if (this.#respite === 0) return true;
-    this.#respite--;
+    if (this.#skipped === 0) return true;
+    this.#skipped--;
     return false;
   }
 
@@ -30,7 +30,7 @@ export class Disk {
     try {
       return work();
     } finally {
-      if (performance.now() - began > PROMPT_MS) this.#respite = RESPITE;
+      if (performance.now() - began > PROMPT_MS) this.#skipped = SKIPPED_AFTER_SLOW;
     }
   }
 }

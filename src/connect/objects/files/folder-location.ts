@@ -8,10 +8,10 @@ export interface FolderLocation {
   /** Without links. */
   readonly path: string;
   /** Null where there is none. */
-  readonly folder: FolderMarks | null;
+  readonly folder: FolderIdentity | null;
 }
 
-interface FolderMarks {
+interface FolderIdentity {
   /** Of its file system; another one after some restarts of the machine. */
   readonly device: string;
   /** Null where the file system gives numbers that hold only as long as it is mounted; then its type says which it is. */
@@ -21,15 +21,15 @@ interface FolderMarks {
   readonly type: string;
 }
 
-/** By the numbers of Linux: FUSE, 9p, the shared folders of VirtualBox. */
-const FLEETING = new Set([0x65735546n, 0x01021997n, 0x786f4256n]);
+/** File systems that number their files in another way after each mount, by the numbers of Linux: FUSE, 9p, the shared folders of VirtualBox. */
+const UNSTABLE_NUMBERS = new Set([0x65735546n, 0x01021997n, 0x786f4256n]);
 
 export async function folderLocation(path: string): Promise<FolderLocation> {
   const real = await realPathOf(path);
   const found = await stat(real, { bigint: true }).catch(() => null);
   if (found === null || !found.isDirectory()) return { path: real, folder: null };
   const { type } = await statfs(real, { bigint: true });
-  const holds = process.platform !== "linux" || !FLEETING.has(type);
+  const holds = process.platform !== "linux" || !UNSTABLE_NUMBERS.has(type);
   return {
     path: real,
     folder: {
@@ -47,11 +47,11 @@ function madeAt({ birthtimeNs, ctimeNs }: BigIntStats): string | null {
   return isKnown ? String(birthtimeNs) : null;
 }
 
-/** Throws a TransientError where a folder that this process works with has become another one, as when its disk is gone. */
+/** Throws a TransientError where a folder that this process uses has become another one, as when its disk is gone. */
 export async function assertSameFolder(path: string, before: FolderLocation): Promise<void> {
   const difference = folderDifference(path, before, await folderLocation(path));
   if (difference !== null)
-    throw new TransientError("copy.other-folder", `${difference}, while it is worked with`);
+    throw new TransientError("copy.other-folder", `${difference}, while this run uses it`);
 }
 
 /** What differs, in half a sentence; null where it is one folder. */
@@ -65,7 +65,7 @@ export function folderDifference(name: string, before: FolderLocation, now: Fold
     : `${name} leads to ${now.path} now, and led to ${before.path}`;
 }
 
-function areSame(was: FolderMarks, is: FolderMarks): boolean {
+function areSame(was: FolderIdentity, is: FolderIdentity): boolean {
   if (was.inode === null || is.inode === null) return was.inode === is.inode && was.type === is.type;
   return was.inode === is.inode && (was.made === null || is.made === null || was.made === is.made);
 }

@@ -4,7 +4,7 @@ import type { Json } from "../../../store/contract.ts";
 import type { ObjectEntry } from "../contract.ts";
 import { KeyPattern } from "./key-pattern.ts";
 
-/** Which objects are chosen. */
+/** Which objects of a location are chosen: those that an `include` matches, where there is one, and no `exclude`. */
 export interface SelectionOptions {
   /**
    * Only objects whose key matches one of these patterns, such as `*.jpg` or `2024/**`. A star matches any characters but `/`, a
@@ -17,7 +17,11 @@ export interface SelectionOptions {
    * @default none
    */
   readonly exclude?: readonly string[];
-  /** Only objects that were changed after this time, or, of a duration such as `"24h"`, so long before the job was made. */
+  /**
+   * Only objects that were changed after this time, or, of a duration such as `"24h"`, after so long before the options were given.
+   * Objects of which the location does not tell when they were changed are taken.
+   * @default objects of any age
+   */
   readonly newer?: Date | Duration;
 }
 

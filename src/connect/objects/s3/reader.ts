@@ -58,7 +58,7 @@ export class S3Reader extends BucketReader<S3Client> {
         tokens.add(token, overlap);
         page = await ask({ after: overlap, token });
       }
-      page = await this.#goneOn(page, from, overlap, signal);
+      page = await this.#continued(page, from, overlap, signal);
     }
     for (;;) {
       const keys = page.entries.map(({ key }) => key);
@@ -70,16 +70,17 @@ export class S3Reader extends BucketReader<S3Client> {
       const entries =
         last === null ? page.entries : page.entries.filter(({ key }) => compareKeys(key, last) <= 0);
       const { token } = page;
-      const unsaid: S3Page | null = isPast || token !== null || after === null ? null : await ask({ after });
-      const isOver = isPast || (token === null && (unsaid === null || isEmpty(unsaid)));
+      const afterEnd: S3Page | null =
+        isPast || token !== null || after === null ? null : await ask({ after });
+      const isOver = isPast || (token === null && (afterEnd === null || isEmpty(afterEnd)));
       const proof = { before, first, beyond };
       if (isOver) {
         yield { entries, next: null, proof };
         return;
       }
-      // Where nothing has come yet, a listing that goes on does so from the beginning.
+      // Where nothing has come yet, a listing that continues does so from the beginning.
       if (after !== null) yield { entries, next: after, proof };
-      page = token === null ? (unsaid as S3Page) : await this.#following(token, after, tokens, ask);
+      page = token === null ? (afterEnd as S3Page) : await this.#following(token, after, tokens, ask);
     }
   }
 
@@ -113,7 +114,7 @@ export class S3Reader extends BucketReader<S3Client> {
   }
 
   /** What comes after a key, of a page that begins before it and must have come upon it. */
-  async #goneOn(page: S3Page, from: string, before: string, signal: AbortSignal): Promise<S3Page> {
+  async #continued(page: S3Page, from: string, before: string, signal: AbortSignal): Promise<S3Page> {
     if (!page.entries.some(({ key }) => key === from)) await this.#assertGone(from, before, signal);
     const entries = page.entries.filter(({ key }) => compareKeys(key, from) > 0);
     return { ...page, entries, last: entries.at(-1)?.key ?? null };

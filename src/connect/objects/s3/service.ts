@@ -42,7 +42,7 @@ export const S3: BucketService = {
   propertiesOf,
 };
 
-/** Whether an object is encrypted with a key of the key service: its ETag looks like an MD5 then, and is none. */
+/** Whether an object is encrypted with a key of the key service: its ETag then looks like an MD5 but is not one. */
 export function isEncryptedByKey(headers: IncomingHttpHeaders): boolean {
   const encryption = headers["x-amz-server-side-encryption"];
   return typeof encryption === "string" && encryption.startsWith("aws:kms");

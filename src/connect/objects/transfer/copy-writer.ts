@@ -202,7 +202,8 @@ function nameTakenBy(key: string, other: string, comparison: NameComparison = "e
   return `the name ${key} is given to another object, ${shownUrl(other)}${why}`;
 }
 
-interface Steps {
+/** What happens to the objects of a chunk: a copy and a dry run differ in it. */
+interface ChunkWork {
   readonly existence: ExistenceCheck;
   /** The result of an object that needs no request; null where the target has to be asked. */
   decideByName(entry: ObjectEntry): ObjectResult | null;
@@ -215,7 +216,7 @@ interface Steps {
 async function processChunk(
   chunk: Chunk<ObjectEntry>,
   context: TransferContext,
-  { existence, decideByName, decideByListing, work }: Steps,
+  { existence, decideByName, decideByListing, work }: ChunkWork,
 ): Promise<{
   counts: WriteOutcome;
   keys: readonly string[];

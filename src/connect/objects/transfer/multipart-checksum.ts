@@ -8,7 +8,7 @@ import { isMd5, multipartEtag } from "../compare/etag.ts";
  */
 export class MultipartChecksum {
   readonly #etag: string | null;
-  /** Of the whole; null where the ETag is none. */
+  /** Of the whole; null where nothing needs it. */
   readonly #whole: RunningMd5 | null;
   /** Of each part, where the ETag is made of these; null where it is not. */
   readonly #parts: string[] | null;

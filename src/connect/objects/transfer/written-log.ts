@@ -53,7 +53,7 @@ export class WrittenLog {
     if (this.#pending.push([key, copied]) === 1) setImmediate(() => this.#flush());
   }
 
-  /** Their checkpoint stands. */
+  /** Once their checkpoint is stored. */
   forget(keys: readonly string[]): void {
     if (keys.length === 0) return;
     this.#flush();
