@@ -15,6 +15,7 @@ const LONGEST = [
   "test/tasks/killed-workers.test.ts",
   "test/tasks/sqlite.test.ts",
   "test/cli/worker/take-part.test.ts",
+  "test/docs/examples.test.ts",
   "test/store/sqlite/file.test.ts",
   "test/cli/backfill/backfill.test.ts",
   "test/chaos/short.test.ts",

@@ -1,21 +1,23 @@
 import { readFileSync } from "node:fs";
 
-/** A block of TypeScript in a page, or in the `@example` of a doc comment. */
+/** A block of code in a page, or in the `@example` of a doc comment. */
 export interface CodeBlock {
   /** Where it stands, for people: `docs/tasks.md:12`. */
   readonly name: string;
+  /** `ts`, `sh`, or `console` for commands together with what they print. */
+  readonly language: string;
   readonly code: string;
-  /** What the page leaves out and the compiler needs, such as declarations of the reader's own functions. */
+  /** What the page leaves out and the program needs, such as the reader's own functions. */
   readonly prelude: string;
-  /** What it prints, where the page says so; it is run then. */
+  /** What it prints, where the page says so. */
   readonly output: string | null;
 }
 
 const FENCE = /^(?<indent> *)```(?<language>\w*)\s*$/;
 
 /**
- * The blocks of TypeScript in a page. In front of one, an HTML comment that begins with `ts:` holds its prelude. A block of
- * `text` right behind one, after a line that ends in "prints:", is its output.
+ * The blocks of code in a page. In front of one of TypeScript, an HTML comment that begins with `ts:` holds its prelude. A block of `text`
+ * right behind one, after a line that ends in "prints:", is its output.
  */
 export function codeBlocks(path: string, name: string): CodeBlock[] {
   const lines = readFileSync(path, "utf8").split("\n");
@@ -47,8 +49,9 @@ export function codeBlocks(path: string, name: string): CodeBlock[] {
       .map((text) => text.slice(groups.indent?.length ?? 0))
       .join("\n");
     const last = blocks.at(-1);
-    if (groups.language === "ts") blocks.push({ name: `${name}:${start}`, code, prelude, output: null });
-    else if (groups.language === "text" && printsNext && last !== undefined) last.output = code;
+    const { language = "" } = groups;
+    if (language === "text" && printsNext && last !== undefined) last.output = code;
+    else blocks.push({ name: `${name}:${start}`, language, code, prelude, output: null });
     prelude = "";
     printsNext = false;
   }
@@ -60,6 +63,7 @@ export function exampleBlocks(doc: string, name: string): CodeBlock[] {
   const text = doc.replaceAll(/^\s*\* ?/gm, "");
   return [...text.matchAll(/@example[^`]*```ts\n(.*?)```/gs)].map(([, code = ""], at) => ({
     name: `${name}${at > 0 ? ` (${at + 1})` : ""}`,
+    language: "ts",
     code,
     prelude: "",
     output: null,

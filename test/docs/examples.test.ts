@@ -7,10 +7,18 @@ import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { type Declaration, Declarations } from "../../scripts/api/declarations.ts";
 import { modulesOf, readDescription } from "../../scripts/package/description.ts";
+import { TestServer } from "../connect/postgres/server.ts";
 import { type CodeBlock, codeBlocks, exampleBlocks } from "./code-blocks.ts";
+import { unusedReasons, whyNotRun } from "./not-run.ts";
+import { Page, stable } from "./page.ts";
+import { withAssertions } from "./value-comments.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
+/** Programs, and commands of a shell alone or with what they print. Recipes have tests of their own. */
+const LANGUAGES = ["ts", "sh", "console"];
+/** Shared with the commands of other tests, so that each program need not compile the package again. */
+const compileCache = join(tmpdir(), "pawl-test-compile-cache");
 /** Values that `pawl` itself exports: examples may use them without saying where from. */
 const ROOT_NAMES = Object.keys(await import("../../src/index.ts"));
 
@@ -65,24 +73,65 @@ describe("what the documentation shows", () => {
     assert.equal(said, "");
   });
 
-  it("prints what the page says that it prints", async () => {
-    for (const { name, prelude, code, output } of pages()) {
-      if (output === null) continue;
-      const file = join(folder, "printing.ts");
-      writeFileSync(file, `${prelude}\n${code}\n`);
-      const { stdout } = await run(process.execPath, [file], { cwd: folder });
-      assert.equal(stdout.trim(), output.trim(), name);
+  it("runs and prints what the page says, but for what the list of exceptions names", async (test) => {
+    await using server = await TestServer.shared();
+    const left = pageFiles("docs/*.md");
+    const wrong: string[] = [];
+    const turns = Array.from({ length: 2 }, async () => {
+      for (let file = left.shift(); file !== undefined; file = left.shift()) {
+        const page = new Page(join(folder, file), await server.createDatabase(), compileCache);
+        for (const block of codeBlocks(join(root, file), file)) {
+          if (!LANGUAGES.includes(block.language)) continue;
+          const why = whyNotRun(block);
+          if (why !== null && block.output !== null)
+            wrong.push(`${block.name} shows what it prints, and is not run: ${why}`);
+          if (why !== null) continue;
+          test.diagnostic(`runs ${block.name}`);
+          const printed = await page.run(block).catch((error: Error) => {
+            wrong.push(`${block.name} fails: ${error.message}`);
+            return [];
+          });
+          for (const { expected, actual } of printed) {
+            if (stable(actual) !== stable(expected))
+              wrong.push(`${block.name} prints\n${actual}\nand not\n${expected}`);
+          }
+        }
+      }
+    });
+    await Promise.all(turns);
+    assert.equal(wrong.join("\n"), "");
+    assert.deepEqual(unusedReasons(), [], "reasons for which no block is left out");
+  });
+
+  it("has the values that examples of exports say in comments", async () => {
+    const programs = examples().flatMap((block) => {
+      const code = withAssertions(block.code);
+      return code === null || /^declare /m.test(block.prelude) ? [] : [{ ...block, code }];
+    });
+    assert.ok(programs.length > 8, String(programs.length));
+    const together: string[] = [];
+    const alone: string[] = [];
+    for (const [at, { prelude, code, name }] of programs.entries()) {
+      const file = join(folder, `value-${at}.ts`);
+      writeFileSync(file, `// ${name}\n${prelude}\n${code}\n`);
+      (code.includes("import.meta.main") ? alone : together).push(file);
     }
+    const all = join(folder, "values.ts");
+    writeFileSync(all, together.map((file) => `await import(${JSON.stringify(file)});`).join("\n"));
+    const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+    for (const file of [all, ...alone]) await run(process.execPath, [file], { cwd: folder, env });
   });
 });
 
+function pageFiles(...patterns: readonly string[]): string[] {
+  return ["README.md", ...globSync(patterns, { cwd: root })];
+}
+
 function pages(): CodeBlock[] {
-  const files = [
-    "README.md",
-    ...globSync("docs/**/*.md", { cwd: root }),
-    ...globSync("recipes/**/*.md", { cwd: root }),
-  ];
-  return files.flatMap((file) => codeBlocks(join(root, file), file));
+  const blocks = pageFiles("docs/*.md", "recipes/*/*.md").flatMap((file) =>
+    codeBlocks(join(root, file), file),
+  );
+  return blocks.filter(({ language }) => language === "ts");
 }
 
 /** Examples see everything that their module exports without importing it. */

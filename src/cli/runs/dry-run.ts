@@ -3,7 +3,7 @@ import { type DryRun, dryRun } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
-import { grouped } from "../terminal/format.ts";
+import { grouped, withUnit } from "../terminal/format.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
@@ -51,7 +51,7 @@ export async function showDryRun(
 }
 
 function dryRunLines({ items, shards, chunk }: DryRun, unit: string): string[] {
-  const about = items === null ? "" : `about ${grouped(items)} ${unit} in `;
+  const about = items === null ? "" : `about ${withUnit(items, unit)} in `;
   const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
   if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];
   const { written, unchanged, skipped, failures, ms } = chunk;
@@ -63,7 +63,7 @@ function dryRunLines({ items, shards, chunk }: DryRun, unit: string): string[] {
   ];
   return [
     plan,
-    `  one chunk  ${grouped(chunk.items)} ${unit} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
+    `  one chunk  ${withUnit(chunk.items, unit)} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
     ...failures.slice(0, REASONS).map((reason) => `    quarantined  ${reason}`),
   ];
 }

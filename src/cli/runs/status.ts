@@ -4,7 +4,7 @@ import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/interna
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Sample, Store } from "../../store/contract.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
-import { duration, grouped } from "../terminal/format.ts";
+import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
@@ -25,7 +25,7 @@ export async function listRuns(json: boolean, store: Store): Promise<void> {
   }
   for (const { run, progress } of rows) {
     const when = new Date(run.createdAt).toISOString().slice(0, 16).replace("T", " ");
-    const read = `${grouped(progress.counts.read)} ${progress.unit}`;
+    const read = withUnit(progress.counts.read, progress.unit);
     print([`${run.id}  ${when}  ${run.state.padEnd(10)} ${read.padStart(18)}  ${run.job.name}`]);
   }
 }
@@ -73,18 +73,18 @@ function describeRun(
     `  source       ${progress.source}`,
     `  begun        ${time(run.createdAt)} UTC`,
     ...(run.finishedAt === null ? [] : [`  ended        ${time(run.finishedAt)} UTC`]),
-    `  read         ${grouped(counts.read)}${total} ${unit}`,
+    `  read         ${grouped(counts.read)}${total} ${unitFor(progress.items ?? counts.read, unit)}`,
     `  written      ${grouped(counts.written)}`,
     `  unchanged    ${grouped(counts.unchanged)}`,
     `  skipped      ${grouped(counts.skipped)}`,
     `  quarantined  ${grouped(counts.quarantined)}`,
     `  duplicates   ${grouped(counts.duplicates)}`,
-    `  worked       ${duration(progress.activeMs / 1000)}, peak memory ${sizeText(progress.peakMemoryBytes)}`,
+    `  worked       ${span(progress.activeMs)}, peak memory ${sizeText(progress.peakMemoryBytes)}`,
     `  shards       ${done} of ${progress.shards.length} done`,
   ];
   const rates = ratesOf(samples);
   if (rates.length > 1)
-    lines.push(`  rate         ${sparkline(rates)}  up to ${grouped(Math.max(...rates))} ${unit}/s`);
+    lines.push(`  rate         ${sparkline(rates)}  up to ${withUnit(Math.max(...rates), unit)}/s`);
   if (!AT_REST.has(run.state)) {
     lines.push(
       `  workers      ${workers.length === 0 ? `none: the process is gone, continue with ${nextCommand(["resume", run.id])}` : workers.join(", ")}`,

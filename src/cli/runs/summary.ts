@@ -5,7 +5,7 @@ import type { RunRecord, Store } from "../../store/contract.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
 import { originOf } from "../quarantine/origin.ts";
-import { duration, grouped } from "../terminal/format.ts";
+import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { print, tell } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
@@ -61,7 +61,7 @@ export function printSummary(
     print(jsonText(summary));
     return;
   }
-  const speed = summary.seconds > 0 ? `, ${grouped(summary.read / summary.seconds)} ${unit}/s` : "";
+  const speed = summary.seconds > 0 ? `, ${withUnit(summary.read / summary.seconds, unit)}/s` : "";
   print([
     `run ${run} ${state}${note === undefined || failed ? "" : `: ${note}`}`,
     ...counted(summary, unit),
@@ -71,14 +71,14 @@ export function printSummary(
     ...(followup.reasons.length > REASONS
       ? [`${" ".repeat(29)}and others: ${nextCommand(["quarantine", run, "--by", "reason"])}`]
       : []),
-    `  in ${duration(summary.seconds)}${speed}, peak memory ${sizeText(summary.peakMemoryBytes)}`,
+    `  in ${span(summary.seconds * 1000)}${speed}, peak memory ${sizeText(summary.peakMemoryBytes)}`,
     ...next(summary, followup),
   ]);
 }
 
 function counted(summary: RunSummary, unit: string): string[] {
   const rows: [string, number, string][] = [
-    ["read", summary.read, unit],
+    ["read", summary.read, unitFor(summary.read, unit)],
     ["added", summary.added ?? 0, "by the transform"],
     ["written", summary.written, ""],
     ["unchanged", summary.unchanged, ""],

@@ -12,6 +12,16 @@ export function plural(count: number, one: string): string {
   return `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
 }
 
+/** A count with the unit of a source, which is a plural: `1 row`, `2 rows`. */
+export function withUnit(count: number, unit: string): string {
+  return `${grouped(count)} ${unitFor(count, unit)}`;
+}
+
+/** The unit alone. */
+export function unitFor(count: number, unit: string): string {
+  return Math.round(count) === 1 ? unit.replace(/s$/, "") : unit;
+}
+
 /** `18 s`, `4 min 10 s`, `2 h 05 min`. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);

@@ -1,6 +1,6 @@
 import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST } from "../../batch/internal.ts";
-import { duration, grouped } from "./format.ts";
+import { duration, grouped, withUnit } from "./format.ts";
 import { visible } from "./visible.ts";
 
 /** Shows a run's progress while it is followed. */
@@ -22,7 +22,7 @@ export class ProgressEstimate {
       const { done, total } = progress.planning;
       // How much there is to list is known only at the end of the listing.
       if (total === 0)
-        return { share: 0, parts: [{ text: `listed ${grouped(done)} ${progress.unit}`, rank: 0 }] };
+        return { share: 0, parts: [{ text: `listed ${withUnit(done, progress.unit)}`, rank: 0 }] };
       this.#planning.observe(done, now);
       const share = total > 0 ? done / total : 1;
       return {
@@ -42,14 +42,14 @@ export class ProgressEstimate {
           ? this.#bytes.secondsLeft(bytes)
           : null;
     const counted =
-      items === null ? `${grouped(counts.read)} ${unit}` : `${grouped(counts.read)} of ${grouped(items)}`;
+      items === null ? withUnit(counts.read, unit) : `${grouped(counts.read)} of ${grouped(items)}`;
     const isShare = items !== null || bytes !== null;
     const done = isShare ? `completed ${percent(share)}` : counted;
     const rate = this.#items.perSecond();
     const resting = AT_REST.has(progress.state);
     const parts: Part[] = [
       { text: isShare ? `${done} (${counted})` : done, short: isShare ? percent(share) : done, rank: 0 },
-      ...(rate === null ? [] : [{ text: `${grouped(rate)} ${unit}/s`, rank: 4 }]),
+      ...(rate === null ? [] : [{ text: `${withUnit(rate, unit)}/s`, rank: 4 }]),
       ...(resting || share === 1 ? [] : left(secondsLeft)),
       { text: `${grouped(counts.quarantined)} quarantined`, rank: counts.quarantined > 0 ? 1 : 3 },
       // The summary says why a run at rest has stopped.

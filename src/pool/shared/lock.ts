@@ -56,7 +56,7 @@ export interface LockGuard extends Disposable {
  * const lock = new Lock();
  * {
  *   using guard = lock.lock({ timeout: "1s" });
- *   console.log(lock.holder); // 0, the main thread
+ *   console.log(lock.holder); // 0
  * }
  * console.log(lock.holder); // null
  * ```
