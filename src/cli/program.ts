@@ -9,7 +9,7 @@ import { loadCommand } from "./load/command.ts";
 import { unlessNothingIsLeft } from "./nothing-left.ts";
 import { withFlags, withFlagsOf } from "./options/flag-names.ts";
 import { examples } from "./options/shared.ts";
-import { refuseEmpty, usageSentence } from "./options/usage.ts";
+import { explainUsage, refuseEmpty } from "./options/usage.ts";
 import { postgresCommands } from "./postgres/commands.ts";
 import { quarantineCommands } from "./quarantine/commands.ts";
 import { runCommands } from "./runs/commands.ts";
@@ -35,7 +35,6 @@ export function program(): Command {
     .configureOutput({
       writeOut: (text) => print(text.replace(/\n$/, "")),
       writeErr: (text) => tell(text.replace(/\n$/, "")),
-      outputError: (text, write) => write(usageSentence(text)),
     })
     .exitOverride();
 
@@ -59,6 +58,8 @@ export function program(): Command {
     `\nExit codes: ${EXIT.done} done, ${EXIT.usage} wrong usage, ${EXIT.quarantined} done with quarantined items, ${EXIT.failed} failed, ${EXIT.interrupted} interrupted.`,
   );
   examples(pawl, "pawl load customers.csv --table customers --create", "pawl load --help");
+
+  explainUsage(pawl);
 
   pawl.hook("preAction", async (_, command) => {
     if (isCompletion(command)) return;

@@ -28,7 +28,7 @@ async function said(...args: string[]): Promise<{ text: string; options: Record<
 
 test("a typo of an option is named before an option that is missing", async () => {
   assert.match((await said("load", "a.csv", "--tabel", "t")).text, /--tabel.*did you mean --table\?/);
-  assert.match((await said("load", "a.csv")).text, /required option '--table <table>' not specified/);
+  assert.match((await said("load", "a.csv")).text, /the option '--table <table>' is missing/);
   assert.match((await said("backfill", "--tabel", "t")).text, /--tabel.*did you mean --table\?/);
   assert.match((await said("worker", "--qeues", "a")).text, /--qeues.*did you mean --queues\?/);
   assert.match((await said("copy", "--inclde", "*.jpg")).text, /--inclde.*did you mean --include\?/);
@@ -64,10 +64,9 @@ test("the help lists the commands in groups, and each command has an example tha
   const look = async (command: Command, path: readonly string[]): Promise<void> => {
     const { text: help } = await said(...path, "--help");
     if (command.name() !== "list") assert.match(help, /^Examples?:\n {2}\$ /m, path.join(" "));
-    for (const [, line] of help.matchAll(/^ {2}\$ (pawl .*)$/gm)) {
-      const words = [...(line ?? "").matchAll(/'([^']*)'|([^\s']+)/g)].map(
-        (match) => match[1] ?? match[2] ?? "",
-      );
+    for (const [, line = ""] of help.matchAll(/^ {2}\$ (pawl .*)$/gm)) {
+      assert.ok(line.length <= 76, `does not fit into 80 columns: ${line}`);
+      const words = [...line.matchAll(/'([^']*)'|([^\s']+)/g)].map((match) => match[1] ?? match[2] ?? "");
       const end = words.findIndex((word) => /^[>|]/.test(word));
       const args = words.slice(1, end < 0 ? undefined : end);
       if (args.includes("--help")) continue;

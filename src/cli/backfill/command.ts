@@ -23,7 +23,7 @@ export function backfillCommand(pawl: Command): void {
     )
     .option("--columns <a,b>", "the columns that the transform gets; default: all")
     .option("--where <condition>", "only the rows for which this is true, such as 'token IS NULL'", once)
-    .option("--key <a,b>", "columns whose order the table is read in; default: the primary key");
+    .option("--key <a,b>", "unique columns, in whose order the table is read; default: the primary key");
   throttleOptions(backfill)
     .option("--max-lag <time|size>", "wait while a replica is farther behind, such as 5s or 100MB")
     .option("--max-active <n>", "wait while more connections than this are at work")
@@ -44,7 +44,8 @@ export function backfillCommand(pawl: Command): void {
     );
   examples(
     runOptions(backfill, "backfill"),
-    "pawl backfill --url env:DATABASE_URL --table users --set 'token=gen_random_uuid()' --where 'token IS NULL'",
+    "pawl backfill --table users --set 'token=gen_random_uuid()'",
+    "pawl backfill --url env:DATABASE_URL --table users --set 'name=lower(name)'",
   ).action((flags: BackfillFlags) =>
     withStore(async (store, location) => {
       const { backfill } = await import("./backfill.ts");

@@ -19,9 +19,12 @@ export function copyCommands(pawl: Command): void {
     )
     .argument("<to>", LOCATION);
   selection(copy)
-    .option("--newer <time>", "only objects changed after it, such as 2026-01-31 or 24h")
+    .option(
+      "--newer <time>",
+      "only objects changed after this date, or within this time, such as 2026-01-31 or 24h",
+    )
     .option("--transform <module>", "a module whose default export gets the bytes and returns those to write")
-    .option("--transform-timeout <time>", "how long that may take for one object; default: 60s")
+    .option("--transform-timeout <time>", "how long the transform may take for one object; default: 60s")
     .option("--move", "remove each object from the source when its copy is safe");
   throttleOptions(copy)
     .optionsGroup("The limits:")
@@ -33,7 +36,7 @@ export function copyCommands(pawl: Command): void {
   examples(
     runOptions(copy, "copy"),
     "pawl copy photos s3://my-bucket/photos --include '*.jpg'",
-    "pawl copy s3://old/images s3://new/images --from-profile old --to-profile new",
+    "pawl copy s3://old/img s3://new/img --from-profile old --to-profile new",
   ).action((from: string, to: string, flags: CopyFlags) =>
     withStore(async (store, location) => {
       const { copyObjects } = await import("./copy.ts");
@@ -47,7 +50,9 @@ export function copyCommands(pawl: Command): void {
     .argument("<from>", LOCATION)
     .argument("<to>", LOCATION);
   examples(
-    selection(verify).option("--json", "print a JSON object for each difference, and one at the end"),
+    selection(verify)
+      .optionsGroup("Options:")
+      .option("--json", "print a JSON object for each difference, and one at the end"),
     "pawl verify photos s3://my-bucket/photos",
   ).action(async (from: string, to: string, flags: VerifyFlags) => {
     const { verifyObjects } = await import("./verify.ts");

@@ -26,7 +26,7 @@ export function loadCommand(pawl: Command): void {
     .option("--transform <module>", "a module whose default export is called with each row")
     .option(
       "--on-conflict <what>",
-      "update, ignore or fail a row whose key is in the table; default: update (append, where --create makes a table without a key)",
+      "what happens to a row whose key is in the table: update, ignore or fail; default: update (append, where --create makes a table without a key)",
     )
     .option("--append", "add every row, whatever its key; each once, however often the load is interrupted")
     .option(
@@ -37,17 +37,20 @@ export function loadCommand(pawl: Command): void {
     .option("--delete-missing", "at the end, delete the rows of the table whose key is not in the files")
     .option(
       "--max-deletes <n|n%>",
-      "how many rows that may delete: with more, the load fails and deletes none; default: 10%",
+      "how many rows --delete-missing may delete: with more, the load fails and deletes none; default: 10%",
     )
     .option(
       "--reset-sequence",
       "set the sequences of loaded columns to their greatest values, where they are behind",
     )
     .option("--create", "create the table, with types inferred from a sample")
-    .option("--unique", "promise that no key comes twice, which saves the check")
+    .option("--unique", "promise that no key is in the files twice, which saves the check")
     .optionsGroup("The files:")
-    .option("--delimiter <c>", "default: what a sep= line says, or detected among , ; tab |")
-    .option("--quote <c>", 'default: "; none takes every quote as text')
+    .option(
+      "--delimiter <c>",
+      "the character between values; default: what a sep= line says, or detected among , ; tab |",
+    )
+    .option("--quote <c>", 'the character around values; default: "; none takes every quote as text')
     .option(
       "--escape <c>",
       "the character that makes a quote, delimiter or line end after it a part of the value, such as '\\'",
@@ -59,7 +62,7 @@ export function loadCommand(pawl: Command): void {
       collect,
     )
     .option("--null-for <col=text>", "a text that also means NULL in one column, such as paid=never", collect)
-    .option("--trim", "leave out blanks of every kind around values")
+    .option("--trim", "remove white space of every kind around values")
     .option("--date-order <dmy>", "dmy, mdy or ymd: how to read dates such as 31.01.2026")
     .option("--decimal <c>", "the character before the decimals of numbers, such as ,")
     .option("--thousands <c>", "the character between the thousands of numbers, such as .")
@@ -69,7 +72,7 @@ export function loadCommand(pawl: Command): void {
     .option("--ignore-extra", "drop the values that a long row has too many; default: quarantine the row")
     .option("--file-column <col>", "a column that gets the file which the row is from")
     .option("--line-column <col>", "a column that gets the line on which the row begins")
-    .option("--encoding <name>", "default: utf8, or what a byte order mark says")
+    .option("--encoding <name>", "the encoding of the files; default: utf8, or what a byte order mark says")
     .option("--no-header", "the first line is a row; name the columns with --columns")
     .option("--columns <a,b>", "names of the file's columns, in place of its header")
     .option("--max-record <size>", "the longest row to accept; default: 16MB")
@@ -84,7 +87,7 @@ export function loadCommand(pawl: Command): void {
   examples(
     runOptions(load, "load"),
     "pawl load customers.csv --table customers --create",
-    "pawl load 'in/*.csv.gz' --into env:DATABASE_URL --table shop.customers --key email",
+    "pawl load 'in/*.csv.gz' --into env:DATABASE_URL --table people --key email",
   ).action((files: string[], flags: LoadFlags) =>
     withStore(async (store, location) => {
       const { load } = await import("./load.ts");

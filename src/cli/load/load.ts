@@ -102,7 +102,7 @@ async function begun(
   const job = await loadJob(params, tuning, database.url);
   const notes = [
     params.into === "embedded"
-      ? `embedded PostgreSQL: ${publicUrl(database.url)} (pawl postgres url)`
+      ? `embedded PostgreSQL: ${publicUrl(database.url)}`
       : undefined,
     await otherLoadNote(params, store),
   ].filter((each) => each !== undefined);

@@ -31,7 +31,7 @@ export function runOptions(command: Command, kind: string): Command {
   return command
     .optionsGroup("The run:")
     .option("--dry-run", "show what would be done, and change nothing")
-    .option("--restart", `give up an interrupted ${kind} of the same kind and start again from the beginning`)
+    .option("--restart", `give up the interrupted ${kind}, and start again from the beginning`)
     .option("--detach", "continue in the background, also when this terminal closes")
     .option("--json", "print one JSON object at the end and nothing else");
 }
@@ -76,7 +76,10 @@ export function filterOptions(command: Command, { state }: { readonly state: boo
   return command
     .option("--name <name>", "of this name")
     .option("--flow <id>", "of this flow")
-    .option("--older <time>", "enqueued before it, such as 2026-01-31, or 7d for seven days ago")
-    .option("--newer <time>", "enqueued after it, such as 2026-01-31, or 10m for ten minutes ago")
+    .option(
+      "--older <time>",
+      "enqueued before this date, or at least this long ago, such as 2026-01-31 or 7d",
+    )
+    .option("--newer <time>", "enqueued after this date, or at most this long ago, such as 2026-01-31 or 10m")
     .option("--text <text>", "with this in the input, as JSON, in capitals or not");
 }

@@ -20,18 +20,26 @@ export function needed(command: Command, flags: string, description: string): Co
   const option = new Option(flags, description);
   return command.addOption(option).hook("preAction", () => {
     if (command.getOptionValue(option.attributeName()) !== undefined) return;
-    command.error(`error: required option '${flags}' not specified`);
+    command.error(`error: the option '${flags}' is missing`);
   });
 }
 
+/** Says what is wrong with the command line in a sentence, and names the help of the command that was given. */
+export function explainUsage(command: Command, words: readonly string[] = [command.name()]): void {
+  const help = [...words, "--help"].join(" ");
+  command.configureOutput({ outputError: (text, write) => write(usageSentence(text, help)) });
+  for (const each of command.commands) explainUsage(each, [...words, each.name()]);
+}
+
 /** What commander says about a wrong command line, as one sentence of ours. */
-export function usageSentence(text: string): string {
+function usageSentence(text: string, help: string): string {
   const said = text
     .replace(/^error: /, "")
+    .replace(/^missing required argument '(.*)'/, "the argument <$1> is missing")
     .trim()
     .replace(/\.?\s*\n\(Did you mean (.*)\?\)$/, ", did you mean $1?")
     .replace(/\.$/, "");
-  return `pawl: ${said}${said.endsWith("?") ? " " : "; "}pawl --help lists the commands and their options.\n`;
+  return `pawl: ${said}${said.endsWith("?") ? " See" : "; see"} ${help}\n`;
 }
 
 /** For `--null` an empty text means something; for the others of these, a blank does. */

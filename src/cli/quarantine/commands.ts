@@ -11,10 +11,10 @@ const RUN = "a run's id, the beginning of it, or last";
 export function quarantineCommands(pawl: Command): void {
   const quarantine = pawl
     .command("quarantine")
-    .description("the quarantined items of a run; export them, and replay them when they are fixed");
+    .description("list the quarantined items of a run, export them, or replay them when they are fixed");
   const list = quarantine
     .command("list", { isDefault: true })
-    .description("the quarantined items of a run, with the reasons")
+    .description("list the quarantined items of a run, with the reasons")
     .argument("<run>", RUN)
     .option("--by <what>", "reason: how many items failed for each reason, the most frequent first")
     .option("--json", "print one JSON object for each item");
@@ -56,7 +56,10 @@ export function quarantineCommands(pawl: Command): void {
     .description("run the quarantined items again, as they were or as you fixed them")
     .argument("<run>", RUN)
     .option("--from <file>", "a fixed file that quarantine export wrote as CSV")
-    .option("--restart", "give up an interrupted replay of the same items and start again from the beginning")
+    .option(
+      "--restart",
+      "give up the interrupted replay of the same items, and start again from the beginning",
+    )
     .option("--json", "print one JSON object at the end and nothing else");
   examples(sameDatabaseOption(replay), "pawl quarantine replay last --from fixed.csv").action(
     (reference: string, flags: ReplayFlags) =>

@@ -23,7 +23,7 @@ export function runCommands(pawl: Command): void {
 
   const status = pawl
     .command("status")
-    .description("the newest runs, or everything about one of them")
+    .description("show the newest runs, or everything about one of them")
     .argument("[run]", RUN)
     .option("--watch", "show it again every second until it ends")
     .option("--json", "print JSON");
@@ -57,7 +57,7 @@ export function runCommands(pawl: Command): void {
 
   const pause = pawl
     .command("pause")
-    .description("stop a run at its next checkpoints")
+    .description("stop a run at its next checkpoints; pawl resume continues it")
     .argument("<run>", RUN)
     .option("--json", "print JSON");
   examples(pause, "pawl pause last").action((reference: string, flags: { json?: boolean }) =>

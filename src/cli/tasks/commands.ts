@@ -20,11 +20,11 @@ export function taskCommands(pawl: Command): void {
 }
 
 function seeTasks(pawl: Command): void {
-  const workers = json(pawl.command("workers").description("the workers, and what they do"));
+  const workers = json(pawl.command("workers").description("list the workers, and what they do"));
   examples(workers, "pawl workers").action((flags: JsonFlag) =>
     withTasks(async (store) => (await import("./workers.ts")).listWorkers(flags, store)),
   );
-  const tasks = pawl.command("tasks").description("the newest tasks, or those that match a filter");
+  const tasks = pawl.command("tasks").description("list the newest tasks, or those that match a filter");
   examples(
     pages(filterOptions(tasks, { state: true })),
     "pawl tasks --state dead,leased --queue mail",
@@ -32,7 +32,7 @@ function seeTasks(pawl: Command): void {
   ).action((flags: ListFlags) =>
     withTasks(async (store) => (await import("./list.ts")).listTasks(flags, store)),
   );
-  const task = json(pawl.command("task").description("everything about one task or flow"))
+  const task = json(pawl.command("task").description("show everything about one task or flow"))
     .argument("<id>", "a task's id, or a flow's")
     .option("--full", "the whole input, result and logs");
   examples(task, "pawl task 0kq3v5x8zj").action((id: string, flags: ShowFlags) =>
@@ -42,7 +42,7 @@ function seeTasks(pawl: Command): void {
 
 function queues(pawl: Command): void {
   const queues = json(
-    pawl.command("queues").description("the queues: how many tasks wait, run and have ended"),
+    pawl.command("queues").description("list the queues: how many tasks wait, run and have ended"),
   );
   examples(queues, "pawl queues", "pawl queues pause mail").action((flags: JsonFlag) =>
     withTasks(async (store) => (await import("./queues.ts")).listQueues(flags, store)),
@@ -60,7 +60,7 @@ function queues(pawl: Command): void {
       return withTasks((store) => act(queue, flags, store));
     });
   const code = () => import("./queues.ts");
-  onQueue("pause", "start no more tasks of a queue", async (queue, flags, store) =>
+  onQueue("pause", "start no more tasks of a queue until it is resumed", async (queue, flags, store) =>
     (await code()).pauseQueue(queue, true, flags, store),
   );
   onQueue("resume", "start tasks of a paused queue again", async (queue, flags, store) =>
@@ -72,13 +72,13 @@ function queues(pawl: Command): void {
 }
 
 function schedules(pawl: Command): void {
-  const schedules = json(pawl.command("schedules").description("the schedules, and when they fire"));
+  const schedules = json(pawl.command("schedules").description("list the schedules, and when they fire"));
   examples(schedules, "pawl schedules", "pawl schedules pause nightly-report").action((flags: JsonFlag) =>
     withTasks(async (store) => (await import("./schedules.ts")).listSchedules(flags, store)),
   );
   const verbs: readonly [ScheduleVerb, string][] = [
-    ["pause", "fire a schedule no more, until it is resumed"],
-    ["resume", "fire a paused schedule again; the times that have passed are left out"],
+    ["pause", "stop firing a schedule until it is resumed"],
+    ["resume", "fire a paused schedule again; the times that have passed meanwhile are left out"],
     ["remove", "remove a schedule; the tasks that it enqueued stay"],
   ];
   for (const [verb, description] of verbs) {
@@ -101,7 +101,7 @@ function deadLetters(pawl: Command): void {
     "every task that is dead",
     true,
   );
-  const dead = pawl.command("dead").description("dead letters: tasks that will not be tried again");
+  const dead = pawl.command("dead").description("list dead letters: tasks that will not be tried again");
   examples(
     pages(filterOptions(dead, { state: false })),
     "pawl dead --queue mail",
