@@ -101,9 +101,7 @@ async function begun(
   if (!flags.dryRun) await refuseAddingAgain(params, beside);
   const job = await loadJob(params, tuning, database.url);
   const notes = [
-    params.into === "embedded"
-      ? `embedded PostgreSQL: ${publicUrl(database.url)}`
-      : undefined,
+    params.into === "embedded" ? `embedded PostgreSQL: ${publicUrl(database.url)}` : undefined,
     await otherLoadNote(params, store),
   ].filter((each) => each !== undefined);
   const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");

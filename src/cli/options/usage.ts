@@ -39,7 +39,7 @@ function usageSentence(text: string, help: string): string {
     .trim()
     .replace(/\.?\s*\n\(Did you mean (.*)\?\)$/, ", did you mean $1?")
     .replace(/\.$/, "");
-  return `pawl: ${said}${said.endsWith("?") ? " See" : "; see"} ${help}\n`;
+  return `pawl: ${said}${said.endsWith("?") ? " See" : "; see"} ${help}.\n`;
 }
 
 /** For `--null` an empty text means something; for the others of these, a blank does. */
