@@ -30,4 +30,4 @@ export {
   type ShapeLike,
   SharedArray,
 } from "./shared/shared-array.ts";
-export type { Isolation } from "./transfer/pack.ts";
+export type { Isolation } from "./transfer/cloneable.ts";

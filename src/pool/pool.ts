@@ -13,8 +13,8 @@ import type { CallOptions, Collecting, ItemContext, MapOptions, PoolOptions } fr
 import { poolSettings } from "./options.ts";
 import { objectStats } from "./shared/objects/objects.ts";
 import type { ObjectStats } from "./shared/objects/options.ts";
-import { whyUnsendable } from "./transfer/cloneable.ts";
-import { type Isolation, type Packed, pack } from "./transfer/pack.ts";
+import { type Isolation, whyUnsendable } from "./transfer/cloneable.ts";
+import { type Packed, pack } from "./transfer/pack.ts";
 import { entryOf } from "./worker/start-worker.ts";
 import { WorkerPool } from "./worker/worker-pool.ts";
 

@@ -88,8 +88,8 @@ const LONG_MS = 10;
 const WORTH = 0.65;
 /** A clone that takes this long, in milliseconds, says enough. */
 const ENOUGH_MS = 0.2;
-/** Items looked at to learn what sending them costs. */
-const SAMPLE = 8;
+/** Items that are cloned to learn what sending them costs. */
+export const SAMPLE = 8;
 
 /** What a call has to go by when it chooses where its items run. */
 export interface Prospect {
@@ -97,7 +97,7 @@ export interface Prospect {
   /** Items still to run; Infinity when that is not known. */
   readonly left: number;
   readonly workers: number;
-  /** Workers are there already. */
+  /** Whether workers have started already. */
   readonly warm: boolean;
   /** Milliseconds that the function took before this call. */
   readonly spentBefore: number;
@@ -109,7 +109,7 @@ export function paysOff({ cost, left, workers, warm, spentBefore }: Prospect): b
   if (itemMs === null || transportMs === null || workers < 2) return false;
   if (spread(itemMs, transportMs, workers) >= WORTH * itemMs) return false;
   if (warm) return true;
-  // Who has spent here what starting costs, will probably spend it again.
+  // A function that took so long in the caller's thread as workers take to start will probably take as long again.
   if (!Number.isFinite(left)) return cost.spentMs >= START_MS;
   return spentBefore >= START_MS || repaysStart(cost, left);
 }

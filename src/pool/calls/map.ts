@@ -4,6 +4,7 @@ import type { Lifetime } from "../lifetime.ts";
 import { collects, type MapOptions } from "../options.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import { type CallerWork, runBesideWorkers, runInCaller, SLICE_MS } from "./caller-loop.ts";
+import { SAMPLE } from "./cost.ts";
 import type { FunctionRegistry } from "./function-registry.ts";
 import type { Settled } from "./item-result.ts";
 import { closeSource, type ItemSource, iteratorOf, never, StoppableWait } from "./item-source.ts";
@@ -25,9 +26,6 @@ export interface MapCall {
   readonly options: MapOptions & { readonly errors?: "throw" | "collect" };
   readonly method: "map" | "starmap";
 }
-
-/** Items looked at to learn what sending them costs. */
-const SAMPLE = 8;
 
 /** All items of a map, and the results in their order. */
 export class MapWork extends WorkQueue implements CallerWork {

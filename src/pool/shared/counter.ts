@@ -1,13 +1,8 @@
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
-import {
-  type HandleState,
-  type Isolation,
-  type Shareable,
-  shareableKind,
-  toHandle,
-} from "../transfer/pack.ts";
+import type { Isolation } from "../transfer/cloneable.ts";
+import { type HandleState, type Shareable, shareableKind, toHandle } from "../transfer/pack.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "counter";

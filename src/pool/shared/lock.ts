@@ -4,13 +4,8 @@ import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
 import { markAsUncloneable } from "../../uncloneable.ts";
-import {
-  type HandleState,
-  type Isolation,
-  type Shareable,
-  shareableKind,
-  toHandle,
-} from "../transfer/pack.ts";
+import type { Isolation } from "../transfer/cloneable.ts";
+import { type HandleState, type Shareable, shareableKind, toHandle } from "../transfer/pack.ts";
 import { assertStaysInProcess, sharedCell } from "./memory.ts";
 
 const KIND = "lock";

@@ -1,6 +1,6 @@
 import { shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import type { Isolation } from "../transfer/pack.ts";
+import type { Isolation } from "../transfer/cloneable.ts";
 
 const MIB = 2 ** 20;
 /** Shared memory that may become garbage before V8 is to take note, in bytes. */

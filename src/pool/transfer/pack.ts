@@ -3,8 +3,6 @@ import { PawlError } from "../../errors.ts";
 import { own, setOwn } from "../../own.ts";
 import { assertCloneable, assertIsData, type Isolation } from "./cloneable.ts";
 
-export type { Isolation } from "./cloneable.ts";
-
 /** The method of an object that crosses to a worker as a handle; structured cloning would take it apart. */
 export const toHandle: unique symbol = Symbol("pawl.toHandle");
 

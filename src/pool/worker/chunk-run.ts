@@ -2,12 +2,11 @@ import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { inheritsThen, isThenable } from "../../thenable.ts";
 import { neverEnds } from "../errors.ts";
 import type { ItemContext } from "../options.ts";
-import { whyUnsendable } from "../transfer/cloneable.ts";
+import { type Isolation, whyUnsendable } from "../transfer/cloneable.ts";
 import {
   below,
   type Handle,
   handlesByIndex,
-  type Isolation,
   packResult,
   unpack,
   unsendableResult,
@@ -16,10 +15,13 @@ import { describeError, type RemoteError, sendableError } from "../transfer/remo
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { ChunkMessage, ParentChannel, ResultsMessage } from "./protocol.ts";
 
-/** Results do not wait longer than this for the rest of their chunk: what a death can take along is that little. */
-const FLUSH_MS = 2;
+/** How often a worker checks whether promises can settle at all: a function may have spoiled `then`. */
+export const THEN_POLL_MS = 500;
+
+/** Results wait no longer than this for the rest of their chunk, so that few are lost when the worker dies. */
+export const FLUSH_MS = 2;
 /** How long a worker may be busy before it looks for messages. */
-const YIELD_MS = 20;
+export const YIELD_MS = 20;
 
 /** A function as a worker calls it. */
 export type WorkerFunction = (...args: unknown[]) => unknown;
@@ -96,7 +98,7 @@ export class ChunkRun {
         flushed = now;
       }
       if (now - yielded > YIELD_MS) {
-        // A death while this worker looks after its event loop takes no item along, and must take no result along.
+        // While the event loop has its turn no item runs: a worker that dies then must not lose results either.
         this.#flush(false);
         flushed = now;
         note(-1, now);
@@ -106,7 +108,7 @@ export class ChunkRun {
       }
     }
     this.#current = null;
-    // To send a result may be too much for the heap.
+    // The mark of the last item stays until its result is sent, because sending it may be too much for the heap.
     this.#flush(true);
     note(-1, now);
   }
@@ -119,7 +121,7 @@ export class ChunkRun {
     this.#flush(true);
   }
 
-  /** Gives up an item that waits for what can never end, with all that were to follow. Others run them, and a new worker. */
+  /** Gives up an item whose promise can never settle. A new worker runs the items after it. */
   lookForThen(): void {
     if (this.#awaited === null || !inheritsThen()) return;
     this.#abandoned = true;
@@ -129,7 +131,7 @@ export class ChunkRun {
     this.#flush(true);
   }
 
-  /** Leaves the rest undone, and tells the item that runs. */
+  /** Leaves the rest undone, and aborts the signal of the item that runs. */
   cancel(reason: string): void {
     this.#cancelled = reason;
     this.#current?.abort(reason);
@@ -161,7 +163,7 @@ class Context implements ItemContext {
     this.init = init;
   }
 
-  /** Made when it is first asked for: most functions never look. */
+  /** It is made when it is first asked for, since most functions do not use it. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
@@ -186,14 +188,14 @@ class Results {
   /** The index of the first item that was not sent. */
   #from: number;
 
-  /** Of the chunk with this number, whose first item has the index `base`. */
+  /** Results of the chunk with this number, whose first item has the index `base`. */
   constructor(id: number, base: number, isolation: Isolation) {
     this.#id = id;
     this.#from = base;
     this.#isolation = isolation;
   }
 
-  /** Of the next item. Throws a PawlError where the value cannot go to where it is sent. */
+  /** Adds the result of the next item. Throws a PawlError where the value cannot go to where it is sent. */
   value(value: unknown): void {
     if (typeof value !== "object" || value === null) {
       this.#values.push(value);

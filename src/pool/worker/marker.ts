@@ -21,9 +21,9 @@ export interface Marker {
   open(items: number): void;
   /** When the worker last noted anything, in milliseconds of the machine's monotonic clock. */
   readonly noted: number;
-  /** The place in its chunk of the last item that the worker has begun; -1 for none. */
+  /** The position in its chunk of the last item that the worker has begun; -1 for none. */
   readonly begun: number;
-  /** Lets it begin no further item, except that `least` may be begun in all. Returns the place from which on none is. */
+  /** Lets it begin no further item, except that `least` may be begun in all. Returns the position from which on none is. */
   limit(least: number): number;
   clear(): void;
   close(): void;
@@ -39,8 +39,8 @@ export type Note = (index: number, since: number) => void;
 /** The worker's side of a marker. */
 export interface Notes {
   readonly note: Note;
-  /** Notes the item at this place of the chunk as begun; false when it must not begin. */
-  begin(index: number, since: number, place: number): boolean;
+  /** Notes the item at this position of the chunk as begun; false when it must not begin. */
+  begin(index: number, since: number, position: number): boolean;
 }
 
 /** What a worker whose objects are spoiled has noted may be no number. */
@@ -62,16 +62,16 @@ export const monotonicMs: () => number = (() => {
 export class SharedMarker implements Marker {
   readonly memory = new SharedArrayBuffer(BYTES);
   readonly #view = new Float64Array(this.memory, 0, 2);
-  /** The place begun last, and the first place that must not begin. */
-  readonly #places = new Int32Array(this.memory, MARK_BYTES, 2);
+  /** The position begun last, and the first position that must not begin. */
+  readonly #positions = new Int32Array(this.memory, MARK_BYTES, 2);
 
   constructor() {
     this.clear();
   }
 
   open(items: number): void {
-    Atomics.store(this.#places, 0, NONE);
-    Atomics.store(this.#places, 1, items);
+    Atomics.store(this.#positions, 0, NONE);
+    Atomics.store(this.#positions, 1, items);
   }
 
   get noted(): number {
@@ -79,12 +79,12 @@ export class SharedMarker implements Marker {
   }
 
   get begun(): number {
-    return Atomics.load(this.#places, 0);
+    return Atomics.load(this.#positions, 0);
   }
 
   limit(least: number): number {
-    const limit = Math.min(Atomics.load(this.#places, 1), Math.max(this.begun + 1, least));
-    Atomics.store(this.#places, 1, limit);
+    const limit = Math.min(Atomics.load(this.#positions, 1), Math.max(this.begun + 1, least));
+    Atomics.store(this.#positions, 1, limit);
     return Math.max(limit, this.begun + 1);
   }
 
@@ -107,7 +107,7 @@ export class SharedMarker implements Marker {
 /** The thread's side of a shared marker. */
 export function notesInMemory(memory: SharedArrayBuffer): Notes {
   const view = new Float64Array(memory, 0, 2);
-  const places = new Int32Array(memory, MARK_BYTES, 2);
+  const positions = new Int32Array(memory, MARK_BYTES, 2);
   const note: Note = (index, since) => {
     view[0] = NONE;
     view[1] = since;
@@ -115,10 +115,10 @@ export function notesInMemory(memory: SharedArrayBuffer): Notes {
   };
   return {
     note,
-    begin(index, since, place) {
+    begin(index, since, position) {
       note(index, since);
-      store(places, 0, place);
-      return place < load(places, 1);
+      store(positions, 0, position);
+      return position < load(positions, 1);
     },
   };
 }
@@ -126,7 +126,7 @@ export function notesInMemory(memory: SharedArrayBuffer): Notes {
 export class FileMarker implements Marker {
   readonly fd: number;
   readonly #bytes = Buffer.alloc(BYTES);
-  /** As it lies in the file: the mark, the place begun last, the first place that must not begin. */
+  /** As it lies in the file: the mark, the position begun last, the first position that must not begin. */
   readonly #view = new Float64Array(this.#bytes.buffer, this.#bytes.byteOffset, 4);
 
   constructor() {
@@ -194,13 +194,13 @@ export function notesInFile(fd: number): Notes {
       view[1] = since;
       writeSync(fd, bytes, 0, MARK_BYTES, 0);
     },
-    begin(index, since, place) {
+    begin(index, since, position) {
       view[0] = index;
       view[1] = since;
-      view[2] = place;
+      view[2] = position;
       writeSync(fd, bytes, 0, BYTES - 8, 0);
       readSync(fd, bytes, BYTES - 8, 8, BYTES - 8);
-      return place < (view[3] as number);
+      return position < (view[3] as number);
     },
   };
 }

@@ -4,7 +4,7 @@ import { connectToParent, receiveAnswers } from "../actor/remote/parent-calls.ts
 import { type FunctionReference, resolveReference } from "../callable/reference.ts";
 import { unpack } from "../transfer/pack.ts";
 import { describeError } from "../transfer/remote-error.ts";
-import { ChunkRun, type WorkerFunction } from "./chunk-run.ts";
+import { ChunkRun, THEN_POLL_MS, type WorkerFunction } from "./chunk-run.ts";
 import { monotonicMs, type Notes } from "./marker.ts";
 import type { ChunkMessage, ParentChannel, Setup, ToWorker, WorkerSetup } from "./protocol.ts";
 
@@ -26,7 +26,7 @@ export function serve(
   return (message) => take?.(message as ToActor);
 }
 
-/** Handles are of kinds that this module makes known; most workers never meet one. */
+/** Loads the classes of shared things. Most workers never receive one, and start faster without. */
 async function knowShared(): Promise<void> {
   await import("../transfer/handle-kinds.ts");
 }
@@ -104,7 +104,7 @@ class PoolServer {
       try {
         await this.#run(chunk);
       } catch (error) {
-        // Not the function's errors, which are results: something in here is broken, and the parent must hear of it.
+        // Errors of the function are results. This one is a fault of the worker itself, and must end it.
         setImmediate(() => {
           throw error;
         });
@@ -118,11 +118,11 @@ class PoolServer {
   async #run(chunk: ChunkMessage): Promise<void> {
     const running = new ChunkRun(chunk, this.#channel, this.#setup.maxMemory);
     this.#running = running;
-    // Loading a function may take its time: that it has begun to is all that can be known of it.
+    // Loading a function may take long. The note tells the parent that the worker has received the chunk.
     if (chunk.reference !== undefined) this.#notes.note(-1, monotonicMs());
     const reference = chunk.reference ?? this.#references.get(chunk.call);
     let fn = this.#functions.get(chunk.call);
-    // Not a failure of the chunk: another worker can run it.
+    // The chunk has not failed, and another worker can run it, so this one ends.
     if (fn === undefined && reference === undefined)
       throw new Error("A worker has lost the functions it was told of.");
     try {
@@ -143,6 +143,3 @@ class PoolServer {
     return fn;
   }
 }
-
-/** How often a worker looks whether what it waits for can end at all. */
-const THEN_POLL_MS = 500;

@@ -43,15 +43,15 @@ export function startProcess(
       release();
       resolve(why);
     };
-    // What it was in the middle of is over, and so is what it had started for that.
+    // A worker that was killed or crashed leaves processes behind that it had started: they end with it.
     child.once("exit", (code) => {
       if (code !== 0) descendants.kill();
     });
-    // Not at its exit: what it said before may still be on the way.
+    // "close" comes after "exit" and after the last message of the worker.
     child.once("close", (code, signal) =>
       over(fault ?? (signal ? `it was ended by ${signal}` : `it ended with code ${code}`)),
     );
-    // One that never started never ends.
+    // A process that could not be started has no "close" event.
     child.on("error", (error) => {
       if (child.pid === undefined) over(error.message);
     });
@@ -97,7 +97,7 @@ function spawnNode(
     });
     descendants = new Descendants(child);
     const start: ProcessSetup = { setup, cgroup: descendants.cgroup?.path ?? null };
-    // Throws what cannot be sent.
+    // This throws for a setup that cannot be sent.
     if (child.pid !== undefined) child.send(start, () => {});
     return { child, descendants };
   } catch (error) {
@@ -160,7 +160,7 @@ export function serveInProcess(): void {
 
 /**
  * Listens for messages of the parent, again where a function has removed all listeners of the process, which it shares
- * with this. Returns what makes sure of it.
+ * with this. Returns a function that checks that the listener is there.
  */
 function keepListening(take: (message: unknown) => void): () => void {
   // The types of a process know the events of a process only.
@@ -170,7 +170,7 @@ function keepListening(take: (message: unknown) => void): () => void {
     if (!events.listeners("removeListener").includes(removed)) events.on("removeListener", removed);
   };
   const removed = (event: string | symbol, listener: unknown): void => {
-    // Not at once: who removes all of them has not come to the end.
+    // Later, because the function may still be removing other listeners.
     if (event === "message" && listener === take) setImmediate(listen);
   };
   return listen;

@@ -1,6 +1,7 @@
 import type { ActorSetup, AnswersMessage, FromCaller } from "../actor/protocol.ts";
 import type { FunctionReference } from "../callable/reference.ts";
-import type { Handle, Isolation, Packed } from "../transfer/pack.ts";
+import type { Isolation } from "../transfer/cloneable.ts";
+import type { Handle, Packed } from "../transfer/pack.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
 import type { Marker } from "./marker.ts";
 

@@ -1,8 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { ItemRange, WorkQueue } from "../calls/work-queue.ts";
 import { WorkerDiedError } from "../errors.ts";
-import { whyUnsendable } from "../transfer/cloneable.ts";
-import { handlesByIndex, type Isolation, type Packed, pack, packAll, unpack } from "../transfer/pack.ts";
+import { type Isolation, whyUnsendable } from "../transfer/cloneable.ts";
+import { handlesByIndex, type Packed, pack, packAll, unpack } from "../transfer/pack.ts";
 import { atIndex, reviveError } from "../transfer/remote-error.ts";
 import type { ChunkMessage, ResultsMessage } from "./protocol.ts";
 
@@ -22,7 +22,7 @@ export class SentChunk {
   #next: number;
   /** The index after its last item: what was taken back is not part of it any more. */
   #end: number;
-  /** Items the worker may have passed over, since they were aborted before they began. */
+  /** Items that the worker may have passed over, since they were aborted before they began. */
   readonly #aborted = new Map<number, string>();
   /** Why the worker was ended on purpose, and which item is to blame. */
   #blamed: { readonly index: number | null; readonly error: Error } | null = null;
@@ -39,14 +39,14 @@ export class SentChunk {
     return this.#end - this.#range.base;
   }
 
-  /** The place of an item in it. */
-  placeOf(index: number): number {
+  /** The position of an item in it. */
+  positionOf(index: number): number {
     return index - this.#range.base;
   }
 
-  /** Gives back the items from this place on, none of which has begun or will. False when there are none. */
-  takeBack(place: number): boolean {
-    const from = Math.max(this.#next, this.#range.base + place);
+  /** Gives back the items from this position on, none of which has begun or will. False when there are none. */
+  takeBack(position: number): boolean {
+    const from = Math.max(this.#next, this.#range.base + position);
     const end = this.#end;
     if (from >= end) return false;
     this.#end = from;
@@ -115,7 +115,7 @@ export class SentChunk {
     return this.#aborted.has(index);
   }
 
-  /** The worker was ended on purpose: because of this item, or of whichever runs. */
+  /** The worker was ended on purpose: because of this item, or with null because of the one that runs. */
   blame(index: number | null, error: Error): void {
     this.#blamed ??= { index, error };
   }
@@ -157,12 +157,12 @@ export class SentChunk {
     return true;
   }
 
-  /** The index of the item at this place. */
-  indexAt(place: number): number {
-    return this.#range.base + place;
+  /** The index of the item at this position. */
+  indexAt(position: number): number {
+    return this.#range.base + position;
   }
 
-  /** The worker does no more of it. */
+  /** Gives back what the worker has not run and will not run. */
   giveBackRest(): void {
     this.#giveBack(this.#next, this.#end);
   }
@@ -174,7 +174,7 @@ export class SentChunk {
     const blamed = this.#blamed;
     const culprit = blamed?.index ?? marked ?? -1;
     if (!this.awaits(culprit)) {
-      // No item ran, or it was to end and had its result in time.
+      // No item ran, or the one that was to be ended had its result in time.
       this.giveBackRest();
       const failedToStart = blamed === null && this.loads && !this.hasResults;
       if (failedToStart && ++work.startFailures >= MOST_START_FAILURES) {
@@ -183,7 +183,7 @@ export class SentChunk {
       }
       return;
     }
-    // Done, but their results died with the worker.
+    // The items before it have run, but their results were lost with the worker.
     this.#giveBack(this.#next, culprit);
     this.#giveBack(culprit + 1, this.#end);
     if (blamed === null && !this.#aborted.has(culprit) && work.retriesAfterCrash(culprit)) {
@@ -195,7 +195,7 @@ export class SentChunk {
     work.error(culprit, atIndex(error, culprit));
   }
 
-  /** A handle may be to something that is no more. */
+  /** The result is an error where its handle is to something that is gone. */
   #deliverPacked(index: number, packed: Packed): void {
     let revived: unknown;
     try {
@@ -207,7 +207,7 @@ export class SentChunk {
     this.work.value(index, revived);
   }
 
-  /** Except for what was told to stop: that must not begin, or not again. */
+  /** Items that were told to stop are not given back, since they must not begin again. */
   #giveBack(from: number, end: number): void {
     if (from >= end) return;
     const { base, items } = this.#range;

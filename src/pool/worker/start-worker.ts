@@ -15,7 +15,7 @@ interface Boot {
 const BOOT = "pawl.boot";
 const boot = (globalThis as { [key: symbol]: Boot | undefined })[Symbol.for(BOOT)];
 
-// This is a worker, and it imports the bundle: what it has to do is in here.
+// A worker was started from a bundle, which it imports: it finds here how to serve.
 if (boot !== undefined) {
   boot.serve ??= boot.kind === "thread" ? serveInThread : serveInProcess;
 }
@@ -47,7 +47,7 @@ export function entryOf(kind: Isolation): Entry {
       "A pool cannot find its own code, which was bundled as CommonJS: have the bundler write ES modules.",
     );
   }
-  // Sources and the built package have the same names but for their ends.
+  // The files of the sources and of the built package differ in the extension alone.
   const url = new URL(`./pool-${kind}${here.slice(-3)}`, here);
   const file = fileURLToPath(url);
   let entry: Entry = { file };

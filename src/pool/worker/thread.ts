@@ -41,7 +41,7 @@ export function startThread(
     "file" in entry ? new Worker(entry.file, options) : new Worker(entry.code, { ...options, eval: true });
   let fault: string | null = null;
   port.on("message", (message) => listener(message));
-  // The thread itself keeps the program, as long as it is held.
+  // Only the thread keeps the program from ending, as long as it is held; the port does not.
   port.unref();
   worker.on("error", (error) => {
     fault = deathReason(error);
@@ -66,7 +66,7 @@ export function startThread(
   };
 }
 
-/** What a thread said before its end, and the pool has not heard yet. */
+/** Messages that a thread sent before its end and that this thread has not received yet. */
 function* unread(port: MessagePort): Generator<unknown> {
   try {
     for (;;) {
@@ -75,7 +75,7 @@ function* unread(port: MessagePort): Generator<unknown> {
       yield received.message;
     }
   } catch {
-    // One that cannot be read: what was to come with it and after it counts as lost with the thread.
+    // A message cannot be read. It and those after it count as lost with the thread.
   }
 }
 
@@ -99,13 +99,13 @@ export function serveInThread(): void {
     notesInMemory(mark),
   );
   port.on("message", take);
-  // What cannot be read is lost, and its call would wait for ever.
+  // A message that cannot be read is lost, and its call would wait for ever: the thread ends.
   port.on("messageerror", (error) => {
     throw error;
   });
 }
 
-/** Leaves nothing of it to the functions of users, who could close the channel. */
+/** Takes the data away from the functions of users, which could close the channel. */
 function takeData(): ThreadData {
   const data = workerData as Partial<ThreadData>;
   const { setup, mark, port } = data;

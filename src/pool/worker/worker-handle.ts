@@ -38,14 +38,14 @@ export class WorkerHandle {
   readonly #relay: Relay;
   readonly #known = new Set<number>();
   readonly closed: Promise<void>;
-  /** It ended before it could take a chunk. */
+  /** Whether it has never been ready for a chunk. */
   neverReady = true;
   /** Why it is gone, for people. */
   why = "";
   #chunk: SentChunk | null = null;
-  /** Of the chunk's items. */
+  /** Watches the time limit of the chunk's items. */
   #timer: TimeLimitTimer | null = null;
-  /** Until the chunk's function is loaded. */
+  /** Runs until the chunk's function is loaded. */
   #loading: NodeJS.Timeout | undefined;
   /** When its chunk was given to it, in milliseconds of `performance.now`. */
   #began = 0;
@@ -53,7 +53,7 @@ export class WorkerHandle {
     () => this.#idleness(),
     () => this.#silent(),
   );
-  /** The same in milliseconds of the clock that the worker shares. */
+  /** When its chunk was given to it, in milliseconds of the clock that the worker shares. */
   #sent = 0;
   #tasks = 0;
   readonly #starting: NodeJS.Timeout | null = null;
@@ -153,7 +153,7 @@ export class WorkerHandle {
   abort(index: number, reason: string): boolean {
     const chunk = this.#chunk;
     if (!chunk?.awaits(index)) return false;
-    if (this.#channel.marker.begun < chunk.placeOf(index)) this.takeBack(0);
+    if (this.#channel.marker.begun < chunk.positionOf(index)) this.takeBack(0);
     if (!chunk.awaits(index)) return false;
     this.#tell(chunk, index, reason);
     return true;
@@ -169,7 +169,7 @@ export class WorkerHandle {
   killItem(index: number, error: Error): boolean {
     const chunk = this.#chunk;
     if (!chunk?.awaits(index)) return false;
-    if (this.#channel.marker.begun < chunk.placeOf(index)) this.takeBack(0);
+    if (this.#channel.marker.begun < chunk.positionOf(index)) this.takeBack(0);
     if (!chunk.awaits(index)) return false;
     if (this.#channel.marker.read()?.index === index) {
       void this.kill(error, index);
@@ -194,7 +194,7 @@ export class WorkerHandle {
   /** Ends the worker now. `error` is what becomes of the item at `index`, or of the one that runs. */
   async kill(error: Error, index: number | null = null): Promise<void> {
     this.#chunk?.blame(index, error);
-    // Whatever it still says, it gets nothing more to do.
+    // It gets no further chunk, whatever messages still come from it.
     this.state = "closing";
     // The program must not end while this waits.
     this.#channel.hold(true);
@@ -265,7 +265,7 @@ export class WorkerHandle {
     void this.kill(error);
   }
 
-  /** What a worker has come to that does nothing though it has a chunk; null for one that does something. */
+  /** How far a worker has come that has a chunk and seems to do nothing; null for one that does something. */
   #idleness(): string | null {
     const chunk = this.#chunk;
     if (chunk === null) {
@@ -275,7 +275,7 @@ export class WorkerHandle {
     const { marker } = this.#channel;
     if (marker.read() !== null) return null;
     const { begun } = marker;
-    // It loads the function, if it has heard of the chunk.
+    // It is loading the function, if it has received the chunk.
     if (chunk.loads && begun < 0 && marker.noted >= this.#sent) return null;
     return `${chunk.id} ${begun} ${chunk.next}`;
   }
@@ -342,8 +342,8 @@ const SILENT_POLLS = 4;
 
 /**
  * Notices a worker that will never answer: one that neither runs anything nor says anything, because a function has
- * cut or spoiled what it speaks with. Time alone tells nothing, since the whole machine may have stood still; between two looks
- * this thread has heard everything that had been said.
+ * closed or spoiled its channel. Time alone proves nothing, since the whole machine may have stood still; but between two
+ * checks this thread has received every message that had been sent.
  */
 class Watchdog {
   readonly #state: () => string | null;
@@ -352,13 +352,13 @@ class Watchdog {
   #last: string | null = null;
   #polls = 0;
 
-  /** `state` says what a worker that seems to do nothing has come to; null for one that does something. */
+  /** `state` tells how far a worker has come that seems to do nothing; null for one that does something. */
   constructor(state: () => string | null, silent: () => void) {
     this.#state = state;
     this.#silent = silent;
   }
 
-  /** Begins to look, if it does not. Costs nothing while it does. */
+  /** Begins to check, if it does not yet. */
   start(): void {
     this.#timer ??= setInterval(() => this.#check(), SILENCE_POLL_MS).unref();
   }

@@ -9,7 +9,7 @@ import type { PoolSettings } from "../options.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 
-/** Workers that die before they have done anything, one after the other, until the pool gives up. */
+/** After so many workers in a row that died before they were ready, the pool gives up. */
 const MOST_START_FAILURES = 3;
 
 /** How long an item may run, in milliseconds, before an idle worker gets those behind it in its chunk. */
@@ -18,7 +18,7 @@ const BEHIND_MS = 2;
 /** How long a chunk may keep a worker from the items of another call, in milliseconds: twice what it should take. */
 const TURN_MS = 20;
 
-/** Cores for workers to start on while the caller's thread is at work. */
+/** Workers that may start at the same time while the caller's thread works: one core is left to it. */
 export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
 
 /** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
@@ -31,12 +31,12 @@ export class WorkerPool {
   #scheduled = false;
   #closed = false;
   #startFailures = 0;
-  /** Callers that are at work themselves. */
+  /** Maps whose items also run in the caller's thread at the moment. */
   #helpers = 0;
   #idleTimer: NodeJS.Timeout | null = null;
   #chunkTimer: NodeJS.Timeout | null = null;
 
-  /** `changed` is called when a worker has done what it had, or is gone. */
+  /** `changed` is called when a worker has finished its chunk, or is gone. */
   constructor(settings: PoolSettings, setup: WorkerSetup, changed: () => void) {
     this.#settings = settings;
     this.#setup = setup;
@@ -48,38 +48,38 @@ export class WorkerPool {
     return this.#settings.workers;
   }
 
-  /** Something is to be done, or is being done. */
+  /** Whether items wait or run. */
   get busy(): boolean {
     for (const work of this.#works) if (work.ready > 0) return true;
     for (const worker of this.#workers) if (worker.state === "busy") return true;
     return false;
   }
 
-  /** A worker could take a chunk, now or when it has done what it has. */
+  /** Whether a worker could take a chunk, now or after the one that it has. */
   get isReady(): boolean {
     for (const { state } of this.#workers) if (state === "idle" || state === "busy") return true;
     return false;
   }
 
-  /** Every worker there may be is there and has loaded the function. */
+  /** Whether all workers that the pool may have are there and have loaded the function. */
   isAtWork(work: WorkQueue): boolean {
     if (this.#workers.size < this.maxWorkers) return false;
     for (const worker of this.#workers) if (!worker.knows(work)) return false;
     return true;
   }
 
-  /** Takes items of this work from now on. */
+  /** Gives items of this work to workers from now on. */
   add(work: WorkQueue): void {
     this.#works.add(work);
   }
 
-  /** Takes no more of it, and leaves undone what was taken. */
+  /** Gives out no more of its items, and cancels those that workers have. */
   drop(work: WorkQueue, reason: string): void {
     this.#works.delete(work);
     for (const worker of this.#workers) worker.cancel(work, reason);
   }
 
-  /** Gives out what there is once this turn of the program is over. */
+  /** Schedules in a microtask, so that calls of the same turn are given out together. */
   scheduleSoon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -91,7 +91,7 @@ export class WorkerPool {
 
   /** Gives chunks to idle workers, in turn from each call, and starts workers while there is more to do. */
   schedule(): void {
-    // What workers that died give back belongs to calls that have ended.
+    // Workers that end give items back, but their calls have ended.
     if (this.#closed) return;
     for (;;) {
       const worker = this.#idleWorker();
@@ -99,7 +99,7 @@ export class WorkerPool {
         this.#growForReady();
         break;
       }
-      // Only now is it its turn: who is passed over here would wait as long as the others have items.
+      // A call moves to the end of the queue only when a worker takes its items: otherwise it would wait as long as others have some.
       const work = this.#nextWork();
       if (work === null) break;
       if (this.#helpers > 0 && !worker.knows(work)) {
@@ -150,7 +150,7 @@ export class WorkerPool {
         worker.takeBack(1);
       else if (!idle && worker.itemMs >= TURN_MS) behind += worker.behind;
     }
-    // They have them when they are there.
+    // The workers that start take these items when they are ready.
     if (behind > 0 && this.#helpers === 0) this.grow(behind);
   }
 
@@ -160,13 +160,13 @@ export class WorkerPool {
     return false;
   }
 
-  /** Items of another call than its own wait for this worker. */
+  /** Whether items of a call other than its own wait for this worker. */
   #waitsFor(worker: WorkerHandle): boolean {
     for (const work of this.#works) if (work !== worker.work && work.ready > 0) return true;
     return false;
   }
 
-  /** Starts workers for so many items, as far as there may be more, and at most so many at the same time. */
+  /** Starts workers for so many items: up to the limit of the pool, and at most `atOnce` at the same time. */
   grow(items: number, atOnce = this.#startsAtOnce): void {
     if (this.#closed) return;
     let starting = 0;
@@ -176,8 +176,8 @@ export class WorkerPool {
   }
 
   /**
-   * Does what there is, with the help of the caller's thread while that lasts: workers that start leave it a core, and
-   * take no items before they have loaded the function, for the caller has done them by then.
+   * Schedules while `help` runs items in the caller's thread as well: workers that start meanwhile leave it a core, and take
+   * no items before they have loaded the function, since the caller's thread would have run them by then.
    */
   async scheduleWith(help: () => Promise<void>): Promise<void> {
     this.#helpers++;
@@ -212,7 +212,7 @@ export class WorkerPool {
     await Promise.all([...this.#workers].map((worker) => worker.kill(error)));
   }
 
-  /** How one call is reached that is under way. */
+  /** Stops a call that was submitted, in the worker that has it. */
   readonly stopper: Stopper = {
     abort: (work, index, reason) => {
       const stops = this.#workerOf(work, index)?.abort(index, reason) ?? false;
@@ -233,7 +233,7 @@ export class WorkerPool {
   #nextWork(): WorkQueue | null {
     for (const work of this.#works) {
       if (work.ready === 0) continue;
-      // It comes last from now on.
+      // Its next turn comes after those of all others.
       this.#works.delete(work);
       this.#works.add(work);
       return work;
@@ -252,7 +252,7 @@ export class WorkerPool {
       this.#workers.add(new WorkerHandle(this.#settings, this.#setup, this.#workerEvents));
       return true;
     } catch (error) {
-      // Those there are do what there is to do.
+      // The workers that are there do the work.
       if (this.#workers.size > 0) return false;
       const sentence = `The pool cannot start a worker: ${errorReason(error)}.`;
       this.failAll(

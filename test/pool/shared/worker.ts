@@ -2,7 +2,8 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { Worker as Thread } from "node:worker_threads";
-import { type Isolation, pack, unpack } from "../../../src/pool/transfer/pack.ts";
+import type { Isolation } from "../../../src/pool/transfer/cloneable.ts";
+import { pack, unpack } from "../../../src/pool/transfer/pack.ts";
 import type { Answer, Question } from "./fixtures/answer.ts";
 import type { tasks } from "./fixtures/tasks.ts";
 

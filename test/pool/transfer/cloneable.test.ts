@@ -9,7 +9,8 @@ import { test } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { runInNewContext, Script } from "node:vm";
 import { Pool } from "../../../src/pool/index.ts";
-import { type Isolation, pack } from "../../../src/pool/transfer/pack.ts";
+import type { Isolation } from "../../../src/pool/transfer/cloneable.ts";
+import { pack } from "../../../src/pool/transfer/pack.ts";
 
 class Cart {
   readonly #total = 5;

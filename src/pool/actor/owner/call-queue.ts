@@ -1,12 +1,5 @@
-import {
-  below,
-  type Handle,
-  handlesByIndex,
-  type Isolation,
-  type Packed,
-  packAll,
-  unpack,
-} from "../../transfer/pack.ts";
+import type { Isolation } from "../../transfer/cloneable.ts";
+import { below, type Handle, handlesByIndex, type Packed, packAll, unpack } from "../../transfer/pack.ts";
 import { reviveError } from "../../transfer/remote-error.ts";
 import { unsendable } from "../errors.ts";
 import { Fifo } from "../fifo.ts";

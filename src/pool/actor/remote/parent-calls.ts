@@ -1,5 +1,6 @@
 import type { LimitMs } from "../../options.ts";
-import { type Isolation, packAll, unpack } from "../../transfer/pack.ts";
+import type { Isolation } from "../../transfer/cloneable.ts";
+import { packAll, unpack } from "../../transfer/pack.ts";
 import { reviveError } from "../../transfer/remote-error.ts";
 import { actorGone, unsendable } from "../errors.ts";
 import type { AnswersMessage, Ask, FromCaller } from "../protocol.ts";

@@ -1,7 +1,8 @@
 import { errorReason } from "../../../error-text.ts";
 import "../../transfer/handle-kinds.ts";
 import { PawlError } from "../../../errors.ts";
-import { type Isolation, type Packed, pack, unpack } from "../../transfer/pack.ts";
+import type { Isolation } from "../../transfer/cloneable.ts";
+import { type Packed, pack, unpack } from "../../transfer/pack.ts";
 import { describeError } from "../../transfer/remote-error.ts";
 import type { ActorTarget } from "../handle.ts";
 import type { Answer, AnswersMessage, Ask, FromCaller } from "../protocol.ts";

@@ -5,6 +5,7 @@ import { resolveCallable } from "../../callable/callable.ts";
 import { neverEnds } from "../../errors.ts";
 import { type Handle, handlesByIndex, unpack } from "../../transfer/pack.ts";
 import { describeError } from "../../transfer/remote-error.ts";
+import { FLUSH_MS, THEN_POLL_MS, YIELD_MS } from "../../worker/chunk-run.ts";
 import { monotonicMs, type Note } from "../../worker/marker.ts";
 import type { ParentChannel } from "../../worker/protocol.ts";
 import { withSignal } from "../call-signal.ts";
@@ -29,15 +30,8 @@ interface Call {
   readonly watched: boolean;
 }
 
-/** How often a worker looks whether what it waits for can end at all. */
-const THEN_POLL_MS = 500;
-
-/** Results do not wait longer than this for those of the next calls. */
-const FLUSH_MS = 2;
 /** Before a method that took longer than this last time, results are sent: they might wait long, or die with it. */
 const QUICK_MS = 1;
-/** How long a worker may be busy before it looks for messages. */
-const YIELD_MS = 20;
 
 /** Makes the object, and calls it as messages come. Returns what to call with each of them. */
 export function serveActor(

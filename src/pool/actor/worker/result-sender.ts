@@ -1,14 +1,6 @@
 import { isThenable } from "../../../thenable.ts";
-import { whyUnsendable } from "../../transfer/cloneable.ts";
-import {
-  below,
-  type Handle,
-  type Isolation,
-  type Packed,
-  pack,
-  packResult,
-  unsendableResult,
-} from "../../transfer/pack.ts";
+import { type Isolation, whyUnsendable } from "../../transfer/cloneable.ts";
+import { below, type Handle, type Packed, pack, packResult, unsendableResult } from "../../transfer/pack.ts";
 import { describeError, type RemoteError } from "../../transfer/remote-error.ts";
 import { monotonicMs } from "../../worker/marker.ts";
 import type { ParentChannel } from "../../worker/protocol.ts";

@@ -1,6 +1,7 @@
 import { PawlError } from "../../../errors.ts";
 import { markAsUncloneable } from "../../../uncloneable.ts";
-import { type HandleState, type Isolation, type Shareable, toHandle } from "../../transfer/pack.ts";
+import type { Isolation } from "../../transfer/cloneable.ts";
+import { type HandleState, type Shareable, toHandle } from "../../transfer/pack.ts";
 import type { StoredObject } from "./stored-object.ts";
 
 /** What a ref needs of the objects it is one of. */
